@@ -1,0 +1,1 @@
+"""The compiler: one module a stage, in the order of the road that `pipeline` shows."""

@@ -1,0 +1,59 @@
+"""The Python API: the commands as functions that return values. Nothing is printed, and nothing is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from .diagnostics import Diagnostic
+from .link import Bundle
+from .pipeline import Compiled, compile_system
+from .record import Record
+from .workspace import Input, Options
+from .workspace import load as _load
+
+__all__ = ["Result", "compile", "lint", "load"]
+
+
+class Result(Record):
+    """What a spec came to."""
+
+    bundles: tuple[Bundle, ...]
+    """One for each environment; empty when there are errors."""
+    diagnostics: tuple[Diagnostic, ...]
+    compiled: Compiled
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors."""
+        return not self.compiled.failed
+
+
+def load(path: str | os.PathLike[str], *, platform: str | None = None, settings: Iterable[str] = ()) -> Input:
+    """Read a spec and everything that belongs to it: its platform file and its release files."""
+    return _load(os.fspath(path), Options(platform=platform, settings=tuple(settings)))
+
+
+def compile(  # noqa: A001 - the word of the command
+    path: str | os.PathLike[str],
+    *,
+    platform: str | None = None,
+    settings: Iterable[str] = (),
+    environments: Iterable[str] = (),
+    today: str | None = None,
+) -> Result:
+    """Compile a spec; nothing is written. `today` (`2026-11-23`) is what suppressions expire by."""
+    from ..targets.registry import TARGETS
+    from .rules.registry import RULES
+
+    compiled = compile_system(load(path, platform=platform, settings=settings), TARGETS, RULES, today)
+    wanted = set(environments)
+    chosen = tuple(e.bundle for e in compiled.environments if not wanted or e.name in wanted)
+    return Result(bundles=() if compiled.failed else chosen, diagnostics=compiled.found, compiled=compiled)
+
+
+def lint(
+    path: str | os.PathLike[str], *, platform: str | None = None, settings: Iterable[str] = (), today: str | None = None
+) -> tuple[Diagnostic, ...]:
+    """Everything that is to be said about a spec."""
+    return compile(path, platform=platform, settings=settings, today=today).diagnostics

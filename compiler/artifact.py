@@ -1,0 +1,52 @@
+"""What a target makes: one file with one object, and why it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .because import Because
+from .diagnostics import Diagnostic
+from .record import Record
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .system import MLSystem
+
+__all__ = ["Artifact", "Body", "Piece", "Refusal", "Target"]
+
+Body = dict[str, Any]
+"""Plain data in the order in which it is written. Leaves that are no structural strings are `Because`."""
+
+
+class Artifact(Record):
+    """One file of a bundle."""
+
+    path: str
+    body: Body
+    why: Because[Any]
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an accident
+    """What the spec asks for cannot be done; the diagnostic says what, where and what to write instead."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+Piece = Callable[[], Iterable[Artifact]]
+
+
+class Target(Record):
+    """A back-end: a pure function from a system and its plan to the pieces that it can make.
+
+    `emit` lists the pieces; each is made on its own, so that a part of the spec that is wrong takes only what rests on
+    it.
+    """
+
+    name: str
+    summary: str
+    emit: Callable[[MLSystem, Plan], Iterable[Piece]]
+    finish: Callable[[MLSystem, Plan, tuple[Artifact, ...]], Iterable[Artifact]] | None = None
+    """What can only be written once everything else is there, such as a list of all files."""

@@ -1,0 +1,124 @@
+"""Values that carry their reason.
+
+Everything that reaches an output file and did not come from a target's own structure is a `Because`: an opaque leaf
+with the value, the reason in words, and the sources it rests on. There is no way to lose the reason by accident: a
+`Because` cannot be formatted or compared, only unwrapped by a decision (its sources are then complete by
+construction), composed by `text`, or written by the dumper, which so knows for every line of output where it came
+from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Union
+
+from .tree import Node
+
+__all__ = ["Because", "Derived", "Source", "Unavailable", "because", "decision", "first", "fixed", "text", "sources_of"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+Source = Union["Because[Any]", "Node"]
+
+
+class Holder:
+    """What holds values with reasons: a part of a system."""
+
+    __slots__ = ()
+
+    def leaves(self) -> Iterator[object]:
+        """The values."""
+        raise NotImplementedError
+
+
+class Unavailable(Exception):  # noqa: N818 - it is no error: what needed the value is skipped, the cause is reported
+    """What was read is not there, because the spec is wrong there; the mistake itself has been reported."""
+
+
+class Because(Generic[T_co]):
+    """A value with its reason and its sources: nodes of the spec, or other values with theirs."""
+
+    __slots__ = ("sources", "value", "why")
+
+    def __init__(self, value: T_co, why: str = "", sources: tuple[Source, ...] = ()) -> None:
+        self.value = value
+        self.why = why
+        self.sources = sources
+
+    def __repr__(self) -> str:
+        return f"Because({self.value!r}, {self.why!r})"
+
+    def _opaque(self, *_: object) -> NoReturn:
+        raise TypeError("a Because is opaque: use text(), a decision, or .value in a condition")
+
+    __str__ = __format__ = __bool__ = __eq__ = __hash__ = __iter__ = __len__ = _opaque
+
+    def map(self, change: Callable[[T_co], T]) -> Because[T]:
+        """The same fact in another form, such as a duration in whole seconds; the reason stays."""
+        return Because(change(self.value), self.why, (self,))
+
+
+class Derived(Generic[T_co]):
+    """A field that the author may leave to the planner. Only the planner looks at `given`; targets read decisions."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: Because[T_co] | None = None) -> None:
+        self.given = given
+
+
+def because(value: T, why: str, *sources: object) -> Because[T]:
+    """Give a value, or a whole piece of an object, its reason. `sources` may hold anything that `sources_of` reads."""
+    return Because(value, why, tuple(sources_of(sources)))
+
+
+def first(*values: T | None) -> T | None:
+    """The first that is there. `or` cannot say it: a `Because` has no truth of its own."""
+    return next((value for value in values if value is not None), None)
+
+
+def fixed(value: T, why: str) -> Because[T]:
+    """Mark a target's own choice, which rests on no line of the spec."""
+    return Because(value, why)
+
+
+def sources_of(thing: object) -> Iterator[Source]:
+    """Every value with a reason inside `thing`: itself, or what lists, mappings and parts of a system hold."""
+    if isinstance(thing, Because):
+        yield thing
+    elif isinstance(thing, Derived):
+        if thing.given is not None:
+            yield thing.given
+    elif isinstance(thing, (tuple, list)):
+        for item in thing:
+            yield from sources_of(item)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            yield from sources_of(item)
+    elif isinstance(thing, Holder):
+        yield from sources_of(tuple(thing.leaves()))
+    elif isinstance(thing, Node):
+        yield thing
+
+
+def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
+    """Turn a function that returns a value and its reason in words into one that returns a `Because`.
+
+    The sources are the arguments, so they are complete by construction: a decision sees nothing else.
+    """
+
+    @wraps(decide)
+    def decided(*args: P.args, **kwargs: P.kwargs) -> Because[T]:
+        value, why = decide(*args, **kwargs)
+        return Because(value, why, tuple(sources_of((args, kwargs))))
+
+    return decided
+
+
+def text(template: str, why: str = "", /, **parts: Because[Any]) -> Because[str]:
+    """Compose a string from values with reasons: `text("{name}-stable", name=plan.name)`. `{{` and `}}` are braces."""
+    values = {key: part.value for key, part in parts.items()}
+    return Because(template.format_map(values), why, tuple(parts.values()))

@@ -1,0 +1,1 @@
+"""One file for each serving runtime, in the language of `platform.runtimes.<name>`."""

@@ -1,0 +1,99 @@
+"""What any stage has to say about a spec. Diagnostics are data: no stage prints, rendering is a leaf.
+
+One cause, one message. The primary span is the smallest piece of the source that is wrong; the secondary spans show the
+facts it contradicts; `note` says why it matters in production; `help` says what to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from .record import Record
+
+__all__ = ["Diagnostic", "Label", "Severity", "SourceFile", "Span", "merged"]
+
+Severity = Literal["error", "warning", "info"]
+
+
+class SourceFile:
+    """One text that positions refer to. `name` is what people are shown: the path as they would type it."""
+
+    __slots__ = ("lines", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.lines = text.split("\n")
+
+    def __repr__(self) -> str:
+        return f"SourceFile({self.name!r})"
+
+
+class Span:
+    """A piece of a file. Lines and columns count from zero, in code points; the end is exclusive."""
+
+    __slots__ = ("column", "end_column", "end_line", "file", "line")
+
+    def __init__(self, file: SourceFile, line: int, column: int, end_line: int, end_column: int) -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+    @property
+    def key(self) -> tuple[str, int, int, int, int]:
+        return (self.file.name, self.line, self.column, self.end_line, self.end_column)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"{self.file.name}:{self.line + 1}:{self.column + 1}"
+
+
+class Label(Record):
+    """A secondary span and what it shows."""
+
+    span: Span
+    text: str
+
+
+class Diagnostic(Record):
+    """One finding."""
+
+    id: str
+    severity: Severity
+    message: str
+    span: Span
+    label: str = ""
+    others: tuple[Label, ...] = ()
+    note: str = ""
+    help: str = ""
+    environments: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two findings the same one, found twice."""
+        return (self.id, self.span.key, self.message)
+
+
+def merged(found: Iterable[Diagnostic], environments: Iterable[str] = ()) -> list[Diagnostic]:
+    """Each finding once, in the order of the source, with the environments that it holds in unless it holds in all."""
+    first: dict[tuple[object, ...], Diagnostic] = {}
+    for diagnostic in found:
+        known = first.get(diagnostic.key)
+        if known is None:
+            first[diagnostic.key] = diagnostic
+        elif known.environments and diagnostic.environments:
+            both = dict.fromkeys((*known.environments, *diagnostic.environments))
+            first[diagnostic.key] = known.but(environments=tuple(both))
+        else:  # found in a file as it was written: then it holds everywhere
+            first[diagnostic.key] = known.but(environments=())
+    everywhere = set(environments)
+    once = (d.but(environments=()) if everywhere <= set(d.environments) else d for d in first.values())
+    return sorted(once, key=lambda d: (*d.span.key[:3], d.id, d.message))

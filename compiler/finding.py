@@ -1,0 +1,53 @@
+"""Diagnostics about bound values: where a value, a part or a decision was written."""
+
+from __future__ import annotations
+
+from .artifact import Refusal
+from .because import Because, Derived
+from .diagnostics import Diagnostic, Label, Severity, SourceFile, Span
+from .part import Part
+from .tree import Node
+
+__all__ = ["finding", "refusal", "where"]
+
+_NOWHERE = SourceFile("mlspec.yaml", "")
+
+
+def where(thing: object) -> Span | None:
+    """The span of what was written: of a value the nearest line that it rests on, of a part its first line."""
+    if isinstance(thing, Node):
+        return thing.span
+    if isinstance(thing, Derived):
+        return where(thing.given)
+    if isinstance(thing, Part):
+        return thing.node.span if thing.node is not None else None
+    if isinstance(thing, (tuple, list)):
+        return next((span for span in map(where, thing) if span is not None), None)
+    if isinstance(thing, Because):
+        return where(thing.sources)
+    return None
+
+
+def finding(
+    id: str,  # noqa: A002 - the word that diagnostics use
+    message: str,
+    *at: object,
+    severity: Severity = "error",
+    label: str = "",
+    others: tuple[tuple[object, str], ...] = (),
+    note: str = "",
+    help: str = "",  # noqa: A002
+) -> Diagnostic:
+    """A diagnostic at the first of the things in `at` that was written down; `others` are shown beside it."""
+    span = where(at) or Span(_NOWHERE, 0, 0, 0, 0)
+    labels = tuple(
+        Label(span=other, text=text) for thing, text in others if (other := where(thing)) is not None and other != span
+    )
+    return Diagnostic(
+        id=id, severity=severity, message=message, span=span, label=label, others=labels, note=note, help=help
+    )
+
+
+def refusal(id: str, message: str, *at: object, **more: object) -> Refusal:  # noqa: A002
+    """A `finding` to raise: nothing can be made of this."""
+    return Refusal(finding(id, message, *at, **more))  # type: ignore[arg-type]

@@ -1,0 +1,268 @@
+"""Layer: the trees of all files to one tree for each environment.
+
+Lowest first: catalogue, platform, the platform's entry for the cluster, spec, release file, the spec's own environment,
+`--set`. Mappings merge. Lists are replaced, unless the language gives them a key. `null` in a higher layer removes. A
+changed discriminator replaces the whole object. Nodes are shared, never copied, so each still knows its file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .catalog import load as catalog
+from .diagnostics import Diagnostic, Label, Span
+from .language import Kind
+from .merge import desugar, merge, system_name
+from .record import Record
+from .tree import Mapping, Node, Scalar, Sequence, lookup, only, wrapped
+
+__all__ = ["DEFAULT_ENVIRONMENT", "Layer", "Layered", "Sources", "layer"]
+
+DEFAULT_ENVIRONMENT = "default"
+_ROOT: Kind = ("object", "MLSystem")
+
+
+class Layer(Record):
+    """One tree with the words in which people know it."""
+
+    name: str
+    tree: Mapping
+
+
+class Sources(Record):
+    """All trees that one system is made from, each as it was written."""
+
+    spec: Mapping
+    platform: Mapping | None = None
+    releases: dict[str, Mapping]
+    settings: tuple[Mapping, ...] = ()
+
+
+class Layered(Record):
+    """What holds in one environment."""
+
+    environment: str
+    tree: Mapping
+    layers: tuple[Layer, ...]
+    clusters: tuple[str, ...] = ()
+
+    def history(self, path: Iterable[str]) -> list[tuple[Layer, Node]]:
+        """Every value that was given for a path, highest layer first: the first one won."""
+        steps = tuple(path)
+        found = ((layer, lookup(layer.tree, steps)) for layer in reversed(self.layers))
+        return [(layer, node) for layer, node in found if node is not None]
+
+
+def layer(sources: Sources) -> tuple[list[Layered], list[Diagnostic]]:
+    """One merged tree for each environment of the spec, and what breaks the laws of layering."""
+    found: list[Diagnostic] = []
+    layered = [_environment(name, node, sources, found) for name, node in _environments(sources.spec)]
+    return layered, found
+
+
+def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
+    declared = spec.entries.get("environments")
+    entries = declared.entries if isinstance(declared, Mapping) else {}
+    empty = Mapping((spec.file, spec.line, spec.column, spec.line, spec.column), {}, {})
+    pairs = [(name, node if isinstance(node, Mapping) else empty) for name, node in entries.items()]
+    return pairs or [(DEFAULT_ENVIRONMENT, empty)]
+
+
+def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
+    layers = list(_platform_layers(sources.platform, overlay))
+    locks = _locks(layers)
+    layers += _spec_layers(name, overlay, sources, found)
+    tree = _merge_all(layers)
+    layers = [*_catalogue_layers(tree), *layers]
+    tree = _with_containers(_merge_all(layers))
+    found.extend(_broken_locks(name, locks, layers))
+    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
+
+
+def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Layer]:
+    if platform is None:
+        return
+    defaults = platform.entries.get("spec")
+    if isinstance(defaults, Mapping):
+        yield Layer(name="the platform's defaults for specs", tree=desugar(defaults, "MLSystem")[0])
+    if "platform" in platform.entries:
+        yield Layer(name="the platform file", tree=only(platform, "platform"))
+    cluster = overlay.entries.get("cluster")
+    clusters = platform.entries.get("clusters")
+    if isinstance(cluster, Scalar) and isinstance(clusters, Mapping) and cluster.text in clusters.entries:
+        entry = clusters.entries[cluster.text]
+        if isinstance(entry, Mapping):
+            yield Layer(name=f"the platform's cluster {cluster.text}", tree=wrapped("platform", entry, entry))
+
+
+def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Iterator[Layer]:
+    yield Layer(name="the spec", tree=sources.spec)
+    release = sources.releases.get(name)
+    if release is not None:
+        found.extend(_inline_release(sources.spec, release))
+        yield Layer(name="the release file", tree=only(release, "releases"))
+    own = overlay.entries.get("spec")
+    if isinstance(own, Mapping):
+        tree, twice = desugar(own, "MLSystem", system_name(sources.spec))
+        found.extend(twice)
+        yield Layer(name=f"the environment {name}", tree=tree)
+    for tree in sources.settings:
+        yield Layer(name="--set", tree=desugar(tree, "MLSystem", system_name(sources.spec))[0])
+
+
+def _merge_all(layers: list[Layer]) -> Mapping:
+    tree = layers[0].tree
+    for above in layers[1:]:
+        merged = merge(tree, above.tree, _ROOT)
+        assert isinstance(merged, Mapping)
+        tree = merged
+    return tree
+
+
+def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
+    """The catalogue's entries that this system names, as the lowest layers."""
+    runtimes = {name: entry for name in _named_runtimes(tree) if (entry := catalog.runtime(name)) is not None}
+    if runtimes:
+        yield Layer(name="the catalogue", tree=_catalogued("platform", "runtimes", runtimes))
+    if _mentions_accelerators(tree):
+        known = catalog.accelerators().entries
+        yield Layer(name="the catalogue", tree=_catalogued("platform", "accelerators", known))
+    if _mentions_metrics(tree):
+        metrics = catalog.metrics()
+        yield Layer(name="the catalogue", tree=wrapped("metrics", metrics, metrics))
+
+
+def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Mapping]) -> Mapping:
+    first = next(iter(entries.values()))
+    at = (first.file, 0, 0, 0, 0)
+    keys = {
+        name: Scalar((node.file, node.line, node.column, node.line, node.column), name, True)
+        for name, node in entries.items()
+    }
+    inner = Mapping(at, keys, dict(entries))
+    return wrapped(section, wrapped(key, inner, inner), inner)
+
+
+def _services(tree: Mapping) -> dict[str, Mapping]:
+    services = tree.entries.get("services")
+    entries = services.entries if isinstance(services, Mapping) else {}
+    return {name: node for name, node in entries.items() if isinstance(node, Mapping)}
+
+
+def _named_runtimes(tree: Mapping) -> list[str]:
+    named = (service.entries.get("runtime") for service in _services(tree).values())
+    return list(dict.fromkeys(node.text for node in named if isinstance(node, Scalar)))
+
+
+def _mentions_accelerators(tree: Mapping) -> bool:
+    training = lookup(tree, ("training", "resources", "accelerator"))
+    allowed = lookup(tree, ("constraints", "accelerators"))
+    served = any(lookup(service, ("resources", "accelerator")) for service in _services(tree).values())
+    return served or training is not None or allowed is not None
+
+
+def _mentions_metrics(tree: Mapping) -> bool:
+    sections = ("evaluation", "rollout", "monitoring", "success", "releases", "models", "problem", "training")
+    return any(_has_metric(tree.entries[section]) for section in sections if section in tree.entries)
+
+
+def _has_metric(node: Node) -> bool:
+    if isinstance(node, Mapping):
+        return any(key in ("metric", "metrics", "primary") or _has_metric(child) for key, child in node.entries.items())
+    return isinstance(node, Sequence) and any(_has_metric(item) for item in node.items)
+
+
+def _with_containers(tree: Mapping) -> Mapping:
+    """Put each service's `container` over the entry of the runtime that it names."""
+    runtimes = lookup(tree, ("platform", "runtimes"))
+    services = tree.entries.get("services")
+    if not isinstance(runtimes, Mapping) or not isinstance(services, Mapping):
+        return tree
+    entries = dict(services.entries)
+    for name, service in _services(tree).items():
+        runtime = service.entries.get("runtime")
+        entry = runtimes.entries.get(runtime.text) if isinstance(runtime, Scalar) else None
+        if isinstance(entry, Mapping) and isinstance(runtime, Scalar):
+            own = service.entries.get("container")
+            container = merge(entry, own, ("object", "Runtime")) if own is not None else entry
+            keys = {**service.keys, "container": service.keys.get("container", runtime)}
+            at = service.place
+            entries[name] = Mapping(at, keys, {**service.entries, "container": container or entry})
+    at = services.place
+    with_containers = Mapping(at, services.keys, entries)
+    at = tree.place
+    return Mapping(at, tree.keys, {**tree.entries, "services": with_containers})
+
+
+def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:
+    clusters = platform.entries.get("clusters") if platform is not None else None
+    return tuple(clusters.entries) if isinstance(clusters, Mapping) else ()
+
+
+def _locks(layers: list[Layer]) -> list[Scalar]:
+    """The locked paths; only the platform's own layers can lock."""
+    locked = [lookup(layer.tree, ("platform", "policies", "locked")) for layer in layers]
+    return [item for node in locked if isinstance(node, Sequence) for item in node.items if isinstance(item, Scalar)]
+
+
+def _broken_locks(environment: str, locks: list[Scalar], layers: list[Layer]) -> Iterator[Diagnostic]:
+    platform = [layer for layer in layers if layer.name.startswith(("the platform", "the catalogue"))]
+    above = layers[len(platform) :]
+    for lock in locks:
+        for layer_ in above:
+            for path, node in _matching(layer_.tree, tuple(lock.text.split("."))):
+                below = next((n for low in reversed(platform) if (n := lookup(low.tree, path)) is not None), None)
+                if not _same(node, below):
+                    yield _locked(environment, node, lock, below)
+
+
+def _matching(
+    node: Node, pattern: tuple[str, ...], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Node]]:
+    if not pattern:
+        yield path, node
+    elif isinstance(node, Mapping):
+        for key, child in node.entries.items():
+            if pattern[0] in (key, "*"):
+                yield from _matching(child, pattern[1:], (*path, key))
+
+
+def _same(one: Node, other: Node | None) -> bool:
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return one.text == other.text
+    if isinstance(one, Sequence) and isinstance(other, Sequence):
+        return len(one.items) == len(other.items) and all(map(_same, one.items, other.items))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_same(child, other.entries.get(key)) for key, child in one.entries.items())
+    return False
+
+
+def _locked(environment: str, node: Node, lock: Scalar, below: Node | None) -> Diagnostic:
+    others: tuple[Label, ...] = (Label(span=lock.span, text="locked here"),)
+    if below is not None:
+        others = (*others, Label(span=below.span, text="the platform's value"))
+    return Diagnostic(
+        id="MLS014",
+        severity="error",
+        message=f"`{lock.text}` is locked by the platform",
+        span=node.span,
+        label="changed here",
+        others=others,
+        note="the platform team answers for this value in every system",
+        help="leave it out, or ask the owner of the platform file",
+        environments=(environment,),
+    )
+
+
+def _inline_release(spec: Mapping, release: Mapping) -> Iterator[Diagnostic]:
+    inline = spec.keys.get("releases")
+    if inline is not None:
+        yield Diagnostic(
+            id="MLS015",
+            severity="error",
+            message="a release is given inline although a release file exists",
+            span=inline.span,
+            others=(Label(span=Span(release.file, 0, 0, 0, len(release.file.lines[0])), text="the release file"),),
+            note="`mlspec promote` and `mlspec rollback` write the file; what stands here would be forgotten",
+            help="delete the inline release",
+        )

@@ -1,0 +1,104 @@
+"""The road that a spec travels, on one page.
+
+    text -read-> Tree -layer-> Tree per environment -bind-> System -plan-> Plan -emit-> artifacts -link-> Bundle
+
+Each file is also checked as it was written. Every stage reports, none prints, and each goes on as far as it can: a
+mistake takes only what rests on it. Writing is not a stage of the core: see `write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .artifact import Target
+from .because import Unavailable
+from .bind import bind, check_as_written
+from .diagnostics import Diagnostic, merged
+from .effects import without_effect
+from .emit import Emitted, emit
+from .layer import Layered, layer
+from .link import Bundle, link
+from .lint import Rule, judge, lint
+from .plan import Plan
+from .record import Record
+from .resolve import resolve
+from .system import MLSystem
+from .workspace import Input
+
+__all__ = ["Compiled", "Environment", "compile_system"]
+
+
+class Environment(Record):
+    """What one environment of a system came to."""
+
+    name: str
+    layered: Layered
+    system: MLSystem
+    plan: Plan
+    emitted: Emitted
+    bundle: Bundle
+
+
+class Compiled(Record):
+    """What one system came to: its environments, and everything that was found on the way."""
+
+    input: Input
+    environments: tuple[Environment, ...] = ()
+    declared: tuple[str, ...] = ()
+    """The names of all environments, also of those that were not asked for."""
+    found: tuple[Diagnostic, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The system's name, if it has a valid one."""
+        try:
+            return self.environments[0].system.metadata.name.value if self.environments else None
+        except Unavailable:
+            return None
+
+    def only(self, environments: tuple[str, ...]) -> Compiled:
+        """The same with some environments only; with all when none is named."""
+        chosen = tuple(e for e in self.environments if not environments or e.name in environments)
+        return self.but(environments=chosen)  # type: ignore[no-any-return]
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing of it may be written."""
+        return any(diagnostic.severity == "error" for diagnostic in self.found)
+
+
+def compile_system(
+    input_: Input, targets: Iterable[Target], rules: Iterable[Rule], today: str | None = None
+) -> Compiled:
+    """Take one system down the whole road, or as far as it goes."""
+    targets, rules, found = tuple(targets), tuple(rules), list(input_.found)
+    if input_.sources is None:
+        return Compiled(input=input_, found=tuple(merged(found)))
+    for type_name, tree in input_.written:
+        found += check_as_written(tree, type_name)
+    trees, wrong = layer(input_.sources)
+    found += wrong
+    environments = [_environment(tree, input_, targets, rules, found) for tree in trees]
+    found += without_effect(environments, rules)
+    judged = judge(merged(found, [tree.environment for tree in trees]), environments[0].system, input_, today)
+    return Compiled(
+        input=input_,
+        environments=tuple(environments),
+        declared=tuple(e.name for e in environments),
+        found=tuple(judged),
+    )
+
+
+def _environment(
+    layered: Layered, input_: Input, targets: tuple[Target, ...], rules: tuple[Rule, ...], found: list[Diagnostic]
+) -> Environment:
+    system, references, wrong = bind(layered)
+    found += [*wrong, *resolve(layered, references)]
+    plan = Plan(system, layered.environment)
+    found += lint(system, plan, rules)
+    emitted = emit(system, plan, targets)
+    bundle, wrong = link(emitted.artifacts, plan, input_.name)
+    found += [*emitted.found, *wrong]
+    return Environment(
+        name=layered.environment, layered=layered, system=system, plan=plan, emitted=emitted, bundle=bundle
+    )

@@ -1,0 +1,109 @@
+"""How many replicas online serving needs.
+
+Load is a = λ · S Erlangs, with λ the arrival rate and S the mean service time. A proxy that picks a replica at random
+makes N separate queues of c slots with a/N each; only least-request routing makes one queue of N·c slots. The waiting
+time of M/M/m follows Erlang's C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I, 1975, section 3.4): P(W
+> t) = C · exp(-(m - a) · t / S).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+from ...schema.units import Duration, Percent, Rate
+from ..because import Because, decision
+from .choose import count, number, seconds
+
+__all__ = ["MAX_UTILIZATION", "erlang_c", "replicas", "waiting"]
+
+MAX_UTILIZATION = 0.7
+"""The busiest that replicas may be on average: above it, waiting grows faster than load."""
+
+MAX_WAITING = 0.005
+"""The share of requests that may wait too long: half of the 1 % that a 99th percentile allows; the other half is the
+tail of the service's own time.
+"""
+
+SPARE_FROM = Percent.parse("99.9%")
+"""From this availability on, one replica less must still do."""
+
+MOST = 100_000
+
+
+def erlang_c(slots: int, load: float) -> float:
+    """The probability that a request must wait, by the stable recursion over Erlang's B; 1 when load reaches slots."""
+    if load >= slots:
+        return 1.0
+    blocked = 1.0
+    for k in range(1, slots + 1):
+        blocked = load * blocked / (k + load * blocked)
+    busy = load / slots
+    return blocked / (1 - busy * (1 - blocked))
+
+
+def waiting(slots: int, load: float, service: float, patience: float) -> float:
+    """P(W > patience), in one queue of `slots` with `load` Erlangs; times in seconds."""
+    if load >= slots:
+        return 1.0
+    return erlang_c(slots, load) * math.exp(-(slots - load) * patience / service)
+
+
+def _by_utilization(load: float, slots: int) -> int:
+    return max(1, math.ceil(load / (slots * MAX_UTILIZATION) - 1e-9))
+
+
+def _by_waiting(load: float, slots: int, service: float, patience: float, pooled: bool) -> int | None:
+    """The fewest replicas with which too long a wait is rare enough; None when no number of them helps."""
+    if patience <= 0:
+        return None
+
+    def rare(n: int) -> bool:
+        queue = (slots * n, load) if pooled else (slots, load / n)
+        return waiting(*queue, service, patience) <= MAX_WAITING
+
+    low = high = _by_utilization(load, slots)
+    while not rare(high):  # more replicas never wait longer: double, then bisect
+        low, high = high, high * 2
+        if high > MOST:
+            return None
+    return bisect_left(range(high), True, lo=low, key=rare)
+
+
+@decision
+def replicas(
+    rate: Because[Rate],
+    service: Because[Duration],
+    slots: Because[int],
+    patience: Because[float] | None,
+    balancing: Because[str],
+    availability: Because[Percent] | None,
+) -> tuple[int, str]:
+    """The fewest replicas that carry a rate; every rule is printed with its own answer.
+
+    1. No replica is busier than 70 %.
+    2. At most 0.5 % of requests wait longer than `patience` seconds.
+    3. There are two; and from 99.9 % availability on, one may be lost without breaking rule 1.
+    """
+    load = float(rate.value) * float(service.value)
+    by_use = _by_utilization(load, slots.value)
+    said = [
+        f"{rate.value} x {service.value} keeps {number(load)} of {slots.value} slots a replica busy",
+        f"{count(by_use, 'replica')} for {MAX_UTILIZATION:.0%} utilization",
+    ]
+    needed = [by_use]
+    if patience is not None:
+        by_wait = _by_waiting(
+            load, slots.value, float(service.value), patience.value, balancing.value == "least-request"
+        )
+        if by_wait is None:
+            said.append(f"no number of them lets 99.5 % of requests start within {seconds(patience.value)}")
+        else:
+            said.append(f"{by_wait} so that 99.5 % of requests start within {seconds(patience.value)}")
+            needed.append(by_wait)
+    spare = availability is not None and availability.value >= SPARE_FROM
+    needed.append(max(2, by_use + 1 if spare else 2))
+    said.append(f"{needed[-1]} so that one can be lost" if spare else "2 so that one can be replaced")
+    chosen = max(needed)
+    use = load / (chosen * slots.value)
+    return chosen, f"{'; '.join(said)}: {count(chosen, 'replica')}, {use:.0%} busy"

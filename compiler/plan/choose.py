@@ -1,0 +1,38 @@
+"""What decisions share: the author's word first, bounds of a service before those of its system, and plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..because import Because, Derived
+
+__all__ = ["count", "number", "or_else", "seconds"]
+
+T = TypeVar("T")
+
+
+def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:
+    """What the author says, else what is decided."""
+    return field.given if field.given is not None else decide()
+
+
+def seconds(value: float) -> str:
+    """A length of time in words, with the digits that matter."""
+    if value < 1:
+        return f"{value * 1000:.3g} ms"
+    if value < 120:
+        return f"{value:.3g} s"
+    if value < 7200:
+        return f"{value / 60:.3g} min"
+    return f"{value / 3600:.3g} h"
+
+
+def number(value: float) -> str:
+    """A number in words, with the digits that matter."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def count(value: int, what: str) -> str:
+    """`1 replica`, `2 replicas`."""
+    return f"{value} {what}" if value == 1 else f"{value:,} {what}s"

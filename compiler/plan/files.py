@@ -1,0 +1,95 @@
+"""The model's files: what they are called inside the pod, and how they get there."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ...schema.units import Duration, Memory
+from ..artifact import Refusal
+from ..because import Because, decision
+from ..finding import refusal
+from ..system import Artifact as ModelArtifact
+
+if TYPE_CHECKING:
+    from ..system import Release, Shadow
+    from . import Plan
+
+__all__ = ["ModelFiles", "download_time", "BANDWIDTH"]
+
+BANDWIDTH = 100 * 10**6
+"""Bytes a second that images and models are fetched with: a tenth of a 10 Gbit/s link, as ten pods may share it."""
+
+SCHEMES = {
+    "https": "rclone", "http": "rclone", "s3": "rclone", "gs": "rclone", "azure": "rclone", "hf": "hub", "oci": "image",
+}  # fmt: skip
+
+IMAGE_VOLUMES_FROM = "1.35"
+"""The first Kubernetes version with image volumes on by default (kubernetes.io, image volumes)."""
+
+
+class ModelFiles:
+    """The files of one version of a model."""
+
+    def __init__(self, plan: Plan, release: Release | Shadow) -> None:
+        self.plan = plan
+        self.release = release
+
+    @property
+    def artifact(self) -> ModelArtifact:
+        return self.release.artifact
+
+    @cached_property
+    def source(self) -> Because[str]:
+        """How the files are fetched: `rclone`, `hub` (the runtime does it) or `image` (a volume)."""
+        scheme = self.artifact.uri.value.partition("://")[0]
+        if scheme not in SCHEMES:
+            raise refusal(
+                "MLS012",
+                f"nothing fetches a model from `{scheme}://`",
+                self.artifact.uri,
+                help=f"use {', '.join(f'`{known}://`' for known in SCHEMES)}",
+            )
+        source = self.artifact.uri.map(lambda uri: SCHEMES[uri.partition("://")[0]])
+        if source.value == "image" and self.plan.platform.kubernetes.value < IMAGE_VOLUMES_FROM:
+            raise self._no_image_volumes()
+        return source
+
+    def _no_image_volumes(self) -> Refusal:
+        version = self.plan.platform.kubernetes
+        return refusal(
+            "MLS012",
+            f"Kubernetes {version.value} cannot mount a model from an image",
+            self.artifact.uri,
+            others=((version, "this version"),),
+            note=f"image volumes are on by default from {IMAGE_VOLUMES_FROM} on; before that the pod is refused",
+            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster has it, or use an object store",
+        )
+
+    @cached_property
+    def is_folder(self) -> Because[bool]:
+        """Whether the artifact is a folder: its path ends in `/`, or it comes from a hub or an image."""
+        return self.artifact.uri.map(lambda uri: uri.endswith("/") or uri.partition("://")[0] in ("hf", "oci"))
+
+    @cached_property
+    def number(self) -> Because[int]:
+        """The version as the number that Triton and TensorFlow Serving want for a folder."""
+        return _version_number(self.release.version)
+
+
+@decision
+def _version_number(version: Because[str]) -> tuple[int, str]:
+    text = version.value
+    if text.isascii() and text.isdecimal() and 0 < int(text) < 2**31:
+        return int(text), "the version is a number"
+    return 1, f"`{text}` is no number, and runtimes want one for the version's folder; a pod holds only one version"
+
+
+@decision
+def download_time(size: Because[Memory] | None, image: Because[Memory] | None) -> tuple[Duration, str]:
+    """How long a node that has neither the image nor the model takes to fetch both."""
+    image_bytes = float(image.value) if image is not None else 10**9
+    model_bytes = float(size.value) if size is not None else 10**9
+    took = Duration(int((image_bytes + model_bytes) / BANDWIDTH) + 1)
+    guessed = " (sizes that are not known count as 1 GB)" if size is None or image is None else ""
+    return took, f"{(image_bytes + model_bytes) / 1e9:.3g} GB of image and model at {BANDWIDTH // 10**6} MB/s{guessed}"

@@ -1,0 +1,257 @@
+"""Service level objectives and the alerts that guard their error budgets.
+
+Multi-window, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): a pair of windows fires when both burn
+faster than factor x budget. factor = budget share x period / long window, in decimal arithmetic: for 30 days 14.4, 6,
+3 and 1. A pair whose threshold is 100 % of requests or more can never fire, and is left out.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from ...schema.units import Duration, Percent, plain
+from ..because import Because, because, decision
+from ..finding import refusal
+from ..record import Record
+
+if TYPE_CHECKING:
+    from ..artifact import Refusal
+    from ..system import Latency, LatencySeries
+    from .service import ServicePlan
+
+__all__ = ["ALERTED", "Bucket", "BurnPair", "Objective", "Objectives", "burn_pairs", "factor"]
+
+ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
+"""The percentiles that become objectives. A lower one has so large a budget that no fast burn is possible."""
+
+FARTHEST_BUCKET = Decimal("0.7")
+"""A bucket below this share of the bound would make another promise than the one that was asked for."""
+
+# severity, share of the budget, long and short window (Site Reliability Workbook, table 5-8)
+_WINDOWS: tuple[tuple[Literal["page", "ticket"], int, str, str], ...] = (
+    ("page", 2, "1h", "5m"),
+    ("page", 5, "6h", "30m"),
+    ("ticket", 10, "1d", "2h"),
+    ("ticket", 10, "3d", "6h"),
+)
+
+
+class BurnPair(Record):
+    """Two windows that must both burn for an alert."""
+
+    severity: Literal["page", "ticket"]
+    long: str
+    short: str
+    threshold: Because[str]
+    """The error ratio that both must exceed, as PromQL writes it."""
+
+
+class Bucket(Record):
+    """The upper bound of a histogram that stands for a latency bound."""
+
+    bound: Because[str]
+    """In the histogram's own unit, as its `le` label has it."""
+    holds: Because[Duration]
+    """The latency that it really promises."""
+
+
+class Objective(Record):
+    """One promise: a share of requests that are answered, or answered in time."""
+
+    name: str
+    kind: Literal["availability", "latency"]
+    target: Because[Percent]
+    bucket: Bucket | None = None
+    series: LatencySeries | None = None
+    """The histogram, for a latency."""
+    asked: Because[Duration] | None = None
+    """The latency that the spec asks for."""
+
+    @property
+    def budget(self) -> Because[Decimal]:
+        """The share of requests that may fail."""
+        return self.target.map(lambda target: 1 - target.amount)
+
+
+class Objectives:
+    """The objectives of one online service."""
+
+    def __init__(self, service: ServicePlan) -> None:
+        self.service = service
+
+    @cached_property
+    def all(self) -> tuple[Objective, ...]:
+        """Availability first, then latencies from the lowest percentile up."""
+        return (*self._availability(), *self._latencies())
+
+    def _availability(self) -> tuple[Objective, ...]:
+        promised = self.service.availability
+        if promised is None:
+            return ()
+        if promised.value.amount >= 1:
+            raise refusal(
+                "MLS502",
+                "no system answers every request",
+                promised,
+                note="an objective of 100 % has no error budget: any failure would wake somebody",
+                help="write `99.9%` or less",
+            )
+        if not self.service.runtime.metrics.errors:
+            raise self._not_exported("errors", promised)
+        return (Objective(name="availability", kind="availability", target=promised),)
+
+    def _latencies(self) -> tuple[Objective, ...]:
+        metrics = self.service.runtime.metrics
+        bounds = self.service.bounds
+        sets = (
+            ("latency", bounds("latency"), metrics.latency),
+            ("first-token", bounds("first_token"), metrics.first_token),
+            ("inter-token", bounds("inter_token"), metrics.inter_token),
+        )
+        return tuple(
+            objective for name, latency, series in sets for objective in self._percentiles(name, latency, series)
+        )
+
+    def _percentiles(self, name: str, latency: Latency, series: LatencySeries | None) -> list[Objective]:
+        found = []
+        for percentile, target in ALERTED.items():
+            asked: Because[Duration] | None = getattr(latency, percentile)
+            if asked is None:
+                continue
+            if series is None or series.series is None:
+                raise self._not_exported(f"{name.replace('-', ' ')} times", asked)
+            bucket = self._bucket(asked, series)
+            promised = because(target, f"the percentile that is bounded is {percentile}", asked)
+            found.append(
+                Objective(
+                    name=f"{name}-{percentile}",
+                    kind="latency",
+                    target=promised,
+                    bucket=bucket,
+                    series=series,
+                    asked=asked,
+                )
+            )
+        return found
+
+    def _bucket(self, asked: Because[Duration], series: LatencySeries) -> Bucket:
+        bound = _bound(asked, series.unit, series.settable, *series.buckets)
+        if bound.value is None:
+            raise self._no_bucket(asked, series)
+        scale = _SCALES[series.unit.value]
+        holds = because(Duration(bound.value / scale), "the bucket that stands for the bound", bound)
+        return Bucket(bound=bound.map(lambda value: plain(Decimal(value or 0))), holds=holds)
+
+    def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
+        scale = _SCALES[series.unit.value]
+        bounds = [Duration(Decimal(str(bucket.value)) / scale) for bucket in series.buckets]
+        above = next((bound for bound in bounds if bound >= asked.value), None)
+        below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
+        nearest = [str(bound) for bound in (below, above) if bound is not None]
+        runtime = self.service.part.runtime
+        return refusal(
+            "MLS501",
+            "latency bound is not a histogram bucket of this runtime",
+            asked,
+            label="no bucket has this upper bound, nor one within 30 % below",
+            others=((runtime, f"its nearest buckets are {' and '.join(nearest)}"),),
+            note="the objective would select an empty series and never alert",
+            help=f"use {' or '.join(nearest)}; {runtime.value}'s buckets cannot be set",
+        )
+
+    def _not_exported(self, what: str, asked: Because[object]) -> Refusal:
+        runtime = self.service.part.runtime
+        return refusal(
+            "MLS012",
+            f"`{runtime.value}` exports no {what}",
+            asked,
+            others=((runtime, "this runtime"),),
+            note="the objective would rest on a series that does not exist, and never alert",
+            help="leave the bound out, choose another runtime, or describe the series under "
+            f"`platform.runtimes.{runtime.value}.metrics`",
+        )
+
+    @cached_property
+    def period(self) -> Because[str]:
+        """The time over which the budget is counted."""
+        return self.service.plan.system.monitoring.slo.window
+
+    @cached_property
+    def buckets(self) -> Because[tuple[Decimal, ...]] | None:
+        """The buckets to configure, where the runtime lets them be: its own, and one at each bound."""
+        series = self.service.runtime.metrics.latency
+        if series is None or not series.settable.value:
+            return None
+        bounds = [o.bucket.bound for o in self.all if o.bucket is not None and o.series is series]
+        lower = [b for p in ("p50", "p90") if (b := getattr(self.service.bounds("latency"), p)) is not None]
+        return _buckets(series.unit, tuple(bounds), tuple(lower))
+
+
+_SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}
+
+
+@decision
+def _bound(
+    asked: Because[Duration], unit: Because[str], settable: Because[bool], *buckets: Because[float]
+) -> tuple[Decimal | None, str]:
+    wanted = (asked.value.amount * _SCALES[unit.value]).normalize()
+    known = [Decimal(str(bucket.value)) for bucket in buckets]
+    if settable.value:
+        return wanted, f"a bucket is set at {asked.value}, as the runtime's buckets can be"
+    if wanted in known:
+        return wanted, f"the runtime has a bucket at {asked.value}"
+    below = [bucket for bucket in known if bucket < wanted]
+    if not below or below[-1] < wanted * FARTHEST_BUCKET:
+        return None, "no bucket is near enough"
+    holds = Duration(below[-1] / _SCALES[unit.value])
+    return below[
+        -1
+    ], f"the nearest of the runtime's buckets below {asked.value} is {holds}; the promise is kept more strictly"
+
+
+@decision
+def _buckets(
+    unit: Because[str], bounds: tuple[Because[str], ...], lower: tuple[Because[Duration], ...]
+) -> tuple[tuple[Decimal, ...], str]:
+    scale = _SCALES[unit.value]
+    asked = sorted(
+        {*(Decimal(bound.value) for bound in bounds), *((b.value.amount * scale).normalize() for b in lower)}
+    )
+    if not asked:
+        return (), "no latency is bounded"
+    around = {asked[0] / 4, asked[0] / 2, asked[-1] * 2, asked[-1] * 4, asked[-1] * 10}
+    return tuple(sorted({*asked, *around})), "one at each bound, and some around them for quantiles"
+
+
+def factor(share: int, period: Duration, long: Duration) -> Decimal:
+    """How many times faster than evenly the budget burns when `share` per cent of it are gone in one long window."""
+    return (Decimal(share) / 100 * period.amount / long.amount).quantize(Decimal("0.0001")).normalize()
+
+
+def burn_pairs(objective: Objective, period: Because[str]) -> tuple[BurnPair, ...]:
+    """The pairs of windows that can fire, fastest first."""
+    pairs = []
+    for severity, share, long, short in _WINDOWS:
+        threshold = _threshold(objective.target, period, share, long)
+        if threshold.value is not None:
+            pairs.append(
+                BurnPair(
+                    severity=severity, long=long, short=short, threshold=threshold.map(lambda t: plain(t or Decimal(0)))
+                )
+            )
+    return tuple(pairs)
+
+
+def _threshold(target: Because[Percent], period: Because[str], share: int, long: str) -> Because[Decimal | None]:
+    times = factor(share, Duration.parse(period.value), Duration.parse(long))
+    budget = 1 - target.value.amount
+    threshold = times * budget
+    if threshold >= 1:
+        return because(None, f"{times} times a budget of {plain(budget * 100)} % can never be exceeded", target, period)
+    why = (
+        f"{share} % of the {period.value} budget gone in {long} is {plain(times)} times the even rate; "
+        f"{plain(times)} x {plain(budget * 100)} % = {plain(threshold * 100)} %"
+    )
+    return because(threshold, why, target, period)

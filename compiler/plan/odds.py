@@ -1,0 +1,120 @@
+"""How sure a canary can be: sample sizes, and the odds of the verdicts that a controller really reaches.
+
+Two numbers that are often confused. `sample` is the classical size of each arm to tell two proportions apart (J. L.
+Fleiss, Statistical Methods for Rates and Proportions, 2003, section 4.2; two-sided 5 %, power 80 %). `Verdict` is what
+Argo Rollouts does: it judges each window by a limit and gives up after more than `failures` of them; the odds of
+giving up without cause and of missing the harm are binomial.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..record import Record
+
+__all__ = ["MOST_RISK", "Verdict", "exceeds", "sample", "verdict"]
+
+Z_ALPHA = 1.959964
+Z_POWER = 0.841621
+
+MOST_RISK = 0.05
+"""The largest probability of either wrong verdict."""
+
+
+def sample(p1: float, p2: float) -> int:
+    """Requests in each arm that are needed to see p1 become p2."""
+    mean = (p1 + p2) / 2
+    spread = Z_ALPHA * math.sqrt(2 * mean * (1 - mean)) + Z_POWER * math.sqrt(p1 * (1 - p1) + p2 * (1 - p2))
+    return math.ceil((spread / (p1 - p2)) ** 2)
+
+
+def exceeds(n: int, p: float, most: int) -> float:
+    """P(X > most) for X binomial in n trials of probability p; by the normal distribution from 700 expected events."""
+    if most >= n or p <= 0:
+        return 0.0
+    if most < 0 or p >= 1:
+        return 1.0
+    if n * p > 700:
+        return 0.5 * math.erfc((most + 0.5 - n * p) / math.sqrt(2 * n * p * (1 - p)))
+    term = math.exp(n * math.log1p(-p))
+    below = term
+    for k in range(most):
+        term *= (n - k) / (k + 1) * p / (1 - p)
+        below += term
+        if k > n * p and term < 1e-15:
+            break
+    return max(0.0, 1.0 - below)
+
+
+class Verdict(Record):
+    """One way to judge: by windows of some minutes, each against a limit."""
+
+    minutes: int
+    limit: float
+    """The share of bad requests above which a window has failed."""
+    windows: int
+    failures: int
+    """How many windows may fail; one more and the rollout is taken back."""
+    requests: int
+    """How many requests a window is expected to have."""
+    false_abort: float
+    missed: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether both risks are small enough."""
+        return self.false_abort < MOST_RISK and self.missed < MOST_RISK
+
+
+MINUTES = (1, 2, 5, 10, 15, 30, 60)
+
+
+def verdict(
+    rate: float,
+    p1: float,
+    p2: float,
+    windows: int | float,
+    failures: int,
+    limit: float | None = None,
+    least_minutes: float = 0,
+) -> Verdict:
+    """The shortest windows with which both risks are small enough, else the longest.
+
+    `rate` is requests a second; `windows` how many windows are judged, or how many minutes if a float, for an analysis
+    that runs beside the steps; `least_minutes` is what a rate needs to be computed at all. The limit lies between p1
+    and p2, as many standard deviations from one as from the other.
+    """
+    chosen = None
+    for minutes in MINUTES:
+        n = int(rate * 60 * minutes)
+        if n == 0 or minutes < least_minutes:
+            continue
+        count = windows if isinstance(windows, int) else max(failures + 1, math.ceil(windows / minutes))
+        chosen = _judge(n, minutes, p1, p2, count, failures, _balanced(p1, p2) if limit is None else limit)
+        if chosen.sure:
+            return chosen
+    return chosen or _judge(
+        1, MINUTES[-1], p1, p2, failures + 2, failures, _balanced(p1, p2) if limit is None else limit
+    )
+
+
+def _balanced(p1: float, p2: float) -> float:
+    near, far = math.sqrt(p1 * (1 - p1)), math.sqrt(p2 * (1 - p2))
+    limit = (p1 * far + p2 * near) / (near + far)
+    digits = 3 - math.floor(math.log10(limit)) - 1  # a limit that people can read: three digits
+    return round(limit, digits)
+
+
+def _judge(n: int, minutes: int, p1: float, p2: float, windows: int, failures: int, limit: float) -> Verdict:
+    most = math.floor(limit * n + 1e-9)
+    false_abort = exceeds(windows, exceeds(n, p1, most), failures)
+    missed = 1 - exceeds(windows, exceeds(n, p2, most), failures)
+    return Verdict(
+        minutes=minutes,
+        limit=limit,
+        windows=windows,
+        failures=failures,
+        requests=n,
+        false_abort=false_abort,
+        missed=missed,
+    )

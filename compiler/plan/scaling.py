@@ -1,0 +1,99 @@
+"""What the autoscaler looks at, and how much of it one replica is meant to have."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..because import Because, decision, first, fixed, text
+from ..promql import bound, matchers, selector
+from .capacity import MAX_UTILIZATION
+from .sli import Indicators
+
+if TYPE_CHECKING:
+    from .service import ServicePlan
+
+__all__ = ["Scaling"]
+
+QUEUE_PER_REPLICA = 5
+"""Waiting requests a replica at which another is added, where nobody says how many it works on: vLLM's own chart."""
+
+
+class Scaling:
+    """The autoscaler of one online service."""
+
+    def __init__(self, service: ServicePlan) -> None:
+        self.service = service
+
+    @cached_property
+    def provider(self) -> Because[str]:
+        """KEDA, a plain HorizontalPodAutoscaler, or nothing."""
+        return self.service.plan.platform.autoscaling.provider
+
+    @cached_property
+    def signal(self) -> Because[str] | None:
+        """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""
+        metrics = self.service.runtime.metrics
+        flying = metrics.in_flight
+        if self.service.mean_time is not None and flying is not None:
+            return _signal("in-flight", first(flying.gauge, flying.busy))
+        if metrics.queue is not None:
+            return _signal("queue", metrics.queue.series)
+        return _signal("in-flight", first(flying.gauge, flying.busy)) if flying is not None else None
+
+    @cached_property
+    def query(self) -> Because[str] | None:
+        """The PromQL that reads the signal over all replicas.
+
+        Before the first request some runtimes have no series yet: that is zero, as long as Prometheus reaches a
+        replica. When it reaches none there is no answer, and the autoscaler falls back instead of scaling down.
+        """
+        if self.signal is None:
+            return None
+        indicators = Indicators(self.service)
+        value = (
+            self._queue(indicators)
+            if self.signal.value == "queue"
+            else indicators.in_flight(self.service.rate_window.map(str))
+        )
+        assert value is not None
+        return text("{value} or 0 * sum({up})", value=value, up=indicators.up())
+
+    def _queue(self, indicators: Indicators) -> Because[str]:
+        queue = self.service.runtime.metrics.queue
+        assert queue is not None
+        assert queue.series is not None
+        own = bound(queue.match, self.service.model) if queue.match is not None else None
+        return text("sum({queue})", queue=selector(queue.series, matchers(indicators.match, own)))
+
+    @cached_property
+    def threshold(self) -> Because[str]:
+        """How much of the signal one replica is meant to have."""
+        assert self.signal is not None
+        if self.signal.value == "queue":
+            why = "a short queue keeps batches full; a longer one makes answers late"
+            return fixed(str(QUEUE_PER_REPLICA), why)
+        return _in_flight_target(self.service.slots)
+
+    @cached_property
+    def fallback(self) -> Because[int]:
+        """The replicas to run while the signal cannot be read: those for the peak."""
+        return _fallback(self.service.for_peak, self.service.min_replicas, self.service.max_replicas)
+
+
+@decision
+def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
+    return kind, f"the runtime exports {series.value}" if series is not None else "the runtime exports it"
+
+
+@decision
+def _in_flight_target(slots: Because[int]) -> tuple[str, str]:
+    target = slots.value * MAX_UTILIZATION
+    text_ = f"{target:.2f}".rstrip("0").rstrip(".")
+    return text_, f"{MAX_UTILIZATION:.0%} of the {slots.value} that a replica works on at once"
+
+
+@decision
+def _fallback(peak: Because[int], least: Because[int], most: Because[int]) -> tuple[int, str]:
+    chosen = min(max(peak.value, least.value), most.value)
+    return chosen, "enough for the peak, as nobody can see the load"

@@ -1,0 +1,291 @@
+"""Read: bytes to a tree of nodes with positions.
+
+The tree is built from PyYAML's C event stream: fast, and it sees what loaders hide (duplicate keys, aliases, the exact
+text of scalars). Scalars keep their source text; what they mean is decided by the field that reads them, in `bind`.
+Everything is bounded, because libyaml's own loader crashes on deep nesting and aliases grow exponentially.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from .diagnostics import Diagnostic, Label, SourceFile, Span
+from .tree import Mapping, Node, Scalar, Sequence
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "read"]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_NODES = 50_000
+
+# libyaml counts these as line breaks, editors do not: every position after them would be wrong. Surrogates are no text.
+_REFUSED = re.compile("[\u0085\u2028\u2029\ud800-\udfff]|\r(?!\n)")
+
+
+class _Stop(Exception):  # noqa: N818 - not an error of the program: the file cannot be read further
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+
+
+def read(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
+    """Read one file. Without a mapping at its top there is no tree, and a diagnostic says why."""
+    found: list[Diagnostic] = []
+    try:
+        return _Reader(file, found).document(), found
+    except _Stop as stop:
+        return None, [*found, stop.diagnostic]
+
+
+class _Reader:
+    """One pass over the events of one file, with the bounds counted as it goes."""
+
+    def __init__(self, file: SourceFile, found: list[Diagnostic]) -> None:
+        self.file = file
+        self.found = found
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.nodes = 0
+        _refuse_characters(file)
+
+    def document(self) -> Mapping:
+        loader = yaml.CSafeLoader(self.file.text)
+        try:
+            events = self._events(loader)
+            next(events)  # stream start
+            if isinstance(next(events), yaml.StreamEndEvent):
+                raise self._stop(
+                    "MLS001", "the file is empty", Span(self.file, 0, 0, 0, 0), help="write a spec: mlspec init"
+                )
+            root = self._node(next(events), events, 0)
+            next(events)  # document end
+            extra = next(events)
+            if not isinstance(extra, yaml.StreamEndEvent):
+                mark = extra.start_mark
+                at = Span(self.file, mark.line, mark.column, mark.line, mark.column + 3)
+                raise self._stop(
+                    "MLS001", "a second document begins here", at, help="put each spec into a file of its own"
+                )
+        finally:
+            loader.dispose()
+        if not isinstance(root, Mapping):
+            raise self._stop(
+                "MLS001",
+                f"the file holds {root.what}, not a mapping",
+                root.span,
+                help="begin with `apiVersion: mlspec/v1`",
+            )
+        return root
+
+    def _events(self, loader: yaml.CSafeLoader) -> Iterator[Any]:
+        try:
+            while True:
+                event = loader.get_event()
+                if event is None:
+                    return
+                yield event
+        except yaml.MarkedYAMLError as error:
+            raise _Stop(_syntax_error(self.file, error)) from None
+        except yaml.reader.ReaderError as error:
+            raise _Stop(_unreadable(self.file, error)) from None
+
+    def _at(self, event: Any) -> tuple[SourceFile, int, int, int, int]:
+        start, end = event.start_mark, event.end_mark
+        return (self.file, start.line, start.column, end.line, end.column)
+
+    def _stop(self, id: str, message: str, span: Span, help: str) -> _Stop:  # noqa: A002
+        return _Stop(Diagnostic(id=id, severity="error", message=message, span=span, help=help))
+
+    def _count(self, event: Any, by: int = 1) -> None:
+        self.nodes += by
+        if self.nodes > MAX_NODES:
+            at = Span(*self._at(event))
+            raise self._stop(
+                "MLS002", f"the file has more than {MAX_NODES:,} values", at, help="split it into several systems"
+            )
+
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        self._count(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if event.tag is not None and event.tag != "!":
+            raise self._stop(
+                "MLS001", f"the tag `{event.tag}` means nothing here", Span(*self._at(event)), help="leave the tag out"
+            )
+        before = self.nodes
+        if isinstance(event, yaml.ScalarEvent):
+            node: Node = self._scalar(event)
+        elif depth >= MAX_DEPTH:
+            raise self._stop(
+                "MLS002", f"values are nested more than {MAX_DEPTH} deep", Span(*self._at(event)), help="nest less"
+            )
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._sequence(event, events, depth)
+        else:
+            node = self._mapping(event, events, depth)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, self.nodes - before + 1)
+        return node
+
+    def _alias(self, event: Any) -> Node:
+        known = self.anchors.get(event.anchor)
+        if known is None:
+            raise self._stop(
+                "MLS001",
+                f"no anchor `&{event.anchor}` before this",
+                Span(*self._at(event)),
+                help="name an anchor that is above",
+            )
+        node, size = known
+        self._count(event, size)  # every walk visits it again
+        return node
+
+    def _scalar(self, event: Any) -> Scalar:
+        file, line, column, end_line, end_column = self._at(event)
+        if event.style in ("|", ">"):  # libyaml ends a block scalar where the next token begins
+            end_line, end_column = line, len(file.lines[line].rstrip())
+        return Scalar((file, line, column, end_line, end_column), event.value, event.implicit[0])
+
+    def _sequence(self, start: Any, events: Iterator[Any], depth: int) -> Sequence:
+        items: list[Node] = []
+        for event in events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self._node(event, events, depth + 1))
+        return Sequence(self._between(start, event), items)
+
+    def _mapping(self, start: Any, events: Iterator[Any], depth: int) -> Mapping:
+        keys: dict[str, Scalar] = {}
+        entries: dict[str, Node] = {}
+        for event in events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key = self._node(event, events, depth + 1)
+            value = self._node(next(events), events, depth + 1)
+            if not isinstance(key, Scalar):
+                raise self._stop(
+                    "MLS001",
+                    f"a key is {key.what}",
+                    key.span,
+                    help="a key is a word; quote it if it begins with a bracket",
+                )
+            if key.text in keys:
+                self._duplicate(key, keys[key.text])
+            else:
+                keys[key.text], entries[key.text] = key, value
+        return Mapping(self._between(start, event), keys, entries)
+
+    def _between(self, start: Any, end: Any) -> tuple[SourceFile, int, int, int, int]:
+        return (self.file, start.start_mark.line, start.start_mark.column, end.end_mark.line, end.end_mark.column)
+
+    def _duplicate(self, key: Scalar, first: Scalar) -> None:
+        self.found.append(
+            Diagnostic(
+                id="MLS003",
+                severity="error",
+                message=f"`{key.text}` is given twice",
+                span=key.span,
+                label="given again",
+                others=(Label(span=first.span, text="first given here"),),
+                note="YAML readers keep one of the two without a word; which one depends on the reader",
+                help="keep one of them",
+            )
+        )
+
+
+def _refuse_characters(file: SourceFile) -> None:
+    match = _REFUSED.search(file.text)
+    if match is None:
+        return
+    line = file.text.count("\n", 0, match.start())
+    column = match.start() - (file.text.rfind("\n", 0, match.start()) + 1)
+    surrogate = "\ud800" <= match[0] <= "\udfff"
+    raise _Stop(
+        Diagnostic(
+            id="MLS001",
+            severity="error",
+            message=f"the character U+{ord(match[0]):04X} "
+            + ("is half of a character" if surrogate else "ends a line for some readers and not for others"),
+            span=Span(file, line, column, line, column + 1),
+            help="delete it"
+            if surrogate
+            else f'delete it, or write it as "\\u{ord(match[0]):04x}" within double quotes',
+        )
+    )
+
+
+# libyaml's words, and what a writer of YAML can do about them.
+_PLAIN_WORDS = (
+    (
+        "mapping values are not allowed",
+        "a `:` where no key can be",
+        "quote the text before it, or indent this line like its neighbours",
+    ),
+    (
+        "found character that cannot start any token",
+        "a character that cannot begin a value",
+        "indent with spaces, not tabs, and quote values that begin with `@`, `%` or a backquote",
+    ),
+    (
+        "did not find expected key",
+        "this line does not fit the indentation around it",
+        "indent it like the lines that it belongs to",
+    ),
+    ("could not find expected ':'", "a key without its `:`", "write `key: value`"),
+    (
+        "did not find expected ',' or",
+        "a list or mapping in brackets that is not closed",
+        "close it, or separate its parts with commas",
+    ),
+    (
+        "did not find expected '-' indicator",
+        "this line does not belong to the list above it",
+        "indent it as the list is indented",
+    ),
+    ("found unexpected end of stream", "a quoted text that does not end", "close the quote"),
+    ("found undefined tag handle", "a tag that is not defined", "quote values that begin with `!`"),
+    (
+        "found unknown escape character",
+        "an escape that does not exist",
+        "use single quotes, in which backslashes mean themselves",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "a list item where none can be",
+        "begin the list on a line of its own",
+    ),
+    ("found duplicate anchor", "an anchor that exists already", "give it another name"),
+)
+
+
+def _syntax_error(file: SourceFile, error: yaml.MarkedYAMLError) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    line = min(mark.line, len(file.lines) - 1) if mark else 0
+    column = min(mark.column, len(file.lines[line])) if mark else 0
+    problem = error.problem or "the file cannot be read"
+    message, help_ = next(
+        ((plain, help_) for words, plain, help_ in _PLAIN_WORDS if words in problem),
+        (problem, "see https://yaml.org/spec/1.2.2"),
+    )
+    others: tuple[Label, ...] = ()
+    context = error.context_mark
+    if context is not None and context.line != line and context.line < len(file.lines):
+        at = Span(file, context.line, context.column, context.line, context.column + 1)
+        others = (Label(span=at, text=(error.context or "it begins here").removeprefix("while ")),)
+    span = Span(file, line, column, line, column + 1)
+    return Diagnostic(id="MLS001", severity="error", message=message, span=span, others=others, help=help_)
+
+
+def _unreadable(file: SourceFile, error: yaml.reader.ReaderError) -> Diagnostic:
+    position = error.position if isinstance(error.position, int) else 0
+    line = file.text.count("\n", 0, position)
+    column = max(0, position - (file.text.rfind("\n", 0, position) + 1))
+    return Diagnostic(
+        id="MLS001",
+        severity="error",
+        message="a character that YAML does not allow",
+        span=Span(file, line, column, line, column + 1),
+        help="delete it, or escape it within double quotes",
+    )

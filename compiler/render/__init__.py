@@ -1,0 +1,1 @@
+"""Rendering is a leaf: diagnostics and results to text, one module a form."""

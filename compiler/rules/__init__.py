@@ -1,0 +1,1 @@
+"""The lint rules, by subject; `registry` lists them."""

@@ -1,0 +1,113 @@
+"""The tree that a file is read into: nodes with positions, and how to find one's way in it."""
+
+from __future__ import annotations
+
+from .diagnostics import SourceFile, Span
+
+__all__ = ["Mapping", "Node", "Place", "Scalar", "Sequence", "is_null", "lookup", "name_of", "only", "wrapped"]
+
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+
+Place = tuple[SourceFile, int, int, int, int]
+"""File, first line and column, last line and column; the end is exclusive."""
+
+
+class Node:
+    """A piece of a file: a scalar, a sequence or a mapping."""
+
+    __slots__ = ("column", "end_column", "end_line", "file", "line")
+    what = "a value"
+
+    def __init__(self, place: Place) -> None:
+        self.file, self.line, self.column, self.end_line, self.end_column = place
+
+    @property
+    def place(self) -> Place:
+        """Where it is, for a node that takes its place."""
+        return (self.file, self.line, self.column, self.end_line, self.end_column)
+
+    @property
+    def span(self) -> Span:
+        """Where it is. A block mapping or sequence is shown by its first line."""
+        if self.end_line > self.line and not isinstance(self, Scalar):
+            return Span(self.file, self.line, self.column, self.line, len(self.file.lines[self.line].rstrip()))
+        return Span(self.file, self.line, self.column, self.end_line, self.end_column)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.file.name}:{self.line + 1}:{self.column + 1})"
+
+
+class Scalar(Node):
+    """A scalar with its text. `plain` when it was written without quotes, so that YAML would guess its type."""
+
+    __slots__ = ("plain", "text")
+    what = "a value"
+
+    def __init__(self, place: Place, text: str, plain: bool) -> None:
+        super().__init__(place)
+        self.text = text
+        self.plain = plain
+
+
+class Sequence(Node):
+    """A list."""
+
+    __slots__ = ("items",)
+    what = "a list"
+
+    def __init__(self, place: Place, items: list[Node]) -> None:
+        super().__init__(place)
+        self.items = items
+
+
+class Mapping(Node):
+    """A mapping; `keys` holds the node of each key, `entries` the node of its value."""
+
+    __slots__ = ("entries", "keys")
+    what = "a mapping"
+
+    def __init__(self, place: Place, keys: dict[str, Scalar], entries: dict[str, Node]) -> None:
+        super().__init__(place)
+        self.keys = keys
+        self.entries = entries
+
+
+def is_null(node: Node) -> bool:
+    """Whether a node says that there is nothing: `null`, `~`, or no value at all."""
+    return isinstance(node, Scalar) and node.plain and node.text in _NULLS
+
+
+def lookup(tree: Node, path: tuple[str, ...]) -> Node | None:
+    """The node at a path; list items are named by position or by their `name`."""
+    node: Node | None = tree
+    for step in path:
+        if isinstance(node, Mapping):
+            node = node.entries.get(step)
+        elif isinstance(node, Sequence):
+            node = item_of(node, step)
+        else:
+            return None
+    return node
+
+
+def item_of(sequence: Sequence, step: str) -> Node | None:
+    if step.isdecimal():
+        return sequence.items[int(step)] if int(step) < len(sequence.items) else None
+    return next((item for item in sequence.items if name_of(item, "name") == step), None)
+
+
+def name_of(node: Node, key: str) -> str | None:
+    """The name that an item of a list goes by."""
+    name = node.entries.get(key) if isinstance(node, Mapping) else None
+    return name.text if isinstance(name, Scalar) else None
+
+
+def wrapped(key: str, node: Node, at: Node, key_node: Scalar | None = None) -> Mapping:
+    """A mapping with one entry."""
+    return Mapping(at.place, {key: key_node or Scalar(at.place, key, True)}, {key: node})
+
+
+def only(tree: Mapping, *wanted: str) -> Mapping:
+    """The same mapping with some of its entries."""
+    entries = {key: node for key, node in tree.entries.items() if key in wanted}
+    return Mapping(tree.place, {key: tree.keys[key] for key in entries}, entries)

@@ -1,0 +1,55 @@
+"""Words for messages: names in a row, texts on one line, and the nearest known name of a misspelt one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["closest", "last", "listing", "shown"]
+
+
+def listing(names: Iterable[str], most: int = 12) -> str:
+    """`a`, `b` or `c`; of many names only the first."""
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) > most:
+        quoted = [*quoted[: most - 1], f"{len(quoted) - most + 1} more"]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def shown(text: str) -> str:
+    """A text of the author's in a message: one line, and no longer than a line."""
+    line = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def last(path: str) -> str:
+    """What to call the value at a path: its key, or the list that it is an item of."""
+    return next((step for step in reversed(path.split(".")) if not step.isdecimal()), path)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that needs the fewest changes, if it needs few enough to be what was meant."""
+    best: tuple[int, str] | None = None
+    for name in known:
+        far = _distance(word.lower(), name.lower(), limit=max(1, min(len(word), len(name)) // 3))
+        if far is not None and (best is None or far < best[0]):
+            best = (far, name)
+    return best[1] if best else None
+
+
+def _distance(one: str, other: str, limit: int) -> int | None:
+    """Optimal string alignment distance: edits and swaps of neighbours; None above `limit`."""
+    if abs(len(one) - len(other)) > limit:
+        return None
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        above, row = row, [i]
+        for j, b in enumerate(other, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return None
+        before = above
+    return row[-1] if row[-1] <= limit else None

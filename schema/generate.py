@@ -1,0 +1,36 @@
+"""`python -m mlspec.schema.generate [--check]`: write what follows from the models, or fail when it differs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .introspect import describe
+from .models import MLSystem, PlatformFile, ReleaseFile
+from .render_code import language_module, system_module
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def generated() -> dict[Path, str]:
+    """Every generated file with its content."""
+    language = describe(MLSystem, ReleaseFile, PlatformFile)
+    return {
+        ROOT / "compiler" / "system.py": system_module(language),
+        ROOT / "compiler" / "language.py": language_module(language),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files; with `--check`, name those that are stale and change nothing."""
+    stale = [path for path, text in generated().items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        if "--check" in arguments:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run `make generate`\n")
+        else:
+            path.write_text(generated()[path])
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

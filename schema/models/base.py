@@ -1,0 +1,169 @@
+"""How the language is written down: sections, the kinds of field they have, and the spellings of their scalars.
+
+Each field says in its model what it means, in which unit, and what happens when it is left out:
+
+- `required`: there is no sensible answer but the author's.
+- `optional`: left out, the thing it describes is not there.
+- `default`: left out, this value holds, for the reason given.
+- `derived`: left out, the planner decides it, and `mlspec explain` says how.
+- `listed`, `mapped`, `group`: left out, empty.
+- `singular`: another way to write the only entry of a mapping.
+
+`schema.generate` reads these models; nothing at run time does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ..scalars import SCALARS
+from ..units import UnitError
+
+
+class Section(BaseModel):
+    """A mapping of the language: keys are camelCase, unknown ones are refused.
+
+    `exactly_one` names keys of which one must be there, and no other of them.
+    """
+
+    exactly_one: ClassVar[tuple[str, ...]] = ()
+
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=lambda name: to_camel(name.rstrip("_")),
+        populate_by_name=True,
+        coerce_numbers_to_str=True,
+    )
+
+
+class Leaf:
+    """Marks a field as a scalar of the named kind (see `schema.scalars`)."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class Ref:
+    """Marks a field as the name of something declared elsewhere in the spec, such as an entry of `access`."""
+
+    def __init__(self, to: str) -> None:
+        self.to = to
+
+
+class Overlay:
+    """Marks a mapping as a piece of a spec: the same language, with nothing required."""
+
+
+def _reader(kind: str) -> AfterValidator:
+    def read(text: str) -> str:
+        try:
+            SCALARS[kind].parse(text)
+        except UnitError as error:
+            raise ValueError(f"{text!r} {error}; {error.help}") from None
+        return text
+
+    return AfterValidator(read)
+
+
+def _described(doc: str, **extra: Any) -> dict[str, Any]:
+    return {
+        "description": " ".join(doc.split()),
+        "json_schema_extra": {k: v for k, v in extra.items() if v is not None},
+    }
+
+
+def required(doc: str, **limits: Any) -> Any:
+    """A field without which the file cannot be compiled."""
+    return Field(**_described(doc), **limits)
+
+
+def optional(doc: str, **limits: Any) -> Any:
+    """A field that, left out, leaves its subject out."""
+    return Field(default=None, **_described(doc), **limits)
+
+
+def default(value: object, doc: str, why: str, **limits: Any) -> Any:
+    """A field whose value is `value` when left out, because of `why`."""
+    return Field(default=value, **_described(doc, why=" ".join(why.split())), **limits)
+
+
+def derived(doc: str, how: str, **limits: Any) -> Any:
+    """A field that the planner decides when it is left out; `how` says from what."""
+    return Field(default=None, **_described(doc, how=" ".join(how.split())), **limits)
+
+
+def listed(doc: str, *, key: str | None = None, **limits: Any) -> Any:
+    """A list, empty when left out. Lists are replaced by a higher layer; those with a `key` merge item by item."""
+    return Field(default_factory=list, **_described(doc, key=key), **limits)
+
+
+def singular(doc: str, of: str) -> Any:
+    """The short way to write the only entry of the mapping `of`; the compiler knows only the mapping."""
+    return Field(default=None, **_described(doc, of=of))
+
+
+def group(section: type[Section], doc: str) -> Any:
+    """A mapping that is always there: each of its fields says for itself what being left out means."""
+    return Field(default_factory=section, **_described(doc))
+
+
+def mapped(doc: str, **limits: Any) -> Any:
+    """A mapping from names to things, empty when left out."""
+    return Field(default_factory=dict, **_described(doc), **limits)
+
+
+Duration = Annotated[str, Leaf("duration"), _reader("duration")]
+Rate = Annotated[str, Leaf("rate"), _reader("rate")]
+Percent = Annotated[str, Leaf("percent"), _reader("percent")]
+Memory = Annotated[str, Leaf("memory"), _reader("memory")]
+Cores = Annotated[str, Leaf("cores"), _reader("cores")]
+Count = Annotated[str, Leaf("count"), _reader("count")]
+Budget = Annotated[str, Leaf("budget"), _reader("budget")]
+HourlyPrice = Annotated[str, Leaf("hourly-price"), _reader("hourly-price")]
+UnitPrice = Annotated[str, Leaf("unit-price"), _reader("unit-price")]
+Margin = Annotated[str, Leaf("margin"), _reader("margin")]
+Measure = Annotated[str, Leaf("measure"), _reader("measure")]
+Text = Annotated[str, Leaf("text")]
+SystemName = Annotated[str, Leaf("system-name"), _reader("system-name")]
+Name = Annotated[str, Leaf("name"), _reader("name")]
+Identifier = Annotated[str, Leaf("identifier"), _reader("identifier")]
+Origin = Annotated[str, Leaf("origin"), Ref("origins"), _reader("origin")]
+Metric = Annotated[str, Leaf("metric"), Ref("metrics"), _reader("metric")]
+MetricName = Annotated[str, Leaf("metric"), _reader("metric")]
+Rival = Annotated[str, Leaf("rival"), Ref("rivals"), _reader("rival")]
+Host = Annotated[str, Leaf("host"), _reader("host")]
+ObjectName = Annotated[str, Leaf("object-name"), _reader("object-name")]
+Uri = Annotated[str, Leaf("uri"), _reader("uri")]
+Url = Annotated[str, Leaf("url"), _reader("url")]
+Image = Annotated[str, Leaf("image"), _reader("image")]
+Digest = Annotated[str, Leaf("digest"), _reader("digest")]
+Cron = Annotated[str, Leaf("cron"), _reader("cron")]
+TimeZone = Annotated[str, Leaf("time-zone"), Ref("time-zones"), _reader("time-zone")]
+Date = Annotated[str, Leaf("date"), _reader("date")]
+Timestamp = Annotated[str, Leaf("timestamp"), _reader("timestamp")]
+Path = Annotated[str, Leaf("path"), _reader("path")]
+EnvName = Annotated[str, Leaf("env-name"), _reader("env-name")]
+LabelKey = Annotated[str, Leaf("label-key"), _reader("label-key")]
+LabelValue = Annotated[str, Leaf("label-value"), _reader("label-value")]
+RuleId = Annotated[str, Leaf("rule-id"), _reader("rule-id")]
+SpecPath = Annotated[str, Leaf("spec-path"), _reader("spec-path")]
+Module = Annotated[str, Leaf("module"), _reader("module")]
+Matcher = Annotated[str, Leaf("matcher"), _reader("matcher")]
+Series = Annotated[str, Leaf("series"), _reader("series")]
+
+SpecOverlay = Annotated[dict[str, Any], Overlay()]
+
+AccessName = Annotated[str, Leaf("name"), Ref("access"), _reader("name")]
+ModelName = Annotated[str, Leaf("name"), Ref("models"), _reader("name")]
+ServiceName = Annotated[str, Leaf("name"), Ref("services"), _reader("name")]
+RuntimeName = Annotated[str, Leaf("name"), Ref("runtimes"), _reader("name")]
+AcceleratorName = Annotated[str, Leaf("name"), Ref("accelerators"), _reader("name")]
+SourceName = Annotated[str, Leaf("identifier"), Ref("sources"), _reader("identifier")]
+ColumnName = Annotated[str, Leaf("identifier"), Ref("columns"), _reader("identifier")]
+SegmentName = Annotated[str, Leaf("identifier"), Ref("columns"), _reader("identifier")]
+EntityName = Annotated[str, Leaf("identifier"), Ref("entities"), _reader("identifier")]
+OutputName = Annotated[str, Leaf("identifier"), Ref("outputs"), _reader("identifier")]
+ClusterName = Annotated[str, Leaf("name"), Ref("clusters"), _reader("name")]

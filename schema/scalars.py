@@ -1,0 +1,135 @@
+"""The kinds of scalar that the language knows: one entry each, read by the models, the schema and `bind`.
+
+A scalar of the language is typed by its field, not by YAML's guess (law 8), so each kind says how its source text is
+read. `number` marks the kinds that may also be written as a bare YAML number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import units
+from .units import UnitError, compiled
+
+__all__ = ["Scalar", "SCALARS"]
+
+DNS_LABEL = r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?"
+LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+DNS_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?){0,9}"
+
+
+class Scalar:
+    """One kind of scalar: what it is in words, how its text is spelled and read, and examples."""
+
+    __slots__ = ("examples", "number", "parse", "pattern", "what")
+
+    def __init__(
+        self,
+        what: str,
+        pattern: str | None = None,
+        examples: tuple[str, ...] = (),
+        *,
+        parse: Callable[[str], Any] | None = None,
+        number: str | None = None,
+    ) -> None:
+        self.what = what
+        self.pattern = pattern
+        self.examples = examples
+        self.number = number
+        self.parse = parse or self._text
+
+    def _text(self, text: str) -> str:
+        if self.pattern is not None and compiled(self.pattern).fullmatch(text) is None:
+            raise UnitError(f"is not {self.what}", f"write it like `{self.examples[0]}`")
+        return text
+
+
+def _quantity(kind: type[units.Quantity], number: str | None = None) -> Scalar:
+    return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number)
+
+
+SCALARS: dict[str, Scalar] = {
+    "duration": _quantity(units.Duration),
+    "rate": _quantity(units.Rate),
+    "percent": _quantity(units.Percent),
+    "memory": _quantity(units.Memory),
+    "cores": _quantity(units.Cores, number="number"),
+    "count": _quantity(units.Count, number="integer"),
+    "budget": _quantity(units.Budget),
+    "hourly-price": _quantity(units.HourlyPrice),
+    "unit-price": _quantity(units.UnitPrice),
+    "margin": _quantity(units.Margin, number="number"),
+    "measure": _quantity(units.Measure, number="number"),
+    "text": Scalar("a text"),
+    "system-name": Scalar(
+        "a name of at most 40 lower-case letters, digits and dashes that starts with a letter",
+        r"[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?",
+        ("fraud-scorer",),
+    ),
+    "name": Scalar(
+        "a name of lower-case letters, digits and dashes that starts with a letter", DNS_LABEL, ("fraud-scorer",)
+    ),
+    "identifier": Scalar(
+        "an identifier of letters, digits, `_`, `-` and `.`", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("tx_count_1h",)
+    ),
+    "origin": Scalar(
+        "`request` or a feature",
+        r"request|features\.[A-Za-z_][-A-Za-z0-9_]{0,127}\.[A-Za-z_][-A-Za-z0-9_.]{0,127}",
+        ("request", "features.card_activity.tx_count_1h"),
+    ),
+    "metric": Scalar(
+        "the name of a metric",
+        r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?:@[0-9]{1,4})?",
+        ("roc_auc", "ndcg@10", "error-rate"),
+    ),
+    "rival": Scalar(
+        "`champion`, `naive`, `human` or a candidate's name", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("champion", "naive")
+    ),
+    "host": Scalar("a host name", DNS_NAME, ("fraud.internal.example.com",)),
+    "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
+    "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
+    "url": Scalar("an http or https URL", r"https?://[^\s\"'\\`${}]{1,2000}", ("https://runbooks.example.com/fraud",)),
+    "image": Scalar(
+        "a container image",
+        r"(?:[a-zA-Z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+        ("registry.example.com/team/image:1.4@sha256:…",),
+    ),
+    "digest": Scalar(
+        "a digest: `sha256:` and 64 hexadecimal digits, or the 40 of a commit",
+        r"sha256:[0-9a-f]{64}|[0-9a-f]{40}",
+        ("sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd",),
+    ),
+    "cron": Scalar(
+        "a schedule in cron's five fields",
+        r"@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)"
+        r"|[0-9*/,-]+ [0-9*/,-]+ [0-9*/,?-]+ (?:[0-9*/,-]|[A-Za-z]{3})+ (?:[0-9*/,?-]|[A-Za-z]{3})+",
+        ("0 3 * * 1",),
+    ),
+    "time-zone": Scalar("a time zone", r"UTC|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}", ("UTC", "Europe/Berlin")),
+    "date": Scalar("a date", r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", ("2026-12-31",)),
+    "timestamp": Scalar(
+        "a moment in UTC",
+        r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
+        ("2026-11-02T04:12:00Z",),
+    ),
+    "path": Scalar("an absolute path", r"/[A-Za-z0-9._/-]{0,255}", ("/healthz",)),
+    "env-name": Scalar("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
+    "label-key": Scalar("the key of a label", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
+    "label-value": Scalar("the value of a label", rf"(?:{LABEL_NAME})?", ("payments",)),
+    "rule-id": Scalar("the id of a rule, or the beginning of ids", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),
+    "spec-path": Scalar(
+        "a path into a spec", r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_*-]+)*", ("monitoring.slo.window",)
+    ),
+    "module": Scalar(
+        "a Python module and the name in it",
+        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
+        ("acme.model_card:TARGET",),
+    ),
+    "matcher": Scalar(
+        "PromQL label matchers",
+        r"[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\"(?:,[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\")*",
+        ('status="5xx"',),
+    ),
+    "series": Scalar("the name of a Prometheus series", r"[a-zA-Z_:][a-zA-Z0-9_:]{0,199}", ("http_requests_total",)),
+}

@@ -1,0 +1,366 @@
+"""Quantities as people write them: `50ms`, `800/s`, `99.9%`, `4Gi`, `4000 USD/month`.
+
+Units are written, never assumed (law 4 of the language). Every class here parses one spelling, keeps an exact decimal
+amount in its base unit, and prints it back in the shortest exact spelling. `PATTERN` is the one definition of that
+spelling: the published JSON Schema and `parse` both use it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import cache
+from typing import ClassVar, Self
+
+__all__ = [
+    "Quantity", "Duration", "Rate", "Percent", "Memory", "Cores", "Count", "Budget", "UnitPrice", "HourlyPrice",
+    "Margin", "Measure", "UnitError",
+]  # fmt: skip
+
+NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+
+
+class UnitError(ValueError):
+    """A text that does not spell a quantity; `help` says what to write."""
+
+    def __init__(self, found: str, help: str) -> None:  # noqa: A002 - the word that diagnostics use
+        super().__init__(found)
+        self.help = help
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile on first use: one system writes few of the spellings, and each costs a tenth of a millisecond."""
+    return re.compile(pattern)
+
+
+def plain(amount: Decimal) -> str:
+    """Print a decimal without exponent or trailing zeros: 1E+3 as 1000, 0.500 as 0.5."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class Quantity:
+    """An exact amount in a base unit: immutable, ordered within its class, printed as people write it."""
+
+    __slots__ = ("amount",)
+    WHAT: ClassVar[str]
+    PATTERN: ClassVar[str]
+    EXAMPLES: ClassVar[tuple[str, ...]]
+    UNITS: ClassVar[dict[str, Decimal]] = {}
+    USUAL: ClassVar[tuple[str, ...]] = ()
+    """The units to propose where one is missing."""
+
+    amount: Decimal
+
+    def __init__(self, amount: Decimal | int) -> None:
+        object.__setattr__(self, "amount", Decimal(amount))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read one spelling; `UnitError` when the text is not one."""
+        match = compiled(cls.PATTERN).fullmatch(text)
+        if match is None:
+            raise cls._error(text)
+        return cls._from(match)
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        return cls(Decimal(match[1]) * cls.UNITS[match[2]])
+
+    @classmethod
+    def _error(cls, text: str) -> UnitError:
+        examples = " or ".join(f"`{example}`" for example in cls.EXAMPLES[:2])
+        if cls.USUAL and compiled(NUMBER).fullmatch(text):
+            spellings = [f"`{text}{unit}`" for unit in cls.USUAL]
+            return UnitError("has no unit", f"write {' or '.join(spellings)}, whichever is meant")
+        return UnitError(f"is not {cls.WHAT}", f"write it like {examples}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.amount == self.amount
+
+    def __lt__(self, other: Self) -> bool:
+        return self.amount < other.amount
+
+    def __le__(self, other: Self) -> bool:
+        return self.amount <= other.amount
+
+    def __gt__(self, other: Self) -> bool:
+        return self.amount > other.amount
+
+    def __ge__(self, other: Self) -> bool:
+        return self.amount >= other.amount
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.amount))
+
+    def __float__(self) -> float:
+        return float(self.amount)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
+    def __str__(self) -> str:
+        """The largest unit that leaves a whole number, else the smallest unit."""
+        for unit, factor in reversed(self.UNITS.items()):
+            if self.amount and self.amount % factor == 0:
+                return f"{plain(self.amount / factor)}{unit}"
+        unit, factor = next(iter(self.UNITS.items()))
+        return f"{plain(self.amount / factor)}{unit}"
+
+
+class Duration(Quantity):
+    """A length of time; `amount` is in seconds."""
+
+    __slots__ = ()
+    WHAT = "a length of time"
+    UNITS: ClassVar[dict[str, Decimal]] = {
+        "us": Decimal("0.000001"), "ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600),
+        "d": Decimal(86400), "w": Decimal(604800),
+    }  # fmt: skip
+    PATTERN = rf"({NUMBER})(us|ms|s|m|h|d|w)"
+    EXAMPLES = ("50ms", "24h", "45d")
+    USUAL = ("ms", "s", "h")
+
+    def __str__(self) -> str:
+        """Zero is `0s`; weeks are printed in days, as cadences and windows are."""
+        if not self.amount:
+            return "0s"
+        text = super().__str__()
+        return text if text[-1] != "w" else f"{plain(self.amount / 86400)}d"
+
+
+class Rate(Quantity):
+    """Events over time; `amount` is per second."""
+
+    __slots__ = ()
+    WHAT = "a rate"
+    UNITS: ClassVar[dict[str, Decimal]] = {  # seconds, to divide by: 1/60 has no exact decimal
+        "/s": Decimal(1), "/m": Decimal(60), "/h": Decimal(3600), "/d": Decimal(86400),
+    }  # fmt: skip
+    PATTERN = rf"({NUMBER})(/[smhd])"
+    EXAMPLES = ("800/s", "120/m")
+    USUAL = ("/s", "/h")
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        return cls(Decimal(match[1]) / cls.UNITS[match[2]])
+
+    def __str__(self) -> str:
+        """The shortest period with a whole number of events, else events per second to three digits."""
+        for unit, seconds in self.UNITS.items():
+            events = (self.amount * seconds).quantize(Decimal("0.000001"))
+            if events == events.to_integral_value():
+                return f"{plain(events)}{unit}"
+        return f"{self.amount:.3g}/s"
+
+
+class Percent(Quantity):
+    """A share of a whole; `amount` is the fraction, so `99.9%` is 0.999."""
+
+    __slots__ = ()
+    WHAT = "a percentage"
+    UNITS: ClassVar[dict[str, Decimal]] = {"%": Decimal("0.01")}
+    PATTERN = rf"({NUMBER})(%)"
+    EXAMPLES = ("99.9%", "5%")
+    USUAL = ("%",)
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount * 100)}%"
+
+
+class Memory(Quantity):
+    """An amount of memory or storage, in Kubernetes' spelling; `amount` is in bytes."""
+
+    __slots__ = ()
+    WHAT = "an amount of memory"
+    UNITS: ClassVar[dict[str, Decimal]] = {
+        "k": Decimal(10**3), "Ki": Decimal(2**10), "M": Decimal(10**6), "Mi": Decimal(2**20),
+        "G": Decimal(10**9), "Gi": Decimal(2**30), "T": Decimal(10**12), "Ti": Decimal(2**40),
+    }  # fmt: skip
+    PATTERN = rf"({NUMBER})([kMGT]|[KMGT]i)"
+    EXAMPLES = ("4Gi", "512Mi")
+    USUAL = ("Mi", "Gi")
+
+    def __str__(self) -> str:
+        """Binary units first: that is what requests are compared in."""
+        for unit in ("Ti", "Gi", "Mi", "Ki", "T", "G", "M", "k"):
+            if self.amount and self.amount % self.UNITS[unit] == 0:
+                return f"{plain(self.amount / self.UNITS[unit])}{unit}"
+        return plain(self.amount)
+
+
+class Cores(Quantity):
+    """Processor cores, in Kubernetes' spelling: `4`, `0.5` or `500m`."""
+
+    __slots__ = ()
+    WHAT = "a number of processor cores"
+    PATTERN = rf"({NUMBER})(m?)"
+    EXAMPLES = ("4", "500m")
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        return cls(Decimal(match[1]) / (1000 if match[2] else 1))
+
+    def __str__(self) -> str:
+        """Canonical, so that a GitOps diff against the API server's own form is empty: `500m`, not `0.5`."""
+        whole = self.amount == self.amount.to_integral_value()
+        return plain(self.amount) if whole else f"{plain(self.amount * 1000)}m"
+
+
+class Count(Quantity):
+    """A number of things: `400`, `6k`, `120M`, `1.5B`."""
+
+    __slots__ = ()
+    WHAT = "a count"
+    UNITS: ClassVar[dict[str, Decimal]] = {
+        "": Decimal(1), "k": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9), "T": Decimal(10**12),
+    }  # fmt: skip
+    PATTERN = rf"([0-9]{{1,15}}(?=$)|{NUMBER}(?=[kMBT]))([kMBT]?)"
+    EXAMPLES = ("20000", "120M")
+
+    def __int__(self) -> int:
+        return int(self.amount)
+
+
+class Money(Quantity):
+    """An amount of money for something; the subclasses say for what."""
+
+    __slots__ = ("currency", "per")
+    currency: str
+    per: str
+
+    def __init__(self, amount: Decimal | int, currency: str = "USD", per: str = "") -> None:
+        super().__init__(amount)
+        object.__setattr__(self, "currency", currency)
+        object.__setattr__(self, "per", per)
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        return cls(Decimal(match[1]), match[2], match[3])
+
+    @classmethod
+    def _error(cls, text: str) -> UnitError:  # noqa: ARG003 - what was written says nothing of what was meant
+        return UnitError(f"is not {cls.WHAT}", f"write it like `{cls.EXAMPLES[0]}`")
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and (self.currency, self.per) == (other.currency, other.per)  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.amount, self.currency, self.per))
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount)} {self.currency}/{self.per}"
+
+
+class Budget(Money):
+    """Money for each month of 730 hours."""
+
+    __slots__ = ()
+    WHAT = "an amount of money for each month"
+    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(month)"
+    EXAMPLES = ("4000 USD/month",)
+
+
+class HourlyPrice(Money):
+    """Money for each hour."""
+
+    __slots__ = ()
+    WHAT = "an amount of money for each hour"
+    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(h)"
+    EXAMPLES = ("3.43 USD/h",)
+
+
+class UnitPrice(Money):
+    """Money for a number of things; `amount` is for one of them."""
+
+    __slots__ = ("count",)
+    WHAT = "a price"
+    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(?:([0-9]{{1,9}}[kMB]?) )?(predictions?|tokens?|labels?|items?)"
+    EXAMPLES = ("0.9 USD/1M predictions", "0.05 USD/label")
+    count: Count
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        count = Count.parse(match[3] or "1")
+        if not count.amount:
+            raise UnitError("is a price for no things", f"write it like `{cls.EXAMPLES[0]}`")
+        price = cls(Decimal(match[1]) / count.amount, match[2], match[4].rstrip("s"))
+        object.__setattr__(price, "count", count)
+        return price
+
+    def __str__(self) -> str:
+        many = f"{self.count} {self.per}s" if self.count.amount != 1 else self.per
+        return f"{plain((self.amount * self.count.amount).normalize())} {self.currency}/{many}"
+
+
+class Margin(Quantity):
+    """How far a metric may be from what it is compared with: absolute (`-0.002`) or relative to it (`5%`)."""
+
+    __slots__ = ("relative",)
+    WHAT = "a margin"
+    PATTERN = rf"(-?{NUMBER})(%?)"
+    EXAMPLES = ("0.01", "5%")
+    relative: bool
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        margin = cls(Decimal(match[1]) * (Decimal("0.01") if match[2] else 1))
+        object.__setattr__(margin, "relative", bool(match[2]))
+        return margin
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and self.relative == other.relative  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.relative))
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount * 100)}%" if self.relative else plain(self.amount)
+
+
+class Measure(Quantity):
+    """A bound on a metric, in the metric's own unit: `0.6`, `1.5%`, `50ms`, `20/s`.
+
+    `amount` is in seconds, in events per second, or a plain number (a percentage counts as its fraction);
+    `unit` is `s`, `/s`, `%` or empty, and is compared with the metric's own.
+    """
+
+    __slots__ = ("unit",)
+    WHAT = "a bound on a metric"
+    PATTERN = rf"(-?{NUMBER})(%|us|ms|s|m|h|d|w|/[smhd])?"
+    EXAMPLES = ("0.6", "1.5%", "50ms")
+    unit: str
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        number, suffix = Decimal(match[1]), match[2] or ""
+        if suffix in Rate.UNITS:
+            number, unit = number / Rate.UNITS[suffix], "/s"
+        elif suffix in Duration.UNITS:
+            number, unit = number * Duration.UNITS[suffix], "s"
+        else:
+            number, unit = number / (100 if suffix else 1), suffix
+        measure = cls(number)
+        object.__setattr__(measure, "unit", unit)
+        return measure
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and self.unit == other.unit  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.unit))
+
+    def __str__(self) -> str:
+        match self.unit:
+            case "s":
+                return str(Duration(self.amount))
+            case "/s":
+                return str(Rate(self.amount))
+            case "%":
+                return str(Percent(self.amount))
+            case _:
+                return plain(self.amount)

@@ -1,0 +1,33 @@
+"""GitOps: the file that lists all others, for `kubectl apply -k` and the tools that read the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..compiler.artifact import Artifact, Body, Piece, Target
+from ..compiler.because import because
+from ..compiler.plan import Plan
+from ..compiler.system import MLSystem
+
+__all__ = ["TARGET"]
+
+
+def emit(_: MLSystem, __: Plan) -> Iterable[Piece]:
+    """Nothing of its own."""
+    return ()
+
+
+def finish(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
+    """`kustomization.yaml`: every object, and nothing that is none."""
+    objects = [artifact for artifact in artifacts if "apiVersion" in artifact.body]
+    body: Body = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [because(artifact.path, "one of the objects", artifact.why) for artifact in objects],
+    }
+    yield Artifact(
+        path="kustomization.yaml", body=body, why=because("Kustomization", "lists every object", plan.environment)
+    )
+
+
+TARGET = Target(name="gitops", summary="kustomization.yaml for each environment", emit=emit, finish=finish)

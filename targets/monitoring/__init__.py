@@ -1,0 +1,25 @@
+"""Monitoring: what is scraped, what is recorded, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from ...compiler.artifact import Piece, Target
+from ...compiler.plan import Plan
+from ...compiler.system import MLSystem
+from . import podmonitor, rules
+
+__all__ = ["TARGET"]
+
+
+def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
+    """Scraping and rules for each online service."""
+    if not plan.runs("monitoring").value:
+        return
+    for service in plan.online.values():
+        yield partial(podmonitor.pod_monitors, service)
+        yield partial(rules.rules, service)
+
+
+TARGET = Target(name="monitoring", summary="scraping, recording rules and alerts", emit=emit)

@@ -1,0 +1,124 @@
+"""One objective: its indicator over every window, and the alerts on the burning of its budget.
+
+An alert needs both windows of a pair above the threshold, and at least three bad events in the long one: with little
+traffic a single failure would be many times the budget. The guard counts failures, not requests, so that a total
+outage of a quiet service is still heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, fixed, text
+from ...compiler.conventions import Names
+from ...compiler.finding import refusal
+from ...compiler.plan.objectives import BurnPair, Objective, burn_pairs
+from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.sli import Indicators
+from ...compiler.promql import promql
+from .alert import alert
+
+__all__ = ["burn_group"]
+
+BAD_EVENTS = 3
+WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+
+
+def burn_group(service: ServicePlan, objective: Objective) -> Body:
+    """The rules of one objective."""
+    pairs = burn_pairs(objective, service.objectives.period)
+    if not pairs:
+        raise refusal(
+            "MLS502",
+            f"no alert on `{objective.name}` could ever fire",
+            objective.target,
+            note="its error budget is so large that no failure rate burns it too fast",
+            help="promise more, for example `99%`, or leave the objective out",
+        )
+    return {
+        "name": text(f"mlspec-{{service}}-{objective.name}", service=service.name),
+        "interval": fixed("1m", "a twelfth of the shortest long window and more than one scrape"),
+        "rules": [
+            *_records(service, objective, pairs),
+            *(_alert(service, objective, pairs, severity) for severity in _severities(pairs)),
+        ],
+    }
+
+
+def _severities(pairs: tuple[BurnPair, ...]) -> Iterator[Literal["page", "ticket"]]:
+    yield from dict.fromkeys(pair.severity for pair in pairs)
+
+
+def _identity(service: ServicePlan, objective: Objective) -> dict[str, Any]:
+    """What tells one objective from all others, on every series that is recorded for it."""
+    return {
+        "namespace": service.plan.namespace,
+        "system": service.plan.system.metadata.name,
+        "service": service.name,
+        "slo": objective.name,
+    }
+
+
+def _records(service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, ...]) -> Iterator[Body]:
+    indicators = Indicators(service)
+    labels = _identity(service, objective)
+    used = {window for pair in pairs for window in (pair.long, pair.short)}
+    for window in WINDOWS:
+        if window in used:
+            expression = indicators.bad_ratio(objective, window)
+            yield {"record": Names.ERROR_RATIO.format(window=window), "expr": expression, "labels": labels}
+    for pair in pairs:
+        expression = indicators.bad_events(objective, pair.long)
+        yield {"record": Names.BAD_EVENTS.format(window=pair.long), "expr": expression, "labels": labels}
+
+
+def _alert(
+    service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, ...], severity: Literal["page", "ticket"]
+) -> Body:
+    chosen = [pair for pair in pairs if pair.severity == severity]
+    parts = {f"p{index}": _pair(service, objective, pair) for index, pair in enumerate(chosen)}
+    expression = text("\nor\n".join(f"({{{key}}})" for key in parts), **parts)
+    keep = fixed("5m", "one quiet minute in the middle of an incident is no end of it") if severity == "page" else None
+    return alert(
+        service,
+        "ModelErrorBudgetBurn" if objective.kind == "availability" else "ModelLatencyBudgetBurn",
+        severity,
+        expression,
+        _summary(service, objective),
+        labels={"slo": objective.name},
+        keep=keep,
+    )
+
+
+def _pair(service: ServicePlan, objective: Objective, pair: BurnPair) -> Because[str]:
+    chosen = promql(
+        '{{service="{service}",namespace="{namespace}",slo="{slo}"}}',
+        service=service.name,
+        namespace=service.plan.namespace,
+        slo=fixed(objective.name, "the objective"),
+    )
+    return text(
+        f"{Names.ERROR_RATIO.format(window=pair.short)}{{chosen}} > {{threshold}}\n"
+        f"and {Names.ERROR_RATIO.format(window=pair.long)}{{chosen}} > {{threshold}}\n"
+        f"and {Names.BAD_EVENTS.format(window=pair.long)}{{chosen}} >= {BAD_EVENTS}",
+        chosen=chosen,
+        threshold=pair.threshold,
+    )
+
+
+def _summary(service: ServicePlan, objective: Objective) -> Because[str]:
+    share = "{{{{ $value | humanizePercentage }}}}"
+    if objective.bucket is None:
+        return text(
+            f"{{service}}: {share} of requests fail; {{target}} must not",
+            service=service.name,
+            target=objective.target.map(str),
+        )
+    return text(
+        f"{{service}}: {share} of requests are slower than {{bound}}; {{target}} must not be",
+        service=service.name,
+        bound=objective.bucket.holds.map(str),
+        target=objective.target.map(str),
+    )

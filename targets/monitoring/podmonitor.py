@@ -1,0 +1,59 @@
+"""Scraping. A PodMonitor and not a ServiceMonitor: between rollouts the stable and the canary Service select the same
+pods, which would be scraped twice. The rollout's hash becomes a label, so that the versions can be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...compiler import conventions
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because
+from ...compiler.plan.service import ServicePlan
+
+__all__ = ["pod_monitors"]
+
+
+def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
+    """One for the pods that answer, and one for the shadow's, whose job is another."""
+    if service.runtime.ports.metrics is None:
+        return
+    scraped = because("PodMonitor", "the runtime exports metrics", service.runtime.ports.metrics, service.part.runtime)
+    yield _monitor(service, service.name, "predictor", scraped)
+    if service.shadow is not None:
+        shadow = because("PodMonitor", "the shadow is watched apart", service.shadow.version, service.part.runtime)
+        yield _monitor(service, service.shadow_name, conventions.SHADOW, shadow)
+
+
+def _monitor(service: ServicePlan, name: Because[str], component: str, why: Because[Any]) -> Artifact:
+    plan = service.plan
+    prometheus = plan.platform.prometheus
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": conventions.metadata(
+            plan, name, {**conventions.labels(plan, component, service.name), **prometheus.labels}
+        ),
+        "spec": {
+            "selector": {"matchLabels": conventions.selector(plan, component, service.name)},
+            "podTargetLabels": ["app.kubernetes.io/version", conventions.POD_HASH_LABEL],
+            "podMetricsEndpoints": [
+                {
+                    "port": _port(service),
+                    "path": service.runtime.metrics.path,
+                    "interval": service.scrape_interval.map(str),
+                }
+            ],
+        },
+    }
+    return Artifact(path=conventions.path_of(plan, "monitoring", "PodMonitor", name), body=body, why=why)
+
+
+def _port(service: ServicePlan) -> Because[str]:
+    """The port's name in the pod: metrics that share the HTTP port share its name."""
+    ports = service.runtime.ports
+    shared = ports.http is not None and ports.metrics is not None and ports.http.value == ports.metrics.value
+    return because(
+        "http" if shared else "metrics", "the container port that exports metrics", ports.http, ports.metrics
+    )

@@ -1,0 +1,39 @@
+"""Recording rules and alerts, as a PrometheusRule and as the plain file that `promtool` reads.
+
+What is recorded and what alerts on it stand in one group, so that they are evaluated in order. All of it loads in
+Prometheus 2.42 and in 3.x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler import conventions
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import because
+from ...compiler.plan.service import ServicePlan
+from . import health
+from .burn import burn_group
+
+__all__ = ["rules"]
+
+
+def rules(service: ServicePlan) -> Iterator[Artifact]:
+    """The same groups twice: for the operator, and for everybody else."""
+    plan = service.plan
+    groups = [*(burn_group(service, objective) for objective in service.objectives.all), health.group(service)]
+    why = because(
+        "rules", "the service's objectives and its health are watched", service.part.own_name, service.part.runtime
+    )
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": conventions.metadata(
+            plan, service.name, {**conventions.labels(plan, "rules", service.name), **plan.platform.prometheus.labels}
+        ),
+        "spec": {"groups": groups},
+    }
+    yield Artifact(path=conventions.path_of(plan, "monitoring", "PrometheusRule", service.name), body=body, why=why)
+    yield Artifact(
+        path=conventions.path_of(plan, "monitoring", "Rules", service.name), body={"groups": groups}, why=why
+    )

@@ -1,0 +1,167 @@
+"""The download: an init container that fetches the model, compares its digest, and only then lets the server see it.
+
+Files are fetched into `part`, and `part` is renamed to `model` when the digest is right, so the server's mount holds
+either the whole model or nothing. The script is the same for every system; what differs comes by environment
+variables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed
+from ...compiler.finding import refusal
+from ...compiler.plan.files import ModelFiles
+from ...compiler.system import Access, AzureAccess, GcsAccess, HttpAccess, S3Access
+from .access import environment
+
+__all__ = ["SCRIPT", "init_container", "mount", "volume"]
+
+SCRIPT = r"""
+set -eu
+part=$MODEL_VOLUME/part model=$MODEL_VOLUME/model
+if [ -e "$model" ]; then echo "the model is here already"; exit 0; fi
+rm -rf "$part" && mkdir -p "$part"
+
+digest_of_folder() {  # SHA-256 over the sorted lines: path NUL sha256
+  cd "$part" && find . -type f | sed 's|^\./||' | LC_ALL=C sort | while IFS= read -r file; do
+    printf '%s\0%s\n' "$file" "$(sha256sum < "$file" | cut -d' ' -f1)"
+  done | sha256sum | cut -d' ' -f1
+}
+
+case $MODEL_REMOTE in
+  http://*|https://*)
+    rclone copyurl --config "" --retries 5 ${MODEL_TOKEN:+--header "Authorization: Bearer $MODEL_TOKEN"} \
+      "$MODEL_REMOTE" "$part/$MODEL_FILE"
+    found=$(sha256sum < "$part/$MODEL_FILE" | cut -d' ' -f1) ;;
+  */)
+    rclone copy --config "" --retries 5 "$MODEL_REMOTE" "$part"
+    found=$(digest_of_folder) ;;
+  *)
+    rclone copyto --config "" --retries 5 "$MODEL_REMOTE" "$part/$MODEL_FILE"
+    found=$(sha256sum < "$part/$MODEL_FILE" | cut -d' ' -f1) ;;
+esac
+
+if [ "sha256:$found" != "$MODEL_DIGEST" ]; then
+  echo "the model is not what was released: sha256:$found instead of $MODEL_DIGEST" >&2
+  rm -rf "$part"
+  exit 1
+fi
+mv "$part" "$model"
+echo "the model is complete: $MODEL_DIGEST"
+""".strip()
+
+VOLUME = "/download"
+
+# scheme -> how rclone names such a store
+REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:"}
+
+
+def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
+    """The init container, which calls a model that is one file `file`; its user is the pod's, so that the server can
+    read what it writes.
+    """
+    plan, artifact = files.plan, files.artifact
+    access = plan.system.access[artifact.access.value] if artifact.access is not None else None
+    _check(files)
+    return {
+        "name": "download",
+        "image": plan.platform.images.downloader,
+        "command": ["/bin/sh", "-c", SCRIPT],
+        "env": [
+            {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
+            {"name": "MODEL_FILE", "value": file},
+            {"name": "MODEL_DIGEST", "value": artifact.digest},
+            {"name": "MODEL_VOLUME", "value": VOLUME},
+            {"name": "HOME", "value": VOLUME},
+            *_store(artifact.uri, access),
+            *(environment(access, _RENAMED) if access is not None else []),
+        ],
+        "resources": {
+            "requests": {"cpu": fixed("100m", "waits for the network"), "memory": fixed("128Mi", "streams to disk")},
+            "limits": {"memory": fixed("512Mi", "streams to disk")},
+        },
+        "securityContext": security,
+        "volumeMounts": [{"name": "model", "mountPath": VOLUME}],
+    }
+
+
+# What the script calls the secrets of a web server.
+_RENAMED = {"TOKEN": "MODEL_TOKEN"}
+
+
+def _remote(uri: Because[str]) -> Because[str]:
+    scheme, _, rest = uri.value.partition("://")
+    return uri.map(lambda whole: REMOTES[scheme] + rest if scheme in REMOTES else whole)
+
+
+def _store(uri: Because[str], access: Access | None) -> list[Body]:
+    """What rclone must know of the store; without access it reads what is public."""
+    scheme = uri.value.partition("://")[0]
+    known = fixed("true", "credentials come from the environment or from the cluster")
+    named: dict[str, Any] = {}
+    if scheme == "s3":
+        other = isinstance(access, S3Access) and access.endpoint is not None
+        named["RCLONE_S3_PROVIDER"] = because(
+            "Other" if other else "AWS", "the endpoint says whose store it is", access
+        )
+        named["RCLONE_S3_ENV_AUTH"] = known if access is not None else None
+        if isinstance(access, S3Access):
+            named["RCLONE_S3_REGION"] = access.region
+            named["RCLONE_S3_ENDPOINT"] = access.endpoint
+    elif scheme == "gs":
+        named["RCLONE_GCS_ENV_AUTH" if isinstance(access, GcsAccess) else "RCLONE_GCS_ANONYMOUS"] = known
+    elif scheme == "azure" and isinstance(access, AzureAccess):
+        named["RCLONE_AZUREBLOB_ACCOUNT"] = access.account
+        named["RCLONE_AZUREBLOB_ENV_AUTH"] = known
+    return [{"name": name, "value": value} for name, value in named.items() if value is not None]
+
+
+_KINDS = {"s3": (S3Access,), "gs": (GcsAccess,), "azure": (AzureAccess,), "http": (HttpAccess,), "https": (HttpAccess,)}
+
+
+def _check(files: ModelFiles) -> None:
+    artifact = files.artifact
+    scheme = artifact.uri.value.partition("://")[0]
+    if not artifact.digest.value.startswith("sha256:"):
+        raise refusal(
+            "MLS012",
+            "the digest of a download is a SHA-256",
+            artifact.digest,
+            others=((artifact.uri, "what is downloaded"),),
+            note="a commit pins only what comes from a hub",
+            help="write `sha256:` and the 64 digits that `sha256sum` prints",
+        )
+    if scheme in ("http", "https") and files.is_folder.value:
+        raise refusal(
+            "MLS012",
+            "a web server cannot be asked for a folder",
+            artifact.uri,
+            help="name one file, or put the folder into an object store",
+        )
+    if artifact.access is None:
+        return
+    access = files.plan.system.access[artifact.access.value]
+    if not isinstance(access, _KINDS[scheme]):
+        raise refusal(
+            "MLS012",
+            f"`{artifact.access.value}` is no access to `{scheme}://`",
+            artifact.access,
+            others=((access.kind, "what it is"), (artifact.uri, "what it is used for")),
+            help=f"name an access of kind `{_KINDS[scheme][0].__name__.removesuffix('Access').lower()}`",
+        )
+
+
+def volume(files: ModelFiles) -> Body:
+    """The volume that the model is downloaded to, with room for it and a little more."""
+    size = files.artifact.size
+    if size is None:
+        return {"name": "model", "emptyDir": {}}
+    room = size.map(lambda s: f"{-(-int(s.amount) * 5 // 4 // 2**20) + 16}Mi")
+    return {"name": "model", "emptyDir": {"sizeLimit": because(room.value, "the model and a quarter more", size)}}
+
+
+def mount(path: Because[str]) -> Body:
+    """Where the server finds it, read-only."""
+    return {"name": "model", "mountPath": path, "subPath": "model", "readOnly": fixed(True, "nobody writes to a model")}

@@ -1,0 +1,72 @@
+"""Where pods may run: nodes with the accelerator, their taints, and as far from each other as the cluster allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed
+from ...compiler.finding import refusal
+from ...compiler.plan import Plan
+from ...compiler.system import AcceleratorRequest, Toleration
+
+__all__ = ["accelerators", "node_selector", "spread", "tolerations"]
+
+
+def node_selector(plan: Plan, asked: AcceleratorRequest | None) -> dict[str, Any] | None:
+    """The labels of nodes with the accelerator: the platform's own, else those of its cloud."""
+    if asked is None:
+        return None
+    entry = plan.platform.accelerators[asked.type.value]
+    if entry.node_selector:
+        return dict(entry.node_selector)
+    cloud = plan.platform.cloud
+    if cloud.value not in entry.selectors:
+        raise refusal(
+            "MLS012",
+            f"nobody knows how `{cloud.value}` names nodes with `{asked.type.value}`",
+            asked.type,
+            others=((cloud, "the cloud"),),
+            help=f"write their labels under `platform.accelerators.{asked.type.value}.nodeSelector`",
+        )
+    return {
+        key: because(value.value, "nodes with the accelerator", value, asked.type, cloud)
+        for key, value in entry.selectors[cloud.value].items()
+    }
+
+
+def tolerations(plan: Plan, asked: AcceleratorRequest | None) -> list[Body]:
+    """The taints of nodes with the accelerator."""
+    if asked is None:
+        return []
+    return [_toleration(taint, asked.type) for taint in plan.platform.accelerators[asked.type.value].tolerations]
+
+
+def _toleration(taint: Toleration, asked: Because[str]) -> Body:
+    return {
+        "key": because(taint.key.value, "nodes with the accelerator have this taint", taint.key, asked),
+        "operator": taint.operator,
+        "value": taint.value,
+        "effect": taint.effect,
+    }
+
+
+def accelerators(plan: Plan, asked: AcceleratorRequest | None) -> dict[str, Any]:
+    """The extended resource and how many of it; for limits and requests alike, which must be equal."""
+    if asked is None:
+        return {}
+    return {plan.platform.accelerators[asked.type.value].resource.value: asked.count.map(str)}
+
+
+def spread(selector: Body) -> list[Body]:
+    """Over nodes and zones, but never at the price of not running: accelerators are scarce."""
+    why = "one node or one zone may fail"
+    return [
+        {
+            "maxSkew": fixed(1, why),
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": selector},
+        }
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]

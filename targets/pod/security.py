@@ -1,0 +1,33 @@
+"""The Pod Security Standard "restricted", written out on every pod and container."""
+
+from __future__ import annotations
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, fixed
+
+__all__ = ["container_security", "pod_security"]
+
+RESTRICTED = 'the Pod Security Standard "restricted"'
+
+
+def pod_security(user: Because[int]) -> Body:
+    """A numeric user, because the kubelet cannot tell whether a named one is root."""
+    return {
+        "runAsNonRoot": fixed(True, RESTRICTED),
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security(read_only: Because[bool] | None = None) -> Body:
+    """No privileges, and a root file system that cannot be written to unless the image needs it."""
+    return {
+        "allowPrivilegeEscalation": fixed(False, RESTRICTED),
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": read_only
+        if read_only is not None
+        else fixed(True, "what can be written is in volumes"),
+    }

@@ -1,0 +1,16 @@
+"""The one list of targets. A new one is one module and one line here."""
+
+from __future__ import annotations
+
+from ..compiler.artifact import Target
+from . import autoscaling, gitops, monitoring, rollout, serving
+
+__all__ = ["TARGETS"]
+
+TARGETS: tuple[Target, ...] = (
+    serving.TARGET,
+    autoscaling.TARGET,
+    rollout.TARGET,
+    monitoring.TARGET,
+    gitops.TARGET,
+)

@@ -1,0 +1,131 @@
+"""The analyses: is the new version as good as its objectives, and did it see enough requests to tell?
+
+Every metric has both conditions (rollout.md, 1.4): no data is neither, so the rollout holds instead of passing or
+aborting. An empty answer cannot be indexed, so its length is asked first; a NaN compares with nothing, so it is asked
+for too. Failure and inconclusive limits stay below the number of measurements, or nothing could ever fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler import conventions
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.plan.canary import Judgement
+from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.sli import Indicators, target_labels
+from ...compiler.promql import matchers
+
+__all__ = ["templates"]
+
+HASH = fixed(f'{conventions.POD_HASH_SERIES_LABEL}="{{{{args.canary-hash}}}}"', "only the new version's pods")
+HOLD = 3
+"""Measurements without a verdict before the rollout waits for a person."""
+
+
+def templates(service: ServicePlan) -> Iterator[Artifact]:
+    """One analysis beside the steps, and one at their end."""
+    if not service.canary.progressive.value or not service.canary.background:
+        return
+    yield _template(service, "background", service.canary.background)
+    yield _template(service, "final", service.canary.final)
+
+
+def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]) -> Artifact:
+    plan = service.plan
+    indicators = Indicators(service, matchers(target_labels(service), HASH))
+    full_name = service.named(name)
+    finite = name == "final"
+    body: Body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisTemplate",
+        "metadata": conventions.metadata(plan, full_name, conventions.labels(plan, "analysis", service.name)),
+        "spec": {
+            "args": [{"name": "canary-hash"}],
+            "metrics": [
+                metric
+                for judgement in judgements
+                for metric in (
+                    _ratio(service, indicators, judgement, finite),
+                    _volume(service, indicators, judgement, finite),
+                )
+            ],
+        },
+    }
+    why = because(
+        name,
+        "a new version is judged by the service's objectives",
+        service.canary.progressive,
+        *(j.objective.target for j in judgements),
+    )
+    return Artifact(path=conventions.path_of(plan, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
+
+
+def _ratio(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
+    """The share of requests that break the objective."""
+    return {
+        "name": judgement.objective.name,
+        "initialDelay": None if finite else _delay(service, judgement),
+        "interval": judgement.window,
+        "count": judgement.windows if finite else None,
+        "failureLimit": judgement.failures,
+        "inconclusiveLimit": _hold(judgement, finite),
+        "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
+        "successCondition": _condition("<=", judgement.limit),
+        "failureCondition": _condition(">", judgement.limit),
+        "provider": _prometheus(
+            service, indicators.bad_ratio(judgement.objective, judgement.window.value), judgement.window
+        ),
+    }
+
+
+def _volume(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
+    """Enough requests for a verdict. Too few never fail: they hold."""
+    return {
+        "name": f"{judgement.objective.name}-volume",
+        "initialDelay": None if finite else _delay(service, judgement),
+        "interval": judgement.window,
+        "count": judgement.windows if finite else None,
+        "failureLimit": fixed(0, "too few requests are no failure"),
+        "inconclusiveLimit": _hold(judgement, finite),
+        "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
+        "successCondition": _condition(">=", judgement.volume),
+        "failureCondition": fixed(
+            "len(result) > 0 && result[0] < 0", "never: neither condition holds, so the rollout holds"
+        ),
+        "provider": _prometheus(
+            service, indicators.events(judgement.objective, judgement.window.value), judgement.window
+        ),
+    }
+
+
+def _delay(service: ServicePlan, judgement: Judgement) -> Because[str]:
+    """Until the model is loaded and one whole window has passed."""
+    start = int(service.canary.delay.value.amount)
+    minutes = int(judgement.window.value.removesuffix("m"))
+    return because(
+        f"{start + 60 * minutes}s",
+        f"{start} s until the model is loaded, and one window",
+        service.canary.delay,
+        judgement.window,
+    )
+
+
+def _hold(judgement: Judgement, finite: bool) -> Because[int]:
+    if not finite:
+        return fixed(HOLD, "then a person looks at it")
+    return judgement.windows.map(lambda windows: max(0, windows - 1))
+
+
+def _condition(compare: str, limit: Because[str]) -> Because[str]:
+    return text(f"len(result) > 0 && !isNaN(result[0]) && result[0] {compare} {{limit}}", limit=limit)
+
+
+def _prometheus(service: ServicePlan, query: Because[str], window: Because[str]) -> Body:
+    return {
+        "prometheus": {
+            "address": service.plan.platform.prometheus.url,
+            "query": because(query.value, "what the objective counts", query, window),
+        }
+    }

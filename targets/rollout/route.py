@@ -1,0 +1,132 @@
+"""The route: explicit weights for both versions, a mirror to the shadow, and timeouts.
+
+Traps: a weight that is left out counts as 1, so that a sync in the middle of a canary would send half of all requests
+to the new version; the gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service
+would hit stable pods between rollouts, so the mirror goes to the Service of a shadow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler import conventions
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because
+from ...compiler.finding import refusal
+from ...compiler.plan.service import ServicePlan
+from ...schema.units import Duration, Percent
+
+__all__ = ["route"]
+
+
+def route(service: ServicePlan) -> Iterator[Artifact]:
+    """An HTTPRoute, or a GRPCRoute where callers speak gRPC."""
+    plan, gateway = service.plan, service.plan.platform.gateway
+    grpc = service.part.protocol.value == "grpc"
+    kind = "GRPCRoute" if grpc else "HTTPRoute"
+    timeout = service.timing.timeout.map(gateway_duration)
+    body: Body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": kind,
+        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, "route", service.name)),
+        "spec": {
+            "parentRefs": [
+                {
+                    "group": "gateway.networking.k8s.io",
+                    "kind": "Gateway",
+                    "name": gateway.name,
+                    "namespace": gateway.namespace,
+                    "sectionName": gateway.listener,
+                }
+            ],
+            "hostnames": list(service.part.endpoint.hosts) or None,
+            "rules": [
+                {
+                    "matches": None if grpc else [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    "filters": _mirror(service),
+                    "backendRefs": _backends(service),
+                    "timeouts": None if grpc else {"request": timeout, "backendRequest": timeout},
+                }
+            ],
+        },
+    }
+    why = because(kind, "the gateway leads requests to the service", service.part.protocol, service.part.runtime)
+    yield Artifact(path=conventions.path_of(plan, "rollout", kind, service.name), body=body, why=why)
+
+
+def _backends(service: ServicePlan) -> list[Body]:
+    port = _port(service)
+    progressive = service.canary.progressive
+    if not progressive.value:
+        return [_backend(service.name, port, because(100, "there is one version", progressive))]
+    return [
+        _backend(
+            service.name, port, because(100, "between rollouts all requests go to the version in service", progressive)
+        ),
+        _backend(service.canary_name, port, because(0, "between rollouts nothing goes to the other one", progressive)),
+    ]
+
+
+def _backend(name: Because[str], port: Because[int], weight: Because[int]) -> Body:
+    return {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight}
+
+
+def _port(service: ServicePlan) -> Because[int]:
+    protocol = service.part.protocol
+    port: Because[int] | None = getattr(service.runtime.ports, protocol.value)
+    if port is None:
+        raise refusal(
+            "MLS012",
+            f"`{service.part.runtime.value}` does not speak {protocol.value}",
+            protocol,
+            service.part.runtime,
+            others=((service.part.runtime, "this runtime"),),
+            help="leave `protocol` out, or choose a runtime that has the port",
+        )
+    return because(port.value, "the port that callers speak to", port, protocol)
+
+
+def _mirror(service: ServicePlan) -> list[Body] | None:
+    stage = service.canary.shadow_stage
+    if service.shadow is None or stage is None:
+        return None
+    able = service.plan.platform.gateway.mirroring
+    if able.value == "none" or (able.value == "all" and stage.percent.value != Percent(1)):
+        raise refusal(
+            "MLS606",
+            f"this gateway mirrors {'nothing' if able.value == 'none' else 'all requests or none'}",
+            stage.percent,
+            stage,
+            others=((able, "what the platform says of it"),),
+            note="the shadow would see no traffic, or more than it has replicas for, without a word",
+            help="leave the shadow stage out" + ("" if able.value == "none" else ", or mirror 100%"),
+        )
+    mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
+    if able.value == "percent":
+        mirror["percent"] = _percent(stage.percent)
+    return [
+        {
+            "type": "RequestMirror",
+            "requestMirror": because(mirror, "a version is in the shadow stage", service.shadow.version),
+        }
+    ]
+
+
+def _percent(share: Because[Percent]) -> Because[int]:
+    percent = share.value.amount * 100
+    if percent != percent.to_integral_value() or not 0 < percent <= 100:
+        raise refusal(
+            "MLS008", f"a mirror of {share.value} cannot be set", share, help="write a whole number of per cent"
+        )
+    return share.map(lambda value: int(value.amount * 100))
+
+
+def gateway_duration(length: Duration) -> str:
+    """A duration as Gateway API spells it: whole numbers of h, m, s and ms (GEP-2257)."""
+    millis = int(length.amount * 1000)
+    parts = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        if millis >= size:
+            parts.append(f"{millis // size}{unit}")
+            millis %= size
+    return "".join(parts) or "0s"

@@ -1,0 +1,266 @@
+"""The pod that serves one version of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+from ...compiler import conventions
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.finding import refusal
+from ...compiler.plan.files import ModelFiles
+from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.timing import PROBE_PERIOD
+from ...compiler.system import Probe
+from ...schema.units import Memory
+from ..pod import access, download, placement
+from ..pod.security import container_security, pod_security
+from .setups import Setup, setup
+
+__all__ = ["config_name", "needs_config", "template"]
+
+
+def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
+    """The pod template of a workload."""
+    plan = service.plan
+    made = setup(service, files)
+    identity = access.service_account(accesses(service, files))
+    return {
+        "metadata": {
+            "labels": {
+                **conventions.labels(plan, component, service.name, files.release.version),
+                **access.pod_labels(identity),
+            }
+        },
+        "spec": {
+            "serviceAccountName": account_name(service, files),
+            "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one: VLLM_PORT=tcp://..."),
+            "terminationGracePeriodSeconds": service.timing.grace,
+            "imagePullSecrets": _pull_secrets(service),
+            "securityContext": pod_security(_user(service)),
+            "initContainers": _init_containers(files, made),
+            "containers": [_server(service, files, made)],
+            "volumes": _volumes(service, files, made),
+            "nodeSelector": placement.node_selector(plan, service.part.resources.accelerator),
+            "tolerations": placement.tolerations(plan, service.part.resources.accelerator) or None,
+            "topologySpreadConstraints": placement.spread(conventions.selector(plan, component, service.name)),
+        },
+    }
+
+
+def accesses(service: ServicePlan, files: ModelFiles) -> list[Any]:
+    """Everything that the pod may reach: the model's store and what the service itself names."""
+    return access.used(service.plan, (files.artifact.access, *service.part.access))
+
+
+def account_name(service: ServicePlan, files: ModelFiles) -> Because[str]:
+    """The ServiceAccount: the one that the access names, else one of the service's own without any rights."""
+    chosen = access.service_account(accesses(service, files))
+    return chosen.service_account if chosen is not None and chosen.service_account is not None else service.name
+
+
+def _user(service: ServicePlan) -> Because[int]:
+    user = service.runtime.user
+    if user is None:
+        raise refusal(
+            "MLS009",
+            "`container` lacks `user`",
+            service.runtime,
+            service.part.runtime,
+            note='pods run under the Pod Security Standard "restricted", which wants a numeric user that is not 0',
+            help="add `user: 1000` with the number that the image runs as",
+        )
+    return user
+
+
+def _pull_secrets(service: ServicePlan) -> list[Body] | None:
+    secret = service.plan.platform.images.pull_secret
+    return [{"name": secret}] if secret is not None else None
+
+
+def _init_containers(files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
+    if files.source.value != "rclone":
+        return None
+    container = download.init_container(files, made.file, container_security())
+    return [because(container, "the model is downloaded before the server starts", files.source)]
+
+
+def _server(service: ServicePlan, files: ModelFiles, made: Setup) -> Body:
+    runtime = service.runtime
+    return {
+        "name": "server",
+        "image": _image(service),
+        "command": list(runtime.command) or None,
+        "args": [*runtime.args, *made.args] or None,
+        "env": _env(service, files, made) or None,
+        "ports": _ports(service),
+        "resources": _resources(service),
+        "startupProbe": _probe(service, runtime.probes.startup, service.timing.startup_failures),
+        "readinessProbe": _probe(
+            service,
+            runtime.probes.readiness,
+            fixed(2, "two in a row, so that one slow answer does not take a replica away"),
+        ),
+        "livenessProbe": _probe(
+            service,
+            runtime.probes.liveness,
+            fixed(6, "a restart costs a whole load; half a minute of silence is a hang"),
+        ),
+        "lifecycle": {"preStop": {"sleep": {"seconds": service.timing.pre_stop}}},
+        "securityContext": container_security(_read_only(service)),
+        "volumeMounts": _mounts(service, files, made),
+    }
+
+
+def _image(service: ServicePlan) -> Because[str]:
+    if service.runtime.image is None:
+        raise refusal(
+            "MLS009",
+            "`container` lacks `image`",
+            service.runtime,
+            service.part.runtime,
+            help=f"add `container: {{image: ..., user: 1000}}`: `{service.part.runtime.value}` has none of its own",
+        )
+    return service.image
+
+
+def _read_only(service: ServicePlan) -> Because[bool]:
+    return service.runtime.writable_root.map(lambda writable: not writable)
+
+
+def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
+    named = {**service.runtime.env, **made.env, **service.part.env}
+    plain = [{"name": name, "value": value} for name, value in named.items()]
+    at_run_time = (
+        accesses(service, files) if files.source.value == "hub" else access.used(service.plan, service.part.access)
+    )
+    return [*plain, *(variable for one in at_run_time for variable in access.environment(one))]
+
+
+def _ports(service: ServicePlan) -> list[Body]:
+    """Named ports. Metrics that share the HTTP port share its name: a port cannot be listed twice."""
+    ports = service.runtime.ports
+    named = {"http": ports.http, "grpc": ports.grpc, "metrics": ports.metrics}
+    seen: dict[int, str] = {}
+    for name, port in named.items():
+        if port is not None:
+            seen.setdefault(port.value, name)
+    return [{"name": name, "containerPort": named[name]} for name in seen.values()]
+
+
+def port_name(service: ServicePlan, name: str) -> str:
+    """The name that a port goes by in the pod."""
+    ports = service.runtime.ports
+    asked = getattr(ports, name)
+    if name == "metrics" and asked is not None and ports.http is not None and asked.value == ports.http.value:
+        return "http"
+    return name
+
+
+def _resources(service: ServicePlan) -> Body:
+    """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
+    devices = placement.accelerators(service.plan, service.part.resources.accelerator)
+    memory = _memory(service)
+    return {
+        "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},
+        "limits": {"memory": memory, **devices},
+    }
+
+
+def _memory(service: ServicePlan) -> Because[str]:
+    shared = service.runtime.shared_memory
+    if shared is None:
+        return service.memory.map(str)
+    whole = Memory(service.memory.value.amount + shared.value.amount)
+    return because(
+        str(whole),
+        f"{service.memory.value}, and {shared.value} of shared memory, which counts against the limit",
+        service.memory,
+        shared,
+    )
+
+
+def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) -> Body | None:
+    if probe is None:
+        return None
+    check: Body
+    if probe.grpc.value:
+        check = {"grpc": {"port": service.runtime.ports.grpc}}
+    elif probe.path is not None:
+        path = because(
+            probe.path.value.replace("{model}", service.model.value),
+            "where the runtime answers",
+            probe.path,
+            service.model,
+        )
+        check = {"httpGet": {"path": path, "port": port_name(service, probe.port.value)}}
+    else:
+        check = {"tcpSocket": {"port": port_name(service, probe.port.value)}}
+    return {
+        **check,
+        "periodSeconds": fixed(PROBE_PERIOD, "soon enough to matter, seldom enough to cost nothing"),
+        "timeoutSeconds": probe.timeout.map(lambda timeout: max(1, int(timeout.amount))),
+        "failureThreshold": failures,
+    }
+
+
+# Volumes
+
+
+def needs_config(made: Setup) -> bool:
+    """Whether the runtime reads configuration files."""
+    return bool(made.files)
+
+
+def config_name(service: ServicePlan, made: Setup) -> Because[str]:
+    """A ConfigMap is named by its content, so that pods of an older version keep theirs, in a rollback too."""
+    content = "\0".join(f"{name}\0{lines.text()}" for name, lines in made.files.items())
+    parts = tuple(line for lines in made.files.values() for line in lines.lines if isinstance(line, Because))
+    digest = because(f"{crc32(content.encode()):08x}", "a checksum of the files, which change with these", parts)
+    return text("{name}-config-{digest}", name=service.name, digest=digest)
+
+
+def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
+    volumes = [_model_volume(files)] if files.source.value != "hub" else []
+    if needs_config(made):
+        volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
+    volumes += [{"name": _volume_name(path.value), "emptyDir": {}} for path in service.runtime.writable]
+    shared = service.runtime.shared_memory
+    if shared is not None:
+        volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
+    return volumes
+
+
+def _model_volume(files: ModelFiles) -> Body:
+    if files.source.value == "rclone":
+        return download.volume(files)
+    reference = text(
+        "{image}@{digest}",
+        image=files.artifact.uri.map(lambda uri: uri.removeprefix("oci://")),
+        digest=files.artifact.digest,
+    )
+    return {"name": "model", "image": {"reference": reference, "pullPolicy": "IfNotPresent"}}
+
+
+def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
+    mounts: list[Body] = []
+    if files.source.value == "rclone":
+        mounts.append(download.mount(made.model))
+    elif files.source.value == "image":
+        mounts.append({"name": "model", "mountPath": made.model, "readOnly": fixed(True, "image volumes are")})
+    if made.folder:
+        mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are")})
+    mounts += [
+        {"name": "config", "mountPath": own.path, "subPath": own.file, "readOnly": fixed(True, "ConfigMaps are")}
+        for own in made.mounts
+    ]
+    mounts += [{"name": _volume_name(path.value), "mountPath": path} for path in service.runtime.writable]
+    if service.runtime.shared_memory is not None:
+        mounts.append({"name": "shm", "mountPath": "/dev/shm"})
+    return mounts
+
+
+def _volume_name(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace(".", "-").replace("_", "-").lower()

@@ -1,0 +1,173 @@
+"""Triton: a model repository with one pinned version, and `config.pbtxt` from the signature.
+
+Traps that are handled here: the default version policy follows whatever lies in the repository; without explicit
+control all models are loaded and a broken one stops the server; latency histograms are off by default and their
+buckets too wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....compiler.because import Because, because, text
+from ....compiler.dump import Lines
+from ....compiler.finding import refusal
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from ....compiler.system import Input, Output
+from ....schema.units import Duration
+from . import Mount, Setup
+
+# format -> backend and the name that its file or folder must have
+BACKENDS = {
+    "onnx": ("onnxruntime", "model.onnx"),
+    "tensorrt": ("tensorrt", "model.plan"),
+    "torchscript": ("pytorch", "model.pt"),
+    "python": ("python", "model.py"),
+    "openvino": ("openvino", "model.xml"),
+}
+
+# dtype of the language -> Triton's
+DTYPES = {
+    "bool": "TYPE_BOOL", "int8": "TYPE_INT8", "int16": "TYPE_INT16", "int32": "TYPE_INT32", "int64": "TYPE_INT64",
+    "uint8": "TYPE_UINT8", "uint16": "TYPE_UINT16", "uint32": "TYPE_UINT32", "uint64": "TYPE_UINT64",
+    "float16": "TYPE_FP16", "bfloat16": "TYPE_BF16", "float32": "TYPE_FP32", "float64": "TYPE_FP64",
+    "string": "TYPE_STRING", "bytes": "TYPE_STRING", "category": "TYPE_STRING",
+}  # fmt: skip
+
+
+def build(service: ServicePlan, files: ModelFiles) -> Setup:
+    """The server's arguments and the model's configuration."""
+    name, number = service.model, files.number
+    root = service.runtime.model_path
+    return Setup(
+        args=tuple(_args(service, root, name)),
+        env={},
+        files={"config.pbtxt": Lines(*_config(service, files))},
+        mounts=(Mount(file="config.pbtxt", path=text("{root}/{name}/config.pbtxt", root=root, name=name)),),
+        model=text("{root}/{name}/{number}", root=root, name=name, number=number),
+        file=files.artifact.format.map(lambda format_: BACKENDS[format_][1]),
+    )
+
+
+def _args(service: ServicePlan, root: Because[str], name: Because[str]) -> Iterator[str | Because[str]]:
+    yield text("--model-repository={root}", root=root)
+    yield "--model-control-mode=explicit"
+    yield text("--load-model={name}", name=name)
+    yield text("--exit-timeout-secs={seconds}", seconds=service.timing.drain)
+    if service.objectives.buckets is not None and service.objectives.buckets.value:
+        yield because(
+            "--metrics-config=histogram_latencies=true",
+            "latency histograms are off by default",
+            service.objectives.buckets,
+        )
+    if not service.accelerated.value:
+        yield because("--allow-gpu-metrics=false", "there is no GPU to report on", service.accelerated)
+    caching = service.part.caching
+    if caching is not None:
+        yield text("--cache-config=local,size={size}", size=caching.size.map(lambda size: int(size.amount)))
+
+
+def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    """`config.pbtxt`, in the order of Triton's own documentation."""
+    part = service.part
+    signature = service.plan.system.models[service.model.value].signature
+    if signature is None:
+        raise refusal(
+            "MLS009",
+            f"the model `{service.model.value}` lacks `signature`",
+            service.model,
+            part.runtime,
+            note="Triton refuses requests whose names, types or shapes are not in its configuration",
+            help="add `signature: {inputs: [...], outputs: [...]}` with the names that the model itself uses",
+        )
+    yield text('name: "{name}"', name=service.model)
+    yield text('backend: "{backend}"', backend=files.artifact.format.map(lambda format_: BACKENDS[format_][0]))
+    batch = part.batching
+    yield "max_batch_size: 0" if batch is None else text("max_batch_size: {size}", size=batch.max_size)
+    yield from _tensors("input", signature.inputs)
+    yield from _tensors("output", signature.outputs)
+    yield text("version_policy {{ specific {{ versions: [{number}] }} }}", number=files.number)
+    yield from _instances(service)
+    if batch is not None:
+        yield from _batching(batch.max_delay)
+    if part.caching is not None:
+        yield because("response_cache { enable: true }", "answers are kept for identical requests", part.caching.size)
+    if part.warmup is not None:
+        yield from _warmup(part.warmup.requests, signature.inputs, batched=batch is not None)
+    yield from _histogram(service)
+
+
+def _tensors(side: str, tensors: tuple[Input, ...] | tuple[Output, ...]) -> Iterator[str | Because[str]]:
+    for tensor in tensors:
+        yield f"{side} {{"
+        yield text('  name: "{name}"', name=tensor.name)
+        yield text("  data_type: {dtype}", dtype=_dtype(tensor.dtype))
+        yield text("  dims: [{dims}]", dims=_dims(tensor))
+        yield "}"
+
+
+def _dtype(dtype: Because[str]) -> Because[str]:
+    if dtype.value not in DTYPES:
+        raise refusal(
+            "MLS012",
+            f"Triton has no type for `{dtype.value}`",
+            dtype,
+            help=f"use one of {', '.join(f'`{known}`' for known in DTYPES)}",
+        )
+    return dtype.map(lambda name: DTYPES[name])
+
+
+def _dims(tensor: Input | Output) -> Because[str]:
+    if not tensor.shape:
+        return because("1", "no shape is given: one value", tensor.name)
+    return text(
+        ", ".join(f"{{d{i}}}" for i in range(len(tensor.shape))), **{f"d{i}": dim for i, dim in enumerate(tensor.shape)}
+    )
+
+
+def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
+    """One instance for each request that is worked on at once; on an accelerator one instance batches for all."""
+    kind = because("KIND_GPU" if service.accelerated.value else "KIND_CPU", "where the model runs", service.accelerated)
+    if service.accelerated.value or service.part.batching is not None:
+        yield text("instance_group [{{ count: 1, kind: {kind} }}]", kind=kind)
+    else:
+        yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.slots, kind=kind)
+
+
+def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
+    if delay is None:
+        yield "dynamic_batching { }"
+    else:
+        micros = delay.map(lambda wait: int(wait.amount * 1_000_000))
+        yield text("dynamic_batching {{ max_queue_delay_microseconds: {micros} }}", micros=micros)
+
+
+def _warmup(requests: Because[int], inputs: tuple[Input, ...], *, batched: bool) -> Iterator[str | Because[str]]:
+    yield "model_warmup {"
+    yield '  name: "warm-up"'
+    yield f"  batch_size: {1 if batched else 0}"
+    yield text("  count: {requests}", requests=requests)
+    for tensor in inputs:
+        dims = _dims(tensor).map(lambda text_: text_.replace("-1", "1"))
+        yield "  inputs {"
+        yield text('    key: "{name}"', name=tensor.name)
+        yield text(
+            "    value {{ data_type: {dtype}, dims: [{dims}], zero_data: true }}", dtype=_dtype(tensor.dtype), dims=dims
+        )
+        yield "  }"
+    yield "}"
+
+
+def _histogram(service: ServicePlan) -> Iterator[str | Because[str]]:
+    buckets = service.objectives.buckets
+    series = service.runtime.metrics.latency
+    if buckets is None or not buckets.value or series is None or series.series is None:
+        return
+    listed = buckets.map(lambda bounds: ", ".join(format(bound.normalize(), "f") for bound in bounds))
+    yield "model_metrics {"
+    yield "  metric_control {"
+    yield text('    metric_identifier {{ family: "{family}" }}', family=series.series)
+    yield text("    histogram_options {{ buckets: [{buckets}] }}", buckets=listed)
+    yield "  }"
+    yield "}"

@@ -1,0 +1,148 @@
+"""The workload: an Argo Rollout that shifts traffic step by step, or a Deployment; and the Deployment of a shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...compiler import conventions
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import because, fixed
+from ...compiler.plan.canary import CanaryPlan
+from ...compiler.plan.files import ModelFiles
+from ...compiler.plan.service import ServicePlan
+from .pod import template
+
+__all__ = ["shadow", "workload"]
+
+PREDICTOR = "predictor"
+
+
+def workload(service: ServicePlan) -> Iterator[Artifact]:
+    """What runs the version in service, and a new one beside it."""
+    plan, canary = service.plan, service.canary
+    progressive = canary.progressive
+    kind = "Rollout" if progressive.value else "Deployment"
+    strategy = _canary(service) if progressive.value else _rolling()
+    body: Body = {
+        "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
+        "kind": kind,
+        "metadata": conventions.metadata(plan, service.name, _labels(service), _annotations(service)),
+        "spec": {
+            "replicas": _replicas(service),
+            "revisionHistoryLimit": plan.system.rollout.keep_versions.map(lambda keep: keep + 1),
+            "progressDeadlineSeconds": service.timing.progress_deadline,
+            "progressDeadlineAbort": because(
+                True, "a version that cannot start is taken back, not only reported", progressive
+            )
+            if progressive.value
+            else None,
+            "rollbackWindow": {"revisions": plan.system.rollout.keep_versions} if progressive.value else None,
+            "selector": {"matchLabels": conventions.selector(plan, PREDICTOR, service.name)},
+            "template": template(service, service.files, PREDICTOR),
+            "strategy": strategy,
+        },
+    }
+    why = because(
+        kind,
+        f"{service.part.runtime.value} answers requests: {progressive.why}",
+        service.part.mode,
+        service.part.runtime,
+        progressive,
+    )
+    yield Artifact(path=conventions.path_of(plan, "serving", kind, service.name), body=body, why=why)
+
+
+def _labels(service: ServicePlan) -> Body:
+    return conventions.labels(service.plan, PREDICTOR, service.name, service.release.version)
+
+
+def _annotations(service: ServicePlan) -> Body:
+    """Who answers for it and what it is for, where people look first."""
+    metadata, problem = service.plan.system.metadata, service.plan.system.problem
+    return {
+        "kubernetes.io/description": problem.use_case if metadata.description is None else metadata.description,
+        "mlspec/owner": metadata.owner,
+        "mlspec/task": problem.task,
+        "mlspec/model-digest": service.files.artifact.digest,
+    }
+
+
+def _replicas(service: ServicePlan) -> Any:
+    """Left to the autoscaler where there is one: a number in Git would fight it at every sync."""
+    return service.min_replicas if service.scaling.provider.value == "none" else None
+
+
+def _rolling() -> Body:
+    why = "no request is lost, and no second replica is needed where one accelerator is all there is"
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": fixed(1, why), "maxUnavailable": fixed(0, why)}}
+
+
+def _canary(service: ServicePlan) -> Body:
+    canary = service.canary
+    return {
+        "canary": {
+            "canaryService": service.canary_name,
+            "stableService": service.name,
+            "trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": _plugin(service)}},
+            "analysis": _background(service) if canary.background else None,
+            "steps": list(_steps(canary, service)),
+        }
+    }
+
+
+def _plugin(service: ServicePlan) -> Body:
+    route = "grpcRoute" if service.part.protocol.value == "grpc" else "httpRoute"
+    return {
+        route: because(service.name.value, "the route whose weights are shifted", service.name, service.part.protocol),
+        "namespace": service.plan.namespace,
+    }
+
+
+def _background(service: ServicePlan) -> Body:
+    """From the first step on; a run without a measurement would pass, so the last step judges again."""
+    return {
+        "startingStep": fixed(1, "once the first share of traffic has arrived"),
+        "templates": [{"templateName": service.named("background")}],
+        "args": _arguments(),
+    }
+
+
+def _arguments() -> list[Body]:
+    return [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
+
+
+def _steps(canary: CanaryPlan, service: ServicePlan) -> Iterator[Body]:
+    for step in canary.steps:
+        yield {"setWeight": step.share}
+        yield {"pause": {"duration": step.lasts.map(lambda lasts: f"{int(lasts.amount)}s")}}
+    if canary.final:
+        yield {"analysis": {"templates": [{"templateName": service.named("final")}], "args": _arguments()}}
+
+
+def shadow(service: ServicePlan) -> Iterator[Artifact]:
+    """The version in the shadow stage, in a Deployment of its own: the canary's Service would select stable pods."""
+    if service.shadow is None:
+        return
+    plan = service.plan
+    files = ModelFiles(plan, service.shadow)
+    component = conventions.SHADOW
+    body: Body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": conventions.metadata(
+            plan, service.shadow_name, conventions.labels(plan, component, service.name, service.shadow.version)
+        ),
+        "spec": {
+            "replicas": service.canary.shadow_replicas,
+            "revisionHistoryLimit": fixed(1, "a shadow is never gone back to"),
+            "progressDeadlineSeconds": service.timing.progress_deadline,
+            "selector": {"matchLabels": conventions.selector(plan, component, service.name)},
+            "template": template(service, files, component),
+            "strategy": _rolling(),
+        },
+    }
+    why = because(
+        "shadow", "a version is in the shadow stage", service.shadow.version, service.part.runtime, service.part.mode
+    )
+    yield Artifact(path=conventions.path_of(plan, "serving", "Deployment", service.shadow_name), body=body, why=why)
