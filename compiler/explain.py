@@ -127,7 +127,7 @@ class _Teller:
     """Turns values with reasons into text, with the names that spec paths have."""
 
     def __init__(self, layered: Layered) -> None:
-        self.paths = {id(node): ".".join(path) for path, node in _scalars(layered.tree, ())}
+        self.paths = {id(node): _short(layered, ".".join(path)) for path, node in _scalars(layered.tree, ())}
         self.layers = [(layer.name, layer.tree.file) for layer in layered.layers]
 
     def told(self, reasons: Reasons) -> Reason:
@@ -146,7 +146,9 @@ class _Teller:
         parts: dict[Any, Reason] = {}
         for source in because.sources:
             part = self.reason(source) if isinstance(source, Because) else self._node(source)
-            parts.setdefault((part.value, part.why, part.where), part)
+            same = part.why == because.why and not part.where
+            for one in part.parts if same else (part,):  # the same decision in another form is told once
+                parts.setdefault((one.value, one.why, one.where), one)
         return Reason(value=_shown(because.value), why=because.why or "made of", parts=tuple(parts.values()))
 
     def _written(self, because: Because[Any], node: Node) -> Reason:
@@ -157,6 +159,15 @@ class _Teller:
         layer = next((name for name, file in self.layers if file is node.file), "")
         where = f"{node.file.name}:{node.line + 1}:{node.column + 1}"
         return Reason(value=_shown(value), why="", where=where, path=self.paths.get(id(node), ""), layer=layer)
+
+
+def _short(layered: Layered, path: str) -> str:
+    """A path as the author wrote it: `serving.runtime` for the only entry of `services`."""
+    for singular, plural in SINGULAR["MLSystem"].items():
+        key = layered.tree.keys.get(plural)
+        if key is not None and key.text == singular and path.startswith(f"{plural}."):
+            return f"{singular}.{path.split('.', 2)[2]}"
+    return path
 
 
 def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -171,6 +182,8 @@ def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
     text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
     first, *more = text.split("\n")
     return f"{first} ..." if more else first

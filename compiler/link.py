@@ -6,13 +6,14 @@ and every reference from one object to another must resolve.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .artifact import Artifact
 from .because import Because
 from .crossref import unresolved
 from .diagnostics import Diagnostic
 from .dump import Reasons, dump, plain
+from .emit import Emitted
 from .finding import finding
 from .patch import patched
 from .plan import Plan
@@ -57,10 +58,10 @@ class Bundle(Record):
             yield File(path=artifact.path, text=text, reasons=tuple(reasons), artifact=artifact)
 
 
-def link(artifacts: Iterable[Artifact], plan: Plan, spec_name: str) -> tuple[Bundle, list[Diagnostic]]:
-    """A bundle, and what is wrong with it."""
-    made, found = patched(tuple(artifacts), plan.system.patches)
-    found += [*_paths(made), *_names(made), *unresolved(made)]
+def link(emitted: Emitted, plan: Plan, spec_name: str) -> tuple[Bundle, list[Diagnostic]]:
+    """A bundle, and what is wrong with it. What was left out is missed only when nothing was."""
+    made, found = patched(emitted.artifacts, plan.system.patches) if emitted.complete else (emitted.artifacts, [])
+    found += [*_paths(made), *_names(made), *(unresolved(made) if emitted.complete else ())]
     bundle = Bundle(
         environment=plan.name,
         artifacts=tuple(sorted(made, key=lambda artifact: artifact.path)),

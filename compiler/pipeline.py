@@ -59,7 +59,7 @@ class Compiled(Record):
     def only(self, environments: tuple[str, ...]) -> Compiled:
         """The same with some environments only; with all when none is named."""
         chosen = tuple(e for e in self.environments if not environments or e.name in environments)
-        return self.but(environments=chosen)  # type: ignore[no-any-return]
+        return self.but(environments=chosen)
 
     @property
     def failed(self) -> bool:
@@ -97,7 +97,7 @@ def _environment(
     plan = Plan(system, layered.environment)
     found += lint(system, plan, rules)
     emitted = emit(system, plan, targets)
-    bundle, wrong = link(emitted.artifacts, plan, input_.name)
+    bundle, wrong = link(emitted, plan, input_.name)
     found += [*emitted.found, *wrong]
     return Environment(
         name=layered.environment, layered=layered, system=system, plan=plan, emitted=emitted, bundle=bundle

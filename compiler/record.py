@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, dataclass_transform
+from typing import Any, Self, dataclass_transform
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -37,6 +37,6 @@ class Record:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in self._fields)})"
 
-    def but(self, **changes: Any) -> Any:
+    def but(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
         return type(self)(**{**{name: getattr(self, name) for name in self._fields}, **changes})

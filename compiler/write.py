@@ -88,7 +88,7 @@ def write(folder: Path, bundles: Sequence[Bundle], declared: Iterable[str]) -> W
         atomic = _exchange(folder, files, planned)
         if not atomic:
             _one_by_one(folder, files, planned)
-    return planned.but(atomic=atomic)  # type: ignore[no-any-return]
+    return planned.but(atomic=atomic)
 
 
 def _compare(folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], declared: Iterable[str]) -> Written:

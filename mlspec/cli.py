@@ -12,6 +12,7 @@ import click
 from . import __version__
 
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+SPEC = click.argument("specs", nargs=1, callback=lambda _, __, value: (value,), metavar="SPEC")
 OUT = click.option("-o", "--out", metavar="DIR", help="The folder of all systems, instead of out/ beside each spec.")
 FORMAT = click.option(
     "--format", type=click.Choice(["text", "concise", "json"]), default="text", help="How findings are shown."
@@ -30,8 +31,15 @@ COMMON = (
 
 def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
     """Add what all commands on specs take, and pass it on as one request."""
+    return _working_on(SPECS, command)
 
-    @SPECS
+
+def working_on_one_spec(command: Callable[..., int]) -> Callable[..., None]:
+    """The same for commands that answer for one spec."""
+    return _working_on(SPEC, command)
+
+
+def _working_on(argument: Callable[..., Any], command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(specs: tuple[str, ...], out: str | None = None, format: str = "text", **given: Any) -> None:  # noqa: A002
         from .compiler.commands import Request
@@ -48,6 +56,7 @@ def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
 
     for option in reversed(COMMON):
         option(run)
+    argument(run)
     return run
 
 
@@ -84,6 +93,23 @@ def check(request: Any) -> int:
     from .compiler import commands
 
     return commands.check(request)
+
+
+@cli.command()
+@OUT
+@FORMAT
+@click.option("--line", type=int, metavar="N", help="What line N of the spec comes to.")
+@working_on_one_spec
+@click.argument("question", required=False, metavar="[PATH | KIND/NAME:PATH | FILE:LINE]")
+def explain(request: Any, question: str | None, line: int | None) -> int:
+    """Say where a value came from, and what it comes to.
+
+    PATH is a value of the spec, such as constraints.throughput.peak; KIND/NAME:PATH one of an object, such as
+    ScaledObject/fraud-scorer:spec.minReplicaCount; FILE:LINE a line of any output file.
+    """
+    from .compiler import commands
+
+    return commands.explain(request, question, line)
 
 
 @cli.command()

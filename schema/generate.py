@@ -8,6 +8,7 @@ from pathlib import Path
 from .introspect import describe
 from .models import MLSystem, PlatformFile, ReleaseFile
 from .render_code import language_module, system_module
+from .render_schema import schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +19,8 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "compiler" / "system.py": system_module(language),
         ROOT / "compiler" / "language.py": language_module(language),
+        ROOT / "schema" / "mlspec.v1.schema.json": schema_text(language),
+        ROOT / "schema" / "mlspec.v1.schema.json": schema_text(language),
     }
 
 

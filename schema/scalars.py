@@ -20,9 +20,13 @@ DNS_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}
 
 
 class Scalar:
-    """One kind of scalar: what it is in words, how its text is spelled and read, and examples."""
+    """One kind of scalar: what it is in words, how its text is spelled and read, and examples.
 
-    __slots__ = ("examples", "number", "parse", "pattern", "what")
+    `number` is the JSON type of a quantity that may also be a bare number; `bare` are the types that YAML may guess for
+    a text of this kind, which is taken as it was written all the same.
+    """
+
+    __slots__ = ("bare", "examples", "number", "parse", "pattern", "what")
 
     def __init__(
         self,
@@ -32,11 +36,13 @@ class Scalar:
         *,
         parse: Callable[[str], Any] | None = None,
         number: str | None = None,
+        bare: tuple[str, ...] = (),
     ) -> None:
         self.what = what
         self.pattern = pattern
         self.examples = examples
         self.number = number
+        self.bare = bare
         self.parse = parse or self._text
 
     def _text(self, text: str) -> str:
@@ -61,7 +67,7 @@ SCALARS: dict[str, Scalar] = {
     "unit-price": _quantity(units.UnitPrice),
     "margin": _quantity(units.Margin, number="number"),
     "measure": _quantity(units.Measure, number="number"),
-    "text": Scalar("a text"),
+    "text": Scalar("a text", bare=("number", "boolean")),
     "system-name": Scalar(
         "a name of at most 40 lower-case letters, digits and dashes that starts with a letter",
         r"[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?",
@@ -116,7 +122,7 @@ SCALARS: dict[str, Scalar] = {
     "path": Scalar("an absolute path", r"/[A-Za-z0-9._/-]{0,255}", ("/healthz",)),
     "env-name": Scalar("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
     "label-key": Scalar("the key of a label", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
-    "label-value": Scalar("the value of a label", rf"(?:{LABEL_NAME})?", ("payments",)),
+    "label-value": Scalar("the value of a label", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),
     "rule-id": Scalar("the id of a rule, or the beginning of ids", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),
     "spec-path": Scalar(
         "a path into a spec", r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_*-]+)*", ("monitoring.slo.window",)

@@ -102,8 +102,7 @@ class Plan:
 
 
 def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusal:
-    message = (
-        "there is no model to serve" if not names else f"`{part.own_name.value}` does not say which model it serves"
-    )
+    unsaid = f"`{part.own_name.value}` does not say which model it serves"
+    message = unsaid if names else "there is no model to serve"
     help_ = f"add `model: {names[0]}`, or another one" if names else "describe it under `model`"
     return refusal("MLS009", message, part.mode, help=help_)

@@ -49,6 +49,9 @@ def _one(diagnostic: Diagnostic, paint: _Paint) -> str:
     for file, marks in _by_file(spans):
         first = next(((s.line, s.column) for s, _, primary in marks if primary), (marks[0][0].line, marks[0][0].column))
         arrow = "-->" if file is diagnostic.span.file else ":::"
+        if not file.text:  # it could not be read: there is nothing to show of it
+            lines.append(f"{' ' * width}{paint('gutter', arrow)} {file.name}")
+            continue
         lines.append(f"{' ' * width}{paint('gutter', arrow)} {file.name}:{first[0] + 1}:{first[1] + 1}")
         lines += _snippet(marks, width, diagnostic.severity, paint)
     for name, text in (("note", _note(diagnostic)), ("help", diagnostic.help)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, because, text
+from ....compiler.because import Because, because, fixed, text
 from ....compiler.dump import Lines
 from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
@@ -84,7 +84,8 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield text('name: "{name}"', name=service.model)
     yield text('backend: "{backend}"', backend=files.artifact.format.map(lambda format_: BACKENDS[format_][0]))
     batch = part.batching
-    yield "max_batch_size: 0" if batch is None else text("max_batch_size: {size}", size=batch.max_size)
+    size = fixed(0, "requests are not batched: dimensions are the model's own") if batch is None else batch.max_size
+    yield text("max_batch_size: {size}", size=size)
     yield from _tensors("input", signature.inputs)
     yield from _tensors("output", signature.outputs)
     yield text("version_policy {{ specific {{ versions: [{number}] }} }}", number=files.number)

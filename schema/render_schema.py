@@ -1,0 +1,224 @@
+"""Write the published JSON Schema (Draft 2020-12), for editors and for every tool that is not mlspec.
+
+Each mapping has two definitions. `Name` is its shape: known keys and their types, with `null` allowed, which an overlay
+uses to remove. `Name.complete` adds what a whole file must have, and refuses `null`. So an overlay is validated by the
+shape alone, without a second copy of the language. Unions are told apart by `if` and `then`, which gives one precise
+error where `oneOf` would give one for every variant.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .introspect import Field, Kind, Language, ObjectType, UnionType
+from .scalars import SCALARS
+
+__all__ = ["ID", "schema", "schema_text"]
+
+ID = "https://mlspec.dev/schema/mlspec.v1.schema.json"
+Schema = dict[str, Any]
+NOT_NULL: Schema = {"not": {"type": "null"}}
+NEVER: Schema = {"not": {}}
+
+
+def schema_text(language: Language) -> str:
+    """The schema as it is published."""
+    return json.dumps(schema(language), indent=1, ensure_ascii=False) + "\n"
+
+
+def schema(language: Language) -> Schema:
+    """One schema for the three kinds of file, told apart by `kind`."""
+    definitions: Schema = {name: _scalar(name) for name in sorted(SCALARS)}
+    for type_ in language.types.values():
+        if isinstance(type_, ObjectType):
+            definitions[type_.name] = _shape(type_)
+            definitions[f"{type_.name}.complete"] = _complete(type_, language)
+        else:
+            definitions.update(_union(type_, language))
+    definitions["overlay"] = {
+        "$ref": "#/$defs/MLSystem",
+        "properties": {"apiVersion": NEVER, "kind": NEVER, "environments": NEVER},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ID,
+        "title": "mlspec",
+        "description": "A machine-learning system, the platform it runs on, or what is in service of it.",
+        "type": "object",
+        "properties": {"kind": {"enum": ["MLSystem", "Platform", "Release"]}},
+        "allOf": [
+            _when({"const": "Platform"}, _whole("PlatformFile")),
+            _when({"const": "Release"}, _whole("ReleaseFile")),
+            {
+                "if": {"properties": {"kind": {"enum": ["Platform", "Release"]}}, "required": ["kind"]},
+                "else": _whole("MLSystem"),
+            },
+        ],
+        "$defs": definitions,
+    }
+
+
+def _when(kind: Schema, then: Schema) -> Schema:
+    return {"if": {"properties": {"kind": kind}, "required": ["kind"]}, "then": then}
+
+
+def _whole(name: str) -> Schema:
+    return {"allOf": [{"$ref": f"#/$defs/{name}"}, {"$ref": f"#/$defs/{name}.complete"}]}
+
+
+def _scalar(name: str) -> Schema:
+    scalar = SCALARS[name]
+    types = ["string", *([scalar.number] if scalar.number else []), *scalar.bare, "null"]
+    made: Schema = {"type": types}
+    if scalar.pattern is not None:
+        made["pattern"] = f"^(?:{scalar.pattern})$"
+    if scalar.number is not None and name not in ("margin", "measure"):
+        made["minimum"] = 0
+    if scalar.number is not None:
+        made["maximum"] = 10**15 - 1
+    if scalar.examples:
+        made["examples"] = list(scalar.examples)
+    return made
+
+
+def _shape(type_: ObjectType) -> Schema:
+    made: Schema = {
+        "type": ["object", "null"],
+        "description": type_.doc,
+        "properties": {field.key: _property(field) for field in type_.fields},
+        "additionalProperties": False,
+    }
+    exclusive = {field.of: [field.key] for field in type_.fields if field.of}
+    for index, key in enumerate(type_.exactly_one[:-1]):
+        exclusive[key] = list(type_.exactly_one[index + 1 :])
+    if exclusive:
+        made["dependentSchemas"] = {
+            key: {"properties": dict.fromkeys(others, NEVER)} for key, others in exclusive.items()
+        }
+    return made
+
+
+def _property(field: Field) -> Schema:
+    text = field.doc
+    if field.mode == "default":
+        text += f"\n\nLeft out: `{field.default}`, {field.why}."
+    elif field.mode == "derived":
+        text += f"\n\nLeft out: derived {field.why}."
+    made = {**_kind(field.kind), "description": field.doc, "markdownDescription": text}
+    if field.mode == "default":
+        made["default"] = _default(field)
+    return made
+
+
+def _default(field: Field) -> object:
+    text = field.default or ""
+    if field.kind.name in ("integer", "number", "bool"):
+        return json.loads(text)
+    return next((choice for choice in field.kind.choices if str(choice) == text), text)
+
+
+def _kind(kind: Kind) -> Schema:
+    match kind.name:
+        case "scalar":
+            return {"$ref": f"#/$defs/{kind.scalar}"}
+        case "integer" | "number":
+            return {"type": [kind.name, "null"], **_bounds(kind)}
+        case "bool":
+            return {"type": ["boolean", "null"]}
+        case "enum":
+            return {"enum": [*kind.choices, *_unquoted(kind.choices), None]}
+        case "list":
+            assert kind.item is not None
+            made: Schema = {"type": ["array", "null"], "items": _kind(kind.item)}
+            return {**made, "x-merge-key": kind.key} if kind.key else made
+        case "map":
+            assert kind.item is not None
+            names = SCALARS[kind.key].pattern
+            made = {"type": ["object", "null"], "additionalProperties": _kind(kind.item)}
+            return {**made, "propertyNames": {"pattern": f"^(?:{names})$"}} if names else made
+        case "overlay":
+            return {"$ref": "#/$defs/overlay"}
+        case "any":
+            return {"type": ["object", "null"]}
+    return {"$ref": f"#/$defs/{kind.type}"}
+
+
+def _unquoted(choices: tuple[str | int, ...]) -> list[float]:
+    """What YAML makes of a choice like `1.35` that is written without quotes."""
+    return [float(c) for c in choices if isinstance(c, str) and c.replace(".", "", 1).isdecimal()]
+
+
+def _bounds(kind: Kind) -> Schema:
+    most = 10**15 - 1 if kind.name == "integer" else None
+    made: Schema = {}
+    if kind.low is not None:
+        made["exclusiveMinimum" if kind.low_open else "minimum"] = kind.low
+    elif most is not None:
+        made["minimum"] = -most
+    if kind.high is not None:
+        made["exclusiveMaximum" if kind.high_open else "maximum"] = kind.high
+    elif most is not None:
+        made["maximum"] = most
+    return made
+
+
+def _complete(type_: ObjectType, language: Language) -> Schema:
+    """What the shape leaves open: required keys, no `null`, and the same for everything below."""
+    made: Schema = {"type": "object"}
+    required = [field.key for field in type_.fields if field.mode == "required"]
+    if required:
+        made["required"] = required
+    below = {field.key: deep for field in type_.fields if (deep := _deep(field.kind, language)) is not None}
+    if below:
+        made["properties"] = below
+    made["additionalProperties"] = NOT_NULL
+    if type_.exactly_one:
+        made["anyOf"] = [{"required": [key]} for key in type_.exactly_one]
+    return made
+
+
+def _deep(kind: Kind, language: Language) -> Schema | None:
+    """The complete part of a value that holds others; None for a leaf."""
+    match kind.name:
+        case "object" | "union":
+            return {"$ref": f"#/$defs/{kind.type}.complete"}
+        case "list":
+            assert kind.item is not None
+            return {"type": "array", "items": _deep(kind.item, language) or NOT_NULL}
+        case "map":
+            assert kind.item is not None
+            return {"type": "object", "additionalProperties": _deep(kind.item, language) or NOT_NULL}
+        case "overlay" | "any":
+            return {"type": "object"}
+    return None
+
+
+def _union(union: UnionType, language: Language) -> Schema:
+    tag, variants = union.tag, union.variants
+    is_ = {choice: {"properties": {tag: {"const": choice}}, "required": [tag]} for choice, _ in variants}
+    shape = {
+        "type": ["object", "null"],
+        "properties": {tag: {"enum": [choice for choice, _ in variants]}},
+        "allOf": [
+            *({"if": is_[choice], "then": {"$ref": f"#/$defs/{name}"}} for choice, name in variants),
+            {"if": {"required": [tag]}, "else": {"$ref": f"#/$defs/{union.name}.any"}},
+        ],
+    }
+    complete = {
+        "type": "object",
+        "required": [tag],
+        "allOf": [{"if": is_[choice], "then": {"$ref": f"#/$defs/{name}.complete"}} for choice, name in variants],
+    }
+    return {union.name: shape, f"{union.name}.any": _any(union, language), f"{union.name}.complete": complete}
+
+
+def _any(union: UnionType, language: Language) -> Schema:
+    """For an overlay that does not repeat which variant it is: the first variant that has a key describes it."""
+    properties: Schema = {}
+    for _, name in union.variants:
+        type_ = language.types[name]
+        assert isinstance(type_, ObjectType)
+        for field in type_.fields:
+            properties.setdefault(field.key, {"$ref": f"#/$defs/{name}/properties/{field.key}"})
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
