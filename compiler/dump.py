@@ -43,7 +43,7 @@ _SAFE = re.compile(
     r"|[1-9][0-9]*(?:\.[0-9]+)?(?:ms|[smhd]|[KMGT]i?)"  # a quantity with its unit
 )
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
-_PRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x85\u2028\u2029\ufeff]")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x85\u2028\u2029\ufeff]")
 
 
 def scalar(value: object) -> str:
@@ -54,17 +54,20 @@ def scalar(value: object) -> str:
         return "true" if value else "false"
     if value is None:
         return "null"
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
         return repr(value)
+    if isinstance(value, float):  # without a point YAML 1.1 takes 1e-05 for a string
+        whole, exponent, power = repr(value).partition("e")
+        return f"{whole}{'' if '.' in whole or not exponent else '.0'}{exponent}{power}"
     raise TypeError(f"{type(value).__name__} is no leaf of an object: {value!r}")
 
 
 def _string(text: str) -> str:
     if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    if not text or _PRINTABLE.search(text) is None:
+    if not text or _UNPRINTABLE.search(text) is None:
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(_ESCAPES.get(c) or (c if _PRINTABLE.match(c) is None else _escape(c)) for c in text) + '"'
+    return '"' + "".join(_ESCAPES.get(c) or (c if _UNPRINTABLE.match(c) is None else _escape(c)) for c in text) + '"'
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -123,8 +126,8 @@ class _Writer:
             self.nested(head, value, indent + "  ", scope)
         elif isinstance(value, (list, tuple)):
             self.nested(head, value, indent, scope)
-        elif isinstance(value, str) and "\n" in value.rstrip("\n"):
-            self.text(head, Lines(value.removesuffix("\n")), indent + "  ", scope)
+        elif isinstance(value, str) and "\n" in value:
+            self.string(head, value, indent + "  ", scope)
         else:
             self.line(f"{head} {scalar(value)}", scope)
 
@@ -150,24 +153,39 @@ class _Writer:
             self.line(f"{indent}- {'{}' if isinstance(value, dict) else '[]'}", scope)
         elif isinstance(value, (list, tuple)):
             raise TypeError("no object of Kubernetes has a list in a list")
-        elif isinstance(value, str) and "\n" in value.rstrip("\n"):
-            self.text(f"{indent}-", Lines(value.removesuffix("\n")), indent + "  ", scope)
+        elif isinstance(value, str) and "\n" in value:
+            self.string(f"{indent}-", value, indent + "  ", scope)
         elif isinstance(value, Lines):
             self.text(f"{indent}-", value, indent + "  ", scope)
         else:
             self.line(f"{indent}- {scalar(value)}", scope)
 
+    def string(self, head: str, value: str, indent: str, scope: Reasons) -> None:
+        """A string of several lines; `|-` when it does not end with a line break."""
+        if value.strip("\n") and value[0] not in " \n" and not value.endswith("\n\n") and not _unprintable(value):
+            mark = "|" if value.endswith("\n") else "|-"
+            self.literal(f"{head} {mark}", Lines(value.removesuffix("\n")), indent, scope)
+        else:
+            self.line(f"{head} {_string(value)}", scope)
+
     def text(self, head: str, value: Lines, indent: str, scope: Reasons) -> None:
-        """A literal block; what one cannot hold is written as a quoted string."""
+        """A text whose lines have their own reasons; what a literal block cannot hold loses them."""
         whole = value.text()
-        if _PRINTABLE.search(whole.replace("\n", "")) or whole.startswith((" ", "\n")) or whole.endswith("\n\n"):
+        if not whole.strip("\n") or whole[0] in " \n" or whole.endswith("\n\n") or _unprintable(whole):
             self.line(f"{head} {_string(whole)}", scope)
-            return
-        self.line(f"{head} |", scope)
+        else:
+            self.literal(f"{head} |", value, indent, scope)
+
+    def literal(self, head: str, value: Lines, indent: str, scope: Reasons) -> None:
+        self.line(head, scope)
         for line in value.lines:
             own = (line, *scope) if isinstance(line, Because) else scope
             content = line.value if isinstance(line, Because) else line
             self.line(f"{indent}{content}" if content else "", own)
+
+
+def _unprintable(text: str) -> bool:
+    return _UNPRINTABLE.search(text.replace("\n", "")) is not None
 
 
 def plain(value: Any) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from .diagnostics import Diagnostic
-from .link import Bundle
-from .pipeline import Compiled, compile_system
-from .record import Record
-from .workspace import Input, Options
-from .workspace import load as _load
+from .compiler.diagnostics import Diagnostic
+from .compiler.link import Bundle
+from .compiler.pipeline import Compiled, compile_system
+from .compiler.record import Record
+from .compiler.rules.registry import RULES
+from .compiler.workspace import Input, Options
+from .compiler.workspace import load as _load
+from .targets.registry import TARGETS
 
 __all__ = ["Result", "compile", "lint", "load"]
 
@@ -43,9 +45,6 @@ def compile(  # noqa: A001 - the word of the command
     today: str | None = None,
 ) -> Result:
     """Compile a spec; nothing is written. `today` (`2026-11-23`) is what suppressions expire by."""
-    from ..targets.registry import TARGETS
-    from .rules.registry import RULES
-
     compiled = compile_system(load(path, platform=platform, settings=settings), TARGETS, RULES, today)
     wanted = set(environments)
     chosen = tuple(e.bundle for e in compiled.environments if not wanted or e.name in wanted)

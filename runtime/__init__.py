@@ -1,0 +1,1 @@
+"""What compiled jobs run in a cluster; it knows units and conventions, and nothing of the compiler."""

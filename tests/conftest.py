@@ -1,0 +1,78 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.data import Snapshot, SnapshotCollection
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from .support import ROOT
+
+
+class CommittedFile(SingleFileSnapshotExtension):
+    """A golden file that lies where its readers look for it, named by its path below `folder`.
+
+    Everything that maps a snapshot to a file is overridden, and so is reading a file back: with less than that, an
+    update deletes nested files that it has just written. Files that no test asks for any more fail the run.
+    """
+
+    _write_mode = WriteMode.TEXT
+    folder: ClassVar[Path]
+    pattern: ClassVar[str]
+
+    @classmethod
+    def dirname(cls, *, test_location: Any) -> str:  # noqa: ARG003
+        return str(cls.folder)
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: Any, index: Any = 0) -> str:  # noqa: ARG003
+        return str(index)
+
+    @classmethod
+    def get_location(cls, *, test_location: Any, index: Any = 0) -> str:  # noqa: ARG003
+        return str(cls.folder / str(index))
+
+    def is_snapshot_location(self, *, location: str) -> bool:
+        return Path(location).relative_to(self.folder).match(self.pattern)
+
+    def read_snapshot_collection(self, *, snapshot_location: str) -> SnapshotCollection:
+        collection = SnapshotCollection(location=snapshot_location)
+        collection.add(Snapshot(name=str(Path(snapshot_location).relative_to(self.folder))))
+        return collection
+
+    def serialize(self, data: Any, **_: Any) -> str:
+        return str(data)
+
+
+class CommittedOutput(CommittedFile):
+    """What an example compiles to, beside it."""
+
+    folder = ROOT / "examples"
+    pattern = "*/out/**/*.yaml"
+
+    def is_snapshot_location(self, *, location: str) -> bool:
+        parts = Path(location).relative_to(self.folder).parts
+        return len(parts) > 2 and parts[1] == "out"
+
+
+class CommittedMessages(CommittedFile):
+    """What is said about a spec with a mistake, beside it."""
+
+    folder = ROOT / "tests" / "errors"
+    pattern = "*/expected.txt"
+
+
+@pytest.fixture
+def output(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """`text == output(name=path)`: byte for byte what is committed below examples/."""
+    return snapshot.use_extension(CommittedOutput)
+
+
+@pytest.fixture
+def messages(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """`text == messages(name=path)`: byte for byte what is committed below tests/errors/."""
+    return snapshot.use_extension(CommittedMessages)

@@ -1,0 +1,68 @@
+"""What tests share: compiling a text, the examples, and the tools that must be there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.api import Result
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yaml"))
+
+MINIMAL = (ROOT / "examples" / "minimal" / "mlspec.yaml").read_text()
+
+
+def compile_text(tmp_path: Path, text: str = MINIMAL, *, platform: str | None = None, **more: object) -> Result:
+    """Compile a spec that is given as text."""
+    (tmp_path / "mlspec.yaml").write_text(dedent(text))
+    if platform is not None:
+        (tmp_path / "mlspec.platform.yaml").write_text(dedent(platform))
+    (tmp_path / ".git").mkdir(exist_ok=True)  # the platform file is looked for up to here
+    return mlspec.compile(tmp_path / "mlspec.yaml", **more)  # type: ignore[arg-type]
+
+
+def minimal(**changes: object) -> str:
+    """The minimal spec with some of its sections replaced; None leaves one out. `a__b` is the path `a.b`."""
+    spec = yaml.safe_load(MINIMAL)
+    for path, value in changes.items():
+        *steps, last = path.split("__")
+        at = spec
+        for step in steps:
+            at = at.setdefault(step, {})
+        if value is None:
+            at.pop(last, None)
+        else:
+            at[last] = value
+    return yaml.safe_dump(spec, sort_keys=False)
+
+
+def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
+    """The objects of all environments as an API server would read them, in the order of their files."""
+    from .validation import load
+
+    texts = [file.text for bundle in result.bundles for file in bundle.files()]
+    bodies = [load(text) for text in texts]
+    return [body for body in bodies if "kind" in body and (kind is None or body["kind"] == kind)]
+
+
+def ids(result: Result) -> list[str]:
+    """The ids of all findings, in order."""
+    return [diagnostic.id for diagnostic in result.diagnostics]
+
+
+def tool(name: str) -> str:
+    """A program that a test needs. Its absence is a failure, unless somebody said that they do without."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    message = f"{name} is not installed: on Debian, apt-get install prometheus"
+    if os.environ.get("MLSPEC_WITHOUT_TOOLS") == "1":
+        pytest.skip(message)
+    pytest.fail(message)

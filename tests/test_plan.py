@@ -1,0 +1,113 @@
+"""The planner's arithmetic, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from mlspec.compiler.because import fixed
+from mlspec.compiler.plan.capacity import erlang_c, replicas, waiting
+from mlspec.compiler.plan.objectives import factor
+from mlspec.compiler.plan.odds import exceeds, sample, verdict
+from mlspec.schema.units import Duration, Percent, Rate
+
+from .support import compile_text, minimal, objects
+
+
+def needed(rate: str, time: str, slots: int, patience: float, balancing: str, availability: str | None = None) -> int:
+    why = "a test"
+    promised = fixed(Percent.parse(availability), why) if availability else None
+    args = (fixed(Rate.parse(rate), why), fixed(Duration.parse(time), why), fixed(slots, why), fixed(patience, why))
+    return replicas(*args, fixed(balancing, why), promised).value
+
+
+def test_erlang_c_of_the_textbook() -> None:
+    """Two Erlangs offered to three servers: B = 4/19, C = 4/9 (Kleinrock, Queueing Systems I, section 3.4)."""
+    assert erlang_c(3, 2.0) == pytest.approx(4 / 9)
+    assert erlang_c(1, 0.5) == pytest.approx(0.5)  # one server: C is the utilization
+    assert erlang_c(2, 2.0) == 1.0  # load reaches the slots: everybody waits
+    assert waiting(1, 0.5, 1.0, 2.0) == pytest.approx(0.5 * 2.718281828 ** (-0.5 * 2.0))
+
+
+@pytest.mark.parametrize(
+    ("rate", "time", "slots", "patience", "random", "pooled", "availability", "expected"),
+    [
+        ("120/s", "9ms", 4, 0.039, 1, 1, "99.9%", 2),
+        ("800/s", "9ms", 8, 0.039, 2, 2, "99.9%", 3),
+        ("800/s", "9ms", 1, 0.039, 41, 9, None, 41),
+        ("50/s", "200ms", 4, 0.3, 6, 4, None, 6),
+    ],
+)
+def test_replicas_of_the_worked_table(
+    rate: str, time: str, slots: int, patience: float, random: int, pooled: int, availability: str | None, expected: int
+) -> None:
+    assert needed(rate, time, slots, patience, "random", availability) == expected
+    assert max(random, 2) <= expected
+    by_use = max(1, -(-int(float(Rate.parse(rate).amount * Duration.parse(time).amount) * 1000) // (slots * 700)))
+    assert needed(rate, time, slots, patience, "least-request") == max(pooled, by_use, 2)
+
+
+def test_the_reason_says_every_rule() -> None:
+    why = "a test"
+    args = (fixed(Rate.parse("800/s"), why), fixed(Duration.parse("9ms"), why), fixed(1, why), fixed(0.039, why))
+    said = replicas(*args, fixed("random", why), None).why
+    assert "11 replicas for 70% utilization" in said
+    assert "41 so that 99.5 % of requests start within 39 ms" in said
+    assert "2 so that one can be replaced" in said
+
+
+@pytest.mark.parametrize(
+    ("period", "factors"),
+    [
+        ("30d", ["14.4", "6", "3", "1"]),
+        ("28d", ["13.44", "5.6", "2.8", "0.9333"]),
+        ("7d", ["3.36", "1.4", "0.7", "0.2333"]),
+    ],
+)
+def test_burn_rate_factors(period: str, factors: list[str]) -> None:
+    """Shares of 2, 5, 10 and 10 % are constants of every period, so that 28 days are not 14.4, 6, 3 and 1."""
+    windows = ((2, "1h"), (5, "6h"), (10, "1d"), (10, "3d"))
+    found = [factor(share, Duration.parse(period), Duration.parse(long)) for share, long in windows]
+    assert found == [Decimal(f) for f in factors]
+
+
+@pytest.mark.parametrize(
+    ("p1", "p2", "n"),
+    [(0.01, 0.02, 2319), (0.005, 0.015, 1553), (0.001, 0.005, 2934), (0.001, 0.015, 635), (0.05, 0.06, 8158)],
+)
+def test_sample_sizes(p1: float, p2: float, n: int) -> None:
+    assert sample(p1, p2) == n
+
+
+def test_binomial_odds() -> None:
+    """345 requests and a limit of 0.5 %: one bad request is borne; 1,725 and 0.75 %: twelve are."""
+    assert exceeds(345, 0.001, 1) == pytest.approx(0.047, abs=0.001)
+    assert 1 - exceeds(345, 0.015, 1) == pytest.approx(0.034, abs=0.001)
+    assert exceeds(1725, 0.001, 12) < 1e-6
+    assert 1 - exceeds(1725, 0.015, 12) == pytest.approx(0.002, abs=0.0005)
+
+
+def test_binomial_odds_of_many_requests_are_normal() -> None:
+    """Where the exact sum would underflow the two must agree."""
+    exact = exceeds(60_000, 0.0116, 720)  # 696 expected
+    assert exceeds(60_500, 0.0116, 726) == pytest.approx(exact, abs=0.01)
+
+
+def test_a_verdict_is_sure_or_says_that_it_is_not() -> None:
+    assert verdict(23 * 0.25, 0.001, 0.015, windows=3, failures=1).sure
+    assert not verdict(0.001, 0.001, 0.002, windows=3, failures=1).sure
+
+
+def test_a_pair_that_can_never_fire_is_left_out(tmp_path: Path) -> None:
+    """At 90 % a failure rate of 14.4 x 10 % would be needed: more than all requests."""
+    spec = minimal(constraints__availability="90%", constraints__latency=None)
+    rule = objects(compile_text(tmp_path, spec), "PrometheusRule")[0]
+    groups = rule["spec"]["groups"]  # type: ignore[index]
+    recorded = {r["record"] for r in groups[0]["rules"] if "record" in r}
+    assert "mlspec:sli_error:ratio_rate5m" not in recorded
+    assert "mlspec:sli_error:ratio_rate30m" in recorded
+    thresholds = [r["expr"] for r in groups[0]["rules"] if "alert" in r]
+    assert "> 0.6" in thresholds[0]
+    assert all("> 1." not in expression for expression in thresholds)

@@ -1,0 +1,113 @@
+"""Reading: positions, bounds, and what PyYAML alone would hide or crash on."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlspec.compiler.diagnostics import Diagnostic, SourceFile
+from mlspec.compiler.read import MAX_DEPTH, MAX_NODES, read
+from mlspec.compiler.tree import Mapping, Scalar, Sequence, lookup
+
+
+def tree(text: str) -> Mapping:
+    root, found = read(SourceFile("f", text))
+    assert root is not None, found
+    return root
+
+
+def refused(text: str) -> Diagnostic:
+    root, found = read(SourceFile("f", text))
+    assert root is None
+    return found[-1]
+
+
+def test_scalars_keep_their_source_text() -> None:
+    root = tree("a: no\nb: 0012\nc: 4e91102\nd: '5'\n")
+    assert [(s.text, s.plain) for s in root.entries.values() if isinstance(s, Scalar)] == [
+        ("no", True),
+        ("0012", True),
+        ("4e91102", True),
+        ("5", False),
+    ]
+
+
+def test_positions_count_code_points() -> None:
+    node = tree("é: {ü: 'x y'}\n").entries["é"]
+    assert isinstance(node, Mapping)
+    assert repr(node.entries["ü"].span) == "f:1:8"
+    assert (node.entries["ü"].column, node.entries["ü"].end_column) == (7, 12)
+
+
+def test_a_block_is_shown_by_its_first_line() -> None:
+    span = tree("a:\n  b: 1\n  c: 2\nd: 3\n").entries["a"].span
+    assert (span.line, span.column, span.end_line, span.end_column) == (1, 2, 1, 6)
+
+
+def test_a_block_scalar_does_not_reach_into_the_next_key() -> None:
+    span = tree("a: |\n  one\n  two\nb: 1\n").entries["a"].span
+    assert (span.line, span.end_line) == (0, 0)
+
+
+def test_an_alias_is_its_anchor() -> None:
+    root = tree("a: &x [1, 2]\nb: *x\n")
+    assert root.entries["a"] is root.entries["b"]
+
+
+def test_duplicate_keys_are_found_with_both_places() -> None:
+    root, found = read(SourceFile("f", "a: 1\nb: 2\na: 3\n"))
+    assert root is not None
+    assert [d.id for d in found] == ["MLS003"]
+    assert repr(found[0].span) == "f:3:1"
+    assert repr(found[0].others[0].span) == "f:1:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("", "f:1:1", "empty"),
+        ("- 1\n", "f:1:1", "a list, not a mapping"),
+        ("a: 1\n---\nb: 2\n", "f:2:1", "second document"),
+        ("a: b: c\n", "f:1:5", "where no key can be"),
+        ("a:\n\tb: 1\n", "f:2:1", "cannot begin a value"),
+        ("a: @b\n", "f:1:4", "cannot begin a value"),
+        ("a: 'b\n", "f:2:1", "does not end"),
+        ("a: [1\n", "f:2:1", "not closed"),
+        ("a: \x00\n", "f:1:4", "does not allow"),
+        ("a: x\u2028b: y\n", "f:1:5", "U+2028"),
+        ("a: x\u0085b: y\n", "f:1:5", "U+0085"),
+        ("a: x\rb: y\n", "f:1:5", "U+000D"),
+        ("a: \ud800\n", "f:1:4", "half of a character"),
+        ("a: !!python/object:os.system x\n", "f:1:4", "tag"),
+        ("a: *b\n", "f:1:4", "no anchor"),
+        ("a: &a [*a]\n", "f:1:8", "no anchor"),
+        ("[a]: 1\n", "f:1:1", "a key is a list"),
+    ],
+)
+def test_refuses_with_a_position(text: str, place: str, words: str) -> None:
+    found = refused(text)
+    assert repr(found.span) == place
+    assert words in found.message
+    assert found.help
+
+
+def test_deep_nesting_is_refused_before_libyaml_crashes() -> None:
+    """100 KB of `[` end PyYAML's own loader with a segmentation fault."""
+    assert f"more than {MAX_DEPTH} deep" in refused("a: " + "[" * 1_000_000).message
+
+
+def test_alias_bombs_are_counted() -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    assert f"more than {MAX_NODES:,} values" in refused("\n".join(lines)).message
+
+
+def test_windows_line_ends_do_not_shift_positions() -> None:
+    assert repr(tree("a: 1\r\nb:\r\n  c: 2\r\n").entries["b"].span) == "f:3:3"
+
+
+def test_list_items_are_found_by_name_and_by_position() -> None:
+    root = tree("a: [{name: x, v: 1}, {name: y, v: 2}]\n")
+    assert isinstance(root.entries["a"], Sequence)
+    by_name, by_position = lookup(root, ("a", "y", "v")), lookup(root, ("a", "1", "v"))
+    assert by_name is by_position
+    assert isinstance(by_name, Scalar)
+    assert by_name.text == "2"

@@ -1,0 +1,96 @@
+"""Quantities: each spelling is read exactly, printed back in its shortest exact form, and refused without its unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from mlspec.schema.scalars import SCALARS
+from mlspec.schema.units import (
+    Budget,
+    Cores,
+    Count,
+    Duration,
+    Margin,
+    Measure,
+    Memory,
+    Percent,
+    Quantity,
+    Rate,
+    UnitError,
+    UnitPrice,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "amount", "printed"),
+    [
+        (Duration, "50ms", "0.05", "50ms"),
+        (Duration, "90s", "90", "90s"),
+        (Duration, "1.5h", "5400", "90m"),
+        (Duration, "2w", "1209600", "14d"),
+        (Duration, "0s", "0", "0s"),
+        (Rate, "120/m", "2", "2/s"),
+        (Rate, "23/s", "23", "23/s"),
+        (Percent, "99.9%", "0.999", "99.9%"),
+        (Memory, "4Gi", str(4 * 2**30), "4Gi"),
+        (Memory, "1024Mi", str(2**30), "1Gi"),
+        (Memory, "9G", "9000000000", "9G"),
+        (Cores, "0.5", "0.5", "500m"),
+        (Cores, "4", "4", "4"),
+        (Count, "120M", "120000000", "120M"),
+        (Count, "20000", "20000", "20k"),
+        (Budget, "4000 USD/month", "4000", "4000 USD/month"),
+        (UnitPrice, "0.9 USD/1M predictions", "0.0000009", "0.9 USD/1M predictions"),
+        (UnitPrice, "0.05 EUR/label", "0.05", "0.05 EUR/label"),
+        (Margin, "-0.002", "-0.002", "-0.002"),
+        (Margin, "5%", "0.05", "5%"),
+        (Measure, "1.5%", "0.015", "1.5%"),
+        (Measure, "50ms", "0.05", "50ms"),
+        (Measure, "0.6", "0.6", "0.6"),
+    ],
+)
+def test_reads_and_prints(kind: type[Quantity], text: str, amount: str, printed: str) -> None:
+    read = kind.parse(text)
+    assert read.amount == Decimal(amount)
+    assert str(read) == printed
+    assert kind.parse(printed) == read
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "help_"),
+    [
+        (Duration, "50", "write `50ms` or `50s` or `50h`, whichever is meant"),
+        (Memory, "4", "write `4Mi` or `4Gi`, whichever is meant"),
+        (Percent, "99", "write `99%`, whichever is meant"),
+        (Duration, "50 ms", "write it like `50ms` or `24h`"),
+        (Budget, "4000", "write it like `4000 USD/month`"),
+        (UnitPrice, "1 USD/0 items", "write it like `0.9 USD/1M predictions`"),
+        (Count, "1.5", "write it like `20000` or `120M`"),
+    ],
+)
+def test_says_what_to_write(kind: type[Quantity], text: str, help_: str) -> None:
+    with pytest.raises(UnitError) as refused:
+        kind.parse(text)
+    assert refused.value.help == help_
+
+
+def test_objectives_are_exact() -> None:
+    """1 - 0.999 in binary arithmetic is 0.0010000000000000009, and one rival ships it in its rules."""
+    assert 1 - Percent.parse("99.9%").amount == Decimal("0.001")
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_examples_are_spellings(name: str) -> None:
+    scalar = SCALARS[name]
+    for example in scalar.examples:
+        if "…" not in example:
+            scalar.parse(example)
+
+
+@pytest.mark.parametrize("name", [name for name, scalar in SCALARS.items() if scalar.pattern])
+def test_a_final_line_break_is_no_part_of_a_spelling(name: str) -> None:
+    """Python's `$` matches before one, JSON Schema's does not."""
+    with pytest.raises(UnitError):
+        SCALARS[name].parse((SCALARS[name].examples or ("x",))[0] + "\n")

@@ -1,0 +1,194 @@
+"""Writing: all environments change together, whatever happens, and nothing of somebody else's is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlspec.compiler import write as writer
+from mlspec.compiler.conventions import INDEX
+from mlspec.compiler.write import Foreign, changes, contents, write
+
+from .support import compile_text, minimal
+
+TWO = {"staging": {}, "production": {}}
+DECLARED = tuple(TWO)
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_same_bytes_are_not_written(tmp_path: Path) -> None:
+    bundles = compile_text(tmp_path).bundles
+    out = tmp_path / "out"
+    write(out, bundles, ["default"])
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    again = write(out, bundles, ["default"])
+    assert not again.changes
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_what_is_gone_is_removed_and_what_is_foreign_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, compile_text(tmp_path).bundles, ["default"])
+    (out / "default" / "notes.txt").write_text("mine")
+    (out / "other").mkdir()
+    (out / "other" / "deep").symlink_to("/nonexistent")
+    no_canary = compile_text(tmp_path, minimal(platform={"rollout": {"provider": "none"}})).bundles
+    done = write(out, no_canary, ["default"])
+    assert {change.kind for change in done.changes} == {"added", "changed", "removed"}
+    assert not (out / "default" / "serving" / "service-canary.yaml").exists()
+    assert not (out / "default" / "rollout" / "analysistemplate-final.yaml").exists()
+    assert (out / "default" / "notes.txt").read_text() == "mine"
+    assert (out / "other" / "deep").is_symlink()
+    assert set(state(out)) - {"default/notes.txt"} == set(contents(no_canary))
+
+
+def test_an_environment_that_is_not_declared_any_more_goes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, compile_text(tmp_path, minimal(environments=TWO)).bundles, DECLARED)
+    write(out, compile_text(tmp_path, minimal(environments={"production": {}})).bundles, ["production"])
+    assert [p.name for p in out.iterdir()] == ["production"]
+
+
+def test_an_environment_that_was_not_asked_for_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    both = compile_text(tmp_path, minimal(environments=TWO))
+    write(out, both.bundles, DECLARED)
+    before = state(out / "staging")
+    changed = compile_text(tmp_path, minimal(environments=TWO, metadata__owner="others"), environments=["production"])
+    write(out, changed.bundles, DECLARED)
+    assert state(out / "staging") == before
+    assert "others" in (out / "production" / "serving" / "rollout.yaml").read_text()
+
+
+def test_a_file_that_no_index_lists_is_never_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    mine = out / "default" / "serving" / "rollout.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(Foreign):
+        write(out, compile_text(tmp_path).bundles, ["default"])
+    assert state(out) == {"default/serving/rollout.yaml": b"mine"}
+
+
+@pytest.mark.parametrize("path", ["../../victim", "/victim", "a/../../../victim", "", "link/victim", ".", "serving//x"])
+def test_an_index_cannot_name_what_lies_outside(tmp_path: Path, path: str) -> None:
+    out = tmp_path / "out"
+    bundles = compile_text(tmp_path).bundles
+    write(out, bundles, ["default"])
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (out / "default" / "link").symlink_to(tmp_path)
+    index = out / "default" / INDEX
+    listed = json.loads(index.read_text())
+    index.write_text(json.dumps({**listed, "files": [*listed["files"], path]}))
+    write(out, bundles, ["default"])
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 3}', '{"files": [3, null]}'])
+def test_a_broken_index_breaks_nothing(tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    bundles = compile_text(tmp_path).bundles
+    write(out, bundles, ["default"])
+    (out / "default" / INDEX).write_text(content)
+    assert [change.path for change in changes(out, bundles, ["default"]).changes] == [f"default/{INDEX}"]
+    write(out, bundles, ["default"])
+    assert not changes(out, bundles, ["default"]).changes
+
+
+def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "out").symlink_to(real)
+    write(tmp_path / "out", compile_text(tmp_path).bundles, ["default"])
+    assert (tmp_path / "out").is_symlink()
+    assert (real / "default" / "kustomization.yaml").is_file()
+
+
+def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    write(out, compile_text(tmp_path).bundles, ["default"])
+    order: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(writer, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
+    done = write(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"])
+    assert not done.atomic
+    assert not changes(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"]).changes
+    assert order
+    assert not list(tmp_path.glob(".out*"))
+
+
+KILLS = 400
+
+
+def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: Path) -> None:
+    """Two versions of two environments are written in turn by a process that is killed: never a mixture."""
+    script = tmp_path / "writer.py"
+    script.write_text(_WRITER)
+    states = []
+    for name, owner in (("a", "first"), ("b", "second")):
+        bundles = compile_text(tmp_path, minimal(environments=TWO, metadata__owner=owner)).bundles
+        write(tmp_path / name, bundles, DECLARED)
+        states.append(state(tmp_path / name))
+    shutil.copytree(tmp_path / "a", tmp_path / "out")
+    source = random.Random(7)
+    seen = set()
+    command = [sys.executable, str(script), str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forks:
+        assert forks.stdin is not None
+        assert forks.stdout is not None
+        for _ in range(KILLS):
+            forks.stdin.write("again\n")
+            forks.stdin.flush()
+            writing = int(forks.stdout.readline())
+            time.sleep(source.uniform(0.0, 0.015))
+            os.kill(writing, signal.SIGKILL)
+            assert forks.stdout.readline() == "killed\n"
+            found = state(tmp_path / "out")
+            assert found in states, "a mixture of two versions"
+            seen.add(states.index(found))
+        forks.stdin.close()
+    assert seen == {0, 1}, "the writer never got to write"
+
+
+# For each line of input a child is forked that writes two versions in turn until it is killed.
+_WRITER = """
+import os, sys
+from pathlib import Path
+from mlspec.compiler import write as writer
+
+folder = Path(sys.argv[1])
+versions = []
+for name in ("a", "b"):
+    root = folder / name
+    versions.append({str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()})
+
+class Stored:
+    def __init__(self, environment):
+        self.environment = environment
+
+bundles = [Stored("staging"), Stored("production")]
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        while True:
+            for files in versions:
+                writer.contents = lambda _, files=files: files
+                writer.write(folder / "out", bundles, ["staging", "production"])
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("killed", flush=True)
+"""
