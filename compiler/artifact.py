@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .because import Because
-from .diagnostics import Diagnostic
 from .record import Record
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .system import MLSystem
 
-__all__ = ["Artifact", "Body", "Piece", "Refusal", "Target"]
+__all__ = ["Artifact", "Body", "Piece", "Target"]
 
 Body = dict[str, Any]
 """Plain data in the order in which it is written. Leaves that are no structural strings are `Because`."""
@@ -25,14 +24,6 @@ class Artifact(Record):
     path: str
     body: Body
     why: Because[Any]
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """What the spec asks for cannot be done; the diagnostic says what, where and what to write instead."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
 
 
 Piece = Callable[[], Iterable[Artifact]]

@@ -7,36 +7,34 @@ rests on, has no effect. A value counts if it has an effect in any environment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .because import Because
 from .diagnostics import Diagnostic, Span
 from .dump import Lines
+from .emit import Emitted
 from .finding import finding
+from .layer import Layered
+from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
 from .tree import Mapping, Node, Scalar, Sequence
-
-if TYPE_CHECKING:
-    from .layer import Layered
-    from .lint import Rule
-    from .pipeline import Environment
 
 __all__ = ["leaves", "matches", "reached", "without_effect"]
 
 
-def without_effect(environments: Iterable[Environment], rules: Iterable[Rule]) -> Iterator[Diagnostic]:
+def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]) -> Iterator[Diagnostic]:
     """A warning for what is not read yet; an error for what nothing here can honour."""
     environments = tuple(environments)
     read = tuple(pattern for rule in rules for pattern in rule.needs)
-    for environment in environments:
-        yield from _not_yet(environment.layered)
-    if not all(environment.emitted.complete for environment in environments):
+    for layered, _ in environments:
+        yield from _not_yet(layered)
+    if not all(emitted.complete for _, emitted in environments):
         return
     idle: dict[Span, str] = {}
     active: set[Span] = set()
-    for environment in environments:
-        used = {id(node) for artifact in environment.emitted.artifacts for node in reached(artifact.body, artifact.why)}
-        for path, node in leaves(environment.layered):
+    for layered, emitted in environments:
+        used = {id(node) for artifact in emitted.artifacts for node in reached(artifact.body, artifact.why)}
+        for path, node in leaves(layered):
             if id(node) in used or matches(path, (*READ_BY_STAGES, *NOT_YET_READ, *read)):
                 active.add(node.span)
             else:

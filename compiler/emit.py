@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from .artifact import Artifact, Piece, Refusal, Target
+from .artifact import Artifact, Piece, Target
 from .because import Unavailable
 from .diagnostics import Diagnostic
+from .finding import Refusal
 from .plan import Plan
 from .record import Record
 from .system import MLSystem

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from .artifact import Refusal
 from .because import Because, Derived
 from .diagnostics import Diagnostic, Label, Severity, SourceFile, Span
 from .part import Part
 from .tree import Node
 
-__all__ = ["finding", "refusal", "where"]
+__all__ = ["Refusal", "finding", "refusal", "where"]
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an accident
+    """What the spec asks for cannot be done; the diagnostic says what, where and what to write instead."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
 
 _NOWHERE = SourceFile("mlspec.yaml", "")
 

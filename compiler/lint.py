@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from .artifact import Refusal
 from .because import Unavailable
 from .diagnostics import Diagnostic, Severity, SourceFile, Span
+from .finding import Refusal
 from .plan import Plan
 from .record import Record
 from .system import MLSystem

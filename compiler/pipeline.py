@@ -79,7 +79,7 @@ def compile_system(
     trees, wrong = layer(input_.sources)
     found += wrong
     environments = [_environment(tree, input_, targets, rules, found) for tree in trees]
-    found += without_effect(environments, rules)
+    found += without_effect([(e.layered, e.emitted) for e in environments], rules)
     judged = judge(merged(found, [tree.environment for tree in trees]), environments[0].system, input_, today)
     return Compiled(
         input=input_,

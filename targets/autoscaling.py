@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from ..compiler import conventions
-from ..compiler.artifact import Artifact, Body, Piece, Refusal, Target
+from ..compiler.artifact import Artifact, Body, Piece, Target
 from ..compiler.because import Because, because, fixed
-from ..compiler.finding import refusal
+from ..compiler.finding import Refusal, refusal
 from ..compiler.plan import Plan
 from ..compiler.plan.service import ServicePlan
 from ..compiler.system import MLSystem
+from . import naming
 
 __all__ = ["TARGET"]
 
@@ -66,13 +66,13 @@ def _behavior() -> Body:
 
 
 def _scaled_object(service: ServicePlan) -> Artifact:
-    plan, scaling = service.plan, service.scaling
+    scope, scaling = service.scope, service.scaling
     if scaling.query is None:
         raise _no_signal(service)
     body: Body = {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
-        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, "autoscaler", service.name)),
+        "metadata": naming.metadata(scope, service.name, naming.labels(scope, "autoscaler", service.name)),
         "spec": {
             "scaleTargetRef": _target(service),
             "pollingInterval": fixed(15, "as often as the horizontal autoscaler looks"),
@@ -88,7 +88,7 @@ def _scaled_object(service: ServicePlan) -> Artifact:
         },
     }
     why = because("ScaledObject", "replicas follow the load", scaling.provider, service.part.runtime)
-    return Artifact(path=conventions.path_of(plan, "autoscaling", "ScaledObject", service.name), body=body, why=why)
+    return Artifact(path=naming.path_of(scope, "autoscaling", "ScaledObject", service.name), body=body, why=why)
 
 
 def _trigger(service: ServicePlan, query: Because[str]) -> Body:
@@ -96,7 +96,7 @@ def _trigger(service: ServicePlan, query: Because[str]) -> Body:
         "type": "prometheus",
         "metricType": "AverageValue",
         "metadata": {
-            "serverAddress": service.plan.platform.prometheus.url,
+            "serverAddress": service.scope.platform.prometheus.url,
             "query": query,
             "threshold": service.scaling.threshold,
             "ignoreNullValues": fixed("false", "no answer is no load of zero: the fallback takes over"),
@@ -105,7 +105,7 @@ def _trigger(service: ServicePlan, query: Because[str]) -> Body:
 
 
 def _horizontal(service: ServicePlan) -> Artifact:
-    plan = service.plan
+    scope = service.scope
     if service.canary.progressive.value:
         raise refusal(
             "MLS607",
@@ -119,7 +119,7 @@ def _horizontal(service: ServicePlan) -> Artifact:
     body: Body = {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, "autoscaler", service.name)),
+        "metadata": naming.metadata(scope, service.name, naming.labels(scope, "autoscaler", service.name)),
         "spec": {
             "scaleTargetRef": _target(service),
             "minReplicas": service.min_replicas,
@@ -141,7 +141,7 @@ def _horizontal(service: ServicePlan) -> Artifact:
     }
     why = because("HorizontalPodAutoscaler", "replicas follow the load", service.scaling.provider, service.part.runtime)
     return Artifact(
-        path=conventions.path_of(plan, "autoscaling", "HorizontalPodAutoscaler", service.name), body=body, why=why
+        path=naming.path_of(scope, "autoscaling", "HorizontalPodAutoscaler", service.name), body=body, why=why
     )
 
 

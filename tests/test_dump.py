@@ -75,8 +75,6 @@ AMBIGUOUS = [
     "[",
     "]",
     "{",
-    "}",
-    ",",
 ]
 TEXTS = st.one_of(
     st.text(max_size=40),

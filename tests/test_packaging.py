@@ -101,7 +101,7 @@ def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
     spec = tmp_path / "mlspec.yaml"
     spec.write_text((ROOT / "examples" / "minimal" / "mlspec.yaml").read_text())
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    command = [tmp_path / "venv" / "bin" / "mlspec", "compile", "mlspec.yaml", "-o", "out"]
+    command = [str(tmp_path / "venv" / "bin" / "mlspec"), "compile", "mlspec.yaml", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "digit-reader" / "default" / "kustomization.yaml").is_file()

@@ -20,7 +20,7 @@ from mlspec.compiler.write import Foreign, changes, contents, write
 
 from .support import compile_text, minimal
 
-TWO = {"staging": {}, "production": {}}
+TWO: dict[str, object] = {"staging": {}, "production": {}}
 DECLARED = tuple(TWO)
 
 
@@ -123,11 +123,17 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
     order: list[str] = []
     replace = os.replace
     monkeypatch.setattr(writer, "_renameat2", lambda *_: False)
-    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
+
+    def recorded(source: Path, target: Path) -> None:
+        order.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", recorded)
     done = write(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"])
     assert not done.atomic
     assert not changes(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"]).changes
-    assert order
+    assert order[:-1]
+    assert INDEX not in order[:-1]
     assert not list(tmp_path.glob(".out*"))
 
 

@@ -34,7 +34,7 @@ def load(text: str) -> Any:
 
 
 def problems(body: dict[str, Any], version: str) -> Iterator[str]:
-    """What a server of this version would refuse; custom resources by our tables, and by their own schemas if at hand."""
+    """What a server would refuse; custom resources are held to our tables, and to their own schemas if at hand."""
     validators = list(_validators(body["apiVersion"], body["kind"], version))
     if not validators:
         yield f"no schema for {body['apiVersion']} {body['kind']}"

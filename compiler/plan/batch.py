@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..system import BatchService
-
-if TYPE_CHECKING:
-    from . import Plan
+from .scope import Scope
 
 __all__ = ["BatchPlan"]
 
@@ -15,6 +11,6 @@ __all__ = ["BatchPlan"]
 class BatchPlan:
     """One service that scores a data set by the clock."""
 
-    def __init__(self, plan: Plan, part: BatchService) -> None:
-        self.plan = plan
+    def __init__(self, scope: Scope, part: BatchService) -> None:
+        self.scope = scope
         self.part = part

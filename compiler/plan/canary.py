@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate, plain
 from ..because import Because, because, decision, first
 from ..finding import refusal
 from ..record import Record
+from ..system import CanaryStage, Condition, ShadowStage
 from .choose import count, number, or_else
-from .objectives import Objective, burn_pairs
+from .facts import ServiceFacts
+from .objectives import Objective, Objectives, burn_pairs
 from .odds import Verdict, sample, verdict
-
-if TYPE_CHECKING:
-    from ..system import CanaryStage, Condition, ShadowStage
-    from .service import ServicePlan
+from .timing import Timing
 
 __all__ = ["CanaryPlan", "Judgement", "Step"]
 
@@ -59,8 +57,10 @@ class Judgement(Record):
 class CanaryPlan:
     """The rollout of one online service."""
 
-    def __init__(self, service: ServicePlan) -> None:
+    def __init__(self, service: ServiceFacts, timing: Timing, objectives: Objectives) -> None:
         self.service = service
+        self.timing = timing
+        self.objectives = objectives
 
     # Stages
 
@@ -76,12 +76,12 @@ class CanaryPlan:
 
     @property
     def _stages(self):  # type: ignore[no-untyped-def]
-        return self.service.plan.system.rollout.stages
+        return self.service.scope.system.rollout.stages
 
     @cached_property
     def progressive(self) -> Because[bool]:
         """Whether new versions get their traffic step by step."""
-        provider = self.service.plan.platform.rollout.provider
+        provider = self.service.scope.platform.rollout.provider
         if provider.value == "none":
             if self.stage is not None:
                 raise refusal(
@@ -138,7 +138,7 @@ class CanaryPlan:
             if asked.metric.value == "error-rate" and objective.kind == "availability":
                 before = asked.from_.given.map(lambda m: m.amount) if asked.from_.given is not None else usual
                 return before, asked.to.map(lambda m: m.amount)
-        pairs = burn_pairs(objective, self.service.objectives.period)
+        pairs = burn_pairs(objective, self.objectives.period)
         if pairs:
             return usual, because(Decimal(pairs[0].threshold.value), "what would wake somebody", pairs[0].threshold)
         return usual, because(
@@ -148,20 +148,20 @@ class CanaryPlan:
     @cached_property
     def delay(self) -> Because[Duration]:
         """How long the analysis waits before its first verdict: until the model is loaded."""
-        return self.service.timing.start
+        return self.timing.start
 
     # Judgement
 
     @cached_property
     def background(self) -> tuple[Judgement, ...]:
         """How objectives are judged from the first step on."""
-        return tuple(self._judge(objective, self.shares[0], windows=30.0) for objective in self.service.objectives.all)
+        return tuple(self._judge(objective, self.shares[0], windows=30.0) for objective in self.objectives.all)
 
     @cached_property
     def final(self) -> tuple[Judgement, ...]:
         """How objectives are judged once more at the last step, before all traffic changes over."""
         return tuple(
-            self._judge(objective, self.shares[-1], windows=FINAL_WINDOWS) for objective in self.service.objectives.all
+            self._judge(objective, self.shares[-1], windows=FINAL_WINDOWS) for objective in self.objectives.all
         )
 
     def _judge(self, objective: Objective, share: Because[Percent], windows: int | float) -> Judgement:
@@ -180,7 +180,7 @@ class CanaryPlan:
 
     def _limit(self, objective: Objective) -> Because[Decimal] | None:
         """The limit that `rollbackWhen` gives an objective."""
-        for condition in self.service.plan.system.rollout.rollback_when:
+        for condition in self.service.scope.system.rollout.rollback_when:
             if _concerns(condition, objective) and condition.max is not None:
                 return condition.max.map(lambda m: m.amount)
         return None

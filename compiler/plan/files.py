@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Memory
-from ..artifact import Refusal
 from ..because import Because, decision
-from ..finding import refusal
+from ..finding import Refusal, refusal
 from ..system import Artifact as ModelArtifact
-
-if TYPE_CHECKING:
-    from ..system import Release, Shadow
-    from . import Plan
+from ..system import Release, Shadow
+from .scope import Scope
 
 __all__ = ["ModelFiles", "download_time", "BANDWIDTH"]
 
@@ -31,8 +27,8 @@ IMAGE_VOLUMES_FROM = "1.35"
 class ModelFiles:
     """The files of one version of a model."""
 
-    def __init__(self, plan: Plan, release: Release | Shadow) -> None:
-        self.plan = plan
+    def __init__(self, scope: Scope, release: Release | Shadow) -> None:
+        self.scope = scope
         self.release = release
 
     @property
@@ -51,12 +47,12 @@ class ModelFiles:
                 help=f"use {', '.join(f'`{known}://`' for known in SCHEMES)}",
             )
         source = self.artifact.uri.map(lambda uri: SCHEMES[uri.partition("://")[0]])
-        if source.value == "image" and self.plan.platform.kubernetes.value < IMAGE_VOLUMES_FROM:
+        if source.value == "image" and self.scope.platform.kubernetes.value < IMAGE_VOLUMES_FROM:
             raise self._no_image_volumes()
         return source
 
     def _no_image_volumes(self) -> Refusal:
-        version = self.plan.platform.kubernetes
+        version = self.scope.platform.kubernetes
         return refusal(
             "MLS012",
             f"Kubernetes {version.value} cannot mount a model from an image",

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ...schema.units import Duration, Percent, plain
 from ..because import Because, because, decision
-from ..finding import refusal
+from ..finding import Refusal, refusal
 from ..record import Record
-
-if TYPE_CHECKING:
-    from ..artifact import Refusal
-    from ..system import Latency, LatencySeries
-    from .service import ServicePlan
+from ..system import Latency, LatencySeries
+from .facts import ServiceFacts
 
 __all__ = ["ALERTED", "Bucket", "BurnPair", "Objective", "Objectives", "burn_pairs", "factor"]
 
@@ -78,7 +75,7 @@ class Objective(Record):
 class Objectives:
     """The objectives of one online service."""
 
-    def __init__(self, service: ServicePlan) -> None:
+    def __init__(self, service: ServiceFacts) -> None:
         self.service = service
 
     @cached_property
@@ -176,7 +173,7 @@ class Objectives:
     @cached_property
     def period(self) -> Because[str]:
         """The time over which the budget is counted."""
-        return self.service.plan.system.monitoring.slo.window
+        return self.service.scope.system.monitoring.slo.window
 
     @cached_property
     def buckets(self) -> Because[tuple[Decimal, ...]] | None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..because import Because, decision, first, fixed, text
 from ..promql import bound, matchers, selector
 from .capacity import MAX_UTILIZATION
+from .facts import ServiceFacts
 from .sli import Indicators
-
-if TYPE_CHECKING:
-    from .service import ServicePlan
 
 __all__ = ["Scaling"]
 
@@ -22,13 +19,13 @@ QUEUE_PER_REPLICA = 5
 class Scaling:
     """The autoscaler of one online service."""
 
-    def __init__(self, service: ServicePlan) -> None:
+    def __init__(self, service: ServiceFacts) -> None:
         self.service = service
 
     @cached_property
     def provider(self) -> Because[str]:
         """KEDA, a plain HorizontalPodAutoscaler, or nothing."""
-        return self.service.plan.platform.autoscaling.provider
+        return self.service.scope.platform.autoscaling.provider
 
     @cached_property
     def signal(self) -> Because[str] | None:

@@ -10,28 +10,24 @@ Written once, from the runtime's metric vocabulary, and used by rules, analyses 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..because import Because, because, text
 from ..promql import bound, matchers, promql, rate, selector
-
-if TYPE_CHECKING:
-    from ..system import SeriesRef
-    from .objectives import Objective
-    from .service import ServicePlan
+from ..system import SeriesRef
+from .facts import ServiceFacts
+from .objectives import Objective
 
 __all__ = ["Indicators", "target_labels"]
 
 
-def target_labels(service: ServicePlan) -> Because[str]:
+def target_labels(service: ServiceFacts) -> Because[str]:
     """The labels that the operator gives every series of a service's pods."""
-    return promql('namespace="{namespace}",job="{job}"', namespace=service.plan.namespace, job=service.job)
+    return promql('namespace="{namespace}",job="{job}"', namespace=service.scope.namespace, job=service.job)
 
 
 class Indicators:
     """The expressions of one service, over the series that `match` selects."""
 
-    def __init__(self, service: ServicePlan, match: Because[str] | None = None) -> None:
+    def __init__(self, service: ServiceFacts, match: Because[str] | None = None) -> None:
         self.service = service
         self.match = match if match is not None else target_labels(service)
 

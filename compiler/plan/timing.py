@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Memory
 from ..because import Because, decision
+from ..system import Warmup
 from .choose import or_else
+from .facts import ServiceFacts
 from .files import download_time
-
-if TYPE_CHECKING:
-    from ..system import Warmup
-    from .service import ServicePlan
 
 __all__ = ["PROBE_PERIOD", "Timing"]
 
@@ -30,7 +27,7 @@ LEAST_DEADLINE = 600
 class Timing:
     """The times of one online service."""
 
-    def __init__(self, service: ServicePlan) -> None:
+    def __init__(self, service: ServiceFacts) -> None:
         self.service = service
 
     @cached_property

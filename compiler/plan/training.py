@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..system import Training
-
-if TYPE_CHECKING:
-    from . import Plan
+from .scope import Scope
 
 __all__ = ["TrainingPlan"]
 
@@ -15,6 +11,6 @@ __all__ = ["TrainingPlan"]
 class TrainingPlan:
     """The training run of the system."""
 
-    def __init__(self, plan: Plan, part: Training) -> None:
-        self.plan = plan
+    def __init__(self, scope: Scope, part: Training) -> None:
+        self.scope = scope
         self.part = part

@@ -23,7 +23,7 @@ def alert(
     keep: Because[str] | None = None,
 ) -> Body:
     """One alerting rule. The namespace is a label because Alertmanager's operator routes by it."""
-    system = service.plan.system
+    system = service.scope.system
     alerts = system.monitoring.alerts
     receiver: Because[str] | None = getattr(alerts, severity)
     return {
@@ -33,7 +33,7 @@ def alert(
         "keep_firing_for": keep,
         "labels": {
             "severity": severity,
-            "namespace": service.plan.namespace,
+            "namespace": service.scope.namespace,
             "system": system.metadata.name,
             "service": service.name,
             **(labels or {}),

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, fixed, text
-from ...compiler.conventions import Names
 from ...compiler.finding import refusal
 from ...compiler.plan.objectives import BurnPair, Objective, burn_pairs
 from ...compiler.plan.service import ServicePlan
@@ -54,8 +54,8 @@ def _severities(pairs: tuple[BurnPair, ...]) -> Iterator[Literal["page", "ticket
 def _identity(service: ServicePlan, objective: Objective) -> dict[str, Any]:
     """What tells one objective from all others, on every series that is recorded for it."""
     return {
-        "namespace": service.plan.namespace,
-        "system": service.plan.system.metadata.name,
+        "namespace": service.scope.namespace,
+        "system": service.scope.system.metadata.name,
         "service": service.name,
         "slo": objective.name,
     }
@@ -68,10 +68,10 @@ def _records(service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, 
     for window in WINDOWS:
         if window in used:
             expression = indicators.bad_ratio(objective, window)
-            yield {"record": Names.ERROR_RATIO.format(window=window), "expr": expression, "labels": labels}
+            yield {"record": conventions.ERROR_RATIO.format(window=window), "expr": expression, "labels": labels}
     for pair in pairs:
         expression = indicators.bad_events(objective, pair.long)
-        yield {"record": Names.BAD_EVENTS.format(window=pair.long), "expr": expression, "labels": labels}
+        yield {"record": conventions.BAD_EVENTS.format(window=pair.long), "expr": expression, "labels": labels}
 
 
 def _alert(
@@ -96,13 +96,13 @@ def _pair(service: ServicePlan, objective: Objective, pair: BurnPair) -> Because
     chosen = promql(
         '{{service="{service}",namespace="{namespace}",slo="{slo}"}}',
         service=service.name,
-        namespace=service.plan.namespace,
+        namespace=service.scope.namespace,
         slo=fixed(objective.name, "the objective"),
     )
     return text(
-        f"{Names.ERROR_RATIO.format(window=pair.short)}{{chosen}} > {{threshold}}\n"
-        f"and {Names.ERROR_RATIO.format(window=pair.long)}{{chosen}} > {{threshold}}\n"
-        f"and {Names.BAD_EVENTS.format(window=pair.long)}{{chosen}} >= {BAD_EVENTS}",
+        f"{conventions.ERROR_RATIO.format(window=pair.short)}{{chosen}} > {{threshold}}\n"
+        f"and {conventions.ERROR_RATIO.format(window=pair.long)}{{chosen}} > {{threshold}}\n"
+        f"and {conventions.BAD_EVENTS.format(window=pair.long)}{{chosen}} >= {BAD_EVENTS}",
         chosen=chosen,
         threshold=pair.threshold,
     )

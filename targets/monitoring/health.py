@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
-from ...compiler.conventions import Names
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from .alert import alert
@@ -28,12 +28,12 @@ def group(service: ServicePlan) -> Body:
 
 def _info(service: ServicePlan) -> Body:
     """What is in service, to be joined to any other series of it."""
-    system, release = service.plan.system, service.release
+    system, release = service.scope.system, service.release
     return {
-        "record": Names.MODEL_INFO,
+        "record": conventions.MODEL_INFO,
         "expr": "vector(1)",
         "labels": {
-            "namespace": service.plan.namespace,
+            "namespace": service.scope.namespace,
             "system": system.metadata.name,
             "service": service.name,
             "model": service.model,
@@ -107,7 +107,7 @@ def _limit() -> Because[str]:
 
 def _age(service: ServicePlan) -> Iterator[Body]:
     """A model that nobody replaces decays in silence."""
-    retraining = service.plan.system.retraining
+    retraining = service.scope.system.retraining
     trained = service.release.trained_at
     if retraining is None or retraining.max_model_age is None or trained is None:
         return

@@ -11,6 +11,7 @@ from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
 from ...compiler.plan.service import ServicePlan
+from .. import naming
 
 __all__ = ["pod_monitors"]
 
@@ -27,17 +28,17 @@ def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def _monitor(service: ServicePlan, name: Because[str], component: str, why: Because[Any]) -> Artifact:
-    plan = service.plan
-    prometheus = plan.platform.prometheus
+    scope = service.scope
+    prometheus = scope.platform.prometheus
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": conventions.metadata(
-            plan, name, {**conventions.labels(plan, component, service.name), **prometheus.labels}
+        "metadata": naming.metadata(
+            scope, name, {**naming.labels(scope, component, service.name), **prometheus.labels}
         ),
         "spec": {
-            "selector": {"matchLabels": conventions.selector(plan, component, service.name)},
-            "podTargetLabels": ["app.kubernetes.io/version", conventions.POD_HASH_LABEL],
+            "selector": {"matchLabels": naming.selector(scope, component, service.name)},
+            "podTargetLabels": ["app.kubernetes.io/version", conventions.POD_HASH],
             "podMetricsEndpoints": [
                 {
                     "port": _port(service),
@@ -47,7 +48,7 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
             ],
         },
     }
-    return Artifact(path=conventions.path_of(plan, "monitoring", "PodMonitor", name), body=body, why=why)
+    return Artifact(path=naming.path_of(scope, "monitoring", "PodMonitor", name), body=body, why=why)
 
 
 def _port(service: ServicePlan) -> Because[str]:

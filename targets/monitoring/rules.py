@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import because
 from ...compiler.plan.service import ServicePlan
+from .. import naming
 from . import health
 from .burn import burn_group
 
@@ -20,7 +20,7 @@ __all__ = ["rules"]
 
 def rules(service: ServicePlan) -> Iterator[Artifact]:
     """The same groups twice: for the operator, and for everybody else."""
-    plan = service.plan
+    scope = service.scope
     groups = [*(burn_group(service, objective) for objective in service.objectives.all), health.group(service)]
     why = because(
         "rules", "the service's objectives and its health are watched", service.part.own_name, service.part.runtime
@@ -28,12 +28,10 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": conventions.metadata(
-            plan, service.name, {**conventions.labels(plan, "rules", service.name), **plan.platform.prometheus.labels}
+        "metadata": naming.metadata(
+            scope, service.name, {**naming.labels(scope, "rules", service.name), **scope.platform.prometheus.labels}
         ),
         "spec": {"groups": groups},
     }
-    yield Artifact(path=conventions.path_of(plan, "monitoring", "PrometheusRule", service.name), body=body, why=why)
-    yield Artifact(
-        path=conventions.path_of(plan, "monitoring", "Rules", service.name), body={"groups": groups}, why=why
-    )
+    yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", service.name), body={"groups": groups}, why=why)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...compiler.artifact import Body
 from ...compiler.because import Because
 from ...compiler.finding import refusal
-from ...compiler.plan import Plan
+from ...compiler.plan.scope import Scope
 from ...compiler.system import Access
 
 __all__ = ["identity_annotations", "environment", "pod_labels", "service_account", "used"]
@@ -95,7 +95,7 @@ def pod_labels(access: Access | None) -> Body:
     return {}
 
 
-def used(plan: Plan, names: Iterable[Because[str] | None]) -> list[Access]:
+def used(scope: Scope, names: Iterable[Because[str] | None]) -> list[Access]:
     """The accesses of some names, each once."""
     wanted = dict.fromkeys(name.value for name in names if name is not None)
-    return [plan.system.access[name] for name in wanted]
+    return [scope.system.access[name] for name in wanted]

@@ -62,12 +62,12 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
     """The init container, which calls a model that is one file `file`; its user is the pod's, so that the server can
     read what it writes.
     """
-    plan, artifact = files.plan, files.artifact
-    access = plan.system.access[artifact.access.value] if artifact.access is not None else None
+    scope, artifact = files.scope, files.artifact
+    access = scope.system.access[artifact.access.value] if artifact.access is not None else None
     _check(files)
     return {
         "name": "download",
-        "image": plan.platform.images.downloader,
+        "image": scope.platform.images.downloader,
         "command": ["/bin/sh", "-c", SCRIPT],
         "env": [
             {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
@@ -142,7 +142,7 @@ def _check(files: ModelFiles) -> None:
         )
     if artifact.access is None:
         return
-    access = files.plan.system.access[artifact.access.value]
+    access = files.scope.system.access[artifact.access.value]
     if not isinstance(access, _KINDS[scheme]):
         raise refusal(
             "MLS012",

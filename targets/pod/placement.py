@@ -7,20 +7,20 @@ from typing import Any
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import refusal
-from ...compiler.plan import Plan
+from ...compiler.plan.scope import Scope
 from ...compiler.system import AcceleratorRequest, Toleration
 
 __all__ = ["accelerators", "node_selector", "spread", "tolerations"]
 
 
-def node_selector(plan: Plan, asked: AcceleratorRequest | None) -> dict[str, Any] | None:
+def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any] | None:
     """The labels of nodes with the accelerator: the platform's own, else those of its cloud."""
     if asked is None:
         return None
-    entry = plan.platform.accelerators[asked.type.value]
+    entry = scope.platform.accelerators[asked.type.value]
     if entry.node_selector:
         return dict(entry.node_selector)
-    cloud = plan.platform.cloud
+    cloud = scope.platform.cloud
     if cloud.value not in entry.selectors:
         raise refusal(
             "MLS012",
@@ -35,11 +35,11 @@ def node_selector(plan: Plan, asked: AcceleratorRequest | None) -> dict[str, Any
     }
 
 
-def tolerations(plan: Plan, asked: AcceleratorRequest | None) -> list[Body]:
+def tolerations(scope: Scope, asked: AcceleratorRequest | None) -> list[Body]:
     """The taints of nodes with the accelerator."""
     if asked is None:
         return []
-    return [_toleration(taint, asked.type) for taint in plan.platform.accelerators[asked.type.value].tolerations]
+    return [_toleration(taint, asked.type) for taint in scope.platform.accelerators[asked.type.value].tolerations]
 
 
 def _toleration(taint: Toleration, asked: Because[str]) -> Body:
@@ -51,11 +51,11 @@ def _toleration(taint: Toleration, asked: Because[str]) -> Body:
     }
 
 
-def accelerators(plan: Plan, asked: AcceleratorRequest | None) -> dict[str, Any]:
+def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any]:
     """The extended resource and how many of it; for limits and requests alike, which must be equal."""
     if asked is None:
         return {}
-    return {plan.platform.accelerators[asked.type.value].resource.value: asked.count.map(str)}
+    return {scope.platform.accelerators[asked.type.value].resource.value: asked.count.map(str)}
 
 
 def spread(selector: Body) -> list[Body]:

@@ -16,10 +16,11 @@ from ...compiler.plan.canary import Judgement
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators, target_labels
 from ...compiler.promql import matchers
+from .. import naming
 
 __all__ = ["templates"]
 
-HASH = fixed(f'{conventions.POD_HASH_SERIES_LABEL}="{{{{args.canary-hash}}}}"', "only the new version's pods")
+HASH = fixed(f'{conventions.POD_HASH_SERIES}="{{{{args.canary-hash}}}}"', "only the new version's pods")
 HOLD = 3
 """Measurements without a verdict before the rollout waits for a person."""
 
@@ -33,14 +34,14 @@ def templates(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]) -> Artifact:
-    plan = service.plan
+    scope = service.scope
     indicators = Indicators(service, matchers(target_labels(service), HASH))
     full_name = service.named(name)
     finite = name == "final"
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisTemplate",
-        "metadata": conventions.metadata(plan, full_name, conventions.labels(plan, "analysis", service.name)),
+        "metadata": naming.metadata(scope, full_name, naming.labels(scope, "analysis", service.name)),
         "spec": {
             "args": [{"name": "canary-hash"}],
             "metrics": [
@@ -59,7 +60,7 @@ def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]
         service.canary.progressive,
         *(j.objective.target for j in judgements),
     )
-    return Artifact(path=conventions.path_of(plan, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
+    return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
 
 
 def _ratio(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
@@ -125,7 +126,7 @@ def _condition(compare: str, limit: Because[str]) -> Because[str]:
 def _prometheus(service: ServicePlan, query: Because[str], window: Because[str]) -> Body:
     return {
         "prometheus": {
-            "address": service.plan.platform.prometheus.url,
+            "address": service.scope.platform.prometheus.url,
             "query": because(query.value, "what the objective counts", query, window),
         }
     }

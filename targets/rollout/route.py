@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration, Percent
+from .. import naming
 
 __all__ = ["route"]
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
     """An HTTPRoute, or a GRPCRoute where callers speak gRPC."""
-    plan, gateway = service.plan, service.plan.platform.gateway
+    plan, gateway = service.scope, service.scope.platform.gateway
     grpc = service.part.protocol.value == "grpc"
     kind = "GRPCRoute" if grpc else "HTTPRoute"
     timeout = service.timing.timeout.map(gateway_duration)
     body: Body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": kind,
-        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, "route", service.name)),
+        "metadata": naming.metadata(plan, service.name, naming.labels(plan, "route", service.name)),
         "spec": {
             "parentRefs": [
                 {
@@ -51,7 +51,7 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     why = because(kind, "the gateway leads requests to the service", service.part.protocol, service.part.runtime)
-    yield Artifact(path=conventions.path_of(plan, "rollout", kind, service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(plan, "rollout", kind, service.name), body=body, why=why)
 
 
 def _backends(service: ServicePlan) -> list[Body]:
@@ -90,7 +90,7 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
     stage = service.canary.shadow_stage
     if service.shadow is None or stage is None:
         return None
-    able = service.plan.platform.gateway.mirroring
+    able = service.scope.platform.gateway.mirroring
     if able.value == "none" or (able.value == "all" and stage.percent.value != Percent(1)):
         raise refusal(
             "MLS606",

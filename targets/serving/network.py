@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.plan.service import ServicePlan
 from ...compiler.system import HuggingFaceAccess, S3Access
+from .. import naming
 from .pod import accesses
 from .workload import PREDICTOR
 
@@ -18,13 +18,13 @@ __all__ = ["policy"]
 
 def policy(service: ServicePlan) -> Iterator[Artifact]:
     """One policy for all versions of a service, a shadow among them."""
-    plan = service.plan
-    if not plan.platform.network.policies.value:
+    scope = service.scope
+    if not scope.platform.network.policies.value:
         return
     body: Body = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, PREDICTOR, service.name)),
+        "metadata": naming.metadata(scope, service.name, naming.labels(scope, PREDICTOR, service.name)),
         "spec": {
             "podSelector": {"matchLabels": _all_versions(service)},
             "policyTypes": ["Ingress", "Egress"],
@@ -33,13 +33,13 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     why = because(
-        "NetworkPolicy", "what may talk to a model is said", plan.platform.network.policies, service.part.runtime
+        "NetworkPolicy", "what may talk to a model is said", scope.platform.network.policies, service.part.runtime
     )
-    yield Artifact(path=conventions.path_of(plan, "serving", "NetworkPolicy", service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
 
 def _all_versions(service: ServicePlan) -> Body:
-    selector = conventions.selector(service.plan, PREDICTOR, service.name)
+    selector = naming.selector(service.scope, PREDICTOR, service.name)
     return {key: value for key, value in selector.items() if key != "app.kubernetes.io/component"}
 
 
@@ -60,7 +60,7 @@ def _tcp(*ports: Because[int] | None) -> list[Body]:
 
 def _ingress(service: ServicePlan) -> list[Body]:
     """The gateway and the callers reach the service's ports, Prometheus the metrics'."""
-    platform, ports = service.plan.platform, service.runtime.ports
+    platform, ports = service.scope.platform, service.runtime.ports
     callers = [_namespace(caller.namespace, caller.labels) for caller in service.part.endpoint.callers]
     return [
         {"from": [_namespace(platform.gateway.namespace), *callers], "ports": _tcp(ports.http, ports.grpc)},
@@ -78,11 +78,11 @@ _IDENTITY_SERVERS = {
 
 def _egress(service: ServicePlan) -> list[Body]:
     """Names are looked up, and models are fetched; nothing else leaves."""
-    plan = service.plan
+    scope = service.scope
     dns = fixed(53, "DNS")
     rules: list[Body] = [
         {
-            "to": [_namespace(plan.platform.network.dns)],
+            "to": [_namespace(scope.platform.network.dns)],
             "ports": [{"protocol": "UDP", "port": dns}, {"protocol": "TCP", "port": dns}],
         }
     ]
@@ -114,7 +114,7 @@ def port_of(uri: Because[str]) -> Because[int]:
 
 
 def _identity(service: ServicePlan) -> Iterator[Body]:
-    cloud = service.plan.platform.cloud
+    cloud = service.scope.platform.cloud
     by_account = [one for one in accesses(service, service.files) if one.service_account is not None]
     for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
         why = "where the pod's identity gets its credentials"

@@ -10,6 +10,7 @@ from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
+from .. import naming
 from ..pod import access
 from .pod import accesses, account_name, config_name, needs_config
 from .setups import setup
@@ -36,25 +37,23 @@ def services(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def _service(service: ServicePlan, name: Because[str], component: str, why: Because[Any]) -> Artifact:
-    plan = service.plan
+    scope = service.scope
     body: Body = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": conventions.metadata(
-            plan, name, conventions.labels(plan, component, service.name), _annotations(service)
-        ),
+        "metadata": naming.metadata(scope, name, naming.labels(scope, component, service.name), _annotations(service)),
         "spec": {
             "type": "ClusterIP",
             "ports": _ports(service),
-            "selector": conventions.selector(plan, component, service.name),
+            "selector": naming.selector(scope, component, service.name),
         },
     }
-    return Artifact(path=conventions.path_of(plan, "serving", "Service", name), body=body, why=why)
+    return Artifact(path=naming.path_of(scope, "serving", "Service", name), body=body, why=why)
 
 
 def _annotations(service: ServicePlan) -> Body | None:
     """Argo Rollouts adds a hash to the selector; a server-side apply of Argo CD would take it away again."""
-    tool = service.plan.platform.gitops.tool
+    tool = service.scope.platform.gitops.tool
     if tool.value != "argocd" or not service.canary.progressive.value:
         return None
     return {
@@ -77,7 +76,7 @@ def _ports(service: ServicePlan) -> list[Body]:
 
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
     """The runtime's configuration files, for each version that runs."""
-    made_for = [service.files] if service.shadow is None else [service.files, ModelFiles(service.plan, service.shadow)]
+    made_for = [service.files] if service.shadow is None else [service.files, ModelFiles(service.scope, service.shadow)]
     seen = set()
     for files in made_for:
         made = setup(service, files)
@@ -87,10 +86,10 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
             body: Body = {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "metadata": conventions.metadata(
-                    service.plan,
+                "metadata": naming.metadata(
+                    service.scope,
                     name,
-                    conventions.labels(service.plan, PREDICTOR, service.name, files.release.version),
+                    naming.labels(service.scope, PREDICTOR, service.name, files.release.version),
                     _kept(service),
                 ),
                 "data": made.files,
@@ -98,7 +97,7 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
             }
             why = because("ConfigMap", "the runtime's own configuration", service.part.runtime, files.release.version)
             yield Artifact(
-                path=conventions.path_of(service.plan, "serving", "ConfigMap", _short(service, name)),
+                path=naming.path_of(service.scope, "serving", "ConfigMap", _short(service, name)),
                 body=body,
                 why=why,
             )
@@ -111,7 +110,7 @@ def _short(service: ServicePlan, name: Because[str]) -> Because[str]:
 
 def _kept(service: ServicePlan) -> Body | None:
     """Pods of the version before still mount theirs, so no tool may prune it while they run."""
-    tool = service.plan.platform.gitops.tool
+    tool = service.scope.platform.gitops.tool
     if tool.value == "argocd":
         return {
             "argocd.argoproj.io/sync-options": because("Prune=false", "pods of an older version still use it", tool)
@@ -123,35 +122,35 @@ def _kept(service: ServicePlan) -> Body | None:
 
 def service_account(service: ServicePlan) -> Iterator[Artifact]:
     """The identity of the pods, with the access that they need and no other."""
-    plan = service.plan
+    scope = service.scope
     chosen = access.service_account(accesses(service, service.files))
     name = account_name(service, service.files)
     body: Body = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": conventions.metadata(
-            plan, name, conventions.labels(plan, PREDICTOR, service.name), access.identity_annotations(chosen)
+        "metadata": naming.metadata(
+            scope, name, naming.labels(scope, PREDICTOR, service.name), access.identity_annotations(chosen)
         ),
         "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
     }
     why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, chosen)
-    yield Artifact(path=conventions.path_of(plan, "serving", "ServiceAccount", name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
 
 
 def disruption_budget(service: ServicePlan) -> Iterator[Artifact]:
     """One replica at a time; none where there is only one, which would block every drain of its node."""
     if service.min_replicas.value < 2:
         return
-    plan = service.plan
+    scope = service.scope
     body: Body = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": conventions.metadata(plan, service.name, conventions.labels(plan, PREDICTOR, service.name)),
+        "metadata": naming.metadata(scope, service.name, naming.labels(scope, PREDICTOR, service.name)),
         "spec": {
             "maxUnavailable": because(1, "one replica may go at a time", service.min_replicas),
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            "selector": {"matchLabels": conventions.selector(plan, PREDICTOR, service.name)},
+            "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
         },
     }
     why = because("PodDisruptionBudget", "there are at least two replicas", service.min_replicas)
-    yield Artifact(path=conventions.path_of(plan, "serving", "PodDisruptionBudget", service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", "PodDisruptionBudget", service.name), body=body, why=why)

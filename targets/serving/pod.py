@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from zlib import crc32
 
-from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.finding import refusal
@@ -14,6 +13,7 @@ from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.timing import PROBE_PERIOD
 from ...compiler.system import Probe
 from ...schema.units import Memory
+from .. import naming
 from ..pod import access, download, placement
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
@@ -23,13 +23,13 @@ __all__ = ["config_name", "needs_config", "template"]
 
 def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
     """The pod template of a workload."""
-    plan = service.plan
+    scope = service.scope
     made = setup(service, files)
     identity = access.service_account(accesses(service, files))
     return {
         "metadata": {
             "labels": {
-                **conventions.labels(plan, component, service.name, files.release.version),
+                **naming.labels(scope, component, service.name, files.release.version),
                 **access.pod_labels(identity),
             }
         },
@@ -43,16 +43,16 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
             "initContainers": _init_containers(files, made),
             "containers": [_server(service, files, made)],
             "volumes": _volumes(service, files, made),
-            "nodeSelector": placement.node_selector(plan, service.part.resources.accelerator),
-            "tolerations": placement.tolerations(plan, service.part.resources.accelerator) or None,
-            "topologySpreadConstraints": placement.spread(conventions.selector(plan, component, service.name)),
+            "nodeSelector": placement.node_selector(scope, service.part.resources.accelerator),
+            "tolerations": placement.tolerations(scope, service.part.resources.accelerator) or None,
+            "topologySpreadConstraints": placement.spread(naming.selector(scope, component, service.name)),
         },
     }
 
 
 def accesses(service: ServicePlan, files: ModelFiles) -> list[Any]:
     """Everything that the pod may reach: the model's store and what the service itself names."""
-    return access.used(service.plan, (files.artifact.access, *service.part.access))
+    return access.used(service.scope, (files.artifact.access, *service.part.access))
 
 
 def account_name(service: ServicePlan, files: ModelFiles) -> Because[str]:
@@ -76,7 +76,7 @@ def _user(service: ServicePlan) -> Because[int]:
 
 
 def _pull_secrets(service: ServicePlan) -> list[Body] | None:
-    secret = service.plan.platform.images.pull_secret
+    secret = service.scope.platform.images.pull_secret
     return [{"name": secret}] if secret is not None else None
 
 
@@ -134,7 +134,7 @@ def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
     named = {**service.runtime.env, **made.env, **service.part.env}
     plain = [{"name": name, "value": value} for name, value in named.items()]
     at_run_time = (
-        accesses(service, files) if files.source.value == "hub" else access.used(service.plan, service.part.access)
+        accesses(service, files) if files.source.value == "hub" else access.used(service.scope, service.part.access)
     )
     return [*plain, *(variable for one in at_run_time for variable in access.environment(one))]
 
@@ -161,7 +161,7 @@ def port_name(service: ServicePlan, name: str) -> str:
 
 def _resources(service: ServicePlan) -> Body:
     """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
-    devices = placement.accelerators(service.plan, service.part.resources.accelerator)
+    devices = placement.accelerators(service.scope, service.part.resources.accelerator)
     memory = _memory(service)
     return {
         "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},

@@ -11,6 +11,7 @@ from ...compiler.because import because, fixed
 from ...compiler.plan.canary import CanaryPlan
 from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
+from .. import naming
 from .pod import template
 
 __all__ = ["shadow", "workload"]
@@ -20,25 +21,25 @@ PREDICTOR = "predictor"
 
 def workload(service: ServicePlan) -> Iterator[Artifact]:
     """What runs the version in service, and a new one beside it."""
-    plan, canary = service.plan, service.canary
+    scope, canary = service.scope, service.canary
     progressive = canary.progressive
     kind = "Rollout" if progressive.value else "Deployment"
     strategy = _canary(service) if progressive.value else _rolling()
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
         "kind": kind,
-        "metadata": conventions.metadata(plan, service.name, _labels(service), _annotations(service)),
+        "metadata": naming.metadata(scope, service.name, _labels(service), _annotations(service)),
         "spec": {
             "replicas": _replicas(service),
-            "revisionHistoryLimit": plan.system.rollout.keep_versions.map(lambda keep: keep + 1),
+            "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
             "progressDeadlineSeconds": service.timing.progress_deadline,
             "progressDeadlineAbort": because(
                 True, "a version that cannot start is taken back, not only reported", progressive
             )
             if progressive.value
             else None,
-            "rollbackWindow": {"revisions": plan.system.rollout.keep_versions} if progressive.value else None,
-            "selector": {"matchLabels": conventions.selector(plan, PREDICTOR, service.name)},
+            "rollbackWindow": {"revisions": scope.system.rollout.keep_versions} if progressive.value else None,
+            "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
             "template": template(service, service.files, PREDICTOR),
             "strategy": strategy,
         },
@@ -50,16 +51,16 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
         service.part.runtime,
         progressive,
     )
-    yield Artifact(path=conventions.path_of(plan, "serving", kind, service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", kind, service.name), body=body, why=why)
 
 
 def _labels(service: ServicePlan) -> Body:
-    return conventions.labels(service.plan, PREDICTOR, service.name, service.release.version)
+    return naming.labels(service.scope, PREDICTOR, service.name, service.release.version)
 
 
 def _annotations(service: ServicePlan) -> Body:
     """Who answers for it and what it is for, where people look first."""
-    metadata, problem = service.plan.system.metadata, service.plan.system.problem
+    metadata, problem = service.scope.system.metadata, service.scope.system.problem
     return {
         "kubernetes.io/description": problem.use_case if metadata.description is None else metadata.description,
         "mlspec/owner": metadata.owner,
@@ -95,7 +96,7 @@ def _plugin(service: ServicePlan) -> Body:
     route = "grpcRoute" if service.part.protocol.value == "grpc" else "httpRoute"
     return {
         route: because(service.name.value, "the route whose weights are shifted", service.name, service.part.protocol),
-        "namespace": service.plan.namespace,
+        "namespace": service.scope.namespace,
     }
 
 
@@ -124,20 +125,20 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
     """The version in the shadow stage, in a Deployment of its own: the canary's Service would select stable pods."""
     if service.shadow is None:
         return
-    plan = service.plan
-    files = ModelFiles(plan, service.shadow)
+    scope = service.scope
+    files = ModelFiles(scope, service.shadow)
     component = conventions.SHADOW
     body: Body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": conventions.metadata(
-            plan, service.shadow_name, conventions.labels(plan, component, service.name, service.shadow.version)
+        "metadata": naming.metadata(
+            scope, service.shadow_name, naming.labels(scope, component, service.name, service.shadow.version)
         ),
         "spec": {
             "replicas": service.canary.shadow_replicas,
             "revisionHistoryLimit": fixed(1, "a shadow is never gone back to"),
             "progressDeadlineSeconds": service.timing.progress_deadline,
-            "selector": {"matchLabels": conventions.selector(plan, component, service.name)},
+            "selector": {"matchLabels": naming.selector(scope, component, service.name)},
             "template": template(service, files, component),
             "strategy": _rolling(),
         },
@@ -145,4 +146,4 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
     why = because(
         "shadow", "a version is in the shadow stage", service.shadow.version, service.part.runtime, service.part.mode
     )
-    yield Artifact(path=conventions.path_of(plan, "serving", "Deployment", service.shadow_name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", "Deployment", service.shadow_name), body=body, why=why)

@@ -71,7 +71,7 @@ def _args(service: ServicePlan, root: Because[str], name: Because[str]) -> Itera
 def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
     """`config.pbtxt`, in the order of Triton's own documentation."""
     part = service.part
-    signature = service.plan.system.models[service.model.value].signature
+    signature = service.scope.system.models[service.model.value].signature
     if signature is None:
         raise refusal(
             "MLS009",

@@ -1,0 +1,296 @@
+"""The facts of one online service that its other decisions rest on."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+from ...schema.units import Cores, Duration, Memory, Percent, Rate
+from .. import conventions
+from ..because import Because, because, decision, first, text
+from ..part import Part
+from ..system import Accelerator, Latency, OnlineService, Release, Runtime
+from .capacity import replicas
+from .choose import or_else
+from .files import ModelFiles
+from .scope import Scope
+
+__all__ = ["ServiceFacts", "service_name"]
+
+HEADROOM = 1.5
+"""How far beyond the replicas for the peak the autoscaler may go: peaks are estimates."""
+
+TAIL = 5.3
+"""The 99.5th percentile of an exponential distribution, in means: ln 200."""
+
+
+def service_name(scope: Scope, key: Because[str]) -> Because[str]:
+    """The name of a service's objects: the system's, and the service's own where the system has several."""
+    system = scope.system.metadata.name
+    if key.value == system.value:
+        return system
+    return text("{system}-{service}", system=system, service=key)
+
+
+class ServiceFacts:
+    """One service that answers requests: who it is, what it serves, on what, and how much of it is needed."""
+
+    def __init__(self, scope: Scope, part: OnlineService) -> None:
+        self.scope = scope
+        self.part = part
+
+    @cached_property
+    def scrape_interval(self) -> Because[Duration]:
+        """How often metrics are read."""
+        own = self.scope.system.monitoring.scrape_interval
+        return self.scope.platform.prometheus.scrape_interval if own is None else own
+
+    @cached_property
+    def rate_window(self) -> Because[Duration]:
+        """The shortest window that a rate can be taken over."""
+        return _rate_window(self.scrape_interval)
+
+    # Names
+
+    @cached_property
+    def name(self) -> Because[str]:
+        """The name of the workload and of the Service that answers for it."""
+        return service_name(self.scope, self.part.own_name)
+
+    def named(self, suffix: str) -> Because[str]:
+        """The name of something beside it."""
+        return text(f"{{name}}-{suffix}", name=self.name)
+
+    @cached_property
+    def canary_name(self) -> Because[str]:
+        """The Service that answers for a new version."""
+        return self.named(conventions.CANARY)
+
+    @cached_property
+    def shadow_name(self) -> Because[str]:
+        """The workload and the Service of the version in the shadow stage."""
+        return self.named(conventions.SHADOW)
+
+    @cached_property
+    def job(self) -> Because[str]:
+        """Prometheus' `job` label, as the operator makes it from a PodMonitor."""
+        return text("{namespace}/{name}", namespace=self.scope.namespace, name=self.name)
+
+    # What is served, and by what
+
+    @cached_property
+    def model(self) -> Because[str]:
+        """The model's name, as requests say it."""
+        return self.scope.model_of(self.part)
+
+    @cached_property
+    def release(self) -> Release:
+        """What is in service."""
+        return self.scope.release_of(self.model)
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        """The files of what is in service."""
+        return ModelFiles(self.scope, self.release)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The serving runtime: the catalogue's entry, the platform's changes, and the service's own."""
+        return self.part.container
+
+    @cached_property
+    def image(self) -> Because[str]:
+        """The runtime's image."""
+        runtime = self.runtime
+        if self.accelerated.value and runtime.accelerated_image is not None:
+            return because(
+                runtime.accelerated_image.value,
+                "the runtime's image for accelerators",
+                runtime.accelerated_image,
+                self.accelerated,
+            )
+        assert runtime.image is not None
+        return runtime.image
+
+    # What a replica has
+
+    @cached_property
+    def accelerated(self) -> Because[bool]:
+        """Whether replicas have accelerators."""
+        asked = self.part.resources.accelerator
+        if asked is None:
+            return because(False, "no accelerator is asked for")
+        return because(True, "an accelerator is asked for", asked.type)
+
+    @cached_property
+    def accelerator(self) -> Accelerator | None:
+        """The accelerator's entry in the catalogue or the platform file."""
+        asked = self.part.resources.accelerator
+        return self.scope.platform.accelerators[asked.type.value] if asked is not None else None
+
+    @cached_property
+    def cpu(self) -> Because[Cores]:
+        """Cores that a replica asks for."""
+        return or_else(self.part.resources.cpu, lambda: _cpu(self.runtime.cpu, self.slots, self.runtime.cpu_bound))
+
+    @cached_property
+    def memory(self) -> Because[Memory]:
+        """Memory that a replica asks for and may not exceed."""
+        return or_else(
+            self.part.resources.memory, lambda: _memory(self.runtime.memory, self.files.artifact.size, self.accelerated)
+        )
+
+    # Bounds: the service's own before the system's
+
+    def bounds(self, name: str) -> Latency:
+        """The bounds on one kind of latency."""
+        own: Latency = getattr(self.part.constraints, name)
+        return own if own.node is not None else getattr(self.scope.system.constraints, name)
+
+    @cached_property
+    def latency_bounds(self) -> tuple[Because[Duration], ...]:
+        """All bounds on the whole answer, lowest percentile first."""
+        latency = self.bounds("latency")
+        return tuple(bound for name in latency.fields if (bound := getattr(latency, name)) is not None)
+
+    @cached_property
+    def availability(self) -> Because[Percent] | None:
+        """The share of requests that must be answered."""
+        return first(self.part.constraints.availability, self.scope.system.constraints.availability)
+
+    def traffic(self, name: str) -> Because[Rate] | None:
+        """The mean, peak or trough of the arrival rate."""
+        own = self.part.constraints.throughput
+        chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput
+        return getattr(chosen, name)  # type: ignore[no-any-return]
+
+    # Capacity
+
+    @cached_property
+    def slots(self) -> Because[int]:
+        """How many requests a replica works on at once."""
+        time = self.part.service_time
+        if time is not None:
+            return time.at
+        return because(1, "no service time is given; one request at a time is assumed")
+
+    @cached_property
+    def mean_time(self) -> Because[Duration] | None:
+        """How long a request is worked on."""
+        return self.part.service_time.mean if self.part.service_time is not None else None
+
+    @cached_property
+    def patience(self) -> Because[float] | None:
+        """Seconds that a request may wait: what the bound on p99 leaves after the model's own slow tail."""
+        bound = self.bounds("latency").p99
+        if bound is None or self.part.service_time is None:
+            return None
+        measured = self.part.service_time
+        if measured.p995 is not None:
+            return _patience(bound, measured.p995, "its measured p99.5")
+        if measured.p99 is not None:
+            return _patience(bound, measured.p99, "its measured p99, as no p99.5 is given")
+        selected = self._selected_p99()
+        if selected is not None:
+            return _patience(bound, selected, "the selected candidate's p99, as no p99.5 is given")
+        return _patience_of_mean(bound, measured.mean)
+
+    def _selected_p99(self) -> Because[Duration] | None:
+        candidates = self.scope.system.models[self.model.value].candidates
+        chosen = next((candidate for candidate in candidates if candidate.selected.value), None)
+        return chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
+
+    def needed(self, rate: Because[Rate]) -> Because[int] | None:
+        """The replicas that carry a rate; None while nobody has measured how long the model takes."""
+        if self.mean_time is None:
+            return None
+        balancing = self.scope.platform.gateway.load_balancing
+        return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability)
+
+    @cached_property
+    def for_mean(self) -> Because[int]:
+        """The replicas for the mean rate."""
+        rate = first(self.traffic("mean"), self.traffic("peak"))
+        needed = self.needed(rate) if rate is not None else None
+        if needed is None:
+            return because(2, "unproven: without a service time and a throughput, two replicas are only a start")
+        return needed
+
+    @cached_property
+    def for_peak(self) -> Because[int]:
+        """The replicas for the peak rate."""
+        rate = first(self.traffic("peak"), self.traffic("mean"))
+        needed = self.needed(rate) if rate is not None else None
+        return needed if needed is not None else self.for_mean
+
+    @cached_property
+    def min_replicas(self) -> Because[int]:
+        """The fewest replicas."""
+        return or_else(self.part.replicas.min, lambda: _capped(self.for_mean, self._most))
+
+    @cached_property
+    def max_replicas(self) -> Because[int]:
+        """The most replicas."""
+        return or_else(self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self._most))
+
+    @cached_property
+    def _most(self) -> Because[int] | None:
+        return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
+
+
+@decision
+def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
+    least = max(60, 4 * math.ceil(scrape.value.amount))
+    return Duration(
+        -(-least // 60) * 60
+    ), f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
+
+
+@decision
+def _cpu(usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool]) -> tuple[Cores, str]:
+    if not cpu_bound.value or slots.value <= usual.value.amount:
+        return usual.value, "what the runtime needs"
+    return Cores(slots.value), f"a core for each of the {slots.value} requests that a replica works on at once"
+
+
+@decision
+def _memory(usual: Because[Memory], size: Because[Memory] | None, accelerated: Because[bool]) -> tuple[Memory, str]:
+    step = 256 * 2**20
+    weights = 0 if size is None else int(size.value.amount)
+    needed = int(usual.value.amount) + (weights if accelerated.value else 2 * weights)
+    rounded = Memory(-(-needed // step) * step)
+    once = "once, on its way to the accelerator" if accelerated.value else "twice, as it is read and as it is served"
+    if size is None:
+        return rounded, f"{usual.value} for the runtime; the size of the model is not known"
+    return rounded, f"{usual.value} for the runtime and the model {once}"
+
+
+@decision
+def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[float, str]:
+    left = bound.value.amount - tail.value.amount
+    return float(left), f"{bound.value} less the model's own {tail.value} ({which})"
+
+
+@decision
+def _patience_of_mean(bound: Because[Duration], mean: Because[Duration]) -> tuple[float, str]:
+    left = float(bound.value) - TAIL * float(mean.value)
+    return (
+        left,
+        f"{bound.value} less {TAIL} x {mean.value}, the p99.5 of an exponential tail, as none is measured",
+    )
+
+
+@decision
+def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
+    if most is not None and most.value < needed.value:
+        return most.value, f"{needed.why}; but at most {most.value} are allowed"
+    return needed.value, needed.why
+
+
+@decision
+def _max_replicas(peak: Because[int], least: Because[int], most: Because[int] | None) -> tuple[int, str]:
+    wanted = max(least.value, -(-int(peak.value * HEADROOM * 10) // 10))
+    why = f"{peak.value} for the peak, with half as much again"
+    if most is not None and most.value < wanted:
+        return max(most.value, 1), f"{why}; but at most {most.value} are allowed"
+    return wanted, why

@@ -1,0 +1,75 @@
+"""What holds for everything in one environment: where it runs, what runs there, and which model a service serves."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ..because import Because, because, fixed
+from ..finding import Refusal, refusal
+from ..layer import DEFAULT_ENVIRONMENT
+from ..system import BatchService, Environment, MLSystem, OnlineService, Platform, Release
+
+__all__ = ["Scope"]
+
+
+class Scope:
+    """One environment of one system."""
+
+    def __init__(self, system: MLSystem, environment: str) -> None:
+        self.system = system
+        self.name = environment
+
+    @property
+    def platform(self) -> Platform:
+        """The organisation's choices for this environment's cluster."""
+        return self.system.platform
+
+    @cached_property
+    def _declared(self) -> Environment | None:
+        return self.system.environments[self.name] if self.system.environments else None
+
+    @cached_property
+    def environment(self) -> Because[str]:
+        """The environment's name."""
+        if self._declared is not None:
+            return self._declared.own_name
+        return fixed(DEFAULT_ENVIRONMENT, "the spec declares no environment")
+
+    @cached_property
+    def namespace(self) -> Because[str]:
+        """The namespace of every object."""
+        given = self._declared.namespace.given if self._declared is not None else None
+        if given is not None:
+            return given
+        return because(self.environment.value, "the environment's name", self.environment)
+
+    def runs(self, what: str) -> Because[bool]:
+        """Whether serving, monitoring or training runs here."""
+        said = self._declared.runs if self._declared is not None else ()
+        if not said:
+            return because(True, "an environment that does not say what it runs, runs everything")
+        here = [name for name in said if name.value == what]
+        return because(bool(here), "the environment says what it runs", here or said)
+
+    def release_of(self, model: Because[str]) -> Release:
+        """What is in service of a model."""
+        return self.system.releases[model.value]
+
+    def model_of(self, part: OnlineService | BatchService) -> Because[str]:
+        """The model that a service serves: the one it names, the one of the same name, or the only one."""
+        if part.model.given is not None:
+            return part.model.given
+        models = self.system.models
+        if part.own_name.value in models:
+            name = models[part.own_name.value].own_name
+            return because(part.own_name.value, "the model of the same name as the service", name)
+        if len(models) != 1:
+            raise _which_model(part, list(models))
+        return because(next(iter(models)), "the system's only model", next(iter(models.values())).own_name)
+
+
+def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusal:
+    unsaid = f"`{part.own_name.value}` does not say which model it serves"
+    message = unsaid if names else "there is no model to serve"
+    help_ = f"add `model: {names[0]}`, or another one" if names else "describe it under `model`"
+    return refusal("MLS009", message, part.mode, help=help_)

@@ -1,0 +1,54 @@
+"""What every object is called, labelled and filed as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..compiler.artifact import Body
+from ..compiler.because import Because
+from ..compiler.conventions import MANAGED_BY, label_value
+from ..compiler.plan.scope import Scope
+
+__all__ = ["labels", "metadata", "path_of", "selector"]
+
+
+def metadata(scope: Scope, name: Because[str], labels_: Body, annotations: Body | None = None) -> Body:
+    """An object's metadata, in Kubernetes' order."""
+    return {
+        "name": name,
+        "namespace": scope.namespace,
+        "labels": labels_,
+        "annotations": annotations or None,
+    }
+
+
+def labels(
+    scope: Scope, component: str, instance: Because[str] | None = None, version: Because[str] | None = None
+) -> Body:
+    """The recommended labels of Kubernetes, the owner, and the spec's own labels.
+
+    `component` names the role, such as `predictor`. The version is on no selector: selectors cannot change.
+    """
+    own: dict[str, Any] = dict(scope.system.metadata.labels)
+    return {
+        **selector(scope, component, instance),
+        "app.kubernetes.io/version": version.map(label_value) if version is not None else None,
+        "app.kubernetes.io/part-of": scope.system.metadata.name,
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        **own,
+    }
+
+
+def selector(scope: Scope, component: str, instance: Because[str] | None = None) -> Body:
+    """What selects the pods of one component, and never changes over the life of a system."""
+    return {
+        "app.kubernetes.io/name": scope.system.metadata.name,
+        "app.kubernetes.io/instance": scope.system.metadata.name if instance is None else instance,
+        "app.kubernetes.io/component": component,
+    }
+
+
+def path_of(scope: Scope, folder: str, kind: str, name: Because[str]) -> str:
+    """The file of one object: its folder by concern, its kind, and what its name adds to the system's."""
+    added = name.value.removeprefix(scope.system.metadata.name.value).lstrip("-")
+    return f"{folder}/{kind.lower()}{'-' if added else ''}{added}.yaml"
