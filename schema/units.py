@@ -126,9 +126,11 @@ class Duration(Quantity):
     USUAL = ("ms", "s", "h")
 
     def __str__(self) -> str:
-        """Zero is `0s`; weeks are printed in days, as cadences and windows are."""
+        """Zero is `0s`; weeks are printed in days, as cadences and windows are; below a millisecond, milliseconds."""
         if not self.amount:
             return "0s"
+        if self.amount % Decimal("0.001") and self.amount >= Decimal("0.001"):
+            return f"{plain(self.amount * 1000)}ms"
         text = super().__str__()
         return text if text[-1] != "w" else f"{plain(self.amount / 86400)}d"
 

@@ -137,7 +137,9 @@ class CanaryPlan:
         for asked in self.stage.detect if self.stage is not None else ():
             if asked.metric.value == "error-rate" and objective.kind == "availability":
                 before = asked.from_.given.map(lambda m: m.amount) if asked.from_.given is not None else usual
-                return before, asked.to.map(lambda m: m.amount)
+                return before, because(
+                    asked.to.value.amount, "the harm that must not be missed", asked.to, asked.metric
+                )
         pairs = burn_pairs(objective, self.objectives.period)
         if pairs:
             return usual, because(Decimal(pairs[0].threshold.value), "what would wake somebody", pairs[0].threshold)
@@ -175,7 +177,7 @@ class CanaryPlan:
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=_volume(rate, chosen),
+            volume=_volume(rate, self.service.traffic("trough"), chosen),
         )
 
     def _limit(self, objective: Objective) -> Because[Decimal] | None:
@@ -270,11 +272,15 @@ def _verdict(
 
 
 @decision
-def _volume(rate: Because[Rate] | None, chosen: Because[Verdict]) -> tuple[str, str]:
+def _volume(rate: Because[Rate] | None, trough: Because[Rate] | None, chosen: Because[Verdict]) -> tuple[str, str]:
     if rate is None:
         return str(UNKNOWN_VOLUME), "no throughput is given; a ratio of fewer requests says nothing"
-    least = max(1, chosen.value.requests // 4)
-    return str(least), f"a quarter of the {number(chosen.value.requests)} requests that a window is expected to have"
+    expected, when = float(chosen.value.requests), "a window is expected to have"
+    if trough is not None and trough.value.amount:
+        expected *= float(trough.value) / float(rate.value)
+        when = f"a window has at the trough of {trough.value}"
+    least = max(1, int(expected / 4))
+    return str(least), f"a quarter of the {number(expected)} requests that {when}"
 
 
 @decision

@@ -53,6 +53,13 @@ class Scope:
 
     def release_of(self, model: Because[str]) -> Release:
         """What is in service of a model."""
+        if model.value not in self.system.releases:
+            raise refusal(
+                "MLS009",
+                f"nothing says which version of `{model.value}` is in service in `{self.name}`",
+                model,
+                help=f"add `release:`, or run `mlspec promote --to {self.name}`, which writes a release file",
+            )
         return self.system.releases[model.value]
 
     def model_of(self, part: OnlineService | BatchService) -> Because[str]:

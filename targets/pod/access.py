@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 
 from ...compiler.artifact import Body
-from ...compiler.because import Because
+from ...compiler.because import Because, because
 from ...compiler.finding import refusal
 from ...compiler.plan.scope import Scope
+from ...compiler.record import Record
 from ...compiler.system import Access
 
-__all__ = ["identity_annotations", "environment", "pod_labels", "service_account", "used"]
+__all__ = ["Grant", "account_of", "environment", "granted", "identity", "identity_annotations", "pod_labels"]
 
 # kind -> the variables that its clients read, and the usual keys of a Secret
 _USUAL = {
@@ -24,78 +25,101 @@ _USUAL = {
     "tracking": {"MLFLOW_TRACKING_USERNAME": "username", "MLFLOW_TRACKING_PASSWORD": "password"},
     "git": {"GIT_TOKEN": "token"},
     "oci": {},
-}  # fmt: skip
+}
 
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 _GOOGLE = re.compile(r"[^@]+@[^@]+\.iam\.gserviceaccount\.com")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def environment(access: Access, renamed: dict[str, str] | None = None) -> list[Body]:
+class Grant(Record):
+    """An access, and where the spec says that it is used."""
+
+    access: Access
+    named: Because[str]
+
+
+def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
+    """The accesses of some names, each once."""
+    wanted = {name.value: name for name in reversed([name for name in names if name is not None])}
+    return [Grant(access=scope.system.access[name], named=named) for name, named in reversed(wanted.items())]
+
+
+def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Because[Body]]:
     """The variables that come from the access's Secret; none where the cluster's identity does it."""
+    access = grant.access
     if access.secret is None:
         return []
-    keys: dict[str, str | Because[str]] = {**_USUAL[access.kind.value]} if not access.keys else {**access.keys}
+    keys: dict[str, str | Because[str]] = {**access.keys} if access.keys else {**_USUAL[access.kind.value]}
     return [
-        {
-            "name": (renamed or {}).get(name, name),
-            "valueFrom": {"secretKeyRef": {"name": access.secret, "key": key}},
-        }
+        because(
+            {
+                "name": (renamed or {}).get(name, name),
+                "valueFrom": {"secretKeyRef": {"name": access.secret, "key": key}},
+            },
+            "what clients of this kind of access read",
+            access.kind,
+            grant.named,
+        )
         for name, key in keys.items()
     ]
 
 
-def service_account(accesses: Iterable[Access]) -> Access | None:
+def identity(grants: Iterable[Grant]) -> Grant | None:
     """The one access whose identity the pod has; a pod has one ServiceAccount, so two of them cannot be honoured."""
-    chosen: Access | None = None
-    for access in accesses:
-        if access.service_account is None:
+    chosen: Grant | None = None
+    for grant in grants:
+        account = grant.access.service_account
+        if account is None:
             continue
         if chosen is None:
-            chosen = access
-        elif chosen.service_account is not None and chosen.service_account.value != access.service_account.value:
+            chosen = grant
+        elif chosen.access.service_account is not None and chosen.access.service_account.value != account.value:
             raise refusal(
                 "MLS012",
                 "one pod cannot run as two ServiceAccounts",
-                access.service_account,
+                account,
                 label="this access wants another one",
-                others=((chosen.service_account, "used by the same pod"),),
+                others=((chosen.access.service_account, "used by the same pod"), (grant.named, "used here")),
                 help="let both accesses name one ServiceAccount whose identity may do both",
             )
     return chosen
 
 
-def identity_annotations(access: Access | None) -> Body | None:
+def account_of(grants: Iterable[Grant], otherwise: Because[str]) -> Because[str]:
+    """The ServiceAccount of a pod: the one that its accesses name, else one of its own without any rights."""
+    chosen = identity(grants)
+    if chosen is None or chosen.access.service_account is None:
+        return otherwise
+    account = chosen.access.service_account
+    return because(account.value, "the ServiceAccount of the access that is used", account, chosen.named)
+
+
+def identity_annotations(grant: Grant | None) -> Body | None:
     """What ties a ServiceAccount to an identity of the cloud."""
-    if access is None or access.identity is None:
+    if grant is None or grant.access.identity is None:
         return None
-    identity = access.identity
-    if _ARN.fullmatch(identity.value):
-        return {"eks.amazonaws.com/role-arn": identity}
-    if _GOOGLE.fullmatch(identity.value):
-        return {"iam.gke.io/gcp-service-account": identity}
-    if _UUID.fullmatch(identity.value):
-        return {"azure.workload.identity/client-id": identity}
+    stands_for = grant.access.identity
+    for pattern, key in (
+        (_ARN, "eks.amazonaws.com/role-arn"),
+        (_GOOGLE, "iam.gke.io/gcp-service-account"),
+        (_UUID, "azure.workload.identity/client-id"),
+    ):
+        if pattern.fullmatch(stands_for.value):
+            return {key: stands_for}
     raise refusal(
         "MLS006",
-        f"`{identity.value}` is no identity of a cloud",
-        identity,
+        f"`{stands_for.value}` is no identity of a cloud",
+        stands_for,
         help="write an AWS role's ARN, a Google service account's address, or an Azure identity's client id",
     )
 
 
-def pod_labels(access: Access | None) -> Body:
+def pod_labels(grant: Grant | None) -> Body:
     """Azure's webhook only looks at pods with this label."""
-    if access is not None and access.identity is not None and _UUID.fullmatch(access.identity.value):
-        return {
-            "azure.workload.identity/use": Because(
-                "true", "the ServiceAccount stands for an Azure identity", (access.identity,)
-            )
-        }
-    return {}
-
-
-def used(scope: Scope, names: Iterable[Because[str] | None]) -> list[Access]:
-    """The accesses of some names, each once."""
-    wanted = dict.fromkeys(name.value for name in names if name is not None)
-    return [scope.system.access[name] for name in wanted]
+    stands_for = grant.access.identity if grant is not None else None
+    if stands_for is None or not _UUID.fullmatch(stands_for.value):
+        return {}
+    return {
+        "azure.workload.identity/use": because("true", "the ServiceAccount stands for an Azure identity", stands_for)
+    }

@@ -13,8 +13,8 @@ from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import refusal
 from ...compiler.plan.files import ModelFiles
-from ...compiler.system import Access, AzureAccess, GcsAccess, HttpAccess, S3Access
-from .access import environment
+from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, S3Access
+from .access import Grant, environment, granted
 
 __all__ = ["SCRIPT", "init_container", "mount", "volume"]
 
@@ -63,7 +63,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
     read what it writes.
     """
     scope, artifact = files.scope, files.artifact
-    access = scope.system.access[artifact.access.value] if artifact.access is not None else None
+    grant = next(iter(granted(scope, (artifact.access,))), None)
     _check(files)
     return {
         "name": "download",
@@ -75,8 +75,8 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             {"name": "MODEL_DIGEST", "value": artifact.digest},
             {"name": "MODEL_VOLUME", "value": VOLUME},
             {"name": "HOME", "value": VOLUME},
-            *_store(artifact.uri, access),
-            *(environment(access, _RENAMED) if access is not None else []),
+            *_store(artifact.uri, grant),
+            *(environment(grant, _RENAMED) if grant is not None else []),
         ],
         "resources": {
             "requests": {"cpu": fixed("100m", "waits for the network"), "memory": fixed("128Mi", "streams to disk")},
@@ -96,15 +96,17 @@ def _remote(uri: Because[str]) -> Because[str]:
     return uri.map(lambda whole: REMOTES[scheme] + rest if scheme in REMOTES else whole)
 
 
-def _store(uri: Because[str], access: Access | None) -> list[Body]:
+def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
     """What rclone must know of the store; without access it reads what is public."""
     scheme = uri.value.partition("://")[0]
-    known = fixed("true", "credentials come from the environment or from the cluster")
+    access = grant.access if grant is not None else None
+    named_by = (grant.named, grant.access.kind) if grant is not None else ()
+    known = because("true", "credentials come from the environment or from the cluster", *named_by)
     named: dict[str, Any] = {}
     if scheme == "s3":
-        other = isinstance(access, S3Access) and access.endpoint is not None
+        endpoint = access.endpoint if isinstance(access, S3Access) else None
         named["RCLONE_S3_PROVIDER"] = because(
-            "Other" if other else "AWS", "the endpoint says whose store it is", access
+            "Other" if endpoint is not None else "AWS", "the endpoint says whose store it is", access
         )
         named["RCLONE_S3_ENV_AUTH"] = known if access is not None else None
         if isinstance(access, S3Access):
