@@ -97,9 +97,9 @@ def _stores(service: ServicePlan) -> Iterator[Because[int]]:
     """The ports of what the pods fetch from; addresses of stores change, so only the port is named."""
     if service.files.source.value != "image":
         yield port_of(service.files.artifact.uri)
-    for one in accesses(service, service.files):
-        if isinstance(one, (S3Access, HuggingFaceAccess)) and one.endpoint is not None:
-            yield port_of(one.endpoint)
+    for grant in accesses(service, service.files):
+        if isinstance(grant.access, (S3Access, HuggingFaceAccess)) and grant.access.endpoint is not None:
+            yield port_of(grant.access.endpoint)
 
 
 def port_of(uri: Because[str]) -> Because[int]:
@@ -115,10 +115,10 @@ def port_of(uri: Because[str]) -> Because[int]:
 
 def _identity(service: ServicePlan) -> Iterator[Body]:
     cloud = service.scope.platform.cloud
-    by_account = [one for one in accesses(service, service.files) if one.service_account is not None]
+    by_account = [g.named for g in accesses(service, service.files) if g.access.service_account is not None]
     for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
         why = "where the pod's identity gets its credentials"
         yield {
-            "to": [{"ipBlock": {"cidr": because(address, why, cloud)}}],
-            "ports": [{"protocol": "TCP", "port": because(port, why, cloud)}],
+            "to": [{"ipBlock": {"cidr": because(address, why, cloud, by_account)}}],
+            "ports": [{"protocol": "TCP", "port": because(port, why, cloud, by_account)}],
         }

@@ -8,11 +8,12 @@ from typing import Any
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.finding import refusal
 from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod import access
-from .pod import accesses, account_name, config_name, needs_config
+from .pod import accesses, config_name, needs_config
 from .setups import setup
 from .workload import PREDICTOR
 
@@ -51,16 +52,22 @@ def _service(service: ServicePlan, name: Because[str], component: str, why: Beca
     return Artifact(path=naming.path_of(scope, "serving", "Service", name), body=body, why=why)
 
 
-def _annotations(service: ServicePlan) -> Body | None:
-    """Argo Rollouts adds a hash to the selector; a server-side apply of Argo CD would take it away again."""
-    tool = service.scope.platform.gitops.tool
-    if tool.value != "argocd" or not service.canary.progressive.value:
-        return None
-    return {
-        "argocd.argoproj.io/sync-options": because(
-            "ServerSideApply=false", "keeps the rollout's hash in the selector", tool
+def _annotations(service: ServicePlan) -> Body:
+    """What callers must know, and what keeps a GitOps tool from undoing a rollout."""
+    where = service.part.preprocessing
+    if where.value == "transformer":
+        raise refusal(
+            "MLS012",
+            "no target runs a transformer before the model",
+            where,
+            help="preprocess at the `client`, or inside the model's own `graph`",
         )
-    }
+    tool, keep = service.scope.platform.gitops.tool, None
+    if tool.value == "argocd" and service.canary.progressive.value:
+        keep = because(
+            "ServerSideApply=false", "a server-side apply would take the rollout's hash out of the selector", tool
+        )
+    return {"mlspec/preprocessing": where, "argocd.argoproj.io/sync-options": keep}
 
 
 def _ports(service: ServicePlan) -> list[Body]:
@@ -76,9 +83,11 @@ def _ports(service: ServicePlan) -> list[Body]:
 
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
     """The runtime's configuration files, for each version that runs."""
-    made_for = [service.files] if service.shadow is None else [service.files, ModelFiles(service.scope, service.shadow)]
+    versions = [(service.named("config"), service.files)]
+    if service.shadow is not None:
+        versions.append((service.named("shadow-config"), ModelFiles(service.scope, service.shadow)))
     seen = set()
-    for files in made_for:
+    for file, files in versions:
         made = setup(service, files)
         name = config_name(service, made)
         if needs_config(made) and name.value not in seen:
@@ -97,15 +106,10 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
             }
             why = because("ConfigMap", "the runtime's own configuration", service.part.runtime, files.release.version)
             yield Artifact(
-                path=naming.path_of(service.scope, "serving", "ConfigMap", _short(service, name)),
+                path=naming.path_of(service.scope, "serving", "ConfigMap", file),
                 body=body,
                 why=why,
             )
-
-
-def _short(service: ServicePlan, name: Because[str]) -> Because[str]:
-    """The file is called without the checksum, so that a change shows as a change."""
-    return because(name.value.rpartition("-")[0], "the ConfigMap without its checksum", name, service.name)
 
 
 def _kept(service: ServicePlan) -> Body | None:
@@ -123,8 +127,8 @@ def _kept(service: ServicePlan) -> Body | None:
 def service_account(service: ServicePlan) -> Iterator[Artifact]:
     """The identity of the pods, with the access that they need and no other."""
     scope = service.scope
-    chosen = access.service_account(accesses(service, service.files))
-    name = account_name(service, service.files)
+    grants = accesses(service, service.files)
+    chosen, name = access.identity(grants), access.account_of(grants, service.name)
     body: Body = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -133,7 +137,7 @@ def service_account(service: ServicePlan) -> Iterator[Artifact]:
         ),
         "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
     }
-    why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, chosen)
+    why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, name)
     yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
 
 

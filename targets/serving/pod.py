@@ -15,6 +15,7 @@ from ...compiler.system import Probe
 from ...schema.units import Memory
 from .. import naming
 from ..pod import access, download, placement
+from ..pod.access import Grant
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
 
@@ -25,16 +26,16 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
     """The pod template of a workload."""
     scope = service.scope
     made = setup(service, files)
-    identity = access.service_account(accesses(service, files))
+    grants = accesses(service, files)
     return {
         "metadata": {
             "labels": {
                 **naming.labels(scope, component, service.name, files.release.version),
-                **access.pod_labels(identity),
+                **access.pod_labels(access.identity(grants)),
             }
         },
         "spec": {
-            "serviceAccountName": account_name(service, files),
+            "serviceAccountName": access.account_of(grants, service.name),
             "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting becomes one: VLLM_PORT=tcp://..."),
             "terminationGracePeriodSeconds": service.timing.grace,
@@ -50,15 +51,9 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
     }
 
 
-def accesses(service: ServicePlan, files: ModelFiles) -> list[Any]:
+def accesses(service: ServicePlan, files: ModelFiles) -> list[Grant]:
     """Everything that the pod may reach: the model's store and what the service itself names."""
-    return access.used(service.scope, (files.artifact.access, *service.part.access))
-
-
-def account_name(service: ServicePlan, files: ModelFiles) -> Because[str]:
-    """The ServiceAccount: the one that the access names, else one of the service's own without any rights."""
-    chosen = access.service_account(accesses(service, files))
-    return chosen.service_account if chosen is not None and chosen.service_account is not None else service.name
+    return access.granted(service.scope, (files.artifact.access, *service.part.access))
 
 
 def _user(service: ServicePlan) -> Because[int]:
@@ -130,13 +125,12 @@ def _read_only(service: ServicePlan) -> Because[bool]:
     return service.runtime.writable_root.map(lambda writable: not writable)
 
 
-def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
+def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
     named = {**service.runtime.env, **made.env, **service.part.env}
     plain = [{"name": name, "value": value} for name, value in named.items()]
-    at_run_time = (
-        accesses(service, files) if files.source.value == "hub" else access.used(service.scope, service.part.access)
-    )
-    return [*plain, *(variable for one in at_run_time for variable in access.environment(one))]
+    at_run_time = (files.artifact.access, *service.part.access) if files.source.value == "hub" else service.part.access
+    grants = access.granted(service.scope, at_run_time)
+    return [*plain, *(variable for grant in grants for variable in access.environment(grant))]
 
 
 def _ports(service: ServicePlan) -> list[Body]:

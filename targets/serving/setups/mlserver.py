@@ -1,0 +1,103 @@
+"""MLServer: `settings.json` for the server and `model-settings.json` for the model.
+
+Traps that are handled here: readiness without a model is a yes, so the probes name the model (see the catalogue); the
+working directory is read-only, so metrics and environments lie elsewhere; the version is `None` in metrics unless it
+is set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....compiler.because import Because, because, fixed, text
+from ....compiler.finding import refusal
+from ....compiler.jsontext import json_lines
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from ....compiler.system import Input, Output
+from . import Setup
+
+FOLDER = "/mnt/config"
+
+IMPLEMENTATIONS = {
+    "sklearn": "mlserver_sklearn.SKLearnModel",
+    "xgboost": "mlserver_xgboost.XGBoostModel",
+    "lightgbm": "mlserver_lightgbm.LightGBMModel",
+    "catboost": "mlserver_catboost.CatboostModel",
+    "mlflow": "mlserver_mlflow.MLflowRuntime",
+}
+
+# dtype of the language -> datatype of the V2 protocol
+DATATYPES = {
+    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
+    "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
+    "string": "BYTES", "bytes": "BYTES", "category": "BYTES",
+}  # fmt: skip
+
+
+def build(service: ServicePlan, files: ModelFiles) -> Setup:
+    """The two files; the server finds them in one folder."""
+    root = service.runtime.model_path
+    file = files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")
+    place = root if files.is_folder.value else text("{root}/{file}", root=root, file=file)
+    return Setup(
+        env={},
+        files={
+            "settings.json": json_lines(_server(service)),
+            "model-settings.json": json_lines(_model(service, files, place)),
+        },
+        folder=FOLDER,
+        model=root,
+        file=file,
+    )
+
+
+def _server(service: ServicePlan) -> dict[str, Any]:
+    ports = service.runtime.ports
+    return {
+        "http_port": ports.http,
+        "grpc_port": ports.grpc,
+        "metrics_port": ports.metrics,
+        "metrics_endpoint": service.runtime.metrics.path,
+        "parallel_workers": _workers(service),
+        "debug": fixed(False, "debug output slows every request"),
+    }
+
+
+def _workers(service: ServicePlan) -> Because[int]:
+    """A process for each request that is worked on at once: Python works on one at a time."""
+    return because(service.slots.value, "a process for each request that is worked on at once", service.slots)
+
+
+def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict[str, Any]:
+    signature = service.scope.system.models[service.model.value].signature
+    batching = service.part.batching
+    delay = batching.max_delay if batching is not None else None
+    return {
+        "name": service.model,
+        "implementation": files.artifact.format.map(lambda format_: IMPLEMENTATIONS[format_]),
+        "max_batch_size": batching.max_size if batching is not None else None,
+        "max_batch_time": _batch_time(batching.max_size, delay) if batching is not None else None,
+        "inputs": [_tensor(tensor) for tensor in signature.inputs] if signature is not None else None,
+        "outputs": [_tensor(tensor) for tensor in signature.outputs] if signature is not None else None,
+        "parameters": {"uri": place, "version": files.release.version},
+    }
+
+
+def _batch_time(size: Because[int], delay: Because[Any] | None) -> Because[float]:
+    """Seconds. Without a time MLServer does not batch at all, whatever the size."""
+    if delay is None:
+        return because(0.001, "the shortest wait with which MLServer batches", size)
+    return delay.map(lambda wait: float(wait.amount))
+
+
+def _tensor(tensor: Input | Output) -> dict[str, Any]:
+    if tensor.dtype.value not in DATATYPES:
+        raise refusal(
+            "MLS012",
+            f"MLServer has no type for `{tensor.dtype.value}`",
+            tensor.dtype,
+            help=f"use one of {', '.join(f'`{known}`' for known in DATATYPES)}",
+        )
+    shape = list(tensor.shape) or [because(-1, "no shape is given: any number of rows", tensor.name)]
+    return {"name": tensor.name, "datatype": tensor.dtype.map(lambda dtype: DATATYPES[dtype]), "shape": shape}

@@ -1,0 +1,88 @@
+"""TensorFlow Serving: one pinned version, batching and monitoring by configuration files.
+
+Traps that are handled here: by default the highest version in the folder is served, and a new folder is promoted
+without a rollout; metrics exist only with a monitoring file; the image's own script keeps a shell as process 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....compiler.because import Because, fixed, text
+from ....compiler.dump import Lines
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from ....schema.units import Duration
+from . import Setup
+
+FOLDER = "/etc/serving"
+
+
+def build(service: ServicePlan, files: ModelFiles) -> Setup:
+    """The server's flags and its three files."""
+    batching = service.part.batching
+    configuration = {
+        "models.config": Lines(*_models(service, files)),
+        "monitoring.config": Lines(*_monitoring(service)),
+    }
+    if batching is not None:
+        configuration["batching.config"] = Lines(*_batching(service))
+    root = service.runtime.model_path
+    return Setup(
+        args=tuple(_args(service)),
+        env={},
+        files=configuration,
+        folder=FOLDER,
+        model=text("{root}/{name}/{number}", root=root, name=service.model, number=files.number),
+        file=fixed("saved_model.pb", "a SavedModel is a folder; a single file is only its graph"),
+    )
+
+
+def _args(service: ServicePlan) -> Iterator[str | Because[str]]:
+    ports = service.runtime.ports
+    assert ports.grpc is not None
+    assert ports.http is not None
+    yield text("--port={port}", port=ports.grpc)
+    yield text("--rest_api_port={port}", port=ports.http)
+    yield text("--rest_api_timeout_in_ms={millis}", millis=service.timing.timeout.map(lambda t: int(t.amount * 1000)))
+    yield f"--model_config_file={FOLDER}/models.config"
+    yield f"--monitoring_config_file={FOLDER}/monitoring.config"
+    yield "--file_system_poll_wait_seconds=0"
+    yield "--enable_grpc_healthcheck_service=true"
+    if service.part.batching is not None:
+        yield text("--enable_batching={yes}", yes=service.part.batching.max_size.map(lambda _: "true"))
+        yield f"--batching_parameters_file={FOLDER}/batching.config"
+
+
+def _models(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    yield "model_config_list {"
+    yield "  config {"
+    yield text('    name: "{name}"', name=service.model)
+    yield text('    base_path: "{root}/{name}"', root=service.runtime.model_path, name=service.model)
+    yield '    model_platform: "tensorflow"'
+    yield text("    model_version_policy {{ specific {{ versions: {number} }} }}", number=files.number)
+    yield "  }"
+    yield "}"
+
+
+def _monitoring(service: ServicePlan) -> Iterator[str | Because[str]]:
+    yield "prometheus_config {"
+    yield "  enable: true"
+    yield text('  path: "{path}"', path=service.runtime.metrics.path)
+    yield "}"
+
+
+def _batching(service: ServicePlan) -> Iterator[str | Because[str]]:
+    """Batches of at most one size, as many threads as cores, and a queue that fails early rather than late."""
+    batching = service.part.batching
+    assert batching is not None
+    threads = service.cpu.map(lambda cores: max(1, int(cores.amount)))
+    yield text("max_batch_size {{ value: {size} }}", size=batching.max_size)
+    if batching.max_delay is not None:
+        yield text("batch_timeout_micros {{ value: {micros} }}", micros=batching.max_delay.map(_micros))
+    yield text("num_batch_threads {{ value: {threads} }}", threads=threads)
+    yield "max_enqueued_batches { value: 100 }"
+
+
+def _micros(delay: Duration) -> int:
+    return int(delay.amount * 1_000_000)

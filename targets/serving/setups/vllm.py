@@ -1,0 +1,98 @@
+"""vLLM: arguments only. The image already runs `vllm serve`, so they begin with the model.
+
+Traps that are handled here: requests in flight are aborted on SIGTERM unless a shutdown timeout is set; a hub
+repository without a revision changes under a running service; the longest context a model allows rarely fits one
+device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....compiler.because import Because, fixed, text
+from ....compiler.finding import refusal
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from . import Setup
+
+# The language's methods that vLLM knows by the same name.
+QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
+
+
+def build(service: ServicePlan, files: ModelFiles) -> Setup:
+    """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
+    return Setup(
+        args=tuple(_args(service, files)),
+        env={},
+        files={},
+        model=text("{root}/{name}", root=service.runtime.model_path, name=service.model),
+        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
+    )
+
+
+def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    yield from _weights(service, files)
+    yield text("--served-model-name={name}", name=service.model)
+    yield text("--port={port}", port=_port(service))
+    yield from _limits(service)
+    yield from _placement(service)
+    yield text("--shutdown-timeout={seconds}", seconds=service.timing.drain)
+    yield "--disable-access-log-for-endpoints=/health,/metrics"
+
+
+def _port(service: ServicePlan) -> Because[int]:
+    assert service.runtime.ports.http is not None
+    return service.runtime.ports.http
+
+
+def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
+    artifact = files.artifact
+    if files.source.value != "hub":
+        yield text("{root}/{name}", root=service.runtime.model_path, name=service.model)
+        return
+    if len(artifact.digest.value) != 40:
+        raise refusal(
+            "MLS012",
+            "a hub repository is pinned by its commit",
+            artifact.digest,
+            others=((artifact.uri, "a hub repository"),),
+            note="vLLM downloads the repository itself, at the revision that it is given",
+            help="write the 40 digits of the commit, from the repository's history",
+        )
+    yield artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
+    yield text("--revision={commit}", commit=artifact.digest)
+
+
+def _limits(service: ServicePlan) -> Iterator[Because[str]]:
+    """How long a context and an answer may be, and how many requests are worked on at once."""
+    llm, batching = service.part.llm, service.part.batching
+    tokens = llm.tokens if llm is not None else None
+    if tokens is not None and tokens.context is not None:
+        yield text("--max-model-len={tokens}", tokens=tokens.context)
+    if tokens is not None and tokens.output is not None:
+        yield text('--override-generation-config={{"max_new_tokens": {tokens}}}', tokens=tokens.output)
+    if batching is not None:
+        yield text("--max-num-seqs={size}", size=batching.max_size)
+    if llm is not None and llm.caching is not None:
+        prefix = llm.caching.prefix
+        yield prefix.map(lambda on: "--enable-prefix-caching" if on else "--no-enable-prefix-caching")
+
+
+def _placement(service: ServicePlan) -> Iterator[Because[str]]:
+    """Over how many devices the model is divided, and in how few bits its weights are."""
+    asked = service.part.resources.accelerator
+    if asked is not None and asked.count.value > 1:
+        yield text("--tensor-parallel-size={count}", count=asked.count)
+    optimization = service.scope.system.models[service.model.value].optimization
+    quantization = optimization.quantization if optimization is not None else None
+    if quantization is None:
+        return
+    if quantization.method.value not in QUANTIZATIONS:
+        raise refusal(
+            "MLS012",
+            f"vLLM cannot serve weights quantized by `{quantization.method.value}`",
+            quantization.method,
+            others=((service.part.runtime, "the runtime"),),
+            help=f"use one of {', '.join(f'`{known}`' for known in QUANTIZATIONS)}",
+        )
+    yield text("--quantization={method}", method=quantization.method)
