@@ -17,52 +17,78 @@ from .finding import finding
 from .layer import Layered
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
-from .tree import Mapping, Node, Scalar, Sequence
+from .tree import Mapping, Node, Scalar, Sequence, name_of
 
-__all__ = ["leaves", "matches", "reached", "without_effect"]
+__all__ = ["reached", "selected", "values", "without_effect"]
+
+Path = tuple[str, ...]
+Values = dict[Path, Scalar]
+"""Values by their paths."""
 
 
 def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]) -> Iterator[Diagnostic]:
     """A warning for what is not read yet; an error for what nothing here can honour."""
     environments = tuple(environments)
-    read = tuple(pattern for rule in rules for pattern in rule.needs)
-    for layered, _ in environments:
-        yield from _not_yet(layered)
-    if not all(emitted.complete for _, emitted in environments):
-        return
-    idle: dict[Span, str] = {}
+    read = (*READ_BY_STAGES, *(path for rule in rules for path in rule.needs))
+    idle: list[tuple[Layered, Values]] = []
     active: set[Span] = set()
     for layered, emitted in environments:
         used = {id(node) for artifact in emitted.artifacts for node in reached(artifact.body, artifact.why)}
-        for path, node in leaves(layered):
-            if id(node) in used or matches(path, (*READ_BY_STAGES, *NOT_YET_READ, *read)):
-                active.add(node.span)
-            else:
-                idle.setdefault(node.span, path)
-    for span, path in idle.items():
-        if span not in active:
-            yield _ignored(span, path)
+        used |= {id(node) for path in read for _, key, at in selected(layered.tree, path) for _, node in values(at)}
+        unread = {path: node for path, node in given(layered).items() if id(node) not in used}
+        yield from _not_yet(layered, unread)
+        active |= {node.span for path, node in given(layered).items() if path not in unread}
+        idle.append((layered, unread))
+    if all(emitted.complete for _, emitted in environments):
+        for layered, unread in idle:
+            yield from _ignored(layered, [path for path, node in unread.items() if node.span not in active])
 
 
-def leaves(layered: Layered) -> Iterator[tuple[str, Scalar]]:
+def given(layered: Layered) -> Values:
     """Every value that the author of the spec gives: not the catalogue's, and not the platform's, which serves all
     systems.
     """
     theirs = {
         id(layer.tree.file) for layer in layered.layers if not layer.name.startswith(("the catalogue", "the platform"))
     }
-    return ((path, node) for path, node in _walk(layered.tree, ()) if id(node.file) in theirs)
+    return {path: node for path, node in values(layered.tree) if id(node.file) in theirs}
 
 
-def _walk(node: Node, path: tuple[str, ...]) -> Iterator[tuple[str, Scalar]]:
+def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
+    """Every value at or under a node, with its path."""
+    if isinstance(node, Scalar):
+        yield path, node
+    else:
+        for step, _, child in _children(node):
+            yield from values(child, (*path, step))
+
+
+def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
+    """Path, key and node of every place that a pattern names: `*` stands for one step, and `*[mode=edge]` for one
+    under which `mode` is `edge`.
+    """
+    places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
+    for wanted in pattern.split("."):
+        name, _, condition = wanted.removesuffix("]").partition("[")
+        places = [
+            ((*path, step), key, child)
+            for path, _, node in places
+            for step, key, child in _children(node)
+            if name in ("*", step) and _meets(child, condition)
+        ]
+    return places
+
+
+def _children(node: Node) -> Iterator[tuple[str, Node, Node]]:
     if isinstance(node, Mapping):
-        for key, child in node.entries.items():
-            yield from _walk(child, (*path, key))
+        yield from ((step, node.keys[step], child) for step, child in node.entries.items())
     elif isinstance(node, Sequence):
-        for index, child in enumerate(node.items):
-            yield from _walk(child, (*path, str(index)))
-    elif isinstance(node, Scalar):
-        yield ".".join(path), node
+        yield from ((str(index), child, child) for index, child in enumerate(node.items))
+
+
+def _meets(node: Node, condition: str) -> bool:
+    key, _, value = condition.partition("=")
+    return not condition or name_of(node, key) == value
 
 
 def reached(*things: Any) -> Iterator[Node]:
@@ -85,54 +111,49 @@ def reached(*things: Any) -> Iterator[Node]:
             yield thing
 
 
-def matches(path: str, patterns: Iterable[str]) -> str | None:
-    """The pattern that a path, or something above it, fits: `*` stands for one step."""
-    steps = path.split(".")
-    return next((pattern for pattern in patterns if _fits(steps, pattern.split("."))), None)
-
-
-def _fits(steps: list[str], pattern: list[str]) -> bool:
-    return len(steps) >= len(pattern) and all(want in ("*", step) for step, want in zip(steps, pattern, strict=False))
-
-
-def _not_yet(layered: Layered) -> Iterator[Diagnostic]:
-    """One warning for each subject, at the first of its values."""
+def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
+    """One warning for each subject, at the first place of it that nothing reads; what is warned of leaves `unread`."""
     warned: set[str] = set()
-    for path, node in leaves(layered):
-        pattern = matches(path, NOT_YET_READ)
-        if pattern is None or NOT_YET_READ[pattern] in warned:
-            continue
-        subject = NOT_YET_READ[pattern]
-        warned.add(subject)
-        place = ".".join(path.split(".")[: len(pattern.split("."))])
-        yield finding(
-            "MLS013",
-            f"{subject} is not compiled yet",
-            _key(layered, path, pattern) or node,
-            severity="warning",
-            note=f"`{place}` is checked and kept, but changes no output of this version",
-            help="keep it for a later version of mlspec, or leave it out",
-        ).but(environments=(layered.environment,))
+    for pattern, subject in NOT_YET_READ.items():
+        for place, key, node in selected(layered.tree, pattern):
+            told = [path for path, _ in values(node, place) if path in unread]
+            if told and subject not in warned:
+                warned.add(subject)
+                yield _not_compiled(subject, place, key).but(environments=(layered.environment,))
+            for path in told:
+                del unread[path]
 
 
-def _key(layered: Layered, path: str, pattern: str) -> Node | None:
-    """The key at which the pattern ends, to point at it rather than at a value deep inside."""
-    node: Node | None = layered.tree
-    key: Node | None = None
-    for step in path.split(".")[: len(pattern.split("."))]:
-        if isinstance(node, Mapping):
-            key, node = node.keys.get(step), node.entries.get(step)
-        elif isinstance(node, Sequence):
-            key, node = None, node.items[int(step)]
-    return key
+def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
+    return finding(
+        "MLS013",
+        f"{subject} is not compiled yet",
+        key,
+        severity="warning",
+        note=f"`{'.'.join(place)}` is checked and kept, but changes no output of this version",
+        help="keep it for a later version of mlspec, or leave it out",
+    )
 
 
-def _ignored(span: Span, path: str) -> Diagnostic:
-    return Diagnostic(
-        id="MLS012",
-        severity="error",
-        message=f"`{path}` has no effect here",
-        span=span,
+def _ignored(layered: Layered, paths: list[Path]) -> Iterator[Diagnostic]:
+    """One error for each largest piece of the spec of which nothing has an effect."""
+    told: set[Path] = set()
+    lively = {path[:depth] for path in given(layered) if path not in paths for depth in range(len(path) + 1)}
+    for path in paths:
+        whole = next(path[:depth] for depth in range(1, len(path) + 1) if path[:depth] not in lively)
+        if whole not in told:
+            told.add(whole)
+            yield _no_effect(layered.tree, whole)
+
+
+def _no_effect(tree: Node, path: Path) -> Diagnostic:
+    key: Node = tree
+    for wanted in path:
+        key, tree = next((key, child) for step, key, child in _children(tree) if step == wanted)
+    return finding(
+        "MLS012",
+        f"`{path[-1]}` has no effect here",
+        key,
         note="nothing that is compiled from this spec depends on it, so the system would not do what is written",
         help="leave it out, or choose a runtime or a mode that can honour it",
     )

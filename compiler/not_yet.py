@@ -4,7 +4,52 @@ from __future__ import annotations
 
 __all__ = ["NOT_YET_READ", "READ_BY_STAGES"]
 
-NOT_YET_READ: dict[str, str] = {}
+NOT_YET_READ: dict[str, str] = {
+    "problem.businessMetric": "the design document",
+    "constraints.budget": "the cost of a system",
+    "models.*.approach": "the design document",
+    "models.*.complexity": "the choice between candidates",
+    "models.*.candidates.*.complexity": "the choice between candidates",
+    "models.*.candidates.*.cost": "the choice between candidates",
+    "models.*.ensemble": "an ensemble",
+    "models.*.llm.adapters": "an adapter of a language model",
+    "models.*.llm": "the fit of a language model on its accelerator",
+    "features": "the feature store",
+    "services.*.endpoint.auth": "authentication at the gateway",
+    "services.*.llm.tokens.system": "the division of a context",
+    "services.*.llm.tokens.history": "the division of a context",
+    "services.*.llm.tokens.prompt": "the division of a context",
+    "services.*.llm.prompt": "the prompt's version",
+    "services.*.llm.retrieval": "retrieval",
+    "services.*.llm.output": "structured output",
+    "services.*.llm.selfConsistency": "self-consistency",
+    "services.*.llm.caching.semantic": "a semantic cache",
+    "services.*.llm.safety": "a safety policy",
+    "services.*[mode=streaming]": "streaming inference",
+    "services.*[mode=edge]": "inference at the edge",
+    "constraints.maxLag": "streaming inference",
+    "constraints.rate": "streaming inference",
+    "rollout.stages.*.experiment": "an experiment",
+    "rollout.stages.*.blueGreen": "a blue-green stage",
+    "monitoring.segments": "monitoring by segment",
+    "monitoring.drift": "drift",
+    "monitoring.quality": "the model's quality in service",
+    "monitoring.rules": "conditions that become alerts",
+    "monitoring.capture": "the capture of predictions",
+    "monitoring.dashboard": "the dashboard",
+    "releases.*.profile": "drift",
+    "releases.*.shadow.profile": "drift",
+    "retraining.triggers": "a trigger of retraining",
+    "retraining.diagnosis": "the diagnosis before retraining",
+    "retraining.cooldown": "a trigger of retraining",
+    "retraining.promote": "promotion by a job",
+    "retraining.online": "online learning",
+    "success": "a success criterion",
+    "constraints.latency.p50": "the dashboard",
+    "constraints.latency.p90": "the dashboard",
+    "services.*.constraints.latency.p50": "the dashboard",
+    "services.*.constraints.latency.p90": "the dashboard",
+}
 """Path, with `*` for one step, to the subject that a warning names."""
 
 READ_BY_STAGES: tuple[str, ...] = (
@@ -12,5 +57,12 @@ READ_BY_STAGES: tuple[str, ...] = (
     "kind",
     "environments",
     "patches.*.target",
+    "models.*.signature",
+    "constraints.accelerators",
+    "releases.*.artifact.format",
+    "releases.*.shadow.artifact.format",
+    "releases.*.previous",  # what `mlspec rollback` goes back to
+    "releases.*.shadow.since",  # what `mlspec promote` waits for
+    "rollout.stages.*.shadow.duration",
 )
 """What no output shows because the stages before it act on it: kinds, environments, and what a patch is aimed at."""

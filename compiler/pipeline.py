@@ -16,6 +16,7 @@ from .bind import bind, check_as_written
 from .diagnostics import Diagnostic, merged
 from .effects import without_effect
 from .emit import Emitted, emit
+from .honours import unhonoured
 from .layer import Layered, layer
 from .link import Bundle, link
 from .lint import Rule, judge, lint
@@ -95,7 +96,7 @@ def _environment(
     system, references, wrong = bind(layered)
     found += [*wrong, *resolve(layered, references)]
     plan = Plan(system, layered.environment)
-    found += lint(system, plan, rules)
+    found += [*unhonoured(plan), *lint(system, plan, rules)]
     emitted = emit(system, plan, targets)
     bundle, wrong = link(emitted, plan, input_.name)
     found += [*emitted.found, *wrong]

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, first
-from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.scope import Scope
 
-__all__ = ["alert"]
+__all__ = ["Watched", "alert"]
+
+
+class Watched(Protocol):
+    """What an alert is about: a service of any mode."""
+
+    scope: Scope
+
+    @property
+    def name(self) -> Because[str]:
+        """The name of its objects, which is the alert's label `service`."""
+        ...
 
 
 def alert(
-    service: ServicePlan,
+    service: Watched,
     name: str,
     severity: Literal["page", "ticket"],
     expression: Because[str],
@@ -46,6 +57,7 @@ def alert(
             "summary": summary,
             "impact": system.problem.use_case.map(_escaped),
             "runbook_url": first(alerts.runbook, system.metadata.links.runbook),
+            "dashboard_url": system.metadata.links.dashboard,
         },
     }
 

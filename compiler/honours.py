@@ -1,0 +1,103 @@
+"""Honours: what a service asks of its runtime, against what the runtime can do.
+
+Law 2 of the language: a field that the chosen runtime cannot honour is an error that names the runtimes that can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .because import Because, Unavailable
+from .catalog import load as catalog
+from .diagnostics import Diagnostic
+from .finding import Refusal, finding
+from .part import Part
+from .plan import Plan
+from .plan.service import ServicePlan
+from .tree import Mapping, Scalar, Sequence
+from .words import listing
+
+__all__ = ["unhonoured"]
+
+
+def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
+    """What the runtimes of this environment cannot do."""
+    for check in (_features, _format, _accelerator, _allowed):
+        try:
+            for service in plan.online.values():
+                yield from check(service)
+        except (Unavailable, Refusal):
+            continue  # what is wrong there has been reported, or will be where it is needed
+
+
+def _features(service: ServicePlan) -> Iterator[Diagnostic]:
+    part, runtime = service.part, service.part.runtime
+    asked: dict[str, Because[object] | Part | None] = {
+        "batching.maxSize": part.batching.max_size if part.batching is not None else None,
+        "batching.maxDelay": part.batching.max_delay if part.batching is not None else None,
+        "caching": part.caching,
+        "warmup": part.warmup,
+        "llm": part.llm,
+    }
+    able = {feature.value for feature in service.runtime.honours}
+    for feature, given in asked.items():
+        if given is not None and feature not in able:
+            yield finding(
+                "MLS012",
+                f"`{runtime.value}` cannot honour `{feature}`",
+                given,
+                part,
+                label="asked for here",
+                others=((runtime, "the runtime"),),
+                note="it would run without it, and nobody would be told",
+                help=_instead("honours", feature),
+            )
+
+
+def _format(service: ServicePlan) -> Iterator[Diagnostic]:
+    artifact, runtime = service.release.artifact, service.part.runtime
+    if artifact.format.value not in {able.value for able in service.runtime.formats}:
+        yield finding(
+            "MLS012",
+            f"`{runtime.value}` cannot load `{artifact.format.value}`",
+            artifact.format,
+            others=((runtime, "the runtime"),),
+            note="the server would fail at its start, or serve nothing",
+            help=_instead("formats", artifact.format.value, leave="export the model otherwise"),
+        )
+
+
+def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:
+    runtime = service.part.runtime
+    if service.runtime.needs_accelerator.value and not service.accelerated.value:
+        yield finding(
+            "MLS012",
+            f"`{runtime.value}` does not start without an accelerator",
+            service.part.resources,
+            runtime,
+            others=((runtime, "the runtime"),),
+            help="add `resources: {accelerator: {type: l4}}`, or choose a runtime for processors",
+        )
+
+
+def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
+    asked, allowed = service.part.resources.accelerator, service.scope.system.constraints.accelerators
+    if asked is not None and allowed and asked.type.value not in {one.value for one in allowed}:
+        yield finding(
+            "MLS012",
+            f"the constraints do not allow `{asked.type.value}`",
+            asked.type,
+            others=((allowed, "what they allow"),),
+            help=f"use {listing([one.value for one in allowed])}, or allow it under `constraints.accelerators`",
+        )
+
+
+def _instead(key: str, wanted: str, leave: str = "leave it out") -> str:
+    names = [name for name in catalog.runtime_names() if name != "custom" and _has(catalog.runtime(name), key, wanted)]
+    return f"{leave}, or use {listing(names)}, which can" if names else leave
+
+
+def _has(entry: Mapping | None, key: str, wanted: str) -> bool:
+    listed = entry.entries.get(key) if entry is not None else None
+    items = listed.items if isinstance(listed, Sequence) else []
+    return any(isinstance(item, Scalar) and item.text == wanted for item in items)
