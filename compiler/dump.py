@@ -38,7 +38,7 @@ def _split(line: str | Because[str]) -> list[str | Because[str]]:
 
 # A plain scalar that no reader takes for a number, a boolean, a date or an indicator, in YAML 1.1 or 1.2.
 _SAFE = re.compile(
-    r"[A-Za-z_/][A-Za-z0-9_./+-]*(?::[A-Za-z0-9_./+@-]+)*(?: [A-Za-z0-9_./+(-][A-Za-z0-9_./+()%,;=-]*)*"
+    r"[A-Za-z_/][A-Za-z0-9_./+@-]*(?::[A-Za-z0-9_./+@-]+)*(?: [A-Za-z0-9_./+(-][A-Za-z0-9_./+()%,;=-]*)*"
     r"|--?[a-z][A-Za-z0-9_./=,:-]*(?<!:)"  # an option of a command
     r"|[1-9][0-9]*(?:\.[0-9]+)?(?:ms|[smhd]|[KMGT]i?)"  # a quantity with its unit
 )

@@ -55,16 +55,19 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
 
 
 def _format(service: ServicePlan) -> Iterator[Diagnostic]:
-    artifact, runtime = service.release.artifact, service.part.runtime
-    if artifact.format.value not in {able.value for able in service.runtime.formats}:
-        yield finding(
-            "MLS012",
-            f"`{runtime.value}` cannot load `{artifact.format.value}`",
-            artifact.format,
-            others=((runtime, "the runtime"),),
-            note="the server would fail at its start, or serve nothing",
-            help=_instead("formats", artifact.format.value, leave="export the model otherwise"),
-        )
+    runtime = service.part.runtime
+    able = {format_.value for format_ in service.runtime.formats}
+    for release in (service.release, service.shadow):
+        asked = release.artifact.format if release is not None else None
+        if asked is not None and asked.value not in able:
+            yield finding(
+                "MLS012",
+                f"`{runtime.value}` cannot load `{asked.value}`",
+                asked,
+                others=((runtime, "the runtime"),),
+                note="the server would fail at its start, or serve nothing",
+                help=_instead("formats", asked.value, leave="export the model otherwise"),
+            )
 
 
 def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:

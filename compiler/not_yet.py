@@ -63,6 +63,6 @@ READ_BY_STAGES: tuple[str, ...] = (
     "releases.*.shadow.artifact.format",
     "releases.*.previous",  # what `mlspec rollback` goes back to
     "releases.*.shadow.since",  # what `mlspec promote` waits for
-    "rollout.stages.*.shadow.duration",
+    "rollout.stages.*.shadow",  # holds for the next version in the shadow, although none may be there now
 )
 """What no output shows because the stages before it act on it: kinds, environments, and what a patch is aimed at."""

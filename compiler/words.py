@@ -8,11 +8,13 @@ __all__ = ["closest", "last", "listing", "shown"]
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """`a`, `b` or `c`; of many names only the first."""
+    """`a`, `b` or `c`; of many names only the first; without names, none."""
     quoted = [f"`{name}`" for name in names]
     if len(quoted) > most:
         quoted = [*quoted[: most - 1], f"{len(quoted) - most + 1} more"]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    if len(quoted) < 2:
+        return quoted[0] if quoted else "none"
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
 def shown(text: str) -> str:

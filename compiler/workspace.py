@@ -19,7 +19,7 @@ from .read import MAX_BYTES, read
 from .record import Record
 from .tree import Mapping, Node, Scalar, Sequence, wrapped
 
-__all__ = ["Input", "Options", "find", "load"]
+__all__ = ["PLATFORM", "SPEC", "Input", "Options", "find", "load", "read_file"]
 
 SPEC = "mlspec.yaml"
 PLATFORM = "mlspec.platform.yaml"
@@ -68,7 +68,7 @@ def _matches(argument: str) -> Iterator[str]:
     elif os.path.isdir(argument):
         for entry in sorted(os.listdir(argument)):
             if entry == SPEC or entry.endswith(".mlspec.yaml"):
-                yield os.path.join(argument, entry)
+                yield os.path.normpath(os.path.join(argument, entry))
     elif os.path.exists(argument):
         yield argument
     elif glob.has_magic(argument):
@@ -116,6 +116,12 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
         written=tuple((type_, tree) for type_, tree in written if tree is not None),
         found=tuple(found),
     )
+
+
+def read_file(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
+    """One file on its own, as it was written."""
+    text = _text(path)
+    return (None, [text]) if isinstance(text, Diagnostic) else read(SourceFile(path, text))
 
 
 def _tree(shown: str, text: str | Diagnostic, type_name: str, found: list[Diagnostic]) -> Mapping | None:

@@ -17,46 +17,71 @@ OUT = click.option("-o", "--out", metavar="DIR", help="The folder of all systems
 FORMAT = click.option(
     "--format", type=click.Choice(["text", "concise", "json"]), default="text", help="How findings are shown."
 )
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+MODEL = click.option("--model", metavar="NAME", help="The model, where the spec has several.")
+SELECTION = (
+    click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one value, above all files."),
+    click.option("--env", "environments", multiple=True, metavar="NAME", help="Only this environment."),
+)
+SAYING = (
+    click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for and what is wrong."),
+    click.option("--color/--no-color", "colour", default=None, help="Use colour, whatever standard error is."),
+)
 COMMON = (
     click.option(
         "--platform", metavar="FILE", help="The platform file, instead of the one beside the spec or above it."
     ),
-    click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one value, above all files."),
-    click.option("--env", "environments", multiple=True, metavar="NAME", help="Only this environment."),
     click.option("--today", metavar="DATE", help="The day that suppressions expire by, instead of the calendar's."),
-    click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for and what is wrong."),
-    click.option("--color/--no-color", "colour", default=None, help="Use colour, whatever standard error is."),
+    *SAYING,
 )
 
 
 def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
     """Add what all commands on specs take, and pass it on as one request."""
-    return _working_on(SPECS, command)
+    return _working_on(command, SPECS, *SELECTION, *COMMON)
 
 
 def working_on_one_spec(command: Callable[..., int]) -> Callable[..., None]:
     """The same for commands that answer for one spec."""
-    return _working_on(SPEC, command)
+    return _working_on(command, SPEC, *SELECTION, *COMMON)
 
 
-def _working_on(argument: Callable[..., Any], command: Callable[..., int]) -> Callable[..., None]:
+def working_on_a_release(command: Callable[..., int]) -> Callable[..., None]:
+    """The same for commands that write a release file: what holds for one run only is not for them."""
+    return _working_on(command, SPEC, *COMMON)
+
+
+def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) -> Callable[..., None]:
     @wraps(command)
     def run(specs: tuple[str, ...], out: str | None = None, format: str = "text", **given: Any) -> None:  # noqa: A002
-        from .compiler.commands import Request
+        from .compiler.commands.request import Request
         from .compiler.terminal import Terminal
         from .compiler.workspace import Options
 
-        options = Options(platform=given.pop("platform"), settings=given.pop("settings"))
+        options = Options(platform=given.pop("platform"), settings=given.pop("settings", ()))
         terminal = Terminal(format=format, colour=given.pop("colour"), quiet=given.pop("quiet"))
-        environments, day = given.pop("environments"), given.pop("today") or today()
+        environments, day = given.pop("environments", ()), given.pop("today") or today()
         request = Request(
             specs=specs, options=options, environments=environments, out=out, today=day, terminal=terminal
         )
         sys.exit(command(request, **given))
 
-    for option in reversed(COMMON):
+    for parameter in reversed(parameters):
+        parameter(run)
+    return run
+
+
+def saying(command: Callable[..., int]) -> Callable[..., None]:
+    """Add what commands without a spec take."""
+
+    @wraps(command)
+    def run(quiet: bool, colour: bool | None, format: str = "text", **given: Any) -> None:  # noqa: A002
+        from .compiler.terminal import Terminal
+
+        sys.exit(command(Terminal(format=format, colour=colour, quiet=quiet), **given))
+
+    for option in reversed(SAYING):
         option(run)
-    argument(run)
     return run
 
 
@@ -75,14 +100,14 @@ def cli() -> None:
 
 @cli.command("compile")
 @OUT
-@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@DRY_RUN
 @click.option("--stdout", is_flag=True, help="Print all objects as one stream, and write nothing.")
 @working_on_specs
 def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
     """Write what specs come to: one folder for each system and environment."""
-    from .compiler import commands
+    from .compiler.commands import compile as command
 
-    return commands.compile_(request, dry_run=dry_run, stdout=stdout)
+    return command.compile_(request, dry_run=dry_run, stdout=stdout)
 
 
 @cli.command()
@@ -90,9 +115,9 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
 @working_on_specs
 def check(request: Any) -> int:
     """Fail when committed output is not what its spec compiles to."""
-    from .compiler import commands
+    from .compiler.commands import check as command
 
-    return commands.check(request)
+    return command.check(request)
 
 
 @cli.command()
@@ -107,9 +132,9 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
     PATH is a value of the spec, such as constraints.throughput.peak; KIND/NAME:PATH one of an object, such as
     ScaledObject/fraud-scorer:spec.minReplicaCount; FILE:LINE a line of any output file.
     """
-    from .compiler import commands
+    from .compiler.commands import explain as command
 
-    return commands.explain(request, question, line)
+    return command.explain(request, question, line)
 
 
 @cli.command()
@@ -117,6 +142,68 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 @working_on_specs
 def lint(request: Any) -> int:
     """Say what is wrong with specs, or will be in production."""
-    from .compiler import commands
+    from .compiler.commands import lint as command
 
-    return commands.lint(request)
+    return command.lint(request)
+
+
+@cli.command()
+@OUT
+@DRY_RUN
+@MODEL
+@click.option("--to", required=True, metavar="NAME", help="The environment that it enters.")
+@click.option("--from", "source", metavar="NAME", help="The environment whose version in service is taken.")
+@click.option("--release", "file", metavar="FILE", help="The file that describes a new version.")
+@click.option("--skip-shadow", is_flag=True, help="Into service at once, without the shadow stage or the rest of it.")
+@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="The moment that counts as now, in UTC.")
+@working_on_a_release
+def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, **entry: Any) -> int:
+    """Let a version enter its next stage: write the release file, and compile.
+
+    A version that enters with --from or --release goes into the shadow stage if the rollout has one, else into
+    service. Without either, the version in the shadow goes into service once its time is over.
+    """
+    from .compiler.commands import promote as command
+
+    if entry["source"] is not None and entry["file"] is not None:
+        raise click.UsageError("--from and --release exclude each other")
+    moment = f"{now:%Y-%m-%dT%H:%M:%SZ}" if now is not None else None
+    return command.promote(request, to, model, command.Entry(now=moment, **entry), dry_run=dry_run)
+
+
+@cli.command()
+@OUT
+@DRY_RUN
+@MODEL
+@click.option("--env", "environment", required=True, metavar="NAME", help="The environment that goes back.")
+@click.option("--to", required=True, metavar="VERSION", help="The version that was in service before.")
+@working_on_a_release
+def rollback(request: Any, environment: str, to: str, model: str | None, dry_run: bool) -> int:
+    """Put an earlier version into service again: write the release file, and compile."""
+    from .compiler.commands import promote as command
+
+    return command.rollback(request, environment, model, to, dry_run=dry_run)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option(
+    "--template", type=click.Choice(["online", "llm", "batch", "platform"]), default="online", show_default=True
+)
+@saying
+def init(terminal: Any, name: str | None, template: str) -> int:
+    """Write a commented starter spec to NAME/mlspec.yaml, or to mlspec.yaml here."""
+    from .compiler.commands import init as command
+
+    return command.init(name, template, terminal)
+
+
+@cli.command()
+@click.option("--validate", "files", multiple=True, metavar="FILE", help="Hold a file to it, and print only that.")
+@FORMAT
+@saying
+def schema(terminal: Any, files: tuple[str, ...]) -> int:
+    """Print the JSON Schema that editors and other tools use."""
+    from .compiler.commands import schema as command
+
+    return command.validate(files, terminal) if files else command.schema(terminal)

@@ -20,7 +20,6 @@ def generated() -> dict[Path, str]:
         ROOT / "compiler" / "system.py": system_module(language),
         ROOT / "compiler" / "language.py": language_module(language),
         ROOT / "schema" / "mlspec.v1.schema.json": schema_text(language),
-        ROOT / "schema" / "mlspec.v1.schema.json": schema_text(language),
     }
 
 

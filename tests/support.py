@@ -6,12 +6,15 @@ import os
 import shutil
 from pathlib import Path
 from textwrap import dedent
+from typing import NamedTuple
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 import mlspec
 from mlspec.api import Result
+from mlspec.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yaml"))
@@ -41,6 +44,22 @@ def minimal(**changes: object) -> str:
         else:
             at[last] = value
     return yaml.safe_dump(spec, sort_keys=False)
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str | Path, stdin: str | None = None) -> Ran:
+    """Run `mlspec` with arguments; an exception that a user would see as a fault of mlspec fails the test."""
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(result.exit_code, result.stdout, result.stderr)
 
 
 def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TypeVar
 
-from ....compiler.because import Because
+from ....compiler.because import Because, Unavailable
 from ....compiler.dump import Lines
+from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....compiler.record import Record
 
-__all__ = ["Mount", "Setup", "setup"]
+__all__ = ["Mount", "Setup", "by_format", "setup"]
+
+T = TypeVar("T")
 
 
 class Mount(Record):
@@ -43,3 +47,19 @@ def setup(service: ServicePlan, files: ModelFiles) -> Setup:
     module = import_module(f".{'custom' if name == 'none' else name}", __name__)
     build: Callable[[ServicePlan, ModelFiles], Setup] = module.build
     return build(service, files)
+
+
+def by_format(known: dict[str, T], service: ServicePlan, files: ModelFiles) -> Because[T]:
+    """What the artifact's format means to a runtime."""
+    format_, able = files.artifact.format, {one.value for one in service.runtime.formats}
+    if format_.value not in able:
+        raise Unavailable  # the catalogue says that the runtime cannot load it, and so it has been reported
+    if format_.value not in known:
+        raise refusal(
+            "MLS012",
+            f"mlspec cannot configure `{service.part.runtime.value}` for `{format_.value}`",
+            format_,
+            others=((service.part.runtime, "the runtime"),),
+            help="serve it with `custom`, whose image brings its own configuration",
+        )
+    return format_.map(lambda name: known[name])

@@ -15,7 +15,7 @@ from ....compiler.jsontext import json_lines
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....compiler.system import Input, Output
-from . import Setup
+from . import Setup, by_format
 
 FOLDER = "/mnt/config"
 
@@ -75,7 +75,7 @@ def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict
     delay = batching.max_delay if batching is not None else None
     return {
         "name": service.model,
-        "implementation": files.artifact.format.map(lambda format_: IMPLEMENTATIONS[format_]),
+        "implementation": by_format(IMPLEMENTATIONS, service, files),
         "max_batch_size": batching.max_size if batching is not None else None,
         "max_batch_time": _batch_time(batching.max_size, delay) if batching is not None else None,
         "inputs": [_tensor(tensor) for tensor in signature.inputs] if signature is not None else None,

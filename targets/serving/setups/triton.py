@@ -16,7 +16,7 @@ from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....compiler.system import Input, Output
 from ....schema.units import Duration
-from . import Mount, Setup
+from . import Mount, Setup, by_format
 
 # format -> backend and the name that its file or folder must have
 BACKENDS = {
@@ -46,7 +46,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
         files={"config.pbtxt": Lines(*_config(service, files))},
         mounts=(Mount(file="config.pbtxt", path=text("{root}/{name}/config.pbtxt", root=root, name=name)),),
         model=text("{root}/{name}/{number}", root=root, name=name, number=number),
-        file=files.artifact.format.map(lambda format_: BACKENDS[format_][1]),
+        file=by_format(BACKENDS, service, files).map(lambda backend: backend[1]),
     )
 
 
@@ -82,7 +82,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
             help="add `signature: {inputs: [...], outputs: [...]}` with the names that the model itself uses",
         )
     yield text('name: "{name}"', name=service.model)
-    yield text('backend: "{backend}"', backend=files.artifact.format.map(lambda format_: BACKENDS[format_][0]))
+    yield text('backend: "{backend}"', backend=by_format(BACKENDS, service, files).map(lambda backend: backend[0]))
     batch = part.batching
     size = fixed(0, "requests are not batched: dimensions are the model's own") if batch is None else batch.max_size
     yield text("max_batch_size: {size}", size=size)

@@ -1,0 +1,45 @@
+"""`mlspec check`: say whether what is committed is what the specs compile to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..pipeline import Compiled
+from ..terminal import Terminal
+from ..write import Foreign, changes
+from .request import Request, compiled, folders, status
+
+__all__ = ["check"]
+
+
+def check(request: Request) -> int:
+    """Say whether what is committed is what the specs compile to."""
+    systems = compiled(request)
+    if systems is None:
+        return 2
+    places = folders(systems, request)
+    if places is None:
+        return 2
+    worst = status(systems)
+    for system, folder in zip(systems, places, strict=True):
+        if not system.failed:
+            worst = max(worst, _checked(system, folder, request.terminal))
+    return worst
+
+
+_STATES = {"added": "missing", "changed": "differs", "removed": "stale"}
+
+
+def _checked(system: Compiled, folder: Path, terminal: Terminal) -> int:
+    try:
+        found = changes(folder, [environment.bundle for environment in system.environments], system.declared)
+    except Foreign as foreign:
+        terminal.result(f"{foreign.path}: not written by mlspec")
+        return 1
+    for change in found.changes:
+        terminal.result(f"{folder / change.path}: {_STATES[change.kind]}")
+    if found.changes:
+        terminal.say(f"{len(found.changes)} files are not what {system.input.name} compiles to: run mlspec compile")
+        return 1
+    terminal.say(f"{folder}: {found.unchanged} files are up to date")
+    return 0

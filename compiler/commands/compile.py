@@ -1,0 +1,75 @@
+"""`mlspec compile`: write what specs come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..pipeline import Compiled
+from ..terminal import Terminal
+from ..write import Foreign, Written, changes, write
+from .request import Request, compiled, folders, status
+
+__all__ = ["compile_", "written"]
+
+
+def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
+    """Write the bundles of all systems without errors."""
+    systems, terminal = compiled(request), request.terminal
+    if systems is None:
+        return 2
+    _said_platforms(systems, terminal)
+    into = folders(systems, request)
+    if into is None:
+        return 2
+    worst = status(systems)
+    for system, folder in zip(systems, into, strict=True):
+        if system.failed or not system.environments:
+            continue
+        if stdout:
+            terminal.result(_stream(system))
+        else:
+            worst = max(worst, written(system, folder, terminal, dry_run=dry_run))
+    return worst
+
+
+def _said_platforms(systems: Sequence[Compiled], terminal: Terminal) -> None:
+    for platform in dict.fromkeys(system.input.platform for system in systems):
+        terminal.say(
+            f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml beside the spec or above it)'}"
+        )
+
+
+def _stream(system: Compiled) -> str:
+    """All objects as one multi-document stream, for `kubectl apply -f -`."""
+    files = [file for e in system.environments for file in e.bundle.files() if "apiVersion" in file.artifact.body]
+    return "".join(f"---\n{file.text}" for file in files if not file.path.endswith("kustomization.yaml"))
+
+
+def written(system: Compiled, folder: Path, terminal: Terminal, *, dry_run: bool) -> int:
+    bundles = [environment.bundle for environment in system.environments]
+    try:
+        written = (changes if dry_run else write)(folder, bundles, system.declared)
+    except Foreign as foreign:
+        terminal.complain(f"error: {foreign.path} was not written by mlspec, and would be overwritten: move it away")
+        return 1
+    except OSError as error:
+        terminal.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
+        return 2
+    terminal.result(_report(folder, written, dry_run=dry_run))
+    if not written.atomic:
+        terminal.say(
+            f"note: {folder} was written file by file, as its file system cannot exchange folders; "
+            "`mlspec check` tells whether all arrived"
+        )
+    return 0
+
+
+def _report(folder: Path, written: Written, *, dry_run: bool) -> str:
+    if not written.changes:
+        return f"{folder}: {written.unchanged} files, nothing to change"
+    verb = "would change" if dry_run else "wrote"
+    lines = [f"{folder}: {verb} {len(written.changes)} files, {written.unchanged} unchanged"]
+    signs = {"added": "+", "changed": "~", "removed": "-"}
+    lines += [f"  {signs[change.kind]} {change.path}" for change in written.changes]
+    return "\n".join(lines)
