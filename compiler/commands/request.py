@@ -33,8 +33,10 @@ class Request(Record):
     def load(self) -> list[Input] | None:
         """All systems that were asked for; None, with the reason said, when one is not there."""
         paths, missing = find(self.specs)
-        self.terminal.diagnostics(missing)
-        return None if missing else [load(path, self.options) for path in paths]
+        if missing:
+            self.terminal.diagnostics(missing)
+            return None
+        return [load(path, self.options) for path in paths]
 
 
 def compiled(request: Request) -> list[Compiled] | None:
