@@ -10,6 +10,7 @@ setup: .venv/.ready  ## an environment with everything in it
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --upgrade pip
 	$(BIN)/pip install -q -e . --group dev
+	$(BIN)/pip install -q ./examples/plugin
 	touch $@
 
 check: setup  ## all that CI holds a change to

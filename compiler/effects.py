@@ -35,23 +35,21 @@ def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Itera
     for layered, emitted in environments:
         used = {id(node) for artifact in emitted.artifacts for node in reached(artifact.body, artifact.why)}
         used |= {id(node) for path in read for _, key, at in selected(layered.tree, path) for _, node in values(at)}
-        unread = {path: node for path, node in given(layered).items() if id(node) not in used}
+        unread = {path: node for path, node in given(layered, "system", "platform").items() if id(node) not in used}
         yield from _not_yet(layered, unread)
         active |= {node.span for path, node in given(layered).items() if path not in unread}
         idle.append((layered, unread))
     if all(emitted.complete for _, emitted in environments):
         for layered, unread in idle:
-            yield from _ignored(layered, [path for path, node in unread.items() if node.span not in active])
+            theirs = given(layered)
+            paths = [path for path in unread if path in theirs and theirs[path].span not in active]
+            yield from _ignored(layered, paths)
 
 
-def given(layered: Layered) -> Values:
-    """Every value that the author of the spec gives: not the catalogue's, and not the platform's, which serves all
-    systems.
-    """
-    theirs = {
-        id(layer.tree.file) for layer in layered.layers if not layer.name.startswith(("the catalogue", "the platform"))
-    }
-    return {path: node for path, node in values(layered.tree) if id(node.file) in theirs}
+def given(layered: Layered, *owners: str) -> Values:
+    """Every value that some owners give; by default the author of the spec, as the platform's serve all systems."""
+    files = {id(layer.tree.file) for layer in layered.layers if layer.owner in (owners or ("system",))}
+    return {path: node for path, node in values(layered.tree) if id(node.file) in files}
 
 
 def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:

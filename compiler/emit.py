@@ -26,14 +26,14 @@ class Emitted(Record):
 
 
 def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
-    """Ask each target in turn."""
+    """Ask each target in turn, and the other way round to finish: the first target sees what all others made."""
     run = _Run(plan.name)
     artifacts: list[Artifact] = []
     targets = tuple(targets)
     for target in targets:
         for piece in run.pieces(target, system, plan):
             artifacts += run.made(piece)
-    for target in targets:
+    for target in reversed(targets):
         if target.finish is not None:
             artifacts += run.made(partial(target.finish, system, plan, tuple(artifacts)))
     return Emitted(artifacts=tuple(artifacts), found=tuple(run.found), complete=run.complete)

@@ -8,6 +8,7 @@ changed discriminator replaces the whole object. Nodes are shared, never copied,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from .catalog import load as catalog
 from .diagnostics import Diagnostic, Label, Span
@@ -27,6 +28,8 @@ class Layer(Record):
 
     name: str
     tree: Mapping
+    owner: Literal["catalogue", "platform", "system"] = "system"
+    """Whose choices it holds."""
 
 
 class Sources(Record):
@@ -70,12 +73,10 @@ def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
 
 def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
     layers = list(_platform_layers(sources.platform, overlay))
-    locks = _locks(layers)
     layers += _spec_layers(name, overlay, sources, found)
     tree = _merge_all(layers)
     layers = [*_catalogue_layers(tree), *layers]
     tree = _with_containers(_merge_all(layers))
-    found.extend(_broken_locks(name, locks, layers))
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
 
 
@@ -84,15 +85,16 @@ def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Lay
         return
     defaults = platform.entries.get("spec")
     if isinstance(defaults, Mapping):
-        yield Layer(name="the platform's defaults for specs", tree=desugar(defaults, "MLSystem")[0])
+        yield Layer(name="the platform's defaults for specs", owner="platform", tree=desugar(defaults, "MLSystem")[0])
     if "platform" in platform.entries:
-        yield Layer(name="the platform file", tree=only(platform, "platform"))
+        yield Layer(name="the platform file", owner="platform", tree=only(platform, "platform"))
     cluster = overlay.entries.get("cluster")
     clusters = platform.entries.get("clusters")
     if isinstance(cluster, Scalar) and isinstance(clusters, Mapping) and cluster.text in clusters.entries:
         entry = clusters.entries[cluster.text]
         if isinstance(entry, Mapping):
-            yield Layer(name=f"the platform's cluster {cluster.text}", tree=wrapped("platform", entry, entry))
+            name = f"the platform's cluster {cluster.text}"
+            yield Layer(name=name, owner="platform", tree=wrapped("platform", entry, entry))
 
 
 def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Iterator[Layer]:
@@ -123,13 +125,13 @@ def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
     """The catalogue's entries that this system names, as the lowest layers."""
     runtimes = {name: entry for name in _named_runtimes(tree) if (entry := catalog.runtime(name)) is not None}
     if runtimes:
-        yield Layer(name="the catalogue", tree=_catalogued("platform", "runtimes", runtimes))
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", runtimes))
     if _mentions_accelerators(tree):
         known = catalog.accelerators().entries
-        yield Layer(name="the catalogue", tree=_catalogued("platform", "accelerators", known))
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
     if _mentions_metrics(tree):
         metrics = catalog.metrics()
-        yield Layer(name="the catalogue", tree=wrapped("metrics", metrics, metrics))
+        yield Layer(name="the catalogue", owner="catalogue", tree=wrapped("metrics", metrics, metrics))
 
 
 def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Mapping]) -> Mapping:
@@ -197,61 +199,6 @@ def _with_containers(tree: Mapping) -> Mapping:
 def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:
     clusters = platform.entries.get("clusters") if platform is not None else None
     return tuple(clusters.entries) if isinstance(clusters, Mapping) else ()
-
-
-def _locks(layers: list[Layer]) -> list[Scalar]:
-    """The locked paths; only the platform's own layers can lock."""
-    locked = [lookup(layer.tree, ("platform", "policies", "locked")) for layer in layers]
-    return [item for node in locked if isinstance(node, Sequence) for item in node.items if isinstance(item, Scalar)]
-
-
-def _broken_locks(environment: str, locks: list[Scalar], layers: list[Layer]) -> Iterator[Diagnostic]:
-    platform = [layer for layer in layers if layer.name.startswith(("the platform", "the catalogue"))]
-    above = layers[len(platform) :]
-    for lock in locks:
-        for layer_ in above:
-            for path, node in _matching(layer_.tree, tuple(lock.text.split("."))):
-                below = next((n for low in reversed(platform) if (n := lookup(low.tree, path)) is not None), None)
-                if not _same(node, below):
-                    yield _locked(environment, node, lock, below)
-
-
-def _matching(
-    node: Node, pattern: tuple[str, ...], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Node]]:
-    if not pattern:
-        yield path, node
-    elif isinstance(node, Mapping):
-        for key, child in node.entries.items():
-            if pattern[0] in (key, "*"):
-                yield from _matching(child, pattern[1:], (*path, key))
-
-
-def _same(one: Node, other: Node | None) -> bool:
-    if isinstance(one, Scalar) and isinstance(other, Scalar):
-        return one.text == other.text
-    if isinstance(one, Sequence) and isinstance(other, Sequence):
-        return len(one.items) == len(other.items) and all(map(_same, one.items, other.items))
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return all(_same(child, other.entries.get(key)) for key, child in one.entries.items())
-    return False
-
-
-def _locked(environment: str, node: Node, lock: Scalar, below: Node | None) -> Diagnostic:
-    others: tuple[Label, ...] = (Label(span=lock.span, text="locked here"),)
-    if below is not None:
-        others = (*others, Label(span=below.span, text="the platform's value"))
-    return Diagnostic(
-        id="MLS014",
-        severity="error",
-        message=f"`{lock.text}` is locked by the platform",
-        span=node.span,
-        label="changed here",
-        others=others,
-        note="the platform team answers for this value in every system",
-        help="leave it out, or ask the owner of the platform file",
-        environments=(environment,),
-    )
 
 
 def _inline_release(spec: Mapping, release: Mapping) -> Iterator[Diagnostic]:

@@ -17,6 +17,9 @@ __all__ = ["Check", "Rule", "judge", "lint", "rule"]
 
 Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
 
+WRONG = "MLS0"
+"""How the ids begin of what makes a spec wrong: no policy and no comment takes that back."""
+
 
 class Rule(Record):
     """One rule: what it claims, how bad it is, which parts of a spec it reads."""
@@ -74,7 +77,7 @@ def judge(found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: s
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
     """The longest prefix of the id that the platform's policy names decides. What makes a spec wrong stays an error."""
-    if diagnostic.id < "MLS100":
+    if diagnostic.id.startswith(WRONG):
         return diagnostic
     try:
         graded = system.platform.policies.severity
@@ -101,7 +104,7 @@ class Suppression(Record):
     def answers(self, diagnostic: Diagnostic) -> bool:
         """Whether it speaks of this finding. What makes a spec wrong cannot be suppressed."""
         here = diagnostic.span.file is self.span.file and diagnostic.span.line == self.line
-        return here and diagnostic.id in self.ids and diagnostic.id >= "MLS100"
+        return here and diagnostic.id in self.ids and not diagnostic.id.startswith(WRONG)
 
     def expired(self, today: str | None) -> bool:
         """Whether its last day is over."""

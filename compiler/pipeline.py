@@ -20,7 +20,9 @@ from .honours import unhonoured
 from .layer import Layered, layer
 from .link import Bundle, link
 from .lint import Rule, judge, lint
+from .locks import broken_locks
 from .plan import Plan
+from .plugins import plugins
 from .record import Record
 from .resolve import resolve
 from .system import MLSystem
@@ -94,10 +96,12 @@ def _environment(
     layered: Layered, input_: Input, targets: tuple[Target, ...], rules: tuple[Rule, ...], found: list[Diagnostic]
 ) -> Environment:
     system, references, wrong = bind(layered)
-    found += [*wrong, *resolve(layered, references)]
+    found += [*broken_locks(layered), *wrong, *resolve(layered, references)]
     plan = Plan(system, layered.environment)
     found += [*unhonoured(plan), *lint(system, plan, rules)]
-    emitted = emit(system, plan, targets)
+    added, wrong = plugins(layered)
+    found += wrong
+    emitted = emit(system, plan, (*targets, *added))
     bundle, wrong = link(emitted, plan, input_.name)
     found += [*emitted.found, *wrong]
     return Environment(

@@ -8,9 +8,9 @@ from . import autoscaling, gitops, monitoring, rollout, serving
 __all__ = ["TARGETS"]
 
 TARGETS: tuple[Target, ...] = (
+    gitops.TARGET,  # lists what all others make, so it finishes last
     serving.TARGET,
     autoscaling.TARGET,
     rollout.TARGET,
     monitoring.TARGET,
-    gitops.TARGET,
 )
