@@ -31,7 +31,7 @@ BROKEN = {
         "failed: OSError: disk",
     ),
     "fails_at_the_end": (
-        "def end(*_): raise RuntimeError('late')\nTARGET = Target(name='x', summary='x', emit=lambda *_: (), finish=end)",
+        "def end(*_): raise RuntimeError('late')\nTARGET = Target(name='', summary='', emit=lambda *_: (), finish=end)",
         "failed: RuntimeError: late",
     ),
 }
