@@ -158,7 +158,7 @@ class Binder:
         """A piece of a spec inside another file is checked as it is written, with nothing required."""
         if self.wrong.layered is not None:
             return node  # checked already, as it was written
-        long, twice = desugar(node, "MLSystem", Scalar(node.place, "", True))
+        long, twice = desugar(node, "MLSystem", Scalar(node.place, "it", True))
         binder = Binder(None, {f"{path}.{p}": f"{path}.{s}" for p, s in _short_forms(long).items()}, partial=True)
         binder.object("MLSystem", long, path)
         self.wrong.found += [*twice, *binder.wrong.found]

@@ -29,14 +29,16 @@ Values = dict[Path, Scalar]
 def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]) -> Iterator[Diagnostic]:
     """A warning for what is not read yet; an error for what nothing here can honour."""
     environments = tuple(environments)
-    read = (*READ_BY_STAGES, *(path for rule in rules for path in rule.needs))
+    judged = tuple(path for rule in rules for path in rule.needs)
     idle: list[tuple[Layered, Values]] = []
     active: set[Span] = set()
     for layered, emitted in environments:
         used = {id(node) for artifact in emitted.artifacts for node in reached(artifact.body, artifact.why)}
-        used |= {id(node) for path in read for _, key, at in selected(layered.tree, path) for _, node in values(at)}
+        used |= _under(layered, READ_BY_STAGES)
         unread = {path: node for path, node in given(layered, "system", "platform").items() if id(node) not in used}
         yield from _not_yet(layered, unread)
+        read = _under(layered, judged)
+        unread = {path: node for path, node in unread.items() if id(node) not in read}
         active |= {node.span for path, node in given(layered).items() if path not in unread}
         idle.append((layered, unread))
     if all(emitted.complete for _, emitted in environments):
@@ -44,6 +46,11 @@ def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Itera
             theirs = given(layered)
             paths = [path for path in unread if path in theirs and theirs[path].span not in active]
             yield from _ignored(layered, paths)
+
+
+def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
+    """Every value at or under the places that some patterns name."""
+    return {id(node) for path in patterns for _, _, at in selected(layered.tree, path) for _, node in values(at)}
 
 
 def given(layered: Layered, *owners: str) -> Values:

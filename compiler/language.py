@@ -788,10 +788,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "output": ('output', 'required', ('object', 'BatchData'), None, ''),
         "partitions": ('partitions', 'default', ('integer', 1, 10000), '1', 'one pod does it all'),
         "parallel": ('parallel', 'derived', ('integer', 1, 10000), None, 'all of them, up to `maxReplicas`'),
+        "user": ('user', 'default', ('integer', 1, 2147483647), '1000', 'the first user of most images'),
         "retries": ('retries', 'default', ('integer', 0, 100), '3', 'nodes go away'),
     },
     "BatchData": {
-        "uri": ('uri', 'required', ('scalar', 'uri', ''), None, ''),
+        "uri": ('uri', 'required', ('scalar', 'dated-uri', ''), None, ''),
         "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
         "format": ('format', 'default', ('enum', ('parquet', 'csv', 'json', 'jsonl', 'avro', 'protobuf', 'orc', 'delta', 'iceberg', 'images', 'text')), 'parquet', 'columns with types'),
     },

@@ -1327,7 +1327,7 @@ class Safety(Part):
 class BatchService(Part):
     """Scores a data set by the clock."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "retries",)
+    __slots__ = fields = ("model", "resources", "env", "access", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries",)
 
     model: Derived[str]
     resources: Resources
@@ -1342,6 +1342,7 @@ class BatchService(Part):
     output: BatchData
     partitions: Because[int]
     parallel: Derived[int]
+    user: Because[int]
     retries: Because[int]
 
 

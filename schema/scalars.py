@@ -95,6 +95,11 @@ SCALARS: dict[str, Scalar] = {
     "host": Scalar("a host name", DNS_NAME, ("fraud.internal.example.com",)),
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
     "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
+    "dated-uri": Scalar(
+        "a URI, with no braces but `{date}`",
+        r"[a-z][a-z0-9+.-]{0,31}://(?:[^\s\"'\\`${}]|\{date\}){1,2000}",
+        ("s3://bucket/scores/{date}/",),
+    ),
     "url": Scalar("an http or https URL", r"https?://[^\s\"'\\`${}]{1,2000}", ("https://runbooks.example.com/fraud",)),
     "image": Scalar(
         "a container image",

@@ -11,6 +11,7 @@ from .base import (
     AccessName,
     Cores,
     Cron,
+    DatedUri,
     Duration,
     EnvName,
     Host,
@@ -25,7 +26,6 @@ from .base import (
     Section,
     Text,
     TimeZone,
-    Uri,
     Url,
     default,
     derived,
@@ -151,7 +151,7 @@ class OnlineService(_Service):
 class BatchData(Section):
     """What a batch run reads or writes."""
 
-    uri: Uri = required("Where it is; `{date}` stands for the day of the run.")
+    uri: DatedUri = required("Where it is; `{date}` stands for the day of the run.")
     access: AccessName | None = optional("How it is reached.")
     format: DataFormat = default("parquet", "How it is encoded.", "columns with types")
 
@@ -168,6 +168,9 @@ class BatchService(_Service):
     output: BatchData = required("Where the scores go.")
     partitions: int = default(1, "Into how many parts the input is divided.", "one pod does it all", ge=1, le=10000)
     parallel: int | None = derived("How many parts run at once.", "all of them, up to `maxReplicas`", ge=1, le=10000)
+    user: int = default(
+        1000, "The numeric user that the image runs as; never 0.", "the first user of most images", ge=1, le=2**31 - 1
+    )
     retries: int = default(3, "How often one part is tried again.", "nodes go away", ge=0, le=100)
 
 

@@ -8,18 +8,20 @@ from functools import partial
 from ...compiler.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import podmonitor, rules
+from . import batch, podmonitor, rules
 
 __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """Scraping and rules for each online service."""
+    """Scraping and rules for each service."""
     if not plan.runs("monitoring").value:
         return
     for service in plan.online.values():
         yield partial(podmonitor.pod_monitors, service)
         yield partial(rules.rules, service)
+    for run in plan.batch.values():
+        yield partial(batch.rules, run)
 
 
 TARGET = Target(name="monitoring", summary="scraping, recording rules and alerts", emit=emit)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from ...compiler import conventions
 from ...compiler.artifact import Body
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, fixed, text
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from .alert import alert
+from .version import age, info
 
 __all__ = ["group"]
 
@@ -22,27 +21,12 @@ def group(service: ServicePlan) -> Body:
     return {
         "name": text("mlspec-{service}-health", service=service.name),
         "interval": fixed("1m", "as the objectives"),
-        "rules": [_info(service), *_presence(service), *_saturation(service), *_age(service)],
-    }
-
-
-def _info(service: ServicePlan) -> Body:
-    """What is in service, to be joined to any other series of it."""
-    system, release = service.scope.system, service.release
-    return {
-        "record": conventions.MODEL_INFO,
-        "expr": "vector(1)",
-        "labels": {
-            "namespace": service.scope.namespace,
-            "system": system.metadata.name,
-            "service": service.name,
-            "model": service.model,
-            "version": release.version,
-            "digest": release.artifact.digest,
-            "format": release.artifact.format,
-            "task": system.problem.task,
-            "data_version": release.data_version,
-        },
+        "rules": [
+            info(service, service.model, service.release),
+            *_presence(service),
+            *_saturation(service),
+            *age(service, service.release),
+        ],
     }
 
 
@@ -103,32 +87,3 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
 
 def _limit() -> Because[str]:
     return fixed(SATURATED, "beyond this waiting grows faster than load")
-
-
-def _age(service: ServicePlan) -> Iterator[Body]:
-    """A model that nobody replaces decays in silence."""
-    retraining = service.scope.system.retraining
-    trained = service.release.trained_at
-    if retraining is None or retraining.max_model_age is None or trained is None:
-        return
-    oldest = retraining.max_model_age
-    yield alert(
-        service,
-        "ModelTooOld",
-        "ticket",
-        text(
-            "vector(time() - {trained}) > {oldest}",
-            trained=trained.map(_epoch),
-            oldest=oldest.map(lambda age: int(age.amount)),
-        ),
-        text(
-            "{service}: its model was trained {{{{ $value | humanizeDuration }}}} ago; {oldest} is the limit",
-            service=service.name,
-            oldest=oldest.map(str),
-        ),
-        wait=because("1h", "no hour matters here", oldest),
-    )
-
-
-def _epoch(moment: str) -> int:
-    return int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())

@@ -12,7 +12,16 @@ from ...compiler.plan.scope import Scope
 from ...compiler.record import Record
 from ...compiler.system import Access
 
-__all__ = ["Grant", "account_of", "environment", "granted", "identity", "identity_annotations", "pod_labels"]
+__all__ = [
+    "Grant",
+    "Identity",
+    "account_of",
+    "environment",
+    "granted",
+    "identity",
+    "identity_annotations",
+    "pod_labels",
+]
 
 # kind -> the variables that its clients read, and the usual keys of a Secret
 _USUAL = {
@@ -40,9 +49,15 @@ class Grant(Record):
 
 
 def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
-    """The accesses of some names, each once."""
-    wanted = {name.value: name for name in reversed([name for name in names if name is not None])}
-    return [Grant(access=scope.system.access[name], named=named) for name, named in reversed(wanted.items())]
+    """The accesses of some names, each once, for all the reasons it has."""
+    uses: dict[str, list[Because[str]]] = {}
+    for name in names:
+        if name is not None:
+            uses.setdefault(name.value, []).append(name)
+    return [
+        Grant(access=scope.system.access[name], named=because(name, "an access that is used", where))
+        for name, where in uses.items()
+    ]
 
 
 def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Because[Body]]:
@@ -65,41 +80,52 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
     ]
 
 
-def identity(grants: Iterable[Grant]) -> Grant | None:
-    """The one access whose identity the pod has; a pod has one ServiceAccount, so two of them cannot be honoured."""
-    chosen: Grant | None = None
-    for grant in grants:
-        account = grant.access.service_account
-        if account is None:
-            continue
-        if chosen is None:
-            chosen = grant
-        elif chosen.access.service_account is not None and chosen.access.service_account.value != account.value:
+class Identity(Record):
+    """Whom a pod runs as."""
+
+    account: Because[str]
+    """Its ServiceAccount."""
+    stands_for: Because[str] | None
+    """The cloud's identity that the ServiceAccount is tied to."""
+
+
+def identity(grants: Iterable[Grant]) -> Identity | None:
+    """What the accesses ask for; a pod has one ServiceAccount and one identity, so two of them cannot be honoured."""
+    accounts = [(grant.access.service_account, grant) for grant in grants if grant.access.service_account is not None]
+    if not accounts:
+        return None
+    tied = [(grant.access.identity, grant) for _, grant in accounts if grant.access.identity is not None]
+    stands_for = _the_one(tied, "identity") if tied else None
+    return Identity(account=_the_one(accounts, "ServiceAccount"), stands_for=stands_for)
+
+
+def _the_one(asked: list[tuple[Because[str], Grant]], what: str) -> Because[str]:
+    first, by = asked[0]
+    for other, grant in asked[1:]:
+        if other.value != first.value:
             raise refusal(
                 "MLS012",
-                "one pod cannot run as two ServiceAccounts",
-                account,
+                f"one pod cannot have two of `{what}`",
+                other,
                 label="this access wants another one",
-                others=((chosen.access.service_account, "used by the same pod"), (grant.named, "used here")),
-                help="let both accesses name one ServiceAccount whose identity may do both",
+                others=((first, "of the same pod"), (grant.named, "used here"), (by.named, "and here")),
+                help=f"let both accesses name one {what} that may do both",
             )
-    return chosen
+    why = f"the {what} of the access that is used"
+    return because(first.value, why, [value for value, _ in asked], [grant.named for _, grant in asked])
 
 
 def account_of(grants: Iterable[Grant], otherwise: Because[str]) -> Because[str]:
     """The ServiceAccount of a pod: the one that its accesses name, else one of its own without any rights."""
     chosen = identity(grants)
-    if chosen is None or chosen.access.service_account is None:
-        return otherwise
-    account = chosen.access.service_account
-    return because(account.value, "the ServiceAccount of the access that is used", account, chosen.named)
+    return otherwise if chosen is None else chosen.account
 
 
-def identity_annotations(grant: Grant | None) -> Body | None:
+def identity_annotations(chosen: Identity | None) -> Body | None:
     """What ties a ServiceAccount to an identity of the cloud."""
-    if grant is None or grant.access.identity is None:
+    stands_for = chosen.stands_for if chosen is not None else None
+    if stands_for is None:
         return None
-    stands_for = grant.access.identity
     for pattern, key in (
         (_ARN, "eks.amazonaws.com/role-arn"),
         (_GOOGLE, "iam.gke.io/gcp-service-account"),
@@ -115,9 +141,9 @@ def identity_annotations(grant: Grant | None) -> Body | None:
     )
 
 
-def pod_labels(grant: Grant | None) -> Body:
+def pod_labels(chosen: Identity | None) -> Body:
     """Azure's webhook only looks at pods with this label."""
-    stands_for = grant.access.identity if grant is not None else None
+    stands_for = chosen.stands_for if chosen is not None else None
     if stands_for is None or not _UUID.fullmatch(stands_for.value):
         return {}
     return {

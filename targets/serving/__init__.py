@@ -8,13 +8,13 @@ from functools import partial
 from ...compiler.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import network, objects, workload
+from . import batch, network, objects, workload
 
 __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """The pieces of each online service."""
+    """The pieces of each service."""
     for service in plan.online.values():
         yield partial(workload.workload, service)
         yield partial(workload.shadow, service)
@@ -23,6 +23,10 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(objects.service_account, service)
         yield partial(objects.disruption_budget, service)
         yield partial(network.policy, service)
+    for run in plan.batch.values():
+        yield partial(batch.cron_job, run)
+        yield partial(batch.service_account, run)
+        yield partial(batch.network_policy, run)
 
 
-TARGET = Target(name="serving", summary="workloads, Services and configuration of online services", emit=emit)
+TARGET = Target(name="serving", summary="workloads of online and batch services, and what they need", emit=emit)

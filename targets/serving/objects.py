@@ -67,7 +67,7 @@ def _annotations(service: ServicePlan) -> Body:
         keep = because(
             "ServerSideApply=false", "a server-side apply would take the rollout's hash out of the selector", tool
         )
-    return {"mlspec/preprocessing": where, "argocd.argoproj.io/sync-options": keep}
+    return {"mlspec/preprocessing": where if where.sources else None, "argocd.argoproj.io/sync-options": keep}
 
 
 def _ports(service: ServicePlan) -> list[Body]:

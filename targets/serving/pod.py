@@ -14,7 +14,7 @@ from ...compiler.plan.timing import PROBE_PERIOD
 from ...compiler.system import Probe
 from ...schema.units import Memory
 from .. import naming
-from ..pod import access, download, placement
+from ..pod import access, download, model, placement
 from ..pod.access import Grant
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
@@ -217,7 +217,7 @@ def config_name(service: ServicePlan, made: Setup) -> Because[str]:
 
 
 def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
-    volumes = [_model_volume(files)] if files.source.value != "hub" else []
+    volumes = [model.volume(files)] if files.source.value != "hub" else []
     if needs_config(made):
         volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
     volumes += [{"name": _volume_name(path.value), "emptyDir": {}} for path in service.runtime.writable]
@@ -227,23 +227,8 @@ def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]
     return volumes
 
 
-def _model_volume(files: ModelFiles) -> Body:
-    if files.source.value == "rclone":
-        return download.volume(files)
-    reference = text(
-        "{image}@{digest}",
-        image=files.artifact.uri.map(lambda uri: uri.removeprefix("oci://")),
-        digest=files.artifact.digest,
-    )
-    return {"name": "model", "image": {"reference": reference, "pullPolicy": "IfNotPresent"}}
-
-
 def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
-    mounts: list[Body] = []
-    if files.source.value == "rclone":
-        mounts.append(download.mount(made.model))
-    elif files.source.value == "image":
-        mounts.append({"name": "model", "mountPath": made.model, "readOnly": fixed(True, "image volumes are")})
+    mounts = [model.mount(files, made.model)] if files.source.value != "hub" else []
     if made.folder:
         mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are")})
     mounts += [

@@ -7,12 +7,12 @@ from typing import Any
 
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import because, fixed
 from ...compiler.plan.canary import CanaryPlan
 from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
-from ...compiler.system import Release, Shadow, Version
 from .. import naming
+from .annotations import version_annotations
 from .pod import template
 
 __all__ = ["shadow", "workload"]
@@ -29,7 +29,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
         "kind": kind,
-        "metadata": naming.metadata(scope, service.name, _labels(service), _annotations(service, service.release)),
+        "metadata": naming.metadata(scope, service.name, _labels(service), version_annotations(scope, service.release)),
         "spec": {
             "replicas": _replicas(service),
             "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
@@ -57,31 +57,6 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
 
 def _labels(service: ServicePlan) -> Body:
     return naming.labels(service.scope, PREDICTOR, service.name, service.release.version)
-
-
-def _annotations(service: ServicePlan, version: Version | Release | Shadow) -> Body:
-    """Who answers for it, what it is for and what is served, where people look first."""
-    system = service.scope.system
-    metadata, code = system.metadata, version.code
-    return {
-        "kubernetes.io/description": system.problem.use_case if metadata.description is None else metadata.description,
-        "mlspec/owner": metadata.owner,
-        "mlspec/source": metadata.links.source,
-        "mlspec/task": system.problem.task,
-        "mlspec/model-digest": version.artifact.digest,
-        "mlspec/data-version": version.data_version,
-        "mlspec/code-revision": code.revision if code is not None else None,
-        "mlspec/training-image": code.image if code is not None else None,
-        "mlspec/trained-at": version.trained_at,
-        "mlspec/metrics": _metrics(version) if version.metrics else None,
-    }
-
-
-def _metrics(version: Version | Release | Shadow) -> Because[str]:
-    """What it reached in evaluation: `roc_auc=0.943, recall=0.751`."""
-    parts = {f"m{index}": value for index, value in enumerate(version.metrics.values())}
-    template = ", ".join(f"{name}={{{key}}}" for name, key in zip(version.metrics, parts, strict=True))
-    return text(template, **parts)
 
 
 def _replicas(service: ServicePlan) -> Any:
@@ -150,7 +125,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
             scope,
             service.shadow_name,
             naming.labels(scope, component, service.name, service.shadow.version),
-            _annotations(service, service.shadow),
+            version_annotations(scope, service.shadow),
         ),
         "spec": {
             "replicas": service.canary.shadow_replicas,

@@ -1,0 +1,189 @@
+"""Schedules in cron's five fields: when they fire, and how far apart.
+
+The fields are read as Kubernetes reads them (robfig/cron v3, `ParseStandard`). Its traps: Sunday is 0 and never 7; a
+day of the month and a day of the week together mean either of them, unless one is `*`; `*/2` is no `*` in that rule;
+a range does not wrap around. Gaps are those of the calendar: where clocks change, one of them is an hour off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import pairwise
+
+from ...schema.units import Duration, UnitError
+from ..because import Because
+from ..finding import refusal
+from ..record import Record
+
+__all__ = ["Schedule", "gap", "longest_gap", "read", "shortest_gap"]
+
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+DAY = 1440
+"""Minutes in a day."""
+
+CYCLE = 28
+"""Years after which dates fall on the same weekdays again, as long as no century year leaves out its leap day."""
+
+
+class Field(Record):
+    """One of the five fields: what it is called, its bounds, and names for its numbers."""
+
+    what: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_FIELDS = (
+    Field(what="minute", low=0, high=59),
+    Field(what="hour", low=0, high=23),
+    Field(what="day of the month", low=1, high=31),
+    Field(what="month", low=1, high=12, names=_MONTHS),
+    Field(what="day of the week", low=0, high=6, names=_WEEKDAYS),
+)
+
+
+class Schedule(Record):
+    """When a schedule fires: the minutes of a day, and the days."""
+
+    minutes: tuple[int, ...]
+    """Minutes after midnight, in order."""
+    dates: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    """Sunday is 0."""
+    either: bool
+    """Whether a day needs only its date or its weekday to fit, not both."""
+
+    def fires(self, date: int, weekday: int) -> bool:
+        """Whether it fires on a day of a month that fits."""
+        by_date, by_weekday = date in self.dates, weekday in self.weekdays
+        return by_date or by_weekday if self.either else by_date and by_weekday
+
+    def days(self) -> Iterator[int]:
+        """The days on which it fires, counted through one cycle of the calendar and a year more."""
+        first = 0  # the number of the month's first day; 1 January 2001 was a Monday
+        for year in range(2001, 2001 + CYCLE + 1):
+            for month, length in enumerate(_LENGTHS, 1):
+                long = length + (month == 2 and year % 4 == 0)
+                if month in self.months:
+                    yield from (first + d - 1 for d in range(1, long + 1) if self.fires(d, (first + d) % 7))
+                first += long
+
+
+def read(schedule: str) -> Schedule:
+    """Read a schedule; `UnitError` when a field has no such value, or when it never fires."""
+    sets, stars = zip(*(_field(t, f) for t, f in zip(_texts(schedule), _FIELDS, strict=True)), strict=True)
+    minutes, hours, dates, months, weekdays = sets
+    made = Schedule(
+        minutes=tuple(60 * hour + minute for hour in sorted(hours) for minute in sorted(minutes)),
+        dates=dates,
+        months=months,
+        weekdays=weekdays,
+        either=not stars[2] and not stars[4],
+    )
+    if next(made.days(), None) is None:
+        raise UnitError("never fires", "write a day that at least one of its months has")
+    return made
+
+
+def _texts(schedule: str) -> list[str]:
+    texts = _MACROS.get(schedule, schedule).split(" ")
+    if len(texts) != len(_FIELDS):
+        raise UnitError("is not a schedule in cron's five fields", "write it like `0 3 * * 1`")
+    return texts
+
+
+def _field(text: str, field: Field) -> tuple[frozenset[int], bool]:
+    """The numbers that a field stands for, and whether it stands for all of them by a star."""
+    parts = [_part(part, field) for part in text.split(",")]
+    return frozenset(number for numbers, _ in parts for number in numbers), any(star for _, star in parts)
+
+
+def _part(text: str, field: Field) -> tuple[range, bool]:
+    bounds, slash, every = text.partition("/")
+    step = _number(every, field, 1) if slash else 1
+    if bounds in ("*", "?"):
+        return range(field.low, field.high + 1, step), step == 1
+    start, dash, end = bounds.partition("-")
+    low = _value(start, field)
+    high = _value(end, field) if dash else field.high if slash else low
+    if low > high:
+        message = f"has a range from `{start}` down to `{end}` as its {field.what}"
+        raise UnitError(message, "write two ranges: none wraps around")
+    return range(low, high + 1, step), False
+
+
+def _value(text: str, field: Field) -> int:
+    if text.lower() in field.names:
+        return field.names.index(text.lower()) + field.low
+    number = _number(text, field, field.low)
+    if number > field.high:
+        raise _wrong(text, field)
+    return number
+
+
+def _number(text: str, field: Field, least: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 4 or int(text) < least:
+        raise _wrong(text, field)
+    return int(text)
+
+
+def _wrong(text: str, field: Field) -> UnitError:
+    if text == "7" and field.names == _WEEKDAYS:
+        return UnitError("has a day of the week `7`", "write `0` or `SUN`: Kubernetes counts from Sunday, 0, to 6")
+    names = f", or `{field.names[0].upper()}` to `{field.names[-1].upper()}`" if field.names else ""
+    return UnitError(f"has no valid {field.what}: `{text}`", f"write numbers from {field.low} to {field.high}{names}")
+
+
+@cache
+def _gaps(schedule: str) -> tuple[int, int]:
+    """The shortest and the longest gap in minutes."""
+    made = read(schedule)
+    within = [later - sooner for sooner, later in pairwise(made.minutes)]
+    overnight = made.minutes[0] - made.minutes[-1]
+    across = [days * DAY + overnight for days in _between(made)]
+    return min(*within, *across), max(*within, *across)
+
+
+def _between(schedule: Schedule) -> tuple[int, int]:
+    """The fewest and the most days from one day on which it fires to the next."""
+    if len(schedule.dates) == 31 and len(schedule.months) == 12 and not schedule.either:  # the same every week
+        days = sorted(schedule.weekdays)
+        apart = {later - sooner for sooner, later in pairwise((*days, days[0] + 7))}
+    else:
+        apart = {later - sooner for sooner, later in pairwise(schedule.days())}
+    return min(apart), max(apart)
+
+
+def shortest_gap(schedule: str) -> Duration:
+    """The shortest time between two runs: `0 9,17 * * 1-5` has 8 h and 16 h between them, and 64 h over a weekend."""
+    return Duration(_gaps(schedule)[0] * 60)
+
+
+def longest_gap(schedule: str) -> Duration:
+    """The longest time between two runs. A day that a century year leaves out is not counted."""
+    return Duration(_gaps(schedule)[1] * 60)
+
+
+def gap(schedule: Because[str], which: Callable[[str], Duration] = shortest_gap) -> Because[Duration]:
+    """The shortest or the longest gap of a schedule of the spec; refused where Kubernetes would not read it."""
+    try:
+        found = which(schedule.value)
+    except UnitError as error:
+        raise refusal("MLS006", f"`{schedule.value}` {error}", schedule, help=error.help) from None
+    named = "shortest" if which is shortest_gap else "longest"
+    return Because(found, f"the {named} time between two runs of `{schedule.value}`", (schedule,))

@@ -1,0 +1,79 @@
+"""What the clients of stores read in a job's container: where each store is, and who asks.
+
+Two accesses of one kind want one variable, and one of them would win without a word: that is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because
+from ...compiler.dump import plain
+from ...compiler.finding import Refusal, refusal
+from ...compiler.system import AzureAccess, GitAccess, HuggingFaceAccess, KafkaAccess, OciAccess, S3Access
+from .access import Grant, environment
+
+__all__ = ["credentials", "pull_secrets"]
+
+
+def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[Because[Body]]:
+    """The variables of all accesses, each once; `own` are those that the author sets, which they may not contradict."""
+    seen: dict[str, tuple[Because[str], Because[Body] | None]] = {name: (value, None) for name, value in own.items()}
+    for grant in grants:
+        for variable in (*_secrets(grant), *_whereabouts(grant)):
+            name = plain(variable)["name"]
+            other, first = seen.setdefault(name, (grant.named, variable))
+            if first is None or plain(first) != plain(variable):
+                raise _twice(name, grant, other)
+    return [variable for _, variable in seen.values() if variable is not None]
+
+
+def _secrets(grant: Grant) -> list[Because[Body]]:
+    return environment(grant) if not isinstance(grant.access, OciAccess) else []
+
+
+def _whereabouts(grant: Grant) -> Iterator[Because[Body]]:
+    """What is no secret, by the names that the clients of each store read."""
+    access, known = grant.access, dict[str, Any]()
+    if isinstance(access, S3Access):
+        known = {"AWS_REGION": access.region, "AWS_ENDPOINT_URL": access.endpoint}
+    elif isinstance(access, AzureAccess):
+        known = {"AZURE_STORAGE_ACCOUNT_NAME": access.account}
+    elif isinstance(access, HuggingFaceAccess):
+        known = {"HF_ENDPOINT": access.endpoint}
+    elif isinstance(access, GitAccess):
+        known = {"GIT_HOST": access.host}
+    elif isinstance(access, KafkaAccess):
+        known = dict(_kafka(access.mechanism))
+    for name, value in known.items():
+        if value is not None:
+            yield because({"name": name, "value": value}, "where it is, and how it asks", access.kind, grant.named)
+
+
+def _kafka(mechanism: Because[str]) -> Iterator[tuple[str, Because[str]]]:
+    """librdkafka's words."""
+    by_certificate = mechanism.value == "tls"
+    yield "KAFKA_SECURITY_PROTOCOL", mechanism.map(lambda _: "SSL" if by_certificate else "SASL_SSL")
+    if not by_certificate:
+        yield "KAFKA_SASL_MECHANISM", mechanism.map(str.upper)
+
+
+def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"`{name}` would be set twice",
+        grant.named,
+        label="this access sets it",
+        others=((other, "set here, too"),),
+        note="a container has one variable of a name, so one of the two would be lost without a word",
+        help="let one access reach both stores, or rename the variables of one of them under its `keys`",
+    )
+
+
+def pull_secrets(secret: Because[str] | None, grants: Iterable[Grant]) -> list[Body] | None:
+    """The platform's image pull secret, and those of the registries among the accesses."""
+    own = [grant.access.secret for grant in grants if isinstance(grant.access, OciAccess)]
+    given = {name.value: name for name in (secret, *own) if name is not None}
+    return [{"name": name} for name in given.values()] or None

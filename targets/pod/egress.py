@@ -1,0 +1,83 @@
+"""Whom pods may talk to: the cluster's names, the stores they are given access to, and whoever hands out identities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed
+from ...compiler.plan.scope import Scope
+from ...compiler.system import HuggingFaceAccess, S3Access
+from .access import Grant
+
+__all__ = ["egress", "namespace", "port_of", "tcp"]
+
+# Where pods get the credentials of their identity, by cloud.
+_IDENTITY_SERVERS = {
+    "eks": (("169.254.170.23/32", 80),),
+    "eks-auto": (("169.254.170.23/32", 80),),
+    "gke": (("169.254.169.252/32", 988), ("169.254.169.254/32", 80)),
+}
+
+_PORTS = {"http": 80, "kafka": 9092}
+
+
+def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body]:
+    """Names are looked up and stores are reached; nothing else leaves. Addresses of stores change, so only their ports
+    are named.
+    """
+    grants = tuple(grants)
+    dns = fixed(53, "DNS")
+    rules: list[Body] = [
+        {
+            "to": [namespace(scope.platform.network.dns)],
+            "ports": [{"protocol": "UDP", "port": dns}, {"protocol": "TCP", "port": dns}],
+        }
+    ]
+    endpoints = [g.access.endpoint for g in grants if isinstance(g.access, (S3Access, HuggingFaceAccess))]
+    stores = tcp(*(port_of(uri) for uri in (*uris, *endpoints) if uri is not None))
+    return [*rules, *([{"ports": stores}] if stores else []), *_identity(scope, grants)]
+
+
+def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
+    """All pods of a namespace, or those with some labels."""
+    return {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
+        "podSelector": {"matchLabels": pods} if pods else None,
+    }
+
+
+def tcp(*ports: Because[int] | None) -> list[Because[Body]]:
+    """TCP ports in order, each once, for all the reasons it has."""
+    reasons: dict[int, list[Because[int]]] = {}
+    for port in ports:
+        if port is not None:
+            reasons.setdefault(port.value, []).append(port)
+    return [_tcp(because(number, "where it answers", why)) for number, why in sorted(reasons.items())]
+
+
+def _tcp(port: Because[int]) -> Because[Body]:
+    return because({"protocol": "TCP", "port": port}, "what is reached at this port", port)
+
+
+def port_of(uri: Because[str]) -> Because[int]:
+    """The TCP port that a URI is fetched from: its own, else its scheme's, and 443 for every object store."""
+
+    def port(text: str) -> int:
+        scheme, _, rest = text.partition("://")
+        _, colon, own = rest.partition("/")[0].rpartition(":")
+        return int(own) if colon and own.isdecimal() else _PORTS.get(scheme, 443)
+
+    return uri.map(port)
+
+
+def _identity(scope: Scope, grants: Iterable[Grant]) -> Iterator[Body]:
+    cloud = scope.platform.cloud
+    by_account = [grant.named for grant in grants if grant.access.service_account is not None]
+    why = "where the pod's identity gets its credentials"
+    for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
+        yield {
+            "to": [{"ipBlock": {"cidr": because(address, why, cloud, by_account)}}],
+            "ports": [{"protocol": "TCP", "port": because(port, why, cloud, by_account)}],
+        }

@@ -1,0 +1,154 @@
+"""The pod of a batch run: one part of the input, scored by an image of the user's own.
+
+What it is told is the batch contract (docs/batch-contract.md). The part comes from an annotation that only Indexed
+Jobs have, and the day from the name of the Job, which is the same for every part and every try, whatever the clock
+says by then.
+"""
+
+from __future__ import annotations
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.batch import BatchPlan
+from .. import naming
+from ..pod import access, download, model, placement
+from ..pod.access import Grant
+from ..pod.credentials import credentials
+from ..pod.security import container_security, pod_security
+
+__all__ = ["COMPONENT", "SCORER", "grants", "template"]
+
+COMPONENT = "batch-predictor"
+SCORER = "scorer"
+MODELS = fixed("/models", "the batch contract")
+PREFIX = "MLSPEC_"
+
+# Annotation and label of Kubernetes' own Job controller.
+_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+_JOB = "metadata.labels['batch.kubernetes.io/job-name']"
+
+
+def template(batch: BatchPlan) -> Body:
+    """The pod template of a run."""
+    scope, accelerator = batch.scope, batch.part.resources.accelerator
+    secret = scope.platform.images.pull_secret
+    return {
+        "metadata": {
+            "labels": {
+                **naming.labels(scope, COMPONENT, batch.name, batch.release.version),
+                **access.pod_labels(access.identity(grants(batch))),
+            }
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": access.account_of(grants(batch), batch.name),
+            "automountServiceAccountToken": fixed(False, "a batch run has nothing to ask of the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one"),
+            "imagePullSecrets": [{"name": secret}] if secret is not None else None,
+            "securityContext": pod_security(batch.part.user),
+            "initContainers": _download(batch),
+            "containers": [_scorer(batch)],
+            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": {}}],
+            "nodeSelector": placement.node_selector(scope, accelerator),
+            "tolerations": placement.tolerations(scope, accelerator) or None,
+        },
+    }
+
+
+def grants(batch: BatchPlan) -> list[Grant]:
+    """Everything that the pod may reach: the model's store, and what the run itself reads and writes."""
+    return access.granted(batch.scope, (batch.release.artifact.access, *_used_by_the_run(batch)))
+
+
+def _used_by_the_run(batch: BatchPlan) -> tuple[Because[str] | None, ...]:
+    return (batch.part.input.access, batch.part.output.access, *batch.part.access)
+
+
+def _download(batch: BatchPlan) -> list[Because[Body]] | None:
+    source = batch.files.source
+    if source.value == "hub":
+        raise refusal(
+            "MLS012",
+            "nothing downloads a repository of a hub for a batch run",
+            batch.release.artifact.uri,
+            others=((batch.part.mode, "how it is served"),),
+            help="put the files into an object store, or name one file of the hub by its `https://` address",
+        )
+    if source.value == "image":
+        return None
+    container = download.init_container(batch.files, model.file_name(batch.files), container_security())
+    return [because(container, "the model is downloaded before anything is scored", source)]
+
+
+def _scorer(batch: BatchPlan) -> Body:
+    devices = placement.accelerators(batch.scope, batch.part.resources.accelerator)
+    memory = batch.memory.map(str)
+    return {
+        "name": SCORER,
+        "image": batch.part.image,
+        "command": list(batch.part.command) or None,
+        "env": [*_told(batch), *credentials(access.granted(batch.scope, _used_by_the_run(batch)), {**batch.part.env})],
+        "resources": {
+            "requests": {"cpu": batch.cpu.map(str), "memory": memory, **devices},
+            "limits": {"memory": memory, **devices},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": [model.mount(batch.files, MODELS), {"name": "tmp", "mountPath": "/tmp"}],
+    }
+
+
+# The environment
+
+
+def _told(batch: BatchPlan) -> list[Body]:
+    """The contract's variables first, so that the user's own may be built of them: `$(MLSPEC_PARTITION)`."""
+    own = batch.part.env
+    taken = next((name for name in own if name.startswith(PREFIX)), None)
+    if taken is not None:
+        raise _taken(taken, own[taken])
+    home = {"HOME": fixed("/tmp", "the only folder that can be written to")}
+    return [
+        *({"name": name, "value": value} for name, value in _contract(batch).items() if value is not None),
+        {"name": "MLSPEC_PARTITION", **_partition(batch)},
+        {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": _JOB}}},
+        *({"name": name, "value": value} for name, value in {**home, **own}.items()),
+    ]
+
+
+def _partition(batch: BatchPlan) -> Body:
+    """The pod's own part, counted from zero."""
+    if batch.partitioned.value:
+        index = {"fieldRef": {"fieldPath": _INDEX}}
+        return {"valueFrom": because(index, "each pod of an Indexed Job has an index", batch.partitioned)}
+    return {"value": because("0", "there is only one part", batch.partitioned)}
+
+
+def _contract(batch: BatchPlan) -> dict[str, Because[str] | None]:
+    part, release, files = batch.part, batch.release, batch.files
+    path = text("{folder}/{file}", folder=MODELS, file=model.file_name(files))
+    return {
+        "MLSPEC_MODEL_PATH": because(
+            MODELS.value if files.is_folder.value else path.value, "where the model is", files.is_folder, path
+        ),
+        "MLSPEC_MODEL_NAME": batch.model,
+        "MLSPEC_MODEL_VERSION": release.version,
+        "MLSPEC_MODEL_FORMAT": release.artifact.format,
+        "MLSPEC_INPUT": part.input.uri,
+        "MLSPEC_INPUT_FORMAT": part.input.format,
+        "MLSPEC_OUTPUT": part.output.uri,
+        "MLSPEC_OUTPUT_FORMAT": part.output.format,
+        "MLSPEC_TIME_ZONE": part.time_zone,
+        "MLSPEC_PARTITIONS": part.partitions.map(str),
+        "MLSPEC_ITEMS": batch.items.map(str) if batch.items is not None else None,
+    }
+
+
+def _taken(name: str, value: Because[str]) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"`{name}` is not the author's to set",
+        value,
+        note=f"variables that begin with `{PREFIX}` are the batch contract, and a run would be told something else",
+        help="give the variable another name",
+    )

@@ -1,0 +1,145 @@
+"""The alerts of batch inference, run by Prometheus' own tool: each fires when it must, and is silent when it may be.
+
+An hourly run that may take half an hour: it is missed after 75 minutes (the gap and a quarter of an hour), and scores
+are stale after 150 (two gaps and the deadline).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlspec.compiler.dump import plain
+
+from .batch import compiled, spec
+from .support import tool
+
+HOURLY = {"serving__schedule": "0 * * * *", "constraints__deadline": "30m"}
+CRONJOB = '{namespace="default",cronjob="demand"}'
+
+# What exists from the creation of the CronJob on, at the epoch; one sample every five minutes.
+CREATED = {f"kube_cronjob_info{CRONJOB}": "1x60", f"kube_cronjob_created{CRONJOB}": "0x60"}
+
+# Runs that start on the hour and succeed ten minutes later.
+HEALTHY = {
+    **CREATED,
+    f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x11 7200x11 10800x11 14400x11",
+    f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x11 7800x11 11400x11 15000x11",
+}
+
+
+def failed(name: str, start: int, since: int) -> dict[str, str]:
+    """A Job that started at one second and has failed from one sample on; it stays in the history."""
+    own = f'namespace="default",job_name="{name}"'
+    return {
+        f"kube_job_status_start_time{{{own}}}": f"_x{start // 300} {start}x60",
+        f'kube_job_failed{{{own},condition="true"}}': f"_x{since} 1x60",
+        f'kube_job_failed{{{own},condition="false"}}': f"_x{since} 0x60",
+    }
+
+
+def retried(name: str) -> dict[str, str]:
+    """A Job of which a pod has failed, and that goes on."""
+    own = f'namespace="default",job_name="{name}"'
+    return {
+        f"kube_job_status_start_time{{{own}}}": "_x12 3600x60",
+        f'kube_job_status_failed{{{own},reason=""}}': "_x12 1x60",
+    }
+
+
+def groups(tmp_path: Path) -> list[dict[str, Any]]:
+    made = spec(**HOURLY, releases__lightgbm__trainedAt="1970-01-01T00:00:00Z", retraining={"maxModelAge": "1h"})
+    bundle = compiled(tmp_path, made).environments[0].bundle
+    (rules,) = [artifact for artifact in bundle.artifacts if artifact.path == "monitoring/rules.yaml"]
+    found: list[dict[str, Any]] = plain(rules.body)["groups"]
+    return found
+
+
+def promtool(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([tool("promtool"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_rules_pass_promtool(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": groups(tmp_path)}))
+    done = promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_say_who_is_told_and_where_to_read_on(tmp_path: Path) -> None:
+    alerts = [rule for rule in groups(tmp_path)[0]["rules"] if "alert" in rule]
+    assert [(rule["alert"], rule["labels"]["severity"]) for rule in alerts] == [
+        ("BatchJobAbsent", "page"),
+        ("BatchRunMissed", "ticket"),
+        ("BatchRunFailed", "ticket"),
+        ("BatchScoresStale", "page"),
+        ("ModelTooOld", "ticket"),
+    ]
+    for rule in alerts:
+        assert rule["labels"]["owner"] == rule["labels"]["receiver"] == "supply"
+        assert rule["annotations"]["runbook_url"] == "https://runbooks.example.com/demand"
+
+
+@pytest.mark.parametrize(
+    ("alert", "series", "minute", "summary"),
+    [
+        ("BatchJobAbsent", {}, 30, "Prometheus knows of no such CronJob, so nothing else can alert"),
+        ("BatchJobAbsent", {}, 29, None),
+        ("BatchJobAbsent", HEALTHY, 200, None),
+        ("BatchRunMissed", CREATED, 76, "no run has been started for 1h 16m 0s"),
+        ("BatchRunMissed", CREATED, 75, None),
+        (
+            "BatchRunMissed",
+            {**HEALTHY, f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x60"},
+            136,
+            "no run has been started for 1h 16m 0s",
+        ),
+        ("BatchRunMissed", HEALTHY, 230, None),
+        ("BatchScoresStale", CREATED, 151, "no run has succeeded for 2h 31m 0s"),  # not one run, ever
+        ("BatchScoresStale", CREATED, 150, None),
+        (
+            "BatchScoresStale",
+            {**HEALTHY, f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x60"},
+            221,
+            "no run has succeeded for 2h 31m 0s",
+        ),
+        ("BatchScoresStale", HEALTHY, 230, None),
+        (
+            "BatchRunFailed",
+            {**CREATED, **failed("demand-60", 3600, 15)},
+            80,
+            "a run failed after all its tries, and none has succeeded since",
+        ),
+        (
+            "BatchRunFailed",
+            {**HEALTHY, **failed("demand-180", 10800, 37)},
+            186,
+            "a run failed after all its tries, and none has succeeded since",
+        ),
+        ("BatchRunFailed", {**HEALTHY, **failed("demand-180", 10800, 37)}, 230, None),  # still in the history
+        ("BatchRunFailed", {**CREATED, **retried("demand-60")}, 90, None),
+        ("BatchRunFailed", {**CREATED, **failed("demand-extra-60", 3600, 15)}, 90, None),  # another CronJob's
+        ("ModelTooOld", HEALTHY, 125, "its model was trained 2h 5m 0s ago; 1h is the limit"),
+        ("ModelTooOld", HEALTHY, 60, None),
+    ],
+)
+def test_alert(tmp_path: Path, alert: str, series: dict[str, str], minute: int, summary: str | None) -> None:
+    made = groups(tmp_path)
+    (rule,) = [rule for rule in made[0]["rules"] if rule.get("alert") == alert]
+    annotations = {**rule["annotations"], "summary": f"demand: {summary}"}
+    labels = {**rule["labels"], **({"cronjob": "demand"} if alert == "BatchJobAbsent" else {})}
+    expected = [{"exp_labels": labels, "exp_annotations": annotations}] if summary is not None else []
+    test = {
+        "interval": "5m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": expected}],
+    }
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": made}))
+    (tmp_path / "test.yaml").write_text(
+        json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]})
+    )
+    done = promtool(tmp_path, "test", "rules", "test.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
