@@ -8,6 +8,7 @@ are quoted.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from .because import Because, Derived
@@ -43,7 +44,12 @@ _SAFE = re.compile(
     r"|[1-9][0-9]*(?:\.[0-9]+)?(?:ms|[smhd]|[KMGT]i?)"  # a quantity with its unit
 )
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x85\u2028\u2029\ufeff]")
+
+
+@cache
+def _escaped() -> re.Pattern[str]:
+    """Characters that are only read back when they are escaped. Compiled for the first text that is not ASCII."""
+    return re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x85\u2028\u2029\ufeff]")
 
 
 def scalar(value: object) -> str:
@@ -65,9 +71,9 @@ def scalar(value: object) -> str:
 def _string(text: str) -> str:
     if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    if not text or _UNPRINTABLE.search(text) is None:
+    if text.isprintable() if text.isascii() else _escaped().search(text) is None:
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(_ESCAPES.get(c) or (c if _UNPRINTABLE.match(c) is None else _escape(c)) for c in text) + '"'
+    return '"' + "".join(_ESCAPES.get(c) or (c if _escaped().match(c) is None else _escape(c)) for c in text) + '"'
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -185,7 +191,7 @@ class _Writer:
 
 
 def _unprintable(text: str) -> bool:
-    return _UNPRINTABLE.search(text.replace("\n", "")) is not None
+    return _escaped().search(text.replace("\n", "")) is not None
 
 
 def plain(value: Any) -> Any:

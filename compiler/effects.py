@@ -1,7 +1,8 @@
 """Effects: every value that a spec gives must change something (law 1), and none may be ignored without a word (law 2).
 
 Because reasons sit in the output, the question has an answer: what was given, less what any output, decision or rule
-rests on, has no effect. A value counts if it has an effect in any environment.
+rests on, has no effect. A value counts if it has an effect in any environment. Of a spec that is wrong nothing is said:
+a mistake takes with it the effects of what rests on it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .because import Because
+from .bind import bind
 from .diagnostics import Diagnostic, Span
 from .dump import Lines
 from .emit import Emitted
@@ -18,6 +20,7 @@ from .layer import Layered
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
 from .tree import Mapping, Node, Scalar, Sequence, name_of
+from .words import last
 
 __all__ = ["reached", "selected", "values", "without_effect"]
 
@@ -26,26 +29,51 @@ Values = dict[Path, Scalar]
 """Values by their paths."""
 
 
-def without_effect(environments: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]) -> Iterator[Diagnostic]:
-    """A warning for what is not read yet; an error for what nothing here can honour."""
-    environments = tuple(environments)
+def without_effect(
+    environments: Iterable[tuple[Layered, Emitted]], others: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]
+) -> Iterator[Diagnostic]:
+    """A warning for what is not read yet; an error for what nothing here can honour.
+
+    Environments that nobody asked for are looked at only when a value has no effect in those that somebody did.
+    """
     judged = tuple(path for rule in rules for path in rule.needs)
-    idle: list[tuple[Layered, Values]] = []
-    active: set[Span] = set()
-    for layered, emitted in environments:
-        used = {id(node) for artifact in emitted.artifacts for node in reached(artifact.body, artifact.why)}
+    asked = [_Effects(layered, emitted, judged) for layered, emitted in environments]
+    for effects in asked:
+        yield from effects.not_yet
+    active = {span for effects in asked for span in effects.active}
+    complete = all(effects.complete for effects in asked)
+    if complete and any(effects.idle(active) for effects in asked):
+        for layered, emitted in others:
+            effects = _Effects(layered, emitted, judged)
+            active |= effects.active
+            complete = complete and effects.complete
+        for effects in asked if complete else ():
+            idle = effects.idle(active)
+            if idle and not bind(effects.layered)[2]:
+                yield from _ignored(effects.layered, effects.theirs, idle)
+
+
+class _Effects:
+    """What the author's values come to in one environment."""
+
+    def __init__(self, layered: Layered, emitted: Emitted, judged: tuple[str, ...]) -> None:
+        self.layered = layered
+        self.complete = emitted.complete
+        used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in emitted.artifacts))}
         used |= _under(layered, READ_BY_STAGES)
-        unread = {path: node for path, node in given(layered, "system", "platform").items() if id(node) not in used}
-        yield from _not_yet(layered, unread)
-        read = _under(layered, judged)
-        unread = {path: node for path, node in unread.items() if id(node) not in read}
-        active |= {node.span for path, node in given(layered).items() if path not in unread}
-        idle.append((layered, unread))
-    if all(emitted.complete for _, emitted in environments):
-        for layered, unread in idle:
-            theirs = given(layered)
-            paths = [path for path in unread if path in theirs and theirs[path].span not in active]
-            yield from _ignored(layered, paths)
+        written = dict(values(layered.tree))
+        self.theirs = _given_by(written, layered, "system")
+        unread = {
+            p: node for p, node in _given_by(written, layered, "system", "platform").items() if id(node) not in used
+        }
+        self.not_yet = list(_not_yet(layered, unread))
+        read = _under(layered, judged) if unread else set()
+        self.unread = {path: node for path, node in unread.items() if id(node) not in read}
+        self.active = {node.span for path, node in self.theirs.items() if path not in self.unread}
+
+    def idle(self, active: set[Span]) -> list[Path]:
+        """The values that are not active here or where else they stand."""
+        return [path for path in self.unread if path in self.theirs and self.theirs[path].span not in active]
 
 
 def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
@@ -53,10 +81,14 @@ def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
     return {id(node) for path in patterns for _, _, at in selected(layered.tree, path) for _, node in values(at)}
 
 
-def given(layered: Layered, *owners: str) -> Values:
-    """Every value that some owners give; by default the author of the spec, as the platform's serve all systems."""
-    files = {id(layer.tree.file) for layer in layered.layers if layer.owner in (owners or ("system",))}
-    return {path: node for path, node in values(layered.tree) if id(node.file) in files}
+def given(layered: Layered) -> Values:
+    """Every value that the author of the spec gives; the platform's serve all systems."""
+    return _given_by(dict(values(layered.tree)), layered, "system")
+
+
+def _given_by(written: Values, layered: Layered, *owners: str) -> Values:
+    files = {id(layer.tree.file) for layer in layered.layers if layer.owner in owners}
+    return {path: node for path, node in written.items() if id(node.file) in files}
 
 
 def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
@@ -78,9 +110,11 @@ def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
         places = [
             ((*path, step), key, child)
             for path, _, node in places
-            for step, key, child in _children(node)
-            if name in ("*", step) and _meets(child, condition)
+            for step, key, child in (_children(node) if name == "*" else _child(node, name))
+            if _meets(child, condition)
         ]
+        if not places:
+            break
     return places
 
 
@@ -89,6 +123,11 @@ def _children(node: Node) -> Iterator[tuple[str, Node, Node]]:
         yield from ((step, node.keys[step], child) for step, child in node.entries.items())
     elif isinstance(node, Sequence):
         yield from ((str(index), child, child) for index, child in enumerate(node.items))
+
+
+def _child(node: Node, name: str) -> Iterator[tuple[str, Node, Node]]:
+    if isinstance(node, Mapping) and name in node.entries:
+        yield name, node.keys[name], node.entries[name]
 
 
 def _meets(node: Node, condition: str) -> bool:
@@ -130,35 +169,73 @@ def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
 
 
 def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
+    what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
     return finding(
         "MLS013",
         f"{subject} is not compiled yet",
         key,
         severity="warning",
-        note=f"`{'.'.join(place)}` is checked and kept, but changes no output of this version",
-        help="keep it for a later version of mlspec, or leave it out",
+        note=f"{what} is checked and kept, but this version makes nothing of it: the system runs as if it were not there",
+        help="leave it out, or keep it for a later version of mlspec",
     )
 
 
-def _ignored(layered: Layered, paths: list[Path]) -> Iterator[Diagnostic]:
-    """One error for each largest piece of the spec of which nothing has an effect."""
+def _ignored(layered: Layered, theirs: Values, paths: list[Path]) -> Iterator[Diagnostic]:
+    """One error for each largest piece of the author's files of which nothing has an effect."""
     told: set[Path] = set()
-    lively = {path[:depth] for path in given(layered) if path not in paths for depth in range(len(path) + 1)}
+    lively = {path[:depth] for path in theirs if path not in paths for depth in range(len(path) + 1)}
+    files = {id(node.file) for node in theirs.values()}
     for path in paths:
-        whole = next(path[:depth] for depth in range(1, len(path) + 1) if path[:depth] not in lively)
+        pieces = _pieces(layered.tree, path)
+        whole, key = next((at, key) for at, key in pieces if at not in lively and id(key.file) in files)
         if whole not in told:
             told.add(whole)
-            yield _no_effect(layered.tree, whole)
+            yield _no_effect(whole, key)
 
 
-def _no_effect(tree: Node, path: Path) -> Diagnostic:
-    key: Node = tree
-    for wanted in path:
+def _pieces(tree: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    """The larger pieces that hold a value, and at last itself, each by its path and its key."""
+    for depth, wanted in enumerate(path, 1):
         key, tree = next((key, child) for step, key, child in _children(tree) if step == wanted)
+        yield path[:depth], key
+
+
+def _no_effect(path: Path, key: Node) -> Diagnostic:
+    name = key.text if isinstance(key, Scalar) else path[-1]
+    what = f"`{name}`" if isinstance(key, Scalar) else f"an item of `{last('.'.join(path))}`"
     return finding(
         "MLS012",
-        f"`{path[-1]}` has no effect here",
+        f"{what} has no effect here",
         key,
         note="nothing that is compiled from this spec depends on it, so the system would not do what is written",
-        help="leave it out, or choose a runtime or a mode that can honour it",
+        help=next((help_ for pattern, help_ in _READERS.items() if _is_at(path, pattern)), _NOBODY).format(name=name),
     )
+
+
+def _is_at(path: Path, pattern: str) -> bool:
+    """Whether a path lies at or under a pattern."""
+    wanted = pattern.split(".")
+    return len(path) >= len(wanted) and all(one in ("*", step) for one, step in zip(wanted, path, strict=False))
+
+
+_NOBODY = "leave it out, or choose a mode or a runtime that reads it"
+
+_BATCH = "leave it out: only a service with `mode: batch` reads it"
+_ONLINE = "leave it out: only a service with `mode: online` reads it"
+
+_READERS = {
+    "access.*": "name it where it is needed, such as `access: {name}` at a source or an artifact, or leave it out",
+    "access": "name its entries where they are needed, such as at a source or an artifact, or leave it out",
+    "data": "add `training`, which reads it, or leave it out",
+    "evaluation": "add `training`, whose models are judged by it, or leave it out",
+    "retraining": "add `training`, which says what runs, or leave it out",
+    "constraints.deadline": _BATCH,
+    "constraints.items": _BATCH,
+    "constraints": _ONLINE,
+    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, by which a canary is sized, or leave it out",
+    "rollout": _ONLINE,
+    "metrics.*": "name it in a condition, or leave it out",
+    "models.*": "let a service serve the model `{name}`, or leave it out",
+    "releases.*": "let a service serve the model `{name}`, or leave it out",
+}
+"""Who reads what, where one field decides it: the first pattern that fits. Runtimes are asked in `honours`."""

@@ -57,8 +57,13 @@ def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule]) -> Iterator[Diagno
             yield refusal.diagnostic.but(environments=(plan.name,))
 
 
-def judge(found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None) -> Iterator[Diagnostic]:
-    """Findings with the severities that the platform gives them, without those that the spec's author has answered."""
+def judge(
+    found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None, *, whole: bool = True
+) -> Iterator[Diagnostic]:
+    """Findings with the severities that the platform gives them, without those that the spec's author has answered.
+
+    An answer that nothing here needs is a finding itself, where the `whole` system was looked at.
+    """
     graded = [d for d in (_graded(diagnostic, system) for diagnostic in found) if d is not None]
     answers = [answer for _, tree in input_.written for answer in suppressions(tree.file)]
     used: set[int] = set()
@@ -70,9 +75,11 @@ def judge(found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: s
             used.add(id(answer))
     for answer in answers:
         if answer.expired(today):
-            yield answer.report("has expired", "mend what it suppresses, or give it a new date and a reason")
-        elif id(answer) not in used:
-            yield answer.report("suppresses nothing", "delete it")
+            yield answer.report(
+                "has expired", f"its last day was {answer.until}", "mend what it suppresses, or give it a new date"
+            )
+        elif whole and id(answer) not in used:
+            yield answer.report("suppresses nothing", "it would hide the next finding of its line", "delete it")
 
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
@@ -110,11 +117,16 @@ class Suppression(Record):
         """Whether its last day is over."""
         return self.until is not None and today is not None and today > self.until
 
-    def report(self, what: str, help_: str) -> Diagnostic:
+    def report(self, what: str, note: str, help_: str) -> Diagnostic:
         """A finding about the suppression itself."""
         ids = ", ".join(self.ids)
         return Diagnostic(
-            id="MLS019", severity="warning", message=f"the suppression of {ids} {what}", span=self.span, help=help_
+            id="MLS019",
+            severity="warning",
+            message=f"the suppression of {ids} {what}",
+            span=self.span,
+            note=note,
+            help=help_,
         )
 
 

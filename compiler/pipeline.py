@@ -59,11 +59,6 @@ class Compiled(Record):
         except Unavailable:
             return None
 
-    def only(self, environments: tuple[str, ...]) -> Compiled:
-        """The same with some environments only; with all when none is named."""
-        chosen = tuple(e for e in self.environments if not environments or e.name in environments)
-        return self.but(environments=chosen)
-
     @property
     def failed(self) -> bool:
         """Whether nothing of it may be written."""
@@ -71,9 +66,13 @@ class Compiled(Record):
 
 
 def compile_system(
-    input_: Input, targets: Iterable[Target], rules: Iterable[Rule], today: str | None = None
+    input_: Input,
+    targets: Iterable[Target],
+    rules: Iterable[Rule],
+    today: str | None = None,
+    only: Iterable[str] = (),
 ) -> Compiled:
-    """Take one system down the whole road, or as far as it goes."""
+    """Take one system down the whole road, or as far as it goes; `only` some of its environments, if any is named."""
     targets, rules, found = tuple(targets), tuple(rules), list(input_.found)
     if input_.sources is None:
         return Compiled(input=input_, found=tuple(merged(found)))
@@ -81,15 +80,17 @@ def compile_system(
         found += check_as_written(tree, type_name)
     trees, wrong = layer(input_.sources)
     found += wrong
-    environments = [_environment(tree, input_, targets, rules, found) for tree in trees]
-    found += without_effect([(e.layered, e.emitted) for e in environments], rules)
-    judged = judge(merged(found, [tree.environment for tree in trees]), environments[0].system, input_, today)
-    return Compiled(
-        input=input_,
-        environments=tuple(environments),
-        declared=tuple(e.name for e in environments),
-        found=tuple(judged),
+    declared = tuple(tree.environment for tree in trees)
+    chosen = [tree for tree in trees if not only or tree.environment in only]
+    if not chosen:
+        return Compiled(input=input_, declared=declared, found=tuple(merged(found)))
+    environments = [_environment(tree, input_, targets, rules, found) for tree in chosen]
+    others = (_environment(tree, input_, targets, rules, []) for tree in trees if tree not in chosen)
+    found += without_effect(
+        [(e.layered, e.emitted) for e in environments], ((e.layered, e.emitted) for e in others), rules
     )
+    judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
+    return Compiled(input=input_, environments=tuple(environments), declared=declared, found=tuple(judged))
 
 
 def _environment(

@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,7 +165,14 @@ def _sibling(folder: Path) -> Path:
 
 def _sweep(folder: Path) -> None:
     """What a killed run left behind; safe under the lock."""
-    shutil.rmtree(_sibling(folder), ignore_errors=True)
+    _remove(_sibling(folder))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        from shutil import rmtree  # most runs change nothing, and the import costs what they do
+
+        rmtree(folder, ignore_errors=True)
 
 
 def _exchange(folder: Path, files: dict[str, bytes], planned: Written) -> bool:
@@ -189,7 +195,7 @@ def _exchange(folder: Path, files: dict[str, bytes], planned: Written) -> bool:
             raise
         done = False
     finally:
-        shutil.rmtree(new, ignore_errors=True)  # the old bundle, or the new one that could not be used
+        _remove(new)  # the old bundle, or the new one that could not be used
     return done
 
 

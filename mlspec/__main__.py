@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -10,6 +11,7 @@ def main() -> None:
     """Run a command. A fault of mlspec itself is one line with a code, and exit status 2."""
     from .cli import cli
 
+    gc.set_threshold(50_000)  # a short life with few cycles: looking for them costs a tenth of it
     try:
         cli(prog_name="mlspec")
     except BrokenPipeError:

@@ -45,10 +45,10 @@ def compile(  # noqa: A001 - the word of the command
     today: str | None = None,
 ) -> Result:
     """Compile a spec; nothing is written. `today` (`2026-11-23`) is what suppressions expire by."""
-    compiled = compile_system(load(path, platform=platform, settings=settings), TARGETS, RULES, today)
-    wanted = set(environments)
-    chosen = tuple(e.bundle for e in compiled.environments if not wanted or e.name in wanted)
-    return Result(bundles=() if compiled.failed else chosen, diagnostics=compiled.found, compiled=compiled)
+    input_ = load(path, platform=platform, settings=settings)
+    compiled = compile_system(input_, TARGETS, RULES, today, frozenset(environments))
+    bundles = () if compiled.failed else tuple(environment.bundle for environment in compiled.environments)
+    return Result(bundles=bundles, diagnostics=compiled.found, compiled=compiled)
 
 
 def lint(

@@ -14,7 +14,7 @@ __all__ = ["explain"]
 
 def explain(request: Request, question: str | None, line: int | None) -> int:
     """Say why an output line is what it is, or what a value or a line of the spec comes to."""
-    systems, terminal = compiled(request), request.terminal
+    systems, terminal = compiled(request, warnings=False), request.terminal  # only what makes the answer incomplete
     if systems is None or len(systems) != 1 or systems[0].input.sources is None:
         if systems is not None and len(systems) != 1:
             terminal.complain("error: explain works on one spec at a time")

@@ -226,7 +226,7 @@ def _seconds(moment: str) -> int:
 
 def _carried_out(request: Request, at: _At, step: _Step, *, dry_run: bool) -> int:
     file = _next_file(at, step)
-    result = request.compile(_with_release(at.system.input, at.environment.name, file)).only((at.environment.name,))
+    result = request.compile(_with_release(at.system.input, at.environment.name, file), at.environment.name)
     request.terminal.diagnostics(result.found)
     if result.failed:
         request.terminal.complain("error: the release does not compile, so nothing was written")

@@ -26,9 +26,9 @@ class Request(Record):
     today: str | None = None
     terminal: Terminal = Terminal()
 
-    def compile(self, input_: Input) -> Compiled:
-        """One system with all targets and rules."""
-        return compile_system(input_, TARGETS, RULES, self.today)
+    def compile(self, input_: Input, *only: str) -> Compiled:
+        """One system with all targets and rules, and the environments that were asked for."""
+        return compile_system(input_, TARGETS, RULES, self.today, only or self.environments)
 
     def load(self) -> list[Input] | None:
         """All systems that were asked for; None, with the reason said, when one is not there."""
@@ -39,16 +39,17 @@ class Request(Record):
         return [load(path, self.options) for path in paths]
 
 
-def compiled(request: Request) -> list[Compiled] | None:
+def compiled(request: Request, *, warnings: bool = True) -> list[Compiled] | None:
     """All systems that were asked for, with their findings printed; None when the request itself is wrong."""
     inputs = request.load()
     if inputs is None:
         return None
     systems = [request.compile(input_) for input_ in inputs]
-    request.terminal.diagnostics([diagnostic for system in systems for diagnostic in system.found])
+    found = [diagnostic for system in systems for diagnostic in system.found]
+    request.terminal.diagnostics([one for one in found if warnings or one.severity == "error"])
     if not all(_has(system, request) for system in systems):
         return None
-    return [system.only(request.environments) for system in systems]
+    return systems
 
 
 def _has(system: Compiled, request: Request) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ...compiler import conventions
 from ...compiler.artifact import Body
@@ -59,4 +59,4 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
 
 
 def _epoch(moment: str) -> int:
-    return int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    return int(datetime.fromisoformat(moment).timestamp())

@@ -1,0 +1,122 @@
+"""`make bench`: the processor time of whole commands, beside `kubectl kustomize` on what they wrote.
+
+Each number is user and system time of one process by getrusage, the median of 21 after two that warm the byte code, of
+the wheel in an environment of its own: an editable install pays for its import hook on every start. Nothing is cached
+between processes. It prints the tables of docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import click
+
+from .support import ROOT
+
+RUNS, WARM = 21, 2
+SIZES = (1, 50, 100, 200)
+EXAMPLE = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
+
+
+def installed(folder: Path) -> Path:
+    """The folder of the programs of a new environment that holds the wheel and what it needs."""
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, str(ROOT)], check=True)
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    return folder / "bin"
+
+
+def processor_time(command: Sequence[str | Path], *, runs: int = RUNS) -> float:
+    """The median processor time of a command in milliseconds; a command that fails ends the benchmark."""
+    return median([_once(command) for _ in range(runs + WARM)][WARM:])
+
+
+def _once(command: Sequence[str | Path]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.stderr.write(done.stderr.decode(errors="replace"))
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {done.returncode}")
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
+
+
+def highest_memory(command: Sequence[str | Path]) -> float:
+    """The largest resident memory of a command in MiB."""
+    program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True)"
+    program += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
+
+
+def one_system(programs: Path, out: Path) -> None:
+    """The commands that people wait for, on one environment of a real system."""
+    python, mlspec = programs / "python", programs / "mlspec"
+    selection = (EXAMPLE, "--env", "production", "-q")
+    compile_ = (mlspec, "compile", *selection, "-o", out)
+    processor_time(compile_, runs=1)
+    bundle = out / "fraud-scorer" / "production"
+    commands: dict[str, Sequence[str | Path]] = {
+        "`python -c pass`": (python, "-c", "pass"),
+        '`python -c "import click"`': (python, "-c", "import click"),
+        "`mlspec --help`": (mlspec, "--help"),
+        "`mlspec lint --env production`": (mlspec, "lint", *selection),
+        "`mlspec compile --env production`": compile_,
+        "`mlspec check --env production`": (mlspec, "check", *selection, "-o", out),
+        "`kubectl kustomize` on the bundle": ("kubectl", "kustomize", bundle),
+    }
+    click.echo("| command | CPU ms |\n|---|---|")
+    for name, command in commands.items():
+        click.echo(f"| {name} | {processor_time(command):.0f} |")
+
+
+def generated(folder: Path, count: int) -> list[Path]:
+    """As many systems as wanted, each the example under a name of its own, with its release files."""
+    specs = []
+    for number in range(count):
+        home = folder / f"system-{number:04}"
+        shutil.copytree(EXAMPLE.parent, home, ignore=shutil.ignore_patterns("out", "README.md"))
+        for file in home.rglob("*.yaml"):
+            file.write_text(file.read_text().replace("fraud-scorer", home.name))
+        specs.append(home / "mlspec.yaml")
+    shutil.copy(ROOT / "examples" / "mlspec.platform.yaml", folder)
+    (folder / ".git").mkdir(exist_ok=True)  # the platform file is looked for up to here
+    return specs
+
+
+def many_systems(programs: Path, folder: Path) -> None:
+    """What one call costs for each of many systems, both environments, with a median of three."""
+    mlspec = programs / "mlspec"
+    specs = generated(folder / "specs", max(SIZES))
+    click.echo("\n| systems in one call | lint, CPU ms each | compile and write, CPU ms each | memory MiB |\n|---|---|---|---|")
+    for size in SIZES:
+        some = specs[:size]
+        lint = processor_time((mlspec, "lint", "-q", *some), runs=3) / size
+        outs = (folder / f"out-{size}-{number}" for number in range(3 + WARM))
+        written = median([_once((mlspec, "compile", "-q", "-o", out, *some)) for out in outs][WARM:]) / size
+        memory = highest_memory((mlspec, "compile", "-q", "-o", folder / f"out-{size}-0", *some))
+        click.echo(f"| {size} | {lint:.1f} | {written:.1f} | {memory:.0f} |")
+
+
+def main() -> None:
+    """Print both tables."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        programs = installed(folder / "venv")
+        one_system(programs, folder / "one")
+        many_systems(programs, folder / "many")
+
+
+if __name__ == "__main__":
+    main()
