@@ -1,0 +1,49 @@
+"""The README: what it shows is what happens."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+import mlspec
+
+from .support import ROOT, run
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_spec_is_the_minimal_example() -> None:
+    [shown] = blocks("yaml")
+    assert yaml.safe_load(shown) == yaml.safe_load((ROOT / "examples/minimal/mlspec.yaml").read_text())
+    assert len(shown.splitlines()) == 20
+
+
+def test_the_files_are_those_that_are_written() -> None:
+    files = {line.split()[1] for line in blocks("text")[0].splitlines() if line.startswith("  + ")}
+    [bundle] = mlspec.compile(ROOT / "examples/minimal/mlspec.yaml").bundles
+    assert files == {f"default/{file.path}" for file in bundle.files()} | {"default/.mlspec-index.json"}
+
+
+def test_the_reason_is_the_one_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    asked, *told = blocks("console")[0].splitlines()
+    answer = run(*asked.removeprefix("$ mlspec ").split()).out
+    assert " ".join(" ".join(told).split()) in " ".join(answer.split())
+
+
+def test_the_error_is_a_golden_one() -> None:
+    shown = next(block for block in blocks("text") if block.startswith("error["))
+    assert (ROOT / "tests/errors/MLS501-between-two-buckets/expected.txt").read_text().startswith(shown)
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    commands = [line for block in blocks("sh") for line in block.splitlines()]
+    assert commands == ["./quickstart", "./quickstart tests"]
+    assert (ROOT / ".ci/run").read_text().splitlines()[-2:] == commands
