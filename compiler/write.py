@@ -20,7 +20,7 @@ from .conventions import INDEX
 from .link import Bundle
 from .record import Record
 
-__all__ = ["Change", "Foreign", "Written", "changes", "write"]
+__all__ = ["Change", "Foreign", "Written", "changes", "replace", "write"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -88,6 +88,18 @@ def write(folder: Path, bundles: Sequence[Bundle], declared: Iterable[str]) -> W
         if not atomic:
             _one_by_one(folder, files, planned)
     return planned.but(atomic=atomic)
+
+
+def replace(path: str, text: str) -> None:
+    """Put a whole file in the place of another; whoever reads it sees the old one or the new one."""
+    file = Path(path)
+    file.parent.mkdir(exist_ok=True)
+    beside = file.with_name(f".{file.name}.mlspec-new")
+    with open(beside, "w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(beside, file)
 
 
 def _compare(folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], declared: Iterable[str]) -> Written:

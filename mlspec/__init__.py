@@ -7,10 +7,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import Result, compile, lint, load  # noqa: A004
+    from .api import *  # noqa: F403 - for type checkers; whoever runs it waits for nothing
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "compile", "lint", "load"]
+__all__ = [
+    "Foreign",
+    "Impossible",
+    "Release",
+    "Result",
+    "Unknown",
+    "__version__",
+    "check",
+    "compile",
+    "effects",
+    "explain",
+    "json_schema",
+    "lint",
+    "load",
+    "promote",
+    "rollback",
+    "write",
+]
 
 
 def __getattr__(name: str) -> object:

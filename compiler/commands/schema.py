@@ -15,16 +15,17 @@ from ..workspace import read_file
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["schema", "validate"]
+__all__ = ["schema", "text", "validate"]
 
 
 def schema(terminal: Terminal) -> int:
     """Print it."""
-    terminal.result(_text())
+    terminal.result(text())
     return 0
 
 
-def _text() -> str:
+def text() -> str:
+    """The published schema."""
     return (resources.files("mlspec.schema") / "mlspec.v1.schema.json").read_text(encoding="utf-8")
 
 
@@ -34,7 +35,7 @@ def validate(paths: tuple[str, ...], terminal: Terminal) -> int:
 
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(json.loads(_text()))
+    validator = Draft202012Validator(json.loads(text()))
     status = 0
     for path in paths:
         tree, found = read_file(path)
