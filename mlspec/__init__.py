@@ -7,7 +7,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import *  # noqa: F403 - for type checkers; whoever runs it waits for nothing
+    from .api import (
+        Foreign,
+        Impossible,
+        Release,
+        Result,
+        Unknown,
+        check,
+        compile,  # noqa: A004 - the word of the command
+        effects,
+        explain,
+        json_schema,
+        lint,
+        load,
+        promote,
+        rollback,
+        write,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
