@@ -21,6 +21,7 @@ from .compiler.workspace import Input, Options
 from .compiler.workspace import load as _load
 from .compiler.write import Change, Foreign, Written, changes, replace
 from .compiler.write import write as _write
+from .schema.published import text as _schema
 from .targets.registry import TARGETS
 
 __all__ = [
@@ -168,6 +169,4 @@ def _released(move: Move) -> Release:
 
 def json_schema() -> str:
     """The JSON Schema of all three kinds of files, as text."""
-    from .compiler.commands.schema import text
-
-    return text()
+    return _schema()

@@ -41,6 +41,11 @@ def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
     return _working_on(command, SPECS, *SELECTION, *COMMON)
 
 
+def working_on_any_specs(command: Callable[..., int]) -> Callable[..., None]:
+    """The same for commands that may do without a spec."""
+    return _working_on(command, click.argument("specs", nargs=-1, metavar="SPEC..."), *SELECTION, *COMMON)
+
+
 def working_on_one_spec(command: Callable[..., int]) -> Callable[..., None]:
     """The same for commands that answer for one spec."""
     return _working_on(command, SPEC, *SELECTION, *COMMON)
@@ -104,7 +109,10 @@ def cli() -> None:
 @click.option("--stdout", is_flag=True, help="Print all objects as one stream, and write nothing.")
 @working_on_specs
 def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
-    """Write what specs come to: one folder for each system and environment."""
+    """Write what specs come to on Kubernetes.
+
+    One folder for each system and environment, with a kustomization.yaml.
+    """
     from .compiler.commands import compile as command
 
     return command.compile_(request, dry_run=dry_run, stdout=stdout)
@@ -139,12 +147,19 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 
 @cli.command()
 @FORMAT
-@working_on_specs
-def lint(request: Any) -> int:
+@click.option("--select", multiple=True, metavar="IDS", help="Only rules whose ids begin so, such as MLS5,MLS701.")
+@click.option("--ignore", multiple=True, metavar="IDS", help="No rules whose ids begin so.")
+@click.option("--explain", metavar="ID", help="Say what an id means; no SPEC is needed.")
+@working_on_any_specs
+def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
     """Say what is wrong with specs, or will be in production."""
     from .compiler.commands import lint as command
 
-    return command.lint(request)
+    if explain is not None:
+        return command.explain(explain, request.terminal)
+    if not request.specs:
+        raise click.UsageError("Missing argument 'SPEC...'.")
+    return command.lint(request, select, ignore)
 
 
 @cli.command()
@@ -158,7 +173,9 @@ def lint(request: Any) -> int:
 @click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="The moment that counts as now, in UTC.")
 @working_on_a_release
 def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, **entry: Any) -> int:
-    """Let a version enter its next stage: write the release file, and compile.
+    """Let a version enter its next stage.
+
+    Writes the release file of the environment, and compiles it.
 
     A version that enters with --from or --release goes into the shadow stage if the rollout has one, else into
     service. Without either, the version in the shadow goes into service once its time is over.
@@ -168,7 +185,7 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
     if entry["source"] is not None and entry["file"] is not None:
         raise click.UsageError("--from and --release exclude each other")
     moment = f"{now:%Y-%m-%dT%H:%M:%SZ}" if now is not None else None
-    return command.promote(request, to, model, command.Entry(now=moment, **entry), dry_run=dry_run)
+    return command.promote(request, to, model, now=moment, dry_run=dry_run, **entry)
 
 
 @cli.command()
@@ -179,7 +196,10 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
 @click.option("--to", required=True, metavar="VERSION", help="The version that was in service before.")
 @working_on_a_release
 def rollback(request: Any, environment: str, to: str, model: str | None, dry_run: bool) -> int:
-    """Put an earlier version into service again: write the release file, and compile."""
+    """Put an earlier version into service again.
+
+    Writes the release file of the environment, and compiles it.
+    """
     from .compiler.commands import promote as command
 
     return command.rollback(request, environment, model, to, dry_run=dry_run)
@@ -192,7 +212,10 @@ def rollback(request: Any, environment: str, to: str, model: str | None, dry_run
 )
 @saying
 def init(terminal: Any, name: str | None, template: str) -> int:
-    """Write a commented starter spec to NAME/mlspec.yaml, or to mlspec.yaml here."""
+    """Write a commented starter spec.
+
+    To NAME/mlspec.yaml, or without a name to mlspec.yaml here. Nothing is overwritten.
+    """
     from .compiler.commands import init as command
 
     return command.init(name, template, terminal)
@@ -207,3 +230,29 @@ def schema(terminal: Any, files: tuple[str, ...]) -> int:
     from .compiler.commands import schema as command
 
     return command.validate(files, terminal) if files else command.schema(terminal)
+
+
+@cli.group()
+def runtime() -> None:
+    """Run what compiled jobs run in a cluster."""
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", help="The training configuration.")
+@click.option("--metrics", metavar="FILE", help="What the evaluation left.")
+@click.option("--model", metavar="FILE", help="What the training left beside the model.")
+@click.option("--verdict", metavar="FILE", help="Where the verdict goes.")
+@click.option("--in-job", is_flag=True, help="Take all files from where the training contract has them.")
+def gate(in_job: bool, **given: str | None) -> None:
+    """Judge a trained model by the gates of its system.
+
+    Exits with 0 for a pass, 42 for a no, and 1 for input that cannot be read. In a job a no is no failure, and exits
+    with 0: the verdict says it.
+    """
+    from .runtime import gate as command
+
+    files = command.of_the_job() if in_job else command.by_hand(**given)
+    if files is None:
+        needed = "MLSPEC_CONFIG, MLSPEC_INPUT and MLSPEC_OUTPUT, as in a job" if in_job else "--config and --metrics"
+        raise click.UsageError(f"nothing to judge without {needed}")
+    sys.exit(command.gate(files, in_job=in_job))

@@ -39,7 +39,8 @@ def _checked(system: Compiled, folder: Path, terminal: Terminal) -> int:
     for change in found.changes:
         terminal.result(f"{folder / change.path}: {_STATES[change.kind]}")
     if found.changes:
-        terminal.say(f"{len(found.changes)} files are not what {system.input.name} compiles to: run mlspec compile")
+        files = "file is" if len(found.changes) == 1 else "files are"
+        terminal.say(f"{len(found.changes)} {files} not what {system.input.name} compiles to: run mlspec compile")
         return 1
     terminal.say(f"{folder}: {found.unchanged} files are up to date")
     return 0

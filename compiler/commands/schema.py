@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ...schema.published import text
 from ..diagnostics import Diagnostic, Span
 from ..leaf import core_value
 from ..terminal import Terminal
@@ -15,18 +15,13 @@ from ..workspace import read_file
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["schema", "text", "validate"]
+__all__ = ["schema", "validate"]
 
 
 def schema(terminal: Terminal) -> int:
     """Print it."""
     terminal.result(text())
     return 0
-
-
-def text() -> str:
-    """The published schema."""
-    return (resources.files("mlspec.schema") / "mlspec.v1.schema.json").read_text(encoding="utf-8")
 
 
 def validate(paths: tuple[str, ...], terminal: Terminal) -> int:

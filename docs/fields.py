@@ -1,0 +1,94 @@
+"""One field of the language in words: its type, and what being left out means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mlspec.schema.introspect import Field, Kind
+from mlspec.schema.scalars import SCALARS
+from mlspec.schema.units import Quantity
+
+__all__ = ["innermost", "left_out", "listed_words", "type_in_words", "units"]
+
+INLINE = 48
+"""Characters of a list of words that still fits the column of types."""
+
+NAMES = {
+    "access": "name in `access`",
+    "accelerators": "[accelerator](catalogue.md#accelerators)",
+    "clusters": "name in `clusters`",
+    "columns": "name in `data.columns`",
+    "entities": "name in `features.entities`",
+    "metrics": "[metric](catalogue.md#metrics)",
+    "models": "name in `models`",
+    "outputs": "name in `model.signature.outputs`",
+    "runtimes": "[runtime](catalogue.md#serving-runtimes)",
+    "services": "name in `services`",
+    "sources": "name in `data.sources`",
+    "time-zones": "[time zone](catalogue.md#time-zones)",
+}
+"""What a reference names, by its collection; `request` and `champion` are words of scalars of their own."""
+
+_PLAIN = {"bool": "`true`, `false`", "overlay": "piece of a [spec](#specs)", "any": "any mapping"}
+
+
+def innermost(kind: Kind) -> Kind:
+    """The kind of the entries of a list or a mapping, else the kind itself."""
+    return innermost(kind.item) if kind.item is not None else kind
+
+
+def type_in_words(kind: Kind, anchor: Callable[[str], str]) -> str:
+    """The type, with a link to its spelling or, by `anchor`, to its fields."""
+    match kind.name:
+        case "scalar":
+            return NAMES.get(kind.ref) or f"[{kind.scalar}](#spelling-{kind.scalar})"
+        case "integer" | "number":
+            return ("whole number" if kind.name == "integer" else "number") + _bounds(kind)
+        case "enum":
+            return "word" if listed_words(kind) else _words(kind.choices)
+        case "list":
+            assert kind.item is not None
+            return f"list: {type_in_words(kind.item, anchor)}" + (f", by `{kind.key}`" if kind.key else "")
+        case "map":
+            assert kind.item is not None
+            keys = Kind("scalar", scalar=kind.key, ref=kind.key_ref)
+            return f"mapping: {type_in_words(keys, anchor)} → {type_in_words(kind.item, anchor)}"
+    return _PLAIN.get(kind.name) or f"[{kind.type}](#{anchor(kind.type)})"
+
+
+def listed_words(kind: Kind) -> str:
+    """The words of an enumeration that are too many for the column of types; else an empty text."""
+    words = _words(innermost(kind).choices)
+    return words if len(words) > INLINE else ""
+
+
+def _words(choices: tuple[str | int, ...]) -> str:
+    return ", ".join(f"`{choice}`" for choice in choices)
+
+
+def _bounds(kind: Kind) -> str:
+    """A range in words; a bound without a partner says which side it is on."""
+    low, high = (None if bound is None else f"{bound:,.12g}" for bound in (kind.low, kind.high))
+    if low and high and not (kind.low_open or kind.high_open):
+        return f", {low} to {high}"
+    above = f"{'above' if kind.low_open else 'at least'} {low}" if low else ""
+    below = f"{'below' if kind.high_open else 'at most'} {high}" if high else ""
+    return "".join(f", {part}" for part in (above, below) if part)
+
+
+def left_out(field: Field) -> str:
+    """What holds without the field; an empty text where its subject is then not there."""
+    match field.mode:
+        case "required":
+            return "**required**"
+        case "default":
+            return f"`{field.default}`: {field.why}"
+        case "derived":
+            return f"*derived:* {field.why}"
+    return ""
+
+
+def units(name: str) -> tuple[str, ...] | None:
+    """The units of a quantity, smallest first; None for a scalar that is not a quantity."""
+    kind = getattr(SCALARS[name].parse, "__self__", None)
+    return tuple(unit for unit in kind.UNITS if unit) if isinstance(kind, type) and issubclass(kind, Quantity) else None

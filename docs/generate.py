@@ -1,0 +1,193 @@
+"""`python -m docs.generate [--check]`: write the reference from what it describes, or fail when it differs.
+
+The language comes from its models, the commands from click, the diagnostics from the rules and their table, the
+catalogue from its files. What a page says in sentences stands in `docs/templates`; here is only what it lists.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mlspec.cli import cli
+from mlspec.compiler.ids import IDS
+from mlspec.compiler.rules.explanation import Explanation, explained
+from mlspec.compiler.rules.registry import RULES
+from mlspec.schema.units import Duration
+
+from .language import language
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "reference"
+CATALOGUE = ROOT / "compiler" / "catalog"
+
+SUBJECTS = {
+    "MLS00": "The language",
+    "MLS01": "The language",
+    "MLS03": "Objects and their names",
+    "MLS1": "Data and features",
+    "MLS2": "Evaluation",
+    "MLS3": "Reproducibility",
+    "MLS4": "Resources",
+    "MLS5": "Objectives and alerts",
+    "MLS6": "Rollout",
+    "MLS7": "Drift and retraining",
+    "MLS8": "Language models",
+    "MLS9": "Security",
+}
+"""What ids are about, by how they begin."""
+
+
+def generated() -> dict[Path, str]:
+    """Every page with its content."""
+    return {
+        PAGES / "language.md": page("language", **language()),
+        PAGES / "commands.md": page("commands", **commands()),
+        PAGES / "diagnostics.md": page("diagnostics", subjects=diagnostics()),
+        PAGES / "catalogue.md": page("catalogue", **catalogue()),
+    }
+
+
+def page(name: str, **data: Any) -> str:
+    """One page. A name that its template does not find is an error, not an empty place."""
+    return _templates().get_template(f"{name}.md.j2").render(**data)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(  # Markdown for the repository, never HTML from anybody's input
+        loader=FileSystemLoader(ROOT / "docs" / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+    made.filters["code"] = lambda items: ", ".join(f"`{item}`" for item in items)
+    return made
+
+
+# Commands
+
+
+class Command(NamedTuple):
+    """One command as click knows it."""
+
+    name: str
+    usage: str
+    help: str
+    options: tuple[tuple[str, str], ...]
+    """Its own, each with what it says."""
+    shared: tuple[str, ...]
+    """Those that it has with most others, by name."""
+
+
+SHARED = 4
+"""An option of so many commands is described once for all of them."""
+
+
+def commands() -> dict[str, Any]:
+    """Every command, and the options that many of them have."""
+    found = [(name, command, click.Context(command, info_name=name)) for name, command in _walk(cli, "mlspec")]
+    records = {name: dict(_options(command, context)) for name, command, context in found}
+    everywhere = [record for options in records.values() for record in options.items()]
+    shared = {record: None for record in everywhere if everywhere.count(record) >= SHARED}
+    told = [
+        Command(
+            name=name,
+            usage=" ".join((name, *command.collect_usage_pieces(context))),
+            help=_paragraphs(command.help or ""),
+            options=tuple(record for record in records[name].items() if record not in shared),
+            shared=tuple(_long(record[0]) for record in records[name].items() if record in shared),
+        )
+        for name, command, context in found
+    ]
+    return {"commands": told, "shared": shared}
+
+
+def _walk(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+    """The commands of a group, in the order in which they were written; the group itself does nothing."""
+    if not isinstance(command, click.Group):
+        return [(name, command)]
+    return [found for word, one in command.commands.items() for found in _walk(one, f"{name} {word}")]
+
+
+def _options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
+    records = (option.get_help_record(context) for option in command.params if isinstance(option, click.Option))
+    return [(record[0], " ".join(record[1].split())) for record in records if record is not None]
+
+
+def _long(spelling: str) -> str:
+    """`--out` of `-o, --out DIR`."""
+    return next(word for word in spelling.replace(",", " ").split() if word.startswith("--"))
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+# Diagnostics
+
+
+def diagnostics() -> dict[str, list[tuple[str, Explanation]]]:
+    """Every id with its explanation, by subject."""
+    told = sorted({**IDS, **{rule.id: explained(rule.doc, rule.severity) for rule in RULES}}.items())
+    return {subject: list(group) for subject, group in groupby(told, lambda item: _subject(item[0]))}
+
+
+def _subject(id_: str) -> str:
+    return next(subject for beginning, subject in SUBJECTS.items() if id_.startswith(beginning))
+
+
+# The catalogue
+
+
+def catalogue() -> dict[str, Any]:
+    """Everything that is built in. All scalars are texts, as they were written."""
+    runtimes = {path.stem: _load(path) for path in sorted((CATALOGUE / "runtimes").glob("*.yaml"))}
+    return {
+        "runtimes": {name: {**entry, "histograms": _histograms(entry)} for name, entry in runtimes.items()},
+        "accelerators": _load(CATALOGUE / "accelerators.yaml"),
+        "metrics": _load(CATALOGUE / "metrics.yaml"),
+        "zones": len((CATALOGUE / "time-zones.txt").read_text().split()),
+    }
+
+
+def _load(path: Path) -> Any:
+    return yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # builds nothing but texts, lists and mappings
+
+
+def _histograms(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The histograms that a runtime exports: what they measure, and their bounds as a spec writes durations."""
+    names = {"latency": "the whole answer", "firstToken": "the first token", "interToken": "the next token"}
+    found = []
+    for key, what in names.items():
+        series = entry["metrics"].get(key, {})
+        second = Duration.UNITS[series.get("unit", "s")]
+        bounds = [str(Duration(Decimal(bound) * second)) for bound in series.get("buckets", ())]
+        found += [{**series, "what": what, "bounds": bounds}] if series else []
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages; with `--check`, name those that are stale and change nothing."""
+    pages = generated()
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        if "--check" in arguments:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run `make generate`\n")
+        else:
+            path.write_text(pages[path])
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
