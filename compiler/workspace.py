@@ -19,7 +19,7 @@ from .read import MAX_BYTES, read
 from .record import Record
 from .tree import Mapping, Node, Scalar, Sequence, wrapped
 
-__all__ = ["PLATFORM", "SPEC", "Input", "Options", "find", "load", "read_file"]
+__all__ = ["PLATFORM", "SPEC", "STDIN", "Input", "Options", "find", "load", "read_file"]
 
 SPEC = "mlspec.yaml"
 PLATFORM = "mlspec.platform.yaml"

@@ -7,24 +7,19 @@ from pathlib import Path
 from ..pipeline import Compiled
 from ..terminal import Terminal
 from ..write import Foreign, changes
-from .request import Request, compiled, folders, status
+from .request import Request, Systems
 
 __all__ = ["check"]
 
 
 def check(request: Request) -> int:
     """Say whether what is committed is what the specs compile to."""
-    systems = compiled(request)
-    if systems is None:
-        return 2
-    places = folders(systems, request)
-    if places is None:
-        return 2
-    worst = status(systems)
-    for system, folder in zip(systems, places, strict=True):
-        if not system.failed:
+    systems, worst = Systems(request), 0
+    for system in systems:
+        folder = systems.folder(system) if system.environments else None
+        if folder is not None and not system.failed:
             worst = max(worst, _checked(system, folder, request.terminal))
-    return worst
+    return max(worst, systems.status)
 
 
 _STATES = {"added": "missing", "changed": "differs", "removed": "stale"}

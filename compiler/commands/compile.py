@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..pipeline import Compiled
 from ..terminal import Terminal
 from ..write import Foreign, Written, changes, write
-from .request import Request, compiled, folders, status
+from .request import Request, Systems
 
 __all__ = ["compile_", "written"]
 
 
 def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
     """Write the bundles of all systems without errors."""
-    systems, terminal = compiled(request), request.terminal
-    if systems is None:
-        return 2
-    _said_platforms(systems, terminal)
-    into = folders(systems, request)
-    if into is None:
-        return 2
-    worst = status(systems)
-    for system, folder in zip(systems, into, strict=True):
-        if system.failed or not system.environments:
+    systems, terminal = Systems(request), request.terminal
+    worst, platforms = 0, set[str | None]()
+    for system in systems:
+        if system.input.platform not in platforms:
+            platforms.add(system.input.platform)
+            _say_platform(system.input.platform, terminal)
+        folder = systems.folder(system) if system.environments else None
+        if system.failed or folder is None:
             continue
         if stdout:
             terminal.result(_stream(system))
         else:
             worst = max(worst, written(system, folder, terminal, dry_run=dry_run))
-    return worst
+    return max(worst, systems.status)
 
 
-def _said_platforms(systems: Sequence[Compiled], terminal: Terminal) -> None:
-    for platform in dict.fromkeys(system.input.platform for system in systems):
-        terminal.say(
-            f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml beside the spec or above it)'}"
-        )
+def _say_platform(platform: str | None, terminal: Terminal) -> None:
+    terminal.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml beside the spec or above it)'}")
 
 
 def _stream(system: Compiled) -> str:
@@ -47,6 +41,7 @@ def _stream(system: Compiled) -> str:
 
 
 def written(system: Compiled, folder: Path, terminal: Terminal, *, dry_run: bool) -> int:
+    """Write one system, and say what changed."""
     bundles = [environment.bundle for environment in system.environments]
     try:
         written = (changes if dry_run else write)(folder, bundles, system.declared)

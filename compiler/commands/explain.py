@@ -7,20 +7,24 @@ from typing import Any
 from ..explain import Unknown, explain_line, explain_object, explain_output, explain_path
 from ..pipeline import Compiled
 from ..render import reasons
-from .request import Request, compiled
+from .request import Request, Systems
 
 __all__ = ["explain"]
 
 
 def explain(request: Request, question: str | None, line: int | None) -> int:
     """Say why an output line is what it is, or what a value or a line of the spec comes to."""
-    systems, terminal = compiled(request, warnings=False), request.terminal  # only what makes the answer incomplete
-    if systems is None or len(systems) != 1 or systems[0].input.sources is None:
-        if systems is not None and len(systems) != 1:
-            terminal.complain("error: explain works on one spec at a time")
+    terminal = request.terminal
+    spoken = terminal.but(format="text") if terminal.format == "json" else terminal  # the answer is the one document
+    systems = Systems(request.but(terminal=spoken), warnings=False)  # only what makes the answer incomplete
+    compiled = list(systems)
+    if systems.status == 2:
+        return 2
+    if len(compiled) != 1:
+        terminal.complain("error: explain works on one spec at a time")
         return 2
     try:
-        answer, text = _explained(systems[0], question, line)
+        answer, text = _explained(compiled[0], question, line)
     except Unknown as unknown:
         terminal.complain(f"error: {unknown}")
         return 2

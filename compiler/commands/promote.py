@@ -13,9 +13,10 @@ from collections.abc import Callable
 from ..pipeline import Compiled
 from ..promotion import CLOCK, Entry, Impossible, Incomprehensible, Move, TooEarly, promoted, read_version, rolled_back
 from ..tree import Mapping
+from ..workspace import STDIN, find, load
 from ..write import replace
 from .compile import written
-from .request import Request, folders
+from .request import Request, folder_of
 
 __all__ = ["promote", "rollback"]
 
@@ -55,16 +56,17 @@ def _version(request: Request, path: str) -> Mapping | None:
 
 
 def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: bool) -> int:
-    inputs, terminal = request.load(), request.terminal
-    if inputs is None:
+    paths, missing = find(request.specs)
+    request.terminal.diagnostics(missing)
+    if missing:
         return 2
-    if len(inputs) != 1 or inputs[0].path is None:
-        terminal.complain("error: a release belongs to one spec in a folder: name that spec")
+    if len(paths) != 1 or paths[0] == STDIN:
+        request.terminal.complain("error: a release belongs to one spec in a folder: name that spec")
         return 2
     try:
-        move = change(request.compile(inputs[0]))
+        move = change(request.compile(load(paths[0], request.options)))
     except Impossible as impossible:
-        terminal.complain(f"error: {impossible}")
+        request.terminal.complain(f"error: {impossible}")
         return 1 if isinstance(impossible, (TooEarly, Incomprehensible)) else 2
     return _carried_out(request, move, dry_run=dry_run)
 
@@ -75,8 +77,6 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     if result.failed:
         request.terminal.complain("error: the release does not compile, so nothing was written")
         return 1
-    into = folders([result], request)
-    assert into is not None
     if not dry_run:
         try:
             replace(move.path, move.text)
@@ -84,4 +84,4 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
             request.terminal.complain(f"error: {move.path} cannot be written: {error.strerror}")
             return 2
     request.terminal.result(f"{move.path}: {'would change' if dry_run else 'wrote'} {move.said}")
-    return written(result, into[0], request.terminal, dry_run=dry_run)
+    return written(result, folder_of(result, request.out), request.terminal, dry_run=dry_run)
