@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .because import Because
+from .because import Because, because
 from .record import Record
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .system import MLSystem
 
-__all__ = ["Artifact", "Body", "Piece", "Target"]
+__all__ = ["Artifact", "Body", "Piece", "Target", "resting"]
 
 Body = dict[str, Any]
 """Plain data in the order in which it is written. Leaves that are no structural strings are `Because`."""
@@ -27,6 +27,11 @@ class Artifact(Record):
 
 
 Piece = Callable[[], Iterable[Artifact]]
+
+
+def resting(piece: Piece, *also: object) -> Piece:
+    """The same piece, whose artifacts exist for these reasons, too: what decided that the piece is made at all."""
+    return lambda: [made.but(why=because(made.why.value, made.why.why, made.why, also)) for made in piece()]
 
 
 class Target(Record):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from .because import Because, text
+from .because import Because, because, text
 from .dump import Lines
 
 __all__ = ["json_lines"]
@@ -24,7 +24,8 @@ def _value(value: Any, indent: str, after: str) -> Iterator[str | Because[str]]:
     elif isinstance(value, (list, tuple)):
         yield from _block("[]", [("", child) for child in value if child is not None], indent, after)
     elif isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
-        raise TypeError("a reason belongs to a leaf of a JSON text, not to a piece of it")
+        for line in _value(value.value, indent, after):  # what has no reason of its own has that of the piece
+            yield line if isinstance(line, Because) else because(line, value.why, value)
     else:
         yield _leaf(value, after)
 

@@ -6,11 +6,11 @@ __all__ = ["NOT_YET_READ", "READ_BY_STAGES"]
 
 NOT_YET_READ: dict[str, str] = {
     "problem.businessMetric": "the design document",
+    "problem.humanPerformance": "the design document",
     "constraints.budget": "the cost of a system",
     "models.*.approach": "the design document",
     "models.*.complexity": "the choice between candidates",
-    "models.*.candidates.*.complexity": "the choice between candidates",
-    "models.*.candidates.*.cost": "the choice between candidates",
+    "models.*.candidates": "the choice between candidates",
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "an adapter of a language model",
     "models.*.llm": "the fit of a language model on its accelerator",
@@ -39,6 +39,7 @@ NOT_YET_READ: dict[str, str] = {
     "monitoring.dashboard": "the dashboard",
     "releases.*.profile": "drift",
     "releases.*.shadow.profile": "drift",
+    "training.tuning.schedule": "a search for hyperparameters by its own schedule",
     "retraining.triggers": "a trigger of retraining",
     "retraining.diagnosis": "the diagnosis before retraining",
     "retraining.cooldown": "a trigger of retraining",
@@ -56,7 +57,10 @@ READ_BY_STAGES: tuple[str, ...] = (
     "apiVersion",
     "kind",
     "environments",
-    "patches.*.target",
+    "patches",  # one that finds nothing to patch is an error of its own
+    "platform.network.policies",  # this and the next two can leave objects out, and what is left out has no line
+    "platform.autoscaling.provider",
+    "platform.rollout.provider",
     "models.*.signature",
     "constraints.accelerators",
     "releases.*.artifact.format",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compiler.artifact import Target
-from . import autoscaling, gitops, monitoring, rollout, serving
+from . import autoscaling, gitops, monitoring, retraining, rollout, serving
 
 __all__ = ["TARGETS"]
 
@@ -12,5 +12,6 @@ TARGETS: tuple[Target, ...] = (
     serving.TARGET,
     autoscaling.TARGET,
     rollout.TARGET,
+    retraining.TARGET,
     monitoring.TARGET,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ..finding import refusal
 from ..part import Named
 from ..system import BatchService, OnlineService, Service
 from .batch import BatchPlan
@@ -42,4 +43,18 @@ class Plan(Scope):
         """The training run, where there is one and it runs here."""
         if self.system.training is None or not self.runs("training").value:
             return None
+        self._only_here()
         return TrainingPlan(self, self.system.training)
+
+    def _only_here(self) -> None:
+        """Refuse training that several environments would run, each registering its own model under one name."""
+        places = [place for place in self.system.environments.values() if self.runs("training", place).value]
+        if len(places) > 1:
+            raise refusal(
+                "MLS017",
+                f"training would run in both `{places[0].own_name.value}` and `{places[1].own_name.value}`",
+                places[1].own_name,
+                others=((places[0].own_name, "and here"),),
+                note="each would register models of its own, and nobody could tell which one was judged",
+                help="write `runs: [serving, monitoring]` in all environments but one",
+            )

@@ -1,9 +1,7 @@
 """The decisions for services that score by the clock: how wide a run is, how long it may take, when it is given up.
 
-Traps that are handled here: a run that may last until the next one is due is skipped by `Forbid` without a word; a
-start that may be late for longer than the schedule's own gap lets missed starts pile up, and one that may be late for
-less than 10 s is never made, because the controller looks every 10 s (kubernetes.io, cron jobs); a schedule such as
-"weekdays at four" has gaps of one day and of three, so deadlines follow the shortest and alerts the longest.
+What follows from the schedule alone is shared with training runs, in `cron`. A trap that is handled here: a run that
+may last until the next one is due is skipped by `Forbid` without a word.
 """
 
 from __future__ import annotations
@@ -25,18 +23,6 @@ __all__ = ["BatchPlan"]
 
 BASE_MEMORY = 2**30
 """Bytes for an interpreter, its libraries and the rows in hand: a start to be replaced by a measurement."""
-
-LONGEST_RUN = Duration(86400)
-"""A derived deadline is never longer: what has hung for a day does not come back."""
-
-LEAST_LATE = 20
-"""Seconds that a start may be late at least: two looks of the controller."""
-
-LEAST_KEPT = 7 * 86400
-"""Seconds that a finished run is kept at least, so that who comes back from a week away can read its logs."""
-
-UNNOTICED = 900
-"""Seconds after which a run that was due and has not started is a fault: the controller needs seconds."""
 
 
 class BatchPlan:
@@ -116,7 +102,7 @@ class BatchPlan:
     @cached_property
     def gap(self) -> Because[Duration]:
         """The shortest time between two runs."""
-        return cron.gap(self.part.schedule)
+        return cron.cadence(self.part.schedule, self.part.time_zone)
 
     @cached_property
     def longest_gap(self) -> Because[Duration]:
@@ -128,7 +114,7 @@ class BatchPlan:
         """How long a run may take, with every try of every part."""
         given = self.scope.system.constraints.deadline
         if given is None:
-            return _deadline(self.gap)
+            return cron.deadline(self.gap)
         if given.value >= self.gap.value:
             raise _overlapping(given, self)
         return given
@@ -136,22 +122,22 @@ class BatchPlan:
     @cached_property
     def late(self) -> Because[int]:
         """Seconds that a start may be late."""
-        return _late(self.gap, self.deadline)
+        return cron.late(self.gap, self.deadline)
 
     @cached_property
     def kept(self) -> Because[int]:
         """Seconds that a finished run is kept."""
-        return _kept(self.longest_gap)
+        return cron.kept(self.longest_gap)
 
     @cached_property
     def stale(self) -> Because[Duration]:
         """The age of the last success at which somebody is told."""
-        return _stale(self.longest_gap, self.deadline)
+        return cron.stale(self.longest_gap, self.deadline)
 
     @cached_property
     def overdue(self) -> Because[Duration]:
         """The time since the last start at which a run has been missed."""
-        return _overdue(self.longest_gap, self.part.time_zone)
+        return cron.overdue(self.longest_gap, self.part.time_zone)
 
 
 def _too_many(asked: Because[int], bound: Because[int], why: str) -> Refusal:
@@ -213,43 +199,3 @@ def _memory(size: Because[Memory] | None) -> tuple[Memory, str]:
     needed = BASE_MEMORY + 2 * int(size.value.amount)
     why = f"{base} for the image and the model twice, as it is read and as it is used; `resources.memory` replaces it"
     return Memory(-(-needed // step) * step), why
-
-
-@decision
-def _deadline(gap: Because[Duration]) -> tuple[Duration, str]:
-    half = Duration(math.floor(gap.value.amount / 2))
-    why = f"half of the {gap.value} between two runs, so that a late one still ends before the next"
-    if half > LONGEST_RUN:
-        return LONGEST_RUN, f"{why}; but at most {LONGEST_RUN}"
-    return half, why
-
-
-@decision
-def _late(gap: Because[Duration], deadline: Because[Duration]) -> tuple[int, str]:
-    left = math.floor(gap.value.amount - deadline.value.amount)
-    why = f"what {gap.value} between two runs leave after {deadline.value} for the run itself"
-    if left < LEAST_LATE:
-        return LEAST_LATE, f"{why}; but at least {LEAST_LATE} s, as the controller looks every 10 s"
-    return left, why
-
-
-@decision
-def _kept(gap: Because[Duration]) -> tuple[int, str]:
-    kept = max(LEAST_KEPT, 2 * math.ceil(gap.value.amount))
-    return kept, f"two runs, {gap.value} apart, and at least 7 days: an alert on a failed run ends with the run itself"
-
-
-@decision
-def _stale(gap: Because[Duration], deadline: Because[Duration]) -> tuple[Duration, str]:
-    return (
-        Duration(2 * gap.value.amount + deadline.value.amount),
-        f"two runs, {gap.value} apart, and {deadline.value} for the run itself",
-    )
-
-
-@decision
-def _overdue(gap: Because[Duration], zone: Because[str]) -> tuple[Duration, str]:
-    summer = 0 if zone.value == "UTC" else 3600
-    extra = "" if summer == 0 else ", an hour for the day on which clocks change,"
-    why = f"{gap.value} between two runs{extra} and {UNNOTICED // 60} minutes to start"
-    return Duration(gap.value.amount + summer + UNNOTICED), why

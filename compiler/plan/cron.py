@@ -1,22 +1,43 @@
-"""Schedules in cron's five fields: when they fire, and how far apart.
+"""Schedules in cron's five fields: when they fire, how far apart, and what follows for the runs that they start.
 
 The fields are read as Kubernetes reads them (robfig/cron v3, `ParseStandard`). Its traps: Sunday is 0 and never 7; a
 day of the month and a day of the week together mean either of them, unless one is `*`; `*/2` is no `*` in that rule;
 a range does not wrap around. Gaps are those of the calendar: where clocks change, one of them is an hour off.
+
+Traps of runs that are handled here: one that may last until the next is due is skipped by `Forbid` without a word; a
+start that may be late for longer than the schedule's own gap lets missed starts pile up, and a hundred of them stop the
+schedule for ever; one that may be late for less than 10 s is never made, because the controller looks every 10 s
+(kubernetes.io, cron jobs); a schedule such as "weekdays at four" has gaps of one day and of three, so deadlines follow
+the shortest and alerts the longest.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 
 from ...schema.units import Duration, UnitError
-from ..because import Because
+from ..because import Because, decision
 from ..finding import refusal
 from ..record import Record
 
-__all__ = ["Schedule", "gap", "longest_gap", "read", "shortest_gap"]
+__all__ = [
+    "LEAST_LATE",
+    "LONGEST_RUN",
+    "Schedule",
+    "cadence",
+    "deadline",
+    "gap",
+    "kept",
+    "late",
+    "longest_gap",
+    "overdue",
+    "read",
+    "shortest_gap",
+    "stale",
+]
 
 _MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -187,3 +208,78 @@ def gap(schedule: Because[str], which: Callable[[str], Duration] = shortest_gap)
         raise refusal("MLS006", f"`{schedule.value}` {error}", schedule, help=error.help) from None
     named = "shortest" if which is shortest_gap else "longest"
     return Because(found, f"the {named} time between two runs of `{schedule.value}`", (schedule,))
+
+
+# What follows for the runs
+
+LONGEST_RUN = Duration(86400)
+"""A deadline that nobody gave is never longer: what has hung for a day does not come back."""
+
+LEAST_LATE = 20
+"""Seconds that a start may be late at least: two looks of the controller."""
+
+LEAST_KEPT = 7 * 86400
+"""Seconds that a finished run is kept at least, so that who comes back from a week away can read its logs."""
+
+UNNOTICED = 900
+"""Seconds after which a run that was due and has not started is a fault: the controller needs seconds."""
+
+CHANGE = 3600
+"""Seconds by which a day is shorter or longer when clocks change."""
+
+
+def cadence(schedule: Because[str], zone: Because[str]) -> Because[Duration]:
+    """The shortest time between two runs, also on the day when clocks go forward."""
+    return _cadence(gap(schedule), zone)
+
+
+@decision
+def _cadence(shortest: Because[Duration], zone: Because[str]) -> tuple[Duration, str]:
+    if zone.value == "UTC" or shortest.value <= Duration(2 * CHANGE):
+        return shortest.value, shortest.why
+    return Duration(shortest.value.amount - CHANGE), f"{shortest.why}, less an hour for the day when clocks go forward"
+
+
+@decision
+def deadline(gap: Because[Duration]) -> tuple[Duration, str]:
+    """How long a run may take where nothing is known of its work."""
+    half = Duration(math.floor(gap.value.amount / 2))
+    why = f"half of the {gap.value} between two runs, so that a late one still ends before the next"
+    if half > LONGEST_RUN:
+        return LONGEST_RUN, f"{why}; but at most {LONGEST_RUN}"
+    return half, why
+
+
+@decision
+def late(gap: Because[Duration], deadline: Because[Duration]) -> tuple[int, str]:
+    """Seconds that a start may be late."""
+    left = math.floor(gap.value.amount - deadline.value.amount)
+    why = f"what {gap.value} between two runs leave after {deadline.value} for the run itself"
+    if left < LEAST_LATE:
+        return LEAST_LATE, f"{why}; but at least {LEAST_LATE} s, as the controller looks every 10 s"
+    return left, why
+
+
+@decision
+def kept(gap: Because[Duration]) -> tuple[int, str]:
+    """Seconds that a finished run is kept, by the longest gap."""
+    least = max(LEAST_KEPT, 2 * math.ceil(gap.value.amount))
+    return least, f"two runs, {gap.value} apart, and at least 7 days: an alert on a failed run ends with the run itself"
+
+
+@decision
+def stale(gap: Because[Duration], deadline: Because[Duration]) -> tuple[Duration, str]:
+    """The age of the last success at which somebody is told, by the longest gap."""
+    return (
+        Duration(2 * gap.value.amount + deadline.value.amount),
+        f"two runs, {gap.value} apart, and {deadline.value} for the run itself",
+    )
+
+
+@decision
+def overdue(gap: Because[Duration], zone: Because[str]) -> tuple[Duration, str]:
+    """The time since the last start at which a run has been missed, by the longest gap."""
+    summer = 0 if zone.value == "UTC" else CHANGE
+    extra = "" if summer == 0 else ", an hour for the day on which clocks change,"
+    why = f"{gap.value} between two runs{extra} and {UNNOTICED // 60} minutes to start"
+    return Duration(gap.value.amount + summer + UNNOTICED), why

@@ -43,9 +43,10 @@ class Scope:
             return given
         return because(self.environment.value, "the environment's name", self.environment)
 
-    def runs(self, what: str) -> Because[bool]:
-        """Whether serving, monitoring or training runs here."""
-        said = self._declared.runs if self._declared is not None else ()
+    def runs(self, what: str, where: Environment | None = None) -> Because[bool]:
+        """Whether serving, monitoring or training runs here, or in another environment."""
+        place = where if where is not None else self._declared
+        said = place.runs if place is not None else ()
         if not said:
             return because(True, "an environment that does not say what it runs, runs everything")
         here = [name for name in said if name.value == what]
@@ -78,5 +79,9 @@ class Scope:
 def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusal:
     unsaid = f"`{part.own_name.value}` does not say which model it serves"
     message = unsaid if names else "there is no model to serve"
-    help_ = f"add `model: {names[0]}`, or another one" if names else "describe it under `model`"
+    help_ = (
+        f"add `model: {names[0]}`, or another one"
+        if names
+        else "add `model:` with what is known of it, such as its `approach` or its `signature`"
+    )
     return refusal("MLS009", message, part.mode, help=help_)

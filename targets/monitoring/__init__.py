@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.artifact import Piece, Target
+from ...compiler.artifact import Piece, Target, resting
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import batch, podmonitor, rules
+from . import batch, podmonitor, rules, training
 
 __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """Scraping and rules for each service."""
+    """Scraping and rules for each service, and for training runs."""
+    return (resting(piece, plan.runs("monitoring").sources) for piece in _pieces(plan))
+
+
+def _pieces(plan: Plan) -> Iterable[Piece]:
     if not plan.runs("monitoring").value:
         return
     for service in plan.online.values():
@@ -22,6 +26,8 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(rules.rules, service)
     for run in plan.batch.values():
         yield partial(batch.rules, run)
+    if plan.training is not None:
+        yield partial(training.rules, plan.training)
 
 
 TARGET = Target(name="monitoring", summary="scraping, recording rules and alerts", emit=emit)

@@ -1,0 +1,22 @@
+# The image of mlspec's own jobs, such as the gate of a training run. There is no public one: build it, push it to a
+# registry that the cluster can reach, and name it under `platform.images.runtime`.
+#
+#     docker build -t REGISTRY/mlspec-runtime:VERSION .
+#     docker push REGISTRY/mlspec-runtime:VERSION
+
+FROM python:3.11.13-slim-bookworm AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY compiler/ compiler/
+COPY mlspec/ mlspec/
+COPY runtime/ runtime/
+COPY schema/ schema/
+COPY targets/ targets/
+RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.11.13-slim-bookworm
+RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
+    python -m pip install --no-cache-dir --root-user-action=ignore /wheels/*.whl
+# A number, because the kubelet cannot tell whether a named user is root.
+USER 65532:65532
+ENTRYPOINT ["mlspec"]

@@ -1,0 +1,211 @@
+"""Conditions: one bound on one metric, and what a measured value says about it.
+
+Arithmetic on values is decimal, so that 0.943 less 0.002 is 0.941 and not a little below. A value of one segment
+rests on few rows, so it is judged by the end of its confidence interval that speaks against it. Whoever looks at many
+segments finds one that is unlucky, so the interval is widened by their number (Bonferroni). Too few samples is "not
+enough data", and never a pass.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import sqrt
+from statistics import NormalDist
+from typing import Any, Literal
+
+from ..compiler.record import Record
+
+__all__ = ["Answer", "Bound", "Measured", "Outcome", "Rival", "Unreadable", "bound_of", "judged", "number", "wilson"]
+
+ERROR = 0.05
+"""The chance that any one segment is held against the model, or for it, by luck alone."""
+
+LARGEST = Decimal("1e300")
+"""Beyond it nothing is a measurement, and floats overflow."""
+
+Answer = Literal["pass", "fail", "too-few"]
+
+
+class Unreadable(Exception):  # noqa: N818 - an answer, not an accident
+    """An input does not have the shape that the training contract says."""
+
+
+class Bound(Record):
+    """What a metric must keep to: at least a limit, or at most."""
+
+    limit: Decimal
+    least: bool
+    words: str
+    """The limit in words, with where it comes from."""
+    unit_interval: bool
+    """Whether the metric lies between 0 and 1, so that the variance of a mean is at most p (1 - p)."""
+
+    def keeps(self, value: Decimal) -> bool:
+        """Whether a value keeps to it."""
+        return value >= self.limit if self.least else value <= self.limit
+
+
+class Rival(Record):
+    """What the model is compared with."""
+
+    value: Decimal
+    words: str
+
+
+class Measured(Record):
+    """One value of `metrics.json`."""
+
+    value: Decimal
+    samples: int | None = None
+    """The rows it was measured on."""
+    events: int | None = None
+    """The independent things that it is a share or a mean of, such as the positives for recall."""
+    interval: tuple[Decimal, Decimal, float] | None = None
+    """Its confidence interval, and the confidence of that."""
+
+
+class Outcome(Record):
+    """What one value says about a bound."""
+
+    answer: Answer
+    words: str
+    found: Decimal | None = None
+    surely: Decimal | None = None
+    """The end of the confidence interval that was compared with the limit."""
+
+
+def number(thing: object) -> Decimal | None:
+    """A number of a JSON text, if it is one to compute with: NaN, infinities and booleans are none."""
+    if isinstance(thing, bool) or not isinstance(thing, (int, float)):
+        return None
+    exact = Decimal(repr(thing))
+    return exact if exact.is_finite() and abs(exact) <= LARGEST else None
+
+
+class _Unusable(Exception):  # noqa: N818
+    """What is wrong with one entry of `metrics.json`."""
+
+
+def _measured(entry: object) -> Measured:
+    """One entry of `metrics.json`."""
+    if entry is None:
+        raise _Unusable("it is not in metrics.json")
+    if not isinstance(entry, dict):
+        raise _Unusable("its entry in metrics.json is no mapping")
+    value = number(entry.get("value"))
+    if value is None:
+        raise _Unusable("its value in metrics.json is no number")
+    counts = {key: _count(entry, key) for key in ("samples", "events")}
+    return Measured(value=value, interval=_interval(entry, value), **counts)
+
+
+def _count(entry: dict[str, Any], key: str) -> int | None:
+    if key not in entry:
+        return None
+    given = number(entry[key])
+    if given is None or given < 0 or given != given.to_integral_value():
+        raise _Unusable(f"its `{key}` in metrics.json is no count")
+    return int(given)
+
+
+def _interval(entry: dict[str, Any], value: Decimal) -> tuple[Decimal, Decimal, float] | None:
+    if not {"low", "high", "confidence"} & set(entry):
+        return None
+    low, high, confidence = number(entry.get("low")), number(entry.get("high")), number(entry.get("confidence", 0.95))
+    if low is None or high is None or not low <= value <= high:
+        raise _Unusable("its value in metrics.json does not lie between its `low` and its `high`")
+    if confidence is None or not Decimal("0.5") <= confidence <= Decimal("0.999999"):
+        raise _Unusable("its `confidence` in metrics.json is not between 0.5 and 0.999999")
+    return low, high, float(confidence)
+
+
+def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) -> Bound:
+    """The bound that a gate of the configuration sets. A margin is by how much the value must be better than the
+    rival's: above it where the metric is maximized, below it where it is minimized, and for `relative` in shares of
+    the rival's own value.
+    """
+    unit_interval = number(metric.get("min")) == 0 and number(metric.get("max")) == 1
+    for key, least in (("min", True), ("max", False)):
+        limit = number(gate.get(key))
+        if limit is not None:
+            words = f"at {'least' if least else 'most'} {_plain(limit)}"
+            return Bound(limit=limit, least=least, words=words, unit_interval=unit_interval)
+    margin, least = number(gate.get("margin", 0)), metric.get("direction") != "minimize"
+    if rival is None or margin is None:
+        raise Unreadable("the configuration has a gate without a bound")
+    step = margin * abs(rival.value) if gate.get("relative") is True else margin
+    limit = rival.value + step if least else rival.value - step
+    if abs(limit) > LARGEST:
+        raise Unreadable("the configuration has a bound that is too large to compute with")
+    said = f"{_plain(margin * 100)}%" if gate.get("relative") is True else _plain(margin)
+    words = f"at {'least' if least else 'most'} {_plain(limit)}: {_plain(rival.value)} of {rival.words}"
+    return Bound(limit=limit, least=least, words=f"{words}, margin {said}", unit_interval=unit_interval)
+
+
+def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], segments: int = 0) -> Outcome:
+    """Compare one entry of `metrics.json` with a bound.
+
+    `needed` are the fewest events of the gate itself and the fewest rows of the whole evaluation, of which the first
+    that is given counts. `segments` is the number of values that are judged beside each other, 0 for the whole.
+    """
+    try:
+        found = _measured(entry)
+    except _Unusable as wrong:
+        return Outcome(answer="fail", words=str(wrong))
+    few = _too_few(found, *needed)
+    if few is None and segments and found.events == 0:
+        few = "it rests on no events"
+    if few is not None:
+        return Outcome(answer="too-few", words=f"not enough data: {few}", found=found.value)
+    if not segments:
+        answer: Answer = "pass" if bound.keeps(found.value) else "fail"
+        return Outcome(answer=answer, words=_plain(found.value), found=found.value)
+    surely = _surely(found, bound, NormalDist().inv_cdf(1 - ERROR / segments))
+    if surely is None:
+        return Outcome(
+            answer="fail", words="metrics.json gives neither `low` and `high` nor `events`", found=found.value
+        )
+    words = f"{_plain(found.value)}, surely {'above' if bound.least else 'below'} {_plain(surely)}"
+    return Outcome(answer="pass" if bound.keeps(surely) else "fail", words=words, found=found.value, surely=surely)
+
+
+def _too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
+    """A gate's own minimum counts what its metric rests on, that of the evaluation counts test rows."""
+    if own is not None:
+        has, least = (found.samples if found.events is None else found.events), own
+    else:
+        has, least = found.samples, 0 if rows is None else rows
+    if least == 0:
+        return None
+    if has is None:
+        return f"{least:,} samples are needed, and metrics.json does not say how many there are"
+    return f"{has:,} of {least:,} samples" if has < least else None
+
+
+def _surely(found: Measured, bound: Bound, z: float) -> Decimal | None:
+    """The end of the confidence interval that speaks against the model, at `z` standard errors.
+
+    A given interval is rescaled as that of a normal distribution. Without one, the score interval of a share holds
+    for every mean of values between 0 and 1, whose variance is never larger (Bhatia and Davis, 2000).
+    """
+    if found.interval is not None:
+        low, high, confidence = found.interval
+        scale = Decimal(repr(z / NormalDist().inv_cdf((1 + confidence) / 2)))
+        return found.value - (found.value - low) * scale if bound.least else found.value + (high - found.value) * scale
+    if not bound.unit_interval or not found.events or not 0 <= found.value <= 1:
+        return None
+    ends = wilson(float(found.value), found.events, z)
+    return Decimal(repr(round(ends[0] if bound.least else ends[1], 6)))
+
+
+def wilson(share: float, events: int, z: float) -> tuple[float, float]:
+    """The score interval of a share of `events` things, `z` standard errors wide to each side (Wilson, 1927)."""
+    n = float(events)
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _plain(value: Decimal) -> str:
+    """A number as people write it, to six digits."""
+    return f"{float(value):.6g}"

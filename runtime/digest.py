@@ -1,0 +1,34 @@
+"""The digest of a model: of a file its SHA-256, of a folder SHA-256 over its sorted lines `path NUL sha256`.
+
+The same words as in a release, and the same bytes as what the download compares (only regular files count).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+__all__ = ["digest_of", "size_of"]
+
+
+def digest_of(model: Path) -> str:
+    """`sha256:` and 64 digits; `OSError` when something cannot be read."""
+    if not model.is_dir():
+        return f"sha256:{_sha256(model)}"
+    lines = sorted(os.fsencode(file.relative_to(model)) + f"\0{_sha256(file)}\n".encode() for file in _files(model))
+    return f"sha256:{hashlib.sha256(b''.join(lines)).hexdigest()}"
+
+
+def size_of(model: Path) -> int:
+    """Bytes."""
+    return sum(file.stat().st_size for file in (_files(model) if model.is_dir() else [model]))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

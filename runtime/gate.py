@@ -1,0 +1,123 @@
+"""`mlspec runtime gate`: judges a trained model by the conditions of its system, and leaves the verdict.
+
+In a job an honest no is no accident: the gate exits 0 whatever the verdict, because a Job that failed would be tried
+again and page somebody, and the step after it reads `verdict.json`. What a step before left in a wrong shape ends the
+run by 42, as a second try would leave the same. Used by hand it exits 0 for a pass, 42 for a no, and 1 for input that
+it cannot read.
+
+The model is judged with its files: their digest goes into the verdict, so that what is published is what was judged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any, TextIO
+
+from ..compiler.record import Record
+from .conditions import Unreadable
+from .digest import digest_of, size_of
+from .verdict import VERSION, Verdict, judge, shown
+
+__all__ = ["Files", "by_hand", "gate", "of_the_job"]
+
+PASS, UNREADABLE, NO = 0, 1, 42
+
+LARGEST = 8 * 2**20
+"""Bytes of an input: 10,000 values of a segment take less than 2 MiB."""
+
+
+class Files(Record):
+    """What the gate reads and writes."""
+
+    config: Path
+    metrics: Path
+    model: Path | None = None
+    verdict: Path | None = None
+
+
+def gate(files: Files, *, in_job: bool = False) -> int:
+    """Judge, and return the exit status. One line for each gate goes to standard output."""
+    try:
+        verdict = judge(_read(files.config), _read(files.metrics))
+        model = _model(files.model) if files.model is not None else None
+        if files.verdict is not None:
+            _write(files.verdict, verdict, model)
+    except (Unreadable, OSError, ValueError) as wrong:
+        _say(sys.stderr, f"mlspec runtime gate: {wrong}")
+        return NO if in_job and isinstance(wrong, Unreadable) else UNREADABLE
+    for reason in verdict.reasons:
+        _say(sys.stdout, reason.line)
+    _say(sys.stdout, "pass" if verdict.passed else "no pass" if verdict.reasons else "no pass: there is no gate")
+    return PASS if verdict.passed or in_job else NO
+
+
+def by_hand(**given: str | None) -> Files | None:
+    """The files that are named; None when that is not enough."""
+    paths = {name: Path(path) for name, path in given.items() if path is not None}
+    return Files(**paths) if {"config", "metrics"} <= set(paths) else None
+
+
+def of_the_job() -> Files | None:
+    """The files where the training contract (docs/training-contract.md) has them; None outside of a job."""
+    config, given, own = (os.environ.get(f"MLSPEC_{name}") for name in ("CONFIG", "INPUT", "OUTPUT"))
+    if not config or not given or not own:
+        return None
+    return Files(
+        config=Path(config),
+        metrics=Path(given) / "evaluate" / "metrics.json",
+        model=Path(given) / "train" / "model.json",
+        verdict=Path(own) / "verdict.json",
+    )
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Unreadable(f"{path} is larger than {LARGEST // 2**20} MiB")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as wrong:
+        raise Unreadable(f"{path} is no JSON: {wrong}") from None
+
+
+def _model(description: Path) -> dict[str, Any]:
+    """The model that `model.json` describes, with its digest; it lies beside the description."""
+    model = _read(description)
+    path, format_ = (model.get("path"), model.get("format")) if isinstance(model, dict) else (None, None)
+    if not isinstance(path, str) or not isinstance(format_, str) or model.get("version") != VERSION:
+        raise Unreadable(f"{description} does not say `version`, `path` and `format`")
+    steps = PurePosixPath(path)
+    if "\0" in path or steps.is_absolute() or ".." in steps.parts:
+        raise Unreadable(f"{description} names a model that does not lie beside it: {shown(path)}")
+    files = description.parent / steps
+    digest = digest_of(files)
+    if model.get("digest", digest) != digest:
+        raise Unreadable(f"{files} is not what {description} describes: it is {digest}")
+    return {"path": path, "format": format_, "digest": digest, "size": size_of(files)}
+
+
+def _write(path: Path, verdict: Verdict, model: dict[str, Any] | None) -> None:
+    """All at once: whoever reads the verdict finds a whole one, or none."""
+    document = {
+        "version": VERSION,
+        "pass": verdict.passed,
+        "model": model,
+        "reasons": [reason.document() for reason in verdict.reasons],
+    }
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="ascii") as file:
+        json.dump(document, file, indent=2, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _say(stream: TextIO, line: str) -> None:
+    """A line, whatever the stream can hold and the inputs held."""
+    encoding = stream.encoding or "ascii"
+    stream.write(f"{line.encode(encoding, 'backslashreplace').decode(encoding)}\n")

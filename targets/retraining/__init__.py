@@ -1,0 +1,35 @@
+"""Retraining: a CronJob whose pod validates, trains, evaluates, judges and registers, by the training contract.
+
+Without a schedule it is suspended, and holds what a run that is started by hand is made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from ...compiler.artifact import Piece, Target, resting
+from ...compiler.plan import Plan
+from ...compiler.system import MLSystem
+from . import config, job, objects
+
+__all__ = ["TARGET"]
+
+
+def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
+    """The objects of the training run, where one runs here."""
+    return (resting(piece, plan.runs("training").sources) for piece in _pieces(plan))
+
+
+def _pieces(plan: Plan) -> Iterable[Piece]:
+    training = plan.training
+    if training is None:
+        return
+    file = config.ConfigFile(training)
+    yield partial(job.cron_job, training, file)
+    yield partial(config.configuration, training, file)
+    yield partial(objects.service_account, training, plan)
+    yield partial(objects.network_policy, training)
+
+
+TARGET = Target(name="retraining", summary="training runs, with the gate that judges them", emit=emit)

@@ -1,0 +1,122 @@
+"""The training configuration: one JSON file, in a ConfigMap, that every step of a run and the gate read.
+
+Its name says its content, so that a run that has begun keeps the configuration it began with. Each line of the file
+names the line of the spec that it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.dump import Lines
+from ...compiler.jsontext import json_lines
+from ...compiler.plan.training import TrainingPlan
+from .. import naming
+from . import gates
+from .spoken import spoken
+
+__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "labels"]
+
+COMPONENT = "trainer"
+FILE = "training.json"
+CONTRACT = fixed(1, "the version of the training contract")
+
+
+def body(training: TrainingPlan) -> dict[str, Any]:
+    """What the file holds, in the order of the training contract's page."""
+    system, model, part = training.scope.system, training.trained, training.part
+    return {
+        "version": CONTRACT,
+        "system": system.metadata.name,
+        "environment": training.scope.environment,
+        "task": system.problem.task,
+        "run": {
+            "tune": training.tunes,
+            "folds": training.folds,
+            "deadline": training.deadline.map(lambda deadline: int(deadline.amount)),
+        },
+        "seed": part.seed,
+        "revision": part.revision,
+        "data": spoken(system.data),
+        "features": _each(model.signature.inputs) if model.signature is not None else None,
+        "model": {
+            "name": training.model,
+            "outputs": _each(model.signature.outputs) if model.signature is not None else None,
+            "operatingPoint": _section(model.operating_point),
+            "optimization": _section(model.optimization),
+            "tuning": _section(model.llm.tuning) if model.llm is not None else None,
+        },
+        "training": {
+            "tuning": spoken(part.tuning, without=("schedule",)) if part.tuning is not None else None,
+            "crossValidation": _section(part.cross_validation),
+            "regularization": _section(part.regularization),
+            "ensemble": _section(part.ensemble),
+            "distributed": _section(part.distributed),
+        },
+        "evaluation": gates.evaluation(training),
+        "metrics": gates.metrics(training),
+        "rivals": gates.rivals(training),
+    }
+
+
+def _section(part: Any) -> dict[str, Any] | None:
+    return spoken(part) if part is not None else None
+
+
+def _each(parts: tuple[Any, ...]) -> list[dict[str, Any]] | None:
+    return [spoken(part) for part in parts] or None
+
+
+class ConfigFile:
+    """The file of one training run, made once for all that need it."""
+
+    def __init__(self, training: TrainingPlan) -> None:
+        self.training = training
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The file, line by line."""
+        return json_lines(body(self.training))
+
+    @cached_property
+    def name(self) -> Because[str]:
+        """A ConfigMap is named by its content, so that a run that has begun keeps its own."""
+        parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
+        checksum = f"{crc32(self.lines.text().encode()):08x}"
+        digest = because(checksum, "a checksum of the file, which changes with these", parts)
+        return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
+
+
+def labels(training: TrainingPlan) -> Body:
+    """The labels of everything that belongs to training runs."""
+    return naming.labels(training.scope, COMPONENT, training.name)
+
+
+def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
+    """The ConfigMap."""
+    scope = training.scope
+    data: Body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": naming.metadata(scope, file.name, labels(training), _kept(training)),
+        "data": {FILE: file.lines},
+        "immutable": fixed(True, "its name says its content"),
+    }
+    why = because("ConfigMap", "what a training run is to do", training.part.steps.train.command)
+    called = text("{system}-training", system=scope.system.metadata.name)
+    yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
+
+
+def _kept(training: TrainingPlan) -> Body | None:
+    """A run that has begun may still be tried again with the configuration before, so no tool may prune it."""
+    tool, why = training.scope.platform.gitops.tool, "a run that has begun still uses it"
+    if tool.value == "argocd":
+        return {"argocd.argoproj.io/sync-options": because("Prune=false", why, tool)}
+    if tool.value == "flux":
+        return {"kustomize.toolkit.fluxcd.io/prune": because("disabled", why, tool)}
+    return None

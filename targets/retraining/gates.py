@@ -1,0 +1,163 @@
+"""What the gate is told: the conditions, what their metrics are like, and what the rivals reached.
+
+A rival that nobody knows would make a gate that no model can pass, so it is refused when the spec is compiled and not
+when the first run has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...compiler.because import Because, because
+from ...compiler.finding import refusal
+from ...compiler.plan.training import TrainingPlan
+from ...compiler.system import Candidate, Condition
+from ...compiler.words import listing
+from .spoken import quantity, spoken
+
+__all__ = ["evaluation", "gated", "metrics", "rivals"]
+
+
+def gated(training: TrainingPlan) -> tuple[Condition, ...]:
+    """The conditions that a trained model must meet; each needs the step that measures."""
+    judged = training.scope.system.evaluation
+    gates = judged.gates if judged is not None else ()
+    if gates and training.part.steps.evaluate is None:
+        raise refusal(
+            "MLS009",
+            "nothing measures what the gates judge",
+            gates[0],
+            others=((training.part.steps.train.command, "the model is trained here"),),
+            note="the gate reads `metrics.json`, which the `evaluate` step leaves",
+            help="add `evaluate: {command: [...]}` under `training.steps`",
+        )
+    return gates
+
+
+def evaluation(training: TrainingPlan) -> dict[str, Any] | None:
+    """The section `evaluation`, with bounds as numbers."""
+    judged = training.scope.system.evaluation
+    if judged is None:
+        return None
+    gates = [_gate(gate) for gate in gated(training)]
+    return {**spoken(judged, without=("gates",)), "gates": gates or None}
+
+
+def _gate(gate: Condition) -> dict[str, Any]:
+    margin = gate.margin if gate.versus is not None else None
+    return {
+        **{key: value.map(quantity) if value is not None else None for key, value in _bounds(gate)},
+        "margin": margin.map(quantity) if margin is not None else None,
+        "relative": margin.map(lambda given: given.relative) if margin is not None else None,
+        "minSamples": gate.min_samples.map(quantity) if gate.min_samples is not None else None,
+    }
+
+
+def _bounds(gate: Condition) -> Iterator[tuple[str, Because[Any] | None]]:
+    yield "metric", gate.metric
+    yield "of", gate.of
+    yield "segment", gate.segment
+    yield "min", gate.min
+    yield "max", gate.max
+    yield "versus", gate.versus
+
+
+def metrics(training: TrainingPlan) -> dict[str, Any] | None:
+    """What the metrics of the evaluation are like, by name."""
+    judged = training.scope.system.evaluation
+    if judged is None:
+        return None
+    named = (judged.primary, *(gate.metric for gate in judged.gates))
+    return {name.value: because(_metric(training, name), "a metric that is judged by", name) for name in named}
+
+
+def _metric(training: TrainingPlan, name: Because[str]) -> dict[str, Any]:
+    """The entry of a metric; one with a cut-off, such as `ndcg@10`, is known without it."""
+    entry = training.scope.system.metrics[name.value.partition("@")[0]]
+    told = spoken(entry, without=("query", "needsLabels", "description"))
+    return {key: because(value.value, value.why, value, name) for key, value in told.items() if value is not None}
+
+
+def rivals(training: TrainingPlan) -> dict[str, Because[dict[str, Because[float]]]] | None:
+    """What each rival is known to have reached, by rival and metric; a gate that names another one is refused."""
+    known = {rival: reached for rival, reached in _known(training) if reached}
+    for gate in gated(training):
+        if gate.versus is not None:
+            _check(training, gate, gate.versus, known)
+    told = {rival: because(reached, "what it is known to have reached", reached) for rival, reached in known.items()}
+    return told or None
+
+
+def _known(training: TrainingPlan) -> Iterator[tuple[str, dict[str, Because[float]]]]:
+    for candidate in training.trained.candidates:
+        named = candidate.name
+        yield named.value, {metric: _of(value, "a candidate", named) for metric, value in candidate.metrics.items()}
+    yield "naive", _best_baselines(training)
+    people = training.scope.system.problem.human_performance
+    if people is not None:
+        yield "human", {people.metric.value: _of(people.value, "what people reach", people.metric)}
+    release = training.scope.system.releases.get(training.model.value)
+    if release is not None:
+        yield "champion", dict(release.metrics)
+
+
+def _of(value: Because[float], why: str, *also: Because[Any]) -> Because[float]:
+    return because(value.value, why, value, also)
+
+
+def _best_baselines(training: TrainingPlan) -> dict[str, Because[float]]:
+    """By metric the best of the candidates that are marked as naive: a model must beat every one of them."""
+    naive = [candidate for candidate in training.trained.candidates if candidate.role.value == "naive"]
+    return {metric: _best(training, metric, naive) for candidate in naive for metric in candidate.metrics}
+
+
+def _best(training: TrainingPlan, metric: str, naive: list[Candidate]) -> Because[float]:
+    direction = training.scope.system.metrics[metric.partition("@")[0]].direction
+    reached = [(candidate.metrics[metric], candidate) for candidate in naive if metric in candidate.metrics]
+    value, best = (max if direction.value == "maximize" else min)(reached, key=lambda pair: pair[0].value)
+    roles = [candidate.role for candidate in naive]
+    return because(value.value, f"`{best.name.value}` is the best naive baseline", reached, roles, direction)
+
+
+def _check(training: TrainingPlan, gate: Condition, versus: Because[str], known: dict[str, Any]) -> None:
+    metric = gate.metric.value
+    if gate.of is not None:
+        raise refusal(
+            "MLS012",
+            f"nobody knows what `{versus.value}` reached in `{metric}` of `{gate.of.value}`",
+            gate.of,
+            others=((versus, "the rival"),),
+            note="what rivals reached is known by metric, for the model as a whole",
+            help="give the bound as `min` or `max`, or leave `of` out",
+        )
+    if metric not in known.get(versus.value, {}):
+        raise refusal(
+            "MLS009",
+            f"nobody knows what `{versus.value}` reached in `{metric}`",
+            versus,
+            others=((_asked(training, versus.value), "looked for here"),),
+            note="the gate compares with it, so no model could pass",
+            help=_missing(training, versus.value, metric),
+        )
+
+
+def _asked(training: TrainingPlan, rival: str) -> object:
+    """What would have said it."""
+    if rival == "champion":
+        release = training.scope.system.releases.get(training.model.value)
+        return release.version if release is not None else None
+    return training.scope.system.problem.human_performance if rival == "human" else training.trained.candidates
+
+
+def _missing(training: TrainingPlan, rival: str, metric: str) -> str:
+    if rival == "champion" and training.model.value not in training.scope.system.releases:
+        return f"put a first model into service, which `mlspec promote --to {training.scope.name}` does"
+    if rival == "champion":
+        return f"add `{metric}` to the release's `metrics`"
+    if rival == "human":
+        return f"write `humanPerformance: {{metric: {metric}, value: ...}}` under `problem`"
+    named = [candidate.name.value for candidate in training.trained.candidates if rival == candidate.role.value]
+    if rival == "naive" and not named:
+        return "mark a candidate by `role: naive`"
+    return f"add `{metric}` to the `metrics` of {listing(named) if named else f'the candidate `{rival}`'}"

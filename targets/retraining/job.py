@@ -1,0 +1,163 @@
+"""The CronJob of training runs.
+
+Traps of Kubernetes that are handled here. Of a CronJob: without a time zone the schedule is read in the zone of the
+controller; without a starting deadline a hundred missed starts stop it for ever, and one that is resumed makes up for
+those that it missed; `Allow`, the default, lets a slow run overlap the next one. Of its Jobs: a policy on failed pods
+wants pods that never restart, and pods that are replaced only once they have failed; without that policy a drained node
+costs a retry; exit codes are an ordered list without 0; without a deadline what hangs runs for ever, and that of a pod
+would not count the time that it waits for a node. Of the pod: autoscalers of nodes evict what runs long; a volume of
+the node's own disk is small; a named user of an image is no proof that it is not root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.finding import refusal
+from ...compiler.plan.training import TrainingPlan
+from .. import naming
+from ..pod import access, placement
+from ..pod.credentials import pull_secrets
+from ..pod.security import pod_security
+from .config import ConfigFile, labels
+from .steps import containers, grants, shares_memory
+
+__all__ = ["cron_job"]
+
+ANSWERED = 42
+"""The exit code by which a step says that trying again is of no use."""
+
+
+def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
+    """What starts the runs."""
+    scope = training.scope
+    _on_one_node(training)
+    kept = fixed(1, "the last one to read; each finished pod keeps its volume")
+    body: Body = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": naming.metadata(scope, training.name, labels(training), _annotations(training)),
+        "spec": {
+            "schedule": training.schedule,
+            "timeZone": training.time_zone,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": training.late,
+            "suspend": training.suspended if training.suspended.value else None,
+            "successfulJobsHistoryLimit": kept,
+            "failedJobsHistoryLimit": kept,
+            "jobTemplate": {"metadata": {"labels": labels(training)}, "spec": _job(training, file.name)},
+        },
+    }
+    why = because(
+        "CronJob", "training runs are made from it", training.given_schedule, training.part.steps.train.command
+    )
+    yield Artifact(path=naming.path_of(scope, "retraining", "CronJob", training.name), body=body, why=why)
+
+
+def _annotations(training: TrainingPlan) -> Body:
+    metadata = training.scope.system.metadata
+    return {
+        "kubernetes.io/description": _description(training),
+        "mlspec/owner": metadata.owner,
+        "mlspec/source": metadata.links.source,
+        "mlspec/runbook": metadata.links.runbook,
+    }
+
+
+def _description(training: TrainingPlan) -> Because[str]:
+    """For people who meet it in a cluster, and wonder why it never runs."""
+    what = "trains a new model and judges it"
+    if not training.suspended.value:
+        return because(what, "what it is for", training.suspended)
+    return text(
+        f"{what}; to start a run: kubectl create job -n {{namespace}} --from=cronjob/{{name}} {{name}}-1",
+        training.suspended.why,
+        namespace=training.scope.namespace,
+        name=training.name,
+    )
+
+
+def _on_one_node(training: TrainingPlan) -> None:
+    spread = training.part.distributed
+    if spread is not None and spread.nodes.value > 1:
+        raise refusal(
+            "MLS012",
+            f"a training run is one pod, and cannot be divided over {spread.nodes.value} nodes",
+            spread.nodes,
+            note="the training code would wait for other nodes, which never come",
+            help="write `nodes: 1`, with several `processesPerNode`",
+        )
+
+
+def _job(training: TrainingPlan, config: Because[str]) -> Body:
+    return {
+        "backoffLimit": training.retries,
+        "activeDeadlineSeconds": training.deadline.map(lambda deadline: max(1, int(deadline.amount))),
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {
+                        "operator": "In",
+                        "values": [fixed(ANSWERED, "the training contract: what is wrong will be wrong again")],
+                    },
+                },
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            ]
+        },
+        "ttlSecondsAfterFinished": training.kept,
+        "template": _pod(training, config),
+    }
+
+
+def _pod(training: TrainingPlan, config: Because[str]) -> Body:
+    scope, asked, allowed = training.scope, training.part.resources.accelerator, grants(training)
+    *before, last = containers(training)
+    why = "half a run is worth nothing"
+    return {
+        "metadata": {
+            "labels": {**labels(training), **access.pod_labels(access.identity(allowed))},
+            "annotations": {
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": fixed("false", why),
+                "karpenter.sh/do-not-disrupt": fixed("true", why),
+            },
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": access.account_of(allowed, training.name),
+            "automountServiceAccountToken": fixed(False, "a training run has nothing to ask of the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one"),
+            "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, allowed),
+            "securityContext": pod_security(fixed(1000, "the training contract: images run as this user")),
+            "initContainers": before or None,
+            "containers": [last],
+            "volumes": _volumes(training, config),
+            "nodeSelector": placement.node_selector(scope, asked),
+            "tolerations": placement.tolerations(scope, asked) or None,
+        },
+    }
+
+
+def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
+    """The volume of a run comes and goes with its pod; on the node's own disk it would crowd out others."""
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": training.scope.platform.storage.storage_class,
+        "resources": {"requests": {"storage": training.part.storage.map(str)}},
+    }
+    return [
+        {"name": "config", "configMap": {"name": config}},
+        {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": fixed("5Gi", "a node's own disk is small, and others write to it")}},
+        *_shared_memory(training),
+    ]
+
+
+def _shared_memory(training: TrainingPlan) -> list[Because[Body]]:
+    why = shares_memory(training)
+    volume = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": training.shared_memory.map(str)}}
+    return [because(volume, "processes exchange tensors by it", why)] if why else []

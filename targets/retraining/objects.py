@@ -1,0 +1,93 @@
+"""What stands beside the CronJob: an identity that may do nothing else, and a policy on whom its pods may talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because, fixed
+from ...compiler.plan import Plan
+from ...compiler.plan.training import TrainingPlan
+from ...compiler.system import Model
+from .. import naming
+from ..pod import access
+from ..pod.egress import egress
+from .config import COMPONENT, labels
+from .steps import grants
+
+__all__ = ["network_policy", "service_account"]
+
+
+def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
+    """The identity of the pods. One that a service has as well is written with the service."""
+    scope, allowed = training.scope, grants(training)
+    name = access.account_of(allowed, training.name)
+    others = _accounts_of_services(plan)
+    if name.value in others:
+        return
+    body: Body = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": naming.metadata(
+            scope, name, labels(training), access.identity_annotations(access.identity(allowed))
+        ),
+        "automountServiceAccountToken": fixed(False, "a training run has nothing to ask of the API server"),
+    }
+    why = because(
+        "ServiceAccount", "runs are somebody who may do nothing else", training.part.steps.train.command, name, others
+    )
+    yield Artifact(path=naming.path_of(scope, "retraining", "ServiceAccount", name), body=body, why=why)
+
+
+def _accounts_of_services(plan: Plan) -> dict[str, Because[str]]:
+    """The ServiceAccounts that the pods of services run as."""
+    names: list[Because[str] | None] = []
+    for service in plan.online.values():
+        names += [*(files.artifact.access for files in service.versions), *service.part.access]
+    for batch in plan.batch.values():
+        names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
+    grants_ = [(grant.access.service_account, grant.named) for grant in access.granted(plan, names)]
+    accounts = [because(own.value, "an account of a service", own, by) for own, by in grants_ if own is not None]
+    return {account.value: account for account in accounts}
+
+
+def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
+    """Nobody calls a training run; it reaches its sources, its stores and the tracking server."""
+    scope = training.scope
+    if not scope.platform.network.policies.value:
+        return
+    body: Body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": naming.metadata(scope, training.name, labels(training)),
+        "spec": {
+            "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, training.name)},
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": egress(scope, _addresses(training), grants(training)),
+        },
+    }
+    why = because("NetworkPolicy", "whom a run may talk to is said", scope.platform.network.policies, training.name)
+    yield Artifact(path=naming.path_of(scope, "retraining", "NetworkPolicy", training.name), body=body, why=why)
+
+
+def _addresses(training: TrainingPlan) -> Iterator[Because[str]]:
+    system, tracking = training.scope.system, training.part.tracking
+    for source in system.data.sources:
+        if source.uri is not None:
+            yield source.uri
+    if system.evaluation is not None and system.evaluation.test_set is not None:
+        yield system.evaluation.test_set.uri
+    if tracking is not None:
+        yield tracking.uri
+    yield from _other_models(training.trained)
+
+
+def _other_models(model: Model) -> Iterator[Because[str]]:
+    """The teacher of a distillation, the rows that ranges are taken from, and the model that is adapted."""
+    smaller, llm = model.optimization, model.llm
+    if smaller is not None and smaller.distillation is not None:
+        yield smaller.distillation.teacher
+    if smaller is not None and smaller.quantization is not None and smaller.quantization.calibration is not None:
+        yield smaller.quantization.calibration
+    if llm is not None and llm.tuning is not None and llm.tuning.base is not None:
+        yield llm.tuning.base

@@ -1,0 +1,61 @@
+"""A piece of the spec as JSON: the same keys and words, every default filled in, quantities as numbers in base units.
+
+Training code should not have to read `45d`: lengths of time are seconds, shares are fractions, sizes are bytes, rates
+are events per second. Money stays as it is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.because import Because, Derived, because
+from ...compiler.language import OBJECTS, UNIONS
+from ...compiler.part import Part
+from ...schema.units import Count, Money, Quantity
+
+__all__ = ["quantity", "spoken"]
+
+_TAGS = {variant: tag for tag, variants in UNIONS.values() for variant in variants.values()}
+
+
+def spoken(part: Part, without: tuple[str, ...] = (), context: tuple[Because[Any], ...] = ()) -> dict[str, Any]:
+    """A part by the keys of the language, as plain data with reasons; `without` some of its own keys.
+
+    Which keys there are depends on the word that tells variants apart, so every leaf of a variant rests on it, too.
+    """
+    name = type(part).__name__
+    table = {key: entry[0] for key, entry in OBJECTS[name].items() if key not in without}
+    if name in _TAGS:
+        context = (*context, getattr(part, OBJECTS[name][_TAGS[name]][0]))
+    return {key: _value(getattr(part, attribute), context) for key, attribute in table.items()}
+
+
+def _value(value: Any, context: tuple[Because[Any], ...]) -> Any:
+    if isinstance(value, Derived):
+        return _value(value.given, context)
+    if isinstance(value, Because):
+        plain = value.map(quantity)
+        return because(plain.value, value.why, plain, context) if context else plain
+    if isinstance(value, Part):
+        return spoken(value, context=context)
+    if isinstance(value, dict):
+        return {key: _entry(child, context) for key, child in value.items()} or None
+    if isinstance(value, tuple):
+        return [_value(child, context) for child in value] or None
+    return value
+
+
+def _entry(value: Any, context: tuple[Because[Any], ...]) -> Any:
+    """A value under a key that the author chose: the line of the key rests on it."""
+    told = _value(value, context)
+    return because(told, "its name", value.own_name) if isinstance(value, Part) else told
+
+
+def quantity(value: Any) -> Any:
+    """A leaf as JSON has it."""
+    if isinstance(value, Money):
+        return str(value)
+    if isinstance(value, Quantity):
+        whole = value.amount == value.amount.to_integral_value()
+        return int(value.amount) if isinstance(value, Count) or whole else float(value.amount)
+    return value

@@ -1,0 +1,206 @@
+"""The steps of a run: containers in order, over one volume, as the training contract says (docs/training-contract.md).
+
+Every step sees what all others left, read-only, and writes to a folder of its own; so none can change the model after
+it was judged, or the verdict. The kubelet makes that folder, as a sub-path of the volume, before the step starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...compiler.artifact import Body
+from ...compiler.because import Because, because, fixed
+from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.training import TrainingPlan
+from ...compiler.system import Step
+from ..pod import access, placement
+from ..pod.access import Grant
+from ..pod.credentials import credentials, variables
+from ..pod.security import container_security
+from . import tracking
+from .config import FILE
+from .gates import gated
+
+__all__ = ["containers", "grants", "shares_memory"]
+
+CONFIG, INPUT, OUTPUT = "/mlspec/config", "/mlspec/input", "/mlspec/output"
+OWN = "MLSPEC_"
+
+# Label of Kubernetes' own Job controller.
+_JOB = "metadata.labels['batch.kubernetes.io/job-name']"
+
+
+def containers(training: TrainingPlan) -> list[Because[Body]]:
+    """The containers in the order in which they run; the last is the pod's main one."""
+    steps, gates = training.part.steps, gated(training)
+    if steps.register_ is not None and not gates:
+        raise _unjudged(training, steps.register_)
+    made = [
+        _step(training, "validate", steps.validate_),
+        _step(training, "train", steps.train),
+        _step(training, "evaluate", steps.evaluate),
+        because(_gate(training), "the model is judged before anybody publishes it", gates) if gates else None,
+        _step(training, "register", steps.register_),
+    ]
+    return [container for container in made if container is not None]
+
+
+def _unjudged(training: TrainingPlan, register: Step) -> Refusal:
+    return refusal(
+        "MLS009",
+        "nothing judges the model that `register` publishes",
+        register.command,
+        others=((training.part.steps.train.command, "the model is trained here"),),
+        note="without a verdict every model would go into service, or none",
+        help="add `gates` under `evaluation`, and the step `evaluate` that measures what they judge",
+    )
+
+
+def grants(training: TrainingPlan) -> list[Grant]:
+    """Everything that the steps may reach: the sources, the fixed test rows, the tracking server, and what is named."""
+    system, part = training.scope.system, training.part
+    test_set = system.evaluation.test_set if system.evaluation is not None else None
+    return access.granted(
+        training.scope,
+        (
+            *(source.access for source in system.data.sources),
+            test_set.access if test_set is not None else None,
+            part.tracking.access if part.tracking is not None else None,
+            *part.access,
+        ),
+    )
+
+
+# The author's own steps
+
+
+def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body] | None:
+    if step is None:
+        return None
+    image = training.part.image if step.image is None else step.image
+    container: Body = {
+        "name": name,
+        "image": image,
+        "command": list(step.command) or None,
+        "env": [*_contract(name), *_environment(training, image)],
+        "resources": _resources(training),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+        "volumeMounts": [*_mounts(name), *_shared_memory(training)],
+    }
+    return because(container, f"the step `{name}`", step.command, step.image)
+
+
+def _resources(training: TrainingPlan) -> Body:
+    """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
+    asked = training.part.resources
+    devices = placement.accelerators(training.scope, asked.accelerator)
+    memory = asked.memory.map(str)
+    return {
+        "requests": {"cpu": asked.cpu.map(str), "memory": memory, **devices},
+        "limits": {"memory": memory, **devices},
+    }
+
+
+def shares_memory(training: TrainingPlan) -> list[Because[Any]]:
+    """Why a step needs shared memory: accelerators, or several processes; empty when it does not."""
+    asked, spread = training.part.resources.accelerator, training.part.distributed
+    reasons: list[Because[Any]] = [asked.type] if asked is not None else []
+    return [*reasons, spread.processes_per_node] if spread is not None else reasons
+
+
+def _shared_memory(training: TrainingPlan) -> list[Because[Body]]:
+    why = shares_memory(training)
+    return [because({"name": "shm", "mountPath": "/dev/shm"}, "processes exchange tensors by it", why)] if why else []
+
+
+def _environment(training: TrainingPlan, image: Because[str]) -> list[Any]:
+    """The author's variables last, so that they may be built of the others: `$(MLSPEC_OUTPUT)`."""
+    own = training.part.env
+    taken = next((name for name in own if name.startswith(OWN)), None)
+    if taken is not None:
+        raise _taken(taken, own[taken])
+    usual = {**_user(training), **tracking.variables(training, image)}
+    given = {**{name: value for name, value in usual.items() if name not in own}, **own}
+    stores = credentials(grants(training), given)
+    return [
+        *variables({name: value for name, value in given.items() if name not in own}),
+        *stores,
+        *variables(own),
+    ]
+
+
+def _user(training: TrainingPlan) -> dict[str, Because[str]]:
+    """Python's `getpass.getuser`, which MLflow and PyTorch call, fails for a number that has no name in the image."""
+    system = training.scope.system.metadata.name
+    return {
+        "HOME": fixed("/tmp", "libraries keep their caches there, and nothing else of the image can be written to"),
+        "USER": because(system.value, "who runs it, for libraries that ask", system),
+    }
+
+
+def _taken(name: str, value: Because[str]) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"`{name}` is not the author's to set",
+        value,
+        note=f"variables that begin with `{OWN}` are the training contract, and a step would be told something else",
+        help="give the variable another name",
+    )
+
+
+# What all steps have
+
+
+def _contract(name: str) -> Iterator[Body]:
+    yield {"name": "MLSPEC_STEP", "value": name}
+    yield {"name": "MLSPEC_CONFIG", "value": f"{CONFIG}/{FILE}"}
+    yield {"name": "MLSPEC_INPUT", "value": INPUT}
+    yield {"name": "MLSPEC_OUTPUT", "value": OUTPUT}
+    yield {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": _JOB}}}
+
+
+def _mounts(name: str) -> list[Body]:
+    return [
+        {"name": "config", "mountPath": CONFIG, "readOnly": fixed(True, "ConfigMaps are")},
+        {"name": "run", "mountPath": INPUT, "readOnly": fixed(True, "what a step left is what was judged")},
+        {"name": "run", "mountPath": OUTPUT, "subPath": name},
+        {"name": "tmp", "mountPath": "/tmp"},
+    ]
+
+
+# The gate
+
+
+def _gate(training: TrainingPlan) -> Body:
+    """mlspec's own step. It has no secrets, and leaves the verdict to who reads it: it exits 0 whatever it is."""
+    why = "reads a few files, and each of the model's once"
+    return {
+        "name": "gate",
+        "image": _own_image(training),
+        "command": ["mlspec", "runtime", "gate", "--in-job"],
+        "env": list(_contract("gate")),
+        "resources": {
+            "requests": {"cpu": fixed("100m", why), "memory": fixed("128Mi", why)},
+            "limits": {"memory": fixed("512Mi", why)},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+        "volumeMounts": _mounts("gate"),
+    }
+
+
+def _own_image(training: TrainingPlan) -> Because[str]:
+    image = training.scope.platform.images.runtime
+    if image is None:
+        raise refusal(
+            "MLS035",
+            "the gate needs an image of mlspec's own",
+            gated(training)[0],
+            others=((training.part.steps.train.command, "the model is trained here"),),
+            note="there is no public one, so that nobody runs an image that they have not built",
+            help="build it from mlspec's repository, `docker build -t REGISTRY/mlspec-runtime:VERSION .`, push it, "
+            "`docker push REGISTRY/mlspec-runtime:VERSION`, and name it under `platform.images.runtime`",
+        )
+    return image

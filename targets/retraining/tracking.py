@@ -1,0 +1,61 @@
+"""Tracking: what MLflow's clients read, so that a run is recorded with its code, data and system without any code."""
+
+from __future__ import annotations
+
+import json
+
+from ...compiler.because import Because, because, text
+from ...compiler.plan.training import TrainingPlan
+
+__all__ = ["variables"]
+
+
+def variables(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]]:
+    """Environment variables by name; none without tracking."""
+    tracking, system = training.part.tracking, training.scope.system.metadata.name
+    if tracking is None:
+        return {}
+    experiment = tracking.experiment
+    named = because(system.value, "the system's name", system) if experiment is None else experiment
+    told = {
+        "MLFLOW_TRACKING_URI": tracking.uri,
+        "MLFLOW_EXPERIMENT_NAME": named,
+        "MLFLOW_RUN_CONTEXT": _context(training, image),
+    }
+    return {
+        name: because(value.value, value.why or "what MLflow's clients read", value, tracking.tool)
+        for name, value in told.items()
+    }
+
+
+def _context(training: TrainingPlan, image: Because[str]) -> Because[str]:
+    """Tags for every run, as JSON (mlflow/tracking/context/system_environment_context.py). MLflow finds the commit by
+    itself only where the repository is in the container.
+    """
+    tags = {key: value.map(_quoted) for key, value in _tags(training, image).items() if value is not None}
+    parts = {f"tag{index}": value for index, value in enumerate(tags.values())}
+    inner = ", ".join(f"{json.dumps(key)}: {{{part}}}" for key, part in zip(tags, parts, strict=True))
+    return text(f"{{{{{inner}}}}}", "", **parts)
+
+
+def _tags(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str] | None]:
+    scope, part = training.scope, training.part
+    return {
+        "mlflow.source.git.commit": part.revision,
+        "mlflow.docker.image.uri": image,
+        "mlspec.system": scope.system.metadata.name,
+        "mlspec.environment": scope.environment,
+        "mlspec.model": training.model,
+        **{
+            f"mlspec.data.{source.name.value}": text(
+                "{kind}:{id}", kind=source.version.kind, id=source.version.id, name=source.name
+            )
+            for source in scope.system.data.sources
+            if source.version is not None
+        },
+    }
+
+
+def _quoted(value: str) -> str:
+    """As JSON, and with no `$` that Kubernetes would take for the beginning of `$(NAME)`."""
+    return json.dumps(value).replace("$", "$$")

@@ -1,0 +1,245 @@
+"""The CronJob of training runs: what a server accepts, every trap of CronJobs and Jobs, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .retraining import (
+    ACCELERATED,
+    BY_HAND,
+    LEAN,
+    SPEC,
+    compiled,
+    cron,
+    job,
+    objects,
+    pod,
+    spec,
+    steps,
+    told,
+)
+from .validation import VERSIONS, problems, unrestricted
+
+VARIANTS = pytest.mark.parametrize(
+    "changes", [{}, BY_HAND, LEAN, ACCELERATED], ids=["all steps", "by hand", "train only", "accelerated"]
+)
+
+# What a server accepts
+
+
+@VARIANTS
+@pytest.mark.parametrize("version", VERSIONS)
+def test_objects_are_valid(tmp_path: Path, changes: dict[str, object], version: str) -> None:
+    for kind, body in objects(tmp_path, **changes).items():
+        if "apiVersion" in body:
+            assert list(problems(body, version)) == [], kind
+
+
+@VARIANTS
+def test_pods_are_restricted(tmp_path: Path, changes: dict[str, object]) -> None:
+    assert list(unrestricted(pod(tmp_path, **changes))) == []
+    assert all(step["securityContext"]["readOnlyRootFilesystem"] for step in steps(tmp_path, **changes).values())
+
+
+def test_trap_a_named_user_is_no_proof_that_it_is_not_root(tmp_path: Path) -> None:
+    security = pod(tmp_path)["securityContext"]
+    assert (security["runAsUser"], security["runAsGroup"], security["fsGroup"]) == (1000, 1000, 1000)
+
+
+# Traps of the CronJob
+
+
+@pytest.mark.parametrize(("given", "zone"), [({}, "UTC"), ({"retraining__timeZone": "Europe/Berlin"}, "Europe/Berlin")])
+def test_trap_the_zone_is_that_of_the_controller_unless_it_is_said(
+    tmp_path: Path, given: dict[str, object], zone: str
+) -> None:
+    assert cron(tmp_path, **given)["timeZone"] == zone
+
+
+@pytest.mark.parametrize("prefix", ["TZ=UTC ", "CRON_TZ=UTC "])
+def test_trap_a_zone_inside_the_schedule_is_refused_by_the_server(tmp_path: Path, prefix: str) -> None:
+    assert any(
+        t.startswith("MLS006") for t in told(compiled(tmp_path, spec(retraining__schedule=f"{prefix}0 3 * * 1")))
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "fit", "late"),
+    [
+        ("0 3 * * 1", "40m", 7 * 86400 - 3600),
+        ("0 3 * * *", "4h", 18 * 3600),
+        ("* * * * *", "30s", 20),  # the deadline takes all that two runs leave, and the controller looks every 10 s
+    ],
+)
+def test_trap_a_start_without_a_deadline_or_with_one_below_ten_seconds(
+    tmp_path: Path, schedule: str, fit: str, late: int
+) -> None:
+    """A hundred missed starts stop a CronJob for ever; a deadline below the gap lets only one be missed."""
+    made = cron(tmp_path, retraining__schedule=schedule, training__fit=fit)
+    assert made["startingDeadlineSeconds"] == late
+
+
+def test_trap_runs_overlap_by_default(tmp_path: Path) -> None:
+    assert cron(tmp_path)["concurrencyPolicy"] == "Forbid"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training__deadline": "7d"}, "a run may take 7d, but the next one starts after 7d"),
+        ({"training__fit": "8d"}, "a run fits for 8d, but the next one starts after 7d"),
+    ],
+)
+def test_trap_forbid_skips_runs_that_overlap_without_a_word(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    assert f"MLS705: {message}" in told(compiled(tmp_path, spec(**changes)))
+
+
+def test_trap_finished_runs_keep_their_volumes_and_their_alert(tmp_path: Path) -> None:
+    """At most one of each kind is kept, as each holds a volume; but not 0, which would hide a failure, and longer than
+    to the next run."""
+    made = cron(tmp_path)
+    assert (made["successfulJobsHistoryLimit"], made["failedJobsHistoryLimit"]) == (1, 1)
+    assert made["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 14 * 86400
+
+
+def test_trap_the_name_of_a_cronjob_has_52_characters(tmp_path: Path) -> None:
+    """The controller appends eleven to it. The longest name of a system has 40, and `-retrain` takes eight."""
+    longest = {"metadata": {"name": "x" * 40, "owner": "payments"}}
+    assert len(objects(tmp_path, **longest)["CronJob"]["metadata"]["name"]) == 48
+    longer = compiled(tmp_path, spec(metadata={"name": "x" * 41, "owner": "payments"}))
+    assert [t[:6] for t in told(longer)] == ["MLS006"]
+
+
+# Without a schedule
+
+
+@pytest.mark.parametrize("changes", [BY_HAND, {"retraining__schedule": None}], ids=["no section", "no schedule"])
+def test_without_a_schedule_runs_are_started_by_hand(tmp_path: Path, changes: dict[str, object]) -> None:
+    made = objects(tmp_path, **changes)
+    assert made["CronJob"]["spec"]["suspend"] is True
+    assert made["CronJob"]["metadata"]["annotations"]["kubernetes.io/description"].endswith(
+        "to start a run: kubectl create job -n default --from=cronjob/fraud-retrain fraud-retrain-1"
+    )
+    assert "PrometheusRule" not in made
+
+
+def test_trap_a_cronjob_that_is_resumed_makes_up_for_what_it_missed(tmp_path: Path) -> None:
+    """Without a starting deadline it would train at once, for a start that nobody meant."""
+    assert cron(tmp_path, **BY_HAND)["startingDeadlineSeconds"] == 20
+
+
+def test_trap_suspending_by_hand_is_in_no_diff(tmp_path: Path) -> None:
+    assert "suspend" not in cron(tmp_path)
+    assert "suspend" not in job(tmp_path)
+
+
+# Traps of the Job
+
+
+def test_trap_a_policy_on_failed_pods_wants_never_and_failed(tmp_path: Path) -> None:
+    made = job(tmp_path)
+    assert made["template"]["spec"]["restartPolicy"] == "Never"
+    assert made["podReplacementPolicy"] == "Failed"
+
+
+def test_trap_an_answer_is_tried_again_and_a_drained_node_costs_a_try(tmp_path: Path) -> None:
+    """42 of any container, also of those that run before the last; 0 is refused with `In`; a status is a string."""
+    answered, disrupted = job(tmp_path)["podFailurePolicy"]["rules"]
+    assert answered == {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}
+    assert disrupted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def test_trap_six_tries_by_default(tmp_path: Path) -> None:
+    assert job(tmp_path)["backoffLimit"] == 1
+
+
+def test_trap_a_deadline_of_the_pod_does_not_count_the_wait_for_a_node(tmp_path: Path) -> None:
+    """So it is the Job's: 40 min and half as much again."""
+    made = job(tmp_path)
+    assert made["activeDeadlineSeconds"] == 3600
+    assert "activeDeadlineSeconds" not in made["template"]["spec"]
+
+
+def test_trap_autoscalers_of_nodes_evict_what_runs_long(tmp_path: Path) -> None:
+    annotations = job(tmp_path)["template"]["metadata"]["annotations"]
+    assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+    assert annotations["karpenter.sh/do-not-disrupt"] == "true"
+
+
+# What cannot be
+
+
+WITHOUT_GATES = {"primary": "roc_auc"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        (
+            {"training__steps": {**SPEC["training"]["steps"], "evaluate": None}},
+            "MLS009: nothing measures what the gates judge",
+        ),
+        ({"evaluation": WITHOUT_GATES}, "MLS009: nothing judges the model that `register` publishes"),
+        ({"release__metrics": None}, "MLS009: nobody knows what `champion` reached in `roc_auc`"),
+        ({"release": None}, "MLS009: nobody knows what `champion` reached in `roc_auc`"),
+        (
+            {"evaluation__gates": [{"metric": "roc_auc", "versus": "human"}]},
+            "MLS009: nobody knows what `human` reached in `roc_auc`",
+        ),
+        (
+            {"model__candidates": None, "evaluation__gates": [{"metric": "roc_auc", "versus": "naive"}]},
+            "MLS009: nobody knows what `naive` reached in `roc_auc`",
+        ),
+        (
+            {"evaluation__gates": [{"metric": "roc_auc", "of": "score", "versus": "champion"}]},
+            "MLS012: nobody knows what `champion` reached in `roc_auc` of `score`",
+        ),
+        (
+            {"training__distributed": {"strategy": "data-parallel", "nodes": 2}},
+            "MLS012: a training run is one pod, and cannot be divided over 2 nodes",
+        ),
+        ({"training__env": {"MLSPEC_OUTPUT": "/tmp"}}, "MLS012: `MLSPEC_OUTPUT` is not the author's to set"),
+        ({"training__env": {"AWS_REGION": "mars"}}, "MLS012: `AWS_REGION` would be set twice"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, changes: dict[str, object], finding: str) -> None:
+    made = spec(**changes)
+    made["training"]["steps"] = {name: step for name, step in made["training"]["steps"].items() if step is not None}
+    assert finding in told(compiled(tmp_path, made))
+
+
+def test_a_gate_needs_the_image_of_mlspec(tmp_path: Path) -> None:
+    """There is no public one, and a container without an image would be a broken pod."""
+    made = compiled(tmp_path, spec(), platform=None)
+    (found,) = [found for found in made.found if found.id == "MLS035"]
+    assert found.message == "the gate needs an image of mlspec's own"
+    assert "docker build -t REGISTRY/mlspec-runtime:VERSION ." in found.help
+    assert "docker push REGISTRY/mlspec-runtime:VERSION" in found.help
+    assert told(compiled(tmp_path, spec(**LEAN), platform=None)) == []
+
+
+def test_of_several_models_the_one_called_like_the_system_is_trained(tmp_path: Path) -> None:
+    made = spec(model=None, release=None, **LEAN)
+    made["models"] = {"embedder": {}, "reranker": {}}
+    assert "MLS009: nothing says which model is trained" in told(compiled(tmp_path, made))
+    made["models"] = {"embedder": {}, "fraud": {}}
+    assert told(compiled(tmp_path, made)) == []
+
+
+@pytest.mark.parametrize("left_out", ["image", "steps"])
+def test_a_section_without_what_a_pod_needs_makes_no_pod(tmp_path: Path, left_out: str) -> None:
+    made = compiled(tmp_path, spec(**{f"training__{left_out}": None}))
+    assert [t for t in told(made) if left_out in t]
+    assert not [file for file in made.environments[0].bundle.files() if "cronjob" in file.path]
+
+
+def test_training_runs_in_one_environment(tmp_path: Path) -> None:
+    """Two would each register models under one name, and a gate would judge the other one's champion."""
+    both = "MLS017: training would run in both `staging` and `production`"
+    assert both in told(compiled(tmp_path, spec(environments={"staging": {}, "production": {}})))
+    one = {"staging": {"runs": ["serving", "monitoring"]}, "production": {}}
+    assert both not in told(compiled(tmp_path, spec(environments=one)))

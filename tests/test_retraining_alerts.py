@@ -1,0 +1,112 @@
+"""The alerts on training runs, run by Prometheus' own tool: each fires when it must, and is silent when it may be.
+
+An hourly run that may take half an hour: it is missed after 75 minutes (the gap and a quarter of an hour), and training
+is stale after 150 (two gaps and the deadline).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .retraining import objects
+from .support import tool
+
+HOURLY = {"retraining__schedule": "0 * * * *", "training__fit": "20m"}
+CRONJOB = '{namespace="default",cronjob="fraud-retrain"}'
+
+CREATED = {
+    f"kube_cronjob_info{CRONJOB}": "1x100",
+    f"kube_cronjob_created{CRONJOB}": "0x100",
+}
+"""Made at midnight, and never run since. One sample every five minutes."""
+
+HEALTHY = {
+    **CREATED,
+    f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x11 7200x11 10800x11 14400x40",
+    f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x11 7800x11 11400x11 15000x40",
+}
+"""Run at each full hour, with success ten minutes later."""
+
+
+def failed(run: str, started: int, since: int) -> dict[str, str]:
+    """A run that began at a second, and failed for good from some sample on."""
+    job = f'namespace="default",job_name="{run}"'
+    return {
+        f"kube_job_status_start_time{{{job}}}": f"_x{since - 1} {started}x60",
+        f'kube_job_failed{{{job},condition="true"}}': f"_x{since - 1} 1x60",
+    }
+
+
+def groups(tmp_path: Path) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = objects(tmp_path, **HOURLY)["PrometheusRule"]["spec"]["groups"]
+    return made
+
+
+def promtool(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([tool("promtool"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_prometheus_takes_the_rules_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": groups(tmp_path)}))
+    done = promtool(tmp_path, "check", "rules", "rules.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nobody_is_paged_and_everybody_can_read_on(tmp_path: Path) -> None:
+    rules = groups(tmp_path)[0]["rules"]
+    assert [rule["alert"] for rule in rules] == [
+        "TrainingJobAbsent",
+        "TrainingRunMissed",
+        "TrainingRunFailed",
+        "TrainingStale",
+    ]
+    for rule in rules:
+        assert rule["labels"]["severity"] == "ticket"
+        assert rule["labels"]["owner"] == rule["labels"]["receiver"] == "payments"
+        assert rule["annotations"]["runbook_url"] == "https://runbooks.example.com/fraud"
+
+
+@pytest.mark.parametrize(
+    ("alert", "series", "minute", "summary"),
+    [
+        ("TrainingJobAbsent", {}, 30, "Prometheus knows of no such CronJob, so nothing else can alert"),
+        ("TrainingJobAbsent", {}, 29, None),
+        ("TrainingJobAbsent", HEALTHY, 200, None),
+        ("TrainingRunMissed", CREATED, 76, "no run has been started for 1h 16m 0s"),
+        ("TrainingRunMissed", CREATED, 75, None),
+        ("TrainingRunMissed", HEALTHY, 230, None),
+        ("TrainingStale", CREATED, 151, "no run has succeeded for 2h 31m 0s"),
+        ("TrainingStale", CREATED, 150, None),
+        ("TrainingStale", HEALTHY, 230, None),
+        (
+            "TrainingRunFailed",
+            {**CREATED, **failed("fraud-retrain-60", 3600, 15)},
+            80,
+            "a run failed after all its tries, and none has succeeded since",
+        ),
+        ("TrainingRunFailed", {**HEALTHY, **failed("fraud-retrain-60", 3600, 13)}, 230, None),  # still in the history
+        ("TrainingRunFailed", {**CREATED, **failed("fraud-retrain-1-60", 3600, 15)}, 90, None),  # another CronJob's
+    ],
+)
+def test_alert(tmp_path: Path, alert: str, series: dict[str, str], minute: int, summary: str | None) -> None:
+    made = groups(tmp_path)
+    (rule,) = [rule for rule in made[0]["rules"] if rule["alert"] == alert]
+    annotations = {**rule["annotations"], "summary": f"fraud-retrain: {summary}"}
+    labels = {**rule["labels"], **({"cronjob": "fraud-retrain"} if alert == "TrainingJobAbsent" else {})}
+    expected = [{"exp_labels": labels, "exp_annotations": annotations}] if summary is not None else []
+    test = {
+        "interval": "5m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": expected}],
+    }
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": made}))
+    (tmp_path / "test.yaml").write_text(
+        json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]})
+    )
+    done = promtool(tmp_path, "test", "rules", "test.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,97 @@
+"""The configuration of a training run: what every step of it and the gate read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .retraining import PLATFORM, configuration, objects
+
+TUNED = {
+    "training__tuning": {"when": "every-run", "trials": 6, "parallel": 3, "parameters": {}},
+    "training__crossValidation": {"folds": 2},
+}
+
+
+def test_quantities_are_numbers_in_base_units(tmp_path: Path) -> None:
+    made = configuration(tmp_path)
+    assert made["data"]["labels"]["delay"] == 45 * 86400
+    assert made["data"]["split"]["train"] == 0.7
+    assert made["run"] == {"tune": False, "folds": 1, "deadline": 3600}
+
+
+def test_defaults_are_filled_in(tmp_path: Path) -> None:
+    assert configuration(tmp_path)["data"]["columns"][2] == {
+        "name": "is_fraud",
+        "dtype": "bool",
+        "nullable": True,
+        "unique": False,
+        "personal": False,
+        "available": "after-outcome",
+    }
+
+
+def test_rivals_are_all_that_is_known(tmp_path: Path) -> None:
+    """The best of two naive baselines is the one to beat."""
+    assert configuration(tmp_path)["rivals"] == {
+        "xgboost": {"roc_auc": 0.943},
+        "constant": {"roc_auc": 0.5},
+        "logistic": {"roc_auc": 0.912},
+        "naive": {"roc_auc": 0.912},
+        "human": {"recall": 0.71},
+        "champion": {"roc_auc": 0.941},
+    }
+
+
+def test_the_best_baseline_of_a_metric_that_is_minimized_is_the_lowest(tmp_path: Path) -> None:
+    candidates = [{"name": name, "role": "naive", "metrics": {"rmse": value}} for name, value in (("a", 3), ("b", 2))]
+    changes = {
+        "model__candidates": candidates,
+        "evaluation__gates": [{"metric": "rmse", "versus": "naive", "minSamples": 100}],
+    }
+    assert configuration(tmp_path, **changes)["rivals"]["naive"] == {"rmse": 2.0}
+
+
+def test_gates_are_told_with_numbers(tmp_path: Path) -> None:
+    made = configuration(tmp_path)
+    assert made["evaluation"]["gates"] == [
+        {"metric": "roc_auc", "versus": "champion", "margin": -0.002, "relative": False},
+        {"metric": "roc_auc", "versus": "naive", "margin": 0.02, "relative": True},
+        {"metric": "recall", "segment": "country", "min": 0.6, "minSamples": 400},
+    ]
+    assert made["metrics"]["roc_auc"] == {"direction": "maximize", "unit": "ratio", "min": 0.0, "max": 1.0}
+
+
+def test_a_metric_with_a_cut_off_is_known_without_it(tmp_path: Path) -> None:
+    gates = [{"metric": "ndcg@10", "min": 0.3}]
+    assert configuration(tmp_path, evaluation__gates=gates)["metrics"]["ndcg@10"]["direction"] == "maximize"
+
+
+def test_a_search_is_for_runs_that_make_one(tmp_path: Path) -> None:
+    assert configuration(tmp_path, **TUNED)["run"]["tune"] is True
+    manual = {"training__tuning": {"when": "manual", "parameters": {}}, "training__crossValidation": {"folds": 2}}
+    assert configuration(tmp_path, **manual)["run"] == {"tune": False, "folds": 1, "deadline": 3600}
+
+
+def test_trap_a_run_that_has_begun_keeps_its_configuration(tmp_path: Path) -> None:
+    """A ConfigMap that changes reaches pods that run; so another content has another name, and none is ever changed."""
+    before, after = objects(tmp_path), objects(tmp_path, training__seed=18)
+    assert before["ConfigMap"]["immutable"] is True
+    names = [made["ConfigMap"]["metadata"]["name"] for made in (before, after)]
+    assert names[0] != names[1]
+    for made, name in zip((before, after), names, strict=True):
+        volumes = made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
+        assert {"name": "config", "configMap": {"name": name}} in volumes
+
+
+@pytest.mark.parametrize(
+    ("tool", "annotation"),
+    [
+        ("argocd", {"argocd.argoproj.io/sync-options": "Prune=false"}),
+        ("flux", {"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
+    ],
+)
+def test_trap_a_tool_that_prunes_takes_it_from_a_run(tmp_path: Path, tool: str, annotation: dict[str, str]) -> None:
+    platform = {**PLATFORM, "platform": {**PLATFORM["platform"], "gitops": {"tool": tool}}}
+    assert objects(tmp_path, platform)["ConfigMap"]["metadata"]["annotations"] == annotation
