@@ -22,7 +22,7 @@ from .not_yet import NOT_YET_READ, READ_BY_STAGES
 from .tree import Mapping, Node, Scalar, Sequence, name_of
 from .words import last
 
-__all__ = ["reached", "selected", "values", "without_effect"]
+__all__ = ["READERS", "reached", "selected", "values", "without_effect"]
 
 Path = tuple[str, ...]
 Values = dict[Path, Scalar]
@@ -30,17 +30,21 @@ Values = dict[Path, Scalar]
 
 
 def without_effect(
-    environments: Iterable[tuple[Layered, Emitted]], others: Iterable[tuple[Layered, Emitted]], rules: Iterable[Rule]
+    environments: Iterable[tuple[Layered, Emitted]],
+    others: Iterable[tuple[Layered, Emitted]],
+    rules: Iterable[Rule],
+    told: Iterable[Diagnostic] = (),
 ) -> Iterator[Diagnostic]:
     """A warning for what is not read yet; an error for what nothing here can honour.
 
-    Environments that nobody asked for are looked at only when a value has no effect in those that somebody did.
+    Environments that nobody asked for are looked at only when a value has no effect in those that somebody did. What is
+    wrong with a value for a better reason was told before.
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(layered, emitted, judged) for layered, emitted in environments]
     for effects in asked:
         yield from effects.not_yet
-    active = {span for effects in asked for span in effects.active}
+    active = {span for effects in asked for span in effects.active} | {diagnostic.span for diagnostic in told}
     complete = all(effects.complete for effects in asked)
     if complete and any(effects.idle(active) for effects in asked):
         for layered, emitted in others:
@@ -141,15 +145,19 @@ def reached(*things: Any) -> Iterator[Node]:
     seen: set[int] = set()
     while stack:
         thing = stack.pop()
-        if isinstance(thing, Because):
+        kind = type(thing)
+        if kind is Because:
             if id(thing) not in seen:
                 seen.add(id(thing))
-                stack += [*thing.sources, thing.value]
+                stack += thing.sources
+                stack.append(thing.value)
+        elif kind is str:
+            continue
         elif isinstance(thing, dict):
             stack += thing.values()
         elif isinstance(thing, (list, tuple)):
             stack += thing
-        elif isinstance(thing, Lines):
+        elif kind is Lines:
             stack += thing.lines
         elif isinstance(thing, Node):
             yield thing
@@ -175,7 +183,7 @@ def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
         f"{subject} is not compiled yet",
         key,
         severity="warning",
-        note=f"{what} is checked and kept, but this version makes nothing of it: the system runs as if it were not there",
+        note=f"{what} is checked and kept, but this version makes nothing of it: the system runs as if it were absent",
         help="leave it out, or keep it for a later version of mlspec",
     )
 
@@ -208,7 +216,7 @@ def _no_effect(path: Path, key: Node) -> Diagnostic:
         f"{what} has no effect here",
         key,
         note="nothing that is compiled from this spec depends on it, so the system would not do what is written",
-        help=next((help_ for pattern, help_ in _READERS.items() if _is_at(path, pattern)), _NOBODY).format(name=name),
+        help=next((help_ for pattern, help_ in READERS.items() if _is_at(path, pattern)), _NOBODY).format(name=name),
     )
 
 
@@ -223,7 +231,8 @@ _NOBODY = "leave it out, or choose a mode or a runtime that reads it"
 _BATCH = "leave it out: only a service with `mode: batch` reads it"
 _ONLINE = "leave it out: only a service with `mode: online` reads it"
 
-_READERS = {
+READERS = {
+    "access.*.*": _NOBODY,
     "access.*": "name it where it is needed, such as `access: {name}` at a source or an artifact, or leave it out",
     "access": "name its entries where they are needed, such as at a source or an artifact, or leave it out",
     "data": "add `training`, which reads it, or leave it out",
@@ -232,10 +241,15 @@ _READERS = {
     "constraints.deadline": _BATCH,
     "constraints.items": _BATCH,
     "constraints": _ONLINE,
-    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, by which a canary is sized, or leave it out",
+    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, which sizes a canary, or leave it out",
     "rollout": _ONLINE,
+    "metrics.*.*": _NOBODY,
     "metrics.*": "name it in a condition, or leave it out",
+    "models.*.optimization": "leave it out, or use `vllm`, which loads quantized weights",
+    "models.*.operatingPoint": "add `training`, which is told of it, or leave it out",
+    "models.*.*": _NOBODY,
     "models.*": "let a service serve the model `{name}`, or leave it out",
+    "releases.*.*": _NOBODY,
     "releases.*": "let a service serve the model `{name}`, or leave it out",
 }
 """Who reads what, where one field decides it: the first pattern that fits. Runtimes are asked in `honours`."""

@@ -79,7 +79,8 @@ def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:
             service.part.resources,
             runtime,
             others=((runtime, "the runtime"),),
-            help="add `resources: {accelerator: {type: l4}}`, or choose a runtime for processors",
+            note="its pods would fail at their start, one after the other",
+            help="add `resources: {accelerator: {type: l4}}`, or use a runtime that needs none",
         )
 
 
@@ -91,6 +92,7 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
             f"the constraints do not allow `{asked.type.value}`",
             asked.type,
             others=((allowed, "what they allow"),),
+            note="the constraints say what the system may cost others, and what quota there is",
             help=f"use {listing([one.value for one in allowed])}, or allow it under `constraints.accelerators`",
         )
 

@@ -87,7 +87,7 @@ def compile_system(
     environments = [_environment(tree, input_, targets, rules, found) for tree in chosen]
     others = (_environment(tree, input_, targets, rules, []) for tree in trees if tree not in chosen)
     found += without_effect(
-        [(e.layered, e.emitted) for e in environments], ((e.layered, e.emitted) for e in others), rules
+        [(e.layered, e.emitted) for e in environments], ((e.layered, e.emitted) for e in others), rules, found
     )
     judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
     return Compiled(input=input_, environments=tuple(environments), declared=declared, found=tuple(judged))

@@ -136,9 +136,9 @@ class ServiceFacts:
     @cached_property
     def memory(self) -> Because[Memory]:
         """Memory that a replica asks for and may not exceed."""
-        return or_else(
-            self.part.resources.memory, lambda: _memory(self.runtime.memory, self.files.artifact.size, self.accelerated)
-        )
+        size, caching = self.files.artifact.size, self.part.caching
+        cache = caching.size if caching is not None else None
+        return or_else(self.part.resources.memory, lambda: _memory(self.runtime.memory, size, self.accelerated, cache))
 
     # Bounds: the service's own before the system's
 
@@ -241,9 +241,8 @@ class ServiceFacts:
 @decision
 def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
     least = max(60, 4 * math.ceil(scrape.value.amount))
-    return Duration(
-        -(-least // 60) * 60
-    ), f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
+    why = f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
+    return Duration(-(-least // 60) * 60), why
 
 
 @decision
@@ -254,15 +253,18 @@ def _cpu(usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool]) -
 
 
 @decision
-def _memory(usual: Because[Memory], size: Because[Memory] | None, accelerated: Because[bool]) -> tuple[Memory, str]:
+def _memory(
+    usual: Because[Memory], size: Because[Memory] | None, accelerated: Because[bool], cache: Because[Memory] | None
+) -> tuple[Memory, str]:
     step = 256 * 2**20
     weights = 0 if size is None else int(size.value.amount)
     needed = int(usual.value.amount) + (weights if accelerated.value else 2 * weights)
-    rounded = Memory(-(-needed // step) * step)
+    what = f"{usual.value} for the runtime"
+    if cache is not None:
+        needed, what = needed + int(cache.value.amount), f"{what}, {cache.value} for answers that are kept"
     once = "once, on its way to the accelerator" if accelerated.value else "twice, as it is read and as it is served"
-    if size is None:
-        return rounded, f"{usual.value} for the runtime; the size of the model is not known"
-    return rounded, f"{usual.value} for the runtime and the model {once}"
+    known = f" and the model {once}" if size is not None else "; the size of the model is not known"
+    return Memory(-(-needed // step) * step), f"{what}{known}"
 
 
 @decision
@@ -274,10 +276,7 @@ def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> 
 @decision
 def _patience_of_mean(bound: Because[Duration], mean: Because[Duration]) -> tuple[float, str]:
     left = float(bound.value) - TAIL * float(mean.value)
-    return (
-        left,
-        f"{bound.value} less {TAIL} x {mean.value}, the p99.5 of an exponential tail, as none is measured",
-    )
+    return left, f"{bound.value} less {TAIL} x {mean.value}, the p99.5 of an exponential tail, as none is measured"
 
 
 @decision

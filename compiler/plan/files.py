@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from ...schema.units import Duration, Memory
-from ..because import Because, decision
+from ..because import Because, because, decision
 from ..finding import Refusal, refusal
 from ..system import Artifact as ModelArtifact
 from ..system import Release, Shadow
 from .scope import Scope
 
-__all__ = ["ModelFiles", "download_time", "BANDWIDTH"]
+__all__ = ["ModelFiles", "BANDWIDTH", "download_time", "transfer"]
 
 BANDWIDTH = 100 * 10**6
 """Bytes a second that images and models are fetched with: a tenth of a 10 Gbit/s link, as ten pods may share it."""
@@ -46,10 +46,13 @@ class ModelFiles:
                 self.artifact.uri,
                 help=f"use {', '.join(f'`{known}://`' for known in SCHEMES)}",
             )
-        source = self.artifact.uri.map(lambda uri: SCHEMES[uri.partition("://")[0]])
-        if source.value == "image" and self.scope.platform.kubernetes.value < IMAGE_VOLUMES_FROM:
+        source, version = SCHEMES[scheme], self.scope.platform.kubernetes
+        if source != "image":
+            return because(source, f"what `{scheme}://` is fetched by", self.artifact.uri)
+        if version.value < IMAGE_VOLUMES_FROM:
             raise self._no_image_volumes()
-        return source
+        why = f"Kubernetes {version.value} mounts images as volumes"
+        return because(source, why, self.artifact.uri, version)
 
     def _no_image_volumes(self) -> Refusal:
         version = self.scope.platform.kubernetes
@@ -79,6 +82,11 @@ def _version_number(version: Because[str]) -> tuple[int, str]:
     if text.isascii() and text.isdecimal() and 0 < int(text) < 2**31:
         return int(text), "the version is a number"
     return 1, f"`{text}` is no number, and runtimes want one for the version's folder; a pod holds only one version"
+
+
+def transfer(size: Because[Memory] | None) -> Duration:
+    """How long so many bytes take to fetch; a size that is not known counts as 1 GB."""
+    return Duration(int((float(size.value) if size is not None else 10**9) / BANDWIDTH) + 1)
 
 
 @decision

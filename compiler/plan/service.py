@@ -7,6 +7,7 @@ from functools import cached_property
 from ..system import OnlineService, Shadow
 from .canary import CanaryPlan
 from .facts import ServiceFacts
+from .files import ModelFiles
 from .objectives import Objectives
 from .scaling import Scaling
 from .scope import Scope
@@ -29,3 +30,8 @@ class ServicePlan(ServiceFacts):
     def shadow(self) -> Shadow | None:
         """The version in the shadow stage, if the rollout has that stage and a version is in it."""
         return self.release.shadow if self.canary.shadow_stage is not None else None
+
+    @cached_property
+    def versions(self) -> tuple[ModelFiles, ...]:
+        """The files of every version that runs: of the one in service, then of the one in the shadow."""
+        return (self.files,) if self.shadow is None else (self.files, ModelFiles(self.scope, self.shadow))

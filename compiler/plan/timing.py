@@ -10,7 +10,7 @@ from ..because import Because, decision
 from ..system import Warmup
 from .choose import or_else
 from .facts import ServiceFacts
-from .files import download_time
+from .files import download_time, transfer
 
 __all__ = ["PROBE_PERIOD", "Timing"]
 
@@ -44,7 +44,8 @@ class Timing:
     @cached_property
     def startup_failures(self) -> Because[int]:
         """`failureThreshold` of the startup probe."""
-        return _startup_failures(self.start)
+        files = self.service.files
+        return _startup_failures(self.start, files.source, files.artifact.size)
 
     @cached_property
     def fetch(self) -> Because[Duration]:
@@ -100,9 +101,13 @@ def _start(load: Because[Duration], warmup: Warmup | None, each: Because[Duratio
 
 
 @decision
-def _startup_failures(start: Because[Duration]) -> tuple[int, str]:
-    failures = max(6, math.ceil(2 * start.value.amount / PROBE_PERIOD))
-    return failures, f"twice {start.value} to start, asked every {PROBE_PERIOD} s, and never less than 30 s"
+def _startup_failures(start: Because[Duration], source: Because[str], size: Because[Memory] | None) -> tuple[int, str]:
+    needed, why = start.value.amount, f"{start.value} to start"
+    if source.value == "hub":  # the runtime downloads the model itself, when its container runs already
+        fetched = transfer(size)
+        needed, why = needed + fetched.amount, f"{fetched} to download and {why}"
+    failures = max(6, math.ceil(2 * needed / PROBE_PERIOD))
+    return failures, f"twice {why}, asked every {PROBE_PERIOD} s, and never less than 30 s"
 
 
 @decision

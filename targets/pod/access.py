@@ -75,6 +75,7 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
             "what clients of this kind of access read",
             access.kind,
             grant.named,
+            key,
         )
         for name, key in keys.items()
     ]
@@ -109,6 +110,7 @@ def _the_one(asked: list[tuple[Because[str], Grant]], what: str) -> Because[str]
                 other,
                 label="this access wants another one",
                 others=((first, "of the same pod"), (grant.named, "used here"), (by.named, "and here")),
+                note="one of the two stores would refuse the pod when it runs",
                 help=f"let both accesses name one {what} that may do both",
             )
     why = f"the {what} of the access that is used"
@@ -137,6 +139,7 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
         "MLS006",
         f"`{stands_for.value}` is no identity of a cloud",
         stands_for,
+        note="the ServiceAccount would stand for nobody, and every store would refuse it",
         help="write an AWS role's ARN, a Google service account's address, or an Azure identity's client id",
     )
 

@@ -5,7 +5,7 @@ Two accesses of one kind want one variable, and one of them would win without a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...compiler.artifact import Body
@@ -15,7 +15,12 @@ from ...compiler.finding import Refusal, refusal
 from ...compiler.system import AzureAccess, GitAccess, HuggingFaceAccess, KafkaAccess, OciAccess, S3Access
 from .access import Grant, environment
 
-__all__ = ["credentials", "pull_secrets"]
+__all__ = ["credentials", "pull_secrets", "variables"]
+
+
+def variables(named: Mapping[str, Because[Any]]) -> list[Because[Body]]:
+    """Variables with values; the line of a name rests on what its value rests on."""
+    return [because({"name": name, "value": value}, "an environment variable", value) for name, value in named.items()]
 
 
 def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[Because[Body]]:
@@ -74,6 +79,11 @@ def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
 
 def pull_secrets(secret: Because[str] | None, grants: Iterable[Grant]) -> list[Body] | None:
     """The platform's image pull secret, and those of the registries among the accesses."""
-    own = [grant.access.secret for grant in grants if isinstance(grant.access, OciAccess)]
-    given = {name.value: name for name in (secret, *own) if name is not None}
-    return [{"name": name} for name in given.values()] or None
+    given: dict[str, list[object]] = {}
+    if secret is not None:
+        given[secret.value] = [secret]
+    for grant in grants:
+        own = grant.access.secret
+        if isinstance(grant.access, OciAccess) and own is not None:
+            given.setdefault(own.value, []).extend((own, grant.access.kind, grant.named))
+    return [{"name": because(name, "what images are pulled with", why)} for name, why in given.items()] or None

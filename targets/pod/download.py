@@ -13,10 +13,10 @@ from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import refusal
 from ...compiler.plan.files import ModelFiles
-from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, S3Access
+from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 from .access import Grant, environment, granted
 
-__all__ = ["SCRIPT", "init_container", "mount", "volume"]
+__all__ = ["SCRIPT", "check_access", "init_container", "mount", "volume"]
 
 SCRIPT = r"""
 set -eu
@@ -120,7 +120,10 @@ def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
     return [{"name": name, "value": value} for name, value in named.items() if value is not None]
 
 
-_KINDS = {"s3": (S3Access,), "gs": (GcsAccess,), "azure": (AzureAccess,), "http": (HttpAccess,), "https": (HttpAccess,)}
+_KINDS = {
+    "s3": S3Access, "gs": GcsAccess, "azure": AzureAccess, "http": HttpAccess, "https": HttpAccess,
+    "hf": HuggingFaceAccess, "oci": OciAccess,
+}  # fmt: skip
 
 
 def _check(files: ModelFiles) -> None:
@@ -140,10 +143,18 @@ def _check(files: ModelFiles) -> None:
             "MLS012",
             "a web server cannot be asked for a folder",
             artifact.uri,
+            note="the pod would find none of the files, and never start",
             help="name one file, or put the folder into an object store",
         )
+    check_access(files)
+
+
+def check_access(files: ModelFiles) -> None:
+    """The access must be one to the kind of store that the model is in."""
+    artifact = files.artifact
     if artifact.access is None:
         return
+    scheme = artifact.uri.value.partition("://")[0]
     access = files.scope.system.access[artifact.access.value]
     if not isinstance(access, _KINDS[scheme]):
         raise refusal(
@@ -151,7 +162,8 @@ def _check(files: ModelFiles) -> None:
             f"`{artifact.access.value}` is no access to `{scheme}://`",
             artifact.access,
             others=((access.kind, "what it is"), (artifact.uri, "what it is used for")),
-            help=f"name an access of kind `{_KINDS[scheme][0].__name__.removesuffix('Access').lower()}`",
+            note="the store would refuse the download, and the pod would never start",
+            help=f"name an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
         )
 
 

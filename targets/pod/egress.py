@@ -8,7 +8,7 @@ from typing import Any
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.plan.scope import Scope
-from ...compiler.system import HuggingFaceAccess, S3Access
+from ...compiler.system import HuggingFaceAccess, KafkaAccess, OciAccess, S3Access, TrackingAccess
 from .access import Grant
 
 __all__ = ["egress", "namespace", "port_of", "tcp"]
@@ -23,11 +23,11 @@ _IDENTITY_SERVERS = {
 _PORTS = {"http": 80, "kafka": 9092}
 
 
-def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body]:
+def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body | Because[Body]]:
     """Names are looked up and stores are reached; nothing else leaves. Addresses of stores change, so only their ports
     are named.
     """
-    grants = tuple(grants)
+    uris, grants = tuple(uris), tuple(grants)
     dns = fixed(53, "DNS")
     rules: list[Body] = [
         {
@@ -35,8 +35,7 @@ def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) 
             "ports": [{"protocol": "UDP", "port": dns}, {"protocol": "TCP", "port": dns}],
         }
     ]
-    endpoints = [g.access.endpoint for g in grants if isinstance(g.access, (S3Access, HuggingFaceAccess))]
-    stores = tcp(*(port_of(uri) for uri in (*uris, *endpoints) if uri is not None))
+    stores = tcp(*(port_of(uri) for uri in (*uris, *_addresses(grants, uris))))
     return [*rules, *([{"ports": stores}] if stores else []), *_identity(scope, grants)]
 
 
@@ -44,7 +43,7 @@ def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
     """All pods of a namespace, or those with some labels."""
     return {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
-        "podSelector": {"matchLabels": pods} if pods else None,
+        "podSelector": {"matchLabels": dict(pods)} if pods else None,
     }
 
 
@@ -72,12 +71,29 @@ def port_of(uri: Because[str]) -> Because[int]:
     return uri.map(port)
 
 
-def _identity(scope: Scope, grants: Iterable[Grant]) -> Iterator[Body]:
+def _addresses(grants: Iterable[Grant], uris: tuple[Because[str], ...]) -> Iterator[Because[str]]:
+    """Where accesses lead: to the address that they name, else to where their kind answers. Images are pulled by the
+    node, and the address of a tracking server is not the access's.
+    """
+    brokers = any(uri.value.startswith("kafka://") for uri in uris)
+    for grant in grants:
+        access = grant.access
+        if isinstance(access, (S3Access, HuggingFaceAccess)) and access.endpoint is not None:
+            yield access.endpoint
+        elif isinstance(access, KafkaAccess):
+            if not brokers:
+                yield because("kafka://", "where brokers answer", access.kind, grant.named)
+        elif not isinstance(access, (OciAccess, TrackingAccess)):
+            yield because("https://", "where stores answer", access.kind, grant.named)
+
+
+def _identity(scope: Scope, grants: Iterable[Grant]) -> Iterator[Because[Body]]:
     cloud = scope.platform.cloud
     by_account = [grant.named for grant in grants if grant.access.service_account is not None]
     why = "where the pod's identity gets its credentials"
     for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
-        yield {
+        rule = {
             "to": [{"ipBlock": {"cidr": because(address, why, cloud, by_account)}}],
             "ports": [{"protocol": "TCP", "port": because(port, why, cloud, by_account)}],
         }
+        yield because(rule, why, cloud, by_account)

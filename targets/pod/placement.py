@@ -27,6 +27,7 @@ def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, A
             f"nobody knows how `{cloud.value}` names nodes with `{asked.type.value}`",
             asked.type,
             others=((cloud, "the cloud"),),
+            note="the pod could land on a node without the accelerator, or on none",
             help=f"write their labels under `platform.accelerators.{asked.type.value}.nodeSelector`",
         )
     return {
@@ -55,7 +56,8 @@ def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, An
     """The extended resource and how many of it; for limits and requests alike, which must be equal."""
     if asked is None:
         return {}
-    return {scope.platform.accelerators[asked.type.value].resource.value: asked.count.map(str)}
+    resource = scope.platform.accelerators[asked.type.value].resource
+    return {resource.value: because(str(asked.count.value), "how many of them", asked.count, asked.type, resource)}
 
 
 def spread(selector: Body) -> list[Body]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...compiler.artifact import Body
-from ...compiler.because import Because, fixed
+from ...compiler.because import Because, because, fixed
+from ...compiler.system import AcceleratorRequest
 
-__all__ = ["container_security", "pod_security"]
+__all__ = ["container_security", "pod_security", "writable_for_devices"]
 
 RESTRICTED = 'the Pod Security Standard "restricted"'
 
@@ -20,6 +21,13 @@ def pod_security(user: Because[int]) -> Body:
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+
+
+def writable_for_devices(asked: AcceleratorRequest | None) -> Because[bool] | None:
+    """`readOnlyRootFilesystem` of a container with devices; None without, where it is read-only."""
+    if asked is None:
+        return None
+    return because(False, "the hook that gives a container its devices writes to the root file system", asked.type)
 
 
 def container_security(read_only: Because[bool] | None = None) -> Body:

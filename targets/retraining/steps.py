@@ -17,7 +17,7 @@ from ...compiler.system import Step
 from ..pod import access, placement
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables
-from ..pod.security import container_security
+from ..pod.security import container_security, writable_for_devices
 from . import tracking
 from .config import FILE
 from .gates import gated
@@ -86,7 +86,7 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
         "env": [*_contract(name), *_environment(training, image)],
         "resources": _resources(training),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": container_security(),
+        "securityContext": container_security(writable_for_devices(training.part.resources.accelerator)),
         "volumeMounts": [*_mounts(name), *_shared_memory(training)],
     }
     return because(container, f"the step `{name}`", step.command, step.image)

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.artifact import Piece, Target
+from ...compiler.artifact import Piece, Target, resting
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import batch, network, objects, workload
+from . import accounts, batch, network, objects, workload
 
 __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """The pieces of each service."""
+    """The accounts of all services, and the pieces of each, where services run here."""
+    return (resting(piece, plan.runs("serving").sources) for piece in _pieces(plan))
+
+
+def _pieces(plan: Plan) -> Iterable[Piece]:
+    yield partial(accounts.service_accounts, plan)
     for service in plan.online.values():
         yield partial(workload.workload, service)
         yield partial(workload.shadow, service)
         yield partial(objects.services, service)
         yield partial(objects.configuration, service)
-        yield partial(objects.service_account, service)
         yield partial(objects.disruption_budget, service)
         yield partial(network.policy, service)
     for run in plan.batch.values():
         yield partial(batch.cron_job, run)
-        yield partial(batch.service_account, run)
         yield partial(batch.network_policy, run)
 
 

@@ -14,8 +14,8 @@ from ...compiler.plan.batch import BatchPlan
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
-from ..pod.credentials import credentials
-from ..pod.security import container_security, pod_security
+from ..pod.credentials import credentials, pull_secrets, variables
+from ..pod.security import container_security, pod_security, writable_for_devices
 
 __all__ = ["COMPONENT", "SCORER", "grants", "template"]
 
@@ -32,7 +32,6 @@ _JOB = "metadata.labels['batch.kubernetes.io/job-name']"
 def template(batch: BatchPlan) -> Body:
     """The pod template of a run."""
     scope, accelerator = batch.scope, batch.part.resources.accelerator
-    secret = scope.platform.images.pull_secret
     return {
         "metadata": {
             "labels": {
@@ -45,7 +44,7 @@ def template(batch: BatchPlan) -> Body:
             "serviceAccountName": access.account_of(grants(batch), batch.name),
             "automountServiceAccountToken": fixed(False, "a batch run has nothing to ask of the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting becomes one"),
-            "imagePullSecrets": [{"name": secret}] if secret is not None else None,
+            "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants(batch)),
             "securityContext": pod_security(batch.part.user),
             "initContainers": _download(batch),
             "containers": [_scorer(batch)],
@@ -93,7 +92,7 @@ def _scorer(batch: BatchPlan) -> Body:
             "requests": {"cpu": batch.cpu.map(str), "memory": memory, **devices},
             "limits": {"memory": memory, **devices},
         },
-        "securityContext": container_security(),
+        "securityContext": container_security(writable_for_devices(batch.part.resources.accelerator)),
         "volumeMounts": [model.mount(batch.files, MODELS), {"name": "tmp", "mountPath": "/tmp"}],
     }
 
@@ -101,7 +100,7 @@ def _scorer(batch: BatchPlan) -> Body:
 # The environment
 
 
-def _told(batch: BatchPlan) -> list[Body]:
+def _told(batch: BatchPlan) -> list[Body | Because[Body]]:
     """The contract's variables first, so that the user's own may be built of them: `$(MLSPEC_PARTITION)`."""
     own = batch.part.env
     taken = next((name for name in own if name.startswith(PREFIX)), None)
@@ -109,10 +108,10 @@ def _told(batch: BatchPlan) -> list[Body]:
         raise _taken(taken, own[taken])
     home = {"HOME": fixed("/tmp", "the only folder that can be written to")}
     return [
-        *({"name": name, "value": value} for name, value in _contract(batch).items() if value is not None),
+        *variables({name: value for name, value in _contract(batch).items() if value is not None}),
         {"name": "MLSPEC_PARTITION", **_partition(batch)},
         {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": _JOB}}},
-        *({"name": name, "value": value} for name, value in {**home, **own}.items()),
+        *variables({**home, **own}),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.artifact import Artifact, Body
-from ...compiler.because import because
+from ...compiler.because import Because, because
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod.egress import egress, namespace, tcp
@@ -52,8 +52,7 @@ def _ingress(service: ServicePlan) -> list[Body]:
     ]
 
 
-def _egress(service: ServicePlan) -> list[Body]:
-    """Models are fetched, and what the service names is reached."""
-    files = service.files
-    fetched = [] if files.source.value == "image" else [files.artifact.uri]
-    return egress(service.scope, fetched, accesses(service, files))
+def _egress(service: ServicePlan) -> list[Body | Because[Body]]:
+    """The models of all versions are fetched, and what the service names is reached."""
+    fetched = [files.artifact.uri for files in service.versions if files.source.value != "image"]
+    return egress(service.scope, fetched, accesses(service, *service.versions))

@@ -9,7 +9,6 @@ from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import refusal
-from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod import access
@@ -60,14 +59,17 @@ def _annotations(service: ServicePlan) -> Body:
             "MLS012",
             "no target runs a transformer before the model",
             where,
+            note="requests would reach the model as they are sent",
             help="preprocess at the `client`, or inside the model's own `graph`",
         )
-    tool, keep = service.scope.platform.gitops.tool, None
+    tool, told = service.scope.platform.gitops.tool, Body()
+    if where.sources:
+        told["mlspec/preprocessing"] = where
     if tool.value == "argocd" and service.canary.progressive.value:
-        keep = because(
+        told["argocd.argoproj.io/sync-options"] = because(
             "ServerSideApply=false", "a server-side apply would take the rollout's hash out of the selector", tool
         )
-    return {"mlspec/preprocessing": where if where.sources else None, "argocd.argoproj.io/sync-options": keep}
+    return told
 
 
 def _ports(service: ServicePlan) -> list[Body]:
@@ -83,11 +85,8 @@ def _ports(service: ServicePlan) -> list[Body]:
 
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
     """The runtime's configuration files, for each version that runs."""
-    versions = [(service.named("config"), service.files)]
-    if service.shadow is not None:
-        versions.append((service.named("shadow-config"), ModelFiles(service.scope, service.shadow)))
     seen = set()
-    for file, files in versions:
+    for file, files in zip((service.named("config"), service.named("shadow-config")), service.versions, strict=False):
         made = setup(service, files)
         name = config_name(service, made)
         if needs_config(made) and name.value not in seen:
@@ -125,20 +124,21 @@ def _kept(service: ServicePlan) -> Body | None:
 
 
 def service_account(service: ServicePlan) -> Iterator[Artifact]:
-    """The identity of the pods, with the access that they need and no other."""
+    """The identity of the pods of each version, with the access that they need and no other."""
     scope = service.scope
-    grants = accesses(service, service.files)
-    chosen, name = access.identity(grants), access.account_of(grants, service.name)
-    body: Body = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": naming.metadata(
-            scope, name, naming.labels(scope, PREDICTOR, service.name), access.identity_annotations(chosen)
-        ),
-        "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
-    }
-    why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, name)
-    yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
+    for files in service.versions:
+        grants = accesses(service, files)
+        chosen, name = access.identity(grants), access.account_of(grants, service.name)
+        body: Body = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": naming.metadata(
+                scope, name, naming.labels(scope, PREDICTOR, service.name), access.identity_annotations(chosen)
+            ),
+            "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
+        }
+        why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, name)
+        yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
 
 
 def disruption_budget(service: ServicePlan) -> Iterator[Artifact]:

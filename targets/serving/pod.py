@@ -1,7 +1,13 @@
-"""The pod that serves one version of a model."""
+"""The pod that serves one version of a model.
+
+Traps that are handled here: a Service named like a setting becomes that setting; shared memory counts against the
+memory limit; the hook that gives a container its accelerator writes to a root file system that is read-only elsewhere;
+two accesses that set one variable; a changed ConfigMap restarts nothing, unless its name changes.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +22,7 @@ from ...schema.units import Memory
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
+from ..pod.credentials import credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
 
@@ -39,9 +46,9 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
             "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting becomes one: VLLM_PORT=tcp://..."),
             "terminationGracePeriodSeconds": service.timing.grace,
-            "imagePullSecrets": _pull_secrets(service),
+            "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
             "securityContext": pod_security(_user(service)),
-            "initContainers": _init_containers(files, made),
+            "initContainers": _init_containers(service, files, made),
             "containers": [_server(service, files, made)],
             "volumes": _volumes(service, files, made),
             "nodeSelector": placement.node_selector(scope, service.part.resources.accelerator),
@@ -51,9 +58,9 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
     }
 
 
-def accesses(service: ServicePlan, files: ModelFiles) -> list[Grant]:
-    """Everything that the pod may reach: the model's store and what the service itself names."""
-    return access.granted(service.scope, (files.artifact.access, *service.part.access))
+def accesses(service: ServicePlan, *versions: ModelFiles) -> list[Grant]:
+    """Everything that the pods of some versions may reach: the models' stores and what the service itself names."""
+    return access.granted(service.scope, (*(files.artifact.access for files in versions), *service.part.access))
 
 
 def _user(service: ServicePlan) -> Because[int]:
@@ -70,12 +77,16 @@ def _user(service: ServicePlan) -> Because[int]:
     return user
 
 
-def _pull_secrets(service: ServicePlan) -> list[Body] | None:
-    secret = service.scope.platform.images.pull_secret
-    return [{"name": secret}] if secret is not None else None
-
-
-def _init_containers(files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
+def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
+    if files.source.value == "hub" and not made.downloads:
+        raise refusal(
+            "MLS012",
+            f"`{service.part.runtime.value}` does not download a repository of a hub",
+            files.artifact.uri,
+            others=((service.part.runtime, "the runtime"),),
+            note="the server would find no model",
+            help="put the files into an object store, or name one file of the hub by its `https://` address",
+        )
     if files.source.value != "rclone":
         return None
     container = download.init_container(files, made.file, container_security())
@@ -116,21 +127,25 @@ def _image(service: ServicePlan) -> Because[str]:
             "`container` lacks `image`",
             service.runtime,
             service.part.runtime,
+            note="there is nothing to run",
             help=f"add `container: {{image: ..., user: 1000}}`: `{service.part.runtime.value}` has none of its own",
         )
     return service.image
 
 
 def _read_only(service: ServicePlan) -> Because[bool]:
-    return service.runtime.writable_root.map(lambda writable: not writable)
+    writable, accelerated = service.runtime.writable_root, service.accelerated
+    if accelerated.value:
+        why = "the hook that gives a container its devices writes to the root file system"
+        return because(False, why, accelerated, writable)
+    return because(not writable.value, writable.why, writable, accelerated)
 
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
+    """The runtime's and the service's own variables, and those of the accesses that the server itself uses."""
     named = {**service.runtime.env, **made.env, **service.part.env}
-    plain = [{"name": name, "value": value} for name, value in named.items()]
-    at_run_time = (files.artifact.access, *service.part.access) if files.source.value == "hub" else service.part.access
-    grants = access.granted(service.scope, at_run_time)
-    return [*plain, *(variable for grant in grants for variable in access.environment(grant))]
+    used = accesses(service, files) if files.source.value == "hub" else accesses(service)
+    return [*variables(named), *credentials(used, named)]
 
 
 def _ports(service: ServicePlan) -> list[Body]:
@@ -242,4 +257,6 @@ def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
 
 
 def _volume_name(path: str) -> str:
-    return path.strip("/").replace("/", "-").replace(".", "-").replace("_", "-").lower()
+    """A DNS label, and none of the names of other volumes."""
+    name = re.sub("[^a-z0-9]+", "-", path.lower()).strip("-")[-50:].strip("-")
+    return f"{name}-files" if name in ("config", "model", "shm") else name

@@ -1,4 +1,8 @@
-"""The workload: an Argo Rollout that shifts traffic step by step, or a Deployment; and the Deployment of a shadow."""
+"""The workload: an Argo Rollout that shifts traffic step by step, or a Deployment; and the Deployment of a shadow.
+
+Traps that are handled here: a replica more during an update needs an accelerator more, and waits for ever where there
+is none; replicas in Git fight the autoscaler; a version that cannot start blocks the next one unless it is taken back.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,8 @@ from typing import Any
 
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
-from ...compiler.because import because, fixed
+from ...compiler.because import Because, because, fixed
 from ...compiler.plan.canary import CanaryPlan
-from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from .annotations import version_annotations
@@ -25,7 +28,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     scope, canary = service.scope, service.canary
     progressive = canary.progressive
     kind = "Rollout" if progressive.value else "Deployment"
-    strategy = _canary(service) if progressive.value else _rolling()
+    strategy = _canary(service) if progressive.value else _rolling(_scarce(service))
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
         "kind": kind,
@@ -64,9 +67,24 @@ def _replicas(service: ServicePlan) -> Any:
     return service.min_replicas if service.scaling.provider.value == "none" else None
 
 
-def _rolling() -> Body:
-    why = "no request is lost, and no second replica is needed where one accelerator is all there is"
-    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": fixed(1, why), "maxUnavailable": fixed(0, why)}}
+def _scarce(service: ServicePlan) -> Because[bool]:
+    """Whether a replica is better replaced in its place. A lone one is not: nobody would answer meanwhile."""
+    accelerated, replicas = service.accelerated, service.min_replicas
+    why = "a replica more would need an accelerator that may not be there"
+    return because(accelerated.value and replicas.value > 1, why, accelerated, replicas)
+
+
+def _rolling(in_place: Because[bool]) -> Body:
+    """One replica at a time: one more for a while, or one less."""
+    why = in_place.why if in_place.value else "no request is lost"
+    surge, missing = (0, 1) if in_place.value else (1, 0)
+    return {
+        "type": "RollingUpdate",
+        "rollingUpdate": {
+            "maxSurge": because(surge, why, in_place),
+            "maxUnavailable": because(missing, why, in_place),
+        },
+    }
 
 
 def _canary(service: ServicePlan) -> Body:
@@ -115,8 +133,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
     """The version in the shadow stage, in a Deployment of its own: the canary's Service would select stable pods."""
     if service.shadow is None:
         return
-    scope = service.scope
-    files = ModelFiles(scope, service.shadow)
+    scope, files = service.scope, service.versions[-1]
     component = conventions.SHADOW
     body: Body = {
         "apiVersion": "apps/v1",
@@ -133,7 +150,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
             "progressDeadlineSeconds": service.timing.progress_deadline,
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
             "template": template(service, files, component),
-            "strategy": _rolling(),
+            "strategy": _rolling(fixed(True, "nobody waits for the answers of a shadow")),
         },
     }
     why = because(

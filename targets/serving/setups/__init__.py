@@ -39,6 +39,8 @@ class Setup(Record):
     """Where the model's folder is mounted."""
     file: Because[str]
     """What a model that is one file is called in it."""
+    downloads: bool = False
+    """Whether the runtime itself can fetch a repository of a hub."""
 
 
 def setup(service: ServicePlan, files: ModelFiles) -> Setup:
@@ -60,6 +62,7 @@ def by_format(known: dict[str, T], service: ServicePlan, files: ModelFiles) -> B
             f"mlspec cannot configure `{service.part.runtime.value}` for `{format_.value}`",
             format_,
             others=((service.part.runtime, "the runtime"),),
+            note="the server would start without knowing what its model is",
             help="serve it with `custom`, whose image brings its own configuration",
         )
     return format_.map(lambda name: known[name])

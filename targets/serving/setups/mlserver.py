@@ -97,6 +97,7 @@ def _tensor(tensor: Input | Output) -> dict[str, Any]:
             "MLS012",
             f"MLServer has no type for `{tensor.dtype.value}`",
             tensor.dtype,
+            note="requests would be refused, as the server checks their types",
             help=f"use one of {', '.join(f'`{known}`' for known in DATATYPES)}",
         )
     shape = list(tensor.shape) or [because(-1, "no shape is given: any number of rows", tensor.name)]

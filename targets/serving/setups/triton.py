@@ -2,7 +2,7 @@
 
 Traps that are handled here: the default version policy follows whatever lies in the repository; without explicit
 control all models are loaded and a broken one stops the server; latency histograms are off by default and their
-buckets too wide.
+buckets too wide; a warm-up with a batch of zero is skipped.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     if part.caching is not None:
         yield because("response_cache { enable: true }", "answers are kept for identical requests", part.caching.size)
     if part.warmup is not None:
-        yield from _warmup(part.warmup.requests, signature.inputs, batched=batch is not None)
+        yield from _warmup(part.warmup.requests, signature.inputs)
     yield from _histogram(service)
 
 
@@ -114,6 +114,7 @@ def _dtype(dtype: Because[str]) -> Because[str]:
             "MLS012",
             f"Triton has no type for `{dtype.value}`",
             dtype,
+            note="the server refuses a model whose configuration names another type",
             help=f"use one of {', '.join(f'`{known}`' for known in DTYPES)}",
         )
     return dtype.map(lambda name: DTYPES[name])
@@ -144,10 +145,11 @@ def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
         yield text("dynamic_batching {{ max_queue_delay_microseconds: {micros} }}", micros=micros)
 
 
-def _warmup(requests: Because[int], inputs: tuple[Input, ...], *, batched: bool) -> Iterator[str | Because[str]]:
+def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str | Because[str]]:
+    """Batches of one, for models without batching too: a sample of size 0 is skipped without a word."""
     yield "model_warmup {"
     yield '  name: "warm-up"'
-    yield f"  batch_size: {1 if batched else 0}"
+    yield "  batch_size: 1"
     yield text("  count: {requests}", requests=requests)
     for tensor in inputs:
         dims = _dims(tensor).map(lambda text_: text_.replace("-1", "1"))

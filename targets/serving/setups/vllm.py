@@ -13,6 +13,7 @@ from ....compiler.because import Because, fixed, text
 from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ...pod.download import check_access
 from . import Setup
 
 # The language's methods that vLLM knows by the same name.
@@ -27,6 +28,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
         files={},
         model=text("{root}/{name}", root=service.runtime.model_path, name=service.model),
         file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
+        downloads=True,
     )
 
 
@@ -59,6 +61,7 @@ def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
             note="vLLM downloads the repository itself, at the revision that it is given",
             help="write the 40 digits of the commit, from the repository's history",
         )
+    check_access(files)
     yield artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
     yield text("--revision={commit}", commit=artifact.digest)
 
@@ -93,6 +96,7 @@ def _placement(service: ServicePlan) -> Iterator[Because[str]]:
             f"vLLM cannot serve weights quantized by `{quantization.method.value}`",
             quantization.method,
             others=((service.part.runtime, "the runtime"),),
+            note="the server would fail at its start",
             help=f"use one of {', '.join(f'`{known}`' for known in QUANTIZATIONS)}",
         )
     yield text("--quantization={method}", method=quantization.method)

@@ -1,0 +1,76 @@
+"""ServiceAccounts: each is written once, whoever runs as it.
+
+An account that an access names is shared by all services that use the access. It then has what they have in common:
+their labels, and the one identity of the cloud that it can be tied to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from ...compiler.artifact import Artifact, Body
+from ...compiler.because import Because, because
+from ...compiler.dump import plain
+from ...compiler.finding import refusal
+from ...compiler.plan import Plan
+from . import batch, objects
+
+__all__ = ["service_accounts"]
+
+
+def service_accounts(plan: Plan) -> Iterator[Artifact]:
+    """The accounts of all services."""
+    asked = chain(
+        chain.from_iterable(objects.service_account(service) for service in plan.online.values()),
+        chain.from_iterable(batch.service_account(run) for run in plan.batch.values()),
+    )
+    by_name: dict[str, list[Artifact]] = {}
+    for account in asked:
+        by_name.setdefault(_metadata(account)["name"].value, []).append(account)
+    for same in by_name.values():
+        yield same[0] if len(same) == 1 else _shared(same)
+
+
+def _metadata(account: Artifact) -> Body:
+    found: Body = account.body["metadata"]
+    return found
+
+
+def _shared(same: list[Artifact]) -> Artifact:
+    """One account for several."""
+    first, names = same[0], [_metadata(account)["name"] for account in same]
+    name = because(names[0].value, names[0].why, names)
+    metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same, name)}
+    why = because(first.why.value, first.why.why, [account.why for account in same])
+    return first.but(body={**first.body, "metadata": metadata}, why=why)
+
+
+def _labels(same: list[Artifact]) -> Body:
+    """What all of them have: an account of two services belongs to neither."""
+    first, *others = [_metadata(account)["labels"] for account in same]
+    return {
+        key: value for key, value in first.items() if all(plain(other.get(key)) == plain(value) for other in others)
+    }
+
+
+def _annotations(same: list[Artifact], name: Because[str]) -> Body | None:
+    """The identity that it stands for, which may be said only once."""
+    tied: dict[str, list[Because[Any]]] = {}
+    for account in same:
+        for key, identity in (_metadata(account)["annotations"] or {}).items():
+            tied.setdefault(key, []).append(identity)
+    for first, *others in tied.values():
+        for other in others:
+            if other.value != first.value:
+                raise refusal(
+                    "MLS012",
+                    f"the ServiceAccount `{name.value}` cannot stand for two identities",
+                    other,
+                    label="this access wants another one",
+                    others=((first, "the identity of another service's access"),),
+                    note="an account is tied to one identity, so one of the services would be refused by its store",
+                    help="name a `serviceAccount` of its own in one of the accesses, or one identity that may do both",
+                )
+    return {key: because(given[0].value, given[0].why, given) for key, given in tied.items()} or None

@@ -1,0 +1,258 @@
+"""What tests of online serving share: a spec for each runtime, and what it compiles to, as a server reads it.
+
+Whatever is compiled here is held to the schemas of five Kubernetes versions and to the restricted pod security, so that
+each test of one trap is a test of that, too.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import mlspec
+from mlspec.api import Result
+
+from .validation import VERSIONS, load, pod_of, problems, unrestricted
+
+RUNTIMES = ("triton", "tensorflow-serving", "vllm", "mlserver", "custom")
+
+COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
+DIGEST = f"sha256:{'1' * 64}"
+
+_COMMON = """
+apiVersion: mlspec/v1
+kind: MLSystem
+metadata: {name: fraud, owner: payments, links: {runbook: "https://runbooks.example.com/fraud"}}
+problem: {useCase: Stop fraudulent payments., task: binary-classification}
+constraints:
+  latency: {p99: 100ms}
+  throughput: {mean: 20/s, peak: 60/s}
+  availability: 99.5%
+access:
+  store: {kind: s3, region: eu-central-1, secret: store-keys}
+model:
+  signature:
+    inputs: [{name: amount, dtype: float32, shape: [4]}]
+    outputs: [{name: score, dtype: float32, shape: [1]}]
+release:
+  version: 7
+  artifact: {uri: "s3://models/fraud/7/model.onnx", format: onnx, digest: "DIGEST", size: 40Mi, access: store}
+serving: {mode: online, runtime: triton, serviceTime: {mean: 2ms}}
+"""
+
+_DIFFERENT: dict[str, dict[str, object]] = {
+    "triton": {},
+    "tensorflow-serving": {
+        "constraints__latency": {"p99": "125ms"},
+        "release__artifact__uri": "s3://models/fraud/7/",
+        "release__artifact__format": "savedmodel",
+    },
+    "vllm": {
+        "constraints__latency": {"p95": "10s"},
+        "access": {"hub": {"kind": "huggingface", "secret": "hub-token"}},
+        "release__artifact": {
+            "uri": "hf://meta-llama/Llama-3.1-8B-Instruct",
+            "format": "safetensors",
+            "digest": COMMIT,
+            "size": "16Gi",
+            "access": "hub",
+        },
+        "serving__resources": {"cpu": 6, "memory": "24Gi", "accelerator": {"type": "l4"}},
+        "serving__serviceTime": {"mean": "1s", "at": 16},
+        "serving__load": "150s",
+    },
+    "mlserver": {
+        "release__artifact__uri": "s3://models/fraud/7/model.joblib",
+        "release__artifact__format": "sklearn",
+    },
+    "custom": {
+        "release__artifact__uri": "s3://models/fraud/7/model.bin",
+        "release__artifact__format": "custom",
+        "serving__container": {
+            "image": f"registry.example.com/fraud/serve:7@{DIGEST}",
+            "user": 1001,
+            "metrics": {"inFlight": {"gauge": "http_requests_in_progress"}},
+        },
+    },
+}
+
+GPU: dict[str, object] = {"serving__resources": {"accelerator": {"type": "l4"}}}
+
+
+def spec(runtime: str = "triton", /, **changes: object) -> dict[str, Any]:
+    """The runtime's spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
+    made: dict[str, Any] = yaml.safe_load(_COMMON.replace("DIGEST", DIGEST))
+    made["serving"]["runtime"] = runtime
+    for path, value in {**_DIFFERENT[runtime], **changes}.items():
+        *steps, last = path.split("__")
+        at = made
+        for step in steps:
+            at = at.setdefault(step, {})
+        if value is None:
+            at.pop(last, None)
+        else:
+            at[last] = copy.deepcopy(value)
+    return made
+
+
+def two_services(**of_second: object) -> dict[str, Any]:
+    """Two services, `fraud-a` and `fraud-b`, that serve one model by one access."""
+    made = spec(access__store={"kind": "s3", "serviceAccount": "fraud-models"})
+    serving = made.pop("serving")
+    made["services"] = {"a": serving, "b": {**copy.deepcopy(serving), **of_second}}
+    return made
+
+
+def compiled(tmp_path: Path, made: dict[str, Any]) -> Result:
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return mlspec.compile(tmp_path / "mlspec.yaml", today="2026-11-23")
+
+
+def refused(tmp_path: Path, runtime: str, /, **changes: object) -> list[str]:
+    """The errors of a spec, as `MLS012: message`."""
+    return errors(tmp_path, spec(runtime, **changes))
+
+
+def errors(tmp_path: Path, made: dict[str, Any]) -> list[str]:
+    return [f"{d.id}: {d.message}" for d in compiled(tmp_path, made).diagnostics if d.severity == "error"]
+
+
+class Emitted:
+    """The objects of one environment."""
+
+    def __init__(self, bodies: list[dict[str, Any]]) -> None:
+        self.bodies = bodies
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        return [body for body in self.bodies if body["kind"] == kind]
+
+    def one(self, kind: str, name: str = "fraud") -> dict[str, Any]:
+        found = [body for body in self.all(kind) if body["metadata"]["name"] == name]
+        assert len(found) == 1, f"{len(found)} objects {kind} {name}"
+        return found[0]
+
+    @cached_property
+    def workload(self) -> dict[str, Any]:
+        return next(
+            b for b in self.bodies if b["kind"] in ("Rollout", "Deployment") and b["metadata"]["name"] == "fraud"
+        )
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.workload["spec"]["template"]["spec"]
+        return found
+
+    @property
+    def server(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.pod["containers"][0]
+        return found
+
+    @property
+    def download(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.pod["initContainers"][0]
+        return found
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """The runtime's arguments of the form `--name=value`; a flag without a value is `true`."""
+        given = [arg.partition("=") for arg in self.server.get("args", []) if arg.startswith("--")]
+        assert len({name for name, _, _ in given}) == len(given), "an argument is given twice"
+        return {name: value or "true" for name, _, value in given}
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The server's variables: their values, or where their values come from."""
+        return variables(self.server)
+
+    @property
+    def mounts(self) -> dict[str, str]:
+        """Where the server has which volume: path to name."""
+        return {mount["mountPath"]: mount["name"] for mount in self.server.get("volumeMounts", [])}
+
+    def volume(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(v for v in self.pod["volumes"] if v["name"] == name)
+        return found
+
+    def file(self, name: str) -> str:
+        """A configuration file as the runtime reads it: by the ConfigMap that the pod mounts, and no other."""
+        config = self.one("ConfigMap", self.volume("config")["configMap"]["name"])
+        found: str = config["data"][name]
+        return found
+
+    def promql(self) -> str:
+        """All queries of the bundle: of rules, analyses and the autoscaler."""
+        return "\n".join(query for body in self.bodies for query in _queries(body))
+
+    def ratio(self, slo: str) -> str:
+        """The share of bad requests over five minutes, as it is recorded."""
+        groups = [group for body in self.all("PrometheusRule") for group in body["spec"]["groups"]]
+        [found] = [
+            rule["expr"]
+            for group in groups
+            for rule in group["rules"]
+            if rule.get("record") == "mlspec:sli_error:ratio_rate5m" and rule["labels"]["slo"] == slo
+        ]
+        return str(found)
+
+    @property
+    def trigger(self) -> dict[str, str]:
+        """What the autoscaler looks at."""
+        [trigger] = self.one("ScaledObject")["spec"]["triggers"]
+        found: dict[str, str] = trigger["metadata"]
+        return found
+
+    def series(self) -> set[str]:
+        """The series that the bundle's PromQL reads, but for those that its own rules record."""
+        names = re.findall(r"([a-zA-Z_:][\w:]*)\{", re.sub(r'"[^"]*"', '""', self.promql()))
+        return {name for name in names if not name.startswith("mlspec:") and name != "up"}
+
+
+def _queries(body: Any) -> Iterator[str]:
+    if isinstance(body, list):
+        for item in body:
+            yield from _queries(item)
+    elif isinstance(body, dict):
+        for key, value in body.items():
+            if key in ("expr", "query") and isinstance(value, str):
+                yield value
+            else:
+                yield from _queries(value)
+
+
+def variables(container: dict[str, Any]) -> dict[str, Any]:
+    listed = container.get("env", [])
+    assert len({v["name"] for v in listed}) == len(listed), "a variable is set twice"
+    return {v["name"]: v.get("value", v.get("valueFrom")) for v in listed}
+
+
+def emitted(tmp_path: Path, runtime: str = "triton", /, **changes: object) -> Emitted:
+    """What a spec compiles to."""
+    return of(tmp_path, spec(runtime, **changes))
+
+
+def of(tmp_path: Path, made: dict[str, Any]) -> Emitted:
+    result = compiled(tmp_path, made)
+    wrong = [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
+    assert not wrong, wrong
+    bodies = [load(file.text) for bundle in result.bundles for file in bundle.files()]
+    objects = [body for body in bodies if "kind" in body and body["kind"] != "Kustomization"]
+    for body in objects:
+        accepted(body)
+    return Emitted(objects)
+
+
+def accepted(body: dict[str, Any]) -> None:
+    """Every supported server takes the object, a restricted namespace its pods, and no key is without a value."""
+    assert ": null" not in json.dumps(body), body["metadata"]["name"]
+    for version in VERSIONS:
+        assert list(problems(body, version)) == [], f"{body['kind']} {body['metadata']['name']} on {version}"
+    pod = pod_of(body)
+    assert pod is None or list(unrestricted(pod)) == []

@@ -1,0 +1,97 @@
+"""A container of one's own, trap by trap: what it must say, and what it is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import emitted, refused, spec
+
+RUNTIME = "custom"
+CONTAINER: dict[str, Any] = spec(RUNTIME)["serving"]["container"]
+
+
+@pytest.mark.parametrize("field", ["image", "user"])
+def test_trap_nothing_is_known_of_it(tmp_path: Path, field: str) -> None:
+    lacking = {key: value for key, value in CONTAINER.items() if key != field}
+    assert refused(tmp_path, RUNTIME, serving__container=lacking) == [f"MLS009: `container` lacks `{field}`"]
+
+
+def test_trap_readiness_and_liveness_are_two_questions(tmp_path: Path) -> None:
+    server = emitted(tmp_path, RUNTIME).server
+    paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
+
+
+def test_trap_probes_and_scrapes_count_as_requests(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME)
+    sides = [*made.ratio("availability").split("\n/\n"), made.ratio("latency-p99")]
+    assert all('handler!~"/(healthz|readyz|metrics)"' in side for side in sides)
+    assert 'status=~"5.."' in sides[0]
+
+
+def test_trap_the_histogram_is_in_seconds(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME)
+    assert "http_request_duration_seconds_bucket{" in made.ratio("latency-p99")
+    assert 'le="0.1"' in made.ratio("latency-p99")
+
+
+def test_trap_one_port_has_one_name(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME)
+    assert made.server["ports"] == [{"name": "http", "containerPort": 8080}]
+    [endpoint] = made.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
+
+
+@pytest.mark.parametrize(("uri", "path"), [("s3://m/7/model.bin", "/models/model.bin"), ("s3://m/7/", "/models")])
+def test_trap_it_is_told_where_its_model_is(tmp_path: Path, uri: str, path: str) -> None:
+    made = emitted(tmp_path, RUNTIME, release__artifact__uri=uri)
+    assert made.env == {"MLSPEC_MODEL_PATH": path, "MLSPEC_MODEL_NAME": "fraud", "MLSPEC_MODEL_VERSION": "7"}
+    assert made.mounts["/models"] == "model"
+
+
+def test_trap_only_what_is_said_to_be_writable_is(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "writable": ["/tmp", "/var/cache/serve"]})
+    assert made.server["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {"/tmp", "/var/cache/serve"} <= set(made.mounts)
+    assert made.pod["securityContext"]["runAsUser"] == 1001
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/model", "model-files"),
+        ("/config/", "config-files"),
+        ("/var/lib/My_App.d", "var-lib-my-app-d"),
+        ("/a" * 40, ""),
+    ],
+)
+def test_trap_a_volume_is_called_by_a_label_that_is_free(tmp_path: Path, path: str, name: str) -> None:
+    made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "writable": ["/tmp", path]})
+    names = [volume["name"] for volume in made.pod["volumes"]]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in names)
+    assert made.mounts[path] == (name or made.mounts[path])
+
+
+def test_trap_without_a_signal_nothing_scales(tmp_path: Path) -> None:
+    silent = {key: value for key, value in CONTAINER.items() if key != "metrics"}
+    assert "MLS012: `custom` exports nothing that says how busy it is" in refused(
+        tmp_path, RUNTIME, serving__container=silent
+    )
+
+
+def test_trap_a_server_that_ignores_sigterm_drains_in_its_grace_period(tmp_path: Path) -> None:
+    drain = {"preStop": "10s", "timeout": "20s", "handlesTerm": False}
+    made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "drain": drain})
+    assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 10}}
+    assert made.pod["terminationGracePeriodSeconds"] == 30
+
+
+def test_trap_what_it_is_told_is_never_a_hub(tmp_path: Path) -> None:
+    """Nothing would be downloaded, and the path would be empty."""
+    changes = {"release__artifact": {"uri": "hf://a/b", "format": "safetensors", "digest": "0" * 40}, "access": None}
+    assert "MLS012: `custom` does not download a repository of a hub" in refused(tmp_path, RUNTIME, **changes)

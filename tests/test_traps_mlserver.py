@@ -1,0 +1,148 @@
+"""MLServer, trap by trap: two files, a readiness that means the model, and the names that it really exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import Emitted, emitted
+
+RUNTIME = "mlserver"
+
+
+def settings(made: Emitted, name: str = "model-settings.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(made.file(name))
+    return found
+
+
+# What is loaded, and how
+
+
+@pytest.mark.parametrize(
+    ("format_", "implementation"),
+    [
+        ("sklearn", "mlserver_sklearn.SKLearnModel"),
+        ("xgboost", "mlserver_xgboost.XGBoostModel"),
+        ("lightgbm", "mlserver_lightgbm.LightGBMModel"),
+        ("catboost", "mlserver_catboost.CatboostModel"),
+        ("mlflow", "mlserver_mlflow.MLflowRuntime"),
+    ],
+)
+def test_trap_the_implementation_is_a_class(tmp_path: Path, format_: str, implementation: str) -> None:
+    made = settings(emitted(tmp_path, RUNTIME, release__artifact__format=format_))
+    assert (made["name"], made["implementation"]) == ("fraud", implementation)
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"), [("s3://models/fraud/7/model.joblib", "/mnt/models/model.joblib"), ("s3://m/7/", "/mnt/models")]
+)
+def test_trap_the_version_is_a_parameter_beside_the_place(tmp_path: Path, uri: str, place: str) -> None:
+    made = emitted(tmp_path, RUNTIME, release__artifact__uri=uri)
+    assert settings(made)["parameters"] == {"uri": place, "version": "7"}
+    assert made.mounts["/mnt/models"] == "model"
+
+
+def test_trap_the_shell_of_the_image_swallows_sigterm(tmp_path: Path) -> None:
+    """The server itself is process 1, and finds both files in the folder that it is given."""
+    made = emitted(tmp_path, RUNTIME)
+    *start, folder = made.server["command"]
+    assert start == ["mlserver", "start"]
+    assert made.mounts[folder] == "config"
+    assert made.pod["terminationGracePeriodSeconds"] == 5 + 30 + 5
+
+
+def test_trap_a_model_that_fails_ends_the_server_with_a_zero(tmp_path: Path) -> None:
+    """Only a pod that always restarts tries again."""
+    assert emitted(tmp_path, RUNTIME).pod.get("restartPolicy", "Always") == "Always"
+
+
+def test_trap_batching_needs_a_size_and_a_time_in_seconds(tmp_path: Path) -> None:
+    both = settings(emitted(tmp_path, RUNTIME, serving__batching={"maxSize": 16, "maxDelay": "5ms"}))
+    assert (both["max_batch_size"], both["max_batch_time"]) == (16, 0.005)
+    size = settings(emitted(tmp_path, RUNTIME, serving__batching={"maxSize": 16}))
+    assert size["max_batch_time"] > 0
+    assert not {"max_batch_size", "max_batch_time"} & set(settings(emitted(tmp_path, RUNTIME)))
+
+
+def test_trap_a_python_process_works_on_one_request_at_a_time(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME, serving__serviceTime={"mean": "5ms", "at": 4})
+    assert settings(made, "settings.json")["parallel_workers"] == 4
+
+
+def test_trap_inputs_have_the_types_of_the_protocol(tmp_path: Path) -> None:
+    inputs = [{"name": "country", "dtype": "string"}, {"name": "amount", "dtype": "float64", "shape": [-1, 3]}]
+    made = settings(emitted(tmp_path, RUNTIME, model__signature__inputs=inputs))
+    assert made["inputs"] == [
+        {"name": "country", "datatype": "BYTES", "shape": [-1]},
+        {"name": "amount", "datatype": "FP64", "shape": [-1, 3]},
+    ]
+
+
+def test_trap_the_working_directory_is_read_only(tmp_path: Path) -> None:
+    """Metrics and environments lie there by default, and so do caches of libraries."""
+    made = emitted(tmp_path, RUNTIME)
+    assert {"MLSERVER_METRICS_DIR", "MLSERVER_ENVIRONMENTS_DIR", "HOME"} <= set(made.env)
+    assert all(value.startswith("/tmp") for value in made.env.values())
+    assert made.mounts["/tmp"] == "tmp"
+
+
+# Ports and probes
+
+
+def test_trap_metrics_have_a_port_of_their_own(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RUNTIME)
+    server = settings(made, "settings.json")
+    assert (server["http_port"], server["grpc_port"], server["metrics_port"]) == (8080, 8081, 8082)
+    ports = {port["name"]: port["containerPort"] for port in made.server["ports"]}
+    assert ports == {"http": 8080, "grpc": 8081, "metrics": 8082}
+    [endpoint] = made.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("metrics", server["metrics_endpoint"])
+
+
+def test_trap_a_server_without_a_model_is_ready(tmp_path: Path) -> None:
+    """`/v2/health/ready` says yes to an empty registry, so the model itself is asked."""
+    server = emitted(tmp_path, RUNTIME).server
+    paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {
+        "startup": "/v2/models/fraud/ready",
+        "readiness": "/v2/models/fraud/ready",
+        "liveness": "/v2/health/live",
+    }
+
+
+def test_trap_the_image_has_a_user_of_its_own(tmp_path: Path) -> None:
+    assert emitted(tmp_path, RUNTIME).pod["securityContext"]["runAsUser"] == 1000
+
+
+# What it exports
+
+
+def test_trap_the_documentation_has_other_names(tmp_path: Path) -> None:
+    """Neither `rest_server_requests_duration_seconds`, nor per-model series whose version is `None`, nor the queues
+    that are histograms."""
+    assert emitted(tmp_path, RUNTIME).series() == {
+        "rest_server_requests_total",
+        "rest_server_request_duration_seconds_bucket",
+        "rest_server_request_duration_seconds_count",
+        "rest_server_requests_in_progress",
+    }
+
+
+def test_trap_the_path_is_a_template_and_never_the_models(tmp_path: Path) -> None:
+    bad, every = emitted(tmp_path, RUNTIME).ratio("availability").split("\n/\n")
+    assert 'status_code=~"5.."' in bad
+    assert all('path=~"/v2/models/.*/infer"' in side for side in (bad, every))
+    assert "fraud" not in every.replace('job="default/fraud"', "")
+
+
+def test_trap_seconds_are_seconds(tmp_path: Path) -> None:
+    assert 'le="0.1"' in emitted(tmp_path, RUNTIME).ratio("latency-p99")
+
+
+def test_trap_probes_and_scrapes_are_in_progress_too(tmp_path: Path) -> None:
+    query = emitted(tmp_path, RUNTIME).trigger["query"]
+    assert query.startswith("sum(rest_server_requests_in_progress{")
+    assert 'method="POST"' in query

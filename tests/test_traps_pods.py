@@ -1,0 +1,274 @@
+"""Pods, trap by trap: how they start and stop, what they may and have, where they run, and who may evict them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import DIGEST, GPU, RUNTIMES, emitted, errors, of, refused, two_services
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+SHADOW: dict[str, Any] = {
+    "rollout__stages": [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}],
+    "release__shadow": {
+        "version": 8,
+        "artifact": {"uri": "s3://models/fraud/8/model.onnx", "format": "onnx", "digest": DIGEST, "access": "store"},
+    },
+}
+PLAIN: dict[str, Any] = {"platform__rollout__provider": "none", "constraints__throughput": {"peak": "60/s"}}
+
+# Starting and stopping
+
+
+@EACH
+@pytest.mark.parametrize("timeout", ["1s", "100s"])
+def test_trap_the_grace_period_is_longer_than_all_that_happens_in_it(
+    tmp_path: Path, runtime: str, timeout: str
+) -> None:
+    """5 s more than the endpoint's removal and the drain; one that ignores SIGTERM needs none to exit."""
+    made = emitted(tmp_path, runtime, serving__endpoint={"timeout": timeout})
+    sleep = made.server["lifecycle"]["preStop"]["sleep"]["seconds"]
+    exit_ = 0 if runtime == "tensorflow-serving" else 5
+    assert made.pod["terminationGracePeriodSeconds"] >= sleep + int(timeout[:-1]) + exit_
+    assert sleep >= 5
+
+
+@EACH
+def test_trap_images_without_a_shell_cannot_run_sleep(tmp_path: Path, runtime: str) -> None:
+    """The kubelet's own sleep is there from 1.30 on."""
+    assert list(emitted(tmp_path, runtime).server["lifecycle"]["preStop"]) == ["sleep"]
+
+
+@EACH
+@pytest.mark.parametrize("load", ["5s", "20m"])
+def test_trap_a_slow_start_is_killed_or_reported_too_early(tmp_path: Path, runtime: str, load: str) -> None:
+    """The startup probe bears twice the load, and the deadline of a rollout bears the startup probe."""
+    made = emitted(tmp_path, runtime, serving__load=load)
+    budget = made.server["startupProbe"]["periodSeconds"] * made.server["startupProbe"]["failureThreshold"]
+    assert budget >= {"5s": 30, "20m": 2400}[load]
+    assert made.workload["spec"]["progressDeadlineSeconds"] > max(599, budget)
+
+
+@EACH
+def test_trap_a_restart_costs_a_load_and_a_slow_answer_does_not(tmp_path: Path, runtime: str) -> None:
+    server = emitted(tmp_path, runtime).server
+    silent = {
+        probe: server[f"{probe}Probe"]["periodSeconds"] * server[f"{probe}Probe"]["failureThreshold"]
+        for probe in ("readiness", "liveness")
+    }
+    assert silent == {"readiness": 10, "liveness": 30}
+    assert all(server[f"{probe}Probe"]["timeoutSeconds"] >= 1 for probe in ("startup", "readiness", "liveness"))
+
+
+@EACH
+def test_trap_a_changed_configuration_restarts_nothing(tmp_path: Path, runtime: str) -> None:
+    """Unless the ConfigMap has another name; and pods of the version before keep theirs."""
+    if runtime in ("vllm", "custom"):
+        assert not emitted(tmp_path, runtime).all("ConfigMap")
+        return
+    old, new = emitted(tmp_path, runtime), emitted(tmp_path, runtime, release__version="8")
+    names = [made.volume("config")["configMap"]["name"] for made in (old, new)]
+    assert names[0] != names[1]
+    assert all(made.one("ConfigMap", name)["immutable"] is True for made, name in zip((old, new), names, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("tool", "annotation"),
+    [
+        ("argocd", {"argocd.argoproj.io/sync-options": "Prune=false"}),
+        ("flux", {"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
+    ],
+)
+def test_trap_a_tool_prunes_what_old_pods_still_mount(tmp_path: Path, tool: str, annotation: dict[str, str]) -> None:
+    [config] = emitted(tmp_path, platform__gitops__tool=tool).all("ConfigMap")
+    assert config["metadata"]["annotations"] == annotation
+
+
+# What pods may
+
+
+@EACH
+def test_trap_a_service_named_like_a_setting_becomes_one(tmp_path: Path, runtime: str) -> None:
+    assert emitted(tmp_path, runtime).pod["enableServiceLinks"] is False
+
+
+@EACH
+def test_trap_a_server_needs_no_token_of_the_api_server(tmp_path: Path, runtime: str) -> None:
+    made = emitted(tmp_path, runtime)
+    account = made.one("ServiceAccount", made.pod["serviceAccountName"])
+    assert made.pod["automountServiceAccountToken"] is False
+    assert account["automountServiceAccountToken"] is False
+
+
+@EACH
+def test_trap_the_kubelet_cannot_tell_whether_a_named_user_is_root(tmp_path: Path, runtime: str) -> None:
+    """A number, and the same one as the group of volumes, so that the server can read what was downloaded."""
+    security = emitted(tmp_path, runtime).pod["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["runAsUser"] >= 1000
+    assert security["fsGroup"] == security["runAsUser"]
+    assert security["fsGroupChangePolicy"] == "OnRootMismatch"  # a large volume is not walked at every start
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+@EACH
+def test_trap_every_container_drops_every_capability(tmp_path: Path, runtime: str) -> None:
+    pod = emitted(tmp_path, runtime).pod
+    for container in (*pod.get("initContainers", []), *pod["containers"]):
+        security = container["securityContext"]
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["allowPrivilegeEscalation"] is False
+
+
+@EACH
+def test_trap_a_device_hook_writes_to_the_root_file_system(tmp_path: Path, runtime: str) -> None:
+    assert emitted(tmp_path, runtime, **GPU).server["securityContext"]["readOnlyRootFilesystem"] is False
+    if runtime != "vllm":  # which does not run without an accelerator
+        assert emitted(tmp_path, runtime).server["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+@EACH
+def test_trap_without_root_homes_and_caches_need_volumes(tmp_path: Path, runtime: str) -> None:
+    made = emitted(tmp_path, runtime)
+    writable = [path for path, name in made.mounts.items() if "emptyDir" in made.volume(name) and name != "model"]
+    folders = {name: value for name, value in made.env.items() if isinstance(value, str) and value.startswith("/")}
+    folders.pop("MLSPEC_MODEL_PATH", None)
+    assert all(any(f"{value}/".startswith(f"{path}/") for path in writable) for value in folders.values()), folders
+    assert "/tmp" in writable
+
+
+# What pods have
+
+
+@EACH
+def test_trap_a_limit_on_processors_throttles_and_none_on_memory_kills_others(tmp_path: Path, runtime: str) -> None:
+    resources = emitted(tmp_path, runtime).server["resources"]
+    assert "cpu" not in resources["limits"]
+    assert resources["limits"]["memory"] == resources["requests"]["memory"]
+
+
+@pytest.mark.parametrize(("shared", "limit"), [(None, "4Gi"), ("1Gi", "5Gi")])
+def test_trap_shared_memory_counts_against_the_limit(tmp_path: Path, shared: object, limit: str) -> None:
+    changes = {"serving__resources": {"memory": "4Gi"}, "serving__container__sharedMemory": shared}
+    made = emitted(tmp_path, "custom", **changes)
+    assert made.server["resources"]["limits"]["memory"] == limit
+    assert ("/dev/shm" in made.mounts) == (shared is not None)
+
+
+@EACH
+@pytest.mark.parametrize("resource", ["nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb"])
+def test_trap_an_accelerator_is_limited_to_what_it_requests(tmp_path: Path, runtime: str, resource: str) -> None:
+    """Time slices and partitions have names of their own, which the platform knows."""
+    accelerators = {"l4": {"resource": resource}}
+    changes = {"serving__resources__accelerator": {"type": "l4", "count": 2}}
+    resources = emitted(tmp_path, runtime, platform__accelerators=accelerators, **changes).server["resources"]
+    assert resources["limits"][resource] == resources["requests"][resource] == "2"
+
+
+def test_trap_an_accelerator_loads_the_model_once_and_a_processor_twice(tmp_path: Path) -> None:
+    """1 GiB for the server and 1 GiB of weights once or twice, and 256 MiB of shared memory."""
+    size = {"release__artifact__size": "1Gi"}
+    assert emitted(tmp_path, **size).server["resources"]["limits"]["memory"] == "3328Mi"
+    assert emitted(tmp_path, **size, **GPU).server["resources"]["limits"]["memory"] == "2304Mi"
+
+
+# Where they run
+
+
+def test_trap_nodes_with_accelerators_have_taints(tmp_path: Path) -> None:
+    """NVIDIA's own, and the one that AKS documents; no cloud but GKE adds the toleration by itself."""
+    pod = emitted(tmp_path, **GPU).pod
+    assert pod["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
+    ]
+    assert "tolerations" not in emitted(tmp_path).pod
+
+
+@pytest.mark.parametrize(
+    ("cloud", "labels"),
+    [
+        ("gke", {"cloud.google.com/gke-accelerator": "nvidia-l4"}),
+        ("eks", {"karpenter.k8s.aws/instance-gpu-name": "l4"}),
+        ("eks-auto", {"eks.amazonaws.com/compute-type": "auto", "eks.amazonaws.com/instance-gpu-name": "l4"}),
+        ("aks", {"kubernetes.azure.com/accelerator": "nvidia"}),
+        ("none", {"nvidia.com/gpu.product": "NVIDIA-L4"}),
+    ],
+)
+def test_trap_each_cloud_labels_its_nodes_otherwise(tmp_path: Path, cloud: str, labels: dict[str, str]) -> None:
+    assert emitted(tmp_path, platform__cloud=cloud, **GPU).pod["nodeSelector"] == labels
+
+
+def test_trap_a_cloud_without_the_accelerator_has_no_such_nodes(tmp_path: Path) -> None:
+    changes = {"platform__cloud": "gke", "serving__resources": {"accelerator": {"type": "a10g"}}}
+    assert refused(tmp_path, "triton", **changes) == ["MLS012: nobody knows how `gke` names nodes with `a10g`"]
+
+
+@EACH
+def test_trap_a_hard_spread_strands_scarce_nodes(tmp_path: Path, runtime: str) -> None:
+    made = emitted(tmp_path, runtime)
+    spread = made.pod["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
+    labels = made.workload["spec"]["template"]["metadata"]["labels"]
+    assert all(one["labelSelector"]["matchLabels"].items() <= labels.items() for one in spread)
+
+
+# How they are replaced and evicted
+
+
+@pytest.mark.parametrize(
+    ("changes", "surge", "missing"),
+    [
+        ({}, 1, 0),
+        ({**GPU, "serving__replicas": {"min": 2, "max": 3}}, 0, 1),
+        ({**GPU, "serving__replicas": {"min": 1, "max": 3}}, 1, 0),
+    ],
+    ids=["processors", "accelerators", "a lone accelerator"],
+)
+def test_trap_a_replica_more_needs_an_accelerator_more(
+    tmp_path: Path, changes: dict[str, Any], surge: int, missing: int
+) -> None:
+    """Without one the rollout would wait for ever; but a lone replica is not taken away before there is another."""
+    strategy = emitted(tmp_path, **PLAIN, **changes).workload["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": missing}
+
+
+def test_trap_a_shadow_needs_no_room_beside_it(tmp_path: Path) -> None:
+    shadow = emitted(tmp_path, **SHADOW).one("Deployment", "fraud-shadow")
+    assert shadow["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+@pytest.mark.parametrize(("least", "budgets"), [(1, 0), (2, 1), (5, 1)])
+def test_trap_a_budget_for_a_lone_replica_blocks_every_drain(tmp_path: Path, least: int, budgets: int) -> None:
+    made = emitted(tmp_path, serving__replicas={"min": least, "max": 6})
+    assert len(made.all("PodDisruptionBudget")) == budgets
+
+
+def test_trap_a_replica_that_still_loads_blocks_a_drain(tmp_path: Path) -> None:
+    """Exactly one limit, and an eviction of what is not ready anyway; an empty selector would take the namespace."""
+    made = emitted(tmp_path, **SHADOW)
+    budget = made.one("PodDisruptionBudget")["spec"]
+    assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+    assert "minAvailable" not in budget
+    chosen = budget["selector"]["matchLabels"].items()
+    assert chosen <= made.workload["spec"]["template"]["metadata"]["labels"].items()
+    shadow = made.one("Deployment", "fraud-shadow")["spec"]["template"]["metadata"]["labels"]
+    assert not chosen <= shadow.items()
+
+
+def test_trap_replicas_in_git_fight_the_autoscaler(tmp_path: Path) -> None:
+    assert "replicas" not in emitted(tmp_path).workload["spec"]
+    fixed = {"platform__autoscaling__provider": "none", "constraints__throughput": {"mean": "20/s"}}
+    assert emitted(tmp_path, **fixed).workload["spec"]["replicas"] == 2
+
+
+# Two services
+
+
+def test_each_service_has_objects_of_its_own(tmp_path: Path) -> None:
+    made = of(tmp_path, two_services())
+    assert {body["metadata"]["name"] for body in made.all("Rollout")} == {"fraud-a", "fraud-b"}
+    assert errors(tmp_path, two_services()) == []

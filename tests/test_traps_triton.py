@@ -1,0 +1,254 @@
+"""Triton, trap by trap: what is loaded, how it is configured, what it exports, and how it stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .online import GPU, Emitted, emitted, refused
+from .prototext import prototext
+
+EXPORTED = {
+    "nv_inference_request_success",
+    "nv_inference_request_failure",
+    "nv_inference_request_duration_us",
+    "nv_inference_pending_request_count",
+    "nv_inference_first_response_histogram_ms_bucket",
+    "nv_inference_first_response_histogram_ms_count",
+    "nv_inference_first_response_histogram_ms_sum",
+}
+
+
+def config(made: Emitted) -> dict[str, list[object]]:
+    return prototext(made.file("config.pbtxt"))
+
+
+# What is loaded, and from where
+
+
+def test_trap_the_latest_version_is_served_unless_one_is_pinned(tmp_path: Path) -> None:
+    assert config(emitted(tmp_path))["version_policy"] == [{"specific": [{"versions": [7]}]}]
+
+
+@pytest.mark.parametrize(("version", "folder"), [("7", 7), ("007", 7), ("2026.11.2", 1), ("v3", 1), ("0", 1)])
+def test_trap_a_version_folder_is_a_number_without_a_leading_zero(tmp_path: Path, version: str, folder: int) -> None:
+    made = emitted(tmp_path, release__version=version)
+    assert made.mounts[f"/models/fraud/{folder}"] == "model"
+    assert config(made)["version_policy"] == [{"specific": [{"versions": [folder]}]}]
+
+
+def test_trap_everything_in_the_repository_is_loaded_or_polled_without_explicit_control(tmp_path: Path) -> None:
+    flags = emitted(tmp_path).flags
+    assert (flags["--model-control-mode"], flags["--load-model"]) == ("explicit", "fraud")
+    assert "--repository-poll-secs" not in flags
+
+
+def test_trap_a_server_is_ready_only_when_its_models_are(tmp_path: Path) -> None:
+    """Strict readiness and leaving on an error are Triton's defaults: nothing may turn them off."""
+    assert not {"--strict-readiness", "--exit-on-error", "--disable-auto-complete-config"} & set(
+        emitted(tmp_path).flags
+    )
+
+
+@pytest.mark.parametrize(
+    ("format_", "file", "backend"),
+    [
+        ("onnx", "model.onnx", "onnxruntime"),
+        ("tensorrt", "model.plan", "tensorrt"),
+        ("torchscript", "model.pt", "pytorch"),
+        ("python", "model.py", "python"),
+        ("openvino", "model.xml", "openvino"),
+    ],
+)
+def test_trap_each_backend_wants_its_own_file_name(tmp_path: Path, format_: str, file: str, backend: str) -> None:
+    changes = {"release__artifact__uri": "s3://models/fraud/any.name", "release__artifact__format": format_}
+    made = emitted(tmp_path, **changes)
+    assert config(made)["backend"] == [backend]
+    assert {v["name"]: v["value"] for v in made.download["env"] if "value" in v}["MODEL_FILE"] == file
+
+
+def test_trap_the_layout_is_repository_model_version(tmp_path: Path) -> None:
+    """The download, the mounts, the flag and the configuration speak of one place."""
+    made = emitted(tmp_path)
+    root, name = made.flags["--model-repository"], made.flags["--load-model"]
+    assert made.mounts[f"{root}/{name}/7"] == "model"
+    assert made.mounts[f"{root}/{name}/config.pbtxt"] == "config"
+    assert config(made)["name"] == [name]
+    assert [m["name"] for m in made.download["volumeMounts"]] == ["model"]
+
+
+def test_trap_the_entry_point_of_the_image_must_run(tmp_path: Path) -> None:
+    """It sets up CUDA's compatibility libraries and runs its arguments, so the first of them is the server."""
+    server = emitted(tmp_path).server
+    assert "command" not in server
+    assert server["args"][0] == "tritonserver"
+    assert server["image"].startswith("nvcr.io/nvidia/tritonserver:26.07-py3")
+
+
+# What config.pbtxt says
+
+
+def test_trap_a_tensor_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+    made = config(emitted(tmp_path))
+    assert made["input"] == [{"name": ["amount"], "data_type": ["TYPE_FP32"], "dims": [4]}]
+    assert made["output"] == [{"name": ["score"], "data_type": ["TYPE_FP32"], "dims": [1]}]
+    assert any(t.startswith("MLS009") for t in refused(tmp_path, "triton", model__signature=None))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tritons"),
+    [
+        ("bool", "TYPE_BOOL"),
+        ("int64", "TYPE_INT64"),
+        ("uint8", "TYPE_UINT8"),
+        ("float16", "TYPE_FP16"),
+        ("bfloat16", "TYPE_BF16"),
+        ("float64", "TYPE_FP64"),
+        ("string", "TYPE_STRING"),
+    ],
+)
+def test_trap_types_have_names_of_tritons_own(tmp_path: Path, dtype: str, tritons: str) -> None:
+    inputs = [{"name": "x", "dtype": dtype, "shape": [-1, 2]}]
+    made = config(emitted(tmp_path, model__signature__inputs=inputs))
+    assert made["input"] == [{"name": ["x"], "data_type": [tritons], "dims": [-1, 2]}]
+
+
+def test_trap_batching_waits_in_microseconds(tmp_path: Path) -> None:
+    made = config(emitted(tmp_path, serving__batching={"maxSize": 4, "maxDelay": "1.5ms"}))
+    assert made["max_batch_size"] == [4]
+    assert made["dynamic_batching"] == [{"max_queue_delay_microseconds": [1500]}]  # preferred sizes rarely help
+
+
+def test_trap_dynamic_batching_needs_a_batch_dimension(tmp_path: Path) -> None:
+    made = config(emitted(tmp_path))
+    assert made["max_batch_size"] == [0]
+    assert "dynamic_batching" not in made
+
+
+@pytest.mark.parametrize(
+    ("changes", "group"),
+    [
+        ({}, {"count": [1], "kind": ["KIND_CPU"]}),
+        ({"serving__serviceTime": {"mean": "2ms", "at": 4}}, {"count": [4], "kind": ["KIND_CPU"]}),
+        ({"serving__serviceTime": {"mean": "2ms", "at": 4}, **GPU}, {"count": [1], "kind": ["KIND_GPU"]}),
+    ],
+    ids=["one at a time", "four at once", "accelerator"],
+)
+def test_trap_instances_work_at_once_only_where_there_are_several(
+    tmp_path: Path, changes: dict[str, object], group: dict[str, list[object]]
+) -> None:
+    assert config(emitted(tmp_path, **changes))["instance_group"] == [group]
+
+
+def test_trap_the_response_cache_is_switched_on_twice(tmp_path: Path) -> None:
+    """In the server and in the model; and its memory is the container's: 1 GiB, twice 40 MiB and 3 GiB are 4.25 GiB."""
+    made = emitted(tmp_path, serving__caching={"size": "3Gi"})
+    assert made.flags["--cache-config"] == f"local,size={3 * 2**30}"
+    assert config(made)["response_cache"] == [{"enable": ["true"]}]
+    assert made.server["resources"]["limits"]["memory"] == "4608Mi"  # in steps of 256 MiB, with 256 MiB of /dev/shm
+
+
+@pytest.mark.parametrize("batching", [None, {"maxSize": 4}], ids=["single", "batched"])
+def test_trap_a_warm_up_with_a_batch_of_zero_is_skipped(tmp_path: Path, batching: object) -> None:
+    inputs = [{"name": "amount", "dtype": "float32", "shape": [-1, 4]}]
+    changes = {"model__signature__inputs": inputs, "serving__batching": batching}
+    [warm_up] = config(emitted(tmp_path, serving__warmup={"requests": 20}, **changes))["model_warmup"]
+    zeros = {"data_type": ["TYPE_FP32"], "dims": [1, 4], "zero_data": ["true"]}  # a free dimension needs a number
+    assert warm_up == {
+        "name": ["warm-up"],
+        "batch_size": [1],
+        "count": [20],
+        "inputs": [{"key": ["amount"], "value": [zeros]}],
+    }
+
+
+# What it exports
+
+
+def test_trap_ports_of_three_servers(tmp_path: Path) -> None:
+    made = emitted(tmp_path)
+    ports = {port["name"]: port["containerPort"] for port in made.server["ports"]}
+    assert ports == {"http": 8000, "grpc": 8001, "metrics": 8002}
+    assert not {"--http-port", "--grpc-port", "--metrics-port"} & set(made.flags)
+    [endpoint] = made.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("metrics", "/metrics")
+
+
+def test_trap_latency_histograms_are_off_by_default(tmp_path: Path) -> None:
+    assert emitted(tmp_path).flags["--metrics-config"] == "histogram_latencies=true"
+
+
+def test_trap_the_default_buckets_end_where_fast_models_begin(tmp_path: Path) -> None:
+    """The defaults are 100, 500, 2000 and 5000 ms; a bound of 35 ms needs its own, in milliseconds."""
+    made = emitted(tmp_path, constraints__latency={"p99": "35ms"})
+    [metrics] = config(made)["model_metrics"]
+    assert isinstance(metrics, dict)
+    [control] = metrics["metric_control"]
+    assert control["metric_identifier"] == [{"family": ["nv_inference_first_response_histogram_ms"]}]
+    buckets = control["histogram_options"][0]["buckets"]
+    assert 35 in buckets
+    assert buckets == sorted(buckets)
+    assert 'le=~"35([.]0)?"' in made.ratio("latency-p99")
+
+
+def test_trap_the_series_of_a_histogram_end_in_bucket(tmp_path: Path) -> None:
+    """The documentation prints them without; and counters have no `_total`."""
+    series = emitted(tmp_path).series()
+    assert {name for name in series if name.startswith("nv_")} <= EXPORTED
+    assert "nv_inference_first_response_histogram_ms_bucket" in series
+
+
+def test_trap_durations_are_counters_of_microseconds(tmp_path: Path) -> None:
+    """Their rate in seconds is the number in flight, of which one replica is meant to have 70 % of its slots."""
+    trigger = emitted(tmp_path).trigger
+    assert trigger["query"].startswith("sum(rate(nv_inference_request_duration_us{")
+    assert "/ 1000000" in trigger["query"]
+    assert trigger["threshold"] == "0.7"
+
+
+def test_trap_without_a_service_time_the_queue_is_the_signal(tmp_path: Path) -> None:
+    made = emitted(tmp_path, serving__serviceTime=None, constraints__throughput=None)
+    assert made.trigger["query"].startswith("sum(nv_inference_pending_request_count{")
+
+
+def test_trap_a_caller_that_hangs_up_is_no_error_of_the_server(tmp_path: Path) -> None:
+    bad, every = emitted(tmp_path).ratio("availability").split("\n/\n")
+    assert 'reason!="CANCELED"' in bad
+    assert "reason" not in every
+
+
+def test_trap_requests_are_successes_and_failures_together(tmp_path: Path) -> None:
+    assert {"nv_inference_request_success", "nv_inference_request_failure"} <= emitted(tmp_path).series()
+
+
+@pytest.mark.parametrize(("changes", "flag"), [({}, "false"), (GPU, None)], ids=["processor", "accelerator"])
+def test_trap_there_are_no_gpu_metrics_without_a_gpu(tmp_path: Path, changes: dict[str, object], flag: object) -> None:
+    assert emitted(tmp_path, **changes).flags.get("--allow-gpu-metrics") == flag
+
+
+# How it is asked and how it stops
+
+
+def test_trap_readiness_falls_before_liveness(tmp_path: Path) -> None:
+    server = emitted(tmp_path).server
+    paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/v2/health/ready", "readiness": "/v2/health/ready", "liveness": "/v2/health/live"}
+
+
+@pytest.mark.parametrize(("timeout", "drain"), [("2s", 30), ("45s", 45)])
+def test_trap_what_is_in_flight_gets_only_the_exit_timeout(tmp_path: Path, timeout: str, drain: int) -> None:
+    made = emitted(tmp_path, serving__endpoint={"timeout": timeout})
+    assert made.flags["--exit-timeout-secs"] == str(drain)
+    assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
+    assert made.pod["terminationGracePeriodSeconds"] == 5 + drain + 5
+
+
+def test_trap_the_image_has_a_user_of_its_own(tmp_path: Path) -> None:
+    assert emitted(tmp_path).pod["securityContext"]["runAsUser"] == 1000
+
+
+def test_trap_the_python_backend_needs_more_than_64_mebibytes_of_shared_memory(tmp_path: Path) -> None:
+    made = emitted(tmp_path)
+    assert made.mounts["/dev/shm"] == "shm"
+    assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "256Mi"}
