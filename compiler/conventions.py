@@ -7,6 +7,8 @@ __all__ = [
     "CANARY",
     "ERROR_RATIO",
     "INDEX",
+    "LOAD",
+    "LOAD_METRIC",
     "MANAGED_BY",
     "MODEL_INFO",
     "POD_HASH",
@@ -29,6 +31,9 @@ POD_HASH_SERIES = "rollouts_pod_template_hash"
 ERROR_RATIO = "mlspec:sli_error:ratio_rate{window}"
 BAD_EVENTS = "mlspec:sli_bad:increase{window}"
 MODEL_INFO = "mlspec:model_info"
+LOAD = "mlspec:load:sum"
+LOAD_METRIC = "mlspec_load"
+"""The same as a metrics adapter serves it: a colon has no place in the path of an API."""
 
 
 def label_value(text: str) -> str:

@@ -990,6 +990,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Autoscaling": {
         "provider": ('provider', 'default', ('enum', ('keda', 'hpa', 'none')), 'keda', 'it scales on queries without an adapter, and is safe beside a canary'),
+        "adapter": ('adapter', 'optional', ('enum', ('prometheus-adapter',)), None, ''),
     },
     "GitOps": {
         "tool": ('tool', 'default', ('enum', ('kustomize', 'argocd', 'flux')), 'kustomize', '`kubectl apply -k` needs nothing else'),

@@ -1696,9 +1696,10 @@ class RolloutProvider(Part):
 class Autoscaling(Part):
     """What adds and removes replicas."""
 
-    __slots__ = fields = ("provider",)
+    __slots__ = fields = ("provider", "adapter",)
 
     provider: Because[Literal['keda', 'hpa', 'none']]
+    adapter: Because[Literal['prometheus-adapter']] | None
 
 
 class GitOps(Part):

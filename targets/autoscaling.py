@@ -3,14 +3,17 @@
 Traps of KEDA that are handled here: the default minimum is zero and the default maximum 100; a query without an answer
 counts as zero, so that a Prometheus that loses its target would scale everything down; a second autoscaler on one
 target is refused. The signal is divided over replicas by its total (`AverageValue`), so that a canary's pods are not
-counted twice.
+counted twice. How often KEDA polls matters only between no replica and one, and a service at none has nobody to say
+that requests wait: neither is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 
+from ..compiler import conventions
 from ..compiler.artifact import Artifact, Body, Piece, Target
 from ..compiler.because import Because, because, fixed
 from ..compiler.finding import Refusal, refusal
@@ -75,11 +78,10 @@ def _scaled_object(service: ServicePlan) -> Artifact:
         "metadata": naming.metadata(scope, service.name, naming.labels(scope, "autoscaler", service.name)),
         "spec": {
             "scaleTargetRef": _target(service),
-            "pollingInterval": fixed(15, "as often as the horizontal autoscaler looks"),
-            "minReplicaCount": service.min_replicas,
+            "minReplicaCount": scaling.least,
             "maxReplicaCount": service.max_replicas,
             "fallback": {
-                "failureThreshold": fixed(3, "three polls without an answer"),
+                "failureThreshold": fixed(3, "three looks without an answer"),
                 "replicas": scaling.fallback,
                 "behavior": "currentReplicasIfHigher",
             },
@@ -105,8 +107,8 @@ def _trigger(service: ServicePlan, query: Because[str]) -> Body:
 
 
 def _horizontal(service: ServicePlan) -> Artifact:
-    scope = service.scope
-    if service.canary.progressive.value:
+    scope, adapter = service.scope, service.scaling.adapter
+    if service.canary.progressive.value and adapter is None:
         raise refusal(
             "MLS607",
             "an autoscaler on processors would count the canary's pods with the stable ones",
@@ -114,7 +116,8 @@ def _horizontal(service: ServicePlan) -> Artifact:
             service.part.runtime,
             others=((service.canary.stage, "the canary"),),
             note="the stable version alone is sized by the sum, and the number of replicas ratchets up to its maximum",
-            help="set `platform.autoscaling.provider: keda`, or `platform.rollout.provider: none`",
+            help="set `platform.autoscaling.provider: keda`, name an `adapter` beside it, or set "
+            "`platform.rollout.provider: none`",
         )
     body: Body = {
         "apiVersion": "autoscaling/v2",
@@ -122,20 +125,9 @@ def _horizontal(service: ServicePlan) -> Artifact:
         "metadata": naming.metadata(scope, service.name, naming.labels(scope, "autoscaler", service.name)),
         "spec": {
             "scaleTargetRef": _target(service),
-            "minReplicas": service.min_replicas,
+            "minReplicas": service.scaling.least,
             "maxReplicas": service.max_replicas,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {
-                            "type": "Utilization",
-                            "averageUtilization": fixed(70, "above it waiting grows faster than load"),
-                        },
-                    },
-                }
-            ],
+            "metrics": [_processors() if adapter is None else _load(service, adapter)],
             "behavior": _behavior(),
         },
     }
@@ -145,6 +137,40 @@ def _horizontal(service: ServicePlan) -> Artifact:
     )
 
 
+def _processors() -> Body:
+    busy = fixed(70, "above it waiting grows faster than load")
+    return {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": busy}},
+    }
+
+
+def _load(service: ServicePlan, adapter: Because[str]) -> Body:
+    """What a rule records of the load. Its total is divided, as by KEDA, so that a canary's pods do not count."""
+    monitored = service.scope.runs("monitoring")
+    if service.scaling.query is None:
+        raise _no_signal(service)
+    if not monitored.value:
+        raise refusal(
+            "MLS012",
+            "no rule records the load that the autoscaler asks for",
+            monitored,
+            adapter,
+            note="without the metric it neither adds replicas nor takes any away",
+            help="add `monitoring` to what the environment runs, or set `platform.autoscaling.provider: keda`",
+        )
+    external: Body = {
+        "metric": {"name": conventions.LOAD_METRIC, "selector": {"matchLabels": {"service": service.name}}},
+        "target": {"type": "AverageValue", "averageValue": service.scaling.threshold.map(_quantity)},
+    }
+    return {"type": "External", "external": because(external, "the load, as the adapter serves it", adapter)}
+
+
+def _quantity(threshold: str) -> str:
+    """As an API server writes it: 0.7 is 700m, or Git and cluster differ for ever."""
+    return threshold if "." not in threshold else f"{int(Decimal(threshold) * 1000)}m"
+
+
 def _no_signal(service: ServicePlan) -> Refusal:
     runtime = service.part.runtime
     return refusal(
@@ -152,6 +178,7 @@ def _no_signal(service: ServicePlan) -> Refusal:
         f"`{runtime.value}` exports nothing that says how busy it is",
         runtime,
         others=((service.scaling.provider, "KEDA scales on a query"),),
+        note="replicas would follow processors, which say little of requests that wait, or nothing at all",
         help=f"describe `inFlight` or `queue` under `platform.runtimes.{runtime.value}.metrics`, or set "
         "`platform.autoscaling.provider: none`",
     )

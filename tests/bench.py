@@ -99,7 +99,7 @@ def many_systems(programs: Path, folder: Path) -> None:
     """What one call costs for each of many systems, both environments, with a median of three."""
     mlspec = programs / "mlspec"
     specs = generated(folder / "specs", max(SIZES))
-    click.echo("\n| systems in one call | lint, CPU ms each | compile and write, CPU ms each | memory MiB |\n|---|---|---|---|")
+    click.echo("\n| systems in one call | lint, CPU ms each | compile, CPU ms each | memory MiB |\n|---|---|---|---|")
     for size in SIZES:
         some = specs[:size]
         lint = processor_time((mlspec, "lint", "-q", *some), runs=3) / size

@@ -5,31 +5,25 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 
-from ...schema.units import Duration, Percent, Rate, plain
+from ...schema.units import Duration, Percent, plain
 from ..because import Because, because, decision, first
 from ..finding import refusal
 from ..record import Record
-from ..system import CanaryStage, Condition, ShadowStage
-from .choose import count, number, or_else
+from ..system import CanaryStage, ShadowStage, Stage
+from .choose import count, or_else
 from .facts import ServiceFacts
-from .objectives import Objective, Objectives, burn_pairs
-from .odds import Verdict, sample, verdict
+from .objectives import Objective, Objectives
+from .odds import FAILURES, judged, step_length, volume
+from .rollback import harm, judged_objectives, limit
 from .timing import Timing
 
 __all__ = ["CanaryPlan", "Judgement", "Step"]
 
 DEFAULT_STEPS = ("5%", "25%", "50%")
-FAILURES = 1
-"""Windows that may fail: one bad minute is no trend, two are."""
-
-FINAL_WINDOWS = 3
-"""Windows that are judged before all traffic changes over."""
-
 UNKNOWN_STEP = Duration(600)
 """A step's length while nobody has said how many requests arrive."""
-
-UNKNOWN_VOLUME = 50
 
 
 class Step(Record):
@@ -75,7 +69,7 @@ class CanaryPlan:
         return next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
 
     @property
-    def _stages(self):  # type: ignore[no-untyped-def]
+    def _stages(self) -> tuple[Stage, ...]:
         return self.service.scope.system.rollout.stages
 
     @cached_property
@@ -107,45 +101,49 @@ class CanaryPlan:
     def shares(self) -> tuple[Because[Percent], ...]:
         """The share of each step."""
         if self.stage is not None and self.stage.steps:
-            return self.stage.steps
+            return _ascending(self.stage.steps)
         why = "the usual shares: few users first, then enough to see load"
         return tuple(because(Percent.parse(share), why) for share in DEFAULT_STEPS)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Shares with their lengths."""
-        return tuple(Step(share=_weight(share), lasts=self._length(share)) for share in self.shares)
+        _, lengths = self._beside
+        return tuple(Step(share=_weight(share), lasts=lasts) for share, lasts in zip(self.shares, lengths, strict=True))
 
-    def _length(self, share: Because[Percent]) -> Because[Duration]:
-        if self.stage is not None and self.stage.step_duration.given is not None:
-            return self.stage.step_duration.given
+    @cached_property
+    def _beside(self) -> tuple[tuple[Judgement, ...], tuple[Because[Duration], ...]]:
+        """The judgements beside the steps, and the steps' lengths.
+
+        They rest on each other: longer steps have more windows, and longer windows need longer steps. Steps only grow
+        and the longest window is an hour, so this ends.
+        """
+        given = self.stage.step_duration.given if self.stage is not None else None
+        lengths = tuple(self._arm(share) if given is None else given for share in self.shares)
+        while True:
+            judged = tuple(self._judge(objective, self.shares[0], lengths) for objective in self.judged)
+            windows = tuple(judgement.window for judgement in judged)
+            if given is not None:
+                _long_enough(given, len(lengths), self.delay, windows)
+                return judged, lengths
+            padded = tuple(_at_least(length, self.delay, *windows, failures=FAILURES) for length in lengths)
+            if all(new.value == old.value for new, old in zip(padded, lengths, strict=True)):
+                return judged, lengths
+            lengths = padded
+
+    def _arm(self, share: Because[Percent]) -> Because[Duration]:
+        """The time in which a step sees enough requests for the smallest harm that each objective must show."""
         rate = first(self.service.traffic("mean"), self.service.traffic("peak"))
         if rate is None:
             return because(
                 UNKNOWN_STEP, "unproven: no throughput is given, so nobody knows how many requests a step sees"
             )
-        background = self.background
-        needed = [_step_length(rate, share, *self._harm(j.objective)) for j in background] or [
-            because(UNKNOWN_STEP, "nothing is judged")
+        if not rate.value.amount or not share.value.amount:
+            return because(UNKNOWN_STEP, "unproven: a step is expected to see no requests", rate, share)
+        needed = [
+            step_length(rate, share, *harm(objective, self.stage, self.objectives.period)) for objective in self.judged
         ]
-        longest = max(needed, key=lambda length: length.value)
-        return _at_least(longest, self.delay, *(j.window for j in background), failures=FAILURES)
-
-    def _harm(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
-        """The share of bad requests without and with the harm that must not be missed."""
-        usual = because(objective.budget.value, "what the objective allows", objective.target)
-        for asked in self.stage.detect if self.stage is not None else ():
-            if asked.metric.value == "error-rate" and objective.kind == "availability":
-                before = asked.from_.given.map(lambda m: m.amount) if asked.from_.given is not None else usual
-                return before, because(
-                    asked.to.value.amount, "the harm that must not be missed", asked.to, asked.metric
-                )
-        pairs = burn_pairs(objective, self.objectives.period)
-        if pairs:
-            return usual, because(Decimal(pairs[0].threshold.value), "what would wake somebody", pairs[0].threshold)
-        return usual, because(
-            min(Decimal("0.95"), 3 * usual.value), "three times what the objective allows", objective.target
-        )
+        return max(needed, key=lambda length: length.value, default=because(UNKNOWN_STEP, "nothing is judged"))
 
     @cached_property
     def delay(self) -> Because[Duration]:
@@ -155,37 +153,36 @@ class CanaryPlan:
     # Judgement
 
     @cached_property
+    def judged(self) -> tuple[Objective, ...]:
+        """What a new version is judged by."""
+        return judged_objectives(self.service.scope.system, self.stage, self.objectives)
+
+    @cached_property
     def background(self) -> tuple[Judgement, ...]:
         """How objectives are judged from the first step on."""
-        return tuple(self._judge(objective, self.shares[0], windows=30.0) for objective in self.objectives.all)
+        return self._beside[0]
 
     @cached_property
     def final(self) -> tuple[Judgement, ...]:
         """How objectives are judged once more at the last step, before all traffic changes over."""
-        return tuple(
-            self._judge(objective, self.shares[-1], windows=FINAL_WINDOWS) for objective in self.objectives.all
-        )
+        return tuple(self._judge(objective, self.shares[-1]) for objective in self.judged)
 
-    def _judge(self, objective: Objective, share: Because[Percent], windows: int | float) -> Judgement:
+    def _judge(
+        self, objective: Objective, share: Because[Percent], steps: tuple[Because[Duration], ...] = ()
+    ) -> Judgement:
+        """How an objective is judged beside `steps`, or for a fixed number of windows after them."""
         rate = first(self.service.traffic("mean"), self.service.traffic("peak"))
-        before, after = self._harm(objective)
-        fixed_limit = self._limit(objective)
-        chosen = _verdict(rate, share, before, after, fixed_limit, self.service.rate_window, windows)
+        before, after = harm(objective, self.stage, self.objectives.period)
+        asked = limit(objective, self.service.scope.system)
+        chosen = judged(rate, share, before, after, asked, self.service.rate_window, self.delay, steps)
         return Judgement(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=_volume(rate, self.service.traffic("trough"), chosen),
+            volume=volume(rate, self.service.traffic("trough"), chosen),
         )
-
-    def _limit(self, objective: Objective) -> Because[Decimal] | None:
-        """The limit that `rollbackWhen` gives an objective."""
-        for condition in self.service.scope.system.rollout.rollback_when:
-            if _concerns(condition, objective) and condition.max is not None:
-                return condition.max.map(lambda m: m.amount)
-        return None
 
     # The shadow
 
@@ -197,8 +194,35 @@ class CanaryPlan:
         return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
 
 
-def _concerns(condition: Condition, objective: Objective) -> bool:
-    return condition.metric.value == "error-rate" and objective.kind == "availability"
+def _ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], ...]:
+    for before, after in pairwise(shares):
+        if after.value <= before.value:
+            raise refusal(
+                "MLS008",
+                f"a step of {after.value} does not follow one of {before.value}",
+                after,
+                others=((before, "the step before"),),
+                note="the last step is judged once more before all traffic changes over, so it must be the largest",
+                help="write the shares in ascending order",
+            )
+    return shares
+
+
+def _long_enough(
+    given: Because[Duration], steps: int, delay: Because[Duration], windows: tuple[Because[str], ...]
+) -> None:
+    """Refuse steps that are over before the analysis beside them could fail."""
+    longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
+    least = delay.value.amount + longest.amount * (FAILURES + 1)
+    if windows and steps * given.value.amount < least:
+        each = Duration(math.ceil(least / steps / 30) * 30)
+        raise refusal(
+            "MLS008",
+            f"{count(steps, 'step')} of {given.value} would be over before the analysis beside them could fail",
+            given,
+            note=f"it waits {delay.value} until the model is loaded, and then for {FAILURES + 1} windows of {longest}",
+            help=f"leave `stepDuration` out, or write at least `{each}`",
+        )
 
 
 def _weight(share: Because[Percent]) -> Because[int]:
@@ -215,20 +239,6 @@ def _weight(share: Because[Percent]) -> Because[int]:
 
 
 @decision
-def _step_length(
-    rate: Because[Rate], share: Because[Percent], before: Because[Decimal], after: Because[Decimal]
-) -> tuple[Duration, str]:
-    """The time in which a step sees as many requests as its arm needs."""
-    n = sample(float(before.value), float(after.value))
-    took = n / (float(rate.value) * float(share.value))
-    rounded = Duration(math.ceil(took / 30) * 30)
-    return rounded, (
-        f"{count(n, 'request')} show {plain(before.value * 100)} % become {plain(after.value * 100)} % "
-        f"(two-sided 5 %, power 80 %), and {share.value} of {rate.value} brings them in {took / 60:.1f} min"
-    )
-
-
-@decision
 def _at_least(
     length: Because[Duration], delay: Because[Duration], *windows: Because[str], failures: int
 ) -> tuple[Duration, str]:
@@ -241,46 +251,6 @@ def _at_least(
         rounded,
         f"{delay.value} until the model is loaded and {failures + 1} windows of {longest}, so that it can fail",
     )
-
-
-@decision
-def _verdict(
-    rate: Because[Rate] | None,
-    share: Because[Percent],
-    before: Because[Decimal],
-    after: Because[Decimal],
-    limit: Because[Decimal] | None,
-    shortest: Because[Duration],
-    windows: int | float,
-) -> tuple[Verdict, str]:
-    arriving = float(rate.value) * float(share.value) if rate is not None else 1.0
-    chosen = verdict(
-        arriving,
-        float(before.value),
-        float(after.value),
-        windows,
-        FAILURES,
-        float(limit.value) if limit is not None else None,
-        float(shortest.value) / 60,
-    )
-    odds = f"aborts without cause {chosen.false_abort:.1%}, misses {plain(after.value * 100)} % {chosen.missed:.1%}"
-    guess = "" if rate is not None else "; one request a second is assumed, as no throughput is given"
-    return chosen, (
-        f"at {share.value} a window of {chosen.minutes} min has {number(chosen.requests)} requests; with a limit of "
-        f"{chosen.limit * 100:.3g} % and {count(chosen.failures, 'failed window')} allowed it {odds}{guess}"
-    )
-
-
-@decision
-def _volume(rate: Because[Rate] | None, trough: Because[Rate] | None, chosen: Because[Verdict]) -> tuple[str, str]:
-    if rate is None:
-        return str(UNKNOWN_VOLUME), "no throughput is given; a ratio of fewer requests says nothing"
-    expected, when = float(chosen.value.requests), "a window is expected to have"
-    if trough is not None and trough.value.amount:
-        expected *= float(trough.value) / float(rate.value)
-        when = f"a window has at the trough of {trough.value}"
-    least = max(1, int(expected / 4))
-    return str(least), f"a quarter of the {number(expected)} requests that {when}"
 
 
 @decision

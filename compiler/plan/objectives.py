@@ -95,9 +95,13 @@ class Objectives:
                 note="an objective of 100 % has no error budget: any failure would wake somebody",
                 help="write `99.9%` or less",
             )
+        return (self.failures("availability", promised),)
+
+    def failures(self, name: str, target: Because[Percent]) -> Objective:
+        """A promise on the share of requests that do not fail."""
         if not self.service.runtime.metrics.errors:
-            raise self._not_exported("errors", promised)
-        return (Objective(name="availability", kind="availability", target=promised),)
+            raise self._not_exported("errors", target)
+        return Objective(name=name, kind="availability", target=target)
 
     def _latencies(self) -> tuple[Objective, ...]:
         metrics = self.service.runtime.metrics

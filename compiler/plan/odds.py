@@ -9,16 +9,29 @@ giving up without cause and of missing the harm are binomial.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from decimal import Decimal
 
+from ...schema.units import Duration, Percent, Rate, plain
+from ..because import Because, decision
 from ..record import Record
+from .choose import count, number
 
-__all__ = ["MOST_RISK", "Verdict", "exceeds", "sample", "verdict"]
+__all__ = ["FAILURES", "MOST_RISK", "Verdict", "exceeds", "judged", "sample", "step_length", "verdict", "volume"]
 
 Z_ALPHA = 1.959964
 Z_POWER = 0.841621
 
 MOST_RISK = 0.05
 """The largest probability of either wrong verdict."""
+
+FAILURES = 1
+"""Windows that may fail: one bad minute is no trend, two are."""
+
+FINAL_WINDOWS = 3
+"""Windows that are judged before all traffic changes over."""
+
+UNKNOWN_VOLUME = 50
 
 
 def sample(p1: float, p2: float) -> int:
@@ -73,23 +86,23 @@ def verdict(
     rate: float,
     p1: float,
     p2: float,
-    windows: int | float,
+    windows: int | Callable[[int], int],
     failures: int,
     limit: float | None = None,
     least_minutes: float = 0,
 ) -> Verdict:
     """The shortest windows with which both risks are small enough, else the longest.
 
-    `rate` is requests a second; `windows` how many windows are judged, or how many minutes if a float, for an analysis
-    that runs beside the steps; `least_minutes` is what a rate needs to be computed at all. The limit lies between p1
-    and p2, as many standard deviations from one as from the other.
+    `rate` is requests a second; `windows` how many windows are judged, or how many of so many minutes each, for an
+    analysis that runs beside the steps; `least_minutes` is what a rate needs to be computed at all. The limit lies
+    between p1 and p2, as many standard deviations from one as from the other; in the middle where p1 is nothing.
     """
     chosen = None
     for minutes in MINUTES:
         n = int(rate * 60 * minutes)
         if n == 0 or minutes < least_minutes:
             continue
-        count = windows if isinstance(windows, int) else max(failures + 1, math.ceil(windows / minutes))
+        count = windows if isinstance(windows, int) else windows(minutes)
         chosen = _judge(n, minutes, p1, p2, count, failures, _balanced(p1, p2) if limit is None else limit)
         if chosen.sure:
             return chosen
@@ -99,6 +112,8 @@ def verdict(
 
 
 def _balanced(p1: float, p2: float) -> float:
+    if not p1:
+        return p2 / 2
     near, far = math.sqrt(p1 * (1 - p1)), math.sqrt(p2 * (1 - p2))
     limit = (p1 * far + p2 * near) / (near + far)
     digits = 3 - math.floor(math.log10(limit)) - 1  # a limit that people can read: three digits
@@ -118,3 +133,68 @@ def _judge(n: int, minutes: int, p1: float, p2: float, windows: int, failures: i
         false_abort=false_abort,
         missed=missed,
     )
+
+
+@decision
+def step_length(
+    rate: Because[Rate], share: Because[Percent], before: Because[Decimal], after: Because[Decimal]
+) -> tuple[Duration, str]:
+    """The time in which a step sees as many requests as its arm needs."""
+    n = sample(float(before.value), float(after.value))
+    took = n / (float(rate.value) * float(share.value))
+    rounded = Duration(math.ceil(took / 30) * 30)
+    return rounded, (
+        f"{count(n, 'request')} show {plain(before.value * 100)} % become {plain(after.value * 100)} % "
+        f"(two-sided 5 %, power 80 %), and {share.value} of {rate.value} brings them in {took / 60:.1f} min"
+    )
+
+
+@decision
+def judged(
+    rate: Because[Rate] | None,
+    share: Because[Percent],
+    before: Because[Decimal],
+    after: Because[Decimal],
+    limit: Because[Decimal] | None,
+    shortest: Because[Duration],
+    delay: Because[Duration],
+    steps: tuple[Because[Duration], ...],
+) -> tuple[Verdict, str]:
+    def beside(minutes: int) -> int:
+        longest = sum(step.value.amount for step in steps)
+        return max(FAILURES + 1, int((longest - delay.value.amount) / (60 * minutes)))
+
+    arriving = float(rate.value) * float(share.value) if rate is not None else 1.0
+    chosen = verdict(
+        arriving,
+        float(before.value),
+        float(after.value),
+        beside if steps else FINAL_WINDOWS,
+        FAILURES,
+        float(limit.value) if limit is not None else None,
+        float(shortest.value) / 60,
+    )
+    odds = f"aborts without cause {chosen.false_abort:.1%}, misses {plain(after.value * 100)} % {chosen.missed:.1%}"
+    guess = "" if rate is not None else "; one request a second is assumed, as no throughput is given"
+    return chosen, (
+        f"at {share.value} a window of {chosen.minutes} min has {number(chosen.requests)} requests; with a limit of "
+        f"{chosen.limit * 100:.3g} % and {count(chosen.failures, 'failed window')} of {chosen.windows} allowed it "
+        f"{odds}{guess}"
+    )
+
+
+@decision
+def volume(rate: Because[Rate] | None, trough: Because[Rate] | None, chosen: Because[Verdict]) -> tuple[str, str]:
+    """Below how many requests a window has no verdict: one failure alone must never be one."""
+    alone = math.ceil(1 / chosen.value.limit)
+    if rate is None:
+        return str(max(UNKNOWN_VOLUME, alone)), "no throughput is given; a ratio of fewer requests says nothing"
+    expected, when = float(chosen.value.requests), "a window is expected to have"
+    if trough is not None and trough.value.amount and rate.value.amount:
+        expected *= float(trough.value) / float(rate.value)
+        when = f"a window has at the trough of {trough.value}"
+    quarter, fewest = max(1, int(expected / 4)), min(alone, chosen.value.requests)
+    if fewest > quarter:
+        why = f"of fewer requests a single failure is more than {chosen.value.limit * 100:.3g} %"
+        return str(fewest), why
+    return str(quarter), f"a quarter of the {number(expected)} requests that {when}"

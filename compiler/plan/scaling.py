@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from ..because import Because, decision, first, fixed, text
+from ..finding import refusal
 from ..promql import bound, matchers, selector
 from .capacity import MAX_UTILIZATION
 from .facts import ServiceFacts
@@ -28,22 +29,28 @@ class Scaling:
         return self.service.scope.platform.autoscaling.provider
 
     @cached_property
+    def adapter(self) -> Because[str] | None:
+        """What serves the load to a HorizontalPodAutoscaler."""
+        return self.service.scope.platform.autoscaling.adapter if self.provider.value == "hpa" else None
+
+    @cached_property
     def signal(self) -> Because[str] | None:
         """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""
         metrics = self.service.runtime.metrics
-        flying = metrics.in_flight
+        flying = first(metrics.in_flight.gauge, metrics.in_flight.busy) if metrics.in_flight is not None else None
         if self.service.mean_time is not None and flying is not None:
-            return _signal("in-flight", first(flying.gauge, flying.busy))
-        if metrics.queue is not None:
+            return _signal("in-flight", flying)
+        if metrics.queue is not None and metrics.queue.series is not None:
             return _signal("queue", metrics.queue.series)
-        return _signal("in-flight", first(flying.gauge, flying.busy)) if flying is not None else None
+        return _signal("in-flight", flying) if flying is not None else None
 
     @cached_property
     def query(self) -> Because[str] | None:
         """The PromQL that reads the signal over all replicas.
 
         Before the first request some runtimes have no series yet: that is zero, as long as Prometheus reaches a
-        replica. When it reaches none there is no answer, and the autoscaler falls back instead of scaling down.
+        replica. When it reaches none (`up` is 0, not absent, for a replica that is too busy to answer) there is no
+        answer, and the autoscaler falls back instead of scaling down.
         """
         if self.signal is None:
             return None
@@ -54,7 +61,7 @@ class Scaling:
             else indicators.in_flight(self.service.rate_window.map(str))
         )
         assert value is not None
-        return text("{value} or 0 * sum({up})", value=value, up=indicators.up())
+        return text("{value} or 0 * sum({up} == 1)", value=value, up=indicators.up())
 
     def _queue(self, indicators: Indicators) -> Because[str]:
         queue = self.service.runtime.metrics.queue
@@ -73,9 +80,33 @@ class Scaling:
         return _in_flight_target(self.service.slots)
 
     @cached_property
+    def least(self) -> Because[int]:
+        """The fewest replicas that an autoscaler may leave: at least one, and no more than the most."""
+        given, most = self.service.part.replicas.min.given, self.service.max_replicas
+        if given is not None and given.value < 1:
+            raise refusal(
+                "MLS012",
+                "nothing would start the first replica again",
+                given,
+                others=((self.provider, "what scales"),),
+                note="requests do not wait at a service without replicas, so there is no load to scale on",
+                help="write `min: 1` or more, or leave it out",
+            )
+        if given is not None and given.value > most.value:
+            raise refusal(
+                "MLS008",
+                f"at least {given.value} and at most {most.value} replicas cannot both be",
+                given,
+                others=((most, "the most"),),
+                note="an autoscaler with a minimum above its maximum is refused by the cluster",
+                help=f"write `min: {most.value}` or less, or allow more",
+            )
+        return _least(self.service.min_replicas, most)
+
+    @cached_property
     def fallback(self) -> Because[int]:
         """The replicas to run while the signal cannot be read: those for the peak."""
-        return _fallback(self.service.for_peak, self.service.min_replicas, self.service.max_replicas)
+        return _fallback(self.service.for_peak, self.least, self.service.max_replicas)
 
 
 @decision
@@ -88,6 +119,13 @@ def _in_flight_target(slots: Because[int]) -> tuple[str, str]:
     target = slots.value * MAX_UTILIZATION
     text_ = f"{target:.2f}".rstrip("0").rstrip(".")
     return text_, f"{MAX_UTILIZATION:.0%} of the {slots.value} that a replica works on at once"
+
+
+@decision
+def _least(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
+    if wanted.value > most.value:
+        return most.value, f"{wanted.why}; but at most {most.value} are allowed"
+    return wanted.value, wanted.why
 
 
 @decision

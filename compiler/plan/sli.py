@@ -5,11 +5,15 @@ Written once, from the runtime's metric vocabulary, and used by rules, analyses 
 - A series that does not exist yet, as before the first error, counts as zero: `or vector(0)` on each sum.
 - No traffic is no data, not zero: the denominator is `> 0`, so that no NaN poisons what is recorded.
 - A good answer is counted, not a slow one, so that a bucket that is missing reads as wholly bad, and is heard.
-- A bucket with a whole number as its bound is matched with and without `.0`: Prometheus 3 writes `le="100"` as `100.0`.
+- A bucket's bound has several spellings: Prometheus 3 writes `le="100"` as `100.0`, and from a million on Go and C++
+  write `1.27482e+06`. All of one number are matched.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from ...schema.units import plain
 from ..because import Because, because, text
 from ..promql import bound, matchers, promql, rate, selector
 from ..system import SeriesRef
@@ -116,6 +120,23 @@ class Indicators:
 
 
 def _le(bound_: Because[str]) -> Because[str]:
-    if "." in bound_.value:
+    written, shortest = bound_.value, _shortest(Decimal(bound_.value))
+    spelt = _literal(written) if "." in written else f"{written}([.]0)?"
+    if shortest != written:
+        spelt += f"|{_literal(shortest)}"
+    if spelt == _literal(written):
         return promql('le="{bound}"', bound=bound_)
-    return promql('le=~"{bound}([.]0)?"', bound=bound_)
+    return bound_.map(lambda _: f'le=~"{spelt}"')
+
+
+def _literal(number: str) -> str:
+    """A number as a regular expression for nothing but itself."""
+    return number.replace(".", "[.]").replace("+", "[+]")
+
+
+def _shortest(value: Decimal) -> str:
+    """As Go's `%g` and C++'s streams write a number: with an exponent below 1e-4 and from 1e6 on."""
+    exponent = value.adjusted()
+    if -4 <= exponent < 6:
+        return plain(value)
+    return f"{plain(value.scaleb(-exponent))}e{exponent:+03d}"

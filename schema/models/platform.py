@@ -77,6 +77,9 @@ class Autoscaling(Section):
     provider: Literal["keda", "hpa", "none"] = default(
         "keda", "Who does it.", "it scales on queries without an adapter, and is safe beside a canary"
     )
+    adapter: Literal["prometheus-adapter"] | None = optional(
+        "What serves the recorded load as an external metric to `hpa`; without one it can look at processors only."
+    )
 
 
 class GitOps(Section):

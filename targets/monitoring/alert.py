@@ -48,10 +48,10 @@ def alert(
             "system": system.metadata.name,
             "service": service.name,
             **(labels or {}),
-            "owner": system.metadata.owner,
-            "receiver": because(system.metadata.owner.value, "nobody else is named", system.metadata.owner)
+            "owner": system.metadata.owner.map(_escaped),
+            "receiver": because(_escaped(system.metadata.owner.value), "nobody else is named", system.metadata.owner)
             if receiver is None
-            else receiver,
+            else receiver.map(_escaped),
         },
         "annotations": {
             "summary": summary,
@@ -63,5 +63,5 @@ def alert(
 
 
 def _escaped(text: str) -> str:
-    """Annotations are Go templates; the author's words are not."""
+    """Annotations and labels are Go templates; the author's words are not."""
     return text.replace("{{", '{{ "{{" }}')

@@ -2,7 +2,7 @@
 
 An alert needs both windows of a pair above the threshold, and at least three bad events in the long one: with little
 traffic a single failure would be many times the budget. The guard counts failures, not requests, so that a total
-outage of a quiet service is still heard.
+outage of a quiet service is still heard. A window needs two scrapes, or it holds no rate and no alert on it can fire.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ...compiler.plan.objectives import BurnPair, Objective, burn_pairs
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from ...compiler.promql import promql
+from ...schema.units import Duration
 from .alert import alert
 
 __all__ = ["burn_group"]
@@ -37,6 +38,7 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
             note="its error budget is so large that no failure rate burns it too fast",
             help="promise more, for example `99%`, or leave the objective out",
         )
+    _scraped_often_enough(service, pairs)
     return {
         "name": text(f"mlspec-{{service}}-{objective.name}", service=service.name),
         "interval": fixed("1m", "a twelfth of the shortest long window and more than one scrape"),
@@ -45,6 +47,18 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
             *(_alert(service, objective, pairs, severity) for severity in _severities(pairs)),
         ],
     }
+
+
+def _scraped_often_enough(service: ServicePlan, pairs: tuple[BurnPair, ...]) -> None:
+    shortest, interval = min(Duration.parse(pair.short) for pair in pairs), service.scrape_interval
+    if not 0 < 2 * interval.value.amount <= shortest.amount:
+        raise refusal(
+            "MLS008",
+            f"metrics that are read every {interval.value} cannot be judged over {shortest}",
+            interval,
+            note="a rate needs two samples in its window; with fewer the alert never fires",
+            help=f"write `30s`, and at most `{Duration(shortest.amount / 5)}`, so that a scrape may be missed",
+        )
 
 
 def _severities(pairs: tuple[BurnPair, ...]) -> Iterator[Literal["page", "ticket"]]:

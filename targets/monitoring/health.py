@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from ...compiler import conventions
 from ...compiler.artifact import Body
-from ...compiler.because import Because, fixed, text
+from ...compiler.because import Because, because, decision, fixed, text
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from .alert import alert
@@ -23,11 +25,27 @@ def group(service: ServicePlan) -> Body:
         "interval": fixed("1m", "as the objectives"),
         "rules": [
             info(service, service.model, service.release),
+            *_load(service),
             *_presence(service),
             *_saturation(service),
             *age(service, service.release),
         ],
     }
+
+
+def _load(service: ServicePlan) -> Iterator[Body]:
+    """What a metrics adapter serves to the autoscaler."""
+    query, adapter = service.scaling.query, service.scaling.adapter
+    if query is not None and adapter is not None:
+        yield {
+            "record": conventions.LOAD,
+            "expr": because(query.value, "what the autoscaler asks for", query, adapter),
+            "labels": {
+                "namespace": service.scope.namespace,
+                "system": service.scope.system.metadata.name,
+                "service": service.name,
+            },
+        }
 
 
 def _presence(service: ServicePlan) -> Iterator[Body]:
@@ -47,8 +65,15 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
         "ticket",
         text("count({up} == 0) > 0", up=up),
         text("{service}: {{{{ $value }}}} replicas do not answer Prometheus", service=service.name),
-        wait=fixed("15m", "longer than a rollout step"),
+        wait=_replaced(service.timing.progress_deadline),
     )
+
+
+@decision
+def _replaced(deadline: Because[int]) -> tuple[str, str]:
+    """A pod that still fetches or loads its model is a target already, and does not answer."""
+    wait = max(15, math.ceil(deadline.value / 60))
+    return f"{wait}m", f"longer than the {deadline.value} s after which a new replica has failed, and 15 min at least"
 
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:

@@ -2,7 +2,9 @@
 
 Every metric has both conditions (rollout.md, 1.4): no data is neither, so the rollout holds instead of passing or
 aborting. An empty answer cannot be indexed, so its length is asked first; a NaN compares with nothing, so it is asked
-for too. Failure and inconclusive limits stay below the number of measurements, or nothing could ever fail.
+for too. A ratio of few requests is no answer either: one failure among three is no third of all users, so below the
+volume the ratio has no sample, and a metric of its own shows how many there were. Failure and inconclusive limits
+together stay below the number of measurements: a run in which no window was good does not pass.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, because, decision, fixed, text
 from ...compiler.plan.canary import Judgement
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators, target_labels
@@ -75,10 +77,18 @@ def _ratio(service: ServicePlan, indicators: Indicators, judgement: Judgement, f
         "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
         "successCondition": _condition("<=", judgement.limit),
         "failureCondition": _condition(">", judgement.limit),
-        "provider": _prometheus(
-            service, indicators.bad_ratio(judgement.objective, judgement.window.value), judgement.window
-        ),
+        "provider": _prometheus(service, _ratio_of_enough(indicators, judgement), judgement.window),
     }
+
+
+def _ratio_of_enough(indicators: Indicators, judgement: Judgement) -> Because[str]:
+    objective, window = judgement.objective, judgement.window.value
+    return text(
+        "{ratio}\nand {events} >= {volume}",
+        ratio=indicators.bad_ratio(objective, window),
+        events=indicators.events(objective, window),
+        volume=judgement.volume,
+    )
 
 
 def _volume(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
@@ -116,7 +126,13 @@ def _delay(service: ServicePlan, judgement: Judgement) -> Because[str]:
 def _hold(judgement: Judgement, finite: bool) -> Because[int]:
     if not finite:
         return fixed(HOLD, "then a person looks at it")
-    return judgement.windows.map(lambda windows: max(0, windows - 1))
+    return _fewer_than_all(judgement.windows, judgement.failures)
+
+
+@decision
+def _fewer_than_all(windows: Because[int], failures: Because[int]) -> tuple[int, str]:
+    """Argo Rollouts counts a run that ends within both limits as successful, whatever its windows said."""
+    return max(0, windows.value - failures.value - 1), "with the windows that may fail, at least one must be good"
 
 
 def _condition(compare: str, limit: Because[str]) -> Because[str]:

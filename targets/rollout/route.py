@@ -2,7 +2,7 @@
 
 Traps: a weight that is left out counts as 1, so that a sync in the middle of a canary would send half of all requests
 to the new version; the gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service
-would hit stable pods between rollouts, so the mirror goes to the Service of a shadow.
+would hit stable pods between rollouts, so the mirror goes to the Service of a shadow; a timeout of `0s` is none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
     plan, gateway = service.scope, service.scope.platform.gateway
     grpc = service.part.protocol.value == "grpc"
     kind = "GRPCRoute" if grpc else "HTTPRoute"
-    timeout = service.timing.timeout.map(gateway_duration)
+    timeout = _timeout(service.timing.timeout)
     body: Body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": kind,
@@ -75,13 +75,15 @@ def _port(service: ServicePlan) -> Because[int]:
     protocol = service.part.protocol
     port: Because[int] | None = getattr(service.runtime.ports, protocol.value)
     if port is None:
+        able = [name for name in ("http", "grpc") if getattr(service.runtime.ports, name) is not None]
         raise refusal(
             "MLS012",
             f"`{service.part.runtime.value}` does not speak {protocol.value}",
             protocol,
             service.part.runtime,
             others=((service.part.runtime, "this runtime"),),
-            help="leave `protocol` out, or choose a runtime that has the port",
+            note="callers would be sent to a port that nobody listens on",
+            help=f"write `protocol: {able[0]}`" if able else "name the port under `container.ports`",
         )
     return because(port.value, "the port that callers speak to", port, protocol)
 
@@ -107,7 +109,7 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
     return [
         {
             "type": "RequestMirror",
-            "requestMirror": because(mirror, "a version is in the shadow stage", service.shadow.version),
+            "requestMirror": because(mirror, "a version is in the shadow stage", service.shadow.version, able),
         }
     ]
 
@@ -119,6 +121,18 @@ def _percent(share: Because[Percent]) -> Because[int]:
             "MLS008", f"a mirror of {share.value} cannot be set", share, help="write a whole number of per cent"
         )
     return share.map(lambda value: int(value.amount * 100))
+
+
+def _timeout(length: Because[Duration]) -> Because[str]:
+    if length.value < Duration.parse("1ms"):
+        raise refusal(
+            "MLS008",
+            f"a gateway cannot give up after {length.value}",
+            length,
+            note="it knows no less than a millisecond, and `0s` switches the timeout off",
+            help="write `1ms` or more, for example four times the bound on p99",
+        )
+    return length.map(gateway_duration)
 
 
 def gateway_duration(length: Duration) -> str:

@@ -1,0 +1,160 @@
+"""What tests of rules and analyses share: Prometheus' own tool, counters written by hand, and Argo's verdicts.
+
+`verdict` and `outcome` follow Argo Rollouts' analysis controller (analysis/analysis.go, utils/evaluate/evaluate.go): a
+measurement with both conditions is inconclusive when neither holds, an expression that indexes an empty answer is an
+error, and a run that reaches its count within all limits is successful.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .support import tool
+
+__all__ = ["Phase", "counter", "labelled", "limits", "minutes", "outcome", "promtool", "proves", "reads", "verdict"]
+
+Phase = tuple[int, float]
+"""Minutes, and how much a counter grows in each of them."""
+
+
+def labelled(name: str, **labels: str) -> str:
+    """A series as promtool names it."""
+    return name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
+
+
+def counter(*phases: Phase, start: float = 0.0) -> str:
+    """A counter in promtool's notation, one sample a minute: the start, and one more for each minute of each phase."""
+    at, parts = start, [f"{start:g}"]
+    for length, step in phases:
+        parts.append(f"{at + step:.10g}+{step:.10g}x{length - 1}")
+        at += length * step
+    return " ".join(parts)
+
+
+def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it where the files are."""
+    return subprocess.run([tool("promtool"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def proves(
+    folder: Path,
+    rules: list[dict[str, Any]],
+    series: dict[str, str],
+    expected: Iterable[tuple[int, dict[str, Any], str | None]],
+    every: str = "1m",
+) -> None:
+    """At a minute an alert fires with a summary, and with its own labels and annotations; or it is silent, for None.
+
+    All alerts of one name are told together, as promtool compares them together. Rules are evaluated `every` so often.
+    """
+    fired: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for minute, rule, summary in expected:
+        told = fired.setdefault((minute, rule["alert"]), [])
+        if summary is not None:
+            told.append(_fired(rule, summary))
+    tests = [
+        {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": told} for (minute, name), told in fired.items()
+    ]
+    _run(folder, rules, {"input_series": _series(series), "alert_rule_test": tests}, every)
+
+
+def _fired(rule: dict[str, Any], summary: str) -> dict[str, Any]:
+    return {"exp_labels": rule["labels"], "exp_annotations": {**rule["annotations"], "summary": summary}}
+
+
+def reads(folder: Path, query: str, series: dict[str, str], minute: int, value: float | None) -> None:
+    """A query has one sample without labels, rounded to six digits, or none."""
+    wanted = [] if value is None else [{"labels": "{}", "value": value}]
+    test = {"expr": f"round({query}, 1e-6)", "eval_time": f"{minute}m", "exp_samples": wanted}
+    _run(folder, [], {"input_series": _series(series), "promql_expr_test": [test]})
+
+
+def _series(series: dict[str, str]) -> list[dict[str, str]]:
+    return [{"series": name, "values": values} for name, values in series.items()]
+
+
+def _run(folder: Path, rules: list[dict[str, Any]], test: dict[str, Any], every: str = "1m") -> None:
+    groups = [{"name": "all", "rules": rules}] if rules else []
+    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
+    made = {"rule_files": ["rules.yaml"], "evaluation_interval": every, "tests": [{"interval": "1m", **test}]}
+    (folder / "test.yaml").write_text(json.dumps(made))
+    done = promtool(folder, "test", "rules", "test.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def limits(metric: dict[str, Any]) -> dict[str, int]:
+    """The limits of one metric of an AnalysisTemplate, with Argo's defaults."""
+    usual = {"failureLimit": 0, "inconclusiveLimit": 0, "consecutiveErrorLimit": 4}
+    return {name: int(metric.get(name, value)) for name, value in usual.items()}
+
+
+def verdict(metric: dict[str, Any], result: list[float]) -> str:
+    """What Argo makes of one measurement."""
+    try:
+        good, bad = (_holds(metric[f"{kind}Condition"], result) for kind in ("success", "failure"))
+    except IndexError:
+        return "Error"
+    if bad:
+        return "Failed"
+    return "Successful" if good else "Inconclusive"
+
+
+def outcome(metric: dict[str, Any], results: list[list[float]]) -> str:
+    """What Argo makes of a metric after these measurements; `Running` while it would go on."""
+    counts = dict.fromkeys(("Failed", "Inconclusive", "Successful", "Error"), 0)
+    allowed = limits(metric)
+    for result in results:
+        phase = verdict(metric, result)
+        counts[phase] += 1
+        counts["Error"] = counts["Error"] if phase == "Error" else 0
+        if counts["Failed"] > allowed["failureLimit"]:
+            return "Failed"
+        if counts["Inconclusive"] > allowed["inconclusiveLimit"]:
+            return "Inconclusive"
+        if counts["Error"] > allowed["consecutiveErrorLimit"]:
+            return "Error"
+        judged = counts["Failed"] + counts["Inconclusive"] + counts["Successful"]
+        if "count" in metric and judged >= metric["count"]:
+            return "Successful"
+    return "Running"
+
+
+_OPERATORS = (("&&", " and "), ("||", " or "), ("!isNaN", "not isNaN"))
+
+
+_KINDS: tuple[type[ast.AST], ...] = (
+    *(ast.Expression, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop),
+    *(ast.Call, ast.Name, ast.expr_context, ast.Subscript, ast.Constant),
+)
+
+
+def _holds(condition: str, result: list[float]) -> bool:
+    """Evaluate the part of expr-lang that is emitted; anything else is a mistake of the test."""
+    text = condition
+    for theirs, ours in _OPERATORS:
+        text = text.replace(theirs, ours)
+    assert re.fullmatch(r"[\w\s()\[\]<>=.+-]+", text), condition
+    tree = ast.parse(text, mode="eval")
+    assert all(isinstance(node, _KINDS) for node in ast.walk(tree)), condition
+    names = {"result": result, "len": len, "isNaN": _is_nan, "__builtins__": {}}
+    found = eval(compile(tree, "condition", "eval"), names)
+    assert isinstance(found, bool), "a condition must be a truth value"
+    return found
+
+
+def _is_nan(value: object) -> bool:
+    assert isinstance(value, (int, float)), "isNaN of anything but a number is a type error in expr"
+    return math.isnan(value)
+
+
+def minutes(duration: str) -> float:
+    """A Go duration of one unit; days are no unit of Go's."""
+    number, unit = duration[:-1], duration[-1]
+    return float(number) * {"s": 1 / 60, "m": 1.0, "h": 60.0}[unit]

@@ -1,0 +1,130 @@
+"""Every series that a rule, an analysis or an autoscaler reads is one that somebody writes.
+
+That is the chosen runtime, by its entry in the catalogue and what the spec changes of it; a rule of the same bundle;
+Prometheus itself (`up`); or kube-state-metrics. A query on a misspelt series answers nothing, and is silent for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+
+from .online import RUNTIMES, compiled, spec
+from .support import EXAMPLES, ROOT
+from .validation import load
+
+KUBE_STATE = {
+    "kube_cronjob_info",
+    "kube_cronjob_created",
+    "kube_cronjob_status_last_schedule_time",
+    "kube_cronjob_status_last_successful_time",
+    "kube_job_failed",
+    "kube_job_status_start_time",
+}
+"""Of kube-state-metrics, docs/metrics/workload/{cronjob,job}-metrics.md."""
+
+WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
+FUNCTIONS = {
+    *("sum", "max", "min", "count", "avg", "rate", "increase", "absent", "vector", "time", "round", "scalar"),
+    *("clamp_min", "clamp_max", "histogram_quantile", "label_replace", "topk", "quantile", "changes", "delta"),
+}
+
+
+def read(query: str) -> set[str]:
+    """The series that a query reads: its names, less functions, words, matchers, windows and lists of labels."""
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', query)
+    text = re.sub(r"\{[^{}]*\}|\[[^\[\]]*\]", " ", text)
+    text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", " ", text)
+    names = re.findall(r"(?<![\w.])[a-zA-Z_:][\w:]*", text)
+    return {name for name in names if name not in WORDS | FUNCTIONS}
+
+
+def queries(body: object) -> Iterator[str]:
+    """Everything that Prometheus is asked, in an object or a file of rules."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if key in ("expr", "query") and isinstance(value, str):
+                yield value
+            else:
+                yield from queries(value)
+    elif isinstance(body, list):
+        for item in body:
+            yield from queries(item)
+
+
+def exported(metrics: dict[str, Any]) -> Iterator[str]:
+    """The series of one runtime, as its entry names them."""
+    for counter in (*metrics.get("requests", ()), *metrics.get("errors", ())):
+        yield counter["series"]
+    for name in ("latency", "firstToken", "interToken"):
+        if name in metrics:
+            yield from (f"{metrics[name]['series']}_{suffix}" for suffix in ("bucket", "count", "sum"))
+    flying = metrics.get("inFlight", {})
+    yield from (flying[key] for key in ("gauge", "busy") if key in flying)
+    yield from (metrics[name]["series"] for name in ("queue", "saturation") if name in metrics)
+
+
+def services(made: dict[str, Any]) -> list[dict[str, Any]]:
+    found = made.get("services", {"": made.get("serving", {})})
+    return [service for service in found.values() if service.get("mode") == "online"]
+
+
+def known(made: dict[str, Any]) -> set[str]:
+    """What the services of a spec export."""
+    found: set[str] = set()
+    for service in services(made):
+        entry = yaml.safe_load((ROOT / "compiler" / "catalog" / "runtimes" / f"{service['runtime']}.yaml").read_text())
+        changed = service.get("container", {}).get("metrics", {})
+        found |= set(exported({**entry["metrics"], **changed}))
+    return found
+
+
+def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
+    rules = [rule for body in bodies for rule in _rules(body)]
+    recorded = {rule["record"] for rule in rules if "record" in rule}
+    asked = {name for body in bodies for query in queries(body) for name in read(query)}
+    assert asked, "nothing is asked at all"
+    return asked - known(made) - recorded - KUBE_STATE - {"up"}
+
+
+def _rules(body: Any) -> Iterator[dict[str, Any]]:
+    for group in body.get("groups", body.get("spec", {}).get("groups", ())):
+        yield from group["rules"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_every_series_of_an_example_is_written_by_somebody(example: Path) -> None:
+    made = yaml.safe_load((example / "mlspec.yaml").read_text())
+    result = mlspec.compile(example / "mlspec.yaml")
+    assert result.bundles, [d.message for d in result.diagnostics if d.severity == "error"]
+    for bundle in result.bundles:
+        assert unknown(made, [load(file.text) for file in bundle.files()]) == set(), bundle.environment
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_series_of_a_runtime_is_written_by_somebody(runtime: str, tmp_path: Path) -> None:
+    made = spec(runtime)
+    result = compiled(tmp_path, made)
+    assert result.ok, [d.message for d in result.diagnostics]
+    for bundle in result.bundles:
+        assert unknown(made, [load(file.text) for file in bundle.files()]) == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ('sum(rate(a_total{le=~"b([.]0)?",x="{{args.c}}"}[5m])) or vector(0)', {"a_total"}),
+        ("max by (pod) (:b:c_sum) > 1e6 and on (x) d == 1", {":b:c_sum", "d"}),
+        ("time() - e > 5 * count(up == 1)", {"e", "up"}),
+        ("histogram_quantile(0.9, sum by (le) (rate(f_bucket[1m]))) unless g", {"f_bucket", "g"}),
+    ],
+)
+def test_names_are_found_in_queries(query: str, names: set[str]) -> None:
+    assert read(query) == names

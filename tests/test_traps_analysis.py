@@ -1,0 +1,377 @@
+"""The traps of analyses: what Argo makes of each answer, what the queries answer, and the odds of the verdicts."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.canary import CanaryPlan, Judgement
+from mlspec.compiler.rules.registry import RULES
+from mlspec.targets.registry import TARGETS
+
+from .online import RUNTIMES, Emitted, emitted, refused, spec
+from .scenes import counter, labelled, limits, minutes, outcome, reads, verdict
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+NAN, INF = math.nan, math.inf
+NONE: list[float] = []
+
+
+def metrics(of: Emitted, name: str) -> dict[str, dict[str, Any]]:
+    listed = of.one("AnalysisTemplate", f"fraud-{name}")["spec"]["metrics"]
+    assert len({metric["name"] for metric in listed}) == len(listed), "two metrics of one name are refused"
+    return {metric["name"]: metric for metric in listed}
+
+
+def every(of: Emitted) -> list[dict[str, Any]]:
+    return [metric for name in ("background", "final") for metric in metrics(of, name).values()]
+
+
+def query(metric: dict[str, Any]) -> str:
+    asked: str = metric["provider"]["prometheus"]["query"]
+    return asked
+
+
+def limit(metric: dict[str, Any]) -> float:
+    """The number that both conditions compare with."""
+    (good,) = re.findall(r"result\[0\] <= ([0-9.]+)$", metric["successCondition"])
+    (bad,) = re.findall(r"result\[0\] > ([0-9.]+)$", metric["failureCondition"])
+    assert good == bad, "a gap between the conditions would be neither, and an overlap both"
+    return float(good)
+
+
+def enough(metric: dict[str, Any]) -> int:
+    (least,) = re.findall(r"result\[0\] >= ([0-9]+)$", metric["successCondition"])
+    return int(least)
+
+
+# Conditions
+
+
+@EACH
+def test_two_conditions_hold_without_data_pass_the_good_and_fail_the_bad(runtime: str, tmp_path: Path) -> None:
+    ratios = [metric for metric in every(emitted(tmp_path, runtime)) if not metric["name"].endswith("-volume")]
+    assert ratios
+    for metric in ratios:
+        most = limit(metric)
+        assert verdict(metric, NONE) == "Inconclusive", "an answer without an element cannot be indexed"
+        assert verdict(metric, [NAN]) == "Inconclusive"
+        assert verdict(metric, [INF]) == "Failed"
+        assert verdict(metric, [0.0]) == "Successful"
+        assert verdict(metric, [most - 1e-9]) == "Successful"
+        assert verdict(metric, [most]) == "Successful"
+        assert verdict(metric, [most + 1e-9]) == "Failed"
+        assert verdict(metric, [1.0]) == "Failed"
+
+
+@EACH
+def test_too_few_requests_hold_and_never_fail(runtime: str, tmp_path: Path) -> None:
+    volumes = [metric for metric in every(emitted(tmp_path, runtime)) if metric["name"].endswith("-volume")]
+    assert volumes
+    for metric in volumes:
+        least = enough(metric)
+        assert [verdict(metric, r) for r in (NONE, [NAN], [0.0], [least - 0.1])] == ["Inconclusive"] * 4
+        assert [verdict(metric, r) for r in ([float(least)], [least + 0.1], [1e9])] == ["Successful"] * 3
+
+
+@EACH
+def test_functions_that_lie_about_prometheus_are_not_used(runtime: str, tmp_path: Path) -> None:
+    """`default(result, 0)` never helps, as an empty answer is no nil; `isNaN(result)` of a vector is a type error."""
+    for metric in every(emitted(tmp_path, runtime)):
+        for kind in ("successCondition", "failureCondition"):
+            assert "default(" not in metric[kind]
+            assert "isNaN(result)" not in metric[kind]
+            assert metric[kind].startswith("len(result) > 0 && ")
+
+
+# Runs
+
+
+@EACH
+def test_limits_that_are_not_below_the_count_can_never_fail(runtime: str, tmp_path: Path) -> None:
+    for metric in metrics(emitted(tmp_path, runtime), "final").values():
+        own = limits(metric)
+        assert own["failureLimit"] < metric["count"]
+        assert own["inconclusiveLimit"] < metric["count"]
+        assert own["failureLimit"] + own["inconclusiveLimit"] < metric["count"], "no window need be good"
+
+
+def test_what_a_final_run_comes_to(tmp_path: Path) -> None:
+    """Three windows, of which one may fail and one may have no verdict."""
+    metric = metrics(emitted(tmp_path), "final")["availability"]
+    good, bad, none = [0.0], [1.0], NONE
+    assert outcome(metric, [good, good, good]) == "Successful"
+    assert outcome(metric, [good, bad, good]) == "Successful"
+    assert outcome(metric, [bad, good, bad]) == "Failed"
+    assert outcome(metric, [bad, bad]) == "Failed"
+    assert outcome(metric, [good, none, good]) == "Successful"
+    assert outcome(metric, [bad, none, good]) == "Successful"
+    assert outcome(metric, [none, none, none]) == "Inconclusive", "a run without data must not pass"
+    assert outcome(metric, [none, none, bad]) == "Inconclusive", "nor one in which no window was good"
+    assert outcome(metric, [none, good, none]) == "Inconclusive"
+    assert outcome(metric, [good, good]) == "Running"
+
+
+def test_what_a_background_run_comes_to(tmp_path: Path) -> None:
+    metric = metrics(emitted(tmp_path), "background")["availability"]
+    assert "count" not in metric, "it runs until the rollout ends"
+    assert outcome(metric, [[0.0]] * 100) == "Running"
+    assert outcome(metric, [[1.0], *[[0.0]] * 50, [1.0]]) == "Failed"
+    assert outcome(metric, [NONE] * 3) == "Running"
+    assert outcome(metric, [NONE] * 4) == "Inconclusive", "then a person looks at it"
+
+
+@EACH
+def test_five_bad_queries_abort_in_forty_seconds_so_none_is_bad(runtime: str, tmp_path: Path) -> None:
+    """An error is retried after ten seconds whatever the interval; no answer must be one."""
+    for metric in every(emitted(tmp_path, runtime)):
+        assert limits(metric)["consecutiveErrorLimit"] == 4
+        assert all(verdict(metric, answer) != "Error" for answer in (NONE, [NAN], [0.0], [1.0], [INF]))
+
+
+@EACH
+def test_the_first_measurement_waits_for_the_model_and_a_window(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, serving__load="200s")
+    for metric in metrics(of, "background").values():
+        assert minutes(metric["initialDelay"]) * 60 == 200 + 60 * minutes(metric["interval"])
+    for metric in metrics(of, "final").values():
+        assert "initialDelay" not in metric, "by then the model has been loaded for long"
+
+
+@EACH
+def test_a_dry_run_by_an_unanchored_pattern_would_switch_metrics_off(runtime: str, tmp_path: Path) -> None:
+    for name in ("background", "final"):
+        given = emitted(tmp_path, runtime).one("AnalysisTemplate", f"fraud-{name}")["spec"]
+        assert set(given) == {"args", "metrics"}
+
+
+# Queries
+
+
+@EACH
+def test_a_query_without_the_hash_mixes_the_versions(runtime: str, tmp_path: Path) -> None:
+    for metric in every(emitted(tmp_path, runtime)):
+        selectors = re.findall(r"\{((?:[^{}\"]|\"[^\"]*\")*)\}", query(metric))
+        assert selectors
+        for selector in selectors:
+            assert 'rollouts_pod_template_hash="{{args.canary-hash}}"' in selector
+            assert 'namespace="default"' in selector
+            assert 'job="default/fraud"' in selector, "the shadow's pods are another job"
+
+
+@EACH
+def test_the_window_of_a_rate_is_the_interval_and_four_scrapes(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, monitoring={"scrapeInterval": "45s"})
+    for metric in every(of):
+        assert set(re.findall(r"\[(\w+)\]", query(metric))) == {metric["interval"]}
+        assert minutes(metric["interval"]) >= 3
+
+
+NEW, OLD = "7f9c", "5d4b"
+
+
+def served(version: str, good: float, bad: float | None, length: int = 30) -> dict[str, str]:
+    """What Triton counts of one version: requests a minute."""
+    own = {"namespace": "default", "job": "default/fraud", "rollouts_pod_template_hash": version, "model": "fraud"}
+    made = {labelled("nv_inference_request_success", **own): counter((length, good))}
+    if bad is not None:
+        made[labelled("nv_inference_request_failure", **own, reason="BACKEND")] = counter((length, bad))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({}, None),
+        (served(NEW, 0, 0), None),  # 0 / 0 would be NaN
+        (served(NEW, 1000, None), 0.0),  # no failure yet, and no series of failures
+        (served(NEW, 1000, 0), 0.0),
+        (served(NEW, 750, 250), 0.25),
+        (served(NEW, 0, 1000), 1.0),
+        ({**served(NEW, 1000, 0), **served(OLD, 0, 1000)}, 0.0),  # the stable version's failures are not the new one's
+        (served(OLD, 1000, 1000), None),
+        (served(NEW, 2, 1), None),  # one failure of three is no third of all users
+    ],
+)
+def test_what_the_ratio_answers(series: dict[str, str], value: float | None, tmp_path: Path) -> None:
+    metric = metrics(emitted(tmp_path), "background")["availability"]
+    reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, value)
+
+
+@pytest.mark.parametrize(("series", "value"), [({}, 0.0), (served(NEW, 2, 1), 6.0), (served(OLD, 9, 9), 0.0)])
+def test_what_the_volume_answers(series: dict[str, str], value: float, tmp_path: Path) -> None:
+    """In two minutes; no traffic is none, and not no answer."""
+    metric = metrics(emitted(tmp_path), "background")["availability-volume"]
+    assert metric["interval"] == "2m"
+    reads(tmp_path, query(metric).replace("{{args.canary-hash}}", NEW), series, 20, value)
+
+
+TRAFFIC = [
+    {"mean": "20/s", "peak": "60/s"},
+    {"mean": "20/s", "peak": "60/s", "trough": "0.5/s"},
+    {"mean": "1/s", "peak": "2/s"},
+    {"mean": "900/s", "peak": "2000/s"},
+    None,
+]
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+def test_one_failure_alone_never_fails_a_window(traffic: dict[str, str] | None, tmp_path: Path) -> None:
+    of = emitted(tmp_path, constraints__throughput=traffic)
+    for name in ("background", "final"):
+        found = metrics(of, name)
+        for slo in ("availability", "latency-p99"):
+            assert 1 / enough(found[f"{slo}-volume"]) <= limit(found[slo]), (name, slo)
+
+
+# What a rollout is judged by
+
+
+@EACH
+def test_a_rollback_limit_is_the_analysis_limit(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, rollout__rollbackWhen=[{"metric": "error-rate", "max": "2.5%"}])
+    assert limit(metrics(of, "background")["availability"]) == 0.025
+    assert limit(metrics(of, "final")["availability"]) == 0.025
+
+
+def test_a_rollback_limit_judges_also_where_no_availability_is_promised(tmp_path: Path) -> None:
+    of = emitted(
+        tmp_path, constraints__availability=None, rollout__rollbackWhen=[{"metric": "error-rate", "max": "2%"}]
+    )
+    assert limit(metrics(of, "background")["error-rate"]) == 0.02
+    groups = of.one("PrometheusRule")["spec"]["groups"]
+    assert not any("error-rate" in group["name"] for group in groups), "nothing is promised, so no budget burns"
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        (
+            {"metric": "latency-p99", "max": "80ms"},
+            "MLS012: no analysis can judge a rollout by this condition on `latency-p99`",
+        ),
+        (
+            {"metric": "error-rate", "min": "1%"},
+            "MLS012: no analysis can judge a rollout by this condition on `error-rate`",
+        ),
+        ({"metric": "error-rate", "max": "0%"}, "MLS008: a limit of 0% judges no share of failures"),
+        ({"metric": "error-rate", "max": "100%"}, "MLS008: a limit of 100% judges no share of failures"),
+        ({"metric": "error-rate", "max": "50ms"}, "MLS008: a limit of 50ms judges no share of failures"),
+    ],
+)
+def test_a_condition_that_no_analysis_asks_for_would_be_a_guard_in_name_only(
+    condition: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    assert said in refused(tmp_path, "triton", rollout__rollbackWhen=[condition])
+
+
+@pytest.mark.parametrize("to", ["0.5%", "0.1%"])
+def test_a_harm_that_is_allowed_anyway_cannot_be_seen(to: str, tmp_path: Path) -> None:
+    stages = [{"canary": {"detect": [{"metric": "error-rate", "to": to}]}}]
+    said = refused(tmp_path, "triton", rollout__stages=stages)
+    assert f"MLS008: a share of failures of {to} is no harm to detect" in said
+
+
+def test_a_service_that_never_fails_has_a_limit_all_the_same(tmp_path: Path) -> None:
+    stages = [{"canary": {"detect": [{"metric": "error-rate", "from": "0%", "to": "1%"}]}}]
+    assert limit(metrics(emitted(tmp_path, rollout__stages=stages), "background")["availability"]) == 0.005
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [{"mean": "0/s"}, {"mean": "0/s", "peak": "5/s", "trough": "1/s"}, {"mean": "1/d"}, {"mean": "1000000/s"}],
+)
+@pytest.mark.parametrize("availability", ["99.9999%", "93%", "5%"])
+def test_no_traffic_or_very_much_of_it_is_no_accident(
+    traffic: dict[str, str], availability: str, tmp_path: Path
+) -> None:
+    of = emitted(tmp_path, constraints__throughput=traffic, constraints__availability=availability)
+    for name in ("background", "final"):
+        found = metrics(of, name)
+        assert 0 < limit(found["availability"]) < 1
+        assert enough(found["availability-volume"]) >= 1
+
+
+# Odds
+
+
+def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(**changes)))
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), TARGETS, RULES).environments
+    return environment.plan.online["fraud"].canary
+
+
+SAID = re.compile(
+    r"at (?P<share>[0-9.]+)% a window of (?P<minutes>[0-9]+) min has (?P<n>[0-9,]+) requests; "
+    r"with a limit of (?P<limit>[0-9.]+) % and (?P<failures>[0-9]+) failed windows? of (?P<windows>[0-9]+) allowed it "
+    r"aborts without cause (?P<abort>[0-9.]+)%, misses (?P<harm>[0-9.]+) % (?P<missed>[0-9.]+)%"
+)
+
+
+def more_than(most: int, n: int, p: Decimal) -> Decimal:
+    """P(X > most), X binomial: 1 less the sum of C(n, k) p^k (1 - p)^(n - k) for k up to most."""
+    return 1 - sum((math.comb(n, k) * power(p, k) * power(1 - p, n - k) for k in range(most + 1)), Decimal(0))
+
+
+def power(base: Decimal, exponent: int) -> Decimal:
+    return base**exponent if exponent else Decimal(1)
+
+
+def told(judgement: Judgement) -> re.Match[str]:
+    (why,) = {source.why for source in judgement.limit.sources if hasattr(source, "why")}
+    found = SAID.fullmatch(why)
+    assert found is not None, why
+    return found
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC[:4])
+@pytest.mark.parametrize("usual", [{"availability": "99.5%"}, {"availability": "99.9%"}])
+def test_the_odds_in_the_explanation_are_binomial(
+    traffic: dict[str, str], usual: dict[str, str], tmp_path: Path
+) -> None:
+    plan = canary(tmp_path, constraints__throughput=traffic, constraints__availability=usual["availability"])
+    budgets = {"availability": 1 - Decimal(usual["availability"][:-1]) / 100, "latency-p99": Decimal("0.01")}
+    for judgement in (*plan.background, *plan.final):
+        said = told(judgement)
+        n, windows, failures = (int(said[name].replace(",", "")) for name in ("n", "windows", "failures"))
+        most = int(Decimal(said["limit"]) / 100 * n)
+        before, after = budgets[judgement.objective.name], Decimal(said["harm"]) / 100
+        abort = more_than(failures, windows, more_than(most, n, before))
+        missed = 1 - more_than(failures, windows, more_than(most, n, after))
+        assert float(said["abort"]) == pytest.approx(float(abort * 100), abs=0.06)
+        assert float(said["missed"]) == pytest.approx(float(missed * 100), abs=0.06)
+        rate = Decimal(traffic["mean"].removesuffix("/s")) * Decimal(said["share"]) / 100
+        assert n == int(rate * 60 * int(said["minutes"]))
+
+
+def test_the_odds_of_one_case_worked_by_hand(tmp_path: Path) -> None:
+    """20/s, of which 5 % arrive: 120 requests in two minutes; 0.5 % usual, and 14.4 times that as the harm.
+
+    A limit of 1.94 % of 120 bears two failures. At 0.5 % none, one and two have 0.54799, 0.33044 and 0.09880, so more
+    have 0.02277; at 7.2 % they have 0.00013, 0.00119 and 0.00548, so more have 0.99320. Six windows fit into three
+    steps of 270 s less 6 s of loading: 0.00732 that more than one fails without cause, 9e-11 that fewer than two do.
+    """
+    plan = canary(tmp_path)
+    said = told(plan.background[0])
+    assert (said["minutes"], said["n"], said["limit"], said["windows"]) == ("2", "120", "1.94", "6")
+    assert float(more_than(2, 120, Decimal("0.005"))) == pytest.approx(0.02277, abs=1e-5)
+    assert float(more_than(2, 120, Decimal("0.072"))) == pytest.approx(0.99320, abs=1e-5)
+    assert (said["abort"], said["missed"]) == ("0.7", "0.0")
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+def test_the_windows_of_the_explanation_fit_into_the_steps(traffic: dict[str, str] | None, tmp_path: Path) -> None:
+    plan = canary(tmp_path, constraints__throughput=traffic, serving__load="3m")
+    lasting = sum(step.lasts.value.amount for step in plan.steps)
+    for judgement in plan.background:
+        window = 60 * minutes(judgement.window.value)
+        assert judgement.windows.value == int((float(lasting) - 180) / window)

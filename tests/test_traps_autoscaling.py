@@ -1,0 +1,235 @@
+"""The traps of autoscalers, each on what is emitted, and on what the query answers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import RUNTIMES, Emitted, emitted, errors, refused, spec
+from .scenes import counter, labelled, reads
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+HPA = {"platform__autoscaling__provider": "hpa", "platform__rollout__provider": "none"}
+
+
+def scaled(of: Emitted, name: str = "fraud") -> dict[str, Any]:
+    found: dict[str, Any] = of.one("ScaledObject", name)["spec"]
+    return found
+
+
+def query(of: Emitted) -> str:
+    (trigger,) = scaled(of)["triggers"]
+    asked: str = trigger["metadata"]["query"]
+    return asked
+
+
+# KEDA
+
+
+@EACH
+def test_the_default_minimum_is_zero_and_the_default_maximum_a_hundred(runtime: str, tmp_path: Path) -> None:
+    given = scaled(emitted(tmp_path, runtime))
+    assert 1 <= given["minReplicaCount"] <= given["maxReplicaCount"]
+
+
+def test_nothing_wakes_a_service_at_zero(tmp_path: Path) -> None:
+    """Requests do not wait at a route without pods, and a pod that is not there exports no load."""
+    for provider in ({}, HPA):
+        said = refused(tmp_path, "triton", serving__replicas={"min": 0}, **provider)
+        assert "MLS012: nothing would start the first replica again" in said
+
+
+@pytest.mark.parametrize(
+    ("replicas", "bounds"),
+    [({"min": 3, "max": 9}, (3, 9)), ({"max": 1}, (1, 1)), ({"min": 4}, (4, 4)), ({}, (2, 3))],
+)
+def test_a_minimum_above_the_maximum_is_refused_by_the_cluster(
+    replicas: dict[str, int], bounds: tuple[int, int], tmp_path: Path
+) -> None:
+    given = scaled(emitted(tmp_path, serving__replicas=replicas))
+    assert (given["minReplicaCount"], given["maxReplicaCount"]) == bounds
+
+
+def test_bounds_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, "triton", serving__replicas={"min": 5, "max": 3})
+    assert said == ["MLS008: at least 5 and at most 3 replicas cannot both be"]
+
+
+@EACH
+def test_no_answer_counts_as_zero_unless_it_may_not(runtime: str, tmp_path: Path) -> None:
+    given = scaled(emitted(tmp_path, runtime))
+    (trigger,) = given["triggers"]
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    assert given["minReplicaCount"] <= given["fallback"]["replicas"] <= given["maxReplicaCount"]
+    assert given["fallback"]["behavior"] == "currentReplicasIfHigher", "replicas in need are not taken away"
+    assert given["fallback"]["failureThreshold"] == 3
+
+
+@EACH
+def test_the_total_divided_is_safe_beside_a_canary(runtime: str, tmp_path: Path) -> None:
+    """A ratio of usage would be multiplied by the pods of both versions; a fallback needs an average, too."""
+    (trigger,) = scaled(emitted(tmp_path, runtime))["triggers"]
+    assert trigger["type"] == "prometheus"
+    assert trigger["metricType"] == "AverageValue"
+
+
+@EACH
+def test_metadata_of_a_trigger_is_text_of_known_names(runtime: str, tmp_path: Path) -> None:
+    (trigger,) = scaled(emitted(tmp_path, runtime))["triggers"]
+    assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold", "ignoreNullValues"}, "no `metricName`"
+    assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    assert float(trigger["metadata"]["threshold"]) > 0
+
+
+@EACH
+def test_polling_and_cooldown_matter_only_at_zero(runtime: str, tmp_path: Path) -> None:
+    given = scaled(emitted(tmp_path, runtime))
+    assert not set(given) & {"pollingInterval", "cooldownPeriod", "initialCooldownPeriod", "idleReplicaCount"}
+
+
+def test_the_name_of_kedas_own_object_has_63_letters_at_most(tmp_path: Path) -> None:
+    """`keda-hpa-` leaves 54."""
+    made = spec(metadata__name="a" * 28)
+    made["services"] = {"b" * 26: made.pop("serving")}
+    assert f"MLS032: the ScaledObject `{'a' * 28}-{'b' * 26}` has a name of 55 characters" in errors(tmp_path, made)
+
+
+@EACH
+def test_the_target_is_the_workload(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    workload = of.workload
+    assert scaled(of)["scaleTargetRef"] == {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": workload["metadata"]["name"],
+    }
+    plain = emitted(tmp_path, runtime, platform__rollout__provider="none")
+    assert scaled(plain)["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fraud"}
+
+
+@EACH
+def test_two_autoscalers_on_one_target_are_refused_by_the_webhook(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    assert len(of.all("ScaledObject")) == 1
+    assert of.all("HorizontalPodAutoscaler") == []
+
+
+@EACH
+def test_down_is_slow_and_up_is_not(runtime: str, tmp_path: Path) -> None:
+    """Zero for up would follow each spike of a rollout; a removed replica must load its model again."""
+    behavior = scaled(emitted(tmp_path, runtime))["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    up, down = behavior["scaleUp"], behavior["scaleDown"]
+    assert 0 < up["stabilizationWindowSeconds"] < down["stabilizationWindowSeconds"] <= 3600
+    assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 120}]
+
+
+# What the query answers: Triton, a counter of microseconds
+
+OWN = {"namespace": "default", "job": "default/fraud"}
+
+
+def pod(name: str, share: float, up: str = "1x30", **labels: str) -> dict[str, str]:
+    """A replica on which so many requests are in flight, and whether it answers the scrape."""
+    own = {**OWN, **labels, "pod": name}
+    work = counter((30, share * 60e6))
+    return {labelled("nv_inference_request_duration_us", **own, model="fraud"): work, labelled("up", **own): up}
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({**pod("a", 1.5), **pod("b", 0.5)}, 2.0),
+        ({**pod("a", 1.5, rollouts_pod_template_hash="5d"), **pod("b", 0.5, rollouts_pod_template_hash="7f")}, 2.0),
+        ({**pod("a", 1.5), **pod("b", 4, job="default/fraud-shadow")}, 1.5),  # the shadow has its own replicas
+        ({labelled("up", **OWN, pod="a"): "1x30"}, 0.0),  # not one request yet
+        ({labelled("up", **OWN, pod="a"): "0x30"}, None),  # too busy to answer Prometheus: that is no load of zero
+        ({}, None),
+    ],
+)
+def test_what_the_autoscaler_reads(series: dict[str, str], value: float | None, tmp_path: Path) -> None:
+    reads(tmp_path, f"({query(emitted(tmp_path))})", series, 20, value)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "time", "threshold"),
+    [
+        ("triton", {"mean": "2ms"}, "0.7"),  # 70 % of one request at a time
+        ("triton", {"mean": "2ms", "at": 8}, "5.6"),
+        ("vllm", {"mean": "1s", "at": 16}, "11.2"),
+        ("vllm", None, "5"),  # nobody says how many at once: the queue
+    ],
+)
+def test_the_threshold_is_a_share_of_what_a_replica_works_on(
+    runtime: str, time: dict[str, Any] | None, threshold: str, tmp_path: Path
+) -> None:
+    made: dict[str, Any] = {"serving__serviceTime": time}
+    if time is None:
+        made["constraints__throughput"] = {"mean": "20/s"}
+    (trigger,) = scaled(emitted(tmp_path, runtime, **made))["triggers"]
+    assert trigger["metadata"]["threshold"] == threshold
+    series = "num_requests_waiting" if time is None else "num_requests_running"
+    assert runtime != "vllm" or series in trigger["metadata"]["query"]
+
+
+def test_a_runtime_without_a_signal_is_refused(tmp_path: Path) -> None:
+    container = spec("custom")["serving"]["container"]
+    said = refused(tmp_path, "custom", serving__container={**container, "metrics": {}})
+    assert "MLS012: `custom` exports nothing that says how busy it is" in said
+
+
+# A plain HorizontalPodAutoscaler
+
+
+def test_processors_without_a_canary(tmp_path: Path) -> None:
+    of = emitted(tmp_path, **HPA)
+    given = of.one("HorizontalPodAutoscaler")["spec"]
+    assert given["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fraud"}
+    assert (given["minReplicas"], given["maxReplicas"]) == (2, 3)
+    (metric,) = given["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+    assert of.server["resources"]["requests"]["cpu"], "utilization is of what is requested"
+    assert of.all("ScaledObject") == []
+
+
+def test_processors_with_a_canary_count_both_versions(tmp_path: Path) -> None:
+    said = refused(tmp_path, "triton", platform__autoscaling__provider="hpa")
+    assert [text for text in said if re.match("MLS607: .* would count the canary's pods with the stable ones", text)]
+
+
+ADAPTER = {"platform__autoscaling__provider": "hpa", "platform__autoscaling__adapter": "prometheus-adapter"}
+
+
+@EACH
+def test_a_total_that_an_adapter_serves_is_safe_beside_a_canary(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, **ADAPTER)
+    given = of.one("HorizontalPodAutoscaler")["spec"]
+    assert given["scaleTargetRef"]["kind"] == "Rollout"
+    (metric,) = given["metrics"]
+    assert metric["external"]["metric"] == {"name": "mlspec_load", "selector": {"matchLabels": {"service": "fraud"}}}
+    assert metric["external"]["target"]["type"] == "AverageValue"
+    rules = [rule for group in of.one("PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+    (load,) = [rule for rule in rules if rule.get("record") == "mlspec:load:sum"]
+    assert load["labels"] == {"namespace": "default", "system": "fraud", "service": "fraud"}
+    assert load["expr"] == query(emitted(tmp_path, runtime))
+    assert of.all("ScaledObject") == []
+
+
+@pytest.mark.parametrize(("at", "spelt"), [(1, "700m"), (8, "5600m"), (10, "7")])
+def test_a_quantity_is_spelt_as_the_server_spells_it(at: int, spelt: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, serving__serviceTime={"mean": "2ms", "at": at}, **ADAPTER)
+    (metric,) = of.one("HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert metric["external"]["target"]["averageValue"] == spelt
+
+
+def test_a_load_that_nobody_records_scales_nothing(tmp_path: Path) -> None:
+    said = refused(tmp_path, "triton", environments={"test": {"runs": ["serving"]}}, **ADAPTER)
+    assert said == ["MLS012: no rule records the load that the autoscaler asks for"]
+
+
+def test_nothing_scales_where_nothing_may(tmp_path: Path) -> None:
+    changes = {"platform__autoscaling__provider": "none", "constraints__throughput": {"mean": "20/s"}}
+    of = emitted(tmp_path, **changes)
+    assert of.all("ScaledObject") == of.all("HorizontalPodAutoscaler") == []

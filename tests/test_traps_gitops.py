@@ -1,0 +1,107 @@
+"""The traps of GitOps tools, each on what is emitted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlspec.api import Result
+
+from .online import RUNTIMES, compiled, emitted, spec
+from .validation import load
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+LABEL = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+
+
+def files(result: Result) -> dict[str, Any]:
+    return {file.path: load(file.text) for bundle in result.bundles for file in bundle.files()}
+
+
+def kustomization(tmp_path: Path, **changes: object) -> dict[str, Any]:
+    found: dict[str, Any] = files(compiled(tmp_path, spec(**changes)))["kustomization.yaml"]
+    return found
+
+
+@EACH
+def test_unknown_and_deprecated_fields_of_kustomize_are_errors(runtime: str, tmp_path: Path) -> None:
+    """`commonLabels` would rewrite selectors, and that of a Rollout cannot change."""
+    found = files(compiled(tmp_path, spec(runtime)))["kustomization.yaml"]
+    assert found["apiVersion"] == "kustomize.config.k8s.io/v1beta1"
+    assert found["kind"] == "Kustomization"
+    assert set(found) == {"apiVersion", "kind", "resources"}
+
+
+@EACH
+def test_every_object_is_applied_once_and_nothing_else(runtime: str, tmp_path: Path) -> None:
+    """Not the kustomization itself, and not the rules for `promtool`, which are no object."""
+    made = files(compiled(tmp_path, spec(runtime)))
+    listed = made["kustomization.yaml"]["resources"]
+    assert sorted(listed) == sorted(p for p, body in made.items() if "kind" in body and p != "kustomization.yaml")
+    assert len(set(listed)) == len(listed)
+    assert "monitoring/rules.yaml" in made
+    identities = [(made[p]["kind"], made[p]["metadata"]["name"]) for p in listed]
+    assert len(set(identities)) == len(identities), "kustomize refuses two objects of one name"
+
+
+def test_flux_replaces_variables_that_are_part_of_a_script(tmp_path: Path) -> None:
+    given = kustomization(tmp_path, platform__gitops__tool="flux")
+    assert given["commonAnnotations"] == {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
+    assert "commonAnnotations" not in kustomization(tmp_path, platform__gitops__tool="argocd")
+
+
+def test_a_server_side_apply_takes_the_hash_out_of_a_selector(tmp_path: Path) -> None:
+    of = emitted(tmp_path, platform__gitops__tool="argocd")
+    for service in of.all("Service"):
+        assert service["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "ServerSideApply=false"
+
+
+@pytest.mark.parametrize("tool", ["kustomize", "argocd", "flux"])
+def test_a_canary_blocks_the_waves_after_it_so_there_are_none(tool: str, tmp_path: Path) -> None:
+    changes = {} if tool == "kustomize" else {"platform__gitops__tool": tool}
+    for body in emitted(tmp_path, **changes).bodies:
+        given = body["metadata"].get("annotations", {})
+        assert not [key for key in given if key.startswith("argocd.argoproj.io/") and "sync-options" not in key]
+
+
+@EACH
+def test_weights_are_committed_so_that_a_sync_in_the_middle_goes_back_and_not_to_half(
+    runtime: str, tmp_path: Path
+) -> None:
+    for route in emitted(tmp_path, runtime).all("HTTPRoute"):
+        for rule in route["spec"]["rules"]:
+            assert [backend["weight"] for backend in rule["backendRefs"]] == [100, 0]
+
+
+@EACH
+def test_quantities_are_canonical_or_the_tool_sees_a_difference_for_ever(runtime: str, tmp_path: Path) -> None:
+    """An API server writes 1000m as 1, and 1024Mi as 1Gi."""
+    of = emitted(tmp_path, runtime, serving__resources__cpu=2, serving__resources__memory="4096Mi")
+    for container in (*of.pod["containers"], *of.pod.get("initContainers", [])):
+        for given in container["resources"].values():
+            for quantity in map(str, given.values()):
+                number, unit = re.fullmatch(r"([0-9]+)(m|Ki|Mi|Gi|Ti)?", quantity).groups()  # type: ignore[union-attr]
+                assert unit != "m" or int(number) % 1000
+                assert unit not in ("Ki", "Mi", "Gi") or int(number) % 1024
+
+
+@EACH
+def test_labels_are_what_an_api_server_takes(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, release__version="2026.11/" + "x" * 80 + "-")
+    for body in of.bodies:
+        for key, value in body["metadata"]["labels"].items():
+            assert re.fullmatch(LABEL, value), (body["kind"], key, value)
+        assert body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "mlspec"
+        assert body["metadata"]["namespace"] == "default"
+
+
+@EACH
+def test_the_same_spec_gives_the_same_bytes(runtime: str, tmp_path: Path) -> None:
+    first, second = (
+        [(file.path, file.text) for bundle in compiled(tmp_path, spec(runtime)).bundles for file in bundle.files()]
+        for _ in range(2)
+    )
+    assert first == second

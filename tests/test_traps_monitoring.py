@@ -1,0 +1,282 @@
+"""The traps of scraping, recording and alerting, each on what is emitted, and on what Prometheus makes of it.
+
+That each alert fires when it must is in test_alerts.py.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import RUNTIMES, Emitted, emitted, refused
+from .scenes import counter, labelled, reads
+from .test_traps_rollout import SHADOW
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+DURATION = r"(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)"
+OWN = {"namespace": "default", "job": "default/fraud"}
+
+
+def groups(of: Emitted) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = of.one("PrometheusRule")["spec"]["groups"]
+    return found
+
+
+def rules(of: Emitted) -> list[dict[str, Any]]:
+    return [rule for group in groups(of) for rule in group["rules"]]
+
+
+def recorded(of: Emitted, name: str, slo: str) -> str:
+    """The expression of a recorded series."""
+    (found,) = [r["expr"] for r in rules(of) if r.get("record") == name and r["labels"]["slo"] == slo]
+    return str(found)
+
+
+def alerts(of: Emitted, name: str, **labels: str) -> list[dict[str, Any]]:
+    return [r for r in rules(of) if r.get("alert") == name and labels.items() <= r["labels"].items()]
+
+
+# Scraping
+
+
+@EACH
+def test_two_services_that_select_the_same_pods_would_be_scraped_twice(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    assert of.all("ServiceMonitor") == []
+    monitor = of.one("PodMonitor")["spec"]
+    labels = of.workload["spec"]["template"]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert "jobLabel" not in monitor, "queries count on the operator's own name of the job"
+
+
+@EACH
+def test_a_port_that_pods_do_not_have_is_never_scraped(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    (endpoint,) = of.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in of.server["ports"]}
+    assert set(endpoint) == {"port", "path", "interval"}, "targetPort is deprecated"
+
+
+@EACH
+def test_only_pods_carry_the_hash(runtime: str, tmp_path: Path) -> None:
+    assert "rollouts-pod-template-hash" in emitted(tmp_path, runtime).one("PodMonitor")["spec"]["podTargetLabels"]
+
+
+@EACH
+def test_the_operator_selects_by_labels_and_drops_the_rest_silently(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime, platform__prometheus__labels={"release": "kube-prometheus-stack"})
+    for kind in ("PodMonitor", "PrometheusRule"):
+        assert of.one(kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+
+
+def test_the_shadow_is_another_job(tmp_path: Path) -> None:
+    of = emitted(tmp_path, **SHADOW)
+    shadow = of.one("PodMonitor", "fraud-shadow")["spec"]["selector"]["matchLabels"]
+    stable = of.one("PodMonitor")["spec"]["selector"]["matchLabels"]
+    pods = of.one("Deployment", "fraud-shadow")["spec"]["template"]["metadata"]["labels"]
+    assert shadow.items() <= pods.items()
+    assert not stable.items() <= pods.items()
+
+
+@pytest.mark.parametrize(("interval", "spelt"), [("15s", "15s"), ("1m", "1m"), ("90s", "90s"), ("1.5s", "1500ms")])
+def test_the_operator_takes_no_fractions_in_durations(interval: str, spelt: str, tmp_path: Path) -> None:
+    (endpoint,) = emitted(tmp_path, monitoring={"scrapeInterval": interval}).one("PodMonitor")["spec"][
+        "podMetricsEndpoints"
+    ]
+    assert endpoint["interval"] == spelt
+    assert re.fullmatch(DURATION, spelt)
+
+
+@pytest.mark.parametrize("interval", ["5m", "151s", "0s"])
+def test_a_window_with_fewer_than_two_scrapes_holds_no_rate(interval: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, "triton", monitoring={"scrapeInterval": interval})
+    assert any(text.startswith("MLS008: metrics that are read every ") for text in said), said
+
+
+# Form
+
+
+@EACH
+def test_rules_load_in_old_and_new_prometheus(runtime: str, tmp_path: Path) -> None:
+    """`query_offset` needs 2.53, and labels of a group 3.0."""
+    for group in groups(emitted(tmp_path, runtime)):
+        assert set(group) == {"name", "interval", "rules"}
+        assert group["interval"] == "1m", "above the look-back of five minutes there would be gaps"
+        for rule in group["rules"]:
+            assert ("record" in rule) is not ("alert" in rule)
+            assert set(rule) <= {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
+            assert all(re.fullmatch(DURATION, rule[key]) for key in ("for", "keep_firing_for") if key in rule)
+            assert "record" not in rule or re.fullmatch(r"[a-z_]+:[a-z_]+(:[a-z0-9_]+)?", rule["record"])
+
+
+@EACH
+def test_labels_and_annotations_are_text_and_labels_do_not_change_with_the_value(runtime: str, tmp_path: Path) -> None:
+    for rule in rules(emitted(tmp_path, runtime)):
+        texts = {**rule.get("labels", {}), **rule.get("annotations", {})}
+        assert all(isinstance(text, str) for text in texts.values())
+        assert not any("$value" in text for text in rule["labels"].values()), "each value would be another alert"
+
+
+@EACH
+def test_what_is_recorded_and_what_reads_it_stand_in_one_group(runtime: str, tmp_path: Path) -> None:
+    """Groups are evaluated side by side; within one, in order."""
+    for group in groups(emitted(tmp_path, runtime)):
+        known: set[str] = set()
+        for rule in group["rules"]:
+            read = set(re.findall(r"mlspec:sli_\w+:\w+", rule["expr"]))
+            assert read <= known, rule
+            known |= {rule["record"]} if "record" in rule else set()
+
+
+# Budgets
+
+
+@pytest.mark.parametrize(
+    ("window", "thresholds"),
+    [
+        ("30d", {"0.0144", "0.006", "0.003", "0.001"}),
+        ("28d", {"0.01344", "0.0056", "0.0028", "0.0009333"}),
+        ("7d", {"0.00336", "0.0014", "0.0007", "0.0002333"}),
+    ],
+)
+def test_thresholds_are_decimal_and_follow_the_period(window: str, thresholds: set[str], tmp_path: Path) -> None:
+    """In binary 1 - 0.999 is 0.0010000000000000009; and 28 days are not 14.4, 6, 3 and 1."""
+    of = emitted(tmp_path, constraints__availability="99.9%", monitoring={"slo": {"window": window}})
+    burns = alerts(of, "ModelErrorBudgetBurn")
+    assert set(re.findall(r"> ([0-9.]+)$", "\n".join(a["expr"] for a in burns), re.MULTILINE)) == thresholds
+
+
+def test_each_severity_has_both_of_its_pairs(tmp_path: Path) -> None:
+    page, ticket = alerts(emitted(tmp_path), "ModelErrorBudgetBurn")
+    windows = [re.findall(r"ratio_rate(\w+)\{", alert["expr"]) for alert in (page, ticket)]
+    assert windows == [["5m", "1h", "30m", "6h"], ["2h", "1d", "6h", "3d"]]
+    assert (page["labels"]["severity"], ticket["labels"]["severity"]) == ("page", "ticket")
+
+
+@pytest.mark.parametrize(
+    ("availability", "first"),
+    [("93.06%", ["5m"]), ("93.05%", ["30m"]), ("83%", [])],
+)
+def test_a_threshold_of_all_requests_can_never_be_exceeded(availability: str, first: list[str], tmp_path: Path) -> None:
+    """14.4 x 6.94 % is 99.9 %, and 14.4 x 6.95 % more than all; at 17 % the pair of six hours goes, too."""
+    of = emitted(tmp_path, constraints__availability=availability)
+    pages = alerts(of, "ModelErrorBudgetBurn", severity="page")
+    found = [re.findall(r"ratio_rate(\w+)\{", page["expr"])[0] for page in pages]
+    assert found == first
+
+
+@pytest.mark.parametrize("availability", ["100%", "0%"])
+def test_an_objective_without_a_budget_or_with_nothing_else_is_refused(availability: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, "triton", constraints__availability=availability)
+    assert any(text.startswith("MLS502: ") for text in said), said
+
+
+# Buckets
+
+
+@pytest.mark.parametrize(
+    ("runtime", "bound", "le", "others"),
+    [
+        ("triton", "70ms", ["70", "70.0"], "500"),  # set where it is asked for
+        ("mlserver", "110ms", ["0.1"], "0.25"),  # the nearest below
+        ("custom", "1s", ["1", "1.0"], "2.5"),  # Prometheus 3 writes a whole number with .0
+        ("tensorflow-serving", "125ms", ["121440", "121440.0"], "218591"),  # microseconds
+        ("tensorflow-serving", "1.3s", ["1.27482e+06"], "2.29468e+06"),  # as C++ and Go write a million and more
+    ],
+)
+def test_a_bucket_is_matched_however_it_is_spelt(
+    runtime: str, bound: str, le: list[str], others: str, tmp_path: Path
+) -> None:
+    of = emitted(tmp_path, runtime, constraints__latency={"p99": bound})
+    expression = recorded(of, "mlspec:sli_error:ratio_rate5m", "latency-p99")
+    name, own = {
+        "triton": ("nv_inference_first_response_histogram_ms", {"model": "fraud"}),
+        "mlserver": ("rest_server_request_duration_seconds", {"path": "/v2/models/{model_name}/infer"}),
+        "custom": ("http_request_duration_seconds", {"handler": "/predict"}),
+        "tensorflow-serving": (":tensorflow:serving:request_latency", {"model_name": "fraud", "API": "predict"}),
+    }[runtime]
+    for spelt in le:
+        series = {
+            labelled(f"{name}_bucket", **OWN, **own, le=spelt): counter((30, 90)),
+            labelled(f"{name}_bucket", **OWN, **own, le=others): counter((30, 97)),
+            labelled(f"{name}_bucket", **OWN, **own, le="+Inf"): counter((30, 100)),
+            labelled(f"{name}_count", **OWN, **own): counter((30, 100)),
+        }
+        reads(tmp_path, f"({expression})", series, 20, 0.1)
+
+
+def test_a_bucket_far_below_would_be_another_promise(tmp_path: Path) -> None:
+    """MLServer has 0.1 and 0.25 s: 200 ms is twice the one."""
+    said = refused(tmp_path, "mlserver", constraints__latency={"p99": "200ms"})
+    assert "MLS501: latency bound is not a histogram bucket of this runtime" in said
+
+
+def test_a_median_has_no_fast_burn(tmp_path: Path) -> None:
+    of = emitted(tmp_path, constraints__latency={"p50": "20ms", "p99": "100ms"})
+    assert {r["labels"].get("slo") for r in rules(of) if "slo" in r["labels"]} == {"availability", "latency-p99"}
+
+
+# What is recorded
+
+
+def counts(good: float, bad: float | None) -> dict[str, str]:
+    made = {labelled("nv_inference_request_success", **OWN, model="fraud"): counter((90, good))}
+    if bad is not None:
+        made[labelled("nv_inference_request_failure", **OWN, model="fraud", reason="OTHER")] = counter((90, bad))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        (counts(0, 0), None),  # 0 / 0 is NaN, which would poison whatever is summed over it
+        (counts(99, None), 0.0),  # before the first failure
+        (counts(99, 1), 0.01),
+        (counts(0, 5), 1.0),
+        ({}, None),
+        ({labelled("nv_inference_request_failure", **OWN, model="fraud", reason="CANCELED"): counter((90, 5))}, 0.0),
+    ],
+)
+def test_no_traffic_is_no_data_and_no_failure_is_none(
+    series: dict[str, str], value: float | None, tmp_path: Path
+) -> None:
+    expression = recorded(emitted(tmp_path), "mlspec:sli_error:ratio_rate5m", "availability")
+    reads(tmp_path, f"({expression})", series, 60, value)
+
+
+@EACH
+def test_the_guard_of_little_traffic_counts_failures(runtime: str, tmp_path: Path) -> None:
+    """A guard on requests would mute the total outage of a quiet service."""
+    of = emitted(tmp_path, runtime)
+    for alert in (*alerts(of, "ModelErrorBudgetBurn"), *alerts(of, "ModelLatencyBudgetBurn")):
+        pairs = alert["expr"].split("\nor\n")
+        assert all(re.search(r"and mlspec:sli_bad:increase\w+\{[^}]*\} >= 3\)$", pair) for pair in pairs)
+
+
+# No data
+
+
+@EACH
+def test_what_says_that_there_is_no_data_exists_from_the_start(runtime: str, tmp_path: Path) -> None:
+    (absent,) = alerts(emitted(tmp_path, runtime), "ModelServiceAbsent")
+    assert absent["expr"] == 'absent(up{namespace="default",job="default/fraud"} == 1)'
+    assert absent["for"] == "5m", "two scrapes and a restart of Prometheus"
+
+
+@pytest.mark.parametrize(("load", "wait"), [("20s", "15m"), ("20m", 40)])
+def test_a_replica_that_still_loads_is_not_down(load: str, wait: str | int, tmp_path: Path) -> None:
+    """A pod is a target as soon as it has an address, and answers once its model is loaded."""
+    of = emitted(tmp_path, serving__load=load)
+    (down,) = alerts(of, "ModelReplicaDown")
+    if isinstance(wait, str):
+        assert down["for"] == wait
+    else:
+        assert int(down["for"].removesuffix("m")) * 60 >= of.workload["spec"]["progressDeadlineSeconds"] >= wait * 60
+
+
+def test_rules_stay_where_monitoring_runs(tmp_path: Path) -> None:
+    of = emitted(tmp_path, environments={"test": {"runs": ["serving"]}})
+    assert of.all("PrometheusRule") == of.all("PodMonitor") == []

@@ -1,0 +1,313 @@
+"""The traps of Argo Rollouts and of Gateway API routes, each on what is emitted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import RUNTIMES, Emitted, emitted, refused
+from .scenes import minutes
+
+EACH = pytest.mark.parametrize("runtime", RUNTIMES)
+DIGEST = f"sha256:{'2' * 64}"
+
+SHADOW: dict[str, Any] = {
+    "release__shadow": {
+        "version": 8,
+        "artifact": {"uri": "s3://models/fraud/8/model.onnx", "format": "onnx", "digest": DIGEST, "access": "store"},
+    },
+    "rollout__stages": [{"shadow": {"percent": "10%"}}, {"canary": {"steps": ["5%", "50%"]}}],
+}
+NO_CANARY = {"platform__rollout__provider": "none"}
+GEP_2257 = r"([0-9]{1,5}(h|m|s|ms)){1,4}"
+
+
+def canary(of: Emitted) -> dict[str, Any]:
+    found: dict[str, Any] = of.workload["spec"]["strategy"]["canary"]
+    return found
+
+
+def rule(of: Emitted, kind: str = "HTTPRoute") -> dict[str, Any]:
+    (found,) = of.one(kind)["spec"]["rules"]
+    assert isinstance(found, dict)
+    return found
+
+
+def pauses(of: Emitted) -> list[float]:
+    """Minutes of each step."""
+    return [minutes(step["pause"]["duration"]) for step in canary(of)["steps"] if "pause" in step]
+
+
+def keys(body: object) -> set[str]:
+    if isinstance(body, dict):
+        return set(body).union(*map(keys, body.values()))
+    return set().union(*map(keys, body)) if isinstance(body, list) else set()
+
+
+# The Rollout
+
+
+@EACH
+def test_the_validator_does_not_ask_for_services_with_a_plugin(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    stable, new = canary(of)["stableService"], canary(of)["canaryService"]
+    assert stable != new
+    assert of.one("Service", stable)["spec"]["selector"] == of.one("Service", new)["spec"]["selector"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "key", "kind"), [("http", "httpRoute", "HTTPRoute"), ("grpc", "grpcRoute", "GRPCRoute")]
+)
+def test_the_plugin_is_named_literally_and_names_one_route(protocol: str, key: str, kind: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, serving__protocol=protocol)
+    routing = canary(of)["trafficRouting"]
+    assert routing == {"plugins": {"argoproj-labs/gatewayAPI": {key: "fraud", "namespace": "default"}}}
+    assert of.one(kind)["metadata"]["namespace"] == "default"
+
+
+def test_fields_that_traffic_routing_ignores_or_refuses_are_not_emitted(tmp_path: Path) -> None:
+    """maxTrafficWeight is ignored by the plugin, ping-pong is unknown to it, surge is for the basic canary only."""
+    given = keys(canary(emitted(tmp_path)))
+    assert not given & {"maxTrafficWeight", "pingPong", "maxSurge", "maxUnavailable", "paused", "restartAt"}
+
+
+def test_abort_scale_down_delay_of_zero_means_never(tmp_path: Path) -> None:
+    assert canary(emitted(tmp_path)).get("abortScaleDownDelaySeconds", 30) > 0
+
+
+def test_scale_down_delay_and_dynamic_stable_scale_exclude_each_other(tmp_path: Path) -> None:
+    """Without either, the stable pods stay for thirty seconds after the switch: Argo's default."""
+    given = canary(emitted(tmp_path))
+    assert "dynamicStableScale" not in given
+    assert given.get("scaleDownDelaySeconds", 30) >= 30
+
+
+def test_the_plugins_own_mirror_and_header_steps_do_nothing(tmp_path: Path) -> None:
+    of = emitted(tmp_path, **SHADOW)
+    assert not keys(canary(of)) & {"setMirrorRoute", "setHeaderRoute", "managedRoutes", "useHeaderRoutes"}
+    assert rule(of)["filters"][0]["type"] == "RequestMirror"
+
+
+@pytest.mark.parametrize("given", ["1d", "90m", "3600s"])
+def test_a_pause_in_days_is_no_duration(given: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["5%"], "stepDuration": given}}])
+    (pause,) = [step["pause"]["duration"] for step in canary(of)["steps"] if "pause" in step]
+    assert re.fullmatch(r"[0-9]+(s|m|h)", pause)
+    assert minutes(pause) == {"1d": 1440, "90m": 90, "3600s": 60}[given]
+
+
+def test_weights_are_whole_per_cent_and_rise(tmp_path: Path) -> None:
+    of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["2%", "10%", "50%"]}}])
+    assert [step["setWeight"] for step in canary(of)["steps"] if "setWeight" in step] == [2, 10, 50]
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (["0.5%"], "MLS008: a step of 0.5% cannot be set"),
+        (["50%", "100%"], "MLS008: a step of 100% cannot be set"),
+        (["50%", "5%"], "MLS008: a step of 5% does not follow one of 50%"),
+        (["5%", "5%"], "MLS008: a step of 5% does not follow one of 5%"),
+    ],
+)
+def test_a_weight_that_cannot_be_set_is_refused(steps: list[str], said: str, tmp_path: Path) -> None:
+    assert said in refused(tmp_path, "triton", rollout__stages=[{"canary": {"steps": steps}}])
+
+
+@pytest.mark.parametrize("keep", [1, 3, 10])
+def test_a_garbage_collected_replica_set_cannot_be_rolled_back_to(keep: int, tmp_path: Path) -> None:
+    spec = emitted(tmp_path, rollout__keepVersions=keep).workload["spec"]
+    assert spec["rollbackWindow"] == {"revisions": keep}
+    assert spec["revisionHistoryLimit"] > keep
+
+
+def test_a_deadline_without_abort_only_reports(tmp_path: Path) -> None:
+    assert emitted(tmp_path).workload["spec"]["progressDeadlineAbort"] is True
+
+
+def test_the_default_deadline_is_shorter_than_a_large_model_needs(tmp_path: Path) -> None:
+    """Twice twenty minutes of loading, and fetching before it."""
+    assert emitted(tmp_path).workload["spec"]["progressDeadlineSeconds"] == 600
+    assert emitted(tmp_path, serving__load="20m").workload["spec"]["progressDeadlineSeconds"] > 2400
+
+
+@EACH
+def test_replicas_in_git_fight_the_autoscaler(runtime: str, tmp_path: Path) -> None:
+    assert "replicas" not in emitted(tmp_path, runtime).workload["spec"]
+
+
+def test_replicas_are_said_where_nothing_scales(tmp_path: Path) -> None:
+    of = emitted(tmp_path, platform__autoscaling__provider="none", constraints__throughput={"mean": "20/s"})
+    assert of.workload["spec"]["replicas"] == 2
+
+
+@EACH
+def test_a_selector_cannot_change_so_no_version_is_in_it(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    assert set(of.workload["spec"]["selector"]["matchLabels"]) == {
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/component",
+    }
+    for service in of.all("Service"):
+        assert "app.kubernetes.io/version" not in service["spec"]["selector"]
+        assert "rollouts-pod-template-hash" not in service["spec"]["selector"], "the controller writes it"
+
+
+def test_a_config_map_that_changes_alone_starts_no_rollout(tmp_path: Path) -> None:
+    """Its digest is in its name, and its name in the pod template."""
+    small = emitted(tmp_path, serving__batching={"maxSize": 4})
+    large = emitted(tmp_path, serving__batching={"maxSize": 8})
+    assert small.volume("config")["configMap"]["name"] != large.volume("config")["configMap"]["name"]
+
+
+def test_one_replica_does_not_block_a_drain(tmp_path: Path) -> None:
+    of = emitted(tmp_path, serving__replicas={"min": 1, "max": 1})
+    for budget in of.all("PodDisruptionBudget"):
+        assert budget["spec"].get("minAvailable") in (None, 0)
+        assert budget["spec"].get("maxUnavailable") != 0
+
+
+# Analyses in the Rollout
+
+
+@EACH
+def test_an_argument_that_the_template_does_not_declare_is_dropped(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    steps = [step["analysis"] for step in canary(of)["steps"] if "analysis" in step]
+    for analysis in (canary(of)["analysis"], *steps):
+        assert analysis["args"] == [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
+        for template in analysis["templates"]:
+            assert of.one("AnalysisTemplate", template["templateName"])["spec"]["args"] == [{"name": "canary-hash"}]
+
+
+@EACH
+def test_a_background_run_without_a_measurement_passes_so_a_step_judges_last(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    last = canary(of)["steps"][-1]["analysis"]["templates"]
+    (template,) = [of.one("AnalysisTemplate", each["templateName"]) for each in last]
+    assert all(metric["count"] >= 1 for metric in template["spec"]["metrics"]), "a step without an end is refused"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"serving__load": "10m"},
+        {"constraints__throughput": {"mean": "1/s", "peak": "2/s"}},
+        {"constraints__throughput": None},
+        {"constraints__availability": "99.99%"},
+        {"monitoring": {"scrapeInterval": "1m"}},
+        {"rollout__stages": [{"canary": {"steps": ["1%", "50%"]}}]},
+        {"rollout__stages": [{"canary": {"steps": ["50%"], "stepDuration": "1h"}}]},
+    ],
+)
+def test_the_background_run_must_be_able_to_fail_before_the_steps_end(changes: dict[str, Any], tmp_path: Path) -> None:
+    of = emitted(tmp_path, **changes)
+    analysis = canary(of)["analysis"]
+    assert canary(of)["steps"][analysis["startingStep"] - 1] == {"setWeight": canary(of)["steps"][0]["setWeight"]}
+    for metric in of.one("AnalysisTemplate", "fraud-background")["spec"]["metrics"]:
+        needed = minutes(metric["initialDelay"]) + minutes(metric["interval"]) * metric["failureLimit"]
+        assert sum(pauses(of)) >= needed, metric["name"]
+        if "stepDuration" not in str(changes):
+            assert min(pauses(of)) >= needed, "each share alone is judged"
+
+
+@pytest.mark.parametrize("given", ["1s", "30s", "2m"])
+def test_steps_that_end_before_the_background_run_can_fail_are_refused(given: str, tmp_path: Path) -> None:
+    changes = {"rollout__stages": [{"canary": {"steps": ["50%"], "stepDuration": given}}]}
+    (said,) = refused(tmp_path, "triton", **changes)
+    assert said.startswith("MLS008: 1 step of ")
+    assert said.endswith("would be over before the analysis beside them could fail")
+
+
+# Without a canary
+
+
+def test_a_route_without_a_canary_leads_to_one_service(tmp_path: Path) -> None:
+    of = emitted(tmp_path, **NO_CANARY)
+    assert of.workload["kind"] == "Deployment"
+    assert [(b["name"], b["weight"]) for b in rule(of)["backendRefs"]] == [("fraud", 100)]
+    assert of.all("AnalysisTemplate") == []
+    assert len(of.all("Service")) == 1
+
+
+# The route
+
+
+@EACH
+def test_a_weight_that_is_left_out_counts_as_one(runtime: str, tmp_path: Path) -> None:
+    of = emitted(tmp_path, runtime)
+    backends = rule(of)["backendRefs"]
+    names = (canary(of)["stableService"], canary(of)["canaryService"])
+    assert [(b["name"], b["weight"]) for b in backends] == [(names[0], 100), (names[1], 0)]
+    for backend in backends:
+        ports = {port["port"] for port in of.one("Service", backend["name"])["spec"]["ports"]}
+        assert backend["port"] in ports
+
+
+@pytest.mark.parametrize(
+    ("timeout", "spelt"), [("90s", "1m30s"), ("200ms", "200ms"), ("1.5s", "1s500ms"), ("2h", "2h"), ("1d", "24h")]
+)
+def test_timeouts_are_spelt_as_gateway_api_spells_them(timeout: str, spelt: str, tmp_path: Path) -> None:
+    timeouts = rule(emitted(tmp_path, serving__endpoint={"timeout": timeout}))["timeouts"]
+    assert timeouts == {"request": spelt, "backendRequest": spelt}, "backendRequest must not exceed request"
+    assert re.fullmatch(GEP_2257, spelt)
+
+
+@pytest.mark.parametrize("timeout", ["0s", "500us"])
+def test_a_timeout_of_nothing_switches_timeouts_off(timeout: str, tmp_path: Path) -> None:
+    assert f"MLS008: a gateway cannot give up after {timeout}" in refused(
+        tmp_path, "triton", serving__endpoint={"timeout": timeout}
+    )
+
+
+def test_what_only_the_experimental_channel_has_is_not_emitted(tmp_path: Path) -> None:
+    for protocol in ("http", "grpc"):
+        of = emitted(tmp_path, serving__protocol=protocol, **SHADOW)
+        route = of.one("HTTPRoute" if protocol == "http" else "GRPCRoute")
+        assert not keys(route) & {"retry", "sessionPersistence"}
+        assert ("timeouts" in keys(route)) is (protocol == "http"), "a GRPCRoute has none"
+
+
+def test_a_static_mirror_to_the_canary_would_hit_stable_pods(tmp_path: Path) -> None:
+    of = emitted(tmp_path, **SHADOW)
+    (mirror,) = rule(of)["filters"]
+    assert mirror["requestMirror"]["percent"] == 10
+    name = mirror["requestMirror"]["backendRef"]["name"]
+    assert name not in (canary(of)["stableService"], canary(of)["canaryService"])
+    selected = of.one("Service", name)["spec"]["selector"]
+    shadow, stable = of.one("Deployment", name), of.workload
+    assert selected.items() <= shadow["spec"]["template"]["metadata"]["labels"].items()
+    assert not selected.items() <= stable["spec"]["template"]["metadata"]["labels"].items()
+    assert shadow["spec"]["replicas"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("able", "percent", "said"),
+    [
+        ("none", "100%", "MLS606: this gateway mirrors nothing"),
+        ("all", "10%", "MLS606: this gateway mirrors all requests or none"),
+        ("percent", "0.5%", "MLS008: a mirror of 0.5% cannot be set"),
+    ],
+)
+def test_a_mirror_that_the_gateway_drops_silently_is_refused(
+    able: str, percent: str, said: str, tmp_path: Path
+) -> None:
+    changes = {**SHADOW, "platform__gateway__mirroring": able, "rollout__stages": [{"shadow": {"percent": percent}}]}
+    assert said in refused(tmp_path, "triton", **changes)
+
+
+def test_a_gateway_without_percentages_mirrors_all(tmp_path: Path) -> None:
+    changes = {**SHADOW, "platform__gateway__mirroring": "all", "rollout__stages": [{"shadow": {"percent": "100%"}}]}
+    (mirror,) = rule(emitted(tmp_path, **changes))["filters"]
+    assert "percent" not in mirror["requestMirror"]
+
+
+def test_nothing_is_mirrored_while_no_version_is_in_the_shadow(tmp_path: Path) -> None:
+    of = emitted(tmp_path, rollout__stages=SHADOW["rollout__stages"])
+    assert "filters" not in rule(of)
+    assert of.all("Deployment") == []
