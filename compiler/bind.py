@@ -25,6 +25,7 @@ from .words import shown
 
 __all__ = ["Binder", "Reference", "bind", "check_as_written"]
 
+_RUNTIME: Kind = ("object", "Runtime")
 NOT_OVERLAID = ("apiVersion", "kind", "environments")
 
 
@@ -108,6 +109,8 @@ class Binder:
                 return ()
             case "map":
                 return Named()
+            case "group" if kind == _RUNTIME:
+                return _WRONG  # layering gives every service the entry of its runtime, unless there is no such runtime
             case "group":
                 return None if kind[0] == "overlay" else self.object(kind[1], None, path)
         if parent is not None and not self.partial:
@@ -202,7 +205,7 @@ class Binder:
             self.wrong.repeated(node, key, path)
         return tuple(value for value in items if value is not _WRONG)
 
-    def _map(self, kind: Kind, node: Mapping, path: str) -> Named[Any]:
+    def _map(self, kind: Kind, node: Mapping, path: str) -> Named[Any] | _Wrong:
         _, item, key_kind, key_ref = kind
         bound: Named[Any] = Named()
         for key, child in node.entries.items():
@@ -214,7 +217,7 @@ class Binder:
             if isinstance(value, Part) and name is not _WRONG:
                 value.own_name = name
             bound[key] = value
-        return bound
+        return bound if bound or not node.entries else _WRONG
 
     # Scalars
 
@@ -229,7 +232,7 @@ class Binder:
         except UnitError as error:
             self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help)
         except OutOfRange as error:
-            self.wrong.add("MLS008", f"`{shown(text)}` is {error}", node, path, help=error.help)
+            self.wrong.out_of_range(node, text, str(error), path, help_=error.help)
         except NotAChoice:
             self.wrong.not_a_choice(node, kind[1], path)
         except WrongKind:

@@ -8,6 +8,7 @@ a mistake takes with it the effects of what rests on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 from .because import Because
@@ -42,13 +43,15 @@ def without_effect(
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(layered, emitted, judged) for layered, emitted in environments]
+    used = {span for effects in asked for span in effects.used}
     for effects in asked:
-        yield from effects.not_yet
+        yield from effects.not_yet(used)
     active = {span for effects in asked for span in effects.active} | {diagnostic.span for diagnostic in told}
     complete = all(effects.complete for effects in asked)
     if complete and any(effects.idle(active) for effects in asked):
         for layered, emitted in others:
             effects = _Effects(layered, emitted, judged)
+            list(effects.not_yet(used))
             active |= effects.active
             complete = complete and effects.complete
         for effects in asked if complete else ():
@@ -63,17 +66,31 @@ class _Effects:
     def __init__(self, layered: Layered, emitted: Emitted, judged: tuple[str, ...]) -> None:
         self.layered = layered
         self.complete = emitted.complete
+        self._judged = judged
         used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in emitted.artifacts))}
         used |= _under(layered, READ_BY_STAGES)
         written = dict(values(layered.tree))
         self.theirs = _given_by(written, layered, "system")
-        unread = {
-            p: node for p, node in _given_by(written, layered, "system", "platform").items() if id(node) not in used
-        }
-        self.not_yet = list(_not_yet(layered, unread))
-        read = _under(layered, judged) if unread else set()
-        self.unread = {path: node for path, node in unread.items() if id(node) not in read}
-        self.active = {node.span for path, node in self.theirs.items() if path not in self.unread}
+        both = _given_by(written, layered, "system", "platform")
+        self._unused = {path: node for path, node in both.items() if id(node) not in used}
+        self.used = {node.span for path, node in self.theirs.items() if path not in self._unused}
+
+    def not_yet(self, used: set[Span]) -> Iterator[Diagnostic]:
+        """Warnings of what is not read yet, here or in another environment; to be asked for once, before the rest."""
+        unread = {path: node for path, node in self._unused.items() if node.span not in used}
+        yield from _not_yet(self.layered, unread)
+        self._unused = unread
+
+    @cached_property
+    def unread(self) -> Values:
+        """What neither an artifact nor a rule reads."""
+        read = _under(self.layered, self._judged) if self._unused else set()
+        return {path: node for path, node in self._unused.items() if id(node) not in read}
+
+    @cached_property
+    def active(self) -> set[Span]:
+        """The author's values that something reads, or that were warned of."""
+        return {node.span for path, node in self.theirs.items() if path not in self.unread}
 
     def idle(self, active: set[Span]) -> list[Path]:
         """The values that are not active here or where else they stand."""

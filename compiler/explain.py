@@ -181,7 +181,19 @@ def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
         yield path, node
 
 
+def _written(node: Node) -> Iterator[Node]:
+    """Every value and every key, as a name that the author chose is a key."""
+    if isinstance(node, Mapping):
+        yield from node.keys.values()
+    for child in node.entries.values() if isinstance(node, Mapping) else getattr(node, "items", ()):
+        yield from _written(child)
+    if isinstance(node, Scalar):
+        yield node
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
@@ -226,9 +238,7 @@ def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Ef
     if not 0 < number <= len(file.lines):
         raise Unknown(f"{file.name} has {len(file.lines)} lines")
     for environment in compiled.environments:
-        nodes = [
-            node for _, node in _scalars(environment.layered.tree, ()) if node.file is file and node.line == number - 1
-        ]
+        nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
         yield environment.name, list(_effects(environment, nodes))
 
 

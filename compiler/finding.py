@@ -6,6 +6,7 @@ from .because import Because, Derived
 from .diagnostics import Diagnostic, Label, Severity, SourceFile, Span
 from .part import Part
 from .tree import Node
+from .words import visible
 
 __all__ = ["Refusal", "finding", "refusal", "where"]
 
@@ -49,10 +50,19 @@ def finding(
     """A diagnostic at the first of the things in `at` that was written down; `others` are shown beside it."""
     span = where(at) or Span(_NOWHERE, 0, 0, 0, 0)
     labels = tuple(
-        Label(span=other, text=text) for thing, text in others if (other := where(thing)) is not None and other != span
+        Label(span=other, text=visible(text))
+        for thing, text in others
+        if (other := where(thing)) is not None and other != span
     )
     return Diagnostic(
-        id=id, severity=severity, message=message, span=span, label=label, others=labels, note=note, help=help
+        id=id,
+        severity=severity,
+        message=visible(message),
+        span=span,
+        label=visible(label),
+        others=labels,
+        note=visible(note),
+        help=visible(help),
     )
 
 

@@ -37,7 +37,7 @@ def read(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
     try:
         return _Reader(file, found).document(), found
     except _Stop as stop:
-        return None, [*found, stop.diagnostic]
+        return None, [*found, stop.diagnostic.but(note="until the file can be read, nothing in it is checked")]
 
 
 class _Reader:
@@ -103,7 +103,10 @@ class _Reader:
         if self.nodes > MAX_NODES:
             at = Span(*self._at(event))
             raise self._stop(
-                "MLS002", f"the file has more than {MAX_NODES:,} values", at, help="split it into several systems"
+                "MLS002",
+                f"the file has more than {MAX_NODES:,} values",
+                at,
+                help="split it into several systems; an alias counts as all that it stands for",
             )
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
@@ -119,7 +122,10 @@ class _Reader:
             node: Node = self._scalar(event)
         elif depth >= MAX_DEPTH:
             raise self._stop(
-                "MLS002", f"values are nested more than {MAX_DEPTH} deep", Span(*self._at(event)), help="nest less"
+                "MLS002",
+                f"values are nested more than {MAX_DEPTH} deep",
+                Span(*self._at(event)),
+                help="write it with fewer levels",
             )
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, events, depth)

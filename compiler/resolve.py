@@ -28,7 +28,7 @@ def resolve(layered: Layered, references: Iterable[Reference]) -> Iterator[Diagn
 
 def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered: Layered) -> Diagnostic:
     name = reference.node.text
-    near = closest(name, known)
+    near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
     place = _PLACES.get(reference.to, "")
     if near:
         help_ = f"write `{near}`"
@@ -37,13 +37,15 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
             f", or declare `{name}` under `{place}`" if place else ""
         )
     else:
-        help_ = f"declare `{name}` under `{place}`" if place else "see the language reference for the names that exist"
+        declare = f"declare `{name}` under `{place}`{_SUCH_AS.get(place, '').format(name=name)}"
+        help_ = declare if place else "see the language reference for the names that exist"
     return Diagnostic(
         id="MLS010",
         severity="error",
         message=f"there is no {what} `{name}`",
         span=reference.node.span,
         label="used here",
+        note="the name leads nowhere, so nothing can be made of what rests on it",
         help=help_,
         environments=(layered.environment,),
     )
@@ -140,3 +142,6 @@ _PLACES = {
     "services": "services",
     "sources": "data.sources",
 }
+
+_SUCH_AS = {"access": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}
+"""What a declaration looks like, where it is short."""

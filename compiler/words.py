@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["closest", "last", "listing", "shown"]
+__all__ = ["closest", "last", "listing", "shown", "visible"]
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
@@ -21,6 +21,13 @@ def shown(text: str) -> str:
     """A text of the author's in a message: one line, and no longer than a line."""
     line = text if text.isprintable() else text.encode("unicode_escape").decode()
     return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def visible(text: str) -> str:
+    """A text without what a terminal would obey; each character stays one, so that columns hold."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def last(path: str) -> str:

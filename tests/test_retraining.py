@@ -245,3 +245,11 @@ def test_training_runs_in_one_environment(tmp_path: Path) -> None:
     assert both in told(compiled(tmp_path, spec(environments={"staging": {}, "production": {}})))
     one = {"staging": {"runs": ["serving", "monitoring"]}, "production": {}}
     assert both not in told(compiled(tmp_path, spec(environments=one)))
+
+
+def test_what_only_training_reads_is_not_warned_of_where_nothing_trains(tmp_path: Path) -> None:
+    """A value has an effect if it has one in any environment."""
+    one = {"staging": {"runs": ["serving"]}, "production": {"runs": ["training"]}}
+    made = compiled(tmp_path, spec(environments=one))
+    warned = [found.span.file.lines[found.span.line].strip() for found in made.found if found.id == "MLS013"]
+    assert not [line for line in warned if line.startswith(("humanPerformance", "candidates"))]

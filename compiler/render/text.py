@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..diagnostics import Diagnostic, SourceFile, Span
+from ..words import visible
 
 __all__ = ["render", "summary"]
 
@@ -99,8 +100,10 @@ _ROOM = 150
 
 
 def _window(text: str, column: int) -> tuple[str, int]:
-    """A line that fits a terminal: very long ones are cut around what is shown. Tabs count as one column."""
-    text = text.replace("\t", " ")
+    """A line that fits a terminal: very long ones are cut around what is shown. Tabs count as one column, and what a
+    terminal would obey is not shown to it.
+    """
+    text = visible(text)
     if len(text) <= _ROOM:
         return text, 0
     start = max(0, column - _ROOM // 3)

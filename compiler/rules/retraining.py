@@ -1,0 +1,171 @@
+"""Rules on retraining and tuning: a new model is no cure by itself, and an old one is a fault that nobody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, sqrt
+
+from ...schema.units import Duration
+from ..because import Because
+from ..diagnostics import Diagnostic
+from ..finding import finding
+from ..lint import rule
+from ..plan import Plan, cron
+from ..system import CategoricalParameter, Evaluation, MLSystem, Retraining
+
+__all__ = ["ignored_scale", "no_age_limit", "unattended_promotion"]
+
+HONOUR_LOG = ("random", "tpe", "multivariate-tpe")
+"""The algorithms whose samplers in Katib read a logarithmic distribution: hyperopt's and optuna's."""
+
+
+@rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
+def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Retraining without a gate, or against its own diagnosis.
+
+    Why: most drops in quality are faults of data or of a feature. A model that is trained on the fault learns it, and
+    without a gate it goes into service.
+
+    Bad:
+        evaluation:
+          primary: roc_auc
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    Good:
+        evaluation:
+          primary: roc_auc
+          gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    """
+    retraining = system.retraining
+    if retraining is None:
+        return
+    if system.evaluation is None or not system.evaluation.gates:
+        yield _unjudged(retraining, system.evaluation)
+    diagnosis = retraining.diagnosis
+    for answer, fault in ((diagnosis.on_data_fault, "broken data"), (diagnosis.on_feature_change, "a changed feature")):
+        if answer.value == "continue":
+            yield finding(
+                "MLS702",
+                f"a model is trained although the diagnosis found {fault}",
+                answer,
+                note="it learns the fault, and looks right by every metric that rests on the same data",
+                help="write `stop`, and mend the cause first",
+            )
+
+
+def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnostic:
+    metric = evaluation.primary.value if evaluation is not None else "roc_auc"
+    gates = f"gates: [{{metric: {metric}, versus: champion, minSamples: 1000}}]"
+    add = f"add `{gates}` under `evaluation`"
+    if evaluation is None:
+        add = f"add `evaluation: {{primary: {metric}, {gates}}}` with the metrics of your task"
+    return finding(
+        "MLS702",
+        "models are trained unattended, and none is judged before it goes into service",
+        retraining.schedule,
+        retraining.triggers,
+        retraining,
+        others=((evaluation.primary, "measured, and compared with nothing"),) if evaluation is not None else (),
+        note="one run on broken data is enough to put a broken model into service",
+        help=add,
+    )
+
+
+@rule("MLS703", "warning", "retraining.maxModelAge", "retraining.schedule", "training.fit")
+def no_age_limit(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """No limit on the model's age, or one that normal operation exceeds.
+
+    Why: runs fail in silence, or their models pass no gate. Without a limit nobody notices that the model in service
+    is a year old. A limit below the time between two models fires all the time, and is ignored.
+
+    Bad:
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 5d
+    Good:
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    """
+    retraining = system.retraining
+    if retraining is None:
+        return
+    if retraining.max_model_age is not None:
+        yield from _exceeded(system, retraining.max_model_age, retraining.schedule)
+        return
+    yield finding(
+        "MLS703",
+        "nobody is told when the model gets too old",
+        retraining.schedule,
+        retraining.triggers,
+        retraining,
+        note="runs can fail, or their models pass no gate, for months without a word",
+        help="add `maxModelAge: 45d` under `retraining`, with the age from which quality suffers",
+    )
+
+
+def _exceeded(system: MLSystem, age: Because[Duration], schedule: Because[str] | None) -> Iterator[Diagnostic]:
+    if schedule is None:
+        return
+    gap = cron.gap(schedule, cron.longest_gap).value
+    fit = system.training.fit if system.training is not None else None
+    least = gap.amount + (fit.value.amount if fit is not None else 0)
+    if age.value.amount < least:
+        takes = f", and a fit takes {fit.value}" if fit is not None else ""
+        yield finding(
+            "MLS703",
+            f"between two runs the model gets older than {age.value}",
+            age,
+            others=((schedule, f"runs are up to {gap} apart{takes}"),),
+            note="the alert fires in normal operation, and is soon ignored",
+            help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
+        )
+
+
+@rule("MLS706", "warning", "training.tuning.algorithm", "training.tuning.parameters.*.scale")
+def ignored_scale(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Logarithmic scale that the search algorithm ignores.
+
+    Why: Katib reads the scale only for random search and the Parzen estimators. The others draw evenly: of a learning
+    rate from 0.0001 to 0.1, nine in ten trials would be above 0.01.
+
+    Bad:
+        training:
+          tuning:
+            algorithm: gaussian-process
+            parameters:
+              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+    Good:
+        training:
+          tuning:
+            algorithm: tpe
+            parameters:
+              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+    """
+    tuning = system.training.tuning if system.training is not None else None
+    if tuning is None or tuning.algorithm.value in HONOUR_LOG:
+        return
+    for name, parameter in tuning.parameters.items():
+        if isinstance(parameter, CategoricalParameter) or parameter.scale.value != "log":
+            continue
+        yield finding(
+            "MLS706",
+            f"`{tuning.algorithm.value}` ignores the logarithmic scale of `{name}`",
+            parameter.scale,
+            others=((tuning.algorithm, "draws evenly"),),
+            note=_wasted(float(parameter.min.value), float(parameter.max.value)),
+            help="write `algorithm: tpe`, or search the exponent on a linear scale",
+        )
+
+
+def _wasted(low: float, high: float) -> str:
+    """How many values of an even draw lie above the middle of the logarithmic scale."""
+    if not 0 < low < high:
+        return "it would draw evenly between the bounds"
+    middle = sqrt(low * high)
+    shown = f"{float(f'{middle:.2g}'):g}"
+    return f"drawn evenly, {(high - middle) / (high - low):.0%} of the trials lie above {shown}, where half should"

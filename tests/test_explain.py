@@ -1,0 +1,243 @@
+"""`mlspec explain` answers for every line of output and for every value of every example, and its answers are true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import mlspec
+from mlspec.compiler.effects import reached
+from mlspec.compiler.explain import Reason, _Teller, explain_line, explain_object, explain_output, explain_path
+from mlspec.compiler.pipeline import Compiled
+from mlspec.compiler.render.reasons import reason
+
+from .leaves import leaves
+from .support import EXAMPLES, ROOT, run
+
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+SMALL = [example for example in EXAMPLES if example.name in ("minimal", "support-assistant", "feed-ranker")]
+MINIMAL = ROOT / "examples" / "minimal"
+
+
+@cache
+def compiled(example: Path) -> Compiled:
+    return mlspec.compile(example / "mlspec.yaml").compiled
+
+
+def ends(told: Reason) -> Iterator[Reason]:
+    """Where the chains of reasons begin."""
+    if not told.parts:
+        yield told
+    for part in told.parts:
+        yield from ends(part)
+
+
+# Lines of output
+
+
+@EACH
+def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path) -> None:
+    """Each chain begins at a position of a file that was read, or at a reason in words of whoever chose it."""
+    astray = []
+    for environment in compiled(example).environments:
+        files = {layer.tree.file.name: layer.tree.file for layer in environment.layered.layers}
+        teller = _Teller(environment.layered)
+        for file in environment.bundle.files():
+            for number, reasons in enumerate(file.reasons, 1):
+                for end in ends(teller.told(reasons)):
+                    name, _, place = end.where.partition(":")
+                    line, column = (int(part) for part in place.split(":")) if end.where else (0, 0)
+                    known = end.where and files[name].lines[line - 1][column - 1 :]
+                    if not known and end.why in ("", "made of"):
+                        astray.append(f"{environment.name}/{file.path}:{number}: {end}")
+    assert astray == []
+
+
+@EACH
+def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
+    for environment in compiled(example).environments:
+        texts = {layer.tree.file.name: layer.tree.file.lines for layer in environment.layered.layers}
+        teller = _Teller(environment.layered)
+        for file in environment.bundle.files():
+            for end in (end for reasons in file.reasons for end in ends(teller.told(reasons))):
+                if end.path:
+                    name, line, column = end.where.rsplit(":", 2)
+                    written = texts[name][int(line) - 1][int(column) - 1 :]
+                    bare = written.lstrip("\"'")
+                    assert bare.startswith(end.value[:1]) or bare[0] in ".0123456789-", f"{end} is not {written}"
+
+
+def test_a_line_of_a_file_is_explained_by_its_number() -> None:
+    """The same answer as for the bulk above, through the door that people use."""
+    spec = compiled(MINIMAL)
+    for file in spec.environments[0].bundle.files():
+        for number, text in enumerate(file.text.split("\n")[:-1], 1):
+            if number % 10 == 1:
+                assert explain_output(spec, "default", file.path, number)[0] == text.strip()
+
+
+# Values of the spec
+
+
+@pytest.mark.parametrize("example", SMALL, ids=lambda path: path.name)
+def test_every_value_is_given_somewhere_and_says_what_rests_on_it(example: Path) -> None:
+    spec = compiled(example)
+    used = {
+        id(node)
+        for environment in spec.environments
+        for artifact in environment.emitted.artifacts
+        for node in reached(artifact.body, artifact.why)
+    }
+    for leaf in leaves(spec.input):
+        if leaf.path.endswith("#") or (leaf.file == "PlatformFile" and not leaf.path.startswith("platform.")):
+            continue  # a key is explained with its value; who owns the platform file is no value of a system
+        if leaf.file == "ReleaseFile" and not leaf.path.startswith("releases."):
+            continue
+        answers = list(explain_path(spec, leaf.path))
+        where = f"{leaf.node.file.name}:{leaf.node.line + 1}:{leaf.node.column + 1}"
+        given = [one for _, all_, _ in answers for one in all_ if one.where == where]
+        assert given, leaf.path
+        if any(one.wins for one in given):
+            assert any(effects for _, _, effects in answers) == (id(leaf.node) in used), leaf.path
+
+
+@EACH
+def test_every_line_of_the_spec_is_explained(example: Path) -> None:
+    """Every line with a value that output rests on says which lines, and that they are there."""
+    spec = compiled(example)
+    assert spec.input.sources is not None
+    texts = {f"{e.name}/{file.path}": file.text.split("\n") for e in spec.environments for file in e.bundle.files()}
+    file = spec.input.sources.spec.file
+    used = {
+        node.line
+        for environment in spec.environments
+        for artifact in environment.emitted.artifacts
+        for node in reached(artifact.body, artifact.why)
+        if node.file is file and hasattr(node, "text")
+    }
+    for line in used:
+        told = [effect for _, effects in explain_line(spec, line + 1) for effect in effects]
+        assert told, file.lines[line]
+        assert all(texts[effect.file][effect.line - 1].strip() == effect.text for effect in told)
+
+
+# Answers that were worked out by hand
+
+
+def answer(question: str) -> str:
+    """Without the platform file, for shorter reasons."""
+    told = list(explain_object(compiled(MINIMAL), question))
+    assert len(told) == 1
+    return reason(told[0][1], told[0][2])
+
+
+def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20/s x 2 ms = 0.04 of one slot; 100 ms - 5.3 x 2 ms = 89.4 ms; two at least; 0.04 / 2 = 2 %."""
+    monkeypatch.chdir(ROOT)
+    expected = f"""
+        minReplicaCount: 2
+          2: 20/s x 2ms keeps 0.04 of 1 slots a replica busy; 1 replica for 70% utilization; 1 so that 99.5 % of \
+requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
+            20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
+            2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
+            1: the default of services.digit-reader.serviceTime.at: one at a time
+            0.0894: 100ms less 5.3 x 2ms, the p99.5 of an exponential tail, as none is measured
+              100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
+              2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
+            random: the default of platform.gateway.loadBalancing: what a Service does
+            99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
+    """
+    told = answer("ScaledObject/digit-reader:spec.minReplicaCount")
+    assert told.startswith(dedent(expected).strip())
+
+
+def test_a_burn_rate_by_hand() -> None:
+    """2 % of 720 hours' budget in one hour is 0.02 x 720 = 14.4 times the even rate; 14.4 x 0.5 % = 7.2 %."""
+    spec = compiled(MINIMAL)
+    file = next(f for f in spec.environments[0].bundle.files() if f.path == "monitoring/prometheusrule.yaml")
+    number = next(n for n, text in enumerate(file.text.split("\n"), 1) if text.endswith("> 0.072"))
+    _, told = explain_output(spec, "default", file.path, number)
+    part = next(part for part in everything(told) if part.value == "0.072")
+    expected = f"""
+        threshold
+          0.072: 2 % of the 30d budget gone in 1h is 14.4 times the even rate; 14.4 x 0.5 % = 7.2 %
+            99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
+            30d: the default of monitoring.slo.window: a month, as availability is promised
+    """
+    assert reason("threshold", part) == dedent(expected).strip()
+
+
+def everything(told: Reason) -> Iterator[Reason]:
+    yield told
+    for part in told.parts:
+        yield from everything(part)
+
+
+def test_an_image_by_hand() -> None:
+    told = answer("Rollout/digit-reader:spec.template.spec.containers.0.image")
+    _, line = told.split("\n")
+    image = told.split("\n")[0].removeprefix("image: ")
+    assert image.startswith("nvcr.io/nvidia/tritonserver:")
+    assert line == f"  {image}: serving.container.image at catalogue/runtimes/triton.yaml:3:8 (the catalogue)"
+
+
+# The command
+
+
+def test_the_command_explains_a_path_an_object_a_line_and_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    path = run("explain", "examples/minimal", "problem.useCase")
+    assert "= Read handwritten digits on paper forms.  examples/minimal/mlspec.yaml:9:12 (the spec)" in path.out
+    assert "kubernetes.io/description: Read handwritten digits on paper forms." in path.out
+    assert run("explain", "examples/minimal", "--line", "9").out.endswith(path.out.split("\n", 2)[2])
+    whole = run("explain", "examples/minimal", "Rollout/digit-reader:kind")
+    assert "serving.runtime at examples/minimal/mlspec.yaml:26:34 (the spec)" in whole.out
+    output = run("explain", "examples/minimal", "out/default/serving/rollout.yaml:3")
+    assert output.out.split("\n", 1)[1].strip() == whole.out.split("\n", 2)[2].strip()
+
+
+def test_what_changes_no_line_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = run("explain", "examples/support-assistant", "problem.businessMetric.name")
+    assert "changes no line of output here" in told.out
+
+
+def test_json_is_one_versioned_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    document = json.loads(run("explain", "examples/minimal", "constraints.availability", "--format", "json").out)
+    assert document["version"] == 1
+    (name, given, effects), *rest = document["explanation"]
+    assert (name, given[0]["value"], rest) == ("default", "99.5%", [])
+    assert {"environment", "object", "file", "line", "text"} == set(effects[0])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "nothing.of.this",
+        "Rollout/other",
+        "Rollout/digit-reader:spec.nothing",
+        "out/default/serving/rollout.yaml:99999",
+        "out/default/none.yaml:1",
+        "out/other/serving/rollout.yaml:1",
+        "a/b/c",
+    ],
+)
+def test_what_does_not_exist_is_said_so(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = run("explain", "examples/minimal", question)
+    assert (told.status, told.out) == (2, "")
+    assert told.err.startswith("error: ")
+
+
+@pytest.mark.parametrize("line", [0, -1, 28, 10**9])
+def test_a_line_that_does_not_exist_is_said_so(line: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = run("explain", "examples/minimal", "--line", str(line))
+    assert told.status == 2
+    assert told.out == ""

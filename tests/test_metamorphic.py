@@ -1,0 +1,272 @@
+"""Every value of every example does something, and whatever it changes says so.
+
+For each leaf another valid value is compiled. It must change an artifact, a decision or a verdict, unless the compiler
+warns that it does not read it yet; and each line of output that changes must name the leaf in its chain of reasons, or
+`mlspec explain` would not lead its reader back to the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import mlspec
+from mlspec.compiler.because import Because, Unavailable
+from mlspec.compiler.dump import plain
+from mlspec.compiler.effects import reached, selected, values
+from mlspec.compiler.finding import Refusal
+from mlspec.compiler.link import File
+from mlspec.compiler.not_yet import NOT_YET_READ
+from mlspec.compiler.part import Part
+from mlspec.compiler.pipeline import Compiled, compile_system
+from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.tree import Node
+from mlspec.compiler.workspace import Input
+from mlspec.targets.registry import TARGETS
+
+from .leaves import Change, Leaf, changed, changes, leaves, misnamed
+from .support import EXAMPLES, ROOT
+
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+
+PLATFORM = str(ROOT / "examples" / "mlspec.platform.yaml")
+
+ENOUGH = 8
+"""How many other values of a leaf are tried before it counts as one without effect."""
+
+NOT_VALID = {"MLS003", "MLS004", "MLS005", "MLS006", "MLS007", "MLS008", "MLS010", "MLS011"}
+"""Findings by which another value is not a valid one: it proves nothing, and the next one is tried."""
+
+WITHOUT_EFFECT = {
+    "PlatformFile:metadata.*": "whom to ask about the file",
+    "PlatformFile:platform.kubernetes": "only models in images need a certain version, and no example has one",
+    "releases.*.previous.*": "what `mlspec rollback` goes back to",
+    "releases.*.shadow.since": "what `mlspec promote` waits for",
+    "rollout.stages.*.shadow.duration": "what `mlspec promote` waits for",
+    "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
+    "models.*.candidates.2.complexity": "of a naive baseline only the quality is compared",
+    "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
+    "environments.staging.spec.constraints.throughput.trough": "with so few requests a canary is judged by none",
+    "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",
+    "environments.production.spec.platform.gateway.loadBalancing": "feed-ranker's replicas hardly wait either way",
+}
+"""Leaves that no compiled output can show, with the reason why they are in the language."""
+
+
+class Outcome(NamedTuple):
+    """What one compilation came to."""
+
+    compiled: Compiled
+    files: dict[str, File]
+    verdicts: frozenset[tuple[str, ...]]
+
+    @property
+    def valid(self) -> bool:
+        return not {id_ for id_, *_ in self.verdicts} & NOT_VALID
+
+    def decisions(self) -> dict[str, str]:
+        """Every value of the plans, as text."""
+        return dict(pair for e in self.compiled.environments for pair in _decided(e.plan, e.name))
+
+
+def outcome(input_: Input) -> Outcome:
+    compiled = compile_system(input_, TARGETS, RULES)
+    environments = enumerate(compiled.environments)  # which may get another name
+    files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.files()}
+    verdicts = frozenset((d.id, d.severity, d.message, d.note, d.help) for d in compiled.found)
+    return Outcome(compiled, files, verdicts)
+
+
+def _decided(thing: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The decisions that a plan holds; what is refused here has been said as a finding."""
+    if isinstance(thing, Because):
+        yield path, str(plain(thing.value))
+    elif isinstance(thing, dict):
+        for key, child in thing.items():
+            yield from _decided(child, f"{path}.{key}")
+    elif isinstance(thing, (tuple, list)):
+        for index, child in enumerate(thing):
+            yield from _decided(child, f"{path}.{index}")
+    elif type(thing).__module__.startswith("mlspec.compiler.plan") and not isinstance(thing, Part):
+        for name in _properties(type(thing).__mro__):
+            try:
+                child = getattr(thing, name)
+            except (Unavailable, Refusal):
+                continue
+            yield from _decided(child, f"{path}.{name}")
+
+
+@cache
+def _properties(bases: tuple[type, ...]) -> tuple[str, ...]:
+    return tuple(name for base in bases for name, kind in vars(base).items() if isinstance(kind, cached_property))
+
+
+class Examined:
+    """One example, compiled as it is and with each of its leaves changed."""
+
+    def __init__(self, example: Path) -> None:
+        self.input = mlspec.load(example / "mlspec.yaml")
+        self.base = outcome(self.input)
+        self.texts = texts(self.base)
+        self.decisions = self.base.decisions()
+        self.leaves = leaves(self.input)
+        self.warned = _warned(self.base.compiled)
+        self.silent: list[str] = []
+        self.lively: list[str] = []
+        self.idle = [leaf for leaf in self.leaves if not self._has_effect(leaf) and not self._is_a_name(leaf)]
+
+    def _has_effect(self, leaf: Leaf) -> bool:
+        """Try other values until one has an effect."""
+        tried = 0
+        for change in changes(leaf, self.leaves, self.input):
+            made = outcome(changed(self.input, change))
+            if not made.valid and not leaf.tag:
+                continue
+            tried += 1
+            if not made.compiled.failed:
+                self._examine(leaf, change, made)
+            if self._differs(made):
+                return True
+            if tried == (1 if id(leaf.node) in self.warned else ENOUGH):
+                break
+        return False
+
+    def _is_a_name(self, leaf: Leaf) -> bool:
+        """Whether it is there to be found by: another name, with all that use it, is the same system."""
+        change = misnamed(leaf, self.leaves)
+        return change is not None and outcome(changed(self.input, change)).verdicts != self.base.verdicts
+
+    def _differs(self, made: Outcome) -> bool:
+        same = made.verdicts == self.base.verdicts and texts(made) == self.texts
+        return not same or made.decisions() != self.decisions
+
+    def _examine(self, leaf: Leaf, change: Change, made: Outcome) -> None:
+        """Hold what changed against what was changed."""
+        trial = f"{leaf.path}: {leaf.node.text} -> {change[id(leaf.node)]}"
+        if id(leaf.node) in self.warned and len(change) == 1 and texts(made) != self.texts:
+            self.lively.append(trial)
+        touched = [other for other in self.leaves if id(other.node) in change]
+        causes = {span_of(node) for one in touched for node in (one.node, one.value) if node is not None}
+        self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base, made)]
+
+
+def texts(made: Outcome) -> dict[str, str]:
+    return {path: file.text for path, file in made.files.items()}
+
+
+def _warned(compiled: Compiled) -> set[int]:
+    """The leaves that a warning says are not compiled yet, by the identity of their nodes."""
+    artifacts = [artifact for e in compiled.environments for artifact in e.emitted.artifacts]
+    used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in artifacts))}
+    trees = [e.layered.tree for e in compiled.environments]
+    places = [at for tree in trees for pattern in NOT_YET_READ for _, _, at in selected(tree, pattern)]
+    return {id(node) for at in places for _, node in values(at)} - used
+
+
+@cache
+def examined(example: Path) -> Examined:
+    return Examined(example)
+
+
+def idle(example: Path) -> set[tuple[str, str, str]]:
+    """The leaves without effect that nobody said have none."""
+    here = examined(example)
+    left = [leaf for leaf in here.idle if id(leaf.node) not in here.warned]
+    named = [leaf for leaf in left if not any(leaf.matches(pattern) for pattern in WITHOUT_EFFECT)]
+    return {(leaf.node.file.name, leaf.path, leaf.node.text) for leaf in named}
+
+
+@EACH
+def test_every_leaf_has_an_effect(example: Path) -> None:
+    assert {leaf for leaf in idle(example) if leaf[0] != PLATFORM} == set()
+
+
+def test_every_leaf_of_the_platform_file_has_an_effect() -> None:
+    """On one of the systems: none has need of all that a platform offers."""
+    assert {leaf for leaf in set.intersection(*map(idle, EXAMPLES)) if leaf[0] == PLATFORM} == set()
+
+
+def test_every_excuse_is_needed() -> None:
+    left = [leaf for here in map(examined, EXAMPLES) for leaf in here.idle if id(leaf.node) not in here.warned]
+    assert [pattern for pattern in WITHOUT_EFFECT if not any(leaf.matches(pattern) for leaf in left)] == []
+
+
+@EACH
+def test_what_is_said_to_be_not_compiled_changes_no_output(example: Path) -> None:
+    assert examined(example).lively == []
+
+
+@EACH
+def test_every_line_that_changes_names_its_cause(example: Path) -> None:
+    assert examined(example).silent == []
+
+
+def silent_lines(causes: set[Any], base: Outcome, made: Outcome) -> Iterator[str]:
+    """Lines that differ and do not say that they rest on what was changed."""
+    chains = Chains()
+    for path in sorted({*base.files, *made.files}):
+        old, new = base.files.get(path), made.files.get(path)
+        before, after = lines(old), lines(new)
+        for file, numbers in _differing(old, new, before, after):
+            text = before if file is old else after
+            unnamed = [number for number in numbers if not causes & chains.of(file, number)]
+            if unnamed and not any(_named(file, slid, causes, chains) for slid in _slides(text, numbers)):
+                yield from (f"{path}:{number + 1}: {text[number]}" for number in unnamed)
+
+
+def lines(file: File | None) -> list[str]:
+    """The lines of a file; of two entries of a JSON list the comma between them is the second one's."""
+    return [line.removesuffix(",") for line in file.text.split("\n")[:-1]] if file is not None else []
+
+
+def _named(file: File, numbers: range, causes: set[Any], chains: Chains) -> bool:
+    return all(causes & chains.of(file, number) for number in numbers)
+
+
+def span_of(node: Node) -> tuple[str, int, int]:
+    return (node.file.name, node.line, node.column)
+
+
+def _differing(old: File | None, new: File | None, before: list[str], after: list[str]) -> Iterator[tuple[File, range]]:
+    """Lines that only one of two versions has, in blocks."""
+    same = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)
+    skip = min(len(before), len(after)) if same is None else same  # what is equal needs no comparing
+    matcher = SequenceMatcher(None, before[skip:], after[skip:], autojunk=False)
+    for tag, start, end, first, last in matcher.get_opcodes():
+        if tag != "equal" and old is not None and end > start:
+            yield old, range(skip + start, skip + end)
+        if tag != "equal" and new is not None and last > first:
+            yield new, range(skip + first, skip + last)
+
+
+def _slides(text: list[str], numbers: range) -> Iterator[range]:
+    """The same difference, begun at other lines: of two equal lines nobody can tell which one is new."""
+    up = down = numbers
+    while up.start and text[up.start - 1] == text[up.stop - 1]:
+        up = range(up.start - 1, up.stop - 1)
+        yield up
+    while down.stop < len(text) and text[down.stop] == text[down.start]:
+        down = range(down.start + 1, down.stop + 1)
+        yield down
+
+
+class Chains:
+    """The places of the spec that each value rests on, by its sources alone: what `mlspec explain` shows."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, frozenset[Any]] = {}
+
+    def of(self, file: File, number: int) -> frozenset[Any]:
+        return frozenset().union(*(self._of(reason) for reason in file.reasons[number]))
+
+    def _of(self, source: Because[Any] | Node) -> frozenset[Any]:
+        if isinstance(source, Node):
+            return frozenset((span_of(source),))
+        if id(source) not in self.known:
+            self.known[id(source)] = frozenset().union(*(self._of(one) for one in source.sources))
+        return self.known[id(source)]

@@ -1,0 +1,309 @@
+"""Rules on data, features and evaluation at their edges: when they keep silent, and the numbers that they judge by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.compiler.ids import IDS
+from mlspec.compiler.rules.explanation import explained
+from mlspec.compiler.rules.registry import RULES
+
+from .rules import BASE, LATE, findings, laid_over, one
+
+UNTRAINED = BASE.replace(BASE[BASE.index("training:") : BASE.index("serving:")], "")
+
+TIMED = "data: {columns: [{name: event_time, dtype: timestamp}], split: {strategy: %s}}"
+GROUPED = "data: {columns: [{name: card_id, dtype: string, entity: card%s}], split: {strategy: %s}}"
+
+
+def test_rules_on_training_keep_silent_without_training(tmp_path: Path) -> None:
+    """Data that is merely scored cannot leak, and what is not trained here is not repeated here."""
+    of_training = ("MLS101", "MLS102", "MLS103", "MLS104", "MLS107", "MLS109", "MLS202", "MLS302", "MLS303", "MLS605")
+    for rule in RULES:
+        if rule.id in of_training:
+            fragment = explained(rule.doc).bad
+            if not fragment.startswith("training:"):
+                assert findings(tmp_path, rule.id, fragment, UNTRAINED) == [], rule.id
+
+
+def test_a_rule_that_needs_what_is_wrong_keeps_silent(tmp_path: Path) -> None:
+    found = laid_over(tmp_path, LATE + "  split: {strategy: temporal, column: at, gap: 7}")
+    assert "MLS006" in {d.id for d in found}
+    assert "MLS102" not in {d.id for d in found}
+
+
+def test_ids_name_their_subject() -> None:
+    """Hundreds are subjects: the language, data, evaluation, ... An id carries no severity."""
+    assert {rule.id[3] for rule in RULES} == set("12356789")
+    assert all(id_.startswith("MLS") for id_ in IDS)
+
+
+# The split
+
+
+@pytest.mark.parametrize("strategy", ["random", "stratified, column: event_time"])
+def test_time_stamped_rows_must_not_be_drawn(strategy: str, tmp_path: Path) -> None:
+    found = one(tmp_path, "MLS101", TIMED % strategy)
+    assert found.help == "write `split: {strategy: temporal, column: event_time}`"
+
+
+def test_the_proposed_split_keeps_the_labels_delay(tmp_path: Path) -> None:
+    fragment = LATE + "  split: {strategy: random}"
+    assert "gap: 45d" in one(tmp_path, "MLS101", fragment).help
+    assert findings(tmp_path, "MLS103", fragment) == [], "one cause, one message"
+
+
+def test_a_forecast_is_of_time_whatever_its_columns(tmp_path: Path) -> None:
+    assert findings(tmp_path, "MLS101", "data: {split: {strategy: random}}") == []
+    one(tmp_path, "MLS101", "problem: {task: forecasting}\ndata: {split: {strategy: random}}")
+
+
+@pytest.mark.parametrize(("gap", "fine"), [("44d", False), ("1079h", False), ("1080h", True), ("45d", True)])
+def test_the_gap_is_as_long_as_labels_take(gap: str, fine: bool, tmp_path: Path) -> None:
+    found = findings(tmp_path, "MLS102", LATE + f"  split: {{strategy: temporal, column: at, gap: {gap}}}")
+    assert (found == []) is fine
+
+
+def test_no_gap_at_all_is_shown_at_the_strategy(tmp_path: Path) -> None:
+    found = one(tmp_path, "MLS102", LATE + "  split: {strategy: temporal, column: at}")
+    assert found.message == "the gap of 0s is shorter than the labels' delay of 45d"
+    assert found.span.file.lines[found.span.line][found.span.column :].startswith("temporal")
+
+
+def test_a_share_by_default_counts(tmp_path: Path) -> None:
+    """80 % and 20 % look whole, but 15 % validation is the default: 115 %."""
+    found = one(tmp_path, "MLS102", "data: {split: {strategy: random, train: 80%, test: 20%}}")
+    assert found.message == "the parts of the split add up to 115%"
+    assert found.label == "train 80%, validation 15% by default, test 20%"
+    assert findings(tmp_path, "MLS102", "data: {split: {strategy: random, train: 80%, validation: 5%}}") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "strategy", "fires"),
+    [
+        ("", "random", True),
+        ("", "stratified, column: card_id", True),
+        ("", "grouped, column: card_id", False),
+        (", unique: true", "random", False),
+    ],
+)
+def test_rows_of_one_entity_stay_together(key: str, strategy: str, fires: bool, tmp_path: Path) -> None:
+    """Where every row is an entity of its own, single rows may be drawn."""
+    assert bool(findings(tmp_path, "MLS103", GROUPED % (key, strategy))) is fires
+
+
+def test_the_feature_store_declares_entities_too(tmp_path: Path) -> None:
+    fragment = "data: {columns: [{name: user, dtype: string}], split: {strategy: random}}\n"
+    found = one(tmp_path, "MLS103", fragment + "features: {entities: [{name: reader, key: user}]}")
+    assert found.help == "write `split: {strategy: grouped, column: user}`"
+
+
+NO_VALIDATION = "data: {split: {strategy: random, train: 80%, validation: 0%, test: 20%}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        ("training: {fit: 1h}", False),
+        ("training: {tuning: {trials: 3}}", True),
+        ("training: {tuning: {trials: 3}, crossValidation: {folds: 5}}", False),
+        ("training: {regularization: {earlyStopping: {patience: 3}}}", True),
+        ("training: {tuning: {trials: 3}}\nevaluation: {primary: recall, testSet: {uri: s3://kept/apart}}", True),
+    ],
+)
+def test_what_chooses_needs_rows_to_choose_by(more: str, fires: bool, tmp_path: Path) -> None:
+    assert bool(findings(tmp_path, "MLS104", NO_VALIDATION + more)) is fires
+
+
+def test_rows_that_are_kept_apart_judge(tmp_path: Path) -> None:
+    kept = "evaluation: {primary: recall, testSet: {uri: s3://kept/apart}}\n"
+    assert findings(tmp_path, "MLS104", kept) == []
+    none_left = "data: {split: {strategy: random, train: 90%, validation: 10%, test: 0%}}"
+    assert findings(tmp_path, "MLS104", kept + none_left) == []
+    assert one(tmp_path, "MLS104", none_left).message == "no rows are left to judge the model on"
+
+
+# Data and features
+
+
+def with_input(tensor: str, task: str = "binary-classification") -> str:
+    return LATE + f"problem: {{task: {task}}}\nmodel: {{signature: {{inputs: [{tensor}]}}}}"
+
+
+def test_the_target_is_no_input(tmp_path: Path) -> None:
+    assert "is what it is to predict" in one(tmp_path, "MLS105", with_input("{name: is_fraud, dtype: bool}")).message
+    assert findings(tmp_path, "MLS105", with_input("{name: amount, dtype: float32}")) == []
+
+
+def test_a_forecast_takes_the_past_of_its_target(tmp_path: Path) -> None:
+    assert findings(tmp_path, "MLS105", with_input("{name: is_fraud, dtype: bool}", "forecasting")) == []
+
+
+STORE = """
+data:
+  sources: [{name: transactions, ingestion: streaming, owner: payments-core}]
+  columns: [{name: card_id, dtype: string}, {name: is_fraud, dtype: bool}]
+  labels: {column: is_fraud}
+features:
+  entities: [{name: card, key: card_id}]
+  views: [{name: card, entity: card, source: transactions, features: [{name: %s, dtype: int64%s}]}]
+"""
+
+
+def test_the_target_is_no_input_by_way_of_the_feature_store(tmp_path: Path) -> None:
+    tensor = "model: {signature: {inputs: [{name: x, dtype: int64, from: features.card.is_fraud}]}}"
+    assert "`x` is what it is to predict" in one(tmp_path, "MLS105", STORE % ("is_fraud", "") + tensor).message
+
+
+def test_a_feature_that_is_known_too_late(tmp_path: Path) -> None:
+    tensor = "model: {signature: {inputs: [{name: x, dtype: int64, from: features.card.disputes}]}}"
+    found = one(tmp_path, "MLS111", STORE % ("disputes", ", available: after-outcome") + tensor)
+    assert found.message == "the feature `disputes` is not known yet when the model is asked"
+
+
+def test_a_feature_that_divides_into_segments_is_used(tmp_path: Path) -> None:
+    idle = STORE % ("region", "")
+    assert one(tmp_path, "MLS111", idle).message == "no model uses the feature `region`"
+    assert findings(tmp_path, "MLS111", idle + "evaluation: {primary: recall, segments: [region]}") == []
+
+
+def test_owners_of_all_features_own_the_view(tmp_path: Path) -> None:
+    assert [d.message for d in findings(tmp_path, "MLS108", STORE % ("x", ""))] == [
+        "nobody answers for the view `card`"
+    ]
+    assert findings(tmp_path, "MLS108", STORE % ("x", ", owner: risk")) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "fires"),
+    [
+        ("step: impute", True),
+        ("step: impute, strategy: constant, value: 0", False),
+        ("step: clip, quantiles: [1%, 99%]", True),
+        ("step: clip, min: 0, max: 10", False),
+        ("step: encode, method: target", True),
+    ],
+)
+def test_only_what_learns_from_rows_can_leak_them(step: str, fires: bool, tmp_path: Path) -> None:
+    fragment = (
+        f"data: {{columns: [{{name: x, dtype: float64}}], preprocessing: [{{{step}, columns: [x], fitOn: all}}]}}"
+    )
+    assert bool(findings(tmp_path, "MLS106", fragment)) is fires
+
+
+@pytest.mark.parametrize(
+    ("column", "fires"),
+    [
+        ("dtype: float64", True),
+        ("dtype: string", True),
+        ("dtype: bool", False),
+        ("dtype: timestamp", False),
+        ("dtype: float64, max: 1", False),
+        ("dtype: string, pattern: '[A-Z]+'", False),
+        ("dtype: category, values: {max: 9}", False),
+        ("dtype: float64, nullShare: 1%", False),
+        ("dtype: float64, nullable: false", False),
+    ],
+)
+def test_what_counts_as_an_expectation(column: str, fires: bool, tmp_path: Path) -> None:
+    tensor = "model: {signature: {inputs: [{name: x, dtype: float32}]}}"
+    assert bool(findings(tmp_path, "MLS107", f"data: {{columns: [{{name: x, {column}}}]}}\n{tensor}")) is fires
+    assert findings(tmp_path, "MLS107", f"data: {{columns: [{{name: unused, {column}}}]}}\n{tensor}") == []
+
+
+@pytest.mark.parametrize(("format_", "fires"), [("parquet", True), ("images", False), ("text", False)])
+def test_a_table_has_columns(format_: str, fires: bool, tmp_path: Path) -> None:
+    fragment = f"data: {{sources: [{{name: s, ingestion: batch, owner: x, format: {format_}}}]}}"
+    assert bool(findings(tmp_path, "MLS107", fragment)) is fires
+
+
+@pytest.mark.parametrize(
+    ("source", "fires"),
+    [
+        ("ingestion: batch", True),
+        ("ingestion: streaming", False),
+        ("ingestion: request", False),
+        ("ingestion: batch, version: {kind: lakefs, id: Latest}", True),
+        ("ingestion: batch, version: {kind: iceberg, id: 3821550127947089009}", False),
+    ],
+)
+def test_batches_are_pinned(source: str, fires: bool, tmp_path: Path) -> None:
+    assert bool(findings(tmp_path, "MLS109", f"data: {{sources: [{{name: s, {source}}}]}}")) is fires
+
+
+# Evaluation
+
+
+def judged(gates: str, more: str = "") -> str:
+    return f"evaluation: {{primary: recall, minSamples: 1000, gates: [{gates}]}}\n{more}"
+
+
+@pytest.mark.parametrize(
+    ("fragment", "fires"),
+    [
+        (judged("{metric: recall, min: 0.6}"), True),
+        (judged("{metric: recall, versus: champion}"), False),
+        (judged("{metric: recall, min: 0.6}", "model: {candidates: [{name: rule, role: naive}]}"), False),
+        (judged("{metric: recall, min: 0.6}", "model: {candidates: [{name: forest}]}"), True),
+        (judged(""), False),  # MLS202 says more
+    ],
+)
+def test_what_counts_as_a_baseline(fragment: str, fires: bool, tmp_path: Path) -> None:
+    assert bool(findings(tmp_path, "MLS201", fragment)) is fires
+
+
+def test_a_missing_gate_has_one_message(tmp_path: Path) -> None:
+    """By hand a model without a gate is registered (MLS202); by the clock it goes into service (MLS702)."""
+    by_clock = 'retraining: {schedule: "0 3 * * 1", maxModelAge: 45d}\n'
+    for fragment in (judged(""), ""):
+        assert {"MLS202"} == {d.id for d in laid_over(tmp_path, fragment)} & {"MLS201", "MLS202", "MLS702"}
+        assert {"MLS702"} == {d.id for d in laid_over(tmp_path, fragment + by_clock)} & {"MLS201", "MLS202", "MLS702"}
+
+
+@pytest.mark.parametrize("answer", ["onDataFault", "onFeatureChange"])
+def test_a_diagnosis_must_have_a_consequence(answer: str, tmp_path: Path) -> None:
+    """When quality drops, the cause is mended first; a model that is trained on the fault learns it."""
+    gated = judged("{metric: recall, versus: champion}")
+    found = one(tmp_path, "MLS702", gated + f"retraining: {{maxModelAge: 45d, diagnosis: {{{answer}: continue}}}}")
+    assert found.help == "write `stop`, and mend the cause first"
+
+
+def test_segments_are_asked_for_where_there_are_groups(tmp_path: Path) -> None:
+    gate = judged("{metric: recall, versus: champion}")
+    assert findings(tmp_path, "MLS203", gate + "data: {columns: [{name: amount, dtype: float64}]}") == []
+    label = "data: {columns: [{name: kind, dtype: category}], labels: {column: kind}}"
+    assert findings(tmp_path, "MLS203", gate + label) == [], "the label is what is predicted"
+    shop = "data: {columns: [{name: shop, dtype: category}]}"
+    assert "segments: [shop]" in one(tmp_path, "MLS203", gate + shop).help
+    for most, fires in ((1000, True), (1001, False)):  # more than anybody looks at one by one
+        shops = f"data: {{columns: [{{name: shop, dtype: category, values: {{max: {most}}}}}]}}"
+        assert bool(findings(tmp_path, "MLS203", gate + shops)) is fires
+    by_shop = judged("{metric: recall, min: 0.5, segment: shop, minSamples: 400}")
+    assert findings(tmp_path, "MLS203", by_shop + shop) == []
+
+
+def test_the_whole_is_no_minimum_for_a_segment(tmp_path: Path) -> None:
+    shop = "data: {columns: [{name: shop, dtype: category}]}"
+    found = one(tmp_path, "MLS204", judged("{metric: recall, min: 0.5, segment: shop}", shop))
+    assert found.message == "a gate on `shop` gives its verdict on any number of rows of one value"
+    assert [label.text for label in found.others] == ["this counts all rows"]
+
+
+def test_gates_without_a_minimum_have_one_cause(tmp_path: Path) -> None:
+    gates = "{metric: recall, versus: champion}, {metric: f1, min: 0.5}, {metric: roc_auc, min: 0.9, minSamples: 500}"
+    found = one(tmp_path, "MLS204", f"evaluation: {{primary: recall, gates: [{gates}]}}")
+    assert [label.text for label in found.others] == ["this one, too"]
+
+
+@pytest.mark.parametrize(
+    ("share", "answer", "accuracy"),
+    [("2%", "no", "98%"), ("0.2%", "no", "99.8%"), ("97%", "yes", "97%"), ("10%", "", ""), ("50%", "", "")],
+)
+def test_the_accuracy_of_a_constant(share: str, answer: str, accuracy: str, tmp_path: Path) -> None:
+    labels = f"data: {{columns: [{{name: y, dtype: bool}}], labels: {{column: y, positiveShare: {share}}}}}\n"
+    found = findings(tmp_path, "MLS205", labels + "evaluation: {primary: accuracy}")
+    assert [d.message for d in found] == (
+        [f"always answering {answer} has an accuracy of {accuracy}"] if answer else []
+    )

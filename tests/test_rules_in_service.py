@@ -1,0 +1,150 @@
+"""Rules on images, monitoring, rollouts and retraining at their edges, with the numbers that they judge by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .rules import DIGEST, LATE, findings, one
+
+# Reproducibility
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("registry:5000/train", "registry:5000/train"),
+        ("registry:5000/train:1.4", "registry:5000/train"),
+        ("train:latest", "train"),
+        (f"train@{DIGEST}", None),
+        (f"registry:5000/train:1.4@{DIGEST}", None),
+    ],
+)
+def test_a_tag_is_no_digest(image: str, name: str | None, tmp_path: Path) -> None:
+    found = findings(tmp_path, "MLS302", f"training: {{image: '{image}'}}")
+    assert [d.message for d in found] == ([f"`{name}` is not pinned"] if name else [])
+
+
+def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
+    """Triton's entry has a tag only; a container of the spec's own is the spec's to pin."""
+    assert findings(tmp_path, "MLS302", "") == []
+    container = "serving: {runtime: custom, container: {image: registry.example.com/scorer:3, user: 1000}}"
+    one(tmp_path, "MLS302", container)
+    assert one(tmp_path, "MLS302", "training: {steps: {evaluate: {image: judge}}}").message == "`judge` is not pinned"
+
+
+# Monitoring
+
+
+@pytest.mark.parametrize(
+    ("column", "fires"),
+    [
+        ("dtype: string", True),
+        ("dtype: int32, min: 0, max: 5", True),
+        ("dtype: bool", False),
+        ("dtype: string, values: {oneOf: [a, b]}", False),
+        ("dtype: string, values: {max: 1000}", False),
+        ("dtype: string, values: {max: 1001}", True),
+    ],
+)
+@pytest.mark.parametrize(
+    "monitoring", ["segments: [x]", "quality: {metric: recall, min: 0.5, segment: x, minSamples: 9}"]
+)
+def test_labels_are_bounded(column: str, fires: bool, monitoring: str, tmp_path: Path) -> None:
+    fragment = f"data: {{columns: [{{name: x, {column}}}]}}\nmonitoring: {{{monitoring}}}"
+    assert bool(findings(tmp_path, "MLS506", fragment)) is fires
+
+
+def test_a_segment_that_is_no_column_is_to_become_one(tmp_path: Path) -> None:
+    """What requests bring is known by name, and nothing bounds it."""
+    sent = "model: {signature: {inputs: [{name: city, dtype: string}]}}\nmonitoring: {segments: [city]}"
+    found = one(tmp_path, "MLS506", sent)
+    assert found.help == "add `{name: city, dtype: category, values: {max: 250}}` to `data.columns`"
+    assert found.others == ()
+
+
+def test_drift_needs_a_reference_only_where_it_is_watched(tmp_path: Path) -> None:
+    drift = "monitoring: {drift: {prediction: {threshold: 0.2}%s}}"
+    one(tmp_path, "MLS701", drift % "")
+    assert findings(tmp_path, "MLS701", drift % ", reference: s3://models/reference.json") == []
+
+
+# The rollout
+
+
+def test_a_canary_needs_a_bound(tmp_path: Path) -> None:
+    assert findings(tmp_path, "MLS601", "rollout: {rollbackWhen: [{metric: error-rate, max: 1%}]}") == []
+    assert findings(tmp_path, "MLS601", "platform: {rollout: {provider: none}}") == [], "nothing shifts traffic"
+    found = one(tmp_path, "MLS601", "rollout: {stages: [{canary: {steps: [5%]}}]}")
+    assert found.label == ""
+
+
+@pytest.mark.parametrize(("delay", "fires"), [("45d", True), ("61m", True), ("1h", False)])
+def test_a_step_that_waits_for_its_labels_may_judge_by_them(delay: str, fires: bool, tmp_path: Path) -> None:
+    rollout = (
+        "rollout: {stages: [{canary: {steps: [5%], stepDuration: 1h}}], rollbackWhen: [{metric: ndcg@10, min: 0.5}]}"
+    )
+    fragment = LATE.replace("45d", delay) + rollout
+    assert bool(findings(tmp_path, "MLS603", fragment)) is fires
+
+
+def test_nobody_is_held_out_of_an_experiment_without_a_hold_out(tmp_path: Path) -> None:
+    labels = "data: {columns: [{name: y, dtype: bool}], labels: {column: y, affectedByDecisions: true}}\n"
+    arms = "arms: [{name: a, share: 50%}, {name: b, share: 50%}]"
+    experiment = f"unit: user, metric: recall, effect: 0.01, ends: 2027-03-31, {arms}"
+    one(tmp_path, "MLS605", labels + f"rollout: {{stages: [{{experiment: {{{experiment}}}}}]}}")
+
+
+# Retraining and tuning
+
+
+@pytest.mark.parametrize(
+    ("schedule", "age", "apart"),
+    [
+        ("0 3 * * 1", "7d", "7d"),  # seven days and a fit of 40 minutes
+        ("0 3 * * 1", "8d", None),
+        ("0 3 * * 1-5", "3d", "3d"),  # over the weekend
+        ("0 3 * * 1-5", "4d", None),
+        ("0 */6 * * *", "6h", "6h"),
+        ("0 0 1 * *", "31d", "31d"),
+        ("0 0 1 * *", "32d", None),
+    ],
+)
+def test_a_model_may_get_as_old_as_its_successor_takes(
+    schedule: str, age: str, apart: str | None, tmp_path: Path
+) -> None:
+    fragment = f'training: {{fit: 40m}}\nretraining: {{schedule: "{schedule}", maxModelAge: {age}}}'
+    found = findings(tmp_path, "MLS703", fragment)
+    wanted = [f"runs are up to {apart} apart, and a fit takes 40m"] if apart else []
+    assert [label.text for d in found for label in d.others] == wanted
+
+
+def test_the_proposed_age_bears_one_failed_run(tmp_path: Path) -> None:
+    """Twice seven days and forty minutes are fifteen days, rounded up."""
+    found = one(tmp_path, "MLS703", 'training: {fit: 40m}\nretraining: {schedule: "0 3 * * 1", maxModelAge: 5d}')
+    assert found.help == "write `maxModelAge: 15d` or more, so that one run may fail"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "honours"),
+    [
+        ("random", True),
+        ("tpe", True),
+        ("multivariate-tpe", True),
+        ("grid", False),
+        ("gaussian-process", False),
+        ("hyperband", False),
+        ("cma-es", False),
+        ("sobol", False),
+    ],
+)
+def test_logarithmic_scales_in_katib(algorithm: str, honours: bool, tmp_path: Path) -> None:
+    """Only hyperopt's and optuna's samplers read the distribution; the others make it linear without a word."""
+    parameter = "{type: double, min: 0.0001, max: 0.1, scale: log}"
+    found = findings(
+        tmp_path, "MLS706", f"training: {{tuning: {{algorithm: {algorithm}, parameters: {{lr: {parameter}}}}}}}"
+    )
+    assert (found == []) is honours
+    # the middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of an even draw lie above it
+    assert all("97% of the trials lie above 0.0032" in d.note for d in found)
