@@ -14,19 +14,18 @@ from . import system
 from .because import Because, Derived
 from .diagnostics import Diagnostic
 from .language import EXACTLY_ONE, OBJECTS, SINGULAR, UNIONS, Entry, Kind
-from .layer import Layered
+from .layer import SAME_EVERYWHERE, Layered
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .merge import desugar
 from .mistakes import Mistakes
 from .part import Named, Part
 from .record import Record
-from .tree import Mapping, Node, Scalar, Sequence, is_null, name_of
+from .tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
 from .words import shown
 
 __all__ = ["Binder", "Reference", "bind", "check_as_written"]
 
 _RUNTIME: Kind = ("object", "Runtime")
-NOT_OVERLAID = ("apiVersion", "kind", "environments")
 
 
 class _Wrong:
@@ -165,10 +164,11 @@ class Binder:
         binder = Binder(None, {f"{path}.{p}": f"{path}.{s}" for p, s in _short_forms(long).items()}, partial=True)
         binder.object("MLSystem", long, path)
         self.wrong.found += [*twice, *binder.wrong.found]
-        for key in NOT_OVERLAID:
-            if key in node.keys:
+        for place in SAME_EVERYWHERE:
+            key = _key_at(node, place)
+            if key is not None:
                 help_ = "delete it: it is the same everywhere"
-                self.wrong.add("MLS004", f"`{key}` cannot be overlaid", node.keys[key], path, help=help_)
+                self.wrong.add("MLS004", f"`{place}` cannot be overlaid", key, path, help=help_)
         return node
 
     def _union(self, name: str, node: Mapping, path: str) -> Any:
@@ -242,3 +242,10 @@ class Binder:
                 self.references.append(Reference(to=kind[2], node=node, path=path))
             return Because(value, "", (node,))
         return _WRONG
+
+
+def _key_at(node: Mapping, place: str) -> Scalar | None:
+    """The key at a place below a node, if it is there."""
+    *steps, last = place.split(".")
+    holder = lookup(node, tuple(steps)) if steps else node
+    return holder.keys.get(last) if isinstance(holder, Mapping) else None

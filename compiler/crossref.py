@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .artifact import Artifact
+from .because import Because, sources_of
+from .conventions import PATCHED
 from .diagnostics import Diagnostic
 from .dump import plain
 from .finding import finding
@@ -29,10 +31,16 @@ def unresolved(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
             yield finding(
                 "MLS034",
                 f"{body['kind']} `{_name(body)}` {problem}",
+                *_patches(artifact),
                 artifact.why,
                 note="it would be applied without a word, and do nothing",
                 help="undo the patch that broke it; if there is none, this is a fault of mlspec: please report it",
             )
+
+
+def _patches(artifact: Artifact) -> list[Because[Any]]:
+    """What a patch of the spec put into it, the first suspect of whatever is wrong."""
+    return [leaf for leaf in sources_of(artifact.body) if isinstance(leaf, Because) and leaf.why.startswith(PATCHED)]
 
 
 def _problems(body: Object, known: _Known) -> list[str]:

@@ -241,7 +241,7 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS017": explained(
-        """Two keys of which only one can be meant.
+        """Two answers of which only one can be meant.
 
         Why: they say the same thing in two ways, or two things that exclude each other.
 

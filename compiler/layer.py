@@ -17,9 +17,11 @@ from .merge import desugar, merge, system_name
 from .record import Record
 from .tree import Mapping, Node, Scalar, Sequence, lookup, only, wrapped
 
-__all__ = ["DEFAULT_ENVIRONMENT", "Layer", "Layered", "Sources", "layer"]
+__all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer"]
 
 DEFAULT_ENVIRONMENT = "default"
+SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
+"""What says which system it is, and stands in the spec alone."""
 _ROOT: Kind = ("object", "MLSystem")
 
 

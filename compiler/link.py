@@ -7,6 +7,7 @@ and every reference from one object to another must resolve.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from .artifact import Artifact
 from .because import Because
@@ -81,7 +82,8 @@ def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
                 f"two objects would be written to `{artifact.path}`",
                 artifact.why,
                 others=((other.why, "the other one"),),
-                help="give the services names that differ in more than case",
+                note="one would overwrite the other; file systems that fold case have one file for both",
+                help="give one of them another name; `-canary` and `-shadow` are added to the name of a service",
             )
 
 
@@ -96,10 +98,16 @@ def _names(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
             yield finding(
                 "MLS032",
                 f"the {kind} `{name.value}` has a name of {len(name.value)} characters",
-                name,
+                *_longest_part(name),
                 note=f"its controller adds to the name, and more than {longest} characters leave no room",
                 help=f"shorten the name of the system or the service by {len(name.value) - longest}",
             )
+
+
+def _longest_part(name: Because[str]) -> list[Because[Any]]:
+    """What a name is made of, the longest part first: shortening that helps most."""
+    parts = [source for source in name.sources if isinstance(source, Because) and isinstance(source.value, str)]
+    return [*sorted(parts, key=lambda part: -len(part.value)), name]
 
 
 def _name(artifact: Artifact) -> Because[str] | None:

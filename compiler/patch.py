@@ -9,13 +9,14 @@ from typing import Any
 
 from .artifact import Artifact
 from .because import Because, because
+from .conventions import PATCHED
 from .diagnostics import Diagnostic
 from .dump import plain
 from .finding import finding
 from .leaf import core_value
 from .system import Patch
 from .tree import Mapping, Node, Scalar, Sequence, is_null
-from .words import closest
+from .words import closest, listing
 
 __all__ = ["patched"]
 
@@ -45,14 +46,16 @@ def _is(artifact: Artifact, patch: Patch) -> bool:
 
 
 def _nothing(artifacts: list[Artifact], patch: Patch) -> Diagnostic:
-    names = [f"{kind}/{name}" for kind, name in map(_identity, artifacts) if kind != "None"]
+    there = [(kind, name) for kind, name in map(_identity, artifacts) if kind != "None"]
+    names = [f"{kind}/{name}" for kind, name in there]
     wanted = f"{patch.target.kind.value}/{patch.target.name.value}"
     near = closest(wanted, names) or next((n for n in names if n.startswith(f"{patch.target.kind.value}/")), None)
     return finding(
         "MLS033",
         f"there is no {patch.target.kind.value} `{patch.target.name.value}` to patch",
         patch.target.name,
-        help=f"name `{near}`" if near else "see `mlspec compile --dry-run` for the objects that there are",
+        note="what it was to mend stays as it is",
+        help=f"name `{near}`" if near else f"name an object of a kind that there is: {listing(dict(there))}",
     )
 
 
@@ -72,7 +75,7 @@ def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
 
 def _value(node: Node, reason: Because[str]) -> Any:
     if isinstance(node, Scalar):
-        return because(core_value(node), f"patched: {reason.value}", node, reason)
+        return because(core_value(node), f"{PATCHED}{reason.value}", node, reason)
     if isinstance(node, Sequence):
         return [_value(item, reason) for item in node.items]
     assert isinstance(node, Mapping)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .diagnostics import Diagnostic, SourceFile, Span
-from .layer import Sources
+from .layer import SAME_EVERYWHERE, Sources
 from .merge import desugar
 from .read import MAX_BYTES, read
 from .record import Record
@@ -194,13 +194,10 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
     path, equals, value = argument.partition("=")
     steps = path.split(".")
     if not equals or not all(steps):
-        span = Span(file, 0, 0, 0, len(argument))
         help_ = "write it like --set constraints.throughput.peak=2000/s"
-        return None, [
-            Diagnostic(
-                id="MLS002", severity="error", message="a setting is a path, `=` and a value", span=span, help=help_
-            )
-        ]
+        return None, [_wrong_setting(file, len(argument), "a setting is a path, `=` and a value", help_)]
+    if path in SAME_EVERYWHERE:
+        return None, [_wrong_setting(file, len(path), f"`{path}` cannot be set for one run", "change it in the spec")]
     tree, found = read(SourceFile("--set", f"value: {value}"))
     if tree is None or "value" not in tree.entries:
         return None, [d.but(span=Span(file, 0, len(path) + 1, 0, len(argument))) for d in found]
@@ -210,6 +207,11 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
         node = wrapped(step, node, node, Scalar((file, 0, start, 0, start + len(step)), step, True))
     assert isinstance(node, Mapping)
     return node, found
+
+
+def _wrong_setting(file: SourceFile, length: int, message: str, help_: str) -> Diagnostic:
+    span = Span(file, 0, 0, 0, length)
+    return Diagnostic(id="MLS002", severity="error", message=message, span=span, help=help_)
 
 
 def _moved(node: Node, file: SourceFile, by: int) -> Node:

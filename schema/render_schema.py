@@ -38,7 +38,12 @@ def schema(language: Language) -> Schema:
             definitions.update(_union(type_, language))
     definitions["overlay"] = {
         "$ref": "#/$defs/MLSystem",
-        "properties": {"apiVersion": NEVER, "kind": NEVER, "environments": NEVER},
+        "properties": {
+            "apiVersion": NEVER,
+            "kind": NEVER,
+            "metadata": {"properties": {"name": NEVER}},
+            "environments": NEVER,
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -258,8 +258,7 @@ def test_a_wrong_command_line_is_refused() -> None:
 
 @EACH
 def test_no_page_names_a_folder_of_whoever_wrote_it(page: Path) -> None:
-    for folder in {ROOT.parent, Path.home()} - {Path("/")}:
-        assert re.search(rf"(?<![\w.:/-]){re.escape(str(folder))}(?:/|\b)", page.read_text()) is None, folder
+    assert str(ROOT) not in page.read_text()
 
 
 @EACH

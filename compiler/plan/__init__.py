@@ -54,6 +54,7 @@ class Plan(Scope):
                 "MLS017",
                 f"training would run in both `{places[0].own_name.value}` and `{places[1].own_name.value}`",
                 places[1].own_name,
+                label="training would run here",
                 others=((places[0].own_name, "and here"),),
                 note="each would register models of its own, and nobody could tell which one was judged",
                 help="write `runs: [serving, monitoring]` in all environments but one",

@@ -225,8 +225,15 @@ class ServiceFacts:
 
     @cached_property
     def min_replicas(self) -> Because[int]:
-        """The fewest replicas."""
-        return or_else(self.part.replicas.min, lambda: _capped(self.for_mean, self._most))
+        """The fewest replicas: enough for the mean, or for the peak where nothing would add any."""
+        return or_else(self.part.replicas.min, lambda: _capped(self._always, self._most))
+
+    @property
+    def _always(self) -> Because[int]:
+        provider = self.scope.platform.autoscaling.provider
+        if provider.value != "none":
+            return self.for_mean
+        return because(self.for_peak.value, f"{self.for_peak.why}; nothing adds replicas", self.for_peak, provider)
 
     @cached_property
     def max_replicas(self) -> Because[int]:

@@ -154,7 +154,7 @@ class TrainingPlan:
             "MLS705",
             f"a run {what} {needed.value}, but the next one starts after {cadence.value}",
             self.schedule,
-            others=((needed, needed.why or f"a run {what} this"),),
+            others=((needed, "the length of a run"),),
             note="two runs never work at the same time, so the later one would be skipped without a word",
             help="run less often, or make a run shorter: fewer trials or folds, or more of them at once",
         )

@@ -194,14 +194,15 @@ REFUSALS: dict[str, Explanation] = {
         """Two controllers of one number.
 
         Why: an autoscaler that looks at processors counts the canary's pods with the stable ones, and sizes the stable
-        version by the sum: replicas ratchet up to the maximum with every rollout.
+        version by the sum: replicas ratchet up to the maximum with every rollout. KEDA asks for the load as a
+        total, and so does an autoscaler behind a metrics adapter.
 
         Bad:
             platform:
               autoscaling: {provider: hpa}
         Good:
             platform:
-              autoscaling: {provider: keda}
+              autoscaling: {provider: hpa, adapter: prometheus-adapter}
         """
     ),
     "MLS705": explained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ..because import Because, Derived, Unavailable
 from ..part import Part
@@ -22,14 +23,14 @@ class Text(Record):
     """Whether the author chose the key: it names an environment variable, or stands in a patch."""
 
 
-def texts(system: MLSystem) -> Iterator[Text]:
+@lru_cache(maxsize=1)  # several rules, one after the other, look at the same system
+def texts(system: MLSystem) -> tuple[Text, ...]:
     """Every text that was written, in the order of the language.
 
     The platform's choices are the platform team's, and an environment's own are found where they are merged.
     """
-    for name, value in _fields(system):
-        if name not in ("platform", "environments"):
-            yield from _texts(name, value, variable=False)
+    fields = ((name, value) for name, value in _fields(system) if name not in ("platform", "environments"))
+    return tuple(text for name, value in fields for text in _texts(name, value, variable=False))
 
 
 def _fields(part: Part) -> Iterator[tuple[str, object]]:

@@ -1,0 +1,117 @@
+"""Cross-references: an object that names nothing is found, whichever of the references it is that leads nowhere."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+import pytest
+
+import mlspec
+from mlspec.compiler.artifact import Artifact
+from mlspec.compiler.because import fixed
+from mlspec.compiler.crossref import unresolved
+from mlspec.compiler.dump import plain
+
+from .support import ROOT
+
+Body = dict[str, Any]
+
+
+@cache
+def bundle() -> dict[str, Body]:
+    """The objects of a system with a shadow, a canary and training, by their files."""
+    [made] = mlspec.compile(ROOT / "examples/fraud-scorer/mlspec.yaml", environments=["production"]).bundles
+    return {artifact.path: plain(artifact.body) for artifact in made.artifacts}
+
+
+def found(bodies: dict[str, Body]) -> list[str]:
+    artifacts = tuple(Artifact(path=path, body=body, why=fixed("", "a test")) for path, body in bodies.items())
+    return [diagnostic.message for diagnostic in unresolved(artifacts)]
+
+
+def at(body: Any, path: str) -> tuple[Any, Any]:
+    """The mapping or list that holds a value, and the step to it; `~1` is a slash in a key, as in a JSON pointer."""
+    *steps, last = [int(step) if step.isdecimal() else step.replace("~1", "/") for step in path.split("/")]
+    for step in steps:
+        body = body[step]
+    return body, last
+
+
+def test_what_is_emitted_resolves() -> None:
+    assert found(bundle()) == []
+
+
+ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "value", "message"),
+    [
+        ("serving/service.yaml", "spec/selector", {"app": "no"}, "Service `fraud-scorer` selects no pods"),
+        ("serving/service.yaml", "spec/ports/0/targetPort", "gone", "Service `fraud-scorer` leads to port `gone`"),
+        (ROLLOUT, "spec/selector/matchLabels", {"app": "no"}, "selects other pods than it makes"),
+        (ROLLOUT, f"{POD}/serviceAccountName", "nobody", "runs as a ServiceAccount `nobody` that does not exist"),
+        (ROLLOUT, f"{POD}/containers/0/volumeMounts/0/name", "gone", "mounts a volume `gone` that does not exist"),
+        (ROLLOUT, f"{POD}/containers/0/volumeMounts/1/subPath", "no.txt", "which has no such key"),
+        (ROLLOUT, f"{POD}/volumes/1/configMap/name", "gone", "mounts a ConfigMap `gone` that does not exist"),
+        (ROLLOUT, "spec/strategy/canary/stableService", "gone", "names a Service `gone` that does not exist"),
+        (ROLLOUT, "spec/strategy/canary/canaryService", "gone", "names a Service `gone` that does not exist"),
+        (
+            ROLLOUT,
+            "spec/strategy/canary/trafficRouting/plugins/argoproj-labs~1gatewayAPI/httpRoute",
+            "gone",
+            "shifts the weights of a HTTPRoute `gone` that does not exist",
+        ),
+        (
+            ROLLOUT,
+            "spec/strategy/canary/analysis/templates/0/templateName",
+            "gone",
+            "names an AnalysisTemplate `gone` that does not exist",
+        ),
+        (ROLLOUT, "spec/strategy/canary/analysis/args", [], "gives `fraud-scorer-background` the arguments []"),
+        (
+            "rollout/httproute.yaml",
+            "spec/rules/0/backendRefs/1/name",
+            "gone",
+            "leads to a Service `gone` that does not exist",
+        ),
+        ("rollout/httproute.yaml", "spec/rules/0/backendRefs/0/port", 1, "leads to port 1 of `fraud-scorer`"),
+        (
+            "rollout/httproute.yaml",
+            "spec/rules/0/filters/0/requestMirror/backendRef/name",
+            "gone",
+            "leads to a Service `gone` that does not exist",
+        ),
+        ("autoscaling/scaledobject.yaml", "spec/scaleTargetRef/kind", "Deployment", "scales a Deployment"),
+        ("monitoring/podmonitor.yaml", "spec/selector/matchLabels", {"app": "no"}, "selects no pods"),
+        ("monitoring/podmonitor.yaml", "spec/podMetricsEndpoints/0/port", "gone", "scrapes port `gone`"),
+        ("serving/networkpolicy.yaml", "spec/podSelector/matchLabels", {"app": "no"}, "selects no pods"),
+        ("serving/poddisruptionbudget.yaml", "spec/selector/matchLabels", {"app": "no"}, "selects no pods"),
+        (
+            "retraining/cronjob-retrain.yaml",
+            "spec/jobTemplate/spec/template/spec/volumes/0/configMap/name",
+            "gone",
+            "mounts a ConfigMap `gone` that does not exist",
+        ),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_found(file: str, path: str, value: object, message: str) -> None:
+    bodies = copy.deepcopy(bundle())
+    holder, last = at(bodies[file], path)
+    assert holder[last] != value
+    holder[last] = value
+    assert [line for line in found(bodies) if message in line]
+
+
+def test_an_object_that_lost_a_part_is_no_traceback() -> None:
+    bodies = copy.deepcopy(bundle())
+    del bodies["rollout/httproute.yaml"]["spec"]
+    assert "HTTPRoute `fraud-scorer` has lost a part that its kind needs" in found(bodies)
+
+
+@pytest.mark.parametrize("file", ["serving/service-canary.yaml", "serving/serviceaccount-fraud-models.yaml"])
+def test_an_object_that_is_gone_is_missed(file: str) -> None:
+    bodies = {path: body for path, body in bundle().items() if path != file}
+    assert found(bodies)
