@@ -9,9 +9,9 @@ import sys
 
 def main() -> None:
     """Run a command. A fault of mlspec itself is one line with a code, and exit status 2."""
+    gc.set_threshold(50_000)  # a short life with few cycles: looking for them costs a tenth of it
     from .cli import cli
 
-    gc.set_threshold(50_000)  # a short life with few cycles: looking for them costs a tenth of it
     try:
         cli(prog_name="mlspec")
     except BrokenPipeError:
