@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.data import Snapshot, SnapshotCollection
+from syrupy.data import Snapshot, SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from .support import ROOT
@@ -38,6 +38,14 @@ class CommittedFile(SingleFileSnapshotExtension):
 
     def is_snapshot_location(self, *, location: str) -> bool:
         return Path(location).relative_to(self.folder).match(self.pattern)
+
+    def discover_snapshots(self, *, test_location: Any, ignore_extensions: Any = None) -> SnapshotCollections:  # noqa: ARG002
+        """Golden files alone: what else lies in the folder would count as left over, and an update would delete it."""
+        found = SnapshotCollections()
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and self.is_snapshot_location(location=str(path)):
+                found.add(self.read_snapshot_collection(snapshot_location=str(path)))
+        return found
 
     def read_snapshot_collection(self, *, snapshot_location: str) -> SnapshotCollection:
         collection = SnapshotCollection(location=snapshot_location)
