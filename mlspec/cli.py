@@ -163,6 +163,18 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
 
 
 @cli.command()
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How the memo is shown."
+)
+@working_on_specs
+def plan(request: Any, form: str) -> int:
+    """Say what was decided, and why; with --set, what would change."""
+    from .compiler.commands import plan as command
+
+    return command.plan(request, form)
+
+
+@cli.command()
 @OUT
 @DRY_RUN
 @MODEL

@@ -1,0 +1,103 @@
+"""Memo: the decisions of one environment, as an architect would write them down for the people who decide.
+
+Area by area, each decision with its value, its reason and its arithmetic; then every assumption that they rest on, with
+the path of the spec or of the platform file that replaces it. The functions that list decisions are the only place
+that knows which ones people are told of; a test holds the plan to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..because import Because, Unavailable
+from ..finding import Refusal
+from ..pipeline import Environment
+from ..plan import Plan
+from ..record import Record
+from . import model, monitoring, serving, training
+from .line import Line, shown
+
+__all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
+
+
+class Area(Record):
+    """One subject, with its decisions."""
+
+    title: str
+    lines: tuple[Line, ...]
+    undecided: str = ""
+    """Why the rest of the area could not be decided."""
+
+
+class Assumption(Record):
+    """A value that nobody gave, and that other values rest on."""
+
+    path: str
+    """Where the author, or the platform file, would give it."""
+    value: str
+    why: str
+
+
+class Memo(Record):
+    """What was decided for one environment."""
+
+    environment: str
+    areas: tuple[Area, ...]
+    assumptions: tuple[Assumption, ...]
+
+
+def memo(environment: Environment) -> Memo:
+    """All areas of an environment in which something was decided."""
+    areas = tuple(area for title, lines in _areas(environment.plan) if (area := _area(title, lines)) is not None)
+    decided = [line.value for area in areas for line in area.lines]
+    return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumptions(decided)))
+
+
+def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
+    yield "Problem", lambda: model.problem(plan)
+    for name in plan.system.models:
+        yield f"Model {name}", lambda name=name: model.choice(plan, name)  # type: ignore[misc]
+    yield "Training", lambda: training.lines(plan)
+    for service in plan.online.values():
+        name = service.name.value
+        yield f"Capacity of {name}", lambda service=service: serving.capacity(service)  # type: ignore[misc]
+        yield f"Start and end of {name}", lambda service=service: serving.times(service)  # type: ignore[misc]
+        yield f"Rollout of {name}", lambda service=service: serving.rollout(service)  # type: ignore[misc]
+        yield f"Objectives of {name}", lambda service=service: monitoring.objectives(service)  # type: ignore[misc]
+    for run in plan.batch.values():
+        yield f"Batch inference {run.name.value}", lambda run=run: serving.batch(run)  # type: ignore[misc]
+
+
+def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
+    found: list[Line] = []
+    undecided = ""
+    try:
+        for line in lines():
+            found.append(line)
+    except Refusal as refusal:
+        undecided = f"{refusal.diagnostic.id}: {refusal.diagnostic.message}"
+    except Unavailable:
+        undecided = "the spec is wrong here: see mlspec lint"
+    return Area(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
+
+
+_DEFAULT = re.compile(r"the default of (\S+): (.*)", re.DOTALL)
+
+
+def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
+    """Every default that some decisions rest on, in the order in which they are met."""
+    found: dict[str, Assumption] = {}
+    seen: set[int] = set()
+    waiting: list[Because[Any]] = list(decided)[::-1]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        default = _DEFAULT.fullmatch(value.why) if not value.sources else None
+        if default is not None:
+            found.setdefault(default[1], Assumption(path=default[1], value=shown(value.value), why=default[2]))
+        waiting += [source for source in reversed(value.sources) if isinstance(source, Because)]
+    return list(found.values())

@@ -1,0 +1,248 @@
+"""`mlspec plan`: a memo without a number that has no unit or reason, which says exactly what a change changes."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlspec
+from mlspec.compiler.because import Because, Unavailable
+from mlspec.compiler.effects import reached
+from mlspec.compiler.finding import Refusal
+from mlspec.compiler.memo import Memo, memo
+from mlspec.compiler.memo.change import Change, changes
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.batch import BatchPlan
+from mlspec.compiler.plan.canary import CanaryPlan
+from mlspec.compiler.plan.scaling import Scaling
+from mlspec.compiler.plan.service import ServicePlan
+from mlspec.compiler.plan.timing import Timing
+from mlspec.compiler.plan.training import TrainingPlan
+from mlspec.targets.registry import TARGETS
+
+from .leaves import changed, leaves
+from .leaves import changes as others
+from .support import EXAMPLES, ROOT, run
+
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
+
+
+@cache
+def memos(example: Path) -> tuple[Memo, ...]:
+    compiled = mlspec.compile(example / "mlspec.yaml").compiled
+    return tuple(memo(environment) for environment in compiled.environments)
+
+
+def changed_by(*settings: str, spec: Path = MINIMAL) -> dict[str, str]:
+    """The decisions whose value is another one with some settings: `title: before -> after`."""
+    before = memo(mlspec.compile(spec).compiled.environments[0])
+    after = memo(mlspec.compile(spec, settings=settings).compiled.environments[0])
+    return {c.title: f"{c.before} -> {c.after}" for c in changes(before, after) if c.before != c.after}
+
+
+# What a memo says
+
+
+@EACH
+def test_no_decision_is_without_a_reason(example: Path) -> None:
+    for said in memos(example):
+        assert said.areas
+        for area in said.areas:
+            assert not area.undecided, area.title
+            for line in area.lines:
+                assert line.why, (area.title, line.title)
+                assert line.text, (area.title, line.title)
+
+
+NO_UNIT = ("version in service",)
+"""Numbers that are names."""
+
+
+@EACH
+def test_no_number_is_without_a_unit(example: Path) -> None:
+    for said in memos(example):
+        for area in said.areas:
+            for line in area.lines:
+                assert not re.fullmatch(r"-?[0-9.,]+", line.text) or line.title in NO_UNIT, (area.title, line.title)
+
+
+@EACH
+def test_every_assumption_can_be_replaced(example: Path) -> None:
+    """Its path is one of the language's: the value that was assumed can be written there."""
+    spec = example / "mlspec.yaml"
+    for said in memos(example):
+        assert said.assumptions
+        for assumption in said.assumptions:
+            assert assumption.why, assumption.path
+    settings = {one.path: one.value for said in memos(example) for one in said.assumptions}
+    result = mlspec.compile(spec, settings=[f"{path}={_written(value)}" for path, value in settings.items()])
+    wrong = [d.message for d in result.diagnostics if d.severity == "error" and d.id != "MLS012"]
+    assert wrong == []
+
+
+def _written(value: str) -> str:
+    return {"yes": "true", "no": "false"}.get(value, value)
+
+
+def test_a_decision_that_is_refused_is_said_in_its_place() -> None:
+    [environment] = mlspec.compile(MINIMAL, settings=["constraints.availability=100%"]).compiled.environments
+    undecided = {area.title: area.undecided for area in memo(environment).areas if area.undecided}
+    assert undecided["Objectives of digit-reader"] == "MLS502: no system answers every request"
+
+
+# What people are told of, and what they are not
+
+NOT_TOLD = {
+    "name", "job", "model", "image", "canary_name", "shadow_name", "parallel_names", "scrape_interval", "rate_window",
+    "slots", "mean_time", "accelerated", "availability", "patience", "for_peak", "for_mean", "min_replicas",
+    "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
+    "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
+    "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended",
+}  # fmt: skip
+"""What other decisions rest on and print, or what only an object needs."""
+
+
+@pytest.mark.parametrize("kind", [ServicePlan, Timing, Scaling, CanaryPlan, TrainingPlan, BatchPlan])
+def test_every_decision_is_told_or_known_not_to_be(kind: type) -> None:
+    """A decision that is added to the plan is added to the memo, or to the list of those that are not."""
+    named = {n for base in kind.__mro__ for n, v in vars(base).items() if isinstance(v, cached_property)}
+    named = {name for name in named if not name.startswith("_")} - NOT_TOLD
+    told = {id(line.value) for lines in _lines() for line in lines}
+    unseen = {name for name in named if not any(id(value) in told for value in _values(kind, name))}
+    assert {name for name in unseen if any(_values(kind, name))} == set()
+
+
+@cache
+def _compiled() -> tuple[Any, ...]:
+    specs = [mlspec.compile(example / "mlspec.yaml").compiled for example in EXAMPLES]
+    return tuple(environment for compiled in specs for environment in compiled.environments)
+
+
+@cache
+def _lines() -> list[list[Any]]:
+    return [[line for area in memo(environment).areas for line in area.lines] for environment in _compiled()]
+
+
+def _values(kind: type, name: str) -> list[Because[Any]]:
+    """What a property is in every plan of the examples, where it is one value with a reason."""
+    found = []
+    for environment in _compiled():
+        for holder in _holders(environment.plan):
+            if isinstance(holder, kind):
+                try:
+                    value = getattr(holder, name)
+                except (Refusal, Unavailable, AssertionError):
+                    continue
+                found += [value] if isinstance(value, Because) else []
+    return found
+
+
+def _holders(plan: Any) -> list[Any]:
+    services = list(plan.online.values())
+    parts = [part for service in services for part in (service.timing, service.scaling, service.canary)]
+    return [*services, *parts, *plan.batch.values(), *([plan.training] if plan.training is not None else [])]
+
+
+# What a change changes
+
+
+def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
+    """2000/s x 2 ms are 4 Erlang; 4 / 0.7 = 5.7, so 6 replicas of one slot; 6 x 1.5 = 9; 9 x 0.7 / 2 ms = 3150/s."""
+    assert changed_by("constraints.throughput.peak=2000/s") == {
+        "replicas for the peak": "2 replicas -> 6 replicas",
+        "at most": "3 replicas -> 9 replicas",
+        "headroom: the most carry": "1050/s -> 3150/s",
+        "replicas while the signal is lost": "2 replicas -> 6 replicas",
+    }
+
+
+def test_twice_the_latency_changes_its_objective_and_nothing_else() -> None:
+    assert changed_by("constraints.latency.p99=200ms") == {"latency-p99, judged at": "100ms -> 200ms"}
+
+
+def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
+    """3 x 2 x 0.7 / 2 ms = 2100/s; 70 % of two requests are 1.4; a core for each."""
+    assert changed_by("serving.serviceTime.at=2") == {
+        "headroom: the most carry": "1050/s -> 2100/s",
+        "processors of a replica": "1 core -> 2 cores",
+        "target for a replica": "0.7 requests -> 1.4 requests",
+    }
+
+
+def test_a_lower_promise_changes_its_thresholds() -> None:
+    """14.4 x 1 % = 0.144, 6 x 1 % = 0.06, 3 x 1 % and 1 x 1 %."""
+    found = changed_by("constraints.availability=99%")
+    assert found["availability, objective"] == "99.5% -> 99%"
+    assert found["availability, page at 1h and 5m"] == "0.072 of requests -> 0.144 of requests"
+    assert found["availability, ticket at 3d and 6h"] == "0.005 of requests -> 0.01 of requests"
+    assert not [title for title in found if title.startswith(("latency", "replicas", "at "))]
+
+
+@EACH
+def test_every_decision_that_changes_names_what_was_changed(example: Path) -> None:
+    """Another valid value of any leaf: each line of the memo that differs rests on that leaf."""
+    input_ = mlspec.load(example / "mlspec.yaml")
+    base = {m.environment: m for m in memos(example)}
+    among = leaves(input_)
+    silent = []
+    for leaf in among:
+        if leaf.path.endswith(("#", "metadata.name", ".selected")):
+            continue  # a name that titles are made of; and once no candidate is selected, there is none to name
+        for change in list(others(leaf, among, input_))[:1]:
+            made = compile_system(changed(input_, change), TARGETS, ())
+            for environment in made.environments:
+                before = base.get(environment.name)
+                if before is not None and not made.failed:
+                    after = memo(environment)
+                    silent += [(leaf.path, c.title) for c in changes(before, after) if not _names(after, c, leaf.node)]
+    assert sorted(set(silent)) == []
+
+
+def _names(after: Memo, change: Change, node: Any) -> bool:
+    """Whether a changed decision rests on the place of a leaf, or is gone with what made it."""
+    line = next((x for a in after.areas if a.title == change.area for x in a.lines if x.title == change.title), None)
+    if line is None:
+        return True
+    place = (node.file.name, node.line, node.column)
+    return any((at.file.name, at.line, at.column) == place for at in reached(line.value))
+
+
+# The command
+
+
+def test_the_memo_as_text_markdown_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = run("plan", "examples/minimal").out
+    assert "  Capacity of digit-reader\n" in shown
+    assert "Assumed, as nobody has said otherwise" in shown
+    table = run("plan", "examples/minimal", "--format", "markdown").out
+    assert "| replicas for the peak | 2 replicas | 60/s x 2ms" in table
+    document = json.loads(run("plan", "examples/minimal", "--format", "json").out)
+    assert document["version"] == 1
+    [environment] = document["environments"]
+    [capacity] = [area for area in environment["areas"] if area["title"] == "Capacity of digit-reader"]
+    assert {"title", "value", "why"} == set(capacity["lines"][0])
+
+
+def test_the_command_says_what_a_setting_would_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    said = run("plan", "examples/minimal", "--set", "constraints.throughput.peak=2000/s").out
+    assert "replicas for the peak                2 replicas -> 6 replicas" in said
+    assert "load   " not in said
+    told = json.loads(
+        run("plan", "examples/minimal", "--set", "constraints.throughput.peak=2000/s", "--format", "json").out
+    )
+    [environment] = told["environments"]
+    assert {"area", "title", "before", "after", "why"} == set(environment["changes"][0])
+
+
+def test_a_setting_that_changes_nothing_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    said = run("plan", "examples/minimal", "--set", "metadata.owner=somebody").out
+    assert "no decision changes" in said
