@@ -80,7 +80,8 @@ def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:
             runtime,
             others=((runtime, "the runtime"),),
             note="its pods would fail at their start, one after the other",
-            help="add `resources: {accelerator: {type: l4}}`, or use a runtime that needs none",
+            help="add `resources: {accelerator: {type: l4}}`, allow some under `constraints.accelerators`, or use a "
+            "runtime that needs none",
         )
 
 

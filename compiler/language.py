@@ -409,7 +409,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "weights": ('weights', 'list', ('list', ('number', None, None, False, False), ''), None, ''),
     },
     "ModelLlm": {
-        "family": ('family', 'optional', ('scalar', 'text', ''), None, ''),
+        "family": ('family', 'optional', ('scalar', 'identifier', 'families'), None, ''),
         "shape": ('shape', 'optional', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
         "variant": ('variant', 'optional', ('enum', ('base', 'instruct', 'reasoning')), None, ''),
@@ -418,10 +418,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "LlmShape": {
         "parameters": ('parameters', 'required', ('scalar', 'count', ''), None, ''),
+        "activeParameters": ('active_parameters', 'optional', ('scalar', 'count', ''), None, ''),
+        "embeddingParameters": ('embedding_parameters', 'optional', ('scalar', 'count', ''), None, ''),
         "layers": ('layers', 'required', ('integer', 1, 1000), None, ''),
         "kvHeads": ('kv_heads', 'required', ('integer', 1, 1024), None, ''),
         "headDim": ('head_dim', 'required', ('integer', 1, 1024), None, ''),
         "attention": ('attention', 'default', ('enum', ('grouped', 'latent', 'sliding-window')), 'grouped', 'what most open models use'),
+        "slidingWindow": ('sliding_window', 'optional', ('integer', 1, None), None, ''),
+        "globalLayers": ('global_layers', 'optional', ('integer', 0, 1000), None, ''),
     },
     "FineTuning": {
         "method": ('method', 'default', ('enum', ('prompting', 'lora', 'qlora', 'full', 'dpo')), 'prompting', 'the cheapest that may do; try it first'),
@@ -630,6 +634,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
         "modelPath": ('model_path', 'default', ('scalar', 'path', ''), '/models', 'the usual place'),
         "writable": ('writable', 'list', ('list', ('scalar', 'path', ''), ''), None, ''),
+        "deviceMemory": ('device_memory', 'optional', ('object', 'DeviceMemory'), None, ''),
         "sharedMemory": ('shared_memory', 'optional', ('scalar', 'memory', ''), None, ''),
         "writableRoot": ('writable_root', 'default', ('bool',), 'false', 'most need only `writable`'),
         "ports": ('ports', 'group', ('object', 'Ports'), None, ''),
@@ -641,6 +646,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'a small server'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "DeviceMemory": {
+        "utilization": ('utilization', 'default', ('scalar', 'percent', ''), '92%', 'what vLLM takes when it is not told'),
+        "overhead": ('overhead', 'default', ('scalar', 'memory', ''), '1536Mi', 'an allowance; what the server logs when it starts replaces it'),
     },
     "Ports": {
         "http": ('http', 'optional', ('integer', 1, 65535), None, ''),
@@ -965,10 +974,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "images": ('images', 'group', ('object', 'Images'), None, ''),
         "storage": ('storage', 'group', ('object', 'Storage'), None, ''),
         "network": ('network', 'group', ('object', 'Network'), None, ''),
+        "planning": ('planning', 'group', ('object', 'Planning'), None, ''),
         "prices": ('prices', 'group', ('object', 'Prices'), None, ''),
         "policies": ('policies', 'group', ('object', 'Policies'), None, ''),
         "runtimes": ('runtimes', 'map', ('map', ('object', 'Runtime'), 'name', ''), None, ''),
         "accelerators": ('accelerators', 'map', ('map', ('object', 'Accelerator'), 'name', ''), None, ''),
+        "families": ('families', 'map', ('map', ('object', 'Family'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
     },
     "Gateway": {
@@ -1007,6 +1018,15 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "policies": ('policies', 'default', ('bool',), 'true', 'what may talk to a model should be said'),
         "dns": ('dns', 'default', ('scalar', 'name', ''), 'kube-system', 'where every distribution has it'),
     },
+    "Planning": {
+        "utilization": ('utilization', 'default', ('scalar', 'percent', ''), '70%', 'above it waiting grows faster than load'),
+        "waiting": ('waiting', 'default', ('scalar', 'percent', ''), '0.5%', "half of the 1 % that the percentile allows; the other half is the model's own slow tail"),
+        "spareFrom": ('spare_from', 'default', ('scalar', 'percent', ''), '99.9%', 'three nines leave no room for it'),
+        "headroom": ('headroom', 'default', ('number', 1, 100, False, False), '1.5', 'traffic of a day that nobody expected'),
+        "download": ('download', 'default', ('scalar', 'bandwidth', ''), '100 MB/s', 'a slow link to a registry'),
+        "load": ('load', 'default', ('scalar', 'bandwidth', ''), '500 MB/s', 'a slow disk of a cloud'),
+        "risk": ('risk', 'default', ('scalar', 'percent', ''), '5%', 'the usual level of a statistical test'),
+    },
     "Prices": {
         "core": ('core', 'default', ('scalar', 'hourly-price', ''), '0.035 USD/h', 'list price of large clouds, 2026'),
         "memory": ('memory', 'default', ('scalar', 'hourly-price', ''), '0.004 USD/h', 'list price of large clouds, 2026'),
@@ -1022,8 +1042,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Accelerator": {
         "resource": ('resource', 'default', ('scalar', 'label-key', ''), 'nvidia.com/gpu', 'whole NVIDIA devices'),
         "memory": ('memory', 'optional', ('scalar', 'memory', ''), None, ''),
-        "bandwidth": ('bandwidth', 'optional', ('scalar', 'text', ''), None, ''),
-        "compute": ('compute', 'optional', ('scalar', 'text', ''), None, ''),
+        "bandwidth": ('bandwidth', 'optional', ('scalar', 'bandwidth', ''), None, ''),
+        "compute": ('compute', 'optional', ('scalar', 'compute', ''), None, ''),
         "nodeSelector": ('node_selector', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
         "selectors": ('selectors', 'map', ('map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), 'name', ''), None, ''),
         "tolerations": ('tolerations', 'list', ('list', ('object', 'Toleration'), ''), None, ''),
@@ -1036,6 +1056,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "operator": ('operator', 'default', ('enum', ('Exists', 'Equal')), 'Exists', 'any value'),
         "value": ('value', 'optional', ('scalar', 'label-value', ''), None, ''),
         "effect": ('effect', 'default', ('enum', ('NoSchedule', 'PreferNoSchedule', 'NoExecute')), 'NoSchedule', 'the usual one'),
+    },
+    "Family": {
+        "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
+        "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },
     "Patch": {
         "target": ('target', 'required', ('object', 'PatchTarget'), None, ''),

@@ -131,6 +131,9 @@ def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
     if _mentions_accelerators(tree):
         known = catalog.accelerators().entries
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
+    if _mentions_families(tree):
+        known = catalog.families().entries
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "families", known))
     if _mentions_metrics(tree):
         metrics = catalog.metrics()
         yield Layer(name="the catalogue", owner="catalogue", tree=wrapped("metrics", metrics, metrics))
@@ -163,6 +166,12 @@ def _mentions_accelerators(tree: Mapping) -> bool:
     allowed = lookup(tree, ("constraints", "accelerators"))
     served = any(lookup(service, ("resources", "accelerator")) for service in _services(tree).values())
     return served or training is not None or allowed is not None
+
+
+def _mentions_families(tree: Mapping) -> bool:
+    models = tree.entries.get("models")
+    entries = models.entries.values() if isinstance(models, Mapping) else ()
+    return any(lookup(model, ("llm", "family")) is not None for model in entries)
 
 
 def _mentions_metrics(tree: Mapping) -> bool:

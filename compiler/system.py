@@ -11,6 +11,7 @@ from .because import Because, Derived
 from .part import Named, Part
 
 if TYPE_CHECKING:
+    from ..schema.hardware import Bandwidth, Compute
     from ..schema.units import Budget, Cores, Count, Duration, HourlyPrice, Margin, Measure, Memory, Percent, Rate, UnitPrice
     from .tree import Mapping
 
@@ -699,13 +700,17 @@ class ModelLlm(Part):
 class LlmShape(Part):
     """The numbers that decide how much memory a language model needs."""
 
-    __slots__ = fields = ("parameters", "layers", "kv_heads", "head_dim", "attention",)
+    __slots__ = fields = ("parameters", "active_parameters", "embedding_parameters", "layers", "kv_heads", "head_dim", "attention", "sliding_window", "global_layers",)
 
     parameters: Because[Count]
+    active_parameters: Because[Count] | None
+    embedding_parameters: Because[Count] | None
     layers: Because[int]
     kv_heads: Because[int]
     head_dim: Because[int]
     attention: Because[Literal['grouped', 'latent', 'sliding-window']]
+    sliding_window: Because[int] | None
+    global_layers: Because[int] | None
 
 
 class FineTuning(Part):
@@ -1039,7 +1044,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
+    __slots__ = fields = ("setup", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'mlserver', 'none']]
     image: Because[str] | None
@@ -1054,6 +1059,7 @@ class Runtime(Part):
     env: Named[Because[str]]
     model_path: Because[str]
     writable: tuple[Because[str], ...]
+    device_memory: DeviceMemory | None
     shared_memory: Because[Memory] | None
     writable_root: Because[bool]
     ports: Ports
@@ -1065,6 +1071,15 @@ class Runtime(Part):
     memory: Because[Memory]
     checked: Because[str] | None
     source: Because[str] | None
+
+
+class DeviceMemory(Part):
+    """How a server of language models divides the memory of an accelerator, which it takes when it starts."""
+
+    __slots__ = fields = ("utilization", "overhead",)
+
+    utilization: Because[Percent]
+    overhead: Because[Memory]
 
 
 class Ports(Part):
@@ -1642,7 +1657,7 @@ class Environment(Part):
 class Platform(Part):
     """The organisation's choices; the rest of a spec survives a change of them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "prices", "policies", "runtimes", "accelerators", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "runtimes", "accelerators", "families", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
@@ -1654,10 +1669,12 @@ class Platform(Part):
     images: Images
     storage: Storage
     network: Network
+    planning: Planning
     prices: Prices
     policies: Policies
     runtimes: Named[Runtime]
     accelerators: Named[Accelerator]
+    families: Named[Family]
     plugins: tuple[Because[str], ...]
 
 
@@ -1737,6 +1754,20 @@ class Network(Part):
     dns: Because[str]
 
 
+class Planning(Part):
+    """What the planner assumes where nobody has measured, and how careful it is."""
+
+    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk",)
+
+    utilization: Because[Percent]
+    waiting: Because[Percent]
+    spare_from: Because[Percent]
+    headroom: Because[float]
+    download: Because[Bandwidth]
+    load: Because[Bandwidth]
+    risk: Because[Percent]
+
+
 class Prices(Part):
     """What capacity costs, where no accelerator's price says it."""
 
@@ -1766,8 +1797,8 @@ class Accelerator(Part):
 
     resource: Because[str]
     memory: Because[Memory] | None
-    bandwidth: Because[str] | None
-    compute: Because[str] | None
+    bandwidth: Because[Bandwidth] | None
+    compute: Because[Compute] | None
     node_selector: Named[Because[str]]
     selectors: Named[Named[Because[str]]]
     tolerations: tuple[Toleration, ...]
@@ -1785,6 +1816,17 @@ class Toleration(Part):
     operator: Because[Literal['Exists', 'Equal']]
     value: Because[str] | None
     effect: Because[Literal['NoSchedule', 'PreferNoSchedule', 'NoExecute']]
+
+
+class Family(Part):
+    """A family of language models whose numbers are known."""
+
+    __slots__ = fields = ("shape", "window", "checked", "source",)
+
+    shape: LlmShape
+    window: Because[int] | None
+    checked: Because[str] | None
+    source: Because[str] | None
 
 
 class Patch(Part):

@@ -16,6 +16,7 @@ INLINE = 48
 NAMES = {
     "access": "name in `access`",
     "accelerators": "[accelerator](catalogue.md#accelerators)",
+    "families": "[family](catalogue.md#families)",
     "clusters": "name in `clusters`",
     "columns": "name in `data.columns`",
     "entities": "name in `features.entities`",

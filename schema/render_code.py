@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .introspect import Field, Kind, Language, ObjectType, UnionType
 from .scalars import SCALARS
 from .units import Quantity
@@ -21,6 +23,14 @@ def _python_scalar(kind: str) -> str:
     parse = SCALARS[kind].parse
     owner = getattr(parse, "__self__", None)
     return owner.__name__ if isinstance(owner, type) and issubclass(owner, Quantity) else "str"
+
+
+def _quantities() -> Iterator[tuple[str, list[str]]]:
+    """The modules of `schema` that define quantities, with those that the language uses."""
+    parsers = (getattr(scalar.parse, "__self__", None) for scalar in SCALARS.values())
+    used = {kind for kind in parsers if isinstance(kind, type) and issubclass(kind, Quantity)}
+    for module in sorted({kind.__module__ for kind in used}):
+        yield module.rpartition(".")[2], sorted(kind.__name__ for kind in used if kind.__module__ == module)
 
 
 def _leaf(kind: Kind) -> str | None:
@@ -65,12 +75,11 @@ def _annotation(field: Field) -> str:
 def system_module(language: Language) -> str:
     """`compiler/system.py`: one slotted class for each mapping."""
     out = [_HEAD.format(doc="The spec, bound: one class for each mapping of the language.")]
-    units = sorted({_python_scalar(k) for k in SCALARS} - {"str"})
     out.append("\nfrom typing import TYPE_CHECKING, Literal, TypeAlias, Union\n")
     out.append("\nfrom .because import Because, Derived\nfrom .part import Named, Part\n")
-    out.append(
-        f"\nif TYPE_CHECKING:\n    from ..schema.units import {', '.join(units)}\n    from .tree import Mapping\n"
-    )
+    out.append("\nif TYPE_CHECKING:\n")
+    out += [f"    from ..schema.{module} import {', '.join(names)}\n" for module, names in _quantities()]
+    out.append("    from .tree import Mapping\n")
     unions = [t for t in language.types.values() if isinstance(t, UnionType)]
     for type_ in language.types.values():
         if isinstance(type_, ObjectType):

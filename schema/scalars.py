@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import units
+from . import hardware, units
 from .units import UnitError, compiled
 
 __all__ = ["Scalar", "SCALARS"]
@@ -61,6 +61,8 @@ SCALARS: dict[str, Scalar] = {
     "percent": _quantity(units.Percent),
     "memory": _quantity(units.Memory),
     "cores": _quantity(units.Cores, number="number"),
+    "bandwidth": _quantity(hardware.Bandwidth),
+    "compute": _quantity(hardware.Compute),
     "count": _quantity(units.Count, number="integer"),
     "budget": _quantity(units.Budget),
     "hourly-price": _quantity(units.HourlyPrice),

@@ -206,6 +206,7 @@ _USUAL = {
     "origins": ("request", "features.alpha.beta"),
     "runtimes": ("triton", "vllm", "mlserver", "tensorflow-serving", "custom"),
     "accelerators": ("l4", "a100-80gb", "h100"),
+    "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "clusters": ("alpha",),
     "time-zones": ("UTC", "Europe/Berlin"),
 }

@@ -160,7 +160,7 @@ def test_examples_with_other_values_compile_to_valid_objects_and_to_the_same_byt
     assert share > LEAST_ACCEPTED
 
 
-LEAST_ACCEPTED = 0.75
+LEAST_ACCEPTED = 0.7
 """Values are changed without regard to what they mean together, so some of them are rightly refused."""
 
 

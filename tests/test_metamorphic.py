@@ -47,7 +47,6 @@ WITHOUT_EFFECT = {
     "PlatformFile:platform.kubernetes": "only models in images need a certain version, and no example has one",
     "releases.*.previous.*": "what `mlspec rollback` goes back to",
     "releases.*.shadow.since": "what `mlspec promote` waits for",
-    "rollout.stages.*.shadow.duration": "what `mlspec promote` waits for",
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.complexity": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",

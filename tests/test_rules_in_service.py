@@ -116,7 +116,7 @@ def test_a_model_may_get_as_old_as_its_successor_takes(
 ) -> None:
     fragment = f'training: {{fit: 40m}}\nretraining: {{schedule: "{schedule}", maxModelAge: {age}}}'
     found = findings(tmp_path, "MLS703", fragment)
-    wanted = [f"runs are up to {apart} apart, and a fit takes 40m"] if apart else []
+    wanted = [f"runs are up to {apart} apart and train for 40 min"] if apart else []
     assert [label.text for d in found for label in d.others] == wanted
 
 

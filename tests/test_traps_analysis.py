@@ -287,7 +287,7 @@ def test_a_service_that_never_fails_has_a_limit_all_the_same(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "traffic",
-    [{"mean": "0/s"}, {"mean": "0/s", "peak": "5/s", "trough": "1/s"}, {"mean": "1/d"}, {"mean": "1000000/s"}],
+    [{"mean": "0/s"}, {"mean": "0/s", "peak": "5/s", "trough": "0/s"}, {"mean": "1/d"}, {"mean": "1000000/s"}],
 )
 @pytest.mark.parametrize("availability", ["99.9999%", "93%", "5%"])
 def test_no_traffic_or_very_much_of_it_is_no_accident(

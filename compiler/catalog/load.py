@@ -9,7 +9,7 @@ from ..diagnostics import SourceFile
 from ..read import read
 from ..tree import Mapping
 
-__all__ = ["accelerators", "metrics", "runtime", "runtime_names", "time_zones"]
+__all__ = ["accelerators", "families", "metrics", "runtime", "runtime_names", "time_zones"]
 
 _HERE = Path(__file__).parent
 
@@ -37,6 +37,11 @@ def runtime_names() -> tuple[str, ...]:
 def accelerators() -> Mapping:
     """All accelerators by name."""
     return _file("accelerators.yaml")
+
+
+def families() -> Mapping:
+    """All families of language models by name."""
+    return _file("families.yaml")
 
 
 def metrics() -> Mapping:

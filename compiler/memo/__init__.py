@@ -16,7 +16,7 @@ from ..finding import Refusal
 from ..pipeline import Environment
 from ..plan import Plan
 from ..record import Record
-from . import model, monitoring, serving, training
+from . import data, llm, model, money, monitoring, serving, training
 from .line import Line, shown
 
 __all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
@@ -59,15 +59,19 @@ def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
     yield "Problem", lambda: model.problem(plan)
     for name in plan.system.models:
         yield f"Model {name}", lambda name=name: model.choice(plan, name)  # type: ignore[misc]
+    yield "Data", lambda: data.history(plan)
     yield "Training", lambda: training.lines(plan)
     for service in plan.online.values():
         name = service.name.value
         yield f"Capacity of {name}", lambda service=service: serving.capacity(service)  # type: ignore[misc]
+        yield f"Language model of {name}", lambda service=service: llm.fit(service)  # type: ignore[misc]
         yield f"Start and end of {name}", lambda service=service: serving.times(service)  # type: ignore[misc]
         yield f"Rollout of {name}", lambda service=service: serving.rollout(service)  # type: ignore[misc]
         yield f"Objectives of {name}", lambda service=service: monitoring.objectives(service)  # type: ignore[misc]
     for run in plan.batch.values():
         yield f"Batch inference {run.name.value}", lambda run=run: serving.batch(run)  # type: ignore[misc]
+
+    yield "Cost", lambda: money.cost(plan)
 
 
 def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:

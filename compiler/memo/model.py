@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..because import text
+from ..because import Because, text
 from ..plan import Plan
+from ..plan.selection import Selection
 from .line import Line, shown
 
 __all__ = ["choice", "problem"]
@@ -32,9 +33,35 @@ def choice(plan: Plan, name: str) -> Iterator[Line]:
     model = plan.system.models[name]
     if model.approach is not None:
         yield Line(title="approach", value=model.approach)
-    chosen = next((candidate for candidate in model.candidates if candidate.selected.value), None)
-    if chosen is not None:
-        yield Line(title="selected", value=chosen.name)
+    if name in plan.selections:
+        yield from _selection(plan.selections[name], plan)
     release = plan.system.releases.get(name)
     if release is not None:
         yield Line(title="version in service", value=release.version)
+
+
+def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
+    """The candidates side by side, and the best of those that are simpler or cheaper."""
+    if selection.selected is not None:
+        yield Line(title="selected", value=selection.selected.name)
+    for name, row in selection.compared.items():
+        for what, value in row.items():
+            yield _compared(name, what, value, plan)
+    if selection.challenger is not None:
+        yield Line(title="challenger", value=selection.challenger.candidate.name)
+
+
+def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:
+    if what in _SHARES:
+        return Line(title=f"{name}, {_SHARES[what]}", value=value.map(_per_cent))
+    what = what.removeprefix("bounded ")
+    metric = plan.system.metrics.get(what.partition("@")[0])
+    unit = metric.unit.value if metric is not None and metric.unit is not None else ""
+    return Line(title=f"{name}, {what}", value=value, unit=unit)
+
+
+_SHARES = {"gain": "share of the gain", "cost": "share of the cost"}
+
+
+def _per_cent(share: object) -> str:
+    return f"{float(str(share)) * 100:.3g} %"

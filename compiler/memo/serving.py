@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..because import first
 from ..plan.batch import BatchPlan
 from ..plan.canary import Judgement
-from ..plan.headroom import carried
+from ..plan.headroom import headroom
 from ..plan.service import ServicePlan
 from .line import Line
 
@@ -21,10 +20,9 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="replicas for the peak", value=service.for_peak, unit="replicas")
     yield Line(title="at least", value=service.scaling.least, unit="replicas")
     yield Line(title="at most", value=service.max_replicas, unit="replicas")
-    if service.mean_time is not None:
-        peak = first(service.traffic("peak"), service.traffic("mean"))
-        most = carried(service.max_replicas, service.slots, service.mean_time, service.availability, peak)
-        yield Line(title="headroom: the most carry", value=most)
+    able = headroom(service)
+    if able is not None:
+        yield Line(title="headroom: the most carry", value=able)
     yield Line(title="processors of a replica", value=service.cpu, unit="cores")
     yield Line(title="memory of a replica", value=service.memory)
     signal = service.scaling.signal

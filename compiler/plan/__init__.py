@@ -7,14 +7,21 @@ is then kept. What a part of the spec that is wrong would have decided is unavai
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..finding import refusal
 from ..part import Named
 from ..system import BatchService, OnlineService, Service
 from .batch import BatchPlan
 from .scope import Scope
+from .selection import Selection
 from .service import ServicePlan
 from .training import TrainingPlan
+
+if TYPE_CHECKING:
+    from .cost import CostPlan
+    from .drift import DriftPlan
+    from .history import HistoryPlan
 
 __all__ = ["Plan"]
 
@@ -45,6 +52,40 @@ class Plan(Scope):
             return None
         self._only_here()
         return TrainingPlan(self, self.system.training)
+
+    @cached_property
+    def selections(self) -> Named[Selection]:
+        """How the model in use was chosen, for each model that has candidates, by the model's name."""
+        models = {name: model for name, model in self.system.models.items() if model.candidates}
+        serving = [service for service in self.online.values() if models]
+        return Named(
+            (name, Selection(self, model, tuple(s for s in serving if s.model.value == name)))
+            for name, model in models.items()
+        )
+
+    @cached_property
+    def cost(self) -> CostPlan:
+        """What it costs in a month."""
+        from .cost import CostPlan
+
+        return CostPlan(self)
+
+    @cached_property
+    def history(self) -> HistoryPlan:
+        """How much of the data's past is left to learn from."""
+        from .history import HistoryPlan
+
+        return HistoryPlan(self.system)
+
+    @cached_property
+    def drift(self) -> DriftPlan | None:
+        """How much drift is noise, where drift is measured."""
+        drift = self.system.monitoring.drift
+        if drift is None or not self.runs("monitoring").value:
+            return None
+        from .drift import DriftPlan
+
+        return DriftPlan(self, drift)
 
     def _only_here(self) -> None:
         """Refuse training that several environments would run, each registering its own model under one name."""

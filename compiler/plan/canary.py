@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
-from itertools import pairwise
 
-from ...schema.units import Duration, Percent, plain
-from ..because import Because, because, decision, first
+from ...schema.units import Duration, Percent, Rate, plain
+from ..because import Because, because, decision, first, fixed
 from ..finding import refusal
 from ..record import Record
 from ..system import CanaryStage, ShadowStage, Stage
 from .choose import count, or_else
 from .facts import ServiceFacts
 from .objectives import Objective, Objectives
-from .odds import FAILURES, judged, step_length, volume
+from .odds import FAILURES, MINUTES, Verdict, judged, step_length, volume
 from .rollback import harm, judged_objectives, limit
+from .steps import ascending, at_least, long_enough, weight
 from .timing import Timing
 
-__all__ = ["CanaryPlan", "Judgement", "Step"]
+__all__ = ["CanaryPlan", "Change", "Judgement", "Step"]
 
 DEFAULT_STEPS = ("5%", "25%", "50%")
 UNKNOWN_STEP = Duration(600)
@@ -46,15 +46,35 @@ class Judgement(Record):
     """How many windows are judged; without meaning for the analysis that runs beside the steps."""
     volume: Because[str]
     """Below this many requests in a window there is no verdict."""
+    verdict: Because[Verdict]
+    """What all of these were chosen by, with its odds."""
+
+
+class Change(Record):
+    """What another rollout would do otherwise, to see whether it would be better."""
+
+    first: Percent | None = None
+    """The share of the first step; smaller ones are left out."""
+    harm: Decimal | None = None
+    """The share of failures that must not be missed."""
+    derived: bool = False
+    """Whether steps last as long as they need, and analyses choose their limit, also where the spec says it."""
 
 
 class CanaryPlan:
     """The rollout of one online service."""
 
-    def __init__(self, service: ServiceFacts, timing: Timing, objectives: Objectives) -> None:
+    def __init__(
+        self, service: ServiceFacts, timing: Timing, objectives: Objectives, change: Change | None = None
+    ) -> None:
         self.service = service
         self.timing = timing
         self.objectives = objectives
+        self.change = change if change is not None else Change()
+
+    def changed(self, change: Change) -> CanaryPlan:
+        """The same rollout with a change."""
+        return CanaryPlan(self.service, self.timing, self.objectives, change)
 
     # Stages
 
@@ -100,8 +120,15 @@ class CanaryPlan:
     @cached_property
     def shares(self) -> tuple[Because[Percent], ...]:
         """The share of each step."""
+        first_ = self.change.first
+        if first_ is None:
+            return self._usual_shares
+        return (fixed(first_, "supposed"), *(share for share in self._usual_shares if share.value > first_))
+
+    @property
+    def _usual_shares(self) -> tuple[Because[Percent], ...]:
         if self.stage is not None and self.stage.steps:
-            return _ascending(self.stage.steps)
+            return ascending(self.stage.steps)
         why = "the usual shares: few users first, then enough to see load"
         return tuple(because(Percent.parse(share), why) for share in DEFAULT_STEPS)
 
@@ -109,41 +136,73 @@ class CanaryPlan:
     def steps(self) -> tuple[Step, ...]:
         """Shares with their lengths."""
         _, lengths = self._beside
-        return tuple(Step(share=_weight(share), lasts=lasts) for share, lasts in zip(self.shares, lengths, strict=True))
+        return tuple(Step(share=weight(share), lasts=lasts) for share, lasts in zip(self.shares, lengths, strict=True))
 
     @cached_property
     def _beside(self) -> tuple[tuple[Judgement, ...], tuple[Because[Duration], ...]]:
         """The judgements beside the steps, and the steps' lengths.
 
-        They rest on each other: longer steps have more windows, and longer windows need longer steps. Steps only grow
-        and the longest window is an hour, so this ends.
+        They rest on each other: longer steps have more windows, and longer windows need longer steps. So room is made
+        for windows of a minute, then for longer ones, until both odds of every judgement are small enough.
         """
-        given = self.stage.step_duration.given if self.stage is not None else None
-        lengths = tuple(self._arm(share) if given is None else given for share in self.shares)
-        while True:
-            judged = tuple(self._judge(objective, self.shares[0], lengths) for objective in self.judged)
-            windows = tuple(judgement.window for judgement in judged)
-            if given is not None:
-                _long_enough(given, len(lengths), self.delay, windows)
-                return judged, lengths
-            padded = tuple(_at_least(length, self.delay, *windows, failures=FAILURES) for length in lengths)
-            if all(new.value == old.value for new, old in zip(padded, lengths, strict=True)):
-                return judged, lengths
-            lengths = padded
+        given = self.given_duration
+        if given is not None:
+            lengths = tuple(given for _ in self.shares)
+            judged = self._judged_beside(lengths)
+            long_enough(given, len(lengths), self.delay, tuple(judgement.window for judgement in judged))
+            return judged, lengths
+        arms = tuple(self.arm(share) for share in self.shares)
+        for minutes in MINUTES:
+            lengths = self._padded(arms, fixed(f"{minutes}m", "the room that is made"))
+            judged = self._judged_beside(lengths, minutes)
+            exact = self._padded(arms, *(judgement.window for judgement in judged))
+            again = self._judged_beside(exact, minutes)
+            if all(judgement.verdict.value.sure for judgement in again) or minutes == MINUTES[-1]:
+                return again, exact
+        raise AssertionError("the longest window is the last")
 
-    def _arm(self, share: Because[Percent]) -> Because[Duration]:
+    def _judged_beside(
+        self, lengths: tuple[Because[Duration], ...], most_minutes: int = MINUTES[-1]
+    ) -> tuple[Judgement, ...]:
+        return tuple(self._judge(objective, self.shares[0], lengths, most_minutes) for objective in self.judged)
+
+    def _padded(self, arms: tuple[Because[Duration], ...], *windows: Because[str]) -> tuple[Because[Duration], ...]:
+        return tuple(at_least(arm, self.delay, *windows, failures=FAILURES) for arm in arms)
+
+    @property
+    def given_duration(self) -> Because[Duration] | None:
+        """How long a step lasts, where the spec says it."""
+        return self.stage.step_duration.given if self.stage is not None and not self.change.derived else None
+
+    @cached_property
+    def rate(self) -> Because[Rate] | None:
+        """The traffic that there really is."""
+        return first(self.service.traffic("mean"), self.service.traffic("peak"))
+
+    def arm(self, share: Because[Percent]) -> Because[Duration]:
         """The time in which a step sees enough requests for the smallest harm that each objective must show."""
-        rate = first(self.service.traffic("mean"), self.service.traffic("peak"))
+        rate = self.rate
         if rate is None:
             return because(
                 UNKNOWN_STEP, "unproven: no throughput is given, so nobody knows how many requests a step sees"
             )
         if not rate.value.amount or not share.value.amount:
             return because(UNKNOWN_STEP, "unproven: a step is expected to see no requests", rate, share)
-        needed = [
-            step_length(rate, share, *harm(objective, self.stage, self.objectives.period)) for objective in self.judged
-        ]
+        needed = [step_length(rate, share, *self.harms(objective)) for objective in self.judged]
         return max(needed, key=lambda length: length.value, default=because(UNKNOWN_STEP, "nothing is judged"))
+
+    def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
+        """The share of bad requests without and with the harm that must not be missed."""
+        before, after = harm(objective, self.stage, self.objectives.period)
+        if self.change.harm is not None and objective.kind == "availability":
+            return before, fixed(self.change.harm, "supposed")
+        return before, after
+
+    @cached_property
+    def length(self) -> Duration:
+        """How long a version is rolled out: all steps, and the verdict after the last one."""
+        last = max((Duration.parse(j.window.value).amount * j.windows.value for j in self.final), default=Decimal(0))
+        return Duration(sum((step.lasts.value.amount for step in self.steps), last))
 
     @cached_property
     def delay(self) -> Because[Duration]:
@@ -168,13 +227,17 @@ class CanaryPlan:
         return tuple(self._judge(objective, self.shares[-1]) for objective in self.judged)
 
     def _judge(
-        self, objective: Objective, share: Because[Percent], steps: tuple[Because[Duration], ...] = ()
+        self,
+        objective: Objective,
+        share: Because[Percent],
+        steps: tuple[Because[Duration], ...] = (),
+        most_minutes: int = MINUTES[-1],
     ) -> Judgement:
         """How an objective is judged beside `steps`, or for a fixed number of windows after them."""
-        rate = first(self.service.traffic("mean"), self.service.traffic("peak"))
-        before, after = harm(objective, self.stage, self.objectives.period)
-        asked = limit(objective, self.service.scope.system)
-        chosen = judged(rate, share, before, after, asked, self.service.rate_window, self.delay, steps)
+        rate = self.rate
+        before, after = self.harms(objective)
+        asked = limit(objective, self.service.scope.system) if not self.change.derived else None
+        chosen = judged(rate, share, before, after, asked, self.service.rate_window, self.delay, steps, most_minutes)
         return Judgement(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
@@ -182,6 +245,7 @@ class CanaryPlan:
             failures=chosen.map(lambda v: v.failures),
             windows=chosen.map(lambda v: v.windows),
             volume=volume(rate, self.service.traffic("trough"), chosen),
+            verdict=chosen,
         )
 
     # The shadow
@@ -192,65 +256,6 @@ class CanaryPlan:
         stage = self.shadow_stage
         assert stage is not None
         return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
-
-
-def _ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], ...]:
-    for before, after in pairwise(shares):
-        if after.value <= before.value:
-            raise refusal(
-                "MLS008",
-                f"a step of {after.value} does not follow one of {before.value}",
-                after,
-                others=((before, "the step before"),),
-                note="the last step is judged once more before all traffic changes over, so it must be the largest",
-                help="write the shares in ascending order",
-            )
-    return shares
-
-
-def _long_enough(
-    given: Because[Duration], steps: int, delay: Because[Duration], windows: tuple[Because[str], ...]
-) -> None:
-    """Refuse steps that are over before the analysis beside them could fail."""
-    longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (FAILURES + 1)
-    if windows and steps * given.value.amount < least:
-        each = Duration(math.ceil(least / steps / 30) * 30)
-        raise refusal(
-            "MLS008",
-            f"{count(steps, 'step')} of {given.value} would be over before the analysis beside them could fail",
-            given,
-            note=f"it waits {delay.value} until the model is loaded, and then for {FAILURES + 1} windows of {longest}",
-            help=f"leave `stepDuration` out, or write at least `{each}`",
-        )
-
-
-def _weight(share: Because[Percent]) -> Because[int]:
-    percent = share.value.amount * 100
-    if percent != percent.to_integral_value() or not 0 < percent < 100:
-        raise refusal(
-            "MLS008",
-            f"a step of {share.value} cannot be set",
-            share,
-            note="traffic is shifted in whole per cent, and the last step, all of it, follows by itself",
-            help="write a whole number of per cent from 1 % to 99 %",
-        )
-    return share.map(lambda value: int(value.amount * 100))
-
-
-@decision
-def _at_least(
-    length: Because[Duration], delay: Because[Duration], *windows: Because[str], failures: int
-) -> tuple[Duration, str]:
-    longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (failures + 1)
-    if length.value.amount >= least:
-        return length.value, length.why
-    rounded = Duration(math.ceil(least / 30) * 30)
-    return (
-        rounded,
-        f"{delay.value} until the model is loaded and {failures + 1} windows of {longest}, so that it can fail",
-    )
 
 
 @decision

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from itertools import pairwise
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, decision
+from ..finding import refusal
 from .choose import count, number, seconds
 
-__all__ = ["MAX_UTILIZATION", "erlang_c", "replicas", "waiting"]
+__all__ = ["MAX_UTILIZATION", "carrying", "erlang_c", "in_order", "replicas", "waiting"]
 
 MAX_UTILIZATION = 0.7
 """The busiest that replicas may be on average: above it, waiting grows faster than load."""
@@ -70,6 +72,43 @@ def _by_waiting(load: float, slots: int, service: float, patience: float, pooled
     return bisect_left(range(high), True, lo=low, key=rare)
 
 
+def _by_load(
+    rate: Because[Rate],
+    service: Because[Duration],
+    slots: Because[int],
+    patience: Because[float] | None,
+    balancing: Because[str],
+) -> tuple[int, list[str]]:
+    """The fewest replicas by utilization and by waiting, and each rule's own answer in words."""
+    load = float(rate.value) * float(service.value)
+    needed = _by_utilization(load, slots.value)
+    said = [
+        f"{rate.value} x {service.value} keeps {number(load)} of {slots.value} slots a replica busy",
+        f"{count(needed, 'replica')} for {MAX_UTILIZATION:.0%} utilization",
+    ]
+    if patience is None:
+        return needed, said
+    by_wait = _by_waiting(load, slots.value, float(service.value), patience.value, balancing.value == "least-request")
+    if by_wait is None:
+        said.append(f"no number of them lets 99.5 % of requests start within {seconds(patience.value)}")
+        return needed, said
+    said.append(f"{by_wait} so that 99.5 % of requests start within {seconds(patience.value)}")
+    return max(needed, by_wait), said
+
+
+@decision
+def carrying(
+    rate: Because[Rate],
+    service: Because[Duration],
+    slots: Because[int],
+    patience: Because[float] | None,
+    balancing: Because[str],
+) -> tuple[int, str]:
+    """The fewest replicas that carry a rate while none of them is lost: rules 1 and 2 of `replicas`."""
+    needed, said = _by_load(rate, service, slots, patience, balancing)
+    return needed, "; ".join(said)
+
+
 @decision
 def replicas(
     rate: Because[Rate],
@@ -86,24 +125,25 @@ def replicas(
     3. There are two; and from 99.9 % availability on, one may be lost without breaking rule 1.
     """
     load = float(rate.value) * float(service.value)
-    by_use = _by_utilization(load, slots.value)
-    said = [
-        f"{rate.value} x {service.value} keeps {number(load)} of {slots.value} slots a replica busy",
-        f"{count(by_use, 'replica')} for {MAX_UTILIZATION:.0%} utilization",
-    ]
-    needed = [by_use]
-    if patience is not None:
-        by_wait = _by_waiting(
-            load, slots.value, float(service.value), patience.value, balancing.value == "least-request"
-        )
-        if by_wait is None:
-            said.append(f"no number of them lets 99.5 % of requests start within {seconds(patience.value)}")
-        else:
-            said.append(f"{by_wait} so that 99.5 % of requests start within {seconds(patience.value)}")
-            needed.append(by_wait)
+    by_load, said = _by_load(rate, service, slots, patience, balancing)
     spare = availability is not None and availability.value >= SPARE_FROM
-    needed.append(max(2, by_use + 1 if spare else 2))
-    said.append(f"{needed[-1]} so that one can be lost" if spare else "2 so that one can be replaced")
-    chosen = max(needed)
+    by_loss = max(2, _by_utilization(load, slots.value) + 1 if spare else 2)
+    said.append(f"{by_loss} so that one can be lost" if spare else "2 so that one can be replaced")
+    chosen = max(by_load, by_loss)
     use = load / (chosen * slots.value)
     return chosen, f"{'; '.join(said)}: {count(chosen, 'replica')}, {use:.0%} busy"
+
+
+def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Because[Rate] | None) -> None:
+    """Refuse rates of which a lower one is above a higher one, as when an environment changes only some of them."""
+    named = [(name, rate) for name, rate in (("trough", trough), ("mean", mean), ("peak", peak)) if rate is not None]
+    for (low, below), (high, above) in pairwise(named):
+        if below.value > above.value:
+            raise refusal(
+                "MLS008",
+                f"the {low} of {below.value} is above the {high} of {above.value}",
+                below,
+                others=((above, f"the {high}"),),
+                note="replicas follow the peak, canaries and cost the mean: one of the two would be sized for nothing",
+                help=f"write `{high}: {below.value}` or more, or a lower {low}",
+            )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ...schema.units import Cores, Duration, Memory, Percent, Rate
 from .. import conventions
 from ..because import Because, because, decision, first, text
 from ..part import Part
-from ..system import Accelerator, Latency, OnlineService, Release, Runtime
+from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
 from .capacity import replicas
 from .choose import or_else
 from .files import ModelFiles
 from .scope import Scope
+
+if TYPE_CHECKING:
+    from .accelerator import Hardware
 
 __all__ = ["ServiceFacts", "service_name"]
 
@@ -83,6 +87,11 @@ class ServiceFacts:
         """The model's name, as requests say it."""
         return self.scope.model_of(self.part)
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether anything is said of the model as a language model."""
+        return self.scope.system.models[self.model.value].llm is not None
+
     @cached_property
     def release(self) -> Release:
         """What is in service."""
@@ -117,21 +126,30 @@ class ServiceFacts:
     @cached_property
     def accelerated(self) -> Because[bool]:
         """Whether replicas have accelerators."""
-        asked = self.part.resources.accelerator
-        if asked is None:
+        if self.devices is None:
             return because(False, "no accelerator is asked for")
-        return because(True, "an accelerator is asked for", asked.type)
+        return because(True, "an accelerator is asked for", self.devices.type)
 
     @cached_property
-    def accelerator(self) -> Accelerator | None:
-        """The accelerator's entry in the catalogue or the platform file."""
+    def hardware(self) -> Hardware:
+        """What a replica runs on, and how a language model does on it."""
+        from .accelerator import Hardware  # most services name their accelerator, or have no language model
+
+        return Hardware(self)
+
+    @cached_property
+    def devices(self) -> AcceleratorRequest | None:
+        """The accelerators of one replica: those that are asked for, else those that are chosen."""
         asked = self.part.resources.accelerator
-        return self.scope.platform.accelerators[asked.type.value] if asked is not None else None
+        return asked if asked is not None or not self.runtime.needs_accelerator.value else self.hardware.chosen
 
     @cached_property
     def cpu(self) -> Because[Cores]:
         """Cores that a replica asks for."""
-        return or_else(self.part.resources.cpu, lambda: _cpu(self.runtime.cpu, self.slots, self.runtime.cpu_bound))
+        runtime = self.runtime
+        return or_else(
+            self.part.resources.cpu, lambda: _cpu(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
+        )
 
     @cached_property
     def memory(self) -> Because[Memory]:
@@ -201,9 +219,10 @@ class ServiceFacts:
         return chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
 
     def needed(self, rate: Because[Rate]) -> Because[int] | None:
-        """The replicas that carry a rate; None while nobody has measured how long the model takes."""
+        """The replicas that carry a rate; None while it is neither measured nor estimated how long the model takes."""
         if self.mean_time is None:
-            return None
+            speed = self.hardware.speed if self.is_language_model else None
+            return speed.needed(rate, self.availability) if speed is not None else None
         balancing = self.scope.platform.gateway.load_balancing
         return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability)
 
@@ -226,7 +245,7 @@ class ServiceFacts:
     @cached_property
     def min_replicas(self) -> Because[int]:
         """The fewest replicas: enough for the mean, or for the peak where nothing would add any."""
-        return or_else(self.part.replicas.min, lambda: _capped(self._always, self._most))
+        return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
 
     @property
     def _always(self) -> Because[int]:
@@ -238,10 +257,11 @@ class ServiceFacts:
     @cached_property
     def max_replicas(self) -> Because[int]:
         """The most replicas."""
-        return or_else(self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self._most))
+        return or_else(self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most))
 
     @cached_property
-    def _most(self) -> Because[int] | None:
+    def most(self) -> Because[int] | None:
+        """The most replicas that are allowed."""
         return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
 
 
@@ -253,7 +273,11 @@ def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
 
 
 @decision
-def _cpu(usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool]) -> tuple[Cores, str]:
+def _cpu(
+    usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool], accelerated: Because[bool]
+) -> tuple[Cores, str]:
+    if accelerated.value:
+        return usual.value, "what the runtime needs, as the accelerator does the work"
     if not cpu_bound.value or slots.value <= usual.value.amount:
         return usual.value, "what the runtime needs"
     return Cores(slots.value), f"a core for each of the {slots.value} requests that a replica works on at once"

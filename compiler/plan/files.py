@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ...schema.hardware import Bandwidth
 from ...schema.units import Duration, Memory
 from ..because import Because, because, decision
 from ..finding import Refusal, refusal
@@ -11,10 +12,7 @@ from ..system import Artifact as ModelArtifact
 from ..system import Release, Shadow
 from .scope import Scope
 
-__all__ = ["ModelFiles", "BANDWIDTH", "download_time", "transfer"]
-
-BANDWIDTH = 100 * 10**6
-"""Bytes a second that images and models are fetched with: a tenth of a 10 Gbit/s link, as ten pods may share it."""
+__all__ = ["ModelFiles", "bytes_of", "download_time", "transfer"]
 
 SCHEMES = {
     "https": "rclone", "http": "rclone", "s3": "rclone", "gs": "rclone", "azure": "rclone", "hf": "hub", "oci": "image",
@@ -84,16 +82,33 @@ def _version_number(version: Because[str]) -> tuple[int, str]:
     return 1, f"`{text}` is no number, and runtimes want one for the version's folder; a pod holds only one version"
 
 
-def transfer(size: Because[Memory] | None) -> Duration:
-    """How long so many bytes take to fetch; a size that is not known counts as 1 GB."""
-    return Duration(int((float(size.value) if size is not None else 10**9) / BANDWIDTH) + 1)
+UNKNOWN_SIZE = 10**9
+"""Bytes that something counts as whose size nobody gave."""
+
+
+def bytes_of(size: Because[Memory] | None) -> float:
+    """A size, or the usual guess."""
+    return float(size.value) if size is not None else UNKNOWN_SIZE
+
+
+def transfer(amount: float, rate: Because[Bandwidth]) -> Duration:
+    """How long so many bytes take, in whole seconds."""
+    if not rate.value.amount:
+        raise refusal(
+            "MLS008",
+            "nothing is ever fetched at no bytes a second",
+            rate,
+            note="the time to start would have no end",
+            help="write `100 MB/s`, or what was measured",
+        )
+    return Duration(int(amount / float(rate.value)) + 1)
 
 
 @decision
-def download_time(size: Because[Memory] | None, image: Because[Memory] | None) -> tuple[Duration, str]:
+def download_time(
+    size: Because[Memory] | None, image: Because[Memory] | None, rate: Because[Bandwidth]
+) -> tuple[Duration, str]:
     """How long a node that has neither the image nor the model takes to fetch both."""
-    image_bytes = float(image.value) if image is not None else 10**9
-    model_bytes = float(size.value) if size is not None else 10**9
-    took = Duration(int((image_bytes + model_bytes) / BANDWIDTH) + 1)
+    total = bytes_of(image) + bytes_of(size)
     guessed = " (sizes that are not known count as 1 GB)" if size is None or image is None else ""
-    return took, f"{(image_bytes + model_bytes) / 1e9:.3g} GB of image and model at {BANDWIDTH // 10**6} MB/s{guessed}"
+    return transfer(total, rate), f"{total / 1e9:.3g} GB of image and model at {rate.value}{guessed}"

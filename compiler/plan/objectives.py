@@ -18,13 +18,16 @@ from ..record import Record
 from ..system import Latency, LatencySeries
 from .facts import ServiceFacts
 
-__all__ = ["ALERTED", "Bucket", "BurnPair", "Objective", "Objectives", "burn_pairs", "factor"]
+__all__ = ["ALERTED", "BAD_EVENTS", "Bucket", "BurnPair", "Objective", "Objectives", "burn_pairs", "factor"]
 
 ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
 """The percentiles that become objectives. A lower one has so large a budget that no fast burn is possible."""
 
 FARTHEST_BUCKET = Decimal("0.7")
 """A bucket below this share of the bound would make another promise than the one that was asked for."""
+
+BAD_EVENTS = 3
+"""Fewer bad events than this in the long window wake nobody: with little traffic one is many times the budget."""
 
 # severity, share of the budget, long and short window (Site Reliability Workbook, table 5-8)
 _WINDOWS: tuple[tuple[Literal["page", "ticket"], int, str, str], ...] = (

@@ -17,7 +17,18 @@ from ..because import Because, decision
 from ..record import Record
 from .choose import count, number
 
-__all__ = ["FAILURES", "MOST_RISK", "Verdict", "exceeds", "judged", "sample", "step_length", "verdict", "volume"]
+__all__ = [
+    "FAILURES",
+    "MINUTES",
+    "MOST_RISK",
+    "Verdict",
+    "exceeds",
+    "judged",
+    "sample",
+    "step_length",
+    "verdict",
+    "volume",
+]
 
 Z_ALPHA = 1.959964
 Z_POWER = 0.841621
@@ -90,17 +101,19 @@ def verdict(
     failures: int,
     limit: float | None = None,
     least_minutes: float = 0,
+    most_minutes: int = MINUTES[-1],
 ) -> Verdict:
     """The shortest windows with which both risks are small enough, else the longest.
 
     `rate` is requests a second; `windows` how many windows are judged, or how many of so many minutes each, for an
-    analysis that runs beside the steps; `least_minutes` is what a rate needs to be computed at all. The limit lies
-    between p1 and p2, as many standard deviations from one as from the other; in the middle where p1 is nothing.
+    analysis that runs beside the steps; `least_minutes` is what a rate needs to be computed at all, `most_minutes` what
+    there is room for. The limit lies between p1 and p2, as many standard deviations from one as from the other; in the
+    middle where p1 is nothing.
     """
     chosen = None
     for minutes in MINUTES:
-        n = int(rate * 60 * minutes)
-        if n == 0 or minutes < least_minutes:
+        n = math.floor(rate * 60 * minutes + 1e-9)  # 0.3 x 0.05 x 1800 is 26.999... to a float
+        if n == 0 or minutes < least_minutes or (chosen is not None and minutes > most_minutes):
             continue
         count = windows if isinstance(windows, int) else windows(minutes)
         chosen = _judge(n, minutes, p1, p2, count, failures, _balanced(p1, p2) if limit is None else limit)
@@ -159,6 +172,7 @@ def judged(
     shortest: Because[Duration],
     delay: Because[Duration],
     steps: tuple[Because[Duration], ...],
+    most_minutes: int = MINUTES[-1],
 ) -> tuple[Verdict, str]:
     def beside(minutes: int) -> int:
         longest = sum(step.value.amount for step in steps)
@@ -173,6 +187,7 @@ def judged(
         FAILURES,
         float(limit.value) if limit is not None else None,
         float(shortest.value) / 60,
+        most_minutes,
     )
     odds = f"aborts without cause {chosen.false_abort:.1%}, misses {plain(after.value * 100)} % {chosen.missed:.1%}"
     guess = "" if rate is not None else "; one request a second is assumed, as no throughput is given"

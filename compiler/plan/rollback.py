@@ -1,7 +1,8 @@
 """What a rollout is judged by: its objectives, the harm that must not be missed, and the limit that takes it back.
 
 Analyses count requests that failed and requests that were slow, and nothing else. A condition on another metric would
-look like a guard and be none, so it is refused; one whose labels arrive after the rollout is a matter of lint (MLS603).
+look like a guard and be none, so it is refused, and so is one on labels that never come. Labels that arrive after the
+rollout are a matter of lint (MLS603).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from ...schema.units import Measure, Percent, plain
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
 from ..system import CanaryStage, Condition, Detectable, MLSystem
-from .objectives import Objective, Objectives, burn_pairs
+from .objectives import BurnPair, Objective, Objectives, burn_pairs
 
-__all__ = ["harm", "judged_objectives", "limit"]
+__all__ = ["harm", "judged_objectives", "limit", "looser_than_the_page"]
 
 FAILURES = "error-rate"
 
@@ -33,6 +34,19 @@ def limit(objective: Objective, system: MLSystem) -> Because[Decimal] | None:
     """The share of failures above which `rollbackWhen` takes a version back."""
     conditions = _on_failures(system)
     return _limit(conditions[0]) if conditions and objective.kind == "availability" else None
+
+
+def looser_than_the_page(
+    objectives: Objectives, system: MLSystem
+) -> tuple[Because[Decimal], Objective, BurnPair] | None:
+    """The limit of `rollbackWhen`, where it is above the share of failures that wakes somebody; and what does that."""
+    conditions = _on_failures(system)
+    promised = next((objective for objective in objectives.all if objective.kind == "availability"), None)
+    pairs = burn_pairs(promised, objectives.period) if promised is not None else ()
+    if not conditions or promised is None or not pairs:
+        return None
+    most = _limit(conditions[0])
+    return (most, promised, pairs[0]) if most.value > Decimal(pairs[0].threshold.value) else None
 
 
 def harm(
@@ -69,8 +83,12 @@ def _refuse_others(system: MLSystem, stage: CanaryStage | None) -> None:
     named = [condition.metric for condition in system.rollout.rollback_when]
     named += [asked.metric for asked in stage.detect] if stage is not None else []
     for metric in named:
-        if metric.value != FAILURES and not system.metrics[metric.value.partition("@")[0]].needs_labels.value:
+        if metric.value == FAILURES:
+            continue
+        if not system.metrics[metric.value.partition("@")[0]].needs_labels.value:
             raise _nothing_judges(metric, "bounds under `constraints.latency` are judged too")
+        if system.data.labels is None:
+            raise _nothing_judges(metric, "nothing under `data.labels` says that labels ever come")
 
 
 def _nothing_judges(metric: Because[str], how: str) -> Refusal:

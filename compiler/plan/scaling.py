@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ...schema.units import Percent
 from ..because import Because, decision, first, fixed, text
 from ..finding import refusal
 from ..promql import bound, matchers, selector
-from .capacity import MAX_UTILIZATION
 from .facts import ServiceFacts
 from .sli import Indicators
 
@@ -77,7 +77,7 @@ class Scaling:
         if self.signal.value == "queue":
             why = "a short queue keeps batches full; a longer one makes answers late"
             return fixed(str(QUEUE_PER_REPLICA), why)
-        return _in_flight_target(self.service.slots)
+        return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
 
     @cached_property
     def least(self) -> Because[int]:
@@ -115,10 +115,9 @@ def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
 
 
 @decision
-def _in_flight_target(slots: Because[int]) -> tuple[str, str]:
-    target = slots.value * MAX_UTILIZATION
-    text_ = f"{target:.2f}".rstrip("0").rstrip(".")
-    return text_, f"{MAX_UTILIZATION:.0%} of the {slots.value} that a replica works on at once"
+def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[str, str]:
+    target = f"{slots.value * utilization.value.amount:.2f}".rstrip("0").rstrip(".")
+    return target, f"{utilization.value} of the {slots.value} that a replica works on at once"
 
 
 @decision

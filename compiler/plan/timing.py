@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
+from ...schema.hardware import Bandwidth
 from ...schema.units import Duration, Memory
 from ..because import Because, decision
 from ..system import Warmup
 from .choose import or_else
 from .facts import ServiceFacts
-from .files import download_time, transfer
+from .files import bytes_of, download_time, transfer
 
 __all__ = ["PROBE_PERIOD", "Timing"]
 
 PROBE_PERIOD = 5
 """Seconds between two probes."""
-
-READ_RATE = 500 * 10**6
-"""Bytes a second that a model is read from a local volume and turned into a servable one: a slow cloud disk."""
 
 LEAST_DEADLINE = 600
 """Seconds: Kubernetes' own progress deadline."""
@@ -34,7 +32,8 @@ class Timing:
     def load(self) -> Because[Duration]:
         """From the container's start until the model is loaded."""
         part = self.service.part
-        return or_else(part.load, lambda: _load(self.service.files.artifact.size, self.service.accelerated))
+        size, rate = self.service.files.artifact.size, self.service.scope.platform.planning.load
+        return or_else(part.load, lambda: _load(size, self.service.accelerated, rate))
 
     @cached_property
     def start(self) -> Because[Duration]:
@@ -45,12 +44,14 @@ class Timing:
     def startup_failures(self) -> Because[int]:
         """`failureThreshold` of the startup probe."""
         files = self.service.files
-        return _startup_failures(self.start, files.source, files.artifact.size)
+        inside = _fetched_inside(files.source, files.artifact.size, self.service.scope.platform.planning.download)
+        return _startup_failures(self.start, inside)
 
     @cached_property
     def fetch(self) -> Because[Duration]:
         """Pulling the image and downloading the model, before the container starts."""
-        return download_time(self.service.files.artifact.size, self.service.runtime.image_size)
+        rate = self.service.scope.platform.planning.download
+        return download_time(self.service.files.artifact.size, self.service.runtime.image_size, rate)
 
     @cached_property
     def progress_deadline(self) -> Because[int]:
@@ -79,16 +80,23 @@ class Timing:
 
 
 @decision
-def _load(size: Because[Memory] | None, accelerated: Because[bool]) -> tuple[Duration, str]:
-    base = 30 if accelerated.value else 5
+def _load(size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth]) -> tuple[Duration, str]:
     if size is None:
-        return Duration(
-            120 if accelerated.value else 30
-        ), "the size of the model is not known; a guess to be replaced by `load`"
-    took = base + math.ceil(float(size.value) / READ_RATE)
-    return Duration(
-        took
-    ), f"{base} s to start and {size.value} read at {READ_RATE // 10**6} MB/s; `load` replaces the estimate"
+        guess = Duration(120 if accelerated.value else 30)
+        return guess, "the size of the model is not known; a guess to be replaced by `load`"
+    base = 30 if accelerated.value else 5
+    took = base + transfer(bytes_of(size), rate).amount
+    return Duration(took), f"{base} s to start and {size.value} read at {rate.value}; `load` replaces the estimate"
+
+
+@decision
+def _fetched_inside(
+    source: Because[str], size: Because[Memory] | None, rate: Because[Bandwidth]
+) -> tuple[Duration, str]:
+    """What the runtime downloads itself, when its container runs already."""
+    if source.value != "hub":
+        return Duration(0), "the model is there before the container starts"
+    return transfer(bytes_of(size), rate), f"the runtime downloads it itself, at {rate.value}"
 
 
 @decision
@@ -101,11 +109,10 @@ def _start(load: Because[Duration], warmup: Warmup | None, each: Because[Duratio
 
 
 @decision
-def _startup_failures(start: Because[Duration], source: Because[str], size: Because[Memory] | None) -> tuple[int, str]:
+def _startup_failures(start: Because[Duration], inside: Because[Duration]) -> tuple[int, str]:
     needed, why = start.value.amount, f"{start.value} to start"
-    if source.value == "hub":  # the runtime downloads the model itself, when its container runs already
-        fetched = transfer(size)
-        needed, why = needed + fetched.amount, f"{fetched} to download and {why}"
+    if inside.value.amount:
+        needed, why = needed + inside.value.amount, f"{inside.value} to download and {why}"
     failures = max(6, math.ceil(2 * needed / PROBE_PERIOD))
     return failures, f"twice {why}, asked every {PROBE_PERIOD} s, and never less than 30 s"
 

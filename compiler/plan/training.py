@@ -12,10 +12,10 @@ from functools import cached_property
 
 from ...schema.units import Duration, Memory
 from ..because import Because, because, decision, fixed, text
-from ..finding import Refusal, refusal
+from ..finding import refusal
 from ..system import Model, Training
 from . import cron
-from .choose import count
+from .choose import count, number
 from .scope import Scope
 
 __all__ = ["TrainingPlan"]
@@ -86,7 +86,18 @@ class TrainingPlan:
     @cached_property
     def work(self) -> Because[Duration] | None:
         """How long the fits of a run take; None while nobody has said how long one takes."""
-        return _work(self.fits, self.part.fit) if self.part.fit is not None else None
+        return _work(self.part.fit, self.fits) if self.part.fit is not None else None
+
+    @property
+    def search_work(self) -> Because[Duration] | None:
+        """How long the fits of a search apart from the runs take; None while nobody has said how long one takes."""
+        tuning, validation, ensemble = self.part.tuning, self.part.cross_validation, self.part.ensemble
+        if tuning is None or self.part.fit is None or self.tunes.value:
+            return None
+        searching = because(True, "a search of its own", tuning.when)
+        folds = _folds(validation.folds, validation.when, searching) if validation is not None else _one_fold()
+        members = ensemble.size if ensemble is not None else None
+        return _work(self.part.fit, _fits(searching, tuning.trials, tuning.parallel, folds, members))
 
     @cached_property
     def shared_memory(self) -> Because[Memory]:
@@ -105,6 +116,17 @@ class TrainingPlan:
         """When runs start by the clock, where they do."""
         retraining = self.scope.system.retraining
         return retraining.schedule if retraining is not None else None
+
+    @cached_property
+    def search_schedule(self) -> Because[str] | None:
+        """When a search starts by a clock of its own, where it does."""
+        tuning = self.part.tuning
+        if tuning is None or tuning.when.value != "schedule":
+            return None
+        if tuning.schedule is None:
+            help_ = 'add a schedule, such as `schedule: "0 3 1 * *"`, or write `when: manual`'
+            raise refusal("MLS009", "nothing says when the search runs", tuning.when, help=help_)
+        return tuning.schedule
 
     @cached_property
     def suspended(self) -> Because[bool]:
@@ -139,25 +161,15 @@ class TrainingPlan:
     @cached_property
     def deadline(self) -> Because[Duration]:
         """How long a run may take, with every try."""
-        given = self.part.deadline.given
-        for needed, what in ((given, "may take"), (self.work, "fits for")):
-            if needed is not None and self.cadence is not None and needed.value >= self.cadence.value:
-                raise self._overlapping(needed, what, self.cadence)
+        given, search = self.part.deadline.given, self.search_schedule
+        _end_in_time(self.schedule, self.cadence, (given, "run may take"), (self.work, "run fits for"))
+        if search is not None:
+            _end_in_time(search, cron.cadence(search, self.time_zone), (self.search_work, "search fits for"))
         if given is not None:
             return given
         if self.work is not None:
             return _deadline(self.work, self.cadence)
         return cron.deadline(self.cadence) if self.cadence is not None else _assumed()
-
-    def _overlapping(self, needed: Because[Duration], what: str, cadence: Because[Duration]) -> Refusal:
-        return refusal(
-            "MLS705",
-            f"a run {what} {needed.value}, but the next one starts after {cadence.value}",
-            self.schedule,
-            others=((needed, "the length of a run"),),
-            note="two runs never work at the same time, so the later one would be skipped without a word",
-            help="run less often, or make a run shorter: fewer trials or folds, or more of them at once",
-        )
 
     @cached_property
     def late(self) -> Because[int]:
@@ -178,6 +190,23 @@ class TrainingPlan:
     def overdue(self) -> Because[Duration]:
         """The time since the last start at which a run has been missed."""
         return cron.overdue(self.longest_gap, self.time_zone)
+
+
+def _end_in_time(
+    schedule: Because[str], cadence: Because[Duration] | None, *lengths: tuple[Because[Duration] | None, str]
+) -> None:
+    """Refuse what would still work when the next one is due."""
+    for length, what in lengths:
+        if length is not None and cadence is not None and length.value >= cadence.value:
+            long = length.value if length.value.amount % 3600 == 0 else f"{number(float(length.value) / 3600)} h"
+            raise refusal(
+                "MLS705",
+                f"a {what} {long}, but the next one starts after {cadence.value}",
+                schedule,
+                others=((length, length.why or "the length of a run"),),
+                note="two never work at the same time, so the later one would be skipped without a word",
+                help="start it less often, or make it shorter: fewer trials or folds, or more of them at once",
+            )
 
 
 @decision
@@ -226,7 +255,7 @@ def _fits(
 
 
 @decision
-def _work(fits: Because[int], fit: Because[Duration]) -> tuple[Duration, str]:
+def _work(fit: Because[Duration], fits: Because[int]) -> tuple[Duration, str]:
     return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {fit.value} ({fits.why})"
 
 

@@ -11,6 +11,8 @@ from ..diagnostics import Diagnostic
 from ..finding import finding
 from ..lint import rule
 from ..plan import Plan, cron
+from ..plan.choose import number, seconds
+from ..plan.training import TrainingPlan
 from ..system import CategoricalParameter, Evaluation, MLSystem, Retraining
 
 __all__ = ["ignored_scale", "no_age_limit", "unattended_promotion"]
@@ -75,8 +77,17 @@ def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnost
     )
 
 
-@rule("MLS703", "warning", "retraining.maxModelAge", "retraining.schedule", "training.fit")
-def no_age_limit(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+@rule(
+    "MLS703",
+    "warning",
+    "retraining.maxModelAge",
+    "retraining.schedule",
+    "training.fit",
+    "training.tuning.trials",
+    "training.tuning.parallel",
+    "training.crossValidation",
+)
+def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """No limit on the model's age, or one that normal operation exceeds.
 
     Why: runs fail in silence, or their models pass no gate. Without a limit nobody notices that the model in service
@@ -95,7 +106,7 @@ def no_age_limit(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if retraining is None:
         return
     if retraining.max_model_age is not None:
-        yield from _exceeded(system, retraining.max_model_age, retraining.schedule)
+        yield from _exceeded(system, plan, retraining.max_model_age, retraining.schedule)
         return
     yield finding(
         "MLS703",
@@ -108,20 +119,23 @@ def no_age_limit(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     )
 
 
-def _exceeded(system: MLSystem, age: Because[Duration], schedule: Because[str] | None) -> Iterator[Diagnostic]:
+def _exceeded(
+    system: MLSystem, plan: Plan, age: Because[Duration], schedule: Because[str] | None
+) -> Iterator[Diagnostic]:
     if schedule is None:
         return
     gap = cron.gap(schedule, cron.longest_gap).value
-    fit = system.training.fit if system.training is not None else None
-    least = gap.amount + (fit.value.amount if fit is not None else 0)
+    work = TrainingPlan(plan, system.training).work if system.training is not None else None
+    least = gap.amount + (work.value.amount if work is not None else 0)
     if age.value.amount < least:
-        takes = f", and a fit takes {fit.value}" if fit is not None else ""
+        trained = f" and train for {seconds(float(work.value))}" if work is not None else ""
+        sum_ = f"{gap} and {work.why} are {number(float(least) / 86400)} days; " if work is not None else ""
         yield finding(
             "MLS703",
             f"between two runs the model gets older than {age.value}",
             age,
-            others=((schedule, f"runs are up to {gap} apart{takes}"),),
-            note="the alert fires in normal operation, and is soon ignored",
+            others=((schedule, f"runs are up to {gap} apart{trained}"),),
+            note=f"{sum_}the alert fires in normal operation, and is soon ignored",
             help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
         )
 

@@ -7,8 +7,10 @@ from typing import Literal
 from .base import (
     AccessName,
     Count,
+    Date,
     Digest,
     Duration,
+    FamilyName,
     Identifier,
     Metric,
     ModelName,
@@ -21,6 +23,7 @@ from .base import (
     Text,
     UnitPrice,
     Uri,
+    Url,
     default,
     listed,
     mapped,
@@ -129,12 +132,35 @@ class LlmShape(Section):
     """The numbers that decide how much memory a language model needs."""
 
     parameters: Count = required("How many weights it has.")
+    active_parameters: Count | None = optional(
+        "How many of them one token passes through, in a mixture of experts; all of them if left out."
+    )
+    embedding_parameters: Count | None = optional(
+        "How many of them are the embedding and the head, which keep 16 bits when the others are quantized."
+    )
     layers: int = required("How many transformer layers.", ge=1, le=1000)
-    kv_heads: int = required("How many key-value heads a layer has.", ge=1, le=1024)
-    head_dim: int = required("The width of one head.", ge=1, le=1024)
+    kv_heads: int = required("How many key-value heads a layer has; 1 with latent attention.", ge=1, le=1024)
+    head_dim: int = required(
+        "The width of one head; with latent attention that of what is cached, the latent and its rotary part.",
+        ge=1,
+        le=1024,
+    )
     attention: Literal["grouped", "latent", "sliding-window"] = default(
         "grouped", "The kind of attention, which decides the size of the cache.", "what most open models use"
     )
+    sliding_window: int | None = optional("With sliding-window attention, how many tokens a layer sees.", ge=1)
+    global_layers: int | None = optional(
+        "With sliding-window attention, how many layers see the whole context; none if left out.", ge=0, le=1000
+    )
+
+
+class Family(Section):
+    """A family of language models whose numbers are known."""
+
+    shape: LlmShape = required("Its shape.")
+    window: int | None = optional("The longest context it was trained for, in tokens.", ge=1, le=100_000_000)
+    checked: Date | None = optional("When these facts were last checked.")
+    source: Url | None = optional("Where these facts are from.")
 
 
 class FineTuning(Section):
@@ -159,9 +185,13 @@ class Adapter(Section):
 class ModelLlm(Section):
     """What the model is as a language model."""
 
-    family: Text | None = optional("A family whose shape is known, such as `llama-3.1-8b`.")
+    family: FamilyName | None = optional(
+        "A family whose shape is known, by its name in the catalogue or the platform file."
+    )
     shape: LlmShape | None = optional("Its shape, where the family is not known.")
-    window: int | None = optional("The longest context it was trained for, in tokens.", ge=1, le=100_000_000)
+    window: int | None = optional(
+        "The longest context it was trained for, in tokens; the family's if left out.", ge=1, le=100_000_000
+    )
     variant: Literal["base", "instruct", "reasoning"] | None = optional("What it was tuned for.")
     tuning: FineTuning | None = optional("How it was adapted.")
     adapters: list[Adapter] = listed("LoRA adapters that are served beside it.", key="name")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import (
+    Bandwidth,
+    Compute,
     Cores,
     Date,
     Duration,
     Host,
     HourlyPrice,
+    Identifier,
     Image,
     LabelKey,
     LabelValue,
@@ -17,6 +20,7 @@ from .base import (
     Module,
     Name,
     ObjectName,
+    Percent,
     RuleId,
     Section,
     SpecOverlay,
@@ -30,6 +34,7 @@ from .base import (
     optional,
     required,
 )
+from .model import Family
 from .runtime import Runtime
 
 
@@ -126,8 +131,8 @@ class Accelerator(Section):
 
     resource: LabelKey = default("nvidia.com/gpu", "The extended resource that pods request.", "whole NVIDIA devices")
     memory: Memory | None = optional("The memory that its driver reports.")
-    bandwidth: Text | None = optional("Its memory bandwidth, such as `300 GB/s`.")
-    compute: Text | None = optional("Its dense 16-bit rate, such as `121 TFLOP/s`.")
+    bandwidth: Bandwidth | None = optional("How fast it reads its memory.")
+    compute: Compute | None = optional("How fast it multiplies 16-bit numbers, without sparsity.")
     node_selector: dict[LabelKey, LabelValue] = mapped("The nodes that have it, on this platform.")
     selectors: dict[Name, dict[LabelKey, LabelValue]] = mapped("The nodes that have it, by cloud.")
     tolerations: list[Toleration] = listed("The taints of its nodes.")
@@ -167,6 +172,30 @@ class Network(Section):
     dns: Name = default("kube-system", "The namespace of the cluster's DNS.", "where every distribution has it")
 
 
+class Planning(Section):
+    """What the planner assumes where nobody has measured, and how careful it is."""
+
+    utilization: Percent = default(
+        "70%", "The busiest that replicas may be on average.", "above it waiting grows faster than load"
+    )
+    waiting: Percent = default(
+        "0.5%",
+        "The share of requests that may wait longer than the bound on p99 leaves.",
+        "half of the 1 % that the percentile allows; the other half is the model's own slow tail",
+    )
+    spare_from: Percent = default(
+        "99.9%", "The availability from which on a replica may be lost at the peak.", "three nines leave no room for it"
+    )
+    headroom: float = default(
+        1.5, "How many times the replicas for the peak may run.", "traffic of a day that nobody expected", ge=1, le=100
+    )
+    download: Bandwidth = default("100 MB/s", "How fast images and models are fetched.", "a slow link to a registry")
+    load: Bandwidth = default("500 MB/s", "How fast a model is read from a volume.", "a slow disk of a cloud")
+    risk: Percent = default(
+        "5%", "The largest chance of either wrong verdict on a canary.", "the usual level of a statistical test"
+    )
+
+
 class Platform(Section):
     """The organisation's choices; the rest of a spec survives a change of them."""
 
@@ -184,11 +213,15 @@ class Platform(Section):
     images: Images = group(Images, "Images of helpers.")
     storage: Storage = group(Storage, "Volumes.")
     network: Network = group(Network, "Network policies.")
+    planning: Planning = group(Planning, "What the planner assumes where nobody has measured.")
     prices: Prices = group(Prices, "What capacity costs.")
     policies: Policies = group(Policies, "What specs must keep to.")
     runtimes: dict[Name, Runtime] = mapped("Serving runtimes: the catalogue's, changed, and the organisation's own.")
     accelerators: dict[Name, Accelerator] = mapped(
         "Accelerators: the catalogue's, changed, and the organisation's own."
+    )
+    families: dict[Identifier, Family] = mapped(
+        "Families of language models: the catalogue's, changed, and the organisation's own."
     )
     plugins: list[Module] = listed("Targets of the organisation's own.")
 

@@ -18,6 +18,7 @@ from .base import (
     Matcher,
     Memory,
     Path,
+    Percent,
     Section,
     Series,
     Text,
@@ -67,6 +68,19 @@ class Drain(Section):
     timeout: Duration = default("30s", "How long it then finishes what is in flight.", "longer than most requests")
     handles_term: bool = default(
         True, "Whether it handles SIGTERM at all; if not, the grace period is the drain time.", "most do"
+    )
+
+
+class DeviceMemory(Section):
+    """How a server of language models divides the memory of an accelerator, which it takes when it starts."""
+
+    utilization: Percent = default(
+        "92%", "The share of what the driver reports that it may fill.", "what vLLM takes when it is not told"
+    )
+    overhead: Memory = default(
+        "1536Mi",
+        "What activations and captured graphs take of it on each device, beside weights and cache.",
+        "an allowance; what the server logs when it starts replaces it",
     )
 
 
@@ -131,6 +145,7 @@ class Runtime(Section):
     env: dict[EnvName, Text] = mapped("Environment variables that it needs.")
     model_path: Path = default("/models", "Where it looks for models.", "the usual place")
     writable: list[Path] = listed("Paths that it writes to; each becomes an empty volume.")
+    device_memory: DeviceMemory | None = optional("What it does with an accelerator's memory, where it takes it all.")
     shared_memory: Memory | None = optional("What it needs of `/dev/shm`; Kubernetes gives 64 MiB.")
     writable_root: bool = default(False, "Whether its root file system must be writable.", "most need only `writable`")
     ports: Ports = group(Ports, "The ports that it listens on.")

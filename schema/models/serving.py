@@ -53,7 +53,9 @@ class Resources(Section):
 
     cpu: Cores | None = derived("Processor cores.", "from the runtime's own need")
     memory: Memory | None = derived("Memory.", "from the runtime's own need and twice the size of the model")
-    accelerator: AcceleratorRequest | None = optional("Accelerators; none if left out.")
+    accelerator: AcceleratorRequest | None = optional(
+        "Accelerators; if left out none, or for a runtime that needs some the cheapest of `constraints.accelerators`."
+    )
 
 
 class ServiceTime(Section):

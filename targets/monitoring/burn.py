@@ -14,7 +14,7 @@ from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, fixed, text
 from ...compiler.finding import refusal
-from ...compiler.plan.objectives import BurnPair, Objective, burn_pairs
+from ...compiler.plan.objectives import BAD_EVENTS, BurnPair, Objective, burn_pairs
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from ...compiler.promql import promql
@@ -23,7 +23,6 @@ from .alert import alert
 
 __all__ = ["burn_group"]
 
-BAD_EVENTS = 3
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 

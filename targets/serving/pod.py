@@ -51,8 +51,8 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
             "initContainers": _init_containers(service, files, made),
             "containers": [_server(service, files, made)],
             "volumes": _volumes(service, files, made),
-            "nodeSelector": placement.node_selector(scope, service.part.resources.accelerator),
-            "tolerations": placement.tolerations(scope, service.part.resources.accelerator) or None,
+            "nodeSelector": placement.node_selector(scope, service.devices),
+            "tolerations": placement.tolerations(scope, service.devices) or None,
             "topologySpreadConstraints": placement.spread(naming.selector(scope, component, service.name)),
         },
     }
@@ -170,7 +170,7 @@ def port_name(service: ServicePlan, name: str) -> str:
 
 def _resources(service: ServicePlan) -> Body:
     """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
-    devices = placement.accelerators(service.scope, service.part.resources.accelerator)
+    devices = placement.accelerators(service.scope, service.devices)
     memory = _memory(service)
     return {
         "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},

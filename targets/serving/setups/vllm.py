@@ -13,8 +13,12 @@ from ....compiler.because import Because, fixed, text
 from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....schema.units import Percent
 from ...pod.download import check_access
 from . import Setup
+
+UTILIZATION = Percent.parse("92%")
+"""The share of an accelerator's memory that vLLM takes when it is not told."""
 
 # The language's methods that vLLM knows by the same name.
 QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
@@ -82,8 +86,10 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
-    """Over how many devices the model is divided, and in how few bits its weights are."""
-    asked = service.part.resources.accelerator
+    """Over how many devices the model is divided, how much of them it takes, and in how few bits its weights are."""
+    asked, taken = service.devices, service.runtime.device_memory
+    if taken is not None and taken.utilization.value != UTILIZATION:
+        yield taken.utilization.map(lambda share: f"--gpu-memory-utilization={share.amount.normalize():f}")
     if asked is not None and asked.count.value > 1:
         yield text("--tensor-parallel-size={count}", count=asked.count)
     optimization = service.scope.system.models[service.model.value].optimization

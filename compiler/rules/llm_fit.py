@@ -1,0 +1,233 @@
+"""Rules on the memory and the context of language models: what does not fit fails at its start or at the next peak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..because import Because, because
+from ..diagnostics import Diagnostic
+from ..finding import finding
+from ..lint import rule
+from ..plan import Plan
+from ..plan.service import ServicePlan
+from ..system import Accelerator, MLSystem
+
+if TYPE_CHECKING:
+    from ..plan.llm import Fit
+
+__all__ = ["context_overrun", "does_not_fit", "too_many_accelerators"]
+
+
+@rule(
+    "MLS408",
+    "error",
+    "models.*.llm.family",
+    "models.*.llm.shape",
+    "models.*.llm.window",
+    "services.*.container.deviceMemory",
+    "platform.families",
+)
+def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Language model that does not fit on its accelerator.
+
+    Why: a server of language models takes its memory when it starts: weights first, then room for the cache. Where that
+    room cannot hold one context of the length that is promised, the server stops at once, in every replica. The sum is
+    (utilization x memory that the driver reports - overhead) x devices, against weights and cache.
+
+    Bad:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 131072, output: 512}
+    Good:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    """
+    for service in plan.online.values():
+        fit = service.hardware.fit if service.is_language_model else None
+        if fit is not None and not fit.fits.value:
+            yield _misfit(service, fit)
+
+
+def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:
+    from ..plan.accelerator import called
+
+    devices, context = service.devices, fit.model.context
+    assert devices is not None
+    asked = f"a context of {context.value:,} tokens" if context is not None else "a single request"
+    return finding(
+        "MLS408",
+        f"{asked} of `{service.model.value}` does not fit on {called(fit.devices.value, devices.type.value)}",
+        _tokens(service, "context"),
+        devices.type,
+        others=((devices.type, "the accelerator"),),
+        note=f"{fit.model.weights.why}; {fit.budget.why}; {fit.whole.why}",
+        help=" or ".join(_ways_out(service, fit)) or "serve fewer bits a weight, or a smaller model",
+    )
+
+
+def _tokens(service: ServicePlan, name: str) -> Because[int] | None:
+    tokens = service.part.llm.tokens if service.part.llm is not None else None
+    return getattr(tokens, name) if tokens is not None else None
+
+
+def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
+    """A shorter context, the cheapest accelerator of which as many do, or more of the same."""
+    from ..plan.accelerator import COUNTS, called
+
+    if fit.longest >= 1024:
+        yield f"write `context: {2 ** int(math.log2(fit.longest))}` under `llm.tokens`"
+    known = service.scope.platform.accelerators
+    fitting = [
+        name
+        for name, device in known.items()
+        if device.memory is not None and fit.on(device.memory, fit.devices).fits.value
+    ]
+    allowed = {name.value for name in service.scope.system.constraints.accelerators} or set(known)
+    usable = [name for name in fitting if name in allowed]
+    if fitting:
+        name = min(usable or fitting, key=lambda name: _price(known[name]))
+        yield f"{'use' if usable else 'allow and use'} {called(fit.devices.value, name)}"
+    for devices in COUNTS:
+        more = fit.on(fit.memory, because(devices, "more of them"))
+        if devices > fit.devices.value and more.fits.value:
+            assert service.devices is not None
+            yield f"use {called(devices, service.devices.type.value)}"
+            return
+
+
+def _price(device: Accelerator) -> float:
+    return float(device.price.value) if device.price is not None else math.inf
+
+
+@rule(
+    "MLS409",
+    "warning",
+    "constraints.maxReplicas",
+    "services.*.constraints.maxReplicas",
+    "services.*.resources.accelerator.count",
+)
+def too_many_accelerators(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Rollout that needs more accelerators than are allowed.
+
+    Why: while a version is rolled out by shares of the traffic, the old one keeps all its replicas, so that going back
+    takes no time, and the new one ends with as many; a version in the shadow stage has its own beside them. What the
+    quota of accelerators does not allow stays pending, and the rollout stands still at the hour of the peak.
+
+    Bad:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+          maxReplicas: 3
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {accelerator: {type: l4}}
+    Good:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+          maxReplicas: 6
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {accelerator: {type: l4}}
+    """
+    for service in plan.online.values():
+        devices, most, peak = service.devices, service.most, service.for_peak.value
+        if devices is None or most is None:
+            continue
+        new = peak if service.canary.progressive.value else 0
+        shadow = service.canary.shadow_replicas.value if service.shadow is not None else 0
+        needed, each = peak + new + shadow, devices.count.value
+        if needed > most.value:
+            parts = {"of the old version": peak, "of the new one": new, "in the shadow": shadow}
+            told = ", ".join(f"{many} {which}" for which, many in parts.items() if many)
+            yield finding(
+                "MLS409",
+                f"a rollout at the peak needs {needed * each} x `{devices.type.value}`, of {most.value * each} allowed",
+                most,
+                devices.type,
+                others=((devices.type, "the accelerator"),),
+                note=f"{told}: {needed} replicas with {each} each; {service.for_peak.why}",
+                help=f"write `maxReplicas: {needed}`, or roll out when fewer requests arrive and answer this finding",
+            )
+
+
+@rule(
+    "MLS806",
+    "error",
+    "services.*.llm.tokens",
+    "services.*.llm.retrieval.chunks",
+    "services.*.llm.retrieval.chunkTokens",
+    "models.*.llm.window",
+    "models.*.llm.family",
+)
+def context_overrun(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Context that is too short for what is put into it.
+
+    Why: the system prompt, earlier turns, retrieved chunks, the question and the answer share one context. What is too
+    long is refused by the server or cut off by the caller, and it is the oldest part, the instructions, that is lost. A
+    context longer than the model's window is refused when the server starts.
+
+    Bad:
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 2048, system: 600, prompt: 1200, output: 512}
+            prompt: {version: 2026-11-03}
+    Good:
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 4096, system: 600, prompt: 1200, output: 512}
+            prompt: {version: 2026-11-03}
+    """
+    for service in plan.online.values():
+        if service.part.llm is None:
+            continue
+        tokens = service.hardware.tokens
+        window, context = tokens.window, tokens.context
+        if window is not None and context is not None and context.value > window.value:
+            yield finding(
+                "MLS806",
+                f"a context of {context.value:,} tokens is longer than the model's window of {window.value:,}",
+                context,
+                others=((window, "the window"),),
+                note="the server refuses it when it starts",
+                help=f"write `context: {window.value}` or less",
+            )
+        parts = tokens.parts
+        whole = sum(part.value for part in parts.values())
+        if context is not None and whole > context.value:
+            yield _overrun(service, parts, whole, context)
+
+
+def _overrun(service: ServicePlan, parts: dict[str, Because[int]], whole: int, context: Because[int]) -> Diagnostic:
+    told = " + ".join(f"{tokens.value:,} of {which}" for which, tokens in parts.items())
+    return finding(
+        "MLS806",
+        f"a request and its answer take {whole:,} tokens, and the context has {context.value:,}",
+        _tokens(service, "context"),
+        service.part.llm,
+        note=f"{told}; what is too long is refused, or loses its beginning: the instructions",
+        help=f"write `context: {2 ** math.ceil(math.log2(whole))}` if memory and model allow it, or shorten a part",
+    )

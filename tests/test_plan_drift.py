@@ -1,0 +1,232 @@
+"""The noise of drift, against the tables of the field and numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlspec
+from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.drift import BINS, DriftPlan, chi_square_quantile, noise_floor
+
+from .support import compile_text, minimal
+
+# The chi-square distribution
+
+
+@pytest.mark.parametrize(
+    ("probability", "degrees", "value"),
+    [
+        (0.95, 1, 3.841),  # Abramowitz and Stegun, table 26.8
+        (0.99, 9, 21.666),
+        (0.999, 9, 27.877),
+        (0.95, 30, 43.773),
+        (0.01, 10, 2.558),
+        (0.5, 2, 2 * math.log(2)),  # two degrees of freedom are an exponential distribution
+        (0.99, 2, 2 * math.log(100)),
+        (0.95, 100, 124.342),
+    ],
+)
+def test_chi_square_of_the_tables(probability: float, degrees: int, value: float) -> None:
+    assert chi_square_quantile(probability, degrees) == pytest.approx(value, abs=5.1e-4)
+
+
+def test_one_degree_of_freedom_is_a_squared_normal_variable() -> None:
+    """P(X < x) = erf(sqrt(x / 2)), on both sides of the change from the series to the fraction."""
+    for probability in (0.001, 0.3, 0.6, 0.68, 0.7, 0.9, 0.999, 1 - 1e-7):
+        found = chi_square_quantile(probability, 1)
+        assert math.erf(math.sqrt(found / 2)) == pytest.approx(probability, abs=1e-9)
+
+
+# The floor
+
+
+@pytest.mark.parametrize(("rows", "floor"), [(200, 0.2167), (500, 0.0867), (1000, 0.0433), (5000, 0.0087)])
+def test_the_floor_of_equal_samples(rows: int, floor: float) -> None:
+    assert noise_floor(rows, rows) == pytest.approx(floor, abs=1e-4)
+
+
+def test_the_floor_of_thirty_columns_against_a_large_reference() -> None:
+    """0.00101 x 30.70: each column has a chance of 1 % / 30."""
+    assert noise_floor(1000, 100_000, columns=30) == pytest.approx(0.0310, abs=1e-4)
+
+
+def test_twice_the_rows_is_half_the_floor() -> None:
+    assert noise_floor(2000, 2000) == pytest.approx(noise_floor(1000, 1000) / 2)
+    assert noise_floor(2000, 1000) == pytest.approx(noise_floor(1000, 1000) * 0.75)
+    assert noise_floor(1000, 2000) == pytest.approx(noise_floor(1000, 1000) * 0.75)
+    assert noise_floor(1000, 1000, columns=2) > noise_floor(1000, 1000)
+    assert noise_floor(1000, 1000, bins=20) > noise_floor(1000, 1000)
+
+
+def psi_of_chance(rows: int, draw: random.Random) -> float:
+    """The PSI of two samples of one distribution, in bins of equal probability."""
+    counts: list[list[int]] = [[0] * BINS, [0] * BINS]
+    for side in counts:
+        for _ in range(rows):
+            side[draw.randrange(BINS)] += 1
+    return math.fsum((p - q) / rows * math.log(p / q) for p, q in zip(*counts, strict=True))
+
+
+def test_one_window_in_a_hundred_exceeds_it_by_chance() -> None:
+    """Of 1,500 pairs of 500 rows 15 are 1 %; the form is optimistic for so few rows, and 1.7 % would be 25."""
+    draw = random.Random(7)
+    above = sum(psi_of_chance(500, draw) > noise_floor(500, 500) for _ in range(1500))
+    assert 3 <= above <= 30
+
+
+# What a spec declares
+
+INPUTS = [{"name": f"x{i}", "dtype": "float32"} for i in range(30)]
+OUTPUTS = [{"name": "score", "dtype": "float32"}]
+DRIFT = {"reference": "s3://models/profile.json", "window": "1h", "prediction": {"method": "psi", "threshold": 0.2}}
+CAPTURE = {"by": "gateway", "to": "s3://feedback/scorer", "id": "request", "sample": "10%"}
+
+
+def drift(tmp_path: Path, **changes: object) -> DriftPlan:
+    text = minimal(
+        **{
+            "monitoring__drift": DRIFT,
+            "monitoring__capture": CAPTURE,
+            "model__signature": {"inputs": INPUTS, "outputs": OUTPUTS},
+            **changes,
+        }
+    )
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "mlspec.yaml").write_text(text)
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    made = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ()).environments[0].plan.drift
+    assert made is not None
+    return made
+
+
+def value(decided: Any) -> Any:
+    assert decided is not None
+    return decided.value
+
+
+def test_a_window_sees_the_mean_rate(tmp_path: Path) -> None:
+    """20/s x 3,600 s x 10 %."""
+    made = drift(tmp_path)
+    assert value(made.seen) == 7200
+    assert made.seen is not None
+    assert made.seen.why == "20/s x 1h x 10% that are kept: 7,200 predictions in a window"
+    assert value(made.sample) == value(made.reference) == 7200
+    assert value(made.of_prediction) == pytest.approx(2 / 7200 * 21.666, abs=1e-4)
+    assert made.of_prediction is not None
+    assert "(1/7,200 + 1/7,200) x 21.67" in made.of_prediction.why
+
+
+CHANGES: dict[str, tuple[dict[str, object], int]] = {
+    "rate": ({"constraints__throughput__mean": "40/s"}, 14400),
+    "window": ({"monitoring__drift": {**DRIFT, "window": "2h"}}, 14400),
+    "share": ({"monitoring__capture": {**CAPTURE, "sample": "20%"}}, 14400),
+    "no capture": ({"monitoring__capture": None}, 72000),
+    "least": ({"monitoring__drift": {**DRIFT, "minSamples": 200}}, 200),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_the_sample_depends_on(tmp_path: Path, what: str) -> None:
+    changes, rows = CHANGES[what]
+    made = drift(tmp_path, **changes)
+    assert value(made.sample) == rows
+    assert value(made.of_prediction) == pytest.approx(noise_floor(rows, rows), abs=1e-4)
+    assert value(made.columns) == 30
+
+
+def test_features_share_the_chance_of_a_false_alert(tmp_path: Path) -> None:
+    made = drift(tmp_path, monitoring__drift={**DRIFT, "minSamples": 1000})
+    assert value(made.of_features) == pytest.approx(noise_floor(1000, 1000, 30), abs=1e-4)
+    assert value(made.of_prediction) == 0.0433
+
+
+def test_the_reference_is_what_the_model_learned_from(tmp_path: Path) -> None:
+    """70 % of 143 thousand rows are the table's 100 thousand."""
+    data = {
+        "sources": [{"name": "forms", "ingestion": "batch", "volume": {"records": 142858}}],
+        "split": {"strategy": "random"},
+    }
+    made = drift(tmp_path, data=data, monitoring__drift={**DRIFT, "minSamples": 1000})
+    assert value(made.reference) == 100_000
+    assert value(made.of_features) == 0.0310
+
+
+def test_few_rows_are_said_to_be_few(tmp_path: Path) -> None:
+    few = drift(tmp_path, monitoring__drift={**DRIFT, "minSamples": 999}).of_prediction
+    enough = drift(tmp_path, monitoring__drift={**DRIFT, "minSamples": 1000}).of_prediction
+    assert few is not None
+    assert enough is not None
+    assert "a permutation of the reference is better" in few.why
+    assert "permutation" not in enough.why
+
+
+def test_without_a_rate_nothing_is_said(tmp_path: Path) -> None:
+    made = drift(tmp_path, constraints__throughput=None)
+    assert (made.seen, made.sample, made.of_prediction) == (None, None, None)
+
+
+def test_a_window_of_batch_runs(tmp_path: Path) -> None:
+    """Hourly runs of 500 items: a window of a day has 24 of them, and one of ten minutes has the last."""
+    serving = {
+        "mode": "batch",
+        "image": "registry.example.com/score:1",
+        "schedule": "0 * * * *",
+        "input": {"uri": "s3://in/{date}/"},
+        "output": {"uri": "s3://out/{date}/"},
+    }
+    for window, rows in (("1d", 12000), ("10m", 500)):
+        changes = {"serving": serving, "constraints": {"items": 500}, "monitoring__drift": {**DRIFT, "window": window}}
+        assert value(drift(tmp_path, **changes).seen) == rows
+
+
+def test_an_alert_is_above_the_noise(tmp_path: Path) -> None:
+    """What was asked for, or the floor where that is more; other measures have no floor here."""
+    asked = {"minSamples": 1000, "features": psi(0.01), "prediction": psi(0.2), "columns": {"x1": psi(0.1, "ks")}}
+    made = drift(tmp_path, monitoring__drift={**DRIFT, **asked})
+    found_ = {name: decided.value for name, decided in made.above.items()}
+    assert found_ == {"features": value(made.of_features), "prediction": 0.2}
+    assert "lies in the noise" in made.above["features"].why
+
+
+# The rule
+
+
+def found(tmp_path: Path, **drift_: object) -> list[Diagnostic]:
+    text = minimal(monitoring__drift={**DRIFT, **drift_}, monitoring__capture=CAPTURE)
+    return [d for d in compile_text(tmp_path, text).diagnostics if d.id == "MLS704"]
+
+
+def psi(threshold: float, method: str = "psi") -> dict[str, object]:
+    return {"method": method, "threshold": threshold}
+
+
+def test_a_threshold_at_the_floor_is_no_finding(tmp_path: Path) -> None:
+    assert found(tmp_path, minSamples=1000, prediction=psi(0.0434)) == []
+    (said,) = found(tmp_path, minSamples=1000, prediction=psi(0.0432))
+    assert said.message == "a threshold of 0.0432 lies in the noise of 1,000 rows, which reaches 0.0433"
+    assert "write `threshold: 0.044` or more" in said.help
+
+
+def test_the_threshold_that_is_proposed_is_no_finding(tmp_path: Path) -> None:
+    assert found(tmp_path, minSamples=1000, prediction=psi(0.044)) == []
+
+
+def test_other_measures_have_other_noise(tmp_path: Path) -> None:
+    assert found(tmp_path, minSamples=1000, prediction=psi(0.001, "ks")) == []
+
+
+def test_a_column_of_its_own_is_judged_by_its_own_threshold(tmp_path: Path) -> None:
+    (said,) = found(tmp_path, minSamples=1000, features=psi(0.2), columns={"age": psi(0.01)})
+    assert "a threshold of 0.01 " in said.message
+
+
+def test_a_verdict_that_is_never_given(tmp_path: Path) -> None:
+    (said,) = found(tmp_path, minSamples=7201)
+    assert said.message == "a window never has the 7,201 rows that a verdict needs"
+    assert found(tmp_path, minSamples=7200) == []

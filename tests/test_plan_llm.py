@@ -1,0 +1,385 @@
+"""Whether a language model fits and how fast it is, against numbers worked out by hand from published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.accelerator import Hardware
+from mlspec.compiler.plan.llm import kept
+from mlspec.compiler.plan.service import ServicePlan
+from mlspec.compiler.rules.registry import RULES
+
+from .rules import one
+from .support import ROOT
+
+ASSISTANT = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
+
+MIB = 2**20
+
+
+def assistant(**changes: object) -> dict[str, Any]:
+    """The support assistant, not measured, with no budget and 2,300 tokens a request; `a__b` is of its chat service."""
+    spec: dict[str, Any] = yaml.safe_load(ASSISTANT.read_text())
+    chat = spec["services"]["chat"]
+    usual: dict[str, object] = {
+        "serviceTime": None,
+        "llm__retrieval": None,
+        "batching": None,
+        "constraints__latency": None,
+    }
+    usual |= {"constraints__firstToken": None, "resources__accelerator": {"type": "l4"}}
+    for path, value in {**usual, "llm__tokens": {"context": 8192, "prompt": 2000, "output": 300}, **changes}.items():
+        *steps, last = path.split("__")
+        at = chat
+        for step in steps:
+            at = at.setdefault(step, {})
+        at.pop(last, None) if value is None else at.update({last: value})
+    spec["constraints"]["accelerators"] = ["l4", "a10g", "a100-40gb", "a100-80gb", "h100"]
+    spec["constraints"].pop("budget")
+    spec["services"]["embedder"]["llm"]["tokens"]["output"] = 1
+    return spec
+
+
+def plan(tmp_path: Path, spec: dict[str, Any]) -> ServicePlan:
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ())
+    return compiled.environments[0].plan.online["chat"]
+
+
+def found(tmp_path: Path, spec: dict[str, Any], id_: str) -> list[Diagnostic]:
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    return [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == id_]
+
+
+def hardware(tmp_path: Path, **changes: object) -> Hardware:
+    return plan(tmp_path, assistant(**changes)).hardware
+
+
+# Llama 3.1 8B in 16 bits, 2,000 tokens of prompt and 300 of answer, on one accelerator
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "tokens", "sequences", "step_ms", "prefill_ms", "busy", "rate"),
+    [
+        ("l4", 34_714, 15, 114.3, 664, 2.950, 0.24),
+        ("a100-80gb", 468_115, 203, 63.1, 257, 0.351, 2.00),
+        ("h100", 465_458, 202, 38.3, 81, 0.138, 5.07),
+    ],
+)
+def test_the_worked_table(
+    tmp_path: Path,
+    accelerator: str,
+    tokens: int,
+    sequences: int,
+    step_ms: float,
+    prefill_ms: float,
+    busy: float,
+    rate: float,
+) -> None:
+    made = hardware(tmp_path, resources__accelerator={"type": accelerator})
+    fit, speed = made.fit, made.speed
+    assert fit is not None
+    assert speed is not None
+    assert fit.model.weights.value / 2**30 == pytest.approx(14.96, abs=0.01)
+    assert fit.budget.value / 131_072 == pytest.approx(tokens, abs=1)
+    assert fit.longest == pytest.approx(tokens, abs=1)
+    assert speed.sequences.value == sequences
+    assert speed.step.value * 1000 == pytest.approx(step_ms, abs=0.1)
+    assert speed.prefill.value * 1000 == pytest.approx(prefill_ms, abs=1)
+    assert speed.busy.value == pytest.approx(busy, abs=0.001)
+    assert float(speed.throughput.value) == pytest.approx(rate, abs=0.01)
+
+
+def test_decode_alone_would_promise_five_times_too_much(tmp_path: Path) -> None:
+    speed = hardware(tmp_path, resources__accelerator={"type": "a100-80gb"}).speed
+    assert speed is not None
+    writing = 300 * speed.step.value / speed.sequences.value
+    # planning's 10.7 requests/s at full use are 7.5 at 70 %
+    assert 1 / writing == pytest.approx(10.7, abs=0.1)
+    assert "bound by reading prompts" in speed.throughput.why
+    assert "bound by prefill" in speed.busy.why
+
+
+def test_an_l4_is_bound_by_writing_and_the_reason_says_how_rough_that_is(tmp_path: Path) -> None:
+    speed = hardware(tmp_path).speed
+    assert speed is not None
+    assert "15 sequences at once" in speed.throughput.why
+    assert "bound by writing answers" in speed.throughput.why
+    assert "rough: 0.158 to 0.356" in speed.throughput.why
+    assert "`serviceTime` that was measured replaces the estimate" in speed.throughput.why
+
+
+# Weights, by the bits of the fact sheets of the quantization methods
+
+
+@pytest.mark.parametrize(
+    ("quantization", "gib"),
+    [
+        (None, 14.96),
+        ({"method": "fp8"}, 8.46),
+        ({"method": "awq"}, 5.33),
+        ({"method": "gptq", "bits": 4}, 5.33),
+        ({"method": "gptq", "bits": 8}, 8.46),
+    ],
+)
+def test_weights_of_an_8b_model(tmp_path: Path, quantization: dict[str, object] | None, gib: float) -> None:
+    """Embedding and head, 1.05 G parameters, stay in 16 bits; a group of 128 has scales of 4.16 bits a weight."""
+    spec = assistant()
+    if quantization is not None:
+        spec["models"]["chat"]["optimization"] = {"quantization": quantization}
+    fit = plan(tmp_path, spec).hardware.fit
+    assert fit is not None
+    assert fit.model.weights.value / 2**30 == pytest.approx(gib, abs=0.01)
+
+
+# Cache, by the kind of attention and the number of devices
+
+
+def cached(tmp_path: Path, family: str, length: int, devices: int = 1) -> int:
+    spec = assistant()
+    spec["models"]["chat"]["llm"] = {"family": family}
+    model = plan(tmp_path, spec).hardware.model
+    assert model is not None
+    return kept(model.shape, length, devices)
+
+
+def test_grouped_attention_keeps_keys_and_values_of_each_head(tmp_path: Path) -> None:
+    assert cached(tmp_path, "llama-3.1-8b", 1) == 2 * 32 * 8 * 128 * 2 == 131_072
+    assert cached(tmp_path, "llama-3.1-8b", 8192) == 2**30
+    assert cached(tmp_path, "llama-3.1-8b", 131_072) == 16 * 2**30
+
+
+def test_more_devices_than_heads_keep_copies(tmp_path: Path) -> None:
+    assert cached(tmp_path, "qwen2.5-7b", 1, 4) == cached(tmp_path, "qwen2.5-7b", 1) == 2 * 28 * 4 * 128 * 2
+    assert cached(tmp_path, "qwen2.5-7b", 1, 8) == 2 * cached(tmp_path, "qwen2.5-7b", 1)
+
+
+def test_latent_attention_keeps_one_latent_on_each_device(tmp_path: Path) -> None:
+    """61 layers x (512 + 64) numbers of 2 bytes: 70,272 bytes a token, not the 4 MB of 128 heads."""
+    assert cached(tmp_path, "deepseek-v3", 1) == 61 * 576 * 2 == 70_272
+    assert cached(tmp_path, "deepseek-v3", 1, 8) == 8 * 70_272
+
+
+def test_a_sliding_window_bounds_what_its_layers_keep(tmp_path: Path) -> None:
+    """Gemma 3 27B: 10 of 62 layers see everything, 52 the last 1,024; 2 x 16 x 128 x 2 bytes a layer and token."""
+    assert cached(tmp_path, "gemma-3-27b", 1000) == 62 * 1000 * 8192
+    assert cached(tmp_path, "gemma-3-27b", 32_768) == (10 * 32_768 + 52 * 1024) * 8192
+    assert cached(tmp_path, "mistral-7b-v0.1", 32_768) == 32 * 4096 * 4096
+
+
+# The support assistant
+
+
+def test_the_assistant_on_one_l4_with_its_whole_window_is_refused_with_the_arithmetic(tmp_path: Path) -> None:
+    spec = assistant(llm__tokens={"context": 131_072, "output": 512})
+    (refused,) = found(tmp_path, spec, "MLS408")
+    assert refused.severity == "error"
+    assert refused.message == "a context of 131,072 tokens of `chat` does not fit on `l4`"
+    assert "8.03B of `llama-3.1-8b` x 2 bytes: 14.96 GiB of weights" in refused.note
+    assert "(92% of 22.49 GiB - 1.50 GiB) - 14.96 GiB of weights leaves 4.24 GiB for the cache" in refused.note
+    assert "16.00 GiB of cache for 131,072 tokens with grouped attention" in refused.note
+    assert refused.help == "write `context: 32768` under `llm.tokens` or use `a100-40gb` or use 2 x `l4`"
+
+
+def test_with_a_context_of_8192_it_is_accepted_and_the_plan_says_what_to_expect(tmp_path: Path) -> None:
+    spec = assistant(llm__tokens={"context": 8192, "prompt": 2000, "output": 300})
+    assert found(tmp_path, spec, "MLS408") == []
+    chat = plan(tmp_path, spec)
+    # 6/s at the peak x 2.950 s / 0.7 = 25.3
+    assert chat.for_peak.value == 26
+    assert "15 sequences at once" in chat.for_peak.why
+    assert "bound by decode" in chat.for_peak.why
+    assert "rough: 0.158 to 0.356" in chat.for_peak.why
+    assert chat.for_mean.value == 9  # 2/s x 2.950 s / 0.7 = 8.4
+
+
+def test_what_the_help_proposes_does(tmp_path: Path) -> None:
+    wide = {"context": 131_072, "output": 512}
+    for accelerator in ({"type": "a100-40gb"}, {"type": "l4", "count": 2}):
+        assert found(tmp_path, assistant(llm__tokens=wide, resources__accelerator=accelerator), "MLS408") == []
+    assert found(tmp_path, assistant(llm__tokens={"context": 32_768, "output": 512}), "MLS408") == []
+
+
+def test_a_server_that_is_not_told_takes_the_whole_window(tmp_path: Path) -> None:
+    assert found(tmp_path, assistant(llm__tokens={"output": 512}), "MLS408") != []
+
+
+def test_a_measured_service_time_wins_over_the_estimate(tmp_path: Path) -> None:
+    chat = plan(tmp_path, assistant(serviceTime={"mean": "4s", "at": 16}))
+    # 24 Erlangs in replicas of 16 slots, 70 % busy: 2.1
+    assert chat.for_peak.value == 3
+    assert "rough" not in chat.for_peak.why
+
+
+def test_an_assumption_is_overridden_by_the_runtimes_entry(tmp_path: Path) -> None:
+    taken = {"deviceMemory": {"utilization": "85%", "overhead": "1Gi"}}
+    fit = hardware(tmp_path, container=taken).fit
+    assert fit is not None
+    # 0.85 x 23,034 MiB - 1,024 MiB - 8.03e9 x 2 bytes
+    assert fit.budget.value == pytest.approx((0.85 * 23_034 - 1024) * MIB - 16.06e9, abs=1)
+
+
+def test_a_utilization_of_its_own_reaches_the_server(tmp_path: Path) -> None:
+    spec = assistant(container={"deviceMemory": {"utilization": "85%"}})
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / ".git").mkdir()
+    result = mlspec.compile(tmp_path / "mlspec.yaml")
+    texts = [file.text for bundle in result.bundles for file in bundle.files() if "rollout-chat" in file.path]
+    assert "--gpu-memory-utilization=0.85" in texts[0]
+
+
+# How many at once
+
+
+def test_the_bound_between_tokens_limits_how_many_are_worked_on(tmp_path: Path) -> None:
+    """(0.1 s x 180 GB/s - 16.06 GB) / (2,300 x 131,072 bytes) = 6.4."""
+    speed = hardware(tmp_path, constraints__interToken={"p95": "100ms"}).speed
+    assert speed is not None
+    assert speed.sequences.value == 6
+    assert speed.step.value <= 0.1
+
+
+def test_the_bound_on_the_answer_limits_it_too(tmp_path: Path) -> None:
+    """(30 s - 0.664 s) / 300 tokens = 97.8 ms a step: (17.6 - 16.06) GB / 0.3015 GB = 5."""
+    speed = hardware(tmp_path, constraints__latency={"p95": "30s"}).speed
+    assert speed is not None
+    assert speed.sequences.value == 5
+
+
+def test_a_bound_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    """All weights once: 16.06 GB / 180 GB/s = 89 ms, and a prompt of 2,000 tokens takes 664 ms."""
+    speed = hardware(tmp_path, constraints__interToken={"p95": "50ms"}).speed
+    assert speed is not None
+    assert "one sequence alone needs 90.9 ms a token" in speed.late.value
+    late = hardware(tmp_path, constraints__firstToken={"p95": "500ms"}).speed
+    assert late is not None
+    assert "more than the 500ms to the first token" in late.late.value
+
+
+@pytest.mark.parametrize(("batching", "sequences"), [({"maxSize": 4}, 4), ({"maxSize": 64}, 15)])
+def test_what_is_allowed_limits_it_as_well(tmp_path: Path, batching: dict[str, int], sequences: int) -> None:
+    speed = hardware(tmp_path, batching=batching).speed
+    assert speed is not None
+    assert speed.sequences.value == sequences
+
+
+def test_a_small_model_is_limited_by_the_servers_own_maximum(tmp_path: Path) -> None:
+    spec = assistant()
+    spec["models"]["chat"]["llm"] = {"family": "qwen3-0.6b"}
+    speed = plan(tmp_path, spec).hardware.speed
+    assert speed is not None
+    assert speed.sequences.value <= 256
+
+
+# What a request brings
+
+
+def test_without_a_prompt_half_of_what_the_context_leaves_is_assumed(tmp_path: Path) -> None:
+    made = hardware(tmp_path, llm__tokens={"context": 8192, "output": 512})
+    assert made.tokens.prompt.value == 3840
+    assert "an assumption until `tokens.prompt` says it" in made.tokens.prompt.why
+
+
+def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
+    retrieval = {"store": "pgvector", "uri": "postgres://a:5432/a", "embedder": "embedder", "chunks": 6}
+    tokens = {"context": 8192, "system": 600, "history": 1000, "prompt": 200, "output": 512}
+    made = hardware(tmp_path, llm__retrieval=retrieval, llm__tokens=tokens)
+    assert made.tokens.prompt.value == 600 + 1000 + 200 + 6 * 400
+    assert made.tokens.prompt.why == "600 of system + 1,000 of history + 200 of prompt + 2,400 of chunks"
+
+
+def test_a_mixture_of_experts_reads_prompts_with_the_active_ones_and_holds_them_all(tmp_path: Path) -> None:
+    """Mixtral: 46.7 G weights of which 12.9 G work: 2 x 12.9e9 x 2000 / (4 x 989e12 x 0.4)."""
+    spec = assistant(resources__accelerator={"type": "h100", "count": 4})
+    spec["models"]["chat"]["llm"] = {"family": "mixtral-8x7b"}
+    made = plan(tmp_path, spec).hardware
+    assert made.fit is not None
+    assert made.speed is not None
+    assert made.fit.model.weights.value == 93_400_000_000
+    assert made.speed.prefill.value == pytest.approx(2 * 12.9e9 * 2000 / (4 * 989e12 * 0.4))
+
+
+# The language
+
+
+def test_a_family_that_nobody_knows_is_said_with_the_nearest(tmp_path: Path) -> None:
+    spec = assistant()
+    spec["models"]["chat"]["llm"] = {"family": "llama-3.1-8"}
+    (unknown,) = found(tmp_path, spec, "MLS010")
+    assert unknown.message == "there is no family of language models `llama-3.1-8`"
+    assert unknown.help == "write `llama-3.1-8b`"
+
+
+def test_a_platform_adds_a_family_and_changes_another(tmp_path: Path) -> None:
+    own = {"shape": {"parameters": "1B", "layers": 10, "kvHeads": 1, "headDim": 64}, "window": 4096}
+    changed = {"llama-3.1-8b": {"window": 8192}}
+    platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"families": {"our-own": own, **changed}}}
+    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    spec = assistant(llm__tokens={"output": 300, "prompt": 100})
+    spec["models"]["chat"]["llm"] = {"family": "our-own"}
+    model = plan(tmp_path, spec).hardware.model
+    assert model is not None
+    assert model.weights.value == 2_000_000_000
+    assert model.context is not None
+    assert model.context.value == 4096
+    spec["models"]["chat"]["llm"] = {"family": "llama-3.1-8b"}
+    model = plan(tmp_path, spec).hardware.model
+    assert model is not None
+    assert model.context is not None
+    assert model.context.value == 8192
+    assert model.weights.value == 16_060_000_000
+
+
+def test_every_family_of_the_catalogue_is_whole() -> None:
+    """Where sliding windows are said, so is their length, and no more layers see everything than there are."""
+    families = yaml.safe_load((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
+    for name, family in families.items():
+        shape = family["shape"]
+        assert str(family["checked"]) == "2026-11-23", name
+        assert family["source"].startswith("https://huggingface.co/"), name
+        assert ("slidingWindow" in shape) == (shape.get("attention") == "sliding-window"), name
+        assert shape.get("globalLayers", 0) < shape["layers"], name
+        assert (shape["kvHeads"] == 1) == (shape.get("attention") == "latent"), name
+
+
+# Rules
+
+
+def test_a_rollout_at_the_peak_doubles_what_is_needed(tmp_path: Path) -> None:
+    """60/s x 25 ms = 1.5 Erlangs in slots of one: 3 for 70 %, and as many of the new version."""
+    fragment = """
+constraints: {throughput: {mean: 20/s, peak: 60/s}, maxReplicas: 5}
+serving: {serviceTime: {mean: 25ms}, resources: {accelerator: {type: l4, count: 2}}}
+"""
+    told = one(tmp_path, "MLS409", fragment)
+    assert told.message == "a rollout at the peak needs 12 x `l4`, of 10 allowed"
+    assert told.note.startswith("3 of the old version, 3 of the new one: 6 replicas with 2 each; ")
+
+
+def test_a_context_longer_than_the_window_is_refused(tmp_path: Path) -> None:
+    spec = assistant(llm__tokens={"context": 262_144, "output": 512})
+    assert [d.message for d in found(tmp_path, spec, "MLS806")] == [
+        "a context of 262,144 tokens is longer than the model's window of 131,072"
+    ]
+
+
+def test_the_parts_of_a_context_are_summed(tmp_path: Path) -> None:
+    retrieval = {"store": "pgvector", "uri": "postgres://a:5432/a", "embedder": "embedder", "chunks": 20}
+    spec = assistant(llm__retrieval=retrieval, llm__tokens={"context": 8192, "system": 600, "output": 512})
+    (told,) = found(tmp_path, spec, "MLS806")
+    assert told.message == "a request and its answer take 9,112 tokens, and the context has 8,192"
+    assert told.note.startswith("600 of system + 8,000 of chunks + 512 of answer; ")
+    assert told.help.startswith("write `context: 16384`")
+
+
+def test_the_rules_are_registered() -> None:
+    assert {"MLS408", "MLS409", "MLS806"} <= {rule.id for rule in RULES}

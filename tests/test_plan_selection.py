@@ -1,0 +1,284 @@
+"""The choice between candidates, with gains, limits and costs worked by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+import mlspec
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.selection import Selection
+from mlspec.compiler.rules.registry import RULES
+from mlspec.targets.registry import TARGETS
+
+from .rules import BASE, LATE, findings, one
+
+SELECTED = (
+    "{name: trees, metrics: {roc_auc: 0.943}, latency: {p99: 11ms}, cost: 0.9 USD/1M predictions, selected: true}"
+)
+NAIVE = "{name: linear, complexity: low, role: naive, metrics: {roc_auc: 0.912}, cost: 0.3 USD/1M predictions}"
+
+
+def candidates(*others: str, selected: str = SELECTED, naive: str = NAIVE) -> str:
+    listed = "\n".join(f"    - {candidate}" for candidate in (selected, *others, naive))
+    return f"evaluation: {{primary: roc_auc}}\nmodel:\n  candidates:\n{listed}\n"
+
+
+def selection(tmp_path: Path, fragment: str) -> Selection:
+    (tmp_path / ".git").mkdir(parents=True, exist_ok=True)
+    spec = f"{BASE}environments:\n  test:\n    spec:\n{indent(fragment, ' ' * 6)}\n"
+    (tmp_path / "mlspec.yaml").write_text(spec)
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), TARGETS, RULES).environments
+    return environment.plan.selections["base"]
+
+
+# Gain
+
+
+@pytest.mark.parametrize(
+    ("reached", "gain"),
+    [
+        ("0.943", "1"),
+        ("0.946", "1.0968"),  # 0.034 / 0.031
+        ("0.9399", "0.9"),  # 0.0279 / 0.031
+        ("0.912", "0"),
+        ("0.849", "-2.0323"),  # 90 % of 0.943, and far worse than the baseline: -0.063 / 0.031
+    ],
+)
+def test_quality_is_gain_over_the_baseline(reached: str, gain: str, tmp_path: Path) -> None:
+    chosen = selection(tmp_path, candidates(f"{{name: other, metrics: {{roc_auc: {reached}}}}}"))
+    other = next(c for c in chosen.model.candidates if c.name.value == "other")
+    found = chosen.gain(other)
+    assert found is not None
+    assert found.value.quantize(Decimal("0.0001")) == Decimal(gain).quantize(Decimal("0.0001"))
+    assert found.why.startswith(f"({reached} - 0.912) / (0.943 - 0.912) of roc_auc = ")
+
+
+def test_the_direction_of_the_metric_counts(tmp_path: Path) -> None:
+    """Of a loss less is more: from 0.50 to 0.20 there are 0.30, and 0.23 has 0.27 of them."""
+    lossy = """
+    evaluation: {primary: log_loss}
+    model:
+      candidates:
+        - {name: deep, complexity: high, metrics: {log_loss: 0.20}, selected: true}
+        - {name: trees, metrics: {log_loss: 0.23}}
+        - {name: mean, role: naive, metrics: {log_loss: 0.50}}
+        - {name: last, role: naive, metrics: {log_loss: 0.60}}
+    """
+    chosen = selection(tmp_path, lossy)
+    rival = chosen.challenger
+    assert rival is not None
+    assert (rival.candidate.name.value, rival.gain.value) == ("trees", Decimal("0.9")), "the better baseline counts"
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        candidates("{name: other, metrics: {roc_auc: 0.93}}", naive="{name: x, metrics: {roc_auc: 0.9}}"),
+        candidates("{name: other, complexity: low}"),
+        candidates(
+            "{name: other, complexity: low, metrics: {roc_auc: 0.93}}", selected="{name: trees, selected: true}"
+        ),
+        candidates("{name: other, complexity: low, metrics: {roc_auc: 0.93}}", naive=NAIVE.replace("0.912", "0.950")),
+        candidates("{name: other, complexity: low, metrics: {roc_auc: 0.93}}", naive=NAIVE.replace("0.912", "0.943")),
+    ],
+    ids=["no baseline", "no number", "none selected", "a baseline that is better", "a baseline as good"],
+)
+def test_without_a_gain_nobody_challenges(fragment: str, tmp_path: Path) -> None:
+    assert selection(tmp_path, fragment).challenger is None
+
+
+# Who challenges
+
+
+@pytest.mark.parametrize(
+    ("other", "challenges"),
+    [
+        ("{name: other, complexity: low, metrics: {roc_auc: 0.93}}", True),
+        ("{name: other, complexity: medium, metrics: {roc_auc: 0.93}}", False),
+        ("{name: other, complexity: high, metrics: {roc_auc: 0.93}, cost: 0.8 USD/1M predictions}", True),
+        ("{name: other, complexity: high, metrics: {roc_auc: 0.93}, cost: 900 USD/1B predictions}", False),
+        ("{name: other, complexity: high, metrics: {roc_auc: 0.93}, cost: 0.1 EUR/1M predictions}", False),
+        ("{name: other, complexity: high, metrics: {roc_auc: 0.93}, cost: 0.1 USD/1M tokens}", False),
+        ("{name: other, complexity: low, metrics: {roc_auc: 0.93}, latency: {p99: 51ms}}", False),
+    ],
+    ids=["simpler", "as simple", "cheaper", "as dear", "another currency", "of another thing", "too slow"],
+)
+def test_a_challenger_is_simpler_or_cheaper_and_could_serve(other: str, challenges: bool, tmp_path: Path) -> None:
+    fragment = candidates(other) + "constraints: {latency: {p99: 50ms}}\n"
+    assert (selection(tmp_path, fragment).challenger is not None) is challenges
+
+
+def test_the_numbers_stand_side_by_side(tmp_path: Path) -> None:
+    other = "{name: other, complexity: low, metrics: {roc_auc: 0.937}, cost: 0.4 USD/1M predictions}"
+    rival = selection(tmp_path, candidates(other)).challenger
+    assert rival is not None
+    assert rival.cost is not None
+    assert rival.gain.why == "(0.937 - 0.912) / (0.943 - 0.912) of roc_auc = 81%"  # 0.025 / 0.031
+    assert rival.cost.why == "0.4 USD/1M predictions of 0.9 USD/1M predictions = 44%"  # 4 / 9
+    assert rival.simpler.why == "its complexity is low, the selected one's medium"
+
+
+def test_every_candidate_but_the_baseline_has_its_row(tmp_path: Path) -> None:
+    other = "{name: other, complexity: low, metrics: {roc_auc: 0.937}, latency: {p99: 9ms}}"
+    table = selection(tmp_path, candidates(other) + "constraints: {latency: {p99: 50ms}}\n").compared
+    told = {name: {what: str(value.value) for what, value in row.items()} for name, row in table.items()}
+    assert told == {
+        "trees": {"complexity": "medium", "gain": "1", "cost": "1", "bounded latency p99": "11ms"},
+        "other": {"complexity": "low", "gain": str(Decimal(25) / Decimal(31)), "bounded latency p99": "9ms"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("other", "fires"),
+    [
+        ("complexity: low, metrics: {roc_auc: 0.9399}, cost: 0.45 USD/1M predictions", True),
+        ("complexity: low, metrics: {roc_auc: 0.9398}, cost: 0.45 USD/1M predictions", False),
+        ("complexity: low, metrics: {roc_auc: 0.9399}, cost: 0.46 USD/1M predictions", False),
+        ("complexity: low, metrics: {roc_auc: 0.9399}", False),
+        ("complexity: medium, metrics: {roc_auc: 0.9399}, cost: 0.45 USD/1M predictions", False),
+    ],
+)
+def test_ninety_per_cent_at_half_the_cost(other: str, fires: bool, tmp_path: Path) -> None:
+    assert bool(findings(tmp_path, "MLS207", candidates(f"{{name: other, {other}}}"))) is fires
+
+
+def test_a_bar_for_successors_is_none_for_other_choices(tmp_path: Path) -> None:
+    """Against the version in service each simpler candidate would lose, and nobody would hear of it."""
+    other = "{name: other, complexity: low, metrics: {roc_auc: 0.941}, cost: 0.3 USD/1M predictions}"
+    gates = "release: {metrics: {roc_auc: 0.943}}\n" + candidates(other).replace(
+        "primary: roc_auc", "primary: roc_auc, gates: [{metric: roc_auc, versus: champion, minSamples: 9}]"
+    )
+    one(tmp_path, "MLS207", gates)
+    assert findings(tmp_path, "MLS207", gates.replace("versus: champion", "min: 0.942")) == []
+
+
+# Bounds
+
+
+def bounded(selected: str, other: str, bounds: str) -> str:
+    return f"{bounds}\nmodel: {{candidates: [{{name: a, {selected}, selected: true}}, {{name: b, {other}}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("selected", "other", "fires"),
+    [
+        ("latency: {p99: 60ms}", "latency: {p99: 50ms}", True),
+        ("latency: {p99: 50ms}", "latency: {p99: 40ms}", False),
+        ("latency: {p99: 60ms}", "latency: {p99: 55ms}", False),
+        ("latency: {p95: 60ms}", "latency: {p999: 50ms}", True),
+        ("latency: {p999: 60ms}", "latency: {p99: 40ms}", False),
+        ("latency: {p99: 60ms}", "latency: {p95: 40ms}", False),
+        ("latency: {p99: 60ms}", "complexity: low", False),
+    ],
+    ids=["missed", "kept", "missed by both", "by neighbours", "a higher one", "a lower one", "unknown"],
+)
+def test_a_percentile_bounds_its_neighbours(selected: str, other: str, fires: bool, tmp_path: Path) -> None:
+    fragment = bounded(selected, other, "constraints: {latency: {p99: 50ms}}")
+    assert bool(findings(tmp_path, "MLS208", fragment)) is fires
+
+
+GATE = """
+data: {{columns: [{{name: y, dtype: bool}}], labels: {{column: y}}}}
+problem: {{humanPerformance: {{metric: recall, value: 0.7}}}}
+release: {{metrics: {{recall: 0.60, log_loss: 0.30}}}}
+evaluation: {{primary: recall, gates: [{{{gate}, minSamples: 9}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "selected", "other", "limit"),
+    [
+        ("metric: recall, min: 0.5", "recall: 0.49", "recall: 0.5", "at least 0.5"),
+        ("metric: log_loss, max: 0.4", "log_loss: 0.41", "log_loss: 0.4", "at most 0.4"),
+        ("metric: recall, versus: human, margin: -10%", "recall: 0.62", "recall: 0.63", "at least 0.63 (0.7 of human"),
+        ("metric: recall, versus: champion, margin: -0.02", "recall: 0.57", "recall: 0.58", "at least 0.58 (0.6 of"),
+        (
+            "metric: log_loss, versus: champion, margin: -10%",
+            "log_loss: 0.34",
+            "log_loss: 0.33",
+            "at most 0.33 (0.3 of",
+        ),
+        ("metric: recall, versus: champion, margin: 0.05", "recall: 0.59", "recall: 0.6", "at least 0.6 (0.6 of cham"),
+    ],
+)
+def test_gates_with_the_numbers_that_candidates_declare(
+    gate: str, selected: str, other: str, limit: str, tmp_path: Path
+) -> None:
+    gates = GATE.format(gate=gate)
+    missed = one(tmp_path, "MLS208", bounded(f"metrics: {{{selected}}}", f"metrics: {{{other}}}", gates))
+    assert limit in missed.note
+    kept = bounded(f"metrics: {{{other}}}", f"metrics: {{{other}}}", gates)
+    assert findings(tmp_path / "kept", "MLS208", kept) == []
+
+
+def test_candidates_declare_no_numbers_of_segments(tmp_path: Path) -> None:
+    gates = GATE.format(gate="metric: recall, segment: country, min: 0.5").replace(
+        "columns: [", "columns: [{name: country, dtype: category, values: {max: 250}}, "
+    )
+    assert findings(tmp_path, "MLS208", bounded("metrics: {recall: 0.4}", "metrics: {recall: 0.6}", gates)) == []
+
+
+@pytest.mark.parametrize(("price", "fires"), [("76", True), ("77", True), ("75", False)])
+def test_predictions_of_a_month_against_the_budget(price: str, fires: bool, tmp_path: Path) -> None:
+    """20/s for 730 hours are 52.56M predictions: 75 USD a million are 3,942 USD, and 76 are 3,995."""
+    bounds = f"constraints: {{budget: {'3990' if price == '76' else '4000'} USD/month}}"
+    fragment = bounded(f"cost: {price} USD/1M predictions", "cost: 1 USD/1M predictions", bounds)
+    found = findings(tmp_path, "MLS208", fragment)
+    assert bool(found) is fires
+    if price == "77":
+        assert "52.6M predictions a month at 77 USD/1M predictions are 4,047 USD of 4000 USD/month" in found[0].note
+
+
+def test_who_keeps_every_bound_is_named_first(tmp_path: Path) -> None:
+    fragment = """
+    constraints: {latency: {p99: 50ms}, budget: 100 USD/month}
+    model:
+      candidates:
+        - {name: a, latency: {p99: 60ms}, selected: true}
+        - {name: b, latency: {p99: 20ms}, cost: 10 USD/1M predictions}
+        - {name: c, latency: {p99: 30ms}}
+    """
+    assert one(tmp_path, "MLS208", fragment).help == "select `c`, or relax the bound"
+    alone = fragment.replace("        - {name: c, latency: {p99: 30ms}}\n", "")
+    assert "`b` misses cost" in one(tmp_path / "alone", "MLS208", alone).help
+
+
+# Bars that are too low
+
+RETRAINED = LATE + 'retraining: {schedule: "0 3 * * 1"}\n'
+
+
+@pytest.mark.parametrize(
+    ("gates", "fires"),
+    [
+        ("[{metric: recall, versus: human}]", True),
+        ("[{metric: recall, versus: human}, {metric: recall, versus: champion}]", False),
+        ("[{metric: recall, min: 0.5}]", False),  # MLS201 says that
+        ("[]", False),  # MLS702 says that
+    ],
+)
+def test_retrained_models_are_compared_with_the_one_in_service(gates: str, fires: bool, tmp_path: Path) -> None:
+    judged = f"evaluation: {{primary: recall, minSamples: 9, gates: {gates}}}\n"
+    people = "problem: {humanPerformance: {metric: recall, value: 0.7}}\n"
+    assert bool(findings(tmp_path, "MLS210", RETRAINED + judged + people)) is fires
+    assert findings(tmp_path / "by-hand", "MLS210", LATE + judged + people) == [], "somebody looks at it"
+
+
+@pytest.mark.parametrize(
+    ("window", "limit", "fires"),
+    [("30d", "1.44%", False), ("30d", "1.45%", True), ("28d", "1.344%", False), ("28d", "1.35%", True)],
+)
+def test_a_rollout_gives_up_before_somebody_is_woken(window: str, limit: str, fires: bool, tmp_path: Path) -> None:
+    """14.4 x 0.1 % in 30 days, 13.44 x 0.1 % in 28."""
+    fragment = f"""
+    constraints: {{availability: 99.9%}}
+    monitoring: {{slo: {{window: {window}}}}}
+    rollout: {{rollbackWhen: [{{metric: error-rate, max: {limit}}}]}}
+    """
+    assert bool(findings(tmp_path, "MLS210", fragment)) is fires
+    unpromised = fragment.replace("availability: 99.9%", "latency: {p99: 100ms}")
+    assert findings(tmp_path / "unpromised", "MLS210", unpromised) == []

@@ -1,0 +1,224 @@
+"""Rules on objectives and rollouts against the traffic, with odds, windows and lengths worked by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from mlspec.compiler.because import fixed
+from mlspec.compiler.plan.objectives import factor
+from mlspec.compiler.plan.odds import sample, step_length, verdict
+from mlspec.schema.units import Duration, Percent, Rate
+
+from .rules import findings, one
+
+# The worked numbers of the field
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "requests"),
+    [
+        (0.01, 0.02, 2319),
+        (0.005, 0.015, 1553),
+        (0.001, 0.005, 2934),
+        (0.001, 0.015, 635),
+        (0.05, 0.06, 8158),
+    ],
+)
+def test_requests_of_each_arm(before: float, after: float, requests: int) -> None:
+    """Fleiss, section 4.2, in full: means of both, 1.959964 for 5 % and 0.841621 for 80 %."""
+    mean = (before + after) / 2
+    spread = 1.959964 * math.sqrt(2 * mean * (1 - mean))
+    spread += 0.841621 * math.sqrt(before * (1 - before) + after * (1 - after))
+    assert math.ceil(spread**2 / (after - before) ** 2) == requests == sample(before, after)
+
+
+@pytest.mark.parametrize(
+    ("rate", "share", "minutes"),
+    [
+        ("23/s", "5%", 9.2), ("23/s", "25%", 1.8), ("23/s", "50%", 0.9),
+        ("6/s", "5%", 35.3), ("6/s", "25%", 7.1), ("6/s", "50%", 3.5),
+    ],
+)  # fmt: skip
+def test_lengths_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: float) -> None:
+    """635 requests, as the share of the traffic brings them in; steps are rounded up to half minutes."""
+    arriving, part = fixed(Rate.parse(rate), ""), fixed(Percent.parse(share), "")
+    before, after = (fixed(Percent.parse(text).amount, "") for text in ("0.1%", "1.5%"))
+    length = step_length(arriving, part, before, after)
+    assert f"brings them in {minutes:.1f} min" in length.why
+    assert float(length.value) == math.ceil(635 / (float(arriving.value) * float(part.value)) / 30) * 30
+
+
+def test_one_window_of_345_requests_is_not_enough() -> None:
+    """Five minutes at 5 % of 23/s. A limit of 0.5 % bears one failure.
+
+    Without the harm (0.1 %) none and one have 0.7081 and 0.2445: more in 4.7 % of windows. With it (1.5 %) they have
+    0.00544 and 0.0286: no more in 3.4 %.
+    """
+    found = verdict(23 * 0.05, 0.001, 0.015, 1, 0, limit=0.005, least_minutes=5)
+    assert (found.minutes, found.requests) == (5, 345)
+    assert round(found.false_abort * 100, 1) == 4.7
+    assert round(found.missed * 100, 1) == 3.4
+
+
+def test_one_window_of_1725_requests_is_enough() -> None:
+    """Five minutes at 25 % of 23/s, against 0.75 %: twelve failures are borne, where 1.7 or 25.9 are expected."""
+    found = verdict(23 * 0.25, 0.001, 0.015, 1, 0, limit=0.0075, least_minutes=5)
+    assert (found.minutes, found.requests) == (5, 1725)
+    assert found.false_abort < 1e-6
+    assert round(found.missed * 100, 1) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("period", "factors"),
+    [("30d", ["14.4", "6", "3", "1"]), ("28d", ["13.44", "5.6", "2.8", "0.9333"])],
+)
+def test_burn_rates(period: str, factors: list[str]) -> None:
+    """2, 5, 10 and 10 % of the budget in 1 h, 6 h, 1 d and 3 d."""
+    pairs = ((2, "1h"), (5, "6h"), (10, "1d"), (10, "3d"))
+    assert [str(factor(share, Duration.parse(period), Duration.parse(long))) for share, long in pairs] == factors
+
+
+# MLS503
+
+
+@pytest.mark.parametrize(
+    ("mean", "promise", "period", "fires"),
+    [
+        ("208/h", "99.9%", "30d", True),  # 208 x 1.44 % = 2.995
+        ("209/h", "99.9%", "30d", False),  # 3.010
+        ("223/h", "99.9%", "28d", True),  # 223 x 1.344 % = 2.997
+        ("224/h", "99.9%", "28d", False),  # 3.011
+        ("20/h", "99%", "30d", True),  # 20 x 14.4 % = 2.88
+        ("21/h", "99%", "30d", False),
+    ],
+)
+def test_three_bad_requests_an_hour(mean: str, promise: str, period: str, fires: bool, tmp_path: Path) -> None:
+    fragment = f"""
+    constraints: {{availability: {promise}, throughput: {{mean: {mean}}}}}
+    monitoring: {{slo: {{window: {period}}}}}
+    """
+    assert bool(findings(tmp_path, "MLS503", fragment)) is fires
+
+
+def test_what_is_heard_instead(tmp_path: Path) -> None:
+    """100 requests an hour: three of them are 3 %, 1.44 % are 1.44; at 99.5 % it is 7.2 % and 7.2."""
+    found = one(tmp_path, "MLS503", "constraints: {availability: 99.9%, throughput: {mean: 100/h}}")
+    assert found.message == "at 100/h a page needs 3.00% bad requests, and the objective is to be heard from 1.44 %"
+    assert found.note.startswith("1h has 100 requests, of which 1.44 % are 1.4; below 3 bad ones no alert fires")
+    assert found.help.startswith("promise `99.5%`, or let a job send requests")
+    none = one(tmp_path / "none", "MLS503", "constraints: {availability: 99.9%, throughput: {mean: 2/h}}")
+    assert none.message == "at 2/h no page can come, and the objective is to be heard from 1.44 %"
+    assert none.help.startswith("let a job send requests"), "no promise is low enough"
+
+
+# MLS504
+
+
+@pytest.mark.parametrize(("retention", "fires"), [("71h", True), ("3d", False), ("15d", False)])
+def test_the_longest_window_is_three_days(retention: str, fires: bool, tmp_path: Path) -> None:
+    fragment = f"constraints: {{availability: 99.9%}}\nplatform: {{prometheus: {{retention: {retention}}}}}"
+    assert bool(findings(tmp_path, "MLS504", fragment)) is fires
+    unpromised = f"platform: {{prometheus: {{retention: {retention}}}}}"
+    assert findings(tmp_path / "unpromised", "MLS504", unpromised) == [], "nothing looks back"
+
+
+# MLS602
+
+FRAUD = """
+constraints: {availability: 99.9%%, throughput: {mean: %s, peak: 120/s}}
+rollout: {stages: [{canary: {steps: [5%%, 25%%, 50%%], detect: [{metric: error-rate, to: 1.5%%}]}}]}
+"""
+
+
+@pytest.mark.parametrize(("mean", "fires"), [("23/s", False), ("1/s", True)])
+def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: Path) -> None:
+    """1/s x 5 % x 1 h = 180 requests. A limit of 0.389 % bears none, and 0.999^180 = 0.8352 of good windows have none.
+
+    Of seven windows one may fail: 1 - 0.8352^7 - 7 x 0.1648 x 0.8352^6 = 1 - 0.2835 - 0.3916 = 32.5 %.
+    """
+    found = findings(tmp_path, "MLS602", FRAUD % mean)
+    assert bool(found) is fires
+    if fires:
+        good = 0.999**180
+        assert round(1 - good**7 - 7 * (1 - good) * good**6, 3) == 0.325
+        assert found[0].message == "32.5% of good versions would be taken back, by `availability`"
+        assert "at 5% a window of 60 min has 180 requests" in found[0].note
+
+
+def test_the_remedy_is_one(tmp_path: Path) -> None:
+    """What the help proposes, written down, is found to be right."""
+    found = one(tmp_path, "MLS602", FRAUD % "1/s")
+    assert found.help == "begin with a step of 50%: it then takes 51.5 min, and both odds are below 5 %"
+    mended = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
+    assert findings(tmp_path / "mended", "MLS602", mended) == []
+
+
+@pytest.mark.parametrize(
+    ("traffic", "steps"), [("0.4/s", "[5%, 50%]"), ("2/s", "[1%, 50%]"), ("0.2/s", "[50%]"), ("10/h", "[50%]")]
+)
+def test_each_remedy_is_one(traffic: str, steps: str, tmp_path: Path) -> None:
+    spec = """
+    constraints: {availability: 99.9%%, throughput: {mean: %s}}
+    rollout: {stages: [{canary: {steps: %s%s}}]}
+    """
+    found = one(tmp_path, "MLS602", spec % (traffic, steps, ""))
+    if found.help.startswith("leave the canary out"):
+        assert traffic == "10/h"
+        return
+    first = re.search(r"(?:begin with|with) a (?:first )?step of (\d+%)", found.help)
+    harm = re.search(r"to: (\d+%)", found.help)
+    assert first is not None or harm is not None
+    shares = f"[{first[1]}{', 50%' if first[1] != '50%' else ''}]" if first is not None else steps
+    detect = f", detect: [{{metric: error-rate, to: {harm[1]}}}]" if harm is not None else ""
+    assert findings(tmp_path / "mended", "MLS602", spec % (traffic, shares, detect)) == []
+
+
+@pytest.mark.parametrize(("duration", "fires"), [("30m", True), ("9m", True), ("11m", False)])
+def test_a_step_sees_the_harm_or_is_too_long(duration: str, fires: bool, tmp_path: Path) -> None:
+    """20/s x 5 %: 635 requests take 10.6 min, 11 in half minutes. Four steps of half an hour are two hours."""
+    steps = "5%, 10%, 25%, 50%" if duration == "30m" else "5%, 25%, 50%"
+    found = findings(
+        tmp_path,
+        "MLS602",
+        f"""
+        constraints: {{availability: 99.9%}}
+        rollout: {{stages: [{{canary: {{steps: [{steps}], stepDuration: {duration}, detect: [
+          {{metric: error-rate, to: 1.5%}}]}}}}]}}
+        """,
+    )
+    assert bool(found) is fires
+    if duration == "9m":
+        assert found[0].message == "a step of 9m at 5% is too short to see the harm: it takes 11m"
+    if duration == "30m":
+        assert found[0].message.endswith("h, and at most 2h are bearable")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "constraints: {throughput: {mean: 1/s, peak: 5/s}}",
+        "constraints: {availability: 99.9%, throughput: {mean: null, peak: null}}",
+        "constraints: {availability: 99.9%, throughput: {mean: 1/s}}\nplatform: {rollout: {provider: none}}",
+    ],
+    ids=["nothing is judged", "nobody knows the traffic", "nothing shifts traffic"],
+)
+def test_no_rollout_is_judged_that_there_is_not(fragment: str, tmp_path: Path) -> None:
+    assert findings(tmp_path, "MLS602", fragment) == []
+
+
+# Labels that never come
+
+RECALL = "constraints: {availability: 99.9%}\nrollout: {rollbackWhen: [{metric: recall, min: 0.6}]}\n"
+DATA = "data: {columns: [{name: y, dtype: bool}], labels: {column: y, delay: 45d}}\n"
+
+
+def test_a_condition_on_labels_that_never_come_is_no_guard(tmp_path: Path) -> None:
+    found = [d for d in findings(tmp_path, "MLS012", RECALL) if "no analysis" in d.message]
+    assert len(found) == 1
+    assert "nothing under `data.labels` says that labels ever come" in found[0].help
+    assert findings(tmp_path / "late", "MLS012", RECALL + DATA) == [], "that they come too late is MLS603"
+    one(tmp_path / "late", "MLS603", RECALL + DATA)
