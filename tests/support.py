@@ -15,9 +15,15 @@ from click.testing import CliRunner
 import mlspec
 from mlspec.api import Result
 from mlspec.cli import cli
+from mlspec.compiler.because import fixed
+from mlspec.compiler.plan.capacity import Care
+from mlspec.schema.units import Percent
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yaml"))
+
+CARE = Care(*(fixed(Percent.parse(share), "the default") for share in ("70%", "0.5%", "99.9%")))
+"""How careful the planner is where the platform file does not say otherwise."""
 
 MINIMAL = (ROOT / "examples" / "minimal" / "mlspec.yaml").read_text()
 

@@ -141,7 +141,7 @@ def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     expected = f"""
         minReplicaCount: 2
-          2: 20/s x 2ms keeps 0.04 of 1 slots a replica busy; 1 replica for 70% utilization; 1 so that 99.5 % of \
+          2: 20/s x 2ms keeps 0.04 slots busy, of 1 a replica; 1 replica for 70% utilization; 1 so that 99.5% of \
 requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
@@ -151,6 +151,7 @@ requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% bus
               2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             random: the default of platform.gateway.loadBalancing: what a Service does
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
+            70%: the default of platform.planning.utilization: above it waiting grows faster than load
     """
     told = answer("ScaledObject/digit-reader:spec.minReplicaCount")
     assert told.startswith(dedent(expected).strip())

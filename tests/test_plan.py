@@ -13,14 +13,14 @@ from mlspec.compiler.plan.objectives import factor
 from mlspec.compiler.plan.odds import exceeds, sample, verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
-from .support import compile_text, minimal, objects
+from .support import CARE, compile_text, minimal, objects
 
 
 def needed(rate: str, time: str, slots: int, patience: float, balancing: str, availability: str | None = None) -> int:
     why = "a test"
     promised = fixed(Percent.parse(availability), why) if availability else None
     args = (fixed(Rate.parse(rate), why), fixed(Duration.parse(time), why), fixed(slots, why), fixed(patience, why))
-    return replicas(*args, fixed(balancing, why), promised).value
+    return replicas(*args, fixed(balancing, why), promised, CARE).value
 
 
 def test_erlang_c_of_the_textbook() -> None:
@@ -52,9 +52,9 @@ def test_replicas_of_the_worked_table(
 def test_the_reason_says_every_rule() -> None:
     why = "a test"
     args = (fixed(Rate.parse("800/s"), why), fixed(Duration.parse("9ms"), why), fixed(1, why), fixed(0.039, why))
-    said = replicas(*args, fixed("random", why), None).why
+    said = replicas(*args, fixed("random", why), None, CARE).why
     assert "11 replicas for 70% utilization" in said
-    assert "41 so that 99.5 % of requests start within 39 ms" in said
+    assert "41 so that 99.5% of requests start within 39 ms" in said
     assert "2 so that one can be replaced" in said
 
 

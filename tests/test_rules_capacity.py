@@ -11,6 +11,7 @@ from mlspec.compiler.plan.capacity import carrying, replicas
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .rules import findings, one
+from .support import CARE
 
 # What replicas carry
 
@@ -30,7 +31,7 @@ def test_each_rule_of_the_worked_table(
     def carries(wait: float | None, balancing: str) -> int:
         patience_ = fixed(wait, "") if wait is not None else None
         arriving, each = fixed(Rate.parse(rate), ""), fixed(Duration.parse(time), "")
-        return carrying(arriving, each, fixed(slots, ""), patience_, fixed(balancing, "")).value
+        return carrying(arriving, each, fixed(slots, ""), patience_, fixed(balancing, ""), CARE).value
 
     assert carries(None, "random") == by_use
     assert carries(patience, "random") == max(by_use, random)
@@ -40,9 +41,9 @@ def test_each_rule_of_the_worked_table(
 def test_a_lost_replica_is_no_matter_of_carrying() -> None:
     """5.4 of 40 slots are busy with two: one is enough, two can be replaced, and two can lose one."""
     given = (fixed(Rate.parse("600/s"), ""), fixed(Duration.parse("9ms"), ""), fixed(20, ""), None, fixed("random", ""))
-    assert carrying(*given).value == 1
-    assert replicas(*given, fixed(Percent.parse("99%"), "")).value == 2
-    assert replicas(*given, fixed(Percent.parse("99.9%"), "")).value == 2
+    assert carrying(*given, CARE).value == 1
+    assert replicas(*given, fixed(Percent.parse("99%"), ""), CARE).value == 2
+    assert replicas(*given, fixed(Percent.parse("99.9%"), ""), CARE).value == 2
 
 
 # MLS404
@@ -56,7 +57,7 @@ def test_little_s_law(most: int, fires: bool, tmp_path: Path) -> None:
     assert bool(found) is fires
     if fires:
         assert found[0].message == "the peak of 800/s needs 3 replicas, and 2 are allowed"
-        assert found[0].note.startswith("800/s x 9ms keeps 7.2 of 5 slots a replica busy; 3 replicas for 70% utiliz")
+        assert found[0].note.startswith("800/s x 9ms keeps 7.2 slots busy, of 5 a replica; 3 replicas for 70% utiliz")
         assert found[0].note.endswith("2 replicas would be 72% busy")
 
 

@@ -152,7 +152,7 @@ def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: 
 def test_the_remedy_is_one(tmp_path: Path) -> None:
     """What the help proposes, written down, is found to be right."""
     found = one(tmp_path, "MLS602", FRAUD % "1/s")
-    assert found.help == "begin with a step of 50%: it then takes 51.5 min, and both odds are below 5 %"
+    assert found.help == "begin with a step of 50%: it then takes 51.5 min, and both odds are below 5%"
     mended = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
     assert findings(tmp_path / "mended", "MLS602", mended) == []
 

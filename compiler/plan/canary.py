@@ -237,7 +237,9 @@ class CanaryPlan:
         rate = self.rate
         before, after = self.harms(objective)
         asked = limit(objective, self.service.scope.system) if not self.change.derived else None
-        chosen = judged(rate, share, before, after, asked, self.service.rate_window, self.delay, steps, most_minutes)
+        chosen = judged(
+            rate, share, before, after, asked, self.service.rate_window, self.delay, steps, self.risk, most_minutes
+        )
         return Judgement(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
@@ -247,6 +249,11 @@ class CanaryPlan:
             volume=volume(rate, self.service.traffic("trough"), chosen),
             verdict=chosen,
         )
+
+    @property
+    def risk(self) -> Because[Percent]:
+        """The largest chance of either wrong verdict that is borne."""
+        return self.service.scope.platform.planning.risk
 
     # The shadow
 

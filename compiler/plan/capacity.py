@@ -11,24 +11,41 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from itertools import pairwise
+from typing import NamedTuple
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, decision
 from ..finding import refusal
+from ..system import Planning
 from .choose import count, number, seconds
 
-__all__ = ["MAX_UTILIZATION", "carrying", "erlang_c", "in_order", "replicas", "waiting"]
+__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "replicas", "waiting"]
 
-MAX_UTILIZATION = 0.7
-"""The busiest that replicas may be on average: above it, waiting grows faster than load."""
 
-MAX_WAITING = 0.005
-"""The share of requests that may wait too long: half of the 1 % that a 99th percentile allows; the other half is the
-tail of the service's own time.
-"""
+class Care(NamedTuple):
+    """How careful the planner is; the platform file decides (`platform.planning`)."""
 
-SPARE_FROM = Percent.parse("99.9%")
-"""From this availability on, one replica less must still do."""
+    utilization: Because[Percent]
+    """The busiest that replicas may be on average."""
+    waiting: Because[Percent]
+    """The share of requests that may wait too long."""
+    spare_from: Because[Percent]
+    """From this availability on, one replica less must still do."""
+
+    @property
+    def busiest(self) -> float:
+        """The utilization as a share."""
+        return float(self.utilization.value.amount)
+
+    def spares(self, availability: Because[Percent] | None) -> bool:
+        """Whether a replica may be lost without anybody noticing."""
+        return availability is not None and availability.value >= self.spare_from.value
+
+
+def care(planning: Planning) -> Care:
+    """What a platform file says of it."""
+    return Care(planning.utilization, planning.waiting, planning.spare_from)
+
 
 MOST = 100_000
 
@@ -51,20 +68,20 @@ def waiting(slots: int, load: float, service: float, patience: float) -> float:
     return erlang_c(slots, load) * math.exp(-(slots - load) * patience / service)
 
 
-def _by_utilization(load: float, slots: int) -> int:
-    return max(1, math.ceil(load / (slots * MAX_UTILIZATION) - 1e-9))
+def _by_utilization(load: float, slots: int, care: Care) -> int:
+    return max(1, math.ceil(load / (slots * care.busiest) - 1e-9))
 
 
-def _by_waiting(load: float, slots: int, service: float, patience: float, pooled: bool) -> int | None:
+def _by_waiting(load: float, slots: int, service: float, patience: float, pooled: bool, care: Care) -> int | None:
     """The fewest replicas with which too long a wait is rare enough; None when no number of them helps."""
     if patience <= 0:
         return None
 
     def rare(n: int) -> bool:
         queue = (slots * n, load) if pooled else (slots, load / n)
-        return waiting(*queue, service, patience) <= MAX_WAITING
+        return waiting(*queue, service, patience) <= float(care.waiting.value.amount)
 
-    low = high = _by_utilization(load, slots)
+    low = high = _by_utilization(load, slots, care)
     while not rare(high):  # more replicas never wait longer: double, then bisect
         low, high = high, high * 2
         if high > MOST:
@@ -78,21 +95,23 @@ def _by_load(
     slots: Because[int],
     patience: Because[float] | None,
     balancing: Because[str],
+    care: Care,
 ) -> tuple[int, list[str]]:
     """The fewest replicas by utilization and by waiting, and each rule's own answer in words."""
     load = float(rate.value) * float(service.value)
-    needed = _by_utilization(load, slots.value)
+    needed = _by_utilization(load, slots.value, care)
     said = [
-        f"{rate.value} x {service.value} keeps {number(load)} of {slots.value} slots a replica busy",
-        f"{count(needed, 'replica')} for {MAX_UTILIZATION:.0%} utilization",
+        f"{rate.value} x {service.value} keeps {number(load)} slots busy, of {slots.value} a replica",
+        f"{count(needed, 'replica')} for {care.utilization.value} utilization",
     ]
     if patience is None:
         return needed, said
-    by_wait = _by_waiting(load, slots.value, float(service.value), patience.value, balancing.value == "least-request")
+    pooled, on_time = balancing.value == "least-request", Percent(1 - care.waiting.value.amount)
+    by_wait = _by_waiting(load, slots.value, float(service.value), patience.value, pooled, care)
     if by_wait is None:
-        said.append(f"no number of them lets 99.5 % of requests start within {seconds(patience.value)}")
+        said.append(f"no number of them lets {on_time} of requests start within {seconds(patience.value)}")
         return needed, said
-    said.append(f"{by_wait} so that 99.5 % of requests start within {seconds(patience.value)}")
+    said.append(f"{by_wait} so that {on_time} of requests start within {seconds(patience.value)}")
     return max(needed, by_wait), said
 
 
@@ -103,9 +122,10 @@ def carrying(
     slots: Because[int],
     patience: Because[float] | None,
     balancing: Because[str],
+    care: Care,
 ) -> tuple[int, str]:
     """The fewest replicas that carry a rate while none of them is lost: rules 1 and 2 of `replicas`."""
-    needed, said = _by_load(rate, service, slots, patience, balancing)
+    needed, said = _by_load(rate, service, slots, patience, balancing, care)
     return needed, "; ".join(said)
 
 
@@ -117,17 +137,18 @@ def replicas(
     patience: Because[float] | None,
     balancing: Because[str],
     availability: Because[Percent] | None,
+    care: Care,
 ) -> tuple[int, str]:
     """The fewest replicas that carry a rate; every rule is printed with its own answer.
 
-    1. No replica is busier than 70 %.
-    2. At most 0.5 % of requests wait longer than `patience` seconds.
-    3. There are two; and from 99.9 % availability on, one may be lost without breaking rule 1.
+    1. No replica is busier than it may be.
+    2. Few enough requests wait longer than `patience` seconds.
+    3. There are two; and from some availability on, one may be lost without breaking rule 1.
     """
     load = float(rate.value) * float(service.value)
-    by_load, said = _by_load(rate, service, slots, patience, balancing)
-    spare = availability is not None and availability.value >= SPARE_FROM
-    by_loss = max(2, _by_utilization(load, slots.value) + 1 if spare else 2)
+    by_load, said = _by_load(rate, service, slots, patience, balancing, care)
+    spare = care.spares(availability)
+    by_loss = max(2, _by_utilization(load, slots.value, care) + 1 if spare else 2)
     said.append(f"{by_loss} so that one can be lost" if spare else "2 so that one can be replaced")
     chosen = max(by_load, by_loss)
     use = load / (chosen * slots.value)

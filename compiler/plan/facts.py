@@ -11,8 +11,8 @@ from .. import conventions
 from ..because import Because, because, decision, first, text
 from ..part import Part
 from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
-from .capacity import replicas
-from .choose import or_else
+from .capacity import Care, care, replicas
+from .choose import number, or_else
 from .files import ModelFiles
 from .scope import Scope
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .accelerator import Hardware
 
 __all__ = ["ServiceFacts", "service_name"]
-
-HEADROOM = 1.5
-"""How far beyond the replicas for the peak the autoscaler may go: peaks are estimates."""
 
 TAIL = 5.3
 """The 99.5th percentile of an exponential distribution, in means: ln 200."""
@@ -218,13 +215,18 @@ class ServiceFacts:
         chosen = next((candidate for candidate in candidates if candidate.selected.value), None)
         return chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
 
+    @property
+    def care(self) -> Care:
+        """How careful the planner is."""
+        return care(self.scope.platform.planning)
+
     def needed(self, rate: Because[Rate]) -> Because[int] | None:
         """The replicas that carry a rate; None while it is neither measured nor estimated how long the model takes."""
         if self.mean_time is None:
             speed = self.hardware.speed if self.is_language_model else None
             return speed.needed(rate, self.availability) if speed is not None else None
         balancing = self.scope.platform.gateway.load_balancing
-        return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability)
+        return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability, self.care)
 
     @cached_property
     def for_mean(self) -> Because[int]:
@@ -257,7 +259,13 @@ class ServiceFacts:
     @cached_property
     def max_replicas(self) -> Because[int]:
         """The most replicas."""
-        return or_else(self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most))
+        return or_else(
+            self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most, self._headroom)
+        )
+
+    @property
+    def _headroom(self) -> Because[float]:
+        return self.scope.platform.planning.headroom
 
     @cached_property
     def most(self) -> Because[int] | None:
@@ -318,9 +326,11 @@ def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
 
 
 @decision
-def _max_replicas(peak: Because[int], least: Because[int], most: Because[int] | None) -> tuple[int, str]:
-    wanted = max(least.value, -(-int(peak.value * HEADROOM * 10) // 10))
-    why = f"{peak.value} for the peak, with half as much again"
+def _max_replicas(
+    peak: Because[int], least: Because[int], most: Because[int] | None, headroom: Because[float]
+) -> tuple[int, str]:
+    wanted = max(least.value, math.ceil(peak.value * headroom.value - 1e-9))
+    why = f"{number(headroom.value)} times the {peak.value} for the peak"
     if most is not None and most.value < wanted:
         return max(most.value, 1), f"{why}; but at most {most.value} are allowed"
     return wanted, why

@@ -16,7 +16,7 @@ from ...schema.hardware import Bandwidth, Compute
 from ...schema.units import Duration, Memory, Percent, Rate
 from ..because import Because, decision
 from ..system import LlmShape
-from .capacity import MAX_UTILIZATION, SPARE_FROM
+from .capacity import Care
 from .choose import count, number, seconds
 from .llm import Fit, counted
 
@@ -52,9 +52,12 @@ class Targets:
 class Speed:
     """One language model on accelerators whose bandwidth and rate are known."""
 
-    def __init__(self, fit: Fit, bandwidth: Because[Bandwidth], compute: Because[Compute], targets: Targets) -> None:
+    def __init__(
+        self, fit: Fit, bandwidth: Because[Bandwidth], compute: Because[Compute], targets: Targets, care: Care
+    ) -> None:
         self.fit = fit
         self.targets = targets
+        self.care = care
         self._bandwidth = bandwidth
         self._compute = compute
 
@@ -96,8 +99,8 @@ class Speed:
 
     @cached_property
     def throughput(self) -> Because[Rate]:
-        """Requests that one replica answers at 70 % of what it can, with the bound and how rough the estimate is."""
-        return _throughput(self.busy, self.prefill, self.sequences)
+        """Requests that one replica answers while it is as busy as it may be, with the bound and how rough that is."""
+        return _throughput(self.busy, self.prefill, self.sequences, self.care.utilization)
 
     @cached_property
     def late(self) -> Because[str]:
@@ -106,7 +109,7 @@ class Speed:
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that carry a rate."""
-        return _needed(rate, self.busy, self.throughput, availability)
+        return _needed(rate, self.busy, self.throughput, availability, self.care)
 
 
 @decision
@@ -220,11 +223,13 @@ def _busy(
 
 
 @decision
-def _throughput(busy: Because[float], prefill: Because[float], sequences: Because[int]) -> tuple[Rate, str]:
-    rate = MAX_UTILIZATION / busy.value
+def _throughput(
+    busy: Because[float], prefill: Because[float], sequences: Because[int], utilization: Because[Percent]
+) -> tuple[Rate, str]:
+    rate = float(utilization.value.amount) / busy.value
     bound = "reading prompts" if prefill.value > busy.value / 2 else "writing answers"
     return Rate.parse(f"{rate:.9f}/s"), (
-        f"{sequences.value:,} sequences at once, {MAX_UTILIZATION:.0%} of the time: {number(rate)} requests/s of a "
+        f"{sequences.value:,} sequences at once, {utilization.value} of the time: {number(rate)} requests/s of a "
         f"replica, bound by {bound}; rough: {number(rate / ROUGH)} to {number(rate * ROUGH)}, with every answer as "
         f"long as it may be, until a `serviceTime` that was measured replaces the estimate"
     )
@@ -232,16 +237,20 @@ def _throughput(busy: Because[float], prefill: Because[float], sequences: Becaus
 
 @decision
 def _needed(
-    rate: Because[Rate], busy: Because[float], throughput: Because[Rate], availability: Because[Percent] | None
+    rate: Because[Rate],
+    busy: Because[float],
+    throughput: Because[Rate],
+    availability: Because[Percent] | None,
+    care: Care,
 ) -> tuple[int, str]:
     """⌈λ · busy / 0.7⌉, at least 2; from 99.9 % availability on, one more than load asks for."""
-    by_load = max(1, math.ceil(float(rate.value) * busy.value / MAX_UTILIZATION - 1e-9))
-    spare = availability is not None and availability.value >= SPARE_FROM
+    by_load = max(1, math.ceil(float(rate.value) * busy.value / care.busiest - 1e-9))
+    spare = care.spares(availability)
     least = max(2, by_load + 1 if spare else 2)
     chosen = max(by_load, least)
     lost = f"{least} so that one can be {'lost' if spare else 'replaced'}"
     return chosen, (
-        f"{busy.why}; at {rate.value} {count(by_load, 'replica')} for {MAX_UTILIZATION:.0%} utilization; {lost}; "
+        f"{busy.why}; at {rate.value} {count(by_load, 'replica')} for {care.utilization.value} utilization; {lost}; "
         f"{throughput.why}"
     )
 

@@ -83,11 +83,13 @@ class Verdict(Record):
     """How many requests a window is expected to have."""
     false_abort: float
     missed: float
+    risk: float = MOST_RISK
+    """The largest chance of either wrong verdict that is borne."""
 
     @property
     def sure(self) -> bool:
         """Whether both risks are small enough."""
-        return self.false_abort < MOST_RISK and self.missed < MOST_RISK
+        return self.false_abort < self.risk and self.missed < self.risk
 
 
 MINUTES = (1, 2, 5, 10, 15, 30, 60)
@@ -102,6 +104,7 @@ def verdict(
     limit: float | None = None,
     least_minutes: float = 0,
     most_minutes: int = MINUTES[-1],
+    risk: float = MOST_RISK,
 ) -> Verdict:
     """The shortest windows with which both risks are small enough, else the longest.
 
@@ -116,7 +119,8 @@ def verdict(
         if n == 0 or minutes < least_minutes or (chosen is not None and minutes > most_minutes):
             continue
         count = windows if isinstance(windows, int) else windows(minutes)
-        chosen = _judge(n, minutes, p1, p2, count, failures, _balanced(p1, p2) if limit is None else limit)
+        judged = _judge(n, minutes, p1, p2, count, failures, _balanced(p1, p2) if limit is None else limit)
+        chosen = judged.but(risk=risk)
         if chosen.sure:
             return chosen
     return chosen or _judge(
@@ -172,6 +176,7 @@ def judged(
     shortest: Because[Duration],
     delay: Because[Duration],
     steps: tuple[Because[Duration], ...],
+    risk: Because[Percent],
     most_minutes: int = MINUTES[-1],
 ) -> tuple[Verdict, str]:
     def beside(minutes: int) -> int:
@@ -188,6 +193,7 @@ def judged(
         float(limit.value) if limit is not None else None,
         float(shortest.value) / 60,
         most_minutes,
+        float(risk.value.amount),
     )
     odds = f"aborts without cause {chosen.false_abort:.1%}, misses {plain(after.value * 100)} % {chosen.missed:.1%}"
     guess = "" if rate is not None else "; one request a second is assumed, as no throughput is given"

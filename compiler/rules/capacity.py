@@ -102,7 +102,7 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if peak is None or service.mean_time is None:
             continue
         balancing = plan.platform.gateway.load_balancing
-        needed = carrying(peak, service.mean_time, service.slots, service.patience, balancing)
+        needed = carrying(peak, service.mean_time, service.slots, service.patience, balancing, service.care)
         scaled = service.scaling.provider.value != "none"
         allowed = service.max_replicas if scaled else service.min_replicas
         if allowed.value < needed.value:

@@ -195,7 +195,7 @@ def _remedy(canary: CanaryPlan) -> str:
     for words, change in _changes(canary):
         other = canary.changed(change)
         if not (_unsure(other) or _short(other) or _long(other)):
-            return f"{words}: it then takes {seconds(float(other.length))}, and both odds are below 5 %"
+            return f"{words}: it then takes {seconds(float(other.length))}, and both odds are below {canary.risk.value}"
     return "leave the canary out here, with `platform.rollout.provider: none`, or send it more requests"
 
 
