@@ -146,7 +146,7 @@ requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% bus
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             1: the default of services.digit-reader.serviceTime.at: one at a time
-            0.0894: 100ms less 5.3 x 2ms, the p99.5 of an exponential tail, as none is measured
+            89.4ms: 100ms less 5.3 x 2ms, the p99.5 of an exponential tail, as none is measured
               100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
               2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             random: the default of platform.gateway.loadBalancing: what a Service does

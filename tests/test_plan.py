@@ -19,7 +19,12 @@ from .support import CARE, compile_text, minimal, objects
 def needed(rate: str, time: str, slots: int, patience: float, balancing: str, availability: str | None = None) -> int:
     why = "a test"
     promised = fixed(Percent.parse(availability), why) if availability else None
-    args = (fixed(Rate.parse(rate), why), fixed(Duration.parse(time), why), fixed(slots, why), fixed(patience, why))
+    args = (
+        fixed(Rate.parse(rate), why),
+        fixed(Duration.parse(time), why),
+        fixed(slots, why),
+        fixed(Duration(Decimal(str(patience))), why),
+    )
     return replicas(*args, fixed(balancing, why), promised, CARE).value
 
 
@@ -51,7 +56,12 @@ def test_replicas_of_the_worked_table(
 
 def test_the_reason_says_every_rule() -> None:
     why = "a test"
-    args = (fixed(Rate.parse("800/s"), why), fixed(Duration.parse("9ms"), why), fixed(1, why), fixed(0.039, why))
+    args = (
+        fixed(Rate.parse("800/s"), why),
+        fixed(Duration.parse("9ms"), why),
+        fixed(1, why),
+        fixed(Duration.parse("39ms"), why),
+    )
     said = replicas(*args, fixed("random", why), None, CARE).why
     assert "11 replicas for 70% utilization" in said
     assert "41 so that 99.5% of requests start within 39 ms" in said

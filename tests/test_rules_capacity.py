@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_each_rule_of_the_worked_table(
     rate: str, time: str, slots: int, patience: float, by_use: int, random: int, pooled: int
 ) -> None:
     def carries(wait: float | None, balancing: str) -> int:
-        patience_ = fixed(wait, "") if wait is not None else None
+        patience_ = fixed(Duration(Decimal(str(wait))), "") if wait is not None else None
         arriving, each = fixed(Rate.parse(rate), ""), fixed(Duration.parse(time), "")
         return carrying(arriving, each, fixed(slots, ""), patience_, fixed(balancing, ""), CARE).value
 

@@ -93,7 +93,7 @@ def _by_load(
     rate: Because[Rate],
     service: Because[Duration],
     slots: Because[int],
-    patience: Because[float] | None,
+    patience: Because[Duration] | None,
     balancing: Because[str],
     care: Care,
 ) -> tuple[int, list[str]]:
@@ -107,11 +107,12 @@ def _by_load(
     if patience is None:
         return needed, said
     pooled, on_time = balancing.value == "least-request", Percent(1 - care.waiting.value.amount)
-    by_wait = _by_waiting(load, slots.value, float(service.value), patience.value, pooled, care)
+    left = float(patience.value)
+    by_wait = _by_waiting(load, slots.value, float(service.value), left, pooled, care)
     if by_wait is None:
-        said.append(f"no number of them lets {on_time} of requests start within {seconds(patience.value)}")
+        said.append(f"no number of them lets {on_time} of requests start within {seconds(left)}")
         return needed, said
-    said.append(f"{by_wait} so that {on_time} of requests start within {seconds(patience.value)}")
+    said.append(f"{by_wait} so that {on_time} of requests start within {seconds(left)}")
     return max(needed, by_wait), said
 
 
@@ -120,7 +121,7 @@ def carrying(
     rate: Because[Rate],
     service: Because[Duration],
     slots: Because[int],
-    patience: Because[float] | None,
+    patience: Because[Duration] | None,
     balancing: Because[str],
     care: Care,
 ) -> tuple[int, str]:
@@ -134,7 +135,7 @@ def replicas(
     rate: Because[Rate],
     service: Because[Duration],
     slots: Because[int],
-    patience: Because[float] | None,
+    patience: Because[Duration] | None,
     balancing: Because[str],
     availability: Because[Percent] | None,
     care: Care,
@@ -142,7 +143,7 @@ def replicas(
     """The fewest replicas that carry a rate; every rule is printed with its own answer.
 
     1. No replica is busier than it may be.
-    2. Few enough requests wait longer than `patience` seconds.
+    2. Few enough requests wait longer than `patience`.
     3. There are two; and from some availability on, one may be lost without breaking rule 1.
     """
     load = float(rate.value) * float(service.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServiceFacts", "service_name"]
 
-TAIL = 5.3
+TAIL = Decimal("5.3")
 """The 99.5th percentile of an exponential distribution, in means: ln 200."""
 
 
@@ -195,8 +196,8 @@ class ServiceFacts:
         return self.part.service_time.mean if self.part.service_time is not None else None
 
     @cached_property
-    def patience(self) -> Because[float] | None:
-        """Seconds that a request may wait: what the bound on p99 leaves after the model's own slow tail."""
+    def patience(self) -> Because[Duration] | None:
+        """How long a request may wait: what the bound on p99 leaves after the model's own slow tail."""
         bound = self.bounds("latency").p99
         if bound is None or self.part.service_time is None:
             return None
@@ -307,14 +308,14 @@ def _memory(
 
 
 @decision
-def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[float, str]:
-    left = bound.value.amount - tail.value.amount
-    return float(left), f"{bound.value} less the model's own {tail.value} ({which})"
+def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
+    left = Duration(bound.value.amount - tail.value.amount)
+    return left, f"{bound.value} less the model's own {tail.value} ({which})"
 
 
 @decision
-def _patience_of_mean(bound: Because[Duration], mean: Because[Duration]) -> tuple[float, str]:
-    left = float(bound.value) - TAIL * float(mean.value)
+def _patience_of_mean(bound: Because[Duration], mean: Because[Duration]) -> tuple[Duration, str]:
+    left = Duration(bound.value.amount - TAIL * mean.value.amount)
     return left, f"{bound.value} less {TAIL} x {mean.value}, the p99.5 of an exponential tail, as none is measured"
 
 

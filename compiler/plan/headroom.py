@@ -24,7 +24,7 @@ def headroom(service: ServiceFacts) -> Because[Rate] | None:
     able = _able(service.max_replicas, service.availability, planning.spare_from)
     by_use = _by_utilization(able, service.slots, service.mean_time, planning.utilization)
     patience, balancing = service.patience, service.scope.platform.gateway.load_balancing
-    if patience is None or patience.value <= 0:
+    if patience is None or patience.value.amount <= 0:
         return _beside(by_use, by_use, peak)
     by_wait = _by_waiting(by_use, able, service.slots, service.mean_time, patience, balancing, planning.waiting)
     return _beside(by_use, by_wait, peak)
@@ -55,7 +55,7 @@ def _by_waiting(
     able: Because[int],
     slots: Because[int],
     service: Because[Duration],
-    patience: Because[float],
+    patience: Because[Duration],
     balancing: Because[str],
     share: Because[Percent],
 ) -> tuple[Rate, str]:
@@ -64,14 +64,14 @@ def _by_waiting(
     def rare(rate: float) -> bool:
         load, pooled = rate * float(service.value), balancing.value == "least-request"
         queue = (slots.value * able.value, load) if pooled else (slots.value, load / able.value)
-        return waiting(*queue, float(service.value), patience.value) <= float(share.value.amount)
+        return waiting(*queue, float(service.value), float(patience.value)) <= float(share.value.amount)
 
     low, high = 0.0, float(most.value)
     for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if rare(middle) else (low, middle)
     rate = float(most.value) if rare(float(most.value)) else low
-    return _rate(rate), f"{able.why}: all but {share.value} of requests start within {seconds(patience.value)}"
+    return _rate(rate), f"{able.why}: all but {share.value} of requests start within {seconds(float(patience.value))}"
 
 
 @decision

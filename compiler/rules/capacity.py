@@ -151,15 +151,15 @@ def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
     """A bound that the model's own tail may use up; that it surely does is MLS403."""
     bound, left = service.bounds("latency").p99, service.patience
     slow = at_least_takes(_own_time(plan, service), "p99")
-    if bound is None or left is None or left.value > 0 or (slow is not None and slow.value > bound.value):
+    if bound is None or left is None or left.value.amount > 0 or (slow is not None and slow.value > bound.value):
         return
     yield finding(
         "MLS410",
         f"of {bound.value} at p99 the model's own tail leaves no time to wait",
         bound,
         others=((service.mean_time, "how long the model takes"),),
-        note=f"{left.why}, is {seconds(left.value)}: replicas are counted by their utilization alone, and the bound is "
-        "unproven",
+        note=f"{left.why}, is {seconds(float(left.value))}: replicas are counted by their utilization alone, and "
+        "the bound is unproven",
         help="measure `p995` under `serviceTime`, or promise more",
     )
 
