@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .diagnostics import SourceFile, Span
 
-__all__ = ["Mapping", "Node", "Place", "Scalar", "Sequence", "is_null", "lookup", "name_of", "only", "wrapped"]
+__all__ = [
+    "Mapping",
+    "Node",
+    "Place",
+    "Scalar",
+    "Sequence",
+    "entries",
+    "is_null",
+    "lookup",
+    "name_of",
+    "only",
+    "wrapped",
+]
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 
@@ -111,3 +125,14 @@ def only(tree: Mapping, *wanted: str) -> Mapping:
     """The same mapping with some of its entries."""
     entries = {key: node for key, node in tree.entries.items() if key in wanted}
     return Mapping(tree.place, {key: tree.keys[key] for key in entries}, entries)
+
+
+def entries(node: Node) -> Iterator[tuple[Scalar, Node]]:
+    """Every key and value at or under a node, however deep."""
+    if isinstance(node, Mapping):
+        for name, child in node.entries.items():
+            yield node.keys[name], child
+            yield from entries(child)
+    elif isinstance(node, Sequence):
+        for child in node.items:
+            yield from entries(child)

@@ -17,7 +17,7 @@ from ..lint import rule
 from ..plan import Plan
 from ..plan.service import ServicePlan
 from ..system import MLSystem, Patch
-from ..tree import Mapping, Node, Scalar, Sequence
+from ..tree import Mapping, Node, Scalar, entries
 
 __all__ = ["start_up_too_short"]
 
@@ -54,12 +54,12 @@ def start_up_too_short(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _of_patch(service: ServicePlan, patch: Patch) -> Iterator[Diagnostic]:
     start, fetch = service.timing.start, service.timing.fetch
     whole = Duration(start.value.amount + fetch.value.amount)
-    for key, node in _entries(patch.patch) if patch.patch is not None else ():
-        if key == "progressDeadlineSeconds" and isinstance(node, Scalar):
+    for key, node in entries(patch.patch) if patch.patch is not None else ():
+        if key.text == "progressDeadlineSeconds" and isinstance(node, Scalar):
             given = _seconds(node)
             if given is not None and given < whole.amount:
                 yield _too_short(service, node, given, whole, f"{fetch.value} to fetch and {start.value} to start")
-        elif key == "startupProbe" and isinstance(node, Mapping):
+        elif key.text == "startupProbe" and isinstance(node, Mapping):
             given = _allowed(node)
             if given is not None and given < start.value.amount:
                 yield _too_short(service, node, given, start.value, start.why)
@@ -74,17 +74,6 @@ def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duratio
         note=f"{why}; the pod would be given up on before it is ready, again and again",
         help=f"leave it out, and twice the time is allowed, or allow at least `{int(needed.amount)}` s",
     )
-
-
-def _entries(node: Node) -> Iterator[tuple[str, Node]]:
-    """Every key and value in a patch, however deep."""
-    if isinstance(node, Mapping):
-        for key, child in node.entries.items():
-            yield key, child
-            yield from _entries(child)
-    elif isinstance(node, Sequence):
-        for child in node.items:
-            yield from _entries(child)
 
 
 def _allowed(probe: Mapping) -> Decimal | None:
