@@ -101,7 +101,8 @@ class Scaling:
                 note="an autoscaler with a minimum above its maximum is refused by the cluster",
                 help=f"write `min: {most.value}` or less, or allow more",
             )
-        return _least(self.service.min_replicas, most)
+        wanted = self.service.min_replicas
+        return wanted if wanted.value <= most.value else _at_most(wanted, most)
 
     @cached_property
     def fallback(self) -> Because[int]:
@@ -121,10 +122,8 @@ def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tup
 
 
 @decision
-def _least(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
-    if wanted.value > most.value:
-        return most.value, f"{wanted.why}; but at most {most.value} are allowed"
-    return wanted.value, wanted.why
+def _at_most(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
+    return most.value, f"{wanted.why}; but at most {most.value} are allowed"
 
 
 @decision
