@@ -18,7 +18,19 @@ from typing import Any
 
 from .support import tool
 
-__all__ = ["Phase", "counter", "labelled", "limits", "minutes", "outcome", "promtool", "proves", "reads", "verdict"]
+__all__ = [
+    "Phase",
+    "counter",
+    "labelled",
+    "limits",
+    "minutes",
+    "outcome",
+    "promtool",
+    "proves",
+    "reads",
+    "told_at",
+    "verdict",
+]
 
 Phase = tuple[int, float]
 """Minutes, and how much a counter grows in each of them."""
@@ -41,6 +53,29 @@ def counter(*phases: Phase, start: float = 0.0) -> str:
 def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it where the files are."""
     return subprocess.run([tool("promtool"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def told_at(
+    folder: Path, groups: list[dict[str, Any]], alert: str, series: dict[str, str], minute: int, summary: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Whether an alert on a CronJob, over samples of five minutes, says just this at a minute; None for silence.
+
+    The alert on its absence has the labels of the series that it asks for; the others have only their own.
+    """
+    (rule,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == alert]
+    job = re.search(r'absent\(kube_cronjob_info\{.*cronjob="([^"]*)"', rule["expr"])
+    labels = {**rule["labels"], **({"cronjob": job[1]} if job is not None else {})}
+    annotations = {**rule["annotations"], "summary": summary}
+    expected = [{"exp_labels": labels, "exp_annotations": annotations}] if summary is not None else []
+    test = {
+        "interval": "5m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": expected}],
+    }
+    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
+    whole = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    (folder / "test.yaml").write_text(json.dumps(whole))
+    return promtool(folder, "test", "rules", "test.yaml")
 
 
 def proves(

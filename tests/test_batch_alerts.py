@@ -7,7 +7,6 @@ are stale after 150 (two gaps and the deadline).
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from mlspec.compiler.dump import plain
 
 from .batch import compiled, spec
-from .support import tool
+from .scenes import promtool, told_at
 
 HOURLY = {"serving__schedule": "0 * * * *", "constraints__deadline": "30m"}
 CRONJOB = '{namespace="default",cronjob="demand"}'
@@ -57,10 +56,6 @@ def groups(tmp_path: Path) -> list[dict[str, Any]]:
     (rules,) = [artifact for artifact in bundle.artifacts if artifact.path == "monitoring/rules.yaml"]
     found: list[dict[str, Any]] = plain(rules.body)["groups"]
     return found
-
-
-def promtool(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([tool("promtool"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
 
 
 def test_rules_pass_promtool(tmp_path: Path) -> None:
@@ -127,19 +122,6 @@ def test_alerts_say_who_is_told_and_where_to_read_on(tmp_path: Path) -> None:
     ],
 )
 def test_alert(tmp_path: Path, alert: str, series: dict[str, str], minute: int, summary: str | None) -> None:
-    made = groups(tmp_path)
-    (rule,) = [rule for rule in made[0]["rules"] if rule.get("alert") == alert]
-    annotations = {**rule["annotations"], "summary": f"demand: {summary}"}
-    labels = {**rule["labels"], **({"cronjob": "demand"} if alert == "BatchJobAbsent" else {})}
-    expected = [{"exp_labels": labels, "exp_annotations": annotations}] if summary is not None else []
-    test = {
-        "interval": "5m",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": expected}],
-    }
-    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": made}))
-    (tmp_path / "test.yaml").write_text(
-        json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]})
-    )
-    done = promtool(tmp_path, "test", "rules", "test.yaml")
+    said = f"demand: {summary}" if summary is not None else None
+    done = told_at(tmp_path, groups(tmp_path), alert, series, minute, said)
     assert done.returncode == 0, done.stdout + done.stderr

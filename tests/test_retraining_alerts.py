@@ -7,14 +7,13 @@ is stale after 150 (two gaps and the deadline).
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .retraining import objects
-from .support import tool
+from .scenes import promtool, told_at
 
 HOURLY = {"retraining__schedule": "0 * * * *", "training__fit": "20m"}
 CRONJOB = '{namespace="default",cronjob="fraud-retrain"}'
@@ -47,13 +46,9 @@ def groups(tmp_path: Path) -> list[dict[str, Any]]:
     return made
 
 
-def promtool(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([tool("promtool"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-
-
 def test_prometheus_takes_the_rules_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(json.dumps({"groups": groups(tmp_path)}))
-    done = promtool(tmp_path, "check", "rules", "rules.yaml")
+    done = promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -94,19 +89,6 @@ def test_nobody_is_paged_and_everybody_can_read_on(tmp_path: Path) -> None:
     ],
 )
 def test_alert(tmp_path: Path, alert: str, series: dict[str, str], minute: int, summary: str | None) -> None:
-    made = groups(tmp_path)
-    (rule,) = [rule for rule in made[0]["rules"] if rule["alert"] == alert]
-    annotations = {**rule["annotations"], "summary": f"fraud-retrain: {summary}"}
-    labels = {**rule["labels"], **({"cronjob": "fraud-retrain"} if alert == "TrainingJobAbsent" else {})}
-    expected = [{"exp_labels": labels, "exp_annotations": annotations}] if summary is not None else []
-    test = {
-        "interval": "5m",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": expected}],
-    }
-    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": made}))
-    (tmp_path / "test.yaml").write_text(
-        json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]})
-    )
-    done = promtool(tmp_path, "test", "rules", "test.yaml")
+    said = f"fraud-retrain: {summary}" if summary is not None else None
+    done = told_at(tmp_path, groups(tmp_path), alert, series, minute, said)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from ..because import Because, Unavailable
@@ -56,22 +57,21 @@ def memo(environment: Environment) -> Memo:
 
 
 def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
-    yield "Problem", lambda: model.problem(plan)
+    yield "Problem", partial(model.problem, plan)
     for name in plan.system.models:
-        yield f"Model {name}", lambda name=name: model.choice(plan, name)  # type: ignore[misc]
-    yield "Data", lambda: data.history(plan)
-    yield "Training", lambda: training.lines(plan)
+        yield f"Model {name}", partial(model.choice, plan, name)
+    yield "Data", partial(data.history, plan)
+    yield "Training", partial(training.lines, plan)
     for service in plan.online.values():
         name = service.name.value
-        yield f"Capacity of {name}", lambda service=service: serving.capacity(service)  # type: ignore[misc]
-        yield f"Language model of {name}", lambda service=service: llm.fit(service)  # type: ignore[misc]
-        yield f"Start and end of {name}", lambda service=service: serving.times(service)  # type: ignore[misc]
-        yield f"Rollout of {name}", lambda service=service: serving.rollout(service)  # type: ignore[misc]
-        yield f"Objectives of {name}", lambda service=service: monitoring.objectives(service)  # type: ignore[misc]
+        yield f"Capacity of {name}", partial(serving.capacity, service)
+        yield f"Language model of {name}", partial(llm.fit, service)
+        yield f"Start and end of {name}", partial(serving.times, service)
+        yield f"Rollout of {name}", partial(serving.rollout, service)
+        yield f"Objectives of {name}", partial(monitoring.objectives, service)
     for run in plan.batch.values():
-        yield f"Batch inference {run.name.value}", lambda run=run: serving.batch(run)  # type: ignore[misc]
-
-    yield "Cost", lambda: money.cost(plan)
+        yield f"Batch inference {run.name.value}", partial(serving.batch, run)
+    yield "Cost", partial(money.cost, plan)
 
 
 def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
