@@ -488,6 +488,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "steps": ('steps', 'required', ('object', 'Steps'), None, ''),
         "fit": ('fit', 'optional', ('scalar', 'duration', ''), None, ''),
         "deadline": ('deadline', 'derived', ('scalar', 'duration', ''), None, 'from `fit`, folds and trials, with half as much again'),
+        "retries": ('retries', 'default', ('integer', 0, 100), '1', "a crash may be the node's fault, the same crash twice is not; evictions are not counted"),
         "distributed": ('distributed', 'optional', ('object', 'Distributed'), None, ''),
         "tuning": ('tuning', 'optional', ('object', 'Tuning'), None, ''),
         "crossValidation": ('cross_validation', 'optional', ('object', 'CrossValidation'), None, ''),
@@ -734,6 +735,9 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Replicas": {
         "min": ('min', 'derived', ('integer', 0, 10000), None, 'from the mean throughput'),
         "max": ('max', 'derived', ('integer', 1, 10000), None, 'from the peak throughput with half as much again'),
+        "signal": ('signal', 'derived', ('enum', ('in-flight', 'queue')), None, 'from what the runtime exports, and whether its service time is known'),
+        "target": ('target', 'derived', ('number', 0, None, True, False), None, 'from what a replica works on at once, or a short queue'),
+        "fallback": ('fallback', 'derived', ('integer', 1, 10000), None, 'from the peak throughput'),
     },
     "ServingLlm": {
         "tokens": ('tokens', 'optional', ('object', 'TokenBudget'), None, ''),
@@ -837,6 +841,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Rollout": {
         "stages": ('stages', 'list', ('list', ('object', 'Stage'), ''), None, ''),
         "rollbackWhen": ('rollback_when', 'list', ('list', ('object', 'Condition'), ''), None, ''),
+        "progressDeadline": ('progress_deadline', 'derived', ('scalar', 'duration', ''), None, 'twice the time to fetch, load and warm up'),
         "keepVersions": ('keep_versions', 'default', ('integer', 1, 50), '5', 'a month of weekly releases'),
     },
     "Stage": {
@@ -854,6 +859,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "steps": ('steps', 'list', ('list', ('scalar', 'percent', ''), ''), None, ''),
         "detect": ('detect', 'list', ('list', ('object', 'Detectable'), ''), None, ''),
         "stepDuration": ('step_duration', 'derived', ('scalar', 'duration', ''), None, 'from the traffic and the harm to detect'),
+        "window": ('window', 'derived', ('scalar', 'duration', ''), None, 'the shortest with which both wrong verdicts are rare enough'),
     },
     "Detectable": {
         "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),
@@ -887,9 +893,18 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "capture": ('capture', 'optional', ('object', 'Capture'), None, ''),
         "dashboard": ('dashboard', 'optional', ('object', 'Dashboard'), None, ''),
         "scrapeInterval": ('scrape_interval', 'optional', ('scalar', 'duration', ''), None, ''),
+        "saturation": ('saturation', 'default', ('scalar', 'percent', ''), '85%', 'beyond this waiting grows faster than load'),
     },
     "Slo": {
         "window": ('window', 'default', ('enum', ('7d', '28d', '30d')), '30d', 'a month, as availability is promised'),
+        "burn": ('burn', 'list', ('list', ('object', 'Burn'), ''), None, ''),
+        "minEvents": ('min_events', 'default', ('integer', 1, 1000000), '3', 'with little traffic one is many times the budget'),
+    },
+    "Burn": {
+        "severity": ('severity', 'required', ('enum', ('page', 'ticket')), None, ''),
+        "budget": ('budget', 'required', ('scalar', 'percent', ''), None, ''),
+        "long": ('long', 'required', ('scalar', 'duration', ''), None, ''),
+        "short": ('short', 'derived', ('scalar', 'duration', ''), None, 'a twelfth of the long one'),
     },
     "Drift": {
         "window": ('window', 'default', ('scalar', 'duration', ''), '1d', 'a whole day of traffic'),
@@ -898,6 +913,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "prediction": ('prediction', 'optional', ('object', 'DriftMethod'), None, ''),
         "columns": ('columns', 'map', ('map', ('object', 'DriftMethod'), 'identifier', 'columns'), None, ''),
         "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "bins": ('bins', 'default', ('integer', 2, 1000), '10', 'deciles of the reference'),
+        "falseAlarms": ('false_alarms', 'default', ('scalar', 'percent', ''), '1%', 'with a window a day, one false alarm in three months'),
     },
     "DriftMethod": {
         "method": ('method', 'default', ('enum', ('psi', 'jensen-shannon', 'wasserstein', 'ks')), 'psi', "the field's convention, with known noise"),
@@ -1026,6 +1043,15 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "download": ('download', 'default', ('scalar', 'bandwidth', ''), '100 MB/s', 'a slow link to a registry'),
         "load": ('load', 'default', ('scalar', 'bandwidth', ''), '500 MB/s', 'a slow disk of a cloud'),
         "risk": ('risk', 'default', ('scalar', 'percent', ''), '5%', 'the usual level of a statistical test'),
+        "failedWindows": ('failed_windows', 'default', ('integer', 0, 10), '1', 'one bad window is no trend, two are'),
+        "lastWindows": ('last_windows', 'default', ('integer', 2, 100), '3', 'one could be chance'),
+        "significance": ('significance', 'default', ('scalar', 'percent', ''), '5%', 'the usual level of a two-sided test'),
+        "power": ('power', 'default', ('scalar', 'percent', ''), '80%', 'the usual power of a test'),
+        "versions": ('versions', 'default', ('number', 0, 1000, False, False), '1', 'a guess'),
+        "trainingHeadroom": ('training_headroom', 'default', ('number', 1, 100, False, False), '1.5', 'data is read and checked, the model is judged, and fits vary'),
+        "memoryEfficiency": ('memory_efficiency', 'default', ('scalar', 'percent', ''), '60%', '40 % to 90 % are seen'),
+        "computeEfficiency": ('compute_efficiency', 'default', ('scalar', 'percent', ''), '40%', '27 % to 60 % are seen'),
+        "rough": ('rough', 'default', ('number', 1, 100, False, False), '1.5', 'as far as what is seen lies from the two efficiencies'),
     },
     "Prices": {
         "core": ('core', 'default', ('scalar', 'hourly-price', ''), '0.035 USD/h', 'list price of large clouds, 2026'),

@@ -803,7 +803,7 @@ class Version(Part):
 class Training(Part):
     """What a training run does."""
 
-    __slots__ = fields = ("image", "env", "access", "resources", "storage", "steps", "fit", "deadline", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "env", "access", "resources", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     env: Named[Because[str]]
@@ -813,6 +813,7 @@ class Training(Part):
     steps: Steps
     fit: Because[Duration] | None
     deadline: Derived[Duration]
+    retries: Because[int]
     distributed: Distributed | None
     tuning: Tuning | None
     cross_validation: CrossValidation | None
@@ -1240,10 +1241,13 @@ class Warmup(Part):
 class Replicas(Part):
     """How many replicas there are."""
 
-    __slots__ = fields = ("min", "max",)
+    __slots__ = fields = ("min", "max", "signal", "target", "fallback",)
 
     min: Derived[int]
     max: Derived[int]
+    signal: Derived[Literal['in-flight', 'queue']]
+    target: Derived[float]
+    fallback: Derived[int]
 
 
 class ServingLlm(Part):
@@ -1423,10 +1427,11 @@ class Fleet(Part):
 class Rollout(Part):
     """How a new version reaches its users."""
 
-    __slots__ = fields = ("stages", "rollback_when", "keep_versions",)
+    __slots__ = fields = ("stages", "rollback_when", "progress_deadline", "keep_versions",)
 
     stages: tuple[Stage, ...]
     rollback_when: tuple[Condition, ...]
+    progress_deadline: Derived[Duration]
     keep_versions: Because[int]
 
 
@@ -1454,11 +1459,12 @@ class ShadowStage(Part):
 class CanaryStage(Part):
     """The new version answers a growing share of requests while it is compared with its bounds."""
 
-    __slots__ = fields = ("steps", "detect", "step_duration",)
+    __slots__ = fields = ("steps", "detect", "step_duration", "window",)
 
     steps: tuple[Because[Percent], ...]
     detect: tuple[Detectable, ...]
     step_duration: Derived[Duration]
+    window: Derived[Duration]
 
 
 class Detectable(Part):
@@ -1506,7 +1512,7 @@ class BlueGreenStage(Part):
 class Monitoring(Part):
     """What is watched. Monitoring is always on; this says where it differs."""
 
-    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "alerts", "capture", "dashboard", "scrape_interval",)
+    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "alerts", "capture", "dashboard", "scrape_interval", "saturation",)
 
     slo: Slo
     segments: tuple[Because[str], ...]
@@ -1517,20 +1523,34 @@ class Monitoring(Part):
     capture: Capture | None
     dashboard: Dashboard | None
     scrape_interval: Because[Duration] | None
+    saturation: Because[Percent]
 
 
 class Slo(Part):
-    """Over which time objectives are kept."""
+    """Over which time objectives are kept, and how fast a burn of their budgets somebody is told of."""
 
-    __slots__ = fields = ("window",)
+    __slots__ = fields = ("window", "burn", "min_events",)
 
     window: Because[Literal['7d', '28d', '30d']]
+    burn: tuple[Burn, ...]
+    min_events: Because[int]
+
+
+class Burn(Part):
+    """A pair of windows that must both burn the error budget too fast before somebody is told."""
+
+    __slots__ = fields = ("severity", "budget", "long", "short",)
+
+    severity: Because[Literal['page', 'ticket']]
+    budget: Because[Percent]
+    long: Because[Duration]
+    short: Derived[Duration]
 
 
 class Drift(Part):
     """Whether inputs or predictions still look like the reference."""
 
-    __slots__ = fields = ("window", "reference", "features", "prediction", "columns", "min_samples",)
+    __slots__ = fields = ("window", "reference", "features", "prediction", "columns", "min_samples", "bins", "false_alarms",)
 
     window: Because[Duration]
     reference: Because[str] | None
@@ -1538,6 +1558,8 @@ class Drift(Part):
     prediction: DriftMethod | None
     columns: Named[DriftMethod]
     min_samples: Because[Count] | None
+    bins: Because[int]
+    false_alarms: Because[Percent]
 
 
 class DriftMethod(Part):
@@ -1757,7 +1779,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes where nobody has measured, and how careful it is."""
 
-    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk",)
+    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "last_windows", "significance", "power", "versions", "training_headroom", "memory_efficiency", "compute_efficiency", "rough",)
 
     utilization: Because[Percent]
     waiting: Because[Percent]
@@ -1766,6 +1788,15 @@ class Planning(Part):
     download: Because[Bandwidth]
     load: Because[Bandwidth]
     risk: Because[Percent]
+    failed_windows: Because[int]
+    last_windows: Because[int]
+    significance: Because[Percent]
+    power: Because[Percent]
+    versions: Because[float]
+    training_headroom: Because[float]
+    memory_efficiency: Because[Percent]
+    compute_efficiency: Because[Percent]
+    rough: Because[float]
 
 
 class Prices(Part):

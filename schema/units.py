@@ -152,10 +152,10 @@ class Rate(Quantity):
         return cls(Decimal(match[1]) / cls.UNITS[match[2]])
 
     def __str__(self) -> str:
-        """The shortest period with a whole number of events, else events per second to three digits."""
+        """The shortest period with one digit after the point at most, else events per second to three digits."""
         for unit, seconds in self.UNITS.items():
             events = (self.amount * seconds).quantize(Decimal("0.000001"))
-            if events == events.to_integral_value():
+            if events * 10 == (events * 10).to_integral_value():
                 return f"{plain(events)}{unit}"
         return f"{self.amount:.3g}/s"
 

@@ -168,6 +168,16 @@ def test_twice_the_latency_changes_its_objective_and_nothing_else() -> None:
     assert changed_by("constraints.latency.p99=200ms") == {"latency-p99, judged at": "100ms -> 200ms"}
 
 
+def test_a_tenth_of_the_latency_leaves_less_room_to_wait() -> None:
+    """20 - 10.6 = 9.4 ms to wait. One slot with a Erlang waits longer with probability a x exp(-(1 - a) x 4.7), which
+    is 0.5 % at a = 0.2074: 3 x 0.2074 / 2 ms = 311/s.
+    """
+    assert changed_by("constraints.latency.p99=20ms") == {
+        "latency-p99, judged at": "100ms -> 20ms",
+        "headroom: the most carry": "1050/s -> 311/s",
+    }
+
+
 def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
     """3 x 2 x 0.7 / 2 ms = 2100/s; 70 % of two requests are 1.4; a core for each, which costs: 2 x 730 h x (2 x 0.035 +
     1.25 x 0.004) USD.
@@ -187,9 +197,49 @@ def test_a_lower_promise_changes_its_thresholds() -> None:
     """14.4 x 1 % = 0.144, 6 x 1 % = 0.06, 3 x 1 % and 1 x 1 %."""
     found = changed_by("constraints.availability=99%")
     assert found["availability, objective"] == "99.5% -> 99%"
-    assert found["availability, page at 1h and 5m"] == "0.072 of requests -> 0.144 of requests"
-    assert found["availability, ticket at 3d and 6h"] == "0.005 of requests -> 0.01 of requests"
+    assert found["availability, page at 1h and 5m"] == "7.2 % of requests -> 14.4 % of requests"
+    assert found["availability, ticket at 3d and 6h"] == "0.5 % of requests -> 1 % of requests"
     assert not [title for title in found if title.startswith(("latency", "replicas", "at "))]
+
+
+def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None:
+    """0.5 % to 3 %, mean 1.75 %: (1.96 x 0.18544 + 0.8416 x 0.18459)^2 / 0.025^2 = 430.7 requests. Two windows of
+    10 min and 6 s to load are 1206 s: steps of 1230 s, and 3 x 1230 s + 3 x 2 min are 1 h 7.5 min.
+    """
+    found = changed_by("rollout.stages=[{canary: {detect: [{metric: error-rate, to: 3%}]}}]")
+    assert found == {
+        "availability, requests to show harm": "129 requests -> 431 requests",
+        "step of 5 %": "4m 30s -> 20m 30s",
+        "step of 25 %": "4m 30s -> 20m 30s",
+        "step of 50 %": "4m 30s -> 20m 30s",
+        "the whole rollout": "19m 30s -> 1h 7m 30s",
+        "availability meanwhile, fails above": "1.94 % of requests -> 1.23 % of requests",
+        "availability meanwhile, verdict from": "52 requests -> 150 requests",
+        "availability at the end, fails above": "1.94 % of requests -> 1.23 % of requests",
+        "canaries of digit-reader": "0.01 USD/month -> 0.04 USD/month",
+        "all together": "58.41 USD/month -> 58.44 USD/month",
+        "price, digit-reader": "1.1113 USD/1M predictions -> 1.1119 USD/1M predictions",
+    }
+
+
+def test_another_accelerator_changes_what_it_costs() -> None:
+    """2 x 730 h x (4 x 0.035 + 8 x 0.004 + 3.43) USD; 5258.92 + 5.94 for 7.884 million predictions."""
+    spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
+    assert changed_by("services.embedder.resources.accelerator.type=a100-80gb", spec=spec) == {
+        "accelerators of a replica": "1 x l4 -> 1 x a100-80gb",
+        "serving embedder": "1426.13 USD/month -> 5258.92 USD/month",
+        "canaries of embedder": "1.61 USD/month -> 5.94 USD/month",
+        "all together": "4226.87 USD/month -> 8063.99 USD/month",
+        "headroom: left of the budget": "4773.13 USD/month -> 936.01 USD/month",
+        "price, embedder": "181.0934 USD/1M predictions -> 667.7905 USD/1M predictions",
+    }
+
+
+def test_another_budget_changes_what_is_left_of_it() -> None:
+    spec = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
+    assert changed_by("constraints.budget=2000 USD/month", spec=spec) == {
+        "headroom: left of the budget": "3755.39 USD/month -> 1755.39 USD/month"
+    }
 
 
 @EACH
@@ -235,7 +285,7 @@ def test_the_memo_as_text_markdown_and_json(monkeypatch: pytest.MonkeyPatch) -> 
     assert document["version"] == 1
     [environment] = document["environments"]
     [capacity] = [area for area in environment["areas"] if area["title"] == "Capacity of digit-reader"]
-    assert {"title", "value", "why"} == set(capacity["lines"][0])
+    assert {"title", "value", "why", "field"} == set(capacity["lines"][0])
 
 
 def test_the_command_says_what_a_setting_would_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.compiler.because import fixed
+from mlspec.compiler.plan.burn import factor
 from mlspec.compiler.plan.capacity import erlang_c, replicas, waiting
-from mlspec.compiler.plan.objectives import factor
 from mlspec.compiler.plan.odds import exceeds, sample, verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
@@ -79,7 +79,9 @@ def test_the_reason_says_every_rule() -> None:
 def test_burn_rate_factors(period: str, factors: list[str]) -> None:
     """Shares of 2, 5, 10 and 10 % are constants of every period, so that 28 days are not 14.4, 6, 3 and 1."""
     windows = ((2, "1h"), (5, "6h"), (10, "1d"), (10, "3d"))
-    found = [factor(share, Duration.parse(period), Duration.parse(long)) for share, long in windows]
+    found = [
+        factor(Percent(Decimal(share) / 100), Duration.parse(period), Duration.parse(long)) for share, long in windows
+    ]
     assert found == [Decimal(f) for f in factors]
 
 

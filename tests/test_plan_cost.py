@@ -162,7 +162,7 @@ def test_without_a_fit_the_deadline_is_the_most(tmp_path: Path) -> None:
 def test_what_nobody_schedules_is_assumed_once_a_month(tmp_path: Path) -> None:
     made = cost(tmp_path, retraining=None)
     assert parts(made)["training"] == 4.80
-    assert "one a month is assumed" in made.parts["training"].why
+    assert "1 a month, as no `retraining.schedule` says it" in made.parts["training"].why
 
 
 def test_a_deployment_that_shifts_no_traffic_has_no_canary(tmp_path: Path) -> None:
@@ -419,9 +419,22 @@ def test_a_budget_that_is_just_met(tmp_path: Path) -> None:
 
 def test_what_a_budget_leaves(tmp_path: Path) -> None:
     made = cost(tmp_path, constraints__budget="500 EUR/month")
-    assert made.left is not None
-    assert made.left.value.amount == 500 - made.total.value.amount
-    assert cost(tmp_path, constraints__budget="500 USD/month").left is None
+    [whole] = made.budgets
+    assert whole.left is not None
+    assert whole.left.value.amount == 500 - made.total.value.amount
+    [other] = cost(tmp_path, constraints__budget="500 USD/month").budgets
+    assert other.left is None
+
+
+def test_a_service_has_a_budget_of_its_own(tmp_path: Path) -> None:
+    """It pays for its replicas and rollouts; the system's also for training."""
+    both: dict[str, Any] = {"constraints__budget": "500 EUR/month", "serving__constraints__budget": "210 EUR/month"}
+    whole, own = cost(tmp_path, **both).budgets
+    assert (whole.service, own.service) == ("", "scorer")
+    assert set(own.parts) == {"serving scorer", "canaries of scorer", "shadows of scorer"}
+    assert own.total.value.amount == sum(part.value.amount for part in own.parts.values())
+    assert own.left is not None
+    assert own.left.value.amount == 210 - own.total.value.amount
 
 
 def test_a_budget_in_another_currency_is_not_converted(tmp_path: Path) -> None:

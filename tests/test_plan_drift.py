@@ -12,7 +12,7 @@ import pytest
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.drift import BINS, DriftPlan, chi_square_quantile, noise_floor
+from mlspec.compiler.plan.drift import DriftPlan, chi_square_quantile, noise_floor
 
 from .support import compile_text, minimal
 
@@ -66,10 +66,10 @@ def test_twice_the_rows_is_half_the_floor() -> None:
 
 def psi_of_chance(rows: int, draw: random.Random) -> float:
     """The PSI of two samples of one distribution, in bins of equal probability."""
-    counts: list[list[int]] = [[0] * BINS, [0] * BINS]
+    counts: list[list[int]] = [[0] * 10, [0] * 10]
     for side in counts:
         for _ in range(rows):
-            side[draw.randrange(BINS)] += 1
+            side[draw.randrange(10)] += 1
     return math.fsum((p - q) / rows * math.log(p / q) for p, q in zip(*counts, strict=True))
 
 

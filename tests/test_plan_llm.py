@@ -115,7 +115,7 @@ def test_an_l4_is_bound_by_writing_and_the_reason_says_how_rough_that_is(tmp_pat
     assert "15 sequences at once" in speed.throughput.why
     assert "bound by writing answers" in speed.throughput.why
     assert "rough: 0.158 to 0.356" in speed.throughput.why
-    assert "`serviceTime` that was measured replaces the estimate" in speed.throughput.why
+    assert "`serviceTime` that was measured counts before the estimate" in speed.throughput.why
 
 
 # Weights, by the bits of the fact sheets of the quantization methods
@@ -286,7 +286,7 @@ def test_a_small_model_is_limited_by_the_servers_own_maximum(tmp_path: Path) -> 
 def test_without_a_prompt_half_of_what_the_context_leaves_is_assumed(tmp_path: Path) -> None:
     made = hardware(tmp_path, llm__tokens={"context": 8192, "output": 512})
     assert made.tokens.prompt.value == 3840
-    assert "an assumption until `tokens.prompt` says it" in made.tokens.prompt.why
+    assert "assumed until `services.chat.llm.tokens.prompt` says it" in made.tokens.prompt.why
 
 
 def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:

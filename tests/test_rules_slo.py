@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.objectives import factor
-from mlspec.compiler.plan.odds import sample, step_length, verdict
+from mlspec.compiler.plan.burn import factor
+from mlspec.compiler.plan.odds import arm_size, sample, step_length, verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .rules import findings, one
@@ -47,7 +47,8 @@ def test_lengths_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: 
     """635 requests, as the share of the traffic brings them in; steps are rounded up to half minutes."""
     arriving, part = fixed(Rate.parse(rate), ""), fixed(Percent.parse(share), "")
     before, after = (fixed(Percent.parse(text).amount, "") for text in ("0.1%", "1.5%"))
-    length = step_length(arriving, part, before, after)
+    significance, power = (fixed(Percent.parse(text), "") for text in ("5%", "80%"))
+    length = step_length(arriving, part, arm_size(before, after, significance, power))
     assert f"brings them in {minutes:.1f} min" in length.why
     assert float(length.value) == math.ceil(635 / (float(arriving.value) * float(part.value)) / 30) * 30
 
@@ -78,8 +79,9 @@ def test_one_window_of_1725_requests_is_enough() -> None:
 )
 def test_burn_rates(period: str, factors: list[str]) -> None:
     """2, 5, 10 and 10 % of the budget in 1 h, 6 h, 1 d and 3 d."""
-    pairs = ((2, "1h"), (5, "6h"), (10, "1d"), (10, "3d"))
-    assert [str(factor(share, Duration.parse(period), Duration.parse(long))) for share, long in pairs] == factors
+    pairs = (("2%", "1h"), ("5%", "6h"), ("10%", "1d"), ("10%", "3d"))
+    found = [factor(Percent.parse(share), Duration.parse(period), Duration.parse(long)) for share, long in pairs]
+    assert [str(one) for one in found] == factors
 
 
 # MLS503

@@ -262,9 +262,9 @@ def test_a_rollback_limit_judges_also_where_no_availability_is_promised(tmp_path
             {"metric": "error-rate", "min": "1%"},
             "MLS012: no analysis can judge a rollout by this condition on `error-rate`",
         ),
-        ({"metric": "error-rate", "max": "0%"}, "MLS008: a limit of 0% judges no share of failures"),
-        ({"metric": "error-rate", "max": "100%"}, "MLS008: a limit of 100% judges no share of failures"),
-        ({"metric": "error-rate", "max": "50ms"}, "MLS008: a limit of 50ms judges no share of failures"),
+        ({"metric": "error-rate", "max": "0%"}, "MLS008: a limit of 0% judges no share of requests"),
+        ({"metric": "error-rate", "max": "100%"}, "MLS008: a limit of 100% judges no share of requests"),
+        ({"metric": "error-rate", "max": "50ms"}, "MLS008: a limit of 50ms judges no share of requests"),
     ],
 )
 def test_a_condition_that_no_analysis_asks_for_would_be_a_guard_in_name_only(
@@ -277,7 +277,7 @@ def test_a_condition_that_no_analysis_asks_for_would_be_a_guard_in_name_only(
 def test_a_harm_that_is_allowed_anyway_cannot_be_seen(to: str, tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "to": to}]}}]
     said = refused(tmp_path, "triton", rollout__stages=stages)
-    assert f"MLS008: a share of failures of {to} is no harm to detect" in said
+    assert f"MLS008: a share of {to} of bad requests is no harm to detect" in said
 
 
 def test_a_service_that_never_fails_has_a_limit_all_the_same(tmp_path: Path) -> None:

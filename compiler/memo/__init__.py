@@ -17,8 +17,8 @@ from ..finding import Refusal
 from ..pipeline import Environment
 from ..plan import Plan
 from ..record import Record
-from . import data, llm, model, money, monitoring, serving, training
-from .line import Line, shown
+from . import data, llm, model, money, monitoring, rollout, serving, training
+from .line import Line
 
 __all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
 
@@ -67,10 +67,11 @@ def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
         yield f"Capacity of {name}", partial(serving.capacity, service)
         yield f"Language model of {name}", partial(llm.fit, service)
         yield f"Start and end of {name}", partial(serving.times, service)
-        yield f"Rollout of {name}", partial(serving.rollout, service)
+        yield f"Rollout of {name}", partial(rollout.stages, service)
         yield f"Objectives of {name}", partial(monitoring.objectives, service)
     for run in plan.batch.values():
         yield f"Batch inference {run.name.value}", partial(serving.batch, run)
+    yield "Drift", partial(data.drift, plan)
     yield "Cost", partial(money.cost, plan)
 
 
@@ -87,7 +88,14 @@ def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
     return Area(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
 
 
-_DEFAULT = re.compile(r"the default of (\S+): (.*)", re.DOTALL)
+def _written(value: object) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_DEFAULT = re.compile(r"(?:the default of (\S+)|assumed until `(\S+)` says it): (.*)", re.DOTALL)
 
 
 def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
@@ -100,8 +108,9 @@ def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        default = _DEFAULT.fullmatch(value.why) if not value.sources else None
+        default = _DEFAULT.fullmatch(value.why)
         if default is not None:
-            found.setdefault(default[1], Assumption(path=default[1], value=shown(value.value), why=default[2]))
+            path = default[1] or default[2]
+            found.setdefault(path, Assumption(path=path, value=_written(value.value), why=default[3]))
         waiting += [source for source in reversed(value.sources) if isinstance(source, Because)]
     return list(found.values())

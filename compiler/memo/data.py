@@ -1,4 +1,4 @@
-"""What there is to learn from, to choose by and to judge by."""
+"""What there is to learn from, to choose by and to judge by, and how far data may move before it is drift."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..plan import Plan
 from .line import Line
 
-__all__ = ["history"]
+__all__ = ["drift", "history"]
 
 
 def history(plan: Plan) -> Iterator[Line]:
@@ -20,3 +20,18 @@ def history(plan: Plan) -> Iterator[Line]:
     for title, rows in (("to learn from", past.train), ("to choose by", past.validation), ("to judge by", past.test)):
         if rows is not None:
             yield Line(title=title, value=rows, unit="rows")
+
+
+def drift(plan: Plan) -> Iterator[Line]:
+    """What a window holds, what it is compared with, and from where a difference is more than noise."""
+    measured = plan.drift
+    if measured is None:
+        return
+    yield Line(title="compared", value=measured.part.window, field="monitoring.drift.window")
+    if measured.sample is not None:
+        yield Line(title="a window has", value=measured.sample, unit="rows", field="monitoring.drift.minSamples")
+    if measured.reference is not None:
+        yield Line(title="the reference has", value=measured.reference, unit="rows")
+    for name, least in measured.above.items():
+        where = f"{name}.threshold" if name in ("features", "prediction") else f"columns.{name}.threshold"
+        yield Line(title=f"{name}, drift from", value=least, unit="PSI", field=f"monitoring.drift.{where}")

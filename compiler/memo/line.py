@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from ...schema.units import Duration, plain
 from ..because import Because
+from ..plan.choose import spelt
 from ..record import Record
 from ..tree import Node
 
@@ -17,19 +20,26 @@ class Line(Record):
     title: str
     value: Because[Any]
     unit: str = ""
+    field: str = ""
+    """The path of the language at which an author decides it otherwise; empty where it follows from other decisions."""
 
     @property
     def text(self) -> str:
         """The value as people read it, with its unit."""
-        value = shown(self.value.value)
-        unit = self.unit.removesuffix("s") if value == "1" and self.unit != "s" else self.unit
-        return f"{value} {unit}".rstrip()
+        value = self.value.value
+        if self.unit == "s" and isinstance(value, int):
+            return shown(Duration(value))
+        if self.unit.startswith("of "):
+            return f"{plain(Decimal(str(value)) * 100)} % {self.unit}"
+        said = shown(value)
+        unit = self.unit.removesuffix("s") if said == "1" and self.unit != "s" else self.unit
+        return f"{said} {unit}".rstrip()
 
     @property
     def why(self) -> str:
         """Its own words, else those of the value that it only passes on, else where somebody gave it."""
         value = self.value
-        while not value.why and len(value.sources) == 1 and isinstance(value.sources[0], Because):
+        while not value.why and value.sources and isinstance(value.sources[0], Because):
             value = value.sources[0]
         if value.why:
             return value.why
@@ -43,4 +53,6 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return spelt(value) if isinstance(value, Duration) else str(value)

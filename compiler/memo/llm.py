@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..because import text
+from ..plan.choose import seconds
 from ..plan.llm import gibibytes
 from ..plan.service import ServicePlan
 from .line import Line
@@ -18,7 +19,7 @@ def fit(service: ServicePlan) -> Iterator[Line]:
     if devices is None:
         return
     kind = text("{count} x {type}", devices.type.why, count=devices.count.map(str), type=devices.type)
-    yield Line(title="accelerators of a replica", value=kind)
+    yield Line(title="accelerators of a replica", value=kind, field=f"{service.part.spec_path}.resources.accelerator")
     if hardware.fit is None:
         return
     yield Line(title="weights", value=hardware.fit.model.weights.map(gibibytes))
@@ -26,7 +27,12 @@ def fit(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="a whole context fits", value=hardware.fit.fits)
     yield Line(title="usual sequences that fit", value=hardware.fit.sequences, unit="sequences")
     if hardware.speed is not None:
-        yield Line(title="sequences at once", value=hardware.speed.sequences, unit="sequences")
-        yield Line(title="to read a prompt", value=hardware.speed.prefill, unit="s")
-        yield Line(title="to write a token of each", value=hardware.speed.step, unit="s")
-        yield Line(title="a replica answers", value=hardware.speed.throughput)
+        most = f"{service.part.spec_path}.batching.maxSize"
+        yield Line(title="sequences at once", value=hardware.speed.sequences, unit="sequences", field=most)
+        yield Line(title="to read a prompt", value=hardware.speed.prefill.map(seconds))
+        yield Line(title="to write a token of each", value=hardware.speed.step.map(seconds))
+        yield Line(
+            title="a replica answers",
+            value=hardware.speed.throughput,
+            field=f"{service.part.spec_path}.serviceTime",
+        )

@@ -45,8 +45,10 @@ def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
     if selection.selected is not None:
         yield Line(title="selected", value=selection.selected.name)
     for name, row in selection.compared.items():
+        chosen = selection.selected is not None and name == selection.selected.name.value
         for what, value in row.items():
-            yield _compared(name, what, value, plan)
+            if not (chosen and what in _SHARES):  # it is compared with itself
+                yield _compared(name, what, value, plan)
     if selection.challenger is not None:
         yield Line(title="challenger", value=selection.challenger.candidate.name)
 

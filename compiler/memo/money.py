@@ -18,7 +18,10 @@ def cost(plan: Plan) -> Iterator[Line]:
     for name, price in sorted(parts.items(), key=lambda part: -part[1].value.amount):
         yield Line(title=name, value=price)
     yield Line(title="all together", value=plan.cost.total)
-    if plan.cost.left is not None:
-        yield Line(title="headroom: left of the budget", value=plan.cost.left)
+    for share in plan.cost.budgets:
+        if share.left is not None:
+            of = f" of {share.service}" if share.service else ""
+            path = f"services.{share.service}.constraints.budget" if share.service else "constraints.budget"
+            yield Line(title=f"headroom: left of the budget{of}", value=share.left, field=path)
     for name, each in plan.cost.units.items():
         yield Line(title=f"price, {name}", value=each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..plan.objectives import burn_pairs
+from ..plan.burn import burn_pairs
 from ..plan.service import ServicePlan
 from .line import Line
 
@@ -13,10 +13,19 @@ __all__ = ["objectives"]
 
 def objectives(service: ServicePlan) -> Iterator[Line]:
     """Each objective with its bucket and the thresholds of its alerts."""
+    path = f"{service.part.spec_path}.constraints"
     for objective in service.objectives.all:
-        yield Line(title=f"{objective.name}, objective", value=objective.target)
+        field = f"{path}.availability" if objective.kind == "availability" else ""
+        yield Line(title=f"{objective.name}, objective", value=objective.target, field=field)
         if objective.bucket is not None:
-            yield Line(title=f"{objective.name}, judged at", value=objective.bucket.holds)
-        for pair in burn_pairs(objective, service.objectives.period):
-            title = f"{objective.name}, {pair.severity} at {pair.long} and {pair.short}"
-            yield Line(title=title, value=pair.threshold, unit="of requests")
+            bound = f"{path}.{_latency(objective.name)}"
+            yield Line(title=f"{objective.name}, judged at", value=objective.bucket.holds, field=bound)
+        for pair in burn_pairs(objective, service.objectives.slo):
+            title = f"{objective.name}, {pair.severity.value} at {pair.long.value} and {pair.short.value}"
+            yield Line(title=title, value=pair.threshold, unit="of requests", field="monitoring.slo.burn")
+
+
+def _latency(name: str) -> str:
+    """`firstToken.p95` of `first-token-p95`."""
+    kind, _, percentile = name.rpartition("-")
+    return f"{kind.replace('-t', 'T')}.{percentile}"

@@ -112,7 +112,7 @@ class Hardware:
             first_token=_given(service.bounds("first_token")),
             inter_token=_given(service.bounds("inter_token")),
         )
-        return Speed(fit, device.bandwidth, device.compute, targets, service.care)
+        return Speed(fit, device.bandwidth, device.compute, targets, service.scope.platform.planning)
 
     # The choice
 

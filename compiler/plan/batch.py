@@ -78,6 +78,11 @@ class BatchPlan:
         return _items(items, self.part.partitions) if items is not None else None
 
     @cached_property
+    def rounds(self) -> Because[int]:
+        """How many parts each of the pods works on, one after the other."""
+        return _rounds(self.part.partitions, self.parallel)
+
+    @cached_property
     def retries(self) -> Because[int]:
         """How often one part is tried again."""
         return _retries(self.part.retries, self.part.partitions)
@@ -166,6 +171,12 @@ def _parallel(partitions: Because[int], most: Because[int] | None) -> tuple[int,
     if most is not None and most.value < partitions.value:
         return most.value, f"all {count(partitions.value, 'part')}; but at most {most.value} replicas are allowed"
     return partitions.value, f"all {count(partitions.value, 'part')} at once"
+
+
+@decision
+def _rounds(partitions: Because[int], parallel: Because[int]) -> tuple[int, str]:
+    rounds = -(-partitions.value // parallel.value)
+    return rounds, f"{count(partitions.value, 'part')}, {parallel.value} at once"
 
 
 @decision

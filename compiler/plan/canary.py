@@ -11,12 +11,12 @@ from ..because import Because, because, decision, first, fixed
 from ..finding import refusal
 from ..record import Record
 from ..system import CanaryStage, ShadowStage, Stage
-from .choose import count, or_else
+from .choose import assumed, count, or_else, spelt
 from .facts import ServiceFacts
 from .objectives import Objective, Objectives
-from .odds import FAILURES, MINUTES, Verdict, judged, step_length, volume
-from .rollback import harm, judged_objectives, limit
-from .steps import ascending, at_least, long_enough, weight
+from .odds import MINUTES, Doubt, Verdict, arm_size, doubt, judged, step_length, volume
+from .rollback import harm, judged_objectives, least_volume, limit
+from .steps import ascending, at_least, long_enough, weight, whole_minutes
 from .timing import Timing
 
 __all__ = ["CanaryPlan", "Change", "Judgement", "Step"]
@@ -24,6 +24,8 @@ __all__ = ["CanaryPlan", "Change", "Judgement", "Step"]
 DEFAULT_STEPS = ("5%", "25%", "50%")
 UNKNOWN_STEP = Duration(600)
 """A step's length while nobody has said how many requests arrive."""
+
+UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "no throughput is given")
 
 
 class Step(Record):
@@ -149,15 +151,16 @@ class CanaryPlan:
         if given is not None:
             lengths = tuple(given for _ in self.shares)
             judged = self._judged_beside(lengths)
-            long_enough(given, len(lengths), self.delay, tuple(judgement.window for judgement in judged))
+            windows = tuple(judgement.window for judgement in judged)
+            long_enough(given, len(lengths), self.delay, self.doubt.failures, windows)
             return judged, lengths
         arms = tuple(self.arm(share) for share in self.shares)
-        for minutes in MINUTES:
+        for minutes in self._minutes:
             lengths = self._padded(arms, fixed(f"{minutes}m", "the room that is made"))
             judged = self._judged_beside(lengths, minutes)
             exact = self._padded(arms, *(judgement.window for judgement in judged))
             again = self._judged_beside(exact, minutes)
-            if all(judgement.verdict.value.sure for judgement in again) or minutes == MINUTES[-1]:
+            if all(judgement.verdict.value.sure for judgement in again) or minutes == self._minutes[-1]:
                 return again, exact
         raise AssertionError("the longest window is the last")
 
@@ -167,7 +170,7 @@ class CanaryPlan:
         return tuple(self._judge(objective, self.shares[0], lengths, most_minutes) for objective in self.judged)
 
     def _padded(self, arms: tuple[Because[Duration], ...], *windows: Because[str]) -> tuple[Because[Duration], ...]:
-        return tuple(at_least(arm, self.delay, *windows, failures=FAILURES) for arm in arms)
+        return tuple(at_least(arm, self.delay, self.doubt.failures, *windows) for arm in arms)
 
     @property
     def given_duration(self) -> Because[Duration] | None:
@@ -188,21 +191,27 @@ class CanaryPlan:
             )
         if not rate.value.amount or not share.value.amount:
             return because(UNKNOWN_STEP, "unproven: a step is expected to see no requests", rate, share)
-        needed = [step_length(rate, share, *self.harms(objective)) for objective in self.judged]
+        needed = [step_length(rate, share, size) for size in self.sizes.values()]
         return max(needed, key=lambda length: length.value, default=because(UNKNOWN_STEP, "nothing is judged"))
+
+    @cached_property
+    def sizes(self) -> dict[str, Because[int]]:
+        """The requests in which a step shows the harm of each objective, by the objective's name."""
+        sure = self.doubt.significance, self.doubt.power
+        return {objective.name: arm_size(*self.harms(objective), *sure) for objective in self.judged}
 
     def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
         """The share of bad requests without and with the harm that must not be missed."""
-        before, after = harm(objective, self.stage, self.objectives.period)
+        before, after = harm(objective, self.stage, self.objectives.slo)
         if self.change.harm is not None and objective.kind == "availability":
             return before, fixed(self.change.harm, "supposed")
         return before, after
 
     @cached_property
-    def length(self) -> Duration:
+    def length(self) -> Because[Duration]:
         """How long a version is rolled out: all steps, and the verdict after the last one."""
-        last = max((Duration.parse(j.window.value).amount * j.windows.value for j in self.final), default=Decimal(0))
-        return Duration(sum((step.lasts.value.amount for step in self.steps), last))
+        final = tuple((judgement.windows, judgement.window) for judgement in self.final)
+        return _length(tuple(step.lasts for step in self.steps), final)
 
     @cached_property
     def delay(self) -> Because[Duration]:
@@ -236,24 +245,49 @@ class CanaryPlan:
         """How an objective is judged beside `steps`, or for a fixed number of windows after them."""
         rate = self.rate
         before, after = self.harms(objective)
-        asked = limit(objective, self.service.scope.system) if not self.change.derived else None
+        asked = limit(objective, self.objectives) if not self.change.derived else None
         chosen = judged(
-            rate, share, before, after, asked, self.service.rate_window, self.delay, steps, self.risk, most_minutes
+            rate if rate is not None else UNKNOWN_RATE,
+            share,
+            before,
+            after,
+            asked,
+            self.service.rate_window,
+            self.delay,
+            steps,
+            self.given_window,
+            self.doubt.risk,
+            self.doubt.failures,
+            self.doubt.last,
+            most_minutes,
         )
+        least = least_volume(objective, self.objectives)
         return Judgement(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=volume(rate, self.service.traffic("trough"), chosen),
+            volume=least if least is not None else volume(rate, self.service.traffic("trough"), chosen),
             verdict=chosen,
         )
 
     @property
-    def risk(self) -> Because[Percent]:
-        """The largest chance of either wrong verdict that is borne."""
-        return self.service.scope.platform.planning.risk
+    def doubt(self) -> Doubt:
+        """How much of it a verdict may leave."""
+        return doubt(self.service.scope.platform.planning)
+
+    @property
+    def given_window(self) -> Because[Duration] | None:
+        """Over how long requests are counted for one verdict, where the spec says it."""
+        given = self.stage.window.given if self.stage is not None and not self.change.derived else None
+        return whole_minutes(given, self.service.rate_window) if given is not None else None
+
+    @property
+    def _minutes(self) -> tuple[int, ...]:
+        """The lengths that a window may have."""
+        given = self.given_window
+        return MINUTES if given is None else (int(given.value.amount / 60),)
 
     # The shadow
 
@@ -263,6 +297,16 @@ class CanaryPlan:
         stage = self.shadow_stage
         assert stage is not None
         return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
+
+
+@decision
+def _length(
+    steps: tuple[Because[Duration], ...], final: tuple[tuple[Because[int], Because[str]], ...]
+) -> tuple[Duration, str]:
+    last = max((Duration(Duration.parse(each.value).amount * many.value) for many, each in final), default=Duration(0))
+    took = sum((step.value.amount for step in steps), last.amount)
+    said = " + ".join(spelt(step.value) for step in steps)
+    return Duration(took), f"{said} of steps, and {spelt(last)} for the last verdict"
 
 
 @decision

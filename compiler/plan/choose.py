@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..because import Because, Derived
+from ...schema.units import Duration
+from ..because import Because, Derived, because
 
-__all__ = ["count", "number", "or_else", "seconds"]
+__all__ = ["assumed", "count", "number", "or_else", "seconds", "spelt"]
 
 T = TypeVar("T")
 
@@ -15,6 +16,11 @@ T = TypeVar("T")
 def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:
     """What the author says, else what is decided."""
     return field.given if field.given is not None else decide()
+
+
+def assumed(path: str, value: T, why: str, *sources: object) -> Because[T]:
+    """What the planner takes for granted, until somebody writes it at `path`."""
+    return because(value, f"assumed until `{path}` says it: {why}", *sources)
 
 
 def seconds(value: float) -> str:
@@ -36,3 +42,16 @@ def number(value: float) -> str:
 def count(value: int, what: str) -> str:
     """`1 replica`, `2 replicas`."""
     return f"{value} {what}" if value == 1 else f"{value:,} {what}s"
+
+
+def spelt(length: Duration) -> str:
+    """A length of time in whole days, hours, minutes and seconds: `6d 21h 45m` rather than `9945m`."""
+    left = int(length.amount)
+    if length.amount < 120 or left != length.amount:
+        return str(length)
+    parts = []
+    for unit, each in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        many, left = divmod(left, each)
+        if many:
+            parts.append(f"{many}{unit}")
+    return " ".join(parts)

@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...schema.units import Budget, Count, Duration, HourlyPrice, Rate, UnitPrice, plain
 from ..because import Because, decision, first, fixed
 from .batch import BatchPlan
-from .choose import count, number
+from .choose import count, number, spelt
 from .prices import MONTH, hourly, monthly, rounded
 from .service import ServicePlan
 
@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 __all__ = ["CostPlan"]
 
 Parts = dict[str, Because[Budget]]
+
+
+class Share(NamedTuple):
+    """A budget, and what is paid from it."""
+
+    service: str
+    """Whose it is; empty for the whole system's."""
+    budget: Because[Budget]
+    parts: Parts
+    total: Because[Budget]
+
+    @property
+    def left(self) -> Because[Budget] | None:
+        """What is left, less than nothing where it is exceeded; None where prices are in another currency."""
+        return _left(self.budget, self.total) if self.budget.value.currency == self.total.value.currency else None
 
 
 class CostPlan:
@@ -44,7 +59,7 @@ class CostPlan:
         retraining = self.plan.system.retraining
         if retraining is not None and retraining.schedule is not None:
             return monthly(retraining.schedule)
-        return fixed(Decimal(1), "one a month is assumed; `retraining.schedule` replaces the guess")
+        return _guessed(self.plan.platform.planning.versions)
 
     @cached_property
     def versions(self) -> Because[Decimal]:
@@ -67,12 +82,15 @@ class CostPlan:
         return _total(self.parts, self.plan.platform.prices.core)
 
     @cached_property
-    def left(self) -> Because[Budget] | None:
-        """What the budget leaves, less than nothing where it is exceeded; None without one in the prices' currency."""
-        budget = self.plan.system.constraints.budget
-        if budget is None or budget.value.currency != self.total.value.currency:
-            return None
-        return _left(budget, self.total)
+    def budgets(self) -> tuple[Share, ...]:
+        """What budgets leave: the system's, then those of services that have one of their own."""
+        whole = self.plan.system.constraints.budget
+        found = [Share("", whole, self.parts, self.total)] if whole is not None else []
+        for name, service in self.plan.online.items():
+            own, parts = service.part.constraints.budget, self._online(service)
+            if own is not None:
+                found.append(Share(name, own, parts, _total(parts, self.plan.platform.prices.core)))
+        return tuple(found)
 
     @cached_property
     def units(self) -> dict[str, Because[UnitPrice]]:
@@ -171,7 +189,7 @@ def _canary_hours(
     times = [length.value.amount for length in lengths]
     times[-1] += judged
     hours = sum((many * time for many, time in zip(pods, times, strict=True)), Decimal(0)) / 3600
-    steps = " + ".join(f"{many} x {Duration(time)}" for many, time in zip(pods, times, strict=True))
+    steps = " + ".join(f"{many} x {spelt(Duration(time))}" for many, time in zip(pods, times, strict=True))
     return hours, f"{steps} beside {count(replicas.value, 'replica')}"
 
 
@@ -188,6 +206,11 @@ def _shadow_hours(replicas: Because[int], lasts: Because[Duration], versions: Be
 @decision
 def _versions(runs: Because[Decimal]) -> tuple[Decimal, str]:
     return runs.value, f"each run is taken to bring a new version, which is the most there can be: {runs.why}"
+
+
+@decision
+def _guessed(versions: Because[float]) -> tuple[Decimal, str]:
+    return Decimal(str(versions.value)), f"{versions.value:g} a month, as no `retraining.schedule` says it"
 
 
 @decision

@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DriftPlan", "chi_square_quantile", "noise_floor"]
 
-ALPHA = 0.01
-"""The share of windows without drift in which any column may raise an alert."""
-
-BINS = 10
-"""The usual number of bins of a number: deciles of the reference."""
-
 
 class DriftPlan:
     """What a difference between two distributions must exceed to be drift."""
@@ -102,7 +96,7 @@ class DriftPlan:
     def _floor(self, columns: Because[int]) -> Because[float] | None:
         if self.sample is None or self.reference is None or not self.sample.value:
             return None
-        return _floor(self.sample, self.reference, columns)
+        return _floor(self.sample, self.reference, columns, self.part.bins, self.part.false_alarms)
 
 
 @decision
@@ -146,19 +140,27 @@ def _above(_: Because[str], threshold: Because[float], floor: Because[float] | N
 
 
 @decision
-def _floor(sample: Because[int], reference: Because[int], columns: Because[int]) -> tuple[float, str]:
-    floor = round(noise_floor(sample.value, reference.value, columns.value), 4)
-    quantile = chi_square_quantile(1 - ALPHA / columns.value, BINS - 1)
+def _floor(
+    sample: Because[int],
+    reference: Because[int],
+    columns: Because[int],
+    bins: Because[int],
+    false_alarms: Because[Percent],
+) -> tuple[float, str]:
+    alpha = float(false_alarms.value)
+    floor = round(noise_floor(sample.value, reference.value, columns.value, bins.value, alpha), 4)
+    quantile = chi_square_quantile(1 - alpha / columns.value, bins.value - 1)
     few = "; optimistic below 1,000 rows, where a permutation of the reference is better" if sample.value < 1000 else ""
     return floor, (
-        f"(1/{sample.value:,} + 1/{reference.value:,}) x {quantile:.2f}, which chi-square with {BINS - 1} degrees of "
-        f"freedom exceeds with {ALPHA:.0%} / {count(columns.value, 'column')}{few}"
+        f"(1/{sample.value:,} + 1/{reference.value:,}) x {quantile:.2f}, which chi-square with "
+        f"{count(bins.value - 1, 'degree')} of freedom exceeds with {false_alarms.value} / "
+        f"{count(columns.value, 'column')}{few}"
     )
 
 
-def noise_floor(sample: int, reference: int, columns: int = 1, bins: int = BINS) -> float:
-    """The PSI below which lies all but a share of 1 % of the windows without drift, over all columns together."""
-    return (1 / sample + 1 / reference) * chi_square_quantile(1 - ALPHA / columns, bins - 1)
+def noise_floor(sample: int, reference: int, columns: int = 1, bins: int = 10, alpha: float = 0.01) -> float:
+    """The PSI below which lies all but a share `alpha` of the windows without drift, over all columns together."""
+    return (1 / sample + 1 / reference) * chi_square_quantile(1 - alpha / columns, bins - 1)
 
 
 @cache

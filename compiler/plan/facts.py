@@ -13,7 +13,7 @@ from ..because import Because, because, decision, first, text
 from ..part import Part
 from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
 from .capacity import Care, care, replicas
-from .choose import number, or_else
+from .choose import assumed, number, or_else
 from .files import ModelFiles
 from .scope import Scope
 
@@ -188,7 +188,7 @@ class ServiceFacts:
         time = self.part.service_time
         if time is not None:
             return time.at
-        return because(1, "no service time is given; one request at a time is assumed")
+        return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica works on one request at a time")
 
     @cached_property
     def mean_time(self) -> Because[Duration] | None:
@@ -209,7 +209,9 @@ class ServiceFacts:
         selected = self._selected_p99()
         if selected is not None:
             return _patience(bound, selected, "the selected candidate's p99, as no p99.5 is given")
-        return _patience_of_mean(bound, measured.mean)
+        guess = Duration(TAIL * measured.mean.value.amount)
+        why = f"{TAIL} x {measured.mean.value}, as of an exponential tail"
+        return _patience(bound, assumed(f"{measured.spec_path}.p995", guess, why, measured.mean), why)
 
     def _selected_p99(self) -> Because[Duration] | None:
         candidates = self.scope.system.models[self.model.value].candidates
@@ -235,7 +237,8 @@ class ServiceFacts:
         rate = first(self.traffic("mean"), self.traffic("peak"))
         needed = self.needed(rate) if rate is not None else None
         if needed is None:
-            return because(2, "unproven: without a service time and a throughput, two replicas are only a start")
+            why = "unproven: without a service time and a throughput, two replicas are only a start"
+            return assumed(f"{self.part.spec_path}.replicas.min", 2, why)
         return needed
 
     @cached_property
@@ -311,12 +314,6 @@ def _memory(
 def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
     left = Duration(bound.value.amount - tail.value.amount)
     return left, f"{bound.value} less the model's own {tail.value} ({which})"
-
-
-@decision
-def _patience_of_mean(bound: Because[Duration], mean: Because[Duration]) -> tuple[Duration, str]:
-    left = Duration(bound.value.amount - TAIL * mean.value.amount)
-    return left, f"{bound.value} less {TAIL} x {mean.value}, the p99.5 of an exponential tail, as none is measured"
 
 
 @decision

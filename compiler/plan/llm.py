@@ -13,6 +13,7 @@ from functools import cached_property
 from ...schema.units import Memory, Percent
 from ..because import Because, because, decision, first
 from ..system import Family, LlmShape, Model, OnlineService, Platform
+from .choose import assumed
 
 __all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
 
@@ -64,7 +65,8 @@ class Tokens:
     def output(self) -> Because[int]:
         """Tokens of an answer."""
         given = self._budget.output if self._budget is not None else None
-        return given if given is not None else because(USUAL_OUTPUT, "an assumption, as no `output` limits answers")
+        path = f"{self.part.spec_path}.llm.tokens.output"
+        return given if given is not None else assumed(path, USUAL_OUTPUT, "nothing limits answers")
 
     @cached_property
     def retrieved(self) -> Because[int] | None:
@@ -84,7 +86,10 @@ class Tokens:
     def prompt(self) -> Because[int]:
         """Tokens that a request brings."""
         brought = {name: tokens for name, tokens in self.parts.items() if name != "answer"}
-        return _brought(brought) if brought else _assumed(self.context, self.output)
+        if brought:
+            return _brought(brought)
+        half = _half(self.context, self.output)
+        return assumed(f"{self.part.spec_path}.llm.tokens.prompt", half.value, half.why, half)
 
     @cached_property
     def length(self) -> Because[int]:
@@ -219,11 +224,11 @@ def _brought(parts: dict[str, Because[int]]) -> tuple[int, str]:
 
 
 @decision
-def _assumed(context: Because[int] | None, output: Because[int]) -> tuple[int, str]:
+def _half(context: Because[int] | None, output: Because[int]) -> tuple[int, str]:
     if context is None:
-        return 4 * output.value, "four times the answer, an assumption until `tokens.prompt` says it"
+        return 4 * output.value, "four times the answer"
     left = max(1, (context.value - output.value) // 2)
-    return left, f"half of what a context of {context.value:,} leaves, an assumption until `tokens.prompt` says it"
+    return left, f"half of what a context of {context.value:,} leaves"
 
 
 @decision

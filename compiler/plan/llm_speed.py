@@ -15,21 +15,12 @@ from functools import cached_property
 from ...schema.hardware import Bandwidth, Compute
 from ...schema.units import Duration, Memory, Percent, Rate
 from ..because import Because, decision
-from ..system import LlmShape
-from .capacity import Care
+from ..system import LlmShape, Planning
+from .capacity import Care, care
 from .choose import count, number, seconds
 from .llm import Fit, counted
 
-__all__ = ["ROUGH", "Speed", "Targets"]
-
-READS = 0.6
-"""The share of the memory bandwidth that a decoding step reaches."""
-
-MULTIPLIES = 0.4
-"""The share of the dense rate that reading prompts reaches."""
-
-ROUGH = 1.5
-"""How far the two shares, and so the estimate, may be off either way: 0.4 to 0.9 and 0.27 to 0.6 are seen."""
+__all__ = ["Speed", "Targets"]
 
 LARGE = Memory.parse("70Gi")
 """From this memory on vLLM works on 1024 sequences at most, below it on 256, where it is not told."""
@@ -53,18 +44,28 @@ class Speed:
     """One language model on accelerators whose bandwidth and rate are known."""
 
     def __init__(
-        self, fit: Fit, bandwidth: Because[Bandwidth], compute: Because[Compute], targets: Targets, care: Care
+        self, fit: Fit, bandwidth: Because[Bandwidth], compute: Because[Compute], targets: Targets, planning: Planning
     ) -> None:
         self.fit = fit
         self.targets = targets
-        self.care = care
+        self.planning = planning
         self._bandwidth = bandwidth
         self._compute = compute
 
     @cached_property
+    def reads(self) -> Because[float]:
+        """Bytes that the devices read in a second of their memory."""
+        return _reached(self._bandwidth, self.fit.devices, self.planning.memory_efficiency)
+
+    @cached_property
+    def multiplies(self) -> Because[float]:
+        """Operations that the devices do in a second."""
+        return _reached(self._compute, self.fit.devices, self.planning.compute_efficiency)
+
+    @cached_property
     def prefill(self) -> Because[float]:
         """Seconds to read a prompt."""
-        return _prefill(self.fit.model.shape, self.fit.model.prompt, self._compute, self.fit.devices)
+        return _prefill(self.fit.model.shape, self.fit.model.prompt, self.multiplies)
 
     @cached_property
     def limit(self) -> Because[float] | None:
@@ -85,12 +86,12 @@ class Speed:
     def _fast(self) -> Because[int] | None:
         if self.limit is None:
             return None
-        return _fast_enough(self.limit, self.fit.model.weights, self.fit.each, self._bandwidth, self.fit.devices)
+        return _fast_enough(self.limit, self.fit.model.weights, self.fit.each, self.reads)
 
     @cached_property
     def step(self) -> Because[float]:
         """Seconds to write one token of each sequence."""
-        return _step(self.sequences, self.fit.model.weights, self.fit.each, self._bandwidth, self.fit.devices)
+        return _step(self.sequences, self.fit.model.weights, self.fit.each, self.reads)
 
     @cached_property
     def busy(self) -> Because[float]:
@@ -100,7 +101,7 @@ class Speed:
     @cached_property
     def throughput(self) -> Because[Rate]:
         """Requests that one replica answers while it is as busy as it may be, with the bound and how rough that is."""
-        return _throughput(self.busy, self.prefill, self.sequences, self.care.utilization)
+        return _throughput(self.busy, self.prefill, self.sequences, self.planning.utilization, self.planning.rough)
 
     @cached_property
     def late(self) -> Because[str]:
@@ -109,19 +110,25 @@ class Speed:
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that carry a rate."""
-        return _needed(rate, self.busy, self.throughput, availability, self.care)
+        return _needed(rate, self.busy, self.throughput, availability, care(self.planning))
 
 
 @decision
-def _prefill(
-    shape: LlmShape, prompt: Because[int], compute: Because[Compute], devices: Because[int]
+def _reached(
+    rate: Because[Bandwidth] | Because[Compute], devices: Because[int], share: Because[Percent]
 ) -> tuple[float, str]:
-    """Two operations for each weight that a token passes through: 2 · parameters · prompt / (rate · devices · 0.4)."""
+    all_ = str(rate.value) if devices.value == 1 else f"{devices.value} x {rate.value}"
+    return float(rate.value) * devices.value * float(share.value), f"{share.value} of {all_}"
+
+
+@decision
+def _prefill(shape: LlmShape, prompt: Because[int], multiplies: Because[float]) -> tuple[float, str]:
+    """Two operations for each weight that a token passes through: 2 · parameters · prompt / rate."""
     active = shape.active_parameters if shape.active_parameters is not None else shape.parameters
-    took = 2 * float(active.value) * prompt.value / (float(compute.value) * devices.value * MULTIPLIES)
+    took = 2 * float(active.value) * prompt.value / multiplies.value
     return took, (
-        f"2 x {counted(float(active.value))} x {prompt.value:,} tokens of prompt at {MULTIPLIES:.0%} of "
-        f"{_times(compute, devices)} takes {seconds(took)}"
+        f"2 x {counted(float(active.value))} x {prompt.value:,} tokens of prompt at {multiplies.why} takes "
+        f"{seconds(took)}"
     )
 
 
@@ -151,16 +158,11 @@ def _most(memory: Because[Memory]) -> tuple[int, str]:
 
 @decision
 def _fast_enough(
-    limit: Because[float],
-    weights: Because[int],
-    each: Because[int],
-    bandwidth: Because[Bandwidth],
-    devices: Because[int],
+    limit: Because[float], weights: Because[int], each: Because[int], reads: Because[float]
 ) -> tuple[int, str]:
     """The largest batch whose step stays within the limit."""
-    rate = float(bandwidth.value) * devices.value * READS
-    found = max(0, math.floor((limit.value * rate - weights.value) / each.value))
-    alone = (weights.value + each.value) / rate
+    found = max(0, math.floor((limit.value * reads.value - weights.value) / each.value))
+    alone = (weights.value + each.value) / reads.value
     if found < 1:
         allowed = seconds(limit.value) if limit.value > 0 else "nothing"
         return 0, f"one sequence alone needs {seconds(alone)} a token, and {allowed} is left of {limit.why}"
@@ -193,18 +195,14 @@ def _worked_on(fitting: Because[int], most: Because[int], fast: Because[int] | N
 
 @decision
 def _step(
-    sequences: Because[int],
-    weights: Because[int],
-    each: Because[int],
-    bandwidth: Because[Bandwidth],
-    devices: Because[int],
+    sequences: Because[int], weights: Because[int], each: Because[int], reads: Because[float]
 ) -> tuple[float, str]:
-    """(weights + sequences · cache of one) / (bandwidth · devices · 0.6)."""
+    """(weights + sequences · cache of one) / rate."""
     read = weights.value + sequences.value * each.value
-    took = read / (float(bandwidth.value) * devices.value * READS)
+    took = read / reads.value
     return took, (
-        f"{read / 1e9:.3g} GB of weights and cache at {READS:.0%} of {_times(bandwidth, devices)} "
-        f"takes {seconds(took)} for a step of {sequences.value:,} sequences"
+        f"{read / 1e9:.3g} GB of weights and cache at {reads.why} takes {seconds(took)} for a step of "
+        f"{sequences.value:,} sequences"
     )
 
 
@@ -224,14 +222,18 @@ def _busy(
 
 @decision
 def _throughput(
-    busy: Because[float], prefill: Because[float], sequences: Because[int], utilization: Because[Percent]
+    busy: Because[float],
+    prefill: Because[float],
+    sequences: Because[int],
+    utilization: Because[Percent],
+    rough: Because[float],
 ) -> tuple[Rate, str]:
     rate = float(utilization.value.amount) / busy.value
     bound = "reading prompts" if prefill.value > busy.value / 2 else "writing answers"
     return Rate.parse(f"{rate:.9f}/s"), (
         f"{sequences.value:,} sequences at once, {utilization.value} of the time: {number(rate)} requests/s of a "
-        f"replica, bound by {bound}; rough: {number(rate / ROUGH)} to {number(rate * ROUGH)}, with every answer as "
-        f"long as it may be, until a `serviceTime` that was measured replaces the estimate"
+        f"replica, bound by {bound}; rough: {number(rate / rough.value)} to {number(rate * rough.value)}, with every "
+        f"answer as long as it may be; a `serviceTime` that was measured counts before the estimate"
     )
 
 
@@ -253,7 +255,3 @@ def _needed(
         f"{busy.why}; at {rate.value} {count(by_load, 'replica')} for {care.utilization.value} utilization; {lost}; "
         f"{throughput.why}"
     )
-
-
-def _times(rate: Because[Bandwidth] | Because[Compute], devices: Because[int]) -> str:
-    return str(rate.value) if devices.value == 1 else f"{devices.value} x {rate.value}"

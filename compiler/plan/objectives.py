@@ -1,9 +1,4 @@
-"""Service level objectives and the alerts that guard their error budgets.
-
-Multi-window, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): a pair of windows fires when both burn
-faster than factor x budget. factor = budget share x period / long window, in decimal arithmetic: for 30 days 14.4, 6,
-3 and 1. A pair whose threshold is 100 % of requests or more can never fire, and is left out.
-"""
+"""Service level objectives: which promises are made, and which bucket of which histogram stands for a latency."""
 
 from __future__ import annotations
 
@@ -15,37 +10,16 @@ from ...schema.units import Duration, Percent, plain
 from ..because import Because, because, decision
 from ..finding import Refusal, refusal
 from ..record import Record
-from ..system import Latency, LatencySeries
+from ..system import Latency, LatencySeries, Slo
 from .facts import ServiceFacts
 
-__all__ = ["ALERTED", "BAD_EVENTS", "Bucket", "BurnPair", "Objective", "Objectives", "burn_pairs", "factor"]
+__all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
 
 ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
 """The percentiles that become objectives. A lower one has so large a budget that no fast burn is possible."""
 
 FARTHEST_BUCKET = Decimal("0.7")
 """A bucket below this share of the bound would make another promise than the one that was asked for."""
-
-BAD_EVENTS = 3
-"""Fewer bad events than this in the long window wake nobody: with little traffic one is many times the budget."""
-
-# severity, share of the budget, long and short window (Site Reliability Workbook, table 5-8)
-_WINDOWS: tuple[tuple[Literal["page", "ticket"], int, str, str], ...] = (
-    ("page", 2, "1h", "5m"),
-    ("page", 5, "6h", "30m"),
-    ("ticket", 10, "1d", "2h"),
-    ("ticket", 10, "3d", "6h"),
-)
-
-
-class BurnPair(Record):
-    """Two windows that must both burn for an alert."""
-
-    severity: Literal["page", "ticket"]
-    long: str
-    short: str
-    threshold: Because[str]
-    """The error ratio that both must exceed, as PromQL writes it."""
 
 
 class Bucket(Record):
@@ -177,10 +151,10 @@ class Objectives:
             f"`platform.runtimes.{runtime.value}.metrics`",
         )
 
-    @cached_property
-    def period(self) -> Because[str]:
-        """The time over which the budget is counted."""
-        return self.service.scope.system.monitoring.slo.window
+    @property
+    def slo(self) -> Slo:
+        """Over which time budgets are counted, and how fast a burn somebody is told of."""
+        return self.service.scope.system.monitoring.slo
 
     @cached_property
     def buckets(self) -> Because[tuple[Decimal, ...]] | None:
@@ -227,35 +201,3 @@ def _buckets(
         return (), "no latency is bounded"
     around = {asked[0] / 4, asked[0] / 2, asked[-1] * 2, asked[-1] * 4, asked[-1] * 10}
     return tuple(sorted({*asked, *around})), "one at each bound, and some around them for quantiles"
-
-
-def factor(share: int, period: Duration, long: Duration) -> Decimal:
-    """How many times faster than evenly the budget burns when `share` per cent of it are gone in one long window."""
-    return (Decimal(share) / 100 * period.amount / long.amount).quantize(Decimal("0.0001")).normalize()
-
-
-def burn_pairs(objective: Objective, period: Because[str]) -> tuple[BurnPair, ...]:
-    """The pairs of windows that can fire, fastest first."""
-    pairs = []
-    for severity, share, long, short in _WINDOWS:
-        threshold = _threshold(objective.target, period, share, long)
-        if threshold.value is not None:
-            pairs.append(
-                BurnPair(
-                    severity=severity, long=long, short=short, threshold=threshold.map(lambda t: plain(t or Decimal(0)))
-                )
-            )
-    return tuple(pairs)
-
-
-def _threshold(target: Because[Percent], period: Because[str], share: int, long: str) -> Because[Decimal | None]:
-    times = factor(share, Duration.parse(period.value), Duration.parse(long))
-    budget = 1 - target.value.amount
-    threshold = times * budget
-    if threshold >= 1:
-        return because(None, f"{times} times a budget of {plain(budget * 100)} % can never be exceeded", target, period)
-    why = (
-        f"{share} % of the {period.value} budget gone in {long} is {plain(times)} times the even rate; "
-        f"{plain(times)} x {plain(budget * 100)} % = {plain(threshold * 100)} %"
-    )
-    return because(threshold, why, target, period)

@@ -7,75 +7,105 @@ rollout are a matter of lint (MLS603).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from ...schema.units import Measure, Percent, plain
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
-from ..system import CanaryStage, Condition, Detectable, MLSystem
-from .objectives import BurnPair, Objective, Objectives, burn_pairs
+from ..system import CanaryStage, Condition, Detectable, MLSystem, Slo
+from ..words import listing
+from .burn import BurnPair, burn_pairs
+from .objectives import ALERTED, Objective, Objectives
 
-__all__ = ["harm", "judged_objectives", "limit", "looser_than_the_page"]
+__all__ = ["harm", "judged_objectives", "least_volume", "limit", "looser_than_the_page"]
 
 FAILURES = "error-rate"
+SLOW = "slow-rate"
+METRICS = {"availability": FAILURES, "latency": SLOW}
+"""What an analysis counts for each kind of objective."""
+
+
+NAMES = {"availability", *(f"{kind}-{each}" for kind in ("latency", "first-token", "inter-token") for each in ALERTED)}
+"""Every objective that a service may have."""
 
 
 def judged_objectives(system: MLSystem, stage: CanaryStage | None, objectives: Objectives) -> tuple[Objective, ...]:
     """The service's objectives; where none is on failures, what `rollbackWhen` says of them."""
     _refuse_others(system, stage)
-    conditions = _on_failures(system)
-    if not conditions or any(objective.kind == "availability" for objective in objectives.all):
-        return objectives.all
-    target = _limit(conditions[0]).map(lambda most: Percent(1 - most))
-    return (objectives.failures(FAILURES, target), *objectives.all)
+    judged = objectives.all
+    if not any(objective.kind == "availability" for objective in judged):
+        promised = next((one for one in _on(FAILURES, system) if one.of is None or _is(one.of, objectives)), None)
+        if promised is not None:
+            judged = (objectives.failures(FAILURES, _limit(promised).map(lambda most: Percent(1 - most))), *judged)
+    _refuse_strangers(system, judged)
+    return judged
 
 
-def limit(objective: Objective, system: MLSystem) -> Because[Decimal] | None:
-    """The share of failures above which `rollbackWhen` takes a version back."""
-    conditions = _on_failures(system)
-    return _limit(conditions[0]) if conditions and objective.kind == "availability" else None
+def asked_of(objective: Objective, objectives: Objectives) -> Condition | None:
+    """The condition of `rollbackWhen` on an objective: one that names it or its service, else one that names none."""
+    conditions = _on(METRICS[objective.kind], objectives.service.scope.system)
+    own = [one for one in conditions if one.of is not None and _means(one.of, objective, objectives)]
+    return next(iter((*own, *(one for one in conditions if one.of is None))), None)
+
+
+def limit(objective: Objective, objectives: Objectives) -> Because[Decimal] | None:
+    """The share of bad requests above which `rollbackWhen` takes a version back."""
+    condition = asked_of(objective, objectives)
+    return _limit(condition) if condition is not None else None
+
+
+def least_volume(objective: Objective, objectives: Objectives) -> Because[str] | None:
+    """Below how many requests in a window `rollbackWhen` asks for no verdict."""
+    condition = asked_of(objective, objectives)
+    least = condition.min_samples if condition is not None else None
+    return least.map(lambda samples: str(int(samples))) if least is not None else None
 
 
 def looser_than_the_page(
-    objectives: Objectives, system: MLSystem
-) -> tuple[Because[Decimal], Objective, BurnPair] | None:
-    """The limit of `rollbackWhen`, where it is above the share of failures that wakes somebody; and what does that."""
-    conditions = _on_failures(system)
-    promised = next((objective for objective in objectives.all if objective.kind == "availability"), None)
-    pairs = burn_pairs(promised, objectives.period) if promised is not None else ()
-    if not conditions or promised is None or not pairs:
-        return None
-    most = _limit(conditions[0])
-    return (most, promised, pairs[0]) if most.value > Decimal(pairs[0].threshold.value) else None
+    objectives: Objectives,
+) -> Iterator[tuple[Because[Decimal], Objective, BurnPair]]:
+    """Limits of `rollbackWhen` above the share of bad requests that wakes somebody; and what does that."""
+    for objective in objectives.all:
+        most, pairs = limit(objective, objectives), burn_pairs(objective, objectives.slo)
+        if most is not None and pairs and most.value > Decimal(pairs[0].threshold.value):
+            yield most, objective, pairs[0]
 
 
-def harm(
-    objective: Objective, stage: CanaryStage | None, period: Because[str]
-) -> tuple[Because[Decimal], Because[Decimal]]:
+def harm(objective: Objective, stage: CanaryStage | None, slo: Slo) -> tuple[Because[Decimal], Because[Decimal]]:
     """The share of bad requests without and with the harm that must not be missed."""
     usual = because(objective.budget.value, "what the objective allows", objective.target)
     after = because(min(Decimal("0.95"), 3 * usual.value), "three times what is allowed", objective.target)
     if objective.name == FAILURES:
         usual = fixed(Decimal(0), "no availability is promised, so no failures are expected")
-    elif pairs := burn_pairs(objective, period):
-        after = because(Decimal(pairs[0].threshold.value), "what would wake somebody", pairs[0].threshold)
+    elif pairs := burn_pairs(objective, slo):
+        told = "what would wake somebody" if pairs[0].severity.value == "page" else "what somebody would be told of"
+        after = because(Decimal(pairs[0].threshold.value), told, pairs[0].threshold)
     if after.value <= usual.value < 1:
         after = because((1 + usual.value) / 2, "half of what so low an objective leaves", objective.target)
-    for asked in stage.detect if stage is not None and objective.kind == "availability" else ():
-        if asked.metric.value == FAILURES:
+    for asked in stage.detect if stage is not None else ():
+        if asked.metric.value == METRICS[objective.kind]:
             before = asked.from_.given.map(lambda m: m.amount) if asked.from_.given is not None else usual
             return before, _worse(asked, before)
     return usual, after
 
 
-def _on_failures(system: MLSystem) -> list[Condition]:
-    return [condition for condition in system.rollout.rollback_when if condition.metric.value == FAILURES]
+def _on(metric: str, system: MLSystem) -> list[Condition]:
+    return [condition for condition in system.rollout.rollback_when if condition.metric.value == metric]
+
+
+def _means(name: Because[str], objective: Objective, objectives: Objectives) -> bool:
+    return name.value == objective.name or _is(name, objectives)
+
+
+def _is(name: Because[str], objectives: Objectives) -> bool:
+    return name.value == objectives.service.part.own_name.value
 
 
 def _limit(condition: Condition) -> Because[Decimal]:
     most = condition.max
     if most is None or condition.segment is not None:
-        raise _nothing_judges(condition.metric, "with `max`, over all requests")
+        raise _nothing_judges(condition.metric, "or another share of all requests, with `max`")
     return _possible(most)
 
 
@@ -83,12 +113,28 @@ def _refuse_others(system: MLSystem, stage: CanaryStage | None) -> None:
     named = [condition.metric for condition in system.rollout.rollback_when]
     named += [asked.metric for asked in stage.detect] if stage is not None else []
     for metric in named:
-        if metric.value == FAILURES:
+        if metric.value in METRICS.values():
             continue
         if not system.metrics[metric.value.partition("@")[0]].needs_labels.value:
-            raise _nothing_judges(metric, "bounds under `constraints.latency` are judged too")
+            raise _nothing_judges(metric, f"or by `{{metric: {SLOW}, max: 5%}}`: how many miss `constraints.latency`")
         if system.data.labels is None:
-            raise _nothing_judges(metric, "nothing under `data.labels` says that labels ever come")
+            raise _nothing_judges(metric, "instead: nothing under `data.labels` says that labels ever come")
+
+
+def _refuse_strangers(system: MLSystem, judged: tuple[Objective, ...]) -> None:
+    """Refuse a condition that names neither a service nor an objective that is judged: it would hold of nothing."""
+    services, here = set(system.services), {objective.name for objective in judged}
+    known = services | (here if len(services) == 1 else NAMES)
+    for metric in METRICS.values():
+        for name in (condition.of for condition in _on(metric, system)):
+            if name is not None and name.value not in known:
+                raise refusal(
+                    "MLS008",
+                    f"`{name.value}` names neither a service nor an objective",
+                    name,
+                    note="the condition would hold of nothing, and every version would pass it",
+                    help=f"write {listing(sorted(known))}, or leave `of` out",
+                )
 
 
 def _nothing_judges(metric: Because[str], how: str) -> Refusal:
@@ -97,7 +143,7 @@ def _nothing_judges(metric: Because[str], how: str) -> Refusal:
         f"no analysis can judge a rollout by this condition on `{metric.value}`",
         metric,
         note="it would look like a guard, and every version would pass it",
-        help=f"judge by `{{metric: {FAILURES}, max: 1%}}`: {how}",
+        help=f"judge by `{{metric: {FAILURES}, max: 1%}}` {how}",
     )
 
 
@@ -105,9 +151,9 @@ def _possible(most: Because[Measure]) -> Because[Decimal]:
     if not 0 < most.value.amount < 1 or most.value.unit not in ("", "%"):
         raise refusal(
             "MLS008",
-            f"a limit of {most.value} judges no share of failures",
+            f"a limit of {most.value} judges no share of requests",
             most,
-            note="with none allowed the first failure takes every version back, and with all allowed nothing does",
+            note="with none allowed the first bad request takes every version back, and with all allowed nothing does",
             help="write a share between them, such as `1%`",
         )
     return most.map(lambda measure: measure.amount)
@@ -117,7 +163,7 @@ def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
     if not before.value < asked.to.value.amount <= 1:
         raise refusal(
             "MLS008",
-            f"a share of failures of {asked.to.value} is no harm to detect",
+            f"a share of {asked.to.value} of bad requests is no harm to detect",
             asked.to,
             others=((before, f"without the harm it is {plain(before.value * 100)} %"),),
             note="the new version is taken back when it is more like the harm than like the usual",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cached_property
 
-from ...schema.units import Percent
-from ..because import Because, decision, first, fixed, text
+from ...schema.units import Percent, plain
+from ..because import Because, because, decision, first, fixed, text
 from ..finding import refusal
 from ..promql import bound, matchers, selector
+from .choose import or_else
 from .facts import ServiceFacts
 from .sli import Indicators
 
@@ -36,13 +38,29 @@ class Scaling:
     @cached_property
     def signal(self) -> Because[str] | None:
         """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""
-        metrics = self.service.runtime.metrics
+        metrics, asked = self.service.runtime.metrics, self.service.part.replicas.signal.given
         flying = first(metrics.in_flight.gauge, metrics.in_flight.busy) if metrics.in_flight is not None else None
+        waiting = metrics.queue.series if metrics.queue is not None else None
+        if asked is not None:
+            return self._asked(asked, flying if asked.value == "in-flight" else waiting)
         if self.service.mean_time is not None and flying is not None:
             return _signal("in-flight", flying)
-        if metrics.queue is not None and metrics.queue.series is not None:
-            return _signal("queue", metrics.queue.series)
+        if waiting is not None:
+            return _signal("queue", waiting)
         return _signal("in-flight", flying) if flying is not None else None
+
+    def _asked(self, asked: Because[str], series: Because[str] | None) -> Because[str]:
+        if series is None:
+            runtime = self.service.part.runtime
+            raise refusal(
+                "MLS012",
+                f"`{runtime.value}` does not export what `{asked.value}` would follow",
+                asked,
+                others=((runtime, "this runtime"),),
+                note="the autoscaler would ask for a series that does not exist, and never add a replica",
+                help="leave `signal` out, and what the runtime exports is followed",
+            )
+        return because(asked.value, f"as asked for; the runtime exports {series.value}", asked, series)
 
     @cached_property
     def query(self) -> Because[str] | None:
@@ -73,10 +91,14 @@ class Scaling:
     @cached_property
     def threshold(self) -> Because[str]:
         """How much of the signal one replica is meant to have."""
+        target = or_else(self.service.part.replicas.target, self._usual_target)
+        return target.map(lambda requests: plain(Decimal(str(requests))))
+
+    def _usual_target(self) -> Because[float]:
         assert self.signal is not None
         if self.signal.value == "queue":
             why = "a short queue keeps batches full; a longer one makes answers late"
-            return fixed(str(QUEUE_PER_REPLICA), why)
+            return fixed(QUEUE_PER_REPLICA, why)
         return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
 
     @cached_property
@@ -107,7 +129,8 @@ class Scaling:
     @cached_property
     def fallback(self) -> Because[int]:
         """The replicas to run while the signal cannot be read: those for the peak."""
-        return _fallback(self.service.for_peak, self.least, self.service.max_replicas)
+        given = self.service.part.replicas.fallback
+        return or_else(given, lambda: _fallback(self.service.for_peak, self.least, self.service.max_replicas))
 
 
 @decision
@@ -116,8 +139,8 @@ def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
 
 
 @decision
-def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[str, str]:
-    target = f"{slots.value * utilization.value.amount:.2f}".rstrip("0").rstrip(".")
+def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[float, str]:
+    target = round(float(slots.value * utilization.value.amount), 2)
     return target, f"{utilization.value} of the {slots.value} that a replica works on at once"
 
 

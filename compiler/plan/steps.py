@@ -9,9 +9,8 @@ from ...schema.units import Duration, Percent
 from ..because import Because, decision
 from ..finding import refusal
 from .choose import count
-from .odds import FAILURES
 
-__all__ = ["ascending", "at_least", "long_enough", "weight"]
+__all__ = ["ascending", "at_least", "long_enough", "weight", "whole_minutes"]
 
 
 def ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], ...]:
@@ -30,18 +29,23 @@ def ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], .
 
 
 def long_enough(
-    given: Because[Duration], steps: int, delay: Because[Duration], windows: tuple[Because[str], ...]
+    given: Because[Duration],
+    steps: int,
+    delay: Because[Duration],
+    failures: Because[int],
+    windows: tuple[Because[str], ...],
 ) -> None:
     """Refuse steps that are over before the analysis beside them could fail."""
     longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (FAILURES + 1)
+    least = delay.value.amount + longest.amount * (failures.value + 1)
+    failed = f"{count(failures.value + 1, 'window')} of {longest}"
     if windows and steps * given.value.amount < least:
         each = Duration(math.ceil(least / steps / 30) * 30)
         raise refusal(
             "MLS008",
             f"{count(steps, 'step')} of {given.value} would be over before the analysis beside them could fail",
             given,
-            note=f"it waits {delay.value} until the model is loaded, and then for {FAILURES + 1} windows of {longest}",
+            note=f"it waits {delay.value} until the model is loaded, and then for {failed}",
             help=f"leave `stepDuration` out, or write at least `{each}`",
         )
 
@@ -60,16 +64,28 @@ def weight(share: Because[Percent]) -> Because[int]:
     return share.map(lambda value: int(value.amount * 100))
 
 
+def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Because[Duration]:
+    """A window as the analysis can have it: of whole minutes, and with enough scrapes for a rate."""
+    if window.value.amount % 60 or window.value < shortest.value:
+        raise refusal(
+            "MLS008",
+            f"requests cannot be counted over {window.value}",
+            window,
+            others=((shortest, shortest.why or "the shortest window"),),
+            note="a rate needs several scrapes in its window, and windows are whole minutes",
+            help=f"write `{shortest.value}` or more whole minutes, or leave `window` out",
+        )
+    return window
+
+
 @decision
 def at_least(
-    length: Because[Duration], delay: Because[Duration], *windows: Because[str], failures: int
+    length: Because[Duration], delay: Because[Duration], failures: Because[int], *windows: Because[str]
 ) -> tuple[Duration, str]:
     longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (failures + 1)
+    least = delay.value.amount + longest.amount * (failures.value + 1)
     if length.value.amount >= least:
         return length.value, length.why
     rounded = Duration(math.ceil(least / 30) * 30)
-    return (
-        rounded,
-        f"{delay.value} until the model is loaded and {failures + 1} windows of {longest}, so that it can fail",
-    )
+    failed = f"{count(failures.value + 1, 'window')} of {longest}"
+    return rounded, f"{delay.value} until the model is loaded and {failed}, so that it can fail"

@@ -9,7 +9,7 @@ from ...schema.hardware import Bandwidth
 from ...schema.units import Duration, Memory
 from ..because import Because, decision
 from ..system import Warmup
-from .choose import or_else
+from .choose import assumed, or_else
 from .facts import ServiceFacts
 from .files import bytes_of, download_time, transfer
 
@@ -33,6 +33,9 @@ class Timing:
         """From the container's start until the model is loaded."""
         part = self.service.part
         size, rate = self.service.files.artifact.size, self.service.scope.platform.planning.load
+        if part.load.given is None and size is None:
+            guess = _unknown(self.service.accelerated)
+            return assumed(f"{part.spec_path}.load", guess.value, guess.why, guess)
         return or_else(part.load, lambda: _load(size, self.service.accelerated, rate))
 
     @cached_property
@@ -56,7 +59,9 @@ class Timing:
     @cached_property
     def progress_deadline(self) -> Because[int]:
         """Seconds after which a version that has not become ready has failed."""
-        return _progress_deadline(self.fetch, self.start)
+        given = self.service.scope.system.rollout.progress_deadline
+        seconds = given.given.map(lambda wait: math.ceil(wait.amount)) if given.given is not None else None
+        return seconds if seconds is not None else _progress_deadline(self.fetch, self.start)
 
     @cached_property
     def timeout(self) -> Because[Duration]:
@@ -80,13 +85,16 @@ class Timing:
 
 
 @decision
+def _unknown(accelerated: Because[bool]) -> tuple[Duration, str]:
+    return Duration(120 if accelerated.value else 30), "the size of the model is not known"
+
+
+@decision
 def _load(size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth]) -> tuple[Duration, str]:
-    if size is None:
-        guess = Duration(120 if accelerated.value else 30)
-        return guess, "the size of the model is not known; a guess to be replaced by `load`"
     base = 30 if accelerated.value else 5
     took = base + transfer(bytes_of(size), rate).amount
-    return Duration(took), f"{base} s to start and {size.value} read at {rate.value}; `load` replaces the estimate"
+    said = f"{size.value} read" if size is not None else "the model read"
+    return Duration(took), f"{base} s to start and {said} at {rate.value}; `load` replaces the estimate"
 
 
 @decision

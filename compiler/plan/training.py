@@ -15,15 +15,12 @@ from ..because import Because, because, decision, fixed, text
 from ..finding import refusal
 from ..system import Model, Training
 from . import cron
-from .choose import count, number
+from .choose import assumed, count, number
 from .scope import Scope
 
 __all__ = ["TrainingPlan"]
 
 SUFFIX = "retrain"
-
-HEADROOM = 1.5
-"""How much longer than its fits a run may take: data is read and checked, the model is judged, fits vary."""
 
 NEVER = "0 0 1 1 *"
 """A CronJob must have a schedule, also one that is suspended."""
@@ -107,7 +104,7 @@ class TrainingPlan:
     @cached_property
     def retries(self) -> Because[int]:
         """How often a run that failed is tried again."""
-        return fixed(1, "a crash may be the node's fault, the same crash twice is not; evictions are not counted")
+        return self.part.retries
 
     # Time
 
@@ -168,8 +165,10 @@ class TrainingPlan:
         if given is not None:
             return given
         if self.work is not None:
-            return _deadline(self.work, self.cadence)
-        return cron.deadline(self.cadence) if self.cadence is not None else _assumed()
+            return _deadline(self.work, self.cadence, self.scope.platform.planning.training_headroom)
+        if self.cadence is not None:
+            return cron.deadline(self.cadence)
+        return assumed("training.deadline", cron.LONGEST_RUN, "nothing says how long a fit takes")
 
     @cached_property
     def late(self) -> Because[int]:
@@ -273,18 +272,15 @@ def _suspended(schedule: Because[str] | None) -> tuple[bool, str]:
 
 
 @decision
-def _deadline(work: Because[Duration], cadence: Because[Duration] | None) -> tuple[Duration, str]:
-    wanted = Duration(math.ceil(float(work.value) * HEADROOM / 60) * 60)
-    why = f"{work.why}, and half as much again"
+def _deadline(
+    work: Because[Duration], cadence: Because[Duration] | None, headroom: Because[float]
+) -> tuple[Duration, str]:
+    wanted = Duration(math.ceil(float(work.value) * headroom.value / 60 - 1e-9) * 60)
+    why = f"{number(headroom.value)} times {work.why}"
     if cadence is not None and wanted >= cadence.value:
         left = Duration(cadence.value.amount - cron.LEAST_LATE)
         return left, f"{why}, would be {wanted}; but it must end before the next run: {cadence.why}"
     return wanted, why
-
-
-@decision
-def _assumed() -> tuple[Duration, str]:
-    return cron.LONGEST_RUN, f"nobody says how long a fit takes; {cron.LONGEST_RUN} is assumed, and `fit` replaces it"
 
 
 @decision

@@ -14,7 +14,7 @@ __all__ = ["changes", "changes_json", "json", "markdown", "text"]
 
 WIDTH = 116
 TITLE = 36
-VALUE = 16
+VALUE = 19
 
 
 def text(memos: Iterable[Memo]) -> str:
@@ -60,13 +60,14 @@ def _markdown(memo: Memo) -> Iterator[str]:
     yield f"# {memo.environment}"
     for area in memo.areas:
         yield from ("", f"## {area.title}", "")
-        yield from _table(("decision", "value", "why"), [(line.title, line.text, line.why) for line in area.lines])
+        rows = [(line.title, line.text, line.why, f"`{line.field}`" if line.field else "") for line in area.lines]
+        yield from _table(("decision", "value", "why", "decided otherwise by"), rows)
         if area.undecided:
             yield from ("", f"Undecided: {area.undecided}")
     if memo.assumptions:
         yield from ("", "## Assumptions", "")
-        rows = [(f"`{one.path}`", one.value, one.why) for one in memo.assumptions]
-        yield from _table(("path", "value", "why"), rows)
+        assumed = [(f"`{one.path}`", one.value, one.why) for one in memo.assumptions]
+        yield from _table(("path", "value", "why"), assumed)
     yield ""
 
 
@@ -91,7 +92,7 @@ def _document(memo: Memo) -> dict[str, Any]:
 
 
 def _area(area: Area) -> dict[str, Any]:
-    lines = [{"title": line.title, "value": line.text, "why": line.why} for line in area.lines]
+    lines = [{"title": line.title, "value": line.text, "why": line.why, "field": line.field} for line in area.lines]
     return {"title": area.title, "lines": lines, "undecided": area.undecided}
 
 

@@ -11,15 +11,23 @@ from ..diagnostics import Diagnostic
 from ..finding import finding
 from ..lint import rule
 from ..plan import Plan
-from ..system import MLSystem
+from ..system import MLSystem, OnlineService
 
 if TYPE_CHECKING:
     from ...schema.units import Budget
+    from ..plan.cost import Share
 
 __all__ = ["over_budget"]
 
 
-@rule("MLS405", "error", "constraints.budget", "platform.prices", "platform.accelerators.*.price")
+@rule(
+    "MLS405",
+    "error",
+    "constraints.budget",
+    "services.*.constraints.budget",
+    "platform.prices",
+    "platform.accelerators.*.price",
+)
 def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Cost above the budget.
 
@@ -35,14 +43,18 @@ def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           throughput: {mean: 2000/s, peak: 9000/s}
           budget: 500 USD/month
     """
-    budget = system.constraints.budget
-    if budget is None:
-        return
-    total = plan.cost.total
-    if budget.value.currency != total.value.currency:
-        yield _other_currency(budget, total)
-    elif plan.cost.left is not None and plan.cost.left.value.amount < 0:
-        yield _over(budget, total, plan.cost.parts)
+    if not _any_budget(system):
+        return  # prices are not looked up where nobody asks what anything costs
+    for share in plan.cost.budgets:
+        if share.left is None:
+            yield _other_currency(share.budget, share.total)
+        elif share.left.value.amount < 0:
+            yield _over(share)
+
+
+def _any_budget(system: MLSystem) -> bool:
+    online = [service for service in system.services.values() if isinstance(service, OnlineService)]
+    return any(part.constraints.budget is not None for part in (system, *online))
 
 
 def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnostic:
@@ -56,14 +68,16 @@ def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnost
     )
 
 
-def _over(budget: Because[Budget], total: Because[Budget], parts: dict[str, Because[Budget]]) -> Diagnostic:
-    largest = sorted(parts.items(), key=lambda part: part[1].value.amount, reverse=True)
+def _over(share: Share) -> Diagnostic:
+    budget, total = share.budget, share.total
+    largest = sorted(share.parts.items(), key=lambda part: part[1].value.amount, reverse=True)
     name, most = largest[0]
     listed = ", ".join(f"{name} {part.value.amount:,}" for name, part in largest if part.value.amount)
     enough = f"{ceil(total.value.amount)} {total.value.currency}/month"
     return finding(
         "MLS405",
-        f"a month costs {total.value.amount:,} {total.value.currency}, which is over the budget of {budget.value}",
+        f"a month{f' of `{share.service}`' if share.service else ''} costs {total.value.amount:,} "
+        f"{total.value.currency}, which is over the budget of {budget.value}",
         budget,
         others=((most, f"{name} costs the most"),),
         note=f"{listed}; {name}: {most.why}",

@@ -76,8 +76,7 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 metric,
                 others=((delay, f"its labels arrive after this, and the longest step takes {max(lengths)}"),),
                 note="the canary would be judged by what another version answered, and always pass",
-                help="judge by `error-rate`, `latency-p99` or `prediction-drift`, and watch "
-                f"`{metric.value}` under `monitoring.quality`",
+                help=f"judge by `error-rate` or `slow-rate`, and watch `{metric.value}` under `monitoring.quality`",
             )
 
 

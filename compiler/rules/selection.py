@@ -141,7 +141,7 @@ def loose_bar(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           rollbackWhen: [{metric: error-rate, max: 0.5%}]
     """
     yield from _without_champion(system)
-    yield from _looser_than_the_page(system, plan)
+    yield from _looser_than_the_page(plan)
 
 
 def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
@@ -163,18 +163,17 @@ def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
         )
 
 
-def _looser_than_the_page(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    for service in plan.online.values():
-        loose = looser_than_the_page(service.objectives, system) if service.canary.progressive.value else None
-        if loose is None:
-            continue
-        limit, promised, page = loose
-        woken = plain(Decimal(page.threshold.value) * 100)
-        yield finding(
-            "MLS210",
-            f"a rollout bears {plain(limit.value * 100)} % failures, and {woken} % wake somebody",
-            limit,
-            others=((promised.target, f"{plain((1 - promised.target.value.amount) * 100)} % may fail"),),
-            note=f"it would promote into a firing alert: {page.threshold.why}",
-            help=f"write `max: {woken}%` or less, or leave the condition out and get a limit of the objective's own",
-        )
+def _looser_than_the_page(plan: Plan) -> Iterator[Diagnostic]:
+    for service in (service for service in plan.online.values() if service.canary.progressive.value):
+        for limit, promised, page in looser_than_the_page(service.objectives):
+            woken = plain(Decimal(page.threshold.value) * 100)
+            bad, may = ("failures", "fail") if promised.kind == "availability" else ("slow answers", "be slow")
+            yield finding(
+                "MLS210",
+                f"a rollout bears {plain(limit.value * 100)} % {bad}, and {woken} % wake somebody",
+                limit,
+                others=((promised.target, f"{plain((1 - promised.target.value.amount) * 100)} % may {may}"),),
+                note=f"it would promote into a firing alert: {page.threshold.why}",
+                help=f"write `max: {woken}%` or less, or leave the condition out and get a limit of the objective's "
+                "own",
+            )

@@ -10,9 +10,10 @@ from ..diagnostics import Diagnostic
 from ..finding import finding
 from ..lint import rule
 from ..plan import Plan
+from ..plan.burn import BurnPair, burn_pairs
 from ..plan.canary import CanaryPlan, Change, Judgement
 from ..plan.choose import number, seconds
-from ..plan.objectives import BAD_EVENTS, BurnPair, Objective, burn_pairs
+from ..plan.objectives import Objective
 from ..plan.rollback import limit, looser_than_the_page
 from ..plan.service import ServicePlan
 from ..system import MLSystem
@@ -50,7 +51,7 @@ def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         pages = [
             (objective, pairs[0])
             for objective in service.objectives.all
-            if (pairs := burn_pairs(objective, service.objectives.period)) and pairs[0].severity == "page"
+            if (pairs := burn_pairs(objective, service.objectives.slo)) and pairs[0].severity.value == "page"
         ]
         quietest = min(pages, key=lambda page: Decimal(page[1].threshold.value), default=None)
         if quietest is not None and service.canary.rate is not None:
@@ -58,24 +59,24 @@ def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _quiet(service: ServicePlan, objective: Objective, page: BurnPair) -> Iterator[Diagnostic]:
-    rate = service.canary.rate
+    rate, least = service.canary.rate, service.objectives.slo.min_events.value
     assert rate is not None
-    requests = rate.value.amount * Duration.parse(page.long).amount
+    requests = rate.value.amount * page.long.value.amount
     threshold = Decimal(page.threshold.value)
     expected = requests * threshold
-    if expected >= BAD_EVENTS:
+    if expected >= least:
         return
-    heard = f"a page needs {BAD_EVENTS / requests:.2%} bad requests" if requests >= BAD_EVENTS else "no page can come"
+    heard = f"a page needs {least / requests:.2%} bad requests" if requests >= least else "no page can come"
     times = threshold / (1 - objective.target.value.amount)
-    less = (p for p in PROMISES if p < objective.target.value and times * (1 - p.amount) * requests >= BAD_EVENTS)
+    less = (p for p in PROMISES if p < objective.target.value and times * (1 - p.amount) * requests >= least)
     lower = next(less, None) if objective.kind == "availability" else None
     yield finding(
         "MLS503",
         f"at {rate.value} {heard}, and the objective is to be heard from {plain(threshold * 100)} %",
         rate,
         others=((objective.target, "the objective"),),
-        note=f"{page.long} has {number(float(requests))} requests, of which {plain(threshold * 100)} % are "
-        f"{float(expected):.2g}; below {BAD_EVENTS} bad ones no alert fires, as one alone says nothing",
+        note=f"{page.long.value} has {number(float(requests))} requests, of which {plain(threshold * 100)} % are "
+        f"{float(expected):.2g}; below {least} bad ones no alert fires, as one alone says nothing",
         help=(f"promise `{lower}`, or " if lower is not None else "")
         + "let a job send requests of its own, so that failures are seen before users come",
     )
@@ -98,7 +99,7 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     kept = plan.platform.prometheus.retention
     for service in plan.online.values():
         for objective in service.objectives.all:
-            windows = [Duration.parse(pair.long) for pair in burn_pairs(objective, service.objectives.period)]
+            windows = [pair.long.value for pair in burn_pairs(objective, service.objectives.slo)]
             longest = max(windows, default=Duration(0))
             if longest > kept.value:
                 yield finding(
@@ -113,7 +114,7 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 @rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")
-def unsure_rollout(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Rollout that cannot see the harm, or takes too long.
 
     Why: a verdict on too few requests is a guess: good versions are taken back, and bad ones pass. The odds of both
@@ -130,7 +131,7 @@ def unsure_rollout(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         canary = service.canary
         if not canary.progressive.value or canary.rate is None or not canary.judged:
             continue
-        if looser_than_the_page(service.objectives, system) is not None or not _guarded(canary):
+        if any(looser_than_the_page(service.objectives)) or not _guarded(canary):
             continue  # MLS210 and MLS502 say that, and no traffic makes up for it
         wrong = _unsure(canary) or _short(canary) or _long(canary)
         if wrong is not None:
@@ -148,7 +149,7 @@ def unsure_rollout(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 def _guarded(canary: CanaryPlan) -> bool:
     """Whether an alert could fire on every objective."""
-    return all(burn_pairs(objective, canary.objectives.period) for objective in canary.judged)
+    return all(burn_pairs(objective, canary.objectives.slo) for objective in canary.judged)
 
 
 Wrong = tuple[str, str, object] | None
@@ -183,9 +184,9 @@ def _short(canary: CanaryPlan) -> Wrong:
 
 
 def _long(canary: CanaryPlan) -> Wrong:
-    if canary.length <= LONGEST:
+    if canary.length.value <= LONGEST:
         return None
-    message = f"a rollout takes {seconds(float(canary.length))}, and at most {LONGEST} are bearable"
+    message = f"a rollout takes {seconds(float(canary.length.value))}, and at most {LONGEST} are bearable"
     longest = max(canary.steps, key=lambda step: step.lasts.value)
     return message, f"the step of {longest.share.value} % takes {longest.lasts.value}: {longest.lasts.why}", canary.rate
 
@@ -195,14 +196,15 @@ def _remedy(canary: CanaryPlan) -> str:
     for words, change in _changes(canary):
         other = canary.changed(change)
         if not (_unsure(other) or _short(other) or _long(other)):
-            return f"{words}: it then takes {seconds(float(other.length))}, and both odds are below {canary.risk.value}"
+            risk = canary.doubt.risk.value
+            return f"{words}: it then takes {seconds(float(other.length.value))}, and both odds are below {risk}"
     return "leave the canary out here, with `platform.rollout.provider: none`, or send it more requests"
 
 
 def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
-    system = canary.service.scope.system
     given = ["`stepDuration`"] if canary.given_duration is not None else []
-    given += ["the limit on `error-rate`"] if any(limit(o, system) is not None for o in canary.judged) else []
+    limited = any(limit(objective, canary.objectives) is not None for objective in canary.judged)
+    given += ["the limits of `rollbackWhen`"] if limited else []
     free = f"leave {' and '.join(given)} out, and " if given else ""
     if given:
         yield f"leave {' and '.join(given)} out", Change(derived=True)

@@ -20,6 +20,7 @@ from .base import (
     Uri,
     Url,
     default,
+    derived,
     group,
     listed,
     mapped,
@@ -29,11 +30,30 @@ from .base import (
 from .problem import Condition
 
 
+class Burn(Section):
+    """A pair of windows that must both burn the error budget too fast before somebody is told."""
+
+    severity: Literal["page", "ticket"] = required("Whether somebody is woken, or finds it in the morning.")
+    budget: Percent = required("The share of the error budget that is gone in the long window.")
+    long: Duration = required("The long window, which says that it matters.")
+    short: Duration | None = derived("The short window, which says that it still goes on.", "a twelfth of the long one")
+
+
 class Slo(Section):
-    """Over which time objectives are kept."""
+    """Over which time objectives are kept, and how fast a burn of their budgets somebody is told of."""
 
     window: Literal["7d", "28d", "30d"] = default(
         "30d", "The time over which the error budget is counted.", "a month, as availability is promised"
+    )
+    burn: list[Burn] = listed(
+        "Pairs of windows; if left out pages on 2 % in 1h and 5 % in 6h, and tickets on 10 % in 1d and 10 % in 3d."
+    )
+    min_events: int = default(
+        3,
+        "Fewer bad events than this in the long window tell nobody.",
+        "with little traffic one is many times the budget",
+        ge=1,
+        le=1_000_000,
     )
 
 
@@ -55,6 +75,12 @@ class Drift(Section):
     prediction: DriftMethod | None = optional("How predictions are compared.")
     columns: dict[ColumnName, DriftMethod] = mapped("How single columns are compared, where it differs.")
     min_samples: Count | None = optional("Below this there is not enough data for a verdict.")
+    bins: int = default(10, "Into how many bins a number is divided.", "deciles of the reference", ge=2, le=1000)
+    false_alarms: Percent = default(
+        "1%",
+        "The share of windows without drift in which any column may raise an alert.",
+        "with a window a day, one false alarm in three months",
+    )
 
 
 class Alerts(Section):
@@ -98,6 +124,11 @@ class Monitoring(Section):
     capture: Capture | None = optional("Predictions that are kept.")
     dashboard: Dashboard | None = optional("The dashboard.")
     scrape_interval: Duration | None = optional("How often metrics are read, where it is not the platform's.")
+    saturation: Percent = default(
+        "85%",
+        "How full the resource that runs out first may be before somebody is told.",
+        "beyond this waiting grows faster than load",
+    )
 
 
 class Diagnosis(Section):

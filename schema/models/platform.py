@@ -194,6 +194,47 @@ class Planning(Section):
     risk: Percent = default(
         "5%", "The largest chance of either wrong verdict on a canary.", "the usual level of a statistical test"
     )
+    failed_windows: int = default(
+        1,
+        "How many windows of a canary may fail; one more takes it back.",
+        "one bad window is no trend, two are",
+        ge=0,
+        le=10,
+    )
+    last_windows: int = default(
+        3,
+        "How many windows are judged at the last step, before all traffic changes over.",
+        "one could be chance",
+        ge=2,
+        le=100,
+    )
+    significance: Percent = default(
+        "5%", "The chance that a step shows a harm that is none.", "the usual level of a two-sided test"
+    )
+    power: Percent = default("80%", "The chance that a step shows a harm that is one.", "the usual power of a test")
+    versions: float = default(
+        1, "How many new versions a month are rolled out, where no schedule says it.", "a guess", ge=0, le=1000
+    )
+    training_headroom: float = default(
+        1.5,
+        "How many times as long as its fits a training run may take.",
+        "data is read and checked, the model is judged, and fits vary",
+        ge=1,
+        le=100,
+    )
+    memory_efficiency: Percent = default(
+        "60%", "The share of an accelerator's bandwidth that writing an answer reaches.", "40 % to 90 % are seen"
+    )
+    compute_efficiency: Percent = default(
+        "40%", "The share of an accelerator's FLOP/s that reading a prompt reaches.", "27 % to 60 % are seen"
+    )
+    rough: float = default(
+        1.5,
+        "How many times too high or too low an estimated speed may be.",
+        "as far as what is seen lies from the two efficiencies",
+        ge=1,
+        le=100,
+    )
 
 
 class Platform(Section):

@@ -45,6 +45,10 @@ class CanaryStage(Section):
     steps: list[Percent] = listed("The shares, in order; 5 %, 25 % and 50 % if left out.")
     detect: list[Detectable] = listed("Harms that must not be missed; step lengths follow from them.")
     step_duration: Duration | None = derived("How long a step lasts.", "from the traffic and the harm to detect")
+    window: Duration | None = derived(
+        "Over how many whole minutes requests are counted for one verdict.",
+        "the shortest with which both wrong verdicts are rare enough",
+    )
 
 
 class Arm(Section):
@@ -89,6 +93,9 @@ class Rollout(Section):
 
     stages: list[Stage] = listed("What happens, in order; one canary if left out.")
     rollback_when: list[Condition] = listed("When it is taken back; the objectives' own bounds if left out.")
+    progress_deadline: Duration | None = derived(
+        "After how long a version that has not become ready has failed.", "twice the time to fetch, load and warm up"
+    )
     keep_versions: int = default(
         5, "How many earlier versions can be gone back to.", "a month of weekly releases", ge=1, le=50
     )

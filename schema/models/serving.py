@@ -114,6 +114,18 @@ class Replicas(Section):
 
     min: int | None = derived("The fewest.", "from the mean throughput", ge=0, le=10000)
     max: int | None = derived("The most.", "from the peak throughput with half as much again", ge=1, le=10000)
+    signal: Literal["in-flight", "queue"] | None = derived(
+        "What they follow: requests that are worked on, or requests that wait.",
+        "from what the runtime exports, and whether its service time is known",
+    )
+    target: float | None = derived(
+        "How many requests one of them is meant to have, in flight or waiting, whichever it scales on.",
+        "from what a replica works on at once, or a short queue",
+        gt=0,
+    )
+    fallback: int | None = derived(
+        "How many there are while nobody can see the load.", "from the peak throughput", ge=1, le=10000
+    )
 
 
 class _Service(Section):

@@ -170,6 +170,13 @@ class Training(Section):
     deadline: Duration | None = derived(
         "How long a run may take.", "from `fit`, folds and trials, with half as much again"
     )
+    retries: int = default(
+        1,
+        "How often a run that failed is tried again.",
+        "a crash may be the node's fault, the same crash twice is not; evictions are not counted",
+        ge=0,
+        le=100,
+    )
     distributed: Distributed | None = optional("Training on several processes.")
     tuning: Tuning | None = optional("The search for hyperparameters.")
     cross_validation: CrossValidation | None = optional("Several fits on rotated parts of the data.")

@@ -1,8 +1,9 @@
 """One objective: its indicator over every window, and the alerts on the burning of its budget.
 
-An alert needs both windows of a pair above the threshold, and at least three bad events in the long one: with little
-traffic a single failure would be many times the budget. The guard counts failures, not requests, so that a total
-outage of a quiet service is still heard. A window needs two scrapes, or it holds no rate and no alert on it can fire.
+An alert needs both windows of a pair above the threshold, and some bad events in the long one
+(`monitoring.slo.minEvents`): with little traffic a single failure would be many times the budget. The guard counts
+failures, not requests, so that a total outage of a quiet service is still heard. A window needs two scrapes, or it
+holds no rate and no alert on it can fire.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any, Literal
 
 from ...compiler import conventions
 from ...compiler.artifact import Body
-from ...compiler.because import Because, fixed, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.finding import refusal
-from ...compiler.plan.objectives import BAD_EVENTS, BurnPair, Objective, burn_pairs
+from ...compiler.plan.burn import BurnPair, burn_pairs
+from ...compiler.plan.objectives import Objective
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
 from ...compiler.promql import promql
@@ -23,12 +25,10 @@ from .alert import alert
 
 __all__ = ["burn_group"]
 
-WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
-
 
 def burn_group(service: ServicePlan, objective: Objective) -> Body:
     """The rules of one objective."""
-    pairs = burn_pairs(objective, service.objectives.period)
+    pairs = burn_pairs(objective, service.objectives.slo)
     if not pairs:
         raise refusal(
             "MLS502",
@@ -49,7 +49,7 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
 
 
 def _scraped_often_enough(service: ServicePlan, pairs: tuple[BurnPair, ...]) -> None:
-    shortest, interval = min(Duration.parse(pair.short) for pair in pairs), service.scrape_interval
+    shortest, interval = min(pair.short.value for pair in pairs), service.scrape_interval
     if not 0 < 2 * interval.value.amount <= shortest.amount:
         raise refusal(
             "MLS008",
@@ -61,7 +61,8 @@ def _scraped_often_enough(service: ServicePlan, pairs: tuple[BurnPair, ...]) -> 
 
 
 def _severities(pairs: tuple[BurnPair, ...]) -> Iterator[Literal["page", "ticket"]]:
-    yield from dict.fromkeys(pair.severity for pair in pairs)
+    for severity in dict.fromkeys(pair.severity.value for pair in pairs):
+        yield "page" if severity == "page" else "ticket"
 
 
 def _identity(service: ServicePlan, objective: Objective) -> dict[str, Any]:
@@ -77,22 +78,28 @@ def _identity(service: ServicePlan, objective: Objective) -> dict[str, Any]:
 def _records(service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, ...]) -> Iterator[Body]:
     indicators = Indicators(service)
     labels = _identity(service, objective)
-    used = {window for pair in pairs for window in (pair.long, pair.short)}
-    for window in WINDOWS:
-        if window in used:
-            expression = indicators.bad_ratio(objective, window)
-            yield {"record": conventions.ERROR_RATIO.format(window=window), "expr": expression, "labels": labels}
-    for pair in pairs:
-        expression = indicators.bad_events(objective, pair.long)
-        yield {"record": conventions.BAD_EVENTS.format(window=pair.long), "expr": expression, "labels": labels}
+    used = {window.value: window for pair in pairs for window in (pair.long, pair.short)}
+    for window in sorted(used):
+        yield _record(conventions.ERROR_RATIO, indicators.bad_ratio(objective, str(window)), used[window], labels)
+    for long in {pair.long.value: pair.long for pair in pairs}.values():
+        yield _record(conventions.BAD_EVENTS, indicators.bad_events(objective, str(long.value)), long, labels)
+
+
+def _record(name: str, counted: Because[str], window: Because[Duration], labels: Body) -> Body:
+    return {
+        "record": window.map(lambda length: name.format(window=length)),
+        "expr": because(counted.value, counted.why, counted, window),
+        "labels": labels,
+    }
 
 
 def _alert(
     service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, ...], severity: Literal["page", "ticket"]
 ) -> Body:
-    chosen = [pair for pair in pairs if pair.severity == severity]
+    chosen = [pair for pair in pairs if pair.severity.value == severity]
     parts = {f"p{index}": _pair(service, objective, pair) for index, pair in enumerate(chosen)}
-    expression = text("\nor\n".join(f"({{{key}}})" for key in parts), **parts)
+    joined = text("\nor\n".join(f"({{{key}}})" for key in parts), **parts)
+    expression = because(joined.value, "", joined, *(pair.severity for pair in chosen))
     keep = fixed("5m", "one quiet minute in the middle of an incident is no end of it") if severity == "page" else None
     return alert(
         service,
@@ -112,10 +119,13 @@ def _pair(service: ServicePlan, objective: Objective, pair: BurnPair) -> Because
         namespace=service.scope.namespace,
         slo=fixed(objective.name, "the objective"),
     )
+    ratio, events = conventions.ERROR_RATIO, conventions.BAD_EVENTS
     return text(
-        f"{conventions.ERROR_RATIO.format(window=pair.short)}{{chosen}} > {{threshold}}\n"
-        f"and {conventions.ERROR_RATIO.format(window=pair.long)}{{chosen}} > {{threshold}}\n"
-        f"and {conventions.BAD_EVENTS.format(window=pair.long)}{{chosen}} >= {BAD_EVENTS}",
+        "{short}{chosen} > {threshold}\nand {long}{chosen} > {threshold}\nand {events}{chosen} >= {least}",
+        short=pair.short.map(lambda window: ratio.format(window=window)),
+        long=pair.long.map(lambda window: ratio.format(window=window)),
+        events=pair.long.map(lambda window: events.format(window=window)),
+        least=service.objectives.slo.min_events.map(str),
         chosen=chosen,
         threshold=pair.threshold,
     )

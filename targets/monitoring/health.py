@@ -10,12 +10,11 @@ from ...compiler.artifact import Body
 from ...compiler.because import Because, because, decision, fixed, text
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
+from ...schema.units import Percent, plain
 from .alert import alert
 from .version import age, info
 
 __all__ = ["group"]
-
-SATURATED = "0.85"
 
 
 def group(service: ServicePlan) -> Body:
@@ -84,7 +83,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
             "max({series}{{{match}}}) > {limit}",
             series=metrics.saturation.series,
             match=indicators.match,
-            limit=_limit(),
+            limit=service.scope.system.monitoring.saturation.map(_share),
         )
     else:
         flying = indicators.in_flight(fixed("5m", "longer than a spike"))
@@ -95,7 +94,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
             flying=flying,
             slots=service.slots,
             up=indicators.up(),
-            limit=_limit(),
+            limit=service.scope.system.monitoring.saturation.map(_share),
         )
     yield alert(
         service,
@@ -110,5 +109,5 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
     )
 
 
-def _limit() -> Because[str]:
-    return fixed(SATURATED, "beyond this waiting grows faster than load")
+def _share(limit: Percent) -> str:
+    return plain(limit.amount)

@@ -1,0 +1,258 @@
+"""No decision that a user cannot override: every field that a memo names decides its line, and does so alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import mlspec
+from mlspec.compiler.memo import Memo, memo
+
+from .online import refused
+from .support import EXAMPLES, ROOT, compile_text, minimal, objects
+
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+
+HARM = "rollout.stages=[{{canary: {{detect: [{{metric: {}, from: 1%, to: 2%}}]}}}}]"
+LIMIT = "rollout.rollbackWhen=[{{metric: {}, max: 2%, minSamples: 77}}]"
+
+OTHERWISE: tuple[tuple[str, str, str], ...] = (
+    # what a line is called, the field with its value, and what the line then says
+    ("at least", "replicas.min=1", "1 replica"),
+    ("at most", "replicas.max=40", "40 replicas"),
+    ("processors of a replica", "resources.cpu=7", "7 cores"),
+    ("memory of a replica", "resources.memory=77Gi", "77Gi"),
+    ("target for a replica", "replicas.target=3.5", "3.5 requests"),
+    ("replicas while the signal is lost", "replicas.fallback=9", "9 replicas"),
+    ("load", "load=77s", "77s"),
+    ("a rollout has failed after", "rollout.progressDeadline=1777s", "29m 37s"),
+    ("a request may take", "endpoint.timeout=7s", "7s"),
+    ("serves on while it leaves", "container.drain.preStop=17s", "17s"),
+    ("drains for", "container.drain.timeout=177s", "2m 57s"),
+    ("the shadow lasts", "rollout.stages=[{shadow: {duration: 7h}}, {canary: {}}]", "7h"),
+    ("replicas of the shadow", "rollout.stages=[{shadow: {replicas: 7}}, {canary: {}}]", "7 replicas"),
+    ("availability, requests to show harm", HARM.format("error-rate"), "2,319 requests"),
+    ("(latency|first-token)-.*, requests to show harm", HARM.format("slow-rate"), "2,319 requests"),
+    ("step of .* %", "rollout.stages=[{canary: {stepDuration: 7h}}]", "7h"),
+    ("availability .*, fails above", LIMIT.format("error-rate"), "2 % of requests"),
+    ("availability .*, verdict from", LIMIT.format("error-rate"), "77 requests"),
+    ("latency-.*, fails above", LIMIT.format("slow-rate"), "2 % of requests"),
+    ("latency-.*, verdict from", LIMIT.format("slow-rate"), "77 requests"),
+    ("first-token-.*, fails above", LIMIT.format("slow-rate, of: first-token-p95"), "2 % of requests"),
+    ("first-token-.*, verdict from", LIMIT.format("slow-rate"), "77 requests"),
+    ("availability, objective", "constraints.availability=99%", "99%"),
+    ("latency-p95, judged at", "constraints.latency.p95=5s", "5s"),
+    ("latency-p99, judged at", "constraints.latency.p99=5s", "5s|4130.43ms"),  # the nearest bucket below
+    ("first-token-p95, judged at", "constraints.firstToken.p95=5s", "5s"),
+    ("headroom: left of the budget", "constraints.budget=9999999 USD/month", r"999\d{4}\.\d+ USD/month"),
+    ("compared", "monitoring.drift.window=7d", "7d"),
+    ("a window has", "monitoring.drift.minSamples=777", "777 rows"),
+    ("features, drift from", "monitoring.drift.features.threshold=5.5", "5.5 PSI"),
+    ("prediction, drift from", "monitoring.drift.prediction.threshold=5.5", "5.5 PSI"),
+    ("parts at once", "parallel=1", "1 pod"),
+    ("between two runs", "schedule=0 4 * * 1", "7d"),
+    ("Batch / deadline", "constraints.deadline=77m", "1h 17m"),
+    ("tries of a part after the first", "retries=7", "7 tries"),
+    ("processors of a part", "resources.cpu=7", "7 cores"),
+    ("memory of a part", "resources.memory=77Gi", "77Gi"),
+    ("by the clock", "retraining.schedule=null", "no"),
+    ("searches for hyperparameters", "training.tuning={when: every-run, trials: 2}", "yes"),
+    ("Training / deadline", "training.deadline=77m", "1h 17m"),
+    ("tries after the first", "training.retries=7", "7 tries"),
+    ("accelerators of a replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
+    ("sequences at once", "batching.maxSize=7", "7 sequences"),
+)  # fmt: skip
+"""Patterns. A field that is not written from the root is that of the line's service."""
+
+ELSEWHERE = {
+    "runtime": "given: without one there is no service",
+    "scales on": "a test of its own: not every runtime exports both",
+    ".*, (page|ticket) at .*": "a test of its own: the titles change",
+    "a replica answers": "a test of its own: a measurement takes the place of the estimate",
+}
+"""Lines with a field that the table leaves to other tests, and why."""
+
+
+FOLLOWS = {
+    "(Problem|Model) / .*": "what the spec says, and its candidates side by side",
+    "Data / .*": "sums of what sources, labels and the split say",
+    "Cost / .*": "replicas, lengths and prices",
+    "Drift / the reference has": "the rows to learn from, or of a window",
+    "replicas for the .*|headroom: (the most carry|before the next run)": "traffic, times and `platform.planning`",
+    "a whole context fits|memory left for the cache|usual sequences that fit|weights": "the model and its devices",
+    "to read a prompt|to write a token of each": "the accelerator and its two efficiencies",
+    "fetch": "sizes and `platform.planning.download`",
+    "start": "`load` and `warmup`",
+    "is killed after": "`preStop` and `drain`",
+    "the whole rollout": "its steps",
+    ".*, objective": "the percentile that is bounded",
+    "Batch / (a part scores|one after the other)": "items, parts and `parallel`",
+    "Training / (trains|fits for|fits of a run)": "the model's name, `fit`, trials and folds",
+    "(Batch|Training) / (a start may be late by|somebody is told after)": "the schedule and the deadline",
+}
+"""Lines without a field: what they follow from, which has one."""
+
+
+def lines(said: tuple[Memo, ...]) -> list[tuple[str, str, str, str]]:
+    """Environment and area, title, text and field of every line."""
+    return [(f"{m.environment} {a.title}", x.title, x.text, x.field) for m in said for a in m.areas for x in a.lines]
+
+
+def memos(spec: Path, *settings: str) -> tuple[Memo, ...]:
+    return tuple(memo(environment) for environment in mlspec.compile(spec, settings=settings).compiled.environments)
+
+
+@EACH
+def test_a_decision_without_a_field_follows_from_some_that_have_one(example: Path) -> None:
+    for area, title, _, field in lines(memos(example / "mlspec.yaml")):
+        assert field or any(called(pattern, area, title) for pattern in FOLLOWS), (area, title)
+
+
+def called(pattern: str, area: str, title: str) -> bool:
+    return bool(re.fullmatch(pattern, title) or re.fullmatch(pattern, f"{area.split(' ')[1]} / {title}"))
+
+
+@EACH
+def test_every_decision_with_a_field_is_decided_by_it(example: Path) -> None:
+    path = example / "mlspec.yaml"
+    for area, title, _, field in lines(memos(path)):
+        if not field or any(called(pattern, area, title) for pattern in ELSEWHERE):
+            continue
+        row = next((row for row in OTHERWISE if called(row[0], area, title)), None)
+        assert row is not None, f"{area}, {title} is decided by {field}, and no test writes it"
+        pattern, setting, expected = row
+        written, _, value = setting.partition("=")
+        assert field.endswith(written) or written.startswith(field), (title, field)
+        whole = field if field.endswith(written) else written
+        after = lines(memos(path, f"{whole}={value}"))
+        same = {text for place, other, text, _ in after if place == area and called(pattern, place, other)}
+        assert same, (title, whole)
+        assert all(re.fullmatch(expected, text) for text in same), (title, whole, same)
+
+
+# What the fields do, worked by hand
+
+
+def one(*settings: str) -> dict[str, str]:
+    """Every line of the minimal example's memo, by its title."""
+    found = lines(memos(ROOT / "examples" / "minimal" / "mlspec.yaml", *settings))
+    return {title: text for _, title, text, _ in found}
+
+
+def emitted(tmp_path: Path, kind: str, **changes: object) -> dict[str, Any]:
+    result = compile_text(tmp_path, minimal(**changes))
+    assert [d for d in result.diagnostics if d.severity == "error"] == []
+    return cast(dict[str, Any], objects(result, kind)[0])
+
+
+def errors(tmp_path: Path, **changes: object) -> list[str]:
+    found = compile_text(tmp_path, minimal(**changes)).diagnostics
+    return [f"{d.id}: {d.message}" for d in found if d.severity == "error"]
+
+
+def test_pairs_of_windows_of_ones_own(tmp_path: Path) -> None:
+    """3 % of 720 h in 2 h: 0.03 x 360 = 10.8 times 0.5 % is 5.4 %; the short window is a twelfth, 10 min."""
+    burn = [
+        {"severity": "ticket", "budget": "50%", "long": "3d", "short": "1d"},
+        {"severity": "page", "budget": "3%", "long": "2h"},
+    ]
+    rules = emitted(tmp_path, "PrometheusRule", monitoring__slo={"burn": burn, "minEvents": 7})
+    [group] = [g for g in rules["spec"]["groups"] if g["name"] == "mlspec-digit-reader-availability"]
+    recorded = [rule["record"] for rule in group["rules"] if "record" in rule]
+    assert recorded[:4] == [f"mlspec:sli_error:ratio_rate{window}" for window in ("10m", "2h", "1d", "3d")]
+    assert recorded[4:] == ["mlspec:sli_bad:increase2h", "mlspec:sli_bad:increase3d"]
+    page, ticket = (rule for rule in group["rules"] if "alert" in rule)
+    assert (page["labels"]["severity"], ticket["labels"]["severity"]) == ("page", "ticket")
+    assert page["expr"].count("> 0.054") == 2
+    assert "ratio_rate10m{" in page["expr"]
+    assert 'increase2h{service="digit-reader",namespace="default",slo="availability"} >= 7' in page["expr"]
+    assert ticket["expr"].count("> 0.025") == 2  # 50 % of 30 d in 3 d: 5 times 0.5 %
+
+
+def test_a_short_window_is_within_its_long_one(tmp_path: Path) -> None:
+    burn = [{"severity": "page", "budget": "2%", "long": "1h", "short": "2h"}]
+    assert errors(tmp_path, monitoring__slo={"burn": burn}) == [
+        "MLS008: a short window of 2h is not within a long one of 1h"
+    ]
+
+
+def test_the_autoscaler_follows_what_it_is_told_to(tmp_path: Path) -> None:
+    """Triton exports both; a queue of 5 is the usual target, and 2.5 the one that is asked for."""
+    queue = emitted(tmp_path, "ScaledObject", serving__replicas={"signal": "queue"})["spec"]["triggers"][0]
+    assert "nv_inference_pending_request_count" in queue["metadata"]["query"]
+    assert queue["metadata"]["threshold"] == "5"
+    made = emitted(tmp_path, "ScaledObject", serving__replicas={"signal": "queue", "target": 2.5, "fallback": 3})
+    assert made["spec"]["triggers"][0]["metadata"]["threshold"] == "2.5"
+    assert made["spec"]["fallback"]["replicas"] == 3
+
+
+def test_a_signal_that_the_runtime_does_not_export_is_refused(tmp_path: Path) -> None:
+    found = refused(tmp_path, "tensorflow-serving", serving__replicas={"signal": "queue"})
+    assert found == ["MLS012: `tensorflow-serving` does not export what `queue` would follow"]
+
+
+def test_windows_that_may_fail_and_windows_at_the_end(tmp_path: Path) -> None:
+    made = {"failedWindows": 2, "lastWindows": 5}
+    templates = compile_text(tmp_path, minimal(platform={"planning": made}))
+    _, final = (cast(Any, template) for template in objects(templates, "AnalysisTemplate"))
+    ratio = final["spec"]["metrics"][0]
+    assert (ratio["count"], ratio["failureLimit"], ratio["inconclusiveLimit"]) == (5, 2, 2)
+
+
+def test_an_analysis_that_could_never_fail_is_refused(tmp_path: Path) -> None:
+    found = errors(tmp_path, platform={"planning": {"failedWindows": 3, "lastWindows": 3}})
+    assert found == ["MLS008: of 3 windows 3 may fail, so no version is ever taken back"]
+
+
+def test_significance_and_power() -> None:
+    """0.5 % to 7.2 %, mean 3.85 %: z of 99.5 % is 2.5758 and of 90 % 1.2816;
+    (2.5758 x 0.27209 + 1.2816 x sqrt(0.004975 + 0.066816))^2 / 0.067^2 = (0.70085 + 0.34338)^2 / 0.004489 = 242.9.
+    """
+    usual, title = one(), "availability, requests to show harm"
+    assert usual[title] == "129 requests"
+    assert one("platform.planning.significance=1%", "platform.planning.power=90%")[title] == "243 requests"
+
+
+def test_a_window_of_ones_own(tmp_path: Path) -> None:
+    """Two windows of 7 min and 6 s to load are 846 s: steps of 870 s, in half minutes."""
+    made = one("rollout.stages=[{canary: {window: 7m}}]")
+    assert made["step of 5 %"] == "14m 30s"
+    background = compile_text(tmp_path, minimal(rollout={"stages": [{"canary": {"window": "7m"}}]}))
+    template = cast(Any, objects(background, "AnalysisTemplate")[0])
+    assert {metric["interval"] for metric in template["spec"]["metrics"]} == {"7m"}
+    assert errors(tmp_path, rollout={"stages": [{"canary": {"window": "90s"}}]}) == [
+        "MLS008: requests cannot be counted over 90s"
+    ]
+
+
+def test_a_limit_on_slow_answers_and_the_fewest_that_count(tmp_path: Path) -> None:
+    """The objective is 99 % within 100 ms, and somebody is woken at 14.4 % above it."""
+    condition = {"metric": "slow-rate", "of": "latency-p99", "max": "4%", "minSamples": 500}
+    templates = compile_text(tmp_path, minimal(rollout={"rollbackWhen": [condition]}))
+    metrics = {m["name"]: m for t in objects(templates, "AnalysisTemplate") for m in cast(Any, t)["spec"]["metrics"]}
+    assert metrics["latency-p99"]["failureCondition"].endswith("> 0.04")
+    assert metrics["latency-p99"]["provider"]["prometheus"]["query"].endswith(">= 500")
+    assert not metrics["availability"]["failureCondition"].endswith("> 0.04")
+    loose = errors(tmp_path, rollout={"rollbackWhen": [{**condition, "max": "20%"}]})
+    assert loose == ["MLS210: a rollout bears 20 % slow answers, and 14.4 % wake somebody"]
+
+
+def test_a_condition_of_nothing_is_refused(tmp_path: Path) -> None:
+    condition = {"metric": "slow-rate", "of": "latency-p95", "max": "4%"}
+    found = errors(tmp_path, rollout={"rollbackWhen": [condition]})
+    assert found == ["MLS008: `latency-p95` names neither a service nor an objective"]
+
+
+def test_how_full_is_too_full(tmp_path: Path) -> None:
+    rules = emitted(tmp_path, "PrometheusRule", monitoring__saturation="60%")
+    [alert] = [r for g in rules["spec"]["groups"] for r in g["rules"] if r.get("alert") == "ModelServiceSaturated"]
+    assert alert["expr"].endswith("> 0.6")
+
+
+def test_versions_a_month() -> None:
+    """Each takes 0.01 USD of pods for its rollout, 0.013 by three digits: ten take 0.13."""
+    assert one()["canaries of digit-reader"] == "0.01 USD/month"
+    assert one("platform.planning.versions=10")["canaries of digit-reader"] == "0.13 USD/month"
