@@ -6,6 +6,8 @@ __all__ = [
     "BAD_EVENTS",
     "CANARY",
     "ERROR_RATIO",
+    "HELPER_CPU",
+    "HELPER_MEMORY",
     "INDEX",
     "LOAD",
     "LOAD_METRIC",
@@ -27,6 +29,10 @@ SHADOW = "shadow"
 # The label that Argo Rollouts puts on the pods of each version, and as Prometheus sees it.
 POD_HASH = "rollouts-pod-template-hash"
 POD_HASH_SERIES = "rollouts_pod_template_hash"
+
+# What each container of mlspec's own asks for: it waits for the network, or reads a few files.
+HELPER_CPU = "100m"
+HELPER_MEMORY = "128Mi"
 
 # What Prometheus records: `level:metric:operation`.
 ERROR_RATIO = "mlspec:sli_error:ratio_rate{window}"

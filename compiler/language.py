@@ -994,6 +994,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "planning": ('planning', 'group', ('object', 'Planning'), None, ''),
         "prices": ('prices', 'group', ('object', 'Prices'), None, ''),
         "policies": ('policies', 'group', ('object', 'Policies'), None, ''),
+        "quota": ('quota', 'group', ('object', 'Quota'), None, ''),
         "runtimes": ('runtimes', 'map', ('map', ('object', 'Runtime'), 'name', ''), None, ''),
         "accelerators": ('accelerators', 'map', ('map', ('object', 'Accelerator'), 'name', ''), None, ''),
         "families": ('families', 'map', ('map', ('object', 'Family'), 'identifier', ''), None, ''),
@@ -1064,6 +1065,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "stores": ('stores', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "maxCpu": ('max_cpu', 'optional', ('scalar', 'cores', ''), None, ''),
         "maxMemory": ('max_memory', 'optional', ('scalar', 'memory', ''), None, ''),
+    },
+    "Quota": {
+        "accelerators": ('accelerators', 'map', ('map', ('integer', 0, None), 'name', 'accelerators'), None, ''),
+        "cpu": ('cpu', 'optional', ('scalar', 'cores', ''), None, ''),
+        "memory": ('memory', 'optional', ('scalar', 'memory', ''), None, ''),
     },
     "Accelerator": {
         "resource": ('resource', 'default', ('scalar', 'label-key', ''), 'nvidia.com/gpu', 'whole NVIDIA devices'),

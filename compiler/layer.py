@@ -164,8 +164,9 @@ def _named_runtimes(tree: Mapping) -> list[str]:
 def _mentions_accelerators(tree: Mapping) -> bool:
     training = lookup(tree, ("training", "resources", "accelerator"))
     allowed = lookup(tree, ("constraints", "accelerators"))
+    limited = lookup(tree, ("platform", "quota", "accelerators"))
     served = any(lookup(service, ("resources", "accelerator")) for service in _services(tree).values())
-    return served or training is not None or allowed is not None
+    return served or any(node is not None for node in (training, allowed, limited))
 
 
 def _mentions_families(tree: Mapping) -> bool:

@@ -1679,7 +1679,7 @@ class Environment(Part):
 class Platform(Part):
     """The organisation's choices; the rest of a spec survives a change of them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "runtimes", "accelerators", "families", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
@@ -1694,6 +1694,7 @@ class Platform(Part):
     planning: Planning
     prices: Prices
     policies: Policies
+    quota: Quota
     runtimes: Named[Runtime]
     accelerators: Named[Accelerator]
     families: Named[Family]
@@ -1819,6 +1820,16 @@ class Policies(Part):
     stores: tuple[Because[str], ...]
     max_cpu: Because[Cores] | None
     max_memory: Because[Memory] | None
+
+
+class Quota(Part):
+    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited."""
+
+    __slots__ = fields = ("accelerators", "cpu", "memory",)
+
+    accelerators: Named[Because[int]]
+    cpu: Because[Cores] | None
+    memory: Because[Memory] | None
 
 
 class Accelerator(Part):

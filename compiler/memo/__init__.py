@@ -17,7 +17,7 @@ from ..finding import Refusal
 from ..pipeline import Environment
 from ..plan import Plan
 from ..record import Record
-from . import data, llm, model, money, monitoring, rollout, serving, training
+from . import data, llm, model, money, monitoring, quota, rollout, serving, training
 from .line import Line
 
 __all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
@@ -72,6 +72,7 @@ def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
     for run in plan.batch.values():
         yield f"Batch inference {run.name.value}", partial(serving.batch, run)
     yield "Drift", partial(data.drift, plan)
+    yield "At the worst moment", partial(quota.at_once, plan)
     yield "Cost", partial(money.cost, plan)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .cost import CostPlan
     from .drift import DriftPlan
     from .history import HistoryPlan
+    from .quota import QuotaPlan
 
 __all__ = ["Plan"]
 
@@ -69,6 +70,13 @@ class Plan(Scope):
         from .cost import CostPlan
 
         return CostPlan(self)
+
+    @cached_property
+    def quota(self) -> QuotaPlan:
+        """What it has at its worst moment, and what it may have."""
+        from .quota import QuotaPlan
+
+        return QuotaPlan(self)
 
     @cached_property
     def history(self) -> HistoryPlan:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ...schema.units import Memory
+from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
 from .canary import CanaryPlan
 from .facts import ServiceFacts
@@ -35,3 +37,24 @@ class ServicePlan(ServiceFacts):
     def versions(self) -> tuple[ModelFiles, ...]:
         """The files of every version that runs: of the one in service, then of the one in the shadow."""
         return (self.files,) if self.shadow is None else (self.files, ModelFiles(self.scope, self.shadow))
+
+    # What its pods take
+
+    @cached_property
+    def pod_memory(self) -> Because[Memory]:
+        """Memory that a pod asks for: the replica's own, and shared memory, which counts against its limit."""
+        shared = self.runtime.shared_memory
+        return self.memory if shared is None else _pod_memory(self.memory, shared)
+
+    @cached_property
+    def in_place(self) -> Because[bool]:
+        """Whether a replica is better replaced in its place. A lone one is not: nobody would answer meanwhile."""
+        accelerated, replicas = self.accelerated, self.min_replicas
+        why = "a replica more would need an accelerator that may not be there"
+        return because(accelerated.value and replicas.value > 1, why, accelerated, replicas)
+
+
+@decision
+def _pod_memory(memory: Because[Memory], shared: Because[Memory]) -> tuple[Memory, str]:
+    whole = Memory(memory.value.amount + shared.value.amount)
+    return whole, f"{memory.value}, and {shared.value} of shared memory, which counts against the limit"

@@ -17,7 +17,7 @@ from ..system import Accelerator, MLSystem
 if TYPE_CHECKING:
     from ..plan.llm import Fit
 
-__all__ = ["context_overrun", "does_not_fit", "too_many_accelerators"]
+__all__ = ["context_overrun", "does_not_fit"]
 
 
 @rule(
@@ -118,56 +118,6 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
 
 def _price(device: Accelerator) -> float:
     return float(device.price.value) if device.price is not None else math.inf
-
-
-@rule(
-    "MLS409",
-    "warning",
-    "constraints.maxReplicas",
-    "services.*.constraints.maxReplicas",
-    "services.*.resources.accelerator.count",
-)
-def too_many_accelerators(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Rollout that needs more accelerators than are allowed.
-
-    Why: while a version is rolled out by shares of the traffic, the old one keeps all its replicas, so that going back
-    takes no time, and the new one ends with as many; a version in the shadow stage has its own beside them. What the
-    quota of accelerators does not allow stays pending, and the rollout stands still at the hour of the peak.
-
-    Bad:
-        constraints:
-          throughput: {mean: 20/s, peak: 60/s}
-          maxReplicas: 3
-        serving:
-          serviceTime: {mean: 25ms}
-          resources: {accelerator: {type: l4}}
-    Good:
-        constraints:
-          throughput: {mean: 20/s, peak: 60/s}
-          maxReplicas: 6
-        serving:
-          serviceTime: {mean: 25ms}
-          resources: {accelerator: {type: l4}}
-    """
-    for service in plan.online.values():
-        devices, most, peak = service.devices, service.most, service.for_peak.value
-        if devices is None or most is None:
-            continue
-        new = peak if service.canary.progressive.value else 0
-        shadow = service.canary.shadow_replicas.value if service.shadow is not None else 0
-        needed, each = peak + new + shadow, devices.count.value
-        if needed > most.value:
-            parts = {"of the old version": peak, "of the new one": new, "in the shadow": shadow}
-            told = ", ".join(f"{many} {which}" for which, many in parts.items() if many)
-            yield finding(
-                "MLS409",
-                f"a rollout at the peak needs {needed * each} x `{devices.type.value}`, of {most.value * each} allowed",
-                most,
-                devices.type,
-                others=((devices.type, "the accelerator"),),
-                note=f"{told}: {needed} replicas with {each} each; {service.for_peak.why}",
-                help=f"write `maxReplicas: {needed}`, or roll out when fewer requests arrive and answer this finding",
-            )
 
 
 @rule(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from .base import (
+    AcceleratorName,
     Bandwidth,
     Compute,
     Cores,
@@ -165,6 +168,14 @@ class Policies(Section):
     max_memory: Memory | None = optional("The most memory that one container may ask for.")
 
 
+class Quota(Section):
+    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited."""
+
+    accelerators: dict[AcceleratorName, Annotated[int, Ge(0)]] = mapped("How many accelerators of each kind.")
+    cpu: Cores | None = optional("The cores that all pods may request.")
+    memory: Memory | None = optional("The memory that all pods may request.")
+
+
 class Network(Section):
     """What is needed to write network policies."""
 
@@ -257,6 +268,7 @@ class Platform(Section):
     planning: Planning = group(Planning, "What the planner assumes where nobody has measured.")
     prices: Prices = group(Prices, "What capacity costs.")
     policies: Policies = group(Policies, "What specs must keep to.")
+    quota: Quota = group(Quota, "What a namespace may have at once; mlspec compares, and makes no ResourceQuota.")
     runtimes: dict[Name, Runtime] = mapped("Serving runtimes: the catalogue's, changed, and the organisation's own.")
     accelerators: dict[Name, Accelerator] = mapped(
         "Accelerators: the catalogue's, changed, and the organisation's own."

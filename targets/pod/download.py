@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import refusal
@@ -79,7 +80,10 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             *(environment(grant, _RENAMED) if grant is not None else []),
         ],
         "resources": {
-            "requests": {"cpu": fixed("100m", "waits for the network"), "memory": fixed("128Mi", "streams to disk")},
+            "requests": {
+                "cpu": fixed(conventions.HELPER_CPU, "waits for the network"),
+                "memory": fixed(conventions.HELPER_MEMORY, "streams to disk"),
+            },
             "limits": {"memory": fixed("512Mi", "streams to disk")},
         },
         "securityContext": security,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
 from ...compiler.finding import Refusal, refusal
@@ -182,7 +183,7 @@ def _gate(training: TrainingPlan) -> Body:
         "command": ["mlspec", "runtime", "gate", "--in-job"],
         "env": list(_contract("gate")),
         "resources": {
-            "requests": {"cpu": fixed("100m", why), "memory": fixed("128Mi", why)},
+            "requests": {"cpu": fixed(conventions.HELPER_CPU, why), "memory": fixed(conventions.HELPER_MEMORY, why)},
             "limits": {"memory": fixed("512Mi", why)},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -18,7 +18,6 @@ from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.timing import PROBE_PERIOD
 from ...compiler.system import Probe
-from ...schema.units import Memory
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
@@ -171,24 +170,11 @@ def port_name(service: ServicePlan, name: str) -> str:
 def _resources(service: ServicePlan) -> Body:
     """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
     devices = placement.accelerators(service.scope, service.devices)
-    memory = _memory(service)
+    memory = service.pod_memory.map(str)
     return {
         "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},
         "limits": {"memory": memory, **devices},
     }
-
-
-def _memory(service: ServicePlan) -> Because[str]:
-    shared = service.runtime.shared_memory
-    if shared is None:
-        return service.memory.map(str)
-    whole = Memory(service.memory.value.amount + shared.value.amount)
-    return because(
-        str(whole),
-        f"{service.memory.value}, and {shared.value} of shared memory, which counts against the limit",
-        service.memory,
-        shared,
-    )
 
 
 def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) -> Body | None:

@@ -28,7 +28,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     scope, canary = service.scope, service.canary
     progressive = canary.progressive
     kind = "Rollout" if progressive.value else "Deployment"
-    strategy = _canary(service) if progressive.value else _rolling(_scarce(service))
+    strategy = _canary(service) if progressive.value else _rolling(service.in_place)
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
         "kind": kind,
@@ -65,13 +65,6 @@ def _labels(service: ServicePlan) -> Body:
 def _replicas(service: ServicePlan) -> Any:
     """Left to the autoscaler where there is one: a number in Git would fight it at every sync."""
     return service.min_replicas if service.scaling.provider.value == "none" else None
-
-
-def _scarce(service: ServicePlan) -> Because[bool]:
-    """Whether a replica is better replaced in its place. A lone one is not: nobody would answer meanwhile."""
-    accelerated, replicas = service.accelerated, service.min_replicas
-    why = "a replica more would need an accelerator that may not be there"
-    return because(accelerated.value and replicas.value > 1, why, accelerated, replicas)
 
 
 def _rolling(in_place: Because[bool]) -> Body:
