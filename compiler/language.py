@@ -525,7 +525,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Tuning": {
         "when": ('when', 'default', ('enum', ('manual', 'every-run', 'schedule')), 'manual', 'a search at each retraining costs trials times a fit'),
         "schedule": ('schedule', 'optional', ('scalar', 'cron', ''), None, ''),
-        "algorithm": ('algorithm', 'default', ('enum', ('grid', 'random', 'tpe', 'multivariate-tpe', 'gaussian-process', 'hyperband', 'cma-es', 'sobol')), 'tpe', 'good with few trials, and honours logarithmic scales'),
+        "algorithm": ('algorithm', 'default', ('scalar', 'identifier', 'algorithms'), 'tpe', 'good with few trials, and honours logarithmic scales'),
+        "resource": ('resource', 'optional', ('scalar', 'identifier', 'parameters'), None, ''),
         "trials": ('trials', 'default', ('integer', 1, 100000), '20', 'a small search'),
         "parallel": ('parallel', 'default', ('integer', 1, 1000), '1', 'one after the other learns most'),
         "parameters": ('parameters', 'map', ('map', ('union', 'Parameter'), 'identifier', ''), None, ''),
@@ -998,6 +999,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "runtimes": ('runtimes', 'map', ('map', ('object', 'Runtime'), 'name', ''), None, ''),
         "accelerators": ('accelerators', 'map', ('map', ('object', 'Accelerator'), 'name', ''), None, ''),
         "families": ('families', 'map', ('map', ('object', 'Family'), 'identifier', ''), None, ''),
+        "algorithms": ('algorithms', 'map', ('map', ('object', 'Algorithm'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
     },
     "Gateway": {
@@ -1092,6 +1094,17 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Family": {
         "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "Algorithm": {
+        "doubleScales": ('double_scales', 'list', ('list', ('enum', ('linear', 'log')), ''), None, ''),
+        "intScales": ('int_scales', 'list', ('list', ('enum', ('linear', 'log')), ''), None, ''),
+        "steps": ('steps', 'default', ('enum', ('all', 'linear', 'none')), 'all', 'most libraries round to it'),
+        "learnsCategories": ('learns_categories', 'default', ('bool',), 'true', 'most algorithms do'),
+        "exhaustive": ('exhaustive', 'default', ('bool',), 'false', 'only a grid does'),
+        "leastNumbers": ('least_numbers', 'default', ('integer', 0, 100), '0', 'most can search one'),
+        "needsResource": ('needs_resource', 'default', ('bool',), 'false', 'most treat all parameters alike'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -134,6 +134,9 @@ def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
     if _mentions_families(tree):
         known = catalog.families().entries
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "families", known))
+    if lookup(tree, ("training", "tuning")) is not None:
+        known = catalog.algorithms().entries
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "algorithms", known))
     if _mentions_metrics(tree):
         metrics = catalog.metrics()
         yield Layer(name="the catalogue", owner="catalogue", tree=wrapped("metrics", metrics, metrics))

@@ -113,6 +113,7 @@ def _time_zones(_: Layered) -> Iterable[str]:
 _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "access": ("access", _keys("access")),
     "accelerators": ("accelerator", _keys("platform", "accelerators")),
+    "algorithms": ("algorithm", _keys("platform", "algorithms")),
     "clusters": ("cluster", lambda layered: layered.clusters),
     "columns": ("column", _columns),
     "entities": ("entity", _items("features", "entities")),
@@ -121,6 +122,7 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "models": ("model", _keys("models")),
     "origins": ("feature", _origins),
     "outputs": ("output", lambda layered: _each_model(layered, "outputs")),
+    "parameters": ("parameter", _keys("training", "tuning", "parameters")),
     "rivals": ("candidate", _rivals),
     "runtimes": ("serving runtime", _runtimes),
     "services": ("service", _keys("services")),
@@ -132,6 +134,7 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
 _PLACES = {
     "access": "access",
     "accelerators": "platform.accelerators",
+    "algorithms": "platform.algorithms",
     "clusters": "clusters",
     "columns": "data.columns",
     "entities": "features.entities",
@@ -139,6 +142,7 @@ _PLACES = {
     "metrics": "metrics",
     "models": "models",
     "origins": "features.views",
+    "parameters": "training.tuning.parameters",
     "rivals": "model.candidates",
     "runtimes": "platform.runtimes",
     "services": "services",

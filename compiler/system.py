@@ -876,11 +876,12 @@ class Distributed(Part):
 class Tuning(Part):
     """A search for hyperparameters."""
 
-    __slots__ = fields = ("when", "schedule", "algorithm", "trials", "parallel", "parameters",)
+    __slots__ = fields = ("when", "schedule", "algorithm", "resource", "trials", "parallel", "parameters",)
 
     when: Because[Literal['manual', 'every-run', 'schedule']]
     schedule: Because[str] | None
-    algorithm: Because[Literal['grid', 'random', 'tpe', 'multivariate-tpe', 'gaussian-process', 'hyperband', 'cma-es', 'sobol']]
+    algorithm: Because[str]
+    resource: Because[str] | None
     trials: Because[int]
     parallel: Because[int]
     parameters: Named[Parameter]
@@ -1679,7 +1680,7 @@ class Environment(Part):
 class Platform(Part):
     """The organisation's choices; the rest of a spec survives a change of them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
@@ -1698,6 +1699,7 @@ class Platform(Part):
     runtimes: Named[Runtime]
     accelerators: Named[Accelerator]
     families: Named[Family]
+    algorithms: Named[Algorithm]
     plugins: tuple[Because[str], ...]
 
 
@@ -1867,6 +1869,22 @@ class Family(Part):
 
     shape: LlmShape
     window: Because[int] | None
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class Algorithm(Part):
+    """A way to search for hyperparameters: what it honours, and what it cannot do without."""
+
+    __slots__ = fields = ("double_scales", "int_scales", "steps", "learns_categories", "exhaustive", "least_numbers", "needs_resource", "checked", "source",)
+
+    double_scales: tuple[Because[Literal['linear', 'log']], ...]
+    int_scales: tuple[Because[Literal['linear', 'log']], ...]
+    steps: Because[Literal['all', 'linear', 'none']]
+    learns_categories: Because[bool]
+    exhaustive: Because[bool]
+    least_numbers: Because[int]
+    needs_resource: Because[bool]
     checked: Because[str] | None
     source: Because[str] | None
 

@@ -16,6 +16,7 @@ INLINE = 48
 NAMES = {
     "access": "name in `access`",
     "accelerators": "[accelerator](catalogue.md#accelerators)",
+    "algorithms": "[algorithm](catalogue.md#search-algorithms)",
     "families": "[family](catalogue.md#families)",
     "clusters": "name in `clusters`",
     "columns": "name in `data.columns`",
@@ -23,6 +24,7 @@ NAMES = {
     "metrics": "[metric](catalogue.md#metrics)",
     "models": "name in `models`",
     "outputs": "name in `model.signature.outputs`",
+    "parameters": "name in `training.tuning.parameters`",
     "runtimes": "[runtime](catalogue.md#serving-runtimes)",
     "services": "name in `services`",
     "sources": "name in `data.sources`",

@@ -156,6 +156,7 @@ def catalogue() -> dict[str, Any]:
     return {
         "runtimes": {name: {**entry, "histograms": _histograms(entry)} for name, entry in runtimes.items()},
         "accelerators": _load(CATALOGUE / "accelerators.yaml"),
+        "algorithms": _load(CATALOGUE / "algorithms.yaml"),
         "families": _load(CATALOGUE / "families.yaml"),
         "metrics": _load(CATALOGUE / "metrics.yaml"),
         "zones": len((CATALOGUE / "time-zones.txt").read_text().split()),

@@ -9,7 +9,10 @@ error where `oneOf` would give one for every variant.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from .introspect import Field, Kind, Language, ObjectType, UnionType
 from .scalars import SCALARS
@@ -20,6 +23,15 @@ ID = "https://mlspec.dev/schema/mlspec.v1.schema.json"
 Schema = dict[str, Any]
 NOT_NULL: Schema = {"not": {"type": "null"}}
 NEVER: Schema = {"not": {}}
+CATALOGUE = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
+KNOWN = {
+    "accelerators": "name",
+    "algorithms": "identifier",
+    "families": "identifier",
+    "metrics": "metric",
+    "runtimes": "name",
+}
+"""Collections that the catalogue begins, with the spelling of their names: an editor offers those that it knows."""
 
 
 def schema_text(language: Language) -> str:
@@ -30,6 +42,7 @@ def schema_text(language: Language) -> str:
 def schema(language: Language) -> Schema:
     """One schema for the three kinds of file, told apart by `kind`."""
     definitions: Schema = {name: _scalar(name) for name in sorted(SCALARS)}
+    definitions.update({name: _known(name) for name in KNOWN})
     for type_ in language.types.values():
         if isinstance(type_, ObjectType):
             definitions[type_.name] = _shape(type_)
@@ -87,6 +100,14 @@ def _scalar(name: str) -> Schema:
     return made
 
 
+def _known(collection: str) -> Schema:
+    """A name in a collection. What the catalogue has are examples: a spec or a platform file may declare others."""
+    entries = CATALOGUE / f"{collection}.yaml"
+    folder = sorted(path.stem for path in (CATALOGUE / collection).glob("*.yaml"))
+    names = list(yaml.safe_load(entries.read_text(encoding="utf-8"))) if entries.exists() else folder
+    return {"$ref": f"#/$defs/{KNOWN[collection]}", "examples": names}
+
+
 def _shape(type_: ObjectType) -> Schema:
     made: Schema = {
         "type": ["object", "null"],
@@ -126,7 +147,7 @@ def _default(field: Field) -> object:
 def _kind(kind: Kind) -> Schema:
     match kind.name:
         case "scalar":
-            return {"$ref": f"#/$defs/{kind.scalar}"}
+            return {"$ref": f"#/$defs/{kind.ref if kind.ref in KNOWN else kind.scalar}"}
         case "integer" | "number":
             return {"type": [kind.name, "null"], **_bounds(kind)}
         case "bool":

@@ -207,6 +207,8 @@ _USUAL = {
     "runtimes": ("triton", "vllm", "mlserver", "tensorflow-serving", "custom"),
     "accelerators": ("l4", "a100-80gb", "h100"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
+    "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),
+    "parameters": ("alpha", "beta"),
     "clusters": ("alpha",),
     "time-zones": ("UTC", "Europe/Berlin"),
 }

@@ -103,6 +103,7 @@ _DECLARED = {
     "data.sources.*.name": "sources",
     "data.columns.*.name": "columns",
     "features.entities.*.name": "entities",
+    "training.tuning.parameters.*#": "parameters",
     "features.views.*.name": "origins",
     "features.views.*.features.*.name": "origins",
     "models.*.signature.outputs.*.name": "outputs",

@@ -53,6 +53,13 @@ def test_the_best_baseline_of_a_metric_that_is_minimized_is_the_lowest(tmp_path:
     assert configuration(tmp_path, **changes)["rivals"]["naive"] == {"rmse": 2.0}
 
 
+def test_a_search_is_told_its_algorithm(tmp_path: Path) -> None:
+    parameters = {"epochs": {"type": "int", "min": 1, "max": 81}}
+    tuning = {"algorithm": "hyperband", "resource": "epochs", "parameters": parameters}
+    told = configuration(tmp_path, training__tuning=tuning)["training"]["tuning"]
+    assert (told["algorithm"], told["resource"], told["parameters"]["epochs"]["max"]) == ("hyperband", "epochs", 81)
+
+
 def test_gates_are_told_with_numbers(tmp_path: Path) -> None:
     made = configuration(tmp_path)
     assert made["evaluation"]["gates"] == [
@@ -61,6 +68,16 @@ def test_gates_are_told_with_numbers(tmp_path: Path) -> None:
         {"metric": "recall", "segment": "country", "min": 0.6, "minSamples": 400},
     ]
     assert made["metrics"]["roc_auc"] == {"direction": "maximize", "unit": "ratio", "min": 0.0, "max": 1.0}
+
+
+def test_the_platform_changes_a_metric_and_adds_one(tmp_path: Path) -> None:
+    """Their layer are the platform's defaults for specs; what they do not change stays as the catalogue says it."""
+    own = {"rmse": {"max": 10}, "uplift": {"direction": "maximize", "min": 0}}
+    gates = [{"metric": "rmse", "max": 3}, {"metric": "uplift", "min": 0.1}]
+    platform = {**PLATFORM, "spec": {"metrics": own}}
+    metrics = configuration(tmp_path, platform=platform, evaluation__gates=gates)["metrics"]
+    assert metrics["rmse"] == {"direction": "minimize", "unit": "number", "min": 0.0, "max": 10.0}
+    assert metrics["uplift"] == {"direction": "maximize", "unit": "number", "min": 0.0}
 
 
 def test_a_metric_with_a_cut_off_is_known_without_it(tmp_path: Path) -> None:

@@ -124,27 +124,3 @@ def test_the_proposed_age_bears_one_failed_run(tmp_path: Path) -> None:
     """Twice seven days and forty minutes are fifteen days, rounded up."""
     found = one(tmp_path, "MLS703", 'training: {fit: 40m}\nretraining: {schedule: "0 3 * * 1", maxModelAge: 5d}')
     assert found.help == "write `maxModelAge: 15d` or more, so that one run may fail"
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "honours"),
-    [
-        ("random", True),
-        ("tpe", True),
-        ("multivariate-tpe", True),
-        ("grid", False),
-        ("gaussian-process", False),
-        ("hyperband", False),
-        ("cma-es", False),
-        ("sobol", False),
-    ],
-)
-def test_logarithmic_scales_in_katib(algorithm: str, honours: bool, tmp_path: Path) -> None:
-    """Only hyperopt's and optuna's samplers read the distribution; the others make it linear without a word."""
-    parameter = "{type: double, min: 0.0001, max: 0.1, scale: log}"
-    found = findings(
-        tmp_path, "MLS706", f"training: {{tuning: {{algorithm: {algorithm}, parameters: {{lr: {parameter}}}}}}}"
-    )
-    assert (found == []) is honours
-    # the middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of an even draw lie above it
-    assert all("97% of the trials lie above 0.0032" in d.note for d in found)

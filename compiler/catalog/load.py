@@ -9,7 +9,7 @@ from ..diagnostics import SourceFile
 from ..read import read
 from ..tree import Mapping
 
-__all__ = ["accelerators", "families", "metrics", "runtime", "runtime_names", "time_zones"]
+__all__ = ["accelerators", "algorithms", "families", "metrics", "runtime", "runtime_names", "time_zones"]
 
 _HERE = Path(__file__).parent
 
@@ -37,6 +37,11 @@ def runtime_names() -> tuple[str, ...]:
 def accelerators() -> Mapping:
     """All accelerators by name."""
     return _file("accelerators.yaml")
+
+
+def algorithms() -> Mapping:
+    """All algorithms that search for hyperparameters, by name."""
+    return _file("algorithms.yaml")
 
 
 def families() -> Mapping:

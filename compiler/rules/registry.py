@@ -25,6 +25,7 @@ from . import (
     slo,
     split,
     startup,
+    tuning,
 )
 
 __all__ = ["RULES"]
@@ -73,7 +74,7 @@ RULES: tuple[Rule, ...] = (
     retraining.unattended_promotion,
     retraining.no_age_limit,
     drift.threshold_in_the_noise,
-    retraining.ignored_scale,
+    tuning.beyond_the_algorithm,
     history.nothing_to_learn_from,
     llm.no_token_limit,
     llm.unversioned_prompt,

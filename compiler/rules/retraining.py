@@ -1,9 +1,9 @@
-"""Rules on retraining and tuning: a new model is no cure by itself, and an old one is a fault that nobody sees."""
+"""Rules on retraining: a new model is no cure by itself, and an old one is a fault that nobody sees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, sqrt
+from math import ceil
 
 from ...schema.units import Duration
 from ..because import Because
@@ -13,12 +13,9 @@ from ..lint import rule
 from ..plan import Plan, cron
 from ..plan.choose import number, seconds
 from ..plan.training import TrainingPlan
-from ..system import CategoricalParameter, Evaluation, MLSystem, Retraining
+from ..system import Evaluation, MLSystem, Retraining
 
-__all__ = ["ignored_scale", "no_age_limit", "unattended_promotion"]
-
-HONOUR_LOG = ("random", "tpe", "multivariate-tpe")
-"""The algorithms whose samplers in Katib read a logarithmic distribution: hyperopt's and optuna's."""
+__all__ = ["no_age_limit", "unattended_promotion"]
 
 
 @rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
@@ -138,48 +135,3 @@ def _exceeded(
             note=f"{sum_}the alert fires in normal operation, and is soon ignored",
             help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
         )
-
-
-@rule("MLS706", "warning", "training.tuning.algorithm", "training.tuning.parameters.*.scale")
-def ignored_scale(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Logarithmic scale that the search algorithm ignores.
-
-    Why: Katib reads the scale only for random search and the Parzen estimators. The others draw evenly: of a learning
-    rate from 0.0001 to 0.1, nine in ten trials would be above 0.01.
-
-    Bad:
-        training:
-          tuning:
-            algorithm: gaussian-process
-            parameters:
-              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
-    Good:
-        training:
-          tuning:
-            algorithm: tpe
-            parameters:
-              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
-    """
-    tuning = system.training.tuning if system.training is not None else None
-    if tuning is None or tuning.algorithm.value in HONOUR_LOG:
-        return
-    for name, parameter in tuning.parameters.items():
-        if isinstance(parameter, CategoricalParameter) or parameter.scale.value != "log":
-            continue
-        yield finding(
-            "MLS706",
-            f"`{tuning.algorithm.value}` ignores the logarithmic scale of `{name}`",
-            parameter.scale,
-            others=((tuning.algorithm, "draws evenly"),),
-            note=_wasted(float(parameter.min.value), float(parameter.max.value)),
-            help="write `algorithm: tpe`, or search the exponent on a linear scale",
-        )
-
-
-def _wasted(low: float, high: float) -> str:
-    """How many values of an even draw lie above the middle of the logarithmic scale."""
-    if not 0 < low < high:
-        return "it would draw evenly between the bounds"
-    middle = sqrt(low * high)
-    shown = f"{float(f'{middle:.2g}'):g}"
-    return f"drawn evenly, {(high - middle) / (high - low):.0%} of the trials lie above {shown}, where half should"

@@ -39,6 +39,7 @@ from .base import (
 )
 from .model import Family
 from .runtime import Runtime
+from .training import Algorithm
 
 
 class Gateway(Section):
@@ -275,6 +276,9 @@ class Platform(Section):
     )
     families: dict[Identifier, Family] = mapped(
         "Families of language models: the catalogue's, changed, and the organisation's own."
+    )
+    algorithms: dict[Identifier, Algorithm] = mapped(
+        "Algorithms that search for hyperparameters: the catalogue's, changed, and the organisation's own."
     )
     plugins: list[Module] = listed("Targets of the organisation's own.")
 

@@ -8,9 +8,11 @@ from pydantic import Field
 
 from .base import (
     AccessName,
+    AlgorithmName,
     Cores,
     Count,
     Cron,
+    Date,
     Digest,
     Duration,
     EnvName,
@@ -18,6 +20,7 @@ from .base import (
     Image,
     Memory,
     Metric,
+    ParameterName,
     Section,
     SegmentName,
     Text,
@@ -101,6 +104,30 @@ class CategoricalParameter(Section):
 Parameter = Annotated[DoubleParameter | IntParameter | CategoricalParameter, Field(discriminator="type")]
 
 
+class Algorithm(Section):
+    """A way to search for hyperparameters: what it honours, and what it cannot do without."""
+
+    double_scales: list[Literal["linear", "log"]] = listed("The scales by which it draws real numbers.")
+    int_scales: list[Literal["linear", "log"]] = listed("The scales by which it draws whole numbers.")
+    steps: Literal["all", "linear", "none"] = default(
+        "all", "The scales on which it keeps to a parameter's step.", "most libraries round to it"
+    )
+    learns_categories: bool = default(
+        True, "Whether trials tell it which category is better; else it draws them at random.", "most algorithms do"
+    )
+    exhaustive: bool = default(
+        False,
+        "Whether it tries each combination once: real numbers need a step, and trials end with the combinations.",
+        "only a grid does",
+    )
+    least_numbers: int = default(0, "The fewest numbers that it searches.", "most can search one", ge=0, le=100)
+    needs_resource: bool = default(
+        False, "Whether it must know which parameter is a trial's effort.", "most treat all parameters alike"
+    )
+    checked: Date | None = optional("When these facts were last checked.")
+    source: Url | None = optional("Where these facts are from.")
+
+
 class Tuning(Section):
     """A search for hyperparameters."""
 
@@ -108,9 +135,12 @@ class Tuning(Section):
         "manual", "When the search runs.", "a search at each retraining costs trials times a fit"
     )
     schedule: Cron | None = optional("When it runs by its own schedule.")
-    algorithm: Literal[
-        "grid", "random", "tpe", "multivariate-tpe", "gaussian-process", "hyperband", "cma-es", "sobol"
-    ] = default("tpe", "How it searches.", "good with few trials, and honours logarithmic scales")
+    algorithm: AlgorithmName = default(
+        "tpe", "How it searches.", "good with few trials, and honours logarithmic scales"
+    )
+    resource: ParameterName | None = optional(
+        "The parameter that is a trial's effort, such as epochs, for `hyperband`."
+    )
     trials: int = default(20, "How many settings are tried.", "a small search", ge=1, le=100_000)
     parallel: int = default(1, "How many are tried at once.", "one after the other learns most", ge=1, le=1000)
     parameters: dict[Identifier, Parameter] = mapped("What is searched.")

@@ -1,0 +1,184 @@
+"""Searches for hyperparameters: what each algorithm ignores or cannot do, by the catalogue, and who may say more.
+
+The facts are those of Katib 0.19 and of the libraries that it calls: each is a case of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlspec.compiler.catalog import load as catalog
+
+from .rules import findings, laid_over
+from .support import ROOT
+
+ALGORITHMS = tuple(catalog.algorithms().entries)
+
+DOUBLE = "{type: double, min: 0.0001, max: 0.1, scale: %s}"
+INT = "{type: int, min: 1, max: 64, scale: %s}"
+TWO = {"x": "{type: int, min: 1, max: 9}", "y": "{type: int, min: 1, max: 9}"}
+"""Numbers that every algorithm can search."""
+
+
+def tuned(algorithm: str, parameters: dict[str, str], more: str = "") -> str:
+    listed = ", ".join(f"{name}: {parameter}" for name, parameter in parameters.items())
+    resource = "resource: x, " if algorithm == "hyperband" and "x" in parameters else ""
+    return f"training: {{tuning: {{algorithm: {algorithm}, {resource}{more}parameters: {{{listed}}}}}}}"
+
+
+def messages(tmp_path: Path, *asked: object) -> list[str]:
+    return [d.message for d in findings(tmp_path, "MLS706", tuned(*asked))]  # type: ignore[arg-type] # as `tuned` takes
+
+
+def test_every_algorithm_searches_two_whole_numbers(tmp_path: Path) -> None:
+    for algorithm in ALGORITHMS:
+        assert messages(tmp_path / algorithm, algorithm, TWO) == [], algorithm
+
+
+# Scales
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "double", "whole"),
+    [
+        ("grid", "linear", "linear"),
+        ("random", "linear log", "linear log"),
+        ("tpe", "linear log", "linear log"),
+        ("multivariate-tpe", "linear log", "linear log"),
+        ("gaussian-process", "log", "linear"),  # scikit-optimize is given `log-uniform` for every real number
+        ("hyperband", "linear", "linear"),
+        ("cma-es", "linear", "linear"),
+        ("sobol", "linear", "linear"),
+    ],
+)
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_scales_in_katib(algorithm: str, double: str, whole: str, scale: str, tmp_path: Path) -> None:
+    for kind, parameter, honoured in (("double", DOUBLE, double), ("int", INT, whole)):
+        asked = parameter % scale
+        step = asked.replace("scale", "step: 0.0001, scale") if algorithm == "grid" and kind == "double" else asked
+        found = messages(tmp_path / kind, algorithm, {**TWO, "z": step})
+        assert (found == []) is (scale in honoured.split()), (kind, found)
+        assert all("logarithm" in message for message in found)
+
+
+def test_an_even_draw_in_numbers(tmp_path: Path) -> None:
+    """The middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of an even draw lie above it."""
+    [found] = findings(tmp_path, "MLS706", tuned("sobol", {"z": DOUBLE % "log"}))
+    assert found.note == "drawn evenly, 97% of the trials lie above 0.0032, where half should"
+
+
+def test_a_logarithmic_draw_in_numbers(tmp_path: Path) -> None:
+    """The root of 0.01 x 0.9 is 0.0949; (0.0949 - 0.01) / 0.89 of an even draw would lie below it."""
+    [found] = findings(tmp_path, "MLS706", tuned("gaussian-process", {"z": "{type: double, min: 0.01, max: 0.9}"}))
+    assert found.note == "drawn by its logarithm, half of the trials lie below 0.095, where 10% should"
+
+
+def test_zero_has_no_logarithm(tmp_path: Path) -> None:
+    [found] = findings(tmp_path, "MLS706", tuned("gaussian-process", {"z": "{type: double, min: 0, max: 0.5}"}))
+    assert found.note == "0 has no logarithm, so the search ends at its start"
+    assert found.help == "write `algorithm: tpe`"
+
+
+# Steps
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_steps_in_katib(algorithm: str, tmp_path: Path) -> None:
+    stepped = {**TWO, "z": "{type: int, min: 10, max: 90, step: 20}"}
+    ignored = [f"`{algorithm}` ignores the step of `z`"] if algorithm in ("gaussian-process", "hyperband") else []
+    assert messages(tmp_path, algorithm, stepped) == ignored
+
+
+def test_a_step_of_one_is_every_whole_number(tmp_path: Path) -> None:
+    assert messages(tmp_path, "gaussian-process", {"z": "{type: int, min: 1, max: 9, step: 1}"}) == []
+
+
+def test_optuna_has_no_steps_on_a_logarithmic_scale(tmp_path: Path) -> None:
+    stepped = {"z": "{type: int, min: 10, max: 90, step: 20, scale: log}"}
+    said = ["`multivariate-tpe` ignores the step of `z` on a logarithmic scale"]
+    assert messages(tmp_path / "a", "multivariate-tpe", stepped) == said
+    assert messages(tmp_path / "b", "tpe", stepped) == []
+
+
+def test_a_grid_of_real_numbers_needs_a_step(tmp_path: Path) -> None:
+    real = {"z": "{type: double, min: 0.1, max: 0.9}"}
+    assert messages(tmp_path / "a", "grid", real) == ["`grid` needs a step for `z`"]
+    assert messages(tmp_path / "b", "random", real) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "combinations"),
+    [
+        ({"z": "{type: int, min: 4, max: 12}"}, 9),
+        ({"z": "{type: int, min: 4, max: 12, step: 3}"}, 3),  # 4, 7, 10
+        ({"z": "{type: double, min: 0.1, max: 0.9, step: 0.1}"}, 9),
+        ({"z": "{type: categorical, values: [a, b, c]}", "x": "{type: int, min: 1, max: 2}"}, 6),
+    ],
+)
+def test_a_grid_ends_with_its_combinations(parameters: dict[str, str], combinations: int, tmp_path: Path) -> None:
+    assert messages(tmp_path / "enough", "grid", parameters, f"trials: {combinations}, ") == []
+    said = [f"`grid` has {combinations} combinations, and is to try {combinations + 1}"]
+    assert messages(tmp_path / "more", "grid", parameters, f"trials: {combinations + 1}, ") == said
+
+
+# Categories, numbers, resources
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_only_an_evolution_strategy_learns_nothing_of_categories(algorithm: str, tmp_path: Path) -> None:
+    found = messages(tmp_path, algorithm, {**TWO, "z": "{type: categorical, values: [a, b]}"})
+    assert found == (["`cma-es` draws `z` at random"] if algorithm == "cma-es" else [])
+
+
+def test_an_evolution_strategy_needs_two_numbers(tmp_path: Path) -> None:
+    one = {"x": TWO["x"]}
+    assert messages(tmp_path, "cma-es", one) == ["`cma-es` searches 2 numbers or more, and there is 1"]
+
+
+def test_hyperband_is_told_what_it_gives_out(tmp_path: Path) -> None:
+    fragment = tuned("hyperband", {"epochs": "{type: int, min: 1, max: 81}"})
+    said = "`hyperband` is not told which parameter is a trial's effort"
+    assert [d.message for d in findings(tmp_path / "a", "MLS706", fragment)] == [said]
+    assert findings(tmp_path / "b", "MLS706", fragment.replace("{algo", "{resource: epochs, algo")) == []
+
+
+# What the platform says
+
+
+PLATFORM = """
+# mlspec.platform.yaml
+apiVersion: mlspec/v1
+kind: Platform
+platform:
+  algorithms:
+    gaussian-process: {doubleScales: [linear, log]}
+    our-own: {doubleScales: [log], needsResource: true}
+"""
+
+
+def test_the_platform_changes_an_algorithm_and_adds_one(tmp_path: Path) -> None:
+    linear, whole = {"z": DOUBLE % "linear"}, {"z": INT % "log"}
+    assert findings(tmp_path / "a", "MLS706", tuned("gaussian-process", linear) + PLATFORM) == []
+    [kept] = findings(tmp_path / "b", "MLS706", tuned("gaussian-process", whole) + PLATFORM)
+    assert "ignores the logarithmic scale" in kept.message  # what the platform does not change stays
+    found = findings(tmp_path / "c", "MLS706", tuned("our-own", {**linear, "y": INT % "log"}) + PLATFORM)
+    assert [d.message for d in found] == [
+        "`our-own` is not told which parameter is a trial's effort",
+        "`our-own` draws `z` by its logarithm",
+    ]
+
+
+def test_an_algorithm_that_nobody_knows(tmp_path: Path) -> None:
+    [unknown] = [d for d in laid_over(tmp_path, tuned("sobel", TWO)) if d.id == "MLS010"]
+    assert (unknown.message, unknown.help) == ("there is no algorithm `sobel`", "write `sobol`")
+
+
+def test_editors_offer_what_the_catalogue_knows() -> None:
+    """As examples: an organisation's own are as good."""
+    schema = json.loads((ROOT / "schema" / "mlspec.v1.schema.json").read_text())
+    assert schema["$defs"]["Tuning"]["properties"]["algorithm"]["$ref"] == "#/$defs/algorithms"
+    assert schema["$defs"]["algorithms"]["examples"] == list(ALGORITHMS)
+    assert schema["$defs"]["runtimes"]["examples"] == list(catalog.runtime_names())
