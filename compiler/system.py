@@ -1825,7 +1825,7 @@ class Policies(Part):
 
 
 class Quota(Part):
-    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited."""
+    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited. Of several systems in one namespace each is compared with the whole."""
 
     __slots__ = fields = ("accelerators", "cpu", "memory",)
 

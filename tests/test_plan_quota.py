@@ -237,6 +237,13 @@ def test_fewer_replicas_are_no_help_where_they_would_not_carry_the_peak(tmp_path
     assert diagnostic.help == "use another accelerator, or ask for a quota of `l4: 7`"
 
 
+def test_without_an_autoscaler_the_least_is_what_helps(tmp_path: Path) -> None:
+    """Four replicas and their rollout; of five accelerators the shadow takes one."""
+    alone = {"services__ranker__replicas": {"min": 4}, "platform__autoscaling__provider": "none"}
+    [diagnostic] = found(tmp_path, {"accelerators": {"l4": 5}}, **alone)
+    assert diagnostic.help.startswith("write `replicas: {min: 2}` at `ranker`")
+
+
 def test_fewer_replicas_must_fit_every_quota(tmp_path: Path) -> None:
     """Five accelerators are two replicas and their rollout; 128.25 GiB, less 95.25 for the others and 8.25 for the
     shadow, are three pods of 8.25 GiB: one replica and its rollout, which would not carry the peak.

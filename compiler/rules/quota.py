@@ -102,7 +102,8 @@ def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:
     part = plan.quota.largest(path).part
     most = plan.quota.most(part) if part is not None else 0
     if isinstance(part, ServicePlan) and most >= part.for_peak.value:
-        yield f"write `replicas: {{max: {most}}}` at `{part.part.own_name.value}`"
+        key = "max" if part.scaling.provider.value != "none" else "min"
+        yield f"write `replicas: {{{key}: {most}}}` at `{part.part.own_name.value}`"
     if isinstance(part, BatchPlan) and most > 0:
         yield f"write `parallel: {most}` at `{part.part.own_name.value}`"
     if kind:

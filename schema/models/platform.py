@@ -170,9 +170,14 @@ class Policies(Section):
 
 
 class Quota(Section):
-    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited."""
+    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited.
 
-    accelerators: dict[AcceleratorName, Annotated[int, Ge(0)]] = mapped("How many accelerators of each kind.")
+    Of several systems in one namespace each is compared with the whole.
+    """
+
+    accelerators: dict[AcceleratorName, Annotated[int, Ge(0)]] = mapped(
+        "How many accelerators of each kind, also where a ResourceQuota counts all kinds together."
+    )
     cpu: Cores | None = optional("The cores that all pods may request.")
     memory: Memory | None = optional("The memory that all pods may request.")
 
