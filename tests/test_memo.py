@@ -223,10 +223,14 @@ def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None
 
 
 def test_another_accelerator_changes_what_it_costs() -> None:
-    """2 x 730 h x (4 x 0.035 + 8 x 0.004 + 3.43) USD; 5258.92 + 5.94 for 7.884 million predictions."""
+    """2 x 730 h x (4 x 0.035 + 8 x 0.004 + 3.43) USD; 5258.92 + 5.94 for 7.884 million predictions; at the worst moment
+    3 replicas and as many of a new version.
+    """
     spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
     assert changed_by("services.embedder.resources.accelerator.type=a100-80gb", spec=spec) == {
         "accelerators of a replica": "1 x l4 -> 1 x a100-80gb",
+        "l4": "26 accelerators -> 20 accelerators",
+        "a100-80gb": " -> 6 accelerators",
         "serving embedder": "1426.13 USD/month -> 5258.92 USD/month",
         "canaries of embedder": "1.61 USD/month -> 5.94 USD/month",
         "all together": "4226.87 USD/month -> 8063.99 USD/month",

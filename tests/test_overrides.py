@@ -79,6 +79,7 @@ ELSEWHERE = {
 FOLLOWS = {
     "(Problem|Model) / .*": "what the spec says, and its candidates side by side",
     "Data / .*": "sums of what sources, labels and the split say",
+    "At / .*": "replicas, rollouts and `platform.quota`",
     "Cost / .*": "replicas, lengths and prices",
     "Drift / the reference has": "the rows to learn from, or of a window",
     "replicas for the .*|headroom: (the most carry|before the next run)": "traffic, times and `platform.planning`",
