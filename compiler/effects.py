@@ -262,7 +262,7 @@ READERS = {
     "rollout": _ONLINE,
     "metrics.*.*": _NOBODY,
     "metrics.*": "name it in a condition, or leave it out",
-    "models.*.optimization": "leave it out, or use `vllm`, which loads quantized weights",
+    "models.*.optimization": "leave it out, or use `vllm` or `sglang`, which load quantized weights",
     "models.*.operatingPoint": "add `training`, which is told of it, or leave it out",
     "models.*.*": _NOBODY,
     "models.*": "let a service serve the model `{name}`, or leave it out",

@@ -32,6 +32,7 @@ def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:
     part, runtime = service.part, service.part.runtime
+    tokens = part.llm.tokens if part.llm is not None else None
     asked: dict[str, Because[object] | Part | None] = {
         "batching.maxSize": part.batching.max_size if part.batching is not None else None,
         "batching.maxDelay": part.batching.max_delay if part.batching is not None else None,
@@ -40,6 +41,8 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
         "llm": part.llm,
     }
     able = {feature.value for feature in service.runtime.honours}
+    if "llm" in able and tokens is not None:
+        asked["llm.tokens.output"] = tokens.output
     for feature, given in asked.items():
         if given is not None and feature not in able:
             yield finding(

@@ -623,7 +623,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "accelerator": ('accelerator', 'optional', ('object', 'AcceleratorRequest'), None, ''),
     },
     "Runtime": {
-        "setup": ('setup', 'default', ('enum', ('triton', 'tensorflow-serving', 'vllm', 'mlserver', 'none')), 'none', 'a container that mlspec does not know'),
+        "setup": ('setup', 'default', ('enum', ('triton', 'tensorflow-serving', 'vllm', 'sglang', 'mlserver', 'none')), 'none', 'a container that mlspec does not know'),
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
         "acceleratedImage": ('accelerated_image', 'optional', ('scalar', 'image', ''), None, ''),
         "imageSize": ('image_size', 'optional', ('scalar', 'memory', ''), None, ''),
@@ -652,6 +652,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "DeviceMemory": {
         "utilization": ('utilization', 'default', ('scalar', 'percent', ''), '92%', 'what vLLM takes when it is not told'),
         "overhead": ('overhead', 'default', ('scalar', 'memory', ''), '1536Mi', 'an allowance; what the server logs when it starts replaces it'),
+        "sequences": ('sequences', 'default', ('integer', 1, None), '256', 'what vLLM does'),
+        "largeSequences": ('large_sequences', 'default', ('integer', 1, None), '1024', 'what vLLM does'),
     },
     "Ports": {
         "http": ('http', 'optional', ('integer', 1, 65535), None, ''),

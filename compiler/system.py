@@ -1048,7 +1048,7 @@ class Runtime(Part):
 
     __slots__ = fields = ("setup", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
 
-    setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'mlserver', 'none']]
+    setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'mlserver', 'none']]
     image: Because[str] | None
     accelerated_image: Because[str] | None
     image_size: Because[Memory] | None
@@ -1078,10 +1078,12 @@ class Runtime(Part):
 class DeviceMemory(Part):
     """How a server of language models divides the memory of an accelerator, which it takes when it starts."""
 
-    __slots__ = fields = ("utilization", "overhead",)
+    __slots__ = fields = ("utilization", "overhead", "sequences", "large_sequences",)
 
     utilization: Because[Percent]
     overhead: Because[Memory]
+    sequences: Because[int]
+    large_sequences: Because[int]
 
 
 class Ports(Part):

@@ -21,7 +21,7 @@ from mlspec.api import Result
 
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
-RUNTIMES = ("triton", "tensorflow-serving", "vllm", "mlserver", "custom")
+RUNTIMES = ("triton", "tensorflow-serving", "vllm", "sglang", "mlserver", "custom")
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 DIGEST = f"sha256:{'1' * 64}"
@@ -47,6 +47,21 @@ release:
 serving: {mode: online, runtime: triton, serviceTime: {mean: 2ms}}
 """
 
+_WEIGHTS: dict[str, object] = {
+    "constraints__latency": {"p95": "10s"},
+    "access": {"hub": {"kind": "huggingface", "secret": "hub-token"}},
+    "release__artifact": {
+        "uri": "hf://meta-llama/Llama-3.1-8B-Instruct",
+        "format": "safetensors",
+        "digest": COMMIT,
+        "size": "16Gi",
+        "access": "hub",
+    },
+    "serving__resources": {"cpu": 6, "memory": "24Gi", "accelerator": {"type": "l4"}},
+    "serving__serviceTime": {"mean": "1s", "at": 16},
+    "serving__load": "150s",
+}
+
 _DIFFERENT: dict[str, dict[str, object]] = {
     "triton": {},
     "tensorflow-serving": {
@@ -54,20 +69,8 @@ _DIFFERENT: dict[str, dict[str, object]] = {
         "release__artifact__uri": "s3://models/fraud/7/",
         "release__artifact__format": "savedmodel",
     },
-    "vllm": {
-        "constraints__latency": {"p95": "10s"},
-        "access": {"hub": {"kind": "huggingface", "secret": "hub-token"}},
-        "release__artifact": {
-            "uri": "hf://meta-llama/Llama-3.1-8B-Instruct",
-            "format": "safetensors",
-            "digest": COMMIT,
-            "size": "16Gi",
-            "access": "hub",
-        },
-        "serving__resources": {"cpu": 6, "memory": "24Gi", "accelerator": {"type": "l4"}},
-        "serving__serviceTime": {"mean": "1s", "at": 16},
-        "serving__load": "150s",
-    },
+    "vllm": _WEIGHTS,
+    "sglang": _WEIGHTS,
     "mlserver": {
         "release__artifact__uri": "s3://models/fraud/7/model.joblib",
         "release__artifact__format": "sklearn",

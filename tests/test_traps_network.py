@@ -40,6 +40,7 @@ def reached(made: Emitted) -> set[int]:
         ("triton", [8000, 8001], [8002]),
         ("tensorflow-serving", [8500, 8501], [8501]),
         ("vllm", [8000], [8000]),
+        ("sglang", [30000], [30000]),
         ("mlserver", [8080, 8081], [8082]),
         ("custom", [8080], [8080]),
     ],

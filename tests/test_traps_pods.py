@@ -65,7 +65,7 @@ def test_trap_a_restart_costs_a_load_and_a_slow_answer_does_not(tmp_path: Path, 
 @EACH
 def test_trap_a_changed_configuration_restarts_nothing(tmp_path: Path, runtime: str) -> None:
     """Unless the ConfigMap has another name; and pods of the version before keep theirs."""
-    if runtime in ("vllm", "custom"):
+    if runtime in ("vllm", "sglang", "custom"):
         assert not emitted(tmp_path, runtime).all("ConfigMap")
         return
     old, new = emitted(tmp_path, runtime), emitted(tmp_path, runtime, release__version="8")
@@ -125,7 +125,7 @@ def test_trap_every_container_drops_every_capability(tmp_path: Path, runtime: st
 @EACH
 def test_trap_a_device_hook_writes_to_the_root_file_system(tmp_path: Path, runtime: str) -> None:
     assert emitted(tmp_path, runtime, **GPU).server["securityContext"]["readOnlyRootFilesystem"] is False
-    if runtime != "vllm":  # which does not run without an accelerator
+    if runtime not in ("vllm", "sglang"):  # which do not run without an accelerator
         assert emitted(tmp_path, runtime).server["securityContext"]["readOnlyRootFilesystem"] is True
 
 

@@ -28,7 +28,7 @@ USUAL_OUTPUT = 512
 
 UTILIZATION = Percent.parse("92%")
 OVERHEAD = Memory.parse("1536Mi")
-"""What a server of language models does with a device where its runtime does not say it: as vLLM does."""
+"""What a server of language models is assumed to do with a device where its runtime does not say it: as vLLM does."""
 
 
 class Tokens:
@@ -120,7 +120,7 @@ class Fit:
         self.model = model
         self.memory = memory
         self.devices = devices
-        self._taken = model.part.container.device_memory
+        self.taken = model.part.container.device_memory
 
     def on(self, memory: Because[Memory], devices: Because[int]) -> Fit:
         """The same model elsewhere."""
@@ -130,8 +130,8 @@ class Fit:
     def budget(self) -> Because[int]:
         """Bytes that are left for the cache on all devices; negative when the weights alone are too large."""
         usual = "what vLLM does where nobody says otherwise"
-        utilization = self._taken.utilization if self._taken is not None else because(UTILIZATION, usual)
-        overhead = self._taken.overhead if self._taken is not None else because(OVERHEAD, usual)
+        utilization = self.taken.utilization if self.taken is not None else because(UTILIZATION, usual)
+        overhead = self.taken.overhead if self.taken is not None else because(OVERHEAD, usual)
         return _budget(self.model.weights, self.memory, utilization, overhead, self.devices)
 
     @cached_property
@@ -247,7 +247,7 @@ def _budget(
     overhead: Because[Memory],
     devices: Because[int],
 ) -> tuple[int, str]:
-    """(utilization · reported memory - overhead) · devices - weights, as vLLM divides memory when it starts."""
+    """(utilization · reported memory - overhead) · devices - weights, as vLLM and SGLang divide it at their start."""
     usable = float(utilization.value) * float(memory.value) - float(overhead.value)
     left = usable * devices.value - weights.value
     times = f" x {devices.value}" if devices.value > 1 else ""

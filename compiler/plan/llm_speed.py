@@ -15,7 +15,7 @@ from functools import cached_property
 from ...schema.hardware import Bandwidth, Compute
 from ...schema.units import Duration, Memory, Percent, Rate
 from ..because import Because, decision
-from ..system import LlmShape, Planning
+from ..system import DeviceMemory, LlmShape, Planning
 from .capacity import Care, care
 from .choose import count, number, seconds
 from .llm import Fit, counted
@@ -23,7 +23,10 @@ from .llm import Fit, counted
 __all__ = ["Speed", "Targets"]
 
 LARGE = Memory.parse("70Gi")
-"""From this memory on vLLM works on 1024 sequences at most, below it on 256, where it is not told."""
+"""From this memory on a device is large: a server that is not told may work on more sequences at once."""
+
+SEQUENCES = {False: 256, True: 1024}
+"""How many sequences are assumed on a small and on a large device where the runtime does not say it: as vLLM does."""
 
 
 class Targets:
@@ -78,7 +81,7 @@ class Speed:
     def sequences(self) -> Because[int]:
         """How many sequences a replica works on at once: those that fit, that are allowed, and that are fast enough."""
         batching = self.fit.model.part.batching
-        most = batching.max_size if batching is not None else _most(self.fit.memory)
+        most = batching.max_size if batching is not None else _most(self.fit.memory, self.fit.taken)
         fast = self._fast
         return _worked_on(self.fit.sequences, most, fast)
 
@@ -151,9 +154,12 @@ def _limit(
 
 
 @decision
-def _most(memory: Because[Memory]) -> tuple[int, str]:
+def _most(memory: Because[Memory], taken: DeviceMemory | None) -> tuple[int, str]:
     large = memory.value >= LARGE
-    return (1024 if large else 256), f"vLLM's own limit on devices {'from' if large else 'below'} {LARGE}"
+    where = f"on devices {'from' if large else 'below'} {LARGE}"
+    if taken is None:
+        return SEQUENCES[large], f"an assumption {where}, as the runtime does not say it"
+    return (taken.large_sequences if large else taken.sequences).value, f"the server's own limit {where}"
 
 
 @decision

@@ -156,14 +156,16 @@ class Objectives:
         """Over which time budgets are counted, and how fast a burn somebody is told of."""
         return self.service.scope.system.monitoring.slo
 
-    @cached_property
-    def buckets(self) -> Because[tuple[Decimal, ...]] | None:
-        """The buckets to configure, where the runtime lets them be: its own, and one at each bound."""
-        series = self.service.runtime.metrics.latency
+    def buckets(self, kind: str) -> Because[tuple[Decimal, ...]] | None:
+        """The buckets to configure for `latency`, `first_token` or `inter_token`: one at each bound, and some around.
+
+        None where the runtime has no such histogram, or its buckets cannot be set.
+        """
+        series: LatencySeries | None = getattr(self.service.runtime.metrics, kind)
         if series is None or not series.settable.value:
             return None
         bounds = [o.bucket.bound for o in self.all if o.bucket is not None and o.series is series]
-        lower = [b for p in ("p50", "p90") if (b := getattr(self.service.bounds("latency"), p)) is not None]
+        lower = [b for p in ("p50", "p90") if (b := getattr(self.service.bounds(kind), p)) is not None]
         return _buckets(series.unit, tuple(bounds), tuple(lower))
 
 

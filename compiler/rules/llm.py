@@ -35,14 +35,19 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Language model without a limit on tokens.
 
     Why: one request can ask for the longest answer that the model is able to give, over the longest context. A few of
-    them take all memory of the accelerator, and everybody else waits (OWASP LLM10, unbounded consumption).
+    them take all memory of the accelerator, and everybody else waits (OWASP LLM10, unbounded consumption). Of a runtime
+    that cannot limit answers only a context is asked for: with it an answer ends, too.
 
     Bad:
         serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 8192}
     Good:
         serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 8192, output: 512}
     """
@@ -50,7 +55,9 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         llm = service.part.llm
         tokens = llm.tokens if llm is not None else None
         limits = {"context": tokens.context, "output": tokens.output} if tokens is not None else {}
-        lacking = [name for name in ("context", "output") if limits.get(name) is None]
+        able = {feature.value for feature in service.runtime.honours}
+        asked = ("context", "output") if "llm.tokens.output" in able else ("context",)
+        lacking = [name for name in asked if limits.get(name) is None]
         if lacking:
             usual = {"context": "context: 8192", "output": "output: 512"}
             limited = ", ".join(usual[name] for name in lacking)

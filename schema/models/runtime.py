@@ -82,6 +82,10 @@ class DeviceMemory(Section):
         "What activations and captured graphs take of it on each device, beside weights and cache.",
         "an allowance; what the server logs when it starts replaces it",
     )
+    sequences: int = default(
+        256, "How many sequences it works on at once, where `batching.maxSize` does not say it.", "what vLLM does", ge=1
+    )
+    large_sequences: int = default(1024, "The same on a device of 70 GiB or more.", "what vLLM does", ge=1)
 
 
 class SeriesRef(Section):
@@ -128,7 +132,7 @@ class MetricVocabulary(Section):
 class Runtime(Section):
     """One serving runtime."""
 
-    setup: Literal["triton", "tensorflow-serving", "vllm", "mlserver", "none"] = default(
+    setup: Literal["triton", "tensorflow-serving", "vllm", "sglang", "mlserver", "none"] = default(
         "none",
         "Who writes its arguments and configuration files; `none` passes the model by environment variables.",
         "a container that mlspec does not know",
@@ -153,7 +157,8 @@ class Runtime(Section):
     drain: Drain = group(Drain, "What it does when told to stop.")
     metrics: MetricVocabulary = group(MetricVocabulary, "What it exports.")
     honours: list[Identifier] = listed(
-        "The parts of a service that it can do: `batching.maxSize`, `batching.maxDelay`, `caching`, `warmup`, `llm`."
+        "The parts of a service that it can do: `batching.maxSize`, `batching.maxDelay`, `caching`, `warmup`, `llm`, "
+        "and `llm.tokens.output` where it can limit answers."
     )
     cpu: Cores = default("1", "Cores it needs at least.", "one request at a time")
     memory: Memory = default("512Mi", "Memory it needs beside the model.", "a small server")

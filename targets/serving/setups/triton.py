@@ -55,12 +55,9 @@ def _args(service: ServicePlan, root: Because[str], name: Because[str]) -> Itera
     yield "--model-control-mode=explicit"
     yield text("--load-model={name}", name=name)
     yield text("--exit-timeout-secs={seconds}", seconds=service.timing.drain)
-    if service.objectives.buckets is not None and service.objectives.buckets.value:
-        yield because(
-            "--metrics-config=histogram_latencies=true",
-            "latency histograms are off by default",
-            service.objectives.buckets,
-        )
+    buckets = service.objectives.buckets("latency")
+    if buckets is not None and buckets.value:
+        yield because("--metrics-config=histogram_latencies=true", "latency histograms are off by default", buckets)
     if not service.accelerated.value:
         yield because("--allow-gpu-metrics=false", "there is no GPU to report on", service.accelerated)
     caching = service.part.caching
@@ -163,7 +160,7 @@ def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str |
 
 
 def _histogram(service: ServicePlan) -> Iterator[str | Because[str]]:
-    buckets = service.objectives.buckets
+    buckets = service.objectives.buckets("latency")
     series = service.runtime.metrics.latency
     if buckets is None or not buckets.value or series is None or series.series is None:
         return

@@ -1,8 +1,7 @@
 """vLLM: arguments only. The image already runs `vllm serve`, so they begin with the model.
 
-Traps that are handled here: requests in flight are aborted on SIGTERM unless a shutdown timeout is set; a hub
-repository without a revision changes under a running service; the longest context a model allows rarely fits one
-device.
+Traps that are handled here: requests in flight are aborted on SIGTERM unless a shutdown timeout is set; the longest
+context a model allows rarely fits one device.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, fixed, text
-from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import Percent
-from ...pod.download import check_access
 from . import Setup
+from .weights import mounted, quantization, repository
 
+SERVER = "vLLM"
 UTILIZATION = Percent.parse("92%")
 """The share of an accelerator's memory that vLLM takes when it is not told."""
 
@@ -30,7 +29,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
         args=tuple(_args(service, files)),
         env={},
         files={},
-        model=text("{root}/{name}", root=service.runtime.model_path, name=service.model),
+        model=mounted(service),
         file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
         downloads=True,
     )
@@ -52,22 +51,10 @@ def _port(service: ServicePlan) -> Because[int]:
 
 
 def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
-    artifact = files.artifact
-    if files.source.value != "hub":
-        yield text("{root}/{name}", root=service.runtime.model_path, name=service.model)
-        return
-    if len(artifact.digest.value) != 40:
-        raise refusal(
-            "MLS012",
-            "a hub repository is pinned by its commit",
-            artifact.digest,
-            others=((artifact.uri, "a hub repository"),),
-            note="vLLM downloads the repository itself, at the revision that it is given",
-            help="write the 40 digits of the commit, from the repository's history",
-        )
-    check_access(files)
-    yield artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
-    yield text("--revision={commit}", commit=artifact.digest)
+    hub = repository(files, SERVER)
+    yield hub if hub is not None else mounted(service)
+    if hub is not None:
+        yield text("--revision={commit}", commit=files.artifact.digest)
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
@@ -92,17 +79,6 @@ def _placement(service: ServicePlan) -> Iterator[Because[str]]:
         yield taken.utilization.map(lambda share: f"--gpu-memory-utilization={share.amount.normalize():f}")
     if asked is not None and asked.count.value > 1:
         yield text("--tensor-parallel-size={count}", count=asked.count)
-    optimization = service.scope.system.models[service.model.value].optimization
-    quantization = optimization.quantization if optimization is not None else None
-    if quantization is None:
-        return
-    if quantization.method.value not in QUANTIZATIONS:
-        raise refusal(
-            "MLS012",
-            f"vLLM cannot serve weights quantized by `{quantization.method.value}`",
-            quantization.method,
-            others=((service.part.runtime, "the runtime"),),
-            note="the server would fail at its start",
-            help=f"use one of {', '.join(f'`{known}`' for known in QUANTIZATIONS)}",
-        )
-    yield text("--quantization={method}", method=quantization.method)
+    method = quantization(service, QUANTIZATIONS, SERVER)
+    if method is not None:
+        yield text("--quantization={method}", method=method)

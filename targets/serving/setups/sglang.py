@@ -1,0 +1,91 @@
+"""SGLang: arguments only.
+
+Traps that are handled here: it listens on 127.0.0.1 unless it is told otherwise; without a flag it exports no metrics;
+the share of memory that it takes is guessed on each device, and the plan must know it; no bucket of its histograms lies
+below 100 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....compiler.because import Because, because, fixed, text
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from ....schema.units import plain
+from . import Setup
+from .weights import mounted, quantization, repository
+
+SERVER = "SGLang"
+
+# The language's methods that SGLang knows by the same name.
+QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
+
+BUCKETS = {
+    "latency": "--bucket-e2e-request-latency",
+    "first_token": "--bucket-time-to-first-token",
+    "inter_token": "--bucket-inter-token-latency",
+}
+"""The flag of each histogram, by the kind of bound that it judges."""
+
+
+def build(service: ServicePlan, files: ModelFiles) -> Setup:
+    """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
+    return Setup(
+        args=tuple(_args(service, files)),
+        env={},
+        files={},
+        model=mounted(service),
+        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
+        downloads=True,
+    )
+
+
+def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    hub, port = repository(files, SERVER), service.runtime.ports.http
+    assert port is not None
+    yield text("--model-path={place}", place=hub if hub is not None else mounted(service))
+    if hub is not None:
+        yield text("--revision={commit}", commit=files.artifact.digest)
+    yield text("--served-model-name={name}", name=service.model)
+    yield "--host=0.0.0.0"
+    yield text("--port={port}", port=port)
+    yield from _limits(service)
+    yield from _placement(service)
+    yield "--enable-metrics"
+    yield from _buckets(service)
+    yield from ("--uvicorn-access-log-exclude-prefixes", "/health", "/ready", "/metrics")
+
+
+def _limits(service: ServicePlan) -> Iterator[Because[str]]:
+    """How long a context may be, how many requests are worked on at once, and what is kept of their prompts."""
+    llm, batching = service.part.llm, service.part.batching
+    if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
+        yield text("--context-length={tokens}", tokens=llm.tokens.context)
+    if batching is not None:
+        yield text("--max-running-requests={size}", size=batching.max_size)
+    if llm is not None and llm.caching is not None:
+        prefix = llm.caching.prefix
+        yield prefix.map(lambda on: "--radix-eviction-policy=lru" if on else "--disable-radix-cache")
+
+
+def _placement(service: ServicePlan) -> Iterator[Because[str]]:
+    """Over how many devices the model is divided, how much of them it takes, and in how few bits its weights are."""
+    asked, taken = service.devices, service.runtime.device_memory
+    if asked is not None and asked.count.value > 1:
+        yield text("--tp-size={count}", count=asked.count)
+    if taken is not None:
+        yield taken.utilization.map(lambda share: f"--mem-fraction-static={share.amount.normalize():f}")
+    method = quantization(service, QUANTIZATIONS, SERVER)
+    if method is not None:
+        yield text("--quantization={method}", method=method)
+
+
+def _buckets(service: ServicePlan) -> Iterator[str | Because[str]]:
+    """A flag and its bounds, each an argument of its own: the flag takes a list."""
+    for kind, flag in BUCKETS.items():
+        bounds = service.objectives.buckets(kind)
+        if bounds is not None and bounds.value:
+            yield because(flag, bounds.why, bounds)
+            for bound in bounds.value:
+                yield because(plain(bound), bounds.why, bounds)

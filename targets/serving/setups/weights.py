@@ -1,0 +1,58 @@
+"""The weights of a language model, as its server is told of them: a place or one commit of a hub, and their method.
+
+Traps that are handled here: a hub repository without a revision changes under a running service; a method of
+quantization that a server does not know stops it at its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ....compiler.because import Because, text
+from ....compiler.finding import refusal
+from ....compiler.plan.files import ModelFiles
+from ....compiler.plan.service import ServicePlan
+from ...pod.download import check_access
+
+__all__ = ["mounted", "quantization", "repository"]
+
+
+def repository(files: ModelFiles, server: str) -> Because[str] | None:
+    """The hub's repository, which the server downloads itself; None where the weights are downloaded before."""
+    artifact = files.artifact
+    if files.source.value != "hub":
+        return None
+    if len(artifact.digest.value) != 40:
+        raise refusal(
+            "MLS012",
+            "a hub repository is pinned by its commit",
+            artifact.digest,
+            others=((artifact.uri, "a hub repository"),),
+            note=f"{server} downloads the repository itself, at the revision that it is given",
+            help="write the 40 digits of the commit, from the repository's history",
+        )
+    check_access(files)
+    return artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
+
+
+def mounted(service: ServicePlan) -> Because[str]:
+    """Where weights lie that were downloaded before."""
+    return text("{root}/{name}", root=service.runtime.model_path, name=service.model)
+
+
+def quantization(service: ServicePlan, known: Collection[str], server: str) -> Because[str] | None:
+    """The method that quantized the weights; None where they are in 16 bits."""
+    optimization = service.scope.system.models[service.model.value].optimization
+    few = optimization.quantization if optimization is not None else None
+    if few is None:
+        return None
+    if few.method.value not in known:
+        raise refusal(
+            "MLS012",
+            f"{server} cannot serve weights quantized by `{few.method.value}`",
+            few.method,
+            others=((service.part.runtime, "the runtime"),),
+            note="the server would fail at its start",
+            help=f"use one of {', '.join(f'`{method}`' for method in known)}",
+        )
+    return few.method
