@@ -102,11 +102,20 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
 
 
 def _instead(key: str, wanted: str, leave: str = "leave it out") -> str:
-    names = [name for name in catalog.runtime_names() if name != "custom" and _has(catalog.runtime(name), key, wanted)]
+    names = [
+        name
+        for name in catalog.runtime_names()
+        if (entry := catalog.runtime(name)) is not None and _proposed(entry) and _has(entry, key, wanted)
+    ]
     return f"{leave}, or use {listing(names)}, which can" if names else leave
 
 
-def _has(entry: Mapping | None, key: str, wanted: str) -> bool:
-    listed = entry.entries.get(key) if entry is not None else None
+def _proposed(entry: Mapping) -> bool:
+    """What has an image to run, and is still developed."""
+    return "image" in entry.entries and "support" not in entry.entries
+
+
+def _has(entry: Mapping, key: str, wanted: str) -> bool:
+    listed = entry.entries.get(key)
     items = listed.items if isinstance(listed, Sequence) else []
     return any(isinstance(item, Scalar) and item.text == wanted for item in items)

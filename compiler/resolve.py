@@ -30,7 +30,9 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
     name = reference.node.text
     near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
     place = _PLACES.get(reference.to, "")
-    if near:
+    if (reference.to, name) in _CALLED:
+        help_ = f"write `{_CALLED[reference.to, name]}`"
+    elif near:
         help_ = f"write `{near}`"
     elif known and len(known) <= 12:
         help_ = f"write {' or '.join(f'`{k}`' for k in known)}" + (
@@ -49,6 +51,17 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
         help=help_,
         environments=(layered.environment,),
     )
+
+
+_CALLED = {
+    (
+        "runtimes",
+        "onnxruntime",
+    ): "triton",  # whose backend for ONNX it is; its own server was never meant for production
+    ("runtimes", "onnxruntime-server"): "triton",
+    ("runtimes", "text-generation-inference"): "tgi",
+}
+"""What goes by another name here."""
 
 
 def _keys(*path: str) -> Callable[[Layered], Iterable[str]]:

@@ -756,7 +756,7 @@ class Artifact(Part):
     __slots__ = fields = ("uri", "format", "digest", "size", "access",)
 
     uri: Because[str]
-    format: Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'custom']]
+    format: Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']]
     digest: Because[str]
     size: Because[Memory] | None
     access: Because[str] | None
@@ -1046,14 +1046,18 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
 
-    setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'mlserver', 'none']]
+    setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
+    support: Because[Literal['active', 'maintenance', 'ended']]
+    notice: Because[str] | None
+    successors: tuple[Because[str], ...]
+    build: Because[str] | None
     image: Because[str] | None
     accelerated_image: Because[str] | None
     image_size: Because[Memory] | None
     user: Because[int] | None
-    formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'custom']], ...]
+    formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     needs_accelerator: Because[bool]
     cpu_bound: Because[bool]
     command: tuple[Because[str], ...]

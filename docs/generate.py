@@ -7,7 +7,7 @@ catalogue from its files. What a page says in sentences stands in `docs/template
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +28,9 @@ from .language import language
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
 CATALOGUE = ROOT / "compiler" / "catalog"
+
+SIX_DIGITS = Context(prec=6)
+"""As precise as a bound is worth reading."""
 
 SUBJECTS = {
     "MLS00": "The language",
@@ -174,7 +177,8 @@ def _histograms(entry: dict[str, Any]) -> list[dict[str, Any]]:
     for key, what in names.items():
         series = entry["metrics"].get(key, {})
         second = Duration.UNITS[series.get("unit", "s")]
-        bounds = [str(Duration(Decimal(bound) * second)) for bound in series.get("buckets", ())]
+        exact = (Decimal(bound) * second for bound in series.get("buckets", ()))
+        bounds = [str(Duration(bound.normalize(SIX_DIGITS))) for bound in exact]
         found += [{**series, "what": what, "bounds": bounds}] if series else []
     return found
 

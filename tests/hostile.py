@@ -204,7 +204,7 @@ _USUAL = {
     "metrics": ("roc_auc", "recall", "rmse", "ndcg@10", "error-rate", "latency-p99"),
     "rivals": ("champion", "naive", "human", "alpha"),
     "origins": ("request", "features.alpha.beta"),
-    "runtimes": ("triton", "vllm", "mlserver", "tensorflow-serving", "custom"),
+    "runtimes": ("triton", "vllm", "sglang", "tgi", "mlserver", "tensorflow-serving", "torchserve", "custom"),
     "accelerators": ("l4", "a100-80gb", "h100"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),

@@ -21,7 +21,10 @@ from mlspec.api import Result
 
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
-RUNTIMES = ("triton", "tensorflow-serving", "vllm", "sglang", "mlserver", "custom")
+RUNTIMES = (
+    *("triton", "tensorflow-serving", "vllm", "sglang", "tgi", "mlserver", "torchserve", "kserve-huggingface"),
+    *("bentoml", "ray-serve", "custom"),
+)
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 DIGEST = f"sha256:{'1' * 64}"
@@ -71,9 +74,30 @@ _DIFFERENT: dict[str, dict[str, object]] = {
     },
     "vllm": _WEIGHTS,
     "sglang": _WEIGHTS,
+    "tgi": {
+        **_WEIGHTS,
+        "constraints__latency": {"p95": "8s"},
+        "serving__container": {"image": f"registry.example.com/fraud/tgi:3.3.7@{DIGEST}"},
+    },
     "mlserver": {
         "release__artifact__uri": "s3://models/fraud/7/model.joblib",
         "release__artifact__format": "sklearn",
+    },
+    "torchserve": {
+        "constraints__latency": None,
+        "release__artifact__uri": "s3://models/fraud/7/model.mar",
+        "release__artifact__format": "mar",
+    },
+    "kserve-huggingface": {
+        "constraints__availability": None,
+        "release__artifact__uri": "s3://models/fraud/7/",
+        "release__artifact__format": "safetensors",
+    },
+    "bentoml": {
+        "serving__container": {"image": f"registry.example.com/fraud/bento:7@{DIGEST}"},
+    },
+    "ray-serve": {
+        "serving__container": {"image": f"registry.example.com/fraud/ray:7@{DIGEST}"},
     },
     "custom": {
         "release__artifact__uri": "s3://models/fraud/7/model.bin",

@@ -5,6 +5,7 @@ That each alert fires when it must is in test_alerts.py.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from .online import RUNTIMES, Emitted, emitted, refused
-from .scenes import counter, labelled, reads
+from .scenes import counter, labelled, promtool, reads
 from .test_traps_rollout import SHADOW
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -110,6 +111,13 @@ def test_rules_load_in_old_and_new_prometheus(runtime: str, tmp_path: Path) -> N
             assert set(rule) <= {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
             assert all(re.fullmatch(DURATION, rule[key]) for key in ("for", "keep_firing_for") if key in rule)
             assert "record" not in rule or re.fullmatch(r"[a-z_]+:[a-z_]+(:[a-z0-9_]+)?", rule["record"])
+
+
+@EACH
+def test_promtool_has_nothing_to_say_about_the_rules(runtime: str, tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": groups(emitted(tmp_path, runtime))}))
+    done = promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.json")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @EACH

@@ -41,7 +41,12 @@ def reached(made: Emitted) -> set[int]:
         ("tensorflow-serving", [8500, 8501], [8501]),
         ("vllm", [8000], [8000]),
         ("sglang", [30000], [30000]),
+        ("tgi", [8080], [8080]),
         ("mlserver", [8080, 8081], [8082]),
+        ("torchserve", [8080], [8082]),
+        ("kserve-huggingface", [8080, 8081], [8080]),
+        ("bentoml", [3000], [3000]),
+        ("ray-serve", [8000], [8080]),
         ("custom", [8080], [8080]),
     ],
 )

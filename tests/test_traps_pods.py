@@ -30,7 +30,7 @@ def test_trap_the_grace_period_is_longer_than_all_that_happens_in_it(
     """5 s more than the endpoint's removal and the drain; one that ignores SIGTERM needs none to exit."""
     made = emitted(tmp_path, runtime, serving__endpoint={"timeout": timeout})
     sleep = made.server["lifecycle"]["preStop"]["sleep"]["seconds"]
-    exit_ = 0 if runtime == "tensorflow-serving" else 5
+    exit_ = 0 if runtime in ("tensorflow-serving", "torchserve") else 5
     assert made.pod["terminationGracePeriodSeconds"] >= sleep + int(timeout[:-1]) + exit_
     assert sleep >= 5
 
@@ -65,10 +65,11 @@ def test_trap_a_restart_costs_a_load_and_a_slow_answer_does_not(tmp_path: Path, 
 @EACH
 def test_trap_a_changed_configuration_restarts_nothing(tmp_path: Path, runtime: str) -> None:
     """Unless the ConfigMap has another name; and pods of the version before keep theirs."""
-    if runtime in ("vllm", "sglang", "custom"):
+    if "config" not in {volume["name"] for volume in emitted(tmp_path, runtime).pod["volumes"]}:
         assert not emitted(tmp_path, runtime).all("ConfigMap")
         return
-    old, new = emitted(tmp_path, runtime), emitted(tmp_path, runtime, release__version="8")
+    changes = {"release__version": "8", "serving__endpoint": {"timeout": "9s"}}
+    old, new = emitted(tmp_path, runtime), emitted(tmp_path, runtime, **changes)
     names = [made.volume("config")["configMap"]["name"] for made in (old, new)]
     assert names[0] != names[1]
     assert all(made.one("ConfigMap", name)["immutable"] is True for made, name in zip((old, new), names, strict=True))
@@ -125,7 +126,7 @@ def test_trap_every_container_drops_every_capability(tmp_path: Path, runtime: st
 @EACH
 def test_trap_a_device_hook_writes_to_the_root_file_system(tmp_path: Path, runtime: str) -> None:
     assert emitted(tmp_path, runtime, **GPU).server["securityContext"]["readOnlyRootFilesystem"] is False
-    if runtime not in ("vllm", "sglang"):  # which do not run without an accelerator
+    if runtime not in ("vllm", "sglang", "tgi"):  # which do not run without an accelerator
         assert emitted(tmp_path, runtime).server["securityContext"]["readOnlyRootFilesystem"] is True
 
 

@@ -25,7 +25,7 @@ from .base import (
 
 Format = Literal[
     "onnx", "tensorrt", "torchscript", "python", "openvino", "savedmodel", "safetensors", "sklearn", "xgboost",
-    "lightgbm", "catboost", "mlflow", "custom",
+    "lightgbm", "catboost", "mlflow", "mar", "custom",
 ]  # fmt: skip
 
 

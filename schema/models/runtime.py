@@ -132,11 +132,19 @@ class MetricVocabulary(Section):
 class Runtime(Section):
     """One serving runtime."""
 
-    setup: Literal["triton", "tensorflow-serving", "vllm", "sglang", "mlserver", "none"] = default(
+    setup: Literal["triton", "tensorflow-serving", "vllm", "sglang", "tgi", "mlserver", "torchserve", "none"] = default(
         "none",
         "Who writes its arguments and configuration files; `none` passes the model by environment variables.",
         "a container that mlspec does not know",
     )
+    support: Literal["active", "maintenance", "ended"] = default(
+        "active",
+        "Whether it is still developed: `maintenance` is small fixes only, `ended` not even security patches.",
+        "most runtimes are developed",
+    )
+    notice: Text | None = optional("What its makers say of that.")
+    successors: list[Identifier] = listed("The runtimes to use instead, best first.")
+    build: Text | None = optional("What its image must hold and start, where that is yours to build.")
     image: Image | None = optional("The image, pinned.")
     accelerated_image: Image | None = optional("The image for pods with an accelerator, where it differs.")
     image_size: Memory | None = optional("How large the image is, for the time that a first pull takes.")

@@ -121,13 +121,16 @@ def _server(service: ServicePlan, files: ModelFiles, made: Setup) -> Body:
 
 def _image(service: ServicePlan) -> Because[str]:
     if service.runtime.image is None:
+        build = service.runtime.build
         raise refusal(
             "MLS009",
             "`container` lacks `image`",
             service.runtime,
             service.part.runtime,
             note="there is nothing to run",
-            help=f"add `container: {{image: ..., user: 1000}}`: `{service.part.runtime.value}` has none of its own",
+            help=f"add `container: {{image: ...}}`: {build.value}"
+            if build is not None
+            else f"add `container: {{image: ..., user: 1000}}`: `{service.part.runtime.value}` has none of its own",
         )
     return service.image
 

@@ -1,0 +1,137 @@
+"""BentoML, Ray Serve and KServe's Hugging Face server, trap by trap: code of the user's, or little that is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .online import COMMIT, compiled, emitted, refused, spec
+
+BENTOML, RAY, KSERVE = "bentoml", "ray-serve", "kserve-huggingface"
+
+# Images that the user builds
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [
+        (BENTOML, "it is built by `bentoml containerize`"),
+        (RAY, "`ray start --head --metrics-export-port=8080`"),
+        ("tgi", "`RUN chmod -R a+rX /root`"),
+    ],
+)
+def test_trap_an_image_that_starts_something_else_is_never_ready(tmp_path: Path, runtime: str, told: str) -> None:
+    """So the message says what it must start."""
+    [finding] = [d for d in compiled(tmp_path, spec(runtime, serving__container=None)).diagnostics if d.id == "MLS009"]
+    assert finding.message == "`container` lacks `image`"
+    assert told in (finding.help or "")
+
+
+@pytest.mark.parametrize(("runtime", "root"), [(BENTOML, "/models"), (RAY, "/models"), (KSERVE, "/mnt/models")])
+def test_they_are_told_where_the_model_is(tmp_path: Path, runtime: str, root: str) -> None:
+    made = emitted(tmp_path, runtime)
+    assert made.env["MLSPEC_MODEL_PATH"].startswith(root)
+    assert made.env["MLSPEC_MODEL_NAME"] == "fraud"
+    assert made.mounts[root] == "model"
+
+
+# BentoML
+
+
+def test_trap_bentoml_counts_its_probes(tmp_path: Path) -> None:
+    made = emitted(tmp_path, BENTOML)
+    bad, every = made.ratio("availability").split("\n/\n")
+    assert 'http_response_code=~"5.."' in bad
+    for query in (bad, every, made.ratio("latency-p99"), made.trigger["query"].partition(" or ")[0]):
+        assert 'endpoint!~"/(livez|readyz|healthz)"' in query
+    assert "bentoml_service_request_duration_seconds_bucket{" in made.ratio("latency-p99")
+    assert 'le="0.1"' in made.ratio("latency-p99")
+
+
+def test_bentoml_is_asked_for_three_states(tmp_path: Path) -> None:
+    server = emitted(tmp_path, BENTOML).server
+    paths = [server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")]
+    assert paths == ["/readyz", "/readyz", "/livez"]
+    assert emitted(tmp_path, BENTOML).pod["securityContext"]["runAsUser"] == 1034
+
+
+# Ray Serve
+
+
+def test_trap_ray_counts_in_milliseconds(tmp_path: Path) -> None:
+    ratio = emitted(tmp_path, RAY, constraints__latency={"p99": "200ms"}).ratio("latency-p99")
+    assert "ray_serve_http_request_latency_ms_bucket{" in ratio
+    assert 'le=~"200([.]0)?"' in ratio
+
+
+def test_trap_rays_probes_belong_to_no_application(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RAY)
+    bad, every = made.ratio("availability").split("\n/\n")
+    assert 'status_code=~"5.."' in bad  # the counter of errors counts the caller's, too
+    assert all('application!=""' in query for query in (bad, every, made.ratio("latency-p99")))
+    assert "ray_serve_num_http_error_requests_total" not in made.promql()
+
+
+def test_trap_ray_exports_metrics_on_another_port(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RAY)
+    assert {port["name"]: port["containerPort"] for port in made.server["ports"]} == {"http": 8000, "metrics": 8080}
+    [endpoint] = made.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] == "metrics"
+
+
+def test_trap_rays_object_store_lies_in_shared_memory(tmp_path: Path) -> None:
+    made = emitted(tmp_path, RAY)
+    assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
+
+
+def test_trap_ray_exits_when_it_is_told_to(tmp_path: Path) -> None:
+    """Requests in flight are finished before, while the endpoint is gone already."""
+    made = emitted(tmp_path, RAY)
+    assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 30}}
+    assert made.pod["terminationGracePeriodSeconds"] >= 30 + 20 + 5
+
+
+# KServe's server of Hugging Face models
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"constraints__availability": "99.5%"}, {"rollout__rollbackWhen": [{"metric": "error-rate", "max": "2%"}]}],
+    ids=["availability", "error-rate"],
+)
+def test_trap_kserve_counts_no_errors(tmp_path: Path, changes: dict[str, object]) -> None:
+    """An objective on errors would never alert, and a canary would never be rolled back: each is refused."""
+    assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` exports no errors"]
+
+
+def test_trap_kserve_times_the_prediction_alone(tmp_path: Path) -> None:
+    made = emitted(tmp_path, KSERVE)
+    ratio = made.ratio("latency-p99")
+    assert (
+        'request_predict_seconds_bucket{namespace="default",job="default/fraud",model_name="fraud",le="0.1"}' in ratio
+    )
+    assert made.trigger["query"].startswith("sum(rate(request_predict_seconds_sum{")
+
+
+def test_trap_kserves_ready_says_nothing_of_the_model(tmp_path: Path) -> None:
+    server = emitted(tmp_path, KSERVE).server
+    assert server["readinessProbe"]["httpGet"]["path"] == "/v2/models/fraud/ready"
+    assert server["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
+
+
+def test_trap_kserves_other_backend_is_not_counted(tmp_path: Path) -> None:
+    """Arguments name variables, which Kubernetes puts in."""
+    made = emitted(tmp_path, KSERVE)
+    assert made.flags["--backend"] == "huggingface"
+    assert made.flags["--model_name"] == "$(MLSPEC_MODEL_NAME)"
+    assert made.flags["--model_dir"] == "$(MLSPEC_MODEL_PATH)"
+
+
+def test_trap_kserve_would_follow_a_repository_that_changes(tmp_path: Path) -> None:
+    """So its files are downloaded before, and compared."""
+    artifact = {"uri": "hf://org/classifier", "format": "safetensors", "digest": COMMIT, "access": "hub"}
+    changes = {"access": {"hub": {"kind": "huggingface", "secret": "t"}}, "release__artifact": artifact}
+    assert refused(tmp_path, KSERVE, **changes) == [
+        "MLS012: `kserve-huggingface` does not download a repository of a hub"
+    ]

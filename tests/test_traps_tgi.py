@@ -1,0 +1,136 @@
+"""Text Generation Inference, trap by trap: an image that needs root, a port that does, counters without `_total`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import COMMIT, DIGEST, emitted, refused
+
+# What `text-generation-launcher --help` lists, of what mlspec may ever write.
+FLAGS = {
+    "--model-id",
+    "--revision",
+    "--port",
+    "--max-total-tokens",
+    "--max-input-tokens",
+    "--max-batch-size",
+    "--max-concurrent-requests",
+    "--num-shard",
+    "--quantize",
+    "--graceful-termination-timeout",
+    "--json-output",
+}
+# What the server exports, of what mlspec may ever read.
+EXPORTED = {
+    "tgi_request_count",
+    "tgi_request_failure",
+    "tgi_request_duration_bucket",
+    "tgi_request_duration_count",
+    "tgi_batch_current_size",
+    "tgi_queue_size",
+}
+EVERYTHING: dict[str, Any] = {
+    "serving__llm": {"tokens": {"context": 8192}},
+    "serving__batching": {"maxSize": 32},
+    "serving__resources": {"cpu": 6, "memory": "24Gi", "accelerator": {"type": "l4", "count": 2}},
+    "model__optimization": {"quantization": {"method": "fp8"}},
+}
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["little", "everything"])
+def test_trap_an_argument_that_does_not_exist_stops_the_server(tmp_path: Path, changes: dict[str, Any]) -> None:
+    made = emitted(tmp_path, "tgi", **changes)
+    assert made.server["command"] == ["text-generation-launcher"]
+    assert set(made.flags) <= FLAGS
+    assert all(arg.startswith("--") for arg in made.server["args"])
+
+
+def test_everything_that_is_asked_for_is_an_argument(tmp_path: Path) -> None:
+    """A context is of prompt and answer together, and a prompt is one shorter at least."""
+    flags = emitted(tmp_path, "tgi", **EVERYTHING).flags
+    assert (flags["--max-total-tokens"], flags["--max-input-tokens"]) == ("8192", "8191")
+    assert flags["--num-shard"] == "2"
+    assert flags["--quantize"] == "fp8"
+
+
+@pytest.mark.parametrize(("size", "most"), [(32, "128"), (64, "128"), (200, "400")])
+def test_trap_what_is_more_than_128_at_once_is_turned_away(tmp_path: Path, size: int, most: str) -> None:
+    flags = emitted(tmp_path, "tgi", serving__batching={"maxSize": size}).flags
+    assert (flags["--max-batch-size"], flags["--max-concurrent-requests"]) == (str(size), most)
+
+
+def test_trap_the_image_opens_a_port_of_root(tmp_path: Path) -> None:
+    made = emitted(tmp_path, "tgi")
+    assert made.flags["--port"] == "8080"
+    assert made.server["ports"] == [{"name": "http", "containerPort": 8080}]
+
+
+def test_trap_the_official_image_runs_as_root_alone(tmp_path: Path) -> None:
+    """Its Python lies under /root, so an image of one's own is asked for."""
+    assert refused(tmp_path, "tgi", serving__container=None) == ["MLS009: `container` lacks `image`"]
+
+
+def test_trap_a_hub_repository_changes_under_a_running_service(tmp_path: Path) -> None:
+    flags = emitted(tmp_path, "tgi").flags
+    assert (flags["--model-id"], flags["--revision"]) == ("meta-llama/Llama-3.1-8B-Instruct", COMMIT)
+    assert refused(tmp_path, "tgi", release__artifact__digest=DIGEST) == [
+        "MLS012: a hub repository is pinned by its commit"
+    ]
+
+
+def test_the_plan_and_the_server_take_the_same_share_of_memory(tmp_path: Path) -> None:
+    assert emitted(tmp_path, "tgi").env["TGI_WIGGLE_ROOM"] == "0.9"
+    image = f"registry.example.com/fraud/tgi:3.3.7@{DIGEST}"
+    own = {"image": image, "deviceMemory": {"utilization": "80%"}}
+    assert emitted(tmp_path, "tgi", serving__container=own).env["TGI_WIGGLE_ROOM"] == "0.8"
+
+
+@pytest.mark.parametrize("method", ["int8", "modelopt", "mxfp4"])
+def test_trap_tgi_knows_other_methods_of_quantization(tmp_path: Path, method: str) -> None:
+    changes = {"model__optimization": {"quantization": {"method": method}}}
+    assert refused(tmp_path, "tgi", **changes) == [f"MLS012: TGI cannot serve weights quantized by `{method}`"]
+
+
+def test_trap_an_answer_has_no_limit_but_the_context(tmp_path: Path) -> None:
+    told = refused(tmp_path, "tgi", serving__llm={"tokens": {"context": 8192, "output": 512}})
+    assert told == ["MLS012: `tgi` cannot honour `llm.tokens.output`"]
+
+
+@pytest.mark.parametrize(("timeout", "drain"), [("30s", 90), ("120s", 120)])
+def test_trap_it_gives_up_after_its_own_90_seconds(tmp_path: Path, timeout: str, drain: int) -> None:
+    made = emitted(tmp_path, "tgi", serving__endpoint={"timeout": timeout})
+    assert made.flags["--graceful-termination-timeout"] == str(drain)
+    assert made.pod["terminationGracePeriodSeconds"] == 15 + drain + 5
+
+
+def test_trap_counters_have_no_total(tmp_path: Path) -> None:
+    made = emitted(tmp_path, "tgi", **EVERYTHING)
+    assert made.series() <= EXPORTED
+    assert not any(name.endswith("_total") for name in made.series())
+
+
+def test_trap_a_request_that_is_not_valid_is_a_failure(tmp_path: Path) -> None:
+    """Of the caller's, and no error of the server's."""
+    bad, every = emitted(tmp_path, "tgi").ratio("availability").split("\n/\n")
+    assert 'tgi_request_failure{namespace="default",job="default/fraud",err!~"validation|template"}' in bad
+    assert "tgi_request_count{" in every
+
+
+def test_trap_bounds_are_powers_of_one_and_a_half(tmp_path: Path) -> None:
+    """0.0001 x 1.5^27 is 5.68 s, the nearest below 8 s, as the server writes it: added up in binary."""
+    bound = 0.0001
+    for _ in range(27):
+        bound *= 1.5
+    assert 5.68 < bound < 5.69
+    assert f'le="{bound!r}"' in emitted(tmp_path, "tgi").ratio("latency-p95")
+    # 0.0001 x 1.5^28 is 8.52 s, and 5.68 s is less than 70 % of it
+    assert any(t.startswith("MLS501") for t in refused(tmp_path, "tgi", constraints__latency={"p95": "8500ms"}))
+
+
+def test_trap_the_first_token_is_not_timed(tmp_path: Path) -> None:
+    assert refused(tmp_path, "tgi", constraints__firstToken={"p95": "500ms"}) == [
+        "MLS012: `tgi` exports no first token times"
+    ]
