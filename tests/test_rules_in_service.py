@@ -34,6 +34,28 @@ def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
     assert one(tmp_path, "MLS302", "training: {steps: {evaluate: {image: judge}}}").message == "`judge` is not pinned"
 
 
+# Runtimes
+
+
+@pytest.mark.parametrize(
+    ("support", "successors", "said", "help_"),
+    [
+        ("maintenance", "[custom, mlserver]", "is in maintenance mode", "use `custom` or `mlserver`"),
+        ("ended", "[]", "gets no security patches", "use a runtime that is developed"),
+    ],
+)
+@pytest.mark.parametrize("at", ["platform: {{runtimes: {{triton: {entry}}}}}", "serving: {{container: {entry}}}"])
+def test_a_runtime_that_nobody_develops(
+    at: str, support: str, successors: str, said: str, help_: str, tmp_path: Path
+) -> None:
+    """By the catalogue, by the platform's own entry, or by a service's: its notice is the note."""
+    entry = f"{{support: {support}, notice: its makers say so, successors: {successors}}}"
+    found = one(tmp_path, "MLS412", at.format(entry=entry))
+    assert said in found.message
+    assert (found.severity, found.note, found.help) == ("warning", "its makers say so", help_)
+    assert findings(tmp_path, "MLS412", at.format(entry="{support: active}")) == []
+
+
 # Monitoring
 
 
