@@ -1080,7 +1080,9 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "memory": ('memory', 'optional', ('scalar', 'memory', ''), None, ''),
     },
     "Accelerator": {
+        "slice": ('slice', 'default', ('bool',), 'false', 'whole devices'),
         "resource": ('resource', 'default', ('scalar', 'label-key', ''), 'nvidia.com/gpu', 'whole NVIDIA devices'),
+        "resources": ('resources', 'map', ('map', ('scalar', 'label-key', ''), 'name', ''), None, ''),
         "memory": ('memory', 'optional', ('scalar', 'memory', ''), None, ''),
         "bandwidth": ('bandwidth', 'optional', ('scalar', 'bandwidth', ''), None, ''),
         "compute": ('compute', 'optional', ('scalar', 'compute', ''), None, ''),

@@ -129,7 +129,7 @@ def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
     if runtimes:
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", runtimes))
     if _mentions_accelerators(tree):
-        known = catalog.accelerators().entries
+        known = catalog.accelerators()
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
     if _mentions_families(tree):
         known = catalog.families().entries

@@ -1843,9 +1843,11 @@ class Quota(Part):
 class Accelerator(Part):
     """One kind of accelerator."""
 
-    __slots__ = fields = ("resource", "memory", "bandwidth", "compute", "node_selector", "selectors", "tolerations", "price", "checked", "source",)
+    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "node_selector", "selectors", "tolerations", "price", "checked", "source",)
 
+    slice: Because[bool]
     resource: Because[str]
+    resources: Named[Because[str]]
     memory: Because[Memory] | None
     bandwidth: Because[Bandwidth] | None
     compute: Because[Compute] | None

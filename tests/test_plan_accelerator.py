@@ -79,10 +79,10 @@ def test_a_bound_between_tokens_takes_a_faster_one(tmp_path: Path) -> None:
 
 
 def test_where_none_keeps_the_bound_the_fastest_is_taken_and_said(tmp_path: Path) -> None:
-    spec = unnamed("l4", "a10g", constraints__interToken={"p95": "1ms"})
+    spec = unnamed("l4", "l40s", constraints__interToken={"p95": "1ms"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
-    assert devices.type.value == "a10g"
+    assert devices.type.value == "l40s"
     assert "is the fastest, as none keeps the bounds" in devices.type.why
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..diagnostics import SourceFile
 from ..read import read
-from ..tree import Mapping
+from ..tree import Mapping, Node
 
 __all__ = ["accelerators", "algorithms", "families", "metrics", "runtime", "runtime_names", "time_zones"]
 
@@ -34,9 +34,9 @@ def runtime_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (_HERE / "runtimes").iterdir() if path.suffix == ".yaml"))
 
 
-def accelerators() -> Mapping:
-    """All accelerators by name."""
-    return _file("accelerators.yaml")
+def accelerators() -> dict[str, Node]:
+    """All accelerators by name: whole devices, and the parts that they can be divided into."""
+    return {**_file("accelerators.yaml").entries, **_file("slices.yaml").entries}
 
 
 def algorithms() -> Mapping:

@@ -1,7 +1,8 @@
 """The accelerators of one replica: those that the spec names, else the cheapest allowed ones that do.
 
 What counts is what all replicas for the mean rate cost: a device that is cheap by the hour is dear when it takes ten of
-them. A model whose shape nobody knows is judged by the size of its files alone.
+them. A model whose shape nobody knows is judged by the size of its files alone. A slice of a device is never taken
+twice: a process sees one of them.
 """
 
 from __future__ import annotations
@@ -118,13 +119,19 @@ class Hardware:
 
     def _options(self, allowed: tuple[Because[str], ...]) -> Iterator[Option]:
         """Of each kind the fewest that do, and all that do not."""
-        counts = COUNTS if self.model is not None else COUNTS[:1]
         for name in allowed:
-            for devices in counts:
-                option = self._option(name, because(devices, "the fewest that do: more cost time to exchange numbers"))
+            for devices in self._counts(self._service.scope.platform.accelerators[name.value].slice):
+                option = self._option(name, devices)
                 yield option
                 if _keeps(option):
                     break
+
+    def _counts(self, slice_: Because[bool]) -> Iterator[Because[int]]:
+        if slice_.value:
+            yield because(1, "a process sees one slice", slice_)
+            return
+        for devices in COUNTS if self.model is not None else COUNTS[:1]:
+            yield because(devices, "the fewest that do: more cost time to exchange numbers", slice_)
 
     def _option(self, name: Because[str], devices: Because[int]) -> Option:
         service, device = self._service, self._service.scope.platform.accelerators[name.value]
@@ -145,6 +152,7 @@ class Hardware:
                 fit.fits if fit is not None else None,
                 device.memory,
                 service.files.artifact.size,
+                device.slice,
             ),
             late=speed.late if speed is not None and speed.late.value else _too_many(for_peak, service.most),
         )
@@ -172,12 +180,14 @@ def _unfit(
     fits: Because[bool] | None,
     memory: Because[Memory] | None,
     size: Because[Memory] | None,
+    slice_: Because[bool],
 ) -> tuple[str, str]:
     own, by_cloud = nodes
     if not own and cloud.value not in by_cloud:
         return f"nobody knows how `{cloud.value}` names its nodes", "nodes are selected by their labels"
     if fits is not None:
-        return ("" if fits.value else f"does not fit: {fits.why}"), fits.why
+        alone = ", and several slices cannot hold one model" if slice_.value else ""
+        return ("" if fits.value else f"does not fit: {fits.why}{alone}"), fits.why
     if memory is not None and size is not None and memory.value < size.value:
         return f"{memory.value} are less than the {size.value} of files", "a model is as large as its files at least"
     return "", "nothing says that it does not fit"

@@ -92,26 +92,33 @@ def _tokens(service: ServicePlan, name: str) -> Because[int] | None:
 
 
 def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
-    """A shorter context, the cheapest accelerator of which as many do, or more of the same."""
+    """A shorter context, the cheapest accelerator of which as many do, or more of the same.
+
+    Slices are there only where somebody has divided a device: they are proposed where they are allowed.
+    """
     from ..plan.accelerator import COUNTS, called
 
     if fit.longest >= 1024:
         yield f"write `context: {2 ** int(math.log2(fit.longest))}` under `llm.tokens`"
     known = service.scope.platform.accelerators
+    named = {name.value for name in service.scope.system.constraints.accelerators}
     fitting = [
         name
         for name, device in known.items()
-        if device.memory is not None and fit.on(device.memory, fit.devices).fits.value
+        if (not device.slice.value or (name in named and fit.devices.value == 1))
+        and device.memory is not None
+        and fit.on(device.memory, fit.devices).fits.value
     ]
-    allowed = {name.value for name in service.scope.system.constraints.accelerators} or set(known)
-    usable = [name for name in fitting if name in allowed]
+    usable = [name for name in fitting if name in named or not named]
     if fitting:
         name = min(usable or fitting, key=lambda name: _price(known[name]))
         yield f"{'use' if usable else 'allow and use'} {called(fit.devices.value, name)}"
+    assert service.devices is not None
+    if known[service.devices.type.value].slice.value:
+        return
     for devices in COUNTS:
         more = fit.on(fit.memory, because(devices, "more of them"))
         if devices > fit.devices.value and more.fits.value:
-            assert service.devices is not None
             yield f"use {called(devices, service.devices.type.value)}"
             return
 

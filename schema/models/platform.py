@@ -133,7 +133,9 @@ class Toleration(Section):
 class Accelerator(Section):
     """One kind of accelerator."""
 
+    slice: bool = default(False, "Whether it is a part of a device, which is all that a process sees.", "whole devices")
     resource: LabelKey = default("nvidia.com/gpu", "The extended resource that pods request.", "whole NVIDIA devices")
+    resources: dict[Name, LabelKey] = mapped("The extended resource by cloud, where it differs.")
     memory: Memory | None = optional("The memory that its driver reports.")
     bandwidth: Bandwidth | None = optional("How fast it reads its memory.")
     compute: Compute | None = optional("How fast it multiplies 16-bit numbers, without sparsity.")
