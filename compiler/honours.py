@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from .because import Because, Unavailable
 from .catalog import load as catalog
 from .diagnostics import Diagnostic
-from .finding import Refusal, finding
+from .finding import Refusal, finding, where
 from .part import Part
 from .plan import Plan
 from .plan.service import ServicePlan
@@ -22,7 +22,7 @@ __all__ = ["unhonoured"]
 
 def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment cannot do."""
-    for check in (_features, _format, _accelerator, _allowed):
+    for check in (_features, _format, _accelerator, _allowed, _vendor):
         try:
             for service in plan.online.values():
                 yield from check(service)
@@ -98,6 +98,23 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
             others=((allowed, "what they allow"),),
             note="the constraints say what the system may cost others, and what quota there is",
             help=f"use {listing([one.value for one in allowed])}, or allow it under `constraints.accelerators`",
+        )
+
+
+def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
+    """The catalogue's images for accelerators are builds for CUDA; who has another build names it."""
+    if service.devices is None or service.runtime.image is None:
+        return
+    runtime, resource = service.part.runtime, service.scope.resource_of(service.devices)
+    image = where(service.image)
+    if not resource.value.startswith("nvidia.com/") and image is not None and image.file.name.startswith("catalogue/"):
+        yield finding(
+            "MLS012",
+            f"the catalogue's image of `{runtime.value}` cannot use `{resource.value}`",
+            service.devices.type,
+            others=((runtime, "the runtime"), (resource, "its resource")),
+            note="images for accelerators are builds for CUDA: they find no other device, and stop or use processors",
+            help=f"name a build for it under `platform.runtimes.{runtime.value}`, or use a device of NVIDIA's",
         )
 
 

@@ -12,7 +12,7 @@ from mlspec.schema.hardware import Bandwidth, Compute
 from mlspec.schema.units import HourlyPrice, Memory
 
 from . import batch, retraining
-from .online import emitted
+from .online import DIGEST, emitted, refused
 from .support import ROOT
 from .test_metamorphic import Examined
 from .test_plan_accelerator import unnamed
@@ -202,6 +202,27 @@ def test_the_platform_file_changes_a_slice(tmp_path: Path) -> None:
     got = emitted(tmp_path, platform__accelerators=entry, serving__resources={"accelerator": asked})
     assert got.server["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert got.pod["nodeSelector"] == {"pool": "slices"}
+
+
+# Accelerators of others
+
+MI300X = {"resource": "amd.com/gpu", "nodeSelector": {"amd.com/gpu.device-id": "74a1"}}
+ROCM = f"registry.example.com/vllm-rocm@{DIGEST}"
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "triton", "tensorflow-serving", "mlserver"])
+def test_trap_an_image_for_cuda_finds_no_other_devices(tmp_path: Path, runtime: str) -> None:
+    changes = {"platform__accelerators": {"mi300x": MI300X}, "serving__resources": {"accelerator": {"type": "mi300x"}}}
+    said = f"MLS012: the catalogue's image of `{runtime}` cannot use `amd.com/gpu`"
+    assert refused(tmp_path, runtime, **changes) == [said]
+
+
+def test_an_image_of_ones_own_uses_what_it_is_built_for(tmp_path: Path) -> None:
+    changes = {"platform__accelerators": {"mi300x": MI300X}, "serving__resources": {"accelerator": {"type": "mi300x"}}}
+    made = emitted(tmp_path, "vllm", platform__runtimes={"vllm": {"image": ROCM}}, **changes)
+    assert made.server["image"] == ROCM
+    assert made.server["resources"]["limits"]["amd.com/gpu"] == "1"
+    assert made.pod["nodeSelector"] == {"amd.com/gpu.device-id": "74a1"}
 
 
 # The choice

@@ -7,7 +7,7 @@ from functools import cached_property
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
 from ..layer import DEFAULT_ENVIRONMENT
-from ..system import BatchService, Environment, MLSystem, OnlineService, Platform, Release
+from ..system import AcceleratorRequest, BatchService, Environment, MLSystem, OnlineService, Platform, Release
 
 __all__ = ["Scope"]
 
@@ -51,6 +51,14 @@ class Scope:
             return because(True, "an environment that does not say what it runs, runs everything")
         here = [name for name in said if name.value == what]
         return because(bool(here), "the environment says what it runs", here or said)
+
+    def resource_of(self, asked: AcceleratorRequest) -> Because[str]:
+        """The extended resource that stands for an accelerator: slices have another name on some clouds."""
+        entry, cloud = self.platform.accelerators[asked.type.value], self.platform.cloud
+        if not entry.resources:
+            return entry.resource
+        named = entry.resources.get(cloud.value, entry.resource)
+        return because(named.value, "what it is called on this cloud", named, cloud)
 
     def release_of(self, model: Because[str]) -> Release:
         """What is in service of a model."""

@@ -56,11 +56,8 @@ def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, An
     """The extended resource and how many of it; for limits and requests alike, which must be equal."""
     if asked is None:
         return {}
-    entry, cloud = scope.platform.accelerators[asked.type.value], scope.platform.cloud
-    resource = entry.resources.get(cloud.value, entry.resource)
-    by_cloud = cloud if entry.resources else None
-    named = (asked.count, asked.type, resource, by_cloud)
-    return {resource.value: because(str(asked.count.value), "how many of them", *named)}
+    resource = scope.resource_of(asked)
+    return {resource.value: because(str(asked.count.value), "how many of them", asked.count, asked.type, resource)}
 
 
 def spread(selector: Body) -> list[Body]:
