@@ -158,8 +158,8 @@ def catalogue() -> dict[str, Any]:
     runtimes = {path.stem: _load(path) for path in sorted((CATALOGUE / "runtimes").glob("*.yaml"))}
     return {
         "runtimes": {name: {**entry, "histograms": _histograms(entry)} for name, entry in runtimes.items()},
-        "algorithms": _load(CATALOGUE / "algorithms.yaml"),
         "accelerators": {**_load(CATALOGUE / "accelerators.yaml"), **_load(CATALOGUE / "slices.yaml")},
+        "algorithms": _load(CATALOGUE / "algorithms.yaml"),
         "families": _load(CATALOGUE / "families.yaml"),
         "metrics": _load(CATALOGUE / "metrics.yaml"),
         "zones": len((CATALOGUE / "time-zones.txt").read_text().split()),
