@@ -31,8 +31,8 @@ def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:
-    part, runtime = service.part, service.part.runtime
-    tokens = part.llm.tokens if part.llm is not None else None
+    part, runtime = service.part, service.runtime_name
+    tokens, caching = (part.llm.tokens, part.llm.caching) if part.llm is not None else (None, None)
     asked: dict[str, Because[object] | Part | None] = {
         "batching.maxSize": part.batching.max_size if part.batching is not None else None,
         "batching.maxDelay": part.batching.max_delay if part.batching is not None else None,
@@ -43,6 +43,8 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
     able = {feature.value for feature in service.runtime.honours}
     if "llm" in able and tokens is not None:
         asked["llm.tokens.output"] = tokens.output
+    if "llm" in able and caching is not None and caching.dtype.value != "16-bit":
+        asked["llm.caching.dtype"] = caching.dtype
     for feature, given in asked.items():
         if given is not None and feature not in able:
             yield finding(
@@ -58,7 +60,7 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
 
 
 def _format(service: ServicePlan) -> Iterator[Diagnostic]:
-    runtime = service.part.runtime
+    runtime = service.runtime_name
     able = {format_.value for format_ in service.runtime.formats}
     for release in (service.release, service.shadow):
         asked = release.artifact.format if release is not None else None
@@ -74,7 +76,7 @@ def _format(service: ServicePlan) -> Iterator[Diagnostic]:
 
 
 def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:
-    runtime = service.part.runtime
+    runtime = service.runtime_name
     if service.runtime.needs_accelerator.value and not service.accelerated.value:
         yield finding(
             "MLS012",
@@ -105,7 +107,7 @@ def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
     """The catalogue's images for accelerators are builds for CUDA; who has another build names it."""
     if service.devices is None or service.runtime.image is None:
         return
-    runtime, resource = service.part.runtime, service.scope.resource_of(service.devices)
+    runtime, resource = service.runtime_name, service.scope.resource_of(service.devices)
     image = where(service.image)
     if not resource.value.startswith("nvidia.com/") and image is not None and image.file.name.startswith("catalogue/"):
         yield finding(

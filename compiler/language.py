@@ -603,7 +603,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
         "mode": ('mode', 'required', ('enum', ('online',)), None, ''),
-        "runtime": ('runtime', 'required', ('scalar', 'name', 'runtimes'), None, ''),
+        "runtime": ('runtime', 'derived', ('scalar', 'name', 'runtimes'), None, "from the format of the model's files"),
         "container": ('container', 'group', ('object', 'Runtime'), None, ''),
         "protocol": ('protocol', 'default', ('enum', ('http', 'grpc')), 'http', 'what every runtime and gateway speaks'),
         "endpoint": ('endpoint', 'group', ('object', 'Endpoint'), None, ''),
@@ -633,6 +633,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "imageSize": ('image_size', 'optional', ('scalar', 'memory', ''), None, ''),
         "user": ('user', 'optional', ('integer', 1, 2147483647), None, ''),
         "formats": ('formats', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
+        "usualFor": ('usual_for', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
         "needsAccelerator": ('needs_accelerator', 'default', ('bool',), 'false', 'most run on processors'),
         "cpuBound": ('cpu_bound', 'default', ('bool',), 'true', 'true without an accelerator'),
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
@@ -784,6 +785,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "LlmCaching": {
         "prefix": ('prefix', 'default', ('bool',), 'true', 'it costs nothing'),
+        "dtype": ('dtype', 'default', ('enum', ('16-bit', 'fp8')), '16-bit', 'as most models are published'),
         "semantic": ('semantic', 'optional', ('object', 'SemanticCache'), None, ''),
     },
     "SemanticCache": {

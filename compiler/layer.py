@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from . import runtimes
 from .catalog import load as catalog
 from .diagnostics import Diagnostic, Label, Span
 from .language import Kind
@@ -77,8 +78,10 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     layers = list(_platform_layers(sources.platform, overlay))
     layers += _spec_layers(name, overlay, sources, found)
     tree = _merge_all(layers)
-    layers = [*_catalogue_layers(tree), *layers]
-    tree = _with_containers(_merge_all(layers))
+    usual = runtimes.chosen(tree)
+    found += runtimes.undecided(tree, usual, name)
+    layers = [*_catalogue_layers(tree, runtimes.named(tree, usual)), *layers]
+    tree = runtimes.with_containers(_merge_all(layers), usual)
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
 
 
@@ -123,11 +126,11 @@ def _merge_all(layers: list[Layer]) -> Mapping:
     return tree
 
 
-def _catalogue_layers(tree: Mapping) -> Iterator[Layer]:
-    """The catalogue's entries that this system names, as the lowest layers."""
-    runtimes = {name: entry for name in _named_runtimes(tree) if (entry := catalog.runtime(name)) is not None}
-    if runtimes:
-        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", runtimes))
+def _catalogue_layers(tree: Mapping, needed: list[str]) -> Iterator[Layer]:
+    """The catalogue's entries that this system names or needs, as the lowest layers."""
+    served = {name: entry for name in needed if (entry := catalog.runtime(name)) is not None}
+    if served:
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", served))
     if _mentions_accelerators(tree):
         known = catalog.accelerators()
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
@@ -153,22 +156,11 @@ def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Map
     return wrapped(section, wrapped(key, inner, inner), inner)
 
 
-def _services(tree: Mapping) -> dict[str, Mapping]:
-    services = tree.entries.get("services")
-    entries = services.entries if isinstance(services, Mapping) else {}
-    return {name: node for name, node in entries.items() if isinstance(node, Mapping)}
-
-
-def _named_runtimes(tree: Mapping) -> list[str]:
-    named = (service.entries.get("runtime") for service in _services(tree).values())
-    return list(dict.fromkeys(node.text for node in named if isinstance(node, Scalar)))
-
-
 def _mentions_accelerators(tree: Mapping) -> bool:
     training = lookup(tree, ("training", "resources", "accelerator"))
     allowed = lookup(tree, ("constraints", "accelerators"))
     limited = lookup(tree, ("platform", "quota", "accelerators"))
-    served = any(lookup(service, ("resources", "accelerator")) for service in _services(tree).values())
+    served = any(lookup(service, ("resources", "accelerator")) for service in runtimes.entries(tree).values())
     return served or any(node is not None for node in (training, allowed, limited))
 
 
@@ -187,28 +179,6 @@ def _has_metric(node: Node) -> bool:
     if isinstance(node, Mapping):
         return any(key in ("metric", "metrics", "primary") or _has_metric(child) for key, child in node.entries.items())
     return isinstance(node, Sequence) and any(_has_metric(item) for item in node.items)
-
-
-def _with_containers(tree: Mapping) -> Mapping:
-    """Put each service's `container` over the entry of the runtime that it names."""
-    runtimes = lookup(tree, ("platform", "runtimes"))
-    services = tree.entries.get("services")
-    if not isinstance(runtimes, Mapping) or not isinstance(services, Mapping):
-        return tree
-    entries = dict(services.entries)
-    for name, service in _services(tree).items():
-        runtime = service.entries.get("runtime")
-        entry = runtimes.entries.get(runtime.text) if isinstance(runtime, Scalar) else None
-        if isinstance(entry, Mapping) and isinstance(runtime, Scalar):
-            own = service.entries.get("container")
-            container = merge(entry, own, ("object", "Runtime")) if own is not None else entry
-            keys = {**service.keys, "container": service.keys.get("container", runtime)}
-            at = service.place
-            entries[name] = Mapping(at, keys, {**service.entries, "container": container or entry})
-    at = services.place
-    with_containers = Mapping(at, services.keys, entries)
-    at = tree.place
-    return Mapping(at, tree.keys, {**tree.entries, "services": with_containers})
 
 
 def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:

@@ -1018,7 +1018,7 @@ class OnlineService(Part):
     env: Named[Because[str]]
     access: tuple[Because[str], ...]
     mode: Because[Literal['online']]
-    runtime: Because[str]
+    runtime: Derived[str]
     container: Runtime
     protocol: Because[Literal['http', 'grpc']]
     endpoint: Endpoint
@@ -1046,7 +1046,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1058,6 +1058,7 @@ class Runtime(Part):
     image_size: Because[Memory] | None
     user: Because[int] | None
     formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
+    usual_for: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     needs_accelerator: Because[bool]
     cpu_bound: Because[bool]
     command: tuple[Because[str], ...]
@@ -1326,9 +1327,10 @@ class SelfConsistency(Part):
 class LlmCaching(Part):
     """What is not computed twice."""
 
-    __slots__ = fields = ("prefix", "semantic",)
+    __slots__ = fields = ("prefix", "dtype", "semantic",)
 
     prefix: Because[bool]
+    dtype: Because[Literal['16-bit', 'fp8']]
     semantic: SemanticCache | None
 
 

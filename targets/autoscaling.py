@@ -89,7 +89,7 @@ def _scaled_object(service: ServicePlan) -> Artifact:
             "triggers": [_trigger(service, scaling.query)],
         },
     }
-    why = because("ScaledObject", "replicas follow the load", scaling.provider, service.part.runtime)
+    why = because("ScaledObject", "replicas follow the load", scaling.provider, service.runtime_name)
     return Artifact(path=naming.path_of(scope, "autoscaling", "ScaledObject", service.name), body=body, why=why)
 
 
@@ -113,7 +113,7 @@ def _horizontal(service: ServicePlan) -> Artifact:
             "MLS607",
             "an autoscaler on processors would count the canary's pods with the stable ones",
             service.scaling.provider,
-            service.part.runtime,
+            service.runtime_name,
             others=((service.canary.stage, "the canary"),),
             note="the stable version alone is sized by the sum, and the number of replicas ratchets up to its maximum",
             help="set `platform.autoscaling.provider: keda`, name an `adapter` beside it, or set "
@@ -131,7 +131,7 @@ def _horizontal(service: ServicePlan) -> Artifact:
             "behavior": _behavior(),
         },
     }
-    why = because("HorizontalPodAutoscaler", "replicas follow the load", service.scaling.provider, service.part.runtime)
+    why = because("HorizontalPodAutoscaler", "replicas follow the load", service.scaling.provider, service.runtime_name)
     return Artifact(
         path=naming.path_of(scope, "autoscaling", "HorizontalPodAutoscaler", service.name), body=body, why=why
     )
@@ -172,7 +172,7 @@ def _quantity(threshold: str) -> str:
 
 
 def _no_signal(service: ServicePlan) -> Refusal:
-    runtime = service.part.runtime
+    runtime = service.runtime_name
     return refusal(
         "MLS012",
         f"`{runtime.value}` exports nothing that says how busy it is",

@@ -15,7 +15,7 @@ __all__ = ["batch", "capacity", "times"]
 def capacity(service: ServicePlan) -> Iterator[Line]:
     """Replicas, what each of them gets, and what the autoscaler looks at."""
     path = service.part.spec_path
-    yield Line(title="runtime", value=service.part.runtime, field=f"{path}.runtime")
+    yield Line(title="runtime", value=service.runtime_name, field=f"{path}.runtime")
     yield Line(title="replicas for the mean load", value=service.for_mean, unit="replicas")
     yield Line(title="replicas for the peak", value=service.for_peak, unit="replicas")
     yield Line(title="at least", value=service.scaling.least, unit="replicas", field=f"{path}.replicas.min")

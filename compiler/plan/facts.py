@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Cores, Duration, Memory, Percent, Rate
 from .. import conventions
-from ..because import Because, because, decision, first, text
+from ..because import Because, Unavailable, because, decision, first, text
 from ..part import Part
+from ..runtimes import Usual
 from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
 from .capacity import Care, care, replicas
 from .choose import assumed, number, or_else
@@ -99,6 +100,15 @@ class ServiceFacts:
     def files(self) -> ModelFiles:
         """The files of what is in service."""
         return ModelFiles(self.scope, self.release)
+
+    @cached_property
+    def runtime_name(self) -> Because[str]:
+        """The name of the serving runtime: the author's, or the usual one for the format of the model's files."""
+        name = self.part.runtime.given
+        if name is None:
+            raise Unavailable  # nothing says it, which has been reported
+        usual = any(isinstance(source, Usual) for source in name.sources)
+        return because(name.value, "the usual runtime for the format of the model's files", name) if usual else name
 
     @property
     def runtime(self) -> Runtime:

@@ -18,7 +18,10 @@ from .choose import assumed
 __all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
 
 BYTES = 2
-"""Bytes of one number of weights that are not quantized, and of the cache: 16 bits, as most models are published."""
+"""Bytes of one number of weights that are not quantized: 16 bits, as most models are published."""
+
+WIDTHS = {"16-bit": BYTES, "fp8": 1}
+"""Bytes of one key or value of the cache."""
 
 BITS = {"awq": 4.16, "gptq": 4.16, "mxfp4": 4.25}
 """Of four bits a weight with its part of the scales: 20 bits for a group of 128 (AWQ, GPTQ) or 8 for 32 (MXFP4)."""
@@ -112,6 +115,14 @@ class LanguageModel(Tokens):
         method, bits = (few.method, few.bits) if few is not None else (None, None)
         return _weights(self.shape, self.named, method, bits)
 
+    @cached_property
+    def kept_as(self) -> Because[str]:
+        """How keys and values are kept."""
+        caching = self.part.llm.caching if self.part.llm is not None else None
+        usual = "in 16 bits, as most models are published"
+        path = f"{self.part.spec_path}.llm.caching.dtype"
+        return caching.dtype if caching is not None else assumed(path, "16-bit", usual)
+
 
 class Fit:
     """A language model on some accelerators of one kind, over which its tensors are divided."""
@@ -138,12 +149,13 @@ class Fit:
     def whole(self) -> Because[int]:
         """Bytes that one sequence as long as the context needs."""
         context = self.model.context
-        return _cache(self.model.shape, context if context is not None else self.model.length, self.devices)
+        length = context if context is not None else self.model.length
+        return _cache(self.model.shape, length, self.devices, self.model.kept_as)
 
     @cached_property
     def each(self) -> Because[int]:
         """Bytes that one usual sequence needs."""
-        return _cache(self.model.shape, self.model.length, self.devices)
+        return _cache(self.model.shape, self.model.length, self.devices, self.model.kept_as)
 
     @cached_property
     def fits(self) -> Because[bool]:
@@ -158,23 +170,22 @@ class Fit:
     @cached_property
     def longest(self) -> int:
         """The longest context that would fit, in tokens; 0 when none does."""
-        shape, low, high = self.model.shape, 0, 2**27
+        each, low, high = WIDTHS[self.model.kept_as.value], 0, 2**27
         while low + 1 < high:
             middle = (low + high) // 2
-            low, high = (
-                (middle, high) if kept(shape, middle, self.devices.value) <= self.budget.value else (low, middle)
-            )
+            needed = kept(self.model.shape, middle, self.devices.value, each)
+            low, high = (middle, high) if needed <= self.budget.value else (low, middle)
         return low
 
 
-def kept(shape: LlmShape, length: int, devices: int) -> int:
-    """Bytes that all devices together keep of a sequence.
+def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
+    """Bytes that all devices together keep of a sequence, with `each` bytes for a key or a value.
 
     Keys and values of all heads, 2 · layers · heads · width · bytes for a token, as vLLM counts them; with more devices
     than heads, each device has one. Latent attention keeps one latent for both, on every device (DeepSeek-V2,
     arXiv:2405.04434, section 2.1.3). A layer that sees a sliding window keeps no more than that.
     """
-    layers, width = shape.layers.value, shape.head_dim.value * BYTES
+    layers, width = shape.layers.value, shape.head_dim.value * each
     if shape.attention.value == "latent":
         return layers * width * length * devices
     seen = layers * length
@@ -259,10 +270,10 @@ def _budget(
 
 
 @decision
-def _cache(shape: LlmShape, length: Because[int], devices: Because[int]) -> tuple[int, str]:
-    size = kept(shape, length.value, devices.value)
-    kind = shape.attention.value
-    return size, f"{gibibytes(size)} of cache for {length.value:,} tokens with {kind} attention"
+def _cache(shape: LlmShape, length: Because[int], devices: Because[int], kept_as: Because[str]) -> tuple[int, str]:
+    size = kept(shape, length.value, devices.value, WIDTHS[kept_as.value])
+    few = f" as `{kept_as.value}`" if WIDTHS[kept_as.value] < BYTES else ""
+    return size, f"{gibibytes(size)} of cache{few} for {length.value:,} tokens with {shape.attention.value} attention"
 
 
 @decision

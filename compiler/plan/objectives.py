@@ -128,7 +128,7 @@ class Objectives:
         above = next((bound for bound in bounds if bound >= asked.value), None)
         below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
         nearest = [str(bound) for bound in (below, above) if bound is not None]
-        runtime = self.service.part.runtime
+        runtime = self.service.runtime_name
         return refusal(
             "MLS501",
             "latency bound is not a histogram bucket of this runtime",
@@ -140,7 +140,7 @@ class Objectives:
         )
 
     def _not_exported(self, what: str, asked: Because[object]) -> Refusal:
-        runtime = self.service.part.runtime
+        runtime = self.service.runtime_name
         return refusal(
             "MLS012",
             f"`{runtime.value}` exports no {what}",

@@ -158,7 +158,7 @@ def _online(service: ServicePlan) -> Iterator[Share]:
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),
             resources=service.part.resources,
-            origin=service.part.runtime,
+            origin=service.runtime_name,
             part=service if what != "shadow of" else None,
         )
 

@@ -51,7 +51,7 @@ class Scaling:
 
     def _asked(self, asked: Because[str], series: Because[str] | None) -> Because[str]:
         if series is None:
-            runtime = self.service.part.runtime
+            runtime = self.service.runtime_name
             raise refusal(
                 "MLS012",
                 f"`{runtime.value}` does not export what `{asked.value}` would follow",

@@ -139,7 +139,7 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             yield finding(
                 "MLS410",
                 f"nobody says how long the model takes, and {rate.value} arrive",
-                service.part.runtime,
+                service.runtime_name,
                 others=((rate, "to be served"),),
                 note=f"its capacity is unproven: {count(service.for_peak.value, 'replica')} are a guess",
                 help="load one replica with as many requests in flight as it is to work on, and write what comes out, "

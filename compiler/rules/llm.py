@@ -66,7 +66,7 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 f"a language model is served without a limit on {' and '.join(f'`{name}`' for name in lacking)}",
                 tokens,
                 llm,
-                service.part.runtime,
+                service.runtime_name,
                 note="one request may take all memory and time, and everybody else waits",
                 help=f"add `{limited}` to `llm.tokens` of the service"
                 if tokens is not None

@@ -109,7 +109,7 @@ def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Becaus
     yield from ((image, image) for image in given_images(system))
     for service in plan.online.values():
         if service.runtime.image is not None and not is_given(service.runtime.image, system):
-            yield service.image, service.part.runtime
+            yield service.image, service.runtime_name
 
 
 def _registry(image: str) -> str:

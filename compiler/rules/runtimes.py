@@ -42,7 +42,7 @@ def forsaken_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # n
         serving: {runtime: triton}
     """
     for service in plan.online.values():
-        name, runtime = service.part.runtime, service.runtime
+        name, runtime = service.runtime_name, service.runtime
         meaning = MEANING.get(runtime.support.value)
         if meaning is not None:
             successors = [successor.value for successor in runtime.successors]

@@ -265,6 +265,9 @@ class LlmCaching(Section):
     """What is not computed twice."""
 
     prefix: bool = default(True, "Whether the cache of common prompt beginnings is kept.", "it costs nothing")
+    dtype: Literal["16-bit", "fp8"] = default(
+        "16-bit", "How keys and values are kept; `fp8` takes half the memory.", "as most models are published"
+    )
     semantic: SemanticCache | None = optional("Whether answers are reused for similar questions.")
 
 

@@ -150,6 +150,7 @@ class Runtime(Section):
     image_size: Memory | None = optional("How large the image is, for the time that a first pull takes.")
     user: int | None = optional("The numeric user that it runs as; never 0.", ge=1, le=2**31 - 1)
     formats: list[Format] = listed("The formats it can load.")
+    usual_for: list[Format] = listed("The formats that it is chosen for where a service names no runtime.")
     needs_accelerator: bool = default(False, "Whether it refuses to start without one.", "most run on processors")
     cpu_bound: bool = default(True, "Whether a request in flight keeps a core busy.", "true without an accelerator")
     command: list[Text] = listed("What starts it, where the image's own entry point does not do.")
@@ -166,7 +167,7 @@ class Runtime(Section):
     metrics: MetricVocabulary = group(MetricVocabulary, "What it exports.")
     honours: list[Identifier] = listed(
         "The parts of a service that it can do: `batching.maxSize`, `batching.maxDelay`, `caching`, `warmup`, `llm`, "
-        "and `llm.tokens.output` where it can limit answers."
+        "`llm.tokens.output` where it can limit answers, and `llm.caching.dtype` where it can keep less of each token."
     )
     cpu: Cores = default("1", "Cores it needs at least.", "one request at a time")
     memory: Memory = default("512Mi", "Memory it needs beside the model.", "a small server")

@@ -141,7 +141,10 @@ class OnlineService(_Service):
     """Answers requests."""
 
     mode: Literal["online"] = required("How predictions are served.")
-    runtime: RuntimeName = required("The serving runtime, by its name in the catalogue or the platform file.")
+    runtime: RuntimeName | None = derived(
+        "The serving runtime, by its name in the catalogue or the platform file.",
+        "from the format of the model's files",
+    )
     container: Runtime = group(
         Runtime, "What differs from the catalogue's entry of the runtime; for `custom` the whole description."
     )

@@ -20,10 +20,10 @@ def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
     """One for the pods that answer, and one for the shadow's, whose job is another."""
     if service.runtime.ports.metrics is None:
         return
-    scraped = because("PodMonitor", "the runtime exports metrics", service.runtime.ports.metrics, service.part.runtime)
+    scraped = because("PodMonitor", "the runtime exports metrics", service.runtime.ports.metrics, service.runtime_name)
     yield _monitor(service, service.name, "predictor", scraped)
     if service.shadow is not None:
-        shadow = because("PodMonitor", "the shadow is watched apart", service.shadow.version, service.part.runtime)
+        shadow = because("PodMonitor", "the shadow is watched apart", service.shadow.version, service.runtime_name)
         yield _monitor(service, service.shadow_name, conventions.SHADOW, shadow)
 
 

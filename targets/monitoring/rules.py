@@ -23,7 +23,7 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     scope = service.scope
     groups = [*(burn_group(service, objective) for objective in service.objectives.all), health.group(service)]
     why = because(
-        "rules", "the service's objectives and its health are watched", service.part.own_name, service.part.runtime
+        "rules", "the service's objectives and its health are watched", service.part.own_name, service.runtime_name
     )
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",

@@ -50,7 +50,7 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
             ],
         },
     }
-    why = because(kind, "the gateway leads requests to the service", service.part.protocol, service.part.runtime)
+    why = because(kind, "the gateway leads requests to the service", service.part.protocol, service.runtime_name)
     yield Artifact(path=naming.path_of(plan, "rollout", kind, service.name), body=body, why=why)
 
 
@@ -78,10 +78,10 @@ def _port(service: ServicePlan) -> Because[int]:
         able = [name for name in ("http", "grpc") if getattr(service.runtime.ports, name) is not None]
         raise refusal(
             "MLS012",
-            f"`{service.part.runtime.value}` does not speak {protocol.value}",
+            f"`{service.runtime_name.value}` does not speak {protocol.value}",
             protocol,
-            service.part.runtime,
-            others=((service.part.runtime, "this runtime"),),
+            service.runtime_name,
+            others=((service.runtime_name, "this runtime"),),
             note="callers would be sent to a port that nobody listens on",
             help=f"write `protocol: {able[0]}`" if able else "name the port under `container.ports`",
         )

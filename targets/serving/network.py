@@ -32,7 +32,7 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     why = because(
-        "NetworkPolicy", "what may talk to a model is said", scope.platform.network.policies, service.part.runtime
+        "NetworkPolicy", "what may talk to a model is said", scope.platform.network.policies, service.runtime_name
     )
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 

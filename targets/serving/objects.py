@@ -21,18 +21,18 @@ __all__ = ["configuration", "disruption_budget", "service_account", "services"]
 
 def services(service: ServicePlan) -> Iterator[Artifact]:
     """The stable Service, and beside it the canary's and the shadow's."""
-    answers = because("Service", "the service is called by this name", service.part.own_name, service.part.runtime)
+    answers = because("Service", "the service is called by this name", service.part.own_name, service.runtime_name)
     yield _service(service, service.name, PREDICTOR, answers)
     if service.canary.progressive.value:
         shifts = because(
             "Service",
             "the new version is called by this name while it is rolled out",
             service.canary.progressive,
-            service.part.runtime,
+            service.runtime_name,
         )
         yield _service(service, service.canary_name, PREDICTOR, shifts)
     if service.shadow is not None:
-        mirrors = because("Service", "requests are copied to this name", service.shadow.version, service.part.runtime)
+        mirrors = because("Service", "requests are copied to this name", service.shadow.version, service.runtime_name)
         yield _service(service, service.shadow_name, conventions.SHADOW, mirrors)
 
 
@@ -103,7 +103,7 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
                 "data": made.files,
                 "immutable": fixed(True, "its name says its content"),
             }
-            why = because("ConfigMap", "the runtime's own configuration", service.part.runtime, files.release.version)
+            why = because("ConfigMap", "the runtime's own configuration", service.runtime_name, files.release.version)
             yield Artifact(
                 path=naming.path_of(service.scope, "serving", "ConfigMap", file),
                 body=body,

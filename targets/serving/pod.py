@@ -69,7 +69,7 @@ def _user(service: ServicePlan) -> Because[int]:
             "MLS009",
             "`container` lacks `user`",
             service.runtime,
-            service.part.runtime,
+            service.runtime_name,
             note='pods run under the Pod Security Standard "restricted", which wants a numeric user that is not 0',
             help="add `user: 1000` with the number that the image runs as",
         )
@@ -80,9 +80,9 @@ def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> li
     if files.source.value == "hub" and not made.downloads:
         raise refusal(
             "MLS012",
-            f"`{service.part.runtime.value}` does not download a repository of a hub",
+            f"`{service.runtime_name.value}` does not download a repository of a hub",
             files.artifact.uri,
-            others=((service.part.runtime, "the runtime"),),
+            others=((service.runtime_name, "the runtime"),),
             note="the server would find no model",
             help="put the files into an object store, or name one file of the hub by its `https://` address",
         )
@@ -126,11 +126,11 @@ def _image(service: ServicePlan) -> Because[str]:
             "MLS009",
             "`container` lacks `image`",
             service.runtime,
-            service.part.runtime,
+            service.runtime_name,
             note="there is nothing to run",
             help=f"add `container: {{image: ...}}`: {build.value}"
             if build is not None
-            else f"add `container: {{image: ..., user: 1000}}`: `{service.part.runtime.value}` has none of its own",
+            else f"add `container: {{image: ..., user: 1000}}`: `{service.runtime_name.value}` has none of its own",
         )
     return service.image
 

@@ -50,9 +50,9 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     }
     why = because(
         kind,
-        f"{service.part.runtime.value} answers requests: {progressive.why}",
+        f"{service.runtime_name.value} answers requests: {progressive.why}",
         service.part.mode,
-        service.part.runtime,
+        service.runtime_name,
         progressive,
     )
     yield Artifact(path=naming.path_of(scope, "serving", kind, service.name), body=body, why=why)
@@ -147,6 +147,6 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     why = because(
-        "shadow", "a version is in the shadow stage", service.shadow.version, service.part.runtime, service.part.mode
+        "shadow", "a version is in the shadow stage", service.shadow.version, service.runtime_name, service.part.mode
     )
     yield Artifact(path=naming.path_of(scope, "serving", "Deployment", service.shadow_name), body=body, why=why)

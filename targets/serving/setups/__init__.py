@@ -59,9 +59,9 @@ def by_format(known: dict[str, T], service: ServicePlan, files: ModelFiles) -> B
     if format_.value not in known:
         raise refusal(
             "MLS012",
-            f"mlspec cannot configure `{service.part.runtime.value}` for `{format_.value}`",
+            f"mlspec cannot configure `{service.runtime_name.value}` for `{format_.value}`",
             format_,
-            others=((service.part.runtime, "the runtime"),),
+            others=((service.runtime_name, "the runtime"),),
             note="the server would start without knowing what its model is",
             help="serve it with `custom`, whose image brings its own configuration",
         )

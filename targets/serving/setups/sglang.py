@@ -67,6 +67,8 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     if llm is not None and llm.caching is not None:
         prefix = llm.caching.prefix
         yield prefix.map(lambda on: "--radix-eviction-policy=lru" if on else "--disable-radix-cache")
+        if llm.caching.dtype.value != "16-bit":
+            yield text("--kv-cache-dtype={dtype}_e4m3", dtype=llm.caching.dtype)
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:

@@ -74,7 +74,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
             "MLS009",
             f"the model `{service.model.value}` lacks `signature`",
             service.model,
-            part.runtime,
+            service.runtime_name,
             note="Triton refuses requests whose names, types or shapes are not in its configuration",
             help="add `signature: {inputs: [...], outputs: [...]}` with the names that the model itself uses",
         )

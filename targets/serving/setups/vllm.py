@@ -70,6 +70,8 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     if llm is not None and llm.caching is not None:
         prefix = llm.caching.prefix
         yield prefix.map(lambda on: "--enable-prefix-caching" if on else "--no-enable-prefix-caching")
+        if llm.caching.dtype.value != "16-bit":
+            yield text("--kv-cache-dtype={dtype}", dtype=llm.caching.dtype)
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:

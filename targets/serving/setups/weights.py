@@ -51,7 +51,7 @@ def quantization(service: ServicePlan, known: Collection[str], server: str) -> B
             "MLS012",
             f"{server} cannot serve weights quantized by `{few.method.value}`",
             few.method,
-            others=((service.part.runtime, "the runtime"),),
+            others=((service.runtime_name, "the runtime"),),
             note="the server would fail at its start",
             help=f"use one of {', '.join(f'`{method}`' for method in known)}",
         )

@@ -1,0 +1,60 @@
+"""Which runtime serves a model, where the service names none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .support import compile_text, minimal, objects
+
+USUAL = (
+    ("onnx", "triton"), ("tensorrt", "triton"), ("torchscript", "triton"), ("python", "triton"), ("openvino", "triton"),
+    ("savedmodel", "tensorflow-serving"), ("safetensors", "vllm"),
+    ("sklearn", "mlserver"), ("xgboost", "mlserver"), ("lightgbm", "mlserver"), ("catboost", "mlserver"),
+    ("mlflow", "mlserver"),
+)  # fmt: skip
+
+
+def nameless(tmp_path: Path, platform: str | None = None, **changes: object) -> tuple[str, list[str]]:
+    """The runtime that was chosen, and the errors."""
+    result = compile_text(tmp_path, minimal(serving__runtime=None, **changes), platform=platform)
+    chosen = [service.runtime_name.value for e in result.compiled.environments for service in e.plan.online.values()]
+    return (chosen or [""])[0], [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
+
+
+@pytest.mark.parametrize(("format_", "runtime"), USUAL, ids=str)
+def test_the_usual_runtime_for_a_format(format_: str, runtime: str, tmp_path: Path) -> None:
+    assert nameless(tmp_path, release__artifact__format=format_)[0] == runtime
+
+
+def test_it_makes_what_the_same_runtime_makes_by_name(tmp_path: Path) -> None:
+    named = compile_text(tmp_path, minimal())
+    assert objects(compile_text(tmp_path, minimal(serving__runtime=None))) == objects(named)
+
+
+def test_the_organisation_has_usual_runtimes_of_its_own(tmp_path: Path) -> None:
+    platform = """
+apiVersion: mlspec/v1
+kind: Platform
+platform:
+  runtimes:
+    house: {image: registry.example.com/house:1, user: 1000, formats: [onnx], usualFor: [onnx]}
+"""
+    assert nameless(tmp_path, platform)[0] == "house"
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"release__artifact__format": "custom"}, "no runtime is usual for `custom`, so nothing can be chosen"),
+        ({"release": None}, "the format of its model is not known, so nothing can be chosen"),
+    ],
+    ids=["custom", "nothing-released"],
+)
+def test_where_none_is_usual_one_must_be_named(changes: dict[str, object], note: str, tmp_path: Path) -> None:
+    found = compile_text(tmp_path, minimal(serving__runtime=None, **changes)).diagnostics
+    [missing] = [d for d in found if "which runtime" in d.message]
+    assert (missing.id, missing.message) == ("MLS009", "nothing says which runtime serves `digit-reader`")
+    assert missing.note == note
+    assert "`custom`" in missing.help
