@@ -626,7 +626,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "setup": ('setup', 'default', ('enum', ('triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none')), 'none', 'a container that mlspec does not know'),
         "support": ('support', 'default', ('enum', ('active', 'maintenance', 'ended')), 'active', 'most runtimes are developed'),
         "notice": ('notice', 'optional', ('scalar', 'text', ''), None, ''),
-        "successors": ('successors', 'list', ('list', ('scalar', 'identifier', ''), ''), None, ''),
+        "successors": ('successors', 'list', ('list', ('scalar', 'name', 'runtimes'), ''), None, ''),
         "build": ('build', 'optional', ('scalar', 'text', ''), None, ''),
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
         "acceleratedImage": ('accelerated_image', 'optional', ('scalar', 'image', ''), None, ''),

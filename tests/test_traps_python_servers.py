@@ -73,6 +73,13 @@ def test_trap_rays_probes_belong_to_no_application(tmp_path: Path) -> None:
     assert "ray_serve_num_http_error_requests_total" not in made.promql()
 
 
+def test_trap_a_head_is_healthy_before_a_replica_is(tmp_path: Path) -> None:
+    """It answers once it knows a route. The application's own answer is counted as a request, so it is asked once."""
+    server = emitted(tmp_path, RAY).server
+    paths = [server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")]
+    assert paths == ["/readyz", "/-/healthz", "/-/healthz"]
+
+
 def test_trap_ray_exports_metrics_on_another_port(tmp_path: Path) -> None:
     made = emitted(tmp_path, RAY)
     assert {port["name"]: port["containerPort"] for port in made.server["ports"]} == {"http": 8000, "metrics": 8080}

@@ -19,6 +19,7 @@ from .base import (
     Memory,
     Path,
     Percent,
+    RuntimeName,
     Section,
     Series,
     Text,
@@ -143,7 +144,7 @@ class Runtime(Section):
         "most runtimes are developed",
     )
     notice: Text | None = optional("What its makers say of that.")
-    successors: list[Identifier] = listed("The runtimes to use instead, best first.")
+    successors: list[RuntimeName] = listed("The runtimes to use instead, best first.")
     build: Text | None = optional("What its image must hold and start, where that is yours to build.")
     image: Image | None = optional("The image, pinned.")
     accelerated_image: Image | None = optional("The image for pods with an accelerator, where it differs.")
