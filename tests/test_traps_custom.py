@@ -26,6 +26,34 @@ def test_trap_readiness_and_liveness_are_two_questions(tmp_path: Path) -> None:
     assert paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
 
 
+@pytest.mark.parametrize(
+    ("probe", "ports", "check"),
+    [
+        ({"port": "metrics"}, {"http": 8080, "metrics": 9090}, {"tcpSocket": {"port": "metrics"}}),
+        ({"port": "metrics"}, {"http": 8080, "metrics": 8080}, {"tcpSocket": {"port": "http"}}),
+        ({"port": "grpc", "path": "/up"}, {"http": 8080, "grpc": 9000}, {"httpGet": {"path": "/up", "port": "grpc"}}),
+        ({"grpc": True}, {"http": 8080, "grpc": 9000}, {"grpc": {"port": 9000}}),
+        ({"grpc": False}, {"http": 8080}, {"tcpSocket": {"port": "http"}}),
+    ],
+)
+def test_trap_a_probe_asks_a_port_of_the_pod(
+    tmp_path: Path, probe: dict[str, Any], ports: dict[str, int], check: dict[str, Any]
+) -> None:
+    made = emitted(
+        tmp_path, RUNTIME, serving__container={**CONTAINER, "ports": ports, "probes": {"startup": {"path": None, **probe}}}
+    )
+    assert {key: made.server["startupProbe"].get(key) for key in check} == check
+    assert {"tcpSocket", "httpGet", "grpc"} & set(made.server["startupProbe"]) == set(check)
+
+
+@pytest.mark.parametrize("probe", [{"grpc": True}, {"port": "grpc", "path": "/up"}, {"port": "grpc"}])
+def test_trap_a_probe_of_a_port_that_is_not_there(tmp_path: Path, probe: dict[str, Any]) -> None:
+    container = {**CONTAINER, "probes": {"readiness": probe}}
+    assert "MLS009: `container` lacks `ports.grpc`, which a probe asks" in refused(
+        tmp_path, RUNTIME, serving__container=container
+    )
+
+
 def test_trap_probes_and_scrapes_count_as_requests(tmp_path: Path) -> None:
     made = emitted(tmp_path, RUNTIME)
     sides = [*made.ratio("availability").split("\n/\n"), made.ratio("latency-p99")]

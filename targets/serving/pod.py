@@ -18,6 +18,7 @@ from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.timing import PROBE_PERIOD
 from ...compiler.system import Probe
+from ...compiler.words import listing
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
@@ -152,22 +153,40 @@ def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
 
 def _ports(service: ServicePlan) -> list[Body]:
     """Named ports. Metrics that share the HTTP port share its name: a port cannot be listed twice."""
+    listening = _listening(service)
+    seen: dict[int, str] = {}
+    for name, port in listening.items():
+        seen.setdefault(port.value, name)
+    return [{"name": name, "containerPort": listening[name]} for name in seen.values()]
+
+
+def _listening(service: ServicePlan) -> dict[str, Because[int]]:
+    """The ports that the container listens on."""
     ports = service.runtime.ports
     named = {"http": ports.http, "grpc": ports.grpc, "metrics": ports.metrics}
-    seen: dict[int, str] = {}
-    for name, port in named.items():
-        if port is not None:
-            seen.setdefault(port.value, name)
-    return [{"name": name, "containerPort": named[name]} for name in seen.values()]
+    return {name: port for name, port in named.items() if port is not None}
 
 
-def port_name(service: ServicePlan, name: str) -> str:
-    """The name that a port goes by in the pod."""
-    ports = service.runtime.ports
-    asked = getattr(ports, name)
-    if name == "metrics" and asked is not None and ports.http is not None and asked.value == ports.http.value:
-        return "http"
-    return name
+def _asked(service: ServicePlan, name: str, by: Because[Any]) -> Because[int]:
+    """The port that a probe asks."""
+    listening = _listening(service)
+    if name not in listening:
+        raise refusal(
+            "MLS009",
+            f"`container` lacks `ports.{name}`, which a probe asks",
+            by,
+            service.runtime,
+            note="the kubelet would ask a port that nobody listens on, and the pod would never be ready",
+            help=f"add the port under `container.ports`, or ask {listing(listening)}",
+        )
+    return because(listening[name].value, "the port that a probe asks", listening[name], by)
+
+
+def _port_name(service: ServicePlan, by: Because[str]) -> Because[str]:
+    """The name that the port of a probe goes by in the pod."""
+    asked = _asked(service, by.value, by)
+    names = (name for name, port in _listening(service).items() if port.value == asked.value)
+    return because(next(names), "what the port is called in the pod", asked)
 
 
 def _resources(service: ServicePlan) -> Body:
@@ -185,7 +204,7 @@ def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) ->
         return None
     check: Body
     if probe.grpc.value:
-        check = {"grpc": {"port": service.runtime.ports.grpc}}
+        check = {"grpc": {"port": _asked(service, "grpc", probe.grpc)}}
     elif probe.path is not None:
         path = because(
             probe.path.value.replace("{model}", service.model.value),
@@ -193,9 +212,11 @@ def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) ->
             probe.path,
             service.model,
         )
-        check = {"httpGet": {"path": path, "port": port_name(service, probe.port.value)}}
+        asked = {"path": path, "port": _port_name(service, probe.port)}
+        check = {"httpGet": because(asked, "how the runtime is asked", probe.grpc)}
     else:
-        check = {"tcpSocket": {"port": port_name(service, probe.port.value)}}
+        asked = {"port": _port_name(service, probe.port)}
+        check = {"tcpSocket": because(asked, "how the runtime is asked", probe.grpc)}
     return {
         **check,
         "periodSeconds": fixed(PROBE_PERIOD, "soon enough to matter, seldom enough to cost nothing"),
