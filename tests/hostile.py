@@ -1,4 +1,4 @@
-"""What people and machines could feed to a compiler: broken text, injected text, and specs of any shape that is valid.
+"""What people and machines could feed to a compiler: broken text, injected text, and specs of any valid shape.
 
 Every generator is a function of a `random.Random`, so that a seed is all that a failure needs to be run again.
 """
@@ -6,16 +6,14 @@ Every generator is a function of a `random.Random`, so that a seed is all that a
 from __future__ import annotations
 
 import random
-import re
+from collections.abc import Iterable
 from typing import Any
 
-from mlspec.compiler.language import EXACTLY_ONE, OBJECTS, UNIONS, Kind
-from mlspec.compiler.workspace import Input
 from mlspec.schema.scalars import SCALARS
 
-from .leaves import Change, Leaf, changes
+from .shapes import Shape, readable
 
-__all__ = ["BOMBS", "INJECTED", "any_spec", "broken", "varied"]
+__all__ = ["BOMBS", "INJECTED", "any_spec", "broken"]
 
 INJECTED = (
     'x"} or vector(1) #',
@@ -133,7 +131,7 @@ _TOKENS = (
 
 def any_spec(chance: random.Random) -> dict[str, Any]:
     """A document that the schema accepts, whatever it may mean."""
-    spec = _object("MLSystem", chance, 0)
+    spec = _Senseless(chance, _USUAL).object("MLSystem")
     spec.update(apiVersion="mlspec/v1", kind="MLSystem")
     spec["metadata"] = {
         "name": "alpha",
@@ -143,54 +141,13 @@ def any_spec(chance: random.Random) -> dict[str, Any]:
     return spec
 
 
-def _object(name: str, chance: random.Random, depth: int) -> dict[str, Any]:
-    wanted = {key: entry for key, entry in OBJECTS[name].items() if entry[1] == "required"}
-    share = 0.35 / (1 + depth / 4)
-    wanted.update({k: e for k, e in OBJECTS[name].items() if chance.random() < share})
-    exclusive = EXACTLY_ONE.get(name, ())
-    if exclusive:
-        kept = chance.choice(exclusive)
-        wanted = {key: entry for key, entry in wanted.items() if key not in exclusive}
-        wanted[kept] = OBJECTS[name][kept]
-    return {key: _value(entry[2], chance, depth + 1) for key, entry in wanted.items()}
+class _Senseless(Shape):
+    """Names and amounts that have nothing to do with each other."""
 
-
-def _value(kind: Kind, chance: random.Random, depth: int) -> Any:
-    match kind[0]:
-        case "object":
-            return _object(kind[1], chance, depth)
-        case "union":
-            tag, variants = UNIONS[kind[1]]
-            said = chance.choice(list(variants))
-            return {**_object(variants[said], chance, depth), tag: said}
-        case "list":
-            items = [_value(kind[1], chance, depth) for _ in range(chance.choice((0, 1, 1, 2)))]
-            return _distinct(items, kind[2]) if kind[2] else items
-        case "map":
-            keys = {_scalar(kind[2], kind[3], chance) for _ in range(chance.choice((0, 1, 1, 2)))}
-            return {str(key): _value(kind[1], chance, depth) for key in sorted(map(str, keys))}
-        case "overlay" | "any":
-            return {}
-        case "enum":
-            return chance.choice(kind[1])
-        case "bool":
-            return chance.random() < 0.5
-        case "integer" | "number":
-            return _number(kind, chance)
-    return _scalar(kind[1], kind[2], chance)
-
-
-def _distinct(items: list[Any], key: str) -> list[Any]:
-    return list({item.get(key): item for item in items}.values())
-
-
-def _number(kind: Kind, chance: random.Random) -> float:
-    low = kind[1] if kind[1] is not None else 0
-    high = kind[2] if kind[2] is not None else low + 100
-    inner = 1 if kind[0] == "integer" else (high - low) / 1000
-    least, most = low + (inner if kind[3:] and kind[3] else 0), high - (inner if kind[3:] and kind[4] else 0)
-    chosen = chance.choice((least, most, chance.uniform(least, most), min(most, least + 2 * inner)))
-    return int(chosen) if kind[0] == "integer" else round(chosen, 6)
+    def texts(self, name: str) -> Iterable[str]:
+        if SCALARS[name].pattern is None:
+            return (*_PLAIN, *INJECTED)
+        return readable(name, _AMOUNTS, _PLAIN)
 
 
 _USUAL = {
@@ -214,38 +171,3 @@ _USUAL = {
 }
 _PLAIN = ("alpha", "beta")
 _AMOUNTS = ("0", "1", "0.5", "7", "20", "99.9", "400", "86400")
-
-
-def _scalar(name: str, ref: str, chance: random.Random) -> Any:
-    if ref:
-        return chance.choice(_USUAL[ref])
-    kind = SCALARS[name]
-    if kind.pattern is None:
-        return chance.choice((*_PLAIN, *INJECTED))
-    texts = [*kind.examples, *_PLAIN]
-    for amount in _AMOUNTS:
-        texts += [re.sub(r"^[0-9.]+", amount, example) for example in kind.examples]
-    return chance.choice([text for text in texts if _reads(name, text)])
-
-
-def _reads(name: str, text: str) -> bool:
-    try:
-        SCALARS[name].parse(text)
-    except ValueError:
-        return False
-    return True
-
-
-# Specs that mean something: an example with other values, and without some of its parts
-
-
-def varied(chance: random.Random, among: list[Leaf], input_: Input) -> Change:
-    """Other valid values for a few of the leaves of an example."""
-    made: Change = {}
-    for leaf in chance.sample(among, chance.randint(1, 4)):
-        if leaf.tag or id(leaf.node) in made:
-            continue
-        others = [change for change in changes(leaf, among, input_) if not set(change) & set(made)]
-        if others:
-            made |= chance.choice(others[:4])
-    return made

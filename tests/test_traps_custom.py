@@ -40,7 +40,9 @@ def test_trap_a_probe_asks_a_port_of_the_pod(
     tmp_path: Path, probe: dict[str, Any], ports: dict[str, int], check: dict[str, Any]
 ) -> None:
     made = emitted(
-        tmp_path, RUNTIME, serving__container={**CONTAINER, "ports": ports, "probes": {"startup": {"path": None, **probe}}}
+        tmp_path,
+        RUNTIME,
+        serving__container={**CONTAINER, "ports": ports, "probes": {"startup": {"path": None, **probe}}},
     )
     assert {key: made.server["startupProbe"].get(key) for key in check} == check
     assert {"tcpSocket", "httpGet", "grpc"} & set(made.server["startupProbe"]) == set(check)

@@ -1,0 +1,187 @@
+"""Systems that mean something: drawn from the language, with regard to what its parts mean together.
+
+A system is made of pieces that fit: a runtime with a format that it loads and bounds that it measures, a split that
+heeds the time and the entities of its data, gates on what is known. Whatever depends on nothing else is drawn from the
+table of the language, so that a new field or a new word is drawn as soon as it is there; if it depends on others, fewer
+systems are accepted, and a piece here has to learn it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from . import models, serving
+from .data import data, features
+from .maker import Maker, members
+from .platform import platform, platform_file
+from .release import monitoring, rollout, success
+from .training import evaluation, retraining, training
+
+__all__ = ["Files", "generated"]
+
+Files = dict[str, dict[str, Any]]
+"""The files of a system by their paths."""
+
+_METRICS = {"forecasting": ("wape", 0.4, 0.2), "regression": ("rmse", 9.0, 4.0)}
+"""The metric of a task, what a baseline reaches and what a model does."""
+
+_NAMES = ("alpha", "b", "scorer-of-payments-by-card-in-all-shops")
+_SINGULAR = {"models": "model", "releases": "release", "services": "serving"}
+
+
+_BOUNDS = {
+    "budget": "90000000 USD/month",
+    "maxReplicas": 900,
+    "maxLag": "5m",
+    "rate": "100/s",
+}
+
+
+_OF_LANGUAGE = ("hf", "hf", "s3", "oci")
+"""Where language models are: mostly on the hub."""
+
+
+def generated(seed: int) -> Files:
+    """The files of one system; the same for the same seed."""
+    return _System(Maker(random.Random(seed))).files()
+
+
+class _System:
+    """The order in which pieces are drawn: what is named comes before what names it."""
+
+    def __init__(self, maker: Maker) -> None:
+        self.maker = maker
+        self.name = maker.pick(_NAMES)
+        self.task = maker.pick(members("Problem", "task"))
+        self.metric, self.worse, self.better = _METRICS.get(self.task, ("roc_auc", 0.7, 0.9))
+        self.kind = maker.pick(("online", "online", "online", "language", "language", "batch"))
+        self.online = self.kind != "batch"
+        maker.shadows = maker.shadows and self.online
+        self.trains = self.kind != "language" and maker.trains
+        maker.declare("models", self.name)
+        maker.declare("services", self.name)
+        self.spec: dict[str, Any] = {"constraints": {}, "models": {}, "releases": {}, "services": {}}
+
+    def files(self) -> Files:
+        """All of it."""
+        maker, spec = self.maker, self.spec
+        searches = self.trains and maker.maybe(0.6)
+        if self.trains:
+            spec["data"] = data(maker, self.task)
+            spec["features"] = features(maker) if maker.maybe(0.5) else None
+        self._serve()
+        if self.trains:
+            spec["training"] = training(maker, searches=searches)
+            own = "own-score" if maker.maybe(0.3) else None
+            if own is not None:
+                spec["metrics"] = {own: maker.free("CustomMetric", query=None, needsLabels=None, description=None)}
+            spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
+            spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
+        if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
+            spec["rollout"] = rollout(maker, labelled=self.trains)
+        spec["monitoring"] = monitoring(maker, online=self.online, bounded=self.trains)
+        spec["success"] = success(maker, bounded=self.trains) if maker.maybe(0.3) else None
+        spec["problem"] = maker.free("Problem", task=self.task)
+        spec["metadata"] = maker.free("Metadata", name=self.name)
+        return self._written()
+
+    def _written(self) -> Files:
+        """Spec, platform and release files."""
+        maker, spec = self.maker, self.spec
+        environments, clusters, inline = self._environments()
+        files: Files = {}
+        for name in () if inline else environments:
+            body = {"apiVersion": "mlspec/v1", "kind": "Release", "system": self.name, "environment": name}
+            files[f"releases/{name}.yaml"] = {**body, "releases": spec["releases"]}
+        made = {
+            **dict.fromkeys(("metrics", "data", "features", "training", "evaluation", "retraining", "rollout")),
+            **spec,
+            "access": maker.access or None,
+            "environments": environments or None,
+            "platform": self._own_platform(),
+            "patches": self._patches(),
+            "releases": spec["releases"] if inline else None,
+        }
+        whole = platform(maker, online=self.online)
+        files["mlspec.yaml"] = _short(maker, maker.free("MLSystem", apiVersion="mlspec/v1", kind="MLSystem", **made))
+        files["mlspec.platform.yaml"] = platform_file(maker, whole, clusters)
+        return files
+
+    def _environments(self) -> tuple[dict[str, Any], list[str], bool]:
+        """Environments, of which one trains; their clusters; and whether releases are written in the spec."""
+        maker = self.maker
+        if maker.maybe(0.4):
+            return {}, [], True
+        clusters = ["east"] if maker.maybe(0.3) else []
+        maker.declare("clusters", *clusters)
+        everything = ["serving", "monitoring", *(["training"] if self.trains else [])]
+        alerts = {"monitoring": {"alerts": maker.free("Alerts")}}
+        made = {"production": maker.free("Environment", runs=everything, spec=alerts if maker.maybe(0.3) else None)}
+        if maker.maybe(0.5):
+            made["staging"] = maker.free("Environment", namespace="test", runs=["serving", "monitoring"], spec=None)
+        return made, clusters, maker.maybe(0.5)
+
+    def _own_platform(self) -> dict[str, Any] | None:
+        """What one system has otherwise than others."""
+        if not self.online or self.maker.maybe(0.8):
+            return None
+        return {"gateway": {"name": "own-gateway", "namespace": "gateways"}}
+
+    def _patches(self) -> list[dict[str, Any]] | None:
+        """A change of an object that is there."""
+        if not self.online or self.maker.maybe(0.8):
+            return None
+        target = {"kind": "Service", "name": self.name}
+        return [self.maker.free("Patch", target=target, patch={"spec": {"internalTrafficPolicy": "Local"}})]
+
+    def _serve(self) -> None:
+        """A version, its model and its service, and perhaps another service of them."""
+        maker, name, server = self.maker, self.name, None
+        if self.online:
+            server = serving.runtime(maker, language=self.kind == "language")
+        formats = server.formats if server is not None else members("Artifact", "format")
+        schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"] if self.kind != "language" else _OF_LANGUAGE
+        self.spec["releases"][name] = models.release(maker, formats, schemes, {self.metric: self.better})
+        self.spec["models"][name] = self._model(server)
+        self.spec["services"][name] = self._service(server)
+        self._beside()
+        allowed = [*maker.declared["accelerators"], *maker.accelerators]
+        drawn = maker.free("Constraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))
+        self.spec["constraints"] |= {key: drawn[key] for key in (*_BOUNDS, "accelerators") if key in drawn}
+
+    def _model(self, server: serving.Runtime | None) -> dict[str, Any]:
+        maker, known = self.maker, None
+        if self.kind == "language":
+            return models.language_model(maker)
+        if self.trains or maker.maybe(0.3):
+            known = models.candidates(maker, self.metric, self.worse, self.better)
+        return models.model(maker, server.setup if server is not None else "none", trained=self.trains, known=known)
+
+    def _service(self, server: serving.Runtime | None) -> dict[str, Any]:
+        maker, constraints = self.maker, self.spec["constraints"]
+        if server is None:
+            constraints |= {"deadline": "2h", "items": "3M"}
+            return serving.batch(maker, None)
+        constraints["availability"] = maker.pick(("99%", "99.5%", "99.9%"))
+        if self.kind == "language":
+            return serving.language_service(maker, server, self.name, constraints)
+        return serving.online(maker, server, self.name, constraints)
+
+    def _beside(self) -> None:
+        """A second service of the same model, by another mode."""
+        maker, beside = self.maker, {"nightly": serving.batch, "stream": serving.streaming, "devices": serving.edge}
+        if self.kind == "language" or not maker.maybe(0.4):
+            return
+        name = maker.pick(beside)
+        if name == "nightly" and not self.online:
+            return
+        self.spec["services"][name] = beside[name](maker, self.name)
+
+
+def _short(maker: Maker, spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with its only model, version and service in their short forms."""
+    if not maker.maybe(0.5):
+        return spec
+    short = {plural: one for plural, one in _SINGULAR.items() if len(spec.get(plural) or ()) == 1}
+    return {short.get(key, key): next(iter(value.values())) if key in short else value for key, value in spec.items()}

@@ -1,0 +1,155 @@
+"""What every part of a generated system shares: chance, the names that are declared so far, and plausible values."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import yaml
+
+from mlspec.compiler.catalog import load as catalog
+from mlspec.compiler.language import OBJECTS
+from mlspec.schema.scalars import SCALARS
+
+from ..hostile import INJECTED
+from ..shapes import Shape, readable
+from ..support import ROOT
+
+__all__ = ["DIGEST", "Maker", "catalogued", "members"]
+
+DIGEST = "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd"
+
+_TEXTS = {
+    "duration": ("30s", "5m", "1h", "12h", "1d", "7d"),
+    "rate": ("1/s", "120/m", "40/s"),
+    "percent": ("1%", "5%", "20%", "50%", "99.5%"),
+    "memory": ("64Mi", "512Mi", "2Gi", "1G"),
+    "cores": ("1", "2", "500m", "1.5"),
+    "count": ("1000", "20k", "3M"),
+    "text": ("payments", "Orders what stores will sell.", "2026-11", "ümläut"),
+    "uri": ("s3://bucket/path", "https://data.example.com/file"),
+    "dated-uri": ("s3://bucket/{date}/", "gs://bucket/path"),
+    "image": (f"registry.example.com/team/image:1.4@{DIGEST}", f"docker.io/team/other@{DIGEST}"),
+    "cron": ("0 3 * * 1", "30 4 1 * *", "@weekly"),
+    "metric": ("own-score",),
+    "object-name": ("payments", "team.payments"),
+    "host": ("scores.internal.example.com", "ml.example.org"),
+    "label-key": ("team", "example.com/cost-centre"),
+    "label-value": ("payments", "a_b.c", ""),
+    "env-name": ("LOG_LEVEL", "OMP_NUM_THREADS"),
+    "timestamp": ("2026-11-02T04:12:00Z", "2025-02-28T23:59:59Z"),
+}
+"""What is said in the places whose meaning nothing else depends on; of other kinds their own examples are."""
+
+_ODD = tuple(text for text in INJECTED if text.isprintable() and len(text) < 100)
+"""Texts that mean something to somebody else; the others are not the authors' of valid specs."""
+
+
+class Maker(Shape):
+    """One system in the making."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.declared: dict[str, list[str]] = {
+            "runtimes": list(catalog.runtime_names()),
+            "accelerators": list(catalog.accelerators().entries),
+            "families": list(catalog.families().entries),
+            "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
+            "metrics": list(catalog.metrics().entries),
+            "rivals": ["champion", "naive", "human"],
+        }
+        super().__init__(chance, self.declared)
+        self.fullness = chance.choice((0.1, 0.3, 0.5, 0.8))
+        self.access: dict[str, dict[str, Any]] = {}
+        self.account = self.maybe(0.5)
+        self.trains = self.maybe(0.5)
+        self.identity = self.pick((None, *_IDENTITIES))
+        self.lenient = self.maybe(0.3)
+        self.kubernetes = self.pick(members("Platform", "kubernetes"))
+        self.cloud = self.pick(members("Platform", "cloud"))
+        self.rollouts = self.pick(members("RolloutProvider", "provider"))
+        self.scaler = self.pick(members("Autoscaling", "provider"))
+        self.mirroring = self.pick(members("Gateway", "mirroring"))
+        self.network = self.maybe(0.7)
+        self.shadows = self.mirroring != "none" and self.maybe(0.5)
+        self.canaries = self.rollouts != "none" and (not self.shadows or self.maybe(0.8))
+        self.runtimes: dict[str, Any] = {}
+        self.accelerators: dict[str, Any] = {}
+        self.families: dict[str, Any] = {}
+
+    def share(self, depth: int) -> float:  # noqa: ARG002 - all of a system is as full as the rest of it
+        return self.fullness
+
+    def maybe(self, share: float) -> bool:
+        """Yes, so often."""
+        return self.chance.random() < share
+
+    def some(self, among: Iterable[str], most: int = 3) -> list[str]:
+        """A few of them, in their order."""
+        known = list(among)
+        kept = set(self.chance.sample(known, self.chance.randint(1, min(most, len(known)))))
+        return [name for name in known if name in kept]
+
+    def free(self, type_name: str, /, **given: Any) -> dict[str, Any]:
+        """An object of which only what is given depends on others; `from_` stands for `from`."""
+        return self.object(type_name, 0, {key.rstrip("_"): value for key, value in given.items()})
+
+    def texts(self, name: str) -> Iterable[str]:
+        if name == "text" and self.maybe(0.03):
+            return _ODD
+        return _TEXTS.get(name) or readable(name, (), ())
+
+    def declare(self, collection: str, *names: str) -> None:
+        """Let names be used from now on."""
+        self.declared.setdefault(collection, []).extend(names)
+
+    def use(self, kind: str) -> str:
+        """The system's access of a kind; there is one of each, as a pod cannot have two of one variable."""
+        name = f"to-{kind}"
+        if name not in self.access:
+            self.access[name] = self._access(kind)
+            self.declare("access", name)
+        return name
+
+    def _access(self, kind: str) -> dict[str, Any]:
+        """By a Secret, or by an account of the system and the identity that it stands for."""
+        type_name = next(name for name in OBJECTS if members(name, "kind") == (kind,))
+        mechanisms = members(type_name, "mechanism")
+        by_account = self.account and (kind in _OF_TRAINING or not self.trains)
+        return self.free(
+            type_name,
+            kind=kind,
+            **({"mechanism": self.pick(mechanisms)} if mechanisms else {}),
+            serviceAccount="its-account" if by_account else None,
+            identity=self.identity if by_account else None,
+            secret=None if by_account else f"{kind}-credentials",
+            keys={f"{kind.upper()}_KEY": "key"} if not by_account and kind != "oci" and self.maybe(0.5) else None,
+        )
+
+
+_OF_TRAINING = ("kafka", "tracking", "git")
+"""What only training reaches: it has an account of its own, so that no service's stands for another identity."""
+
+_IDENTITIES = (
+    "arn:aws:iam::123456789012:role/models",
+    "models@example-ml.iam.gserviceaccount.com",
+    "8d3f1c2a-0b1e-4c5d-9a7f-112233445566",
+)
+
+
+def members(type_name: str, key: str) -> tuple[Any, ...]:
+    """The words that a field may be."""
+    entry = OBJECTS[type_name].get(key)
+    return entry[2][1] if entry is not None and entry[2][0] == "enum" else ()
+
+
+@cache
+def catalogued(runtime: str) -> dict[str, Any]:
+    """What the catalogue says of a runtime."""
+    path = ROOT / "compiler" / "catalog" / "runtimes" / f"{runtime}.yaml"
+    facts: dict[str, Any] = yaml.safe_load(path.read_text())
+    return facts
+
+
+assert set(_TEXTS) <= set(SCALARS)

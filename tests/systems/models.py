@@ -1,0 +1,150 @@
+"""Models and what is in service of them: signatures that a runtime has types for, candidates, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mlspec.compiler.plan.files import IMAGE_VOLUMES_FROM
+from mlspec.targets.serving.setups import mlserver, triton, vllm
+
+from .maker import DIGEST, Maker, members
+
+__all__ = ["SCHEMES", "candidates", "language_model", "model", "release"]
+
+COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
+
+_DTYPES: dict[str, dict[str, str]] = {"triton": triton.DTYPES, "mlserver": mlserver.DATATYPES}
+
+SCHEMES = {"s3": "s3", "gs": "gcs", "azure": "azure", "https": "http", "hf": "huggingface", "oci": "oci"}
+"""Where models lie, and by which access they are reached."""
+
+
+def signature(maker: Maker, setup: str) -> dict[str, Any]:
+    """Inputs and outputs of types that the runtime has."""
+    dtypes = tuple(_DTYPES.get(setup, members("Input", "dtype")))
+    origins = ["request", *maker.declared.get("origins", ())]
+    inputs = [
+        maker.free("Input", name=f"input_{n}", dtype=maker.pick(dtypes), shape=_dims(maker), from_=maker.pick(origins))
+        for n in range(maker.chance.randint(1, 3))
+    ]
+    outputs = [
+        maker.free("Output", name=name, dtype=maker.pick(dtypes), shape=_dims(maker))
+        for name in maker.some(("score", "logits"))
+    ]
+    return {"inputs": inputs, "outputs": outputs}
+
+
+def _dims(maker: Maker) -> list[int] | None:
+    return maker.pick((None, [1], [-1, 28], [3, 224, 224]))
+
+
+def model(maker: Maker, setup: str, *, trained: bool, known: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """A model that is not a language model, chosen from the candidates that are known."""
+    given = signature(maker, setup)
+    outputs = [tensor["name"] for tensor in given["outputs"]]
+    point = {"output": maker.pick(outputs), "threshold": 0.5} if trained and maker.maybe(0.5) else None
+    return maker.free(
+        "Model",
+        signature=given,
+        operatingPoint=point,
+        candidates=known,
+        optimization=maker.free("Optimization") if trained and maker.maybe(0.6) else None,
+        llm=None,
+    )
+
+
+def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[dict[str, Any]]:
+    """The one that was chosen, one that is no better, and the baseline that both beat."""
+    made = maker.free(
+        "Candidate", name="chosen", role="candidate", selected=True, metrics={metric: better}, latency={"p99": "1ms"},
+        cost="0.1 USD/1M predictions",
+    )  # fmt: skip
+    other = maker.free(
+        "Candidate", name="other", role="candidate", selected=None, metrics={metric: better}, latency=None, cost=None
+    )
+    naive = maker.free("Candidate", name="baseline", role="naive", selected=None, metrics={metric: worse})
+    maker.declare("rivals", "chosen", "other")
+    return [made, other, naive]
+
+
+def release(maker: Maker, formats: Iterable[str], schemes: Iterable[str], metrics: dict[str, float]) -> dict[str, Any]:
+    """A version in service; `schemes` are the places that it can be fetched from."""
+    able = [scheme for scheme in schemes if scheme != "oci" or maker.kubernetes >= IMAGE_VOLUMES_FROM]
+    format_, scheme = maker.pick(formats), maker.pick(able)
+    access = maker.use(SCHEMES[scheme]) if maker.maybe(0.5) else None
+    made = _version(maker, "Release", format_, scheme, access, 7, metrics)
+    earlier = [_version(maker, "Version", format_, scheme, access, n, metrics) for n in range(maker.pick((0, 0, 1, 2)))]
+    if earlier:
+        made["previous"] = earlier
+    if maker.shadows and maker.maybe(0.6):
+        made["shadow"] = _version(maker, "Shadow", format_, scheme, access, 8, metrics)
+    return made
+
+
+def _version(
+    maker: Maker, type_name: str, format_: str, scheme: str, access: str | None, number: int, metrics: dict[str, float]
+) -> dict[str, Any]:
+    folder = "/" if scheme in ("s3", "gs", "azure") and maker.maybe(0.5) else ""
+    artifact = maker.free(
+        "Artifact",
+        uri=f"{scheme}://models.example.internal/alpha/{number}{folder or ('' if scheme in ('hf', 'oci') else '.bin')}",
+        format=format_,
+        digest=COMMIT if scheme == "hf" else DIGEST,
+        size=None if scheme in ("hf", "oci") else maker.pick((None, "40M", "1Gi")),
+        access=access,
+    )
+    given: dict[str, Any] = {"shadow": None, "previous": None} if type_name == "Release" else {}
+    return maker.free(
+        type_name,
+        **given,
+        version=maker.pick((str(number), f"v{number}")),
+        artifact=artifact,
+        metrics=metrics,
+        profile=f"s3://models/{number}/profile.json",
+    )
+
+
+_SMALL = ("llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b")
+
+
+def language_model(maker: Maker) -> dict[str, Any]:
+    """A small language model, by its family or by its shape."""
+    known = [name for name in maker.declared["families"] if name in _SMALL]
+    if maker.maybe(0.3):
+        known = ["own-family"]
+        maker.families["own-family"] = maker.free("Family", shape=_shape(maker), window=131072)
+    by_family = bool(known) and maker.maybe(0.5)
+    llm = maker.free(
+        "ModelLlm",
+        family=maker.pick(known) if by_family else None,
+        shape=None if by_family else _shape(maker),
+        window=131072,
+        adapters=[maker.free("Adapter", name=name) for name in maker.some(("legal", "medical"))]
+        if maker.maybe(0.4)
+        else None,
+    )
+    methods = sorted(vllm.QUANTIZATIONS)
+    quantized = (
+        {"quantization": maker.free("Quantization", method=maker.pick(methods), bits=None, calibration=None)}
+        if maker.maybe(0.3)
+        else None
+    )
+    return maker.free("Model", signature=None, operatingPoint=None, candidates=None, optimization=quantized, llm=llm)
+
+
+def _shape(maker: Maker) -> dict[str, Any]:
+    attention = maker.pick(members("LlmShape", "attention"))
+    sliding = attention == "sliding-window"
+    return maker.free(
+        "LlmShape",
+        parameters="3B",
+        activeParameters=maker.pick((None, "1B")),
+        embeddingParameters=maker.pick((None, "200M")),
+        layers=28,
+        kvHeads=1 if attention == "latent" else 8,
+        headDim=576 if attention == "latent" else 128,
+        attention=attention,
+        slidingWindow=4096 if sliding else None,
+        globalLayers=4 if sliding else None,
+    )

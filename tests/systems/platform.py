@@ -1,0 +1,93 @@
+"""What the organisation says: coordinates and tools that go together, and policies that the system keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.compiler.language import OBJECTS
+
+from .maker import Maker, members
+
+__all__ = ["platform", "platform_file"]
+
+_REGISTRIES = ["docker.io", "nvcr.io", "registry.example.com"]
+_STORES = [f"{scheme}://{place}" for scheme in ("s3", "gs", "azure", "https", "hf", "oci", "kafka") for place in (
+    "models.example.internal", "example.internal", "bucket", "scores", "data.example.com",
+)]  # fmt: skip
+_ERRORS = ("MLS102", "MLS501", "MLS9")
+"""What is an error anyway, so that its severity decides nothing of a valid system."""
+
+
+def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
+    """One cluster's."""
+    return maker.free(
+        "Platform",
+        kubernetes=maker.kubernetes,
+        cloud=maker.cloud,
+        gateway=maker.free("Gateway", mirroring=maker.mirroring),
+        prometheus=maker.free("Prometheus", scrapeInterval=maker.pick((None, "15s", "1m")), retention="40d"),
+        rollout={"provider": maker.rollouts},
+        autoscaling=_autoscaling(maker),
+        images=maker.free(
+            "Images", runtime=maker.pick(maker.texts("image")), downloader=maker.pick(maker.texts("image"))
+        ),
+        network=maker.free("Network", policies=maker.network),
+        planning=_planning(maker) if online else None,
+        prices=maker.free("Prices", core="0.03 USD/h", memory="0.004 USD/h"),
+        policies=_policies(maker),
+        runtimes=maker.runtimes or None,
+        accelerators=maker.accelerators or None,
+        families=maker.families or None,
+        plugins=None,
+    )
+
+
+def _autoscaling(maker: Maker) -> dict[str, Any]:
+    """An autoscaler that goes with a canary."""
+    adapter = members("Autoscaling", "adapter")[0] if maker.scaler == "hpa" else None
+    return maker.free("Autoscaling", provider=maker.scaler, adapter=adapter)
+
+
+def _planning(maker: Maker) -> dict[str, Any]:
+    return maker.free(
+        "Planning",
+        utilization=maker.pick(("60%", "80%")),
+        waiting=maker.pick(("0.4%", "1%")),
+        spareFrom=maker.pick(("99.5%", "99.95%")),
+        headroom=maker.pick((1, 2.5)),
+        risk=maker.pick(("5%", "10%")),
+    )
+
+
+def _policies(maker: Maker) -> dict[str, Any]:
+    return maker.free(
+        "Policies",
+        locked=["services.another.replicas.max"] if maker.maybe(0.3) else None,
+        severity=_severity(maker),
+        registries=_REGISTRIES if maker.maybe(0.5) else None,
+        stores=_STORES if maker.maybe(0.3) else None,
+        maxCpu="512",
+        maxMemory="4T",
+    )
+
+
+def _severity(maker: Maker) -> dict[str, str] | None:
+    """How bad findings are: what refuses a system anyway stays an error, and a lenient platform bears the diagnosis."""
+    said = {maker.pick(_ERRORS): "error", "MLS108": maker.pick(("warning", "info", "off"))} if maker.maybe(0.5) else {}
+    return said | ({"MLS702": "warning"} if maker.lenient else {}) or None
+
+
+def platform_file(maker: Maker, whole: dict[str, Any], clusters: list[str]) -> dict[str, Any]:
+    """The file, with the organisation's defaults for every spec."""
+    return maker.free(
+        "PlatformFile",
+        apiVersion="mlspec/v1",
+        kind="Platform",
+        platform=whole,
+        clusters={name: maker.free("Platform", **_ALIKE) for name in clusters} or None,
+        spec={"monitoring": {"alerts": maker.free("Alerts")}} if maker.maybe(0.3) else None,
+    )
+
+
+_ALIKE = dict.fromkeys(key for key in OBJECTS["Platform"] if key not in ("gitops", "storage"))
+"""What clusters have in common, as the system was made for it."""

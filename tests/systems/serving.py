@@ -1,0 +1,270 @@
+"""Services: what a runtime can load, measure and honour, at a load that its replicas can carry."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from .maker import DIGEST, Maker, catalogued, members
+
+__all__ = ["Runtime", "batch", "edge", "language_service", "online", "runtime", "streaming"]
+
+_PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
+_SECONDS = {"s": Decimal(1), "ms": Decimal("0.001"), "us": Decimal("0.000001")}
+
+
+class Runtime(NamedTuple):
+    """A serving runtime, by its name and what is known of it."""
+
+    name: str
+    facts: dict[str, Any]
+
+    @property
+    def setup(self) -> str:
+        """Who configures it."""
+        return str(self.facts.get("setup", "none"))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What it loads."""
+        return tuple(self.facts["formats"])
+
+    @property
+    def serves_language_models(self) -> bool:
+        """Whether it is a server of them."""
+        return self.honours("llm")
+
+    def honours(self, feature: str) -> bool:
+        """Whether it can do a part of a service."""
+        return feature in self.facts.get("honours", ())
+
+
+def runtime(maker: Maker, *, language: bool) -> Runtime:
+    """One of the catalogue, or the platform's own copy of one."""
+    known = [Runtime(name, catalogued(name)) for name in maker.declared["runtimes"]]
+    chosen = maker.pick([one for one in known if one.serves_language_models == language])
+    if maker.maybe(0.3 if chosen.name == "custom" else 0.7):
+        return chosen
+    facts = {key: str(value) if key == "checked" else value for key, value in chosen.facts.items()}
+    if chosen.name == "custom":
+        facts |= {"setup": "none", **_container(maker), "metrics": _vocabulary(maker)}
+    own = Runtime(f"own-{chosen.name}", facts)
+    maker.runtimes[own.name] = facts
+    return own
+
+
+def _vocabulary(maker: Maker) -> dict[str, Any]:
+    """What a runtime of one's own exports: everything, in units of its own."""
+    unit = maker.pick(_SECONDS)
+    scale = 1 / _SECONDS[unit]
+    buckets = [float(bound * scale) for bound in map(Decimal, ("0.01", "0.05", "0.1", "0.5", "1", "5"))]
+    latency = {"series": "own_latency", "unit": unit, "buckets": buckets, "settable": False}
+    return maker.free(
+        "MetricVocabulary",
+        path="/metrics",
+        requests=[maker.free("SeriesRef", series="own_requests_total")],
+        errors=[maker.free("SeriesRef", series="own_errors_total")],
+        latency=maker.free("LatencySeries", **latency),
+        firstToken=None,
+        interToken=None,
+        inFlight=maker.free("InFlight", gauge=maker.pick((None, "own_in_flight")), busy="own_busy"),
+        queue=maker.free("SeriesRef", series="own_queue"),
+        saturation=maker.free("SeriesRef", series="own_saturation"),
+    )
+
+
+def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
+    """An online service of a model that is not a language model, with the bounds that its runtime can measure."""
+    bounds, shortest = _bounds(maker, server.facts["metrics"]["latency"])
+    mean = shortest / 10
+    own = _said(maker, constraints, {"latency": bounds, "throughput": _throughput(maker, mean)})
+    batching = {"maxSize": 8, "maxDelay": "1ms"} if server.honours("batching.maxDelay") and maker.maybe(0.5) else None
+    return maker.free(
+        "OnlineService",
+        mode="online",
+        model=maker.pick((None, model)),
+        runtime=server.name,
+        container=_container(maker) if server.name == "custom" else None,
+        protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]),
+        endpoint=_endpoint(maker),
+        preprocessing=maker.pick((None, "client", "graph")),
+        serviceTime=maker.free(
+            "ServiceTime",
+            mean=_seconds(mean),
+            at=maker.pick((1, 2, 8)),
+            p99=_seconds(mean * 2),
+            p995=_seconds(mean * 3),
+        ),
+        batching=batching,
+        caching=maker.free("Caching") if server.honours("caching") and maker.maybe(0.5) else None,
+        warmup=maker.free("Warmup") if server.honours("warmup") and maker.maybe(0.5) else None,
+        replicas={"min": 2, "max": 900} if maker.scaler != "none" and maker.maybe(0.3) else None,
+        resources=None if server.name == "custom" else _resources(maker),
+        env=None if server.name == "custom" else _variables(maker),
+        constraints=own,
+        access=[maker.use("http" if maker.trains else "git")] if maker.maybe(0.2) else None,
+        load=maker.pick((None, "20s", "3m")),
+        llm=None,
+    )
+
+
+def language_service(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
+    """A service of a small language model, with room for its context on the accelerators of its cloud."""
+    known, bounds = server.facts["metrics"], dict[str, Any]()
+    for name in ("latency", "firstToken", "interToken"):
+        if name in known and maker.maybe(0.6):
+            bounds[name] = {"p95": _bound(maker.pick([b for b in known[name]["buckets"] if b >= 0.05]), "s")}
+    bounds |= {"latency": {"p95": "120s"}, "throughput": {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}}
+    own = _said(maker, constraints, bounds)
+    return maker.free(
+        "OnlineService",
+        mode="online",
+        model=model,
+        runtime=server.name,
+        container={"deviceMemory": maker.free("DeviceMemory", utilization="90%")} if maker.maybe(0.3) else None,
+        protocol="http",
+        endpoint=_endpoint(maker),
+        preprocessing=None,
+        serviceTime={"mean": "1s", "at": 8},
+        batching={"maxSize": 32} if maker.maybe(0.5) else None,
+        caching=None,
+        warmup=None,
+        replicas=None,
+        resources={"accelerator": {"type": _accelerator(maker, "h100", "h200"), "count": maker.pick((1, 2))}},
+        constraints=own,
+        access=None,
+        load="60s",
+        llm=maker.free(
+            "ServingLlm",
+            tokens={"context": 4096, "output": 256, "system": 200, "history": 500, "prompt": 300},
+            retrieval=maker.free("Retrieval", chunks=2, chunkTokens=100) if maker.declared.get("services") else None,
+        ),
+    )
+
+
+def _container(maker: Maker) -> dict[str, Any]:
+    """The description of a container that mlspec does not know."""
+    ports = maker.free("Ports", http=8080, grpc=9000, metrics=8081)
+    return maker.free(
+        "Runtime",
+        setup=None,
+        image=f"registry.example.com/team/server:1@{DIGEST}",
+        user=1000,
+        formats=None,
+        needsAccelerator=None,
+        deviceMemory=None,
+        honours=None,
+        ports=ports,
+        probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
+        metrics={"path": "/metrics", "inFlight": {"gauge": "requests_in_flight"}},
+        checked=None,
+        source=None,
+    )
+
+
+def _probe(maker: Maker) -> dict[str, Any]:
+    by_grpc = maker.maybe(0.3)
+    return maker.free(
+        "Probe",
+        path=None if by_grpc else maker.pick((None, "/healthz")),
+        grpc=by_grpc,
+        port=None if by_grpc else maker.pick(("http", "metrics")),
+    )
+
+
+def _said(maker: Maker, system: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any] | None:
+    """Bounds of the whole system, or the service's own; without a canary only the latter are read by a rule."""
+    if not maker.canaries or maker.maybe(0.5):
+        return bounds
+    system |= bounds
+    return None
+
+
+def _variables(maker: Maker) -> dict[str, str]:
+    return {name: str(maker.pick(maker.texts("text"))) for name in maker.some(("LOG_LEVEL", "OMP_NUM_THREADS"))}
+
+
+def _bounds(maker: Maker, series: dict[str, Any]) -> tuple[dict[str, str], Decimal]:
+    """Bounds on percentiles, each on a bucket of the runtime where it cannot be told of others; and the lowest."""
+    unit = series.get("unit", "s")
+    known = [b for b in series["buckets"] if Decimal("0.005") <= Decimal(str(b)) * _SECONDS[unit] <= 10]
+    if series.get("settable"):
+        known, unit = [5, 20, 50, 120, 250, 700], "ms"
+    names = maker.some(_PERCENTILES)
+    kept = sorted(maker.chance.sample(known, min(len(names), len(known))))
+    bounds = {name: _bound(bucket, unit) for name, bucket in zip(names, kept, strict=False)}
+    return bounds, Decimal(str(kept[0])) * _SECONDS[unit]
+
+
+def _bound(bucket: float, unit: str) -> str:
+    return f"{Decimal(str(bucket)):f}{unit}"
+
+
+def _seconds(length: Decimal) -> str:
+    return f"{length * 1000:.3f}ms"
+
+
+def _throughput(maker: Maker, mean: Decimal) -> dict[str, str]:
+    """As many requests as a few dozen replicas answer, whatever one of them takes."""
+    rate = max(1, int(maker.pick((1, 5)) / mean))
+    return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s"}
+
+
+def _endpoint(maker: Maker) -> dict[str, Any]:
+    callers = [maker.free("Caller")] if maker.network and maker.maybe(0.5) else None
+    return maker.free("Endpoint", timeout=maker.pick((None, "15s", "300s")), callers=callers)
+
+
+def _resources(maker: Maker) -> dict[str, Any]:
+    accelerator = {"type": _accelerator(maker), "count": 1} if maker.maybe(0.2) else None
+    return maker.free("Resources", accelerator=accelerator, memory=maker.pick((None, "8Gi")))
+
+
+def _accelerator(maker: Maker, *among: str) -> str:
+    """One that the cloud has, or one that the platform describes."""
+    if maker.maybe(0.7):
+        return maker.pick(among or ("l4", "h100"))
+    maker.accelerators["own-device"] = maker.free(
+        "Accelerator", memory="80Gi", bandwidth="2 TB/s", price="2.5 USD/h", nodeSelector={"example.com/device": "own"}
+    )
+    return "own-device"
+
+
+# Other modes
+
+
+def batch(maker: Maker, model: str | None) -> dict[str, Any]:
+    """A batch service, whose schedule leaves time for its deadline."""
+    partitions = maker.pick((1, 4, 24))
+    return maker.free(
+        "BatchService",
+        mode="batch",
+        model=model,
+        access=[maker.use("http")] if maker.maybe(0.2) else None,
+        schedule=maker.pick(("0 4 * * *", "30 2 * * 1", "@daily")),
+        partitions=partitions,
+        parallel=maker.pick((None, 1, partitions)),
+        input=_data(maker, "inputs"),
+        output=_data(maker, "scores"),
+        resources=_resources(maker),
+        user=maker.pick((None, 1000, 65532)),
+    )
+
+
+def _data(maker: Maker, name: str) -> dict[str, Any]:
+    return maker.free(
+        "BatchData",
+        uri=f"s3://scores/{name}/{{date}}/",
+        access=maker.use("s3") if maker.maybe(0.5) else None,
+        format=maker.pick(members("BatchData", "format")),
+    )
+
+
+def streaming(maker: Maker, model: str | None) -> dict[str, Any]:
+    """A consumer of a stream, of which nothing is compiled yet."""
+    return maker.free("StreamingService", mode="streaming", model=model)
+
+
+def edge(maker: Maker, model: str | None) -> dict[str, Any]:
+    """A model on devices, of which nothing is compiled yet."""
+    return maker.free("EdgeService", mode="edge", model=model)

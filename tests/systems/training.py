@@ -1,0 +1,85 @@
+"""Training: steps, search, gates that compare with what is known, and when it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.compiler.language import UNIONS
+
+from .data import SEGMENT
+from .maker import Maker
+
+__all__ = ["evaluation", "retraining", "training"]
+
+
+def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
+    """A run of some hours, which ends before the next one of a week begins."""
+    parameters = {name: _parameter(maker, kind) for name, kind in zip("abc", UNIONS["Parameter"][1], strict=False)}
+    when = maker.pick(("manual", "every-run", "schedule"))
+    return maker.free(
+        "Training",
+        env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
+        access=[maker.use(maker.pick(("git", "tracking")))] if maker.maybe(0.3) else None,
+        resources=maker.free(
+            "TrainingResources", accelerator={"type": "l4", "count": maker.pick((1, 8))} if maker.maybe(0.3) else None
+        ),
+        steps=maker.free("Steps", train=_step(maker), evaluate=_step(maker)),
+        fit=maker.pick((None, "20m", "1h")),
+        deadline=maker.pick((None, "20h")),
+        distributed=maker.free("Distributed", nodes=1) if maker.maybe(0.3) else None,
+        tuning=maker.free(
+            "Tuning",
+            when=when,
+            schedule="0 3 1 * *" if when == "schedule" else None,
+            trials=10,
+            parallel=maker.pick((None, 2)),
+            parameters={name: parameters[name] for name in maker.some(parameters)},
+        )
+        if searches
+        else None,
+        crossValidation=maker.free("CrossValidation", folds=maker.pick((2, 3))) if maker.maybe(0.3) else None,
+        ensemble=maker.free("TrainingEnsemble", size=2) if maker.maybe(0.2) else None,
+        tracking=maker.free(
+            "Tracking", uri="http://mlflow.mlops:5000", access=maker.use("tracking") if maker.maybe(0.5) else None
+        )
+        if maker.maybe(0.5)
+        else None,
+        image=maker.pick(maker.texts("image")),
+    )
+
+
+def _step(maker: Maker) -> dict[str, Any]:
+    return maker.free("Step", command=["python", "-m", "team.step"])
+
+
+def _parameter(maker: Maker, kind: str) -> dict[str, Any]:
+    given: dict[str, Any] = {"type": kind}
+    if kind == "categorical":
+        given["values"] = ["relu", "gelu"]
+    else:
+        given |= {"min": 1, "max": 100, "step": None if maker.maybe(0.7) else 1}
+    return maker.free(UNIONS["Parameter"][1][kind], **given)
+
+
+def evaluation(maker: Maker, metric: str, bar: float, own: str | None) -> dict[str, Any]:
+    """Gates against the version in service, the baseline, and bars, one of them of a metric of one's own."""
+    sign = "max" if metric in ("wape", "rmse") else "min"
+    gates = [
+        maker.free("Condition", metric=metric, versus="champion", margin="-0.05", of=None, segment=None),
+        maker.free("Condition", metric=metric, versus="naive", margin=maker.pick((None, "1%")), of=None, segment=None),
+        maker.free("Condition", metric=metric, of=None, segment=SEGMENT, margin=None, **{sign: bar}),
+    ]
+    if own is not None:
+        gates.insert(1, maker.free("Condition", metric=own, min="0.1", of=None, segment=None, margin=None))
+    return maker.free("Evaluation", primary=metric, gates=[*gates[:-2], maker.pick(gates[-2:])], segments=[SEGMENT])
+
+
+def retraining(maker: Maker) -> dict[str, Any]:
+    """Once a week, or by what is not compiled yet."""
+    return maker.free(
+        "Retraining",
+        schedule=maker.pick(("0 3 * * 1", "@weekly", "30 4 1 * *")),
+        diagnosis=maker.free(
+            "Diagnosis", **({} if maker.lenient else {"onDataFault": "stop", "onFeatureChange": "stop"})
+        ),
+    )

@@ -1,0 +1,61 @@
+"""Which fields and words of the language a document has, to see what generated systems leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlspec.compiler.language import OBJECTS, SINGULAR, UNIONS, Kind
+
+from . import Files
+
+__all__ = ["Word", "all_words", "words"]
+
+Word = tuple[str, ...]
+"""A type and its field, and one of the words that the field may be."""
+
+_PLURALS = SINGULAR["MLSystem"]
+_ROOTS = {"mlspec.yaml": "MLSystem", "mlspec.platform.yaml": "PlatformFile"}
+
+
+def all_words() -> Iterator[Word]:
+    """Every field, and every word of one that takes one of a few."""
+    for type_name, entries in OBJECTS.items():
+        for key, entry in entries.items():
+            yield type_name, key
+            yield from ((type_name, key, str(choice)) for choice in _choices(entry[2]))
+
+
+def _choices(kind: Kind) -> tuple[Any, ...]:
+    if kind[0] in ("list", "map"):
+        return _choices(kind[1])
+    return kind[1] if kind[0] == "enum" else ()
+
+
+def words(files: Files) -> set[Word]:
+    """Those that a system has."""
+    roots = ((_ROOTS.get(path, "ReleaseFile"), body) for path, body in files.items())
+    return {word for name, body in roots for word in _words(body, ("object", name), ())}
+
+
+def _words(value: Any, kind: Kind, at: Word) -> Iterator[Word]:
+    match kind[0]:
+        case "object":
+            for key, child in value.items():
+                plural = _PLURALS.get(key, key) if kind[1] in ("MLSystem", "ReleaseFile") else key
+                yield kind[1], plural
+                inside = child if plural == key else {"": child}
+                yield from _words(inside, OBJECTS[kind[1]][plural][2], (kind[1], plural))
+        case "union":
+            tag, variants = UNIONS[kind[1]]
+            yield from _words(value, ("object", variants[value[tag]]), at)
+        case "list":
+            for child in value:
+                yield from _words(child, kind[1], at)
+        case "map":
+            for child in value.values():
+                yield from _words(child, kind[1], at)
+        case "overlay":
+            yield from _words(value, ("object", "MLSystem"), at)
+        case "enum":
+            yield *at, str(value)

@@ -1,0 +1,149 @@
+"""Generated systems that mean something are accepted, and what is made of them is valid, and the same each time.
+
+Some of them by default; `MLSPEC_EXAMPLES=10000 python -m pytest -s tests/test_generated.py` runs the full count and
+prints what was refused, and how often each field and word occurs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import mlspec
+from mlspec.api import Result
+
+from .scenes import promtool
+from .systems import generated
+from .systems.words import Word, all_words, words
+from .validation import load, pod_of, problems, unrestricted
+
+DEFAULT = 60
+COUNT = int(os.environ.get("MLSPEC_EXAMPLES", DEFAULT))
+ACCEPTED = 0.95
+"""The least share of systems that are accepted."""
+DRAWN = 1500
+"""How many systems are drawn, and not compiled, to see that every word of the language is."""
+OFTEN = 0.005
+"""The least share of accepted systems in which each field and word occurs: in 50 of 10,000."""
+SAMPLE = 10
+"""Of so many systems the rules of one are given to promtool, which takes longer than the compiler."""
+
+
+class Outcome(NamedTuple):
+    """What one system came to, in short."""
+
+    seed: int
+    refused: tuple[str, ...]
+    """What refused it: the ids and messages of errors."""
+    unhelpful: tuple[str, ...]
+    """Errors without a position or without a way out."""
+    invalid: tuple[str, ...]
+    """What is wrong with the objects."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / ".git").mkdir()
+    return [outcome(folder, seed) for seed in range(COUNT)]
+
+
+def outcome(folder: Path, seed: int) -> Outcome:
+    """Compile a system twice, and look at all that comes of it."""
+    own = folder / str(seed)
+    for path, body in generated(seed).items():
+        (own / path).parent.mkdir(parents=True, exist_ok=True)
+        (own / path).write_text(json.dumps(body, ensure_ascii=False, indent=1))
+    result = mlspec.compile(own / "mlspec.yaml")
+    errors = [diagnostic for diagnostic in result.diagnostics if diagnostic.severity == "error"]
+    unhelpful = [f"{e.id}: {e.message}" for e in errors if not e.help or not e.span.file.lines[e.span.line].strip()]
+    invalid = list(wrong(result, mlspec.compile(own / "mlspec.yaml"), own, seed)) if result.ok else []
+    return Outcome(seed, tuple(f"{e.id}: {e.message}" for e in errors), tuple(unhelpful), tuple(invalid))
+
+
+def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[str]:
+    """What an API server, an admission controller or Prometheus would refuse of it."""
+    if files(result) != files(again):
+        yield "two compilations differ"
+    version = next(iter(result.compiled.environments)).system.platform.kubernetes.value
+    for path, content in files(result).items():
+        body = load(content)
+        if "kind" in body and body["kind"] != "Kustomization":
+            yield from (f"{path}: {problem}" for problem in problems(body, version))
+            pod = pod_of(body)
+            yield from (f"{path}: {problem}" for problem in (unrestricted(pod) if pod is not None else ()))
+        if "groups" in body and seed % SAMPLE == 0:
+            (folder / "rules.yaml").write_text(json.dumps(body))
+            done = promtool(folder, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
+            yield from (f"{path}: {line}" for line in (done.stdout + done.stderr).splitlines() if done.returncode)
+
+
+def files(result: Result) -> dict[str, str]:
+    return {f"{bundle.environment}/{file.path}": file.text for bundle in result.bundles for file in bundle.files()}
+
+
+def test_most_generated_systems_are_accepted(outcomes: list[Outcome]) -> None:
+    refused = Counter(why for one in outcomes for why in set(one.refused))
+    seeds = {why: next(one.seed for one in outcomes if why in one.refused) for why in refused}
+    report = "\n".join(f"{count:6} {why} (seed {seeds[why]})" for why, count in refused.most_common())
+    share = sum(not one.refused for one in outcomes) / len(outcomes)
+    print(f"accepted: {share:.1%} of {len(outcomes)}\n{report}")  # noqa: T201 - asked for with -s
+    assert share >= ACCEPTED, report
+
+
+def test_what_refuses_a_system_has_a_position_and_a_way_out(outcomes: list[Outcome]) -> None:
+    assert [(one.seed, one.unhelpful) for one in outcomes if one.unhelpful] == []
+
+
+def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outcomes: list[Outcome]) -> None:
+    assert [(one.seed, one.invalid[:5]) for one in outcomes if one.invalid] == []
+
+
+# What they are drawn from
+
+NEVER = {
+    "OciAccess.keys": "images are pulled with a Secret of a type of its own",
+    "OnlineService.preprocessing.transformer": "no target runs one yet",
+    "Platform.plugins": "code of an organisation: see test_plugins",
+    "CustomMetric.query": "a gate reads a file, and nothing else is compiled of such a metric yet",
+    "CustomMetric.needsLabels": "a gate has its labels, and nothing else is compiled of such a metric yet",
+    "CustomMetric.description": "nothing that is compiled describes a metric yet",
+}
+"""Fields and words that no valid system has, with the reason why they are in the language."""
+
+
+@cache
+def drawn(seed: int) -> frozenset[Word]:
+    return frozenset(words(generated(seed)))
+
+
+def test_every_field_and_every_word_of_the_language_is_drawn() -> None:
+    seen = Counter(word for seed in range(DRAWN) for word in drawn(seed))
+    assert [word for word in all_words() if not seen[word] and ".".join(word) not in NEVER] == []
+
+
+def test_every_excuse_is_needed() -> None:
+    seen = {".".join(word) for seed in range(DRAWN) for word in drawn(seed)}
+    known = {".".join(word) for word in all_words()}
+    assert [name for name in NEVER if name not in known or name in seen] == []
+
+
+def test_every_field_and_every_word_is_accepted_often(outcomes: list[Outcome]) -> None:
+    """Of the full count; a few dozen systems cannot show it."""
+    seen = Counter(word for one in outcomes if not one.refused for word in drawn(one.seed))
+    for word in all_words():
+        print(f"{seen[word]:6} {'.'.join(word)}")  # noqa: T201 - asked for with -s
+    if len(outcomes) >= DRAWN:
+        least = OFTEN * len(outcomes)
+        assert [word for word in all_words() if seen[word] < least and ".".join(word) not in NEVER] == []
+
+
+def test_one_seed_is_one_system() -> None:
+    assert [generated(seed) for seed in range(20)] == [generated(seed) for seed in range(20)]
