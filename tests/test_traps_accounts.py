@@ -10,6 +10,7 @@ import pytest
 
 from .batch import spec as batch_spec
 from .online import DIGEST, Emitted, emitted, errors, of, refused, spec, two_services
+from .support import compile_text, minimal
 
 AWS = "arn:aws:iam::123456789012:role/fraud-models"
 GOOGLE = "fraud-models@example.iam.gserviceaccount.com"
@@ -103,6 +104,12 @@ def test_trap_an_account_of_two_services_is_labelled_as_neither(tmp_path: Path) 
 def test_an_account_of_one_service_is_labelled_as_its_own(tmp_path: Path) -> None:
     made = emitted(tmp_path, access__store={"kind": "s3", "serviceAccount": "fraud-models"})
     assert accounts(made)["fraud-models"]["metadata"]["labels"]["app.kubernetes.io/instance"] == "fraud"
+
+
+def test_trap_an_access_by_account_shows_nothing_of_its_kind(tmp_path: Path) -> None:
+    """It has no variables then, and its kind, which must be said, is not one without effect."""
+    tracker = {"tracker": {"kind": "tracking", "serviceAccount": "digits"}}
+    assert compile_text(tmp_path, minimal(access=tracker, serving__access=["tracker"])).ok
 
 
 def test_trap_one_of_two_accesses_may_know_the_identity_alone(tmp_path: Path) -> None:
