@@ -26,7 +26,7 @@ Files = dict[str, dict[str, Any]]
 _METRICS = {"forecasting": ("wape", 0.4, 0.2), "regression": ("rmse", 9.0, 4.0)}
 """The metric of a task, what a baseline reaches and what a model does."""
 
-_NAMES = ("alpha", "b", "scorer-of-payments-by-card-in-all-shops")
+_NAMES = ("alpha", "b", "scorer-of-payments-by-card-in-shops")
 _SINGULAR = {"models": "model", "releases": "release", "services": "serving"}
 
 
@@ -116,11 +116,20 @@ class _System:
         clusters = ["east"] if maker.maybe(0.3) else []
         maker.declare("clusters", *clusters)
         everything = ["serving", "monitoring", *(["training"] if self.trains else [])]
-        alerts = {"monitoring": {"alerts": maker.free("Alerts")}}
-        made = {"production": maker.free("Environment", runs=everything, spec=alerts if maker.maybe(0.3) else None)}
+        made = {"production": maker.free("Environment", runs=everything, spec=self._overlay())}
         if maker.maybe(0.5):
-            made["staging"] = maker.free("Environment", namespace="test", runs=["serving", "monitoring"], spec=None)
+            made["staging"] = maker.free(
+                "Environment", namespace="test", runs=["serving", "monitoring"], spec=self._overlay()
+            )
         return made, clusters, maker.maybe(0.5)
+
+    def _overlay(self) -> dict[str, Any] | None:
+        """What one environment has otherwise."""
+        maker = self.maker
+        overlays: list[dict[str, Any] | None] = [None, {"monitoring": {"alerts": maker.free("Alerts")}}]
+        if self.online:
+            overlays += [{"rollout": {"keepVersions": 2}}, {"platform": {"gateway": {"listener": "https"}}}]
+        return maker.pick(overlays)
 
     def _own_platform(self) -> dict[str, Any] | None:
         """What one system has otherwise than others."""
@@ -151,12 +160,12 @@ class _System:
         self.spec["constraints"] |= {key: drawn[key] for key in (*_BOUNDS, "accelerators") if key in drawn}
 
     def _model(self, server: serving.Runtime | None) -> dict[str, Any]:
-        maker, known = self.maker, None
+        maker, known, setup = self.maker, None, server.setup if server is not None else "none"
         if self.kind == "language":
-            return models.language_model(maker)
+            return models.language_model(maker, setup)
         if self.trains or maker.maybe(0.3):
             known = models.candidates(maker, self.metric, self.worse, self.better)
-        return models.model(maker, server.setup if server is not None else "none", trained=self.trains, known=known)
+        return models.model(maker, setup, trained=self.trains, known=known)
 
     def _service(self, server: serving.Runtime | None) -> dict[str, Any]:
         maker, constraints = self.maker, self.spec["constraints"]
@@ -169,14 +178,29 @@ class _System:
         return serving.online(maker, server, self.name, constraints)
 
     def _beside(self) -> None:
-        """A second service of the same model, by another mode."""
+        """A second service: of the same model by another mode, or of a second model."""
         maker, beside = self.maker, {"nightly": serving.batch, "stream": serving.streaming, "devices": serving.edge}
-        if self.kind == "language" or not maker.maybe(0.4):
+        if not maker.maybe(0.4):
             return
-        name = maker.pick(beside)
+        name = maker.pick((*beside, "second")) if self.kind != "language" else "second"
+        if name == "second":
+            if not {"firstToken", "interToken"} & set(self.spec["constraints"]):  # only a language model has tokens
+                self._second()
+            return
         if name == "nightly" and not self.online:
             return
         self.spec["services"][name] = beside[name](maker, self.name)
+
+    def _second(self) -> None:
+        """Another online service, with bounds of its own."""
+        maker, own, name = self.maker, dict[str, Any](), "second"
+        server = serving.runtime(maker, language=False)
+        schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"]
+        self.spec["models"][name] = models.model(maker, server.setup, trained=False, known=None)
+        self.spec["releases"][name] = models.release(maker, server.formats, schemes, {self.metric: self.better})
+        service = serving.online(maker, server, name, own)
+        service["constraints"] = {**(service.get("constraints") or {}), **own, "availability": "99.5%"}
+        self.spec["services"][name] = service
 
 
 def _short(maker: Maker, spec: dict[str, Any]) -> dict[str, Any]:

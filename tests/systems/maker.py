@@ -11,7 +11,9 @@ import yaml
 
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.language import OBJECTS
+from mlspec.compiler.tree import lookup, name_of
 from mlspec.schema.scalars import SCALARS
+from mlspec.schema.units import Memory
 
 from ..hostile import INJECTED
 from ..shapes import Shape, readable
@@ -43,8 +45,20 @@ _TEXTS = {
 }
 """What is said in the places whose meaning nothing else depends on; of other kinds their own examples are."""
 
-_ODD = tuple(text for text in INJECTED if text.isprintable() and len(text) < 100)
-"""Texts that mean something to somebody else; the others are not the authors' of valid specs."""
+_EXTREMES = {
+    "duration": ("0s", "1us", "1ms", "52w", "0.5s"),
+    "rate": ("0/s", "0.01/d", "100000/s"),
+    "percent": ("0%", "0.001%", "100%"),
+    "memory": ("0Mi", "1k", "3.5T"),
+    "cores": ("0", "1m", "96"),
+    "count": ("0", "1", "900B"),
+    "label-value": ("x" * 63, "0", "true"),
+    "identifier": ("_", "x" * 128, "null"),
+    "name": ("x" * 63, "y", "null"),
+    "cron": ("* * * * *", "0 0 29 2 *", "@yearly"),
+    "text": tuple(text for text in INJECTED if text.isprintable() and len(text) < 100),
+}
+"""What people seldom say, and may: ends of ranges, and texts that mean something to somebody else."""
 
 
 class Maker(Shape):
@@ -60,6 +74,7 @@ class Maker(Shape):
             "rivals": ["champion", "naive", "human"],
         }
         super().__init__(chance, self.declared)
+        self.odd = chance.choice((0, 0, 0.02, 0.2))
         self.fullness = chance.choice((0.1, 0.3, 0.5, 0.8))
         self.access: dict[str, dict[str, Any]] = {}
         self.account = self.maybe(0.5)
@@ -96,13 +111,33 @@ class Maker(Shape):
         return self.object(type_name, 0, {key.rstrip("_"): value for key, value in given.items()})
 
     def texts(self, name: str) -> Iterable[str]:
-        if name == "text" and self.maybe(0.03):
-            return _ODD
+        if name in _EXTREMES and self.maybe(self.odd):
+            return _EXTREMES[name]
         return _TEXTS.get(name) or readable(name, (), ())
 
     def declare(self, collection: str, *names: str) -> None:
         """Let names be used from now on."""
         self.declared.setdefault(collection, []).extend(names)
+
+    def accelerator(self, memory: str = "1Gi") -> str:
+        """One with so much memory that the cloud has, or one that the platform describes."""
+        known = [
+            name
+            for name, entry in catalog.accelerators().entries.items()
+            if lookup(entry, ("selectors", self.cloud)) is not None
+            and Memory.parse(name_of(entry, "memory") or "0Mi") >= Memory.parse(memory)
+        ]
+        if known and self.maybe(0.7):
+            return self.pick(known)
+        self.accelerators["own-device"] = self.free(
+            "Accelerator",
+            resource=self.pick((None, "nvidia.com/gpu")),
+            memory="80Gi",
+            bandwidth="2 TB/s",
+            price="2.5 USD/h",
+            nodeSelector={"example.com/device": "own"},
+        )
+        return "own-device"
 
     def use(self, kind: str) -> str:
         """The system's access of a kind; there is one of each, as a pod cannot have two of one variable."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from mlspec.compiler.plan.files import IMAGE_VOLUMES_FROM
-from mlspec.targets.serving.setups import mlserver, triton, vllm
 
 from .maker import DIGEST, Maker, members
 
@@ -14,15 +14,13 @@ __all__ = ["SCHEMES", "candidates", "language_model", "model", "release"]
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 
-_DTYPES: dict[str, dict[str, str]] = {"triton": triton.DTYPES, "mlserver": mlserver.DATATYPES}
-
 SCHEMES = {"s3": "s3", "gs": "gcs", "azure": "azure", "https": "http", "hf": "huggingface", "oci": "oci"}
 """Where models lie, and by which access they are reached."""
 
 
 def signature(maker: Maker, setup: str) -> dict[str, Any]:
     """Inputs and outputs of types that the runtime has."""
-    dtypes = tuple(_DTYPES.get(setup, members("Input", "dtype")))
+    dtypes = _able(setup, "DTYPES", "DATATYPES") or members("Input", "dtype")
     origins = ["request", *maker.declared.get("origins", ())]
     inputs = [
         maker.free("Input", name=f"input_{n}", dtype=maker.pick(dtypes), shape=_dims(maker), from_=maker.pick(origins))
@@ -33,6 +31,13 @@ def signature(maker: Maker, setup: str) -> dict[str, Any]:
         for name in maker.some(("score", "logits"))
     ]
     return {"inputs": inputs, "outputs": outputs}
+
+
+def _able(setup: str, *tables: str) -> tuple[str, ...]:
+    """What the module that configures a runtime says that it can do."""
+    name = "custom" if setup == "none" else setup.replace("-", "_")
+    module = import_module(f"mlspec.targets.serving.setups.{name}")
+    return tuple(word for table in tables for word in getattr(module, table, ()))
 
 
 def _dims(maker: Maker) -> list[int] | None:
@@ -108,7 +113,7 @@ def _version(
 _SMALL = ("llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b")
 
 
-def language_model(maker: Maker) -> dict[str, Any]:
+def language_model(maker: Maker, setup: str) -> dict[str, Any]:
     """A small language model, by its family or by its shape."""
     known = [name for name in maker.declared["families"] if name in _SMALL]
     if maker.maybe(0.3):
@@ -124,10 +129,10 @@ def language_model(maker: Maker) -> dict[str, Any]:
         if maker.maybe(0.4)
         else None,
     )
-    methods = sorted(vllm.QUANTIZATIONS)
+    methods = _able(setup, "QUANTIZATIONS")
     quantized = (
         {"quantization": maker.free("Quantization", method=maker.pick(methods), bits=None, calibration=None)}
-        if maker.maybe(0.3)
+        if methods and maker.maybe(0.3)
         else None
     )
     return maker.free("Model", signature=None, operatingPoint=None, candidates=None, optimization=quantized, llm=llm)

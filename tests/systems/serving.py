@@ -84,7 +84,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         mode="online",
         model=maker.pick((None, model)),
         runtime=server.name,
-        container=_container(maker) if server.name == "custom" else None,
+        container=_container(maker) if server.name == "custom" else _otherwise(maker),
         protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]),
         endpoint=_endpoint(maker),
         preprocessing=maker.pick((None, "client", "graph")),
@@ -130,7 +130,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         caching=None,
         warmup=None,
         replicas=None,
-        resources={"accelerator": {"type": _accelerator(maker, "h100", "h200"), "count": maker.pick((1, 2))}},
+        resources={"accelerator": {"type": maker.accelerator("75Gi"), "count": maker.pick((1, 2))}},
         constraints=own,
         access=None,
         load="60s",
@@ -160,6 +160,14 @@ def _container(maker: Maker) -> dict[str, Any]:
         checked=None,
         source=None,
     )
+
+
+def _otherwise(maker: Maker) -> dict[str, Any] | None:
+    """What a service wants of its container that the catalogue says otherwise, and nothing else decides."""
+    if maker.maybe(0.6):
+        return None
+    drain = maker.free("Drain", preStop=maker.pick((None, "10s")), timeout=maker.pick((None, "45s", "2m")))
+    return {"drain": drain, "writable": ["/tmp", "/var/cache"], "imageSize": "4G", "user": 2000}
 
 
 def _probe(maker: Maker) -> dict[str, Any]:
@@ -216,18 +224,8 @@ def _endpoint(maker: Maker) -> dict[str, Any]:
 
 
 def _resources(maker: Maker) -> dict[str, Any]:
-    accelerator = {"type": _accelerator(maker), "count": 1} if maker.maybe(0.2) else None
+    accelerator = {"type": maker.accelerator(), "count": 1} if maker.maybe(0.2) else None
     return maker.free("Resources", accelerator=accelerator, memory=maker.pick((None, "8Gi")))
-
-
-def _accelerator(maker: Maker, *among: str) -> str:
-    """One that the cloud has, or one that the platform describes."""
-    if maker.maybe(0.7):
-        return maker.pick(among or ("l4", "h100"))
-    maker.accelerators["own-device"] = maker.free(
-        "Accelerator", memory="80Gi", bandwidth="2 TB/s", price="2.5 USD/h", nodeSelector={"example.com/device": "own"}
-    )
-    return "own-device"
 
 
 # Other modes

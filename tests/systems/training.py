@@ -21,7 +21,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
         access=[maker.use(maker.pick(("git", "tracking")))] if maker.maybe(0.3) else None,
         resources=maker.free(
-            "TrainingResources", accelerator={"type": "l4", "count": maker.pick((1, 8))} if maker.maybe(0.3) else None
+            "TrainingResources", accelerator={"type": maker.accelerator(), "count": 1} if maker.maybe(0.3) else None
         ),
         steps=maker.free("Steps", train=_step(maker), evaluate=_step(maker)),
         fit=maker.pick((None, "20m", "1h")),
@@ -71,7 +71,8 @@ def evaluation(maker: Maker, metric: str, bar: float, own: str | None) -> dict[s
     ]
     if own is not None:
         gates.insert(1, maker.free("Condition", metric=own, min="0.1", of=None, segment=None, margin=None))
-    return maker.free("Evaluation", primary=metric, gates=[*gates[:-2], maker.pick(gates[-2:])], segments=[SEGMENT])
+    given = {"primary": metric, "minSamples": maker.pick((None, "1000"))}
+    return maker.free("Evaluation", **given, gates=[*gates[:-2], maker.pick(gates[-2:])], segments=[SEGMENT])
 
 
 def retraining(maker: Maker) -> dict[str, Any]:
