@@ -67,7 +67,7 @@ class Maker(Shape):
     def __init__(self, chance: random.Random) -> None:
         self.declared: dict[str, list[str]] = {
             "runtimes": list(catalog.runtime_names()),
-            "accelerators": list(catalog.accelerators().entries),
+            "accelerators": list(catalog.accelerators()),
             "families": list(catalog.families().entries),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(catalog.metrics().entries),
@@ -123,7 +123,7 @@ class Maker(Shape):
         """One with so much memory that the cloud has, or one that the platform describes."""
         known = [
             name
-            for name, entry in catalog.accelerators().entries.items()
+            for name, entry in catalog.accelerators().items()
             if lookup(entry, ("selectors", self.cloud)) is not None
             and Memory.parse(name_of(entry, "memory") or "0Mi") >= Memory.parse(memory)
         ]
