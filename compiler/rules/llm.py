@@ -40,14 +40,10 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
     Bad:
         serving:
-          runtime: vllm
-          resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 8192}
     Good:
         serving:
-          runtime: vllm
-          resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 8192, output: 512}
     """
@@ -56,7 +52,7 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         tokens = llm.tokens if llm is not None else None
         limits = {"context": tokens.context, "output": tokens.output} if tokens is not None else {}
         able = {feature.value for feature in service.runtime.honours}
-        asked = ("context", "output") if "llm.tokens.output" in able else ("context",)
+        asked = ("context",) if "llm" in able and "llm.tokens.output" not in able else ("context", "output")
         lacking = [name for name in asked if limits.get(name) is None]
         if lacking:
             usual = {"context": "context: 8192", "output": "output: 512"}
