@@ -131,8 +131,10 @@ def _catalogue_layers(tree: Mapping, needed: list[str]) -> Iterator[Layer]:
     served = {name: entry for name in needed if (entry := catalog.runtime(name)) is not None}
     if served:
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", served))
-    if _mentions_accelerators(tree):
-        known = catalog.accelerators()
+    accelerators = list(_named_accelerators(tree))
+    if accelerators:
+        whole = catalog.devices().entries
+        known = whole if all(name in whole for name in accelerators) else catalog.accelerators()
         yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
     if _mentions_families(tree):
         known = catalog.families().entries
@@ -156,12 +158,17 @@ def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Map
     return wrapped(section, wrapped(key, inner, inner), inner)
 
 
-def _mentions_accelerators(tree: Mapping) -> bool:
-    training = lookup(tree, ("training", "resources", "accelerator"))
-    allowed = lookup(tree, ("constraints", "accelerators"))
-    limited = lookup(tree, ("platform", "quota", "accelerators"))
-    served = any(lookup(service, ("resources", "accelerator")) for service in runtimes.entries(tree).values())
-    return served or any(node is not None for node in (training, allowed, limited))
+def _named_accelerators(tree: Mapping) -> Iterator[str]:
+    """What pods ask for, what may be chosen, and what a quota counts."""
+    asked = [lookup(tree, ("training", "resources", "accelerator", "type"))]
+    asked += [lookup(service, ("resources", "accelerator", "type")) for service in runtimes.entries(tree).values()]
+    allowed, limited = (
+        lookup(tree, ("constraints", "accelerators")),
+        lookup(tree, ("platform", "quota", "accelerators")),
+    )
+    asked += allowed.items if isinstance(allowed, Sequence) else []
+    yield from (node.text for node in asked if isinstance(node, Scalar))
+    yield from limited.entries if isinstance(limited, Mapping) else ()
 
 
 def _mentions_families(tree: Mapping) -> bool:

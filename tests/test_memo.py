@@ -180,16 +180,16 @@ def test_a_tenth_of_the_latency_leaves_less_room_to_wait() -> None:
 
 def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
     """3 x 2 x 0.7 / 2 ms = 2100/s; 70 % of two requests are 1.4; a core for each, which costs: 2 x 730 h x (2 x 0.035 +
-    1.25 x 0.004) USD.
+    1.5 x 0.004) USD.
     """
     assert changed_by("serving.serviceTime.at=2") == {
         "headroom: the most carry": "1050/s -> 2100/s",
         "processors of a replica": "1 core -> 2 cores",
         "target for a replica": "0.7 requests -> 1.4 requests",
-        "serving digit-reader": "58.4 USD/month -> 109.5 USD/month",
+        "serving digit-reader": "59.86 USD/month -> 110.96 USD/month",
         "canaries of digit-reader": "0.01 USD/month -> 0.02 USD/month",
-        "all together": "58.41 USD/month -> 109.52 USD/month",
-        "price, digit-reader": "1.1113 USD/1M predictions -> 2.0837 USD/1M predictions",
+        "all together": "59.87 USD/month -> 110.98 USD/month",
+        "price, digit-reader": "1.1391 USD/1M predictions -> 2.1115 USD/1M predictions",
     }
 
 
@@ -216,14 +216,14 @@ def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None
         "availability meanwhile, fails above": "1.94 % of requests -> 1.23 % of requests",
         "availability meanwhile, verdict from": "52 requests -> 150 requests",
         "availability at the end, fails above": "1.94 % of requests -> 1.23 % of requests",
-        "canaries of digit-reader": "0.01 USD/month -> 0.04 USD/month",
-        "all together": "58.41 USD/month -> 58.44 USD/month",
-        "price, digit-reader": "1.1113 USD/1M predictions -> 1.1119 USD/1M predictions",
+        "canaries of digit-reader": "0.01 USD/month -> 0.05 USD/month",
+        "all together": "59.87 USD/month -> 59.91 USD/month",
+        "price, digit-reader": "1.1391 USD/1M predictions -> 1.1398 USD/1M predictions",
     }
 
 
 def test_another_accelerator_changes_what_it_costs() -> None:
-    """2 x 730 h x (4 x 0.035 + 8 x 0.004 + 3.43) USD; 5258.92 + 5.94 for 7.884 million predictions; at the worst moment
+    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 5.96 for 7.884 million predictions; at the worst moment
     3 replicas and as many of a new version.
     """
     spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
@@ -231,18 +231,18 @@ def test_another_accelerator_changes_what_it_costs() -> None:
         "accelerators of a replica": "1 x l4 -> 1 x a100-80gb",
         "l4": "26 accelerators -> 20 accelerators",
         "a100-80gb": " -> 6 accelerators",
-        "serving embedder": "1426.13 USD/month -> 5258.92 USD/month",
-        "canaries of embedder": "1.61 USD/month -> 5.94 USD/month",
-        "all together": "4226.87 USD/month -> 8063.99 USD/month",
-        "headroom: left of the budget": "4773.13 USD/month -> 936.01 USD/month",
-        "price, embedder": "181.0934 USD/1M predictions -> 667.7905 USD/1M predictions",
+        "serving embedder": "1437.81 USD/month -> 5270.6 USD/month",
+        "canaries of embedder": "1.62 USD/month -> 5.96 USD/month",
+        "all together": "4250.25 USD/month -> 8087.38 USD/month",
+        "headroom: left of the budget": "4749.75 USD/month -> 912.62 USD/month",
+        "price, embedder": "182.5761 USD/1M predictions -> 669.2745 USD/1M predictions",
     }
 
 
 def test_another_budget_changes_what_is_left_of_it() -> None:
     spec = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
     assert changed_by("constraints.budget=2000 USD/month", spec=spec) == {
-        "headroom: left of the budget": "3755.39 USD/month -> 1755.39 USD/month"
+        "headroom: left of the budget": "3753.82 USD/month -> 1753.82 USD/month"
     }
 
 

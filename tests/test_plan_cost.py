@@ -43,6 +43,7 @@ serving:
   runtime: triton
   serviceTime: {mean: 10ms}
   resources: {cpu: 4, memory: 4Gi}
+  container: {sharedMemory: null}
 rollout:
   stages:
     - shadow: {duration: 10h, replicas: 1}
@@ -415,6 +416,12 @@ def test_a_budget_that_is_just_met(tmp_path: Path) -> None:
     total = cost(tmp_path).total.value
     assert "MLS405" not in judged(tmp_path, str(total))
     assert "error[MLS405]" in judged(tmp_path, f"{total.amount - Decimal('0.01')} EUR/month")
+
+
+def test_shared_memory_is_memory(tmp_path: Path) -> None:
+    """A gibibyte of it counts against the pod's: 2 x 730 h x 0.005 EUR more."""
+    made = cost(tmp_path, serving__container__sharedMemory="1Gi")
+    assert parts(made)["serving scorer"] == pytest.approx(204.40 + 7.30, abs=0.005)
 
 
 def test_what_a_budget_leaves(tmp_path: Path) -> None:

@@ -122,11 +122,11 @@ def test_the_sums(tmp_path: Path) -> None:
 
 
 def test_a_search_with_its_own_schedule_runs_beside_a_training_run(tmp_path: Path) -> None:
-    """Three trials at once: 78 + 3 x 8 = 102 cores, 153 + 3 x 32 = 249 GiB, 2 + 3 x 2 = 8 accelerators."""
+    """One pod, whatever it tries at once: 78 + 8 = 86 cores, 153 + 32 = 185 GiB, 2 + 2 = 4 accelerators."""
     depth = {"type": "int", "min": 1, "max": 9}
     tuning = {"when": "schedule", "schedule": "0 5 * * 0", "trials": 12, "parallel": 3, "parameters": {"depth": depth}}
     made = plan(tmp_path, training__tuning=tuning)
-    assert needed(made) == {"accelerators.l4": "7", "accelerators.a100-80gb": "8", "cpu": "102", "memory": "249Gi"}
+    assert needed(made) == {"accelerators.l4": "7", "accelerators.a100-80gb": "4", "cpu": "86", "memory": "185Gi"}
     manual = plan(tmp_path / "manual", training__tuning={**tuning, "when": "manual", "schedule": None})
     assert "tuning" not in pods(manual)
 

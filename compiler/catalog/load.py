@@ -9,7 +9,7 @@ from ..diagnostics import SourceFile
 from ..read import read
 from ..tree import Mapping, Node
 
-__all__ = ["accelerators", "algorithms", "families", "metrics", "runtime", "runtime_names", "time_zones"]
+__all__ = ["accelerators", "algorithms", "devices", "families", "metrics", "runtime", "runtime_names", "time_zones"]
 
 _HERE = Path(__file__).parent
 
@@ -34,9 +34,14 @@ def runtime_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (_HERE / "runtimes").iterdir() if path.suffix == ".yaml"))
 
 
+def devices() -> Mapping:
+    """All whole accelerators by name."""
+    return _file("accelerators.yaml")
+
+
 def accelerators() -> dict[str, Node]:
     """All accelerators by name: whole devices, and the parts that they can be divided into."""
-    return {**_file("accelerators.yaml").entries, **_file("slices.yaml").entries}
+    return {**devices().entries, **_file("slices.yaml").entries}
 
 
 def algorithms() -> Mapping:

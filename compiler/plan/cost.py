@@ -114,7 +114,7 @@ class CostPlan:
     def _online(self, service: ServicePlan) -> Parts:
         """A service that answers requests, and what runs beside it while a new version is rolled out."""
         name, canary = service.part.own_name.value, service.canary
-        price = hourly(self.plan, service.cpu, service.memory, service.devices)
+        price = hourly(self.plan, service.cpu, service.pod_memory, service.devices)
         replicas = _replicas(service.for_mean, service.min_replicas, service.max_replicas)
         parts = {f"serving {name}": _always(replicas, price)}
         if canary.progressive.value:

@@ -188,11 +188,11 @@ def _batch(batch: BatchPlan) -> Share:
 
 
 def _training(training: TrainingPlan) -> Iterator[Share]:
-    """A run, and beside it a search with a schedule of its own, whose trials are pods."""
-    asked, tuning = training.part.resources, training.part.tuning
+    """A run, and beside it a search with a schedule of its own."""
+    asked = training.part.resources
     pods = {"training": fixed(1, "a training run is one pod")}
-    if tuning is not None and training.search_schedule is not None:
-        pods["tuning"] = tuning.parallel
+    if training.search_schedule is not None:
+        pods["tuning"] = fixed(1, "a search is one pod, which tries several settings at once")
     for name, many in pods.items():
         yield Share(
             name=name,
