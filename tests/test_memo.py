@@ -230,7 +230,7 @@ def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None
 
 
 def test_another_accelerator_changes_what_it_costs() -> None:
-    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 5.96 for 7.884 million predictions; at the worst moment
+    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 5.96 for 7.884 million predictions; at worst
     3 replicas and as many of a new version.
     """
     spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"

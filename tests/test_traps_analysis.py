@@ -13,7 +13,8 @@ import yaml
 
 import mlspec
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.canary import CanaryPlan, Judgement
+from mlspec.compiler.plan.canary import CanaryPlan
+from mlspec.compiler.plan.judgement import Judgement
 from mlspec.compiler.rules.registry import RULES
 from mlspec.targets.registry import TARGETS
 

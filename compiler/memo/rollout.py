@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..plan.canary import Judgement
+from ..plan.judgement import Judgement
 from ..plan.service import ServicePlan
 from .line import Line
 

@@ -9,58 +9,23 @@ from functools import cached_property
 from ...schema.units import Duration, Percent, Rate, plain
 from ..because import Because, because, decision, first, fixed
 from ..finding import refusal
-from ..record import Record
 from ..system import CanaryStage, ShadowStage, Stage
 from .choose import assumed, count, or_else, spelt
 from .facts import ServiceFacts
+from .judgement import Change, Judgement, Step
 from .objectives import Objective, Objectives
-from .odds import MINUTES, Doubt, Verdict, arm_size, doubt, judged, step_length, volume
+from .odds import MINUTES, Doubt, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit
 from .steps import ascending, at_least, long_enough, weight, whole_minutes
 from .timing import Timing
 
-__all__ = ["CanaryPlan", "Change", "Judgement", "Step"]
+__all__ = ["CanaryPlan"]
 
 DEFAULT_STEPS = ("5%", "25%", "50%")
 UNKNOWN_STEP = Duration(600)
 """A step's length while nobody has said how many requests arrive."""
 
 UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "no throughput is given")
-
-
-class Step(Record):
-    """One share of the traffic and how long it is kept."""
-
-    share: Because[int]
-    """Per cent."""
-    lasts: Because[Duration]
-
-
-class Judgement(Record):
-    """How one objective is judged while a version is rolled out."""
-
-    objective: Objective
-    window: Because[str]
-    limit: Because[str]
-    """The share of bad requests above which a window has failed, as an expression compares it."""
-    failures: Because[int]
-    windows: Because[int]
-    """How many windows are judged; without meaning for the analysis that runs beside the steps."""
-    volume: Because[str]
-    """Below this many requests in a window there is no verdict."""
-    verdict: Because[Verdict]
-    """What all of these were chosen by, with its odds."""
-
-
-class Change(Record):
-    """What another rollout would do otherwise, to see whether it would be better."""
-
-    first: Percent | None = None
-    """The share of the first step; smaller ones are left out."""
-    harm: Decimal | None = None
-    """The share of failures that must not be missed."""
-    derived: bool = False
-    """Whether steps last as long as they need, and analyses choose their limit, also where the spec says it."""
 
 
 class CanaryPlan:

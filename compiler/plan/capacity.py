@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, decision
 from ..finding import refusal
-from ..system import Planning
-from .choose import count, number, seconds
+from ..system import Planning, ServiceTime
+from .choose import assumed, count, number, seconds
 
-__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "replicas", "waiting"]
+__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "patience", "replicas", "waiting"]
 
 
 class Care(NamedTuple):
@@ -48,6 +49,9 @@ def care(planning: Planning) -> Care:
 
 
 MOST = 100_000
+
+TAIL = Decimal("5.3")
+"""The 99.5th percentile of an exponential distribution, in means: ln 200."""
 
 
 def erlang_c(slots: int, load: float) -> float:
@@ -169,3 +173,24 @@ def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Bec
                 note="replicas follow the peak, canaries and cost the mean: one of the two would be sized for nothing",
                 help=f"write `{high}: {below.value}` or more, or a lower {low}",
             )
+
+
+def patience(bound: Because[Duration], measured: ServiceTime, selected: Because[Duration] | None) -> Because[Duration]:
+    """How long a request may wait: what the bound on p99 leaves after the model's own slow tail, of which p99.5 is the
+    best measurement; `selected` is the p99 of the candidate that was selected.
+    """
+    if measured.p995 is not None:
+        return _left(bound, measured.p995, "its measured p99.5")
+    if measured.p99 is not None:
+        return _left(bound, measured.p99, "its measured p99, as no p99.5 is given")
+    if selected is not None:
+        return _left(bound, selected, "the selected candidate's p99, as no p99.5 is given")
+    guess = Duration(TAIL * measured.mean.value.amount)
+    why = f"{TAIL} x {measured.mean.value}, as of an exponential tail"
+    return _left(bound, assumed(f"{measured.spec_path}.p995", guess, why, measured.mean), why)
+
+
+@decision
+def _left(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
+    left = Duration(bound.value.amount - tail.value.amount)
+    return left, f"{bound.value} less the model's own {tail.value} ({which})"

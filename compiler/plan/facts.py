@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,16 @@ from ..because import Because, Unavailable, because, decision, first, text
 from ..part import Part
 from ..runtimes import Usual
 from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
-from .capacity import Care, care, replicas
+from .capacity import Care, care, patience, replicas
 from .choose import assumed, number, or_else
 from .files import ModelFiles
+from .replica import cores, memory
 from .scope import Scope
 
 if TYPE_CHECKING:
     from .accelerator import Hardware
 
 __all__ = ["ServiceFacts", "service_name"]
-
-TAIL = Decimal("5.3")
-"""The 99.5th percentile of an exponential distribution, in means: ln 200."""
 
 
 def service_name(scope: Scope, key: Because[str]) -> Because[str]:
@@ -156,7 +153,7 @@ class ServiceFacts:
         """Cores that a replica asks for."""
         runtime = self.runtime
         return or_else(
-            self.part.resources.cpu, lambda: _cpu(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
+            self.part.resources.cpu, lambda: cores(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
         )
 
     @cached_property
@@ -164,7 +161,7 @@ class ServiceFacts:
         """Memory that a replica asks for and may not exceed."""
         size, caching = self.files.artifact.size, self.part.caching
         cache = caching.size if caching is not None else None
-        return or_else(self.part.resources.memory, lambda: _memory(self.runtime.memory, size, self.accelerated, cache))
+        return or_else(self.part.resources.memory, lambda: memory(self.runtime.memory, size, self.accelerated, cache))
 
     # Bounds: the service's own before the system's
 
@@ -211,17 +208,7 @@ class ServiceFacts:
         bound = self.bounds("latency").p99
         if bound is None or self.part.service_time is None:
             return None
-        measured = self.part.service_time
-        if measured.p995 is not None:
-            return _patience(bound, measured.p995, "its measured p99.5")
-        if measured.p99 is not None:
-            return _patience(bound, measured.p99, "its measured p99, as no p99.5 is given")
-        selected = self._selected_p99()
-        if selected is not None:
-            return _patience(bound, selected, "the selected candidate's p99, as no p99.5 is given")
-        guess = Duration(TAIL * measured.mean.value.amount)
-        why = f"{TAIL} x {measured.mean.value}, as of an exponential tail"
-        return _patience(bound, assumed(f"{measured.spec_path}.p995", guess, why, measured.mean), why)
+        return patience(bound, self.part.service_time, self._selected_p99())
 
     def _selected_p99(self) -> Because[Duration] | None:
         candidates = self.scope.system.models[self.model.value].candidates
@@ -292,38 +279,6 @@ def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
     least = max(60, 4 * math.ceil(scrape.value.amount))
     why = f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
     return Duration(-(-least // 60) * 60), why
-
-
-@decision
-def _cpu(
-    usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool], accelerated: Because[bool]
-) -> tuple[Cores, str]:
-    if accelerated.value:
-        return usual.value, "what the runtime needs, as the accelerator does the work"
-    if not cpu_bound.value or slots.value <= usual.value.amount:
-        return usual.value, "what the runtime needs"
-    return Cores(slots.value), f"a core for each of the {slots.value} requests that a replica works on at once"
-
-
-@decision
-def _memory(
-    usual: Because[Memory], size: Because[Memory] | None, accelerated: Because[bool], cache: Because[Memory] | None
-) -> tuple[Memory, str]:
-    step = 256 * 2**20
-    weights = 0 if size is None else int(size.value.amount)
-    needed = int(usual.value.amount) + (weights if accelerated.value else 2 * weights)
-    what = f"{usual.value} for the runtime"
-    if cache is not None:
-        needed, what = needed + int(cache.value.amount), f"{what}, {cache.value} for answers that are kept"
-    once = "once, on its way to the accelerator" if accelerated.value else "twice, as it is read and as it is served"
-    known = f" and the model {once}" if size is not None else "; the size of the model is not known"
-    return Memory(-(-needed // step) * step), f"{what}{known}"
-
-
-@decision
-def _patience(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
-    left = Duration(bound.value.amount - tail.value.amount)
-    return left, f"{bound.value} less the model's own {tail.value} ({which})"
 
 
 @decision

@@ -11,8 +11,9 @@ from ..finding import finding
 from ..lint import rule
 from ..plan import Plan
 from ..plan.burn import BurnPair, burn_pairs
-from ..plan.canary import CanaryPlan, Change, Judgement
+from ..plan.canary import CanaryPlan
 from ..plan.choose import number, seconds
+from ..plan.judgement import Change, Judgement
 from ..plan.objectives import Objective
 from ..plan.rollback import limit, looser_than_the_page
 from ..plan.service import ServicePlan

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, decision, fixed, text
-from ...compiler.plan.canary import Judgement
+from ...compiler.plan.judgement import Judgement
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators, target_labels
 from ...compiler.promql import matchers
