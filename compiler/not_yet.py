@@ -56,7 +56,6 @@ READ_BY_STAGES: tuple[str, ...] = (
     "apiVersion",
     "kind",
     "environments",
-    "access.*.kind",  # decides what else may stand beside it
     "patches",  # one that finds nothing to patch is an error of its own
     "platform.network.policies",  # this and the next two can leave objects out, and what is left out has no line
     "platform.autoscaling.provider",

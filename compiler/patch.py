@@ -4,11 +4,11 @@ touch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .artifact import Artifact
-from .because import Because, because
+from .because import Because, Unavailable, because
 from .conventions import PATCHED
 from .diagnostics import Diagnostic
 from .dump import plain
@@ -26,14 +26,21 @@ def patched(artifacts: tuple[Artifact, ...], patches: Iterable[Patch]) -> tuple[
     found: list[Diagnostic] = []
     made = list(artifacts)
     for patch in patches:
-        places = [index for index, artifact in enumerate(made) if _is(artifact, patch)]
-        if not places:
-            found.append(_nothing(made, patch))
-        for index in places:
-            artifact = made[index]
-            body = _merged(artifact.body, patch.patch, patch.reason) if patch.patch is not None else artifact.body
-            made[index] = artifact.but(body=body)
+        try:
+            found += _apply(patch, made)
+        except Unavailable:
+            continue  # what is wrong with the patch itself has been reported
     return tuple(made), found
+
+
+def _apply(patch: Patch, made: list[Artifact]) -> Iterator[Diagnostic]:
+    places = [index for index, artifact in enumerate(made) if _is(artifact, patch)]
+    if not places:
+        yield _nothing(made, patch)
+    for index in places:
+        artifact = made[index]
+        body = _merged(artifact.body, patch.patch, patch.reason) if patch.patch is not None else artifact.body
+        made[index] = artifact.but(body=body)
 
 
 def _identity(artifact: Artifact) -> tuple[str, str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,7 +21,7 @@ import mlspec
 from mlspec.api import Result
 
 from .scenes import promtool
-from .systems import generated
+from .systems import Files, generated
 from .systems.words import Word, all_words, words
 from .validation import load, pod_of, problems, unrestricted
 
@@ -58,14 +59,24 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
 def outcome(folder: Path, seed: int) -> Outcome:
     """Compile a system twice, and look at all that comes of it."""
     own = folder / str(seed)
-    for path, body in generated(seed).items():
-        (own / path).parent.mkdir(parents=True, exist_ok=True)
-        (own / path).write_text(json.dumps(body, ensure_ascii=False, indent=1))
-    result = mlspec.compile(own / "mlspec.yaml")
-    errors = [diagnostic for diagnostic in result.diagnostics if diagnostic.severity == "error"]
-    unhelpful = [f"{e.id}: {e.message}" for e in errors if not e.help or not e.span.file.lines[e.span.line].strip()]
-    invalid = list(wrong(result, mlspec.compile(own / "mlspec.yaml"), own, seed)) if result.ok else []
-    return Outcome(seed, tuple(f"{e.id}: {e.message}" for e in errors), tuple(unhelpful), tuple(invalid))
+    result = compiled(own, generated(seed))
+    refused, unhelpful = errors(result)
+    invalid = tuple(wrong(result, mlspec.compile(own / "mlspec.yaml"), own, seed)) if result.ok else ()
+    return Outcome(seed, refused, unhelpful, invalid)
+
+
+def compiled(folder: Path, files: Files) -> Result:
+    for path, body in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(body, ensure_ascii=False, indent=1))
+    return mlspec.compile(folder / "mlspec.yaml")
+
+
+def errors(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What refuses a system, and what of that has no position or no way out."""
+    found = [diagnostic for diagnostic in result.diagnostics if diagnostic.severity == "error"]
+    unhelpful = [one for one in found if not one.help or not one.span.file.lines[one.span.line].strip()]
+    return tuple(f"{one.id}: {one.message}" for one in found), tuple(f"{one.id}: {one.message}" for one in unhelpful)
 
 
 def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[str]:
@@ -80,7 +91,7 @@ def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[st
             pod = pod_of(body)
             yield from (f"{path}: {problem}" for problem in (unrestricted(pod) if pod is not None else ()))
         if "groups" in body and seed % SAMPLE == 0:
-            (folder / "rules.yaml").write_text(json.dumps(body))
+            (folder / "rules.yaml").write_text(content)
             done = promtool(folder, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
             yield from (f"{path}: {line}" for line in (done.stdout + done.stderr).splitlines() if done.returncode)
 
@@ -100,6 +111,34 @@ def test_most_generated_systems_are_accepted(outcomes: list[Outcome]) -> None:
 
 def test_what_refuses_a_system_has_a_position_and_a_way_out(outcomes: list[Outcome]) -> None:
     assert [(one.seed, one.unhelpful) for one in outcomes if one.unhelpful] == []
+
+
+def test_what_refuses_a_spoiled_system_has_a_position_and_a_way_out(tmp_path: Path) -> None:
+    """Of systems with one value that is another's, most are refused."""
+    (tmp_path / ".git").mkdir()
+    refused = 0
+    for seed in range(COUNT):
+        files = generated(seed)
+        spoil(random.Random(seed), files["mlspec.yaml"])
+        found, unhelpful = errors(compiled(tmp_path / str(seed), files))
+        assert unhelpful == (), f"seed {seed}"
+        refused += bool(found)
+    assert refused > COUNT / 2
+
+
+def spoil(chance: random.Random, body: dict[str, Any]) -> None:
+    """Put the value of one leaf in the place of another."""
+    places = list(leaves(body))
+    (holder, key), (other, its) = chance.sample(places, 2)
+    holder[key] = other[its]
+
+
+def leaves(thing: Any) -> Iterator[tuple[Any, Any]]:
+    for key, child in thing.items() if isinstance(thing, dict) else enumerate(thing):
+        if isinstance(child, (dict, list)):
+            yield from leaves(child)
+        else:
+            yield thing, key
 
 
 def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outcomes: list[Outcome]) -> None:

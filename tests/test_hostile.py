@@ -32,7 +32,7 @@ from mlspec.targets.registry import TARGETS
 
 from .hostile import BOMBS, INJECTED, any_spec, broken
 from .leaves import Leaf, changed, leaves
-from .support import EXAMPLES, MINIMAL, ROOT
+from .support import EXAMPLES, MINIMAL, ROOT, minimal
 from .validation import load
 
 DEFAULT = 300
@@ -137,6 +137,13 @@ def test_a_spec_of_any_shape_is_answered(folder: Path, seed: int) -> None:
 
 def files(made: Compiled) -> dict[str, str]:
     return {f"{e.name}/{file.path}": file.text for e in made.environments for file in e.bundle.files()}
+
+
+@pytest.mark.parametrize("wrong", [{"target": {"kind": "Service", "name": "A_B"}}, {"reason": None}, {"patch": "x"}])
+def test_a_patch_that_is_wrong_itself_is_answered(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    target = {"kind": "Service", "name": "digit-reader"}
+    patch = {"target": target, "reason": "a test", "patch": {"spec": {"internalTrafficPolicy": "Local"}}, **wrong}
+    assert not compiled(tmp_path, minimal(patches=[patch]).encode()).ok
 
 
 # Strings that mean something to somebody else

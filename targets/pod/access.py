@@ -114,7 +114,8 @@ def _the_one(asked: list[tuple[Because[str], Grant]], what: str) -> Because[str]
                 help=f"let both accesses name one {what} that may do both",
             )
     why = f"the {what} of the access that is used"
-    return because(first.value, why, [value for value, _ in asked], [grant.named for _, grant in asked])
+    uses = [(value, grant.named, grant.access.kind) for value, grant in asked]
+    return because(first.value, why, uses)
 
 
 def account_of(grants: Iterable[Grant], otherwise: Because[str]) -> Because[str]:

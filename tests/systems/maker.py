@@ -11,7 +11,6 @@ import yaml
 
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.language import OBJECTS
-from mlspec.compiler.tree import lookup, name_of
 from mlspec.schema.scalars import SCALARS
 from mlspec.schema.units import Memory
 
@@ -67,10 +66,10 @@ class Maker(Shape):
     def __init__(self, chance: random.Random) -> None:
         self.declared: dict[str, list[str]] = {
             "runtimes": list(catalog.runtime_names()),
-            "accelerators": list(catalog.accelerators()),
-            "families": list(catalog.families().entries),
+            "accelerators": list(catalogued("accelerators")),
+            "families": list(catalogued("families")),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
-            "metrics": list(catalog.metrics().entries),
+            "metrics": list(catalogued("metrics")),
             "rivals": ["champion", "naive", "human"],
         }
         super().__init__(chance, self.declared)
@@ -123,9 +122,8 @@ class Maker(Shape):
         """One with so much memory that the cloud has, or one that the platform describes."""
         known = [
             name
-            for name, entry in catalog.accelerators().items()
-            if lookup(entry, ("selectors", self.cloud)) is not None
-            and Memory.parse(name_of(entry, "memory") or "0Mi") >= Memory.parse(memory)
+            for name, entry in catalogued("accelerators").items()
+            if self.cloud in entry["selectors"] and Memory.parse(entry["memory"]) >= Memory.parse(memory)
         ]
         if known and self.maybe(0.7):
             return self.pick(known)
@@ -180,10 +178,9 @@ def members(type_name: str, key: str) -> tuple[Any, ...]:
 
 
 @cache
-def catalogued(runtime: str) -> dict[str, Any]:
-    """What the catalogue says of a runtime."""
-    path = ROOT / "compiler" / "catalog" / "runtimes" / f"{runtime}.yaml"
-    facts: dict[str, Any] = yaml.safe_load(path.read_text())
+def catalogued(name: str) -> dict[str, Any]:
+    """A file of the catalogue, such as `runtimes/triton`."""
+    facts: dict[str, Any] = yaml.safe_load((ROOT / "compiler" / "catalog" / f"{name}.yaml").read_text())
     return facts
 
 

@@ -41,7 +41,7 @@ class Runtime(NamedTuple):
 
 def runtime(maker: Maker, *, language: bool) -> Runtime:
     """One of the catalogue, or the platform's own copy of one."""
-    known = [Runtime(name, catalogued(name)) for name in maker.declared["runtimes"]]
+    known = [Runtime(name, catalogued(f"runtimes/{name}")) for name in maker.declared["runtimes"]]
     chosen = maker.pick([one for one in known if one.serves_language_models == language])
     if maker.maybe(0.3 if chosen.name == "custom" else 0.7):
         return chosen
@@ -115,7 +115,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         if name in known and maker.maybe(0.6):
             bounds[name] = {"p95": _bound(maker.pick([b for b in known[name]["buckets"] if b >= 0.05]), "s")}
     bounds |= {"latency": {"p95": "120s"}, "throughput": {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}}
-    own = _said(maker, constraints, bounds)
+    own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
     return maker.free(
         "OnlineService",
         mode="online",
@@ -130,7 +130,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         caching=None,
         warmup=None,
         replicas=None,
-        resources={"accelerator": {"type": maker.accelerator("75Gi"), "count": maker.pick((1, 2))}},
+        resources={"accelerator": {"type": device, "count": 1 if device in maker.accelerators else maker.pick((1, 2))}},
         constraints=own,
         access=None,
         load="60s",
