@@ -168,6 +168,10 @@ class CanaryPlan:
     def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
         """The share of bad requests without and with the harm that must not be missed."""
         before, after = harm(objective, self.stage, self.objectives.slo)
+        if self.stage is not None:  # a harm to another metric would leave the usual one
+            metrics = [asked.metric for asked in self.stage.detect]
+            before = because(before.value, before.why, before, metrics)
+            after = because(after.value, after.why, after, metrics)
         if self.change.harm is not None and objective.kind == "availability":
             return before, fixed(self.change.harm, "supposed")
         return before, after
@@ -226,6 +230,8 @@ class CanaryPlan:
             self.doubt.last,
             most_minutes,
         )
+        guards = [(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when]
+        chosen = because(chosen.value, chosen.why, chosen, guards)  # one on another metric would leave the usual limit
         least = least_volume(objective, self.objectives)
         return Judgement(
             objective=objective,
