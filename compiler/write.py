@@ -20,7 +20,7 @@ from .conventions import INDEX
 from .link import Bundle
 from .record import Record
 
-__all__ = ["Change", "Foreign", "Written", "changes", "replace", "write"]
+__all__ = ["Change", "Foreign", "Rendered", "Written", "changes", "contents", "rendered", "replace", "write"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -51,14 +51,24 @@ class Written(Record):
     atomic: bool = True
 
 
-def contents(bundles: Sequence[Bundle]) -> dict[str, bytes]:
-    """Every file of some environments by its path, the index of each among them."""
-    files: dict[str, bytes] = {}
-    for bundle in bundles:
-        own = {f"{bundle.environment}/{file.path}": file.text.encode() for file in bundle.files()}
-        files.update(own)
-        files[f"{bundle.environment}/{INDEX}"] = _index(bundle)
-    return files
+class Rendered(Record):
+    """The files of one environment."""
+
+    environment: str
+    files: dict[str, bytes]
+    """By their paths below the system's folder, the index among them."""
+
+
+def rendered(bundle: Bundle) -> Rendered:
+    """Every file of an environment, and the index of them."""
+    files = {f"{bundle.environment}/{file.path}": file.text.encode() for file in bundle.files()}
+    files[f"{bundle.environment}/{INDEX}"] = _index(bundle)
+    return Rendered(environment=bundle.environment, files=files)
+
+
+def contents(environments: Iterable[Rendered]) -> dict[str, bytes]:
+    """Every file of some environments by its path."""
+    return {path: content for one in environments for path, content in one.files.items()}
 
 
 def _index(bundle: Bundle) -> bytes:
@@ -66,22 +76,22 @@ def _index(bundle: Bundle) -> bytes:
     return (json.dumps({"generator": "mlspec", "files": listed}, indent=1) + "\n").encode()
 
 
-def changes(folder: Path, bundles: Sequence[Bundle], declared: Iterable[str]) -> Written:
+def changes(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
     """What `write` would do, without doing it; `Foreign` when it would not."""
-    return _compare(folder, bundles, contents(bundles), declared)
+    return _compare(folder, environments, contents(environments), declared)
 
 
-def write(folder: Path, bundles: Sequence[Bundle], declared: Iterable[str]) -> Written:
+def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
     """Make a system's folder hold exactly these environments' files, beside what is not ours.
 
     `declared` are all environments of the spec: those that were not compiled keep their files, others lose them.
     """
-    files = contents(bundles)
+    files = contents(environments)
     folder = Path(os.path.realpath(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.parent):
         _sweep(folder)
-        planned = _compare(folder, bundles, files, declared)
+        planned = _compare(folder, environments, files, declared)
         if not planned.changes:
             return planned
         atomic = _exchange(folder, files, planned)
@@ -102,8 +112,10 @@ def replace(path: str, text: str) -> None:
     os.replace(beside, file)
 
 
-def _compare(folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], declared: Iterable[str]) -> Written:
-    compiled = {bundle.environment for bundle in bundles}
+def _compare(
+    folder: Path, environments: Sequence[Rendered], files: dict[str, bytes], declared: Iterable[str]
+) -> Written:
+    compiled = {one.environment for one in environments}
     gone = _environments(folder) - set(declared)
     owned = {path for environment in compiled | gone for path in _owned(folder, environment)}
     found: list[Change] = []

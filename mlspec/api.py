@@ -19,7 +19,7 @@ from .compiler.record import Record
 from .compiler.rules.registry import RULES
 from .compiler.workspace import Input, Options
 from .compiler.workspace import load as _load
-from .compiler.write import Change, Foreign, Written, changes, replace
+from .compiler.write import Change, Foreign, Written, changes, rendered, replace
 from .compiler.write import write as _write
 from .schema.published import text as _schema
 from .targets.registry import TARGETS
@@ -106,12 +106,12 @@ def write(made: Result | Release, folder: PathLike) -> Written:
         raise ValueError("there are errors: nothing can be written")
     if isinstance(made, Release):
         replace(made.move.path, made.move.text)
-    return _write(Path(folder), result.bundles, result.compiled.declared)
+    return _write(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.declared)
 
 
 def check(result: Result, folder: PathLike) -> tuple[Change, ...]:
     """What `write` would change; nothing when the folder is what the spec compiles to."""
-    return changes(Path(folder), result.bundles, result.compiled.declared).changes
+    return changes(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.declared).changes
 
 
 def explain(result: Result, question: str) -> dict[str, Reason]:

@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 import mlspec
 from mlspec.api import Result
 from mlspec.compiler.link import File
-from mlspec.compiler.write import contents
+from mlspec.compiler.write import contents, rendered
 
 from .support import EXAMPLES, ROOT, tool
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
@@ -42,7 +42,7 @@ def files(example: Path) -> Iterator[tuple[str, File]]:
 def test_output_is_what_is_committed(example: Path, output: SnapshotAssertion) -> None:
     result = compiled(example)
     assert result.ok
-    for path, content in contents(result.bundles).items():
+    for path, content in contents(map(rendered, result.bundles)).items():
         assert content.decode() == output(name=f"{example.name}/out/{path}"), path
 
 
@@ -112,4 +112,4 @@ def test_kustomization_lists_every_object(example: Path) -> None:
 @EACH
 def test_nothing_stale_is_committed(example: Path) -> None:
     committed = {str(p.relative_to(example / "out")) for p in (example / "out").rglob("*") if p.is_file()}
-    assert committed == set(contents(compiled(example).bundles))
+    assert committed == set(contents(map(rendered, compiled(example).bundles)))

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.api import Result
 from mlspec.compiler import write as writer
 from mlspec.compiler.conventions import INDEX
-from mlspec.compiler.write import Foreign, changes, contents, write
+from mlspec.compiler.write import Foreign, Rendered, changes, contents, rendered, write
 
 from .support import compile_text, minimal
 
@@ -24,12 +25,16 @@ TWO: dict[str, object] = {"staging": {}, "production": {}}
 DECLARED = tuple(TWO)
 
 
+def files(result: Result) -> list[Rendered]:
+    return [rendered(bundle) for bundle in result.bundles]
+
+
 def state(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_same_bytes_are_not_written(tmp_path: Path) -> None:
-    bundles = compile_text(tmp_path).bundles
+    bundles = files(compile_text(tmp_path))
     out = tmp_path / "out"
     write(out, bundles, ["default"])
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -40,11 +45,11 @@ def test_same_bytes_are_not_written(tmp_path: Path) -> None:
 
 def test_what_is_gone_is_removed_and_what_is_foreign_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(out, compile_text(tmp_path).bundles, ["default"])
+    write(out, files(compile_text(tmp_path)), ["default"])
     (out / "default" / "notes.txt").write_text("mine")
     (out / "other").mkdir()
     (out / "other" / "deep").symlink_to("/nonexistent")
-    no_canary = compile_text(tmp_path, minimal(platform={"rollout": {"provider": "none"}})).bundles
+    no_canary = files(compile_text(tmp_path, minimal(platform={"rollout": {"provider": "none"}})))
     done = write(out, no_canary, ["default"])
     assert {change.kind for change in done.changes} == {"added", "changed", "removed"}
     assert not (out / "default" / "serving" / "service-canary.yaml").exists()
@@ -56,18 +61,18 @@ def test_what_is_gone_is_removed_and_what_is_foreign_stays(tmp_path: Path) -> No
 
 def test_an_environment_that_is_not_declared_any_more_goes(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(out, compile_text(tmp_path, minimal(environments=TWO)).bundles, DECLARED)
-    write(out, compile_text(tmp_path, minimal(environments={"production": {}})).bundles, ["production"])
+    write(out, files(compile_text(tmp_path, minimal(environments=TWO))), DECLARED)
+    write(out, files(compile_text(tmp_path, minimal(environments={"production": {}}))), ["production"])
     assert [p.name for p in out.iterdir()] == ["production"]
 
 
 def test_an_environment_that_was_not_asked_for_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
     both = compile_text(tmp_path, minimal(environments=TWO))
-    write(out, both.bundles, DECLARED)
+    write(out, files(both), DECLARED)
     before = state(out / "staging")
     changed = compile_text(tmp_path, minimal(environments=TWO, metadata__owner="others"), environments=["production"])
-    write(out, changed.bundles, DECLARED)
+    write(out, files(changed), DECLARED)
     assert state(out / "staging") == before
     assert "others" in (out / "production" / "serving" / "rollout.yaml").read_text()
 
@@ -78,14 +83,14 @@ def test_a_file_that_no_index_lists_is_never_overwritten(tmp_path: Path) -> None
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     with pytest.raises(Foreign):
-        write(out, compile_text(tmp_path).bundles, ["default"])
+        write(out, files(compile_text(tmp_path)), ["default"])
     assert state(out) == {"default/serving/rollout.yaml": b"mine"}
 
 
 @pytest.mark.parametrize("path", ["../../victim", "/victim", "a/../../../victim", "", "link/victim", ".", "serving//x"])
 def test_an_index_cannot_name_what_lies_outside(tmp_path: Path, path: str) -> None:
     out = tmp_path / "out"
-    bundles = compile_text(tmp_path).bundles
+    bundles = files(compile_text(tmp_path))
     write(out, bundles, ["default"])
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -100,7 +105,7 @@ def test_an_index_cannot_name_what_lies_outside(tmp_path: Path, path: str) -> No
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 3}', '{"files": [3, null]}'])
 def test_a_broken_index_breaks_nothing(tmp_path: Path, content: str) -> None:
     out = tmp_path / "out"
-    bundles = compile_text(tmp_path).bundles
+    bundles = files(compile_text(tmp_path))
     write(out, bundles, ["default"])
     (out / "default" / INDEX).write_text(content)
     assert [change.path for change in changes(out, bundles, ["default"]).changes] == [f"default/{INDEX}"]
@@ -112,14 +117,14 @@ def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.mkdir()
     (tmp_path / "out").symlink_to(real)
-    write(tmp_path / "out", compile_text(tmp_path).bundles, ["default"])
+    write(tmp_path / "out", files(compile_text(tmp_path)), ["default"])
     assert (tmp_path / "out").is_symlink()
     assert (real / "default" / "kustomization.yaml").is_file()
 
 
 def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    write(out, compile_text(tmp_path).bundles, ["default"])
+    write(out, files(compile_text(tmp_path)), ["default"])
     order: list[str] = []
     replace = os.replace
     monkeypatch.setattr(writer, "_renameat2", lambda *_: False)
@@ -129,9 +134,9 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", recorded)
-    done = write(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"])
+    done = write(out, files(compile_text(tmp_path, minimal(metadata__owner="others"))), ["default"])
     assert not done.atomic
-    assert not changes(out, compile_text(tmp_path, minimal(metadata__owner="others")).bundles, ["default"]).changes
+    assert not changes(out, files(compile_text(tmp_path, minimal(metadata__owner="others"))), ["default"]).changes
     assert order[:-1]
     assert INDEX not in order[:-1]
     assert not list(tmp_path.glob(".out*"))
@@ -146,7 +151,7 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
     script.write_text(_WRITER)
     states = []
     for name, owner in (("a", "first"), ("b", "second")):
-        bundles = compile_text(tmp_path, minimal(environments=TWO, metadata__owner=owner)).bundles
+        bundles = files(compile_text(tmp_path, minimal(environments=TWO, metadata__owner=owner)))
         write(tmp_path / name, bundles, DECLARED)
         states.append(state(tmp_path / name))
     shutil.copytree(tmp_path / "a", tmp_path / "out")
@@ -174,26 +179,24 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
 _WRITER = """
 import os, sys
 from pathlib import Path
-from mlspec.compiler import write as writer
+from mlspec.compiler.write import Rendered, write
 
 folder = Path(sys.argv[1])
-versions = []
-for name in ("a", "b"):
-    root = folder / name
-    versions.append({str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()})
 
-class Stored:
-    def __init__(self, environment):
-        self.environment = environment
+def version(root):
+    files = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return [
+        Rendered(environment=name, files={path: text for path, text in files.items() if path.startswith(name)})
+        for name in ("staging", "production")
+    ]
 
-bundles = [Stored("staging"), Stored("production")]
+versions = [version(folder / name) for name in ("a", "b")]
 for _ in sys.stdin:
     child = os.fork()
     if child == 0:
         while True:
             for files in versions:
-                writer.contents = lambda _, files=files: files
-                writer.write(folder / "out", bundles, ["staging", "production"])
+                write(folder / "out", files, ["staging", "production"])
     print(child, flush=True)
     os.waitpid(child, 0)
     print("killed", flush=True)

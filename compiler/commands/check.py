@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..pipeline import Compiled
 from ..terminal import Terminal
 from ..write import Foreign, changes
+from .outcome import Outcome, made
 from .request import Request, Systems
 
 __all__ = ["check"]
@@ -14,9 +14,9 @@ __all__ = ["check"]
 
 def check(request: Request) -> int:
     """Say whether what is committed is what the specs compile to."""
-    systems, worst = Systems(request, warnings=False), 0  # what may be better is said by lint
+    systems, worst = Systems(request, made, warnings=False), 0  # what may be better is said by lint
     for system in systems:
-        folder = systems.folder(system) if system.environments else None
+        folder = systems.folder(system) if system.name is not None else None
         if folder is not None and not system.failed:
             worst = max(worst, _checked(system, folder, request.terminal))
     return max(worst, systems.status)
@@ -25,9 +25,9 @@ def check(request: Request) -> int:
 _STATES = {"added": "missing", "changed": "differs", "removed": "stale"}
 
 
-def _checked(system: Compiled, folder: Path, terminal: Terminal) -> int:
+def _checked(system: Outcome, folder: Path, terminal: Terminal) -> int:
     try:
-        found = changes(folder, [environment.bundle for environment in system.environments], system.declared)
+        found = changes(folder, system.files, system.declared)
     except Foreign as foreign:
         terminal.result(f"{foreign.path}: not written by mlspec")
         return 1
@@ -35,7 +35,7 @@ def _checked(system: Compiled, folder: Path, terminal: Terminal) -> int:
         terminal.result(f"{folder / change.path}: {_STATES[change.kind]}")
     if found.changes:
         files = "file is" if len(found.changes) == 1 else "files are"
-        terminal.say(f"{len(found.changes)} {files} not what {system.input.name} compiles to: run mlspec compile")
+        terminal.say(f"{len(found.changes)} {files} not what {system.spec} compiles to: run mlspec compile")
         return 1
     terminal.say(f"{folder}: {found.unchanged} files are up to date")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..pipeline import Compiled
 from ..terminal import Terminal
 from ..write import Foreign, Written, changes, write
+from .outcome import Outcome, made, whole
 from .request import Request, Systems
 
 __all__ = ["compile_", "written"]
@@ -14,17 +15,17 @@ __all__ = ["compile_", "written"]
 
 def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
     """Write the bundles of all systems without errors."""
-    systems, terminal = Systems(request), request.terminal
+    systems, terminal = Systems(request, whole if stdout else made), request.terminal
     worst, platforms = 0, set[str | None]()
     for system in systems:
-        if system.input.platform not in platforms:
-            platforms.add(system.input.platform)
-            _say_platform(system.input.platform, terminal)
-        folder = systems.folder(system) if system.environments else None
+        if system.platform not in platforms:
+            platforms.add(system.platform)
+            _say_platform(system.platform, terminal)
+        folder = systems.folder(system) if system.name is not None else None
         if system.failed or folder is None:
             continue
-        if stdout:
-            terminal.result(_stream(system))
+        if system.compiled is not None:
+            terminal.result(_stream(system.compiled))
         else:
             worst = max(worst, written(system, folder, terminal, dry_run=dry_run))
     return max(worst, systems.status)
@@ -40,11 +41,10 @@ def _stream(system: Compiled) -> str:
     return "".join(f"---\n{file.text}" for file in files if not file.path.endswith("kustomization.yaml"))
 
 
-def written(system: Compiled, folder: Path, terminal: Terminal, *, dry_run: bool) -> int:
+def written(system: Outcome, folder: Path, terminal: Terminal, *, dry_run: bool) -> int:
     """Write one system, and say what changed."""
-    bundles = [environment.bundle for environment in system.environments]
     try:
-        written = (changes if dry_run else write)(folder, bundles, system.declared)
+        written = (changes if dry_run else write)(folder, system.files, system.declared)
     except Foreign as foreign:
         terminal.complain(f"error: {foreign.path} was not written by mlspec, and would be overwritten: move it away")
         return 1

@@ -7,6 +7,7 @@ from typing import Any
 from ..explain import Unknown, explain_line, explain_object, explain_output, explain_path
 from ..pipeline import Compiled
 from ..render import reasons
+from .outcome import whole
 from .request import Request, Systems
 
 __all__ = ["explain"]
@@ -16,8 +17,8 @@ def explain(request: Request, question: str | None, line: int | None) -> int:
     """Say why an output line is what it is, or what a value or a line of the spec comes to."""
     terminal = request.terminal
     spoken = terminal.but(format="text") if terminal.format == "json" else terminal  # the answer is the one document
-    systems = Systems(request.but(terminal=spoken), warnings=False)  # only what makes the answer incomplete
-    compiled = list(systems)
+    systems = Systems(request.but(terminal=spoken), whole, warnings=False)  # only what makes the answer incomplete
+    compiled = [system.compiled for system in systems if system.compiled is not None]
     if systems.status == 2:
         return 2
     if len(compiled) != 1:

@@ -10,6 +10,7 @@ from ..pipeline import Compiled
 from ..render.text import summary
 from ..terminal import Terminal
 from ..workspace import Input
+from .outcome import judged
 from .request import Request, Systems
 
 __all__ = ["explain", "lint"]
@@ -41,7 +42,7 @@ def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = (
         request.terminal.complain(f"error: {unknown}")
         return 2
     given = {name: getattr(request, name) for name in Request._fields}
-    systems = Systems(Selecting(**given, select=selected, ignore=ignored))
+    systems = Systems(Selecting(**given, select=selected, ignore=ignored), judged)
     some = sum(1 for _ in systems)
     if some:
         request.terminal.say(summary(systems.found))

@@ -6,6 +6,7 @@ from ..memo import memo
 from ..memo.change import changes
 from ..pipeline import Compiled
 from ..render import memo as render
+from .outcome import whole
 from .request import Request, Systems
 
 __all__ = ["plan"]
@@ -13,9 +14,10 @@ __all__ = ["plan"]
 
 def plan(request: Request, form: str) -> int:
     """Print the memo of each system; with settings, only what they change."""
-    systems = Systems(request, warnings=False)
-    for system in systems:
-        if not system.environments:
+    systems = Systems(request, whole, warnings=False)
+    for outcome in systems:
+        system = outcome.compiled
+        if system is None or not system.environments:
             continue
         if request.options.settings:
             _compare(request, system, form)

@@ -16,6 +16,7 @@ from ..tree import Mapping
 from ..workspace import STDIN, find, load
 from ..write import replace
 from .compile import written
+from .outcome import made
 from .request import Request, folder_of
 
 __all__ = ["promote", "rollback"]
@@ -84,4 +85,5 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
             request.terminal.complain(f"error: {move.path} cannot be written: {error.strerror}")
             return 2
     request.terminal.result(f"{move.path}: {'would change' if dry_run else 'wrote'} {move.said}")
-    return written(result, folder_of(result, request.out), request.terminal, dry_run=dry_run)
+    outcome = made(result)
+    return written(outcome, folder_of(outcome, request.out), request.terminal, dry_run=dry_run)
