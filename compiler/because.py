@@ -85,23 +85,28 @@ def fixed(value: T, why: str) -> Because[T]:
     return Because(value, why)
 
 
-def sources_of(thing: object) -> Iterator[Source]:
+def sources_of(thing: object) -> list[Source]:
     """Every value with a reason inside `thing`: itself, or what lists, mappings and parts of a system hold."""
-    if isinstance(thing, Because):
-        yield thing
-    elif isinstance(thing, Derived):
-        if thing.given is not None:
-            yield thing.given
+    found: list[Source] = []
+    _gather(thing, found)
+    return found
+
+
+def _gather(thing: object, found: list[Source]) -> None:
+    if isinstance(thing, (Because, Node)):
+        found.append(thing)
     elif isinstance(thing, (tuple, list)):
         for item in thing:
-            yield from sources_of(item)
+            _gather(item, found)
     elif isinstance(thing, dict):
         for item in thing.values():
-            yield from sources_of(item)
+            _gather(item, found)
+    elif isinstance(thing, Derived):
+        if thing.given is not None:
+            found.append(thing.given)
     elif isinstance(thing, Holder):
-        yield from sources_of(tuple(thing.leaves()))
-    elif isinstance(thing, Node):
-        yield thing
+        for leaf in thing.leaves():
+            _gather(leaf, found)
 
 
 def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:

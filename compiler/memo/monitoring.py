@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..plan.burn import burn_pairs
 from ..plan.service import ServicePlan
 from .line import Line
 
@@ -20,7 +19,7 @@ def objectives(service: ServicePlan) -> Iterator[Line]:
         if objective.bucket is not None:
             bound = f"{path}.{_latency(objective.name)}"
             yield Line(title=f"{objective.name}, judged at", value=objective.bucket.holds, field=bound)
-        for pair in burn_pairs(objective, service.objectives.slo):
+        for pair in service.objectives.pairs(objective):
             title = f"{objective.name}, {pair.severity.value} at {pair.long.value} and {pair.short.value}"
             yield Line(title=title, value=pair.threshold, unit="of requests", field="monitoring.slo.burn")
 

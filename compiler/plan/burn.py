@@ -16,7 +16,6 @@ from ..finding import refusal
 from ..record import Record
 from ..system import Burn, Slo
 from .choose import or_else
-from .objectives import Objective
 
 __all__ = ["BurnPair", "burn_pairs", "factor"]
 
@@ -54,11 +53,11 @@ def factor(share: Percent, period: Duration, long: Duration) -> Decimal:
     return (share.amount * period.amount / long.amount).quantize(Decimal("0.0001")).normalize()
 
 
-def burn_pairs(objective: Objective, slo: Slo) -> tuple[BurnPair, ...]:
-    """The pairs of windows that can fire: pages before tickets, the shortest window first."""
+def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
+    """The pairs of windows that can fire for a promise: pages before tickets, the shortest window first."""
     pairs = []
     for window in _windows(slo):
-        threshold = _threshold(objective.target, slo.window, window.budget, window.long)
+        threshold = _threshold(target, slo.window, window.budget, window.long)
         if threshold.value is not None:
             written = threshold.map(lambda t: plain(t or Decimal(0)))
             pairs.append(BurnPair(severity=window.severity, long=window.long, short=window.short, threshold=written))

@@ -167,7 +167,7 @@ class CanaryPlan:
 
     def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
         """The share of bad requests without and with the harm that must not be missed."""
-        before, after = harm(objective, self.stage, self.objectives.slo)
+        before, after = harm(objective, self.stage, self.objectives)
         if self.stage is not None:  # a harm to another metric would leave the usual one
             metrics = [asked.metric for asked in self.stage.detect]
             before = because(before.value, before.why, before, metrics)

@@ -11,6 +11,7 @@ from ..because import Because, because, decision
 from ..finding import Refusal, refusal
 from ..record import Record
 from ..system import Latency, LatencySeries, Slo
+from .burn import BurnPair, burn_pairs
 from .facts import ServiceFacts
 
 __all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
@@ -54,6 +55,7 @@ class Objectives:
 
     def __init__(self, service: ServiceFacts) -> None:
         self.service = service
+        self._pairs: dict[str, tuple[BurnPair, ...]] = {}
 
     @cached_property
     def all(self) -> tuple[Objective, ...]:
@@ -155,6 +157,12 @@ class Objectives:
     def slo(self) -> Slo:
         """Over which time budgets are counted, and how fast a burn somebody is told of."""
         return self.service.scope.system.monitoring.slo
+
+    def pairs(self, objective: Objective) -> tuple[BurnPair, ...]:
+        """The pairs of windows that guard an objective's budget, as far as they can fire."""
+        if objective.name not in self._pairs:
+            self._pairs[objective.name] = burn_pairs(objective.target, self.slo)
+        return self._pairs[objective.name]
 
     def buckets(self, kind: str) -> Because[tuple[Decimal, ...]] | None:
         """The buckets to configure for `latency`, `first_token` or `inter_token`: one at each bound, and some around.

@@ -13,9 +13,9 @@ from decimal import Decimal
 from ...schema.units import Measure, Percent, plain
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
-from ..system import CanaryStage, Condition, Detectable, MLSystem, Slo
+from ..system import CanaryStage, Condition, Detectable, MLSystem
 from ..words import listing
-from .burn import BurnPair, burn_pairs
+from .burn import BurnPair
 from .objectives import ALERTED, Objective, Objectives
 
 __all__ = ["harm", "judged_objectives", "least_volume", "limit", "looser_than_the_page"]
@@ -67,18 +67,20 @@ def looser_than_the_page(
 ) -> Iterator[tuple[Because[Decimal], Objective, BurnPair]]:
     """Limits of `rollbackWhen` above the share of bad requests that wakes somebody; and what does that."""
     for objective in objectives.all:
-        most, pairs = limit(objective, objectives), burn_pairs(objective, objectives.slo)
+        most, pairs = limit(objective, objectives), objectives.pairs(objective)
         if most is not None and pairs and most.value > Decimal(pairs[0].threshold.value):
             yield most, objective, pairs[0]
 
 
-def harm(objective: Objective, stage: CanaryStage | None, slo: Slo) -> tuple[Because[Decimal], Because[Decimal]]:
+def harm(
+    objective: Objective, stage: CanaryStage | None, objectives: Objectives
+) -> tuple[Because[Decimal], Because[Decimal]]:
     """The share of bad requests without and with the harm that must not be missed."""
     usual = because(objective.budget.value, "what the objective allows", objective.target)
     after = because(min(Decimal("0.95"), 3 * usual.value), "three times what is allowed", objective.target)
     if objective.name == FAILURES:
         usual = fixed(Decimal(0), "no availability is promised, so no failures are expected")
-    elif pairs := burn_pairs(objective, slo):
+    elif pairs := objectives.pairs(objective):
         told = "what would wake somebody" if pairs[0].severity.value == "page" else "what somebody would be told of"
         after = because(Decimal(pairs[0].threshold.value), told, pairs[0].threshold)
     if after.value <= usual.value < 1:

@@ -10,7 +10,7 @@ from ..diagnostics import Diagnostic
 from ..finding import finding
 from ..lint import rule
 from ..plan import Plan
-from ..plan.burn import BurnPair, burn_pairs
+from ..plan.burn import BurnPair
 from ..plan.canary import CanaryPlan
 from ..plan.choose import number, seconds
 from ..plan.judgement import Change, Judgement
@@ -52,7 +52,7 @@ def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         pages = [
             (objective, pairs[0])
             for objective in service.objectives.all
-            if (pairs := burn_pairs(objective, service.objectives.slo)) and pairs[0].severity.value == "page"
+            if (pairs := service.objectives.pairs(objective)) and pairs[0].severity.value == "page"
         ]
         quietest = min(pages, key=lambda page: Decimal(page[1].threshold.value), default=None)
         if quietest is not None and service.canary.rate is not None:
@@ -100,7 +100,7 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     kept = plan.platform.prometheus.retention
     for service in plan.online.values():
         for objective in service.objectives.all:
-            windows = [pair.long.value for pair in burn_pairs(objective, service.objectives.slo)]
+            windows = [pair.long.value for pair in service.objectives.pairs(objective)]
             longest = max(windows, default=Duration(0))
             if longest > kept.value:
                 yield finding(
@@ -150,7 +150,7 @@ def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 def _guarded(canary: CanaryPlan) -> bool:
     """Whether an alert could fire on every objective."""
-    return all(burn_pairs(objective, canary.objectives.slo) for objective in canary.judged)
+    return all(canary.objectives.pairs(objective) for objective in canary.judged)
 
 
 Wrong = tuple[str, str, object] | None

@@ -15,7 +15,7 @@ from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.finding import refusal
-from ...compiler.plan.burn import BurnPair, burn_pairs
+from ...compiler.plan.burn import BurnPair
 from ...compiler.plan.objectives import Objective
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.sli import Indicators
@@ -28,7 +28,7 @@ __all__ = ["burn_group"]
 
 def burn_group(service: ServicePlan, objective: Objective) -> Body:
     """The rules of one objective."""
-    pairs = burn_pairs(objective, service.objectives.slo)
+    pairs = service.objectives.pairs(objective)
     if not pairs:
         raise refusal(
             "MLS502",
