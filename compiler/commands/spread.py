@@ -7,7 +7,6 @@ than a few. Elsewhere than on Linux a copy of a process is not safe to work in, 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +49,8 @@ class _Worker:
 
 
 def _begin() -> None:
+    import signal
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that was started by hand ends the others
 
 
