@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, because, fixed, text
+from ....compiler.because import Because, because, text
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import plain
 from . import Setup
-from .weights import mounted, quantization, repository
+from .weights import language_server, mounted, quantization, repository
 
 SERVER = "SGLang"
 
@@ -31,14 +31,7 @@ BUCKETS = {
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
     """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
-    return Setup(
-        args=tuple(_args(service, files)),
-        env={},
-        files={},
-        model=mounted(service),
-        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
-        downloads=True,
-    )
+    return language_server(service, _args(service, files))
 
 
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:

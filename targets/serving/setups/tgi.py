@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, fixed, text
+from ....compiler.because import Because, text
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from . import Setup
-from .weights import mounted, quantization, repository
+from .weights import language_server, mounted, quantization, repository
 
 SERVER = "TGI"
 
@@ -22,14 +22,7 @@ QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors")
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
     """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
-    return Setup(
-        args=tuple(_args(service, files)),
-        env=_env(service),
-        files={},
-        model=mounted(service),
-        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
-        downloads=True,
-    )
+    return language_server(service, _args(service, files), _env(service))
 
 
 def _env(service: ServicePlan) -> dict[str, Because[str]]:

@@ -6,15 +6,30 @@ quantization that a server does not know stops it at its start.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from ....compiler.because import Because, text
+from ....compiler.because import Because, fixed, text
 from ....compiler.finding import refusal
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ...pod.download import check_access
+from . import Setup
 
-__all__ = ["mounted", "quantization", "repository"]
+__all__ = ["language_server", "mounted", "quantization", "repository"]
+
+
+def language_server(
+    service: ServicePlan, args: Iterable[str | Because[str]], env: dict[str, Because[str]] | None = None
+) -> Setup:
+    """A server that is told all by arguments, and can fetch a repository of the hub itself."""
+    return Setup(
+        args=tuple(args),
+        env=env if env is not None else {},
+        files={},
+        model=mounted(service),
+        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
+        downloads=True,
+    )
 
 
 def repository(files: ModelFiles, server: str) -> Because[str] | None:
