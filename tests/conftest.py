@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import Snapshot, SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from .support import ROOT
+
+settings.register_profile("untimed", deadline=None)  # speed is measured by benchmarks; a busy machine fails no test
+settings.load_profile("untimed")
 
 
 class CommittedFile(SingleFileSnapshotExtension):

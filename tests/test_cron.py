@@ -149,7 +149,7 @@ WEEKDAYS = st.sampled_from(["*", "1", "1-5", "SUN,WED", "*/2"])
 
 
 @given(HOURS, DATES, MONTHS, WEEKDAYS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_gaps_are_those_of_the_calendar(hours: str, dates: str, months: str, weekdays: str) -> None:
     """Five years hold every gap of schedules that do not tie a weekday to a date or a month."""
     schedule = f"0 {hours} {dates} {months} {weekdays}"

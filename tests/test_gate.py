@@ -247,7 +247,7 @@ ENTRIES = st.fixed_dictionaries(
 
 
 @given(ENTRIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_breaks_the_schema_never_passes(entry: dict[str, Any]) -> None:
     document = measured(recall=entry)
     if not SCHEMA.is_valid(document):
