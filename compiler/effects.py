@@ -98,8 +98,13 @@ class _Effects:
 
 
 def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
-    """Every value at or under the places that some patterns name."""
-    return {id(node) for path in patterns for _, _, at in selected(layered.tree, path) for _, node in values(at)}
+    """Every value at or under the places that some patterns name; `a if b` names `a` where there is `b`."""
+    read: set[int] = set()
+    for pattern in patterns:
+        path, _, needed = pattern.partition(" if ")
+        if not needed or selected(layered.tree, needed):
+            read |= {id(node) for _, _, at in selected(layered.tree, path) for _, node in values(at)}
+    return read
 
 
 def given(layered: Layered) -> Values:

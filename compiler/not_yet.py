@@ -62,6 +62,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "platform.rollout.provider",
     "models.*.signature",
     "constraints.accelerators",
+    "services.*.llm.caching.dtype",  # of sixteen bits there is no flag, and a runtime without the choice is an error
     "releases.*.artifact.format",
     "releases.*.shadow.artifact.format",
     "releases.*.previous",  # what `mlspec rollback` goes back to

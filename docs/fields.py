@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from mlspec.schema.introspect import Field, Kind
 from mlspec.schema.scalars import SCALARS
-from mlspec.schema.units import Quantity
 
 __all__ = ["innermost", "left_out", "listed_words", "type_in_words", "units"]
 
@@ -93,5 +92,5 @@ def left_out(field: Field) -> str:
 
 def units(name: str) -> tuple[str, ...] | None:
     """The units of a quantity, smallest first; None for a scalar that is not a quantity."""
-    kind = getattr(SCALARS[name].parse, "__self__", None)
-    return tuple(unit for unit in kind.UNITS if unit) if isinstance(kind, type) and issubclass(kind, Quantity) else None
+    kind = SCALARS[name].quantity
+    return tuple(unit for unit in kind.UNITS if unit) if kind is not None else None

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from .introspect import Field, Kind, Language, ObjectType, UnionType
 from .scalars import SCALARS
-from .units import Quantity
 
 __all__ = ["language_module", "system_module"]
 
@@ -20,15 +19,13 @@ from __future__ import annotations
 
 
 def _python_scalar(kind: str) -> str:
-    parse = SCALARS[kind].parse
-    owner = getattr(parse, "__self__", None)
-    return owner.__name__ if isinstance(owner, type) and issubclass(owner, Quantity) else "str"
+    quantity = SCALARS[kind].quantity
+    return quantity.__name__ if quantity is not None else "str"
 
 
 def _quantities() -> Iterator[tuple[str, list[str]]]:
     """The modules of `schema` that define quantities, with those that the language uses."""
-    parsers = (getattr(scalar.parse, "__self__", None) for scalar in SCALARS.values())
-    used = {kind for kind in parsers if isinstance(kind, type) and issubclass(kind, Quantity)}
+    used = {scalar.quantity for scalar in SCALARS.values() if scalar.quantity is not None}
     for module in sorted({kind.__module__ for kind in used}):
         yield module.rpartition(".")[2], sorted(kind.__name__ for kind in used if kind.__module__ == module)
 

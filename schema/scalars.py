@@ -23,10 +23,10 @@ class Scalar:
     """One kind of scalar: what it is in words, how its text is spelled and read, and examples.
 
     `number` is the JSON type of a quantity that may also be a bare number; `bare` are the types that YAML may guess for
-    a text of this kind, which is taken as it was written all the same.
+    a text of this kind, which is taken as it was written all the same. `quantity` is what it is read as.
     """
 
-    __slots__ = ("bare", "examples", "number", "parse", "pattern", "what")
+    __slots__ = ("bare", "examples", "number", "parse", "pattern", "quantity", "what")
 
     def __init__(
         self,
@@ -37,12 +37,14 @@ class Scalar:
         parse: Callable[[str], Any] | None = None,
         number: str | None = None,
         bare: tuple[str, ...] = (),
+        quantity: type[units.Quantity] | None = None,
     ) -> None:
         self.what = what
         self.pattern = pattern
         self.examples = examples
         self.number = number
         self.bare = bare
+        self.quantity = quantity
         self.parse = parse or self._text
 
     def _text(self, text: str) -> str:
@@ -52,13 +54,36 @@ class Scalar:
 
 
 def _quantity(kind: type[units.Quantity], number: str | None = None) -> Scalar:
-    return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number)
+    return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number, quantity=kind)
+
+
+def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str) -> Scalar:
+    """A quantity that is not any of its kind: fields that are divided by, or whose logarithm is taken."""
+
+    def parse(text: str) -> units.Quantity:
+        value = kind.parse(text)
+        if compiled(pattern).fullmatch(text) is None:
+            raise UnitError(f"is not {what}", f"write it like `{examples[0]}`")
+        return value
+
+    return Scalar(what, pattern, examples, parse=parse, quantity=kind)
+
+
+_ABOVE_NOTHING = r"(?!0+(?:\.0+)?%)"
+_ALL = r"100(?:\.0{1,9})?%"
+_BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
     "rate": _quantity(units.Rate),
     "percent": _quantity(units.Percent),
+    "share": _part_of(
+        units.Percent, "a percentage above 0 %, up to 100 %", rf"{_ABOVE_NOTHING}(?:{_BELOW_ALL}|{_ALL})", "85%"
+    ),
+    "chance": _part_of(
+        units.Percent, "a percentage between 0 % and 100 %, neither of them", _ABOVE_NOTHING + _BELOW_ALL, "5%"
+    ),
     "memory": _quantity(units.Memory),
     "cores": _quantity(units.Cores, number="number"),
     "bandwidth": _quantity(hardware.Bandwidth),

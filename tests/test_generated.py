@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -19,10 +20,12 @@ import pytest
 
 import mlspec
 from mlspec.api import Result
+from mlspec.compiler.language import Kind
+from mlspec.schema.scalars import SCALARS
 
 from .scenes import promtool
 from .systems import Files, generated
-from .systems.words import Word, all_words, words
+from .systems.words import Word, all_words, quantities, words
 from .validation import load, pod_of, problems, unrestricted
 
 DEFAULT = 60
@@ -124,6 +127,32 @@ def test_what_refuses_a_spoiled_system_has_a_position_and_a_way_out(tmp_path: Pa
         assert unhelpful == (), f"seed {seed}"
         refused += bool(found)
     assert refused > COUNT / 2
+
+
+def test_what_refuses_an_extreme_system_has_a_position_and_a_way_out(tmp_path: Path) -> None:
+    """Of systems with one number or amount at an end of what it may be, or beyond; a formula may divide by it."""
+    (tmp_path / ".git").mkdir()
+    for seed in range(COUNT):
+        files = generated(seed)
+        exaggerate(random.Random(seed), files)
+        assert errors(compiled(tmp_path / str(seed), files))[1] == (), f"seed {seed}"
+
+
+def exaggerate(chance: random.Random, files: Files) -> None:
+    """Put the least or the most that people can write in the place of an amount."""
+    spec, platform = files["mlspec.yaml"], files["mlspec.platform.yaml"]
+    places = [*quantities(spec, ("object", "MLSystem")), *quantities(platform, ("object", "PlatformFile"))]
+    holder, key, kind = chance.choice(places)
+    holder[key] = chance.choice(extremes(kind))
+
+
+def extremes(kind: Kind) -> list[Any]:
+    """Nothing, next to nothing, everything and more than that."""
+    if kind[0] != "scalar":
+        ends = (kind[1], kind[2], 0, 1, -1, 10**15 - 1)
+        return [*(end for end in ends if end is not None), *([1e-9, 1e299] if kind[0] == "number" else [])]
+    whole = SCALARS[kind[1]].examples[0]
+    return [re.sub(r"^[0-9.]+", amount, whole) for amount in ("0", "0.000000001", "1", "100", "9" * 15)]
 
 
 def spoil(chance: random.Random, body: dict[str, Any]) -> None:

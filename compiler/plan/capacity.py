@@ -48,6 +48,19 @@ def care(planning: Planning) -> Care:
     return Care(planning.utilization, planning.waiting, planning.spare_from)
 
 
+def measured(mean: Because[Duration]) -> Because[Duration]:
+    """How long requests are worked on, unless that is no time at all."""
+    if mean.value.amount:
+        return mean
+    raise refusal(
+        "MLS008",
+        "no request takes no time",
+        mean,
+        note="one replica would carry any traffic, and all that is derived from its speed would be wrong",
+        help="write what was measured, such as `5ms`, or leave `serviceTime` out",
+    )
+
+
 MOST = 100_000
 
 TAIL = Decimal("5.3")

@@ -196,7 +196,7 @@ def _canary_hours(
 @decision
 def _shadow_hours(replicas: Because[int], lasts: Because[Duration], versions: Because[Decimal]) -> tuple[Decimal, str]:
     """Hours of pods that the shadow of one version has; the next version ends it."""
-    between = Decimal(MONTH) / (versions.value or 1)
+    between = MONTH / versions.value if versions.value else Decimal(MONTH)
     hours = lasts.value.amount / 3600
     if hours > between:
         return replicas.value * between, f"{count(replicas.value, 'replica')} until the next version"

@@ -12,7 +12,7 @@ from ..because import Because, Unavailable, because, decision, first, text
 from ..part import Part
 from ..runtimes import Usual
 from ..system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
-from .capacity import Care, care, patience, replicas
+from .capacity import Care, care, measured, patience, replicas
 from .choose import assumed, number, or_else
 from .files import ModelFiles
 from .replica import cores, memory
@@ -200,7 +200,7 @@ class ServiceFacts:
     @cached_property
     def mean_time(self) -> Because[Duration] | None:
         """How long a request is worked on."""
-        return self.part.service_time.mean if self.part.service_time is not None else None
+        return measured(self.part.service_time.mean) if self.part.service_time is not None else None
 
     @cached_property
     def patience(self) -> Because[Duration] | None:

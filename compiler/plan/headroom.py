@@ -83,7 +83,7 @@ def _beside(by_use: Because[Rate], by_wait: Because[Rate], peak: Because[Rate] |
 
 
 def _rate(rate: float) -> Rate:
-    return Rate.parse(f"{rate:.0f}/s" if rate >= 10 else f"{rate:.2f}/s")
+    return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}"))
 
 
 @decision

@@ -10,6 +10,7 @@ The estimate is rough, which its reasons say: a service time that was measured o
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
 
 from ...schema.hardware import Bandwidth, Compute
@@ -236,7 +237,7 @@ def _throughput(
 ) -> tuple[Rate, str]:
     rate = float(utilization.value.amount) / busy.value
     bound = "reading prompts" if prefill.value > busy.value / 2 else "writing answers"
-    return Rate.parse(f"{rate:.9f}/s"), (
+    return Rate(Decimal(f"{rate:.9f}")), (
         f"{sequences.value:,} sequences at once, {utilization.value} of the time: {number(rate)} requests/s of a "
         f"replica, bound by {bound}; rough: {number(rate / rough.value)} to {number(rate * rough.value)}, with every "
         f"answer as long as it may be; a `serviceTime` that was measured counts before the estimate"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 from typing import Literal
 
@@ -126,7 +126,7 @@ class Objectives:
 
     def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
         scale = _SCALES[series.unit.value]
-        bounds = [Duration(Decimal(str(bucket.value)) / scale) for bucket in series.buckets]
+        bounds = [_spellable(Decimal(str(bucket.value)) / scale) for bucket in series.buckets]
         above = next((bound for bound in bounds if bound >= asked.value), None)
         below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
         nearest = [str(bound) for bound in (below, above) if bound is not None]
@@ -175,6 +175,11 @@ class Objectives:
         bounds = [o.bucket.bound for o in self.all if o.bucket is not None and o.series is series]
         lower = [b for p in ("p50", "p90") if (b := getattr(self.service.bounds(kind), p)) is not None]
         return _buckets(series.unit, tuple(bounds), tuple(lower))
+
+
+def _spellable(bound: Decimal) -> Duration:
+    """The shortest length of time that can be written and is not below a bucket; some have fifteen digits."""
+    return Duration(max(bound, bound.quantize(Decimal("1e-9"), ROUND_CEILING)))
 
 
 _SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}

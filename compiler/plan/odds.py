@@ -62,6 +62,7 @@ def doubt(planning: Planning) -> Doubt:
             "MLS008",
             f"of {count(last.value, 'window')} {failures.value} may fail, so no version is ever taken back",
             last,
+            failures,
             others=((failures, "so many may fail"),),
             note="an analysis ends as a success when fewer windows failed than would have to",
             help=f"write `lastWindows: {failures.value + 2}` or more",
@@ -85,7 +86,7 @@ def sample(p1: float, p2: float, significance: float = 0.05, power: float = 0.8)
     mean = (p1 + p2) / 2
     spread = normal_quantile(1 - significance / 2) * math.sqrt(2 * mean * (1 - mean))
     spread += normal_quantile(power) * math.sqrt(p1 * (1 - p1) + p2 * (1 - p2))
-    return math.ceil((spread / (p1 - p2)) ** 2)
+    return max(1, math.ceil((max(0.0, spread) / (p1 - p2)) ** 2))
 
 
 def exceeds(n: int, p: float, most: int) -> float:

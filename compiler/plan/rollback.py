@@ -162,6 +162,14 @@ def _possible(most: Because[Measure]) -> Because[Decimal]:
 
 
 def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
+    if before.value < 0:
+        raise refusal(
+            "MLS008",
+            f"no share of requests is {plain(before.value * 100)} %",
+            before,
+            note="the new version is taken back when it is more like the harm than like the usual",
+            help="write `0%` or more, or leave `from` out",
+        )
     if not before.value < asked.to.value.amount <= 1:
         raise refusal(
             "MLS008",

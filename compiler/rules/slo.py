@@ -34,6 +34,7 @@ HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
 @rule(
     "MLS503",
     "warning",
+    "constraints.throughput if services.*[mode=online]",
     "services.*.constraints.throughput",
     "services.*.constraints.availability",
 )

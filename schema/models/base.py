@@ -118,6 +118,8 @@ def mapped(doc: str, **limits: Any) -> Any:
 Duration = Annotated[str, Leaf("duration"), _reader("duration")]
 Rate = Annotated[str, Leaf("rate"), _reader("rate")]
 Percent = Annotated[str, Leaf("percent"), _reader("percent")]
+Share = Annotated[str, Leaf("share"), _reader("share")]
+Chance = Annotated[str, Leaf("chance"), _reader("chance")]
 Memory = Annotated[str, Leaf("memory"), _reader("memory")]
 Cores = Annotated[str, Leaf("cores"), _reader("cores")]
 Bandwidth = Annotated[str, Leaf("bandwidth"), _reader("bandwidth")]

@@ -6,15 +6,16 @@ from typing import Literal
 
 from .base import (
     AccessName,
+    Chance,
     ColumnName,
     Count,
     Cron,
     Duration,
     Identifier,
     Name,
-    Percent,
     Section,
     SegmentName,
+    Share,
     Text,
     TimeZone,
     Uri,
@@ -34,7 +35,7 @@ class Burn(Section):
     """A pair of windows that must both burn the error budget too fast before somebody is told."""
 
     severity: Literal["page", "ticket"] = required("Whether somebody is woken, or finds it in the morning.")
-    budget: Percent = required("The share of the error budget that is gone in the long window.")
+    budget: Share = required("The share of the error budget that is gone in the long window.")
     long: Duration = required("The long window, which says that it matters.")
     short: Duration | None = derived("The short window, which says that it still goes on.", "a twelfth of the long one")
 
@@ -76,7 +77,7 @@ class Drift(Section):
     columns: dict[ColumnName, DriftMethod] = mapped("How single columns are compared, where it differs.")
     min_samples: Count | None = optional("Below this there is not enough data for a verdict.")
     bins: int = default(10, "Into how many bins a number is divided.", "deciles of the reference", ge=2, le=1000)
-    false_alarms: Percent = default(
+    false_alarms: Chance = default(
         "1%",
         "The share of windows without drift in which any column may raise an alert.",
         "with a window a day, one false alarm in three months",
@@ -99,7 +100,7 @@ class Capture(Section):
     by: Literal["gateway", "runtime", "client"] = required("Who writes them.")
     to: Uri = required("Where they go.")
     access: AccessName | None = optional("How that is reached.")
-    sample: Percent = default("100%", "The share that is kept.", "rare events must not be lost")
+    sample: Share = default("100%", "The share that is kept.", "rare events must not be lost")
     id: Identifier = required("What labels are joined by.")
     retention: Duration = default("90d", "How long they are kept.", "longer than most label delays")
     personal_data: list[ColumnName] = listed("Columns that are masked.")
@@ -124,7 +125,7 @@ class Monitoring(Section):
     capture: Capture | None = optional("Predictions that are kept.")
     dashboard: Dashboard | None = optional("The dashboard.")
     scrape_interval: Duration | None = optional("How often metrics are read, where it is not the platform's.")
-    saturation: Percent = default(
+    saturation: Share = default(
         "85%",
         "How full the resource that runs out first may be before somebody is told.",
         "beyond this waiting grows faster than load",

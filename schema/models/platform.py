@@ -9,6 +9,7 @@ from annotated_types import Ge
 from .base import (
     AcceleratorName,
     Bandwidth,
+    Chance,
     Compute,
     Cores,
     Date,
@@ -26,6 +27,7 @@ from .base import (
     Percent,
     RuleId,
     Section,
+    Share,
     SpecOverlay,
     SpecPath,
     Text,
@@ -194,10 +196,10 @@ class Network(Section):
 class Planning(Section):
     """What the planner assumes where nobody has measured, and how careful it is."""
 
-    utilization: Percent = default(
+    utilization: Share = default(
         "70%", "The busiest that replicas may be on average.", "above it waiting grows faster than load"
     )
-    waiting: Percent = default(
+    waiting: Chance = default(
         "0.5%",
         "The share of requests that may wait longer than the bound on p99 leaves.",
         "half of the 1 % that the percentile allows; the other half is the model's own slow tail",
@@ -210,7 +212,7 @@ class Planning(Section):
     )
     download: Bandwidth = default("100 MB/s", "How fast images and models are fetched.", "a slow link to a registry")
     load: Bandwidth = default("500 MB/s", "How fast a model is read from a volume.", "a slow disk of a cloud")
-    risk: Percent = default(
+    risk: Chance = default(
         "5%", "The largest chance of either wrong verdict on a canary.", "the usual level of a statistical test"
     )
     failed_windows: int = default(
@@ -227,10 +229,10 @@ class Planning(Section):
         ge=2,
         le=100,
     )
-    significance: Percent = default(
+    significance: Chance = default(
         "5%", "The chance that a step shows a harm that is none.", "the usual level of a two-sided test"
     )
-    power: Percent = default("80%", "The chance that a step shows a harm that is one.", "the usual power of a test")
+    power: Chance = default("80%", "The chance that a step shows a harm that is one.", "the usual power of a test")
     versions: float = default(
         1, "How many new versions a month are rolled out, where no schedule says it.", "a guess", ge=0, le=1000
     )
@@ -241,10 +243,10 @@ class Planning(Section):
         ge=1,
         le=100,
     )
-    memory_efficiency: Percent = default(
+    memory_efficiency: Share = default(
         "60%", "The share of an accelerator's bandwidth that writing an answer reaches.", "40 % to 90 % are seen"
     )
-    compute_efficiency: Percent = default(
+    compute_efficiency: Share = default(
         "40%", "The share of an accelerator's FLOP/s that reading a prompt reaches.", "27 % to 60 % are seen"
     )
     rough: float = default(

@@ -18,10 +18,10 @@ from .base import (
     Matcher,
     Memory,
     Path,
-    Percent,
     RuntimeName,
     Section,
     Series,
+    Share,
     Text,
     Url,
     default,
@@ -75,7 +75,7 @@ class Drain(Section):
 class DeviceMemory(Section):
     """How a server of language models divides the memory of an accelerator, which it takes when it starts."""
 
-    utilization: Percent = default(
+    utilization: Share = default(
         "92%", "The share of what the driver reports that it may fill.", "what vLLM takes when it is not told"
     )
     overhead: Memory = default(

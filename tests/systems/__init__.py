@@ -38,6 +38,11 @@ _BOUNDS = {
 }
 
 
+_TIMES = {"latency": "latency", "firstToken": "first-token", "interToken": "inter-token"}
+_ALERTED = {"p95", "p99", "p999"}
+"""The bounds that become objectives, and what they are called."""
+
+
 _OF_LANGUAGE = ("hf", "hf", "s3", "oci")
 """Where language models are: mostly on the hub."""
 
@@ -79,8 +84,8 @@ class _System:
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
             spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
-            spec["rollout"] = rollout(maker, labelled=self.trains)
-        spec["monitoring"] = monitoring(maker, online=self.online, bounded=self.trains)
+            spec["rollout"] = rollout(maker, self._objectives(), labelled=self.trains)
+        spec["monitoring"] = monitoring(maker, self._objectives(), online=self.online, bounded=self.trains)
         spec["success"] = success(maker, bounded=self.trains) if maker.maybe(0.3) else None
         spec["problem"] = maker.free("Problem", task=self.task)
         spec["metadata"] = maker.free("Metadata", name=self.name)
@@ -172,7 +177,8 @@ class _System:
         if server is None:
             constraints |= {"deadline": "2h", "items": "3M"}
             return serving.batch(maker, None)
-        constraints["availability"] = maker.pick(("99%", "99.5%", "99.9%"))
+        if server.counts_errors:
+            constraints["availability"] = maker.pick(("99%", "99.5%", "99.9%"))
         if self.kind == "language":
             return serving.language_service(maker, server, self.name, constraints)
         return serving.online(maker, server, self.name, constraints)
@@ -191,15 +197,25 @@ class _System:
             return
         self.spec["services"][name] = beside[name](maker, self.name)
 
+    def _objectives(self) -> set[str]:
+        """What is promised of some service, and can be judged."""
+        promised, online = set[str](), [one for one in self.spec["services"].values() if one["mode"] == "online"]
+        for bounds in (self.spec["constraints"], *(one.get("constraints") or {} for one in online)):
+            promised |= {"availability"} & set(bounds)
+            for key, name in _TIMES.items():
+                promised |= {f"{name}-{each}" for each in _ALERTED & set(bounds.get(key, ()))}
+        return promised if online else set()
+
     def _second(self) -> None:
         """Another online service, with bounds of its own."""
         maker, own, name = self.maker, dict[str, Any](), "second"
-        server = serving.runtime(maker, language=False)
+        server = serving.runtime(maker, language=False, promised=self.spec["constraints"])
         schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"]
         self.spec["models"][name] = models.model(maker, server.setup, trained=False, known=None)
         self.spec["releases"][name] = models.release(maker, server.formats, schemes, {self.metric: self.better})
         service = serving.online(maker, server, name, own)
-        service["constraints"] = {**(service.get("constraints") or {}), **own, "availability": "99.5%"}
+        promised = {"availability": "99.5%"} if server.counts_errors else {}
+        service["constraints"] = {**(service.get("constraints") or {}), **own, **promised}
         self.spec["services"][name] = service
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -18,6 +18,8 @@ from ..hostile import INJECTED
 from ..shapes import Shape, readable
 from ..support import ROOT
 
+T = TypeVar("T")
+
 __all__ = ["DIGEST", "Maker", "catalogued", "members"]
 
 DIGEST = "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd"
@@ -26,6 +28,8 @@ _TEXTS = {
     "duration": ("30s", "5m", "1h", "12h", "1d", "7d"),
     "rate": ("1/s", "120/m", "40/s"),
     "percent": ("1%", "5%", "20%", "50%", "99.5%"),
+    "share": ("5%", "50%", "99.5%"),
+    "chance": ("1%", "5%", "50%"),
     "memory": ("64Mi", "512Mi", "2Gi", "1G"),
     "cores": ("1", "2", "500m", "1.5"),
     "count": ("1000", "20k", "3M"),
@@ -48,6 +52,8 @@ _EXTREMES = {
     "duration": ("0s", "1us", "1ms", "52w", "0.5s"),
     "rate": ("0/s", "0.01/d", "100000/s"),
     "percent": ("0%", "0.001%", "100%"),
+    "share": ("0.001%", "100%"),
+    "chance": ("0.001%", "99.999%"),
     "memory": ("0Mi", "1k", "3.5T"),
     "cores": ("0", "1m", "96"),
     "count": ("0", "1", "900B"),
@@ -64,9 +70,12 @@ class Maker(Shape):
     """One system in the making."""
 
     def __init__(self, chance: random.Random) -> None:
+        self.whole = catalogued("accelerators")
+        self.devices = {**self.whole, **catalogued("slices")}
         self.declared: dict[str, list[str]] = {
             "runtimes": list(catalog.runtime_names()),
-            "accelerators": list(catalogued("accelerators")),
+            "accelerators": list(self.devices),
+            "algorithms": list(catalogued("algorithms")),
             "families": list(catalogued("families")),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(catalogued("metrics")),
@@ -85,6 +94,7 @@ class Maker(Shape):
         self.rollouts = self.pick(members("RolloutProvider", "provider"))
         self.scaler = self.pick(members("Autoscaling", "provider"))
         self.mirroring = self.pick(members("Gateway", "mirroring"))
+        self.waits = self.maybe(0.3)
         self.network = self.maybe(0.7)
         self.shadows = self.mirroring != "none" and self.maybe(0.5)
         self.canaries = self.rollouts != "none" and (not self.shadows or self.maybe(0.8))
@@ -99,7 +109,7 @@ class Maker(Shape):
         """Yes, so often."""
         return self.chance.random() < share
 
-    def some(self, among: Iterable[str], most: int = 3) -> list[str]:
+    def some(self, among: Iterable[T], most: int = 3) -> list[T]:
         """A few of them, in their order."""
         known = list(among)
         kept = set(self.chance.sample(known, self.chance.randint(1, min(most, len(known)))))
@@ -122,7 +132,7 @@ class Maker(Shape):
         """One with so much memory that the cloud has, or one that the platform describes."""
         known = [
             name
-            for name, entry in catalogued("accelerators").items()
+            for name, entry in self.devices.items()
             if self.cloud in entry["selectors"] and Memory.parse(entry["memory"]) >= Memory.parse(memory)
         ]
         if known and self.maybe(0.7):
@@ -130,6 +140,7 @@ class Maker(Shape):
         self.accelerators["own-device"] = self.free(
             "Accelerator",
             resource=self.pick((None, "nvidia.com/gpu")),
+            resources={self.cloud: "nvidia.com/gpu"} if self.maybe(0.3) else None,
             memory="80Gi",
             bandwidth="2 TB/s",
             price="2.5 USD/h",

@@ -56,6 +56,15 @@ def _planning(maker: Maker) -> dict[str, Any]:
         spareFrom=maker.pick(("99.5%", "99.95%")),
         headroom=maker.pick((1, 2.5)),
         risk=maker.pick(("5%", "10%")),
+        failedWindows=maker.pick((0, 1, 2)),
+        lastWindows=maker.pick((3, 5)),
+        significance=maker.pick(("1%", "10%")),
+        power=maker.pick(("50%", "95%")),
+        versions=maker.pick((0, 0.5, 1000)),
+        trainingHeadroom=maker.pick((1, 2)),
+        memoryEfficiency=maker.pick(("30%", "90%")),
+        computeEfficiency=maker.pick(("20%", "100%")),
+        rough=maker.pick((1, 3)),
     )
 
 

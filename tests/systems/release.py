@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from .data import SEGMENT
@@ -10,32 +11,60 @@ from .maker import Maker
 __all__ = ["monitoring", "rollout", "success"]
 
 
-def rollout(maker: Maker, *, labelled: bool) -> dict[str, Any] | None:
-    """Stages that the platform has, in the order in which they follow each other."""
+def rollout(maker: Maker, objectives: Collection[str], *, labelled: bool) -> dict[str, Any] | None:
+    """Stages that the platform has, in the order in which they follow each other, judged by what is promised."""
     shadow = {
         "shadow": maker.free("ShadowStage", percent="100%" if maker.mirroring == "all" else maker.pick(("5%", "50%")))
     }
     stages = [shadow] if maker.shadows else []
     if maker.canaries:
-        stages.append({"canary": _canary(maker)})
+        stages.append({"canary": _canary(maker, objectives)})
     if maker.maybe(0.2):
         stages.append({"experiment": _experiment(maker)})
     elif maker.maybe(0.2):
         stages.append({"blueGreen": maker.free("BlueGreenStage")})
-    conditions = [{"metric": "error-rate", "max": "0.1%"}] if maker.canaries and maker.maybe(0.5) else []
+    conditions = _conditions(maker, objectives) if maker.canaries else []
     if labelled and maker.canaries and maker.maybe(0.3):
         conditions.append(maker.free("Condition", metric="roc_auc", of=None, segment=None, min="0.6"))
-    return maker.free("Rollout", stages=stages or None, rollbackWhen=conditions or None)
+    waits = maker.pick(("45m", "2h")) if maker.waits else None
+    return maker.free("Rollout", stages=stages or None, rollbackWhen=conditions or None, progressDeadline=waits)
 
 
-def _canary(maker: Maker) -> dict[str, Any]:
-    detect = (
-        [maker.free("Detectable", metric="error-rate", from_=maker.pick((None, "0.05%")), to="20%")]
-        if maker.maybe(0.5)
-        else None
-    )
+def _counted(objectives: Collection[str]) -> dict[str, list[str]]:
+    """What a rollout is judged by, and the objectives that it is judged for."""
+    late = sorted(name for name in objectives if name != "availability")
+    counted = {"error-rate": ["availability"] if "availability" in objectives else [], "slow-rate": late}
+    return {metric: names for metric, names in counted.items() if names}
+
+
+def _conditions(maker: Maker, objectives: Collection[str]) -> list[dict[str, Any]]:
+    """Limits on what is counted."""
+    return [
+        maker.free(
+            "Condition",
+            metric=metric,
+            of=maker.pick((None, *names)),
+            segment=None,
+            max={"error-rate": "0.05%", "slow-rate": "0.05%"}[metric],
+            margin=None,
+            minSamples=maker.pick((None, 1, "2k")),
+        )
+        for metric, names in _counted(objectives).items()
+        if maker.maybe(0.4)
+    ]
+
+
+def _canary(maker: Maker, objectives: Collection[str]) -> dict[str, Any]:
+    usual = {"error-rate": "0.05%", "slow-rate": "0.02%"}
+    detect = [
+        maker.free("Detectable", metric=metric, from_=maker.pick((None, usual[metric])), to=maker.pick(("20%", "0.6")))
+        for metric in _counted(objectives)
+        if maker.maybe(0.4)
+    ]
+    window = maker.pick((None, "5m", "10m"))
     steps = maker.pick((None, ["5%", "25%", "50%"], ["10%", "50%"], ["50%"]))
-    return maker.free("CanaryStage", steps=steps, detect=detect, stepDuration=maker.pick((None, "24h")))
+    length = maker.pick((None, "24h"))
+    return maker.free("CanaryStage", steps=steps, detect=detect or None, stepDuration=length, window=window)
 
 
 def _experiment(maker: Maker) -> dict[str, Any]:
@@ -43,19 +72,30 @@ def _experiment(maker: Maker) -> dict[str, Any]:
     return maker.free("ExperimentStage", arms=arms, holdOut="5%")
 
 
-def monitoring(maker: Maker, *, online: bool, bounded: bool) -> dict[str, Any]:
+def monitoring(maker: Maker, objectives: Collection[str], *, online: bool, bounded: bool) -> dict[str, Any]:
     """What watches a service; `bounded` says whether there is a column with few values to divide by."""
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
     return maker.free(
         "Monitoring",
-        slo=maker.free("Slo") if online and maker.maybe(0.5) else None,
+        slo=maker.free("Slo", burn=_burn(maker)) if objectives and maker.maybe(0.5) else None,
         segments=[segment] if segment else None,
         drift=maker.free("Drift", columns={SEGMENT: maker.free("DriftMethod")} if bounded else None),
         quality=_condition(maker, segment),
         rules=[_condition(maker, segment)],
         capture=maker.free("Capture", personalData=[SEGMENT] if bounded else None),
         scrapeInterval=maker.pick((None, "15s", "1m")) if online else None,
+        saturation=maker.pick((None, "60%", "95%")) if online else None,
     )
+
+
+def _burn(maker: Maker) -> list[dict[str, Any]] | None:
+    """Windows that Prometheus remembers, and that burn fast enough of every budget to be told of."""
+    pairs = maker.some((("page", "2%", "1h", "5m"), ("page", "5%", "6h", None), ("ticket", "10%", "3d", "6h")))
+    made = [
+        maker.free("Burn", severity=severity, budget=budget, long=long, short=short)
+        for severity, budget, long, short in pairs
+    ]
+    return maker.pick((None, made))
 
 
 def _condition(maker: Maker, segment: str | None) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Collection
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple
 
 from .maker import DIGEST, Maker, catalogued, members
 
 __all__ = ["Runtime", "batch", "edge", "language_service", "online", "runtime", "streaming"]
+
+OWN_IMAGE = f"registry.example.com/team/server:1@{DIGEST}"
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
 _SECONDS = {"s": Decimal(1), "ms": Decimal("0.001"), "us": Decimal("0.000001")}
@@ -18,6 +21,8 @@ class Runtime(NamedTuple):
 
     name: str
     facts: dict[str, Any]
+    named: bool = True
+    """Whether its name is written; else it is chosen by the format."""
 
     @property
     def setup(self) -> str:
@@ -26,8 +31,29 @@ class Runtime(NamedTuple):
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """What it loads."""
-        return tuple(self.facts["formats"])
+        """What it loads, or what it is chosen for where no service names it."""
+        return tuple(self.facts["formats" if self.named else "usualFor"])
+
+    @property
+    def written(self) -> str | None:
+        """Its name, where a service says it."""
+        return self.name if self.named else None
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The bounds that it has a histogram for."""
+        return tuple(name for name in ("latency", "firstToken", "interToken") if name in self.facts["metrics"])
+
+    def measures(self, promised: Collection[str]) -> bool:
+        """Whether it exports what some promises are judged by."""
+        return ("latency" not in promised or "latency" in self.bounds) and (
+            "availability" not in promised or self.counts_errors
+        )
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether an availability can be promised."""
+        return bool(self.facts["metrics"].get("errors"))
 
     @property
     def serves_language_models(self) -> bool:
@@ -39,18 +65,32 @@ class Runtime(NamedTuple):
         return feature in self.facts.get("honours", ())
 
 
-def runtime(maker: Maker, *, language: bool) -> Runtime:
-    """One of the catalogue, or the platform's own copy of one."""
+def runtime(maker: Maker, *, language: bool, promised: Collection[str] = ()) -> Runtime:
+    """One of the catalogue, or the platform's own copy of one, that can measure what the whole system promises."""
     known = [Runtime(name, catalogued(f"runtimes/{name}")) for name in maker.declared["runtimes"]]
-    chosen = maker.pick([one for one in known if one.serves_language_models == language])
+    fitting = [one for one in known if one.serves_language_models == language and one.measures(promised)]
+    chosen = maker.pick(fitting)
     if maker.maybe(0.3 if chosen.name == "custom" else 0.7):
-        return chosen
+        return _perhaps_unnamed(maker, chosen)
     facts = {key: str(value) if key == "checked" else value for key, value in chosen.facts.items()}
     if chosen.name == "custom":
-        facts |= {"setup": "none", **_container(maker), "metrics": _vocabulary(maker)}
+        facts |= _own_facts(maker)
+    elif "build" in facts and maker.maybe(0.5):
+        facts["image"] = OWN_IMAGE
     own = Runtime(f"own-{chosen.name}", facts)
     maker.runtimes[own.name] = facts
-    return own
+    return _perhaps_unnamed(maker, own)
+
+
+def _own_facts(maker: Maker) -> dict[str, Any]:
+    """An entry for a server of one's own, which is chosen for what nothing else is usual for."""
+    beside = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": _vocabulary(maker)}
+    return {**_container(maker), **beside, **({"build": "it is ours"} if maker.maybe(0.3) else {})}
+
+
+def _perhaps_unnamed(maker: Maker, chosen: Runtime) -> Runtime:
+    """Some services leave the choice to the format of the model's files."""
+    return chosen._replace(named="usualFor" not in chosen.facts or maker.maybe(0.7))
 
 
 def _vocabulary(maker: Maker) -> dict[str, Any]:
@@ -75,16 +115,16 @@ def _vocabulary(maker: Maker) -> dict[str, Any]:
 
 def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
     """An online service of a model that is not a language model, with the bounds that its runtime can measure."""
-    bounds, shortest = _bounds(maker, server.facts["metrics"]["latency"])
+    bounds, shortest = _bounds(maker, server.facts["metrics"].get("latency"))
     mean = shortest / 10
-    own = _said(maker, constraints, {"latency": bounds, "throughput": _throughput(maker, mean)})
+    own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
     batching = {"maxSize": 8, "maxDelay": "1ms"} if server.honours("batching.maxDelay") and maker.maybe(0.5) else None
     return maker.free(
         "OnlineService",
         mode="online",
         model=maker.pick((None, model)),
-        runtime=server.name,
-        container=_container(maker) if server.name == "custom" else _otherwise(maker),
+        runtime=server.written,
+        container=_container(maker) if server.name == "custom" else _otherwise(maker, server),
         protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]),
         endpoint=_endpoint(maker),
         preprocessing=maker.pick((None, "client", "graph")),
@@ -98,7 +138,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         batching=batching,
         caching=maker.free("Caching") if server.honours("caching") and maker.maybe(0.5) else None,
         warmup=maker.free("Warmup") if server.honours("warmup") and maker.maybe(0.5) else None,
-        replicas={"min": 2, "max": 900} if maker.scaler != "none" and maker.maybe(0.3) else None,
+        replicas=_replicas(maker, server),
         resources=None if server.name == "custom" else _resources(maker),
         env=None if server.name == "custom" else _variables(maker),
         constraints=own,
@@ -111,17 +151,20 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
 def language_service(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
     """A service of a small language model, with room for its context on the accelerators of its cloud."""
     known, bounds = server.facts["metrics"], dict[str, Any]()
-    for name in ("latency", "firstToken", "interToken"):
-        if name in known and maker.maybe(0.6):
-            bounds[name] = {"p95": _bound(maker.pick([b for b in known[name]["buckets"] if b >= 0.05]), "s")}
-    bounds |= {"latency": {"p95": "120s"}, "throughput": {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}}
+    for name in server.bounds:
+        if maker.maybe(0.6):
+            bounds[name] = {"p95": _bound(maker.pick([b for b in known[name]["buckets"] if 0.05 <= b <= 2000]), "s")}
+    slowest = max(b for b in known["latency"]["buckets"] if b <= 200)
+    arriving = {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}
+    bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
     own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
+    answer = {"output": 256} if server.honours("llm.tokens.output") else {}
     return maker.free(
         "OnlineService",
         mode="online",
         model=model,
-        runtime=server.name,
-        container={"deviceMemory": maker.free("DeviceMemory", utilization="90%")} if maker.maybe(0.3) else None,
+        runtime=server.written,
+        container=_of_language(maker, server),
         protocol="http",
         endpoint=_endpoint(maker),
         preprocessing=None,
@@ -129,17 +172,25 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
         caching=None,
         warmup=None,
-        replicas=None,
-        resources={"accelerator": {"type": device, "count": 1 if device in maker.accelerators else maker.pick((1, 2))}},
+        replicas=_replicas(maker, server) if maker.maybe(0.5) else None,
+        resources={"accelerator": {"type": device, "count": maker.pick((1, 2)) if device in maker.whole else 1}},
         constraints=own,
         access=None,
         load="60s",
         llm=maker.free(
             "ServingLlm",
-            tokens={"context": 4096, "output": 256, "system": 200, "history": 500, "prompt": 300},
+            tokens={"context": 4096, **answer, "system": 200, "history": 500, "prompt": 300},
+            caching=_llm_caching(maker, server),
             retrieval=maker.free("Retrieval", chunks=2, chunkTokens=100) if maker.declared.get("services") else None,
         ),
     )
+
+
+def _llm_caching(maker: Maker, server: Runtime) -> dict[str, Any] | None:
+    """Only servers that can be told of a type can be told of prefixes."""
+    if not server.honours("llm.caching.dtype") or maker.maybe(0.4):
+        return None
+    return maker.free("LlmCaching", dtype=maker.pick((None, *members("LlmCaching", "dtype"))))
 
 
 def _container(maker: Maker) -> dict[str, Any]:
@@ -148,7 +199,9 @@ def _container(maker: Maker) -> dict[str, Any]:
     return maker.free(
         "Runtime",
         setup=None,
-        image=f"registry.example.com/team/server:1@{DIGEST}",
+        build=None,
+        usualFor=None,
+        image=OWN_IMAGE,
         user=1000,
         formats=None,
         needsAccelerator=None,
@@ -162,12 +215,40 @@ def _container(maker: Maker) -> dict[str, Any]:
     )
 
 
-def _otherwise(maker: Maker) -> dict[str, Any] | None:
+def _replicas(maker: Maker, server: Runtime) -> dict[str, Any] | None:
+    """How many there are, and what they follow, of what the runtime exports."""
+    if maker.scaler == "none" or maker.maybe(0.6):
+        return None
+    exported = server.facts["metrics"]
+    signals = [word for word, key in (("in-flight", "inFlight"), ("queue", "queue")) if key in exported]
+    followed = bool(signals)
+    return maker.free(
+        "Replicas",
+        min=2,
+        max=900,
+        signal=maker.pick((None, *signals)) if followed else None,
+        target=maker.pick((None, 0.5, 7)) if followed else None,
+        fallback=maker.pick((None, 3)) if followed and maker.scaler == "keda" else None,
+    )
+
+
+def _image(server: Runtime) -> dict[str, Any]:
+    """The image of a runtime that its users build."""
+    return {"image": OWN_IMAGE} if "build" in server.facts and "image" not in server.facts else {}
+
+
+def _otherwise(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     """What a service wants of its container that the catalogue says otherwise, and nothing else decides."""
     if maker.maybe(0.6):
-        return None
+        return _image(server) or None
     drain = maker.free("Drain", preStop=maker.pick((None, "10s")), timeout=maker.pick((None, "45s", "2m")))
-    return {"drain": drain, "writable": ["/tmp", "/var/cache"], "imageSize": "4G", "user": 2000}
+    size = {} if maker.waits else {"imageSize": "4G"}
+    return {**_image(server), "drain": drain, "writable": ["/tmp", "/var/cache"], **size, "user": 2000}
+
+
+def _of_language(maker: Maker, server: Runtime) -> dict[str, Any] | None:
+    memory = {"deviceMemory": maker.free("DeviceMemory", utilization="90%")} if maker.maybe(0.3) else {}
+    return {**_image(server), **memory} or None
 
 
 def _probe(maker: Maker) -> dict[str, Any]:
@@ -183,7 +264,7 @@ def _probe(maker: Maker) -> dict[str, Any]:
 def _said(maker: Maker, system: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any] | None:
     """Bounds of the whole system, or the service's own; without a canary only the latter are read by a rule."""
     if not maker.canaries or maker.maybe(0.5):
-        return bounds
+        return bounds | ({"budget": "90000000 USD/month"} if maker.maybe(0.3) else {})
     system |= bounds
     return None
 
@@ -192,8 +273,10 @@ def _variables(maker: Maker) -> dict[str, str]:
     return {name: str(maker.pick(maker.texts("text"))) for name in maker.some(("LOG_LEVEL", "OMP_NUM_THREADS"))}
 
 
-def _bounds(maker: Maker, series: dict[str, Any]) -> tuple[dict[str, str], Decimal]:
+def _bounds(maker: Maker, series: dict[str, Any] | None) -> tuple[dict[str, Any], Decimal]:
     """Bounds on percentiles, each on a bucket of the runtime where it cannot be told of others; and the lowest."""
+    if series is None:
+        return {}, Decimal("0.1")
     unit = series.get("unit", "s")
     known = [b for b in series["buckets"] if Decimal("0.005") <= Decimal(str(b)) * _SECONDS[unit] <= 10]
     if series.get("settable"):
@@ -201,11 +284,13 @@ def _bounds(maker: Maker, series: dict[str, Any]) -> tuple[dict[str, str], Decim
     names = maker.some(_PERCENTILES)
     kept = sorted(maker.chance.sample(known, min(len(names), len(known))))
     bounds = {name: _bound(bucket, unit) for name, bucket in zip(names, kept, strict=False)}
-    return bounds, Decimal(str(kept[0])) * _SECONDS[unit]
+    return {"latency": bounds}, Decimal(str(kept[0])) * _SECONDS[unit]
 
 
 def _bound(bucket: float, unit: str) -> str:
-    return f"{Decimal(str(bucket)):f}{unit}"
+    """A bucket as a length of time, which has nine digits after its point."""
+    exact = Decimal(str(bucket))
+    return f"{max(exact, exact.quantize(Decimal('1e-9'), ROUND_CEILING)).normalize():f}{unit}"
 
 
 def _seconds(length: Decimal) -> str:

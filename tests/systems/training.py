@@ -16,6 +16,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
     """A run of some hours, which ends before the next one of a week begins."""
     parameters = {name: _parameter(maker, kind) for name, kind in zip("abc", UNIONS["Parameter"][1], strict=False)}
     when = maker.pick(("manual", "every-run", "schedule"))
+    searched = maker.some(parameters)
     return maker.free(
         "Training",
         env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
@@ -33,7 +34,8 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
             schedule="0 3 1 * *" if when == "schedule" else None,
             trials=10,
             parallel=maker.pick((None, 2)),
-            parameters={name: parameters[name] for name in maker.some(parameters)},
+            parameters={name: parameters[name] for name in searched},
+            **_effort(maker, searched),
         )
         if searches
         else None,
@@ -46,6 +48,12 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         else None,
         image=maker.pick(maker.texts("image")),
     )
+
+
+def _effort(maker: Maker, searched: list[str]) -> dict[str, Any]:
+    """By which algorithm, of which one must know what a trial's effort is."""
+    algorithm = maker.pick((None, *maker.declared["algorithms"], "hyperband"))
+    return {"algorithm": algorithm, "resource": maker.pick(searched) if algorithm == "hyperband" else None}
 
 
 def _step(maker: Maker) -> dict[str, Any]:

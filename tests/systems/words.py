@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlspec.compiler.language import OBJECTS, SINGULAR, UNIONS, Kind
+from mlspec.schema.scalars import SCALARS
 
 from . import Files
 
-__all__ = ["Word", "all_words", "words"]
+__all__ = ["Place", "Word", "all_words", "quantities", "words"]
+
+Place = tuple[Any, Any, Kind]
+"""A mapping or a list, a key or an index of it, and the kind of what stands there."""
 
 Word = tuple[str, ...]
 """A type and its field, and one of the words that the field may be."""
@@ -59,3 +63,28 @@ def _words(value: Any, kind: Kind, at: Word) -> Iterator[Word]:
             yield from _words(value, ("object", "MLSystem"), at)
         case "enum":
             yield *at, str(value)
+
+
+def quantities(value: Any, kind: Kind) -> Iterator[Place]:
+    """The places of numbers and of amounts with a unit."""
+    match kind[0]:
+        case "object":
+            for key, child in value.items():
+                plural = _PLURALS.get(key, key) if kind[1] == "MLSystem" else key
+                inside = OBJECTS[kind[1]][plural][2]
+                yield from _at(value, key, child, inside if plural == key else inside[1])
+        case "union":
+            tag, variants = UNIONS[kind[1]]
+            yield from quantities(value, ("object", variants[value[tag]]))
+        case "list" | "map":
+            for key, child in enumerate(value) if isinstance(value, list) else value.items():
+                yield from _at(value, key, child, kind[1])
+        case "overlay":
+            yield from quantities(value, ("object", "MLSystem"))
+
+
+def _at(holder: Any, key: Any, child: Any, kind: Kind) -> Iterator[Place]:
+    if kind[0] in ("integer", "number") or (kind[0] == "scalar" and SCALARS[kind[1]].quantity is not None):
+        yield holder, key, kind
+    else:
+        yield from quantities(child, kind)
