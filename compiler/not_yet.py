@@ -7,6 +7,8 @@ __all__ = ["NOT_YET_READ", "READ_BY_STAGES"]
 NOT_YET_READ: dict[str, str] = {
     "problem.businessMetric": "the design document",
     "problem.humanPerformance": "the design document",
+    "metrics.*.description": "the design document",
+    "metrics.*.query": "a query of one's own",
     "models.*.approach": "the design document",
     "models.*.complexity": "the design document",
     "models.*.ensemble": "an ensemble",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlspec.compiler.because import fixed
+from mlspec.compiler.memo import memo
 from mlspec.compiler.plan.burn import factor
 from mlspec.compiler.plan.capacity import erlang_c, replicas, waiting
 from mlspec.compiler.plan.odds import exceeds, sample, verdict
@@ -123,3 +125,54 @@ def test_a_pair_that_can_never_fire_is_left_out(tmp_path: Path) -> None:
     thresholds = [r["expr"] for r in groups[0]["rules"] if "alert" in r]
     assert "> 0.6" in thresholds[0]
     assert all("> 1." not in expression for expression in thresholds)
+
+
+# Extremes
+
+
+def _burn(budget: str, long: str, short: str) -> dict[str, Any]:
+    return {"monitoring": {"slo": {"burn": [{"severity": "page", "budget": budget, "long": long, "short": short}]}}}
+
+
+def _detect(usual: str, harm: str) -> dict[str, Any]:
+    asked = {"metric": "error-rate", "from": usual, "to": harm}
+    return {"rollout": {"stages": [{"canary": {"detect": [asked]}}]}}
+
+
+EXTREMES = (
+    # a change, what is said of it, and the text that it points at
+    ({"platform": {"planning": {"utilization": "0%"}}}, "MLS006: `0%` is not a percentage above 0 %", "0%"),
+    ({"platform": {"planning": {"power": "100%"}}}, "MLS006: `100%` is not a percentage between", "100%"),
+    ({"platform": {"planning": {"failedWindows": 9}}}, "MLS008: of 3 windows 9 may fail", "9"),
+    ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: no request takes no time", "0s"),
+    ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would have failed after 1s", "1s"),
+    ({"monitoring": {"scrapeInterval": "0.5ms"}}, "MLS008: metrics cannot be read every 500us", "0.5ms"),
+    (_burn("2%", "1h", "30s"), "MLS008: metrics that are read every 30s cannot be judged over 30s", "30s"),
+    (_burn("2%", "3600.5s", "5m"), "MLS008: requests cannot be counted over 3600500ms", "3600.5s"),
+    (_burn("2%", "100s", "60s"), "MLS502: no alert on `availability` could ever fire", "99.5%"),
+    (_detect("-1", "50%"), "MLS008: -1 is no share of requests", "-1"),
+    (_detect("0%", "500ms"), "MLS008: 500ms is no share of requests", "500ms"),
+)
+
+
+@pytest.mark.parametrize(("change", "said", "at"), EXTREMES, ids=[said for _, said, _ in EXTREMES])
+def test_an_amount_that_no_formula_can_take_is_refused_where_it_stands(
+    change: dict[str, Any], said: str, at: str, tmp_path: Path
+) -> None:
+    found = [one for one in compile_text(tmp_path, minimal(**change)).diagnostics if one.severity == "error"]
+    assert [f"{one.id}: {one.message}".startswith(said) for one in found] == [True]
+    span = found[0].span
+    assert span.file.lines[span.line][span.column : span.end_column].strip("'\"") == at
+    assert found[0].help
+
+
+def test_a_peak_beyond_all_bounds_has_a_headroom(tmp_path: Path) -> None:
+    """Fifteen digits are written, and sixteen come out."""
+    made = compile_text(tmp_path, minimal(constraints__throughput={"peak": "999999999999999/s"}))
+    assert made.ok
+    assert memo(made.compiled.environments[0]).areas
+
+
+def test_a_test_with_next_to_no_power_needs_a_request() -> None:
+    """Below half the significance the quantiles cancel: z of 97.5 % is 1.96, and of 1 % -2.33."""
+    assert sample(0.01, 0.02, 0.05, 0.01) == 1

@@ -23,6 +23,7 @@ from .retraining import (
     steps,
     told,
 )
+from .validation import load
 
 # The steps
 
@@ -232,6 +233,38 @@ def test_an_account_that_a_service_has_as_well_is_written_with_the_service(tmp_p
     assert told(result) == []
     paths = [file.path for file in result.environments[0].bundle.files()]
     assert [path for path in paths if "serviceaccount" in path] == ["serving/serviceaccount-lake-reader.yaml"]
+
+
+ROLE = "arn:aws:iam::123456789012:role/lake-reader"
+
+
+def test_an_account_of_training_and_a_service_has_the_identity_that_either_names(tmp_path: Path) -> None:
+    """The service writes the account, and the access that knows the identity is the tracking server's."""
+    tied = {"kind": "tracking", "serviceAccount": "lake-reader", "identity": ROLE}
+    access = {"lake": {"kind": "s3", "serviceAccount": "lake-reader"}, "tracker": tied}
+    tracking = {"uri": "http://mlflow.mlops:5000", "access": "tracker"}
+    made = spec(access={**SPEC["access"], **access}, serving=BATCH, training__tracking=tracking)
+    result = compiled(tmp_path, made, targets=(serving.TARGET, TARGET))
+    assert told(result) == []
+    [account] = [load(file.text) for file in result.environments[0].bundle.files() if "serviceaccount" in file.path]
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": ROLE}
+
+
+def test_an_account_of_training_and_a_service_stands_for_one_identity(tmp_path: Path) -> None:
+    both = {
+        name: {"kind": kind, "serviceAccount": "lake-reader"}
+        for name, kind in (("lake", "s3"), ("tracker", "tracking"))
+    }
+    both["lake"]["identity"], both["tracker"]["identity"] = ROLE, f"{ROLE}-and-writer"
+    tracking = {"uri": "http://mlflow.mlops:5000", "access": "tracker"}
+    result = compiled(
+        tmp_path,
+        spec(access={**SPEC["access"], **both}, serving=BATCH, training__tracking=tracking),
+        targets=(serving.TARGET, TARGET),
+    )
+    found = {d.message: d for d in result.found}["the ServiceAccount `lake-reader` cannot stand for two identities"]
+    shown = [found.span, *(label.span for label in found.others)]
+    assert [span.file.lines[span.line].split()[-1].strip("}") for span in shown] == [f"{ROLE}-and-writer", ROLE]
 
 
 def test_policies_are_the_platforms_choice(tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.burn import factor
 from mlspec.compiler.plan.odds import arm_size, sample, step_length, verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
+from .batch import spec as batch
 from .rules import findings, one
+from .support import compile_text, minimal
 
 # The worked numbers of the field
 
@@ -224,3 +227,31 @@ def test_a_condition_on_labels_that_never_come_is_no_guard(tmp_path: Path) -> No
     assert "nothing under `data.labels` says that labels ever come" in found[0].help
     assert findings(tmp_path / "late", "MLS012", RECALL + DATA) == [], "that they come too late is MLS603"
     one(tmp_path / "late", "MLS603", RECALL + DATA)
+
+
+# What decides nothing else
+
+
+@pytest.mark.parametrize("key", ["mean", "trough"])
+def test_traffic_matters_without_a_canary_too(key: str, tmp_path: Path) -> None:
+    """Nothing is shifted by it then, and an alert is judged by it all the same."""
+    traffic = {"peak": "60/s", key: "20/s"}
+    alone = {"platform": {"rollout": {"provider": "none"}}, "constraints__throughput": traffic}
+    assert compile_text(tmp_path, minimal(**alone)).ok
+
+
+def test_traffic_of_a_batch_run_is_none(tmp_path: Path) -> None:
+    made = batch(constraints__throughput={"mean": "20/s"})
+    said = [d.message for d in compile_text(tmp_path, yaml.safe_dump(made)).diagnostics if d.severity == "error"]
+    assert "`throughput` has no effect here" in said
+
+
+def test_a_metric_that_needs_labels_is_read_where_a_rollout_is_judged_by_it(tmp_path: Path) -> None:
+    condition = {"rollbackWhen": [{"metric": "own-recall", "min": "0.6"}]}
+    metrics = {"own-recall": {"direction": "maximize", "needsLabels": True}}
+    columns = [{"name": "fraud", "dtype": "bool", "available": "after-outcome"}]
+    late = {"columns": columns, "labels": {"column": "fraud", "delay": "7d"}}
+    made = compile_text(tmp_path, minimal(rollout=condition, metrics=metrics, data=late))
+    told = {d.id: d.severity for d in made.diagnostics}
+    assert told["MLS603"] == "warning"
+    assert "error" not in told.values()

@@ -81,6 +81,22 @@ def test_objectives_are_exact() -> None:
     assert 1 - Percent.parse("99.9%").amount == Decimal("0.001")
 
 
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("percent", ["0%", "99.9%", "100%", "150%"], ["5"]),
+        ("share", ["0.000000001%", "1%", "99.5%", "100%", "100.0%"], ["0%", "0.00%", "00%", "100.1%", "150%"]),
+        ("chance", ["0.1%", "10%", "99.999999999%"], ["0%", "0.0%", "100%", "100.0%"]),
+    ],
+)
+def test_some_percentages_are_divided_by(name: str, taken: list[str], refused: list[str]) -> None:
+    for text in taken:
+        assert SCALARS[name].parse(text) == Percent.parse(text)
+    for text in refused:
+        with pytest.raises(UnitError):
+            SCALARS[name].parse(text)
+
+
 @pytest.mark.parametrize("name", SCALARS)
 def test_examples_are_spellings(name: str) -> None:
     scalar = SCALARS[name]

@@ -97,6 +97,15 @@ def _asked(burn: Burn) -> Window:
             note="the short one says that it still burns: it must end sooner than the long one",
             help=f"write `short: {_twelfth(burn.long).value}`, a twelfth, or leave it out",
         )
+    for window in (burn.long, short):
+        if window.value.amount % 1:
+            raise refusal(
+                "MLS008",
+                f"requests cannot be counted over {window.value}",
+                window,
+                note="what is recorded over a window is named after it, in whole seconds",
+                help="write whole minutes, hours or days",
+            )
     return Window(severity=burn.severity, budget=burn.budget, long=burn.long, short=short)
 
 

@@ -87,7 +87,7 @@ def harm(
         after = because((1 + usual.value) / 2, "half of what so low an objective leaves", objective.target)
     for asked in stage.detect if stage is not None else ():
         if asked.metric.value == METRICS[objective.kind]:
-            before = asked.from_.given.map(lambda m: m.amount) if asked.from_.given is not None else usual
+            before = _share(asked.from_.given) if asked.from_.given is not None else usual
             return before, _worse(asked, before)
     return usual, after
 
@@ -162,15 +162,8 @@ def _possible(most: Because[Measure]) -> Because[Decimal]:
 
 
 def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
-    if before.value < 0:
-        raise refusal(
-            "MLS008",
-            f"no share of requests is {plain(before.value * 100)} %",
-            before,
-            note="the new version is taken back when it is more like the harm than like the usual",
-            help="write `0%` or more, or leave `from` out",
-        )
-    if not before.value < asked.to.value.amount <= 1:
+    after = _share(asked.to)
+    if not before.value < after.value <= 1:
         raise refusal(
             "MLS008",
             f"a share of {asked.to.value} of bad requests is no harm to detect",
@@ -179,4 +172,16 @@ def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
             note="the new version is taken back when it is more like the harm than like the usual",
             help=f"write a share above {plain(before.value * 100)} %, or a lower `from`",
         )
-    return because(asked.to.value.amount, "the harm that must not be missed", asked.to, asked.metric)
+    return because(after.value, "the harm that must not be missed", after, asked.metric)
+
+
+def _share(given: Because[Measure]) -> Because[Decimal]:
+    if given.value.amount < 0 or given.value.unit not in ("", "%"):
+        raise refusal(
+            "MLS008",
+            f"{given.value} is no share of requests",
+            given,
+            note="the new version is taken back when more requests are bad than lie between the usual and the harm",
+            help="write a share, such as `1%`",
+        )
+    return given.map(lambda measure: measure.amount)

@@ -8,8 +8,9 @@ from functools import cached_property
 from ...schema.hardware import Bandwidth
 from ...schema.units import Duration, Memory
 from ..because import Because, decision
+from ..finding import refusal
 from ..system import Warmup
-from .choose import assumed, or_else
+from .choose import assumed, or_else, spelt
 from .facts import ServiceFacts
 from .files import bytes_of, download_time, transfer
 
@@ -60,8 +61,18 @@ class Timing:
     def progress_deadline(self) -> Because[int]:
         """Seconds after which a version that has not become ready has failed."""
         given = self.service.scope.system.rollout.progress_deadline
-        seconds = given.given.map(lambda wait: math.ceil(wait.amount)) if given.given is not None else None
-        return seconds if seconds is not None else _progress_deadline(self.fetch, self.start)
+        if given.given is None:
+            return _progress_deadline(self.fetch, self.start)
+        if given.given.value <= self.start.value:
+            raise refusal(
+                "MLS008",
+                f"every new version would have failed after {given.given.value}",
+                given.given,
+                others=((self.start, "how long it loads"),),
+                note=f"until it is ready it takes {spelt(self.start.value)}: {self.start.why}",
+                help="write more than that, with time to fetch the image and the model, or leave it out",
+            )
+        return given.given.map(lambda wait: math.ceil(wait.amount))
 
     @cached_property
     def timeout(self) -> Because[Duration]:

@@ -44,7 +44,14 @@ def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS603", "warning", "rollout.rollbackWhen.*.metric", "rollout.stages.*.canary.detect.*.metric")
+@rule(
+    "MLS603",
+    "warning",
+    "rollout.rollbackWhen.*.metric",
+    "rollout.stages.*.canary.detect.*.metric",
+    "metrics.*.needsLabels",
+    "metrics.*.direction if rollout.rollbackWhen",
+)
 def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Canary that is judged by labels which arrive after its steps.
 

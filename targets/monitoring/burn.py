@@ -8,13 +8,14 @@ holds no rate and no alert on it can fire.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from ...compiler import conventions
 from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
-from ...compiler.finding import refusal
+from ...compiler.finding import refusal, where
 from ...compiler.plan.burn import BurnPair
 from ...compiler.plan.objectives import Objective
 from ...compiler.plan.service import ServicePlan
@@ -34,8 +35,11 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
             "MLS502",
             f"no alert on `{objective.name}` could ever fire",
             objective.target,
+            others=tuple((burn.long, "a share of it in this time") for burn in service.objectives.slo.burn),
             note="its error budget is so large that no failure rate burns it too fast",
-            help="promise more, for example `99%`, or leave the objective out",
+            help="promise more, for example `99%`, or leave the objective out"
+            if not service.objectives.slo.burn
+            else "ask for a smaller `budget` or a longer window under `monitoring.slo.burn`, or promise more",
         )
     _scraped_often_enough(service, pairs)
     return {
@@ -49,14 +53,19 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
 
 
 def _scraped_often_enough(service: ServicePlan, pairs: tuple[BurnPair, ...]) -> None:
-    shortest, interval = min(pair.short.value for pair in pairs), service.scrape_interval
+    short, interval = min((pair.short for pair in pairs), key=lambda window: window.value), service.scrape_interval
+    shortest, least = short.value, Duration(math.ceil(5 * interval.value.amount / 60) * 60)
     if not 0 < 2 * interval.value.amount <= shortest.amount:
         raise refusal(
             "MLS008",
             f"metrics that are read every {interval.value} cannot be judged over {shortest}",
+            short,
             interval,
+            others=((interval, "how often they are read"),),
             note="a rate needs two samples in its window; with fewer the alert never fires",
-            help=f"write `30s`, and at most `{Duration(shortest.amount / 5)}`, so that a scrape may be missed",
+            help=f"write `short: {least}` or more, so that a scrape may be missed"
+            if where(short) is not None
+            else f"write `30s`, and at most `{Duration(shortest.amount / 5)}`, so that a scrape may be missed",
         )
 
 

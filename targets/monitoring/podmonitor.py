@@ -5,12 +5,15 @@ pods, which would be scraped twice. The rollout's hash becomes a label, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from ...compiler import conventions
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
+from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
+from ...schema.units import Duration
 from .. import naming
 
 __all__ = ["pod_monitors"]
@@ -43,12 +46,25 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
                 {
                     "port": _port(service),
                     "path": service.runtime.metrics.path,
-                    "interval": service.scrape_interval.map(str),
+                    "interval": _interval(service.scrape_interval).map(str),
                 }
             ],
         },
     }
     return Artifact(path=naming.path_of(scope, "monitoring", "PodMonitor", name), body=body, why=why)
+
+
+def _interval(asked: Because[Duration]) -> Because[Duration]:
+    """An interval as Prometheus can have it: of whole milliseconds."""
+    if asked.value.amount % Decimal("0.001"):
+        raise refusal(
+            "MLS008",
+            f"metrics cannot be read every {asked.value}",
+            asked,
+            note="Prometheus knows whole milliseconds, and an operator refuses anything else",
+            help="write `15s` or `30s`",
+        )
+    return asked
 
 
 def _port(service: ServicePlan) -> Because[str]:

@@ -46,6 +46,8 @@ class Grant(Record):
 
     access: Access
     named: Because[str]
+    identity: Because[str] | None
+    """Whom its ServiceAccount stands for, by whatever access says so."""
 
 
 def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
@@ -55,9 +57,38 @@ def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
         if name is not None:
             uses.setdefault(name.value, []).append(name)
     return [
-        Grant(access=scope.system.access[name], named=because(name, "an access that is used", where))
+        Grant(
+            access=scope.system.access[name],
+            named=because(name, "an access that is used", where),
+            identity=_tied(scope, scope.system.access[name].service_account),
+        )
         for name, where in uses.items()
     ]
+
+
+def _tied(scope: Scope, account: Because[str] | None) -> Because[str] | None:
+    """The identity of an account. Whoever runs as it runs as that, and one of the accesses by it may say so alone."""
+    if account is None:
+        return None
+    same = [
+        access.identity
+        for access in scope.system.access.values()
+        if access.service_account is not None
+        and access.service_account.value == account.value
+        and access.identity is not None
+    ]
+    for other in same[1:]:
+        if other.value != same[0].value:
+            raise refusal(
+                "MLS012",
+                f"the ServiceAccount `{account.value}` cannot stand for two identities",
+                other,
+                label="this access wants another one",
+                others=((same[0], "the identity of another access by it"),),
+                note="an account is tied to one identity, so one of the stores would refuse what runs as it",
+                help="name a `serviceAccount` of its own in one of the accesses, or one identity that may do both",
+            )
+    return because(same[0].value, "the identity of the account", same) if same else None
 
 
 def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Because[Body]]:
@@ -95,7 +126,7 @@ def identity(grants: Iterable[Grant]) -> Identity | None:
     accounts = [(grant.access.service_account, grant) for grant in grants if grant.access.service_account is not None]
     if not accounts:
         return None
-    tied = [(grant.access.identity, grant) for _, grant in accounts if grant.access.identity is not None]
+    tied = [(grant.identity, grant) for _, grant in accounts if grant.identity is not None]
     stands_for = _the_one(tied, "identity") if tied else None
     return Identity(account=_the_one(accounts, "ServiceAccount"), stands_for=stands_for)
 

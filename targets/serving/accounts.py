@@ -13,7 +13,6 @@ from typing import Any
 from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
 from ...compiler.dump import plain
-from ...compiler.finding import refusal
 from ...compiler.plan import Plan
 from . import batch, objects
 
@@ -42,7 +41,7 @@ def _shared(same: list[Artifact]) -> Artifact:
     """One account for several."""
     first, names = same[0], [_metadata(account)["name"] for account in same]
     name = because(names[0].value, names[0].why, names)
-    metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same, name)}
+    metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same)}
     why = because(first.why.value, first.why.why, [account.why for account in same])
     return first.but(body={**first.body, "metadata": metadata}, why=why)
 
@@ -55,22 +54,10 @@ def _labels(same: list[Artifact]) -> Body:
     }
 
 
-def _annotations(same: list[Artifact], name: Because[str]) -> Body | None:
-    """The identity that it stands for, which may be said only once."""
+def _annotations(same: list[Artifact]) -> Body | None:
+    """The identity that it stands for, which is one for all."""
     tied: dict[str, list[Because[Any]]] = {}
     for account in same:
         for key, identity in (_metadata(account)["annotations"] or {}).items():
             tied.setdefault(key, []).append(identity)
-    for first, *others in tied.values():
-        for other in others:
-            if other.value != first.value:
-                raise refusal(
-                    "MLS012",
-                    f"the ServiceAccount `{name.value}` cannot stand for two identities",
-                    other,
-                    label="this access wants another one",
-                    others=((first, "the identity of another service's access"),),
-                    note="an account is tied to one identity, so one of the services would be refused by its store",
-                    help="name a `serviceAccount` of its own in one of the accesses, or one identity that may do both",
-                )
     return {key: because(given[0].value, given[0].why, given) for key, given in tied.items()} or None

@@ -126,7 +126,6 @@ def _image(service: ServicePlan) -> Because[str]:
         raise refusal(
             "MLS009",
             "`container` lacks `image`",
-            service.runtime,
             service.runtime_name,
             note="there is nothing to run",
             help=f"add `container: {{image: ...}}`: {build.value}"

@@ -80,7 +80,7 @@ class _System:
             spec["training"] = training(maker, searches=searches)
             own = "own-score" if maker.maybe(0.3) else None
             if own is not None:
-                spec["metrics"] = {own: maker.free("CustomMetric", query=None, needsLabels=None, description=None)}
+                spec["metrics"] = {own: maker.free("CustomMetric")}
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
             spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):

@@ -115,7 +115,7 @@ def _vocabulary(maker: Maker) -> dict[str, Any]:
 
 def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
     """An online service of a model that is not a language model, with the bounds that its runtime can measure."""
-    bounds, shortest = _bounds(maker, server.facts["metrics"].get("latency"))
+    bounds, shortest = _bounds(maker, server)
     mean = shortest / 10
     own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
     batching = {"maxSize": 8, "maxDelay": "1ms"} if server.honours("batching.maxDelay") and maker.maybe(0.5) else None
@@ -206,6 +206,7 @@ def _container(maker: Maker) -> dict[str, Any]:
         formats=None,
         needsAccelerator=None,
         deviceMemory=None,
+        imageSize=None if maker.waits else maker.pick((None, "4G")),
         honours=None,
         ports=ports,
         probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
@@ -273,15 +274,16 @@ def _variables(maker: Maker) -> dict[str, str]:
     return {name: str(maker.pick(maker.texts("text"))) for name in maker.some(("LOG_LEVEL", "OMP_NUM_THREADS"))}
 
 
-def _bounds(maker: Maker, series: dict[str, Any] | None) -> tuple[dict[str, Any], Decimal]:
+def _bounds(maker: Maker, server: Runtime) -> tuple[dict[str, Any], Decimal]:
     """Bounds on percentiles, each on a bucket of the runtime where it cannot be told of others; and the lowest."""
+    series = server.facts["metrics"].get("latency")
     if series is None:
         return {}, Decimal("0.1")
     unit = series.get("unit", "s")
     known = [b for b in series["buckets"] if Decimal("0.005") <= Decimal(str(b)) * _SECONDS[unit] <= 10]
     if series.get("settable"):
         known, unit = [5, 20, 50, 120, 250, 700], "ms"
-    names = maker.some(_PERCENTILES)
+    names = maker.some(_PERCENTILES) if server.counts_errors else ["p95"]  # something must be an objective
     kept = sorted(maker.chance.sample(known, min(len(names), len(known))))
     bounds = {name: _bound(bucket, unit) for name, bucket in zip(names, kept, strict=False)}
     return {"latency": bounds}, Decimal(str(kept[0])) * _SECONDS[unit]
