@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mlspec.schema.units import Duration
+
 from .online import RUNTIMES, Emitted, emitted, refused
 from .scenes import minutes
 
@@ -258,9 +260,9 @@ def test_timeouts_are_spelt_as_gateway_api_spells_them(timeout: str, spelt: str,
     assert re.fullmatch(GEP_2257, spelt)
 
 
-@pytest.mark.parametrize("timeout", ["0s", "500us"])
-def test_a_timeout_of_nothing_switches_timeouts_off(timeout: str, tmp_path: Path) -> None:
-    assert f"MLS008: a gateway cannot give up after {timeout}" in refused(
+@pytest.mark.parametrize("timeout", ["0s", "500us", "100000h"])
+def test_a_timeout_of_nothing_or_of_years_is_none(timeout: str, tmp_path: Path) -> None:
+    assert f"MLS008: a gateway cannot give up after {Duration.parse(timeout)}" in refused(
         tmp_path, "triton", serving__endpoint={"timeout": timeout}
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .online import COMMIT, DIGEST, emitted, refused
+from .online import COMMIT, DIGEST, compiled, emitted, errors, refused, spec
 
 # What `text-generation-launcher --help` lists, of what mlspec may ever write.
 FLAGS = {
@@ -134,3 +134,12 @@ def test_trap_the_first_token_is_not_timed(tmp_path: Path) -> None:
     assert refused(tmp_path, "tgi", constraints__firstToken={"p95": "500ms"}) == [
         "MLS012: `tgi` exports no first token times"
     ]
+
+
+def test_trap_bounds_of_fifteen_digits_are_proposed_as_they_can_be_written(tmp_path: Path) -> None:
+    """64 s lies between 43.143988327398915 s, which is too far below, and 64.71598249109837 s."""
+    changes = {"constraints__latency": {"p95": "64s"}}
+    [found] = [d for d in compiled(tmp_path, spec("tgi", **changes)).diagnostics if d.severity == "error"]
+    assert found.help.startswith("use 43143.988328ms or 64715.982492ms; ")
+    for proposed in ("43143.988328ms", "64715.982492ms"):
+        assert errors(tmp_path, spec("tgi", constraints__latency={"p95": proposed})) == []

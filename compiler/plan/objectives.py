@@ -179,7 +179,9 @@ class Objectives:
 
 def _spellable(bound: Decimal) -> Duration:
     """The shortest length of time that can be written and is not below a bucket; some have fifteen digits."""
-    return Duration(max(bound, bound.quantize(Decimal("1e-9"), ROUND_CEILING)))
+    _, _, exponent = bound.as_tuple()
+    finer = isinstance(exponent, int) and exponent < -9
+    return Duration(bound.quantize(Decimal("1e-9"), ROUND_CEILING) if finer else bound)
 
 
 _SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}

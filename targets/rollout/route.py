@@ -124,13 +124,13 @@ def _percent(share: Because[Percent]) -> Because[int]:
 
 
 def _timeout(length: Because[Duration]) -> Because[str]:
-    if length.value < Duration.parse("1ms"):
+    if not Duration.parse("1ms") <= length.value < Duration.parse("100000h"):
         raise refusal(
             "MLS008",
             f"a gateway cannot give up after {length.value}",
             length,
-            note="it knows no less than a millisecond, and `0s` switches the timeout off",
-            help="write `1ms` or more, for example four times the bound on p99",
+            note="it knows no less than a millisecond and no more than 99,999 hours, and `0s` switches the timeout off",
+            help="write four times the bound on p99, or leave it out",
         )
     return length.map(gateway_duration)
 
