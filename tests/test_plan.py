@@ -134,6 +134,12 @@ def _burn(budget: str, long: str, short: str) -> dict[str, Any]:
     return {"monitoring": {"slo": {"burn": [{"severity": "page", "budget": budget, "long": long, "short": short}]}}}
 
 
+def _buckets(*bounds: float) -> dict[str, Any]:
+    latency = {"buckets": list(bounds), "settable": False}
+    platform = {"runtimes": {"triton": {"metrics": {"latency": latency}}}}
+    return {"platform": platform, "constraints__latency": {"p99": "2s"}}
+
+
 def _detect(usual: str, harm: str) -> dict[str, Any]:
     asked = {"metric": "error-rate", "from": usual, "to": harm}
     return {"rollout": {"stages": [{"canary": {"detect": [asked]}}]}}
@@ -152,6 +158,7 @@ EXTREMES = (
     (_burn("2%", "100s", "60s"), "MLS502: no alert on `availability` could ever fire", "99.5%"),
     (_detect("-1", "50%"), "MLS008: -1 is no share of requests", "-1"),
     (_detect("0%", "500ms"), "MLS008: 500ms is no share of requests", "500ms"),
+    (_buckets(10, 1e299), "MLS501: latency bound is not a histogram bucket of this runtime", "2s"),
 )
 
 

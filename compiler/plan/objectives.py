@@ -23,6 +23,10 @@ FARTHEST_BUCKET = Decimal("0.7")
 """A bucket below this share of the bound would make another promise than the one that was asked for."""
 
 
+LONGEST = 10**15
+"""Seconds: no length of time has more digits before its point."""
+
+
 class Bucket(Record):
     """The upper bound of a histogram that stands for a latency bound."""
 
@@ -126,7 +130,8 @@ class Objectives:
 
     def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
         scale = _SCALES[series.unit.value]
-        bounds = [_spellable(Decimal(str(bucket.value)) / scale) for bucket in series.buckets]
+        exact = (Decimal(str(bucket.value)) / scale for bucket in series.buckets)
+        bounds = [_spellable(bound) for bound in exact if bound < LONGEST]
         above = next((bound for bound in bounds if bound >= asked.value), None)
         below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
         nearest = [str(bound) for bound in (below, above) if bound is not None]

@@ -159,6 +159,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
     bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
     own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
     answer = {"output": 256} if server.honours("llm.tokens.output") else {}
+    measured = "saturation" not in known or maker.maybe(0.6)  # without either nothing says how full a replica is
     return maker.free(
         "OnlineService",
         mode="online",
@@ -168,7 +169,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         protocol="http",
         endpoint=_endpoint(maker),
         preprocessing=None,
-        serviceTime={"mean": "1s", "at": 8},
+        serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
         caching=None,
         warmup=None,
