@@ -154,6 +154,7 @@ EXTREMES = (
     ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would have failed after 1s", "1s"),
     ({"monitoring": {"scrapeInterval": "0.5ms"}}, "MLS008: metrics cannot be read every 500us", "0.5ms"),
     (_burn("2%", "1h", "30s"), "MLS008: metrics that are read every 30s cannot be judged over 30s", "30s"),
+    (_burn("2%", "11s", "30s"), "MLS008: a short window of 30s is not within a long one of 11s", "30s"),
     (_burn("2%", "3600.5s", "5m"), "MLS008: requests cannot be counted over 3600500ms", "3600.5s"),
     (_burn("2%", "100s", "60s"), "MLS502: no alert on `availability` could ever fire", "99.5%"),
     (_detect("-1", "50%"), "MLS008: -1 is no share of requests", "-1"),

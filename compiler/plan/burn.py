@@ -95,7 +95,9 @@ def _asked(burn: Burn) -> Window:
             short,
             others=((burn.long, "the long window"),),
             note="the short one says that it still burns: it must end sooner than the long one",
-            help=f"write `short: {_twelfth(burn.long).value}`, a twelfth, or leave it out",
+            help="write a long window of `1h` or more"
+            if burn.long.value.amount < 60
+            else f"write `short: {_twelfth(burn.long).value}`, a twelfth, or leave it out",
         )
     for window in (burn.long, short):
         if window.value.amount % 1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from . import models, serving
+from . import models, runtimes, serving
 from .data import data, features
 from .maker import Maker, members
 from .platform import platform, platform_file
@@ -153,7 +153,7 @@ class _System:
         """A version, its model and its service, and perhaps another service of them."""
         maker, name, server = self.maker, self.name, None
         if self.online:
-            server = serving.runtime(maker, language=self.kind == "language")
+            server = runtimes.runtime(maker, language=self.kind == "language")
         formats = server.formats if server is not None else members("Artifact", "format")
         schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"] if self.kind != "language" else _OF_LANGUAGE
         self.spec["releases"][name] = models.release(maker, formats, schemes, {self.metric: self.better})
@@ -164,7 +164,7 @@ class _System:
         drawn = maker.free("Constraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))
         self.spec["constraints"] |= {key: drawn[key] for key in (*_BOUNDS, "accelerators") if key in drawn}
 
-    def _model(self, server: serving.Runtime | None) -> dict[str, Any]:
+    def _model(self, server: runtimes.Runtime | None) -> dict[str, Any]:
         maker, known, setup = self.maker, None, server.setup if server is not None else "none"
         if self.kind == "language":
             return models.language_model(maker, setup)
@@ -172,7 +172,7 @@ class _System:
             known = models.candidates(maker, self.metric, self.worse, self.better)
         return models.model(maker, setup, trained=self.trains, known=known)
 
-    def _service(self, server: serving.Runtime | None) -> dict[str, Any]:
+    def _service(self, server: runtimes.Runtime | None) -> dict[str, Any]:
         maker, constraints = self.maker, self.spec["constraints"]
         if server is None:
             constraints |= {"deadline": "2h", "items": "3M"}
@@ -209,7 +209,7 @@ class _System:
     def _second(self) -> None:
         """Another online service, with bounds of its own."""
         maker, own, name = self.maker, dict[str, Any](), "second"
-        server = serving.runtime(maker, language=False, promised=self.spec["constraints"])
+        server = runtimes.runtime(maker, language=False, promised=self.spec["constraints"])
         schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"]
         self.spec["models"][name] = models.model(maker, server.setup, trained=False, known=None)
         self.spec["releases"][name] = models.release(maker, server.formats, schemes, {self.metric: self.better})

@@ -2,115 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from .maker import DIGEST, Maker, catalogued, members
+from .maker import Maker, members
+from .runtimes import OWN_IMAGE, SECONDS, Runtime, container
 
-__all__ = ["Runtime", "batch", "edge", "language_service", "online", "runtime", "streaming"]
+__all__ = ["batch", "edge", "language_service", "online", "streaming"]
 
-OWN_IMAGE = f"registry.example.com/team/server:1@{DIGEST}"
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
-_SECONDS = {"s": Decimal(1), "ms": Decimal("0.001"), "us": Decimal("0.000001")}
-
-
-class Runtime(NamedTuple):
-    """A serving runtime, by its name and what is known of it."""
-
-    name: str
-    facts: dict[str, Any]
-    named: bool = True
-    """Whether its name is written; else it is chosen by the format."""
-
-    @property
-    def setup(self) -> str:
-        """Who configures it."""
-        return str(self.facts.get("setup", "none"))
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """What it loads, or what it is chosen for where no service names it."""
-        return tuple(self.facts["formats" if self.named else "usualFor"])
-
-    @property
-    def written(self) -> str | None:
-        """Its name, where a service says it."""
-        return self.name if self.named else None
-
-    @property
-    def bounds(self) -> tuple[str, ...]:
-        """The bounds that it has a histogram for."""
-        return tuple(name for name in ("latency", "firstToken", "interToken") if name in self.facts["metrics"])
-
-    def measures(self, promised: Collection[str]) -> bool:
-        """Whether it exports what some promises are judged by."""
-        return ("latency" not in promised or "latency" in self.bounds) and (
-            "availability" not in promised or self.counts_errors
-        )
-
-    @property
-    def counts_errors(self) -> bool:
-        """Whether an availability can be promised."""
-        return bool(self.facts["metrics"].get("errors"))
-
-    @property
-    def serves_language_models(self) -> bool:
-        """Whether it is a server of them."""
-        return self.honours("llm")
-
-    def honours(self, feature: str) -> bool:
-        """Whether it can do a part of a service."""
-        return feature in self.facts.get("honours", ())
-
-
-def runtime(maker: Maker, *, language: bool, promised: Collection[str] = ()) -> Runtime:
-    """One of the catalogue, or the platform's own copy of one, that can measure what the whole system promises."""
-    known = [Runtime(name, catalogued(f"runtimes/{name}")) for name in maker.declared["runtimes"]]
-    fitting = [one for one in known if one.serves_language_models == language and one.measures(promised)]
-    chosen = maker.pick(fitting)
-    if maker.maybe(0.3 if chosen.name == "custom" else 0.7):
-        return _perhaps_unnamed(maker, chosen)
-    facts = {key: str(value) if key == "checked" else value for key, value in chosen.facts.items()}
-    if chosen.name == "custom":
-        facts |= _own_facts(maker)
-    elif "build" in facts and maker.maybe(0.5):
-        facts["image"] = OWN_IMAGE
-    own = Runtime(f"own-{chosen.name}", facts)
-    maker.runtimes[own.name] = facts
-    return _perhaps_unnamed(maker, own)
-
-
-def _own_facts(maker: Maker) -> dict[str, Any]:
-    """An entry for a server of one's own, which is chosen for what nothing else is usual for."""
-    beside = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": _vocabulary(maker)}
-    return {**_container(maker), **beside, **({"build": "it is ours"} if maker.maybe(0.3) else {})}
-
-
-def _perhaps_unnamed(maker: Maker, chosen: Runtime) -> Runtime:
-    """Some services leave the choice to the format of the model's files."""
-    return chosen._replace(named="usualFor" not in chosen.facts or maker.maybe(0.7))
-
-
-def _vocabulary(maker: Maker) -> dict[str, Any]:
-    """What a runtime of one's own exports: everything, in units of its own."""
-    unit = maker.pick(_SECONDS)
-    scale = 1 / _SECONDS[unit]
-    buckets = [float(bound * scale) for bound in map(Decimal, ("0.01", "0.05", "0.1", "0.5", "1", "5"))]
-    latency = {"series": "own_latency", "unit": unit, "buckets": buckets, "settable": False}
-    return maker.free(
-        "MetricVocabulary",
-        path="/metrics",
-        requests=[maker.free("SeriesRef", series="own_requests_total")],
-        errors=[maker.free("SeriesRef", series="own_errors_total")],
-        latency=maker.free("LatencySeries", **latency),
-        firstToken=None,
-        interToken=None,
-        inFlight=maker.free("InFlight", gauge=maker.pick((None, "own_in_flight")), busy="own_busy"),
-        queue=maker.free("SeriesRef", series="own_queue"),
-        saturation=maker.free("SeriesRef", series="own_saturation"),
-    )
 
 
 def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +25,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         mode="online",
         model=maker.pick((None, model)),
         runtime=server.written,
-        container=_container(maker) if server.name == "custom" else _otherwise(maker, server),
+        container=container(maker) if server.name == "custom" else _otherwise(maker, server),
         protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]),
         endpoint=_endpoint(maker),
         preprocessing=maker.pick((None, "client", "graph")),
@@ -194,29 +95,6 @@ def _llm_caching(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     return maker.free("LlmCaching", dtype=maker.pick((None, *members("LlmCaching", "dtype"))))
 
 
-def _container(maker: Maker) -> dict[str, Any]:
-    """The description of a container that mlspec does not know."""
-    ports = maker.free("Ports", http=8080, grpc=9000, metrics=8081)
-    return maker.free(
-        "Runtime",
-        setup=None,
-        build=None,
-        usualFor=None,
-        image=OWN_IMAGE,
-        user=1000,
-        formats=None,
-        needsAccelerator=None,
-        deviceMemory=None,
-        imageSize=None if maker.waits else maker.pick((None, "4G")),
-        honours=None,
-        ports=ports,
-        probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
-        metrics={"path": "/metrics", "inFlight": {"gauge": "requests_in_flight"}},
-        checked=None,
-        source=None,
-    )
-
-
 def _replicas(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     """How many there are, and what they follow, of what the runtime exports."""
     if maker.scaler == "none" or maker.maybe(0.6):
@@ -253,16 +131,6 @@ def _of_language(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     return {**_image(server), **memory} or None
 
 
-def _probe(maker: Maker) -> dict[str, Any]:
-    by_grpc = maker.maybe(0.3)
-    return maker.free(
-        "Probe",
-        path=None if by_grpc else maker.pick((None, "/healthz")),
-        grpc=by_grpc,
-        port=None if by_grpc else maker.pick(("http", "metrics")),
-    )
-
-
 def _said(maker: Maker, system: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any] | None:
     """Bounds of the whole system, or the service's own; without a canary only the latter are read by a rule."""
     if not maker.canaries or maker.maybe(0.5):
@@ -281,13 +149,13 @@ def _bounds(maker: Maker, server: Runtime) -> tuple[dict[str, Any], Decimal]:
     if series is None:
         return {}, Decimal("0.1")
     unit = series.get("unit", "s")
-    known = [b for b in series["buckets"] if Decimal("0.005") <= Decimal(str(b)) * _SECONDS[unit] <= 10]
+    known = [b for b in series["buckets"] if Decimal("0.005") <= Decimal(str(b)) * SECONDS[unit] <= 10]
     if series.get("settable"):
         known, unit = [5, 20, 50, 120, 250, 700], "ms"
     names = maker.some(_PERCENTILES) if server.counts_errors else ["p95"]  # something must be an objective
     kept = sorted(maker.chance.sample(known, min(len(names), len(known))))
     bounds = {name: _bound(bucket, unit) for name, bucket in zip(names, kept, strict=False)}
-    return {"latency": bounds}, Decimal(str(kept[0])) * _SECONDS[unit]
+    return {"latency": bounds}, Decimal(str(kept[0])) * SECONDS[unit]
 
 
 def _bound(bucket: float, unit: str) -> str:
