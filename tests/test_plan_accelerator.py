@@ -15,7 +15,7 @@ from mlspec.compiler.tree import Scalar
 from mlspec.schema.hardware import Bandwidth, Compute
 from mlspec.schema.units import Quantity, UnitError
 
-from .support import objects
+from .support import ROOT, objects
 from .test_metamorphic import Examined
 from .test_plan_llm import assistant, found, plan
 
@@ -216,3 +216,11 @@ def test_units_of_hardware(kind: type[Quantity], text: str, amount: float, print
 def test_hardware_without_its_unit_is_refused(kind: type[Quantity], text: str) -> None:
     with pytest.raises(UnitError):
         kind.parse(text)
+
+
+@pytest.mark.parametrize(("fact", "none"), [("compute", "0 TFLOP/s"), ("bandwidth", "0 MB/s")])
+def test_a_device_that_does_nothing_is_refused(fact: str, none: str) -> None:
+    """A speed that nobody measured is divided by both."""
+    settings = ["services.chat.serviceTime=null", f"platform.accelerators.l4.{fact}={none}"]
+    told = mlspec.compile(ROOT / "examples" / "support-assistant" / "mlspec.yaml", settings=settings).diagnostics
+    assert f"MLS008: no accelerator works at {none}" in [f"{one.id}: {one.message}" for one in told]

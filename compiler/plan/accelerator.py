@@ -113,6 +113,15 @@ class Hardware:
             first_token=_given(service.bounds("first_token")),
             inter_token=_given(service.bounds("inter_token")),
         )
+        for speed in (device.bandwidth, device.compute):
+            if not speed.value.amount:
+                raise refusal(
+                    "MLS008",
+                    f"no accelerator works at {speed.value}",
+                    speed,
+                    note="an answer would never end, so no number of replicas carries any traffic",
+                    help="write what its data sheet says of 16-bit numbers, or leave it out",
+                )
         return Speed(fit, device.bandwidth, device.compute, targets, service.scope.platform.planning)
 
     # The choice
