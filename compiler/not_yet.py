@@ -64,6 +64,9 @@ READ_BY_STAGES: tuple[str, ...] = (
     "platform.rollout.provider",
     "models.*.signature",
     "constraints.accelerators",
+    "metrics.* if monitoring.rules",  # a metric may serve what is not compiled yet, of which a warning speaks
+    "metrics.* if monitoring.quality",
+    "metrics.* if success",
     "services.*.llm.caching.dtype",  # of sixteen bits there is no flag, and a runtime without the choice is an error
     "releases.*.artifact.format",
     "releases.*.shadow.artifact.format",

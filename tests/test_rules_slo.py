@@ -246,6 +246,14 @@ def test_traffic_of_a_batch_run_is_none(tmp_path: Path) -> None:
     assert "`throughput` has no effect here" in said
 
 
+def test_a_metric_of_an_alert_that_is_not_compiled_yet_is_kept(tmp_path: Path) -> None:
+    """The alert is warned of; its metric is no mistake, and one that nothing names is."""
+    own = {"metrics": {"own": {"direction": "maximize", "unit": "ratio"}}}
+    assert compile_text(tmp_path, minimal(**own, monitoring={"rules": [{"metric": "own", "min": 0.5}]})).ok
+    said = [d.message for d in compile_text(tmp_path, minimal(**own)).diagnostics if d.severity == "error"]
+    assert said == ["`metrics` has no effect here"]
+
+
 def test_a_metric_that_needs_labels_is_read_where_a_rollout_is_judged_by_it(tmp_path: Path) -> None:
     condition = {"rollbackWhen": [{"metric": "own-recall", "min": "0.6"}]}
     metrics = {"own-recall": {"direction": "maximize", "needsLabels": True}}
