@@ -12,7 +12,8 @@ from .part import Named, Part
 
 if TYPE_CHECKING:
     from ..schema.hardware import Bandwidth, Compute
-    from ..schema.units import Budget, Cores, Count, Duration, HourlyPrice, Margin, Measure, Memory, Percent, Rate, UnitPrice
+    from ..schema.money import Budget, HourlyPrice, UnitPrice
+    from ..schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
     from .tree import Mapping
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import hardware, units
+from . import hardware, money, units
 from .units import UnitError, compiled
 
 __all__ = ["Scalar", "SCALARS"]
@@ -89,9 +89,9 @@ SCALARS: dict[str, Scalar] = {
     "bandwidth": _quantity(hardware.Bandwidth),
     "compute": _quantity(hardware.Compute),
     "count": _quantity(units.Count, number="integer"),
-    "budget": _quantity(units.Budget),
-    "hourly-price": _quantity(units.HourlyPrice),
-    "unit-price": _quantity(units.UnitPrice),
+    "budget": _quantity(money.Budget),
+    "hourly-price": _quantity(money.HourlyPrice),
+    "unit-price": _quantity(money.UnitPrice),
     "margin": _quantity(units.Margin, number="number"),
     "measure": _quantity(units.Measure, number="number"),
     "text": Scalar("a text", bare=("number", "boolean")),

@@ -1,4 +1,4 @@
-"""Quantities as people write them: `50ms`, `800/s`, `99.9%`, `4Gi`, `4000 USD/month`.
+"""Quantities as people write them: `50ms`, `800/s`, `99.9%`, `4Gi`.
 
 Units are written, never assumed (law 4 of the language). Every class here parses one spelling, keeps an exact decimal
 amount in its base unit, and prints it back in the shortest exact spelling. `PATTERN` is the one definition of that
@@ -13,8 +13,7 @@ from functools import cache
 from typing import ClassVar, Self
 
 __all__ = [
-    "Quantity", "Duration", "Rate", "Percent", "Memory", "Cores", "Count", "Budget", "UnitPrice", "HourlyPrice",
-    "Margin", "Measure", "UnitError",
+    "Quantity", "Duration", "Rate", "Percent", "Memory", "Cores", "Count", "Margin", "Measure", "UnitError",
 ]  # fmt: skip
 
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -226,77 +225,6 @@ class Count(Quantity):
 
     def __int__(self) -> int:
         return int(self.amount)
-
-
-class Money(Quantity):
-    """An amount of money for something; the subclasses say for what."""
-
-    __slots__ = ("currency", "per")
-    currency: str
-    per: str
-
-    def __init__(self, amount: Decimal | int, currency: str = "USD", per: str = "") -> None:
-        super().__init__(amount)
-        object.__setattr__(self, "currency", currency)
-        object.__setattr__(self, "per", per)
-
-    @classmethod
-    def _from(cls, match: re.Match[str]) -> Self:
-        return cls(Decimal(match[1]), match[2], match[3])
-
-    @classmethod
-    def _error(cls, text: str) -> UnitError:  # noqa: ARG003 - what was written says nothing of what was meant
-        return UnitError(f"is not {cls.WHAT}", f"write it like `{cls.EXAMPLES[0]}`")
-
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and (self.currency, self.per) == (other.currency, other.per)  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.amount, self.currency, self.per))
-
-    def __str__(self) -> str:
-        return f"{plain(self.amount)} {self.currency}/{self.per}"
-
-
-class Budget(Money):
-    """Money for each month of 730 hours."""
-
-    __slots__ = ()
-    WHAT = "an amount of money for each month"
-    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(month)"
-    EXAMPLES = ("4000 USD/month",)
-
-
-class HourlyPrice(Money):
-    """Money for each hour."""
-
-    __slots__ = ()
-    WHAT = "an amount of money for each hour"
-    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(h)"
-    EXAMPLES = ("3.43 USD/h",)
-
-
-class UnitPrice(Money):
-    """Money for a number of things; `amount` is for one of them."""
-
-    __slots__ = ("count",)
-    WHAT = "a price"
-    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(?:([0-9]{{1,9}}[kMB]?) )?(predictions?|tokens?|labels?|items?)"
-    EXAMPLES = ("0.9 USD/1M predictions", "0.05 USD/label")
-    count: Count
-
-    @classmethod
-    def _from(cls, match: re.Match[str]) -> Self:
-        count = Count.parse(match[3] or "1")
-        if not count.amount:
-            raise UnitError("is a price for no things", f"write it like `{cls.EXAMPLES[0]}`")
-        price = cls(Decimal(match[1]) / count.amount, match[2], match[4].rstrip("s"))
-        object.__setattr__(price, "count", count)
-        return price
-
-    def __str__(self) -> str:
-        many = f"{self.count} {self.per}s" if self.count.amount != 1 else self.per
-        return f"{plain((self.amount * self.count.amount).normalize())} {self.currency}/{many}"
 
 
 class Margin(Quantity):

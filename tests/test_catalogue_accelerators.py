@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from mlspec.schema.hardware import Bandwidth, Compute
-from mlspec.schema.units import HourlyPrice, Memory
+from mlspec.schema.money import HourlyPrice
+from mlspec.schema.units import Memory
 
 from . import batch, retraining
 from .online import DIGEST, emitted, refused

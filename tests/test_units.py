@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from mlspec.schema.money import Budget, UnitPrice
 from mlspec.schema.scalars import SCALARS
 from mlspec.schema.units import (
-    Budget,
     Cores,
     Count,
     Duration,
@@ -19,7 +19,6 @@ from mlspec.schema.units import (
     Quantity,
     Rate,
     UnitError,
-    UnitPrice,
 )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...schema.units import Duration, HourlyPrice, Memory
+from ...schema.money import HourlyPrice
+from ...schema.units import Duration, Memory
 from ..because import Because, because, decision, first
 from ..finding import Refusal, refusal
 from ..part import Named

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ...schema.units import Budget, Duration, Margin, Percent, Rate, UnitPrice, plain
+from ...schema.money import Budget, UnitPrice
+from ...schema.units import Duration, Margin, Percent, Rate, plain
 from ..because import Because, decision
 from ..system import Latency
 

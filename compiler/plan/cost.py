@@ -17,7 +17,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...schema.units import Budget, Count, Duration, HourlyPrice, Rate, UnitPrice, plain
+from ...schema.money import Budget, HourlyPrice, UnitPrice
+from ...schema.units import Count, Duration, Rate, plain
 from ..because import Because, decision, first, fixed
 from .batch import BatchPlan
 from .choose import count, number, spelt

@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from functools import cache
 
-from ...schema.units import Cores, HourlyPrice, Memory, plain
+from ...schema.money import HourlyPrice
+from ...schema.units import Cores, Memory, plain
 from ..because import Because, decision
 from ..finding import refusal
 from ..system import AcceleratorRequest

@@ -14,7 +14,7 @@ from ..plan import Plan
 from ..system import MLSystem, OnlineService
 
 if TYPE_CHECKING:
-    from ...schema.units import Budget
+    from ...schema.money import Budget
     from ..plan.cost import Share
 
 __all__ = ["over_budget"]

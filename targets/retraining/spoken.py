@@ -11,7 +11,8 @@ from typing import Any
 from ...compiler.because import Because, Derived, because
 from ...compiler.language import OBJECTS, UNIONS
 from ...compiler.part import Part
-from ...schema.units import Count, Money, Quantity
+from ...schema.money import Money
+from ...schema.units import Count, Quantity
 
 __all__ = ["quantity", "spoken"]
 
