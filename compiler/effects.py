@@ -264,6 +264,7 @@ READERS = {
     "constraints.items": _BATCH,
     "constraints": _ONLINE,
     "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, which sizes a canary, or leave it out",
+    "monitoring.slo.burn": "ask for a smaller `budget` or a longer window: all requests would have to be bad",
     "rollout": _ONLINE,
     "metrics.*.*": _NOBODY,
     "metrics.*": "name it in a condition, or leave it out",

@@ -244,7 +244,11 @@ def test_a_limit_on_slow_answers_and_the_fewest_that_count(tmp_path: Path) -> No
 def test_a_condition_of_nothing_is_refused(tmp_path: Path) -> None:
     condition = {"metric": "slow-rate", "of": "latency-p95", "max": "4%"}
     found = errors(tmp_path, rollout={"rollbackWhen": [condition]})
-    assert found == ["MLS008: `latency-p95` names neither a service nor an objective"]
+    assert found == ["MLS008: nothing is judged by this condition on `slow-rate`"]
+    condition["of"] = "p95"
+    assert errors(tmp_path, rollout={"rollbackWhen": [condition]}) == [
+        "MLS008: `p95` names neither a service nor an objective"
+    ]
 
 
 def test_how_full_is_too_full(tmp_path: Path) -> None:
@@ -257,3 +261,33 @@ def test_versions_a_month() -> None:
     """Each takes 0.01 USD of pods for its rollout, 0.013 by three digits: ten take 0.13."""
     assert one()["canaries of digit-reader"] == "0.01 USD/month"
     assert one("platform.planning.versions=10")["canaries of digit-reader"] == "0.13 USD/month"
+
+
+def test_a_pair_that_can_never_fire_is_no_alert(tmp_path: Path) -> None:
+    """90 % of 720 h in one hour is 648 times 0.5 %: 324 % of requests."""
+    burn = [{"severity": "page", "budget": share, "long": "1h"} for share in ("90%", "2%")]
+    [found] = [
+        d for d in compile_text(tmp_path, minimal(monitoring__slo={"burn": burn})).diagnostics if d.id == "MLS012"
+    ]
+    assert found.help == "ask for a smaller `budget` or a longer window: all requests would have to be bad"
+
+
+@pytest.mark.parametrize("of", [None, "digit-reader", "availability"])
+def test_a_second_condition_on_the_same_requests_is_refused(of: str | None, tmp_path: Path) -> None:
+    """The one that names the service or its only objective on failures leaves nothing to the other."""
+    conditions: list[dict[str, str]] = [{"metric": "error-rate", "max": most} for most in ("1%", "2%")]
+    if of is not None:
+        conditions[1]["of"] = of
+    assert errors(tmp_path, rollout={"rollbackWhen": conditions}) == [
+        "MLS008: nothing is judged by this condition on `error-rate`"
+    ]
+
+
+def test_a_condition_for_one_bound_and_one_for_the_others(tmp_path: Path) -> None:
+    """5 % of requests may miss the bound on p95, and 1 % that on p99."""
+    bounds = {"p95": "50ms", "p99": "100ms"}
+    conditions = [{"metric": "slow-rate", "max": "8%"}, {"metric": "slow-rate", "of": "latency-p99", "max": "3%"}]
+    templates = compile_text(tmp_path, minimal(constraints__latency=bounds, rollout={"rollbackWhen": conditions}))
+    metrics = {m["name"]: m for t in objects(templates, "AnalysisTemplate") for m in cast(Any, t)["spec"]["metrics"]}
+    assert metrics["latency-p95"]["failureCondition"].endswith("> 0.08")
+    assert metrics["latency-p99"]["failureCondition"].endswith("> 0.03")

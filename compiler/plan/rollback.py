@@ -7,7 +7,7 @@ rollout are a matter of lint (MLS603).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from ...schema.units import Measure, Percent, plain
@@ -38,7 +38,7 @@ def judged_objectives(system: MLSystem, stage: CanaryStage | None, objectives: O
         promised = next((one for one in _on(FAILURES, system) if one.of is None or _is(one.of, objectives)), None)
         if promised is not None:
             judged = (objectives.failures(FAILURES, _limit(promised).map(lambda most: Percent(1 - most))), *judged)
-    _refuse_strangers(system, judged)
+    _refuse_idle(system, judged, objectives)
     return judged
 
 
@@ -123,20 +123,42 @@ def _refuse_others(system: MLSystem, stage: CanaryStage | None) -> None:
             raise _nothing_judges(metric, "instead: nothing under `data.labels` says that labels ever come")
 
 
-def _refuse_strangers(system: MLSystem, judged: tuple[Objective, ...]) -> None:
-    """Refuse a condition that names neither a service nor an objective that is judged: it would hold of nothing."""
-    services, here = set(system.services), {objective.name for objective in judged}
-    known = services | (here if len(services) == 1 else NAMES)
+def _refuse_idle(system: MLSystem, judged: tuple[Objective, ...], objectives: Objectives) -> None:
+    """Refuse a condition by which nothing is judged: it names no objective there is, or another one says more of it."""
+    alone = len(system.services) == 1
+    taken = [asked_of(objective, objectives) for objective in judged]
     for metric in METRICS.values():
-        for name in (condition.of for condition in _on(metric, system)):
-            if name is not None and name.value not in known:
-                raise refusal(
-                    "MLS008",
-                    f"`{name.value}` names neither a service nor an objective",
-                    name,
-                    note="the condition would hold of nothing, and every version would pass it",
-                    help=f"write {listing(sorted(known))}, or leave `of` out",
-                )
+        said: dict[str, Condition] = {}
+        for condition in _on(metric, system):
+            name = condition.of.value if condition.of is not None else ""
+            if name and name not in (known := {*system.services, *NAMES}):
+                raise _stranger(condition, known)
+            other = said.setdefault(name, condition)
+            if other is not condition or (alone and all(one is not condition for one in taken)):
+                raise _idle(condition, [one for one in (other, *taken) if one is not None and one is not condition])
+
+
+def _stranger(condition: Condition, known: Iterable[str]) -> Refusal:
+    assert condition.of is not None
+    return refusal(
+        "MLS008",
+        f"`{condition.of.value}` names neither a service nor an objective",
+        condition.of,
+        note="the condition would hold of nothing, and every version would pass it",
+        help=f"write {listing(sorted(known))}, or leave `of` out",
+    )
+
+
+def _idle(condition: Condition, others: list[Condition]) -> Refusal:
+    return refusal(
+        "MLS008",
+        f"nothing is judged by this condition on `{condition.metric.value}`",
+        condition.of,
+        condition.metric,
+        others=tuple((other.metric, "judged by this one") for other in others[:1]),
+        note="each objective has one limit, that of the condition which names it, and every version passes the others",
+        help="keep one condition for each objective, and say `of` which where there are several",
+    )
 
 
 def _nothing_judges(metric: Because[str], how: str) -> Refusal:
