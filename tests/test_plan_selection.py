@@ -15,6 +15,7 @@ from mlspec.compiler.rules.registry import RULES
 from mlspec.targets.registry import TARGETS
 
 from .rules import BASE, LATE, findings, one
+from .support import compile_text, minimal
 
 SELECTED = (
     "{name: trees, metrics: {roc_auc: 0.943}, latency: {p99: 11ms}, cost: 0.9 USD/1M predictions, selected: true}"
@@ -282,3 +283,14 @@ def test_a_rollout_gives_up_before_somebody_is_woken(window: str, limit: str, fi
     assert bool(findings(tmp_path, "MLS210", fragment)) is fires
     unpromised = fragment.replace("availability: 99.9%", "latency: {p99: 100ms}")
     assert findings(tmp_path / "unpromised", "MLS210", unpromised) == []
+
+
+def test_a_gate_without_a_bound_is_a_mistake_and_no_fault(tmp_path: Path) -> None:
+    """The candidates are not judged by it."""
+    candidates: list[object] = [
+        {"name": "a", "role": "candidate", "selected": True, "metrics": {"roc_auc": 0.9}},
+        {"name": "b", "role": "candidate", "metrics": {"roc_auc": 0.8}},
+    ]
+    gates = {"primary": "roc_auc", "gates": [{"metric": "roc_auc"}]}
+    found = compile_text(tmp_path, minimal(model__candidates=candidates, evaluation=gates)).diagnostics
+    assert [d.message for d in found if d.id == "MLS009"] == ["an item of `gates` needs `min`, `max` or `versus`"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from . import online
 from .support import compile_text, minimal, objects
 
 USUAL = (
@@ -58,3 +59,22 @@ def test_where_none_is_usual_one_must_be_named(changes: dict[str, object], note:
     assert (missing.id, missing.message) == ("MLS009", "nothing says which runtime serves `digit-reader`")
     assert missing.note == note
     assert "`custom`" in missing.help
+
+
+@pytest.mark.parametrize(
+    ("runtime", "kind"),
+    [
+        ("vllm", "http"), ("sglang", "http"), ("tgi", "http"), ("torchserve", "http"), ("torchserve", "metrics"),
+        ("tensorflow-serving", "http"), ("tensorflow-serving", "grpc"),
+    ],
+)  # fmt: skip
+def test_a_port_that_the_server_is_told_cannot_be_taken_away(runtime: str, kind: str, tmp_path: Path) -> None:
+    container = online.spec(runtime)["serving"].get("container", {})
+    found = online.refused(tmp_path, runtime, serving__container={**container, "ports": {kind: None}})
+    assert f"MLS009: `container` lacks `ports.{kind}`, on which `{runtime}` listens" in found
+
+
+@pytest.mark.parametrize("requests", [[], [{"match": 'code="200"'}]], ids=["none", "nameless"])
+def test_requests_are_counted_by_series_that_have_names(requests: list[object], tmp_path: Path) -> None:
+    found = online.refused(tmp_path, "triton", serving__container__metrics__requests=requests)
+    assert [one for one in found if one.startswith("MLS009: nothing says which series are ")]

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import chain
 
-from ..because import Because, because, first
+from ..because import Because, Unavailable, because, first
 from ..record import Record
 from ..system import Candidate, Condition, Latency, Model
 from .comparison import (
@@ -168,7 +168,8 @@ class Selection:
         own = first(gate.min, gate.max)
         if own is not None:
             return own.map(lambda measure: measure.amount)
-        assert gate.versus is not None
+        if gate.versus is None:
+            raise Unavailable  # a gate without a bound is a mistake that has been reported
         rival = self._rival(gate.versus, gate.metric, candidate)
         if rival is None:
             return None

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from ...schema.units import plain
 from ..because import Because, because, text
+from ..finding import Refusal, refusal
 from ..promql import bound, matchers, promql, rate, selector
 from ..system import SeriesRef
 from .facts import ServiceFacts
@@ -44,12 +45,26 @@ class Indicators:
         return self._total(self.service.runtime.metrics.errors, window, over)
 
     def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str]:
+        if not counters:
+            raise self._nameless("counters of requests")
         sums = {}
         for index, counter in enumerate(counters):
-            assert counter.series is not None
+            if counter.series is None:
+                raise self._nameless("a counter")
             sums[f"s{index}"] = self._sum(counter.series, counter.match, window, over)
         joined = " + ".join(f"{{{key}}}" for key in sums)
         return text(joined if len(sums) == 1 else f"({joined})", **sums)
+
+    def _nameless(self, what: str) -> Refusal:
+        runtime = self.service.runtime_name
+        return refusal(
+            "MLS009",
+            f"nothing says which series are {what} of `{runtime.value}`",
+            self.service.runtime.metrics,
+            runtime,
+            note="objectives, analyses and alerts count by them",
+            help="name them under `container.metrics`, such as `requests: [{series: http_requests_total}]`",
+        )
 
     def _sum(
         self, series: Because[str], match: Because[str] | None, window: str, over: str, suffix: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ....compiler.because import Because, Unavailable
 from ....compiler.dump import Lines
@@ -13,7 +13,7 @@ from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....compiler.record import Record
 
-__all__ = ["Mount", "Setup", "by_format", "setup"]
+__all__ = ["Mount", "Setup", "by_format", "port", "setup"]
 
 T = TypeVar("T")
 
@@ -49,6 +49,24 @@ def setup(service: ServicePlan, files: ModelFiles) -> Setup:
     module = import_module(f".{'custom' if name == 'none' else name}", __name__)
     build: Callable[[ServicePlan, ModelFiles], Setup] = module.build
     return build(service, files)
+
+
+def port(service: ServicePlan, kind: Literal["http", "grpc", "metrics"]) -> Because[int]:
+    """A port that a server must be told, which nobody may have taken away."""
+    found: Because[int] | None = getattr(service.runtime.ports, kind)
+    if found is None:
+        raise refusal(
+            "MLS009",
+            f"`container` lacks `ports.{kind}`, on which `{service.runtime_name.value}` listens",
+            service.runtime.ports,
+            service.runtime_name,
+            note="the server is told its ports, and listens on its own where it is not",
+            help=f"add `ports: {{{kind}: {USUAL_PORTS[kind]}}}`, or leave `ports` out: the catalogue knows them",
+        )
+    return found
+
+
+USUAL_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 
 
 def by_format(known: dict[str, T], service: ServicePlan, files: ModelFiles) -> Because[T]:

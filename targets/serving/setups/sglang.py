@@ -13,7 +13,7 @@ from ....compiler.because import Because, because, text
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import plain
-from . import Setup
+from . import Setup, port
 from .weights import language_server, mounted, quantization, repository
 
 SERVER = "SGLang"
@@ -35,14 +35,13 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
 
 
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
-    hub, port = repository(files, SERVER), service.runtime.ports.http
-    assert port is not None
+    hub = repository(files, SERVER)
     yield text("--model-path={place}", place=hub if hub is not None else mounted(service))
     if hub is not None:
         yield text("--revision={commit}", commit=files.artifact.digest)
     yield text("--served-model-name={name}", name=service.model)
     yield "--host=0.0.0.0"
-    yield text("--port={port}", port=port)
+    yield text("--port={port}", port=port(service, "http"))
     yield from _limits(service)
     yield from _placement(service)
     yield "--enable-metrics"

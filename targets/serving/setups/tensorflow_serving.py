@@ -13,7 +13,7 @@ from ....compiler.dump import Lines
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import Duration
-from . import Setup
+from . import Setup, port
 
 FOLDER = "/etc/serving"
 
@@ -39,11 +39,8 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
 
 
 def _args(service: ServicePlan) -> Iterator[str | Because[str]]:
-    ports = service.runtime.ports
-    assert ports.grpc is not None
-    assert ports.http is not None
-    yield text("--port={port}", port=ports.grpc)
-    yield text("--rest_api_port={port}", port=ports.http)
+    yield text("--port={port}", port=port(service, "grpc"))
+    yield text("--rest_api_port={port}", port=port(service, "http"))
     yield text("--rest_api_timeout_in_ms={millis}", millis=service.timing.timeout.map(lambda t: int(t.amount * 1000)))
     yield f"--model_config_file={FOLDER}/models.config"
     yield f"--monitoring_config_file={FOLDER}/monitoring.config"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ....compiler.because import Because, text
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
-from . import Setup
+from . import Setup, port
 from .weights import language_server, mounted, quantization, repository
 
 SERVER = "TGI"
@@ -34,12 +34,11 @@ def _env(service: ServicePlan) -> dict[str, Because[str]]:
 
 
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
-    hub, port = repository(files, SERVER), service.runtime.ports.http
-    assert port is not None
+    hub = repository(files, SERVER)
     yield text("--model-id={place}", place=hub if hub is not None else mounted(service))
     if hub is not None:
         yield text("--revision={commit}", commit=files.artifact.digest)
-    yield text("--port={port}", port=port)
+    yield text("--port={port}", port=port(service, "http"))
     yield from _limits(service)
     yield from _placement(service)
     yield text("--graceful-termination-timeout={seconds}", seconds=service.timing.drain)

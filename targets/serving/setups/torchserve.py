@@ -14,7 +14,7 @@ from ....compiler.because import Because, fixed, text
 from ....compiler.dump import Lines
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
-from . import Setup
+from . import Setup, port
 
 FOLDER = "/mnt/config"
 
@@ -32,11 +32,8 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:  # noqa: ARG001 - e
 
 
 def _properties(service: ServicePlan) -> Iterator[str | Because[str]]:
-    http, metrics = service.runtime.ports.http, service.runtime.ports.metrics
-    assert http is not None
-    assert metrics is not None
-    yield text("inference_address=http://0.0.0.0:{port}", port=http)
-    yield text("metrics_address=http://0.0.0.0:{port}", port=metrics)
+    yield text("inference_address=http://0.0.0.0:{port}", port=port(service, "http"))
+    yield text("metrics_address=http://0.0.0.0:{port}", port=port(service, "metrics"))
     yield "management_address=http://127.0.0.1:8081"
     yield "metrics_mode=prometheus"
     yield text("model_store={root}", root=service.runtime.model_path)

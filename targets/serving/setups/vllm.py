@@ -12,7 +12,7 @@ from ....compiler.because import Because, text
 from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import Percent
-from . import Setup
+from . import Setup, port
 from .weights import language_server, mounted, quantization, repository
 
 SERVER = "vLLM"
@@ -31,16 +31,11 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
     yield from _weights(service, files)
     yield text("--served-model-name={name}", name=service.model)
-    yield text("--port={port}", port=_port(service))
+    yield text("--port={port}", port=port(service, "http"))
     yield from _limits(service)
     yield from _placement(service)
     yield text("--shutdown-timeout={seconds}", seconds=service.timing.drain)
     yield "--disable-access-log-for-endpoints=/health,/metrics"
-
-
-def _port(service: ServicePlan) -> Because[int]:
-    assert service.runtime.ports.http is not None
-    return service.runtime.ports.http
 
 
 def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
