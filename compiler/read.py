@@ -92,8 +92,7 @@ class _Reader:
             raise _Stop(_unreadable(self.file, error)) from None
 
     def _at(self, event: Any) -> tuple[SourceFile, int, int, int, int]:
-        start, end = event.start_mark, event.end_mark
-        return (self.file, start.line, start.column, end.line, end.column)
+        return self._between(event, event)
 
     def _stop(self, id: str, message: str, span: Span, help: str) -> _Stop:  # noqa: A002
         return _Stop(Diagnostic(id=id, severity="error", message=message, span=span, help=help))
@@ -184,7 +183,11 @@ class _Reader:
         return Mapping(self._between(start, event), keys, entries)
 
     def _between(self, start: Any, end: Any) -> tuple[SourceFile, int, int, int, int]:
-        return (self.file, start.start_mark.line, start.start_mark.column, end.end_mark.line, end.end_mark.column)
+        first, last, lines = start.start_mark, end.end_mark, self.file.lines
+        if first.line >= len(lines):  # what an explicit key at the end of a file lacks is looked for below it
+            after = (len(lines) - 1, len(lines[-1]))
+            return (self.file, *after, *after)
+        return (self.file, first.line, first.column, last.line, last.column)
 
     def _duplicate(self, key: Scalar, first: Scalar) -> None:
         self.found.append(

@@ -111,3 +111,14 @@ def test_list_items_are_found_by_name_and_by_position() -> None:
     assert by_name is by_position
     assert isinstance(by_name, Scalar)
     assert by_name.text == "2"
+
+
+def test_what_is_missing_at_the_end_of_a_file_is_missing_there() -> None:
+    """libyaml looks for the value of an explicit key on a line that does not exist."""
+    tree, found = read(SourceFile("f.yaml", "environments:\n ? "))
+    assert found == []
+    assert tree is not None
+    environments = tree.entries["environments"]
+    assert isinstance(environments, Mapping)
+    [value] = environments.entries.values()
+    assert (value.line, value.column) == (1, 3)
