@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from mlspec.compiler.system import MLSystem
 from mlspec.targets.monitoring import batch as monitoring
 from mlspec.targets.serving import batch as serving
 
+from .support import changed
 from .validation import load
 
 SPEC: dict[str, Any] = yaml.safe_load("""
@@ -69,17 +69,7 @@ TARGET = Target(name="batch", summary="", emit=emit)
 
 def spec(**changes: object) -> dict[str, Any]:
     """The spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
-    made = copy.deepcopy(SPEC)
-    for path, value in changes.items():
-        *steps, last = path.split("__")
-        at = made
-        for step in steps:
-            at = at.setdefault(step, {})
-        if value is None:
-            del at[last]
-        else:
-            at[last] = value
-    return made
+    return changed(SPEC, **changes)
 
 
 def compiled(tmp_path: Path, made: dict[str, Any]) -> Compiled:

@@ -19,6 +19,7 @@ import yaml
 import mlspec
 from mlspec.api import Result
 
+from .support import changed
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
 RUNTIMES = (
@@ -117,16 +118,7 @@ def spec(runtime: str = "triton", /, **changes: object) -> dict[str, Any]:
     """The runtime's spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
     made: dict[str, Any] = yaml.safe_load(_COMMON.replace("DIGEST", DIGEST))
     made["serving"]["runtime"] = runtime
-    for path, value in {**_DIFFERENT[runtime], **changes}.items():
-        *steps, last = path.split("__")
-        at = made
-        for step in steps:
-            at = at.setdefault(step, {})
-        if value is None:
-            at.pop(last, None)
-        else:
-            at[last] = copy.deepcopy(value)
-    return made
+    return changed(made, **{**_DIFFERENT[runtime], **changes})
 
 
 def two_services(**of_second: object) -> dict[str, Any]:

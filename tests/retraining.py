@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable
 from functools import partial
@@ -20,6 +19,7 @@ from mlspec.compiler.system import MLSystem
 from mlspec.targets import retraining
 from mlspec.targets.monitoring import training as monitoring
 
+from .support import changed
 from .validation import load
 
 SPEC: dict[str, Any] = yaml.safe_load("""
@@ -121,17 +121,7 @@ TARGET = Target(name="retraining", summary="", emit=emit)
 
 def spec(**changes: object) -> dict[str, Any]:
     """The spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
-    made = copy.deepcopy(SPEC)
-    for path, value in changes.items():
-        *steps, last = path.split("__")
-        at = made
-        for step in steps:
-            at = at.setdefault(step, {})
-        if value is None:
-            del at[last]
-        else:
-            at[last] = value
-    return made
+    return changed(SPEC, **changes)
 
 
 def compiled(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from pathlib import Path
 from textwrap import dedent
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -38,18 +39,23 @@ def compile_text(tmp_path: Path, text: str = MINIMAL, *, platform: str | None = 
 
 
 def minimal(**changes: object) -> str:
-    """The minimal spec with some of its sections replaced; None leaves one out. `a__b` is the path `a.b`."""
-    spec = yaml.safe_load(MINIMAL)
+    """The minimal spec with some of its sections replaced."""
+    return yaml.safe_dump(changed(yaml.safe_load(MINIMAL), **changes), sort_keys=False)
+
+
+def changed(base: dict[str, Any], /, **changes: object) -> dict[str, Any]:
+    """A copy with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
+    made: dict[str, Any] = copy.deepcopy(base)
     for path, value in changes.items():
         *steps, last = path.split("__")
-        at = spec
+        at = made
         for step in steps:
             at = at.setdefault(step, {})
         if value is None:
             at.pop(last, None)
         else:
-            at[last] = value
-    return yaml.safe_dump(spec, sort_keys=False)
+            at[last] = copy.deepcopy(value)
+    return made
 
 
 class Ran(NamedTuple):

@@ -19,7 +19,7 @@ from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.cost import CostPlan
 from mlspec.compiler.plan.prices import monthly
 
-from .support import run
+from .support import changed, run
 
 # Two replicas of 4 cores and 4 GiB, and one training run of 2 h on 8 cores, 32 GiB and 2 accelerators. With a core at
 # 0.03 and a GiB at 0.005 EUR an hour, a replica costs 0.14 and a training pod 0.4 + 2 x 1 EUR an hour.
@@ -68,21 +68,6 @@ platform:
 
 RUNS = Decimal(730) / 24
 """Daily runs in a month."""
-
-
-def changed(base: dict[str, Any], **changes: object) -> dict[str, Any]:
-    """With some values changed; `a__b` is the path `a.b`, and None leaves one out."""
-    made: dict[str, Any] = yaml.safe_load(yaml.safe_dump(base))
-    for path, value in changes.items():
-        *steps, last = path.split("__")
-        at = made
-        for step in steps:
-            at = at.setdefault(step, {})
-        if value is None:
-            at.pop(last, None)
-        else:
-            at[last] = value
-    return made
 
 
 def cost(tmp_path: Path, platform: dict[str, Any] = PLATFORM, **changes: object) -> CostPlan:

@@ -17,7 +17,7 @@ from mlspec.compiler.plan.service import ServicePlan
 from mlspec.compiler.rules.registry import RULES
 
 from .rules import one
-from .support import ROOT
+from .support import ROOT, changed
 
 ASSISTANT = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
 
@@ -27,7 +27,6 @@ MIB = 2**20
 def assistant(**changes: object) -> dict[str, Any]:
     """The support assistant, not measured, with no budget and 2,300 tokens a request; `a__b` is of its chat service."""
     spec: dict[str, Any] = yaml.safe_load(ASSISTANT.read_text())
-    chat = spec["services"]["chat"]
     usual: dict[str, object] = {
         "serviceTime": None,
         "llm__retrieval": None,
@@ -35,12 +34,8 @@ def assistant(**changes: object) -> dict[str, Any]:
         "constraints__latency": None,
     }
     usual |= {"constraints__firstToken": None, "resources__accelerator": {"type": "l4"}}
-    for path, value in {**usual, "llm__tokens": {"context": 8192, "prompt": 2000, "output": 300}, **changes}.items():
-        *steps, last = path.split("__")
-        at = chat
-        for step in steps:
-            at = at.setdefault(step, {})
-        at.pop(last, None) if value is None else at.update({last: value})
+    usual["llm__tokens"] = {"context": 8192, "prompt": 2000, "output": 300}
+    spec["services"]["chat"] = changed(spec["services"]["chat"], **{**usual, **changes})
     spec["constraints"]["accelerators"] = ["l4", "a10g", "a100-40gb", "a100-80gb", "h100"]
     spec["constraints"].pop("budget")
     spec["services"]["embedder"]["llm"]["tokens"]["output"] = 1

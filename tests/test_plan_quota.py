@@ -17,8 +17,7 @@ from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.plan.quota import QuotaPlan
 from mlspec.schema.units import Cores, Memory
 
-from .support import EXAMPLES, MINIMAL, compile_text, run
-from .test_plan_cost import changed
+from .support import EXAMPLES, MINIMAL, changed, compile_text, run
 from .validation import load
 
 # Two services, of which one has accelerators; Triton adds 256 MiB of shared memory to a pod.

@@ -25,7 +25,6 @@ SLOW = "slow-rate"
 METRICS = {"availability": FAILURES, "latency": SLOW}
 """What an analysis counts for each kind of objective."""
 
-
 NAMES = {"availability", *(f"{kind}-{each}" for kind in ("latency", "first-token", "inter-token") for each in ALERTED)}
 """Every objective that a service may have."""
 
