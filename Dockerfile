@@ -12,6 +12,7 @@ COPY mlspec/ mlspec/
 COPY runtime/ runtime/
 COPY schema/ schema/
 COPY targets/ targets/
+COPY terminal/ terminal/
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.11.13-slim-bookworm

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .artifact import Target
 from .because import Unavailable
 from .bind import bind, check_as_written
+from .bind.references import resolve
+from .check.effects import without_effect
+from .check.honours import unhonoured
+from .check.lint import Rule, judge, lint
 from .diagnostics import Diagnostic, merged
-from .effects import without_effect
 from .emit import Emitted, emit
-from .honours import unhonoured
+from .emit.artifact import Target
+from .emit.plugins import plugins
+from .inputs import Input
 from .layer import Layered, layer
+from .layer.locks import broken_locks
 from .link import Bundle, link
-from .lint import Rule, judge, lint
-from .locks import broken_locks
 from .plan import Plan
-from .plugins import plugins
 from .record import Record
-from .resolve import resolve
 from .system import MLSystem
-from .workspace import Input
 
 __all__ = ["Compiled", "Environment", "compile_system"]
 

@@ -18,9 +18,9 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlspec.cli import cli
-from mlspec.compiler.ids import IDS
-from mlspec.compiler.rules.explanation import Explanation, explained
-from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.check.rules.explanation import Explanation, explained
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.schema.units import Duration
 
 from .language import language

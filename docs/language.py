@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlspec.compiler.not_yet import NOT_YET_READ
+from mlspec.compiler.check.not_yet import NOT_YET_READ
 from mlspec.schema.introspect import Field, Language, ObjectType, UnionType, describe
 from mlspec.schema.models import MLSystem, PlatformFile, ReleaseFile
 from mlspec.schema.scalars import SCALARS

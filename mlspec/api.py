@@ -9,20 +9,21 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from .compiler import explain as _explain
+from .compiler.answer import explain as _explain
+from .compiler.answer.explain import Effect, Given, Reason, Unknown
+from .compiler.answer.promotion import Entry, Impossible, Move, promoted, rolled_back
+from .compiler.check.rules.registry import RULES
 from .compiler.diagnostics import Diagnostic
-from .compiler.explain import Effect, Given, Reason, Unknown
+from .compiler.inputs import Input
 from .compiler.link import Bundle
 from .compiler.pipeline import Compiled, compile_system
-from .compiler.promotion import Entry, Impossible, Move, promoted, read_version, rolled_back
 from .compiler.record import Record
-from .compiler.rules.registry import RULES
-from .compiler.workspace import Input, Options
-from .compiler.workspace import load as _load
-from .compiler.write import Change, Foreign, Written, changes, rendered, replace
-from .compiler.write import write as _write
 from .schema.published import text as _schema
 from .targets.registry import TARGETS
+from .terminal.workspace import Options, read_version
+from .terminal.workspace import load as _load
+from .terminal.write import Change, Foreign, Written, changes, rendered, replace
+from .terminal.write import write as _write
 
 __all__ = [
     "Foreign",

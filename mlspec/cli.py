@@ -59,16 +59,14 @@ def working_on_a_release(command: Callable[..., int]) -> Callable[..., None]:
 def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) -> Callable[..., None]:
     @wraps(command)
     def run(specs: tuple[str, ...], out: str | None = None, format: str = "text", **given: Any) -> None:  # noqa: A002
-        from .compiler.commands.request import Request
-        from .compiler.terminal import Terminal
-        from .compiler.workspace import Options
+        from .terminal.commands.request import Request
+        from .terminal.console import Console
+        from .terminal.workspace import Options
 
         options = Options(platform=given.pop("platform"), settings=given.pop("settings", ()))
-        terminal = Terminal(format=format, colour=given.pop("colour"), quiet=given.pop("quiet"))
+        console = Console(format=format, colour=given.pop("colour"), quiet=given.pop("quiet"))
         environments, day = given.pop("environments", ()), given.pop("today") or today()
-        request = Request(
-            specs=specs, options=options, environments=environments, out=out, today=day, terminal=terminal
-        )
+        request = Request(specs=specs, options=options, environments=environments, out=out, today=day, console=console)
         sys.exit(command(request, **given))
 
     for parameter in reversed(parameters):
@@ -81,9 +79,9 @@ def saying(command: Callable[..., int]) -> Callable[..., None]:
 
     @wraps(command)
     def run(quiet: bool, colour: bool | None, format: str = "text", **given: Any) -> None:  # noqa: A002
-        from .compiler.terminal import Terminal
+        from .terminal.console import Console
 
-        sys.exit(command(Terminal(format=format, colour=colour, quiet=quiet), **given))
+        sys.exit(command(Console(format=format, colour=colour, quiet=quiet), **given))
 
     for option in reversed(SAYING):
         option(run)
@@ -113,7 +111,7 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
 
     One folder for each system and environment, with a kustomization.yaml.
     """
-    from .compiler.commands import compile as command
+    from .terminal.commands import compile as command
 
     return command.compile_(request, dry_run=dry_run, stdout=stdout)
 
@@ -123,7 +121,7 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
 @working_on_specs
 def check(request: Any) -> int:
     """Fail when committed output is not what its spec compiles to."""
-    from .compiler.commands import check as command
+    from .terminal.commands import check as command
 
     return command.check(request)
 
@@ -140,7 +138,7 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
     PATH is a value of the spec, such as constraints.throughput.peak; KIND/NAME:PATH one of an object, such as
     ScaledObject/fraud-scorer:spec.minReplicaCount; FILE:LINE a line of any output file.
     """
-    from .compiler.commands import explain as command
+    from .terminal.commands import explain as command
 
     return command.explain(request, question, line)
 
@@ -153,10 +151,10 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 @working_on_any_specs
 def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
     """Say what is wrong with specs, or will be in production."""
-    from .compiler.commands import lint as command
+    from .terminal.commands import lint as command
 
     if explain is not None:
-        return command.explain(explain, request.terminal)
+        return command.explain(explain, request.console)
     if not request.specs:
         raise click.UsageError("Missing argument 'SPEC...'.")
     return command.lint(request, select, ignore)
@@ -169,7 +167,7 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
 @working_on_specs
 def plan(request: Any, form: str) -> int:
     """Say what was decided, and why; with --set, what would change."""
-    from .compiler.commands import plan as command
+    from .terminal.commands import plan as command
 
     return command.plan(request, form)
 
@@ -192,7 +190,7 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
     A version that enters with --from or --release goes into the shadow stage if the rollout has one, else into
     service. Without either, the version in the shadow goes into service once its time is over.
     """
-    from .compiler.commands import promote as command
+    from .terminal.commands import promote as command
 
     if entry["source"] is not None and entry["file"] is not None:
         raise click.UsageError("--from and --release exclude each other")
@@ -212,7 +210,7 @@ def rollback(request: Any, environment: str, to: str, model: str | None, dry_run
 
     Writes the release file of the environment, and compiles it.
     """
-    from .compiler.commands import promote as command
+    from .terminal.commands import promote as command
 
     return command.rollback(request, environment, model, to, dry_run=dry_run)
 
@@ -223,25 +221,25 @@ def rollback(request: Any, environment: str, to: str, model: str | None, dry_run
     "--template", type=click.Choice(["online", "llm", "batch", "platform"]), default="online", show_default=True
 )
 @saying
-def init(terminal: Any, name: str | None, template: str) -> int:
+def init(console: Any, name: str | None, template: str) -> int:
     """Write a commented starter spec.
 
     To NAME/mlspec.yaml, or without a name to mlspec.yaml here. Nothing is overwritten.
     """
-    from .compiler.commands import init as command
+    from .terminal.commands import init as command
 
-    return command.init(name, template, terminal)
+    return command.init(name, template, console)
 
 
 @cli.command()
 @click.option("--validate", "files", multiple=True, metavar="FILE", help="Hold a file to it, and print only that.")
 @FORMAT
 @saying
-def schema(terminal: Any, files: tuple[str, ...]) -> int:
+def schema(console: Any, files: tuple[str, ...]) -> int:
     """Print the JSON Schema that editors and other tools use."""
-    from .compiler.commands import schema as command
+    from .terminal.commands import schema as command
 
-    return command.validate(files, terminal) if files else command.schema(terminal)
+    return command.validate(files, console) if files else command.schema(console)
 
 
 @cli.group()

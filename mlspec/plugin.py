@@ -5,14 +5,14 @@ A plugin is a `Target` that a platform file names: `plugins: [acme_quota:TARGET]
 
 from __future__ import annotations
 
-from .compiler.artifact import Artifact, Body, Piece, Target
 from .compiler.because import Because, because, decision, first, fixed, text
-from .compiler.dump import Lines
+from .compiler.emit.artifact import Artifact, Body, Piece, Target
+from .compiler.emit.dump import Lines
+from .compiler.emit.jsontext import json_lines
 from .compiler.finding import Refusal, finding, refusal
-from .compiler.jsontext import json_lines
 from .compiler.plan import Plan
-from .compiler.plan.batch import BatchPlan
 from .compiler.plan.service import ServicePlan
+from .compiler.plan.serving.batch import BatchPlan
 from .compiler.plan.training import TrainingPlan
 from .compiler.system import MLSystem
 from .targets.naming import labels, metadata, selector

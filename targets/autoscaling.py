@@ -14,8 +14,8 @@ from decimal import Decimal
 from functools import partial
 
 from ..compiler import conventions
-from ..compiler.artifact import Artifact, Body, Piece, Target
 from ..compiler.because import Because, because, fixed
+from ..compiler.emit.artifact import Artifact, Body, Piece, Target
 from ..compiler.finding import Refusal, refusal
 from ..compiler.plan import Plan
 from ..compiler.plan.service import ServicePlan

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..compiler.artifact import Artifact, Body, Piece, Target
 from ..compiler.because import Because, because
+from ..compiler.emit.artifact import Artifact, Body, Piece, Target
 from ..compiler.plan import Plan
 from ..compiler.system import MLSystem
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compiler.artifact import Body
 from ..compiler.because import Because
 from ..compiler.conventions import MANAGED_BY, label_value
+from ..compiler.emit.artifact import Body
 from ..compiler.plan.scope import Scope
 
 __all__ = ["labels", "metadata", "path_of", "selector"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiler.artifact import Target
+from ..compiler.emit.artifact import Target
 from . import autoscaling, gitops, monitoring, retraining, rollout, serving
 
 __all__ = ["TARGETS"]

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 import mlspec
-from mlspec.compiler.artifact import Piece, Target
+from mlspec.compiler.emit.artifact import Piece, Target
 from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.plan import Plan
-from mlspec.compiler.plan.batch import BatchPlan
+from mlspec.compiler.plan.serving.batch import BatchPlan
 from mlspec.compiler.system import MLSystem
 from mlspec.targets.monitoring import batch as monitoring
 from mlspec.targets.serving import batch as serving

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from mlspec.compiler.bind.leaf import NotAChoice, OutOfRange, WrongKind, parse
+from mlspec.compiler.bind.references import _COLLECTIONS
+from mlspec.compiler.inputs import Input
 from mlspec.compiler.language import OBJECTS, UNIONS, Kind
 from mlspec.compiler.layer import layer
-from mlspec.compiler.leaf import NotAChoice, OutOfRange, WrongKind, parse
-from mlspec.compiler.merge import desugar
-from mlspec.compiler.resolve import _COLLECTIONS
+from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.tree import Mapping, Node, Scalar, Sequence
-from mlspec.compiler.workspace import Input
 from mlspec.schema.units import UnitError
 
 __all__ = ["Change", "Leaf", "changed", "changes", "leaves", "misnamed", "typed"]

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 import mlspec
-from mlspec.compiler.artifact import Piece, Target
+from mlspec.compiler.emit.artifact import Piece, Target
 from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.plan import Plan
 from mlspec.compiler.plan.training import TrainingPlan

@@ -17,7 +17,7 @@ import mlspec
 from mlspec.api import Result
 from mlspec.cli import cli
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.capacity import Care
+from mlspec.compiler.plan.serving.capacity import Care
 from mlspec.schema.units import Percent
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.compiler.dump import plain
+from mlspec.compiler.emit.dump import plain
 
 from .batch import compiled, spec
 from .scenes import promtool, told_at

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlspec.compiler.because import Because
-from mlspec.compiler.effects import reached
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.language import OBJECTS
 from mlspec.compiler.pipeline import Compiled
 from mlspec.compiler.tree import lookup

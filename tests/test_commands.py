@@ -243,7 +243,7 @@ def test_a_broken_pipe_is_no_fault() -> None:
 def test_a_fault_of_mlspec_is_one_line(spec: Path) -> None:
     program = (
         "import sys, mlspec.__main__ as m\n"
-        "import mlspec.compiler.commands.lint as lint\n"
+        "import mlspec.terminal.commands.lint as lint\n"
         "def fail(*_, **__): raise ZeroDivisionError\n"
         "lint.lint = fail\n"
         f"sys.argv = ['mlspec', 'lint', {str(spec)!r}]\n"

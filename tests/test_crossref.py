@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import mlspec
-from mlspec.compiler.artifact import Artifact
 from mlspec.compiler.because import fixed
-from mlspec.compiler.crossref import unresolved
-from mlspec.compiler.dump import plain
+from mlspec.compiler.emit.artifact import Artifact
+from mlspec.compiler.emit.dump import plain
+from mlspec.compiler.link.crossref import unresolved
 
 from .support import ROOT
 

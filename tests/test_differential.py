@@ -17,9 +17,9 @@ import jsonschema_rs
 import pytest
 
 from mlspec.compiler.bind import Binder
+from mlspec.compiler.bind.leaf import core_value
 from mlspec.compiler.diagnostics import Diagnostic, SourceFile
-from mlspec.compiler.leaf import core_value
-from mlspec.compiler.merge import desugar
+from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
 from mlspec.compiler.tree import Mapping, Node, Scalar, Sequence
 from mlspec.schema.models.base import Section

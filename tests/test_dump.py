@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mlspec.compiler.because import Because, Derived, because, fixed, text
-from mlspec.compiler.dump import Lines, dump, plain
+from mlspec.compiler.emit.dump import Lines, dump, plain
 
 WHY = fixed("test", "a test")
 

@@ -14,10 +14,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import mlspec
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.diagnostics import Diagnostic, Span
-from mlspec.compiler.ids import IDS
-from mlspec.compiler.render import text
-from mlspec.compiler.rules.registry import RULES
+from mlspec.terminal.render import text
 
 from .support import ROOT
 

@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 import mlspec
 from mlspec.api import Result
 from mlspec.compiler.link import File
-from mlspec.compiler.write import contents, rendered
+from mlspec.terminal.write import contents, rendered
 
 from .support import EXAMPLES, ROOT, tool
 from .validation import VERSIONS, load, pod_of, problems, unrestricted

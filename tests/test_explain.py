@@ -11,10 +11,10 @@ from textwrap import dedent
 import pytest
 
 import mlspec
-from mlspec.compiler.effects import reached
-from mlspec.compiler.explain import Reason, _Teller, explain_line, explain_object, explain_output, explain_path
+from mlspec.compiler.answer.explain import Reason, _Teller, explain_line, explain_object, explain_output, explain_path
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.pipeline import Compiled
-from mlspec.compiler.render.reasons import reason
+from mlspec.terminal.render.reasons import reason
 
 from .leaves import leaves
 from .support import EXAMPLES, ROOT, run

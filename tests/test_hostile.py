@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 
 import mlspec
 from mlspec.api import Result
+from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.inputs import Input
 from mlspec.compiler.pipeline import Compiled, compile_system
-from mlspec.compiler.render import text as rendering
-from mlspec.compiler.rules.registry import RULES
-from mlspec.compiler.workspace import Input
 from mlspec.targets.registry import TARGETS
+from mlspec.terminal.render import text as rendering
 
 from .hostile import BOMBS, INJECTED, any_spec, broken
 from .leaves import Leaf, changed, leaves

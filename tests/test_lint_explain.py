@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.compiler.ids import IDS
-from mlspec.compiler.rules.reference import known
-from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.reference import known
+from mlspec.compiler.check.rules.registry import RULES
 
 from .support import minimal, run
 

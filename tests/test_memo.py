@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 import mlspec
+from mlspec.compiler.answer.memo import Memo, memo
+from mlspec.compiler.answer.memo.change import Change, changes
 from mlspec.compiler.because import Because, Unavailable
-from mlspec.compiler.effects import reached
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.finding import Refusal
-from mlspec.compiler.memo import Memo, memo
-from mlspec.compiler.memo.change import Change, changes
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.batch import BatchPlan
-from mlspec.compiler.plan.canary import CanaryPlan
+from mlspec.compiler.plan.rollout.canary import CanaryPlan
 from mlspec.compiler.plan.scaling import Scaling
 from mlspec.compiler.plan.service import ServicePlan
-from mlspec.compiler.plan.timing import Timing
+from mlspec.compiler.plan.serving.batch import BatchPlan
+from mlspec.compiler.plan.serving.timing import Timing
 from mlspec.compiler.plan.training import TrainingPlan
 from mlspec.targets.registry import TARGETS
 

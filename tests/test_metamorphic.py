@@ -18,16 +18,16 @@ import yaml
 
 import mlspec
 from mlspec.compiler.because import Because, Unavailable
-from mlspec.compiler.dump import plain
-from mlspec.compiler.effects import reached, selected, values
+from mlspec.compiler.check.effects import reached, selected, values
+from mlspec.compiler.check.not_yet import NOT_YET_READ
+from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.finding import Refusal
+from mlspec.compiler.inputs import Input
 from mlspec.compiler.link import File
-from mlspec.compiler.not_yet import NOT_YET_READ
 from mlspec.compiler.part import Part
 from mlspec.compiler.pipeline import Compiled, compile_system
-from mlspec.compiler.rules.registry import RULES
 from mlspec.compiler.tree import Node
-from mlspec.compiler.workspace import Input
 from mlspec.targets.registry import TARGETS
 
 from .leaves import Change, Leaf, changed, changes, leaves, misnamed

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 import mlspec
-from mlspec.compiler.memo import Memo, memo
+from mlspec.compiler.answer.memo import Memo, memo
 
 from .online import refused
 from .support import EXAMPLES, ROOT, compile_text, minimal, objects

@@ -17,7 +17,7 @@ from mlspec.schema.generate import generated
 
 from .support import ROOT
 
-FOLDERS = ("compiler", "runtime", "schema", "targets")
+FOLDERS = ("compiler", "runtime", "schema", "targets", "terminal")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from mlspec.compiler.answer.memo import memo
 from mlspec.compiler.because import fixed
-from mlspec.compiler.memo import memo
-from mlspec.compiler.plan.burn import factor
-from mlspec.compiler.plan.capacity import erlang_c, replicas, waiting
-from mlspec.compiler.plan.odds import exceeds, sample, verdict
+from mlspec.compiler.plan.objectives.burn import factor
+from mlspec.compiler.plan.rollout.odds import exceeds, sample, verdict
+from mlspec.compiler.plan.serving.capacity import erlang_c, replicas, waiting
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .support import CARE, compile_text, minimal, objects

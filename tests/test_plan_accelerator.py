@@ -10,7 +10,7 @@ import yaml
 
 import mlspec
 from mlspec.api import Result
-from mlspec.compiler.effects import reached
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.tree import Scalar
 from mlspec.schema.hardware import Bandwidth, Compute
 from mlspec.schema.units import Quantity, UnitError

@@ -16,8 +16,8 @@ import mlspec
 from mlspec.compiler.because import Because, fixed
 from mlspec.compiler.finding import Refusal
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.cost import CostPlan
-from mlspec.compiler.plan.prices import monthly
+from mlspec.compiler.plan.budget.cost import CostPlan
+from mlspec.compiler.plan.budget.prices import monthly
 
 from .support import changed, run
 

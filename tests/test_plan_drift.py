@@ -12,7 +12,7 @@ import pytest
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.drift import DriftPlan, chi_square_quantile, noise_floor
+from mlspec.compiler.plan.data.drift import DriftPlan, chi_square_quantile, noise_floor
 
 from .support import compile_text, minimal
 

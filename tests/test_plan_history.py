@@ -15,7 +15,7 @@ from mlspec.compiler.because import fixed
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan import Plan
-from mlspec.compiler.plan.history import HistoryPlan, chance_of_best, chance_of_one
+from mlspec.compiler.plan.data.history import HistoryPlan, chance_of_best, chance_of_one
 
 from .retraining import plan as training
 from .rules import BASE, findings

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 import mlspec
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.accelerator import Hardware
-from mlspec.compiler.plan.llm import kept
+from mlspec.compiler.plan.language_models.accelerator import Hardware
+from mlspec.compiler.plan.language_models.fit import kept
 from mlspec.compiler.plan.service import ServicePlan
-from mlspec.compiler.rules.registry import RULES
 
 from .rules import one
 from .support import ROOT, changed

@@ -14,7 +14,7 @@ import yaml
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
-from mlspec.compiler.plan.quota import QuotaPlan
+from mlspec.compiler.plan.budget.quota import QuotaPlan
 from mlspec.schema.units import Cores, Memory
 
 from .support import EXAMPLES, MINIMAL, changed, compile_text, run

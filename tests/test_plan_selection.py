@@ -9,9 +9,9 @@ from textwrap import indent
 import pytest
 
 import mlspec
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.selection import Selection
-from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.plan.training.selection import Selection
 from mlspec.targets.registry import TARGETS
 
 from .rules import BASE, LATE, findings, one

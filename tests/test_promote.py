@@ -8,10 +8,10 @@ from textwrap import dedent
 import pytest
 import yaml
 
+from mlspec.compiler.answer.release import render
 from mlspec.compiler.diagnostics import SourceFile
-from mlspec.compiler.merge import desugar
+from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
-from mlspec.compiler.release import render
 
 from .support import EXAMPLES, minimal, run
 

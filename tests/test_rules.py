@@ -12,16 +12,16 @@ import pytest
 
 import mlspec
 from mlspec.compiler.bind import check_as_written
+from mlspec.compiler.check.effects import READERS
+from mlspec.compiler.check.lint import Rule
+from mlspec.compiler.check.rules.explanation import Explanation, explained
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.reference import explain
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.diagnostics import Diagnostic, SourceFile
-from mlspec.compiler.effects import READERS
-from mlspec.compiler.ids import IDS
 from mlspec.compiler.language import OBJECTS, UNIONS
-from mlspec.compiler.lint import Rule
-from mlspec.compiler.merge import desugar
+from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
-from mlspec.compiler.rules.explanation import Explanation, explained
-from mlspec.compiler.rules.reference import explain
-from mlspec.compiler.rules.registry import RULES
 from mlspec.compiler.tree import Scalar
 
 from .rules import laid_over
@@ -172,7 +172,7 @@ def test_the_explanation_shows_this_id(id_: str, tmp_path: Path) -> None:
 
 def used() -> set[str]:
     """Every id that the source mentions as a finding's; `< "MLS100"` is a border between ids."""
-    texts = [path.read_text() for folder in ("compiler", "targets") for path in (ROOT / folder).rglob("*.py")]
+    texts = [path.read_text() for folder in ("compiler", "targets", "terminal") for path in (ROOT / folder).rglob("*.py")]
     return {id_ for text in texts for id_ in re.findall(r'(?<![<>=] )"(MLS[0-9]{3})"(?!: explained)', text)}
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.compiler.ids import IDS
-from mlspec.compiler.rules.explanation import explained
-from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.check.rules.explanation import explained
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.registry import RULES
 
 from .rules import BASE, LATE, findings, laid_over, one
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.capacity import carrying, replicas
+from mlspec.compiler.plan.serving.capacity import carrying, replicas
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .rules import findings, one

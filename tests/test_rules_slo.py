@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.burn import factor
-from mlspec.compiler.plan.odds import arm_size, sample, step_length, verdict
+from mlspec.compiler.plan.objectives.burn import factor
+from mlspec.compiler.plan.rollout.odds import arm_size, sample, step_length, verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .batch import spec as batch

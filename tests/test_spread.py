@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.compiler.commands import spread
-from mlspec.compiler.commands.spread import FEWEST
+from mlspec.terminal.commands import spread
+from mlspec.terminal.commands.spread import FEWEST
 
 from .support import Ran, minimal, run
 

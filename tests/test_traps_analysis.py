@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 import mlspec
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.canary import CanaryPlan
-from mlspec.compiler.plan.judgement import Judgement
-from mlspec.compiler.rules.registry import RULES
+from mlspec.compiler.plan.rollout.canary import CanaryPlan
+from mlspec.compiler.plan.rollout.judgement import Judgement
 from mlspec.targets.registry import TARGETS
 
 from .online import RUNTIMES, Emitted, emitted, refused, spec

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.compiler.plan.llm import Fit
+from mlspec.compiler.plan.language_models.fit import Fit
 
 from .online import COMMIT, DIGEST, Emitted, emitted, refused
 from .test_plan_llm import MIB, assistant, found, hardware, plan

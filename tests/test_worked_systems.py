@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.api import Result
-from mlspec.compiler.memo import memo
-from mlspec.compiler.memo.line import Line
+from mlspec.compiler.answer.memo import memo
+from mlspec.compiler.answer.memo.line import Line
 from mlspec.compiler.record import Record
 
 from .support import ROOT, compile_text

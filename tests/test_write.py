@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from mlspec.api import Result
-from mlspec.compiler import write as writer
 from mlspec.compiler.conventions import INDEX
-from mlspec.compiler.write import Foreign, Rendered, changes, contents, rendered, write
+from mlspec.terminal import write as writer
+from mlspec.terminal.write import Foreign, Rendered, changes, contents, rendered, write
 
 from .support import compile_text, minimal
 
@@ -179,7 +179,7 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
 _WRITER = """
 import os, sys
 from pathlib import Path
-from mlspec.compiler.write import Rendered, write
+from mlspec.terminal.write import Rendered, write
 
 folder = Path(sys.argv[1])
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from ..finding import refusal
 from ..part import Named
 from ..system import BatchService, OnlineService, Service
-from .batch import BatchPlan
 from .scope import Scope
-from .selection import Selection
 from .service import ServicePlan
+from .serving.batch import BatchPlan
 from .training import TrainingPlan
+from .training.selection import Selection
 
 if TYPE_CHECKING:
-    from .cost import CostPlan
-    from .drift import DriftPlan
-    from .history import HistoryPlan
-    from .quota import QuotaPlan
+    from .budget.cost import CostPlan
+    from .budget.quota import QuotaPlan
+    from .data.drift import DriftPlan
+    from .data.history import HistoryPlan
 
 __all__ = ["Plan"]
 
@@ -67,21 +67,21 @@ class Plan(Scope):
     @cached_property
     def cost(self) -> CostPlan:
         """What it costs in a month."""
-        from .cost import CostPlan
+        from .budget.cost import CostPlan
 
         return CostPlan(self)
 
     @cached_property
     def quota(self) -> QuotaPlan:
         """What it has at its worst moment, and what it may have."""
-        from .quota import QuotaPlan
+        from .budget.quota import QuotaPlan
 
         return QuotaPlan(self)
 
     @cached_property
     def history(self) -> HistoryPlan:
         """How much of the data's past is left to learn from."""
-        from .history import HistoryPlan
+        from .data.history import HistoryPlan
 
         return HistoryPlan(self.system)
 
@@ -91,7 +91,7 @@ class Plan(Scope):
         drift = self.system.monitoring.drift
         if drift is None or not self.runs("monitoring").value:
             return None
-        from .drift import DriftPlan
+        from .data.drift import DriftPlan
 
         return DriftPlan(self, drift)
 

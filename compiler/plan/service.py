@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ...schema.units import Memory
 from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
-from .canary import CanaryPlan
-from .facts import ServiceFacts
-from .files import ModelFiles
 from .objectives import Objectives
+from .rollout.canary import CanaryPlan
 from .scaling import Scaling
 from .scope import Scope
-from .timing import Timing
+from .serving.facts import ServiceFacts
+from .serving.files import ModelFiles
+from .serving.timing import Timing
+
+if TYPE_CHECKING:
+    from .language_models.accelerator import Hardware
 
 __all__ = ["ServicePlan"]
 
@@ -27,6 +31,13 @@ class ServicePlan(ServiceFacts):
         self.objectives = Objectives(self)
         self.scaling = Scaling(self)
         self.canary = CanaryPlan(self, self.timing, self.objectives)
+
+    @cached_property
+    def hardware(self) -> Hardware:
+        """What a replica runs on, and how a language model does on it."""
+        from .language_models.accelerator import Hardware  # most services name theirs, or have no language model
+
+        return Hardware(self)
 
     @cached_property
     def shadow(self) -> Shadow | None:

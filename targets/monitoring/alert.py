@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, first
+from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
 
 __all__ = ["Watched", "alert"]

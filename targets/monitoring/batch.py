@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import because, fixed, text
-from ...compiler.plan.batch import BatchPlan
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
 from . import cronjob
 from .alert import alert

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from ...compiler import conventions
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal, where
-from ...compiler.plan.burn import BurnPair
 from ...compiler.plan.objectives import Objective
+from ...compiler.plan.objectives.burn import BurnPair
+from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.sli import Indicators
 from ...compiler.promql import promql
 from ...schema.units import Duration
 from .alert import alert

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from ...compiler import conventions
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, decision, fixed, text
+from ...compiler.emit.artifact import Body
+from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.sli import Indicators
 from ...schema.units import Percent, plain
 from .alert import alert
 from .version import age, info

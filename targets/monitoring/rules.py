@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import because
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from . import health

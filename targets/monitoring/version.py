@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ...compiler import conventions
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, text
+from ...compiler.emit.artifact import Body
 from ...compiler.system import Release
 from .alert import Watched, alert
 

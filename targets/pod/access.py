@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.scope import Scope
 from ...compiler.record import Record

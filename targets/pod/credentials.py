@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because
-from ...compiler.dump import plain
+from ...compiler.emit.artifact import Body
+from ...compiler.emit.dump import plain
 from ...compiler.finding import Refusal, refusal
 from ...compiler.system import AzureAccess, GitAccess, HuggingFaceAccess, KafkaAccess, OciAccess, S3Access
 from .access import Grant, environment

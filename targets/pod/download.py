@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
-from ...compiler.plan.files import ModelFiles
+from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 from .access import Grant, environment, granted
 

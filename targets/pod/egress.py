@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
 from ...compiler.system import HuggingFaceAccess, KafkaAccess, OciAccess, S3Access, TrackingAccess
 from .access import Grant

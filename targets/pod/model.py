@@ -6,10 +6,10 @@ with the pod's own pull secrets.
 
 from __future__ import annotations
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
-from ...compiler.plan.files import ModelFiles
+from ...compiler.plan.serving.files import ModelFiles
 from . import download
 
 __all__ = ["file_name", "mount", "volume"]

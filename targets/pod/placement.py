@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.scope import Scope
 from ...compiler.system import AcceleratorRequest, Toleration

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Body
 from ...compiler.system import AcceleratorRequest
 
 __all__ = ["container_security", "pod_security", "writable_for_devices"]

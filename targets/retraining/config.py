@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed, text
-from ...compiler.dump import Lines
-from ...compiler.jsontext import json_lines
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.emit.dump import Lines
+from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from . import gates

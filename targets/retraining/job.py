@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
 from .. import naming

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Model

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Step

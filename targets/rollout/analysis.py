@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler import conventions
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, decision, fixed, text
-from ...compiler.plan.judgement import Judgement
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.objectives.sli import Indicators, target_labels
+from ...compiler.plan.rollout.judgement import Judgement
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.sli import Indicators, target_labels
 from ...compiler.promql import matchers
 from .. import naming
 

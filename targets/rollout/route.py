@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration, Percent

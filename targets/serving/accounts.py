@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
-from ...compiler.dump import plain
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.emit.dump import plain
 from ...compiler.plan import Plan
 from . import batch, objects
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, text
+from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
 from ...compiler.system import Release, Shadow, Version
 

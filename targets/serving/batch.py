@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import because, fixed
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
-from ...compiler.plan.batch import BatchPlan
+from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
 from ..pod import access
 from ..pod.egress import egress

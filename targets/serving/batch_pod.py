@@ -7,10 +7,10 @@ says by then.
 
 from __future__ import annotations
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
-from ...compiler.plan.batch import BatchPlan
+from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod.egress import egress, namespace, tcp

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from .. import naming

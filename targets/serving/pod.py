@@ -11,12 +11,12 @@ import re
 from typing import Any
 from zlib import crc32
 
-from ...compiler.artifact import Body
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
-from ...compiler.plan.files import ModelFiles
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.timing import PROBE_PERIOD
+from ...compiler.plan.serving.files import ModelFiles
+from ...compiler.plan.serving.timing import PROBE_PERIOD
 from ...compiler.system import Probe
 from ...compiler.words import listing
 from .. import naming

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.artifact import Artifact, Body
 from ...compiler.because import Because, because, fixed
-from ...compiler.plan.canary import CanaryPlan
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.rollout.canary import CanaryPlan
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from .annotations import version_annotations

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import mlspec
 from mlspec.api import Result
-from mlspec.compiler.explain import explain_object
-from mlspec.compiler.render import reasons
+from mlspec.compiler.answer.explain import explain_object
+from mlspec.terminal.render import reasons
 
 SYSTEM = Path(__file__).parent.parent / "system" / "mlspec.yaml"
 

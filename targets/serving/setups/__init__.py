@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import Literal, TypeVar
 
 from ....compiler.because import Because, Unavailable
-from ....compiler.dump import Lines
+from ....compiler.emit.dump import Lines
 from ....compiler.finding import refusal
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....compiler.record import Record
 
 __all__ = ["Mount", "Setup", "by_format", "port", "setup"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....compiler.because import text
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from . import Setup
 
 

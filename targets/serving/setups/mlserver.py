@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.because import Because, because, fixed, text
+from ....compiler.emit.jsontext import json_lines
 from ....compiler.finding import refusal
-from ....compiler.jsontext import json_lines
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....compiler.system import Input, Output
 from . import Setup, by_format
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, because, text
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import plain
 from . import Setup, port
 from .weights import language_server, mounted, quantization, repository

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, fixed, text
-from ....compiler.dump import Lines
-from ....compiler.plan.files import ModelFiles
+from ....compiler.emit.dump import Lines
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import Duration
 from . import Setup, port
 

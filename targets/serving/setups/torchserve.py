@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator
 
 from ....compiler.because import Because, fixed, text
-from ....compiler.dump import Lines
-from ....compiler.plan.files import ModelFiles
+from ....compiler.emit.dump import Lines
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from . import Setup, port
 
 FOLDER = "/mnt/config"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, because, fixed, text
-from ....compiler.dump import Lines
+from ....compiler.emit.dump import Lines
 from ....compiler.finding import refusal
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....compiler.system import Input, Output
 from ....schema.units import Duration
 from . import Mount, Setup, by_format

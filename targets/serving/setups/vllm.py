@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, text
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import Percent
 from . import Setup, port
 from .weights import language_server, mounted, quantization, repository

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable
 
 from ....compiler.because import Because, fixed, text
 from ....compiler.finding import refusal
-from ....compiler.plan.files import ModelFiles
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.files import ModelFiles
 from ...pod.download import check_access
 from . import Setup
 

@@ -1,0 +1,1 @@
+"""Answers about a compiled system: explanations, the memo of its decisions, and the next release file."""

@@ -1,0 +1,266 @@
+"""Explain: why a line of output is what it is, and what a line of the spec comes to.
+
+Everything that is said here is already in the bundle: the reasons of each line, and the nodes of the spec that they
+rest on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..because import Because
+from ..check.effects import reached
+from ..diagnostics import SourceFile
+from ..emit.dump import Reasons, plain
+from ..language import SINGULAR
+from ..layer import Layered
+from ..link import File
+from ..pipeline import Compiled, Environment
+from ..read import read
+from ..record import Record
+from ..tree import Mapping, Node, Scalar, Sequence, lookup
+
+__all__ = ["Effect", "Given", "Reason", "Unknown", "explain_line", "explain_object", "explain_output", "explain_path"]
+
+
+class Unknown(Exception):  # noqa: N818 - an answer: there is no such thing to explain
+    """What was asked for does not exist; the message says what does."""
+
+
+class Given(Record):
+    """One value that was written down for a path, and by whom."""
+
+    value: str
+    layer: str
+    where: str
+    """`file:line:column`, counted from one."""
+    wins: bool
+
+
+class Reason(Record):
+    """One value and why it is what it is; `parts` are what it rests on."""
+
+    value: str
+    why: str
+    where: str = ""
+    path: str = ""
+    layer: str = ""
+    parts: tuple[Reason, ...] = ()
+
+
+class Effect(Record):
+    """One line of output that rests on a value of the spec."""
+
+    environment: str
+    object: str
+    file: str
+    line: int
+    text: str
+
+
+_TARGET = re.compile(r"([A-Za-z]+)/([A-Za-z0-9.-]+)(?::(.+))?")
+
+
+def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str, Reason]]:
+    """`Kind/name:path`: environment, the line of output, and its reason, for each environment that has it."""
+    match = _TARGET.fullmatch(question)
+    if match is None:
+        raise Unknown(f"`{question}` is no object; write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas")
+    kind, name, path = match[1], match[2], match[3] or ""
+    seen: list[str] = []
+    answered = False
+    for environment in compiled.environments:
+        for file in environment.bundle.files():
+            tree = _tree(file)
+            identity = (_text(lookup(tree, ("kind",))), _text(lookup(tree, ("metadata", "name"))))
+            seen.append("/".join(identity))
+            if identity == (kind, name):
+                line = _line_of(file, tree, path)
+                answered = True
+                yield environment.name, file.text.split("\n")[line].strip(), _reason_of(environment, file, line)
+    if not answered:
+        raise Unknown(f"there is no {kind}/{name}; there are {', '.join(dict.fromkeys(s for s in seen if s != '/'))}")
+
+
+def _line_of(file: File, tree: Mapping, path: str) -> int:
+    steps = tuple(step for step in re.split(r"[.\[\]]+", path) if step)
+    node: Node | None = tree
+    line = 0
+    for step in steps:
+        key = node.keys.get(step) if isinstance(node, Mapping) else None
+        node = lookup(node, (step,)) if node is not None else None
+        if node is None:
+            raise Unknown(f"{file.path} has no `{path}`")
+        line = key.line if key is not None else node.line
+    return line if steps else min(1, file.text.count("\n") - 1)
+
+
+def _tree(file: File) -> Mapping:
+    tree, found = read(SourceFile(file.path, file.text))
+    assert tree is not None, found
+    return tree
+
+
+def _text(node: Node | None) -> str:
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def explain_output(compiled: Compiled, environment: str, path: str, line: int) -> tuple[str, Reason]:
+    """The reason of one line, counted from one, of one file."""
+    chosen = next((e for e in compiled.environments if e.name == environment), None)
+    file = next((f for f in chosen.bundle.files() if f.path == path), None) if chosen is not None else None
+    if chosen is None or file is None:
+        raise Unknown(f"this spec does not compile to {environment}/{path}")
+    lines = file.text.split("\n")
+    if not 0 < line < len(lines):
+        raise Unknown(f"{path} has {len(lines) - 1} lines")
+    return lines[line - 1].strip(), _reason_of(chosen, file, line - 1)
+
+
+def _reason_of(environment: Environment, file: File, line: int) -> Reason:
+    return _Teller(environment.layered).told(file.reasons[line])
+
+
+class _Teller:
+    """Turns values with reasons into text, with the names that spec paths have."""
+
+    def __init__(self, layered: Layered) -> None:
+        self.paths = {id(node): _short(layered, ".".join(path)) for path, node in _scalars(layered.tree, ())}
+        self.layers = [(layer.name, layer.tree.file) for layer in layered.layers]
+
+    def told(self, reasons: Reasons) -> Reason:
+        """The innermost reason, and the reasons of what holds it."""
+        first, *scopes = reasons
+        told = self.reason(first)
+        around = tuple(self.reason(scope) for scope in scopes[-1:])
+        return told.but(parts=(*told.parts, *around)) if scopes else told
+
+    def reason(self, because: Because[Any]) -> Reason:
+        """A value and what it rests on; links that add nothing of their own are left out."""
+        while not because.why and len(because.sources) == 1 and isinstance(because.sources[0], Because):
+            because = because.sources[0]
+        if not because.why and len(because.sources) == 1 and isinstance(because.sources[0], Node):
+            return self._written(because, because.sources[0])
+        parts: dict[Any, Reason] = {}
+        for source in because.sources:
+            part = self.reason(source) if isinstance(source, Because) else self._node(source)
+            same = part.why == because.why and not part.where
+            for one in part.parts if same else (part,):  # the same decision in another form is told once
+                parts.setdefault((one.value, one.why, one.where), one)
+        return Reason(value=_shown(because.value), why=because.why or "made of", parts=tuple(parts.values()))
+
+    def _written(self, because: Because[Any], node: Node) -> Reason:
+        return self._node(node).but(value=_shown(because.value))
+
+    def _node(self, node: Node) -> Reason:
+        value = node.text if isinstance(node, Scalar) else node.what
+        layer = next((name for name, file in self.layers if file is node.file), "")
+        where = f"{node.file.name}:{node.line + 1}:{node.column + 1}"
+        return Reason(value=_shown(value), why="", where=where, path=self.paths.get(id(node), ""), layer=layer)
+
+
+def _short(layered: Layered, path: str) -> str:
+    """A path as the author wrote it: `serving.runtime` for the only entry of `services`."""
+    for singular, plural in SINGULAR["MLSystem"].items():
+        key = layered.tree.keys.get(plural)
+        if key is not None and key.text == singular and path.startswith(f"{plural}."):
+            return f"{singular}.{path.split('.', 2)[2]}"
+    return path
+
+
+def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    if isinstance(node, Mapping):
+        for key, child in node.entries.items():
+            yield from _scalars(child, (*path, key))
+    elif isinstance(node, Sequence):
+        for index, child in enumerate(node.items):
+            yield from _scalars(child, (*path, str(index)))
+    else:
+        yield path, node
+
+
+def _written(node: Node) -> Iterator[Node]:
+    """Every value and every key, as a name that the author chose is a key."""
+    if isinstance(node, Mapping):
+        yield from node.keys.values()
+    for child in node.entries.values() if isinstance(node, Mapping) else getattr(node, "items", ()):
+        yield from _written(child)
+    if isinstance(node, Scalar):
+        yield node
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
+    first, *more = text.split("\n")
+    return f"{first} ..." if more else first
+
+
+def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Given], list[Effect]]]:
+    """A value of the spec: who gives it, which one wins, and what it comes to, in each environment."""
+    steps = tuple(step for step in path.split(".") if step)
+    answered = False
+    for environment in compiled.environments:
+        history = environment.layered.history(_long(environment, steps))
+        given = [_given(layer.name, node, first=index == 0) for index, (layer, node) in enumerate(history)]
+        nodes = [node for _, node in _scalars(history[0][1], ())] if history else []
+        answered = answered or bool(given)
+        if given:
+            yield environment.name, given, list(_effects(environment, nodes))
+    if not answered:
+        raise Unknown(f"nothing gives `{path}`; see the language reference for what it would be if left out")
+
+
+def _long(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The path with short forms written out: `serving.runtime` is `services.<system>.runtime`."""
+    plural = SINGULAR["MLSystem"].get(steps[0]) if steps else None
+    if plural is None:
+        return steps
+    return (plural, environment.system.metadata.name.value, *steps[1:])
+
+
+def _given(layer: str, node: Node, *, first: bool) -> Given:
+    value = node.text if isinstance(node, Scalar) else node.what
+    return Given(
+        value=_shown(value), layer=layer, where=f"{node.file.name}:{node.line + 1}:{node.column + 1}", wins=first
+    )
+
+
+def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Effect]]]:
+    """Everything that one line of the spec, counted from one, comes to in each environment."""
+    assert compiled.input.sources is not None
+    file = compiled.input.sources.spec.file
+    if not 0 < number <= len(file.lines):
+        raise Unknown(f"{file.name} has {len(file.lines)} lines")
+    for environment in compiled.environments:
+        nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
+        yield environment.name, list(_effects(environment, nodes))
+
+
+def _effects(environment: Environment, nodes: Iterable[Node]) -> Iterator[Effect]:
+    """The lines that rest on some nodes; of an object that exists because of them, its first line."""
+    wanted = {node.span for node in nodes}
+    for file in environment.bundle.files():
+        whole = any(node.span in wanted for node in reached(file.artifact.why))
+        lines = file.text.split("\n")
+        for number, reasons in enumerate(file.reasons):
+            own = reasons[:-1]
+            hit = any(node.span in wanted for node in reached(*own)) if own else whole and number == 1
+            if hit:
+                yield Effect(
+                    environment=environment.name,
+                    object=_identity(file),
+                    file=f"{environment.name}/{file.path}",
+                    line=number + 1,
+                    text=lines[number].strip(),
+                )
+
+
+def _identity(file: File) -> str:
+    body = plain({"kind": file.artifact.body.get("kind"), "metadata": file.artifact.body.get("metadata")})
+    return f"{body.get('kind', file.path)}/{body.get('metadata', {}).get('name', '')}".rstrip("/")

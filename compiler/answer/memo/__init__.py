@@ -1,0 +1,117 @@
+"""Memo: the decisions of one environment, as an architect would write them down for the people who decide.
+
+Area by area, each decision with its value, its reason and its arithmetic; then every assumption that they rest on, with
+the path of the spec or of the platform file that replaces it. The functions that list decisions are the only place
+that knows which ones people are told of; a test holds the plan to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from ...because import Because, Unavailable
+from ...finding import Refusal
+from ...pipeline import Environment
+from ...plan import Plan
+from ...record import Record
+from . import data, llm, model, money, monitoring, quota, rollout, serving, training
+from .line import Line
+
+__all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
+
+
+class Area(Record):
+    """One subject, with its decisions."""
+
+    title: str
+    lines: tuple[Line, ...]
+    undecided: str = ""
+    """Why the rest of the area could not be decided."""
+
+
+class Assumption(Record):
+    """A value that nobody gave, and that other values rest on."""
+
+    path: str
+    """Where the author, or the platform file, would give it."""
+    value: str
+    why: str
+
+
+class Memo(Record):
+    """What was decided for one environment."""
+
+    environment: str
+    areas: tuple[Area, ...]
+    assumptions: tuple[Assumption, ...]
+
+
+def memo(environment: Environment) -> Memo:
+    """All areas of an environment in which something was decided."""
+    areas = tuple(area for title, lines in _areas(environment.plan) if (area := _area(title, lines)) is not None)
+    decided = [line.value for area in areas for line in area.lines]
+    return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumptions(decided)))
+
+
+def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
+    yield "Problem", partial(model.problem, plan)
+    for name in plan.system.models:
+        yield f"Model {name}", partial(model.choice, plan, name)
+    yield "Data", partial(data.history, plan)
+    yield "Training", partial(training.lines, plan)
+    for service in plan.online.values():
+        name = service.name.value
+        yield f"Capacity of {name}", partial(serving.capacity, service)
+        yield f"Language model of {name}", partial(llm.fit, service)
+        yield f"Start and end of {name}", partial(serving.times, service)
+        yield f"Rollout of {name}", partial(rollout.stages, service)
+        yield f"Objectives of {name}", partial(monitoring.objectives, service)
+    for run in plan.batch.values():
+        yield f"Batch inference {run.name.value}", partial(serving.batch, run)
+    yield "Drift", partial(data.drift, plan)
+    yield "At the worst moment", partial(quota.at_once, plan)
+    yield "Cost", partial(money.cost, plan)
+
+
+def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
+    found: list[Line] = []
+    undecided = ""
+    try:
+        for line in lines():
+            found.append(line)
+    except Refusal as refusal:
+        undecided = f"{refusal.diagnostic.id}: {refusal.diagnostic.message}"
+    except Unavailable:
+        undecided = "the spec is wrong here: see mlspec lint"
+    return Area(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
+
+
+def _written(value: object) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_DEFAULT = re.compile(r"(?:the default of (\S+)|assumed until `(\S+)` says it): (.*)", re.DOTALL)
+
+
+def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
+    """Every default that some decisions rest on, in the order in which they are met."""
+    found: dict[str, Assumption] = {}
+    seen: set[int] = set()
+    waiting: list[Because[Any]] = list(decided)[::-1]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        default = _DEFAULT.fullmatch(value.why)
+        if default is not None:
+            path = default[1] or default[2]
+            found.setdefault(path, Assumption(path=path, value=_written(value.value), why=default[3]))
+        waiting += [source for source in reversed(value.sources) if isinstance(source, Because)]
+    return list(found.values())

@@ -1,0 +1,236 @@
+"""Promotion: how the release of one environment moves on, from a version's entry to its way back.
+
+The answer is a new release file, and the system with it; or `Impossible`, with the reason. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import calendar
+import math
+import time
+
+from ...schema.units import Duration
+from ..because import Unavailable
+from ..inputs import Input
+from ..pipeline import Compiled, Environment
+from ..record import Record
+from ..tree import Mapping, Scalar, lookup, name_of
+from ..words import listing
+from . import release as releases
+
+__all__ = [
+    "CLOCK",
+    "Entry",
+    "Impossible",
+    "Incomprehensible",
+    "Move",
+    "TooEarly",
+    "promoted",
+    "rolled_back",
+]
+
+CLOCK = "%Y-%m-%dT%H:%M:%SZ"
+"""How a moment is written, in UTC."""
+
+
+class Entry(Record):
+    """What is promoted, when, and how fast. Without a source or a version, the version in the shadow goes on."""
+
+    now: str
+    """The moment, such as `2026-11-02T04:12:00Z`."""
+    source: str | None = None
+    """The environment whose version in service is taken."""
+    version: Mapping | None = None
+    """A new version, as it was written."""
+    skip_shadow: bool = False
+
+
+class Impossible(Exception):  # noqa: N818 - an answer
+    """What was asked for cannot be done."""
+
+
+class Incomprehensible(Impossible):
+    """The spec does not say enough."""
+
+
+class TooEarly(Impossible):
+    """It cannot be done yet."""
+
+
+class Move(Record):
+    """What the release of an environment becomes."""
+
+    environment: str
+    said: str
+    """What changes, in words."""
+    path: str
+    """The release file."""
+    text: str
+    """What it holds from then on."""
+    input: Input
+    """The system with that file."""
+
+
+def promoted(system: Compiled, environment: str, model: str | None, entry: Entry) -> Move:
+    """Let a version enter its next stage in an environment: the shadow if the rollout has one, or service."""
+    try:
+        at = _at(system, environment, model)
+        version = _entering(at, entry)
+        return _out_of_shadow(at, entry) if version is None else _entered(at, version, entry)
+    except Unavailable:
+        raise _unclear(system) from None
+
+
+def rolled_back(system: Compiled, environment: str, model: str | None, to: str) -> Move:
+    """Put an earlier version into service again."""
+    try:
+        at = _at(system, environment, model)
+        release = at.release
+        known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
+        if release is None or to not in known:
+            have = f"it can go back to {listing(known)}" if known else "no earlier version is kept"
+            raise Impossible(f"`{at.environment.name}` cannot go back to version {to}: {have}")
+        back = releases.rolled_back(release, to, at.keep)
+        return _move(at, _change(at, back), back)
+    except Unavailable:
+        raise _unclear(system) from None
+
+
+class _At(Record):
+    """Where a release is about to change."""
+
+    system: Compiled
+    environment: Environment
+    model: str
+
+    @property
+    def file(self) -> Mapping | None:
+        """The release file as it stands."""
+        sources = self.system.input.sources
+        return sources.releases.get(self.environment.name) if sources is not None else None
+
+    @property
+    def release(self) -> Mapping | None:
+        """The model's release as it stands."""
+        found = lookup(self.file, ("releases", self.model)) if self.file is not None else None
+        return found if isinstance(found, Mapping) else None
+
+    @property
+    def keep(self) -> int:
+        """How many versions can be gone back to."""
+        return self.environment.system.rollout.keep_versions.value
+
+    @property
+    def shadow_duration(self) -> Duration | None:
+        """How long the shadow stage lasts, if the rollout has one."""
+        stages = self.environment.system.rollout.stages
+        return next((stage.shadow.duration.value for stage in stages if stage.shadow is not None), None)
+
+
+def _unclear(system: Compiled) -> Incomprehensible:
+    return Incomprehensible(f"{system.input.shown} does not say enough of `rollout`: run mlspec lint")
+
+
+def _at(system: Compiled, environment: str, model: str | None) -> _At:
+    sources = system.input.sources
+    if sources is None or system.name is None:
+        raise Impossible(f"{system.input.shown} cannot be understood: run mlspec lint")
+    inline = sources.spec.keys.get("releases")
+    if inline is not None:
+        raise Impossible(
+            f"{system.input.shown}:{inline.line + 1}: the release is written inline, in a file that is yours.\n"
+            f"help: cut it out into a file of its own, and enter that: "
+            f"mlspec promote {system.input.shown} --to {environment} --release FILE"
+        )
+    chosen = next((e for e in system.environments if e.name == environment), None)
+    if chosen is None:
+        raise Impossible(f"there is no environment `{environment}`: choose {listing(system.declared)}")
+    return _At(system=system, environment=chosen, model=_model(list(chosen.system.models), model))
+
+
+def _model(known: list[str], asked: str | None) -> str:
+    if asked is None and len(known) == 1:
+        return known[0]
+    if asked is None:
+        raise Impossible(f"name the model with --model: {listing(known)}")
+    if asked not in known:
+        raise Impossible(f"there is no model `{asked}`")
+    return asked
+
+
+def _entering(at: _At, entry: Entry) -> Mapping | None:
+    """The version that enters from outside; None when the one in the shadow goes on."""
+    if entry.version is not None or entry.source is None:
+        return entry.version
+    other = next((e for e in at.system.environments if e.name == entry.source), None)
+    if other is None:
+        raise Impossible(f"there is no environment `{entry.source}`: choose {listing(at.system.declared)}")
+    found = lookup(other.layered.tree, ("releases", at.model))
+    if not isinstance(found, Mapping):
+        raise Impossible(f"nothing of `{at.model}` is in service in `{entry.source}`")
+    return releases.in_service(found)
+
+
+def _entered(at: _At, version: Mapping, entry: Entry) -> Move:
+    name = name_of(version, "version")
+    if at.release is not None and name == name_of(at.release, "version"):
+        raise Impossible(f"version {name} is already in service in `{at.environment.name}`")
+    if at.release is None or at.shadow_duration is None or entry.skip_shadow:
+        return _move(at, _change(at, version), releases.entered(at.release, version, at.keep))
+    return _move(at, f"{name} enters the shadow stage", releases.shadowed(at.release, version, entry.now))
+
+
+def _out_of_shadow(at: _At, entry: Entry) -> Move:
+    release = at.release
+    shadow = release.entries.get("shadow") if release is not None else None
+    if release is None or not isinstance(shadow, Mapping):
+        raise Impossible(
+            f"nothing is in the shadow stage of `{at.environment.name}`: name what enters with --from or --release"
+        )
+    since, least = shadow.entries.get("since"), at.shadow_duration
+    if isinstance(since, Scalar) and least is not None and not entry.skip_shadow:
+        end = _seconds(since.text) + math.ceil(least.amount)
+        if _seconds(entry.now) < end:
+            raise TooEarly(
+                f"version {name_of(shadow, 'version')} is in the shadow stage for {least}, until "
+                f"{time.strftime(CLOCK, time.gmtime(end))}\nhelp: wait, or pass --skip-shadow to cut the stage short"
+            )
+    return _move(at, _change(at, shadow), releases.promoted(release, at.keep))
+
+
+def _change(at: _At, version: Mapping) -> str:
+    name = name_of(version, "version")
+    return f"{name_of(at.release, 'version')} -> {name}" if at.release is not None else f"{name} is the first"
+
+
+def _seconds(moment: str) -> int:
+    try:
+        return calendar.timegm(time.strptime(moment, CLOCK))
+    except ValueError:
+        raise Impossible(f"`{moment}` is no moment in UTC: write it like 2026-11-02T04:12:00Z") from None
+
+
+def _move(at: _At, change: str, release: Mapping) -> Move:
+    present = lookup(at.file, ("releases",)) if at.file is not None else None
+    others = present.entries if isinstance(present, Mapping) else {}
+    models = {name: node for name, node in others.items() if isinstance(node, Mapping)} | {at.model: release}
+    assert at.system.name is not None
+    file = releases.release_file(at.system.name, at.environment.name, models, release)
+    spec = at.system.input.path
+    assert spec is not None
+    return Move(
+        environment=at.environment.name,
+        said=f"{at.model} in {at.environment.name}: {change}",
+        path=str(spec.parent / "releases" / f"{at.environment.name}.yaml"),
+        text=releases.render(file),
+        input=_with_release(at.system.input, at.environment.name, file),
+    )
+
+
+def _with_release(input_: Input, environment: str, file: Mapping) -> Input:
+    """The same system with another release file."""
+    assert input_.sources is not None
+    old = input_.sources.releases.get(environment)
+    sources = input_.sources.but(releases={**input_.sources.releases, environment: file})
+    kept = tuple((type_, tree) for type_, tree in input_.written if tree is not old)
+    return input_.but(sources=sources, written=(*kept, ("ReleaseFile", file)))

@@ -1,0 +1,111 @@
+"""Release: how the release of a model moves on, and how the file that holds it is written.
+
+A release holds what is in service, what is tried in the shadow, and what was in service before, newest first. All
+functions take trees and give trees, so a mistake in what enters is shown where it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..because import Because
+from ..bind.leaf import core_value
+from ..emit.dump import dump
+from ..language import OBJECTS, Kind
+from ..tree import Mapping, Node, Scalar, Sequence, name_of
+
+__all__ = ["entered", "in_service", "promoted", "release_file", "render", "rolled_back", "shadowed", "versions_before"]
+
+HEADER = "# Written by mlspec promote and mlspec rollback; not by hand.\n"
+
+
+def in_service(release: Mapping) -> Mapping:
+    """The version that answers, alone."""
+    return _without(release, "shadow", "previous", "since")
+
+
+def versions_before(release: Mapping) -> list[Mapping]:
+    """What was in service before, newest first."""
+    previous = release.entries.get("previous")
+    items = previous.items if isinstance(previous, Sequence) else []
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def shadowed(release: Mapping, version: Mapping, since: str) -> Mapping:
+    """A version has entered the shadow stage; one that was there leaves it."""
+    shadow = _with(in_service(version), "since", Scalar(version.place, since, False))
+    return _with(release, "shadow", shadow)
+
+
+def entered(release: Mapping | None, version: Mapping, keep: int) -> Mapping:
+    """A version has entered service; what was there can be gone back to."""
+    if release is None:
+        return in_service(version)
+    entering = _with_previous(in_service(version), [in_service(release), *versions_before(release)], keep)
+    shadow = release.entries.get("shadow")
+    known = isinstance(shadow, Mapping) and name_of(shadow, "version") != name_of(version, "version")
+    return _with(entering, "shadow", shadow) if known and shadow is not None else entering
+
+
+def promoted(release: Mapping, keep: int) -> Mapping:
+    """The version in the shadow has entered service."""
+    shadow = release.entries["shadow"]
+    assert isinstance(shadow, Mapping)
+    return entered(release, shadow, keep)
+
+
+def rolled_back(release: Mapping, to: str, keep: int) -> Mapping:
+    """An earlier version is in service again; the one that it replaces can be gone back to in turn."""
+    before = versions_before(release)
+    chosen = next(version for version in before if name_of(version, "version") == to)
+    rest = [version for version in before if version is not chosen]
+    back = _with_previous(chosen, [in_service(release), *rest], keep)
+    shadow = release.entries.get("shadow")
+    return _with(back, "shadow", shadow) if shadow is not None else back
+
+
+def release_file(system: str, environment: str, releases: dict[str, Mapping], at: Node) -> Mapping:
+    """The tree of a release file, as it is after short forms were written out."""
+    models = Mapping(at.place, {model: Scalar(at.place, model, True) for model in releases}, {**releases})
+    said = {"apiVersion": "mlspec/v1", "kind": "Release", "system": system, "environment": environment}
+    file = Mapping(at.place, {}, {})
+    for key, text in said.items():
+        file = _with(file, key, Scalar(at.place, text, False))
+    return _with(file, "releases", models)
+
+
+def render(file: Mapping) -> str:
+    """The text of a release file; the short form when its only model bears the system's name."""
+    body = _body(file, ("object", "ReleaseFile"))
+    if list(body["releases"]) == [body["system"]]:
+        body = {("release" if key == "releases" else key): value for key, value in body.items()}
+        body["release"] = body["release"][body["system"]]
+    text, _ = dump(body, Because(None, "a release file", ()), HEADER)
+    return text
+
+
+def _body(node: Node, kind: Kind) -> Any:
+    """A tree as the dumper takes it: strings are strings whatever they look like, keys in the language's order."""
+    if isinstance(node, Sequence):
+        return [_body(item, kind[1]) for item in node.items]
+    if isinstance(node, Mapping):
+        fields = OBJECTS[kind[1]] if kind[0] == "object" else dict.fromkeys(node.entries, ("", "", kind[1]))
+        return {key: _body(node.entries[key], fields[key][2]) for key in fields if key in node.entries}
+    assert isinstance(node, Scalar)
+    return Because(core_value(node), "as it was given", (node,)) if kind[0] == "number" else node.text
+
+
+def _with_previous(version: Mapping, before: Iterable[Mapping], keep: int) -> Mapping:
+    items: list[Node] = [*before]
+    return _with(version, "previous", Sequence(version.place, items[:keep]))
+
+
+def _with(mapping: Mapping, key: str, node: Node) -> Mapping:
+    keys = {**mapping.keys, key: mapping.keys.get(key) or Scalar(node.place, key, True)}
+    return Mapping(mapping.place, keys, {**mapping.entries, key: node})
+
+
+def _without(mapping: Mapping, *dropped: str) -> Mapping:
+    entries = {key: node for key, node in mapping.entries.items() if key not in dropped}
+    return Mapping(mapping.place, {key: mapping.keys[key] for key in entries}, entries)

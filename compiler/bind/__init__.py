@@ -1,0 +1,251 @@
+"""Bind: a tree to a typed `System`, with every mistake on its own node.
+
+One walk, driven by the generated table. In *partial* mode, for a file as it was written, nothing is required and `null`
+may stand for removal; the merged tree is then bound in full. What is wrong stays unset: reading it later raises
+`Unavailable`, so that only what rests on it is skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ...schema.units import UnitError
+from .. import system
+from ..because import Because, Derived
+from ..diagnostics import Diagnostic
+from ..language import EXACTLY_ONE, OBJECTS, SINGULAR, UNIONS, Entry, Kind
+from ..layer import SAME_EVERYWHERE, Layered
+from ..layer.merge import desugar
+from ..part import Named, Part
+from ..record import Record
+from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
+from ..words import shown
+from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
+from .mistakes import Mistakes
+
+__all__ = ["Binder", "Reference", "bind", "check_as_written"]
+
+_RUNTIME: Kind = ("object", "Runtime")
+
+
+class _Wrong:
+    """Stands for a value that could not be bound; the mistake has been reported."""
+
+
+_WRONG = _Wrong()
+
+
+class Reference(Record):
+    """A name of something declared elsewhere, to be looked up once everything is bound."""
+
+    to: str
+    node: Scalar
+    path: str
+
+
+def bind(layered: Layered) -> tuple[system.MLSystem, list[Reference], list[Diagnostic]]:
+    """Bind the merged tree of one environment."""
+    binder = Binder(layered, _short_forms(layered.tree))
+    part = binder.object("MLSystem", layered.tree, "")
+    return cast("system.MLSystem", part), binder.references, binder.wrong.found
+
+
+def check_as_written(tree: Mapping, type_name: str) -> list[Diagnostic]:
+    """What is wrong with one file as it was written, before anything is merged into it."""
+    binder = Binder(None, _short_forms(tree), partial=type_name == "MLSystem")
+    binder.object(type_name, tree, "")
+    return binder.wrong.found
+
+
+def _short_forms(tree: Mapping) -> dict[str, str]:
+    """Where the author wrote the short form of a mapping's only entry."""
+    short: dict[str, str] = {}
+    for plural in SINGULAR["MLSystem"].values():
+        key, entries = tree.keys.get(plural), tree.entries.get(plural)
+        if key is not None and key.text != plural and isinstance(entries, Mapping):
+            short.update({f"{plural}.{name}": key.text for name in entries.entries})
+    return short
+
+
+class Binder:
+    """One walk over one tree."""
+
+    def __init__(self, layered: Layered | None, short: dict[str, str], *, partial: bool = False) -> None:
+        self.partial = partial
+        self.wrong = Mistakes(layered, short)
+        self.references: list[Reference] = []
+
+    # Mappings
+
+    def object(self, type_name: str, node: Mapping | None, path: str) -> Part:
+        """Bind a mapping with known keys; `node` is None when it was left out and only has defaults."""
+        part: Part = getattr(system, type_name)(path, node)
+        table = OBJECTS[type_name]
+        entries = node.entries if node is not None else {}
+        for key in entries:
+            if key not in table and node is not None:
+                self.wrong.unknown_key(node.keys[key], type_name, path)
+        for key, entry in table.items():
+            child = entries.get(key)
+            where = f"{path}.{key}" if path else key
+            value = self._absent(entry, node, key, where) if child is None else self._present(entry, child, where)
+            if value is not _WRONG:
+                setattr(part, entry[0], value)
+        if node is not None:
+            self._exactly_one(type_name, node, path)
+        return part
+
+    def _absent(self, entry: Entry, parent: Mapping | None, key: str, path: str) -> Any:
+        _, mode, kind, default, why = entry
+        match mode:
+            case "optional":
+                return None
+            case "default":
+                return Because(default_of(kind, default or ""), f"the default of {path}: {why}")
+            case "derived":
+                return Derived()
+            case "list":
+                return ()
+            case "map":
+                return Named()
+            case "group" if kind == _RUNTIME:
+                return _WRONG  # layering gives every service the entry of its runtime, unless there is no such runtime
+            case "group":
+                return None if kind[0] == "overlay" else self.object(kind[1], None, path)
+        if parent is not None and not self.partial:
+            self.wrong.missing(parent, key, path)
+        return _WRONG
+
+    def _present(self, entry: Entry, node: Node, path: str) -> Any:
+        _, mode, kind, _, _ = entry
+        if is_null(node):
+            return self._null(kind, node, path)
+        value = self._value(kind, node, path)
+        return Derived(value) if mode == "derived" and value is not _WRONG else value
+
+    def _null(self, kind: Kind, node: Node, path: str) -> _Wrong:
+        """In a file as it was written, `null` removes; in the merged tree it has removed, or is a mistake."""
+        if not self.partial:
+            self.wrong.no_value(node, path, text=kind[:2] == ("scalar", "text"))
+        return _WRONG
+
+    def _exactly_one(self, type_name: str, node: Mapping, path: str) -> None:
+        wanted = EXACTLY_ONE.get(type_name, ())
+        given = [key for key in wanted if key in node.entries]
+        if wanted and not given and not self.partial:
+            self.wrong.lacks_one_of(wanted, node, path)
+        for key in given[1:]:
+            self.wrong.both(given[0], key, node, path)
+
+    def _value(self, kind: Kind, node: Node, path: str) -> Any:
+        match kind[0]:
+            case "list" if isinstance(node, Sequence):
+                return self._list(kind, node, path)
+            case "object" if isinstance(node, Mapping):
+                return self.object(kind[1], node, path)
+            case "union" if isinstance(node, Mapping):
+                return self._union(kind[1], node, path)
+            case "map" if isinstance(node, Mapping):
+                return self._map(kind, node, path)
+            case "overlay" if isinstance(node, Mapping):
+                return self._overlay(node, path)
+            case "any" if isinstance(node, Mapping):
+                return node
+            case "list" | "object" | "union" | "map" | "overlay" | "any":
+                self.wrong.wrong_type(node, what(kind), path)
+                return _WRONG
+        return self._scalar(kind, node, path)
+
+    def _overlay(self, node: Mapping, path: str) -> Mapping:
+        """A piece of a spec inside another file is checked as it is written, with nothing required."""
+        if self.wrong.layered is not None:
+            return node  # checked already, as it was written
+        long, twice = desugar(node, "MLSystem", Scalar(node.place, "it", True))
+        binder = Binder(None, {f"{path}.{p}": f"{path}.{s}" for p, s in _short_forms(long).items()}, partial=True)
+        binder.object("MLSystem", long, path)
+        self.wrong.found += [*twice, *binder.wrong.found]
+        for place in SAME_EVERYWHERE:
+            key = _key_at(node, place)
+            if key is not None:
+                help_ = "delete it: it is the same everywhere"
+                self.wrong.add("MLS004", f"`{place}` cannot be overlaid", key, path, help=help_)
+        return node
+
+    def _union(self, name: str, node: Mapping, path: str) -> Any:
+        tag, variants = UNIONS[name]
+        said = node.entries.get(tag)
+        if said is None and self.partial:
+            return self._any_variant(name, node, path)
+        if said is None:
+            self.wrong.missing(node, tag, f"{path}.{tag}", choices=tuple(variants))
+        elif not isinstance(said, Scalar) or said.text not in variants:
+            self.wrong.not_a_choice(said, tuple(variants), f"{path}.{tag}")
+        else:
+            return self.object(variants[said.text], node, path)
+        return _WRONG
+
+    def _any_variant(self, name: str, node: Mapping, path: str) -> _Wrong:
+        """An overlay need not repeat which variant it belongs to: any variant that has the key may judge it."""
+        variants = UNIONS[name][1].values()
+        for key, child in node.entries.items():
+            owner = next((variant for variant in variants if key in OBJECTS[variant]), None)
+            if owner is None:
+                self.wrong.unknown_key(node.keys[key], next(iter(variants)), path)
+            else:
+                self._present(OBJECTS[owner][key], child, f"{path}.{key}")
+        return _WRONG
+
+    def _list(self, kind: Kind, node: Sequence, path: str) -> tuple[Any, ...]:
+        _, item, key = kind
+        items = []
+        for index, child in enumerate(node.items):
+            where = f"{path}.{(name_of(child, key) if key else None) or index}"
+            items.append(self._null(item, child, where) if is_null(child) else self._value(item, child, where))
+        if key:
+            self.wrong.repeated(node, key, path)
+        return tuple(value for value in items if value is not _WRONG)
+
+    def _map(self, kind: Kind, node: Mapping, path: str) -> Named[Any] | _Wrong:
+        _, item, key_kind, key_ref = kind
+        bound: Named[Any] = Named()
+        for key, child in node.entries.items():
+            where = f"{path}.{key}"
+            name = self._scalar(("scalar", key_kind, key_ref), node.keys[key], where, text=key)
+            value = self._null(item, child, where) if is_null(child) else self._value(item, child, where)
+            if value is _WRONG:
+                continue
+            if isinstance(value, Part) and name is not _WRONG:
+                value.own_name = name
+            bound[key] = value
+        return bound if bound or not node.entries else _WRONG
+
+    # Scalars
+
+    def _scalar(self, kind: Kind, node: Node, path: str, text: str | None = None) -> Any:
+        """A leaf; `text` replaces the node's own for a key that a short form left unsaid."""
+        if not isinstance(node, Scalar):
+            self.wrong.wrong_type(node, what(kind), path)
+            return _WRONG
+        text = node.text if text is None else text
+        try:
+            value = parse(kind, text, is_plain=node.plain)
+        except UnitError as error:
+            self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help)
+        except OutOfRange as error:
+            self.wrong.out_of_range(node, text, str(error), path, help_=error.help)
+        except NotAChoice:
+            self.wrong.not_a_choice(node, kind[1], path)
+        except WrongKind:
+            self.wrong.wrong_type(node, what(kind), path)
+        else:
+            if kind[0] == "scalar" and kind[2]:
+                self.references.append(Reference(to=kind[2], node=node, path=path))
+            return Because(value, "", (node,))
+        return _WRONG
+
+
+def _key_at(node: Mapping, place: str) -> Scalar | None:
+    """The key at a place below a node, if it is there."""
+    *steps, last = place.split(".")
+    holder = lookup(node, tuple(steps)) if steps else node
+    return holder.keys.get(last) if isinstance(holder, Mapping) else None

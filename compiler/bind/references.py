@@ -1,0 +1,166 @@
+"""Resolve: every name that one part of a spec uses must be declared by another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from ..catalog import load as catalog
+from ..diagnostics import Diagnostic
+from ..layer import Layered
+from ..tree import Mapping, Scalar, Sequence, lookup
+from ..words import closest
+from . import Reference
+
+__all__ = ["resolve"]
+
+
+def resolve(layered: Layered, references: Iterable[Reference]) -> Iterator[Diagnostic]:
+    """A diagnostic for each name that is used but not declared."""
+    known: dict[str, tuple[str, ...]] = {}
+    for reference in references:
+        what, names = _COLLECTIONS[reference.to]
+        if reference.to not in known:
+            known[reference.to] = tuple(names(layered))
+        used = reference.node.text.partition("@")[0] if reference.to == "metrics" else reference.node.text
+        if used not in known[reference.to]:
+            yield _unresolved(reference, what, known[reference.to], layered)
+
+
+def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered: Layered) -> Diagnostic:
+    name = reference.node.text
+    near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
+    place = _PLACES.get(reference.to, "")
+    if (reference.to, name) in _CALLED:
+        help_ = f"write `{_CALLED[reference.to, name]}`"
+    elif near:
+        help_ = f"write `{near}`"
+    elif known and len(known) <= 12:
+        help_ = f"write {' or '.join(f'`{k}`' for k in known)}" + (
+            f", or declare `{name}` under `{place}`" if place else ""
+        )
+    else:
+        declare = f"declare `{name}` under `{place}`{_SUCH_AS.get(place, '').format(name=name)}"
+        help_ = declare if place else "see the language reference for the names that exist"
+    return Diagnostic(
+        id="MLS010",
+        severity="error",
+        message=f"there is no {what} `{name}`",
+        span=reference.node.span,
+        label="used here",
+        note="the name leads nowhere, so nothing can be made of what rests on it",
+        help=help_,
+        environments=(layered.environment,),
+    )
+
+
+_CALLED = {
+    (
+        "runtimes",
+        "onnxruntime",
+    ): "triton",  # whose backend for ONNX it is; its own server was never meant for production
+    ("runtimes", "onnxruntime-server"): "triton",
+    ("runtimes", "text-generation-inference"): "tgi",
+}
+"""What goes by another name here."""
+
+
+def _keys(*path: str) -> Callable[[Layered], Iterable[str]]:
+    def names(layered: Layered) -> Iterable[str]:
+        node = lookup(layered.tree, path)
+        return node.entries if isinstance(node, Mapping) else ()
+
+    return names
+
+
+def _items(*path: str) -> Callable[[Layered], Iterable[str]]:
+    def names(layered: Layered) -> Iterable[str]:
+        node = lookup(layered.tree, path)
+        items = node.items if isinstance(node, Sequence) else []
+        named = (item.entries.get("name") for item in items if isinstance(item, Mapping))
+        return [name.text for name in named if isinstance(name, Scalar)]
+
+    return names
+
+
+def _columns(layered: Layered) -> Iterable[str]:
+    """What the data has, and what requests and the feature store add to it."""
+    features = [name for _, names in _views(layered) for name in names]
+    inputs = _each_model(layered, "inputs")
+    return dict.fromkeys((*_items("data", "columns")(layered), *features, *inputs))
+
+
+def _each_model(layered: Layered, side: str) -> list[str]:
+    models = layered.tree.entries.get("models")
+    names = models.entries if isinstance(models, Mapping) else ()
+    return [tensor for name in names for tensor in _items("models", name, "signature", side)(layered)]
+
+
+def _views(layered: Layered) -> Iterator[tuple[str, Iterable[str]]]:
+    for view in _items("features", "views")(layered):
+        yield view, _items("features", "views", view, "features")(layered)
+
+
+def _origins(layered: Layered) -> Iterable[str]:
+    return ("request", *(f"features.{view}.{name}" for view, names in _views(layered) for name in names))
+
+
+def _rivals(layered: Layered) -> Iterable[str]:
+    return ("champion", "naive", "human", *_candidates(layered))
+
+
+def _candidates(layered: Layered) -> Iterable[str]:
+    models = layered.tree.entries.get("models")
+    names = models.entries if isinstance(models, Mapping) else ()
+    return [candidate for name in names for candidate in _items("models", name, "candidates")(layered)]
+
+
+def _runtimes(layered: Layered) -> Iterable[str]:
+    return dict.fromkeys((*catalog.runtime_names(), *_keys("platform", "runtimes")(layered)))
+
+
+def _time_zones(_: Layered) -> Iterable[str]:
+    return catalog.time_zones()
+
+
+# The collections that a name can be of: what one is called, and who declares them.
+_COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
+    "access": ("access", _keys("access")),
+    "accelerators": ("accelerator", _keys("platform", "accelerators")),
+    "algorithms": ("algorithm", _keys("platform", "algorithms")),
+    "clusters": ("cluster", lambda layered: layered.clusters),
+    "columns": ("column", _columns),
+    "entities": ("entity", _items("features", "entities")),
+    "families": ("family of language models", _keys("platform", "families")),
+    "metrics": ("metric", _keys("metrics")),
+    "models": ("model", _keys("models")),
+    "origins": ("feature", _origins),
+    "outputs": ("output", lambda layered: _each_model(layered, "outputs")),
+    "parameters": ("parameter", _keys("training", "tuning", "parameters")),
+    "rivals": ("candidate", _rivals),
+    "runtimes": ("serving runtime", _runtimes),
+    "services": ("service", _keys("services")),
+    "sources": ("source", _items("data", "sources")),
+    "time-zones": ("time zone", _time_zones),
+}
+
+# Where the author may declare one.
+_PLACES = {
+    "access": "access",
+    "accelerators": "platform.accelerators",
+    "algorithms": "platform.algorithms",
+    "clusters": "clusters",
+    "columns": "data.columns",
+    "entities": "features.entities",
+    "families": "platform.families",
+    "metrics": "metrics",
+    "models": "models",
+    "origins": "features.views",
+    "parameters": "training.tuning.parameters",
+    "rivals": "model.candidates",
+    "runtimes": "platform.runtimes",
+    "services": "services",
+    "sources": "data.sources",
+}
+
+_SUCH_AS = {"access": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}
+"""What a declaration looks like, where it is short."""

@@ -1,0 +1,1 @@
+"""Checks of a plan: rules, what a runtime cannot honor, and values that have no effect."""

@@ -1,0 +1,278 @@
+"""Effects: every value that a spec gives must change something (law 1), and none may be ignored without a word (law 2).
+
+Because reasons sit in the output, the question has an answer: what was given, less what any output, decision or rule
+rests on, has no effect. A value counts if it has an effect in any environment. Of a spec that is wrong nothing is said:
+a mistake takes with it the effects of what rests on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from ..because import Because
+from ..bind import bind
+from ..diagnostics import Diagnostic, Span
+from ..emit import Emitted
+from ..emit.dump import Lines
+from ..finding import finding
+from ..layer import Layered
+from ..tree import Mapping, Node, Scalar, Sequence, name_of
+from ..words import last
+from .lint import Rule
+from .not_yet import NOT_YET_READ, READ_BY_STAGES
+
+__all__ = ["READERS", "reached", "selected", "values", "without_effect"]
+
+Path = tuple[str, ...]
+Values = dict[Path, Scalar]
+"""Values by their paths."""
+
+
+def without_effect(
+    environments: Iterable[tuple[Layered, Emitted]],
+    others: Iterable[tuple[Layered, Emitted]],
+    rules: Iterable[Rule],
+    told: Iterable[Diagnostic] = (),
+) -> Iterator[Diagnostic]:
+    """A warning for what is not read yet; an error for what nothing here can honour.
+
+    Environments that nobody asked for are looked at only when a value has no effect in those that somebody did. What is
+    wrong with a value for a better reason was told before.
+    """
+    judged = tuple(path for rule in rules for path in rule.needs)
+    asked = [_Effects(layered, emitted, judged) for layered, emitted in environments]
+    used = {span for effects in asked for span in effects.used}
+    for effects in asked:
+        yield from effects.not_yet(used)
+    active = {span for effects in asked for span in effects.active} | {diagnostic.span for diagnostic in told}
+    complete = all(effects.complete for effects in asked)
+    if complete and any(effects.idle(active) for effects in asked):
+        for layered, emitted in others:
+            effects = _Effects(layered, emitted, judged)
+            list(effects.not_yet(used))
+            active |= effects.active
+            complete = complete and effects.complete
+        for effects in asked if complete else ():
+            idle = effects.idle(active)
+            if idle and not bind(effects.layered)[2]:
+                yield from _ignored(effects.layered, effects.theirs, idle)
+
+
+class _Effects:
+    """What the author's values come to in one environment."""
+
+    def __init__(self, layered: Layered, emitted: Emitted, judged: tuple[str, ...]) -> None:
+        self.layered = layered
+        self.complete = emitted.complete
+        self._judged = judged
+        used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in emitted.artifacts))}
+        used |= _under(layered, READ_BY_STAGES)
+        written = dict(values(layered.tree))
+        self.theirs = _given_by(written, layered, "system")
+        both = _given_by(written, layered, "system", "platform")
+        self._unused = {path: node for path, node in both.items() if id(node) not in used}
+        self.used = {node.span for path, node in self.theirs.items() if path not in self._unused}
+
+    def not_yet(self, used: set[Span]) -> Iterator[Diagnostic]:
+        """Warnings of what is not read yet, here or in another environment; to be asked for once, before the rest."""
+        unread = {path: node for path, node in self._unused.items() if node.span not in used}
+        yield from _not_yet(self.layered, unread)
+        self._unused = unread
+
+    @cached_property
+    def unread(self) -> Values:
+        """What neither an artifact nor a rule reads."""
+        read = _under(self.layered, self._judged) if self._unused else set()
+        return {path: node for path, node in self._unused.items() if id(node) not in read}
+
+    @cached_property
+    def active(self) -> set[Span]:
+        """The author's values that something reads, or that were warned of."""
+        return {node.span for path, node in self.theirs.items() if path not in self.unread}
+
+    def idle(self, active: set[Span]) -> list[Path]:
+        """The values that are not active here or where else they stand."""
+        return [path for path in self.unread if path in self.theirs and self.theirs[path].span not in active]
+
+
+def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
+    """Every value at or under the places that some patterns name; `a if b` names `a` where there is `b`."""
+    read: set[int] = set()
+    for pattern in patterns:
+        path, _, needed = pattern.partition(" if ")
+        if not needed or selected(layered.tree, needed):
+            read |= {id(node) for _, _, at in selected(layered.tree, path) for _, node in values(at)}
+    return read
+
+
+def given(layered: Layered) -> Values:
+    """Every value that the author of the spec gives; the platform's serve all systems."""
+    return _given_by(dict(values(layered.tree)), layered, "system")
+
+
+def _given_by(written: Values, layered: Layered, *owners: str) -> Values:
+    files = {id(layer.tree.file) for layer in layered.layers if layer.owner in owners}
+    return {path: node for path, node in written.items() if id(node.file) in files}
+
+
+def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
+    """Every value at or under a node, with its path."""
+    if isinstance(node, Scalar):
+        yield path, node
+    else:
+        for step, _, child in _children(node):
+            yield from values(child, (*path, step))
+
+
+def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
+    """Path, key and node of every place that a pattern names: `*` stands for one step, and `*[mode=edge]` for one
+    under which `mode` is `edge`.
+    """
+    places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
+    for wanted in pattern.split("."):
+        name, _, condition = wanted.removesuffix("]").partition("[")
+        places = [
+            ((*path, step), key, child)
+            for path, _, node in places
+            for step, key, child in (_children(node) if name == "*" else _child(node, name))
+            if _meets(child, condition)
+        ]
+        if not places:
+            break
+    return places
+
+
+def _children(node: Node) -> Iterator[tuple[str, Node, Node]]:
+    if isinstance(node, Mapping):
+        yield from ((step, node.keys[step], child) for step, child in node.entries.items())
+    elif isinstance(node, Sequence):
+        yield from ((str(index), child, child) for index, child in enumerate(node.items))
+
+
+def _child(node: Node, name: str) -> Iterator[tuple[str, Node, Node]]:
+    if isinstance(node, Mapping) and name in node.entries:
+        yield name, node.keys[name], node.entries[name]
+
+
+def _meets(node: Node, condition: str) -> bool:
+    key, _, value = condition.partition("=")
+    return not condition or name_of(node, key) == value
+
+
+def reached(*things: Any) -> Iterator[Node]:
+    """Every node of the spec that a body, or any value in it, rests on."""
+    stack = list(things)
+    seen: set[int] = set()
+    while stack:
+        thing = stack.pop()
+        kind = type(thing)
+        if kind is Because:
+            if id(thing) not in seen:
+                seen.add(id(thing))
+                stack += thing.sources
+                stack.append(thing.value)
+        elif kind is str:
+            continue
+        elif isinstance(thing, dict):
+            stack += thing.values()
+        elif isinstance(thing, (list, tuple)):
+            stack += thing
+        elif kind is Lines:
+            stack += thing.lines
+        elif isinstance(thing, Node):
+            yield thing
+
+
+def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
+    """One warning for each subject, at the first place of it that nothing reads; what is warned of leaves `unread`."""
+    warned: set[str] = set()
+    for pattern, subject in NOT_YET_READ.items():
+        for place, key, node in selected(layered.tree, pattern):
+            told = [path for path, _ in values(node, place) if path in unread]
+            if told and subject not in warned:
+                warned.add(subject)
+                yield _not_compiled(subject, place, key).but(environments=(layered.environment,))
+            for path in told:
+                del unread[path]
+
+
+def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
+    what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
+    return finding(
+        "MLS013",
+        f"{subject} is not compiled yet",
+        key,
+        severity="warning",
+        note=f"{what} is checked and kept, but this version makes nothing of it: the system runs as if it were absent",
+        help="leave it out, or keep it for a later version of mlspec",
+    )
+
+
+def _ignored(layered: Layered, theirs: Values, paths: list[Path]) -> Iterator[Diagnostic]:
+    """One error for each largest piece of the author's files of which nothing has an effect."""
+    told: set[Path] = set()
+    lively = {path[:depth] for path in theirs if path not in paths for depth in range(len(path) + 1)}
+    files = {id(node.file) for node in theirs.values()}
+    for path in paths:
+        pieces = _pieces(layered.tree, path)
+        whole, key = next((at, key) for at, key in pieces if at not in lively and id(key.file) in files)
+        if whole not in told:
+            told.add(whole)
+            yield _no_effect(whole, key)
+
+
+def _pieces(tree: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    """The larger pieces that hold a value, and at last itself, each by its path and its key."""
+    for depth, wanted in enumerate(path, 1):
+        key, tree = next((key, child) for step, key, child in _children(tree) if step == wanted)
+        yield path[:depth], key
+
+
+def _no_effect(path: Path, key: Node) -> Diagnostic:
+    name = key.text if isinstance(key, Scalar) else path[-1]
+    what = f"`{name}`" if isinstance(key, Scalar) else f"an item of `{last('.'.join(path))}`"
+    return finding(
+        "MLS012",
+        f"{what} has no effect here",
+        key,
+        note="nothing that is compiled from this spec depends on it, so the system would not do what is written",
+        help=next((help_ for pattern, help_ in READERS.items() if _is_at(path, pattern)), _NOBODY).format(name=name),
+    )
+
+
+def _is_at(path: Path, pattern: str) -> bool:
+    """Whether a path lies at or under a pattern."""
+    wanted = pattern.split(".")
+    return len(path) >= len(wanted) and all(one in ("*", step) for one, step in zip(wanted, path, strict=False))
+
+
+_NOBODY = "leave it out, or choose a mode or a runtime that reads it"
+
+_BATCH = "leave it out: only a service with `mode: batch` reads it"
+_ONLINE = "leave it out: only a service with `mode: online` reads it"
+
+READERS = {
+    "access.*.*": _NOBODY,
+    "access.*": "name it where it is needed, such as `access: {name}` at a source or an artifact, or leave it out",
+    "access": "name its entries where they are needed, such as at a source or an artifact, or leave it out",
+    "data": "add `training`, which reads it, or leave it out",
+    "evaluation": "add `training`, whose models are judged by it, or leave it out",
+    "retraining": "add `training`, which says what runs, or leave it out",
+    "constraints.deadline": _BATCH,
+    "constraints.items": _BATCH,
+    "constraints": _ONLINE,
+    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, which sizes a canary, or leave it out",
+    "monitoring.slo.burn": "ask for a smaller `budget` or a longer window: all requests would have to be bad",
+    "rollout": _ONLINE,
+    "metrics.*.*": _NOBODY,
+    "metrics.*": "name it in a condition, or leave it out",
+    "models.*.optimization": "leave it out, or use `vllm` or `sglang`, which load quantized weights",
+    "models.*.operatingPoint": "add `training`, which is told of it, or leave it out",
+    "models.*.*": _NOBODY,
+    "models.*": "let a service serve the model `{name}`, or leave it out",
+    "releases.*.*": _NOBODY,
+    "releases.*": "let a service serve the model `{name}`, or leave it out",
+}
+"""Who reads what, where one field decides it: the first pattern that fits. Runtimes are asked in `honours`."""

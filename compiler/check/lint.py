@@ -1,0 +1,156 @@
+"""Lint: rules judge a system and its plan; severities, selections and suppressions judge the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from ..because import Unavailable
+from ..diagnostics import Diagnostic, Severity, SourceFile, Span
+from ..finding import Refusal
+from ..inputs import Input
+from ..plan import Plan
+from ..record import Record
+from ..system import MLSystem
+
+__all__ = ["Check", "Rule", "judge", "lint", "rule"]
+
+Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
+
+WRONG = "MLS0"
+"""How the ids begin of what makes a spec wrong: no policy and no comment takes that back."""
+
+
+class Rule(Record):
+    """One rule: what it claims, how bad it is, which parts of a spec it reads."""
+
+    id: str
+    severity: Severity
+    needs: tuple[str, ...]
+    """Paths of the spec that it reads; a value that only rules read has an effect all the same."""
+    check: Check
+
+    @property
+    def doc(self) -> str:
+        """Its docstring: claim, why, bad, good."""
+        return self.check.__doc__ or ""
+
+
+def rule(id: str, severity: Severity, *needs: str) -> Callable[[Check], Rule]:  # noqa: A002
+    """Make a rule of a function whose findings carry no severity of their own."""
+
+    def made(check: Check) -> Rule:
+        return Rule(id=id, severity=severity, needs=needs, check=check)
+
+    return made
+
+
+def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule]) -> Iterator[Diagnostic]:
+    """Every rule's findings; one that needs what is wrong with the spec says nothing."""
+    for one in rules:
+        try:
+            for found in one.check(system, plan):
+                yield found.but(id=one.id, severity=one.severity, environments=(plan.name,))
+        except Unavailable:
+            continue
+        except Refusal as refusal:
+            yield refusal.diagnostic.but(environments=(plan.name,))
+
+
+def judge(
+    found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None, *, whole: bool = True
+) -> Iterator[Diagnostic]:
+    """Findings with the severities that the platform gives them, without those that the spec's author has answered.
+
+    An answer that nothing here needs is a finding itself, where the `whole` system was looked at.
+    """
+    graded = [d for d in (_graded(diagnostic, system) for diagnostic in found) if d is not None]
+    answers = [answer for _, tree in input_.written for answer in suppressions(tree.file)]
+    used: set[int] = set()
+    for diagnostic in graded:
+        answer = next((a for a in answers if a.answers(diagnostic) and not a.expired(today)), None)
+        if answer is None:
+            yield diagnostic
+        else:
+            used.add(id(answer))
+    for answer in answers:
+        if answer.expired(today):
+            yield answer.report(
+                "has expired", f"its last day was {answer.until}", "mend what it suppresses, or give it a new date"
+            )
+        elif whole and id(answer) not in used:
+            yield answer.report("suppresses nothing", "it would hide the next finding of its line", "delete it")
+
+
+def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
+    """The longest prefix of the id that the platform's policy names decides. What makes a spec wrong stays an error."""
+    if diagnostic.id.startswith(WRONG):
+        return diagnostic
+    try:
+        graded = system.platform.policies.severity
+    except Unavailable:
+        return diagnostic
+    name = max((name for name in graded if diagnostic.id.startswith(name)), key=len, default=None)
+    severity = graded[name].value if name is not None else diagnostic.severity
+    return None if severity == "off" else diagnostic.but(severity=severity)
+
+
+_COMMENT = re.compile(r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]\s*(.*?)\s*(?:until\s+([0-9]{4}-[0-9]{2}-[0-9]{2})\s*)?$")
+
+
+class Suppression(Record):
+    """`# mlspec: ignore[MLS501] reason until 2027-01-31`, on the line that it speaks of or on one of its own above."""
+
+    ids: tuple[str, ...]
+    reason: str
+    until: str | None
+    span: Span
+    line: int
+    """The line that it speaks of."""
+
+    def answers(self, diagnostic: Diagnostic) -> bool:
+        """Whether it speaks of this finding. What makes a spec wrong cannot be suppressed."""
+        here = diagnostic.span.file is self.span.file and diagnostic.span.line == self.line
+        return here and diagnostic.id in self.ids and not diagnostic.id.startswith(WRONG)
+
+    def expired(self, today: str | None) -> bool:
+        """Whether its last day is over."""
+        return self.until is not None and today is not None and today > self.until
+
+    def report(self, what: str, note: str, help_: str) -> Diagnostic:
+        """A finding about the suppression itself."""
+        ids = ", ".join(self.ids)
+        return Diagnostic(
+            id="MLS019",
+            severity="warning",
+            message=f"the suppression of {ids} {what}",
+            span=self.span,
+            note=note,
+            help=help_,
+        )
+
+
+def suppressions(file: SourceFile) -> list[Suppression]:
+    """All suppressions of a file."""
+    found = []
+    for number, text in enumerate(file.lines):
+        match = _COMMENT.search(text.rstrip("\r")) if "mlspec:" in text else None
+        if match is None:
+            continue
+        alone = not text[: match.start()].strip()
+        found.append(
+            Suppression(
+                ids=tuple(part.strip() for part in match[1].split(",") if part.strip()),
+                reason=match[2],
+                until=match[3],
+                span=Span(file, number, match.start(), number, len(text.rstrip())),
+                line=_next_line(file, number) if alone else number,
+            )
+        )
+    return found
+
+
+def _next_line(file: SourceFile, number: int) -> int:
+    """The next line that holds something, below a comment on a line of its own."""
+    below = range(number + 1, len(file.lines))
+    return next((n for n in below if file.lines[n].strip() and not file.lines[n].lstrip().startswith("#")), number)

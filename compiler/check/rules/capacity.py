@@ -1,0 +1,207 @@
+"""Rules on capacity: what is promised must be possible with what is allowed, and rest on what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....schema.units import Duration
+from ...because import Because, first
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import count, seconds
+from ...plan.service import ServicePlan
+from ...plan.serving.capacity import carrying, in_order
+from ...plan.training.comparison import at_least_takes, percentiles
+from ...system import Batching, MLSystem
+from ..lint import rule
+
+__all__ = ["bound_below_the_model", "idle_slots", "too_few_replicas", "unproven"]
+
+
+@rule(
+    "MLS403",
+    "error",
+    "services.*.constraints.latency",
+    "services.*.serviceTime",
+    "models.*.candidates.*.latency",
+)
+def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Latency bound below what the model alone takes.
+
+    Why: waiting, the runtime and the network come on top of the model's own time. No number of replicas makes one
+    request faster, so the error budget burns from the first day.
+
+    Bad:
+        constraints: {latency: {p99: 30ms}}
+        serving: {serviceTime: {mean: 9ms, p99: 38ms}}
+    Good:
+        constraints: {latency: {p99: 60ms}}
+        serving: {serviceTime: {mean: 9ms, p99: 38ms}}
+    """
+    for service in plan.online.values():
+        known = _own_time(plan, service)
+        for percentile, bound in percentiles(service.bounds("latency")).items():
+            slow = at_least_takes(known, percentile)
+            if slow is not None and slow.value > bound.value and not _told(plan, service, slow):
+                what = next(name for name, time in known.items() if time is slow)
+                yield finding(
+                    "MLS403",
+                    f"{percentile} is to be at most {bound.value}, and the model alone takes {slow.value} at {what}",
+                    bound,
+                    others=((slow, "the model's own time"),),
+                    note="waiting and the network come on top, and no number of replicas makes one request faster",
+                    help=f"promise more than `{slow.value}`, or choose a faster model or an accelerator",
+                )
+
+
+def _own_time(plan: Plan, service: ServicePlan) -> dict[str, Because[Duration]]:
+    """What the model takes, by percentile: as measured, else what the selected candidate declares."""
+    measured = service.part.service_time
+    if measured is not None and (measured.p99 is not None or measured.p995 is not None):
+        found = {"p99": measured.p99, "p995": measured.p995}
+        return {name: time for name, time in found.items() if time is not None}
+    selection = plan.selections.get(service.model.value)
+    selected = selection.selected if selection is not None else None
+    return percentiles(selected.latency) if selected is not None and selected.latency is not None else {}
+
+
+def _told(plan: Plan, service: ServicePlan, time: Because[Duration]) -> bool:
+    """Whether MLS208 says that another candidate is fast enough."""
+    selection = plan.selections.get(service.model.value)
+    if selection is None or selection.selected is None:
+        return False
+    missed = selection.missed(selection.selected)
+    return any(check.reached is time and selection.keepers(check) for check in missed)
+
+
+@rule(
+    "MLS404",
+    "error",
+    "services.*.constraints.throughput",
+    "services.*.constraints.maxReplicas",
+    "services.*.replicas",
+    "services.*.serviceTime",
+)
+def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Fewer replicas than the peak needs.
+
+    Why: arrivals times service time is the number of requests that are worked on at once (Little's law). Where the
+    replicas that are allowed have fewer slots, queues grow as long as the peak lasts.
+
+    Bad:
+        constraints: {throughput: {mean: 200/s, peak: 2000/s}}
+        serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {max: 4}}
+    Good:
+        constraints: {throughput: {mean: 200/s, peak: 2000/s}}
+        serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {max: 8}}
+    """
+    for service in plan.online.values():
+        in_order(*(service.traffic(name) for name in ("trough", "mean", "peak")))
+        peak = first(service.traffic("peak"), service.traffic("mean"))
+        if peak is None or service.mean_time is None:
+            continue
+        balancing = plan.platform.gateway.load_balancing
+        needed = carrying(peak, service.mean_time, service.slots, service.patience, balancing, service.care)
+        scaled = service.scaling.provider.value != "none"
+        allowed = service.max_replicas if scaled else service.min_replicas
+        if allowed.value < needed.value:
+            given = service.part.replicas.max.given if scaled else service.part.replicas.min.given
+            busy = float(peak.value) * float(service.mean_time.value) / (service.slots.value * allowed.value or 1)
+            yield finding(
+                "MLS404",
+                f"the peak of {peak.value} needs {count(needed.value, 'replica')}, and {allowed.value} are allowed",
+                first(given, service.part.constraints.max_replicas, system.constraints.max_replicas),
+                peak,
+                others=((peak, "the peak"), (service.mean_time, "how long each request takes")),
+                note=f"{needed.why}; {count(allowed.value, 'replica')} would be {busy:.0%} busy",
+                help=f"allow {needed.value}, or make the model faster",
+            )
+
+
+@rule("MLS410", "warning", "services.*.serviceTime", "constraints.throughput.peak", "services.*.constraints.throughput")
+def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Capacity that nobody has measured.
+
+    Why: replicas follow from how many requests arrive and how long the model takes. While nobody has measured it there
+    are two replicas, and the first busy day shows whether they are enough.
+
+    Bad:
+        serving: {serviceTime: null}
+    Good:
+        serving: {serviceTime: {mean: 2ms, at: 1}}
+    """
+    for service in plan.online.values():
+        yield from _no_time_to_wait(plan, service)
+        given, rate = service.part.replicas, first(service.traffic("peak"), service.traffic("mean"))
+        derived = given.min.given is None or given.max.given is None
+        if derived and rate is not None and service.needed(rate) is None:
+            yield finding(
+                "MLS410",
+                f"nobody says how long the model takes, and {rate.value} arrive",
+                service.runtime_name,
+                others=((rate, "to be served"),),
+                note=f"its capacity is unproven: {count(service.for_peak.value, 'replica')} are a guess",
+                help="load one replica with as many requests in flight as it is to work on, and write what comes out, "
+                "such as `serviceTime: {mean: 9ms, at: 4, p995: 20ms}`",
+            )
+
+
+def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
+    """A bound that the model's own tail may use up; that it surely does is MLS403."""
+    bound, left = service.bounds("latency").p99, service.patience
+    slow = at_least_takes(_own_time(plan, service), "p99")
+    if bound is None or left is None or left.value.amount > 0 or (slow is not None and slow.value > bound.value):
+        return
+    yield finding(
+        "MLS410",
+        f"of {bound.value} at p99 the model's own tail leaves no time to wait",
+        bound,
+        others=((service.mean_time, "how long the model takes"),),
+        note=f"{left.why}, is {seconds(float(left.value))}: replicas are counted by their utilization alone, and "
+        "the bound is unproven",
+        help="measure `p995` under `serviceTime`, or promise more",
+    )
+
+
+@rule("MLS411", "warning", "services.*.serviceTime.at", "services.*.batching", "services.*.resources.cpu")
+def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Requests in flight that do not fit what works on them.
+
+    Why: where a request keeps a core busy, more requests than cores only take turns. And a batch that is larger than
+    the requests in flight never fills: each one waits for its whole delay.
+
+    Bad:
+        serving: {serviceTime: {mean: 2ms, at: 4}, batching: {maxSize: 64, maxDelay: 5ms}}
+    Good:
+        serving: {serviceTime: {mean: 2ms, at: 4}, batching: {maxSize: 4, maxDelay: 5ms}}
+    """
+    for service in plan.online.values():
+        time, cores = service.part.service_time, service.part.resources.cpu.given
+        if time is None:
+            continue
+        yield from _never_full(service.part.batching, time.at)
+        bound = service.runtime.cpu_bound.value and not service.accelerated.value
+        if cores is not None and bound and time.at.value > cores.value.amount:
+            yield finding(
+                "MLS411",
+                f"{time.at.value} requests share {cores.value} cores",
+                cores,
+                others=((time.at, "in flight at once"),),
+                note="each request keeps a core busy, so the others wait, and each answer takes longer",
+                help=f"write `cpu: {time.at.value}`, or measure `at: {int(cores.value.amount) or 1}`",
+            )
+
+
+def _never_full(batching: Batching | None, slots: Because[int]) -> Iterator[Diagnostic]:
+    """A batch that waits for more requests than there ever are; without a delay it waits for none."""
+    if batching is not None and batching.max_delay is not None and batching.max_size.value > slots.value:
+        yield finding(
+            "MLS411",
+            f"a batch of {batching.max_size.value} never fills: {slots.value} requests are in flight",
+            batching.max_size,
+            others=((slots, "in flight on one replica"), (batching.max_delay, "each batch waits so long")),
+            note=f"a replica works on {slots.value} requests at once, and every batch waits "
+            f"{batching.max_delay.value} for more",
+            help=f"write `maxSize: {slots.value}`, or measure with {batching.max_size.value} requests in flight",
+        )

@@ -1,0 +1,85 @@
+"""The rule on cost: a budget is a promise to whoever pays, and a spec can break it with one word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import TYPE_CHECKING
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import MLSystem, OnlineService
+from ..lint import rule
+
+if TYPE_CHECKING:
+    from ....schema.money import Budget
+    from ...plan.budget.cost import Share
+
+__all__ = ["over_budget"]
+
+
+@rule(
+    "MLS405",
+    "error",
+    "constraints.budget",
+    "services.*.constraints.budget",
+    "platform.prices",
+    "platform.accelerators.*.price",
+)
+def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Cost above the budget.
+
+    Why: capacity is paid for while it is reserved. The first bill arrives a month after the change that caused it, and
+    by then nobody remembers which change that was.
+
+    Bad:
+        constraints:
+          throughput: {mean: 2000/s, peak: 9000/s}
+          budget: 50 USD/month
+    Good:
+        constraints:
+          throughput: {mean: 2000/s, peak: 9000/s}
+          budget: 500 USD/month
+    """
+    if not _any_budget(system):
+        return  # prices are not looked up where nobody asks what anything costs
+    for share in plan.cost.budgets:
+        if share.left is None:
+            yield _other_currency(share.budget, share.total)
+        elif share.left.value.amount < 0:
+            yield _over(share)
+
+
+def _any_budget(system: MLSystem) -> bool:
+    online = [service for service in system.services.values() if isinstance(service, OnlineService)]
+    return any(part.constraints.budget is not None for part in (system, *online))
+
+
+def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnostic:
+    return finding(
+        "MLS405",
+        f"the budget is in {budget.value.currency}, and prices are in {total.value.currency}",
+        budget,
+        note=f"the cost of {total.value} cannot be compared with it: nothing is converted, as rates of exchange move",
+        help=f"write the budget in {total.value.currency}, or give `prices` in {budget.value.currency} in the platform "
+        "file",
+    )
+
+
+def _over(share: Share) -> Diagnostic:
+    budget, total = share.budget, share.total
+    largest = sorted(share.parts.items(), key=lambda part: part[1].value.amount, reverse=True)
+    name, most = largest[0]
+    listed = ", ".join(f"{name} {part.value.amount:,}" for name, part in largest if part.value.amount)
+    enough = f"{ceil(total.value.amount)} {total.value.currency}/month"
+    return finding(
+        "MLS405",
+        f"a month{f' of `{share.service}`' if share.service else ''} costs {total.value.amount:,} "
+        f"{total.value.currency}, which is over the budget of {budget.value}",
+        budget,
+        others=((most, f"{name} costs the most"),),
+        note=f"{listed}; {name}: {most.why}",
+        help=f"make `{name}` cheaper, or write `budget: {enough}`",
+    )

@@ -1,0 +1,233 @@
+"""Rules on data: what gives the answer away, what nobody answers for, and what cannot be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import Clip, Column, CustomStep, Encode, Feature, Impute, Input, MLSystem, PreprocessingStep, Scale
+from ..lint import rule
+
+__all__ = [
+    "data_without_version",
+    "fitted_on_all_rows",
+    "nothing_expected",
+    "outcome_as_input",
+    "without_owner",
+]
+
+TABLES = ("parquet", "csv", "avro", "protobuf", "orc", "delta", "iceberg")
+"""Formats that hold columns."""
+
+
+def _inputs(system: MLSystem) -> Iterator[Input]:
+    """The inputs of all models."""
+    for model in system.models.values():
+        yield from model.signature.inputs if model.signature is not None else ()
+
+
+@rule("MLS105", "error", "models.*.signature.inputs.*.name", "data.labels.column", "data.columns.*.available")
+def outcome_as_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Model input that is the target, or is known only after the outcome.
+
+    Why: in training the column is there and gives the answer away. In service it is empty, and the model guesses.
+
+    Bad:
+        data:
+          columns: [{name: chargeback_date, dtype: date, available: after-outcome}]
+        model:
+          signature:
+            inputs: [{name: chargeback_date, dtype: int64}]
+    Good:
+        data:
+          columns: [{name: chargeback_date, dtype: date, available: after-outcome}]
+        model:
+          signature:
+            inputs: [{name: amount, dtype: float32}]
+    """
+    late = {c.name.value: c.available for c in system.data.columns if c.available.value == "after-outcome"}
+    labels = system.data.labels
+    # a forecast has the past of its target as input
+    target = labels.column if labels is not None and system.problem.task.value != "forecasting" else None
+    for tensor in _inputs(system):
+        name = tensor.name if tensor.from_.value == "request" else tensor.from_
+        column = name.value.rpartition(".")[2]
+        if target is not None and column == target.value:
+            what, other = "is what it is to predict", (target, "the label")
+        elif column in late:
+            what, other = "is known only after the outcome", (late[column], "not known when it is to predict")
+        else:
+            continue
+        yield finding(
+            "MLS105",
+            f"the input `{tensor.name.value}` {what}",
+            name,
+            others=(other,),
+            note="it gives the answer away in training, and is missing in service",
+            help=f"delete the input `{tensor.name.value}`, and train without it",
+        )
+
+
+@rule("MLS106", "warning", "data.preprocessing.*.fitOn", "data.preprocessing.*.strategy")
+def fitted_on_all_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Preprocessing that is fitted on all rows.
+
+    Why: medians, scales and encodings of the test rows reach the training rows, so the test is no longer of unseen
+    data.
+
+    Bad:
+        data:
+          columns: [{name: amount, dtype: float64}]
+          preprocessing: [{step: scale, columns: [amount], fitOn: all}]
+    Good:
+        data:
+          columns: [{name: amount, dtype: float64}]
+          preprocessing: [{step: scale, columns: [amount], fitOn: train}]
+    """
+    for step in system.data.preprocessing:
+        if isinstance(step, (Impute, Clip, Scale, Encode, CustomStep)) and step.fit_on.value == "all" and _learns(step):
+            yield finding(
+                "MLS106",
+                f"`{step.step.value}` learns from the rows that the model is judged on",
+                step.fit_on,
+                others=((step.columns, "what it learns about"),),
+                note="the evaluation is no longer of unseen data, and promises too much",
+                help="write `fitOn: train`",
+            )
+
+
+def _learns(step: PreprocessingStep) -> bool:
+    """Whether a step has parameters that come from rows: a constant and fixed bounds do not."""
+    if isinstance(step, Impute):
+        return step.strategy.value != "constant"
+    return not isinstance(step, Clip) or bool(step.quantiles)
+
+
+@rule("MLS107", "warning", "data.columns", "data.sources.*.format")
+def nothing_expected(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Input without expectations.
+
+    Why: most faults in service are faults of data. What is not expected cannot be checked, and a model answers nonsense
+    as readily as sense.
+
+    Bad:
+        data:
+          columns: [{name: amount, dtype: float64}]
+        model:
+          signature:
+            inputs: [{name: amount, dtype: float32}]
+    Good:
+        data:
+          columns: [{name: amount, dtype: float64, min: 0, nullable: false}]
+        model:
+          signature:
+            inputs: [{name: amount, dtype: float32}]
+    """
+    data = system.data
+    if system.training is None:
+        return
+    table = next((s.format for s in data.sources if s.format is not None and s.format.value in TABLES), None)
+    if not data.columns and table is not None:
+        yield finding(
+            "MLS107",
+            "nothing is expected of the training data",
+            table,
+            label="has columns, of which the spec names none",
+            note="a source that changes would be learned from without a word",
+            help="add `columns:` under `data` with the name, the dtype and the range of each column that is used",
+        )
+    used = _learned_from(system)
+    for column in data.columns:
+        if column.name.value in used and not _expects(column):
+            yield finding(
+                "MLS107",
+                f"nothing is expected of `{column.name.value}`",
+                column.name,
+                others=((used[column.name.value], "it is used here"),),
+                note="values that are missing, out of range or of another unit would reach the model without a word",
+                help="say what holds of it: `min`, `max`, `values`, `pattern`, `nullShare` or `nullable: false`",
+            )
+
+
+def _learned_from(system: MLSystem) -> dict[str, object]:
+    """The columns that reach the model, each with a place where it is used."""
+    features = system.features.views if system.features is not None else ()
+    aggregated = [f.transform.column for v in features for f in v.features if f.transform is not None]
+    prepared = [column for step in system.data.preprocessing for column in step.columns]
+    sent = [tensor.name for tensor in _inputs(system) if tensor.from_.value == "request"]
+    return {name.value: name for name in (*aggregated, *prepared, *sent) if name is not None}
+
+
+def _expects(column: Column) -> bool:
+    """Whether something could be wrong with a value of the column."""
+    if column.dtype.value in ("bool", "bytes", "timestamp", "date") or column.unique.value or not column.nullable.value:
+        return True
+    return any(
+        bound is not None for bound in (column.min, column.max, column.pattern, column.values, column.null_share)
+    )
+
+
+@rule("MLS108", "warning", "data.sources.*.name", "data.sources.*.owner", "features.views.*.owner")
+def without_owner(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Source or feature view without an owner.
+
+    Why: sources change without asking their consumers. Somebody must be told of the change before, and be found when
+    it broke the model.
+
+    Bad:
+        data:
+          sources: [{name: transactions, ingestion: streaming}]
+    Good:
+        data:
+          sources: [{name: transactions, ingestion: streaming, owner: payments-core}]
+    """
+    views = system.features.views if system.features is not None else ()
+    ownerless: list[tuple[str, Because[str]]] = [("source", s.name) for s in system.data.sources if s.owner is None]
+    ownerless += [("view", v.name) for v in views if v.owner is None and not _all_owned(v.features)]
+    for what, name in ownerless:
+        yield finding(
+            "MLS108",
+            f"nobody answers for the {what} `{name.value}`",
+            name,
+            note="when it changes or breaks, nobody is told and nobody can be asked",
+            help="add `owner: ...` with the name of the team that answers for it",
+        )
+
+
+def _all_owned(features: tuple[Feature, ...]) -> bool:
+    return bool(features) and all(feature.owner is not None for feature in features)
+
+
+@rule("MLS109", "warning", "data.sources.*.ingestion", "data.sources.*.version")
+def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Training data that is not pinned.
+
+    Why: the same training run on other data gives another model. Without a version nobody can repeat a run, compare
+    two models, or say what a faulty one has learned.
+
+    Bad:
+        data:
+          sources: [{name: chargebacks, ingestion: batch, owner: disputes}]
+    Good:
+        data:
+          sources:
+            - {name: chargebacks, ingestion: batch, owner: disputes, version: {kind: lakefs, id: 8f1a22c}}
+    """
+    for source in system.data.sources if system.training is not None else ():
+        if source.ingestion.value != "batch":
+            continue
+        version = source.version
+        if version is None or version.id.value.lower() == "latest":
+            yield finding(
+                "MLS109",
+                f"nothing pins the data of `{source.name.value}`",
+                version.id if version is not None else source.name,
+                label="names another version every day" if version is not None else "",
+                note="a training run cannot be repeated, and two models cannot be compared",
+                help="add `version: {kind: ..., id: ...}` with the commit, snapshot or digest of the data"
+                if version is None
+                else "write the commit, snapshot or digest of the data",
+            )

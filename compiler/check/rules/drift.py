@@ -1,0 +1,81 @@
+"""The rule on drift: an alert that chance raises is soon ignored, and one that cannot be raised is no alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import TYPE_CHECKING
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import DriftMethod, MLSystem
+from ..lint import rule
+
+if TYPE_CHECKING:
+    from ...plan.data.drift import DriftPlan
+
+__all__ = ["threshold_in_the_noise"]
+
+
+@rule("MLS704", "warning", "monitoring.drift", "monitoring.capture.sample", "data.sources.*.volume")
+def threshold_in_the_noise(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Drift threshold that few rows exceed by chance, or more rows than a window ever has.
+
+    Why: two samples of one distribution differ, and the fewer the rows, the more. Of 200 rows, a population stability
+    index of 0.2 is noise. An alert that chance raises is soon ignored.
+
+    Bad:
+        monitoring:
+          drift:
+            reference: s3://models/fraud-scorer/profile.json
+            minSamples: 200
+            prediction: {method: psi, threshold: 0.2}
+    Good:
+        monitoring:
+          drift:
+            reference: s3://models/fraud-scorer/profile.json
+            minSamples: 1000
+            prediction: {method: psi, threshold: 0.2}
+    """
+    drift = plan.drift
+    if drift is None:
+        return
+    part = drift.part
+    methods = [(part.features, drift.of_features), *((method, drift.of_features) for method in part.columns.values())]
+    for method, floor in (*methods, (part.prediction, drift.of_prediction)):
+        if method is not None and floor is not None and method.method.value == "psi":
+            yield from _noise(drift, method, floor)
+    yield from _never(drift)
+
+
+def _noise(drift: DriftPlan, method: DriftMethod, floor: Because[float]) -> Iterator[Diagnostic]:
+    if method.threshold.value >= floor.value or drift.sample is None or drift.reference is None:
+        return
+    yield finding(
+        "MLS704",
+        f"a threshold of {method.threshold.value} lies in the noise of {drift.sample.value:,} rows, which reaches "
+        f"{floor.value}",
+        method.threshold,
+        method,
+        others=((drift.sample, drift.sample.why),),
+        note=f"windows without any drift exceed it: {floor.why}; {drift.reference.why}",
+        help=f"write `threshold: {ceil(floor.value * 1000) / 1000}` or more, or judge by more rows: a longer `window`, "
+        "or more `minSamples`",
+    )
+
+
+def _never(drift: DriftPlan) -> Iterator[Diagnostic]:
+    """A sample that no window reaches."""
+    least = drift.part.min_samples
+    if least is None or drift.seen is None or drift.seen.value >= int(least.value):
+        return
+    yield finding(
+        "MLS704",
+        f"a window never has the {int(least.value):,} rows that a verdict needs",
+        least,
+        others=((drift.part.window, drift.seen.why),),
+        note="each window ends with too few rows for a verdict, so drift is never seen",
+        help="write a longer `window`, keep a larger share of predictions, or ask for fewer rows",
+    )

@@ -1,0 +1,94 @@
+"""Rules on the feature store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import Feature, MLSystem
+from ..lint import rule
+
+__all__ = ["idle_feature"]
+
+
+@rule("MLS111", "warning", "features.views.*.features.*.name", "features.views.*.features.*.available")
+def idle_feature(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Feature that no model uses, or that a model needs before it is known.
+
+    Why: a feature that nobody uses costs its computation and breaks like any other. One that is known only after the
+    outcome is empty when the model is asked.
+
+    Bad:
+        data:
+          columns: [{name: card_id, dtype: string}]
+          sources: [{name: transactions, ingestion: streaming, owner: payments-core}]
+        features:
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: card_activity
+              entity: card
+              source: transactions
+              owner: payments-ml
+              features: [{name: tx_count_1h, dtype: int64}]
+    Good:
+        data:
+          columns: [{name: card_id, dtype: string}]
+          sources: [{name: transactions, ingestion: streaming, owner: payments-core}]
+        features:
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: card_activity
+              entity: card
+              source: transactions
+              owner: payments-ml
+              features: [{name: tx_count_1h, dtype: int64}]
+        model:
+          signature:
+            inputs: [{name: tx_count_1h, dtype: int64, from: features.card_activity.tx_count_1h}]
+    """
+    if system.features is None or all(model.signature is None for model in system.models.values()):
+        return
+    used = _origins(system)
+    grouped_by = {name.value for name in _segments(system)}
+    for view in system.features.views:
+        for feature in view.features:
+            origin = used.get(f"features.{view.name.value}.{feature.name.value}")
+            if origin is None and feature.name.value not in grouped_by:
+                yield _idle(feature)
+            elif origin is not None and feature.available.value == "after-outcome":
+                yield _too_late(feature, origin)
+
+
+def _origins(system: MLSystem) -> dict[str, Because[str]]:
+    """Where the inputs of all models come from."""
+    signatures = [model.signature for model in system.models.values() if model.signature is not None]
+    return {tensor.from_.value: tensor.from_ for signature in signatures for tensor in signature.inputs}
+
+
+def _segments(system: MLSystem) -> Iterator[Because[str]]:
+    yield from system.monitoring.segments
+    yield from system.evaluation.segments if system.evaluation is not None else ()
+
+
+def _idle(feature: Feature) -> Diagnostic:
+    return finding(
+        "MLS111",
+        f"no model uses the feature `{feature.name.value}`",
+        feature.name,
+        note="it is computed and stored all the same, and breaks like any other",
+        help="delete it, or add it to `model.signature.inputs`",
+    )
+
+
+def _too_late(feature: Feature, origin: Because[str]) -> Diagnostic:
+    return finding(
+        "MLS111",
+        f"the feature `{feature.name.value}` is not known yet when the model is asked",
+        origin,
+        others=((feature.available, "known only after the outcome"),),
+        note="it gives the answer away in training, and is missing in service",
+        help="delete the input, and train without it",
+    )

@@ -1,0 +1,36 @@
+"""The images that a spec names itself, for the rules that judge images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...finding import where
+from ...system import MLSystem, OnlineService, Service
+
+__all__ = ["given_images", "is_given"]
+
+
+def given_images(system: MLSystem) -> Iterator[Because[str]]:
+    """Every image that the spec names; not those that the catalogue or the platform gives a runtime."""
+    training = system.training
+    if training is not None:
+        steps = training.steps
+        yield training.image
+        for step in (steps.validate_, steps.train, steps.evaluate, steps.register_):
+            if step is not None and step.image is not None:
+                yield step.image
+    for service in system.services.values():
+        yield from (image for image in _images(service) if image is not None and is_given(image, system))
+
+
+def _images(service: Service) -> tuple[Because[str] | None, ...]:
+    if isinstance(service, OnlineService):
+        return service.container.image, service.container.accelerated_image
+    return (service.image,)
+
+
+def is_given(value: Because[object], system: MLSystem) -> bool:
+    """Whether a value is written in the spec, or said on the command line, which stands above it."""
+    here, spec = where(value), where(system.metadata.name)
+    return here is not None and spec is not None and (here.file is spec.file or here.file.name == "--set")

@@ -1,0 +1,190 @@
+"""Rules on the memory and the context of language models: what does not fit fails at its start or at the next peak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...because import Because, because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.service import ServicePlan
+from ...system import Accelerator, MLSystem
+from ..lint import rule
+
+if TYPE_CHECKING:
+    from ...plan.language_models.fit import Fit
+
+__all__ = ["context_overrun", "does_not_fit"]
+
+
+@rule(
+    "MLS408",
+    "error",
+    "models.*.llm.family",
+    "models.*.llm.shape",
+    "models.*.llm.window",
+    "services.*.container.deviceMemory",
+    "platform.families",
+)
+def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Language model that does not fit on its accelerator.
+
+    Why: a server of language models takes its memory when it starts: weights first, then room for the cache. Where that
+    room cannot hold one context of the length that is promised, the server stops at once, in every replica. The sum is
+    (utilization x memory that the driver reports - overhead) x devices, against weights and cache.
+
+    Bad:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 131072, output: 512}
+    Good:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    """
+    for service in plan.online.values():
+        fit = service.hardware.fit if service.is_language_model else None
+        if fit is not None and not fit.fits.value:
+            yield _misfit(service, fit)
+
+
+def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:
+    from ...plan.language_models.accelerator import called
+
+    devices, context = service.devices, fit.model.context
+    assert devices is not None
+    asked = f"a context of {context.value:,} tokens" if context is not None else "a single request"
+    return finding(
+        "MLS408",
+        f"{asked} of `{service.model.value}` does not fit on {called(fit.devices.value, devices.type.value)}",
+        _tokens(service, "context"),
+        devices.type,
+        others=((devices.type, "the accelerator"),),
+        note=f"{fit.model.weights.why}; {fit.budget.why}; {fit.whole.why}",
+        help=" or ".join(_ways_out(service, fit)) or "serve fewer bits a weight, or a smaller model",
+    )
+
+
+def _tokens(service: ServicePlan, name: str) -> Because[int] | None:
+    tokens = service.part.llm.tokens if service.part.llm is not None else None
+    return getattr(tokens, name) if tokens is not None else None
+
+
+def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
+    """A shorter context, the cheapest accelerator of which as many do, or more of the same.
+
+    Slices are there only where somebody has divided a device: they are proposed where they are allowed.
+    """
+    from ...plan.language_models.accelerator import COUNTS, called
+
+    if fit.longest >= 1024:
+        yield f"write `context: {2 ** int(math.log2(fit.longest))}` under `llm.tokens`"
+    known = service.scope.platform.accelerators
+    named = {name.value for name in service.scope.system.constraints.accelerators}
+    fitting = [
+        name
+        for name, device in known.items()
+        if (not device.slice.value or (name in named and fit.devices.value == 1))
+        and device.memory is not None
+        and fit.on(device.memory, fit.devices).fits.value
+    ]
+    usable = [name for name in fitting if name in named or not named]
+    if fitting:
+        name = min(usable or fitting, key=lambda name: _price(known[name]))
+        yield f"{'use' if usable else 'allow and use'} {called(fit.devices.value, name)}"
+    assert service.devices is not None
+    if known[service.devices.type.value].slice.value:
+        return
+    for devices in COUNTS:
+        more = fit.on(fit.memory, because(devices, "more of them"))
+        if devices > fit.devices.value and more.fits.value:
+            yield f"use {called(devices, service.devices.type.value)}"
+            return
+
+
+def _price(device: Accelerator) -> float:
+    return float(device.price.value) if device.price is not None else math.inf
+
+
+@rule(
+    "MLS806",
+    "error",
+    "services.*.llm.tokens",
+    "services.*.llm.retrieval.chunks",
+    "services.*.llm.retrieval.chunkTokens",
+    "models.*.llm.window",
+    "models.*.llm.family",
+)
+def context_overrun(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Context that is too short for what is put into it.
+
+    Why: the system prompt, earlier turns, retrieved chunks, the question and the answer share one context. What is too
+    long is refused by the server or cut off by the caller, and it is the oldest part, the instructions, that is lost. A
+    context longer than the model's window is refused when the server starts.
+
+    Bad:
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 2048, system: 600, prompt: 1200, output: 512}
+            prompt: {version: 2026-11-03}
+    Good:
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 4096, system: 600, prompt: 1200, output: 512}
+            prompt: {version: 2026-11-03}
+    """
+    for service in plan.online.values():
+        if service.part.llm is None:
+            continue
+        tokens = service.hardware.tokens
+        window, context = tokens.window, tokens.context
+        if window is not None and context is not None and context.value > window.value:
+            yield finding(
+                "MLS806",
+                f"a context of {context.value:,} tokens is longer than the model's window of {window.value:,}",
+                context,
+                others=((window, "the window"),),
+                note="the server refuses it when it starts",
+                help=f"write `context: {window.value}` or less",
+            )
+        parts = tokens.parts
+        whole = sum(part.value for part in parts.values())
+        if context is not None and whole > context.value:
+            yield _overrun(service, parts, whole, context)
+
+
+def _overrun(service: ServicePlan, parts: dict[str, Because[int]], whole: int, context: Because[int]) -> Diagnostic:
+    told = " + ".join(f"{tokens.value:,} of {which}" for which, tokens in parts.items())
+    return finding(
+        "MLS806",
+        f"a request and its answer take {whole:,} tokens, and the context has {context.value:,}",
+        _tokens(service, "context"),
+        service.part.llm,
+        note=f"{told}; what is too long is refused, or loses its beginning: the instructions",
+        help=f"write `context: {2 ** math.ceil(math.log2(whole))}` if memory and model allow it, or shorten a part",
+    )

@@ -1,0 +1,140 @@
+"""Rules on monitoring: an alert must be answerable, bounded in its series, and compared with something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import Column, MLSystem
+from ..lint import rule
+
+__all__ = ["drift_without_reference", "no_runbook", "unbounded_label"]
+
+MOST_VALUES = 1000
+"""Values of a label. Prometheus' own advice is to look for another way above 100 (prometheus.io, instrumentation); a
+column has one series for each value and metric, and countries or shops are more than that.
+"""
+
+
+@rule("MLS505", "warning", "metadata.links.runbook", "monitoring.alerts.runbook")
+def no_runbook(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Alerts without a runbook.
+
+    Why: whoever is woken at night did not build the system. Without a page that says what to look at and how to go
+    back, the first half hour is lost.
+
+    Bad:
+        metadata:
+          links: {}
+    Good:
+        metadata:
+          links: {runbook: https://runbooks.example.com/fraud-scorer}
+    """
+    if system.metadata.links.runbook is None and system.monitoring.alerts.runbook is None:
+        yield finding(
+            "MLS505",
+            "alerts lead to no runbook",
+            system.metadata.owner,
+            label="is woken, and finds nothing to read",
+            note="whoever is on call did not build the system, and needs to know how to go back",
+            help="add `links: {runbook: https://...}` under `metadata`",
+        )
+
+
+@rule("MLS506", "error", "monitoring.segments", "data.columns.*.name", "data.columns.*.dtype", "data.columns.*.values")
+def unbounded_label(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Segment without a bound on its values.
+
+    Why: each value becomes a series of every metric. An identifier or a free text fills the memory of the Prometheus
+    that all teams share.
+
+    Bad:
+        data:
+          columns: [{name: city, dtype: string}]
+        monitoring:
+          segments: [city]
+    Good:
+        data:
+          columns: [{name: city, dtype: string, values: {max: 300}}]
+        monitoring:
+          segments: [city]
+    """
+    columns = {column.name.value: column for column in system.data.columns}
+    for segment in _labels(system):
+        column = columns.get(segment.value)
+        most = _most(column)
+        if most is not None and most <= MOST_VALUES:
+            continue
+        bound = column.values.max if column is not None and column.values is not None else None
+        known = "can take any number of values" if most is None else f"can take {most:,} values"
+        yield finding(
+            "MLS506",
+            f"the segment `{segment.value}` {known}",
+            segment,
+            others=((bound if bound is not None else column.name if column is not None else None, "declared here"),),
+            note=f"each is a series of every metric; above {MOST_VALUES:,} they burden everybody's Prometheus",
+            help=_bound_it(segment.value, column is not None),
+        )
+
+
+def _bound_it(name: str, declared: bool) -> str:
+    if declared:
+        return f"add `values: {{max: 250}}` to the column `{name}`, or divide by a coarser one"
+    return f"add `{{name: {name}, dtype: category, values: {{max: 250}}}}` to `data.columns`"
+
+
+def _labels(system: MLSystem) -> Iterator[Because[str]]:
+    """The columns that become labels of series."""
+    yield from system.monitoring.segments
+    conditions = [*system.monitoring.rules, *([system.monitoring.quality] if system.monitoring.quality else [])]
+    yield from (condition.segment for condition in conditions if condition.segment is not None)
+
+
+def _most(column: Column | None) -> int | None:
+    """The most values that a column can take; None when nothing bounds them."""
+    if column is None:
+        return None
+    if column.dtype.value == "bool":
+        return 2
+    values = column.values
+    if values is None or (values.max is None and not values.one_of):
+        return None
+    return int(values.max.value) if values.max is not None else len(values.one_of)
+
+
+@rule("MLS701", "error", "monitoring.drift.reference", "releases.*.profile")
+def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Drift without a reference.
+
+    Why: drift is a distance from something. Without the distribution that the model was trained on there is nothing to
+    compare with, and the monitor never fires.
+
+    Bad:
+        monitoring:
+          drift: {prediction: {method: psi, threshold: 0.2}}
+    Good:
+        release:
+          profile: s3://models/fraud-scorer/13/profile.json
+        monitoring:
+          drift: {prediction: {method: psi, threshold: 0.2}}
+    """
+    drift = system.monitoring.drift
+    if drift is None or drift.reference is not None or not plan.runs("monitoring").value:
+        return
+    compared = (drift.features, drift.prediction, *drift.columns.values())
+    first = next((method for method in compared if method is not None), drift)
+    for release in system.releases.values():
+        if release.profile is None:
+            yield finding(
+                "MLS701",
+                f"drift is measured, but version `{release.version.value}` has nothing to compare with",
+                first,
+                drift,
+                others=((release.version, "in service without a `profile`"),),
+                note="the monitor would never fire",
+                help="add `profile:` to the release with what `mlspec runtime profile` writes, or a `reference:` to "
+                "`monitoring.drift`",
+            )

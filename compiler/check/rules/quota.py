@@ -1,0 +1,111 @@
+"""The rule on what is needed at once: a rollout takes more than the replicas, and what a quota refuses never starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.service import ServicePlan
+from ...plan.serving.batch import BatchPlan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["too_much_at_once"]
+
+
+@rule(
+    "MLS409",
+    "warning",
+    "constraints.maxReplicas",
+    "services.*.constraints.maxReplicas",
+    "services.*.resources.accelerator.count",
+    "platform.quota",
+)
+def too_much_at_once(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Rollout that needs more than is allowed.
+
+    Why: while a version is rolled out by shares of the traffic, the old one keeps all its replicas, so that going back
+    takes no time, and the new one ends with as many; a version in the shadow stage has its own beside them, and batch
+    and training runs start when it is their time. What the maximum of accelerators or the namespace's quota under
+    `platform.quota` does not allow stays pending, and the rollout stands still at the hour of the peak.
+
+    Bad:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+          maxReplicas: 3
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {accelerator: {type: l4}}
+    Good:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+          maxReplicas: 6
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {accelerator: {type: l4}}
+    """
+    for service in plan.online.values():
+        if service.devices is not None and service.most is not None:
+            yield from _over_maximum(service, service.most)
+    if plan.platform.quota.node is not None:
+        for path, left in plan.quota.left.items():
+            if float(left.value) < 0:
+                yield _over_quota(plan, path)
+
+
+def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnostic]:
+    devices, peak = service.devices, service.for_peak.value
+    assert devices is not None
+    new = peak if service.canary.progressive.value else 0
+    shadow = service.canary.shadow_replicas.value if service.shadow is not None else 0
+    needed, each = peak + new + shadow, devices.count.value
+    if needed > most.value:
+        parts = {"of the old version": peak, "of the new one": new, "in the shadow": shadow}
+        told = ", ".join(f"{many} {which}" for which, many in parts.items() if many)
+        yield finding(
+            "MLS409",
+            f"a rollout at the peak needs {needed * each} x `{devices.type.value}`, of {most.value * each} allowed",
+            most,
+            devices.type,
+            others=((devices.type, "the accelerator"),),
+            note=f"{told}: {needed} replicas with {each} each; {service.for_peak.why}",
+            help=f"write `maxReplicas: {needed}`, or roll out when fewer requests arrive and answer this finding",
+        )
+
+
+def _over_quota(plan: Plan, path: str) -> Diagnostic:
+    needed, allowed, largest = plan.quota.needed[path], plan.quota.allowed[path], plan.quota.largest(path)
+    alike = [share for share in plan.quota.shares if share is largest or share.part is largest.part is not None]
+    reasons = "; ".join(f"{share.name}: {share.pods.why}" for share in alike)
+    kind = path.rpartition("accelerators.")[2] if path.startswith("accelerators.") else ""
+    much = f"{needed.value} x `{kind}`" if kind else f"{needed.value}{_UNITS[path]}"
+    rolled = any(service.canary.progressive.value for service in plan.online.values())
+    also = ", and a rollout that waits for them is taken back" if rolled else ""
+    return finding(
+        "MLS409",
+        f"at the worst moment {much} are needed, of a quota of {allowed.value}",
+        *largest.places(path),
+        others=((allowed, "the quota"),),
+        note=f"{needed.why}; {reasons}; pods over the quota are refused{also}",
+        help=", or ".join(_ways_out(plan, path, kind)),
+    )
+
+
+_UNITS = {"cpu": " cores", "memory": " of memory"}
+
+
+def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:
+    """Fewer replicas, where those still carry the peak; fewer parts at once; a larger quota."""
+    part = plan.quota.largest(path).part
+    most = plan.quota.most(part) if part is not None else 0
+    if isinstance(part, ServicePlan) and most >= part.for_peak.value:
+        key = "max" if part.scaling.provider.value != "none" else "min"
+        yield f"write `replicas: {{{key}: {most}}}` at `{part.part.own_name.value}`"
+    if isinstance(part, BatchPlan) and most > 0:
+        yield f"write `parallel: {most}` at `{part.part.own_name.value}`"
+    if kind:
+        yield "use another accelerator"
+    yield f"ask for a quota of `{kind or path}: {plan.quota.needed[path].value}`"

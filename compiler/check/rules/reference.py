@@ -1,0 +1,48 @@
+"""What the ids mean: `mlspec lint --explain`."""
+
+from __future__ import annotations
+
+from json import dumps
+from textwrap import fill, indent
+
+from ...words import closest
+from .explanation import Explanation, explained
+from .language import IDS
+from .registry import RULES
+
+__all__ = ["VERSION", "as_json", "explain", "known", "no_such"]
+
+VERSION = 1
+"""Of the JSON that an id is explained in; it grows when the shape changes."""
+
+
+def known() -> tuple[str, ...]:
+    """All ids, in order."""
+    return tuple(_everything())
+
+
+def no_such(id: str) -> str:  # noqa: A002 - the word that diagnostics use
+    """What to say of an id that does not exist."""
+    near = closest(id.upper(), known())
+    return f"there is no diagnostic {id}" + (f"; the nearest is {near}" if near else "")
+
+
+def as_json(id: str) -> str:  # noqa: A002
+    """`{version, explanation: {id, severity, title, why, bad, good}}`."""
+    told = _everything()[id]
+    parts = {"severity": told.severity, "title": told.title, "why": told.why, "bad": told.bad, "good": told.good}
+    return dumps({"version": VERSION, "explanation": {"id": id, **parts}}, indent=2) + "\n"
+
+
+def explain(id: str) -> str:  # noqa: A002
+    """What an id means, as plain text."""
+    told = _everything()[id]
+    examples = "".join(
+        f"\n{word}:\n\n{indent(text, '    ')}\n" for word, text in (("Bad", told.bad), ("Good", told.good))
+    )
+    return f"{told.severity}[{id}]: {told.title}\n\n{fill(told.why, 88)}\n{examples}"
+
+
+def _everything() -> dict[str, Explanation]:
+    """Every id with its explanation, in order."""
+    return dict(sorted({**IDS, **{rule.id: explained(rule.doc, rule.severity) for rule in RULES}}.items()))

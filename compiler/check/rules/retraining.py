@@ -1,0 +1,137 @@
+"""Rules on retraining: a new model is no cure by itself, and an old one is a fault that nobody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from ....schema.units import Duration
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan, cron
+from ...plan.choose import number, seconds
+from ...plan.training import TrainingPlan
+from ...system import Evaluation, MLSystem, Retraining
+from ..lint import rule
+
+__all__ = ["no_age_limit", "unattended_promotion"]
+
+
+@rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
+def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Retraining without a gate, or against its own diagnosis.
+
+    Why: most drops in quality are faults of data or of a feature. A model that is trained on the fault learns it, and
+    without a gate it goes into service.
+
+    Bad:
+        evaluation:
+          primary: roc_auc
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    Good:
+        evaluation:
+          primary: roc_auc
+          gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    """
+    retraining = system.retraining
+    if retraining is None:
+        return
+    if system.evaluation is None or not system.evaluation.gates:
+        yield _unjudged(retraining, system.evaluation)
+    diagnosis = retraining.diagnosis
+    for answer, fault in ((diagnosis.on_data_fault, "broken data"), (diagnosis.on_feature_change, "a changed feature")):
+        if answer.value == "continue":
+            yield finding(
+                "MLS702",
+                f"a model is trained although the diagnosis found {fault}",
+                answer,
+                note="it learns the fault, and looks right by every metric that rests on the same data",
+                help="write `stop`, and mend the cause first",
+            )
+
+
+def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnostic:
+    metric = evaluation.primary.value if evaluation is not None else "roc_auc"
+    gates = f"gates: [{{metric: {metric}, versus: champion, minSamples: 1000}}]"
+    add = f"add `{gates}` under `evaluation`"
+    if evaluation is None:
+        add = f"add `evaluation: {{primary: {metric}, {gates}}}` with the metrics of your task"
+    return finding(
+        "MLS702",
+        "models are trained unattended, and none is judged before it goes into service",
+        retraining.schedule,
+        retraining.triggers,
+        retraining,
+        others=((evaluation.primary, "measured, and compared with nothing"),) if evaluation is not None else (),
+        note="one run on broken data is enough to put a broken model into service",
+        help=add,
+    )
+
+
+@rule(
+    "MLS703",
+    "warning",
+    "retraining.maxModelAge",
+    "retraining.schedule",
+    "training.fit",
+    "training.tuning.trials",
+    "training.tuning.parallel",
+    "training.crossValidation",
+)
+def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """No limit on the model's age, or one that normal operation exceeds.
+
+    Why: runs fail in silence, or their models pass no gate. Without a limit nobody notices that the model in service
+    is a year old. A limit below the time between two models fires all the time, and is ignored.
+
+    Bad:
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 5d
+    Good:
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 30d
+    """
+    retraining = system.retraining
+    if retraining is None:
+        return
+    if retraining.max_model_age is not None:
+        yield from _exceeded(system, plan, retraining.max_model_age, retraining.schedule)
+        return
+    yield finding(
+        "MLS703",
+        "nobody is told when the model gets too old",
+        retraining.schedule,
+        retraining.triggers,
+        retraining,
+        note="runs can fail, or their models pass no gate, for months without a word",
+        help="add `maxModelAge: 45d` under `retraining`, with the age from which quality suffers",
+    )
+
+
+def _exceeded(
+    system: MLSystem, plan: Plan, age: Because[Duration], schedule: Because[str] | None
+) -> Iterator[Diagnostic]:
+    if schedule is None:
+        return
+    gap = cron.gap(schedule, cron.longest_gap).value
+    work = TrainingPlan(plan, system.training).work if system.training is not None else None
+    least = gap.amount + (work.value.amount if work is not None else 0)
+    if age.value.amount < least:
+        trained = f" and train for {seconds(float(work.value))}" if work is not None else ""
+        sum_ = f"{gap} and {work.why} are {number(float(least) / 86400)} days; " if work is not None else ""
+        yield finding(
+            "MLS703",
+            f"between two runs the model gets older than {age.value}",
+            age,
+            others=((schedule, f"runs are up to {gap} apart{trained}"),),
+            note=f"{sum_}the alert fires in normal operation, and is soon ignored",
+            help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
+        )

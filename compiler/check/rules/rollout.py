@@ -1,0 +1,137 @@
+"""Rules on the rollout: a new version must be judged, in time, and by what its own decisions have not shaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["judged_by_late_labels", "nothing_to_judge", "shapes_its_own_data"]
+
+
+@rule("MLS601", "error", "constraints.availability", "constraints.latency", "rollout.rollbackWhen")
+def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Canary with nothing to judge.
+
+    Why: traffic is shifted step by step so that a bad version is caught early. Without a bound nothing is bad, and
+    every version goes on to all users.
+
+    Bad:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+    Good:
+        constraints:
+          throughput: {mean: 20/s, peak: 60/s}
+          availability: 99.9%
+    """
+    if system.rollout.rollback_when:
+        return
+    for service in plan.online.values():
+        if service.canary.progressive.value and not service.objectives.all:
+            yield finding(
+                "MLS601",
+                "a canary without a bound to keep promotes every version",
+                service.canary.stage,
+                service.part.mode,
+                label="" if service.canary.stage is not None else "gets a canary, as nothing else is said",
+                note="traffic would be shifted step by step, and nobody would look",
+                help="add `availability: 99.9%` or `latency: {p99: 100ms}` under `constraints`",
+            )
+
+
+@rule(
+    "MLS603",
+    "warning",
+    "rollout.rollbackWhen.*.metric",
+    "rollout.stages.*.canary.detect.*.metric",
+    "metrics.*.needsLabels",
+    "metrics.*.direction if rollout.rollbackWhen",
+)
+def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Canary that is judged by labels which arrive after its steps.
+
+    Why: during a step no label of its requests is known. The metric is that of older requests, which another version
+    answered, so the canary always passes.
+
+    Bad:
+        data:
+          columns: [{name: is_fraud, dtype: bool}]
+          labels: {column: is_fraud, delay: 45d}
+        rollout:
+          rollbackWhen: [{metric: recall, min: 0.6}]
+    Good:
+        data:
+          columns: [{name: is_fraud, dtype: bool}]
+          labels: {column: is_fraud, delay: 45d}
+        rollout:
+          rollbackWhen: [{metric: error-rate, max: 1%}]
+    """
+    delay = system.data.labels.delay if system.data.labels is not None else None
+    lengths = [step.lasts.value for s in plan.online.values() if s.canary.progressive.value for step in s.canary.steps]
+    if delay is None or not lengths or delay.value <= max(lengths):
+        return
+    for metric in _judging(system):
+        if system.metrics[metric.value.partition("@")[0]].needs_labels.value:
+            yield finding(
+                "MLS603",
+                f"`{metric.value}` is not known yet while the canary runs",
+                metric,
+                others=((delay, f"its labels arrive after this, and the longest step takes {max(lengths)}"),),
+                note="the canary would be judged by what another version answered, and always pass",
+                help=f"judge by `error-rate` or `slow-rate`, and watch `{metric.value}` under `monitoring.quality`",
+            )
+
+
+def _judging(system: MLSystem) -> Iterator[Because[str]]:
+    """The metrics that decide whether a version is taken back."""
+    yield from (condition.metric for condition in system.rollout.rollback_when)
+    for stage in system.rollout.stages:
+        yield from (harm.metric for harm in stage.canary.detect) if stage.canary is not None else ()
+
+
+@rule("MLS605", "warning", "data.labels.affectedByDecisions", "rollout.stages.*.experiment.holdOut")
+def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """No hold-out where the model shapes the data that it is trained on.
+
+    Why: a declined payment shows no fraud, and an advert that is not shown gets no click. A model that learns only from
+    what it let through confirms itself, and its quality cannot be measured where it says no.
+
+    Bad:
+        data:
+          columns: [{name: is_fraud, dtype: bool}]
+          labels: {column: is_fraud, affectedByDecisions: true}
+    Good:
+        data:
+          columns: [{name: is_fraud, dtype: bool}]
+          labels: {column: is_fraud, affectedByDecisions: true}
+        rollout:
+          stages:
+            - canary: {steps: [5%, 50%]}
+            - experiment:
+                unit: card_id
+                holdOut: 1%
+                arms: [{name: old, share: 49%}, {name: new, share: 50%}]
+                metric: recall
+                effect: 0.01
+                ends: 2027-03-31
+    """
+    labels = system.data.labels
+    if system.training is None or labels is None or not labels.affected_by_decisions.value:
+        return
+    experiments = [stage.experiment for stage in system.rollout.stages if stage.experiment is not None]
+    if all(not experiment.hold_out.value.amount for experiment in experiments):
+        yield finding(
+            "MLS605",
+            "the model learns only from what its own decisions let happen",
+            labels.affected_by_decisions,
+            others=tuple((experiment.hold_out, "nobody is held out") for experiment in experiments),
+            note="it confirms itself, and its quality is unknown where it says no",
+            help="write `holdOut: 1%`, the share of cases that the model does not decide"
+            if experiments
+            else "add an `experiment` stage with `holdOut: 1%`: a share of cases that the model does not decide",
+        )

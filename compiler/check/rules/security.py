@@ -1,0 +1,88 @@
+"""Rules on credentials: none stands in a spec.
+
+A spec lies in a repository that many can read, and for good in its history. Credentials come by `access`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import log2
+
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import MLSystem
+from ..lint import rule
+from .texts import Text, texts
+
+__all__ = ["credential"]
+
+# What says by its form alone that it is a credential, by the name of its group.
+_FORMS = {
+    "aws": ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "pem": ("a private key", r"-----BEGIN (?!CERTIFICATE|PUBLIC)[A-Z ]+-----"),
+    "github": ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{40}"),
+    "gitlab": ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}"),
+    "hub": ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30}"),
+    "slack": ("a Slack token", r"\bxox[abprs]-[A-Za-z0-9-]{10}"),
+    "google": ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}"),
+    "uri": ("a user and a password", r"://[^/\s:@$]+:[^/\s@$]+@"),
+    "word": ("a password", r"(?i:\b(?:password|passwd|pwd|secret|token|api[_-]?key)=[^\s&;,$<{]{4})"),
+}
+_PASSWORD = r"(?i)(?:.*[_-])?(?:password|passwd|pwd)"
+_SECRET = r"(?i)(?:.*[_-])?(?:token|secret|credentials?|(?:api|access|private)_?key)"
+_TOKEN = r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+=_.-][A-Za-z0-9+/=_.-]{19,}"
+
+RANDOM = 3.5
+"""Bits a character. Names in words have about 3, random letters and digits more than 4."""
+
+
+@rule("MLS901", "error")
+def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Credential in the spec.
+
+    Why: whoever can read the repository, its history or the cluster's objects has it, and nobody can take it out of the
+    history again.
+
+    Bad:
+        training:
+          env: {DB_PASSWORD: correct-horse}
+    Good:
+        access:
+          database: {kind: http, secret: features-database}
+        training:
+          access: [database]
+    """
+    form = re.compile("|".join(f"(?P<{name}>{pattern})" for name, (_, pattern) in _FORMS.items()))
+    for text in texts(system):
+        match = form.search(text.value.value)
+        if match is not None and match.lastgroup is not None:
+            what = f"this looks like {_FORMS[match.lastgroup][0]}"
+        elif text.variable and _names_credential(text):
+            what = f"`{text.key}` holds a credential"
+        else:
+            continue
+        yield finding(
+            "MLS901",
+            what,
+            text.value,
+            note="whoever reads the repository, its history or the pod's definition has it",
+            help="delete it, revoke it where it was issued, put a new one into a Secret, and name that under `access`",
+        )
+
+
+def _names_credential(text: Text) -> bool:
+    """Whether a variable says by its name that its value is a credential, and the value looks like one."""
+    value = text.value.value
+    if not value or value.startswith(("$", "<")):
+        return False  # a reference or a placeholder
+    if re.fullmatch(_PASSWORD, text.key):
+        return True
+    return bool(re.fullmatch(_SECRET, text.key) and re.fullmatch(_TOKEN, value)) and _entropy(value) >= RANDOM
+
+
+def _entropy(text: str) -> float:
+    """Shannon's entropy, in bits a character."""
+    shares = [text.count(char) / len(text) for char in set(text)]
+    return -sum(share * log2(share) for share in shares)

@@ -1,0 +1,179 @@
+"""Rules on the choice between candidates, and on the bars that its successors must clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ....schema.units import Percent, plain
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.rollout.rollback import looser_than_the_page
+from ...plan.training.selection import Check, Selection
+from ...system import Candidate, MLSystem
+from ..lint import rule
+
+__all__ = ["better_candidate", "loose_bar", "simpler_candidate"]
+
+NEARLY = Decimal("0.9")
+"""The share of the gain that is as good as all of it, where it costs half as much."""
+
+HALF = Decimal("0.5")
+
+
+@rule("MLS207", "info", "models.*.candidates", "evaluation.primary")
+def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Simpler candidate that would do.
+
+    Why: a complex model is paid for every day, in money, in latency, and in nights of whoever must explain it. Of the
+    gain over the naive baseline the last tenth is seldom worth it.
+
+    Bad:
+        evaluation: {primary: roc_auc}
+        model:
+          candidates:
+            - {name: deep, complexity: high, metrics: {roc_auc: 0.946}, cost: 3 USD/1M predictions, selected: true}
+            - {name: trees, complexity: medium, metrics: {roc_auc: 0.943}, cost: 0.9 USD/1M predictions}
+            - {name: mean, role: naive, complexity: low, metrics: {roc_auc: 0.912}}
+    Good:
+        evaluation: {primary: roc_auc}
+        model:
+          candidates:
+            - {name: deep, complexity: high, metrics: {roc_auc: 0.946}, cost: 3 USD/1M predictions}
+            - {name: trees, complexity: medium, metrics: {roc_auc: 0.943}, cost: 0.9 USD/1M predictions, selected: true}
+            - {name: mean, role: naive, complexity: low, metrics: {roc_auc: 0.912}}
+    """
+    for selection in plan.selections.values():
+        for rival in selection.rivals:
+            if not rival.simpler.value or rival.gain.value < NEARLY or rival.cost is None or rival.cost.value > HALF:
+                continue
+            assert selection.selected is not None
+            name = rival.candidate.name
+            yield finding(
+                "MLS207",
+                f"`{name.value}` is simpler, and reaches {_percent(rival.gain)} of the gain at {_percent(rival.cost)} "
+                "of the cost",
+                name,
+                others=((selection.selected.name, "selected"),),
+                note=f"gain over the naive baseline: {rival.gain.why}; cost: {rival.cost.why}",
+                help=f"write `selected: true` at `{name.value}`, or say in the candidates what the rest of the gain "
+                "is worth",
+            )
+            break
+
+
+def _percent(share: Because[Decimal]) -> str:
+    return str(Percent(share.value.quantize(Decimal("0.01"))))
+
+
+@rule(
+    "MLS208",
+    "error",
+    "models.*.candidates",
+    "evaluation.gates",
+    "services.*.constraints.latency",
+    "problem.humanPerformance",
+)
+def better_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Selected candidate that misses a bound which another one keeps.
+
+    Why: the system promises what this model cannot do, although one that can was at hand.
+
+    Bad:
+        constraints: {latency: {p99: 50ms}}
+        model:
+          candidates:
+            - {name: deep, latency: {p99: 61ms}, selected: true}
+            - {name: trees, latency: {p99: 11ms}}
+    Good:
+        constraints: {latency: {p99: 50ms}}
+        model:
+          candidates:
+            - {name: deep, latency: {p99: 61ms}}
+            - {name: trees, latency: {p99: 11ms}, selected: true}
+    """
+    for selection in plan.selections.values():
+        if selection.selected is None:
+            continue
+        for check in selection.missed(selection.selected):
+            keepers = selection.keepers(check)
+            if keepers:
+                yield _misses(selection, selection.selected, check, *keepers[0])
+
+
+def _misses(selection: Selection, selected: Candidate, check: Check, other: Candidate, theirs: Check) -> Diagnostic:
+    also = [missed.subject for missed in selection.missed(other)]
+    instead = f"select `{other.name.value}`, or relax the bound"
+    if also:
+        instead = f"look for a candidate that keeps all bounds (`{other.name.value}` misses {', '.join(also)})"
+    return finding(
+        "MLS208",
+        f"`{selected.name.value}` was selected, misses the bound on {check.subject}, and `{other.name.value}` keeps it",
+        check.reached,
+        others=((check.asked, "the bound"), (theirs.reached, "keeps it")),
+        note=f"{selected.name.value}: {check.kept.why}; {other.name.value}: {theirs.kept.why}",
+        help=instead,
+    )
+
+
+@rule(
+    "MLS210",
+    "error",
+    "evaluation.gates",
+    "retraining.schedule",
+    "rollout.rollbackWhen.*.max",
+)
+def loose_bar(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Bar that is lower than what is already there.
+
+    Why: a new model that clears its gates and its rollout, and is worse than the one before, is a fault of the bar. So
+    a retrained model is compared with the one in service, and a rollout gives up before an alert would wake somebody.
+
+    Bad:
+        constraints: {availability: 99.9%}
+        rollout:
+          rollbackWhen: [{metric: error-rate, max: 2%}]
+    Good:
+        constraints: {availability: 99.9%}
+        rollout:
+          rollbackWhen: [{metric: error-rate, max: 0.5%}]
+    """
+    yield from _without_champion(system)
+    yield from _looser_than_the_page(plan)
+
+
+def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
+    """Gates of unattended runs; that there are none is MLS702, that nothing is compared at all is MLS201."""
+    gates = system.evaluation.gates if system.evaluation is not None else ()
+    naive = any(c.role.value == "naive" for model in system.models.values() for c in model.candidates)
+    rivals = [gate.versus for gate in gates if gate.versus is not None]
+    if system.retraining is None or not gates or not (rivals or naive):
+        return
+    if all(rival.value != "champion" for rival in rivals):
+        metric = gates[0].metric
+        yield finding(
+            "MLS210",
+            "a retrained model is never compared with the one in service",
+            metric,
+            others=((system.retraining.schedule, "models are trained unattended"),),
+            note="every run that clears fixed bars goes on, also one that is worse than its predecessor",
+            help=f"add `{{metric: {metric.value}, versus: champion}}` to the gates; a `margin` below zero bears chance",
+        )
+
+
+def _looser_than_the_page(plan: Plan) -> Iterator[Diagnostic]:
+    for service in (service for service in plan.online.values() if service.canary.progressive.value):
+        for limit, promised, page in looser_than_the_page(service.objectives):
+            woken = plain(Decimal(page.threshold.value) * 100)
+            bad, may = ("failures", "fail") if promised.kind == "availability" else ("slow answers", "be slow")
+            yield finding(
+                "MLS210",
+                f"a rollout bears {plain(limit.value * 100)} % {bad}, and {woken} % wake somebody",
+                limit,
+                others=((promised.target, f"{plain((1 - promised.target.value.amount) * 100)} % may {may}"),),
+                note=f"it would promote into a firing alert: {page.threshold.why}",
+                help=f"write `max: {woken}%` or less, or leave the condition out and get a limit of the objective's "
+                "own",
+            )

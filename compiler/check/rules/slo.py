@@ -1,0 +1,221 @@
+"""Rules on objectives and rollouts against the traffic that there is: what is promised must be possible to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ....schema.units import Duration, Percent, plain
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import number, seconds
+from ...plan.objectives import Objective
+from ...plan.objectives.burn import BurnPair
+from ...plan.rollout.canary import CanaryPlan
+from ...plan.rollout.judgement import Change, Judgement
+from ...plan.rollout.rollback import limit, looser_than_the_page
+from ...plan.service import ServicePlan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["forgotten_window", "quiet_service", "unsure_rollout"]
+
+PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
+"""What may be promised instead, from the strictest down."""
+
+LONGEST = Duration.parse("2h")
+"""How long a rollout may take: longer than somebody stays near is a rollout that nobody watches."""
+
+FIRST_STEPS = tuple(Percent.parse(text) for text in ("10%", "25%", "50%"))
+HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
+
+
+@rule(
+    "MLS503",
+    "warning",
+    "constraints.throughput if services.*[mode=online]",
+    "services.*.constraints.throughput",
+    "services.*.constraints.availability",
+)
+def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Traffic too low for the page alert.
+
+    Why: with few requests one failure is many times the error budget, so an alert also needs three bad events. Where
+    the window seldom has so many, only a larger failure than the objective speaks of is heard.
+
+    Bad:
+        constraints: {availability: 99.9%, throughput: {mean: 100/h, peak: 1/s}}
+    Good:
+        constraints: {availability: 99%, throughput: {mean: 100/h, peak: 1/s}}
+    """
+    for service in plan.online.values():
+        pages = [
+            (objective, pairs[0])
+            for objective in service.objectives.all
+            if (pairs := service.objectives.pairs(objective)) and pairs[0].severity.value == "page"
+        ]
+        quietest = min(pages, key=lambda page: Decimal(page[1].threshold.value), default=None)
+        if quietest is not None and service.canary.rate is not None:
+            yield from _quiet(service, *quietest)
+
+
+def _quiet(service: ServicePlan, objective: Objective, page: BurnPair) -> Iterator[Diagnostic]:
+    rate, least = service.canary.rate, service.objectives.slo.min_events.value
+    assert rate is not None
+    requests = rate.value.amount * page.long.value.amount
+    threshold = Decimal(page.threshold.value)
+    expected = requests * threshold
+    if expected >= least:
+        return
+    heard = f"a page needs {least / requests:.2%} bad requests" if requests >= least else "no page can come"
+    times = threshold / (1 - objective.target.value.amount)
+    less = (p for p in PROMISES if p < objective.target.value and times * (1 - p.amount) * requests >= least)
+    lower = next(less, None) if objective.kind == "availability" else None
+    yield finding(
+        "MLS503",
+        f"at {rate.value} {heard}, and the objective is to be heard from {plain(threshold * 100)} %",
+        rate,
+        others=((objective.target, "the objective"),),
+        note=f"{page.long.value} has {number(float(requests))} requests, of which {plain(threshold * 100)} % are "
+        f"{float(expected):.2g}; below {least} bad ones no alert fires, as one alone says nothing",
+        help=(f"promise `{lower}`, or " if lower is not None else "")
+        + "let a job send requests of its own, so that failures are seen before users come",
+    )
+
+
+@rule("MLS504", "error", "platform.prometheus.retention")
+def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Window that is longer than Prometheus remembers.
+
+    Why: a query over three days of a Prometheus that keeps two answers for two, without a word. The alert compares a
+    shorter window with the threshold of a longer one.
+
+    Bad:
+        constraints: {availability: 99.9%}
+        platform: {prometheus: {retention: 2d}}
+    Good:
+        constraints: {availability: 99.9%}
+        platform: {prometheus: {retention: 15d}}
+    """
+    kept = plan.platform.prometheus.retention
+    for service in plan.online.values():
+        for objective in service.objectives.all:
+            windows = [pair.long.value for pair in service.objectives.pairs(objective)]
+            longest = max(windows, default=Duration(0))
+            if longest > kept.value:
+                yield finding(
+                    "MLS504",
+                    f"an alert looks back {longest}, and Prometheus keeps {kept.value}",
+                    kept,
+                    others=((objective.target, "the objective that it guards"),),
+                    note="the query answers for what is left of the window, and its threshold is that of the whole",
+                    help=f"keep samples for `{longest}` or longer; Prometheus' own default is `15d`",
+                )
+                return
+
+
+@rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")
+def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Rollout that cannot see the harm, or takes too long.
+
+    Why: a verdict on too few requests is a guess: good versions are taken back, and bad ones pass. The odds of both
+    are binomial, and are to be below 5 %. And nobody watches a rollout for hours.
+
+    Bad:
+        constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s}}
+        rollout: {stages: [{canary: {steps: [5%, 25%, 50%]}}]}
+    Good:
+        constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s}}
+        rollout: {stages: [{canary: {steps: [50%], detect: [{metric: error-rate, to: 3%}]}}]}
+    """
+    for service in plan.online.values():
+        canary = service.canary
+        if not canary.progressive.value or canary.rate is None or not canary.judged:
+            continue
+        if any(looser_than_the_page(service.objectives)) or not _guarded(canary):
+            continue  # MLS210 and MLS502 say that, and no traffic makes up for it
+        wrong = _unsure(canary) or _short(canary) or _long(canary)
+        if wrong is not None:
+            message, note, at = wrong
+            yield finding(
+                "MLS602",
+                message,
+                at,
+                canary.rate,
+                others=((canary.rate, "the traffic"), (canary.stage, "the rollout")),
+                note=note,
+                help=_remedy(canary),
+            )
+
+
+def _guarded(canary: CanaryPlan) -> bool:
+    """Whether an alert could fire on every objective."""
+    return all(canary.objectives.pairs(objective) for objective in canary.judged)
+
+
+Wrong = tuple[str, str, object] | None
+"""Message, note, and where it is written."""
+
+
+def _unsure(canary: CanaryPlan) -> Wrong:
+    """The odds of the verdicts that the controller really reaches."""
+    judgements: tuple[Judgement, ...] = (*canary.background, *canary.final)
+    worst = max(judgements, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
+    odds, why = worst.verdict.value, worst.verdict.why
+    if odds.sure:
+        return None
+    if odds.false_abort >= odds.missed:
+        message = f"{odds.false_abort:.1%} of good versions would be taken back"
+    else:
+        message = f"{odds.missed:.1%} of bad versions would pass"
+    return f"{message}, by `{worst.objective.name}`", why, canary.rate
+
+
+def _short(canary: CanaryPlan) -> Wrong:
+    """A length that the spec gives, against what the first step needs."""
+    given, needed = canary.given_duration, canary.arm(canary.shares[0])
+    if given is None or given.value >= needed.value:
+        return None
+    share = canary.shares[0].value
+    return (
+        f"a step of {given.value} at {share} is too short to see the harm: it takes {needed.value}",
+        needed.why,
+        given,
+    )
+
+
+def _long(canary: CanaryPlan) -> Wrong:
+    if canary.length.value <= LONGEST:
+        return None
+    message = f"a rollout takes {seconds(float(canary.length.value))}, and at most {LONGEST} are bearable"
+    longest = max(canary.steps, key=lambda step: step.lasts.value)
+    return message, f"the step of {longest.share.value} % takes {longest.lasts.value}: {longest.lasts.why}", canary.rate
+
+
+def _remedy(canary: CanaryPlan) -> str:
+    """The smallest change with which the odds are good and the rollout is short enough."""
+    for words, change in _changes(canary):
+        other = canary.changed(change)
+        if not (_unsure(other) or _short(other) or _long(other)):
+            risk = canary.doubt.risk.value
+            return f"{words}: it then takes {seconds(float(other.length.value))}, and both odds are below {risk}"
+    return "leave the canary out here, with `platform.rollout.provider: none`, or send it more requests"
+
+
+def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
+    given = ["`stepDuration`"] if canary.given_duration is not None else []
+    limited = any(limit(objective, canary.objectives) is not None for objective in canary.judged)
+    given += ["the limits of `rollbackWhen`"] if limited else []
+    free = f"leave {' and '.join(given)} out, and " if given else ""
+    if given:
+        yield f"leave {' and '.join(given)} out", Change(derived=True)
+    first = [share for share in FIRST_STEPS if share > canary.shares[0].value]
+    for share in first:
+        yield f"{free}begin with a step of {share}", Change(first=share, derived=True)
+    known = [canary.harms(objective)[1].value for objective in canary.judged if objective.kind == "availability"]
+    for harm in (harm for harm in HARMS if known and harm > known[0]):
+        asked = f"{free}look for `detect: [{{metric: error-rate, to: {plain(harm * 100)}%}}]`"
+        yield asked, Change(harm=harm, derived=True)
+        for share in first:
+            yield f"{asked} with a first step of {share}", Change(first=share, harm=harm, derived=True)

@@ -1,0 +1,203 @@
+"""The rule on searches for hyperparameters: what the algorithm ignores of what it is asked, or cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor, prod, sqrt
+from typing import TypeAlias
+
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import count
+from ...system import Algorithm, CategoricalParameter, DoubleParameter, IntParameter, MLSystem, Parameter, Tuning
+from ..lint import rule
+
+__all__ = ["beyond_the_algorithm"]
+
+NumericParameter: TypeAlias = DoubleParameter | IntParameter
+
+
+@rule(
+    "MLS706",
+    "warning",
+    "training.tuning.algorithm",
+    "training.tuning.resource",
+    "training.tuning.trials",
+    "training.tuning.parameters",
+    "platform.algorithms",
+)
+def beyond_the_algorithm(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Search that asks for more than its algorithm does.
+
+    Why: a scale or a step that an algorithm does not know is ignored without a word. Drawn evenly, nine in ten learning
+    rates from 0.0001 to 0.1 are above 0.01; drawn by their logarithm, half of the dropout rates from 0.01 to 0.9 are
+    below 0.1. What it cannot do without, such as a grid's step, ends the search at its start. The catalogue says what
+    each does as Katib runs it; `platform.algorithms` says what another library does.
+
+    Bad:
+        training:
+          tuning:
+            algorithm: sobol
+            parameters:
+              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+    Good:
+        training:
+          tuning:
+            algorithm: tpe
+            parameters:
+              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+    """
+    tuning = system.training.tuning if system.training is not None else None
+    if tuning is None:
+        return
+    algorithm = system.platform.algorithms[tuning.algorithm.value]
+    for name, parameter in tuning.parameters.items():
+        if isinstance(parameter, CategoricalParameter):
+            yield from _categories(tuning, algorithm, name, parameter)
+        else:
+            yield from _scale(tuning, algorithm, name, parameter)
+            yield from _step(tuning, algorithm, name, parameter)
+    yield from _combinations(tuning, algorithm)
+    yield from _numbers(tuning, algorithm)
+    yield from _resource(tuning, algorithm)
+
+
+def _found(tuning: Tuning, message: str, *at: object, note: str, help_: str) -> Diagnostic:
+    by = (tuning.algorithm, "the algorithm")
+    return finding("MLS706", message, *at, tuning.algorithm, tuning, others=(by,), note=note, help=help_)
+
+
+# Single parameters
+
+
+def _scale(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericParameter) -> Iterator[Diagnostic]:
+    """A scale that it does not draw by; one that says nothing of a kind of number may draw by any."""
+    scales = algorithm.double_scales if isinstance(parameter, DoubleParameter) else algorithm.int_scales
+    scale, chosen = parameter.scale.value, tuning.algorithm.value
+    if not scales or scale in {one.value for one in scales}:
+        return
+    low, high = float(parameter.min.value), float(parameter.max.value)
+    if scale == "log":
+        message = f"`{chosen}` ignores the logarithmic scale of `{name}`"
+        note, instead = _drawn_evenly(low, high), "search the exponent on a linear scale"
+    else:
+        message = f"`{chosen}` draws `{name}` by its logarithm"
+        note, instead = _drawn_by_logarithm(low, high), "write `scale: log`, if that is meant"
+    help_ = "write `algorithm: tpe`" + (f", or {instead}" if low > 0 else "")
+    yield _found(tuning, message, parameter.scale, parameter, note=note, help_=help_)
+
+
+def _drawn_evenly(low: float, high: float) -> str:
+    """How many values of an even draw lie above the middle of the logarithmic scale."""
+    if not 0 < low < high:
+        return "it would draw evenly between the bounds"
+    middle = sqrt(low * high)
+    share = (high - middle) / (high - low)
+    return f"drawn evenly, {share:.0%} of the trials lie above {_short(middle)}, where half should"
+
+
+def _drawn_by_logarithm(low: float, high: float) -> str:
+    """How many values of an even draw lie below the middle of the logarithmic scale."""
+    if not 0 < low < high:
+        return f"{_short(low)} has no logarithm, so the search ends at its start"
+    middle = sqrt(low * high)
+    share = (middle - low) / (high - low)
+    return f"drawn by its logarithm, half of the trials lie below {_short(middle)}, where {share:.0%} should"
+
+
+def _short(number: float) -> str:
+    return f"{float(f'{number:.2g}'):g}"
+
+
+def _step(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericParameter) -> Iterator[Diagnostic]:
+    """A step that it does not keep to, or that it must have."""
+    kept, chosen = algorithm.steps.value, tuning.algorithm.value
+    if parameter.step is None:
+        if algorithm.exhaustive.value and isinstance(parameter, DoubleParameter):
+            yield _found(
+                tuning,
+                f"`{chosen}` needs a step for `{name}`",
+                parameter,
+                note="between the bounds of a real number there is no end of values, so the search ends at its start",
+                help_=f"add `step: {_short((parameter.max.value - parameter.min.value) / 10)}` or another one",
+            )
+    elif isinstance(parameter, IntParameter) and parameter.step.value == 1:
+        return
+    elif kept == "none" or (kept == "linear" and parameter.scale.value == "log"):
+        on = " on a logarithmic scale" if kept == "linear" else ""
+        yield _found(
+            tuning,
+            f"`{chosen}` ignores the step of `{name}`{on}",
+            parameter.step,
+            note="values between the steps are tried, which the training code may not expect",
+            help_="leave the step out, or write `algorithm: tpe`",
+        )
+
+
+def _categories(
+    tuning: Tuning, algorithm: Algorithm, name: str, parameter: CategoricalParameter
+) -> Iterator[Diagnostic]:
+    if not algorithm.learns_categories.value:
+        yield _found(
+            tuning,
+            f"`{tuning.algorithm.value}` draws `{name}` at random",
+            parameter.type,
+            note="it learns from numbers alone, so no trial tells it which category is better",
+            help_=f"write `algorithm: tpe`, or choose `{name}` before the search",
+        )
+
+
+# All of them
+
+
+def _combinations(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
+    """More trials than there are combinations to be tried, where all of them can be counted."""
+    values = [_values(parameter) for parameter in tuning.parameters.values()]
+    if not algorithm.exhaustive.value or not values or None in values:
+        return
+    known = prod(many for many in values if many is not None)
+    trials = tuning.trials.value
+    if trials > known:
+        yield _found(
+            tuning,
+            f"`{tuning.algorithm.value}` has {count(known, 'combination')}, and is to try {trials}",
+            tuning.trials,
+            note=f"{' x '.join(str(many) for many in values)} are {known}, and a search for more is refused",
+            help_=f"write `trials: {known}`",
+        )
+
+
+def _values(parameter: Parameter) -> int | None:
+    """How many values a parameter has on its grid; None for a real number without a step."""
+    if isinstance(parameter, CategoricalParameter):
+        return len(parameter.values)
+    step = parameter.step.value if parameter.step is not None else None
+    if step is None:
+        step = 1 if isinstance(parameter, IntParameter) else None
+    return floor((parameter.max.value - parameter.min.value) / step + 1e-9) + 1 if step is not None else None
+
+
+def _numbers(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
+    least = algorithm.least_numbers.value
+    numbers = sum(not isinstance(parameter, CategoricalParameter) for parameter in tuning.parameters.values())
+    if numbers < least:
+        yield _found(
+            tuning,
+            f"`{tuning.algorithm.value}` searches {least} numbers or more, and there {'is' if numbers == 1 else 'are'} "
+            f"{numbers}",
+            tuning.algorithm,
+            note="it is refused, and the search ends at its start",
+            help_="write `algorithm: tpe`",
+        )
+
+
+def _resource(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
+    if algorithm.needs_resource.value and tuning.resource is None:
+        yield _found(
+            tuning,
+            f"`{tuning.algorithm.value}` is not told which parameter is a trial's effort",
+            tuning.algorithm,
+            note="it gives most trials little of it and the best ones more; without one it is refused",
+            help_="add `resource: epochs` under `tuning`, with the name of such a parameter, or write `algorithm: tpe`",
+        )

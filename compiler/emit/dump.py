@@ -1,0 +1,207 @@
+"""The dumper: a body with reasons to YAML, and for every line of it the reasons it rests on.
+
+Unwrapping and writing are one pass, so a line and its reasons cannot drift apart. Keys keep the order in which a
+target built them; None leaves its key out. Strings that YAML 1.1 readers, kubectl among them, take for something else
+are quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from ..because import Because, Derived
+
+__all__ = ["Lines", "Reasons", "dump", "plain"]
+
+Reasons = tuple[Because[Any], ...]
+
+
+class Lines:
+    """A text of several lines, such as a configuration file, each with its own reasons."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, *lines: str | Because[str]) -> None:
+        self.lines = [part for line in lines for part in _split(line)]
+
+    def text(self) -> str:
+        """The whole text, with a line break at its end."""
+        return "".join(f"{line.value if isinstance(line, Because) else line}\n" for line in self.lines)
+
+
+def _split(line: str | Because[str]) -> list[str | Because[str]]:
+    if isinstance(line, Because):
+        return [Because(part, line.why, line.sources) for part in line.value.split("\n")]
+    return list(line.split("\n"))
+
+
+# A plain scalar that no reader takes for a number, a boolean, a date or an indicator, in YAML 1.1 or 1.2.
+_SAFE = re.compile(
+    r"[A-Za-z_/][A-Za-z0-9_./+@-]*(?::[A-Za-z0-9_./+@-]+)*(?: [A-Za-z0-9_./+(-][A-Za-z0-9_./+()%,;=-]*)*"
+    r"|--?[a-z][A-Za-z0-9_./=,:-]*(?<!:)"  # an option of a command
+    r"|[1-9][0-9]*(?:\.[0-9]+)?(?:ms|[smhd]|[KMGT]i?)"  # a quantity with its unit
+)
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+
+
+@cache
+def _escaped() -> re.Pattern[str]:
+    """Characters that are only read back when they are escaped. Compiled for the first text that is not ASCII."""
+    return re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x85\u2028\u2029\ufeff]")
+
+
+def scalar(value: object) -> str:
+    """One leaf as YAML."""
+    if isinstance(value, str):
+        return _string(value)
+    if value is True or value is False:
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, int):
+        return repr(value)
+    if isinstance(value, float):  # without a point YAML 1.1 takes 1e-05 for a string
+        whole, exponent, power = repr(value).partition("e")
+        return f"{whole}{'' if '.' in whole or not exponent else '.0'}{exponent}{power}"
+    raise TypeError(f"{type(value).__name__} is no leaf of an object: {value!r}")
+
+
+def _string(text: str) -> str:
+    if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    if text.isprintable() if text.isascii() else _escaped().search(text) is None:
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(_ESCAPES.get(c) or (c if _escaped().match(c) is None else _escape(c)) for c in text) + '"'
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def dump(body: object, why: Because[Any], header: str = "") -> tuple[str, list[Reasons]]:
+    """YAML, and the reasons of each of its lines, innermost first. The header's lines have only the object's own."""
+    writer = _Writer((why,))
+    for line in header.splitlines():
+        writer.line(line, writer.scope)
+    writer.block(body, "", writer.scope)
+    return "\n".join(writer.lines) + "\n", writer.reasons
+
+
+class _Writer:
+    def __init__(self, scope: Reasons) -> None:
+        self.scope = scope
+        self.lines: list[str] = []
+        self.reasons: list[Reasons] = []
+
+    def line(self, text: str, reasons: Reasons) -> None:
+        self.lines.append(text)
+        self.reasons.append(reasons)
+
+    def block(self, value: object, indent: str, scope: Reasons) -> None:
+        """A mapping or a list that begins on a line of its own."""
+        if type(value) is Because:
+            scope = (value, *scope)
+            value = value.value
+        if isinstance(value, dict):
+            for key, child in value.items():
+                self.entry(f"{indent}{_string(key)}:", child, indent, scope)
+        elif isinstance(value, (list, tuple)):
+            for child in value:
+                self.item(child, indent, scope)
+        else:
+            raise TypeError(f"a body is a mapping or a list, not {type(value).__name__}")
+
+    def entry(self, head: str, value: object, indent: str, scope: Reasons) -> None:
+        """`key: value`, with what is nested on the lines below; lists stand under their key, as kubectl writes them."""
+        if type(value) is Because:
+            scope = (value, *scope)
+            value = value.value
+        elif isinstance(value, (bool, int, float, Derived)):
+            raise TypeError(f"{head.strip()} {value!r} has no reason: use fixed() or a decision")
+        if value is None:
+            return
+        if isinstance(value, Lines):
+            self.text(head, value, indent + "  ", scope)
+        elif isinstance(value, dict):
+            self.nested(head, value, indent + "  ", scope)
+        elif isinstance(value, (list, tuple)):
+            self.nested(head, value, indent, scope)
+        elif isinstance(value, str) and "\n" in value:
+            self.string(head, value, indent + "  ", scope)
+        else:
+            self.line(f"{head} {scalar(value)}", scope)
+
+    def nested(self, head: str, value: Any, indent: str, scope: Reasons) -> None:
+        if not value:
+            self.line(f"{head} {'{}' if isinstance(value, dict) else '[]'}", scope)
+        else:
+            self.line(head, scope)
+            self.block(value, indent, scope)
+
+    def item(self, value: object, indent: str, scope: Reasons) -> None:
+        """`- value`: the first line of what is nested stands beside the dash."""
+        if type(value) is Because:
+            scope = (value, *scope)
+            value = value.value
+        elif isinstance(value, (bool, int, float, Derived)):
+            raise TypeError(f"- {value!r} has no reason: use fixed() or a decision")
+        if isinstance(value, dict) and any(child is not None for child in value.values()):
+            start = len(self.lines)
+            self.block(value, indent + "  ", scope)
+            self.lines[start] = f"{indent}- {self.lines[start][len(indent) + 2 :]}"
+        elif isinstance(value, (dict, list, tuple)) and not value:
+            self.line(f"{indent}- {'{}' if isinstance(value, dict) else '[]'}", scope)
+        elif isinstance(value, (list, tuple)):
+            raise TypeError("no object of Kubernetes has a list in a list")
+        elif isinstance(value, str) and "\n" in value:
+            self.string(f"{indent}-", value, indent + "  ", scope)
+        elif isinstance(value, Lines):
+            self.text(f"{indent}-", value, indent + "  ", scope)
+        else:
+            self.line(f"{indent}- {scalar(value)}", scope)
+
+    def string(self, head: str, value: str, indent: str, scope: Reasons) -> None:
+        """A string of several lines; `|-` when it does not end with a line break."""
+        if value.strip("\n") and value[0] not in " \n" and not value.endswith("\n\n") and not _unprintable(value):
+            mark = "|" if value.endswith("\n") else "|-"
+            self.literal(f"{head} {mark}", Lines(value.removesuffix("\n")), indent, scope)
+        else:
+            self.line(f"{head} {_string(value)}", scope)
+
+    def text(self, head: str, value: Lines, indent: str, scope: Reasons) -> None:
+        """A text whose lines have their own reasons; what a literal block cannot hold loses them."""
+        whole = value.text()
+        if not whole.strip("\n") or whole[0] in " \n" or whole.endswith("\n\n") or _unprintable(whole):
+            self.line(f"{head} {_string(whole)}", scope)
+        else:
+            self.literal(f"{head} |", value, indent, scope)
+
+    def literal(self, head: str, value: Lines, indent: str, scope: Reasons) -> None:
+        self.line(head, scope)
+        for line in value.lines:
+            own = (line, *scope) if isinstance(line, Because) else scope
+            content = line.value if isinstance(line, Because) else line
+            self.line(f"{indent}{content}" if content else "", own)
+
+
+def _unprintable(text: str) -> bool:
+    return _escaped().search(text.replace("\n", "")) is not None
+
+
+def plain(value: Any) -> Any:
+    """A body as plain data, as a reader of the file would see it."""
+    if type(value) is Because:
+        return plain(value.value)
+    if isinstance(value, Lines):
+        return value.text()
+    if isinstance(value, dict):
+        return {key: child for key, child in ((k, plain(v)) for k, v in value.items()) if child is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(child) for child in value]
+    return value

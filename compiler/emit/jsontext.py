@@ -1,0 +1,58 @@
+"""JSON as lines with reasons: a file inside a ConfigMap whose every line still knows where its value came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..because import Because, because, text
+from .dump import Lines
+
+__all__ = ["json_lines"]
+
+
+def json_lines(body: dict[str, Any]) -> Lines:
+    """A body as pretty-printed JSON, one leaf a line; None leaves its key out. Keys keep their order."""
+    return Lines(*_value(body, "", ""))
+
+
+def _value(value: Any, indent: str, after: str) -> Iterator[str | Because[str]]:
+    if isinstance(value, dict):
+        entries = [(f"{json.dumps(key)}: ", child) for key, child in value.items() if child is not None]
+        yield from _block("{}", entries, indent, after)
+    elif isinstance(value, (list, tuple)):
+        yield from _block("[]", [("", child) for child in value if child is not None], indent, after)
+    elif isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
+        for line in _value(value.value, indent, after):  # what has no reason of its own has that of the piece
+            yield line if isinstance(line, Because) else because(line, value.why, value)
+    else:
+        yield _leaf(value, after)
+
+
+def _block(brackets: str, entries: list[tuple[str, Any]], indent: str, after: str) -> Iterator[str | Because[str]]:
+    if not entries:
+        yield f"{brackets}{after}"
+        return
+    yield brackets[0]
+    inner = f"{indent}  "
+    for index, (head, child) in enumerate(entries):
+        lines = _value(child, inner, "," if index + 1 < len(entries) else "")
+        yield _prefixed(f"{inner}{head}", next(lines))
+        yield from lines
+    yield f"{indent}{brackets[1]}{after}"
+
+
+def _prefixed(head: str, line: str | Because[str]) -> str | Because[str]:
+    if isinstance(line, str):
+        return head + line
+    escaped = head.replace("{", "{{").replace("}", "}}")
+    return text(f"{escaped}{{line}}", line=line)
+
+
+def _leaf(value: Any, after: str) -> str | Because[str]:
+    if isinstance(value, Because):
+        return value.map(lambda inner: json.dumps(inner, ensure_ascii=False) + after)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) + after
+    raise TypeError(f"{value!r} has no reason: use fixed() or a decision")

@@ -1,0 +1,207 @@
+"""Layer: the trees of all files to one tree for each environment.
+
+Lowest first: catalogue, platform, the platform's entry for the cluster, spec, release file, the spec's own environment,
+`--set`. Mappings merge. Lists are replaced, unless the language gives them a key. `null` in a higher layer removes. A
+changed discriminator replaces the whole object. Nodes are shared, never copied, so each still knows its file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from ..catalog import load as catalog
+from ..diagnostics import Diagnostic, Label, Span
+from ..language import Kind
+from ..record import Record
+from ..tree import Mapping, Node, Scalar, Sequence, lookup, only, wrapped
+from . import usual as runtimes
+from .merge import desugar, merge, system_name
+
+__all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer"]
+
+DEFAULT_ENVIRONMENT = "default"
+SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
+"""What says which system it is, and stands in the spec alone."""
+_ROOT: Kind = ("object", "MLSystem")
+
+
+class Layer(Record):
+    """One tree with the words in which people know it."""
+
+    name: str
+    tree: Mapping
+    owner: Literal["catalogue", "platform", "system"] = "system"
+    """Whose choices it holds."""
+
+
+class Sources(Record):
+    """All trees that one system is made from, each as it was written."""
+
+    spec: Mapping
+    platform: Mapping | None = None
+    releases: dict[str, Mapping]
+    settings: tuple[Mapping, ...] = ()
+
+
+class Layered(Record):
+    """What holds in one environment."""
+
+    environment: str
+    tree: Mapping
+    layers: tuple[Layer, ...]
+    clusters: tuple[str, ...] = ()
+
+    def history(self, path: Iterable[str]) -> list[tuple[Layer, Node]]:
+        """Every value that was given for a path, highest layer first: the first one won."""
+        steps = tuple(path)
+        found = ((layer, lookup(layer.tree, steps)) for layer in reversed(self.layers))
+        return [(layer, node) for layer, node in found if node is not None]
+
+
+def layer(sources: Sources) -> tuple[list[Layered], list[Diagnostic]]:
+    """One merged tree for each environment of the spec, and what breaks the laws of layering."""
+    found: list[Diagnostic] = []
+    layered = [_environment(name, node, sources, found) for name, node in _environments(sources.spec)]
+    return layered, found
+
+
+def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
+    declared = spec.entries.get("environments")
+    entries = declared.entries if isinstance(declared, Mapping) else {}
+    empty = Mapping((spec.file, spec.line, spec.column, spec.line, spec.column), {}, {})
+    pairs = [(name, node if isinstance(node, Mapping) else empty) for name, node in entries.items()]
+    return pairs or [(DEFAULT_ENVIRONMENT, empty)]
+
+
+def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
+    layers = list(_platform_layers(sources.platform, overlay))
+    layers += _spec_layers(name, overlay, sources, found)
+    tree = _merge_all(layers)
+    usual = runtimes.chosen(tree)
+    found += runtimes.undecided(tree, usual, name)
+    layers = [*_catalogue_layers(tree, runtimes.named(tree, usual)), *layers]
+    tree = runtimes.with_containers(_merge_all(layers), usual)
+    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
+
+
+def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Layer]:
+    if platform is None:
+        return
+    defaults = platform.entries.get("spec")
+    if isinstance(defaults, Mapping):
+        yield Layer(name="the platform's defaults for specs", owner="platform", tree=desugar(defaults, "MLSystem")[0])
+    if "platform" in platform.entries:
+        yield Layer(name="the platform file", owner="platform", tree=only(platform, "platform"))
+    cluster = overlay.entries.get("cluster")
+    clusters = platform.entries.get("clusters")
+    if isinstance(cluster, Scalar) and isinstance(clusters, Mapping) and cluster.text in clusters.entries:
+        entry = clusters.entries[cluster.text]
+        if isinstance(entry, Mapping):
+            name = f"the platform's cluster {cluster.text}"
+            yield Layer(name=name, owner="platform", tree=wrapped("platform", entry, entry))
+
+
+def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Iterator[Layer]:
+    yield Layer(name="the spec", tree=sources.spec)
+    release = sources.releases.get(name)
+    if release is not None:
+        found.extend(_inline_release(sources.spec, release))
+        yield Layer(name="the release file", tree=only(release, "releases"))
+    own = overlay.entries.get("spec")
+    if isinstance(own, Mapping):
+        tree, twice = desugar(own, "MLSystem", system_name(sources.spec))
+        found.extend(twice)
+        yield Layer(name=f"the environment {name}", tree=tree)
+    for tree in sources.settings:
+        yield Layer(name="--set", tree=desugar(tree, "MLSystem", system_name(sources.spec))[0])
+
+
+def _merge_all(layers: list[Layer]) -> Mapping:
+    tree = layers[0].tree
+    for above in layers[1:]:
+        merged = merge(tree, above.tree, _ROOT)
+        assert isinstance(merged, Mapping)
+        tree = merged
+    return tree
+
+
+def _catalogue_layers(tree: Mapping, needed: list[str]) -> Iterator[Layer]:
+    """The catalogue's entries that this system names or needs, as the lowest layers."""
+    served = {name: entry for name in needed if (entry := catalog.runtime(name)) is not None}
+    if served:
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", served))
+    accelerators = list(_named_accelerators(tree))
+    if accelerators:
+        whole = catalog.devices().entries
+        known = whole if all(name in whole for name in accelerators) else catalog.accelerators()
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
+    if _mentions_families(tree):
+        known = catalog.families().entries
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "families", known))
+    if lookup(tree, ("training", "tuning")) is not None:
+        known = catalog.algorithms().entries
+        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "algorithms", known))
+    if _mentions_metrics(tree):
+        metrics = catalog.metrics()
+        yield Layer(name="the catalogue", owner="catalogue", tree=wrapped("metrics", metrics, metrics))
+
+
+def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Mapping]) -> Mapping:
+    first = next(iter(entries.values()))
+    at = (first.file, 0, 0, 0, 0)
+    keys = {
+        name: Scalar((node.file, node.line, node.column, node.line, node.column), name, True)
+        for name, node in entries.items()
+    }
+    inner = Mapping(at, keys, dict(entries))
+    return wrapped(section, wrapped(key, inner, inner), inner)
+
+
+def _named_accelerators(tree: Mapping) -> Iterator[str]:
+    """What pods ask for, what may be chosen, and what a quota counts."""
+    asked = [lookup(tree, ("training", "resources", "accelerator", "type"))]
+    asked += [lookup(service, ("resources", "accelerator", "type")) for service in runtimes.entries(tree).values()]
+    allowed, limited = (
+        lookup(tree, ("constraints", "accelerators")),
+        lookup(tree, ("platform", "quota", "accelerators")),
+    )
+    asked += allowed.items if isinstance(allowed, Sequence) else []
+    yield from (node.text for node in asked if isinstance(node, Scalar))
+    yield from limited.entries if isinstance(limited, Mapping) else ()
+
+
+def _mentions_families(tree: Mapping) -> bool:
+    models = tree.entries.get("models")
+    entries = models.entries.values() if isinstance(models, Mapping) else ()
+    return any(lookup(model, ("llm", "family")) is not None for model in entries)
+
+
+def _mentions_metrics(tree: Mapping) -> bool:
+    sections = ("evaluation", "rollout", "monitoring", "success", "releases", "models", "problem", "training")
+    return any(_has_metric(tree.entries[section]) for section in sections if section in tree.entries)
+
+
+def _has_metric(node: Node) -> bool:
+    if isinstance(node, Mapping):
+        return any(key in ("metric", "metrics", "primary") or _has_metric(child) for key, child in node.entries.items())
+    return isinstance(node, Sequence) and any(_has_metric(item) for item in node.items)
+
+
+def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:
+    clusters = platform.entries.get("clusters") if platform is not None else None
+    return tuple(clusters.entries) if isinstance(clusters, Mapping) else ()
+
+
+def _inline_release(spec: Mapping, release: Mapping) -> Iterator[Diagnostic]:
+    inline = spec.keys.get("releases")
+    if inline is not None:
+        yield Diagnostic(
+            id="MLS015",
+            severity="error",
+            message="a release is given inline although a release file exists",
+            span=inline.span,
+            others=(Label(span=Span(release.file, 0, 0, 0, len(release.file.lines[0])), text="the release file"),),
+            note="`mlspec promote` and `mlspec rollback` write the file; what stands here would be forgotten",
+            help="delete the inline release",
+        )

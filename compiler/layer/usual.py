@@ -1,0 +1,126 @@
+"""Runtimes: which one serves each online service, and its entry with what the service changes in it.
+
+A service that names none gets the one that is usual for the format of its model's files, the platform's before the
+catalogue's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..catalog import load as catalog
+from ..diagnostics import Diagnostic
+from ..tree import Mapping, Node, Scalar, Sequence, lookup
+from ..words import listing
+from .merge import merge
+
+__all__ = ["Usual", "chosen", "entries", "named", "undecided", "with_containers"]
+
+
+class Usual(Scalar):
+    """The name of a runtime that nobody wrote: it stands where the format does that it is usual for."""
+
+    __slots__ = ()
+
+
+Chosen = dict[str, Usual]
+"""The runtimes of services that name none, by the services' names."""
+
+
+def entries(tree: Mapping) -> dict[str, Mapping]:
+    """The services of a tree by name."""
+    services = tree.entries.get("services")
+    found = services.entries if isinstance(services, Mapping) else {}
+    return {name: node for name, node in found.items() if isinstance(node, Mapping)}
+
+
+def chosen(tree: Mapping) -> Chosen:
+    """The usual runtimes of the services that name none."""
+    formats = {name: _format(tree, name, service) for name, service in _nameless(tree)}
+    usual = {name: _usual(tree, node.text) for name, node in formats.items() if node is not None}
+    return {
+        name: Usual(node.place, runtime, plain=True)
+        for name, node in formats.items()
+        if node is not None and (runtime := usual[name]) is not None
+    }
+
+
+def named(tree: Mapping, usual: Chosen) -> list[str]:
+    """All runtimes that a tree needs."""
+    given = (service.entries.get("runtime") for service in entries(tree).values())
+    return list(dict.fromkeys(node.text for node in (*given, *usual.values()) if isinstance(node, Scalar)))
+
+
+def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[Diagnostic]:
+    """A diagnostic for each online service that nothing says a runtime of."""
+    for name, service in _nameless(tree):
+        if name in usual:
+            continue
+        given = _format(tree, name, service)
+        why = f"no runtime is usual for `{given.text}`" if given is not None else "the format of its model is not known"
+        able = [one for one in catalog.runtime_names() if given and _lists(catalog.runtime(one), "formats", given.text)]
+        yield Diagnostic(
+            id="MLS009",
+            severity="error",
+            message=f"nothing says which runtime serves `{name}`",
+            span=service.span,
+            label="no `runtime` here",
+            note=f"{why}, so nothing can be chosen",
+            help=f"name it by `runtime`: {listing(able or catalog.runtime_names())}",
+            environments=(environment,),
+        )
+
+
+def with_containers(tree: Mapping, usual: Chosen) -> Mapping:
+    """Put each service's `container` over the entry of its runtime."""
+    runtimes, services = lookup(tree, ("platform", "runtimes")), tree.entries.get("services")
+    if not isinstance(runtimes, Mapping) or not isinstance(services, Mapping):
+        return tree
+    changed: dict[str, Node] = dict(services.entries)
+    for name, service in entries(tree).items():
+        runtime = usual.get(name, service.entries.get("runtime"))
+        entry = runtimes.entries.get(runtime.text) if isinstance(runtime, Scalar) else None
+        if isinstance(entry, Mapping) and isinstance(runtime, Scalar):
+            changed[name] = _with_container(service, runtime, entry)
+    served = Mapping(services.place, services.keys, changed)
+    return Mapping(tree.place, tree.keys, {**tree.entries, "services": served})
+
+
+def _with_container(service: Mapping, runtime: Scalar, entry: Mapping) -> Mapping:
+    own = service.entries.get("container")
+    container = merge(entry, own, ("object", "Runtime")) if own is not None else entry
+    keys = {**service.keys, "container": service.keys.get("container", runtime)}
+    keys.setdefault("runtime", runtime)
+    return Mapping(service.place, keys, {**service.entries, "runtime": runtime, "container": container or entry})
+
+
+def _nameless(tree: Mapping) -> Iterator[tuple[str, Mapping]]:
+    for name, service in entries(tree).items():
+        mode = service.entries.get("mode")
+        if "runtime" not in service.entries and isinstance(mode, Scalar) and mode.text == "online":
+            yield name, service
+
+
+def _format(tree: Mapping, name: str, service: Mapping) -> Scalar | None:
+    """The format of the files that a service's model was released as."""
+    releases, model = tree.entries.get("releases"), service.entries.get("model")
+    known = releases.entries if isinstance(releases, Mapping) else {}
+    alone = next(iter(known)) if len(known) == 1 else ""
+    wanted = model.text if isinstance(model, Scalar) else name if name in known else alone
+    found = lookup(tree, ("releases", wanted, "artifact", "format"))
+    return found if isinstance(found, Scalar) else None
+
+
+def _usual(tree: Mapping, format_: str) -> str | None:
+    own = lookup(tree, ("platform", "runtimes"))
+    of_platform = own.entries if isinstance(own, Mapping) else {}
+    for name, entry in of_platform.items():
+        if _lists(entry, "usualFor", format_):
+            return name
+    return next((name for name in catalog.runtime_names() if _lists(catalog.runtime(name), "usualFor", format_)), None)
+
+
+def _lists(entry: Node | None, key: str, wanted: str) -> bool:
+    listed = entry.entries.get(key) if isinstance(entry, Mapping) else None
+    items = listed.items if isinstance(listed, Sequence) else []
+    return any(isinstance(item, Scalar) and item.text == wanted for item in items)

@@ -1,0 +1,89 @@
+"""Patches: JSON merge patches (RFC 7396) of the spec on emitted objects, with the author's reason on every line they
+touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..because import Because, Unavailable, because
+from ..bind.leaf import core_value
+from ..conventions import PATCHED
+from ..diagnostics import Diagnostic
+from ..emit.artifact import Artifact
+from ..emit.dump import plain
+from ..finding import finding
+from ..system import Patch
+from ..tree import Mapping, Node, Scalar, Sequence, is_null
+from ..words import closest, listing
+
+__all__ = ["patched"]
+
+
+def patched(artifacts: tuple[Artifact, ...], patches: Iterable[Patch]) -> tuple[tuple[Artifact, ...], list[Diagnostic]]:
+    """The artifacts with all patches applied, and the patches that found nothing to patch."""
+    found: list[Diagnostic] = []
+    made = list(artifacts)
+    for patch in patches:
+        try:
+            found += _apply(patch, made)
+        except Unavailable:
+            continue  # what is wrong with the patch itself has been reported
+    return tuple(made), found
+
+
+def _apply(patch: Patch, made: list[Artifact]) -> Iterator[Diagnostic]:
+    places = [index for index, artifact in enumerate(made) if _is(artifact, patch)]
+    if not places:
+        yield _nothing(made, patch)
+    for index in places:
+        artifact = made[index]
+        body = _merged(artifact.body, patch.patch, patch.reason) if patch.patch is not None else artifact.body
+        made[index] = artifact.but(body=body)
+
+
+def _identity(artifact: Artifact) -> tuple[str, str]:
+    body = plain({"kind": artifact.body.get("kind"), "metadata": artifact.body.get("metadata")})
+    return str(body.get("kind")), str(body.get("metadata", {}).get("name"))
+
+
+def _is(artifact: Artifact, patch: Patch) -> bool:
+    return _identity(artifact) == (patch.target.kind.value, patch.target.name.value)
+
+
+def _nothing(artifacts: list[Artifact], patch: Patch) -> Diagnostic:
+    there = [(kind, name) for kind, name in map(_identity, artifacts) if kind != "None"]
+    names = [f"{kind}/{name}" for kind, name in there]
+    wanted = f"{patch.target.kind.value}/{patch.target.name.value}"
+    near = closest(wanted, names) or next((n for n in names if n.startswith(f"{patch.target.kind.value}/")), None)
+    return finding(
+        "MLS033",
+        f"there is no {patch.target.kind.value} `{patch.target.name.value}` to patch",
+        patch.target.name,
+        note="what it was to mend stays as it is",
+        help=f"name `{near}`" if near else f"name an object of a kind that there is: {listing(dict(there))}",
+    )
+
+
+def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
+    """RFC 7396: mappings merge, `null` removes, everything else replaces."""
+    below = body.value if isinstance(body, Because) else body
+    merged = dict(below) if isinstance(below, dict) else {}
+    for key, node in patch.entries.items():
+        if is_null(node):
+            merged.pop(key, None)
+        elif isinstance(node, Mapping):
+            merged[key] = _merged(merged.get(key), node, reason)
+        else:
+            merged[key] = _value(node, reason)
+    return merged
+
+
+def _value(node: Node, reason: Because[str]) -> Any:
+    if isinstance(node, Scalar):
+        return because(core_value(node), f"{PATCHED}{reason.value}", node, reason)
+    if isinstance(node, Sequence):
+        return [_value(item, reason) for item in node.items]
+    assert isinstance(node, Mapping)
+    return {key: _value(child, reason) for key, child in node.entries.items()}

@@ -1,0 +1,200 @@
+"""How much of the data's past is left to learn from, and how many rows that is.
+
+Rows of the last days have no labels yet. A split by time leaves gaps between its parts, or the last training rows would
+have labels that nobody knew when the first test row happened. What is left after both is divided into the parts
+(R. Hyndman and G. Athanasopoulos, Forecasting: principles and practice, third edition, section 5.10; M. Lopez de Prado,
+Advances in financial machine learning, 2018, section 7.4, calls the gaps an embargo).
+
+Traps that are handled here: a feature's source with a short past shortens the whole; what arrives each day tells how
+far the past goes back only of the source whose rows are learned from, as others may be written anew each day.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from functools import cached_property
+
+from ....schema.units import Count, Duration, Percent
+from ...because import Because, decision
+from ...system import DataSource, MLSystem, Split, TemporalSplit
+from ..choose import count, number
+
+__all__ = ["HistoryPlan", "chance_of_best", "chance_of_one"]
+
+SURE = 1.96
+"""Standard errors within which 95 % of a normal variable lie."""
+
+DAY = 86400
+
+LONGEST = 36500
+"""Days: nobody has recorded anything for more than a century."""
+
+
+class HistoryPlan:
+    """The past of the data that a system learns from."""
+
+    def __init__(self, system: MLSystem) -> None:
+        self.system = system
+
+    @property
+    def split(self) -> Split | None:
+        """How rows are divided."""
+        return self.system.data.split
+
+    @cached_property
+    def source(self) -> DataSource | None:
+        """The source whose rows are learned from: the one of the split's column, else of the labels, else the only."""
+        sources = {source.name.value: source for source in self.system.data.sources}
+        if len(sources) == 1:
+            return next(iter(sources.values()))
+        columns = {column.name.value: column.from_ for column in self.system.data.columns}
+        split, labels = self.split, self.system.data.labels
+        named = columns.get(split.column.value) if isinstance(split, TemporalSplit) else None
+        if named is None and labels is not None:
+            named = labels.source if labels.source is not None else columns.get(labels.column.value)
+        return sources.get(named.value) if named is not None else None
+
+    @cached_property
+    def length(self) -> Because[Duration] | None:
+        """How far back the data goes: as far as its shortest source; None where nobody says."""
+        volumes = [source.volume for source in self.system.data.sources if source.volume is not None]
+        given = [volume.history for volume in volumes if volume.history is not None]
+        own = self.source.volume if self.source is not None else None
+        if own is not None and own.history is None and own.records is not None and own.daily is not None:
+            given += [_estimated(own.records, own.daily)] if own.daily.value.amount else []
+        return _shortest(*sorted(given, key=lambda history: history.value.amount)) if given else None
+
+    @cached_property
+    def left(self) -> Because[Duration] | None:
+        """What is left of it to be divided; nothing, or less, where waiting takes it all."""
+        if self.length is None:
+            return None
+        labels, split = self.system.data.labels, self.split
+        delay = labels.delay if labels is not None else None
+        if isinstance(split, TemporalSplit):
+            return _left(self.length, delay, split.gap, split.train, split.validation, split.test)
+        return _left(self.length, delay)
+
+    @cached_property
+    def rows(self) -> Because[int] | None:
+        """The rows in what is left; None where nobody says how many there are."""
+        volume = self.source.volume if self.source is not None else None
+        records = volume.records if volume is not None else None
+        return _rows(records, self.left, self.length) if records is not None else None
+
+    def part(self, name: str) -> Because[int] | None:
+        """The rows of one part of the split: `train`, `validation` or `test`."""
+        if self.rows is None or self.split is None:
+            return None
+        share: Because[Percent] = getattr(self.split, name)
+        return _part(self.rows, share, name)
+
+    @cached_property
+    def chosen_by(self) -> Because[int] | None:
+        """The rows that choose between trials: those for validation, or with folds all that are not for the test."""
+        folded = self.system.training is not None and self.system.training.cross_validation is not None
+        if folded and self.train is not None and self.validation is not None:
+            return _folded(self.train, self.validation)
+        return self.validation
+
+    def events(self, rows: Because[int]) -> Because[int]:
+        """How many of some rows a metric of the rarer class rests on."""
+        labels = self.system.data.labels
+        share = labels.positive_share if labels is not None else None
+        return _events(rows, share) if share is not None else rows
+
+    @cached_property
+    def train(self) -> Because[int] | None:
+        """The rows to learn from."""
+        return self.part("train")
+
+    @cached_property
+    def validation(self) -> Because[int] | None:
+        """The rows to choose by."""
+        return self.part("validation")
+
+    @cached_property
+    def test(self) -> Because[int] | None:
+        """The rows to judge by."""
+        return self.part("test")
+
+
+@decision
+def _estimated(records: Because[Count], daily: Because[Count]) -> tuple[Duration, str]:
+    days = min(LONGEST, int(records.value.amount / daily.value.amount))
+    rate = f"{records.value} records at {daily.value} a day"
+    return Duration(days * DAY), f"{rate}, if they always came like this; `history` replaces the guess"
+
+
+@decision
+def _shortest(*histories: Because[Duration]) -> tuple[Duration, str]:
+    shortest, *others = histories
+    longer = ", ".join(str(history.value) for history in others)
+    said = f"the shortest of {shortest.value}, {longer}" if others else str(shortest.value)
+    return shortest.value, f"{said} ({shortest.why})" if shortest.why else said
+
+
+@decision
+def _left(
+    length: Because[Duration],
+    delay: Because[Duration] | None,
+    gap: Because[Duration] | None = None,
+    *shares: Because[Percent],
+) -> tuple[Duration, str]:
+    left, said = length.value.amount, f"{length.value} of history"
+    if delay is not None and delay.value.amount:
+        left, said = left - delay.value.amount, f"{said} less {delay.value} until labels are known"
+    gaps = sum(share.value.amount > 0 for share in shares) - 1
+    if gap is not None and gap.value.amount and gaps > 0:
+        left -= gaps * gap.value.amount
+        said += f" less {count(gaps, 'gap')} of {gap.value}"
+    return Duration(left), said
+
+
+@decision
+def _rows(records: Because[Count], left: Because[Duration] | None, length: Because[Duration] | None) -> tuple[int, str]:
+    if left is None or length is None or not length.value.amount:
+        return int(records.value), f"all {number(float(records.value))} records, as nobody says how far back they go"
+    share = max(Decimal(0), left.value.amount / length.value.amount)
+    return int(records.value.amount * share), f"{records.value} records, {left.value} of {length.value}: {left.why}"
+
+
+@decision
+def _part(rows: Because[int], share: Because[Percent], name: str) -> tuple[int, str]:
+    return int(rows.value * share.value.amount), f"{share.value} of {number(rows.value)} rows for `{name}`"
+
+
+@decision
+def _folded(train: Because[int], validation: Because[int]) -> tuple[int, str]:
+    return train.value + validation.value, "each of these rows validates once: there are folds"
+
+
+@decision
+def _events(rows: Because[int], positive: Because[Percent]) -> tuple[int, str]:
+    rarer = min(positive.value.amount, 1 - positive.value.amount)
+    return int(rows.value * rarer), f"{Percent(rarer)} of {number(rows.value)} rows are of the rarer class"
+
+
+@decision
+def chance_of_one(rows: Because[int]) -> tuple[float, str]:
+    """How far a metric on some rows is from its true value by chance, in 95 of 100 cases.
+
+    A mean of n values between 0 and 1 has a variance of at most 1/(4n) (T. Popoviciu, 1935), and so 1.96 standard
+    errors are at most 0.98 / sqrt(n). The area under the ROC curve keeps the same bound with n of the rarer class
+    (C. Cortes and M. Mohri, Confidence intervals for the area under the ROC curve, 2004).
+    """
+    return SURE / (2 * math.sqrt(max(1, rows.value))), f"at most {SURE / 2:.2f} / sqrt({rows.value:,}): {rows.why}"
+
+
+@decision
+def chance_of_best(trials: Because[int], rows: Because[int]) -> tuple[float, str]:
+    """How much better the best of some trials looks than it is, where all are equally good.
+
+    The maximum of T variables with standard errors of at most s is in expectation at most s sqrt(2 ln T) (S. Boucheron,
+    G. Lugosi, P. Massart, Concentration inequalities, 2013, theorem 2.5); with s = 1 / (2 sqrt(n)) that is
+    sqrt(ln T / (2 n)). What it does to models that are chosen so: G. Cawley and N. Talbot, On over-fitting in model
+    selection, Journal of Machine Learning Research 11, 2010.
+    """
+    noise = math.sqrt(math.log(trials.value) / (2 * max(1, rows.value)))
+    return noise, f"at most sqrt(ln {trials.value:,} / (2 x {rows.value:,})): {rows.why}"

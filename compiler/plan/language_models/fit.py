@@ -1,0 +1,287 @@
+"""Whether a language model fits on its accelerators, by the memory that weights and cache take.
+
+Traps that are handled here: a data sheet's memory is more than what a driver reports; the cache of one long context can
+be larger than the weights; attention that is latent or sees a sliding window keeps less than the usual formula says;
+with more devices than key-value heads each head is kept several times; embeddings stay in 16 bits when the rest is
+quantized.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ....schema.units import Memory, Percent
+from ...because import Because, because, decision, first
+from ...system import Family, LlmShape, Model, OnlineService, Platform
+from ..choose import assumed
+
+__all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
+
+BYTES = 2
+"""Bytes of one number of weights that are not quantized: 16 bits, as most models are published."""
+
+WIDTHS = {"16-bit": BYTES, "fp8": 1}
+"""Bytes of one key or value of the cache."""
+
+BITS = {"awq": 4.16, "gptq": 4.16, "mxfp4": 4.25}
+"""Of four bits a weight with its part of the scales: 20 bits for a group of 128 (AWQ, GPTQ) or 8 for 32 (MXFP4)."""
+
+USUAL_OUTPUT = 512
+"""Tokens of an answer, where nobody limits them."""
+
+UTILIZATION = Percent.parse("92%")
+OVERHEAD = Memory.parse("1536Mi")
+"""What a server of language models is assumed to do with a device where its runtime does not say it: as vLLM does."""
+
+
+class Tokens:
+    """The tokens of one service's requests, as far as the spec and the model's family say them."""
+
+    def __init__(self, model: Model, part: OnlineService, platform: Platform) -> None:
+        self.part = part
+        self.platform = platform
+        self.parent = model
+        self._budget = part.llm.tokens if part.llm is not None else None
+
+    @cached_property
+    def family(self) -> Family | None:
+        """The catalogue's or the platform's entry of its family."""
+        return self.platform.families[self.named.value] if self.named is not None else None
+
+    @property
+    def named(self) -> Because[str] | None:
+        """The name of its family."""
+        return self.parent.llm.family if self.parent.llm is not None else None
+
+    @cached_property
+    def window(self) -> Because[int] | None:
+        """The longest context that it was trained for."""
+        own = self.parent.llm.window if self.parent.llm is not None else None
+        return first(own, self.family.window if self.family is not None else None)
+
+    @cached_property
+    def context(self) -> Because[int] | None:
+        """The longest context that is served: a server that is not told takes the model's whole window."""
+        return first(self._budget.context if self._budget is not None else None, self.window)
+
+    @cached_property
+    def output(self) -> Because[int]:
+        """Tokens of an answer."""
+        given = self._budget.output if self._budget is not None else None
+        path = f"{self.part.spec_path}.llm.tokens.output"
+        return given if given is not None else assumed(path, USUAL_OUTPUT, "nothing limits answers")
+
+    @cached_property
+    def retrieved(self) -> Because[int] | None:
+        """Tokens of the chunks that retrieval puts into a context."""
+        retrieval = self.part.llm.retrieval if self.part.llm is not None else None
+        return _retrieved(retrieval.chunks, retrieval.chunk_tokens) if retrieval is not None else None
+
+    @cached_property
+    def parts(self) -> dict[str, Because[int]]:
+        """What shares a context, as far as the spec says it, by what it is called."""
+        budget = self._budget
+        given = {} if budget is None else {"system": budget.system, "history": budget.history, "prompt": budget.prompt}
+        named = {**given, "chunks": self.retrieved, "answer": budget.output if budget is not None else None}
+        return {name: tokens for name, tokens in named.items() if tokens is not None}
+
+    @cached_property
+    def prompt(self) -> Because[int]:
+        """Tokens that a request brings."""
+        brought = {name: tokens for name, tokens in self.parts.items() if name != "answer"}
+        if brought:
+            return _brought(brought)
+        half = _half(self.context, self.output)
+        return assumed(f"{self.part.spec_path}.llm.tokens.prompt", half.value, half.why, half)
+
+    @cached_property
+    def length(self) -> Because[int]:
+        """Tokens of a sequence when its answer is complete."""
+        return _length(self.prompt, self.output)
+
+
+class LanguageModel(Tokens):
+    """A language model whose shape is known, and what one service makes of it, whatever it runs on."""
+
+    def __init__(self, shape: LlmShape, model: Model, part: OnlineService, platform: Platform) -> None:
+        super().__init__(model, part, platform)
+        self.shape = shape
+
+    @cached_property
+    def weights(self) -> Because[int]:
+        """Bytes of its weights."""
+        optimization = self.parent.optimization
+        few = optimization.quantization if optimization is not None else None
+        method, bits = (few.method, few.bits) if few is not None else (None, None)
+        return _weights(self.shape, self.named, method, bits)
+
+    @cached_property
+    def kept_as(self) -> Because[str]:
+        """How keys and values are kept."""
+        caching = self.part.llm.caching if self.part.llm is not None else None
+        usual = "in 16 bits, as most models are published"
+        path = f"{self.part.spec_path}.llm.caching.dtype"
+        return caching.dtype if caching is not None else assumed(path, "16-bit", usual)
+
+
+class Fit:
+    """A language model on some accelerators of one kind, over which its tensors are divided."""
+
+    def __init__(self, model: LanguageModel, memory: Because[Memory], devices: Because[int]) -> None:
+        self.model = model
+        self.memory = memory
+        self.devices = devices
+        self.taken = model.part.container.device_memory
+
+    def on(self, memory: Because[Memory], devices: Because[int]) -> Fit:
+        """The same model elsewhere."""
+        return Fit(self.model, memory, devices)
+
+    @cached_property
+    def budget(self) -> Because[int]:
+        """Bytes that are left for the cache on all devices; negative when the weights alone are too large."""
+        usual = "what vLLM does where nobody says otherwise"
+        utilization = self.taken.utilization if self.taken is not None else because(UTILIZATION, usual)
+        overhead = self.taken.overhead if self.taken is not None else because(OVERHEAD, usual)
+        return _budget(self.model.weights, self.memory, utilization, overhead, self.devices)
+
+    @cached_property
+    def whole(self) -> Because[int]:
+        """Bytes that one sequence as long as the context needs."""
+        context = self.model.context
+        length = context if context is not None else self.model.length
+        return _cache(self.model.shape, length, self.devices, self.model.kept_as)
+
+    @cached_property
+    def each(self) -> Because[int]:
+        """Bytes that one usual sequence needs."""
+        return _cache(self.model.shape, self.model.length, self.devices, self.model.kept_as)
+
+    @cached_property
+    def fits(self) -> Because[bool]:
+        """Whether the weights and one whole context do."""
+        return _fits(self.budget, self.whole)
+
+    @cached_property
+    def sequences(self) -> Because[int]:
+        """How many usual sequences fit at once."""
+        return _sequences(self.budget, self.each)
+
+    @cached_property
+    def longest(self) -> int:
+        """The longest context that would fit, in tokens; 0 when none does."""
+        each, low, high = WIDTHS[self.model.kept_as.value], 0, 2**27
+        while low + 1 < high:
+            middle = (low + high) // 2
+            needed = kept(self.model.shape, middle, self.devices.value, each)
+            low, high = (middle, high) if needed <= self.budget.value else (low, middle)
+        return low
+
+
+def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
+    """Bytes that all devices together keep of a sequence, with `each` bytes for a key or a value.
+
+    Keys and values of all heads, 2 · layers · heads · width · bytes for a token, as vLLM counts them; with more devices
+    than heads, each device has one. Latent attention keeps one latent for both, on every device (DeepSeek-V2,
+    arXiv:2405.04434, section 2.1.3). A layer that sees a sliding window keeps no more than that.
+    """
+    layers, width = shape.layers.value, shape.head_dim.value * each
+    if shape.attention.value == "latent":
+        return layers * width * length * devices
+    seen = layers * length
+    if shape.attention.value == "sliding-window" and shape.sliding_window is not None:
+        whole = min(shape.global_layers.value, layers) if shape.global_layers is not None else 0
+        seen = whole * length + (layers - whole) * min(length, shape.sliding_window.value)
+    return 2 * seen * max(shape.kv_heads.value, devices) * width
+
+
+def gibibytes(amount: float) -> str:
+    """Bytes in words."""
+    return f"{amount / 2**30:.2f} GiB"
+
+
+@decision
+def _weights(
+    shape: LlmShape, named: Because[str] | None, method: Because[str] | None, bits: Because[int] | None
+) -> tuple[int, str]:
+    """Parameters times bytes; what is quantized, without the embedding and the head, by its bits."""
+    total, of = float(shape.parameters.value), f" of `{named.value}`" if named is not None else ""
+    if method is None:
+        size = int(total * BYTES)
+        return size, f"{counted(total)}{of} x {BYTES} bytes: {gibibytes(size)} of weights"
+    usual = 4 if method.value in BITS else 8
+    plain = bits.value if bits is not None else usual
+    few = BITS.get(method.value, plain) if plain == 4 else plain
+    whole = float(shape.embedding_parameters.value) if shape.embedding_parameters is not None else 0.0
+    size = int((total - whole) * few / 8 + whole * BYTES)
+    rest = f", and {counted(whole)} of embeddings x {BYTES} bytes" if whole else ""
+    return size, f"{counted(total - whole)}{of} x {few:g} bits{rest}: {gibibytes(size)} of weights"
+
+
+def counted(amount: float) -> str:
+    """A number of weights in words, as models are called."""
+    return f"{amount / 1e9:.3g}B" if amount >= 1e9 else f"{amount / 1e6:.3g}M"
+
+
+@decision
+def _retrieved(chunks: Because[int], tokens: Because[int]) -> tuple[int, str]:
+    return chunks.value * tokens.value, f"{chunks.value} chunks of {tokens.value} tokens"
+
+
+@decision
+def _brought(parts: dict[str, Because[int]]) -> tuple[int, str]:
+    said = " + ".join(f"{tokens.value:,} of {name}" for name, tokens in parts.items())
+    return sum(tokens.value for tokens in parts.values()), said
+
+
+@decision
+def _half(context: Because[int] | None, output: Because[int]) -> tuple[int, str]:
+    if context is None:
+        return 4 * output.value, "four times the answer"
+    left = max(1, (context.value - output.value) // 2)
+    return left, f"half of what a context of {context.value:,} leaves"
+
+
+@decision
+def _length(prompt: Because[int], output: Because[int]) -> tuple[int, str]:
+    return (
+        prompt.value + output.value,
+        f"{prompt.value:,} tokens of prompt ({prompt.why}) and {output.value:,} of answer",
+    )
+
+
+@decision
+def _budget(
+    weights: Because[int],
+    memory: Because[Memory],
+    utilization: Because[Percent],
+    overhead: Because[Memory],
+    devices: Because[int],
+) -> tuple[int, str]:
+    """(utilization · reported memory - overhead) · devices - weights, as vLLM and SGLang divide it at their start."""
+    usable = float(utilization.value) * float(memory.value) - float(overhead.value)
+    left = usable * devices.value - weights.value
+    times = f" x {devices.value}" if devices.value > 1 else ""
+    rest = f"leaves {gibibytes(left)} for the cache" if left >= 0 else f"is {gibibytes(-left)} too little"
+    return int(left), (
+        f"({utilization.value} of {gibibytes(float(memory.value))} - {gibibytes(float(overhead.value))}){times} "
+        f"- {gibibytes(weights.value)} of weights {rest}"
+    )
+
+
+@decision
+def _cache(shape: LlmShape, length: Because[int], devices: Because[int], kept_as: Because[str]) -> tuple[int, str]:
+    size = kept(shape, length.value, devices.value, WIDTHS[kept_as.value])
+    few = f" as `{kept_as.value}`" if WIDTHS[kept_as.value] < BYTES else ""
+    return size, f"{gibibytes(size)} of cache{few} for {length.value:,} tokens with {shape.attention.value} attention"
+
+
+@decision
+def _fits(budget: Because[int], whole: Because[int]) -> tuple[bool, str]:
+    return whole.value <= budget.value, f"{budget.why}; a whole context needs {whole.why}"
+
+
+@decision
+def _sequences(budget: Because[int], each: Because[int]) -> tuple[int, str]:
+    found = max(0, budget.value // each.value)
+    return found, f"{budget.why}: {found:,} sequences, each with {each.why}"

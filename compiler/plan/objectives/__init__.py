@@ -1,0 +1,225 @@
+"""Service level objectives: which promises are made, and which bucket of which histogram stands for a latency."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal
+from functools import cached_property
+from typing import Literal
+
+from ....schema.units import Duration, Percent, plain
+from ...because import Because, because, decision
+from ...finding import Refusal, refusal
+from ...record import Record
+from ...system import Latency, LatencySeries, Slo
+from ..serving.facts import ServiceFacts
+from .burn import BurnPair, burn_pairs
+
+__all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
+
+ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
+"""The percentiles that become objectives. A lower one has so large a budget that no fast burn is possible."""
+
+FARTHEST_BUCKET = Decimal("0.7")
+"""A bucket below this share of the bound would make another promise than the one that was asked for."""
+
+
+LONGEST = 10**15
+"""Seconds: no length of time has more digits before its point."""
+
+
+class Bucket(Record):
+    """The upper bound of a histogram that stands for a latency bound."""
+
+    bound: Because[str]
+    """In the histogram's own unit, as its `le` label has it."""
+    holds: Because[Duration]
+    """The latency that it really promises."""
+
+
+class Objective(Record):
+    """One promise: a share of requests that are answered, or answered in time."""
+
+    name: str
+    kind: Literal["availability", "latency"]
+    target: Because[Percent]
+    bucket: Bucket | None = None
+    series: LatencySeries | None = None
+    """The histogram, for a latency."""
+    asked: Because[Duration] | None = None
+    """The latency that the spec asks for."""
+
+    @property
+    def budget(self) -> Because[Decimal]:
+        """The share of requests that may fail."""
+        return self.target.map(lambda target: 1 - target.amount)
+
+
+class Objectives:
+    """The objectives of one online service."""
+
+    def __init__(self, service: ServiceFacts) -> None:
+        self.service = service
+        self._pairs: dict[str, tuple[BurnPair, ...]] = {}
+
+    @cached_property
+    def all(self) -> tuple[Objective, ...]:
+        """Availability first, then latencies from the lowest percentile up."""
+        return (*self._availability(), *self._latencies())
+
+    def _availability(self) -> tuple[Objective, ...]:
+        promised = self.service.availability
+        if promised is None:
+            return ()
+        if promised.value.amount >= 1:
+            raise refusal(
+                "MLS502",
+                "no system answers every request",
+                promised,
+                note="an objective of 100 % has no error budget: any failure would wake somebody",
+                help="write `99.9%` or less",
+            )
+        return (self.failures("availability", promised),)
+
+    def failures(self, name: str, target: Because[Percent]) -> Objective:
+        """A promise on the share of requests that do not fail."""
+        if not self.service.runtime.metrics.errors:
+            raise self._not_exported("errors", target)
+        return Objective(name=name, kind="availability", target=target)
+
+    def _latencies(self) -> tuple[Objective, ...]:
+        metrics = self.service.runtime.metrics
+        bounds = self.service.bounds
+        sets = (
+            ("latency", bounds("latency"), metrics.latency),
+            ("first-token", bounds("first_token"), metrics.first_token),
+            ("inter-token", bounds("inter_token"), metrics.inter_token),
+        )
+        return tuple(
+            objective for name, latency, series in sets for objective in self._percentiles(name, latency, series)
+        )
+
+    def _percentiles(self, name: str, latency: Latency, series: LatencySeries | None) -> list[Objective]:
+        found = []
+        for percentile, target in ALERTED.items():
+            asked: Because[Duration] | None = getattr(latency, percentile)
+            if asked is None:
+                continue
+            if series is None or series.series is None:
+                raise self._not_exported(f"{name.replace('-', ' ')} times", asked)
+            bucket = self._bucket(asked, series)
+            promised = because(target, f"the percentile that is bounded is {percentile}", asked)
+            found.append(
+                Objective(
+                    name=f"{name}-{percentile}",
+                    kind="latency",
+                    target=promised,
+                    bucket=bucket,
+                    series=series,
+                    asked=asked,
+                )
+            )
+        return found
+
+    def _bucket(self, asked: Because[Duration], series: LatencySeries) -> Bucket:
+        bound = _bound(asked, series.unit, series.settable, *series.buckets)
+        if bound.value is None:
+            raise self._no_bucket(asked, series)
+        scale = _SCALES[series.unit.value]
+        holds = because(Duration(bound.value / scale), "the bucket that stands for the bound", bound)
+        return Bucket(bound=bound.map(lambda value: plain(Decimal(value or 0))), holds=holds)
+
+    def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
+        scale = _SCALES[series.unit.value]
+        exact = (Decimal(str(bucket.value)) / scale for bucket in series.buckets)
+        bounds = [_spellable(bound) for bound in exact if bound < LONGEST]
+        above = next((bound for bound in bounds if bound >= asked.value), None)
+        below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
+        nearest = [str(bound) for bound in (below, above) if bound is not None]
+        runtime = self.service.runtime_name
+        return refusal(
+            "MLS501",
+            "latency bound is not a histogram bucket of this runtime",
+            asked,
+            label="no bucket has this upper bound, nor one within 30 % below",
+            others=((runtime, f"its nearest buckets are {' and '.join(nearest)}"),),
+            note="the objective would select an empty series and never alert",
+            help=f"use {' or '.join(nearest)}; {runtime.value}'s buckets cannot be set",
+        )
+
+    def _not_exported(self, what: str, asked: Because[object]) -> Refusal:
+        runtime = self.service.runtime_name
+        return refusal(
+            "MLS012",
+            f"`{runtime.value}` exports no {what}",
+            asked,
+            others=((runtime, "this runtime"),),
+            note="the objective would rest on a series that does not exist, and never alert",
+            help="leave the bound out, choose another runtime, or describe the series under "
+            f"`platform.runtimes.{runtime.value}.metrics`",
+        )
+
+    @property
+    def slo(self) -> Slo:
+        """Over which time budgets are counted, and how fast a burn somebody is told of."""
+        return self.service.scope.system.monitoring.slo
+
+    def pairs(self, objective: Objective) -> tuple[BurnPair, ...]:
+        """The pairs of windows that guard an objective's budget, as far as they can fire."""
+        if objective.name not in self._pairs:
+            self._pairs[objective.name] = burn_pairs(objective.target, self.slo)
+        return self._pairs[objective.name]
+
+    def buckets(self, kind: str) -> Because[tuple[Decimal, ...]] | None:
+        """The buckets to configure for `latency`, `first_token` or `inter_token`: one at each bound, and some around.
+
+        None where the runtime has no such histogram, or its buckets cannot be set.
+        """
+        series: LatencySeries | None = getattr(self.service.runtime.metrics, kind)
+        if series is None or not series.settable.value:
+            return None
+        bounds = [o.bucket.bound for o in self.all if o.bucket is not None and o.series is series]
+        lower = [b for p in ("p50", "p90") if (b := getattr(self.service.bounds(kind), p)) is not None]
+        return _buckets(series.unit, tuple(bounds), tuple(lower))
+
+
+def _spellable(bound: Decimal) -> Duration:
+    """The shortest length of time that can be written and is not below a bucket; some have fifteen digits."""
+    _, _, exponent = bound.as_tuple()
+    finer = isinstance(exponent, int) and exponent < -9
+    return Duration(bound.quantize(Decimal("1e-9"), ROUND_CEILING) if finer else bound)
+
+
+_SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}
+
+
+@decision
+def _bound(
+    asked: Because[Duration], unit: Because[str], settable: Because[bool], *buckets: Because[float]
+) -> tuple[Decimal | None, str]:
+    wanted = (asked.value.amount * _SCALES[unit.value]).normalize()
+    known = [Decimal(str(bucket.value)) for bucket in buckets]
+    if settable.value:
+        return wanted, f"a bucket is set at {asked.value}, as the runtime's buckets can be"
+    if wanted in known:
+        return wanted, f"the runtime has a bucket at {asked.value}"
+    below = [bucket for bucket in known if bucket < wanted]
+    if not below or below[-1] < wanted * FARTHEST_BUCKET:
+        return None, "no bucket is near enough"
+    holds = Duration(below[-1] / _SCALES[unit.value])
+    return below[
+        -1
+    ], f"the nearest of the runtime's buckets below {asked.value} is {holds}; the promise is kept more strictly"
+
+
+@decision
+def _buckets(
+    unit: Because[str], bounds: tuple[Because[str], ...], lower: tuple[Because[Duration], ...]
+) -> tuple[tuple[Decimal, ...], str]:
+    scale = _SCALES[unit.value]
+    asked = sorted(
+        {*(Decimal(bound.value) for bound in bounds), *((b.value.amount * scale).normalize() for b in lower)}
+    )
+    if not asked:
+        return (), "no latency is bounded"
+    around = {asked[0] / 4, asked[0] / 2, asked[-1] * 2, asked[-1] * 4, asked[-1] * 10}
+    return tuple(sorted({*asked, *around})), "one at each bound, and some around them for quantiles"

@@ -1,0 +1,1 @@
+"""Decisions for rollouts: steps, how each is judged, and the odds of a wrong verdict."""

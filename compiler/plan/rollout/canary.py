@@ -1,0 +1,286 @@
+"""How a new version reaches its users: stages, steps and their lengths, and how it is judged meanwhile."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from functools import cached_property
+
+from ....schema.units import Duration, Percent, Rate, plain
+from ...because import Because, because, decision, first, fixed
+from ...finding import refusal
+from ...system import CanaryStage, ShadowStage, Stage
+from ..choose import assumed, count, or_else, spelt
+from ..objectives import Objective, Objectives
+from ..serving.facts import ServiceFacts
+from ..serving.timing import Timing
+from .judgement import Change, Judgement, Step
+from .odds import MINUTES, Doubt, arm_size, doubt, judged, step_length, volume
+from .rollback import harm, judged_objectives, least_volume, limit
+from .steps import ascending, at_least, long_enough, weight, whole_minutes
+
+__all__ = ["CanaryPlan"]
+
+DEFAULT_STEPS = ("5%", "25%", "50%")
+UNKNOWN_STEP = Duration(600)
+"""A step's length while nobody has said how many requests arrive."""
+
+UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "no throughput is given")
+
+
+class CanaryPlan:
+    """The rollout of one online service."""
+
+    def __init__(
+        self, service: ServiceFacts, timing: Timing, objectives: Objectives, change: Change | None = None
+    ) -> None:
+        self.service = service
+        self.timing = timing
+        self.objectives = objectives
+        self.change = change if change is not None else Change()
+
+    def changed(self, change: Change) -> CanaryPlan:
+        """The same rollout with a change."""
+        return CanaryPlan(self.service, self.timing, self.objectives, change)
+
+    # Stages
+
+    @cached_property
+    def stage(self) -> CanaryStage | None:
+        """The canary stage that the spec asks for."""
+        return next((stage.canary for stage in self._stages if stage.canary is not None), None)
+
+    @cached_property
+    def shadow_stage(self) -> ShadowStage | None:
+        """The shadow stage that the spec asks for."""
+        return next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        return self.service.scope.system.rollout.stages
+
+    @cached_property
+    def progressive(self) -> Because[bool]:
+        """Whether new versions get their traffic step by step."""
+        provider = self.service.scope.platform.rollout.provider
+        if provider.value == "none":
+            if self.stage is not None:
+                raise refusal(
+                    "MLS012",
+                    "this platform shifts no traffic",
+                    self.stage,
+                    provider,
+                    others=((provider, "nothing that could do it"),),
+                    help="set `platform.rollout.provider: argo-rollouts`, or leave the stage out",
+                )
+            return because(False, "the platform has nothing that shifts traffic", provider)
+        if self._stages and self.stage is None:
+            return because(
+                False, "the spec's stages have no canary", *(stage.node for stage in self._stages if stage.node)
+            )
+        if self.stage is None:
+            return because(True, "online serving gets a canary unless the spec says otherwise", provider)
+        return because(True, "the spec asks for a canary", provider, *([self.stage.node] if self.stage.node else []))
+
+    # Steps
+
+    @cached_property
+    def shares(self) -> tuple[Because[Percent], ...]:
+        """The share of each step."""
+        first_ = self.change.first
+        if first_ is None:
+            return self._usual_shares
+        return (fixed(first_, "supposed"), *(share for share in self._usual_shares if share.value > first_))
+
+    @property
+    def _usual_shares(self) -> tuple[Because[Percent], ...]:
+        if self.stage is not None and self.stage.steps:
+            return ascending(self.stage.steps)
+        why = "the usual shares: few users first, then enough to see load"
+        return tuple(because(Percent.parse(share), why) for share in DEFAULT_STEPS)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Shares with their lengths."""
+        _, lengths = self._beside
+        return tuple(Step(share=weight(share), lasts=lasts) for share, lasts in zip(self.shares, lengths, strict=True))
+
+    @cached_property
+    def _beside(self) -> tuple[tuple[Judgement, ...], tuple[Because[Duration], ...]]:
+        """The judgements beside the steps, and the steps' lengths.
+
+        They rest on each other: longer steps have more windows, and longer windows need longer steps. So room is made
+        for windows of a minute, then for longer ones, until both odds of every judgement are small enough.
+        """
+        given = self.given_duration
+        if given is not None:
+            lengths = tuple(given for _ in self.shares)
+            judged = self._judged_beside(lengths)
+            windows = tuple(judgement.window for judgement in judged)
+            long_enough(given, len(lengths), self.delay, self.doubt.failures, windows)
+            return judged, lengths
+        arms = tuple(self.arm(share) for share in self.shares)
+        for minutes in self._minutes:
+            lengths = self._padded(arms, fixed(f"{minutes}m", "the room that is made"))
+            judged = self._judged_beside(lengths, minutes)
+            exact = self._padded(arms, *(judgement.window for judgement in judged))
+            again = self._judged_beside(exact, minutes)
+            if all(judgement.verdict.value.sure for judgement in again) or minutes == self._minutes[-1]:
+                return again, exact
+        raise AssertionError("the longest window is the last")
+
+    def _judged_beside(
+        self, lengths: tuple[Because[Duration], ...], most_minutes: int = MINUTES[-1]
+    ) -> tuple[Judgement, ...]:
+        return tuple(self._judge(objective, self.shares[0], lengths, most_minutes) for objective in self.judged)
+
+    def _padded(self, arms: tuple[Because[Duration], ...], *windows: Because[str]) -> tuple[Because[Duration], ...]:
+        return tuple(at_least(arm, self.delay, self.doubt.failures, *windows) for arm in arms)
+
+    @property
+    def given_duration(self) -> Because[Duration] | None:
+        """How long a step lasts, where the spec says it."""
+        return self.stage.step_duration.given if self.stage is not None and not self.change.derived else None
+
+    @cached_property
+    def rate(self) -> Because[Rate] | None:
+        """The traffic that there really is."""
+        return first(self.service.traffic("mean"), self.service.traffic("peak"))
+
+    def arm(self, share: Because[Percent]) -> Because[Duration]:
+        """The time in which a step sees enough requests for the smallest harm that each objective must show."""
+        rate = self.rate
+        if rate is None:
+            return because(
+                UNKNOWN_STEP, "unproven: no throughput is given, so nobody knows how many requests a step sees"
+            )
+        if not rate.value.amount or not share.value.amount:
+            return because(UNKNOWN_STEP, "unproven: a step is expected to see no requests", rate, share)
+        needed = [step_length(rate, share, size) for size in self.sizes.values()]
+        return max(needed, key=lambda length: length.value, default=because(UNKNOWN_STEP, "nothing is judged"))
+
+    @cached_property
+    def sizes(self) -> dict[str, Because[int]]:
+        """The requests in which a step shows the harm of each objective, by the objective's name."""
+        sure = self.doubt.significance, self.doubt.power
+        return {objective.name: arm_size(*self.harms(objective), *sure) for objective in self.judged}
+
+    def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
+        """The share of bad requests without and with the harm that must not be missed."""
+        before, after = harm(objective, self.stage, self.objectives)
+        if self.stage is not None:  # a harm to another metric would leave the usual one
+            metrics = [asked.metric for asked in self.stage.detect]
+            before = because(before.value, before.why, before, metrics)
+            after = because(after.value, after.why, after, metrics)
+        if self.change.harm is not None and objective.kind == "availability":
+            return before, fixed(self.change.harm, "supposed")
+        return before, after
+
+    @cached_property
+    def length(self) -> Because[Duration]:
+        """How long a version is rolled out: all steps, and the verdict after the last one."""
+        final = tuple((judgement.windows, judgement.window) for judgement in self.final)
+        return _length(tuple(step.lasts for step in self.steps), final)
+
+    @cached_property
+    def delay(self) -> Because[Duration]:
+        """How long the analysis waits before its first verdict: until the model is loaded."""
+        return self.timing.start
+
+    # Judgement
+
+    @cached_property
+    def judged(self) -> tuple[Objective, ...]:
+        """What a new version is judged by."""
+        return judged_objectives(self.service.scope.system, self.stage, self.objectives)
+
+    @cached_property
+    def background(self) -> tuple[Judgement, ...]:
+        """How objectives are judged from the first step on."""
+        return self._beside[0]
+
+    @cached_property
+    def final(self) -> tuple[Judgement, ...]:
+        """How objectives are judged once more at the last step, before all traffic changes over."""
+        return tuple(self._judge(objective, self.shares[-1]) for objective in self.judged)
+
+    def _judge(
+        self,
+        objective: Objective,
+        share: Because[Percent],
+        steps: tuple[Because[Duration], ...] = (),
+        most_minutes: int = MINUTES[-1],
+    ) -> Judgement:
+        """How an objective is judged beside `steps`, or for a fixed number of windows after them."""
+        rate = self.rate
+        before, after = self.harms(objective)
+        asked = limit(objective, self.objectives) if not self.change.derived else None
+        chosen = judged(
+            rate if rate is not None else UNKNOWN_RATE,
+            share,
+            before,
+            after,
+            asked,
+            self.service.rate_window,
+            self.delay,
+            steps,
+            self.given_window,
+            self.doubt.risk,
+            self.doubt.failures,
+            self.doubt.last,
+            most_minutes,
+        )
+        guards = [(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when]
+        chosen = because(chosen.value, chosen.why, chosen, guards)  # one on another metric would leave the usual limit
+        least = least_volume(objective, self.objectives)
+        return Judgement(
+            objective=objective,
+            window=chosen.map(lambda v: f"{v.minutes}m"),
+            limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
+            failures=chosen.map(lambda v: v.failures),
+            windows=chosen.map(lambda v: v.windows),
+            volume=least if least is not None else volume(rate, self.service.traffic("trough"), chosen),
+            verdict=chosen,
+        )
+
+    @property
+    def doubt(self) -> Doubt:
+        """How much of it a verdict may leave."""
+        return doubt(self.service.scope.platform.planning)
+
+    @property
+    def given_window(self) -> Because[Duration] | None:
+        """Over how long requests are counted for one verdict, where the spec says it."""
+        given = self.stage.window.given if self.stage is not None and not self.change.derived else None
+        return whole_minutes(given, self.service.rate_window) if given is not None else None
+
+    @property
+    def _minutes(self) -> tuple[int, ...]:
+        """The lengths that a window may have."""
+        given = self.given_window
+        return MINUTES if given is None else (int(given.value.amount / 60),)
+
+    # The shadow
+
+    @cached_property
+    def shadow_replicas(self) -> Because[int]:
+        """How many replicas the shadow has."""
+        stage = self.shadow_stage
+        assert stage is not None
+        return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
+
+
+@decision
+def _length(
+    steps: tuple[Because[Duration], ...], final: tuple[tuple[Because[int], Because[str]], ...]
+) -> tuple[Duration, str]:
+    last = max((Duration(Duration.parse(each.value).amount * many.value) for many, each in final), default=Duration(0))
+    took = sum((step.value.amount for step in steps), last.amount)
+    said = " + ".join(spelt(step.value) for step in steps)
+    return Duration(took), f"{said} of steps, and {spelt(last)} for the last verdict"
+
+
+@decision
+def _shadow_replicas(mean: Because[int], percent: Because[Percent]) -> tuple[int, str]:
+    needed = max(1, math.ceil(mean.value * percent.value.amount))
+    return needed, f"{percent.value} of the {count(mean.value, 'replica')} for the mean rate"

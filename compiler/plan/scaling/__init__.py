@@ -1,0 +1,155 @@
+"""What the autoscaler looks at, and how much of it one replica is meant to have."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+
+from ....schema.units import Percent, plain
+from ...because import Because, because, decision, first, fixed, text
+from ...finding import refusal
+from ...promql import bound, matchers, selector
+from ..choose import or_else
+from ..objectives.sli import Indicators
+from ..serving.facts import ServiceFacts
+
+__all__ = ["Scaling"]
+
+QUEUE_PER_REPLICA = 5
+"""Waiting requests a replica at which another is added, where nobody says how many it works on: vLLM's own chart."""
+
+
+class Scaling:
+    """The autoscaler of one online service."""
+
+    def __init__(self, service: ServiceFacts) -> None:
+        self.service = service
+
+    @cached_property
+    def provider(self) -> Because[str]:
+        """KEDA, a plain HorizontalPodAutoscaler, or nothing."""
+        return self.service.scope.platform.autoscaling.provider
+
+    @cached_property
+    def adapter(self) -> Because[str] | None:
+        """What serves the load to a HorizontalPodAutoscaler."""
+        return self.service.scope.platform.autoscaling.adapter if self.provider.value == "hpa" else None
+
+    @cached_property
+    def signal(self) -> Because[str] | None:
+        """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""
+        metrics, asked = self.service.runtime.metrics, self.service.part.replicas.signal.given
+        flying = first(metrics.in_flight.gauge, metrics.in_flight.busy) if metrics.in_flight is not None else None
+        waiting = metrics.queue.series if metrics.queue is not None else None
+        if asked is not None:
+            return self._asked(asked, flying if asked.value == "in-flight" else waiting)
+        if self.service.mean_time is not None and flying is not None:
+            return _signal("in-flight", flying)
+        if waiting is not None:
+            return _signal("queue", waiting)
+        return _signal("in-flight", flying) if flying is not None else None
+
+    def _asked(self, asked: Because[str], series: Because[str] | None) -> Because[str]:
+        if series is None:
+            runtime = self.service.runtime_name
+            raise refusal(
+                "MLS012",
+                f"`{runtime.value}` does not export what `{asked.value}` would follow",
+                asked,
+                others=((runtime, "this runtime"),),
+                note="the autoscaler would ask for a series that does not exist, and never add a replica",
+                help="leave `signal` out, and what the runtime exports is followed",
+            )
+        return because(asked.value, f"as asked for; the runtime exports {series.value}", asked, series)
+
+    @cached_property
+    def query(self) -> Because[str] | None:
+        """The PromQL that reads the signal over all replicas.
+
+        Before the first request some runtimes have no series yet: that is zero, as long as Prometheus reaches a
+        replica. When it reaches none (`up` is 0, not absent, for a replica that is too busy to answer) there is no
+        answer, and the autoscaler falls back instead of scaling down.
+        """
+        if self.signal is None:
+            return None
+        indicators = Indicators(self.service)
+        value = (
+            self._queue(indicators)
+            if self.signal.value == "queue"
+            else indicators.in_flight(self.service.rate_window.map(str))
+        )
+        assert value is not None
+        return text("{value} or 0 * sum({up} == 1)", value=value, up=indicators.up())
+
+    def _queue(self, indicators: Indicators) -> Because[str]:
+        queue = self.service.runtime.metrics.queue
+        assert queue is not None
+        assert queue.series is not None
+        own = bound(queue.match, self.service.model) if queue.match is not None else None
+        return text("sum({queue})", queue=selector(queue.series, matchers(indicators.match, own)))
+
+    @cached_property
+    def threshold(self) -> Because[str]:
+        """How much of the signal one replica is meant to have."""
+        target = or_else(self.service.part.replicas.target, self._usual_target)
+        return target.map(lambda requests: plain(Decimal(str(requests))))
+
+    def _usual_target(self) -> Because[float]:
+        assert self.signal is not None
+        if self.signal.value == "queue":
+            why = "a short queue keeps batches full; a longer one makes answers late"
+            return fixed(QUEUE_PER_REPLICA, why)
+        return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
+
+    @cached_property
+    def least(self) -> Because[int]:
+        """The fewest replicas that an autoscaler may leave: at least one, and no more than the most."""
+        given, most = self.service.part.replicas.min.given, self.service.max_replicas
+        if given is not None and given.value < 1:
+            raise refusal(
+                "MLS012",
+                "nothing would start the first replica again",
+                given,
+                others=((self.provider, "what scales"),),
+                note="requests do not wait at a service without replicas, so there is no load to scale on",
+                help="write `min: 1` or more, or leave it out",
+            )
+        if given is not None and given.value > most.value:
+            raise refusal(
+                "MLS008",
+                f"at least {given.value} and at most {most.value} replicas cannot both be",
+                given,
+                others=((most, "the most"),),
+                note="an autoscaler with a minimum above its maximum is refused by the cluster",
+                help=f"write `min: {most.value}` or less, or allow more",
+            )
+        wanted = self.service.min_replicas
+        return wanted if wanted.value <= most.value else _at_most(wanted, most)
+
+    @cached_property
+    def fallback(self) -> Because[int]:
+        """The replicas to run while the signal cannot be read: those for the peak."""
+        given = self.service.part.replicas.fallback
+        return or_else(given, lambda: _fallback(self.service.for_peak, self.least, self.service.max_replicas))
+
+
+@decision
+def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
+    return kind, f"the runtime exports {series.value}" if series is not None else "the runtime exports it"
+
+
+@decision
+def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[float, str]:
+    target = round(float(slots.value * utilization.value.amount), 2)
+    return target, f"{utilization.value} of the {slots.value} that a replica works on at once"
+
+
+@decision
+def _at_most(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
+    return most.value, f"{wanted.why}; but at most {most.value} are allowed"
+
+
+@decision
+def _fallback(peak: Because[int], least: Because[int], most: Because[int]) -> tuple[int, str]:
+    chosen = min(max(peak.value, least.value), most.value)
+    return chosen, "enough for the peak, as nobody can see the load"

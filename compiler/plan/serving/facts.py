@@ -1,0 +1,305 @@
+"""The facts of one online service that its other decisions rest on."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Protocol
+
+from ....schema.units import Cores, Duration, Memory, Percent, Rate
+from ... import conventions
+from ...because import Because, Unavailable, because, decision, first, text
+from ...layer.usual import Usual
+from ...part import Part
+from ...system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
+from ..choose import assumed, number, or_else
+from ..scope import Scope
+from .capacity import Care, care, measured, patience, replicas
+from .files import ModelFiles
+from .replica import cores, memory
+
+__all__ = ["ServiceFacts", "service_name"]
+
+
+def service_name(scope: Scope, key: Because[str]) -> Because[str]:
+    """The name of a service's objects: the system's, and the service's own where the system has several."""
+    system = scope.system.metadata.name
+    if key.value == system.value:
+        return system
+    return text("{system}-{service}", system=system, service=key)
+
+
+class Estimates(Protocol):
+    """What is known of a replica's hardware, by whoever knows accelerators and language models."""
+
+    @property
+    def chosen(self) -> AcceleratorRequest | None:
+        """The accelerators for a replica that needs some and names none; None where none is allowed."""
+
+    def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
+        """The replicas that carry a rate; None while the speed of a replica cannot be estimated."""
+
+
+class ServiceFacts(ABC):
+    """One service that answers requests: who it is, what it serves, on what, and how much of it is needed."""
+
+    def __init__(self, scope: Scope, part: OnlineService) -> None:
+        self.scope = scope
+        self.part = part
+
+    @cached_property
+    def scrape_interval(self) -> Because[Duration]:
+        """How often metrics are read."""
+        own = self.scope.system.monitoring.scrape_interval
+        return self.scope.platform.prometheus.scrape_interval if own is None else own
+
+    @cached_property
+    def rate_window(self) -> Because[Duration]:
+        """The shortest window that a rate can be taken over."""
+        return _rate_window(self.scrape_interval)
+
+    # Names
+
+    @cached_property
+    def name(self) -> Because[str]:
+        """The name of the workload and of the Service that answers for it."""
+        return service_name(self.scope, self.part.own_name)
+
+    def named(self, suffix: str) -> Because[str]:
+        """The name of something beside it."""
+        return text(f"{{name}}-{suffix}", name=self.name)
+
+    @cached_property
+    def canary_name(self) -> Because[str]:
+        """The Service that answers for a new version."""
+        return self.named(conventions.CANARY)
+
+    @cached_property
+    def shadow_name(self) -> Because[str]:
+        """The workload and the Service of the version in the shadow stage."""
+        return self.named(conventions.SHADOW)
+
+    @cached_property
+    def job(self) -> Because[str]:
+        """Prometheus' `job` label, as the operator makes it from a PodMonitor."""
+        return text("{namespace}/{name}", namespace=self.scope.namespace, name=self.name)
+
+    # What is served, and by what
+
+    @cached_property
+    def model(self) -> Because[str]:
+        """The model's name, as requests say it."""
+        return self.scope.model_of(self.part)
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether anything is said of the model as a language model."""
+        return self.scope.system.models[self.model.value].llm is not None
+
+    @cached_property
+    def release(self) -> Release:
+        """What is in service."""
+        return self.scope.release_of(self.model)
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        """The files of what is in service."""
+        return ModelFiles(self.scope, self.release)
+
+    @cached_property
+    def runtime_name(self) -> Because[str]:
+        """The name of the serving runtime: the author's, or the usual one for the format of the model's files."""
+        name = self.part.runtime.given
+        if name is None:
+            raise Unavailable  # nothing says it, which has been reported
+        usual = any(isinstance(source, Usual) for source in name.sources)
+        return because(name.value, "the usual runtime for the format of the model's files", name) if usual else name
+
+    @property
+    def runtime(self) -> Runtime:
+        """The serving runtime: the catalogue's entry, the platform's changes, and the service's own."""
+        return self.part.container
+
+    @cached_property
+    def image(self) -> Because[str]:
+        """The runtime's image."""
+        runtime = self.runtime
+        if self.accelerated.value and runtime.accelerated_image is not None:
+            return because(
+                runtime.accelerated_image.value,
+                "the runtime's image for accelerators",
+                runtime.accelerated_image,
+                self.accelerated,
+            )
+        assert runtime.image is not None
+        return runtime.image
+
+    # What a replica has
+
+    @cached_property
+    def accelerated(self) -> Because[bool]:
+        """Whether replicas have accelerators."""
+        if self.devices is None:
+            return because(False, "no accelerator is asked for")
+        return because(True, "an accelerator is asked for", self.devices.type)
+
+    @property
+    @abstractmethod
+    def hardware(self) -> Estimates:
+        """What a replica runs on, and what can be estimated of it."""
+
+    @cached_property
+    def devices(self) -> AcceleratorRequest | None:
+        """The accelerators of one replica: those that are asked for, else those that are chosen."""
+        asked = self.part.resources.accelerator
+        return asked if asked is not None or not self.runtime.needs_accelerator.value else self.hardware.chosen
+
+    @cached_property
+    def cpu(self) -> Because[Cores]:
+        """Cores that a replica asks for."""
+        runtime = self.runtime
+        return or_else(
+            self.part.resources.cpu, lambda: cores(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
+        )
+
+    @cached_property
+    def memory(self) -> Because[Memory]:
+        """Memory that a replica asks for and may not exceed."""
+        size, caching = self.files.artifact.size, self.part.caching
+        cache = caching.size if caching is not None else None
+        return or_else(self.part.resources.memory, lambda: memory(self.runtime.memory, size, self.accelerated, cache))
+
+    # Bounds: the service's own before the system's
+
+    def bounds(self, name: str) -> Latency:
+        """The bounds on one kind of latency."""
+        own: Latency = getattr(self.part.constraints, name)
+        return own if own.node is not None else getattr(self.scope.system.constraints, name)
+
+    @cached_property
+    def latency_bounds(self) -> tuple[Because[Duration], ...]:
+        """All bounds on the whole answer, lowest percentile first."""
+        latency = self.bounds("latency")
+        return tuple(bound for name in latency.fields if (bound := getattr(latency, name)) is not None)
+
+    @cached_property
+    def availability(self) -> Because[Percent] | None:
+        """The share of requests that must be answered."""
+        return first(self.part.constraints.availability, self.scope.system.constraints.availability)
+
+    def traffic(self, name: str) -> Because[Rate] | None:
+        """The mean, peak or trough of the arrival rate."""
+        own = self.part.constraints.throughput
+        chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput
+        return getattr(chosen, name)  # type: ignore[no-any-return]
+
+    # Capacity
+
+    @cached_property
+    def slots(self) -> Because[int]:
+        """How many requests a replica works on at once."""
+        time = self.part.service_time
+        if time is not None:
+            return time.at
+        return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica works on one request at a time")
+
+    @cached_property
+    def mean_time(self) -> Because[Duration] | None:
+        """How long a request is worked on."""
+        return measured(self.part.service_time.mean) if self.part.service_time is not None else None
+
+    @cached_property
+    def patience(self) -> Because[Duration] | None:
+        """How long a request may wait: what the bound on p99 leaves after the model's own slow tail."""
+        bound = self.bounds("latency").p99
+        if bound is None or self.part.service_time is None:
+            return None
+        return patience(bound, self.part.service_time, self._selected_p99())
+
+    def _selected_p99(self) -> Because[Duration] | None:
+        candidates = self.scope.system.models[self.model.value].candidates
+        chosen = next((candidate for candidate in candidates if candidate.selected.value), None)
+        return chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
+
+    @property
+    def care(self) -> Care:
+        """How careful the planner is."""
+        return care(self.scope.platform.planning)
+
+    def needed(self, rate: Because[Rate]) -> Because[int] | None:
+        """The replicas that carry a rate; None while it is neither measured nor estimated how long the model takes."""
+        if self.mean_time is None:
+            return self.hardware.needed(rate, self.availability) if self.is_language_model else None
+        balancing = self.scope.platform.gateway.load_balancing
+        return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability, self.care)
+
+    @cached_property
+    def for_mean(self) -> Because[int]:
+        """The replicas for the mean rate."""
+        rate = first(self.traffic("mean"), self.traffic("peak"))
+        needed = self.needed(rate) if rate is not None else None
+        if needed is None:
+            why = "unproven: without a service time and a throughput, two replicas are only a start"
+            return assumed(f"{self.part.spec_path}.replicas.min", 2, why)
+        return needed
+
+    @cached_property
+    def for_peak(self) -> Because[int]:
+        """The replicas for the peak rate."""
+        rate = first(self.traffic("peak"), self.traffic("mean"))
+        needed = self.needed(rate) if rate is not None else None
+        return needed if needed is not None else self.for_mean
+
+    @cached_property
+    def min_replicas(self) -> Because[int]:
+        """The fewest replicas: enough for the mean, or for the peak where nothing would add any."""
+        return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
+
+    @property
+    def _always(self) -> Because[int]:
+        provider = self.scope.platform.autoscaling.provider
+        if provider.value != "none":
+            return self.for_mean
+        return because(self.for_peak.value, f"{self.for_peak.why}; nothing adds replicas", self.for_peak, provider)
+
+    @cached_property
+    def max_replicas(self) -> Because[int]:
+        """The most replicas."""
+        return or_else(
+            self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most, self._headroom)
+        )
+
+    @property
+    def _headroom(self) -> Because[float]:
+        return self.scope.platform.planning.headroom
+
+    @cached_property
+    def most(self) -> Because[int] | None:
+        """The most replicas that are allowed."""
+        return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
+
+
+@decision
+def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
+    least = max(60, 4 * math.ceil(scrape.value.amount))
+    why = f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
+    return Duration(-(-least // 60) * 60), why
+
+
+@decision
+def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
+    if most is not None and most.value < needed.value:
+        return most.value, f"{needed.why}; but at most {most.value} are allowed"
+    return needed.value, needed.why
+
+
+@decision
+def _max_replicas(
+    peak: Because[int], least: Because[int], most: Because[int] | None, headroom: Because[float]
+) -> tuple[int, str]:
+    wanted = max(least.value, math.ceil(peak.value * headroom.value - 1e-9))
+    why = f"{number(headroom.value)} times the {peak.value} for the peak"
+    if most is not None and most.value < wanted:
+        return max(most.value, 1), f"{why}; but at most {most.value} are allowed"
+    return wanted, why

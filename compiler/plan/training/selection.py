@@ -1,0 +1,262 @@
+"""Which candidate was chosen, what each of them misses, and whether a simpler or cheaper one would do.
+
+A candidate is judged only by what it declares: a number that is not there is neither kept nor missed.
+
+- Quality is compared as gain over the naive baseline, (q - q0) / (q* - q0). A quotient of the metrics themselves says
+  little: 0.849 of ROC AUC is 90 % of 0.943, and no better than a guess is already 53 % of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cached_property
+from itertools import chain
+
+from ...because import Because, Unavailable, because, first
+from ...record import Record
+from ...system import Candidate, Condition, Latency, Model
+from ..scope import Scope
+from ..serving.facts import ServiceFacts
+from .comparison import (
+    against,
+    at_least,
+    at_least_takes,
+    at_most,
+    at_most_takes,
+    cost_share,
+    gain_of,
+    in_time,
+    percentiles,
+    simpler_than,
+    within_budget,
+)
+
+__all__ = ["Check", "Rival", "Selection"]
+
+
+class Check(Record):
+    """One candidate against one bound that it declares a number for."""
+
+    subject: str
+    """What is bounded, in words."""
+    asked: Because[object]
+    """Where the spec sets the bound."""
+    reached: Because[object]
+    """What the candidate declares."""
+    limit: Because[object]
+    kept: Because[bool]
+    """Whether it keeps the bound; the reason has both numbers."""
+    of_champion: bool = False
+    """Whether the bound is what the version in service reached: a bar for its successors, not for other choices."""
+
+
+class Rival(Record):
+    """A candidate that is simpler or cheaper than the selected one and misses no bound of the system."""
+
+    candidate: Candidate
+    simpler: Because[bool]
+    gain: Because[Decimal]
+    """The share of the selected one's gain over the naive baseline."""
+    cost: Because[Decimal] | None
+    """Its cost as a share of the selected one's; None where the two cannot be compared."""
+
+
+class Selection:
+    """The candidates of one model, and the services that serve it."""
+
+    def __init__(self, scope: Scope, model: Model, services: tuple[ServiceFacts, ...]) -> None:
+        self.scope = scope
+        self.model = model
+        self.services = services
+
+    @cached_property
+    def selected(self) -> Candidate | None:
+        """The candidate that was chosen, if the spec says which."""
+        return next((candidate for candidate in self.model.candidates if candidate.selected.value), None)
+
+    # Bounds
+
+    def checks(self, candidate: Candidate) -> tuple[Check, ...]:
+        """Every bound that the candidate declares a number for: latency, then cost, then gates."""
+        return tuple(chain(self._latency(candidate), self._cost(candidate), self._quality(candidate)))
+
+    def missed(self, candidate: Candidate) -> tuple[Check, ...]:
+        """The bounds that it does not keep."""
+        return tuple(check for check in self.checks(candidate) if not check.kept.value)
+
+    def keepers(self, check: Check) -> tuple[tuple[Candidate, Check], ...]:
+        """The other candidates that keep a bound, those that keep all bounds first."""
+        found = [
+            (other, theirs)
+            for other in self.model.candidates
+            for theirs in self.checks(other)
+            if theirs.asked is check.asked and theirs.kept.value
+        ]
+        return tuple(sorted(found, key=lambda pair: len(self.missed(pair[0]))))
+
+    def _latency(self, candidate: Candidate) -> Iterator[Check]:
+        known = percentiles(candidate.latency) if candidate.latency is not None else {}
+        for name, latency in self._bounds:
+            for percentile, bound in percentiles(latency).items():
+                slow, fast = at_least_takes(known, percentile), at_most_takes(known, percentile)
+                reached = slow if slow is not None and slow.value > bound.value else fast
+                if reached is not None and (reached is slow or reached.value <= bound.value):
+                    kept = in_time(reached, bound)
+                    yield Check(
+                        subject=f"{name}latency {percentile}", asked=bound, reached=reached, limit=bound, kept=kept
+                    )
+
+    @cached_property
+    def _bounds(self) -> tuple[tuple[str, Latency], ...]:
+        """The bounds of each service, or of the system where nothing serves the model here."""
+        if not self.services:
+            return (("", self.scope.system.constraints.latency),)
+        several = len(self.services) > 1
+        return tuple((f"{s.part.own_name.value} " if several else "", s.bounds("latency")) for s in self.services)
+
+    def _cost(self, candidate: Candidate) -> Iterator[Check]:
+        budget, price = self.scope.system.constraints.budget, candidate.cost
+        rates = tuple(rate for service in self.services if (rate := service.traffic("mean")) is not None)
+        if budget is None or price is None or not rates:
+            return
+        if price.value.per == "prediction" and price.value.currency == budget.value.currency:
+            kept = within_budget(price, budget, *rates)
+            yield Check(subject="cost", asked=budget, reached=price, limit=budget, kept=kept)
+
+    def _quality(self, candidate: Candidate) -> Iterator[Check]:
+        for gate in self._gates:
+            reached = candidate.metrics.get(gate.metric.value)
+            limit = self._limit(gate, candidate)
+            if reached is not None and limit is not None:
+                least = self._least(gate)
+                kept = at_least(reached, limit) if least.value else at_most(reached, limit)
+                yield Check(
+                    subject=gate.metric.value,
+                    asked=gate.metric,
+                    reached=reached,
+                    limit=limit,
+                    kept=kept,
+                    of_champion=gate.versus is not None and gate.versus.value == "champion",
+                )
+
+    @property
+    def _gates(self) -> tuple[Condition, ...]:
+        """Those on the whole: candidates declare no numbers of segments."""
+        judged = self.scope.system.evaluation
+        gates = judged.gates if judged is not None and self._is_trained else ()
+        return tuple(gate for gate in gates if gate.segment is None and gate.of is None)
+
+    @property
+    def _is_trained(self) -> bool:
+        """Whether the evaluation is of this model: the only one, or the one called like the system."""
+        return len(self.scope.system.models) == 1 or (
+            self.model.own_name.value == self.scope.system.metadata.name.value
+        )
+
+    def _least(self, gate: Condition) -> Because[bool]:
+        """Whether the value must be at least the limit."""
+        if gate.versus is None:
+            return because(gate.min is not None, "the gate's own bound", gate.metric)
+        return self.maximized(gate.metric)
+
+    def maximized(self, metric: Because[str]) -> Because[bool]:
+        """Whether more of a metric is better."""
+        return self.scope.system.metrics[metric.value.partition("@")[0]].direction.map(lambda way: way == "maximize")
+
+    def _limit(self, gate: Condition, candidate: Candidate) -> Because[Decimal] | None:
+        own = first(gate.min, gate.max)
+        if own is not None:
+            return own.map(lambda measure: measure.amount)
+        if gate.versus is None:
+            raise Unavailable  # a gate without a bound is a mistake that has been reported
+        rival = self._rival(gate.versus, gate.metric, candidate)
+        if rival is None:
+            return None
+        return against(rival, gate.margin, self.maximized(gate.metric), gate.versus)
+
+    def _rival(self, versus: Because[str], metric: Because[str], candidate: Candidate) -> Because[float] | None:
+        """What the rival reached in a metric; None where nobody says it, and for the rival itself."""
+        name = versus.value
+        if name == "champion":
+            release = self.scope.system.releases.get(self.model.own_name.value)
+            return release.metrics.get(metric.value) if release is not None else None
+        if name == "human":
+            people = self.scope.system.problem.human_performance
+            return people.value if people is not None and people.metric.value == metric.value else None
+        if name == "naive":
+            return self.naive(metric) if candidate.role.value != "naive" else None
+        named = next((other for other in self.model.candidates if other.name.value == name), None)
+        return named.metrics.get(metric.value) if named is not None and named is not candidate else None
+
+    # Gain
+
+    @property
+    def _primary(self) -> Because[str] | None:
+        judged = self.scope.system.evaluation
+        return judged.primary if judged is not None and self._is_trained else None
+
+    def naive(self, metric: Because[str]) -> Because[float] | None:
+        """What the best of the naive baselines reached."""
+        naive = [candidate for candidate in self.model.candidates if candidate.role.value == "naive"]
+        reached = [value for candidate in naive if (value := candidate.metrics.get(metric.value)) is not None]
+        if not reached:
+            return None
+        best = (max if self.maximized(metric).value else min)(reached, key=lambda value: value.value)
+        return because(best.value, "the best naive baseline", best, reached, [c.role for c in naive])
+
+    def gain(self, candidate: Candidate) -> Because[Decimal] | None:
+        """The share of the selected candidate's gain in the primary metric that another one reaches.
+
+        None where a number is missing, or where the selected one gains nothing.
+        """
+        metric, selected = self._primary, self.selected
+        if metric is None or selected is None:
+            return None
+        naive = self.naive(metric)
+        best, reached = selected.metrics.get(metric.value), candidate.metrics.get(metric.value)
+        if naive is None or best is None or reached is None or best.value == naive.value:
+            return None
+        if (best.value > naive.value) is not self.maximized(metric).value:
+            return None
+        return gain_of(reached, naive, best, metric)
+
+    # Rivals
+
+    @cached_property
+    def rivals(self) -> tuple[Rival, ...]:
+        """The candidates that are simpler or cheaper and could serve, the largest gain first."""
+        found = (self._as_rival(candidate) for candidate in self.model.candidates if candidate is not self.selected)
+        return tuple(sorted((rival for rival in found if rival is not None), key=lambda rival: -rival.gain.value))
+
+    @property
+    def challenger(self) -> Rival | None:
+        """The best of them."""
+        return self.rivals[0] if self.rivals else None
+
+    @cached_property
+    def compared(self) -> dict[str, dict[str, Because[object]]]:
+        """The candidates side by side, by name: complexity, gain, share of the cost, and what bounds are held against.
+
+        Naive baselines are left out: of them only the quality counts, and it is in every gain.
+        """
+        return {c.name.value: dict(self._row(c)) for c in self.model.candidates if c.role.value != "naive"}
+
+    def _row(self, candidate: Candidate) -> Iterator[tuple[str, Because[object]]]:
+        yield "complexity", candidate.complexity
+        gain = self.gain(candidate)
+        cost = cost_share(candidate.cost, self.selected.cost) if self.selected is not None else None
+        yield from ((name, share) for name, share in (("gain", gain), ("cost", cost)) if share is not None)
+        yield from ((f"bounded {check.subject}", check.reached) for check in self.checks(candidate))
+
+    def _as_rival(self, candidate: Candidate) -> Rival | None:
+        gain = self.gain(candidate)
+        if self.selected is None or gain is None or candidate.role.value == "naive":
+            return None
+        if not all(check.of_champion for check in self.missed(candidate)):
+            return None
+        simpler = simpler_than(candidate.complexity, self.selected.complexity)
+        cost = cost_share(candidate.cost, self.selected.cost)
+        if not simpler.value and (cost is None or cost.value >= 1):
+            return None
+        return Rival(candidate=candidate, simpler=simpler, gain=gain, cost=cost)

@@ -1,0 +1,70 @@
+"""`mlspec compile`: write what specs come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...compiler.pipeline import Compiled
+from ..console import Console
+from ..write import Foreign, Written, changes, write
+from .outcome import Outcome, made, whole
+from .request import Request, Systems
+
+__all__ = ["compile_", "written"]
+
+
+def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
+    """Write the bundles of all systems without errors."""
+    systems, console = Systems(request, whole if stdout else made), request.console
+    worst, platforms = 0, set[str | None]()
+    for system in systems:
+        if system.platform not in platforms:
+            platforms.add(system.platform)
+            _say_platform(system.platform, console)
+        folder = systems.folder(system) if system.name is not None else None
+        if system.failed or folder is None:
+            continue
+        if system.compiled is not None:
+            console.result(_stream(system.compiled))
+        else:
+            worst = max(worst, written(system, folder, console, dry_run=dry_run))
+    return max(worst, systems.status)
+
+
+def _say_platform(platform: str | None, console: Console) -> None:
+    console.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml beside the spec or above it)'}")
+
+
+def _stream(system: Compiled) -> str:
+    """All objects as one multi-document stream, for `kubectl apply -f -`."""
+    files = [file for e in system.environments for file in e.bundle.files() if "apiVersion" in file.artifact.body]
+    return "".join(f"---\n{file.text}" for file in files if not file.path.endswith("kustomization.yaml"))
+
+
+def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -> int:
+    """Write one system, and say what changed."""
+    try:
+        written = (changes if dry_run else write)(folder, system.files, system.declared)
+    except Foreign as foreign:
+        console.complain(f"error: {foreign.path} was not written by mlspec, and would be overwritten: move it away")
+        return 1
+    except OSError as error:
+        console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
+        return 2
+    console.result(_report(folder, written, dry_run=dry_run))
+    if not written.atomic:
+        console.say(
+            f"note: {folder} was written file by file, as its file system cannot exchange folders; "
+            "`mlspec check` tells whether all arrived"
+        )
+    return 0
+
+
+def _report(folder: Path, written: Written, *, dry_run: bool) -> str:
+    if not written.changes:
+        return f"{folder}: {written.unchanged} files, nothing to change"
+    verb = "would change" if dry_run else "wrote"
+    lines = [f"{folder}: {verb} {len(written.changes)} files, {written.unchanged} unchanged"]
+    signs = {"added": "+", "changed": "~", "removed": "-"}
+    lines += [f"  {signs[change.kind]} {change.path}" for change in written.changes]
+    return "\n".join(lines)

@@ -1,0 +1,62 @@
+"""`mlspec explain`: say why an output line is what it is, or what a value or a line of the spec comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.answer.explain import Unknown, explain_line, explain_object, explain_output, explain_path
+from ...compiler.pipeline import Compiled
+from ..render import reasons
+from .outcome import whole
+from .request import Request, Systems
+
+__all__ = ["explain"]
+
+
+def explain(request: Request, question: str | None, line: int | None) -> int:
+    """Say why an output line is what it is, or what a value or a line of the spec comes to."""
+    console = request.console
+    spoken = console.but(format="text") if console.format == "json" else console  # the answer is the one document
+    systems = Systems(request.but(console=spoken), whole, warnings=False)  # only what makes the answer incomplete
+    compiled = [system.compiled for system in systems if system.compiled is not None]
+    if systems.status == 2:
+        return 2
+    if len(compiled) != 1:
+        console.complain("error: explain works on one spec at a time")
+        return 2
+    try:
+        answer, text = _explained(compiled[0], question, line)
+    except Unknown as unknown:
+        console.complain(f"error: {unknown}")
+        return 2
+    console.result(reasons.json(answer) if console.format == "json" else text)
+    return 0
+
+
+def _explained(system: Compiled, question: str | None, line: int | None) -> tuple[Any, str]:
+    if line is not None:
+        found = list(explain_line(system, line))
+        return found, "\n".join(f"in {name}:\n{reasons.effects(effects)}" for name, effects in found)
+    if question is None:
+        raise Unknown("say what to explain: a path of the spec, Kind/name:path, FILE:LINE, or --line N")
+    place = _place(question, system)
+    if place is not None:
+        heading, why = explain_output(system, *place)
+        return why, reasons.reason(heading, why)
+    if "/" in question:
+        told = list(explain_object(system, question))
+        return told, "\n".join(f"in {name}:\n{reasons.reason(f'  {heading}', why)}" for name, heading, why in told)
+    answers = list(explain_path(system, question))
+    return answers, "\n".join(f"{reasons.given(n, values)}\n{reasons.effects(found)}" for n, values, found in answers)
+
+
+def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
+    """`FILE:LINE`: the environment, the path below it and the line, wherever the output folder is."""
+    path, colon, number = question.rpartition(":")
+    if not colon or not number.isdecimal() or not path.endswith(".yaml"):
+        return None
+    steps = path.split("/")
+    start = next((index for index, step in enumerate(steps) if step in system.declared), None)
+    if start is None:
+        raise Unknown(f"{path} lies in no environment of this spec: {', '.join(system.declared)}")
+    return steps[start], "/".join(steps[start + 1 :]), int(number)

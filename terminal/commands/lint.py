@@ -1,0 +1,73 @@
+"""`mlspec lint`: say what is wrong with specs, or will be in production; with `--explain`, what an id means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...compiler.check.lint import WRONG
+from ...compiler.diagnostics import Diagnostic
+from ...compiler.inputs import Input
+from ...compiler.pipeline import Compiled
+from ..console import Console
+from ..render.text import summary
+from .outcome import judged
+from .request import Request, Systems
+
+__all__ = ["explain", "lint"]
+
+
+class Selecting(Request):
+    """A request for some findings only. Errors that make a spec wrong are always among them."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def compile(self, input_: Input, *only: str) -> Compiled:
+        """One system with the findings that were asked for."""
+        system = super().compile(input_, *only)
+        return system.but(found=tuple(found for found in system.found if self._is_wanted(found)))
+
+    def _is_wanted(self, found: Diagnostic) -> bool:
+        if found.id.startswith(WRONG) and found.severity == "error":
+            return True
+        selected = not self.select or found.id.startswith(self.select)
+        return selected and not (self.ignore and found.id.startswith(self.ignore))
+
+
+def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> int:
+    """Print all findings that were asked for, and how many there are."""
+    selected, ignored = _ids(select), _ids(ignore)
+    unknown = _unknown((*selected, *ignored)) if selected or ignored else None
+    if unknown is not None:
+        request.console.complain(f"error: {unknown}")
+        return 2
+    given = {name: getattr(request, name) for name in Request._fields}
+    systems = Systems(Selecting(**given, select=selected, ignore=ignored), judged)
+    some = sum(1 for _ in systems)
+    if some:
+        request.console.say(summary(systems.found))
+    return systems.status
+
+
+def explain(id: str, console: Console) -> int:  # noqa: A002 - the word that diagnostics use
+    """Print what an id means, as text or as JSON."""
+    from ...compiler.check.rules import reference
+
+    name = id.upper()
+    if name not in reference.known():
+        console.complain(f"error: {reference.no_such(id)}")
+        return 2
+    console.result(reference.as_json(name) if console.format == "json" else reference.explain(name))
+    return 0
+
+
+def _ids(given: Iterable[str]) -> tuple[str, ...]:
+    """Ids, or beginnings of ids, that may stand in one text with commas."""
+    return tuple(part.strip().upper() for text in given for part in text.split(",") if part.strip())
+
+
+def _unknown(ids: Iterable[str]) -> str | None:
+    """What to say of the first that no id begins with."""
+    from ...compiler.check.rules.reference import known, no_such
+
+    return next((no_such(one) for one in ids if not any(name.startswith(one) for name in known())), None)

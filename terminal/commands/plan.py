@@ -1,0 +1,43 @@
+"""`mlspec plan`: the decisions for each environment as a memo, or what a setting would change in it."""
+
+from __future__ import annotations
+
+from ...compiler.answer.memo import memo
+from ...compiler.answer.memo.change import changes
+from ...compiler.pipeline import Compiled
+from ..render import memo as render
+from .outcome import whole
+from .request import Request, Systems
+
+__all__ = ["plan"]
+
+
+def plan(request: Request, form: str) -> int:
+    """Print the memo of each system; with settings, only what they change."""
+    systems = Systems(request, whole, warnings=False)
+    for outcome in systems:
+        system = outcome.compiled
+        if system is None or not system.environments:
+            continue
+        if request.options.settings:
+            _compare(request, system, form)
+        else:
+            memos = [memo(environment) for environment in system.environments]
+            rendered = {"text": render.text, "markdown": render.markdown, "json": render.json}[form]
+            request.console.result(rendered(memos))
+    return systems.status
+
+
+def _compare(request: Request, system: Compiled, form: str) -> None:
+    """The same spec without the settings, and what differs."""
+    before = {environment.name: memo(environment) for environment in _without_settings(request, system).environments}
+    found = [
+        (environment.name, changes(before[environment.name], memo(environment))) for environment in system.environments
+    ]
+    request.console.result((render.changes_json if form == "json" else render.changes)(found))
+
+
+def _without_settings(request: Request, system: Compiled) -> Compiled:
+    sources = system.input.sources
+    assert sources is not None
+    return request.compile(system.input.but(sources=sources.but(settings=())))

@@ -1,0 +1,98 @@
+"""`mlspec promote` and `mlspec rollback`: write the release file of an environment, and compile.
+
+What the new file comes to is compiled in memory first, so a release that does not compile changes nothing. The file is
+replaced in one step and the bundle in another: killed between the two, `mlspec check` tells, and `mlspec compile` ends
+what was begun.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ...compiler.answer.promotion import (
+    CLOCK,
+    Entry,
+    Impossible,
+    Incomprehensible,
+    Move,
+    TooEarly,
+    promoted,
+    rolled_back,
+)
+from ...compiler.pipeline import Compiled
+from ...compiler.tree import Mapping
+from ..workspace import STDIN, find, load, read_version
+from ..write import replace
+from .compile import written
+from .outcome import made
+from .request import Request, folder_of
+
+__all__ = ["promote", "rollback"]
+
+
+def promote(
+    request: Request,
+    to: str,
+    model: str | None,
+    *,
+    source: str | None,
+    file: str | None,
+    skip_shadow: bool,
+    now: str | None,
+    dry_run: bool,
+) -> int:
+    """Let a version enter its next stage in an environment."""
+    version = _version(request, file) if file is not None else None
+    if file is not None and version is None:
+        return 2
+    moment = now or time.strftime(CLOCK, time.gmtime())
+    entry = Entry(now=moment, source=source, version=version, skip_shadow=skip_shadow)
+    return _moved(request, lambda system: promoted(system, to, model, entry), dry_run=dry_run)
+
+
+def rollback(request: Request, environment: str, model: str | None, to: str, *, dry_run: bool) -> int:
+    """Put an earlier version into service again."""
+    return _moved(request, lambda system: rolled_back(system, environment, model, to), dry_run=dry_run)
+
+
+def _version(request: Request, path: str) -> Mapping | None:
+    version, wrong = read_version(path)
+    request.console.diagnostics(wrong)
+    if wrong:
+        request.console.complain(f"error: {path} does not describe a version")
+        return None
+    return version
+
+
+def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: bool) -> int:
+    paths, missing = find(request.specs)
+    request.console.diagnostics(missing)
+    if missing:
+        return 2
+    if len(paths) != 1 or paths[0] == STDIN:
+        request.console.complain("error: a release belongs to one spec in a folder: name that spec")
+        return 2
+    try:
+        move = change(request.compile(load(paths[0], request.options)))
+    except Impossible as impossible:
+        request.console.complain(f"error: {impossible}")
+        return 1 if isinstance(impossible, (TooEarly, Incomprehensible)) else 2
+    return _carried_out(request, move, dry_run=dry_run)
+
+
+def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
+    result = request.compile(move.input, move.environment)
+    request.console.diagnostics(result.found)
+    if result.failed:
+        request.console.complain("error: the release does not compile, so nothing was written")
+        return 1
+    if not dry_run:
+        try:
+            replace(move.path, move.text)
+        except OSError as error:
+            request.console.complain(f"error: {move.path} cannot be written: {error.strerror}")
+            return 2
+    request.console.result(f"{move.path}: {'would change' if dry_run else 'wrote'} {move.said}")
+    outcome = made(result)
+    return written(outcome, folder_of(outcome, request.out), request.console, dry_run=dry_run)

@@ -1,0 +1,221 @@
+"""The rim on the way in: files, folders, patterns and standard input to the sources of systems.
+
+The platform file is found beside a spec or in a folder above it, up to the repository's root, never by the working
+directory; release files lie in `releases/` beside the spec.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..compiler.bind import check_as_written
+from ..compiler.diagnostics import Diagnostic, SourceFile, Span
+from ..compiler.inputs import Input
+from ..compiler.layer import SAME_EVERYWHERE, Sources
+from ..compiler.layer.merge import desugar
+from ..compiler.read import MAX_BYTES, read
+from ..compiler.record import Record
+from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
+
+__all__ = ["PLATFORM", "SPEC", "STDIN", "Options", "find", "load", "read_file", "read_version"]
+
+SPEC = "mlspec.yaml"
+PLATFORM = "mlspec.platform.yaml"
+STDIN = "-"
+
+
+class Options(Record):
+    """What the command line says beside the spec."""
+
+    platform: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+def find(arguments: Iterable[str]) -> tuple[list[str], list[Diagnostic]]:
+    """The specs that some arguments name: files, folders, patterns, or `-`."""
+    paths: dict[str, None] = {}
+    found: list[Diagnostic] = []
+    for argument in arguments:
+        matches = list(_matches(argument))
+        if not matches:
+            found.append(_unreadable(argument, *_why_none(argument)))
+        paths.update(dict.fromkeys(matches))
+    return list(paths), found
+
+
+def _matches(argument: str) -> Iterator[str]:
+    if argument == STDIN:
+        yield STDIN
+    elif os.path.isdir(argument):
+        for entry in sorted(os.listdir(argument)):
+            if entry == SPEC or entry.endswith(".mlspec.yaml"):
+                yield os.path.normpath(os.path.join(argument, entry))
+    elif os.path.exists(argument):
+        yield argument
+    elif glob.has_magic(argument):
+        yield from sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
+
+
+def _why_none(argument: str) -> tuple[str, str]:
+    if os.path.isdir(argument):
+        return "the folder holds no spec", f"write `{SPEC}` there: mlspec init"
+    if glob.has_magic(argument):
+        return "no file matches the pattern", "quote the pattern, or check the folder"
+    return "there is no such file", "name a spec, or a folder that holds one"
+
+
+def load(path: str, options: Options) -> Input:
+    """Read a spec and everything that belongs to it."""
+    if path == STDIN:
+        return _load(None, "mlspec.yaml", _decoded("standard input", sys.stdin.buffer.read(MAX_BYTES + 1)), options)
+    return _load(Path(path), path, _text(path), options)
+
+
+def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Options) -> Input:
+    found: list[Diagnostic] = []
+    name = path.name if path is not None else SPEC
+    spec = _tree(shown, text, "MLSystem", found)
+    folder = path.parent if path is not None else Path()
+    platform_path = options.platform or _platform_beside(folder if path is not None else None)
+    platform = _tree(platform_path, _text(platform_path), "PlatformFile", found) if platform_path else None
+    releases = _releases(folder if path is not None else None, found)
+    settings = []
+    for argument in options.settings:
+        tree, wrong = _setting(argument)
+        found += wrong
+        settings += [tree] if tree is not None else []
+    written = [("MLSystem", spec), ("PlatformFile", platform), *(("ReleaseFile", tree) for tree in releases.values())]
+    sources = None
+    if spec is not None:
+        sources = Sources(spec=spec, platform=platform, releases=releases, settings=tuple(settings))
+    return Input(
+        path=path,
+        name=name,
+        shown=shown,
+        sources=sources,
+        platform=platform_path,
+        written=tuple((type_, tree) for type_, tree in written if tree is not None),
+        found=tuple(found),
+    )
+
+
+def read_file(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
+    """One file on its own, as it was written."""
+    text = _text(path)
+    return (None, [text]) if isinstance(text, Diagnostic) else read(SourceFile(path, text))
+
+
+def read_version(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
+    """A file that describes one version of a model, and what is wrong with it."""
+    tree, wrong = read_file(path)
+    return tree, [*wrong, *(check_as_written(tree, "Version") if tree is not None else ())]
+
+
+def _tree(shown: str, text: str | Diagnostic, type_name: str, found: list[Diagnostic]) -> Mapping | None:
+    if isinstance(text, Diagnostic):
+        found.append(text)
+        return None
+    tree, wrong = read(SourceFile(shown, text))
+    found += wrong
+    if tree is None:
+        return None
+    tree, twice = desugar(tree, type_name)
+    found += twice
+    return tree
+
+
+def _platform_beside(folder: Path | None) -> str | None:
+    """The nearest platform file at or above a folder, shown relative to it."""
+    if folder is None:
+        return None
+    above = os.path.abspath(folder)
+    shown = str(folder)
+    while True:
+        if os.path.isfile(os.path.join(above, PLATFORM)):
+            return os.path.normpath(os.path.join(shown, PLATFORM))
+        parent = os.path.dirname(above)
+        if parent == above or os.path.exists(os.path.join(above, ".git")):
+            return None
+        above, shown = parent, os.path.join(shown, os.pardir)
+
+
+def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping]:
+    if folder is None or not (folder / "releases").is_dir():
+        return {}
+    trees = {}
+    for file in sorted((folder / "releases").glob("*.yaml")):
+        tree = _tree(str(file), _text(str(file)), "ReleaseFile", found)
+        if tree is not None:
+            trees[file.stem] = tree
+    return trees
+
+
+def _text(path: str) -> str | Diagnostic:
+    try:
+        with open(path, "rb") as file:
+            return _decoded(path, file.read(MAX_BYTES + 1))
+    except OSError as error:
+        return _unreadable(path, f"the file cannot be read: {error.strerror}", "check its name and who may read it")
+
+
+def _decoded(shown: str, data: bytes) -> str | Diagnostic:
+    if len(data) > MAX_BYTES:
+        return _unreadable(shown, f"the file is larger than {MAX_BYTES // 2**20} MiB", "split it into several systems")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start)
+        return _unreadable(
+            shown, f"the file is not UTF-8: byte {data[error.start]:#04x} in line {line + 1}", "save it as UTF-8"
+        )
+
+
+def _unreadable(shown: str, message: str, help_: str) -> Diagnostic:
+    file = SourceFile(shown, "")
+    return Diagnostic(id="MLS002", severity="error", message=message, span=Span(file, 0, 0, 0, 0), help=help_)
+
+
+def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
+    """Read one `--set path.to.field=value` as a tree of its own."""
+    file = SourceFile("--set", argument)
+    path, equals, value = argument.partition("=")
+    steps = path.split(".")
+    if not equals or not all(steps):
+        help_ = "write it like --set constraints.throughput.peak=2000/s"
+        return None, [_wrong_setting(file, len(argument), "a setting is a path, `=` and a value", help_)]
+    if path in SAME_EVERYWHERE:
+        return None, [_wrong_setting(file, len(path), f"`{path}` cannot be set for one run", "change it in the spec")]
+    tree, found = read(SourceFile("--set", f"value: {value}"))
+    if tree is None or "value" not in tree.entries:
+        return None, [d.but(span=Span(file, 0, len(path) + 1, 0, len(argument))) for d in found]
+    node = _moved(tree.entries["value"], file, len(path) + 1 - len("value: "))
+    for step in reversed(steps):
+        start = argument.find(step)
+        node = wrapped(step, node, node, Scalar((file, 0, start, 0, start + len(step)), step, True))
+    assert isinstance(node, Mapping)
+    return node, found
+
+
+def _wrong_setting(file: SourceFile, length: int, message: str, help_: str) -> Diagnostic:
+    span = Span(file, 0, 0, 0, length)
+    return Diagnostic(id="MLS002", severity="error", message=message, span=span, help=help_)
+
+
+def _moved(node: Node, file: SourceFile, by: int) -> Node:
+    """The same node in another file, `by` columns further right."""
+    at = (file, 0, node.column + by, 0, node.end_column + by)
+    if isinstance(node, Scalar):
+        return Scalar(at, node.text, node.plain)
+    if isinstance(node, Sequence):
+        return Sequence(at, [_moved(item, file, by) for item in node.items])
+    assert isinstance(node, Mapping)
+    keys = {
+        key: scalar
+        for key, scalar in ((k, _moved(s, file, by)) for k, s in node.keys.items())
+        if isinstance(scalar, Scalar)
+    }
+    return Mapping(at, keys, {key: _moved(child, file, by) for key, child in node.entries.items()})

@@ -1,0 +1,275 @@
+"""Write: the only code that changes a disk.
+
+All environments of a system change together: a sibling folder is built, foreign files and environments that were not
+compiled are hard-linked into it, and one `renameat2(RENAME_EXCHANGE)` puts it in place. Killed at any moment, a local
+Linux file system holds the old bundle or the new one. Where the exchange is refused, files are renamed one by one, the
+index last, and the caller is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..compiler.conventions import INDEX
+from ..compiler.link import Bundle
+from ..compiler.record import Record
+
+__all__ = ["Change", "Foreign", "Rendered", "Written", "changes", "contents", "rendered", "replace", "write"]
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+class Foreign(Exception):  # noqa: N818 - not a failure of the program: a file of somebody else is in the way
+    """A file that no index of ours lists stands where one of ours would be written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+class Change(Record):
+    """What writing would do to one file."""
+
+    path: str
+    """Below the system's folder, with `/`."""
+    kind: str
+    """`added`, `changed` or `removed`."""
+
+
+class Written(Record):
+    """What writing did."""
+
+    changes: tuple[Change, ...]
+    unchanged: int
+    atomic: bool = True
+
+
+class Rendered(Record):
+    """The files of one environment."""
+
+    environment: str
+    files: dict[str, bytes]
+    """By their paths below the system's folder, the index among them."""
+
+
+def rendered(bundle: Bundle) -> Rendered:
+    """Every file of an environment, and the index of them."""
+    files = {f"{bundle.environment}/{file.path}": file.text.encode() for file in bundle.files()}
+    files[f"{bundle.environment}/{INDEX}"] = _index(bundle)
+    return Rendered(environment=bundle.environment, files=files)
+
+
+def contents(environments: Iterable[Rendered]) -> dict[str, bytes]:
+    """Every file of some environments by its path."""
+    return {path: content for one in environments for path, content in one.files.items()}
+
+
+def _index(bundle: Bundle) -> bytes:
+    listed = sorted(artifact.path for artifact in bundle.artifacts)
+    return (json.dumps({"generator": "mlspec", "files": listed}, indent=1) + "\n").encode()
+
+
+def changes(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
+    """What `write` would do, without doing it; `Foreign` when it would not."""
+    return _compare(folder, environments, contents(environments), declared)
+
+
+def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
+    """Make a system's folder hold exactly these environments' files, beside what is not ours.
+
+    `declared` are all environments of the spec: those that were not compiled keep their files, others lose them.
+    """
+    files = contents(environments)
+    folder = Path(os.path.realpath(folder))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.parent):
+        _sweep(folder)
+        planned = _compare(folder, environments, files, declared)
+        if not planned.changes:
+            return planned
+        atomic = _exchange(folder, files, planned)
+        if not atomic:
+            _one_by_one(folder, files, planned)
+    return planned.but(atomic=atomic)
+
+
+def replace(path: str, text: str) -> None:
+    """Put a whole file in the place of another; whoever reads it sees the old one or the new one."""
+    file = Path(path)
+    file.parent.mkdir(exist_ok=True)
+    beside = file.with_name(f".{file.name}.mlspec-new")
+    with open(beside, "w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(beside, file)
+
+
+def _compare(
+    folder: Path, environments: Sequence[Rendered], files: dict[str, bytes], declared: Iterable[str]
+) -> Written:
+    compiled = {one.environment for one in environments}
+    gone = _environments(folder) - set(declared)
+    owned = {path for environment in compiled | gone for path in _owned(folder, environment)}
+    found: list[Change] = []
+    for path, content in files.items():
+        present = _read(folder / path)
+        if present is None:
+            found.append(Change(path=path, kind="added"))
+        elif present != content:
+            if path not in owned:
+                raise Foreign(folder / path)
+            found.append(Change(path=path, kind="changed"))
+    found += [Change(path=path, kind="removed") for path in owned if path not in files and (folder / path).is_file()]
+    found.sort(key=lambda change: change.path)
+    return Written(changes=tuple(found), unchanged=len(files) - sum(change.kind != "removed" for change in found))
+
+
+def _environments(folder: Path) -> set[str]:
+    """The environments that an index of ours says we wrote."""
+    try:
+        return {entry for entry in os.listdir(folder) if (folder / entry / INDEX).is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def _owned(folder: Path, environment: str) -> Iterator[str]:
+    """What the environment's index lists. The index is input like any other: it may name nothing outside its folder."""
+    index = folder / environment / INDEX
+    text = _read(index)
+    if text is None:
+        return
+    yield f"{environment}/{INDEX}"
+    try:
+        listed = json.loads(text)["files"]
+    except (ValueError, KeyError, TypeError):
+        return
+    for path in listed if isinstance(listed, list) else []:
+        if isinstance(path, str) and _inside(folder / environment, path):
+            yield f"{environment}/{path}"
+
+
+def _inside(folder: Path, path: str) -> bool:
+    """Whether a path from an index stays below its folder, through no link."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        return False
+    return not any((folder.joinpath(*parts[:depth])).is_symlink() for depth in range(1, len(parts)))
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@contextmanager
+def _locked(parent: Path) -> Iterator[None]:
+    """One writer at a time below a folder."""
+    handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sibling(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.mlspec-new"
+
+
+def _sweep(folder: Path) -> None:
+    """What a killed run left behind; safe under the lock."""
+    _remove(_sibling(folder))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        from shutil import rmtree  # most runs change nothing, and the import costs what they do
+
+        rmtree(folder, ignore_errors=True)
+
+
+def _exchange(folder: Path, files: dict[str, bytes], planned: Written) -> bool:
+    """Build the whole folder beside the old one and exchange the two; False where the system cannot."""
+    new = _sibling(folder)
+    new.mkdir()
+    changed = {change.path for change in planned.changes}
+    try:
+        _link_tree(folder, new, changed)
+        for path in changed & files.keys():
+            target = new / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_file(target, files[path])
+        if not folder.exists():
+            os.rename(new, folder)
+            return True
+        done = _renameat2(new, folder)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        done = False
+    finally:
+        _remove(new)  # the old bundle, or the new one that could not be used
+    return done
+
+
+def _link_tree(old: Path, new: Path, without: set[str]) -> None:
+    """Hard-link every file that stays, ours or not; links are kept as links."""
+    for parent, folders, names in os.walk(old):
+        below = os.path.relpath(parent, old)
+        here = new if below == "." else new / below
+        here.mkdir(exist_ok=True)
+        for name in [*names, *(f for f in folders if os.path.islink(os.path.join(parent, f)))]:
+            path = name if below == "." else f"{below.replace(os.sep, '/')}/{name}"
+            if path not in without:
+                os.link(os.path.join(parent, name), here / name, follow_symlinks=False)
+    _drop_empty(new)
+
+
+def _drop_empty(folder: Path) -> None:
+    """Folders in which nothing is left."""
+    for parent, _, _ in os.walk(folder, topdown=False):
+        if parent != str(folder) and not os.listdir(parent):
+            os.rmdir(parent)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def _renameat2(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where the kernel or the file system cannot."""
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    result = call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    return bool(result == 0)
+
+
+def _one_by_one(folder: Path, files: dict[str, bytes], planned: Written) -> None:
+    """Each file by a rename of its own, the indexes last: until then `mlspec check` sees the mixture."""
+    order = sorted(planned.changes, key=lambda change: change.path.endswith(INDEX))
+    for change in order:
+        target = folder / change.path
+        if change.kind == "removed":
+            target.unlink(missing_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.mlspec-new")
+        _write_file(beside, files[change.path])
+        os.replace(beside, target)
+    _drop_empty(folder)
