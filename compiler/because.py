@@ -11,11 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Union
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Union
 
 from .tree import Node
 
-__all__ = ["Because", "Derived", "Source", "Unavailable", "because", "decision", "first", "fixed", "text", "sources_of"]
+__all__ = [
+    "SENTENCES",
+    "Because",
+    "Derived",
+    "Kind",
+    "Source",
+    "Unavailable",
+    "because",
+    "decision",
+    "first",
+    "fixed",
+    "text",
+    "sources_of",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -38,18 +51,44 @@ class Unavailable(Exception):  # noqa: N818 - it is no error: what needed the va
     """What was read is not there, because the spec is wrong there; the mistake itself has been reported."""
 
 
+Kind = Literal["", "default", "assumed", "patched", "measured", "chosen"]
+"""What a value rests on, beyond its sources: nothing else, the language's default, the planner's assumption, a patch,
+somebody's measurement, or a target's own choice. Code asks for the kind; only people read the words of a reason.
+"""
+
+SENTENCES: dict[Kind, str] = {
+    "default": "the default of {path}: {why}",
+    "assumed": "assumed until `{path}` says it: {why}",
+    "patched": "patched: {why}",
+}
+"""How a reason of each kind reads; a kind that is not here adds nothing to the words."""
+
+
 class Because(Generic[T_co]):
-    """A value with its reason and its sources: nodes of the spec, or other values with theirs."""
+    """A value with its reason and its sources: nodes of the spec, or other values with theirs.
 
-    __slots__ = ("sources", "value", "why")
+    `path` is the place of the spec or of the platform file that replaces the value, where its kind has one.
+    """
 
-    def __init__(self, value: T_co, why: str = "", sources: tuple[Source, ...] = ()) -> None:
+    __slots__ = ("kind", "path", "sources", "value", "why")
+
+    def __init__(
+        self, value: T_co, why: str = "", sources: tuple[Source, ...] = (), kind: Kind = "", path: str = ""
+    ) -> None:
         self.value = value
         self.why = why
         self.sources = sources
+        self.kind = kind
+        self.path = path
+
+    @property
+    def reason(self) -> str:
+        """The whole reason in words: what kind of value it is, and why it is this one."""
+        sentence = SENTENCES.get(self.kind)
+        return self.why if sentence is None else sentence.format(path=self.path, why=self.why)
 
     def __repr__(self) -> str:
-        return f"Because({self.value!r}, {self.why!r})"
+        return f"Because({self.value!r}, {self.reason!r})"
 
     def _opaque(self, *_: object) -> NoReturn:
         raise TypeError("a Because is opaque: use text(), a decision, or .value in a condition")
@@ -58,7 +97,11 @@ class Because(Generic[T_co]):
 
     def map(self, change: Callable[[T_co], T]) -> Because[T]:
         """The same fact in another form, such as a duration in whole seconds; the reason stays."""
-        return Because(change(self.value), self.why, (self,))
+        return Because(change(self.value), self.why, (self,), self.kind, self.path)
+
+    def also(self, *sources: object) -> Because[T_co]:
+        """The same value for the same reason, which rests on these, too."""
+        return Because(self.value, self.why, (self, *sources_of(sources)), self.kind, self.path)
 
 
 class Derived(Generic[T_co]):
@@ -82,7 +125,7 @@ def first(*values: T | None) -> T | None:
 
 def fixed(value: T, why: str) -> Because[T]:
     """Mark a target's own choice, which rests on no line of the spec."""
-    return Because(value, why)
+    return Because(value, why, (), "chosen")
 
 
 def sources_of(thing: object) -> list[Source]:

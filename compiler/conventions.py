@@ -13,7 +13,6 @@ __all__ = [
     "LOAD_METRIC",
     "MANAGED_BY",
     "MODEL_INFO",
-    "PATCHED",
     "POD_HASH",
     "SHADOW",
     "label_value",
@@ -47,7 +46,3 @@ def label_value(text: str) -> str:
     """The nearest text that a label may hold: at most 63 letters, digits, `-`, `_` and `.`."""
     kept = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "-" for char in text)[:63]
     return kept.strip("-_.")
-
-
-PATCHED = "patched: "
-"""How the reason of a value begins that a patch of the spec gives."""

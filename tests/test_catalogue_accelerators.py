@@ -198,7 +198,7 @@ def test_a_cloud_that_divides_no_devices_has_no_slices(tmp_path: Path) -> None:
     devices = plan(tmp_path, unnamed("a100-80gb-3g-40gb", "a100-80gb")).devices
     assert devices is not None
     assert devices.type.value == "a100-80gb"
-    assert "`a100-80gb-3g-40gb`: nobody knows how `eks-auto` names its nodes" in devices.type.why
+    assert "`a100-80gb-3g-40gb`: nobody knows how `eks-auto` names its nodes" in devices.type.reason
 
 
 def test_the_platform_file_changes_a_slice(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def chosen(tmp_path: Path, rate: str, family: str, *allowed: str) -> tuple[str, 
     spec["models"]["chat"]["llm"]["family"] = family
     devices = plan(tmp_path, spec).devices
     assert devices is not None
-    return devices.type.value, devices.count.value, devices.type.why
+    return devices.type.value, devices.count.value, devices.type.reason
 
 
 def test_a_small_model_is_cheapest_on_a_slice(tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def test_check_names_what_is_stale_and_writes_nothing(
 
 def test_the_page_of_commands_names_every_environment_variable() -> None:
     text = (generate.PAGES / "commands.md").read_text()
-    code = "".join(path.read_text() for folder in ("mlspec", "terminal", "compiler") for path in (ROOT / folder).rglob("*.py"))
+    code = "".join(
+        path.read_text() for folder in ("mlspec", "terminal", "compiler") for path in (ROOT / folder).rglob("*.py")
+    )
     named = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))
     assert {"NO_COLOR", "MLSPEC_DEBUG"} <= named
     assert {name for name in named if f"`{name}`" not in text} == set()

@@ -64,7 +64,7 @@ def test_the_reason_says_every_rule() -> None:
         fixed(1, why),
         fixed(Duration.parse("39ms"), why),
     )
-    said = replicas(*args, fixed("random", why), None, CARE).why
+    said = replicas(*args, fixed("random", why), None, CARE).reason
     assert "11 replicas for 70% utilization" in said
     assert "41 so that 99.5% of requests start within 39 ms" in said
     assert "2 so that one can be replaced" in said

@@ -55,19 +55,19 @@ def test_what_all_replicas_cost_decides(tmp_path: Path, mean: str, chosen: str, 
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert (devices.type.value, devices.count.value) == (chosen, 1)
-    assert devices.type.why.startswith(f"`{chosen}` is the cheapest that fits and keeps the bounds: {cost}; ")
-    assert "`resources.accelerator` overrides the choice" in devices.type.why
+    assert devices.type.reason.startswith(f"`{chosen}` is the cheapest that fits and keeps the bounds: {cost}; ")
+    assert "`resources.accelerator` overrides the choice" in devices.type.reason
 
 
 def test_what_lost_says_why(tmp_path: Path) -> None:
     spec = unnamed("l4", "h100", constraints__throughput={"mean": "5/s", "peak": "5/s"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
-    assert "; `l4`: 22 replicas x 0.8048 USD/h = 17.71 USD/h; " in devices.type.why
+    assert "; `l4`: 22 replicas x 0.8048 USD/h = 17.71 USD/h; " in devices.type.reason
     spec = unnamed("l4", "h100", constraints__throughput={"mean": "0.2/s", "peak": "0.2/s"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
-    assert "; `h100`: 2 replicas x 6.88 USD/h = 13.76 USD/h; " in devices.type.why
+    assert "; `h100`: 2 replicas x 6.88 USD/h = 13.76 USD/h; " in devices.type.reason
 
 
 def test_a_bound_between_tokens_takes_a_faster_one(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_where_none_keeps_the_bound_the_fastest_is_taken_and_said(tmp_path: Path
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert devices.type.value == "l40s"
-    assert "is the fastest, as none keeps the bounds" in devices.type.why
+    assert "is the fastest, as none keeps the bounds" in devices.type.reason
 
 
 def test_a_context_that_one_does_not_hold_takes_two(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_replicas_that_are_not_allowed_rule_one_out(tmp_path: Path) -> None:
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert devices.type.value == "h100"
-    assert "`l4`: the peak needs 169 replicas, and 8 are allowed" in devices.type.why
+    assert "`l4`: the peak needs 169 replicas, and 8 are allowed" in devices.type.reason
 
 
 def test_nodes_that_the_cloud_does_not_name_rule_one_out(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_nodes_that_the_cloud_does_not_name_rule_one_out(tmp_path: Path) -> None
     devices = plan(tmp_path, unnamed("a10g", "h100")).devices
     assert devices is not None
     assert devices.type.value == "h100"
-    assert "`a10g`: nobody knows how `gke` names its nodes" in devices.type.why
+    assert "`a10g`: nobody knows how `gke` names its nodes" in devices.type.reason
 
 
 def test_a_price_of_the_platform_changes_the_choice(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_model_of_unknown_shape_is_judged_by_its_files(tmp_path: Path) -> None
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert (devices.type.value, devices.count.value) == ("l4", 1)
-    assert "`t4`: 15Gi are less than the 16Gi of files" in devices.type.why
+    assert "`t4`: 15Gi are less than the 16Gi of files" in devices.type.reason
 
 
 def test_what_fits_nowhere_is_refused_with_every_sum(tmp_path: Path) -> None:

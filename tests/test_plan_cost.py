@@ -90,7 +90,7 @@ def parts(made: CostPlan) -> dict[str, float]:
 def test_serving_is_replicas_by_the_month(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert parts(made)["serving scorer"] == 204.40  # 2 x 730 h x (4 x 0.03 + 4 x 0.005 = 0.14)
-    assert made.parts["serving scorer"].why == (
+    assert made.parts["serving scorer"].reason == (
         "2 replicas x 730 h x 0.14 EUR/h; a replica: 4 cores x 0.03 EUR/h + 4 GiB x 0.005 EUR/h"
     )
 
@@ -98,7 +98,7 @@ def test_serving_is_replicas_by_the_month(tmp_path: Path) -> None:
 def test_training_is_runs_by_fits(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert parts(made)["training"] == 146.00  # 30.4167 runs x 2 h x (0.24 + 0.16 + 2 = 2.4)
-    why = made.parts["training"].why
+    why = made.parts["training"].reason
     assert "30.4 runs x 1 pod x 2 h x 2.4 EUR/h" in why
     assert "2 tpu-x x 1 EUR/h (https://prices.example.com, 2026-11-01)" in why
 
@@ -127,8 +127,8 @@ def test_the_sum(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert float(made.total.value.amount) == pytest.approx(sum(parts(made).values()))
     assert made.total.value.currency == "EUR"
-    assert "training 146" in made.total.why
-    assert "storage" in made.total.why
+    assert "training 146" in made.total.reason
+    assert "storage" in made.total.reason
 
 
 def test_a_million_predictions(tmp_path: Path) -> None:
@@ -142,13 +142,13 @@ def test_a_million_predictions(tmp_path: Path) -> None:
 def test_without_a_fit_the_deadline_is_the_most(tmp_path: Path) -> None:
     made = cost(tmp_path, training__fit=None, training__deadline="5h")
     assert parts(made)["training"] == pytest.approx(float(RUNS) * 5 * 2.4, abs=0.005)
-    assert "at most 5h" in made.parts["training"].why
+    assert "at most 5h" in made.parts["training"].reason
 
 
 def test_what_nobody_schedules_is_assumed_once_a_month(tmp_path: Path) -> None:
     made = cost(tmp_path, retraining=None)
     assert parts(made)["training"] == 4.80
-    assert "1 a month, as no `retraining.schedule` says it" in made.parts["training"].why
+    assert "1 a month, as no `retraining.schedule` says it" in made.parts["training"].reason
 
 
 def test_a_deployment_that_shifts_no_traffic_has_no_canary(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ TUNING = {
 def test_a_search_by_hand_is_told_and_not_counted(tmp_path: Path) -> None:
     made = cost(tmp_path, training__tuning={**TUNING, "when": "manual"})
     assert (parts(made)["tuning"], parts(made)["training"]) == (0, 146.00)
-    assert "a search is 8 h x 2.4 EUR/h: 19.2 EUR" in made.parts["tuning"].why
+    assert "a search is 8 h x 2.4 EUR/h: 19.2 EUR" in made.parts["tuning"].reason
 
 
 def test_a_search_in_every_run_is_part_of_it(tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ BATCH: dict[str, Any] = {
 def test_a_batch_run_costs_at_most_its_deadline(tmp_path: Path) -> None:
     made = cost(tmp_path, **BATCH)
     assert parts(made)["batch scorer"] == 51.10  # 30.4167 runs x 6 pods x 2 h x 0.14
-    assert "at most 2h, the deadline" in made.parts["batch scorer"].why
+    assert "at most 2h, the deadline" in made.parts["batch scorer"].reason
     price = made.units["scorer"]
     assert price.value.amount * 10**6 == Decimal("2.16")  # (51.10 + 146.00) for 91.25 million
-    assert "30.4 runs of 3,000,000 items" in price.why
+    assert "30.4 runs of 3,000,000 items" in price.reason
 
 
 BATCH_TWICE: dict[str, tuple[dict[str, Any], float, float]] = {
@@ -356,7 +356,7 @@ def test_what_generates_is_priced_by_the_token(tmp_path: Path) -> None:
     made = cost(tmp_path, serving=serving, release__artifact__format="safetensors")
     price = made.units["scorer"]
     assert str(price.value).endswith(" EUR/1M tokens")
-    assert "500 tokens" in price.why
+    assert "500 tokens" in price.reason
     assert float(price.value.amount) * 26.28e6 * 500 == pytest.approx(float(made.total.value.amount), rel=1e-3)
 
 

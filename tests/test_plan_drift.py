@@ -115,11 +115,11 @@ def test_a_window_sees_the_mean_rate(tmp_path: Path) -> None:
     made = drift(tmp_path)
     assert value(made.seen) == 7200
     assert made.seen is not None
-    assert made.seen.why == "20/s x 1h x 10% that are kept: 7,200 predictions in a window"
+    assert made.seen.reason == "20/s x 1h x 10% that are kept: 7,200 predictions in a window"
     assert value(made.sample) == value(made.reference) == 7200
     assert value(made.of_prediction) == pytest.approx(2 / 7200 * 21.666, abs=1e-4)
     assert made.of_prediction is not None
-    assert "(1/7,200 + 1/7,200) x 21.67" in made.of_prediction.why
+    assert "(1/7,200 + 1/7,200) x 21.67" in made.of_prediction.reason
 
 
 CHANGES: dict[str, tuple[dict[str, object], int]] = {
@@ -162,8 +162,8 @@ def test_few_rows_are_said_to_be_few(tmp_path: Path) -> None:
     enough = drift(tmp_path, monitoring__drift={**DRIFT, "minSamples": 1000}).of_prediction
     assert few is not None
     assert enough is not None
-    assert "a permutation of the reference is better" in few.why
-    assert "permutation" not in enough.why
+    assert "a permutation of the reference is better" in few.reason
+    assert "permutation" not in enough.reason
 
 
 def test_without_a_rate_nothing_is_said(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_an_alert_is_above_the_noise(tmp_path: Path) -> None:
     made = drift(tmp_path, monitoring__drift={**DRIFT, **asked})
     found_ = {name: decided.value for name, decided in made.above.items()}
     assert found_ == {"features": value(made.of_features), "prediction": 0.2}
-    assert "lies in the noise" in made.above["features"].why
+    assert "lies in the noise" in made.above["features"].reason
 
 
 # The rule

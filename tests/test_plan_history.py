@@ -73,7 +73,7 @@ def test_waiting_for_labels_and_gaps_are_taken_off(tmp_path: Path) -> None:
     made = past(tmp_path)
     assert days(made.left) == 730 - 45 - 2 * 45
     assert made.left is not None
-    assert made.left.why == "730d of history less 45d until labels are known less 2 gaps of 45d"
+    assert made.left.reason == "730d of history less 45d until labels are known less 2 gaps of 45d"
     assert value(made.rows) == 595_000
     assert (value(made.train), value(made.validation), value(made.test)) == (416_500, 119_000, 59_500)
 
@@ -94,14 +94,14 @@ def test_the_shortest_history_bounds_all(tmp_path: Path) -> None:
     made = past(tmp_path, payments({"records": "730k", "history": "730d"}, clicks))
     assert days(made.length) == 365
     assert made.length is not None
-    assert made.length.why == "the shortest of 365d, 730d"
+    assert made.length.reason == "the shortest of 365d, 730d"
 
 
 def test_a_history_that_nobody_gives_follows_from_what_arrives(tmp_path: Path) -> None:
     made = past(tmp_path, payments({"records": "400k", "daily": "1k"}))
     assert days(made.length) == 400
     assert made.length is not None
-    assert "400k records at 1k a day" in made.length.why
+    assert "400k records at 1k a day" in made.length.reason
 
 
 def test_a_table_that_is_written_anew_each_day_is_not_one_day_of_history(tmp_path: Path) -> None:

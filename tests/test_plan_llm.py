@@ -100,17 +100,17 @@ def test_decode_alone_would_promise_five_times_too_much(tmp_path: Path) -> None:
     writing = 300 * speed.step.value / speed.sequences.value
     # planning's 10.7 requests/s at full use are 7.5 at 70 %
     assert 1 / writing == pytest.approx(10.7, abs=0.1)
-    assert "bound by reading prompts" in speed.throughput.why
-    assert "bound by prefill" in speed.busy.why
+    assert "bound by reading prompts" in speed.throughput.reason
+    assert "bound by prefill" in speed.busy.reason
 
 
 def test_an_l4_is_bound_by_writing_and_the_reason_says_how_rough_that_is(tmp_path: Path) -> None:
     speed = hardware(tmp_path).speed
     assert speed is not None
-    assert "15 sequences at once" in speed.throughput.why
-    assert "bound by writing answers" in speed.throughput.why
-    assert "rough: 0.158 to 0.356" in speed.throughput.why
-    assert "`serviceTime` that was measured counts before the estimate" in speed.throughput.why
+    assert "15 sequences at once" in speed.throughput.reason
+    assert "bound by writing answers" in speed.throughput.reason
+    assert "rough: 0.158 to 0.356" in speed.throughput.reason
+    assert "`serviceTime` that was measured counts before the estimate" in speed.throughput.reason
 
 
 # Weights, by the bits of the fact sheets of the quantization methods
@@ -191,9 +191,9 @@ def test_with_a_context_of_8192_it_is_accepted_and_the_plan_says_what_to_expect(
     chat = plan(tmp_path, spec)
     # 6/s at the peak x 2.950 s / 0.7 = 25.3
     assert chat.for_peak.value == 26
-    assert "15 sequences at once" in chat.for_peak.why
-    assert "bound by decode" in chat.for_peak.why
-    assert "rough: 0.158 to 0.356" in chat.for_peak.why
+    assert "15 sequences at once" in chat.for_peak.reason
+    assert "bound by decode" in chat.for_peak.reason
+    assert "rough: 0.158 to 0.356" in chat.for_peak.reason
     assert chat.for_mean.value == 9  # 2/s x 2.950 s / 0.7 = 8.4
 
 
@@ -212,7 +212,7 @@ def test_a_measured_service_time_wins_over_the_estimate(tmp_path: Path) -> None:
     chat = plan(tmp_path, assistant(serviceTime={"mean": "4s", "at": 16}))
     # 24 Erlangs in replicas of 16 slots, 70 % busy: 2.1
     assert chat.for_peak.value == 3
-    assert "rough" not in chat.for_peak.why
+    assert "rough" not in chat.for_peak.reason
 
 
 def test_an_assumption_is_overridden_by_the_runtimes_entry(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_small_model_is_limited_by_the_servers_own_maximum(tmp_path: Path) -> 
 def test_without_a_prompt_half_of_what_the_context_leaves_is_assumed(tmp_path: Path) -> None:
     made = hardware(tmp_path, llm__tokens={"context": 8192, "output": 512})
     assert made.tokens.prompt.value == 3840
-    assert "assumed until `services.chat.llm.tokens.prompt` says it" in made.tokens.prompt.why
+    assert "assumed until `services.chat.llm.tokens.prompt` says it" in made.tokens.prompt.reason
 
 
 def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     tokens = {"context": 8192, "system": 600, "history": 1000, "prompt": 200, "output": 512}
     made = hardware(tmp_path, llm__retrieval=retrieval, llm__tokens=tokens)
     assert made.tokens.prompt.value == 600 + 1000 + 200 + 6 * 400
-    assert made.tokens.prompt.why == "600 of system + 1,000 of history + 200 of prompt + 2,400 of chunks"
+    assert made.tokens.prompt.reason == "600 of system + 1,000 of history + 200 of prompt + 2,400 of chunks"
 
 
 def test_a_mixture_of_experts_reads_prompts_with_the_active_ones_and_holds_them_all(tmp_path: Path) -> None:

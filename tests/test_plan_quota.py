@@ -116,8 +116,8 @@ def test_the_sums(tmp_path: Path) -> None:
     made = plan(tmp_path)
     assert needed(made) == {"accelerators.l4": "7", "accelerators.a100-80gb": "2", "cpu": "78", "memory": "153Gi"}
     said = "serving ranker 3 x 1 + rollout of ranker 3 x 1 + shadow of ranker 1 x 1"
-    assert made.needed["accelerators.l4"].why == said
-    assert made.needed["accelerators.a100-80gb"].why == "training 1 x 2"
+    assert made.needed["accelerators.l4"].reason == said
+    assert made.needed["accelerators.a100-80gb"].reason == "training 1 x 2"
 
 
 def test_a_search_with_its_own_schedule_runs_beside_a_training_run(tmp_path: Path) -> None:

@@ -172,7 +172,9 @@ def test_the_explanation_shows_this_id(id_: str, tmp_path: Path) -> None:
 
 def used() -> set[str]:
     """Every id that the source mentions as a finding's; `< "MLS100"` is a border between ids."""
-    texts = [path.read_text() for folder in ("compiler", "targets", "terminal") for path in (ROOT / folder).rglob("*.py")]
+    texts = [
+        path.read_text() for folder in ("compiler", "targets", "terminal") for path in (ROOT / folder).rglob("*.py")
+    ]
     return {id_ for text in texts for id_ in re.findall(r'(?<![<>=] )"(MLS[0-9]{3})"(?!: explained)', text)}
 
 

@@ -52,7 +52,7 @@ def test_lengths_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: 
     before, after = (fixed(Percent.parse(text).amount, "") for text in ("0.1%", "1.5%"))
     significance, power = (fixed(Percent.parse(text), "") for text in ("5%", "80%"))
     length = step_length(arriving, part, arm_size(before, after, significance, power))
-    assert f"brings them in {minutes:.1f} min" in length.why
+    assert f"brings them in {minutes:.1f} min" in length.reason
     assert float(length.value) == math.ceil(635 / (float(arriving.value) * float(part.value)) / 30) * 30
 
 

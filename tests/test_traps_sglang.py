@@ -182,7 +182,7 @@ def test_sglang_works_on_2048_sequences_where_nobody_limits_it(tmp_path: Path, a
         ),
     ).hardware.speed
     assert speed is not None
-    assert "2,048 are allowed (the server's own limit" in speed.sequences.why
+    assert "2,048 are allowed (the server's own limit" in speed.sequences.reason
 
 
 # The pod

@@ -139,17 +139,17 @@ class _Teller:
 
     def reason(self, because: Because[Any]) -> Reason:
         """A value and what it rests on; links that add nothing of their own are left out."""
-        while not because.why and len(because.sources) == 1 and isinstance(because.sources[0], Because):
+        while not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Because):
             because = because.sources[0]
-        if not because.why and len(because.sources) == 1 and isinstance(because.sources[0], Node):
+        if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):
             return self._written(because, because.sources[0])
         parts: dict[Any, Reason] = {}
         for source in because.sources:
             part = self.reason(source) if isinstance(source, Because) else self._node(source)
-            same = part.why == because.why and not part.where
+            same = part.why == because.reason and not part.where
             for one in part.parts if same else (part,):  # the same decision in another form is told once
                 parts.setdefault((one.value, one.why, one.where), one)
-        return Reason(value=_shown(because.value), why=because.why or "made of", parts=tuple(parts.values()))
+        return Reason(value=_shown(because.value), why=because.reason or "made of", parts=tuple(parts.values()))
 
     def _written(self, because: Because[Any], node: Node) -> Reason:
         return self._node(node).but(value=_shown(because.value))

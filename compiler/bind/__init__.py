@@ -101,7 +101,7 @@ class Binder:
             case "optional":
                 return None
             case "default":
-                return Because(default_of(kind, default or ""), f"the default of {path}: {why}")
+                return Because(default_of(kind, default or ""), why, (), "default", path)
             case "derived":
                 return Derived()
             case "list":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..because import Because, because
+from ..because import Because
 from ..record import Record
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Piece = Callable[[], Iterable[Artifact]]
 
 def resting(piece: Piece, *also: object) -> Piece:
     """The same piece, whose artifacts exist for these reasons, too: what decided that the piece is made at all."""
-    return lambda: [made.but(why=because(made.why.value, made.why.why, made.why, also)) for made in piece()]
+    return lambda: [made.but(why=made.why.also(also)) for made in piece()]
 
 
 class Target(Record):

@@ -33,7 +33,7 @@ class Lines:
 
 def _split(line: str | Because[str]) -> list[str | Because[str]]:
     if isinstance(line, Because):
-        return [Because(part, line.why, line.sources) for part in line.value.split("\n")]
+        return [Because(part, line.why, line.sources, line.kind, line.path) for part in line.value.split("\n")]
     return list(line.split("\n"))
 
 

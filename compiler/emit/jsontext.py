@@ -25,7 +25,7 @@ def _value(value: Any, indent: str, after: str) -> Iterator[str | Because[str]]:
         yield from _block("[]", [("", child) for child in value if child is not None], indent, after)
     elif isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
         for line in _value(value.value, indent, after):  # what has no reason of its own has that of the piece
-            yield line if isinstance(line, Because) else because(line, value.why, value)
+            yield line if isinstance(line, Because) else because(line, value.reason, value)
     else:
         yield _leaf(value, after)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..because import Because, sources_of
-from ..conventions import PATCHED
 from ..diagnostics import Diagnostic
 from ..emit.artifact import Artifact
 from ..emit.dump import plain
@@ -40,7 +39,7 @@ def unresolved(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
 
 def _patches(artifact: Artifact) -> list[Because[Any]]:
     """What a patch of the spec put into it, the first suspect of whatever is wrong."""
-    return [leaf for leaf in sources_of(artifact.body) if isinstance(leaf, Because) and leaf.why.startswith(PATCHED)]
+    return [leaf for leaf in sources_of(artifact.body) if isinstance(leaf, Because) and leaf.kind == "patched"]
 
 
 def _problems(body: Object, known: _Known) -> list[str]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..because import Because, Unavailable, because
+from ..because import Because, Unavailable
 from ..bind.leaf import core_value
-from ..conventions import PATCHED
 from ..diagnostics import Diagnostic
 from ..emit.artifact import Artifact
 from ..emit.dump import plain
@@ -82,7 +81,7 @@ def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
 
 def _value(node: Node, reason: Because[str]) -> Any:
     if isinstance(node, Scalar):
-        return because(core_value(node), f"{PATCHED}{reason.value}", node, reason)
+        return Because(core_value(node), reason.value, (node, reason), "patched")
     if isinstance(node, Sequence):
         return [_value(item, reason) for item in node.items]
     assert isinstance(node, Mapping)

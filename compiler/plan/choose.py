@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...schema.units import Duration
-from ..because import Because, Derived, because
+from ..because import Because, Derived, sources_of
 
-__all__ = ["assumed", "count", "number", "or_else", "seconds", "spelt"]
+__all__ = ["assumed", "count", "number", "or_else", "plural", "seconds", "spelt"]
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:
 
 def assumed(path: str, value: T, why: str, *sources: object) -> Because[T]:
     """What the planner takes for granted, until somebody writes it at `path`."""
-    return because(value, f"assumed until `{path}` says it: {why}", *sources)
+    return Because(value, why, tuple(sources_of(sources)), "assumed", path)
 
 
 def seconds(value: float) -> str:
@@ -40,8 +40,17 @@ def number(value: float) -> str:
 
 
 def count(value: int, what: str) -> str:
-    """`1 replica`, `2 replicas`."""
-    return f"{value} {what}" if value == 1 else f"{value:,} {what}s"
+    """`1 replica`, `2 replicas`, `1,000 tries`."""
+    return f"{value:,} {plural(what, one=value == 1)}"
+
+
+def plural(noun: str, *, one: bool = False) -> str:
+    """A noun for any number but one: `replicas`, `tries`, `searches`."""
+    if one:
+        return noun
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
 def spelt(length: Duration) -> str:

@@ -236,8 +236,10 @@ def cadence(schedule: Because[str], zone: Because[str]) -> Because[Duration]:
 @decision
 def _cadence(shortest: Because[Duration], zone: Because[str]) -> tuple[Duration, str]:
     if zone.value == "UTC" or shortest.value <= Duration(2 * CHANGE):
-        return shortest.value, shortest.why
-    return Duration(shortest.value.amount - CHANGE), f"{shortest.why}, less an hour for the day when clocks go forward"
+        return shortest.value, shortest.reason
+    return Duration(
+        shortest.value.amount - CHANGE
+    ), f"{shortest.reason}, less an hour for the day when clocks go forward"
 
 
 @decision

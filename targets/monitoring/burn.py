@@ -97,7 +97,7 @@ def _records(service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, 
 def _record(name: str, counted: Because[str], window: Because[Duration], labels: Body) -> Body:
     return {
         "record": window.map(lambda length: name.format(window=length)),
-        "expr": because(counted.value, counted.why, counted, window),
+        "expr": counted.also(window),
         "labels": labels,
     }
 

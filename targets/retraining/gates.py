@@ -76,7 +76,7 @@ def _metric(training: TrainingPlan, name: Because[str]) -> dict[str, Any]:
     """The entry of a metric; one with a cut-off, such as `ndcg@10`, is known without it."""
     entry = training.scope.system.metrics[name.value.partition("@")[0]]
     told = spoken(entry, without=("query", "needsLabels", "description"))
-    return {key: because(value.value, value.why, value, name) for key, value in told.items() if value is not None}
+    return {key: value.also(name) for key, value in told.items() if value is not None}
 
 
 def rivals(training: TrainingPlan) -> dict[str, Because[dict[str, Because[float]]]] | None:

@@ -74,7 +74,7 @@ def _description(training: TrainingPlan) -> Because[str]:
         return because(what, "what it is for", training.suspended)
     return text(
         f"{what}; to start a run: kubectl create job -n {{namespace}} --from=cronjob/{{name}} {{name}}-1",
-        training.suspended.why,
+        training.suspended.reason,
         namespace=training.scope.namespace,
         name=training.name,
     )

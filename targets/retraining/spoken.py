@@ -36,7 +36,7 @@ def _value(value: Any, context: tuple[Because[Any], ...]) -> Any:
         return _value(value.given, context)
     if isinstance(value, Because):
         plain = value.map(quantity)
-        return because(plain.value, value.why, plain, context) if context else plain
+        return plain.also(context) if context else plain
     if isinstance(value, Part):
         return spoken(value, context=context)
     if isinstance(value, dict):

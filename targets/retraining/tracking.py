@@ -23,7 +23,7 @@ def variables(training: TrainingPlan, image: Because[str]) -> dict[str, Because[
         "MLFLOW_RUN_CONTEXT": _context(training, image),
     }
     return {
-        name: because(value.value, value.why or "what MLflow's clients read", value, tracking.tool)
+        name: because(value.value, value.reason or "what MLflow's clients read", value, tracking.tool)
         for name, value in told.items()
     }
 

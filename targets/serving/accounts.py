@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from ...compiler.because import Because, because
+from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import plain
 from ...compiler.plan import Plan
@@ -40,9 +40,9 @@ def _metadata(account: Artifact) -> Body:
 def _shared(same: list[Artifact]) -> Artifact:
     """One account for several."""
     first, names = same[0], [_metadata(account)["name"] for account in same]
-    name = because(names[0].value, names[0].why, names)
+    name = names[0].also(names[1:])
     metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same)}
-    why = because(first.why.value, first.why.why, [account.why for account in same])
+    why = first.why.also([account.why for account in same[1:]])
     return first.but(body={**first.body, "metadata": metadata}, why=why)
 
 
@@ -60,4 +60,4 @@ def _annotations(same: list[Artifact]) -> Body | None:
     for account in same:
         for key, identity in (_metadata(account)["annotations"] or {}).items():
             tied.setdefault(key, []).append(identity)
-    return {key: because(given[0].value, given[0].why, given) for key, given in tied.items()} or None
+    return {key: given[0].also(given[1:]) for key, given in tied.items()} or None

@@ -140,7 +140,7 @@ def _read_only(service: ServicePlan) -> Because[bool]:
     if accelerated.value:
         why = "the hook that gives a container its devices writes to the root file system"
         return because(False, why, accelerated, writable)
-    return because(not writable.value, writable.why, writable, accelerated)
+    return because(not writable.value, writable.reason, writable, accelerated)
 
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:

@@ -50,7 +50,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     }
     why = because(
         kind,
-        f"{service.runtime_name.value} answers requests: {progressive.why}",
+        f"{service.runtime_name.value} answers requests: {progressive.reason}",
         service.part.mode,
         service.runtime_name,
         progressive,
@@ -69,7 +69,7 @@ def _replicas(service: ServicePlan) -> Any:
 
 def _rolling(in_place: Because[bool]) -> Body:
     """One replica at a time: one more for a while, or one less."""
-    why = in_place.why if in_place.value else "no request is lost"
+    why = in_place.reason if in_place.value else "no request is lost"
     surge, missing = (0, 1) if in_place.value else (1, 0)
     return {
         "type": "RollingUpdate",

@@ -7,7 +7,6 @@ that knows which ones people are told of; a test holds the plan to them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -96,9 +95,6 @@ def _written(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-_DEFAULT = re.compile(r"(?:the default of (\S+)|assumed until `(\S+)` says it): (.*)", re.DOTALL)
-
-
 def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
     """Every default that some decisions rest on, in the order in which they are met."""
     found: dict[str, Assumption] = {}
@@ -109,9 +105,7 @@ def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        default = _DEFAULT.fullmatch(value.why)
-        if default is not None:
-            path = default[1] or default[2]
-            found.setdefault(path, Assumption(path=path, value=_written(value.value), why=default[3]))
+        if value.kind in ("default", "assumed"):
+            found.setdefault(value.path, Assumption(path=value.path, value=_written(value.value), why=value.why))
         waiting += [source for source in reversed(value.sources) if isinstance(source, Because)]
     return list(found.values())

@@ -19,7 +19,7 @@ def history(plan: Plan) -> Iterator[Line]:
         yield Line(title="left to be divided", value=past.left)
     for title, rows in (("to learn from", past.train), ("to choose by", past.validation), ("to judge by", past.test)):
         if rows is not None:
-            yield Line(title=title, value=rows, unit="rows")
+            yield Line(title=title, value=rows, count_of="row")
 
 
 def drift(plan: Plan) -> Iterator[Line]:
@@ -29,9 +29,9 @@ def drift(plan: Plan) -> Iterator[Line]:
         return
     yield Line(title="compared", value=measured.part.window, field="monitoring.drift.window")
     if measured.sample is not None:
-        yield Line(title="a window has", value=measured.sample, unit="rows", field="monitoring.drift.minSamples")
+        yield Line(title="a window has", value=measured.sample, count_of="row", field="monitoring.drift.minSamples")
     if measured.reference is not None:
-        yield Line(title="the reference has", value=measured.reference, unit="rows")
+        yield Line(title="the reference has", value=measured.reference, count_of="row")
     for name, least in measured.above.items():
         where = f"{name}.threshold" if name in ("features", "prediction") else f"columns.{name}.threshold"
         yield Line(title=f"{name}, drift from", value=least, unit="PSI", field=f"monitoring.drift.{where}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....schema.units import Duration, plain
 from ...because import Because
-from ...plan.choose import spelt
+from ...plan.choose import plural, spelt
 from ...record import Record
 from ...tree import Node
 
@@ -19,7 +19,12 @@ class Line(Record):
 
     title: str
     value: Because[Any]
+    count_of: str = ""
+    """What a whole number counts, in the singular."""
+    share_of: str = ""
+    """What a number from 0 to 1 is a share of, in the plural."""
     unit: str = ""
+    """What follows the number as it is, such as a unit of measurement."""
     field: str = ""
     """The path of the language at which an author decides it otherwise; empty where it follows from other decisions."""
 
@@ -27,22 +32,20 @@ class Line(Record):
     def text(self) -> str:
         """The value as people read it, with its unit."""
         value = self.value.value
-        if self.unit == "s" and isinstance(value, int):
-            return shown(Duration(value))
-        if self.unit.startswith("of "):
-            return f"{plain(Decimal(str(value)) * 100)} % {self.unit}"
+        if self.share_of:
+            return f"{plain(Decimal(str(value)) * 100)} % of {self.share_of}"
         said = shown(value)
-        unit = self.unit.removesuffix("s") if said == "1" and self.unit != "s" else self.unit
+        unit = plural(self.count_of, one=said == "1") if self.count_of else self.unit
         return f"{said} {unit}".rstrip()
 
     @property
     def why(self) -> str:
         """Its own words, else those of the value that it only passes on, else where somebody gave it."""
         value = self.value
-        while not value.why and value.sources and isinstance(value.sources[0], Because):
+        while not value.reason and value.sources and isinstance(value.sources[0], Because):
             value = value.sources[0]
-        if value.why:
-            return value.why
+        if value.reason:
+            return value.reason
         places = [f"{at.file.name}:{at.line + 1}" for at in value.sources if isinstance(at, Node)]
         return f"given at {places[0]}" if places else "given"
 

@@ -21,7 +21,7 @@ def objectives(service: ServicePlan) -> Iterator[Line]:
             yield Line(title=f"{objective.name}, judged at", value=objective.bucket.holds, field=bound)
         for pair in service.objectives.pairs(objective):
             title = f"{objective.name}, {pair.severity.value} at {pair.long.value} and {pair.short.value}"
-            yield Line(title=title, value=pair.threshold, unit="of requests", field="monitoring.slo.burn")
+            yield Line(title=title, value=pair.threshold, share_of="requests", field="monitoring.slo.burn")
 
 
 def _latency(name: str) -> str:

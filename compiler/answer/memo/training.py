@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....schema.units import Duration
 from ...plan import Plan
 from ...plan.scaling.headroom import left
 from .line import Line
@@ -21,12 +22,12 @@ def lines(plan: Plan) -> Iterator[Line]:
         title="by the clock", value=training.suspended.map(lambda suspended: not suspended), field="retraining.schedule"
     )
     yield Line(title="searches for hyperparameters", value=training.tunes, field="training.tuning")
-    yield Line(title="fits of a run", value=training.fits, unit="fits")
+    yield Line(title="fits of a run", value=training.fits, count_of="fit")
     if training.work is not None:
         yield Line(title="fits for", value=training.work)
     yield Line(title="deadline", value=training.deadline, field="training.deadline")
     if training.cadence is not None:
         yield Line(title="headroom: before the next run", value=left(training.cadence, training.deadline))
-    yield Line(title="tries after the first", value=training.retries, unit="tries", field="training.retries")
-    yield Line(title="a start may be late by", value=training.late, unit="s")
+    yield Line(title="tries after the first", value=training.retries, count_of="try", field="training.retries")
+    yield Line(title="a start may be late by", value=training.late.map(Duration))
     yield Line(title="somebody is told after", value=training.stale)

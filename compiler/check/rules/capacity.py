@@ -114,7 +114,7 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 first(given, service.part.constraints.max_replicas, system.constraints.max_replicas),
                 peak,
                 others=((peak, "the peak"), (service.mean_time, "how long each request takes")),
-                note=f"{needed.why}; {count(allowed.value, 'replica')} would be {busy:.0%} busy",
+                note=f"{needed.reason}; {count(allowed.value, 'replica')} would be {busy:.0%} busy",
                 help=f"allow {needed.value}, or make the model faster",
             )
 
@@ -158,7 +158,7 @@ def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
         f"of {bound.value} at p99 the model's own tail leaves no time to wait",
         bound,
         others=((service.mean_time, "how long the model takes"),),
-        note=f"{left.why}, is {seconds(float(left.value))}: replicas are counted by their utilization alone, and "
+        note=f"{left.reason}, is {seconds(float(left.value))}: replicas are counted by their utilization alone, and "
         "the bound is unproven",
         help="measure `p995` under `serviceTime`, or promise more",
     )

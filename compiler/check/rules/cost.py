@@ -80,6 +80,6 @@ def _over(share: Share) -> Diagnostic:
         f"{total.value.currency}, which is over the budget of {budget.value}",
         budget,
         others=((most, f"{name} costs the most"),),
-        note=f"{listed}; {name}: {most.why}",
+        note=f"{listed}; {name}: {most.reason}",
         help=f"make `{name}` cheaper, or write `budget: {enough}`",
     )

@@ -59,8 +59,8 @@ def _noise(drift: DriftPlan, method: DriftMethod, floor: Because[float]) -> Iter
         f"{floor.value}",
         method.threshold,
         method,
-        others=((drift.sample, drift.sample.why),),
-        note=f"windows without any drift exceed it: {floor.why}; {drift.reference.why}",
+        others=((drift.sample, drift.sample.reason),),
+        note=f"windows without any drift exceed it: {floor.reason}; {drift.reference.reason}",
         help=f"write `threshold: {ceil(floor.value * 1000) / 1000}` or more, or judge by more rows: a longer `window`, "
         "or more `minSamples`",
     )
@@ -75,7 +75,7 @@ def _never(drift: DriftPlan) -> Iterator[Diagnostic]:
         "MLS704",
         f"a window never has the {int(least.value):,} rows that a verdict needs",
         least,
-        others=((drift.part.window, drift.seen.why),),
+        others=((drift.part.window, drift.seen.reason),),
         note="each window ends with too few rows for a verdict, so drift is never seen",
         help="write a longer `window`, keep a larger share of predictions, or ask for fewer rows",
     )

@@ -89,7 +89,7 @@ def _by_chance(message: str, noise: Because[float], evaluation: Evaluation, said
         message,
         noise,
         others=((evaluation.primary, said),),
-        note=f"chance is as large as what is looked for: {noise.why}",
+        note=f"chance is as large as what is looked for: {noise.reason}",
         help=help_,
     )
 
@@ -156,7 +156,7 @@ def _nothing(left: Because[Duration], length: Because[Duration]) -> Diagnostic:
     least = Duration(length.value.amount - left.value.amount)
     return finding(
         "MLS707",
-        f"nothing is left to train on: {left.why}",
+        f"nothing is left to train on: {left.reason}",
         length,
         left,
         note="a run would find no row whose label is known and that may be learned from",
@@ -176,7 +176,7 @@ def _too_little(evaluation: Evaluation | None, past: HistoryPlan) -> Iterator[Di
                 "MLS707",
                 f"{rows.value:,} rows are left {what}, and a verdict needs {int(least.value):,}",
                 least,
-                others=((rows, f"{rows.why}"),),
+                others=((rows, f"{rows.reason}"),),
                 note="no verdict is no pass: every run would end without a new model",
                 help="collect more data, divide it otherwise, or ask for fewer rows with wider margins",
             )

@@ -81,7 +81,7 @@ def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:
         _tokens(service, "context"),
         devices.type,
         others=((devices.type, "the accelerator"),),
-        note=f"{fit.model.weights.why}; {fit.budget.why}; {fit.whole.why}",
+        note=f"{fit.model.weights.reason}; {fit.budget.reason}; {fit.whole.reason}",
         help=" or ".join(_ways_out(service, fit)) or "serve fewer bits a weight, or a smaller model",
     )
 

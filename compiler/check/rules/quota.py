@@ -71,7 +71,7 @@ def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnost
             most,
             devices.type,
             others=((devices.type, "the accelerator"),),
-            note=f"{told}: {needed} replicas with {each} each; {service.for_peak.why}",
+            note=f"{told}: {needed} replicas with {each} each; {service.for_peak.reason}",
             help=f"write `maxReplicas: {needed}`, or roll out when fewer requests arrive and answer this finding",
         )
 
@@ -79,7 +79,7 @@ def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnost
 def _over_quota(plan: Plan, path: str) -> Diagnostic:
     needed, allowed, largest = plan.quota.needed[path], plan.quota.allowed[path], plan.quota.largest(path)
     alike = [share for share in plan.quota.shares if share is largest or share.part is largest.part is not None]
-    reasons = "; ".join(f"{share.name}: {share.pods.why}" for share in alike)
+    reasons = "; ".join(f"{share.name}: {share.pods.reason}" for share in alike)
     kind = path.rpartition("accelerators.")[2] if path.startswith("accelerators.") else ""
     much = f"{needed.value} x `{kind}`" if kind else f"{needed.value}{_UNITS[path]}"
     rolled = any(service.canary.progressive.value for service in plan.online.values())
@@ -89,7 +89,7 @@ def _over_quota(plan: Plan, path: str) -> Diagnostic:
         f"at the worst moment {much} are needed, of a quota of {allowed.value}",
         *largest.places(path),
         others=((allowed, "the quota"),),
-        note=f"{needed.why}; {reasons}; pods over the quota are refused{also}",
+        note=f"{needed.reason}; {reasons}; pods over the quota are refused{also}",
         help=", or ".join(_ways_out(plan, path, kind)),
     )
 

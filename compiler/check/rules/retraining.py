@@ -126,7 +126,7 @@ def _exceeded(
     least = gap.amount + (work.value.amount if work is not None else 0)
     if age.value.amount < least:
         trained = f" and train for {seconds(float(work.value))}" if work is not None else ""
-        sum_ = f"{gap} and {work.why} are {number(float(least) / 86400)} days; " if work is not None else ""
+        sum_ = f"{gap} and {work.reason} are {number(float(least) / 86400)} days; " if work is not None else ""
         yield finding(
             "MLS703",
             f"between two runs the model gets older than {age.value}",

@@ -57,7 +57,7 @@ def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "of the cost",
                 name,
                 others=((selection.selected.name, "selected"),),
-                note=f"gain over the naive baseline: {rival.gain.why}; cost: {rival.cost.why}",
+                note=f"gain over the naive baseline: {rival.gain.reason}; cost: {rival.cost.reason}",
                 help=f"write `selected: true` at `{name.value}`, or say in the candidates what the rest of the gain "
                 "is worth",
             )
@@ -113,7 +113,7 @@ def _misses(selection: Selection, selected: Candidate, check: Check, other: Cand
         f"`{selected.name.value}` was selected, misses the bound on {check.subject}, and `{other.name.value}` keeps it",
         check.reached,
         others=((check.asked, "the bound"), (theirs.reached, "keeps it")),
-        note=f"{selected.name.value}: {check.kept.why}; {other.name.value}: {theirs.kept.why}",
+        note=f"{selected.name.value}: {check.kept.reason}; {other.name.value}: {theirs.kept.reason}",
         help=instead,
     )
 
@@ -173,7 +173,7 @@ def _looser_than_the_page(plan: Plan) -> Iterator[Diagnostic]:
                 f"a rollout bears {plain(limit.value * 100)} % {bad}, and {woken} % wake somebody",
                 limit,
                 others=((promised.target, f"{plain((1 - promised.target.value.amount) * 100)} % may {may}"),),
-                note=f"it would promote into a firing alert: {page.threshold.why}",
+                note=f"it would promote into a firing alert: {page.threshold.reason}",
                 help=f"write `max: {woken}%` or less, or leave the condition out and get a limit of the objective's "
                 "own",
             )

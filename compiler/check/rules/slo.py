@@ -162,7 +162,7 @@ def _unsure(canary: CanaryPlan) -> Wrong:
     """The odds of the verdicts that the controller really reaches."""
     judgements: tuple[Judgement, ...] = (*canary.background, *canary.final)
     worst = max(judgements, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
-    odds, why = worst.verdict.value, worst.verdict.why
+    odds, why = worst.verdict.value, worst.verdict.reason
     if odds.sure:
         return None
     if odds.false_abort >= odds.missed:
@@ -180,7 +180,7 @@ def _short(canary: CanaryPlan) -> Wrong:
     share = canary.shares[0].value
     return (
         f"a step of {given.value} at {share} is too short to see the harm: it takes {needed.value}",
-        needed.why,
+        needed.reason,
         given,
     )
 
@@ -190,7 +190,11 @@ def _long(canary: CanaryPlan) -> Wrong:
         return None
     message = f"a rollout takes {seconds(float(canary.length.value))}, and at most {LONGEST} are bearable"
     longest = max(canary.steps, key=lambda step: step.lasts.value)
-    return message, f"the step of {longest.share.value} % takes {longest.lasts.value}: {longest.lasts.why}", canary.rate
+    return (
+        message,
+        f"the step of {longest.share.value} % takes {longest.lasts.value}: {longest.lasts.reason}",
+        canary.rate,
+    )
 
 
 def _remedy(canary: CanaryPlan) -> str:

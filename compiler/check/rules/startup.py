@@ -62,7 +62,7 @@ def _of_patch(service: ServicePlan, patch: Patch) -> Iterator[Diagnostic]:
         elif key.text == "startupProbe" and isinstance(node, Mapping):
             given = _allowed(node)
             if given is not None and given < start.value.amount:
-                yield _too_short(service, node, given, start.value, start.why)
+                yield _too_short(service, node, given, start.value, start.reason)
 
 
 def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duration, why: str) -> Diagnostic:

@@ -170,7 +170,7 @@ def _times(often: Because[Decimal], what: str) -> str:
 
 @decision
 def _always(replicas: Because[int], price: Because[HourlyPrice]) -> tuple[Budget, str]:
-    said = f"{count(replicas.value, 'replica')} x {MONTH} h x {price.value}; a replica: {price.why}"
+    said = f"{count(replicas.value, 'replica')} x {MONTH} h x {price.value}; a replica: {price.reason}"
     return _money(replicas.value * MONTH * price.value.amount, price), said
 
 
@@ -206,7 +206,7 @@ def _shadow_hours(replicas: Because[int], lasts: Because[Duration], versions: Be
 
 @decision
 def _versions(runs: Because[Decimal]) -> tuple[Decimal, str]:
-    return runs.value, f"each run is taken to bring a new version, which is the most there can be: {runs.why}"
+    return runs.value, f"each run is taken to bring a new version, which is the most there can be: {runs.reason}"
 
 
 @decision
@@ -217,9 +217,8 @@ def _guessed(versions: Because[float]) -> tuple[Decimal, str]:
 @decision
 def _rollouts(versions: Because[Decimal], hours: Because[Decimal], price: Because[HourlyPrice]) -> tuple[Budget, str]:
     each = number(float(hours.value))
-    said = (
-        f"{_times(versions, 'new version')} x {each} h of pods x {price.value}; a rollout: {hours.why}; {versions.why}"
-    )
+    times = _times(versions, "new version")
+    said = f"{times} x {each} h of pods x {price.value}; a rollout: {hours.reason}; {versions.reason}"
     return _money(versions.value * hours.value * price.value.amount, price), said
 
 
@@ -234,7 +233,7 @@ def _runs(
 ) -> tuple[Budget, str]:
     hours = length.value.amount / 3600
     many = f"{_times(runs, 'run')} x {count(pods.value, 'pod')} x {number(float(hours))} h x {price.value}"
-    why = f"{many}; {runs.why}; a run: {length.why}; a pod: {price.why}"
+    why = f"{many}; {runs.reason}; a run: {length.reason}; a pod: {price.reason}"
     return _money(runs.value * pods.value * hours * price.value.amount, price), why
 
 
@@ -246,9 +245,9 @@ def _searches(
     said = f"{number(float(hours))} h x {price.value}"
     if runs is None:
         one = f"{said}: {number(float(hours * price.value.amount))} {price.value.currency}"
-        return _money(Decimal(0), price), f"`{when.value}`, so not counted; a search is {one}; {length.why}"
+        return _money(Decimal(0), price), f"`{when.value}`, so not counted; a search is {one}; {length.reason}"
     amount = runs.value * hours * price.value.amount
-    return _money(amount, price), f"{_times(runs, 'start')} x {said}; {runs.why}; a search: {length.why}"
+    return _money(amount, price), f"{_times(runs, 'start')} x {said}; {runs.reason}; a search: {length.reason}"
 
 
 @decision

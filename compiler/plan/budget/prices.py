@@ -100,7 +100,7 @@ def _hourly(
     amount = cpu.value.amount * core.value.amount + gibibytes * gibibyte.value.amount
     said = f"{_cores(cpu.value)} x {_listed(core)} + {number(float(gibibytes))} GiB x {_listed(gibibyte)}"
     if devices is not None:
-        amount, said = amount + devices.value.amount, f"{said} + {devices.why}"
+        amount, said = amount + devices.value.amount, f"{said} + {devices.reason}"
     return HourlyPrice(rounded(amount, 6), core.value.currency, "h"), said
 
 
@@ -110,8 +110,7 @@ def _cores(cores: Cores) -> str:
 
 def _listed(price: Because[HourlyPrice]) -> str:
     """A price, and where it is from when the platform file does not give it."""
-    source = price.why.partition(": ")[2]
-    return f"{price.value} ({source})" if source else str(price.value)
+    return f"{price.value} ({price.why})" if price.kind == "default" else str(price.value)
 
 
 def monthly(schedule: Because[str]) -> Because[Decimal]:

@@ -216,12 +216,12 @@ def _size(amount: Amount) -> Decimal:
 @decision
 def _cores(cpu: Because[Cores]) -> tuple[Cores, str]:
     """Those of a pod: the container's, or those of one that runs before it."""
-    return max(cpu.value, Cores.parse(conventions.HELPER_CPU)), cpu.why
+    return max(cpu.value, Cores.parse(conventions.HELPER_CPU)), cpu.reason
 
 
 @decision
 def _memory(memory: Because[Memory]) -> tuple[Memory, str]:
-    return max(memory.value, Memory.parse(conventions.HELPER_MEMORY)), memory.why
+    return max(memory.value, Memory.parse(conventions.HELPER_MEMORY)), memory.reason
 
 
 @decision

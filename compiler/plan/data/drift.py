@@ -135,8 +135,8 @@ def _above(_: Because[str], threshold: Because[float], floor: Because[float] | N
     if floor is None:
         return threshold.value, "as asked for; how much of it is noise is not known, as no sample is declared"
     if floor.value > threshold.value:
-        return floor.value, f"{threshold.value} was asked for, and lies in the noise: {floor.why}"
-    return threshold.value, f"as asked for, and above the noise of {floor.value}: {floor.why}"
+        return floor.value, f"{threshold.value} was asked for, and lies in the noise: {floor.reason}"
+    return threshold.value, f"as asked for, and above the noise of {floor.value}: {floor.reason}"
 
 
 @decision

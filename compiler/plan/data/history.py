@@ -132,7 +132,7 @@ def _shortest(*histories: Because[Duration]) -> tuple[Duration, str]:
     shortest, *others = histories
     longer = ", ".join(str(history.value) for history in others)
     said = f"the shortest of {shortest.value}, {longer}" if others else str(shortest.value)
-    return shortest.value, f"{said} ({shortest.why})" if shortest.why else said
+    return shortest.value, f"{said} ({shortest.reason})" if shortest.reason else said
 
 
 @decision
@@ -157,7 +157,7 @@ def _rows(records: Because[Count], left: Because[Duration] | None, length: Becau
     if left is None or length is None or not length.value.amount:
         return int(records.value), f"all {number(float(records.value))} records, as nobody says how far back they go"
     share = max(Decimal(0), left.value.amount / length.value.amount)
-    return int(records.value.amount * share), f"{records.value} records, {left.value} of {length.value}: {left.why}"
+    return int(records.value.amount * share), f"{records.value} records, {left.value} of {length.value}: {left.reason}"
 
 
 @decision
@@ -184,7 +184,7 @@ def chance_of_one(rows: Because[int]) -> tuple[float, str]:
     errors are at most 0.98 / sqrt(n). The area under the ROC curve keeps the same bound with n of the rarer class
     (C. Cortes and M. Mohri, Confidence intervals for the area under the ROC curve, 2004).
     """
-    return SURE / (2 * math.sqrt(max(1, rows.value))), f"at most {SURE / 2:.2f} / sqrt({rows.value:,}): {rows.why}"
+    return SURE / (2 * math.sqrt(max(1, rows.value))), f"at most {SURE / 2:.2f} / sqrt({rows.value:,}): {rows.reason}"
 
 
 @decision
@@ -197,4 +197,4 @@ def chance_of_best(trials: Because[int], rows: Because[int]) -> tuple[float, str
     selection, Journal of Machine Learning Research 11, 2010.
     """
     noise = math.sqrt(math.log(trials.value) / (2 * max(1, rows.value)))
-    return noise, f"at most sqrt(ln {trials.value:,} / (2 x {rows.value:,})): {rows.why}"
+    return noise, f"at most sqrt(ln {trials.value:,} / (2 x {rows.value:,})): {rows.reason}"

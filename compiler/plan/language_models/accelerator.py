@@ -199,7 +199,7 @@ def _unfit(
         return f"nobody knows how `{cloud.value}` names its nodes", "nodes are selected by their labels"
     if fits is not None:
         alone = ", and several slices cannot hold one model" if slice_.value else ""
-        return ("" if fits.value else f"does not fit: {fits.why}{alone}"), fits.why
+        return ("" if fits.value else f"does not fit: {fits.reason}{alone}"), fits.reason
     if memory is not None and size is not None and memory.value < size.value:
         return f"{memory.value} are less than the {size.value} of files", "a model is as large as its files at least"
     return "", "nothing says that it does not fit"
@@ -230,7 +230,7 @@ def _picked(options: tuple[Option, ...]) -> tuple[tuple[str, int], str]:
     others = {option.name.value: option for option in reversed(ranked)}  # the best of each kind
     others.pop(best.name.value)
     lost = "".join(f"; {_against(option)}" for option in others.values())
-    paid = f": {best.cost.why}" if best.cost is not None else ", without a known price"
+    paid = f": {best.cost.reason}" if best.cost is not None else ", without a known price"
     chosen = (best.name.value, best.devices.value)
     return chosen, (
         f"{called(best.devices.value, best.name.value)} is {first_of}{paid}{lost}; "
@@ -262,4 +262,4 @@ def _against(option: Option) -> str:
         return f"{name}: {option.unfit.value}"
     if option.late.value:
         return f"{name}: {option.late.value}"
-    return f"{name}: {option.cost.why if option.cost is not None else 'no known price'}"
+    return f"{name}: {option.cost.reason if option.cost is not None else 'no known price'}"

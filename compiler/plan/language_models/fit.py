@@ -92,7 +92,7 @@ class Tokens:
         if brought:
             return _brought(brought)
         half = _half(self.context, self.output)
-        return assumed(f"{self.part.spec_path}.llm.tokens.prompt", half.value, half.why, half)
+        return assumed(f"{self.part.spec_path}.llm.tokens.prompt", half.value, half.reason, half)
 
     @cached_property
     def length(self) -> Because[int]:
@@ -246,7 +246,7 @@ def _half(context: Because[int] | None, output: Because[int]) -> tuple[int, str]
 def _length(prompt: Because[int], output: Because[int]) -> tuple[int, str]:
     return (
         prompt.value + output.value,
-        f"{prompt.value:,} tokens of prompt ({prompt.why}) and {output.value:,} of answer",
+        f"{prompt.value:,} tokens of prompt ({prompt.reason}) and {output.value:,} of answer",
     )
 
 
@@ -278,10 +278,10 @@ def _cache(shape: LlmShape, length: Because[int], devices: Because[int], kept_as
 
 @decision
 def _fits(budget: Because[int], whole: Because[int]) -> tuple[bool, str]:
-    return whole.value <= budget.value, f"{budget.why}; a whole context needs {whole.why}"
+    return whole.value <= budget.value, f"{budget.reason}; a whole context needs {whole.reason}"
 
 
 @decision
 def _sequences(budget: Because[int], each: Because[int]) -> tuple[int, str]:
     found = max(0, budget.value // each.value)
-    return found, f"{budget.why}: {found:,} sequences, each with {each.why}"
+    return found, f"{budget.reason}: {found:,} sequences, each with {each.reason}"

@@ -131,7 +131,7 @@ def _prefill(shape: LlmShape, prompt: Because[int], multiplies: Because[float]) 
     active = shape.active_parameters if shape.active_parameters is not None else shape.parameters
     took = 2 * float(active.value) * prompt.value / multiplies.value
     return took, (
-        f"2 x {counted(float(active.value))} x {prompt.value:,} tokens of prompt at {multiplies.why} takes "
+        f"2 x {counted(float(active.value))} x {prompt.value:,} tokens of prompt at {multiplies.reason} takes "
         f"{seconds(took)}"
     )
 
@@ -172,8 +172,8 @@ def _fast_enough(
     alone = (weights.value + each.value) / reads.value
     if found < 1:
         allowed = seconds(limit.value) if limit.value > 0 else "nothing"
-        return 0, f"one sequence alone needs {seconds(alone)} a token, and {allowed} is left of {limit.why}"
-    return found, f"{found:,} so that a step takes at most {seconds(limit.value)} ({limit.why})"
+        return 0, f"one sequence alone needs {seconds(alone)} a token, and {allowed} is left of {limit.reason}"
+    return found, f"{found:,} so that a step takes at most {seconds(limit.value)} ({limit.reason})"
 
 
 @decision
@@ -182,21 +182,21 @@ def _late(
 ) -> tuple[str, str]:
     tightest = min((bound.value for bound in first_token), default=None)
     if tightest is not None and prefill.value > float(tightest):
-        return f"{prefill.why}, more than the {tightest} to the first token", "a bound that is missed"
+        return f"{prefill.reason}, more than the {tightest} to the first token", "a bound that is missed"
     if fast is not None and fast.value < 1:
-        return fast.why, "a bound that is missed"
+        return fast.reason, "a bound that is missed"
     return "", "no bound is missed by a request alone"
 
 
 @decision
 def _worked_on(fitting: Because[int], most: Because[int], fast: Because[int] | None) -> tuple[int, str]:
-    by = f" ({most.why})" if most.why else ""
-    said = [f"{fitting.value:,} sequences fit ({fitting.why})", f"{most.value:,} are allowed{by}"]
+    by = f" ({most.reason})" if most.reason else ""
+    said = [f"{fitting.value:,} sequences fit ({fitting.reason})", f"{most.value:,} are allowed{by}"]
     chosen = min(fitting.value, most.value)
     if fast is not None and fast.value < 1:
-        said.append(f"{fast.why}: the bound cannot be kept, and is left aside")
+        said.append(f"{fast.reason}: the bound cannot be kept, and is left aside")
     elif fast is not None:
-        chosen, said = min(chosen, fast.value), [*said, fast.why]
+        chosen, said = min(chosen, fast.value), [*said, fast.reason]
     return max(1, chosen), f"{'; '.join(said)}: {max(1, chosen):,} at once"
 
 
@@ -208,7 +208,7 @@ def _step(
     read = weights.value + sequences.value * each.value
     took = read / reads.value
     return took, (
-        f"{read / 1e9:.3g} GB of weights and cache at {reads.why} takes {seconds(took)} for a step of "
+        f"{read / 1e9:.3g} GB of weights and cache at {reads.reason} takes {seconds(took)} for a step of "
         f"{sequences.value:,} sequences"
     )
 
@@ -222,7 +222,7 @@ def _busy(
     took = prefill.value + writing
     bound = "prefill" if prefill.value > writing else "decode"
     return took, (
-        f"prefill: {prefill.why}; decode: {step.why}, and {output.value:,} tokens x {seconds(step.value)} / "
+        f"prefill: {prefill.reason}; decode: {step.reason}, and {output.value:,} tokens x {seconds(step.value)} / "
         f"{sequences.value:,} = {seconds(writing)}; {seconds(took)} of a replica for each request, bound by {bound}"
     )
 
@@ -259,6 +259,6 @@ def _needed(
     chosen = max(by_load, least)
     lost = f"{least} so that one can be {'lost' if spare else 'replaced'}"
     return chosen, (
-        f"{busy.why}; at {rate.value} {count(by_load, 'replica')} for {care.utilization.value} utilization; {lost}; "
-        f"{throughput.why}"
+        f"{busy.reason}; at {rate.value} {count(by_load, 'replica')} for {care.utilization.value} utilization; {lost}; "
+        f"{throughput.reason}"
     )

@@ -170,8 +170,8 @@ class CanaryPlan:
         before, after = harm(objective, self.stage, self.objectives)
         if self.stage is not None:  # a harm to another metric would leave the usual one
             metrics = [asked.metric for asked in self.stage.detect]
-            before = because(before.value, before.why, before, metrics)
-            after = because(after.value, after.why, after, metrics)
+            before = before.also(metrics)
+            after = after.also(metrics)
         if self.change.harm is not None and objective.kind == "availability":
             return before, fixed(self.change.harm, "supposed")
         return before, after
@@ -231,7 +231,7 @@ class CanaryPlan:
             most_minutes,
         )
         guards = [(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when]
-        chosen = because(chosen.value, chosen.why, chosen, guards)  # one on another metric would leave the usual limit
+        chosen = chosen.also(guards)  # one on another metric would leave the usual limit
         least = least_volume(objective, self.objectives)
         return Judgement(
             objective=objective,

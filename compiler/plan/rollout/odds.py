@@ -207,7 +207,7 @@ def arm_size(
 def step_length(rate: Because[Rate], share: Because[Percent], arm: Because[int]) -> tuple[Duration, str]:
     """The time in which a step sees as many requests as its arm needs, rounded up to half minutes."""
     took = arm.value / (float(rate.value) * float(share.value))
-    said = f"{arm.why}, and {share.value} of {rate.value} brings them in {took / 60:.1f} min"
+    said = f"{arm.reason}, and {share.value} of {rate.value} brings them in {took / 60:.1f} min"
     return Duration(math.ceil(took / 30) * 30), said
 
 

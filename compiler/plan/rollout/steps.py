@@ -71,7 +71,7 @@ def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Bec
             "MLS008",
             f"requests cannot be counted over {window.value}",
             window,
-            others=((shortest, shortest.why or "the shortest window"),),
+            others=((shortest, shortest.reason or "the shortest window"),),
             note="a rate needs several scrapes in its window, and windows are whole minutes",
             help=f"write `{shortest.value}` or more whole minutes, or leave `window` out",
         )
@@ -85,7 +85,7 @@ def at_least(
     longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
     least = delay.value.amount + longest.amount * (failures.value + 1)
     if length.value.amount >= least:
-        return length.value, length.why
+        return length.value, length.reason
     rounded = Duration(math.ceil(least / 30) * 30)
     failed = f"{count(failures.value + 1, 'window')} of {longest}"
     return rounded, f"{delay.value} until the model is loaded and {failed}, so that it can fail"

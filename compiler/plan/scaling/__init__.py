@@ -146,7 +146,7 @@ def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tup
 
 @decision
 def _at_most(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
-    return most.value, f"{wanted.why}; but at most {most.value} are allowed"
+    return most.value, f"{wanted.reason}; but at most {most.value} are allowed"
 
 
 @decision

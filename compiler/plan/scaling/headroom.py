@@ -46,7 +46,7 @@ def _by_utilization(
 ) -> tuple[Rate, str]:
     """N · c · u / S: the inverse of the first rule of `capacity.replicas`."""
     rate = able.value * slots.value * float(utilization.value.amount) / float(service.value)
-    return _rate(rate), f"{able.why}: {able.value} x {slots.value} x {utilization.value} / {service.value}"
+    return _rate(rate), f"{able.reason}: {able.value} x {slots.value} x {utilization.value} / {service.value}"
 
 
 @decision
@@ -71,15 +71,20 @@ def _by_waiting(
         middle = (low + high) / 2
         low, high = (middle, high) if rare(middle) else (low, middle)
     rate = float(most.value) if rare(float(most.value)) else low
-    return _rate(rate), f"{able.why}: all but {share.value} of requests start within {seconds(float(patience.value))}"
+    return _rate(
+        rate
+    ), f"{able.reason}: all but {share.value} of requests start within {seconds(float(patience.value))}"
 
 
 @decision
 def _beside(by_use: Because[Rate], by_wait: Because[Rate], peak: Because[Rate] | None) -> tuple[Rate, str]:
     least = min(by_use, by_wait, key=lambda rate: rate.value.amount)
     if peak is None or not peak.value.amount:
-        return least.value, least.why
-    return least.value, f"{least.why}: {number(float(least.value) / float(peak.value))} times the peak of {peak.value}"
+        return least.value, least.reason
+    return (
+        least.value,
+        f"{least.reason}: {number(float(least.value) / float(peak.value))} times the peak of {peak.value}",
+    )
 
 
 def _rate(rate: float) -> Rate:

@@ -48,10 +48,11 @@ def care(planning: Planning) -> Care:
     return Care(planning.utilization, planning.waiting, planning.spare_from)
 
 
-def measured(mean: Because[Duration]) -> Because[Duration]:
+def measured(time: ServiceTime) -> Because[Duration]:
     """How long requests are worked on, unless that is no time at all."""
+    mean = time.mean
     if mean.value.amount:
-        return mean
+        return Because(mean.value, mean.why, (mean,), "measured", f"{time.spec_path}.mean")
     raise refusal(
         "MLS008",
         "no request takes no time",

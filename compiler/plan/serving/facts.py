@@ -207,7 +207,7 @@ class ServiceFacts(ABC):
     @cached_property
     def mean_time(self) -> Because[Duration] | None:
         """How long a request is worked on."""
-        return measured(self.part.service_time.mean) if self.part.service_time is not None else None
+        return measured(self.part.service_time) if self.part.service_time is not None else None
 
     @cached_property
     def patience(self) -> Because[Duration] | None:
@@ -261,7 +261,7 @@ class ServiceFacts(ABC):
         provider = self.scope.platform.autoscaling.provider
         if provider.value != "none":
             return self.for_mean
-        return because(self.for_peak.value, f"{self.for_peak.why}; nothing adds replicas", self.for_peak, provider)
+        return because(self.for_peak.value, f"{self.for_peak.reason}; nothing adds replicas", self.for_peak, provider)
 
     @cached_property
     def max_replicas(self) -> Because[int]:
@@ -290,8 +290,8 @@ def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
 @decision
 def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
     if most is not None and most.value < needed.value:
-        return most.value, f"{needed.why}; but at most {most.value} are allowed"
-    return needed.value, needed.why
+        return most.value, f"{needed.reason}; but at most {most.value} are allowed"
+    return needed.value, needed.reason
 
 
 @decision

@@ -36,7 +36,7 @@ class Timing:
         size, rate = self.service.files.artifact.size, self.service.scope.platform.planning.load
         if part.load.given is None and size is None:
             guess = _unknown(self.service.accelerated)
-            return assumed(f"{part.spec_path}.load", guess.value, guess.why, guess)
+            return assumed(f"{part.spec_path}.load", guess.value, guess.reason, guess)
         return or_else(part.load, lambda: _load(size, self.service.accelerated, rate))
 
     @cached_property
@@ -69,7 +69,7 @@ class Timing:
                 f"every new version would have failed after {given.given.value}",
                 given.given,
                 others=((self.start, "how long it loads"),),
-                note=f"until it is ready it takes {spelt(self.start.value)}: {self.start.why}",
+                note=f"until it is ready it takes {spelt(self.start.value)}: {self.start.reason}",
                 help="write more than that, with time to fetch the image and the model, or leave it out",
             )
         return given.given.map(lambda wait: math.ceil(wait.amount))

@@ -202,7 +202,7 @@ def _end_in_time(
                 "MLS705",
                 f"a {what} {long}, but the next one starts after {cadence.value}",
                 schedule,
-                others=((length, length.why or "the length of a run"),),
+                others=((length, length.reason or "the length of a run"),),
                 note="two never work at the same time, so the later one would be skipped without a word",
                 help="start it less often, or make it shorter: fewer trials or folds, or more of them at once",
             )
@@ -255,7 +255,7 @@ def _fits(
 
 @decision
 def _work(fit: Because[Duration], fits: Because[int]) -> tuple[Duration, str]:
-    return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {fit.value} ({fits.why})"
+    return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {fit.value} ({fits.reason})"
 
 
 @decision
@@ -276,18 +276,18 @@ def _deadline(
     work: Because[Duration], cadence: Because[Duration] | None, headroom: Because[float]
 ) -> tuple[Duration, str]:
     wanted = Duration(math.ceil(float(work.value) * headroom.value / 60 - 1e-9) * 60)
-    why = f"{number(headroom.value)} times {work.why}"
+    why = f"{number(headroom.value)} times {work.reason}"
     if cadence is not None and wanted >= cadence.value:
         left = Duration(cadence.value.amount - cron.LEAST_LATE)
-        return left, f"{why}, would be {wanted}; but it must end before the next run: {cadence.why}"
+        return left, f"{why}, would be {wanted}; but it must end before the next run: {cadence.reason}"
     return wanted, why
 
 
 @decision
 def _not_late(suspended: Because[bool]) -> tuple[int, str]:
-    return cron.LEAST_LATE, f"{suspended.why}; whoever resumes it by hand does not mean the starts that were missed"
+    return cron.LEAST_LATE, f"{suspended.reason}; whoever resumes it by hand does not mean the starts that were missed"
 
 
 @decision
 def _kept_by_hand(suspended: Because[bool]) -> tuple[int, str]:
-    return cron.LEAST_KEPT, f"{suspended.why}; 7 days are time to read what a run left"
+    return cron.LEAST_KEPT, f"{suspended.reason}; 7 days are time to read what a run left"

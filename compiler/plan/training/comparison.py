@@ -63,7 +63,7 @@ def _exact(value: float) -> Decimal:
 
 def _told(limit: Because[Decimal]) -> str:
     """A limit, and where it comes from unless the spec gives it."""
-    return f"{plain(limit.value)} ({limit.why})" if limit.why else plain(limit.value)
+    return f"{plain(limit.value)} ({limit.reason})" if limit.reason else plain(limit.value)
 
 
 @decision

@@ -80,6 +80,6 @@ def _buckets(service: ServicePlan) -> Iterator[str | Because[str]]:
     for kind, flag in BUCKETS.items():
         bounds = service.objectives.buckets(kind)
         if bounds is not None and bounds.value:
-            yield because(flag, bounds.why, bounds)
+            yield because(flag, bounds.reason, bounds)
             for bound in bounds.value:
-                yield because(plain(bound), bounds.why, bounds)
+                yield because(plain(bound), bounds.reason, bounds)
