@@ -13,7 +13,6 @@ __all__ = [
     "LOAD_METRIC",
     "MANAGED_BY",
     "MODEL_INFO",
-    "POD_HASH",
     "SHADOW",
     "label_value",
 ]
@@ -24,10 +23,6 @@ INDEX = ".mlspec-index.json"
 # Suffixes of object names. The longest decides how long a system's name may be (schema.scalars, `system-name`).
 CANARY = "canary"
 SHADOW = "shadow"
-
-# The label that Argo Rollouts puts on the pods of each version, and as Prometheus sees it.
-POD_HASH = "rollouts-pod-template-hash"
-POD_HASH_SERIES = "rollouts_pod_template_hash"
 
 # What each container of mlspec's own asks for: it waits for the network, or reads a few files.
 HELPER_CPU = "100m"

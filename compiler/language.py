@@ -995,6 +995,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "gateway": ('gateway', 'group', ('object', 'Gateway'), None, ''),
         "prometheus": ('prometheus', 'group', ('object', 'Prometheus'), None, ''),
         "rollout": ('rollout', 'group', ('object', 'RolloutProvider'), None, ''),
+        "traffic": ('traffic', 'group', ('object', 'TrafficProvider'), None, ''),
         "autoscaling": ('autoscaling', 'group', ('object', 'Autoscaling'), None, ''),
         "gitops": ('gitops', 'group', ('object', 'GitOps'), None, ''),
         "images": ('images', 'group', ('object', 'Images'), None, ''),
@@ -1007,6 +1008,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "runtimes": ('runtimes', 'map', ('map', ('object', 'Runtime'), 'name', ''), None, ''),
         "accelerators": ('accelerators', 'map', ('map', ('object', 'Accelerator'), 'name', ''), None, ''),
         "families": ('families', 'map', ('map', ('object', 'Family'), 'identifier', ''), None, ''),
+        "providers": ('providers', 'group', ('object', 'Providers'), None, ''),
         "algorithms": ('algorithms', 'map', ('map', ('object', 'Algorithm'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
     },
@@ -1025,10 +1027,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "retention": ('retention', 'default', ('scalar', 'duration', ''), '15d', "Prometheus' own default"),
     },
     "RolloutProvider": {
-        "provider": ('provider', 'default', ('enum', ('argo-rollouts', 'none')), 'argo-rollouts', 'the only one that judges by any query and goes back by itself'),
+        "provider": ('provider', 'default', ('scalar', 'name', 'rollout-providers'), 'argo-rollouts', 'the only one that judges by any query and goes back by itself'),
+    },
+    "TrafficProvider": {
+        "provider": ('provider', 'default', ('scalar', 'name', 'traffic-providers'), 'gateway-api', 'the routing API of Kubernetes itself'),
     },
     "Autoscaling": {
-        "provider": ('provider', 'default', ('enum', ('keda', 'hpa', 'none')), 'keda', 'it scales on queries without an adapter, and is safe beside a canary'),
+        "provider": ('provider', 'default', ('scalar', 'name', 'autoscaling-providers'), 'keda', 'it scales on queries without an adapter, and is safe beside a canary'),
         "adapter": ('adapter', 'optional', ('enum', ('prometheus-adapter',)), None, ''),
     },
     "GitOps": {
@@ -1104,6 +1109,45 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Family": {
         "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "Providers": {
+        "rollout": ('rollout', 'map', ('map', ('object', 'RolloutCapability'), 'name', ''), None, ''),
+        "traffic": ('traffic', 'map', ('map', ('object', 'TrafficCapability'), 'name', ''), None, ''),
+        "autoscaling": ('autoscaling', 'map', ('map', ('object', 'AutoscalingCapability'), 'name', ''), None, ''),
+    },
+    "RolloutCapability": {
+        "workload": ('workload', 'group', ('object', 'WorkloadKind'), None, ''),
+        "stages": ('stages', 'list', ('list', ('enum', ('shadow', 'canary', 'experiment', 'blueGreen')), ''), None, ''),
+        "weights": ('weights', 'default', ('enum', ('whole-percent', 'none')), 'none', 'a provider that shifts no traffic'),
+        "keepsOldWhole": ('keeps_old_whole', 'default', ('bool',), 'false', 'a rolling update'),
+        "newService": ('new_service', 'default', ('bool',), 'false', 'one Service for all pods'),
+        "writesSelectors": ('writes_selectors', 'default', ('bool',), 'false', 'most controllers do not'),
+        "newPods": ('new_pods', 'group', ('object', 'NewPods'), None, ''),
+        "judges": ('judges', 'list', ('list', ('enum', ('prometheus',)), ''), None, ''),
+        "traffic": ('traffic', 'list', ('list', ('scalar', 'name', 'traffic-providers'), ''), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "WorkloadKind": {
+        "apiVersion": ('api_version', 'default', ('scalar', 'text', ''), 'apps/v1', 'what Kubernetes itself has'),
+        "kind": ('kind', 'default', ('scalar', 'identifier', ''), 'Deployment', 'what Kubernetes itself has'),
+    },
+    "NewPods": {
+        "label": ('label', 'optional', ('scalar', 'label-key', ''), None, ''),
+        "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
+    },
+    "TrafficCapability": {
+        "routes": ('routes', 'default', ('bool',), 'true', 'callers come through a gateway'),
+        "mirroring": ('mirroring', 'default', ('enum', ('percent', 'all', 'none')), 'none', 'no mirroring'),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "AutoscalingCapability": {
+        "scales": ('scales', 'default', ('bool',), 'true', 'what autoscalers do'),
+        "follows": ('follows', 'default', ('enum', ('queries', 'processors')), 'queries', 'the load that the runtime reports'),
+        "adapters": ('adapters', 'list', ('list', ('enum', ('prometheus-adapter',)), ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -13,22 +13,23 @@ from collections.abc import Iterable
 from .because import Unavailable
 from .bind import bind, check_as_written
 from .bind.references import resolve
-from .check.effects import without_effect
+from .check.effects import Used, without_effect
 from .check.honours import unhonoured
 from .check.lint import Rule, judge, lint
 from .diagnostics import Diagnostic, merged
-from .emit import Emitted, emit
-from .emit.artifact import Target
+from .emit import Emitted, emit, emit_system
+from .emit.artifact import SYSTEM, Made
+from .emit.backends import Backends
 from .emit.plugins import plugins
 from .inputs import Input
 from .layer import Layered, layer
 from .layer.locks import broken_locks
-from .link import Bundle, link
+from .link import Bundle, link, link_system
 from .plan import Plan
 from .record import Record
 from .system import MLSystem
 
-__all__ = ["Compiled", "Environment", "compile_system"]
+__all__ = ["Compiled", "Environment", "Whole", "compile_system"]
 
 
 class Environment(Record):
@@ -38,6 +39,17 @@ class Environment(Record):
     layered: Layered
     system: MLSystem
     plan: Plan
+    backends: Backends
+    """What it was compiled with, its plugins among them."""
+    emitted: Emitted
+    bundle: Bundle
+    bound: bool
+    """Whether all of it has the shape and the values that the language asks for."""
+
+
+class Whole(Record):
+    """What was made once for all environments."""
+
     emitted: Emitted
     bundle: Bundle
 
@@ -47,6 +59,8 @@ class Compiled(Record):
 
     input: Input
     environments: tuple[Environment, ...] = ()
+    whole: Whole | None = None
+    """What was made once for all environments, where all were compiled and a target makes something."""
     declared: tuple[str, ...] = ()
     """The names of all environments, also of those that were not asked for."""
     found: tuple[Diagnostic, ...] = ()
@@ -60,6 +74,18 @@ class Compiled(Record):
             return None
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """The folders that stay as they are unless they were compiled: of each environment, and of all together."""
+        every = len(self.environments) == len(self.declared)
+        return self.declared if every else (*self.declared, SYSTEM)
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The bundle of each environment, then the one for all of them together."""
+        own = tuple(environment.bundle for environment in self.environments)
+        return own if self.whole is None else (*own, self.whole.bundle)
+
+    @property
     def failed(self) -> bool:
         """Whether nothing of it may be written."""
         return any(diagnostic.severity == "error" for diagnostic in self.found)
@@ -67,13 +93,13 @@ class Compiled(Record):
 
 def compile_system(
     input_: Input,
-    targets: Iterable[Target],
+    backends: Backends,
     rules: Iterable[Rule],
     today: str | None = None,
     only: Iterable[str] = (),
 ) -> Compiled:
     """Take one system down the whole road, or as far as it goes; `only` some of its environments, if any is named."""
-    targets, rules, found = tuple(targets), tuple(rules), list(input_.found)
+    rules, found = tuple(rules), list(input_.found)
     if input_.sources is None:
         return Compiled(input=input_, found=tuple(merged(found)))
     for type_name, tree in input_.written:
@@ -84,27 +110,57 @@ def compile_system(
     chosen = [tree for tree in trees if not only or tree.environment in only]
     if not chosen:
         return Compiled(input=input_, declared=declared, found=tuple(merged(found)))
-    environments = [_environment(tree, input_, targets, rules, found) for tree in chosen]
-    others = (_environment(tree, input_, targets, rules, []) for tree in trees if tree not in chosen)
-    found += without_effect(
-        [(e.layered, e.emitted) for e in environments], ((e.layered, e.emitted) for e in others), rules, found
-    )
+    environments = [_environment(tree, input_, backends, rules, found) for tree in chosen]
+    others = (_environment(tree, input_, backends, rules, []) for tree in trees if tree not in chosen)
+    whole = _whole(environments, input_, found) if len(chosen) == len(trees) else None
+    found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
     judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
-    return Compiled(input=input_, environments=tuple(environments), declared=declared, found=tuple(judged))
+    return Compiled(input=input_, environments=tuple(environments), whole=whole, declared=declared, found=tuple(judged))
 
 
 def _environment(
-    layered: Layered, input_: Input, targets: tuple[Target, ...], rules: tuple[Rule, ...], found: list[Diagnostic]
+    layered: Layered, input_: Input, backends: Backends, rules: tuple[Rule, ...], found: list[Diagnostic]
 ) -> Environment:
     system, references, wrong = bind(layered)
     found += [*broken_locks(layered), *wrong, *resolve(layered, references)]
-    plan = Plan(system, layered.environment)
-    found += [*unhonoured(plan), *lint(system, plan, rules)]
-    added, wrong = plugins(layered)
-    found += wrong
-    emitted = emit(system, plan, (*targets, *added))
-    bundle, wrong = link(emitted, plan, input_.name)
-    found += [*emitted.found, *wrong]
+    added, broken = plugins(layered)
+    backends = backends.also(added) if added else backends
+    plan = Plan(system, layered.environment, backends.chosen)
+    found += [*unhonoured(plan), *lint(system, plan, rules), *broken]
+    emitted = emit(system, plan, backends.targets)
+    bundle, unlinked = link(emitted, system, plan.name, input_.name, backends.kinds)
+    found += [*emitted.found, *unlinked]
     return Environment(
-        name=layered.environment, layered=layered, system=system, plan=plan, emitted=emitted, bundle=bundle
+        name=layered.environment,
+        layered=layered,
+        system=system,
+        plan=plan,
+        backends=backends,
+        emitted=emitted,
+        bundle=bundle,
+        bound=not wrong,
+    )
+
+
+def _whole(environments: list[Environment], input_: Input, found: list[Diagnostic]) -> Whole | None:
+    """What is made once for all environments, by the targets that any of them has."""
+    targets = {target.name: target for e in environments for target in e.backends.system_targets}
+    if not targets:
+        return None
+    made = tuple(Made(system=e.system, plan=e.plan, artifacts=e.emitted.artifacts) for e in environments)
+    emitted = emit_system(made, targets.values())
+    kinds = {name: kind for e in environments for name, kind in e.backends.kinds.items()}
+    bundle, wrong = link_system(emitted, tuple(e.name for e in environments), input_.name, kinds)
+    found += [*emitted.found, *wrong]
+    return Whole(emitted=emitted, bundle=bundle)
+
+
+def _used(environment: Environment, whole: Whole | None = None) -> Used:
+    """What an environment came to, for the question what of its values has an effect."""
+    made = environment.emitted.artifacts
+    return Used(
+        layered=environment.layered,
+        artifacts=made if whole is None else (*made, *whole.emitted.artifacts),
+        complete=environment.emitted.complete and (whole is None or whole.emitted.complete),
+        bound=environment.bound,
     )

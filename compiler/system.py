@@ -1689,13 +1689,14 @@ class Environment(Part):
 class Platform(Part):
     """The organisation's choices; the rest of a spec survives a change of them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "providers", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
     gateway: Gateway
     prometheus: Prometheus
     rollout: RolloutProvider
+    traffic: TrafficProvider
     autoscaling: Autoscaling
     gitops: GitOps
     images: Images
@@ -1708,6 +1709,7 @@ class Platform(Part):
     runtimes: Named[Runtime]
     accelerators: Named[Accelerator]
     families: Named[Family]
+    providers: Providers
     algorithms: Named[Algorithm]
     plugins: tuple[Because[str], ...]
 
@@ -1741,7 +1743,15 @@ class RolloutProvider(Part):
 
     __slots__ = fields = ("provider",)
 
-    provider: Because[Literal['argo-rollouts', 'none']]
+    provider: Because[str]
+
+
+class TrafficProvider(Part):
+    """What routes requests to services."""
+
+    __slots__ = fields = ("provider",)
+
+    provider: Because[str]
 
 
 class Autoscaling(Part):
@@ -1749,7 +1759,7 @@ class Autoscaling(Part):
 
     __slots__ = fields = ("provider", "adapter",)
 
-    provider: Because[Literal['keda', 'hpa', 'none']]
+    provider: Because[str]
     adapter: Because[Literal['prometheus-adapter']] | None
 
 
@@ -1880,6 +1890,75 @@ class Family(Part):
 
     shape: LlmShape
     window: Because[int] | None
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class Providers(Part):
+    """What is known of providers, by what they do."""
+
+    __slots__ = fields = ("rollout", "traffic", "autoscaling",)
+
+    rollout: Named[RolloutCapability]
+    traffic: Named[TrafficCapability]
+    autoscaling: Named[AutoscalingCapability]
+
+
+class RolloutCapability(Part):
+    """What a rollout provider can do."""
+
+    __slots__ = fields = ("workload", "stages", "weights", "keeps_old_whole", "new_service", "writes_selectors", "new_pods", "judges", "traffic", "checked", "source",)
+
+    workload: WorkloadKind
+    stages: tuple[Because[Literal['shadow', 'canary', 'experiment', 'blueGreen']], ...]
+    weights: Because[Literal['whole-percent', 'none']]
+    keeps_old_whole: Because[bool]
+    new_service: Because[bool]
+    writes_selectors: Because[bool]
+    new_pods: NewPods
+    judges: tuple[Because[Literal['prometheus']], ...]
+    traffic: tuple[Because[str], ...]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class WorkloadKind(Part):
+    """The kind of object that runs a service's pods."""
+
+    __slots__ = fields = ("api_version", "kind",)
+
+    api_version: Because[str]
+    kind: Because[str]
+
+
+class NewPods(Part):
+    """How the pods of a new version are told apart from those of the version in service."""
+
+    __slots__ = fields = ("label", "match",)
+
+    label: Because[str] | None
+    match: Because[str] | None
+
+
+class TrafficCapability(Part):
+    """What a traffic provider can do."""
+
+    __slots__ = fields = ("routes", "mirroring", "checked", "source",)
+
+    routes: Because[bool]
+    mirroring: Because[Literal['percent', 'all', 'none']]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class AutoscalingCapability(Part):
+    """What an autoscaling provider can do."""
+
+    __slots__ = fields = ("scales", "follows", "adapters", "checked", "source",)
+
+    scales: Because[bool]
+    follows: Because[Literal['queries', 'processors']]
+    adapters: tuple[Because[Literal['prometheus-adapter']], ...]
     checked: Because[str] | None
     source: Because[str] | None
 

@@ -27,6 +27,9 @@ NAMES = {
     "runtimes": "[runtime](catalogue.md#serving-runtimes)",
     "services": "name in `services`",
     "sources": "name in `data.sources`",
+    "autoscaling-providers": "[autoscaling provider](catalogue.md#providers)",
+    "rollout-providers": "[rollout provider](catalogue.md#providers)",
+    "traffic-providers": "[traffic provider](catalogue.md#providers)",
     "time-zones": "[time zone](catalogue.md#time-zones)",
 }
 """What a reference names, by its collection; `request` and `champion` are words of scalars of their own."""

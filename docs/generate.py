@@ -162,6 +162,11 @@ def catalogue() -> dict[str, Any]:
         "algorithms": _load(CATALOGUE / "algorithms.yaml"),
         "families": _load(CATALOGUE / "families.yaml"),
         "metrics": _load(CATALOGUE / "metrics.yaml"),
+        "providers": {
+            folder.name: {path.stem: _load(path) for path in sorted(folder.glob("*.yaml"))}
+            for folder in sorted((CATALOGUE / "providers").iterdir())
+            if folder.is_dir() and folder.name != "__pycache__"
+        },
         "zones": len((CATALOGUE / "time-zones.txt").read_text().split()),
     }
 

@@ -19,7 +19,7 @@ from .compiler.link import Bundle
 from .compiler.pipeline import Compiled, compile_system
 from .compiler.record import Record
 from .schema.published import text as _schema
-from .targets.registry import TARGETS
+from .targets.registry import BACKENDS
 from .terminal.workspace import Options, read_version
 from .terminal.workspace import load as _load
 from .terminal.write import Change, Foreign, Written, changes, rendered, replace
@@ -85,8 +85,8 @@ def compile(  # noqa: A001 - the word of the command
 
 
 def _compiled(input_: Input, environments: Iterable[str] = (), today: str | None = None) -> Result:
-    compiled = compile_system(input_, TARGETS, RULES, today, frozenset(environments))
-    bundles = () if compiled.failed else tuple(environment.bundle for environment in compiled.environments)
+    compiled = compile_system(input_, BACKENDS, RULES, today, frozenset(environments))
+    bundles = () if compiled.failed else compiled.bundles
     return Result(bundles=bundles, diagnostics=compiled.found, compiled=compiled)
 
 
@@ -107,12 +107,12 @@ def write(made: Result | Release, folder: PathLike) -> Written:
         raise ValueError("there are errors: nothing can be written")
     if isinstance(made, Release):
         replace(made.move.path, made.move.text)
-    return _write(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.declared)
+    return _write(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.kept)
 
 
 def check(result: Result, folder: PathLike) -> tuple[Change, ...]:
     """What `write` would change; nothing when the folder is what the spec compiles to."""
-    return changes(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.declared).changes
+    return changes(Path(folder), [rendered(bundle) for bundle in result.bundles], result.compiled.kept).changes
 
 
 def explain(result: Result, question: str) -> dict[str, Reason]:
@@ -151,7 +151,7 @@ def promote(
         version, wrong = read_version(os.fspath(release))
         if wrong:
             raise Impossible(f"{os.fspath(release)} does not describe a version: {wrong[0].message}")
-    system = compile_system(load(path, platform=platform), TARGETS, RULES)
+    system = compile_system(load(path, platform=platform), BACKENDS, RULES)
     entry = Entry(now=now, source=source, version=version, skip_shadow=skip_shadow)
     return _released(promoted(system, to, model, entry))
 
@@ -160,7 +160,7 @@ def rollback(
     path: PathLike, *, environment: str, to: str, model: str | None = None, platform: str | None = None
 ) -> Release:
     """Put an earlier version into service again. Raises `Impossible`, and writes nothing: see `write`."""
-    system = compile_system(load(path, platform=platform), TARGETS, RULES)
+    system = compile_system(load(path, platform=platform), BACKENDS, RULES)
     return _released(rolled_back(system, environment, model, to))
 
 

@@ -27,9 +27,12 @@ CATALOGUE = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
 KNOWN = {
     "accelerators": "name",
     "algorithms": "identifier",
+    "autoscaling-providers": "name",
     "families": "identifier",
     "metrics": "metric",
+    "rollout-providers": "name",
     "runtimes": "name",
+    "traffic-providers": "name",
 }
 """Collections that the catalogue begins, with the spelling of their names: an editor offers those that it knows."""
 
@@ -102,8 +105,9 @@ def _scalar(name: str) -> Schema:
 
 def _known(collection: str) -> Schema:
     """A name in a collection. What the catalogue has are examples: a spec or a platform file may declare others."""
-    entries = CATALOGUE / f"{collection}.yaml"
-    folder = sorted(path.stem for path in (CATALOGUE / collection).glob("*.yaml"))
+    capability, _, plural = collection.rpartition("-")
+    entries, place = CATALOGUE / f"{collection}.yaml", CATALOGUE / plural / capability
+    folder = sorted(path.stem for path in place.glob("*.yaml"))
     names = list(yaml.safe_load(entries.read_text(encoding="utf-8"))) if entries.exists() else folder
     return {"$ref": f"#/$defs/{KNOWN[collection]}", "examples": names}
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from ..compiler.because import Because, because
 from ..compiler.emit.artifact import Artifact, Body, Piece, Target
+from ..compiler.kinds import Kind
 from ..compiler.plan import Plan
 from ..compiler.system import MLSystem
 
@@ -24,7 +25,7 @@ def emit(_: MLSystem, __: Plan) -> Iterable[Piece]:
 
 def finish(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
     """`kustomization.yaml`: every object, and nothing that is none."""
-    objects = [artifact for artifact in artifacts if "apiVersion" in artifact.body]
+    objects = [artifact for artifact in artifacts if artifact.object is not None]
     body: Body = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -45,4 +46,10 @@ def _as_written(plan: Plan) -> Because[Body] | None:
     )
 
 
-TARGET = Target(name="gitops", summary="kustomization.yaml for each environment", emit=emit, finish=finish)
+TARGET = Target(
+    name="gitops",
+    summary="kustomization.yaml for each environment",
+    emit=emit,
+    finish=finish,
+    kinds={"Kustomization": Kind()},
+)

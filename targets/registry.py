@@ -1,11 +1,19 @@
-"""The one list of targets. A new one is one module and one line here."""
+"""The one list of targets and the one list of providers. A new one is one module and one line here."""
 
 from __future__ import annotations
 
 from ..compiler.emit.artifact import Target
+from ..compiler.emit.backends import Backends
+from ..compiler.provider import Provider
 from . import autoscaling, gitops, monitoring, retraining, rollout, serving
+from .autoscaling.providers import hpa, keda
+from .autoscaling.providers import none as no_autoscaling
+from .rollout.providers import argo_rollouts
+from .rollout.providers import none as no_rollout
+from .traffic import gateway_api
+from .traffic import none as no_traffic
 
-__all__ = ["TARGETS"]
+__all__ = ["BACKENDS", "PROVIDERS", "TARGETS"]
 
 TARGETS: tuple[Target, ...] = (
     gitops.TARGET,  # lists what all others make, so it finishes last
@@ -15,3 +23,16 @@ TARGETS: tuple[Target, ...] = (
     retraining.TARGET,
     monitoring.TARGET,
 )
+
+PROVIDERS: tuple[Provider, ...] = (
+    argo_rollouts.PROVIDER,
+    no_rollout.PROVIDER,
+    gateway_api.PROVIDER,
+    no_traffic.PROVIDER,
+    keda.PROVIDER,
+    hpa.PROVIDER,
+    no_autoscaling.PROVIDER,
+)
+
+BACKENDS = Backends(targets=TARGETS, providers=PROVIDERS)
+"""All that a system is compiled with, beside the plugins that its platform file names."""

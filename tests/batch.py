@@ -11,6 +11,8 @@ import yaml
 
 import mlspec
 from mlspec.compiler.emit.artifact import Piece, Target
+from mlspec.compiler.emit.backends import Backends
+from mlspec.compiler.kinds import Kind
 from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.plan import Plan
 from mlspec.compiler.plan.serving.batch import BatchPlan
@@ -64,7 +66,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
             yield partial(make, batch)
 
 
-TARGET = Target(name="batch", summary="", emit=emit)
+TARGET = Target(name="batch", summary="", emit=emit, kinds={"PrometheusRule": Kind()})
 
 
 def spec(**changes: object) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def spec(**changes: object) -> dict[str, Any]:
 def compiled(tmp_path: Path, made: dict[str, Any]) -> Compiled:
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (TARGET,), ())
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(targets=(TARGET,)), ())
 
 
 def told(result: Compiled) -> list[str]:

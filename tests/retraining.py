@@ -12,6 +12,8 @@ import yaml
 
 import mlspec
 from mlspec.compiler.emit.artifact import Piece, Target
+from mlspec.compiler.emit.backends import Backends
+from mlspec.compiler.kinds import Kind
 from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.plan import Plan
 from mlspec.compiler.plan.training import TrainingPlan
@@ -116,7 +118,7 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(monitoring.rules, plan.training)
 
 
-TARGET = Target(name="retraining", summary="", emit=emit)
+TARGET = Target(name="retraining", summary="", emit=emit, kinds={"PrometheusRule": Kind()})
 
 
 def spec(**changes: object) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def compiled(
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
     if platform is not None:
         (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), targets, ())
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(targets=targets), ())
 
 
 def told(result: Compiled) -> list[str]:

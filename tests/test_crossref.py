@@ -13,6 +13,7 @@ from mlspec.compiler.because import fixed
 from mlspec.compiler.emit.artifact import Artifact
 from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.link.crossref import unresolved
+from mlspec.targets.registry import BACKENDS
 
 from .support import ROOT
 
@@ -28,7 +29,7 @@ def bundle() -> dict[str, Body]:
 
 def found(bodies: dict[str, Body]) -> list[str]:
     artifacts = tuple(Artifact(path=path, body=body, why=fixed("", "a test")) for path, body in bodies.items())
-    return [diagnostic.message for diagnostic in unresolved(artifacts)]
+    return [diagnostic.message for diagnostic in unresolved(artifacts, BACKENDS.kinds)]
 
 
 def at(body: Any, path: str) -> tuple[Any, Any]:

@@ -46,7 +46,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
     astray = []
     for environment in compiled(example).environments:
         files = {layer.tree.file.name: layer.tree.file for layer in environment.layered.layers}
-        teller = _Teller(environment.layered)
+        teller = _Teller((environment.layered,))
         for file in environment.bundle.files():
             for number, reasons in enumerate(file.reasons, 1):
                 for end in ends(teller.told(reasons)):
@@ -62,7 +62,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
         texts = {layer.tree.file.name: layer.tree.file.lines for layer in environment.layered.layers}
-        teller = _Teller(environment.layered)
+        teller = _Teller((environment.layered,))
         for file in environment.bundle.files():
             for end in (end for reasons in file.reasons for end in ends(teller.told(reasons))):
                 if end.path:

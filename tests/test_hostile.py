@@ -27,7 +27,7 @@ from mlspec.api import Result
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.inputs import Input
 from mlspec.compiler.pipeline import Compiled, compile_system
-from mlspec.targets.registry import TARGETS
+from mlspec.targets.registry import BACKENDS
 from mlspec.terminal.render import text as rendering
 
 from .hostile import BOMBS, INJECTED, any_spec, broken
@@ -156,9 +156,9 @@ def test_no_string_changes_the_structure_of_the_output(example: Path) -> None:
     wrong = []
     free = [leaf for leaf in among if leaf.kind[:2] == ("scalar", "text") and leaf.file != "PlatformFile"]
     for number, leaf in enumerate(free):
-        plain = compile_system(changed(input_, {id(leaf.node): PLAIN}), TARGETS, RULES)
+        plain = compile_system(changed(input_, {id(leaf.node): PLAIN}), BACKENDS, RULES)
         for string in INJECTED if COUNT > DEFAULT else _some(number):
-            made = compile_system(changed(input_, {id(leaf.node): string}), TARGETS, RULES)
+            made = compile_system(changed(input_, {id(leaf.node): string}), BACKENDS, RULES)
             if not made.failed and not plain.failed:
                 found = [one for one in differences(*_changed_files(plain, made), ()) if not harmless(one, string)]
                 wrong += [f"{leaf.path} = {string!r}: {one}" for one in found]
@@ -231,7 +231,7 @@ def test_a_patterned_text_takes_no_injection(string: str) -> None:
         string = f"{string};"
     for leaf in among:
         if leaf.kind[0] == "scalar" and leaf.kind[1] not in ("text", "cores", "count", "margin", "measure"):
-            made = compile_system(changed(input_, {id(leaf.node): string}), TARGETS, RULES)
+            made = compile_system(changed(input_, {id(leaf.node): string}), BACKENDS, RULES)
             assert made.failed, f"{leaf.path} = {string!r}"
 
 
@@ -240,7 +240,7 @@ def test_templates_of_prometheus_are_not_the_authors() -> None:
     input_, among = known(ROOT / "examples" / "minimal")
     string = "{{ $externalURL }}"
     texts = [leaf for leaf in among if leaf.path in ("metadata.owner", "problem.useCase")]
-    made = compile_system(changed(input_, {id(leaf.node): string for leaf in texts}), TARGETS, RULES)
+    made = compile_system(changed(input_, {id(leaf.node): string for leaf in texts}), BACKENDS, RULES)
     rules = load(files(made)["default/monitoring/rules.yaml"])
     alerts = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
     assert alerts

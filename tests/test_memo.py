@@ -23,7 +23,7 @@ from mlspec.compiler.plan.service import ServicePlan
 from mlspec.compiler.plan.serving.batch import BatchPlan
 from mlspec.compiler.plan.serving.timing import Timing
 from mlspec.compiler.plan.training import TrainingPlan
-from mlspec.targets.registry import TARGETS
+from mlspec.targets.registry import BACKENDS
 
 from .leaves import changed, leaves
 from .leaves import changes as others
@@ -113,6 +113,7 @@ NOT_TOLD = {
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended",
     "most", "rate", "pod_memory", "in_place", "search_schedule",
+    "mirroring", "scales", "traffic_provider",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 
@@ -271,7 +272,7 @@ def test_every_decision_that_changes_names_what_was_changed(example: Path) -> No
         if leaf.path.endswith(("#", "metadata.name", ".selected")):
             continue  # a name that titles are made of; and once no candidate is selected, there is none to name
         for change in list(others(leaf, among, input_))[:1]:
-            made = compile_system(changed(input_, change), TARGETS, ())
+            made = compile_system(changed(input_, change), BACKENDS, ())
             for environment in made.environments:
                 before = base.get(environment.name)
                 if before is not None and not made.failed:

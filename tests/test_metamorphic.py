@@ -28,7 +28,7 @@ from mlspec.compiler.link import File
 from mlspec.compiler.part import Part
 from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.tree import Node
-from mlspec.targets.registry import TARGETS
+from mlspec.targets.registry import BACKENDS
 
 from .leaves import Change, Leaf, changed, changes, leaves, misnamed
 from .online import RUNTIMES, spec
@@ -76,7 +76,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(input_: Input) -> Outcome:
-    compiled = compile_system(input_, TARGETS, RULES)
+    compiled = compile_system(input_, BACKENDS, RULES)
     environments = enumerate(compiled.environments)  # which may get another name
     files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.files()}
     verdicts = frozenset((d.id, d.severity, d.message, d.note, d.help) for d in compiled.found)

@@ -14,6 +14,7 @@ import yaml
 
 import mlspec
 from mlspec.compiler.because import Because, fixed
+from mlspec.compiler.emit.backends import Backends
 from mlspec.compiler.finding import Refusal
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.budget.cost import CostPlan
@@ -75,7 +76,7 @@ def cost(tmp_path: Path, platform: dict[str, Any] = PLATFORM, **changes: object)
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, **changes), sort_keys=False))
     (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
-    result = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ())
+    result = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ())
     assert [d for d in result.found if d.severity == "error" and "no effect here" not in d.message] == []
     return result.environments[0].plan.cost
 

@@ -11,6 +11,7 @@ import pytest
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.emit.backends import Backends
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.data.drift import DriftPlan, chi_square_quantile, noise_floor
 
@@ -100,7 +101,7 @@ def drift(tmp_path: Path, **changes: object) -> DriftPlan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(text)
     (tmp_path / ".git").mkdir(exist_ok=True)
-    made = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ()).environments[0].plan.drift
+    made = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ()).environments[0].plan.drift
     assert made is not None
     return made
 

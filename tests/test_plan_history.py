@@ -13,6 +13,7 @@ import yaml
 import mlspec
 from mlspec.compiler.because import fixed
 from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.emit.backends import Backends
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan import Plan
 from mlspec.compiler.plan.data.history import HistoryPlan, chance_of_best, chance_of_one
@@ -40,7 +41,7 @@ def planned(tmp_path: Path, data: dict[str, Any], **more: Any) -> Plan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ()).environments[0].plan
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ()).environments[0].plan
 
 
 def changed(**sections: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import yaml
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.emit.backends import Backends
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.language_models.accelerator import Hardware
 from mlspec.compiler.plan.language_models.fit import kept
@@ -45,7 +46,7 @@ def assistant(**changes: object) -> dict[str, Any]:
 def plan(tmp_path: Path, spec: dict[str, Any]) -> ServicePlan:
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     (tmp_path / ".git").mkdir(exist_ok=True)
-    compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), (), ())
+    compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ())
     return compiled.environments[0].plan.online["chat"]
 
 

@@ -12,7 +12,7 @@ import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.training.selection import Selection
-from mlspec.targets.registry import TARGETS
+from mlspec.targets.registry import BACKENDS
 
 from .rules import BASE, LATE, findings, one
 from .support import compile_text, minimal
@@ -32,7 +32,7 @@ def selection(tmp_path: Path, fragment: str) -> Selection:
     (tmp_path / ".git").mkdir(parents=True, exist_ok=True)
     spec = f"{BASE}environments:\n  test:\n    spec:\n{indent(fragment, ' ' * 6)}\n"
     (tmp_path / "mlspec.yaml").write_text(spec)
-    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), TARGETS, RULES).environments
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), BACKENDS, RULES).environments
     return environment.plan.selections["base"]
 
 

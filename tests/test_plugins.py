@@ -8,12 +8,16 @@ from textwrap import dedent
 
 import pytest
 
+import mlspec
 from mlspec.api import Result
 
 from .support import MINIMAL, compile_text, ids, minimal, run
 
 PLATFORM = "apiVersion: mlspec/v1\nkind: Platform\nplatform: {{plugins: [{plugin}]}}\n"
-HEAD = "from functools import partial\nfrom mlspec.plugin import Artifact, Target, because, refusal\n"
+HEAD = (
+    "from functools import partial\n"
+    "from mlspec.plugin import Artifact, Kind, Lines, SystemTarget, Target, because, refusal, text\n"
+)
 
 BROKEN = {
     "does_not_exist": (None, "cannot be loaded: ModuleNotFoundError"),
@@ -76,6 +80,88 @@ def test_what_a_plugin_makes_is_listed_checked_and_explained(tmp_path: Path, mod
     files = {file.path: file.text for file in result.bundles[0].files()}
     assert "extra/configmap.yaml" in files
     assert "- extra/configmap.yaml\n" in files["kustomization.yaml"]
+
+
+def test_a_file_of_lines_is_written_and_not_applied(tmp_path: Path, modules: Path) -> None:
+    """A page or a script is a file of the bundle; kustomize is told of objects alone."""
+    source = """
+    def piece(system):
+        why = because("page", "a test", system.metadata.name)
+        lines = Lines("# Notes", text("For {name}.", name=system.metadata.name))
+        yield Artifact(path="notes/README.md", body=lines, why=why)
+
+    TARGET = Target(name="x", summary="x", emit=lambda system, plan: [partial(piece, system)])
+    """
+    result = compiled(tmp_path, modules, "writes_a_page", source)
+    assert ids(result) == []
+    files = {file.path: file for file in result.bundles[0].files()}
+    assert files["notes/README.md"].text == "# Notes\nFor digit-reader.\n"
+    assert len(files["notes/README.md"].reasons) == 2
+    assert "notes/README.md" not in files["kustomization.yaml"].text
+    ran = run("explain", tmp_path / "mlspec.yaml", "out/default/notes/README.md:2")
+    assert "metadata.name" in ran.out
+
+
+def test_a_kind_that_nothing_checks_is_said(tmp_path: Path, modules: Path) -> None:
+    source = """
+    def piece(system):
+        body = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": system.metadata.name}}
+        yield Artifact(path="extra/widget.yaml", body=body, why=because("Widget", "a test", system.metadata.name))
+
+    TARGET = Target(name="x", summary="x", emit=lambda system, plan: [partial(piece, system)])
+    """
+    result = compiled(tmp_path, modules, "unknown_kind", source)
+    (found,) = result.diagnostics
+    assert (found.id, found.severity, found.message) == ("MLS034", "info", "nothing checks what a Widget refers to")
+    assert result.ok
+
+
+ACROSS = """
+def piece(made):
+    environments = [one.plan.environment for one in made]
+    body = {
+        "apiVersion": "example.com/v1",
+        "kind": "Fleet",
+        "metadata": {"name": made[0].system.metadata.name},
+        "spec": {"environments": environments, "files": [because(len(one.artifacts), "counted") for one in made]},
+    }
+    yield Artifact(path="fleet.yaml", body=body, why=because("Fleet", "one for all", *environments))
+
+TARGET = SystemTarget(name="x", summary="x", emit=lambda made: [partial(piece, made)], kinds={"Fleet": Kind()})
+"""
+
+
+def across(tmp_path: Path, modules: Path) -> None:
+    """A system of two environments with a target that sees both."""
+    (modules / "across.py").write_text(HEAD + ACROSS)
+    (tmp_path / "mlspec.yaml").write_text(minimal(environments={"staging": {}, "production": {}}))
+    (tmp_path / "mlspec.platform.yaml").write_text(PLATFORM.format(plugin="across:TARGET"))
+    (tmp_path / ".git").mkdir()
+
+
+def test_a_target_for_the_whole_system_sees_every_environment(tmp_path: Path, modules: Path) -> None:
+    across(tmp_path, modules)
+    result = mlspec.compile(tmp_path / "mlspec.yaml")
+    assert ids(result) == []
+    assert [bundle.environment for bundle in result.bundles] == ["staging", "production", "_system"]
+    (fleet,) = result.bundles[-1].files()
+    assert "  environments:\n  - staging\n  - production\n" in fleet.text
+
+
+def test_what_is_made_for_the_whole_system_is_written_checked_kept_and_removed(tmp_path: Path, modules: Path) -> None:
+    across(tmp_path, modules)
+    spec, fleet = tmp_path / "mlspec.yaml", tmp_path / "out" / "_system" / "fleet.yaml"
+    assert run("compile", spec).status == 0
+    assert run("check", spec).status == 0
+    assert "(the spec)" in run("explain", spec, "Fleet/digit-reader:spec.environments.1").out
+    assert fleet.is_file()
+    assert run("compile", spec, "--env", "staging").status == 0
+    assert fleet.is_file(), "one environment alone says nothing of what is made for all"
+    fleet.write_text("edited by hand\n")
+    assert run("check", spec).status == 1
+    (tmp_path / "mlspec.platform.yaml").unlink()
+    assert run("compile", spec).status == 0
+    assert not fleet.exists()
 
 
 def test_two_targets_cannot_write_one_file(tmp_path: Path, modules: Path) -> None:

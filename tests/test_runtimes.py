@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from . import online
-from .support import compile_text, minimal, objects
+from .support import compile_text, ids, minimal, objects
 
 USUAL = (
     ("onnx", "triton"), ("tensorrt", "triton"), ("torchscript", "triton"), ("python", "triton"), ("openvino", "triton"),
@@ -27,6 +28,18 @@ def nameless(tmp_path: Path, platform: str | None = None, **changes: object) -> 
 @pytest.mark.parametrize(("format_", "runtime"), USUAL, ids=str)
 def test_the_usual_runtime_for_a_format(format_: str, runtime: str, tmp_path: Path) -> None:
     assert nameless(tmp_path, release__artifact__format=format_)[0] == runtime
+
+
+def test_releases_of_other_models_do_not_leave_it_open(tmp_path: Path) -> None:
+    """With one model and two releases the planner serves "the system's only model", and so does this choice."""
+    spec = yaml.safe_load(minimal())
+    release, serving = spec["release"], {key: spec["serving"][key] for key in ("mode", "serviceTime")}
+    releases = {spec["metadata"]["name"]: release, "of-another-team": release}
+    text = minimal(serving=None, services={"reader": serving}, release=None, releases=releases)
+    result = compile_text(tmp_path, text)
+    assert ids(result) == []
+    (service,) = result.compiled.environments[0].plan.online.values()
+    assert service.runtime_name.value == "triton"
 
 
 def test_it_makes_what_the_same_runtime_makes_by_name(tmp_path: Path) -> None:

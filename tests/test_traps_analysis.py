@@ -16,7 +16,7 @@ from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.rollout.canary import CanaryPlan
 from mlspec.compiler.plan.rollout.judgement import Judgement
-from mlspec.targets.registry import TARGETS
+from mlspec.targets.registry import BACKENDS
 
 from .online import RUNTIMES, Emitted, emitted, refused, spec
 from .scenes import counter, labelled, limits, minutes, outcome, reads, verdict
@@ -307,7 +307,7 @@ def test_no_traffic_or_very_much_of_it_is_no_accident(
 def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(**changes)))
-    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), TARGETS, RULES).environments
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), BACKENDS, RULES).environments
     return environment.plan.online["fraud"].canary
 
 

@@ -13,10 +13,11 @@ from typing import Any
 from ..because import Because
 from ..check.effects import reached
 from ..diagnostics import SourceFile
+from ..emit.artifact import SYSTEM
 from ..emit.dump import Reasons, plain
 from ..language import SINGULAR
 from ..layer import Layered
-from ..link import File
+from ..link import Bundle, File
 from ..pipeline import Compiled, Environment
 from ..read import read
 from ..record import Record
@@ -60,6 +61,22 @@ class Effect(Record):
     text: str
 
 
+class _Place(Record):
+    """One folder of output, and the layers of the spec that it was made from."""
+
+    name: str
+    bundle: Bundle
+    layered: tuple[Layered, ...]
+
+
+def _places(compiled: Compiled) -> Iterator[_Place]:
+    for environment in compiled.environments:
+        yield _Place(name=environment.name, bundle=environment.bundle, layered=(environment.layered,))
+    if compiled.whole is not None:
+        layered = tuple(environment.layered for environment in compiled.environments)
+        yield _Place(name=SYSTEM, bundle=compiled.whole.bundle, layered=layered)
+
+
 _TARGET = re.compile(r"([A-Za-z]+)/([A-Za-z0-9.-]+)(?::(.+))?")
 
 
@@ -71,15 +88,17 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
     kind, name, path = match[1], match[2], match[3] or ""
     seen: list[str] = []
     answered = False
-    for environment in compiled.environments:
-        for file in environment.bundle.files():
+    for place in _places(compiled):
+        for file in place.bundle.files():
+            if file.artifact.object is None:
+                continue
             tree = _tree(file)
             identity = (_text(lookup(tree, ("kind",))), _text(lookup(tree, ("metadata", "name"))))
             seen.append("/".join(identity))
             if identity == (kind, name):
                 line = _line_of(file, tree, path)
                 answered = True
-                yield environment.name, file.text.split("\n")[line].strip(), _reason_of(environment, file, line)
+                yield place.name, file.text.split("\n")[line].strip(), _reason_of(place, file, line)
     if not answered:
         raise Unknown(f"there is no {kind}/{name}; there are {', '.join(dict.fromkeys(s for s in seen if s != '/'))}")
 
@@ -109,7 +128,7 @@ def _text(node: Node | None) -> str:
 
 def explain_output(compiled: Compiled, environment: str, path: str, line: int) -> tuple[str, Reason]:
     """The reason of one line, counted from one, of one file."""
-    chosen = next((e for e in compiled.environments if e.name == environment), None)
+    chosen = next((place for place in _places(compiled) if place.name == environment), None)
     file = next((f for f in chosen.bundle.files() if f.path == path), None) if chosen is not None else None
     if chosen is None or file is None:
         raise Unknown(f"this spec does not compile to {environment}/{path}")
@@ -119,16 +138,16 @@ def explain_output(compiled: Compiled, environment: str, path: str, line: int) -
     return lines[line - 1].strip(), _reason_of(chosen, file, line - 1)
 
 
-def _reason_of(environment: Environment, file: File, line: int) -> Reason:
-    return _Teller(environment.layered).told(file.reasons[line])
+def _reason_of(place: _Place, file: File, line: int) -> Reason:
+    return _Teller(place.layered).told(file.reasons[line])
 
 
 class _Teller:
     """Turns values with reasons into text, with the names that spec paths have."""
 
-    def __init__(self, layered: Layered) -> None:
-        self.paths = {id(node): _short(layered, ".".join(path)) for path, node in _scalars(layered.tree, ())}
-        self.layers = [(layer.name, layer.tree.file) for layer in layered.layers]
+    def __init__(self, layered: tuple[Layered, ...]) -> None:
+        self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in _scalars(one.tree, ())}
+        self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
 
     def told(self, reasons: Reasons) -> Reason:
         """The innermost reason, and the reasons of what holds it."""
@@ -211,7 +230,7 @@ def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Give
         nodes = [node for _, node in _scalars(history[0][1], ())] if history else []
         answered = answered or bool(given)
         if given:
-            yield environment.name, given, list(_effects(environment, nodes))
+            yield environment.name, given, list(_effects(environment.name, environment.bundle, nodes))
     if not answered:
         raise Unknown(f"nothing gives `{path}`; see the language reference for what it would be if left out")
 
@@ -239,13 +258,17 @@ def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Ef
         raise Unknown(f"{file.name} has {len(file.lines)} lines")
     for environment in compiled.environments:
         nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
-        yield environment.name, list(_effects(environment, nodes))
+        yield environment.name, list(_effects(environment.name, environment.bundle, nodes))
+    if compiled.whole is not None:
+        trees = [environment.layered.tree for environment in compiled.environments]
+        nodes = [n for tree in trees for n in _written(tree) if n.file is file and n.line == number - 1]
+        yield SYSTEM, list(_effects(SYSTEM, compiled.whole.bundle, nodes))
 
 
-def _effects(environment: Environment, nodes: Iterable[Node]) -> Iterator[Effect]:
+def _effects(environment: str, bundle: Bundle, nodes: Iterable[Node]) -> Iterator[Effect]:
     """The lines that rest on some nodes; of an object that exists because of them, its first line."""
     wanted = {node.span for node in nodes}
-    for file in environment.bundle.files():
+    for file in bundle.files():
         whole = any(node.span in wanted for node in reached(file.artifact.why))
         lines = file.text.split("\n")
         for number, reasons in enumerate(file.reasons):
@@ -253,14 +276,15 @@ def _effects(environment: Environment, nodes: Iterable[Node]) -> Iterator[Effect
             hit = any(node.span in wanted for node in reached(*own)) if own else whole and number == 1
             if hit:
                 yield Effect(
-                    environment=environment.name,
+                    environment=environment,
                     object=_identity(file),
-                    file=f"{environment.name}/{file.path}",
+                    file=f"{environment}/{file.path}",
                     line=number + 1,
                     text=lines[number].strip(),
                 )
 
 
 def _identity(file: File) -> str:
-    body = plain({"kind": file.artifact.body.get("kind"), "metadata": file.artifact.body.get("metadata")})
+    object_ = file.artifact.object or {}
+    body = plain({"kind": object_.get("kind"), "metadata": object_.get("metadata")})
     return f"{body.get('kind', file.path)}/{body.get('metadata', {}).get('name', '')}".rstrip("/")

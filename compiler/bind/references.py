@@ -126,6 +126,7 @@ def _time_zones(_: Layered) -> Iterable[str]:
 _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "access": ("access", _keys("access")),
     "accelerators": ("accelerator", _keys("platform", "accelerators")),
+    "autoscaling-providers": ("autoscaling provider", _keys("platform", "providers", "autoscaling")),
     "algorithms": ("algorithm", _keys("platform", "algorithms")),
     "clusters": ("cluster", lambda layered: layered.clusters),
     "columns": ("column", _columns),
@@ -137,16 +138,19 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "outputs": ("output", lambda layered: _each_model(layered, "outputs")),
     "parameters": ("parameter", _keys("training", "tuning", "parameters")),
     "rivals": ("candidate", _rivals),
+    "rollout-providers": ("rollout provider", _keys("platform", "providers", "rollout")),
     "runtimes": ("serving runtime", _runtimes),
     "services": ("service", _keys("services")),
     "sources": ("source", _items("data", "sources")),
     "time-zones": ("time zone", _time_zones),
+    "traffic-providers": ("traffic provider", _keys("platform", "providers", "traffic")),
 }
 
 # Where the author may declare one.
 _PLACES = {
     "access": "access",
     "accelerators": "platform.accelerators",
+    "autoscaling-providers": "platform.providers.autoscaling",
     "algorithms": "platform.algorithms",
     "clusters": "clusters",
     "columns": "data.columns",
@@ -157,9 +161,11 @@ _PLACES = {
     "origins": "features.views",
     "parameters": "training.tuning.parameters",
     "rivals": "model.candidates",
+    "rollout-providers": "platform.providers.rollout",
     "runtimes": "platform.runtimes",
     "services": "services",
     "sources": "data.sources",
+    "traffic-providers": "platform.providers.traffic",
 }
 
 _SUCH_AS = {"access": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}

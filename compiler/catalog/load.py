@@ -9,7 +9,17 @@ from ..diagnostics import SourceFile
 from ..read import read
 from ..tree import Mapping, Node
 
-__all__ = ["accelerators", "algorithms", "devices", "families", "metrics", "runtime", "runtime_names", "time_zones"]
+__all__ = [
+    "accelerators",
+    "algorithms",
+    "devices",
+    "families",
+    "metrics",
+    "providers",
+    "runtime",
+    "runtime_names",
+    "time_zones",
+]
 
 _HERE = Path(__file__).parent
 
@@ -32,6 +42,13 @@ def runtime(name: str) -> Mapping | None:
 def runtime_names() -> tuple[str, ...]:
     """The serving runtimes that the catalogue knows."""
     return tuple(sorted(path.stem for path in (_HERE / "runtimes").iterdir() if path.suffix == ".yaml"))
+
+
+@cache
+def providers(capability: str) -> dict[str, Node]:
+    """All providers of `rollout`, `traffic` or `autoscaling` by name."""
+    names = sorted(path.stem for path in (_HERE / "providers" / capability).iterdir() if path.suffix == ".yaml")
+    return {name: _file(f"providers/{capability}/{name}.yaml") for name in names}
 
 
 def devices() -> Mapping:

@@ -12,27 +12,38 @@ from functools import cached_property
 from typing import Any
 
 from ..because import Because
-from ..bind import bind
 from ..diagnostics import Diagnostic, Span
-from ..emit import Emitted
+from ..emit.artifact import Artifact
 from ..emit.dump import Lines
 from ..finding import finding
 from ..layer import Layered
+from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, name_of
 from ..words import last
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
 
-__all__ = ["READERS", "reached", "selected", "values", "without_effect"]
+__all__ = ["READERS", "Used", "reached", "selected", "values", "without_effect"]
 
 Path = tuple[str, ...]
 Values = dict[Path, Scalar]
 """Values by their paths."""
 
 
+class Used(Record):
+    """One environment as it was layered, and everything that was made of it."""
+
+    layered: Layered
+    artifacts: tuple[Artifact, ...]
+    complete: bool
+    """Whether nothing was left out."""
+    bound: bool
+    """Whether all values have the shape that the language asks for."""
+
+
 def without_effect(
-    environments: Iterable[tuple[Layered, Emitted]],
-    others: Iterable[tuple[Layered, Emitted]],
+    environments: Iterable[Used],
+    others: Iterable[Used],
     rules: Iterable[Rule],
     told: Iterable[Diagnostic] = (),
 ) -> Iterator[Diagnostic]:
@@ -42,32 +53,32 @@ def without_effect(
     wrong with a value for a better reason was told before.
     """
     judged = tuple(path for rule in rules for path in rule.needs)
-    asked = [_Effects(layered, emitted, judged) for layered, emitted in environments]
+    asked = [_Effects(one, judged) for one in environments]
     used = {span for effects in asked for span in effects.used}
     for effects in asked:
         yield from effects.not_yet(used)
     active = {span for effects in asked for span in effects.active} | {diagnostic.span for diagnostic in told}
     complete = all(effects.complete for effects in asked)
     if complete and any(effects.idle(active) for effects in asked):
-        for layered, emitted in others:
-            effects = _Effects(layered, emitted, judged)
+        for one in others:
+            effects = _Effects(one, judged)
             list(effects.not_yet(used))
             active |= effects.active
             complete = complete and effects.complete
         for effects in asked if complete else ():
             idle = effects.idle(active)
-            if idle and not bind(effects.layered)[2]:
+            if idle and effects.bound:
                 yield from _ignored(effects.layered, effects.theirs, idle)
 
 
 class _Effects:
     """What the author's values come to in one environment."""
 
-    def __init__(self, layered: Layered, emitted: Emitted, judged: tuple[str, ...]) -> None:
-        self.layered = layered
-        self.complete = emitted.complete
+    def __init__(self, made: Used, judged: tuple[str, ...]) -> None:
+        self.layered = layered = made.layered
+        self.complete, self.bound = made.complete, made.bound
         self._judged = judged
-        used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in emitted.artifacts))}
+        used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in made.artifacts))}
         used |= _under(layered, READ_BY_STAGES)
         written = dict(values(layered.tree))
         self.theirs = _given_by(written, layered, "system")

@@ -59,9 +59,10 @@ READ_BY_STAGES: tuple[str, ...] = (
     "kind",
     "environments",
     "patches",  # one that finds nothing to patch is an error of its own
-    "platform.network.policies",  # this and the next two can leave objects out, and what is left out has no line
+    "platform.network.policies",  # this and the next three can leave objects out, and what is left out has no line
     "platform.autoscaling.provider",
     "platform.rollout.provider",
+    "platform.traffic.provider",
     "models.*.signature",
     "constraints.accelerators",
     "metrics.* if monitoring.rules",  # a metric may serve what is not compiled yet, of which a warning speaks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from ..because import Unavailable
@@ -11,13 +11,13 @@ from ..finding import Refusal
 from ..plan import Plan
 from ..record import Record
 from ..system import MLSystem
-from .artifact import Artifact, Piece, Target
+from .artifact import Artifact, Made, Piece, SystemTarget, Target, resting
 
-__all__ = ["Emitted", "emit"]
+__all__ = ["Emitted", "emit", "emit_system"]
 
 
 class Emitted(Record):
-    """All artifacts of one environment, and what was refused."""
+    """All artifacts of one environment, or of the whole system, and what was refused."""
 
     artifacts: tuple[Artifact, ...]
     found: tuple[Diagnostic, ...]
@@ -27,27 +27,42 @@ class Emitted(Record):
 
 def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
     """Ask each target in turn, and the other way round to finish: the first target sees what all others made."""
-    run = _Run(plan.name)
+    run = _Run((plan.name,))
     artifacts: list[Artifact] = []
     targets = tuple(targets)
     for target in targets:
-        for piece in run.pieces(target, system, plan):
+        for piece in run.pieces(partial(_pieces, target, system, plan)):
             artifacts += run.made(piece)
     for target in reversed(targets):
         if target.finish is not None:
             artifacts += run.made(partial(target.finish, system, plan, tuple(artifacts)))
-    return Emitted(artifacts=tuple(artifacts), found=tuple(run.found), complete=run.complete)
+    return run.emitted(artifacts)
+
+
+def emit_system(made: tuple[Made, ...], targets: Iterable[SystemTarget]) -> Emitted:
+    """Ask each target for what it makes of all environments together."""
+    run = _Run(tuple(one.plan.name for one in made))
+    pieces = (piece for target in targets for piece in run.pieces(partial(target.emit, made)))
+    return run.emitted(artifact for piece in pieces for artifact in run.made(piece))
+
+
+def _pieces(target: Target, system: MLSystem, plan: Plan) -> Iterable[Piece]:
+    """A target's pieces, each tied to what lets it run in this environment."""
+    if target.runs is None:
+        return target.emit(system, plan)
+    runs = plan.runs(target.runs)
+    return (resting(piece, runs.sources) for piece in target.emit(system, plan)) if runs.value else ()
 
 
 class _Run:
-    def __init__(self, environment: str) -> None:
-        self.environment = environment
+    def __init__(self, environments: tuple[str, ...]) -> None:
+        self.environments = environments
         self.found: list[Diagnostic] = []
         self.complete = True
 
-    def pieces(self, target: Target, system: MLSystem, plan: Plan) -> Iterator[Piece]:
+    def pieces(self, listed: Callable[[], Iterable[Piece]]) -> Iterator[Piece]:
         try:
-            yield from target.emit(system, plan)
+            yield from listed()
         except Unavailable:
             self.complete = False
         except Refusal as refusal:
@@ -62,6 +77,9 @@ class _Run:
             self._refused(refusal)
         return []
 
+    def emitted(self, artifacts: Iterable[Artifact]) -> Emitted:
+        return Emitted(artifacts=tuple(artifacts), found=tuple(self.found), complete=self.complete)
+
     def _refused(self, refusal: Refusal) -> None:
         self.complete = False
-        self.found.append(refusal.diagnostic.but(environments=(self.environment,)))
+        self.found.append(refusal.diagnostic.but(environments=self.environments))

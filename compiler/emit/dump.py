@@ -93,6 +93,14 @@ def dump(body: object, why: Because[Any], header: str = "") -> tuple[str, list[R
     return "\n".join(writer.lines) + "\n", writer.reasons
 
 
+def written(body: dict[str, Any] | Lines, why: Because[Any], header: str = "") -> tuple[str, list[Reasons]]:
+    """A file and the reasons of each of its lines: YAML below the header, or lines as they are."""
+    if isinstance(body, Lines):
+        reasons: list[Reasons] = [(line, why) if isinstance(line, Because) else (why,) for line in body.lines]
+        return body.text(), reasons
+    return dump(body, why, header)
+
+
 class _Writer:
     def __init__(self, scope: Reasons) -> None:
         self.scope = scope

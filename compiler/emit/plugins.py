@@ -1,4 +1,4 @@
-"""Plugins: targets of the organisation's own, loaded because its platform file names them and for no other reason.
+"""Plugins: targets and providers of the organization's own, loaded only because its platform file names them.
 
 What is merely installed changes no byte. A plugin that cannot be loaded or fails is a finding at the line that names
 it; the rest of the bundle is checked all the same, and nothing is written.
@@ -7,33 +7,36 @@ it; the rest of the bundle is checked all the same, and nothing is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from ..because import Unavailable
 from ..diagnostics import Diagnostic
 from ..finding import Refusal, finding
 from ..layer import Layered
-from ..plan import Plan
-from ..system import MLSystem
+from ..provider import Provider
 from ..tree import Scalar, Sequence, lookup
 from ..words import shown
-from .artifact import Artifact, Piece, Target
+from .artifact import Piece, SystemTarget
+from .backends import Backend
 
 __all__ = ["plugins"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def plugins(layered: Layered) -> tuple[list[Target], list[Diagnostic]]:
-    """The targets that the platform names, in its order; only its own layers count."""
-    targets: list[Target] = []
+
+def plugins(layered: Layered) -> tuple[list[Backend], list[Diagnostic]]:
+    """The targets and providers that the platform names, in its order; only its own layers count."""
+    loaded: list[Backend] = []
     found: list[Diagnostic] = []
     for place in _named(layered):
         try:
-            targets.append(_guarded(_load(place.text), place))
+            loaded.append(_guarded(_load(place.text), place))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever its module does, it is the plugin's fault
             found.append(_broken(place, "cannot be loaded", error).but(environments=(layered.environment,)))
-    return targets, found
+    return loaded, found
 
 
 def _named(layered: Layered) -> list[Scalar]:
@@ -45,34 +48,44 @@ def _named(layered: Layered) -> list[Scalar]:
 
 
 @cache
-def _load(name: str) -> Target:
+def _load(name: str) -> Backend:
     module, _, attribute = name.partition(":")
-    target = getattr(import_module(module), attribute)
-    if not isinstance(target, Target):
-        raise TypeError(f"{attribute} is a {type(target).__name__}, not a Target")
-    return target
+    plugin = getattr(import_module(module), attribute)
+    if not isinstance(plugin, Backend):
+        raise TypeError(f"{attribute} is a {type(plugin).__name__}, not a Target, a SystemTarget or a Provider")
+    return plugin
 
 
-def _guarded(target: Target, place: Scalar) -> Target:
-    """The same target, whose accidents become findings."""
+def _guarded(plugin: Backend, place: Scalar) -> Backend:
+    """The same plugin, whose accidents become findings."""
+    if isinstance(plugin, Provider):
+        functions = {name: getattr(plugin, name) for name in plugin._fields if callable(getattr(plugin, name))}
+        return plugin.but(**{name: _guard(function, place) for name, function in functions.items()})
+    if isinstance(plugin, SystemTarget):
+        return plugin.but(emit=_pieces(plugin.emit, place))
+    finish = None if plugin.finish is None else _guard(plugin.finish, place)
+    return plugin.but(emit=_pieces(plugin.emit, place), finish=finish)
 
-    def guard(call: Callable[..., Iterable[Any]], *arguments: object) -> Iterator[Any]:
+
+def _guard(call: Callable[P, T], place: Scalar) -> Callable[P, T]:
+    """The same function, whose accidents are refusals at the line that names the plugin."""
+
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            yield from call(*arguments)
+            made = call(*args, **kwargs)
+            return list(made) if isinstance(made, Iterator) else made  # type: ignore[return-value]
         except (Refusal, Unavailable):
             raise
         except (Exception, SystemExit) as error:
             raise Refusal(_broken(place, "failed", error)) from error
 
-    def emit(system: MLSystem, plan: Plan) -> Iterator[Piece]:
-        pieces: Iterator[Piece] = guard(target.emit, system, plan)
-        return (partial(guard, piece) for piece in pieces)
+    return guarded
 
-    def finish(system: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
-        assert target.finish is not None
-        return guard(target.finish, system, plan, artifacts)
 
-    return target.but(emit=emit, finish=finish if target.finish is not None else None)
+def _pieces(emit: Callable[P, Iterable[Piece]], place: Scalar) -> Callable[P, Iterable[Piece]]:
+    """The same list of pieces, each of them guarded, too."""
+    listed = _guard(emit, place)
+    return lambda *args, **kwargs: [_guard(piece, place) for piece in listed(*args, **kwargs)]
 
 
 def _broken(place: Scalar, what: str, error: BaseException) -> Diagnostic:

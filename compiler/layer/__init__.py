@@ -7,16 +7,17 @@ changed discriminator replaces the whole object. Nodes are shared, never copied,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic, Label, Span
 from ..language import Kind
 from ..record import Record
-from ..tree import Mapping, Node, Scalar, Sequence, lookup, only, wrapped
-from . import usual as runtimes
+from ..tree import Mapping, Node, Scalar, lookup, only, wrapped
+from . import usual
 from .merge import desugar, merge, system_name
+from .named import Names, names_in
 
 __all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer"]
 
@@ -78,10 +79,12 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     layers = list(_platform_layers(sources.platform, overlay))
     layers += _spec_layers(name, overlay, sources, found)
     tree = _merge_all(layers)
-    usual = runtimes.chosen(tree)
-    found += runtimes.undecided(tree, usual, name)
-    layers = [*_catalogue_layers(tree, runtimes.named(tree, usual)), *layers]
-    tree = runtimes.with_containers(_merge_all(layers), usual)
+    chosen = usual.chosen(tree)
+    found += usual.undecided(tree, chosen, name)
+    names = names_in(tree)
+    names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
+    layers = [*_catalog_layers(names), *layers]
+    tree = usual.with_containers(_merge_all(layers), chosen)
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
 
 
@@ -126,66 +129,50 @@ def _merge_all(layers: list[Layer]) -> Mapping:
     return tree
 
 
-def _catalogue_layers(tree: Mapping, needed: list[str]) -> Iterator[Layer]:
-    """The catalogue's entries that this system names or needs, as the lowest layers."""
-    served = {name: entry for name in needed if (entry := catalog.runtime(name)) is not None}
-    if served:
-        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "runtimes", served))
-    accelerators = list(_named_accelerators(tree))
-    if accelerators:
-        whole = catalog.devices().entries
-        known = whole if all(name in whole for name in accelerators) else catalog.accelerators()
-        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "accelerators", known))
-    if _mentions_families(tree):
-        known = catalog.families().entries
-        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "families", known))
-    if lookup(tree, ("training", "tuning")) is not None:
-        known = catalog.algorithms().entries
-        yield Layer(name="the catalogue", owner="catalogue", tree=_catalogued("platform", "algorithms", known))
-    if _mentions_metrics(tree):
-        metrics = catalog.metrics()
-        yield Layer(name="the catalogue", owner="catalogue", tree=wrapped("metrics", metrics, metrics))
+def _catalog_layers(names: Names) -> Iterator[Layer]:
+    """The catalog's part of every collection that a system uses names of, as the lowest layers."""
+    for collection, (path, entries) in _CATALOG.items():
+        if collection in names and (known := entries(names[collection])):
+            yield Layer(name="the catalogue", owner="catalogue", tree=_cataloged(path, known))
 
 
-def _catalogued(section: str, key: str, entries: dict[str, Node] | dict[str, Mapping]) -> Mapping:
+Entries = dict[str, Node]
+
+
+def _runtimes(names: set[str]) -> Entries:
+    """Only those that are named: each is a file of its own."""
+    return {name: entry for name in catalog.runtime_names() if name in names and (entry := catalog.runtime(name))}
+
+
+def _accelerators(names: set[str]) -> Entries:
+    """Slices are many, and few systems name one."""
+    whole = catalog.devices().entries
+    return whole if names <= whole.keys() else catalog.accelerators()
+
+
+_CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
+    "runtimes": (("platform", "runtimes"), _runtimes),
+    "accelerators": (("platform", "accelerators"), _accelerators),
+    "families": (("platform", "families"), lambda _: catalog.families().entries),
+    "algorithms": (("platform", "algorithms"), lambda _: catalog.algorithms().entries),
+    "rollout-providers": (("platform", "providers", "rollout"), lambda _: catalog.providers("rollout")),
+    "traffic-providers": (("platform", "providers", "traffic"), lambda _: catalog.providers("traffic")),
+    "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),
+    "metrics": (("metrics",), lambda _: catalog.metrics().entries),
+}
+"""The collections that the catalog begins: where in a spec they lie, and what the catalog has for some names."""
+
+
+def _cataloged(path: tuple[str, ...], entries: Entries) -> Mapping:
     first = next(iter(entries.values()))
-    at = (first.file, 0, 0, 0, 0)
     keys = {
         name: Scalar((node.file, node.line, node.column, node.line, node.column), name, True)
         for name, node in entries.items()
     }
-    inner = Mapping(at, keys, dict(entries))
-    return wrapped(section, wrapped(key, inner, inner), inner)
-
-
-def _named_accelerators(tree: Mapping) -> Iterator[str]:
-    """What pods ask for, what may be chosen, and what a quota counts."""
-    asked = [lookup(tree, ("training", "resources", "accelerator", "type"))]
-    asked += [lookup(service, ("resources", "accelerator", "type")) for service in runtimes.entries(tree).values()]
-    allowed, limited = (
-        lookup(tree, ("constraints", "accelerators")),
-        lookup(tree, ("platform", "quota", "accelerators")),
-    )
-    asked += allowed.items if isinstance(allowed, Sequence) else []
-    yield from (node.text for node in asked if isinstance(node, Scalar))
-    yield from limited.entries if isinstance(limited, Mapping) else ()
-
-
-def _mentions_families(tree: Mapping) -> bool:
-    models = tree.entries.get("models")
-    entries = models.entries.values() if isinstance(models, Mapping) else ()
-    return any(lookup(model, ("llm", "family")) is not None for model in entries)
-
-
-def _mentions_metrics(tree: Mapping) -> bool:
-    sections = ("evaluation", "rollout", "monitoring", "success", "releases", "models", "problem", "training")
-    return any(_has_metric(tree.entries[section]) for section in sections if section in tree.entries)
-
-
-def _has_metric(node: Node) -> bool:
-    if isinstance(node, Mapping):
-        return any(key in ("metric", "metrics", "primary") or _has_metric(child) for key, child in node.entries.items())
-    return isinstance(node, Sequence) and any(_has_metric(item) for item in node.items)
+    made = Mapping((first.file, 0, 0, 0, 0), keys, dict(entries))
+    for step in reversed(path):
+        made = wrapped(step, made, made)
+    return made
 
 
 def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ catalogue's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic
@@ -14,7 +14,7 @@ from ..tree import Mapping, Node, Scalar, Sequence, lookup
 from ..words import listing
 from .merge import merge
 
-__all__ = ["Usual", "chosen", "entries", "named", "undecided", "with_containers"]
+__all__ = ["Usual", "chosen", "entries", "served", "undecided", "with_containers"]
 
 
 class Usual(Scalar):
@@ -43,12 +43,6 @@ def chosen(tree: Mapping) -> Chosen:
         for name, node in formats.items()
         if node is not None and (runtime := usual[name]) is not None
     }
-
-
-def named(tree: Mapping, usual: Chosen) -> list[str]:
-    """All runtimes that a tree needs."""
-    given = (service.entries.get("runtime") for service in entries(tree).values())
-    return list(dict.fromkeys(node.text for node in (*given, *usual.values()) if isinstance(node, Scalar)))
 
 
 def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[Diagnostic]:
@@ -103,12 +97,21 @@ def _nameless(tree: Mapping) -> Iterator[tuple[str, Mapping]]:
 
 def _format(tree: Mapping, name: str, service: Mapping) -> Scalar | None:
     """The format of the files that a service's model was released as."""
-    releases, model = tree.entries.get("releases"), service.entries.get("model")
-    known = releases.entries if isinstance(releases, Mapping) else {}
-    alone = next(iter(known)) if len(known) == 1 else ""
-    wanted = model.text if isinstance(model, Scalar) else name if name in known else alone
-    found = lookup(tree, ("releases", wanted, "artifact", "format"))
+    asked, models = service.entries.get("model"), tree.entries.get("models")
+    known = models.entries if isinstance(models, Mapping) else {}
+    model = served(name, asked.text if isinstance(asked, Scalar) else None, known)
+    found = lookup(tree, ("releases", model, "artifact", "format")) if model is not None else None
     return found if isinstance(found, Scalar) else None
+
+
+def served(service: str, asked: str | None, models: Iterable[str]) -> str | None:
+    """The model that a service serves: the one it names, the one of its own name, or the only one; None while open."""
+    known = tuple(models)
+    if asked is not None:
+        return asked
+    if service in known:
+        return service
+    return known[0] if len(known) == 1 else None
 
 
 def _usual(tree: Mapping, format_: str) -> str | None:

@@ -43,7 +43,8 @@ def _apply(patch: Patch, made: list[Artifact]) -> Iterator[Diagnostic]:
 
 
 def _identity(artifact: Artifact) -> tuple[str, str]:
-    body = plain({"kind": artifact.body.get("kind"), "metadata": artifact.body.get("metadata")})
+    object_ = artifact.object or {}
+    body = plain({"kind": object_.get("kind"), "metadata": object_.get("metadata")})
     return str(body.get("kind")), str(body.get("metadata", {}).get("name"))
 
 

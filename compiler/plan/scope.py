@@ -7,6 +7,8 @@ from functools import cached_property
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
 from ..layer import DEFAULT_ENVIRONMENT
+from ..layer.usual import served
+from ..provider import Providers
 from ..system import AcceleratorRequest, BatchService, Environment, MLSystem, OnlineService, Platform, Release
 
 __all__ = ["Scope"]
@@ -15,9 +17,11 @@ __all__ = ["Scope"]
 class Scope:
     """One environment of one system."""
 
-    def __init__(self, system: MLSystem, environment: str) -> None:
+    def __init__(self, system: MLSystem, environment: str, providers: Providers | None = None) -> None:
         self.system = system
         self.name = environment
+        self.providers = providers if providers is not None else Providers()
+        """What makes the objects of the providers that the platform chooses."""
 
     @property
     def platform(self) -> Platform:
@@ -72,16 +76,15 @@ class Scope:
         return self.system.releases[model.value]
 
     def model_of(self, part: OnlineService | BatchService) -> Because[str]:
-        """The model that a service serves: the one it names, the one of the same name, or the only one."""
-        if part.model.given is not None:
-            return part.model.given
-        models = self.system.models
-        if part.own_name.value in models:
-            name = models[part.own_name.value].own_name
-            return because(part.own_name.value, "the model of the same name as the service", name)
-        if len(models) != 1:
+        """The model that a service serves, by the rule that its usual runtime was chosen by."""
+        given, service, models = part.model.given, part.own_name.value, self.system.models
+        if given is not None:
+            return given
+        model = served(service, None, models)
+        if model is None:
             raise _which_model(part, list(models))
-        return because(next(iter(models)), "the system's only model", next(iter(models.values())).own_name)
+        why = "the model of the same name as the service" if model == service else "the system's only model"
+        return because(model, why, models[model].own_name)
 
 
 def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusal:

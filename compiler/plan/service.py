@@ -15,11 +15,15 @@ from .scope import Scope
 from .serving.facts import ServiceFacts
 from .serving.files import ModelFiles
 from .serving.timing import Timing
+from .workload import Workload, paired, workload
 
 if TYPE_CHECKING:
     from .language_models.accelerator import Hardware
 
 __all__ = ["ServicePlan"]
+
+MIRRORING = ("none", "all", "percent")
+"""What mirroring can do, the least first."""
 
 
 class ServicePlan(ServiceFacts):
@@ -48,6 +52,29 @@ class ServicePlan(ServiceFacts):
     def versions(self) -> tuple[ModelFiles, ...]:
         """The files of every version that runs: of the one in service, then of the one in the shadow."""
         return (self.files,) if self.shadow is None else (self.files, ModelFiles(self.scope, self.shadow))
+
+    # What runs it, and leads to it
+
+    @cached_property
+    def workload(self) -> Workload:
+        """What runs its pods: the rollout provider's, or a plain one where no version gets its traffic step by step."""
+        platform, steps = self.scope.platform, self.canary.progressive
+        provider = platform.rollout.provider if steps.value else because("none", steps.reason, steps)
+        entry = platform.providers.rollout[provider.value]
+        paired(provider, entry, platform)
+        return workload(self.name, self.canary_name, provider, entry, steps)
+
+    @cached_property
+    def traffic_provider(self) -> Because[str]:
+        """What routes requests."""
+        return self.scope.platform.traffic.provider
+
+    @cached_property
+    def mirroring(self) -> Because[str]:
+        """Which mirroring there is: what the gateway supports, as far as the API that configures it can say so."""
+        platform = self.scope.platform
+        able, gateway = platform.providers.traffic[self.traffic_provider.value].mirroring, platform.gateway.mirroring
+        return min(able, gateway, key=lambda one: MIRRORING.index(one.value))
 
     # What its pods take
 

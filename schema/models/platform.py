@@ -8,6 +8,7 @@ from annotated_types import Ge
 
 from .base import (
     AcceleratorName,
+    AutoscalingProviderName,
     Bandwidth,
     Chance,
     Compute,
@@ -25,12 +26,14 @@ from .base import (
     Name,
     ObjectName,
     Percent,
+    RolloutProviderName,
     RuleId,
     Section,
     Share,
     SpecOverlay,
     SpecPath,
     Text,
+    TrafficProviderName,
     Url,
     default,
     group,
@@ -40,6 +43,7 @@ from .base import (
     required,
 )
 from .model import Family
+from .provider import Providers
 from .runtime import Runtime
 from .training import Algorithm
 
@@ -77,15 +81,23 @@ class Prometheus(Section):
 class RolloutProvider(Section):
     """What shifts traffic to new versions."""
 
-    provider: Literal["argo-rollouts", "none"] = default(
+    provider: RolloutProviderName = default(
         "argo-rollouts", "Who does it.", "the only one that judges by any query and goes back by itself"
+    )
+
+
+class TrafficProvider(Section):
+    """What routes requests to services."""
+
+    provider: TrafficProviderName = default(
+        "gateway-api", "Who does it; `none` writes no route.", "the routing API of Kubernetes itself"
     )
 
 
 class Autoscaling(Section):
     """What adds and removes replicas."""
 
-    provider: Literal["keda", "hpa", "none"] = default(
+    provider: AutoscalingProviderName = default(
         "keda", "Who does it.", "it scales on queries without an adapter, and is safe beside a canary"
     )
     adapter: Literal["prometheus-adapter"] | None = optional(
@@ -270,6 +282,7 @@ class Platform(Section):
     gateway: Gateway = group(Gateway, "The gateway that routes attach to.")
     prometheus: Prometheus = group(Prometheus, "The Prometheus that scrapes and is queried.")
     rollout: RolloutProvider = group(RolloutProvider, "What shifts traffic.")
+    traffic: TrafficProvider = group(TrafficProvider, "What routes requests.")
     autoscaling: Autoscaling = group(Autoscaling, "What adds and removes replicas.")
     gitops: GitOps = group(GitOps, "What applies the output.")
     images: Images = group(Images, "Images of helpers.")
@@ -285,6 +298,9 @@ class Platform(Section):
     )
     families: dict[Identifier, Family] = mapped(
         "Families of language models: the catalogue's, changed, and the organisation's own."
+    )
+    providers: Providers = group(
+        Providers, "Providers of rollouts, traffic and autoscaling: the catalog's, changed, and the organization's own."
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Algorithms that search for hyperparameters: the catalogue's, changed, and the organisation's own."

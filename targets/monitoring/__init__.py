@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.emit.artifact import Piece, Target, resting
+from ...compiler.emit.artifact import Piece, Target
+from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 from . import batch, podmonitor, rules, training
@@ -15,12 +16,6 @@ __all__ = ["TARGET"]
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
     """Scraping and rules for each service, and for training runs."""
-    return (resting(piece, plan.runs("monitoring").sources) for piece in _pieces(plan))
-
-
-def _pieces(plan: Plan) -> Iterable[Piece]:
-    if not plan.runs("monitoring").value:
-        return
     for service in plan.online.values():
         yield partial(podmonitor.pod_monitors, service)
         yield partial(rules.rules, service)
@@ -30,4 +25,10 @@ def _pieces(plan: Plan) -> Iterable[Piece]:
         yield partial(training.rules, plan.training)
 
 
-TARGET = Target(name="monitoring", summary="scraping, recording rules and alerts", emit=emit)
+TARGET = Target(
+    name="monitoring",
+    summary="scraping, recording rules and alerts",
+    emit=emit,
+    runs="monitoring",
+    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind()},
+)

@@ -12,11 +12,12 @@ from ...compiler import conventions
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
+from ...compiler.kinds import Known, Object, port_names
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration
 from .. import naming
 
-__all__ = ["pod_monitors"]
+__all__ = ["pod_monitors", "scraped"]
 
 
 def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
@@ -41,7 +42,7 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
         ),
         "spec": {
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
-            "podTargetLabels": ["app.kubernetes.io/version", conventions.POD_HASH],
+            "podTargetLabels": ["app.kubernetes.io/version", *_told_apart(service)],
             "podMetricsEndpoints": [
                 {
                     "port": _port(service),
@@ -52,6 +53,12 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
         },
     }
     return Artifact(path=naming.path_of(scope, "monitoring", "PodMonitor", name), body=body, why=why)
+
+
+def _told_apart(service: ServicePlan) -> list[Because[str]]:
+    """The label by which series of one version are told from those of another."""
+    label = service.workload.pod_label
+    return [label] if label is not None else []
 
 
 def _interval(asked: Because[Duration]) -> Because[Duration]:
@@ -65,6 +72,16 @@ def _interval(asked: Because[Duration]) -> Because[Duration]:
             help="write `15s` or `30s`",
         )
     return asked
+
+
+def scraped(body: Object, known: Known) -> Iterator[str]:
+    """The pods that a PodMonitor selects, and their ports."""
+    pods = known.selected(body["spec"].get("selector", {}).get("matchLabels", {}))
+    if not pods:
+        yield "selects no pods"
+    for endpoint in body["spec"].get("podMetricsEndpoints", []):
+        if pods and not any(endpoint.get("port") in port_names(pod) for pod in pods):
+            yield f"scrapes port `{endpoint.get('port')}`, which its pods do not have"
 
 
 def _port(service: ServicePlan) -> Because[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.emit.artifact import Piece, Target, resting
+from ...compiler.emit.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 from . import config, job, objects
@@ -18,10 +18,6 @@ __all__ = ["TARGET"]
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
     """The objects of the training run, where one runs here."""
-    return (resting(piece, plan.runs("training").sources) for piece in _pieces(plan))
-
-
-def _pieces(plan: Plan) -> Iterable[Piece]:
     training = plan.training
     if training is None:
         return
@@ -32,4 +28,4 @@ def _pieces(plan: Plan) -> Iterable[Piece]:
     yield partial(objects.network_policy, training)
 
 
-TARGET = Target(name="retraining", summary="training runs, with the gate that judges them", emit=emit)
+TARGET = Target(name="retraining", summary="training runs, with the gate that judges them", emit=emit, runs="training")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.emit.artifact import Piece, Target, resting
+from ...compiler.emit.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 from . import accounts, batch, network, objects, workload
@@ -15,10 +15,6 @@ __all__ = ["TARGET"]
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
     """The accounts of all services, and the pieces of each, where services run here."""
-    return (resting(piece, plan.runs("serving").sources) for piece in _pieces(plan))
-
-
-def _pieces(plan: Plan) -> Iterable[Piece]:
     yield partial(accounts.service_accounts, plan)
     for service in plan.online.values():
         yield partial(workload.workload, service)
@@ -32,4 +28,6 @@ def _pieces(plan: Plan) -> Iterable[Piece]:
         yield partial(batch.network_policy, run)
 
 
-TARGET = Target(name="serving", summary="workloads of online and batch services, and what they need", emit=emit)
+TARGET = Target(
+    name="serving", summary="workloads of online and batch services, and what they need", emit=emit, runs="serving"
+)

@@ -33,7 +33,8 @@ def service_accounts(plan: Plan) -> Iterator[Artifact]:
 
 
 def _metadata(account: Artifact) -> Body:
-    found: Body = account.body["metadata"]
+    assert account.object is not None
+    found: Body = account.object["metadata"]
     return found
 
 
@@ -43,7 +44,7 @@ def _shared(same: list[Artifact]) -> Artifact:
     name = names[0].also(names[1:])
     metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same)}
     why = first.why.also([account.why for account in same[1:]])
-    return first.but(body={**first.body, "metadata": metadata}, why=why)
+    return first.but(body={**(first.object or {}), "metadata": metadata}, why=why)
 
 
 def _labels(same: list[Artifact]) -> Body:

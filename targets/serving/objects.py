@@ -22,15 +22,16 @@ __all__ = ["configuration", "disruption_budget", "service_account", "services"]
 def services(service: ServicePlan) -> Iterator[Artifact]:
     """The stable Service, and beside it the canary's and the shadow's."""
     answers = because("Service", "the service is called by this name", service.part.own_name, service.runtime_name)
-    yield _service(service, service.name, PREDICTOR, answers)
-    if service.canary.progressive.value:
+    yield _service(service, service.workload.service, PREDICTOR, answers)
+    new = service.workload.new_service
+    if new is not None:
         shifts = because(
             "Service",
             "the new version is called by this name while it is rolled out",
-            service.canary.progressive,
+            service.workload.progressive,
             service.runtime_name,
         )
-        yield _service(service, service.canary_name, PREDICTOR, shifts)
+        yield _service(service, new, PREDICTOR, shifts)
     if service.shadow is not None:
         mirrors = because("Service", "requests are copied to this name", service.shadow.version, service.runtime_name)
         yield _service(service, service.shadow_name, conventions.SHADOW, mirrors)
@@ -65,7 +66,7 @@ def _annotations(service: ServicePlan) -> Body:
     tool, told = service.scope.platform.gitops.tool, Body()
     if where.sources:
         told["mlspec/preprocessing"] = where
-    if tool.value == "argocd" and service.canary.progressive.value:
+    if tool.value == "argocd" and service.workload.writes_selectors.value:
         told["argocd.argoproj.io/sync-options"] = because(
             "ServerSideApply=false", "a server-side apply would take the rollout's hash out of the selector", tool
         )

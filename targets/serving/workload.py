@@ -1,7 +1,7 @@
-"""The workload: an Argo Rollout that shifts traffic step by step, or a Deployment; and the Deployment of a shadow.
+"""The workload that the rollout provider manages, and the Deployment of a shadow.
 
-Traps that are handled here: a replica more during an update needs an accelerator more, and waits for ever where there
-is none; replicas in Git fight the autoscaler; a version that cannot start blocks the next one unless it is taken back.
+Traps that are handled here: a replica more during an update needs an accelerator more, and waits forever where there is
+none; replicas in Git fight the autoscaler.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import because, fixed
 from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.plan.rollout.canary import CanaryPlan
 from ...compiler.plan.service import ServicePlan
 from .. import naming
+from ..providers import RolloutProvider
+from ..rolling import rolling_update
 from .annotations import version_annotations
 from .pod import template
 
@@ -25,37 +26,29 @@ PREDICTOR = "predictor"
 
 def workload(service: ServicePlan) -> Iterator[Artifact]:
     """What runs the version in service, and a new one beside it."""
-    scope, canary = service.scope, service.canary
-    progressive = canary.progressive
-    kind = "Rollout" if progressive.value else "Deployment"
-    strategy = _canary(service) if progressive.value else _rolling(service.in_place)
+    scope, run = service.scope, service.workload
+    provider = scope.providers.chosen(RolloutProvider, run.provider)
+    common: Body = {
+        "replicas": _replicas(service),
+        "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
+        "progressDeadlineSeconds": service.timing.progress_deadline,
+        "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
+        "template": template(service, service.files, PREDICTOR),
+    }
     body: Body = {
-        "apiVersion": "argoproj.io/v1alpha1" if progressive.value else "apps/v1",
-        "kind": kind,
-        "metadata": naming.metadata(scope, service.name, _labels(service), version_annotations(scope, service.release)),
-        "spec": {
-            "replicas": _replicas(service),
-            "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
-            "progressDeadlineSeconds": service.timing.progress_deadline,
-            "progressDeadlineAbort": because(
-                True, "a version that cannot start is taken back, not only reported", progressive
-            )
-            if progressive.value
-            else None,
-            "rollbackWindow": {"revisions": scope.system.rollout.keep_versions} if progressive.value else None,
-            "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
-            "template": template(service, service.files, PREDICTOR),
-            "strategy": strategy,
-        },
+        "apiVersion": run.api,
+        "kind": run.kind,
+        "metadata": naming.metadata(scope, run.name, _labels(service), version_annotations(scope, service.release)),
+        "spec": provider.workload(service, common),
     }
     why = because(
-        kind,
-        f"{service.runtime_name.value} answers requests: {progressive.reason}",
+        run.kind.value,
+        f"{service.runtime_name.value} answers requests: {run.progressive.reason}",
         service.part.mode,
         service.runtime_name,
-        progressive,
+        run.progressive,
     )
-    yield Artifact(path=naming.path_of(scope, "serving", kind, service.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "serving", run.kind.value, run.name), body=body, why=why)
 
 
 def _labels(service: ServicePlan) -> Body:
@@ -64,62 +57,7 @@ def _labels(service: ServicePlan) -> Body:
 
 def _replicas(service: ServicePlan) -> Any:
     """Left to the autoscaler where there is one: a number in Git would fight it at every sync."""
-    return service.min_replicas if service.scaling.provider.value == "none" else None
-
-
-def _rolling(in_place: Because[bool]) -> Body:
-    """One replica at a time: one more for a while, or one less."""
-    why = in_place.reason if in_place.value else "no request is lost"
-    surge, missing = (0, 1) if in_place.value else (1, 0)
-    return {
-        "type": "RollingUpdate",
-        "rollingUpdate": {
-            "maxSurge": because(surge, why, in_place),
-            "maxUnavailable": because(missing, why, in_place),
-        },
-    }
-
-
-def _canary(service: ServicePlan) -> Body:
-    canary = service.canary
-    return {
-        "canary": {
-            "canaryService": service.canary_name,
-            "stableService": service.name,
-            "trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": _plugin(service)}},
-            "analysis": _background(service) if canary.background else None,
-            "steps": list(_steps(canary, service)),
-        }
-    }
-
-
-def _plugin(service: ServicePlan) -> Body:
-    route = "grpcRoute" if service.part.protocol.value == "grpc" else "httpRoute"
-    return {
-        route: because(service.name.value, "the route whose weights are shifted", service.name, service.part.protocol),
-        "namespace": service.scope.namespace,
-    }
-
-
-def _background(service: ServicePlan) -> Body:
-    """From the first step on; a run without a measurement would pass, so the last step judges again."""
-    return {
-        "startingStep": fixed(1, "once the first share of traffic has arrived"),
-        "templates": [{"templateName": service.named("background")}],
-        "args": _arguments(),
-    }
-
-
-def _arguments() -> list[Body]:
-    return [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
-
-
-def _steps(canary: CanaryPlan, service: ServicePlan) -> Iterator[Body]:
-    for step in canary.steps:
-        yield {"setWeight": step.share}
-        yield {"pause": {"duration": step.lasts.map(lambda lasts: f"{int(lasts.amount)}s")}}
-    if canary.final:
-        yield {"analysis": {"templates": [{"templateName": service.named("final")}], "args": _arguments()}}
+    return None if service.scales.value else service.min_replicas
 
 
 def shadow(service: ServicePlan) -> Iterator[Artifact]:
@@ -143,7 +81,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
             "progressDeadlineSeconds": service.timing.progress_deadline,
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
             "template": template(service, files, component),
-            "strategy": _rolling(fixed(True, "nobody waits for the answers of a shadow")),
+            "strategy": rolling_update(fixed(True, "nobody waits for the answers of a shadow")),
         },
     }
     why = because(

@@ -27,7 +27,7 @@ _STATES = {"added": "missing", "changed": "differs", "removed": "stale"}
 
 def _checked(system: Outcome, folder: Path, console: Console) -> int:
     try:
-        found = changes(folder, system.files, system.declared)
+        found = changes(folder, system.files, system.kept)
     except Foreign as foreign:
         console.result(f"{foreign.path}: not written by mlspec")
         return 1

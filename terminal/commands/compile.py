@@ -37,14 +37,14 @@ def _say_platform(platform: str | None, console: Console) -> None:
 
 def _stream(system: Compiled) -> str:
     """All objects as one multi-document stream, for `kubectl apply -f -`."""
-    files = [file for e in system.environments for file in e.bundle.files() if "apiVersion" in file.artifact.body]
+    files = [file for bundle in system.bundles for file in bundle.files() if file.artifact.object is not None]
     return "".join(f"---\n{file.text}" for file in files if not file.path.endswith("kustomization.yaml"))
 
 
 def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -> int:
     """Write one system, and say what changed."""
     try:
-        written = (changes if dry_run else write)(folder, system.files, system.declared)
+        written = (changes if dry_run else write)(folder, system.files, system.kept)
     except Foreign as foreign:
         console.complain(f"error: {foreign.path} was not written by mlspec, and would be overwritten: move it away")
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...compiler.answer.explain import Unknown, explain_line, explain_object, explain_output, explain_path
+from ...compiler.emit.artifact import SYSTEM
 from ...compiler.pipeline import Compiled
 from ..render import reasons
 from .outcome import whole
@@ -53,10 +54,12 @@ def _explained(system: Compiled, question: str | None, line: int | None) -> tupl
 def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
     """`FILE:LINE`: the environment, the path below it and the line, wherever the output folder is."""
     path, colon, number = question.rpartition(":")
-    if not colon or not number.isdecimal() or not path.endswith(".yaml"):
+    if not colon or not number.isdecimal():
         return None
     steps = path.split("/")
-    start = next((index for index, step in enumerate(steps) if step in system.declared), None)
+    start = next((index for index, step in enumerate(steps) if step in (*system.declared, SYSTEM)), None)
+    if start is None and not path.endswith(".yaml"):
+        return None
     if start is None:
         raise Unknown(f"{path} lies in no environment of this spec: {', '.join(system.declared)}")
     return steps[start], "/".join(steps[start + 1 :]), int(number)

@@ -28,6 +28,8 @@ class Outcome(Record):
     """The system's name, if it has a valid one."""
     declared: tuple[str, ...]
     """The names of all environments, also of those that were not asked for."""
+    kept: tuple[str, ...]
+    """The folders that stay as they are unless they were compiled."""
     found: tuple[Diagnostic, ...]
     files: tuple[Rendered, ...] = ()
     """The files of each environment that was compiled; none where something is wrong."""
@@ -61,6 +63,7 @@ def judged(system: Compiled) -> Outcome:
         readable=system.input.sources is not None,
         name=system.name,
         declared=system.declared,
+        kept=system.kept,
         found=system.found,
     )
 
@@ -70,4 +73,4 @@ def made(system: Compiled) -> Outcome:
     outcome = judged(system)
     if outcome.failed:
         return outcome
-    return outcome.but(files=tuple(rendered(environment.bundle) for environment in system.environments))
+    return outcome.but(files=tuple(rendered(bundle) for bundle in system.bundles))

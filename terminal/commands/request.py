@@ -11,7 +11,7 @@ from ...compiler.inputs import Input
 from ...compiler.pipeline import Compiled, compile_system
 from ...compiler.record import Record
 from ...compiler.words import listing
-from ...targets.registry import TARGETS
+from ...targets.registry import BACKENDS
 from ..console import Console
 from ..workspace import STDIN, Options, find, load
 from .outcome import Outcome, whole
@@ -32,7 +32,7 @@ class Request(Record):
 
     def compile(self, input_: Input, *only: str) -> Compiled:
         """One system with all targets and rules, and the environments that were asked for."""
-        return compile_system(input_, TARGETS, RULES, self.today, only or self.environments)
+        return compile_system(input_, BACKENDS, RULES, self.today, only or self.environments)
 
 
 class Systems:

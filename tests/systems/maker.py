@@ -80,6 +80,7 @@ class Maker(Shape):
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(catalogued("metrics")),
             "rivals": ["champion", "naive", "human"],
+            **{f"{one}-providers": list(catalog.providers(one)) for one in ("rollout", "traffic", "autoscaling")},
         }
         super().__init__(chance, self.declared)
         self.odd = chance.choice((0, 0, 0.02, 0.2))
@@ -91,12 +92,14 @@ class Maker(Shape):
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))
         self.cloud = self.pick(members("Platform", "cloud"))
-        self.rollouts = self.pick(members("RolloutProvider", "provider"))
-        self.scaler = self.pick(members("Autoscaling", "provider"))
+        self.rollouts = self.pick(self.declared["rollout-providers"])
+        self.scaler = self.pick(self.declared["autoscaling-providers"])
         self.mirroring = self.pick(members("Gateway", "mirroring"))
         self.waits = self.maybe(0.3)
         self.network = self.maybe(0.7)
         self.shadows = self.mirroring != "none" and self.maybe(0.5)
+        routed = self.rollouts != "none" or self.shadows
+        self.traffic = "gateway-api" if routed else self.pick(self.declared["traffic-providers"])
         self.canaries = self.rollouts != "none" and (not self.shadows or self.maybe(0.8))
         self.runtimes: dict[str, Any] = {}
         self.accelerators: dict[str, Any] = {}

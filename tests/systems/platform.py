@@ -27,6 +27,8 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         gateway=maker.free("Gateway", mirroring=maker.mirroring),
         prometheus=maker.free("Prometheus", scrapeInterval=maker.pick((None, "15s", "1m")), retention="40d"),
         rollout={"provider": maker.rollouts},
+        traffic={"provider": maker.traffic},
+        providers=_providers(maker),
         autoscaling=_autoscaling(maker),
         images=maker.free(
             "Images", runtime=maker.pick(maker.texts("image")), downloader=maker.pick(maker.texts("image"))
@@ -46,6 +48,15 @@ def _autoscaling(maker: Maker) -> dict[str, Any]:
     """An autoscaler that goes with a canary."""
     adapter = members("Autoscaling", "adapter")[0] if maker.scaler == "hpa" else None
     return maker.free("Autoscaling", provider=maker.scaler, adapter=adapter)
+
+
+def _providers(maker: Maker) -> dict[str, Any]:
+    """Providers of the organization's own, which nothing here chooses."""
+    return {
+        "rollout": {"own": maker.free("RolloutCapability")},
+        "traffic": {"own": maker.free("TrafficCapability")},
+        "autoscaling": {"own": maker.free("AutoscalingCapability")},
+    }
 
 
 def _planning(maker: Maker) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
 def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
     """An online service of a model that is not a language model, with the bounds that its runtime can measure."""
     bounds, shortest = _bounds(maker, server)
+    routed = maker.traffic != "none"
     mean = shortest / 10
     own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
     batching = {"maxSize": 8, "maxDelay": "1ms"} if server.honours("batching.maxDelay") and maker.maybe(0.5) else None
@@ -26,8 +27,8 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         model=maker.pick((None, model)),
         runtime=server.written,
         container=container(maker) if server.name == "custom" else _otherwise(maker, server),
-        protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]),
-        endpoint=_endpoint(maker),
+        protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]) if routed else None,
+        endpoint=_endpoint(maker) if routed else None,
         preprocessing=maker.pick((None, "client", "graph")),
         serviceTime=maker.free(
             "ServiceTime",
@@ -67,8 +68,8 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         model=model,
         runtime=server.written,
         container=_of_language(maker, server),
-        protocol="http",
-        endpoint=_endpoint(maker),
+        protocol="http" if maker.traffic != "none" else None,
+        endpoint=_endpoint(maker) if maker.traffic != "none" else None,
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,

@@ -103,7 +103,7 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             continue
         balancing = plan.platform.gateway.load_balancing
         needed = carrying(peak, service.mean_time, service.slots, service.patience, balancing, service.care)
-        scaled = service.scaling.provider.value != "none"
+        scaled = service.scales.value
         allowed = service.max_replicas if scaled else service.min_replicas
         if allowed.value < needed.value:
             given = service.part.replicas.max.given if scaled else service.part.replicas.min.given

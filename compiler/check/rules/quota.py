@@ -59,7 +59,7 @@ def too_much_at_once(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # n
 def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnostic]:
     devices, peak = service.devices, service.for_peak.value
     assert devices is not None
-    new = peak if service.canary.progressive.value else 0
+    new = peak if service.workload.keeps_old_whole.value else 0
     shadow = service.canary.shadow_replicas.value if service.shadow is not None else 0
     needed, each = peak + new + shadow, devices.count.value
     if needed > most.value:
@@ -82,7 +82,7 @@ def _over_quota(plan: Plan, path: str) -> Diagnostic:
     reasons = "; ".join(f"{share.name}: {share.pods.reason}" for share in alike)
     kind = path.rpartition("accelerators.")[2] if path.startswith("accelerators.") else ""
     much = f"{needed.value} x `{kind}`" if kind else f"{needed.value}{_UNITS[path]}"
-    rolled = any(service.canary.progressive.value for service in plan.online.values())
+    rolled = any(service.workload.keeps_old_whole.value for service in plan.online.values())
     also = ", and a rollout that waits for them is taken back" if rolled else ""
     return finding(
         "MLS409",
@@ -102,7 +102,7 @@ def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:
     part = plan.quota.largest(path).part
     most = plan.quota.most(part) if part is not None else 0
     if isinstance(part, ServicePlan) and most >= part.for_peak.value:
-        key = "max" if part.scaling.provider.value != "none" else "min"
+        key = "max" if part.scales.value else "min"
         yield f"write `replicas: {{{key}: {most}}}` at `{part.part.own_name.value}`"
     if isinstance(part, BatchPlan) and most > 0:
         yield f"write `parallel: {most}` at `{part.part.own_name.value}`"

@@ -132,7 +132,7 @@ class QuotaPlan:
         pods = int(min(rooms))
         if isinstance(part, BatchPlan):
             return pods
-        return pods // 2 if part.canary.progressive.value else pods - int(not part.in_place.value)
+        return pods // 2 if part.workload.keeps_old_whole.value else pods - int(not part.in_place.value)
 
 
 # The parts
@@ -141,11 +141,11 @@ class QuotaPlan:
 def _online(service: ServicePlan) -> Iterator[Share]:
     """Its most replicas, what a rollout adds, and a shadow, which is replaced in its place."""
     name, canary = service.part.own_name.value, service.canary
-    scaled = service.scaling.provider.value != "none"
+    scaled = service.scales.value
     most = service.max_replicas if scaled else service.min_replicas
     pods = {
         "serving": most,
-        "rollout of": _beside(most, canary.progressive, service.in_place),
+        "rollout of": _beside(most, service.workload.keeps_old_whole, service.in_place),
         "shadow of": canary.shadow_replicas if canary.shadow_stage is not None else fixed(0, "there is no shadow"),
     }
     given = service.part.replicas
@@ -164,9 +164,9 @@ def _online(service: ServicePlan) -> Iterator[Share]:
 
 
 @decision
-def _beside(most: Because[int], progressive: Because[bool], in_place: Because[bool]) -> tuple[int, str]:
+def _beside(most: Because[int], keeps_old_whole: Because[bool], in_place: Because[bool]) -> tuple[int, str]:
     """Pods of a new version beside those of the old one: as many with traffic routing, else the surge."""
-    if progressive.value:
+    if keeps_old_whole.value:
         return most.value, f"the new version ends with {count(most.value, 'pod')}, and the old one keeps its own"
     if in_place.value:
         return 0, "replicas are replaced in their place"

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from ....schema.units import plain
 from ...because import Because, because, text
-from ...finding import Refusal, refusal
+from ...finding import refusal
 from ...promql import bound, matchers, promql, rate, selector
 from ...system import SeriesRef
 from ..serving.facts import ServiceFacts
@@ -36,34 +36,35 @@ class Indicators:
         self.service = service
         self.match = match if match is not None else target_labels(service)
 
-    def requests(self, window: str, over: str = "rate") -> Because[str]:
-        """Finished requests a second, or with `increase` in the window."""
+    def requests(self, window: str, over: str = "rate") -> Because[str] | None:
+        """Finished requests a second, or with `increase` in the window; None where the runtime does not count them."""
         return self._total(self.service.runtime.metrics.requests, window, over)
 
-    def failures(self, window: str, over: str = "rate") -> Because[str]:
-        """Requests that failed by the server's fault."""
+    def failures(self, window: str, over: str = "rate") -> Because[str] | None:
+        """Requests that failed by the server's fault; None where the runtime does not count them."""
         return self._total(self.service.runtime.metrics.errors, window, over)
 
-    def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str]:
-        if not counters:
-            raise self._nameless("counters of requests")
+    def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str] | None:
         sums = {}
         for index, counter in enumerate(counters):
             if counter.series is None:
-                raise self._nameless("a counter")
+                return None
             sums[f"s{index}"] = self._sum(counter.series, counter.match, window, over)
         joined = " + ".join(f"{{{key}}}" for key in sums)
-        return text(joined if len(sums) == 1 else f"({joined})", **sums)
+        return text(joined if len(sums) == 1 else f"({joined})", **sums) if sums else None
 
-    def _nameless(self, what: str) -> Refusal:
+    def _needed(self, total: Because[str] | None, field: str) -> Because[str]:
+        """What an objective cannot do without; a refusal that names the field which says it."""
+        if total is not None:
+            return total
         runtime = self.service.runtime_name
-        return refusal(
+        raise refusal(
             "MLS009",
-            f"nothing says which series are {what} of `{runtime.value}`",
+            f"nothing says which series are the {field} of `{runtime.value}`",
             self.service.runtime.metrics,
             runtime,
             note="objectives, analyses and alerts count by them",
-            help="name them under `container.metrics`, such as `requests: [{series: http_requests_total}]`",
+            help=f"name them under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
         )
 
     def _sum(
@@ -74,24 +75,30 @@ class Indicators:
         )
         return text(f"(sum({over}({{chosen}}[{window}])) or vector(0))", chosen=chosen)
 
+    def _all(self, window: str, over: str = "rate") -> Because[str]:
+        return self._needed(self.requests(window, over), "requests")
+
+    def _bad(self, window: str, over: str = "rate") -> Because[str]:
+        return self._needed(self.failures(window, over), "errors")
+
     def bad_ratio(self, objective: Objective, window: str) -> Because[str]:
         """The share of requests that break an objective; no sample while there is no traffic."""
         if objective.bucket is None:
-            return text("{bad}\n/\n({all} > 0)", bad=self.failures(window), all=self.requests(window))
+            return text("{bad}\n/\n({all} > 0)", bad=self._bad(window), all=self._all(window))
         good, every = self._timed(objective, window, "rate")
         return text("1 - (\n  {good}\n  /\n  ({all} > 0)\n)", good=good, all=every)
 
     def bad_events(self, objective: Objective, window: str) -> Because[str]:
         """How many requests broke an objective in the window."""
         if objective.bucket is None:
-            return self.failures(window, "increase")
+            return self._bad(window, "increase")
         good, every = self._timed(objective, window, "increase")
         return text("{all} - {good}", all=every, good=good)
 
     def events(self, objective: Objective, window: str) -> Because[str]:
         """How many requests the objective judges in the window: the volume gate."""
         if objective.bucket is None:
-            return self.requests(window, "increase")
+            return self._all(window, "increase")
         return self._timed(objective, window, "increase")[1]
 
     def _timed(self, objective: Objective, window: str, over: str) -> tuple[Because[str], Because[str]]:

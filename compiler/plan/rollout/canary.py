@@ -8,12 +8,12 @@ from functools import cached_property
 
 from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, because, decision, first, fixed
-from ...finding import refusal
-from ...system import CanaryStage, ShadowStage, Stage
+from ...system import CanaryStage, RolloutCapability, ShadowStage, Stage
 from ..choose import assumed, count, or_else, spelt
 from ..objectives import Objective, Objectives
 from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
+from ..workload import cannot_run
 from .judgement import Change, Judgement, Step
 from .odds import MINUTES, Doubt, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit
@@ -53,7 +53,19 @@ class CanaryPlan:
     @cached_property
     def shadow_stage(self) -> ShadowStage | None:
         """The shadow stage that the spec asks for."""
-        return next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
+        asked = next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
+        if asked is not None and not self._can("shadow"):
+            raise cannot_run("shadow", asked, self.service.scope.platform)
+        return asked
+
+    @cached_property
+    def capability(self) -> RolloutCapability:
+        """What the platform's rollout provider can do."""
+        platform = self.service.scope.platform
+        return platform.providers.rollout[platform.rollout.provider.value]
+
+    def _can(self, stage: str) -> bool:
+        return any(able.value == stage for able in self.capability.stages)
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -63,17 +75,10 @@ class CanaryPlan:
     def progressive(self) -> Because[bool]:
         """Whether new versions get their traffic step by step."""
         provider = self.service.scope.platform.rollout.provider
-        if provider.value == "none":
+        if not self._can("canary"):
             if self.stage is not None:
-                raise refusal(
-                    "MLS012",
-                    "this platform shifts no traffic",
-                    self.stage,
-                    provider,
-                    others=((provider, "nothing that could do it"),),
-                    help="set `platform.rollout.provider: argo-rollouts`, or leave the stage out",
-                )
-            return because(False, "the platform has nothing that shifts traffic", provider)
+                raise cannot_run("canary", self.stage, self.service.scope.platform)
+            return because(False, "the platform has nothing that shifts traffic", provider, self.capability.stages)
         if self._stages and self.stage is None:
             return because(
                 False, "the spec's stages have no canary", *(stage.node for stage in self._stages if stage.node)
@@ -103,7 +108,10 @@ class CanaryPlan:
     def steps(self) -> tuple[Step, ...]:
         """Shares with their lengths."""
         _, lengths = self._beside
-        return tuple(Step(share=weight(share), lasts=lasts) for share, lasts in zip(self.shares, lengths, strict=True))
+        return tuple(
+            Step(share=weight(share, self.capability.weights), lasts=lasts)
+            for share, lasts in zip(self.shares, lengths, strict=True)
+        )
 
     @cached_property
     def _beside(self) -> tuple[tuple[Judgement, ...], tuple[Because[Duration], ...]]:

@@ -50,10 +50,10 @@ def long_enough(
         )
 
 
-def weight(share: Because[Percent]) -> Because[int]:
-    """A share as the weight of a route: a whole number of per cent."""
+def weight(share: Because[Percent], weights: Because[str]) -> Because[int]:
+    """A share as the weight of a route, as the rollout provider can set it: a whole number of per cent."""
     percent = share.value.amount * 100
-    if percent != percent.to_integral_value() or not 0 < percent < 100:
+    if (weights.value == "whole-percent" and percent != percent.to_integral_value()) or not 0 < percent < 100:
         raise refusal(
             "MLS008",
             f"a step of {share.value} cannot be set",

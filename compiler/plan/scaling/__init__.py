@@ -33,7 +33,9 @@ class Scaling:
     @cached_property
     def adapter(self) -> Because[str] | None:
         """What serves the load to a HorizontalPodAutoscaler."""
-        return self.service.scope.platform.autoscaling.adapter if self.provider.value == "hpa" else None
+        asked = self.service.scope.platform.autoscaling.adapter
+        able = [adapter.value for adapter in self.service.scaler.adapters]
+        return asked if asked is not None and asked.value in able else None
 
     @cached_property
     def signal(self) -> Because[str] | None:

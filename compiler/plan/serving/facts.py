@@ -12,7 +12,7 @@ from ... import conventions
 from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
 from ...part import Part
-from ...system import AcceleratorRequest, Latency, OnlineService, Release, Runtime
+from ...system import AcceleratorRequest, AutoscalingCapability, Latency, OnlineService, Release, Runtime
 from ..choose import assumed, number, or_else
 from ..scope import Scope
 from .capacity import Care, care, measured, patience, replicas
@@ -258,10 +258,21 @@ class ServiceFacts(ABC):
 
     @property
     def _always(self) -> Because[int]:
-        provider = self.scope.platform.autoscaling.provider
-        if provider.value != "none":
+        if self.scales.value:
             return self.for_mean
-        return because(self.for_peak.value, f"{self.for_peak.reason}; nothing adds replicas", self.for_peak, provider)
+        why = f"{self.for_peak.reason}; nothing adds replicas"
+        return because(self.for_peak.value, why, self.for_peak, self.scales)
+
+    @cached_property
+    def scaler(self) -> AutoscalingCapability:
+        """What the platform's autoscaling provider can do."""
+        platform = self.scope.platform
+        return platform.providers.autoscaling[platform.autoscaling.provider.value]
+
+    @cached_property
+    def scales(self) -> Because[bool]:
+        """Whether anything adds replicas."""
+        return self.scaler.scales.also(self.scope.platform.autoscaling.provider)
 
     @cached_property
     def max_replicas(self) -> Because[int]:

@@ -8,6 +8,7 @@ from functools import partial
 from mlspec.plugin import (
     Artifact,
     Because,
+    Kind,
     MLSystem,
     Piece,
     Plan,
@@ -84,4 +85,10 @@ def _total(parts: list[Because[int]]) -> Because[str]:
     )
 
 
-TARGET = Target(name="acme-quota", summary="a ResourceQuota of what the plan may need", emit=emit)
+TARGET = Target(
+    name="acme-quota",
+    summary="a ResourceQuota of what the plan may need",
+    emit=emit,
+    runs="serving",
+    kinds={"ResourceQuota": Kind()},  # it names no other object
+)

@@ -1,4 +1,4 @@
-"""The route: explicit weights for both versions, a mirror to the shadow, and timeouts.
+"""Gateway API: a route with explicit weights for both versions, a mirror to the shadow, and timeouts.
 
 Traps: a weight that is left out counts as 1, so that a sync in the middle of a canary would send half of all requests
 to the new version; the gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service
@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
+from ...compiler.kinds import Kind, Known, Object
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration, Percent
 from .. import naming
+from ..providers import TrafficProvider
 
-__all__ = ["route"]
+__all__ = ["PROVIDER"]
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
@@ -56,14 +58,14 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
 
 def _backends(service: ServicePlan) -> list[Body]:
     port = _port(service)
-    progressive = service.canary.progressive
-    if not progressive.value:
-        return [_backend(service.name, port, because(100, "there is one version", progressive))]
+    run, progressive = service.workload, service.workload.progressive
+    if run.new_service is None:
+        return [_backend(run.service, port, because(100, "there is one version", progressive))]
     return [
         _backend(
-            service.name, port, because(100, "between rollouts all requests go to the version in service", progressive)
+            run.service, port, because(100, "between rollouts all requests go to the version in service", progressive)
         ),
-        _backend(service.canary_name, port, because(0, "between rollouts nothing goes to the other one", progressive)),
+        _backend(run.new_service, port, because(0, "between rollouts nothing goes to the other one", progressive)),
     ]
 
 
@@ -92,7 +94,7 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
     stage = service.canary.shadow_stage
     if service.shadow is None or stage is None:
         return None
-    able = service.scope.platform.gateway.mirroring
+    able = service.mirroring
     if able.value == "none" or (able.value == "all" and stage.percent.value != Percent(1)):
         raise refusal(
             "MLS606",
@@ -144,3 +146,21 @@ def gateway_duration(length: Duration) -> str:
             parts.append(f"{millis // size}{unit}")
             millis %= size
     return "".join(parts) or "0s"
+
+
+def _resolved(body: Object, known: Known) -> Iterator[str]:
+    """Every Service and port that a route leads to or mirrors to."""
+    for rule in body["spec"].get("rules", []):
+        filters = [one for one in rule.get("filters", []) if one.get("type") == "RequestMirror"]
+        mirrors = [one.get("requestMirror", {}).get("backendRef", {}) for one in filters]
+        for backend in [*rule.get("backendRefs", []), *mirrors]:
+            service = known.names.get("Service", {}).get(backend.get("name"))
+            if service is None:
+                yield f"leads to a Service `{backend.get('name')}` that does not exist"
+            elif backend.get("port") not in [port.get("port") for port in service["spec"].get("ports", [])]:
+                yield f"leads to port {backend.get('port')} of `{backend.get('name')}`, which has no such port"
+
+
+PROVIDER = TrafficProvider(
+    name="gateway-api", route=route, kinds={"HTTPRoute": Kind(check=_resolved), "GRPCRoute": Kind(check=_resolved)}
+)

@@ -11,25 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler import conventions
-from ...compiler.because import Because, because, decision, fixed, text
-from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.plan.objectives.sli import Indicators, target_labels
-from ...compiler.plan.rollout.judgement import Judgement
-from ...compiler.plan.service import ServicePlan
-from ...compiler.promql import matchers
-from .. import naming
+from ....compiler.because import Because, because, decision, fixed, text
+from ....compiler.emit.artifact import Artifact, Body
+from ....compiler.plan.objectives.sli import Indicators, target_labels
+from ....compiler.plan.rollout.judgement import Judgement
+from ....compiler.plan.service import ServicePlan
+from ....compiler.promql import matchers
+from ... import naming
 
 __all__ = ["templates"]
 
-HASH = fixed(f'{conventions.POD_HASH_SERIES}="{{{{args.canary-hash}}}}"', "only the new version's pods")
 HOLD = 3
 """Measurements without a verdict before the rollout waits for a person."""
 
 
 def templates(service: ServicePlan) -> Iterator[Artifact]:
     """One analysis beside the steps, and one at their end."""
-    if not service.canary.progressive.value or not service.canary.background:
+    if not service.canary.background:
         return
     yield _template(service, "background", service.canary.background)
     yield _template(service, "final", service.canary.final)
@@ -37,7 +35,7 @@ def templates(service: ServicePlan) -> Iterator[Artifact]:
 
 def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]) -> Artifact:
     scope = service.scope
-    indicators = Indicators(service, matchers(target_labels(service), HASH))
+    indicators = Indicators(service, matchers(target_labels(service), service.workload.new_pods))
     full_name = service.named(name)
     finite = name == "final"
     body: Body = {
@@ -59,7 +57,7 @@ def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]
     why = because(
         name,
         "a new version is judged by the service's objectives",
-        service.canary.progressive,
+        service.workload.progressive,
         *(j.objective.target for j in judgements),
     )
     return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)

@@ -1,0 +1,158 @@
+"""Kinds: what is known of each kind of object, so that whatever one object of a bundle names, another one is.
+
+A rival's output often looks right and does nothing, because a selector misses its pods by one label. Here that is an
+error before anything is written. What lives outside the bundle, such as a gateway or a Secret, is named by the
+platform or by `access` and cannot be checked. Kubernetes' own kinds are listed here; a target or a provider brings its
+own (`kinds=...`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .record import Record
+
+__all__ = ["KUBERNETES", "Check", "Kind", "Known", "Object", "pod", "pods_of", "port_names", "scales", "workload"]
+
+Object = dict[str, Any]
+"""An object as plain data, as an API server would read it."""
+
+LONGEST_NAME = 63
+"""The longest name that also fits a label (kubernetes.io, object names)."""
+
+
+class Known:
+    """What there is, by kind and name, and the pods that workloads make."""
+
+    def __init__(self, objects: list[Object]) -> None:
+        self.names: dict[str, dict[str, Object]] = {}
+        for body in objects:
+            self.names.setdefault(body["kind"], {})[str(body.get("metadata", {}).get("name"))] = body
+        self.pods = [template for body in objects if (template := pods_of(body)) is not None]
+
+    def has(self, kind: str, name: str) -> bool:
+        return name in self.names.get(kind, {})
+
+    def selected(self, labels: Object) -> list[Object]:
+        """The pod templates that a selector matches."""
+        return [pod for pod in self.pods if labels and labels.items() <= pod["metadata"].get("labels", {}).items()]
+
+
+Check = Callable[[Object, Known], Iterator[str]]
+"""What an object names that does not exist, each as the rest of a sentence that begins with its kind and name."""
+
+
+def _names_nothing(_: Object, __: Known) -> Iterator[str]:
+    return iter(())
+
+
+class Kind(Record):
+    """One kind of object."""
+
+    check: Check = staticmethod(_names_nothing)
+    """Finds what it names that does not exist; without one, it names nothing."""
+    longest: int = LONGEST_NAME
+    """The longest name with which what its controller adds still fits."""
+    adds: str = ""
+    """What its controller adds to the name, where it adds something."""
+
+
+def pods_of(body: Object) -> Object | None:
+    """The pod template of an object that makes pods: at `spec.template`, or in the job that it makes."""
+    spec = body.get("spec", {})
+    job = spec.get("jobTemplate", {}).get("spec", {}) if isinstance(spec, dict) else {}
+    template = spec.get("template", job.get("template")) if isinstance(spec, dict) else None
+    return template if isinstance(template, dict) and "spec" in template else None
+
+
+def _containers(template: Object) -> list[Object]:
+    spec = template.get("spec", {})
+    return [*spec.get("initContainers", []), *spec.get("containers", [])]
+
+
+def port_names(template: Object) -> set[object]:
+    """The names and the numbers of the ports that a pod has."""
+    ports = [port for container in _containers(template) for port in container.get("ports", [])]
+    return {port.get("name") for port in ports} | {port.get("containerPort") for port in ports}
+
+
+def workload(body: Object, known: Known) -> Iterator[str]:
+    """What makes pods of its own and selects them."""
+    template = pods_of(body)
+    if template is None:
+        return
+    labels = template.get("metadata", {}).get("labels", {})
+    selector = body["spec"].get("selector", {}).get("matchLabels", {})
+    if not selector.items() <= labels.items():
+        yield "selects other pods than it makes"
+    yield from pod(template, known)
+
+
+def pod(template: Object, known: Known) -> Iterator[str]:
+    """The account, the volumes and the files that a pod uses."""
+    spec = template.get("spec", {})
+    account = spec.get("serviceAccountName")
+    if account is not None and not known.has("ServiceAccount", account):
+        yield f"runs as a ServiceAccount `{account}` that does not exist"
+    volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
+    mounts = [mount for container in _containers(template) for mount in container.get("volumeMounts", [])]
+    for mount in mounts:
+        if mount["name"] not in volumes:
+            yield f"mounts a volume `{mount['name']}` that does not exist"
+    for volume in volumes.values():
+        config = volume.get("configMap", {}).get("name")
+        if config is not None:
+            used = [mount.get("subPath") for mount in mounts if mount["name"] == volume["name"]]
+            yield from _config(config, used, known)
+
+
+def _config(config: str, used: list[str | None], known: Known) -> Iterator[str]:
+    if not known.has("ConfigMap", config):
+        yield f"mounts a ConfigMap `{config}` that does not exist"
+        return
+    keys = known.names["ConfigMap"][config].get("data", {})
+    for key in used:
+        if key is not None and key not in keys:
+            yield f"mounts `{key}` of the ConfigMap `{config}`, which has no such key"
+
+
+def _service(body: Object, known: Known) -> Iterator[str]:
+    pods = known.selected(body["spec"].get("selector", {}))
+    if not pods:
+        yield "selects no pods"
+    for port in body["spec"].get("ports", []):
+        if pods and not any(port.get("targetPort") in port_names(pod) for pod in pods):
+            yield f"leads to port `{port.get('targetPort')}`, which its pods do not have"
+
+
+def _selects(field: str) -> Check:
+    def check(body: Object, known: Known) -> Iterator[str]:
+        if not known.selected(body["spec"].get(field, {}).get("matchLabels", {})):
+            yield "selects no pods"
+
+    return check
+
+
+def scales(body: Object, known: Known) -> Iterator[str]:
+    """What changes the replicas of another object."""
+    target = body["spec"].get("scaleTargetRef", {})
+    if not known.has(str(target.get("kind")), str(target.get("name"))):
+        yield f"scales a {target.get('kind')} `{target.get('name')}` that does not exist"
+
+
+KUBERNETES: dict[str, Kind] = {
+    "ConfigMap": Kind(),
+    "ServiceAccount": Kind(),
+    "Service": Kind(check=_service),
+    "Deployment": Kind(check=workload, longest=52, adds="a replica set gets a hash of 10 characters"),
+    "CronJob": Kind(
+        check=lambda body, known: pod(pods_of(body) or {}, known),
+        longest=52,
+        adds="a job gets the time of its start, 11 characters",  # kubernetes.io, cron jobs
+    ),
+    "PodDisruptionBudget": Kind(check=_selects("selector")),
+    "NetworkPolicy": Kind(check=_selects("podSelector")),
+    "HorizontalPodAutoscaler": Kind(check=scales),
+}
+"""Kubernetes' own kinds."""

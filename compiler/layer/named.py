@@ -1,0 +1,54 @@
+"""Named: which names of each collection a tree uses, found by one walk along the table of the language.
+
+A name counts where it is written, as a value or as a key, and where a default stands for it.
+"""
+
+from __future__ import annotations
+
+from ..language import OBJECTS, UNIONS, Kind
+from ..tree import Mapping, Node, Scalar, Sequence
+
+__all__ = ["Names", "names_in"]
+
+Names = dict[str, set[str]]
+"""Names by the collection that declares them, such as `runtimes`."""
+
+
+def names_in(tree: Mapping) -> Names:
+    """Every name that a system uses, by its collection."""
+    found: Names = {}
+    _object("MLSystem", tree, found)
+    return found
+
+
+def _object(type_name: str, node: Mapping | None, found: Names) -> None:
+    entries = node.entries if node is not None else {}
+    for key, (_, mode, kind, default, _) in OBJECTS[type_name].items():
+        child = entries.get(key)
+        if child is not None:
+            _value(kind, child, found)
+        elif mode == "group" and kind[0] == "object":
+            _object(kind[1], None, found)
+        elif mode == "default" and kind[0] == "scalar" and kind[2]:
+            found.setdefault(kind[2], set()).add(default or "")
+
+
+def _value(kind: Kind, node: Node, found: Names) -> None:
+    match kind[0]:
+        case "scalar" if kind[2] and isinstance(node, Scalar):
+            found.setdefault(kind[2], set()).add(node.text)
+        case "object" if isinstance(node, Mapping):
+            _object(kind[1], node, found)
+        case "union" if isinstance(node, Mapping):
+            tag, variants = UNIONS[kind[1]]
+            said = node.entries.get(tag)
+            if isinstance(said, Scalar) and said.text in variants:
+                _object(variants[said.text], node, found)
+        case "list" if isinstance(node, Sequence):
+            for item in node.items:
+                _value(kind[1], item, found)
+        case "map" if isinstance(node, Mapping):
+            if kind[3]:
+                found.setdefault(kind[3], set()).update(node.entries)
+            for child in node.entries.values():
+                _value(kind[1], child, found)

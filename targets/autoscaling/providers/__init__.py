@@ -1,0 +1,1 @@
+"""The autoscaling providers, one module each."""

@@ -1,0 +1,1 @@
+"""The rollout providers, one module each."""

@@ -1,0 +1,1 @@
+"""The traffic providers, one module each."""

@@ -1,0 +1,195 @@
+"""Providers as data plus one module each.
+
+The language's words, the catalog's entries and the modules are the same; pairs that do not go together are refused from
+the data; and a new provider touches nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlspec.compiler.catalog import load as catalog
+from mlspec.compiler.language import OBJECTS
+from mlspec.targets import providers
+from mlspec.targets.registry import PROVIDERS
+from mlspec.targets.rollout.providers.argo_rollouts import SHIFTING
+
+from .support import compile_text, minimal, objects
+
+CAPABILITIES = {
+    "rollout": providers.RolloutProvider,
+    "traffic": providers.TrafficProvider,
+    "autoscaling": providers.AutoscalingProvider,
+}
+
+
+def platform(**sections: object) -> str:
+    return yaml.safe_dump({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": sections})
+
+
+# One set of names
+
+
+def test_the_language_has_an_entry_and_a_choice_for_every_capability() -> None:
+    chosen = {name for name, kind in OBJECTS["Platform"].items() if "provider" in OBJECTS.get(kind[2][1], {})}
+    assert set(OBJECTS["Providers"]) == set(CAPABILITIES) == chosen
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_every_entry_has_a_module_and_every_module_an_entry(capability: str) -> None:
+    modules = [one.name for one in PROVIDERS if isinstance(one, CAPABILITIES[capability])]
+    assert sorted(modules) == list(catalog.providers(capability))
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_default_of_the_language_has_an_entry(capability: str) -> None:
+    section = OBJECTS["Platform"][capability][2][1]
+    assert OBJECTS[section]["provider"][3] in catalog.providers(capability)
+
+
+def test_argo_rollouts_shifts_traffic_with_what_its_entry_names() -> None:
+    entry = yaml.safe_load((Path(catalog.__file__).parent / "providers" / "rollout" / "argo-rollouts.yaml").read_text())
+    assert sorted(SHIFTING) == entry["traffic"]
+
+
+# Pairs
+
+
+def test_a_pair_that_does_not_go_together_is_refused_from_the_data(tmp_path: Path) -> None:
+    result = compile_text(tmp_path, platform=platform(traffic={"provider": "none"}))
+    (found,) = result.diagnostics
+    assert (found.id, found.message) == ("MLS012", "`argo-rollouts` does not work with `none`")
+    assert (
+        found.help == "set `platform.traffic.provider` to `gateway-api`, or set `platform.rollout.provider` to `none`"
+    )
+    assert found.span.file.name.endswith("mlspec.platform.yaml")
+
+
+@pytest.mark.parametrize(
+    "help_", [{"traffic": {"provider": "gateway-api"}}, {"rollout": {"provider": "none"}}], ids=str
+)
+def test_the_help_leads_to_a_clean_spec(tmp_path: Path, help_: dict[str, object]) -> None:
+    result = compile_text(tmp_path, platform=platform(**{"traffic": {"provider": "none"}, **help_}))
+    assert [found.message for found in result.diagnostics] == []
+
+
+def test_a_service_without_a_route_is_reached_by_its_name(tmp_path: Path) -> None:
+    result = compile_text(tmp_path, platform=platform(traffic={"provider": "none"}, rollout={"provider": "none"}))
+    kinds = {str(one["kind"]) for one in objects(result)}
+    assert {"Deployment", "Service"} <= kinds
+    assert not kinds & {"HTTPRoute", "GRPCRoute", "Rollout", "AnalysisTemplate"}
+
+
+def test_a_stage_that_a_provider_lacks_is_refused_from_the_data(tmp_path: Path) -> None:
+    text = minimal(rollout={"stages": [{"canary": {}}]})
+    result = compile_text(tmp_path, text, platform=platform(rollout={"provider": "none"}))
+    (found,) = result.diagnostics
+    assert found.message == "`none` cannot run a canary stage"
+    assert found.help == "set `platform.rollout.provider` to `argo-rollouts`, or leave the stage out"
+
+
+def test_a_misspelled_provider_gets_the_names_that_there_are(tmp_path: Path) -> None:
+    result = compile_text(tmp_path, platform=platform(rollout={"provider": "argo-rollout"}))
+    (found,) = result.diagnostics
+    assert (found.id, found.help) == ("MLS010", "write `argo-rollouts`")
+
+
+# A provider of one's own
+
+FLAGGER = {
+    "workload": {"apiVersion": "apps/v1", "kind": "Deployment"},
+    "stages": ["canary"],
+    "weights": "whole-percent",
+    "judges": ["prometheus"],
+    "traffic": ["gateway-api"],
+    "checked": "2026-11-26",
+    "source": "https://docs.flagger.app/usage/how-it-works",
+}
+
+MODULE = '''
+"""Flagger: a Canary beside a plain Deployment, whose Services and weights Flagger itself makes."""
+
+from mlspec.plugin import Artifact, Kind, RolloutProvider, because, fixed, labels, metadata, path_of, rolling_update
+
+
+def workload(service, common):
+    return {**common, "strategy": rolling_update(service.in_place)}
+
+
+def judge(service):
+    scope, run = service.scope, service.workload
+    steps = service.canary.steps
+    body = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": metadata(scope, service.name, labels(scope, "rollout", service.name)),
+        "spec": {
+            "provider": "gatewayapi:v1",
+            "targetRef": {"apiVersion": run.api, "kind": run.kind, "name": run.name},
+            "analysis": {
+                "interval": steps[0].lasts.map(lambda lasts: f"{int(lasts.amount)}s"),
+                "threshold": fixed(2, "one bad window is no trend, two are"),
+                "stepWeights": [step.share for step in steps],
+            },
+        },
+    }
+    why = because("Canary", "Flagger shifts traffic step by step", run.progressive, service.runtime_name)
+    yield Artifact(path=path_of(scope, "rollout", "Canary", service.name), body=body, why=why)
+
+
+def check(body, known):
+    target = body["spec"]["targetRef"]
+    if not known.has(target["kind"], target["name"]):
+        yield f"moves traffic to a {target['kind']} `{target['name']}` that does not exist"
+
+
+PROVIDER = RolloutProvider(name="flagger", workload=workload, judge=judge, kinds={"Canary": Kind(check=check)})
+'''
+
+
+def flagger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One data file, one module and one line."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "acme_flagger.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    return platform(
+        rollout={"provider": "flagger"},
+        providers={"rollout": {"flagger": FLAGGER}},
+        plugins=["acme_flagger:PROVIDER"],
+    )
+
+
+def test_a_provider_for_flagger_is_one_entry_one_module_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = compile_text(tmp_path, platform=flagger(tmp_path, monkeypatch))
+    assert [found.message for found in result.diagnostics] == []
+    (canary,) = objects(result, "Canary")
+    (scaler,) = objects(result, "ScaledObject")
+    spec = canary["spec"]
+    assert isinstance(spec, dict)
+    assert spec["targetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "digit-reader"}
+    assert spec["analysis"]["stepWeights"] == [5, 25, 50]
+    assert scaler["spec"]["scaleTargetRef"] == spec["targetRef"]  # type: ignore[index]
+    assert [one["metadata"]["name"] for one in objects(result, "Service")] == ["digit-reader"]  # type: ignore[index]
+
+
+def test_an_entry_without_a_module_writes_nothing(tmp_path: Path) -> None:
+    text = platform(rollout={"provider": "flagger"}, providers={"rollout": {"flagger": FLAGGER}})
+    result = compile_text(tmp_path, platform=text)
+    assert not result.bundles
+    assert {found.message for found in result.diagnostics} == {"nothing writes the objects of `flagger`"}
+
+
+def test_a_broken_provider_of_a_plugin_is_a_finding_at_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = flagger(tmp_path, monkeypatch).replace("acme_flagger", "acme_broken")
+    (tmp_path / "modules" / "acme_broken.py").write_text(MODULE.replace("steps[0].lasts", "steps[9].lasts"))
+    result = compile_text(tmp_path, platform=text)
+    assert [(found.id, found.message) for found in result.diagnostics] == [
+        ("MLS036", "the plugin `acme_broken:PROVIDER` failed: IndexError: tuple index out of range")
+    ]
