@@ -648,7 +648,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "probes": ('probes', 'group', ('object', 'Probes'), None, ''),
         "drain": ('drain', 'group', ('object', 'Drain'), None, ''),
         "metrics": ('metrics', 'group', ('object', 'MetricVocabulary'), None, ''),
-        "honours": ('honours', 'list', ('list', ('scalar', 'identifier', ''), ''), None, ''),
+        "honours": ('honours', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'a small server'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),

@@ -1074,7 +1074,7 @@ class Runtime(Part):
     probes: Probes
     drain: Drain
     metrics: MetricVocabulary
-    honours: tuple[Because[str], ...]
+    honours: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     checked: Because[str] | None

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+from mlspec.compiler.catalog import load as catalog
 from mlspec.schema.scalars import SCALARS
 
 from .shapes import Shape, readable
@@ -161,7 +162,8 @@ _USUAL = {
     "metrics": ("roc_auc", "recall", "rmse", "ndcg@10", "error-rate", "latency-p99"),
     "rivals": ("champion", "naive", "human", "alpha"),
     "origins": ("request", "features.alpha.beta"),
-    "runtimes": ("triton", "vllm", "sglang", "tgi", "mlserver", "tensorflow-serving", "torchserve", "custom"),
+    "runtimes": catalog.runtime_names(),
+    **{f"{one}-providers": tuple(catalog.providers(one)) for one in ("rollout", "traffic", "autoscaling")},
     "accelerators": ("l4", "a100-80gb", "h100"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),

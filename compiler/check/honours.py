@@ -6,15 +6,19 @@ Law 2 of the language: a field that the chosen runtime cannot honour is an error
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ..because import Because, Unavailable
+from ..because import Because, Derived, Unavailable
+from ..bind.leaf import default_of
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic
 from ..finding import Refusal, finding, where
+from ..language import OBJECTS
 from ..part import Part
 from ..plan import Plan
 from ..plan.service import ServicePlan
-from ..tree import Mapping, Scalar, Sequence
+from ..system import Runtime
+from ..tree import Scalar, Sequence
 from ..words import listing
 
 __all__ = ["unhonoured"]
@@ -30,23 +34,19 @@ def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
             continue  # what is wrong there has been reported, or will be where it is needed
 
 
+FEATURES: tuple[str, ...] = OBJECTS["Runtime"]["honours"][2][1][1]
+"""What a service may ask of its runtime, by its path below the service: the words of the language for it."""
+
+
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:
     part, runtime = service.part, service.runtime_name
-    tokens, caching = (part.llm.tokens, part.llm.caching) if part.llm is not None else (None, None)
-    asked: dict[str, Because[object] | Part | None] = {
-        "batching.maxSize": part.batching.max_size if part.batching is not None else None,
-        "batching.maxDelay": part.batching.max_delay if part.batching is not None else None,
-        "caching": part.caching,
-        "warmup": part.warmup,
-        "llm": part.llm,
-    }
     able = {feature.value for feature in service.runtime.honours}
-    if "llm" in able and tokens is not None:
-        asked["llm.tokens.output"] = tokens.output
-    if "llm" in able and caching is not None and caching.dtype.value != "16-bit":
-        asked["llm.caching.dtype"] = caching.dtype
-    for feature, given in asked.items():
-        if given is not None and feature not in able:
+    for feature in FEATURES:
+        within = feature.partition(".")[0]
+        if feature in able or (within != feature and within in FEATURES and within not in able):
+            continue  # what is asked of a section that the runtime cannot honour at all is told of the whole section
+        given = _asked(part, feature)
+        if given is not None:
             yield finding(
                 "MLS012",
                 f"`{runtime.value}` cannot honour `{feature}`",
@@ -55,8 +55,23 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
                 label="asked for here",
                 others=((runtime, "the runtime"),),
                 note="it would run without it, and nobody would be told",
-                help=_instead("honours", feature),
+                help=_instead(service, "honours", feature),
             )
+
+
+def _asked(part: Part, feature: str) -> Because[object] | Part | None:
+    """What a service says at a path, unless it is what holds anyway."""
+    at: Any = part
+    for step in feature.split("."):
+        attribute, _, kind, default, _ = OBJECTS[type(at).__name__][step]
+        at = getattr(at, attribute)
+        at = at.given if isinstance(at, Derived) else at
+        if at is None:
+            return None
+        if isinstance(at, Because) and default is not None and at.value == default_of(kind, default):
+            return None
+    found: Because[object] | Part = at
+    return found
 
 
 def _format(service: ServicePlan) -> Iterator[Diagnostic]:
@@ -71,7 +86,7 @@ def _format(service: ServicePlan) -> Iterator[Diagnostic]:
                 asked,
                 others=((runtime, "the runtime"),),
                 note="the server would fail at its start, or serve nothing",
-                help=_instead("formats", asked.value, leave="export the model otherwise"),
+                help=_instead(service, "formats", asked.value, leave="export the model otherwise"),
             )
 
 
@@ -120,21 +135,27 @@ def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
         )
 
 
-def _instead(key: str, wanted: str, leave: str = "leave it out") -> str:
-    names = [
-        name
-        for name in catalog.runtime_names()
-        if (entry := catalog.runtime(name)) is not None and _proposed(entry) and _has(entry, key, wanted)
-    ]
-    return f"{leave}, or use {listing(names)}, which can" if names else leave
+def _instead(service: ServicePlan, key: str, wanted: str, leave: str = "leave it out") -> str:
+    """What else could be done: a runtime of the platform's or of the catalog's that has it."""
+    own = service.scope.platform.runtimes
+    others = dict.fromkeys((*catalog.runtime_names(), *own))
+    others.pop(service.runtime_name.value, None)
+    able = [n for n in others if (_offers(own[n], key, wanted) if n in own else _has(n, key, wanted))]
+    return f"{leave}, or use {listing(able)}, which can" if able else leave
 
 
-def _proposed(entry: Mapping) -> bool:
-    """What has an image to run, and is still developed."""
-    return "image" in entry.entries and "support" not in entry.entries
+def _offers(runtime: Runtime, key: str, wanted: str) -> bool:
+    """Whether a runtime as the platform has it can do something, has an image to run, and is still developed."""
+    listed: tuple[Because[str], ...] = getattr(runtime, OBJECTS["Runtime"][key][0])
+    active = runtime.image is not None and runtime.support.value == "active"
+    return active and any(one.value == wanted for one in listed)
 
 
-def _has(entry: Mapping, key: str, wanted: str) -> bool:
+def _has(name: str, key: str, wanted: str) -> bool:
+    """The same of the catalog's entry, which is not bound where nobody names it."""
+    entry = catalog.runtime(name)
+    if entry is None or "image" not in entry.entries or "support" in entry.entries:
+        return False
     listed = entry.entries.get(key)
     items = listed.items if isinstance(listed, Sequence) else []
     return any(isinstance(item, Scalar) and item.text == wanted for item in items)

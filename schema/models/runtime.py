@@ -13,7 +13,6 @@ from .base import (
     Date,
     Duration,
     EnvName,
-    Identifier,
     Image,
     Matcher,
     Memory,
@@ -31,6 +30,17 @@ from .base import (
     optional,
 )
 from .release import Format
+
+Feature = Literal[
+    "batching.maxSize",
+    "batching.maxDelay",
+    "caching",
+    "warmup",
+    "llm",
+    "llm.tokens.output",
+    "llm.caching.dtype",
+]
+"""What a service may ask of its runtime, by its path below the service."""
 
 
 class Ports(Section):
@@ -166,7 +176,7 @@ class Runtime(Section):
     probes: Probes = group(Probes, "How it is asked for its state.")
     drain: Drain = group(Drain, "What it does when told to stop.")
     metrics: MetricVocabulary = group(MetricVocabulary, "What it exports.")
-    honours: list[Identifier] = listed(
+    honours: list[Feature] = listed(
         "The parts of a service that it can do: `batching.maxSize`, `batching.maxDelay`, `caching`, `warmup`, `llm`, "
         "`llm.tokens.output` where it can limit answers, and `llm.caching.dtype` where it can keep less of each token."
     )

@@ -1,0 +1,143 @@
+"""No list is kept twice: where two places must name the same things, one is derived from the other or held to it here.
+
+Whoever adds a runtime, a target, a collection or a feature and forgets a step is told in a second.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from docs import fields
+from mlspec import targets
+from mlspec.compiler import layer
+from mlspec.compiler.bind import references
+from mlspec.compiler.check.honours import FEATURES
+from mlspec.compiler.emit.artifact import Target
+from mlspec.compiler.language import OBJECTS, UNIONS, Kind
+from mlspec.schema import render_schema
+from mlspec.targets.registry import TARGETS
+from mlspec.targets.serving import setups
+
+from .support import ROOT, compile_text, minimal
+
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+
+# Targets
+
+
+def modules_with_a_target() -> dict[str, Target]:
+    """Every module below `targets/` that says it is one."""
+    modules = {
+        info.name: import_module(f"mlspec.targets.{info.name}") for info in pkgutil.iter_modules(targets.__path__)
+    }
+    return {name: module.TARGET for name, module in modules.items() if hasattr(module, "TARGET")}
+
+
+def test_every_target_is_in_the_registry() -> None:
+    assert sorted(target.name for target in TARGETS) == sorted(
+        target.name for target in modules_with_a_target().values()
+    )
+
+
+def test_the_contract_of_independence_lists_every_target() -> None:
+    (contract,) = [one for one in CONTRACTS if one["name"] == "Targets do not know each other"]
+    assert sorted(contract["modules"]) == sorted(f"mlspec.targets.{name}" for name in modules_with_a_target())
+
+
+# Runtimes
+
+
+def test_every_word_of_setup_has_a_module_and_every_module_a_word() -> None:
+    words = set(OBJECTS["Runtime"]["setup"][2][1])
+    modules = {info.name.replace("_", "-") for info in pkgutil.iter_modules(setups.__path__)}
+    built = {name for name in modules if hasattr(import_module(f"{setups.__name__}.{name.replace('-', '_')}"), "build")}
+    assert words - {"none"} == built - {"custom"}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_what_a_runtime_honours_is_a_path_of_a_service(feature: str) -> None:
+    section = "OnlineService"
+    for step in feature.split("."):
+        kind = OBJECTS[section][step][2]
+        section = kind[1] if kind[0] == "object" else ""
+
+
+def triton(**changed: object) -> str:
+    """A platform file that changes the catalog's entry of Triton."""
+    runtimes = {"triton": changed}
+    return yaml.safe_dump({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"runtimes": runtimes}})
+
+
+def test_a_feature_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    platform = yaml.safe_dump(
+        {
+            "apiVersion": "mlspec/v1",
+            "kind": "Platform",
+            "platform": {"runtimes": {"triton": {"honours": ["batchng.maxSize"]}}},
+        }
+    )
+    (found,) = compile_text(tmp_path, platform=platform).diagnostics
+    assert found.id == "MLS007"
+
+
+def test_a_runtime_that_the_platform_changed_is_not_proposed_for_what_it_lost(tmp_path: Path) -> None:
+    """The catalog's Triton can batch; this platform's cannot, so the help names others."""
+    platform = triton(honours=["caching"])
+    result = compile_text(tmp_path, minimal(serving__batching={"maxSize": 4}), platform=platform)
+    (found,) = [one for one in result.diagnostics if "batching.maxSize" in one.message]
+    assert "mlserver" in found.help
+    assert "triton" not in found.help
+
+
+# Collections
+
+
+def referenced(kind: Kind) -> set[str]:
+    """The collections that the values and the keys of a field name."""
+    match kind[0]:
+        case "scalar":
+            return {kind[2]} - {""}
+        case "list":
+            return referenced(kind[1])
+        case "map":
+            return referenced(kind[1]) | ({kind[3]} - {""})
+    return set()
+
+
+def test_every_collection_that_the_language_names_is_known() -> None:
+    named = {one for table in OBJECTS.values() for entry in table.values() for one in referenced(entry[2])}
+    assert named == set(references._COLLECTIONS)
+    assert set(references._PLACES) <= named
+
+
+def test_every_collection_of_the_catalog_is_layered_and_offered_by_editors() -> None:
+    assert set(render_schema.KNOWN) == set(layer._CATALOG)
+
+
+def test_every_collection_that_people_declare_is_linked_from_the_reference() -> None:
+    scalars_of_their_own = {"origins", "rivals"}
+    assert set(fields.NAMES) == set(references._COLLECTIONS) - scalars_of_their_own
+
+
+def test_the_catalog_has_what_the_language_takes_by_default() -> None:
+    defaults = {
+        (entry[2][2], entry[3])
+        for table in OBJECTS.values()
+        for entry in table.values()
+        if entry[1] == "default" and entry[2][0] == "scalar" and entry[2][2] in layer._CATALOG
+    }
+    assert defaults
+    for collection, name in defaults:
+        assert name in layer._CATALOG[collection][1]({name or ""}), (collection, name)
+
+
+def test_unions_are_told_apart_by_a_key_of_each_variant() -> None:
+    for tag, variants in UNIONS.values():
+        assert all(tag in OBJECTS[variant] for variant in variants.values())
