@@ -45,7 +45,8 @@ class DriftPlan:
             return None
         if batch:
             return _items(items, monthly(batch[0].part.schedule), self.part.window) if items is not None else None
-        rate, capture = first(*map(online[0].traffic, ("mean", "peak"))), self.plan.system.monitoring.capture
+        rate = first(online[0].traffic("mean"), online[0].traffic("peak"))
+        capture = self.plan.system.monitoring.capture
         share = capture.sample if capture is not None else None
         return _requests(rate, self.part.window, share) if rate is not None else None
 

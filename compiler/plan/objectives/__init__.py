@@ -11,7 +11,7 @@ from ...because import Because, because, decision
 from ...finding import Refusal, refusal
 from ...record import Record
 from ...system import Latency, LatencySeries, Slo
-from ..serving.facts import ServiceFacts
+from ..serving.facts import Measured, ServiceFacts
 from .burn import BurnPair, burn_pairs
 
 __all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
@@ -169,7 +169,7 @@ class Objectives:
             self._pairs[objective.name] = burn_pairs(objective.target, self.slo)
         return self._pairs[objective.name]
 
-    def buckets(self, kind: str) -> Because[tuple[Decimal, ...]] | None:
+    def buckets(self, kind: Measured) -> Because[tuple[Decimal, ...]] | None:
         """The buckets to configure for `latency`, `first_token` or `inter_token`: one at each bound, and some around.
 
         None where the runtime has no such histogram, or its buckets cannot be set.

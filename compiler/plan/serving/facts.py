@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ....schema.units import Cores, Duration, Memory, Percent, Rate
 from ... import conventions
@@ -19,7 +19,10 @@ from .capacity import Care, care, measured, patience, replicas
 from .files import ModelFiles
 from .replica import cores, memory
 
-__all__ = ["ServiceFacts", "service_name"]
+__all__ = ["Measured", "ServiceFacts", "service_name"]
+
+Measured = Literal["latency", "first_token", "inter_token"]
+"""What takes time and can be bounded: the whole answer, its first token, and each further one."""
 
 
 def service_name(scope: Scope, key: Because[str]) -> Because[str]:
@@ -172,7 +175,7 @@ class ServiceFacts(ABC):
 
     # Bounds: the service's own before the system's
 
-    def bounds(self, name: str) -> Latency:
+    def bounds(self, name: Measured) -> Latency:
         """The bounds on one kind of latency."""
         own: Latency = getattr(self.part.constraints, name)
         return own if own.node is not None else getattr(self.scope.system.constraints, name)
@@ -188,7 +191,7 @@ class ServiceFacts(ABC):
         """The share of requests that must be answered."""
         return first(self.part.constraints.availability, self.scope.system.constraints.availability)
 
-    def traffic(self, name: str) -> Because[Rate] | None:
+    def traffic(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
         """The mean, peak or trough of the arrival rate."""
         own = self.part.constraints.throughput
         chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput

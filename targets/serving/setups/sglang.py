@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ....compiler.because import Because, because, text
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.serving.facts import Measured
 from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import plain
 from . import Setup, port
@@ -21,7 +22,7 @@ SERVER = "SGLang"
 # The language's methods that SGLang knows by the same name.
 QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
 
-BUCKETS = {
+BUCKETS: dict[Measured, str] = {
     "latency": "--bucket-e2e-request-latency",
     "first_token": "--bucket-time-to-first-token",
     "inter_token": "--bucket-inter-token-latency",
