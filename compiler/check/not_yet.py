@@ -68,6 +68,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "metrics.* if monitoring.rules",  # a metric may serve what is not compiled yet, of which a warning speaks
     "metrics.* if monitoring.quality",
     "metrics.* if success",
+    "metrics.*.direction if rollout.rollbackWhen",  # every metric must say it; a condition says its own side
     "services.*.llm.caching.dtype",  # of sixteen bits there is no flag, and a runtime without the choice is an error
     "releases.*.artifact.format",
     "releases.*.shadow.artifact.format",

@@ -22,6 +22,7 @@ __all__ = ["bound_below_the_model", "idle_slots", "too_few_replicas", "unproven"
 @rule(
     "MLS403",
     "error",
+    "constraints.latency",
     "services.*.constraints.latency",
     "services.*.serviceTime",
     "models.*.candidates.*.latency",
@@ -78,6 +79,7 @@ def _told(plan: Plan, service: ServicePlan, time: Because[Duration]) -> bool:
 @rule(
     "MLS404",
     "error",
+    "constraints.throughput",
     "services.*.constraints.throughput",
     "services.*.constraints.maxReplicas",
     "services.*.replicas",
@@ -119,7 +121,7 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS410", "warning", "services.*.serviceTime", "constraints.throughput.peak", "services.*.constraints.throughput")
+@rule("MLS410", "warning", "services.*.serviceTime", "constraints.throughput", "services.*.constraints.throughput")
 def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Capacity that nobody has measured.
 

@@ -25,6 +25,7 @@ __all__ = ["over_budget"]
     "error",
     "constraints.budget",
     "services.*.constraints.budget",
+    "retraining.schedule",
     "platform.prices",
     "platform.accelerators.*.price",
 )

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["threshold_in_the_noise"]
 
 
-@rule("MLS704", "warning", "monitoring.drift", "monitoring.capture.sample", "data.sources.*.volume")
+@rule(
+    "MLS704",
+    "warning",
+    "monitoring.drift",
+    "monitoring.capture.sample",
+    "data.sources.*.volume",
+    "data.split",
+    "data.labels.delay",
+)
 def threshold_in_the_noise(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Drift threshold that few rows exceed by chance, or more rows than a window ever has.
 

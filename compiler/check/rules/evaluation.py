@@ -31,7 +31,7 @@ RARE = Percent.parse("10%")
 """Below this share of positives, or of negatives, the constant answer is right in nine of ten cases."""
 
 
-@rule("MLS201", "error", "evaluation.gates.*.versus", "models.*.candidates.*.role")
+@rule("MLS201", "error", "evaluation.primary", "evaluation.gates.*.versus", "models.*.candidates.*.role")
 def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a baseline.
 
@@ -101,7 +101,14 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         )
 
 
-@rule("MLS203", "warning", "evaluation.segments", "evaluation.gates.*.segment", "data.columns.*.values")
+@rule(
+    "MLS203",
+    "warning",
+    "evaluation.segments",
+    "evaluation.gates.*.segment",
+    "data.columns.*.values",
+    "data.labels.column",
+)
 def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without segments.
 

@@ -31,11 +31,12 @@ OF_ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibra
     "MLS209",
     "info",
     "data.sources.*.volume",
-    "data.labels.positiveShare",
+    "data.labels",
     "data.split",
     "training.tuning.trials",
-    "training.crossValidation.folds",
-    "evaluation.gates.*.margin",
+    "training.crossValidation",
+    "evaluation.primary",
+    "evaluation.gates",
 )
 def chosen_by_chance(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Too few rows for the differences that decide.

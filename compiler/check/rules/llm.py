@@ -30,7 +30,7 @@ def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
             yield service
 
 
-@rule("MLS801", "error", "services.*.llm.tokens.context", "services.*.llm.tokens.output")
+@rule("MLS801", "error", "services.*.llm.tokens.context", "services.*.llm.tokens.output", "services.*.llm.retrieval")
 def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Language model without a limit on tokens.
 
@@ -70,7 +70,7 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS803", "warning", "services.*.llm.prompt.version", "services.*.llm.tokens.system")
+@rule("MLS803", "warning", "services.*.llm.prompt.version", "services.*.llm.tokens.system", "services.*.llm.retrieval")
 def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """System prompt without a version.
 

@@ -80,8 +80,7 @@ def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnost
     "retraining.maxModelAge",
     "retraining.schedule",
     "training.fit",
-    "training.tuning.trials",
-    "training.tuning.parallel",
+    "training.tuning",
     "training.crossValidation",
 )
 def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:

@@ -50,7 +50,7 @@ def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "rollout.rollbackWhen.*.metric",
     "rollout.stages.*.canary.detect.*.metric",
     "metrics.*.needsLabels",
-    "metrics.*.direction if rollout.rollbackWhen",
+    "data.labels.delay",
 )
 def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Canary that is judged by labels which arrive after its steps.

@@ -25,9 +25,6 @@ MEANING = {
     "services.*.container.support",
     "services.*.container.notice",
     "services.*.container.successors",
-    "platform.runtimes.*.support",
-    "platform.runtimes.*.notice",
-    "platform.runtimes.*.successors",
 )
 def forsaken_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
     """Serving runtime that is no longer developed.

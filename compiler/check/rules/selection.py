@@ -23,7 +23,7 @@ NEARLY = Decimal("0.9")
 HALF = Decimal("0.5")
 
 
-@rule("MLS207", "info", "models.*.candidates", "evaluation.primary")
+@rule("MLS207", "info", "models.*.candidates", "evaluation.primary", "evaluation.gates", "constraints.budget")
 def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Simpler candidate that would do.
 
@@ -74,6 +74,7 @@ def _percent(share: Because[Decimal]) -> str:
     "models.*.candidates",
     "evaluation.gates",
     "services.*.constraints.latency",
+    "constraints.budget",
     "problem.humanPerformance",
 )
 def better_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:

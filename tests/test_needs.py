@@ -1,0 +1,164 @@
+"""What a rule says that it reads (`Rule.needs`) is what it reads.
+
+With less, a correct spec is told that a value has no effect; with more, a value that nothing reads passes silently. The
+reads are recorded: every field of a bound spec notes that it was asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import pytest
+
+import mlspec
+from mlspec.compiler import system as bound
+from mlspec.compiler.because import Unavailable
+from mlspec.compiler.check.effects import Path as Steps
+from mlspec.compiler.check.effects import _Effects
+from mlspec.compiler.check.lint import Rule
+from mlspec.compiler.check.rules.explanation import explained
+from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.finding import Refusal
+from mlspec.compiler.language import OBJECTS
+from mlspec.compiler.pipeline import Compiled, Environment, _used
+from mlspec.compiler.plan import Plan
+
+from .rules import BASE
+from .support import EXAMPLES, ROOT
+
+READ_EVERYTHING = {"MLS901", "MLS902", "MLS903"}
+"""Rules that search every text for secrets and strange hosts: to be searched is no effect."""
+
+
+MORE = {
+    "MLS208": """
+problem: {humanPerformance: {metric: recall, value: 0.9}}
+model:
+  candidates:
+    - {name: trees, selected: true, metrics: {recall: 0.8}}
+    - {name: network, metrics: {recall: 0.95}}
+evaluation: {primary: recall, gates: [{metric: recall, versus: human, margin: ">= +0"}]}
+""",
+    "MLS707": """
+monitoring: {rules: [{metric: recall, of: "< 0.5"}]}
+""",
+}
+"""What the documentation of a rule need not show, and only some specs say."""
+
+
+class Recorder:
+    """The paths that were read while it was on."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.paths: set[str] = set()
+
+    def field(self, slot: Any, key: str) -> property:
+        """A field of a bound section that notes each read."""
+
+        def read(part: Any) -> Any:
+            if self.on:
+                self.paths.add(f"{part.spec_path}.{key}" if part.spec_path else key)
+            try:
+                return slot.__get__(part, type(part))
+            except AttributeError:
+                raise Unavailable(f"{part.spec_path}.{key}") from None
+
+        return property(read, slot.__set__)
+
+    def reads(self, rule: Rule, environment: Environment) -> set[str]:
+        """What a rule reads of an environment, through its plan, too, which is made anew for it."""
+        plan = Plan(environment.system, environment.name, environment.backends.chosen)
+        self.paths, self.on = set(), True
+        try:
+            list(rule.check(environment.system, plan))
+        except (Unavailable, Refusal):
+            pass
+        finally:
+            self.on = False
+        return self.paths
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Recorder]:
+    made = Recorder()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, table in OBJECTS.items():
+            section = getattr(bound, name)
+            for key, (attribute, *_) in table.items():
+                patch.setattr(section, attribute, made.field(section.__dict__[attribute], key))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fragments")
+
+
+@cache
+def compiled(spec: Path) -> Compiled:
+    return mlspec.compile(spec).compiled
+
+
+def environments(rule: Rule, folder: Path) -> Iterator[Environment]:
+    """Those of the rule's own fragments and error cases, and of the examples."""
+    own = [path / "mlspec.yaml" for path in sorted((ROOT / "tests" / "errors").glob(f"{rule.id}-*"))]
+    examples = [path / "mlspec.yaml" for path in EXAMPLES]
+    for spec in (*_fragments(rule, folder), *own, *examples):
+        yield from compiled(spec).environments
+
+
+def _fragments(rule: Rule, folder: Path) -> Iterator[Path]:
+    told = explained(rule.doc, rule.severity)
+    for name, fragment in (("bad", told.bad), ("good", told.good), ("more", MORE.get(rule.id, ""))):
+        place = folder / f"{rule.id}-{name}"
+        if not place.exists():
+            (place / ".git").mkdir(parents=True)
+            over, *others = re.split(r"^# (\S+\.yaml)\n", fragment, flags=re.MULTILINE)
+            for file, text in zip(others[::2], others[1::2], strict=True):
+                (place / file).parent.mkdir(parents=True, exist_ok=True)
+                (place / file).write_text(text)
+            overlay = f"environments:\n  test:\n    spec:\n{indent(over, ' ' * 6)}\n" if over.strip() else ""
+            (place / "mlspec.yaml").write_text(f"{BASE}{overlay}")
+        yield place / "mlspec.yaml"
+
+
+def within(path: str, need: str) -> bool:
+    """Whether a path lies at or under what a need names; `a if b` names `a`."""
+    wanted = re.sub(r"\[[^\]]*\]", "", need.partition(" if ")[0]).split(".")
+    steps = path.split(".")
+    return len(steps) >= len(wanted) and all(w in ("*", step) for w, step in zip(wanted, steps, strict=False))
+
+
+EACH = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+@EACH
+def test_what_a_rule_names_it_reads(rule: Rule, recorder: Recorder, folder: Path) -> None:
+    unread = set(rule.needs)
+    for environment in environments(rule, folder):
+        paths = recorder.reads(rule, environment)
+        unread = {need for need in unread if not any(within(path, need) for path in paths)}
+    assert unread == set(), "a value there would pass silently, although nothing reads it"
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if r.id not in READ_EVERYTHING], ids=lambda rule: rule.id)
+def test_what_a_rule_reads_it_names(rule: Rule, recorder: Recorder, folder: Path) -> None:
+    """Of the values that no output rests on; the others have an effect anyway."""
+    unnamed: set[str] = set()
+    for environment in environments(rule, folder):
+        if not environment.bound or not environment.emitted.complete:
+            continue  # a mistake takes with it the effects of what rests on it
+        idle = {dotted(path) for path in _Effects(_used(environment), ()).unread}
+        read = recorder.reads(rule, environment) & idle
+        unnamed |= {path for path in read if not any(within(path, need) for need in rule.needs)}
+    assert unnamed == set(), "a correct spec would be told that this has no effect"
+
+
+def dotted(path: Steps) -> str:
+    return ".".join(path)
