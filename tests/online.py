@@ -18,14 +18,12 @@ import yaml
 
 import mlspec
 from mlspec.api import Result
+from mlspec.compiler.catalog import load as catalog
 
 from .support import changed
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
-RUNTIMES = (
-    *("triton", "tensorflow-serving", "vllm", "sglang", "tgi", "mlserver", "torchserve", "kserve-huggingface"),
-    *("bentoml", "ray-serve", "custom"),
-)
+RUNTIMES = catalog.runtime_names()
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 DIGEST = f"sha256:{'1' * 64}"
