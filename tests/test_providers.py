@@ -17,13 +17,17 @@ from mlspec.targets import providers
 from mlspec.targets.registry import PROVIDERS
 from mlspec.targets.rollout.providers.argo_rollouts import SHIFTING
 
-from .support import compile_text, minimal, objects
+from .support import ROOT, compile_text, minimal, objects
 
 CAPABILITIES = {
     "rollout": providers.RolloutProvider,
     "traffic": providers.TrafficProvider,
     "autoscaling": providers.AutoscalingProvider,
 }
+
+
+CALLED = {"serving__endpoint": {"callers": [{"namespace": "checkout"}]}}
+"""Without a gateway, a network policy lets only those in that the spec names."""
 
 
 def platform(**sections: object) -> str:
@@ -55,11 +59,18 @@ def test_argo_rollouts_shifts_traffic_with_what_its_entry_names() -> None:
     assert sorted(SHIFTING) == entry["traffic"]
 
 
+@pytest.mark.parametrize("section", [f"{one.capitalize()}Capability" for one in CAPABILITIES])
+def test_every_fact_of_an_entry_is_read(section: str) -> None:
+    code = "".join(path.read_text() for name in ("plan", "check") for path in (ROOT / "compiler" / name).rglob("*.py"))
+    facts = {entry[0] for key, entry in OBJECTS[section].items() if key not in ("checked", "source")}
+    assert {fact for fact in facts if f".{fact}" not in code} == set()
+
+
 # Pairs
 
 
 def test_a_pair_that_does_not_go_together_is_refused_from_the_data(tmp_path: Path) -> None:
-    result = compile_text(tmp_path, platform=platform(traffic={"provider": "none"}))
+    result = compile_text(tmp_path, minimal(**CALLED), platform=platform(traffic={"provider": "none"}))
     (found,) = result.diagnostics
     assert (found.id, found.message) == ("MLS012", "`argo-rollouts` does not work with `none`")
     assert (
@@ -72,15 +83,27 @@ def test_a_pair_that_does_not_go_together_is_refused_from_the_data(tmp_path: Pat
     "help_", [{"traffic": {"provider": "gateway-api"}}, {"rollout": {"provider": "none"}}], ids=str
 )
 def test_the_help_leads_to_a_clean_spec(tmp_path: Path, help_: dict[str, object]) -> None:
-    result = compile_text(tmp_path, platform=platform(**{"traffic": {"provider": "none"}, **help_}))
+    result = compile_text(tmp_path, minimal(**CALLED), platform=platform(**{"traffic": {"provider": "none"}, **help_}))
     assert [found.message for found in result.diagnostics] == []
 
 
 def test_a_service_without_a_route_is_reached_by_its_name(tmp_path: Path) -> None:
-    result = compile_text(tmp_path, platform=platform(traffic={"provider": "none"}, rollout={"provider": "none"}))
+    text = platform(traffic={"provider": "none"}, rollout={"provider": "none"})
+    result = compile_text(tmp_path, minimal(**CALLED), platform=text)
     kinds = {str(one["kind"]) for one in objects(result)}
     assert {"Deployment", "Service"} <= kinds
     assert not kinds & {"HTTPRoute", "GRPCRoute", "Rollout", "AnalysisTemplate"}
+
+
+def test_trap_a_policy_without_sources_lets_everybody_in(tmp_path: Path) -> None:
+    text = platform(traffic={"provider": "none"}, rollout={"provider": "none"})
+    (found,) = compile_text(tmp_path, platform=text).diagnostics
+    assert (found.id, found.message) == ("MLS009", "nothing says who may call `digit-reader`")
+    (policy,) = objects(compile_text(tmp_path, minimal(**CALLED), platform=text), "NetworkPolicy")
+    first = policy["spec"]["ingress"][0]  # type: ignore[index]
+    assert [source["namespaceSelector"]["matchLabels"] for source in first["from"]] == [
+        {"kubernetes.io/metadata.name": "checkout"}
+    ]
 
 
 def test_a_stage_that_a_provider_lacks_is_refused_from_the_data(tmp_path: Path) -> None:

@@ -70,6 +70,12 @@ class ServicePlan(ServiceFacts):
         return self.scope.platform.traffic.provider
 
     @cached_property
+    def routed(self) -> Because[bool]:
+        """Whether callers come through a gateway."""
+        traffic = self.scope.platform.providers.traffic[self.traffic_provider.value]
+        return traffic.routes.also(self.traffic_provider)
+
+    @cached_property
     def mirroring(self) -> Because[str]:
         """Which mirroring there is: what the gateway supports, as far as the API that configures it can say so."""
         platform = self.scope.platform

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod.egress import egress, namespace, tcp
@@ -46,10 +47,26 @@ def _ingress(service: ServicePlan) -> list[Body]:
     """The gateway and the callers reach the service's ports, Prometheus the metrics'."""
     platform, ports = service.scope.platform, service.runtime.ports
     callers = [namespace(caller.namespace, caller.labels) for caller in service.part.endpoint.callers]
+    gateway = [namespace(platform.gateway.namespace)] if service.routed.value else []
+    if not callers and not gateway:
+        raise _unreachable(service)
     return [
-        {"from": [namespace(platform.gateway.namespace), *callers], "ports": tcp(ports.http, ports.grpc)},
+        {"from": [*gateway, *callers], "ports": tcp(ports.http, ports.grpc)},
         {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics)},
     ]
+
+
+def _unreachable(service: ServicePlan) -> Refusal:
+    """An empty list of sources would let everybody in, and no rule would let nobody in."""
+    return refusal(
+        "MLS009",
+        f"nothing says who may call `{service.part.own_name.value}`",
+        service.part.endpoint,
+        service.part.mode,
+        others=((service.traffic_provider, "no gateway leads to it"),),
+        note="the network policy would block every caller in the cluster",
+        help="name them under `endpoint.callers`, or set `platform.network.policies: false`",
+    )
 
 
 def _egress(service: ServicePlan) -> list[Body | Because[Body]]:

@@ -24,7 +24,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         "Platform",
         kubernetes=maker.kubernetes,
         cloud=maker.cloud,
-        gateway=maker.free("Gateway", mirroring=maker.mirroring),
+        gateway=maker.free("Gateway", mirroring=maker.mirroring) if maker.traffic != "none" else None,
         prometheus=maker.free("Prometheus", scrapeInterval=maker.pick((None, "15s", "1m")), retention="40d"),
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},

@@ -28,7 +28,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         runtime=server.written,
         container=container(maker) if server.name == "custom" else _otherwise(maker, server),
         protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]) if routed else None,
-        endpoint=_endpoint(maker) if routed else None,
+        endpoint=_endpoint(maker) if routed else _named_callers(maker),
         preprocessing=maker.pick((None, "client", "graph")),
         serviceTime=maker.free(
             "ServiceTime",
@@ -69,7 +69,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         runtime=server.written,
         container=_of_language(maker, server),
         protocol="http" if maker.traffic != "none" else None,
-        endpoint=_endpoint(maker) if maker.traffic != "none" else None,
+        endpoint=_endpoint(maker) if maker.traffic != "none" else _named_callers(maker),
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
@@ -178,6 +178,11 @@ def _throughput(maker: Maker, mean: Decimal) -> dict[str, str]:
 def _endpoint(maker: Maker) -> dict[str, Any]:
     callers = [maker.free("Caller")] if maker.network and maker.maybe(0.5) else None
     return maker.free("Endpoint", timeout=maker.pick((None, "15s", "300s")), callers=callers)
+
+
+def _named_callers(maker: Maker) -> dict[str, Any] | None:
+    """Who gets through a network policy where no gateway leads to the service."""
+    return {"callers": [maker.free("Caller")]} if maker.network else None
 
 
 def _resources(maker: Maker) -> dict[str, Any]:

@@ -199,7 +199,9 @@ class CanaryPlan:
 
     @cached_property
     def judged(self) -> tuple[Objective, ...]:
-        """What a new version is judged by."""
+        """What a new version is judged by, where the rollout provider can judge at all."""
+        if not self.capability.judges:
+            return ()
         return judged_objectives(self.service.scope.system, self.stage, self.objectives)
 
     @cached_property

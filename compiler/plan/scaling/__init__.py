@@ -37,6 +37,11 @@ class Scaling:
         able = [adapter.value for adapter in self.service.scaler.adapters]
         return asked if asked is not None and asked.value in able else None
 
+    @property
+    def by_processors(self) -> bool:
+        """Whether replicas follow their processors, which counts the pods of every version alike."""
+        return self.service.scaler.follows.value == "processors" and self.adapter is None
+
     @cached_property
     def signal(self) -> Because[str] | None:
         """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""

@@ -20,7 +20,7 @@ __all__ = ["PROVIDER"]
 def scaler(service: ServicePlan) -> Iterator[Artifact]:
     """The HorizontalPodAutoscaler."""
     scope, adapter = service.scope, service.scaling.adapter
-    if service.workload.progressive.value and adapter is None:
+    if service.workload.progressive.value and service.scaling.by_processors:
         raise refusal(
             "MLS607",
             "an autoscaler on processors would count the canary's pods with the stable ones",
