@@ -138,7 +138,8 @@ class _System:
 
     def _own_platform(self) -> dict[str, Any] | None:
         """What one system has otherwise than others."""
-        if not self.online or self.maker.maybe(0.8):
+        routed = self.online and self.maker.traffic != "none"
+        if not routed or self.maker.maybe(0.8):
             return None
         return {"gateway": {"name": "own-gateway", "namespace": "gateways"}}
 
