@@ -1,1 +1,1 @@
-"""The documentation, and the program that writes its reference."""
+"""The documentation, and the program that generates the reference."""

@@ -1,4 +1,4 @@
-"""One field of the language in words: its type, and what being left out means."""
+"""How the reference describes one field: its type, and what happens if it is omitted."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from mlspec.schema.scalars import SCALARS
 __all__ = ["innermost", "left_out", "listed_words", "type_in_words", "units"]
 
 INLINE = 48
-"""Characters of a list of words that still fits the column of types."""
+"""The length up to which a list of choices fits into the type column."""
 
 NAMES = {
     "access": "name in `access`",
-    "accelerators": "[accelerator](catalogue.md#accelerators)",
-    "algorithms": "[algorithm](catalogue.md#search-algorithms)",
-    "families": "[family](catalogue.md#families)",
+    "accelerators": "[accelerator](catalog.md#accelerators)",
+    "algorithms": "[algorithm](catalog.md#search-algorithms)",
+    "families": "[family](catalog.md#families)",
     "clusters": "name in `clusters`",
     "columns": "name in `data.columns`",
     "entities": "name in `features.entities`",
-    "metrics": "[metric](catalogue.md#metrics)",
+    "metrics": "[metric](catalog.md#metrics)",
     "models": "name in `models`",
     "outputs": "name in `model.signature.outputs`",
     "parameters": "name in `training.tuning.parameters`",
-    "runtimes": "[runtime](catalogue.md#serving-runtimes)",
+    "runtimes": "[runtime](catalog.md#serving-runtimes)",
     "services": "name in `services`",
     "sources": "name in `data.sources`",
-    "autoscaling-providers": "[autoscaling provider](catalogue.md#providers)",
-    "rollout-providers": "[rollout provider](catalogue.md#providers)",
-    "traffic-providers": "[traffic provider](catalogue.md#providers)",
-    "time-zones": "[time zone](catalogue.md#time-zones)",
+    "autoscaling-providers": "[autoscaling provider](catalog.md#providers)",
+    "rollout-providers": "[rollout provider](catalog.md#providers)",
+    "traffic-providers": "[traffic provider](catalog.md#providers)",
+    "time-zones": "[time zone](catalog.md#time-zones)",
 }
-"""What a reference names, by its collection; `request` and `champion` are words of scalars of their own."""
+"""What a reference refers to, by collection; `request` and `champion` belong to separate scalars."""
 
-_PLAIN = {"bool": "`true`, `false`", "overlay": "piece of a [spec](#specs)", "any": "any mapping"}
+_PLAIN = {"bool": "`true`, `false`", "overlay": "partial [spec](#specs)", "any": "any mapping"}
 
 
 def innermost(kind: Kind) -> Kind:
-    """The kind of the entries of a list or a mapping, else the kind itself."""
+    """The kind of the entries of a list or mapping, else the kind itself."""
     return innermost(kind.item) if kind.item is not None else kind
 
 
 def type_in_words(kind: Kind, anchor: Callable[[str], str]) -> str:
-    """The type, with a link to its spelling or, by `anchor`, to its fields."""
+    """The type, with a link to its format or, through `anchor`, to its fields."""
     match kind.name:
         case "scalar":
             return NAMES.get(kind.ref) or f"[{kind.scalar}](#spelling-{kind.scalar})"
         case "integer" | "number":
-            return ("whole number" if kind.name == "integer" else "number") + _bounds(kind)
+            return ("integer" if kind.name == "integer" else "number") + _bounds(kind)
         case "enum":
-            return "word" if listed_words(kind) else _words(kind.choices)
+            return "enum" if listed_words(kind) else _words(kind.choices)
         case "list":
             assert kind.item is not None
-            return f"list: {type_in_words(kind.item, anchor)}" + (f", by `{kind.key}`" if kind.key else "")
+            return f"list: {type_in_words(kind.item, anchor)}" + (f", keyed by `{kind.key}`" if kind.key else "")
         case "map":
             assert kind.item is not None
             keys = Kind("scalar", scalar=kind.key, ref=kind.key_ref)
@@ -62,7 +62,7 @@ def type_in_words(kind: Kind, anchor: Callable[[str], str]) -> str:
 
 
 def listed_words(kind: Kind) -> str:
-    """The words of an enumeration that are too many for the column of types; else an empty text."""
+    """The choices of an enum, if there are too many for the type column; else an empty string."""
     words = _words(innermost(kind).choices)
     return words if len(words) > INLINE else ""
 
@@ -72,7 +72,7 @@ def _words(choices: tuple[str | int, ...]) -> str:
 
 
 def _bounds(kind: Kind) -> str:
-    """A range in words; a bound without a partner says which side it is on."""
+    """A range in words; a one-sided bound says which side it limits."""
     low, high = (None if bound is None else f"{bound:,.12g}" for bound in (kind.low, kind.high))
     if low and high and not (kind.low_open or kind.high_open):
         return f", {low} to {high}"
@@ -82,7 +82,7 @@ def _bounds(kind: Kind) -> str:
 
 
 def left_out(field: Field) -> str:
-    """What holds without the field; an empty text where its subject is then not there."""
+    """What happens if the field is omitted; an empty string if its subject then does not exist."""
     match field.mode:
         case "required":
             return "**required**"

@@ -1,7 +1,7 @@
-"""`python -m docs.generate [--check]`: write the reference from what it describes, or fail when it differs.
+"""`python -m docs.generate [--check]`: generate the reference from its sources, or fail if it is stale.
 
-The language comes from its models, the commands from click, the diagnostics from the rules and their table, the
-catalogue from its files. What a page says in sentences stands in `docs/templates`; here is only what it lists.
+The language comes from the models, the commands from click, the diagnostics from the rules and their table, and the
+catalog from its files. The prose of each page is in `docs/templates`; this module only provides the data.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .language import language
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
-CATALOGUE = ROOT / "compiler" / "catalog"
+CATALOG = ROOT / "compiler" / "catalog"
 
 SIX_DIGITS = Context(prec=6)
-"""As precise as a bound is worth reading."""
+"""The precision of printed bucket bounds."""
 
 SUBJECTS = {
     "MLS00": "The language",
@@ -46,27 +46,27 @@ SUBJECTS = {
     "MLS8": "Language models",
     "MLS9": "Security",
 }
-"""What ids are about, by how they begin."""
+"""The subject of an ID, by prefix."""
 
 
 def generated() -> dict[Path, str]:
-    """Every page with its content."""
+    """Every page and its content."""
     return {
         PAGES / "language.md": page("language", **language()),
         PAGES / "commands.md": page("commands", **commands()),
         PAGES / "diagnostics.md": page("diagnostics", subjects=diagnostics()),
-        PAGES / "catalogue.md": page("catalogue", **catalogue()),
+        PAGES / "catalog.md": page("catalog", **catalog()),
     }
 
 
 def page(name: str, **data: Any) -> str:
-    """One page. A name that its template does not find is an error, not an empty place."""
+    """One page. An undefined name in its template is an error, not an empty string."""
     return _templates().get_template(f"{name}.md.j2").render(**data)
 
 
 @cache
 def _templates() -> Environment:
-    made = Environment(  # Markdown for the repository, never HTML from anybody's input
+    made = Environment(  # Markdown for the repository, never HTML from user input
         loader=FileSystemLoader(ROOT / "docs" / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -82,23 +82,23 @@ def _templates() -> Environment:
 
 
 class Command(NamedTuple):
-    """One command as click knows it."""
+    """One command, as click describes it."""
 
     name: str
     usage: str
     help: str
     options: tuple[tuple[str, str], ...]
-    """Its own, each with what it says."""
+    """Its own options, each with its help text."""
     shared: tuple[str, ...]
-    """Those that it has with most others, by name."""
+    """The names of the options that it shares with most commands."""
 
 
 SHARED = 4
-"""An option of so many commands is described once for all of them."""
+"""An option that this many commands share is described once."""
 
 
 def commands() -> dict[str, Any]:
-    """Every command, and the options that many of them have."""
+    """Every command, and the options that many of them share."""
     found = [(name, command, click.Context(command, info_name=name)) for name, command in _walk(cli, "mlspec")]
     records = {name: dict(_options(command, context)) for name, command, context in found}
     everywhere = [record for options in records.values() for record in options.items()]
@@ -117,7 +117,7 @@ def commands() -> dict[str, Any]:
 
 
 def _walk(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
-    """The commands of a group, in the order in which they were written; the group itself does nothing."""
+    """The commands of a group, in source order; the group itself does nothing."""
     if not isinstance(command, click.Group):
         return [(name, command)]
     return [found for word, one in command.commands.items() for found in _walk(one, f"{name} {word}")]
@@ -129,7 +129,7 @@ def _options(command: click.Command, context: click.Context) -> list[tuple[str, 
 
 
 def _long(spelling: str) -> str:
-    """`--out` of `-o, --out DIR`."""
+    """`--out` from `-o, --out DIR`."""
     return next(word for word in spelling.replace(",", " ").split() if word.startswith("--"))
 
 
@@ -141,7 +141,7 @@ def _paragraphs(text: str) -> str:
 
 
 def diagnostics() -> dict[str, list[tuple[str, Explanation]]]:
-    """Every id with its explanation, by subject."""
+    """Every ID with its explanation, by subject."""
     told = sorted({**IDS, **{rule.id: explained(rule.doc, rule.severity) for rule in RULES}}.items())
     return {subject: list(group) for subject, group in groupby(told, lambda item: _subject(item[0]))}
 
@@ -150,34 +150,34 @@ def _subject(id_: str) -> str:
     return next(subject for beginning, subject in SUBJECTS.items() if id_.startswith(beginning))
 
 
-# The catalogue
+# The catalog
 
 
-def catalogue() -> dict[str, Any]:
-    """Everything that is built in. All scalars are texts, as they were written."""
-    runtimes = {path.stem: _load(path) for path in sorted((CATALOGUE / "runtimes").glob("*.yaml"))}
+def catalog() -> dict[str, Any]:
+    """Everything that is built in. All scalars are strings, verbatim from the source."""
+    runtimes = {path.stem: _load(path) for path in sorted((CATALOG / "runtimes").glob("*.yaml"))}
     return {
         "runtimes": {name: {**entry, "histograms": _histograms(entry)} for name, entry in runtimes.items()},
-        "accelerators": {**_load(CATALOGUE / "accelerators.yaml"), **_load(CATALOGUE / "slices.yaml")},
-        "algorithms": _load(CATALOGUE / "algorithms.yaml"),
-        "families": _load(CATALOGUE / "families.yaml"),
-        "metrics": _load(CATALOGUE / "metrics.yaml"),
+        "accelerators": {**_load(CATALOG / "accelerators.yaml"), **_load(CATALOG / "slices.yaml")},
+        "algorithms": _load(CATALOG / "algorithms.yaml"),
+        "families": _load(CATALOG / "families.yaml"),
+        "metrics": _load(CATALOG / "metrics.yaml"),
         "providers": {
             folder.name: {path.stem: _load(path) for path in sorted(folder.glob("*.yaml"))}
-            for folder in sorted((CATALOGUE / "providers").iterdir())
+            for folder in sorted((CATALOG / "providers").iterdir())
             if folder.is_dir() and folder.name != "__pycache__"
         },
-        "zones": len((CATALOGUE / "time-zones.txt").read_text().split()),
+        "zones": len((CATALOG / "time-zones.txt").read_text().split()),
     }
 
 
 def _load(path: Path) -> Any:
-    return yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # builds nothing but texts, lists and mappings
+    return yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # only creates strings, lists, and mappings
 
 
 def _histograms(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The histograms that a runtime exports: what they measure, and their bounds as a spec writes durations."""
-    names = {"latency": "the whole answer", "firstToken": "the first token", "interToken": "the next token"}
+    """The histograms that a runtime exports: what they measure, and their bounds as spec durations."""
+    names = {"latency": "response time", "firstToken": "time to first token", "interToken": "inter-token latency"}
     found = []
     for key, what in names.items():
         series = entry["metrics"].get(key, {})
@@ -189,7 +189,7 @@ def _histograms(entry: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages; with `--check`, name those that are stale and change nothing."""
+    """Write the pages; with `--check`, list the stale ones and write nothing."""
     pages = generated()
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     for path in stale:

@@ -1,7 +1,7 @@
-"""The language as its reference lists it: types by section, with all places that they stand at.
+"""The data of the language reference: types by section, with all paths where they occur.
 
-Everything comes from `mlspec.schema.introspect`, which the schema and the compiler's tables are written from too. The
-examples are sections of the reference systems, as their authors wrote them.
+Everything comes from `mlspec.schema.introspect`, which also feeds the schema and the compiler's tables. The examples
+are verbatim sections of the reference systems.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["language"]
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYSTEMS = ("fraud-scorer", "support-assistant", "demand-forecast", "minimal")
-"""Whose sections are shown: the first system that has one."""
+"""The systems to take example sections from: the first one that has the section."""
 
 
 class Row(NamedTuple):
@@ -37,33 +37,33 @@ class Row(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One kind of a union."""
+    """One variant of a union."""
 
     choice: str
     heading: str
     doc: str
     has_fields: bool
-    """Whether it has any that not all variants have."""
+    """Whether it has fields that not all variants share."""
 
 
 class Entry(NamedTuple):
-    """One type: a mapping with its fields, or a union with what its variants share."""
+    """One type: a mapping with its fields, or a union with the fields that its variants share."""
 
     heading: str
     doc: str
     paths: tuple[str, ...]
-    """Where it stands in a file, without the names of entries."""
+    """Where it occurs in a file, without the names of entries."""
     rows: tuple[Row, ...]
     not_yet: str = ""
     exactly_one: tuple[str, ...] = ()
     when: str = ""
-    """Of a variant: what says that it is meant."""
+    """For a variant: the key and value that select it."""
     tag: str = ""
     variants: tuple[Variant, ...] = ()
 
 
 class Section(NamedTuple):
-    """One key at the top of a spec, or one kind of file, with the types that are met there first."""
+    """One top-level key of a spec, or one file type, with the types that first occur there."""
 
     entries: tuple[Entry, ...]
     example: str = ""
@@ -71,7 +71,7 @@ class Section(NamedTuple):
 
 
 def language() -> dict[str, Any]:
-    """What the page of the language lists."""
+    """The data of the language page."""
     taken: set[str] = set()
     release, platform = (Section(tuple(_entries(name, taken))) for name in ("ReleaseFile", "PlatformFile"))
     system = _object("MLSystem")
@@ -101,11 +101,11 @@ def _object(name: str) -> ObjectType:
     return found
 
 
-# Where types stand, and what is not compiled yet there
+# Where types occur, and what is not compiled yet there
 
 
 def _short(pattern: str) -> str:
-    """A path as people say it: in the short form, without the names of entries."""
+    """A path in its short form, without the names of entries."""
     short = re.sub(r"^(model|release)s\b|^services\b", lambda match: match[1] or "serving", pattern)
     return short.replace(".*", "")
 
@@ -128,7 +128,7 @@ def _by_subject() -> dict[str, list[str]]:
 
 
 Places = dict[str, dict[str, str]]
-"""By type: each path that it stands at, with the subject that is not compiled yet there, or an empty text."""
+"""By type: each path where it occurs, with the subject that is not compiled yet there, or an empty string."""
 
 
 @cache
@@ -140,7 +140,7 @@ def _places() -> Places:
 
 
 def _place(name: str, path: str, idle: str, places: Places) -> None:
-    """Note where a type and all below it stand."""
+    """Record where a type and everything below it occurs."""
     type_ = _types().types[name]
     places[name].setdefault(path, idle)
     if isinstance(type_, UnionType):
@@ -157,7 +157,7 @@ def _place(name: str, path: str, idle: str, places: Places) -> None:
 
 
 def _entries(name: str, taken: set[str]) -> Iterator[Entry]:
-    """A type and those that are first met below it, in the order of the models."""
+    """A type and the types that first occur below it, in the order of the models."""
     if not name or name in taken:
         return
     taken.add(name)
@@ -197,7 +197,7 @@ def _union(union: UnionType) -> Entry:
 
 
 def _variants(union: UnionType) -> Iterator[Entry]:
-    """The variants of a union, each with the fields that not all of them have."""
+    """The variants of a union, each with the fields that not all of them share."""
     shared = _shared(union)
     for choice, name in union.variants:
         type_ = _object(name)
@@ -206,19 +206,19 @@ def _variants(union: UnionType) -> Iterator[Entry]:
 
 
 def _shared(union: UnionType) -> tuple[Field, ...]:
-    """The fields that every variant has, the same in all."""
+    """The fields that all variants share."""
     first, *others = (_object(name).fields for _, name in union.variants)
     return tuple(field for field in first if all(field in fields for fields in others))
 
 
 def _paths(name: str) -> tuple[str, ...]:
-    """Where a type stands; what holds for the platform holds for each of its clusters."""
+    """Where a type occurs; clusters repeat the platform's paths, so they are skipped."""
     return tuple(path for path in _places()[name] if path and path.partition(".")[0] != "clusters")
 
 
 @cache
 def _sections() -> dict[str, str]:
-    """The types that a whole section of a spec is of, with the section's key, which is their heading."""
+    """The types of the top-level sections of a spec, with the section's key, which is their heading."""
     fields = {innermost(field.kind).type: _short(field.key) for field in _object("MLSystem").canonical}
     return {name: key for name, key in fields.items() if name and name not in ("Release", "Platform")}
 
@@ -245,7 +245,7 @@ def _rows(fields: tuple[Field, ...], type_name: str) -> tuple[Row, ...]:
 def _says(field: Field, places: dict[str, str]) -> Iterator[str]:
     yield field.doc
     if field.of:
-        yield f"Short for the only entry of `{field.of}`."
+        yield f"Shorthand for the only entry of `{field.of}`."
     if words := listed_words(field.kind):
         yield f"One of {words}."
     active = [path for path, idle in places.items() if not idle]
@@ -256,7 +256,7 @@ def _says(field: Field, places: dict[str, str]) -> Iterator[str]:
 
 
 def _example(key: str) -> tuple[str, str]:
-    """A section as the first system that has it is written, and the name of the system."""
+    """A section of the first system that has it, verbatim, and the name of the system."""
     for name in SYSTEMS:
         path = EXAMPLES / name / "mlspec.yaml"
         match = re.search(rf"^{key}:.*\n(?:[ ].*\n?|\n)*", path.read_text() if path.exists() else "", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The command line. Each command says what it takes, and hands it on."""
+"""The command line. Each command declares its parameters and passes them on."""
 
 from __future__ import annotations
 
@@ -13,46 +13,48 @@ from . import __version__
 
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 SPEC = click.argument("specs", nargs=1, callback=lambda _, __, value: (value,), metavar="SPEC")
-OUT = click.option("-o", "--out", metavar="DIR", help="The folder of all systems, instead of out/ beside each spec.")
+OUT = click.option(
+    "-o", "--out", metavar="DIR", help="Output folder for all systems, instead of out/ next to each spec."
+)
 FORMAT = click.option(
     "--format", type=click.Choice(["text", "concise", "json"]), default="text", help="How findings are shown."
 )
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
-MODEL = click.option("--model", metavar="NAME", help="The model, where the spec has several.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, without writing anything.")
+MODEL = click.option("--model", metavar="NAME", help="The model, if the spec has more than one.")
 SELECTION = (
-    click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one value, above all files."),
-    click.option("--env", "environments", multiple=True, metavar="NAME", help="Only this environment."),
+    click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Override one value, above all files."),
+    click.option("--env", "environments", multiple=True, metavar="NAME", help="Use only this environment."),
 )
 SAYING = (
-    click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for and what is wrong."),
-    click.option("--color/--no-color", "colour", default=None, help="Use colour, whatever standard error is."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only results and problems."),
+    click.option("--color/--no-color", "colour", default=None, help="Force color output on or off."),
 )
 COMMON = (
     click.option(
-        "--platform", metavar="FILE", help="The platform file, instead of the one beside the spec or above it."
+        "--platform", metavar="FILE", help="The platform file, instead of the one next to the spec or above it."
     ),
-    click.option("--today", metavar="DATE", help="The day that suppressions expire by, instead of the calendar's."),
+    click.option("--today", metavar="DATE", help="Treat this as the current date when suppressions expire."),
     *SAYING,
 )
 
 
 def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
-    """Add what all commands on specs take, and pass it on as one request."""
+    """Add the parameters of all commands that take specs, and pass them on as one request."""
     return _working_on(command, SPECS, *SELECTION, *COMMON)
 
 
 def working_on_any_specs(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands that may do without a spec."""
+    """The same for commands where a spec is optional."""
     return _working_on(command, click.argument("specs", nargs=-1, metavar="SPEC..."), *SELECTION, *COMMON)
 
 
 def working_on_one_spec(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands that answer for one spec."""
+    """The same for commands that take exactly one spec."""
     return _working_on(command, SPEC, *SELECTION, *COMMON)
 
 
 def working_on_a_release(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands that write a release file: what holds for one run only is not for them."""
+    """The same for commands that write a release file, without the options that apply to a single run."""
     return _working_on(command, SPEC, *COMMON)
 
 
@@ -75,7 +77,7 @@ def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) ->
 
 
 def saying(command: Callable[..., int]) -> Callable[..., None]:
-    """Add what commands without a spec take."""
+    """Add the parameters of commands that take no spec."""
 
     @wraps(command)
     def run(quiet: bool, colour: bool | None, format: str = "text", **given: Any) -> None:  # noqa: A002
@@ -89,7 +91,7 @@ def saying(command: Callable[..., int]) -> Callable[..., None]:
 
 
 def today() -> str:
-    """The calendar's day; nothing that is compiled depends on it."""
+    """The current date. Compiled output does not depend on it."""
     import time
 
     return time.strftime("%Y-%m-%d")
@@ -98,18 +100,18 @@ def today() -> str:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="mlspec")
 def cli() -> None:
-    """One YAML file describes a machine-learning system: compiled for Kubernetes, linted before merge."""
+    """Describe a machine-learning system in one YAML file: compile it to Kubernetes manifests, lint it before merge."""
 
 
 @cli.command("compile")
 @OUT
 @DRY_RUN
-@click.option("--stdout", is_flag=True, help="Print all objects as one stream, and write nothing.")
+@click.option("--stdout", is_flag=True, help="Print all objects as one YAML stream, without writing files.")
 @working_on_specs
 def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
-    """Write what specs come to on Kubernetes.
+    """Compile specs to Kubernetes manifests.
 
-    One folder for each system and environment, with a kustomization.yaml.
+    Writes one folder for each system and environment, with a kustomization.yaml.
     """
     from .terminal.commands import compile as command
 
@@ -120,7 +122,7 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
 @OUT
 @working_on_specs
 def check(request: Any) -> int:
-    """Fail when committed output is not what its spec compiles to."""
+    """Fail if committed output differs from what its spec compiles to."""
     from .terminal.commands import check as command
 
     return command.check(request)
@@ -129,14 +131,14 @@ def check(request: Any) -> int:
 @cli.command()
 @OUT
 @FORMAT
-@click.option("--line", type=int, metavar="N", help="What line N of the spec comes to.")
+@click.option("--line", type=int, metavar="N", help="Explain line N of the spec: what it affects.")
 @working_on_one_spec
 @click.argument("question", required=False, metavar="[PATH | KIND/NAME:PATH | FILE:LINE]")
 def explain(request: Any, question: str | None, line: int | None) -> int:
-    """Say where a value came from, and what it comes to.
+    """Explain where a value comes from, and what it affects.
 
-    PATH is a value of the spec, such as constraints.throughput.peak; KIND/NAME:PATH one of an object, such as
-    ScaledObject/fraud-scorer:spec.minReplicaCount; FILE:LINE a line of any output file.
+    PATH is a value in the spec, for example constraints.throughput.peak. KIND/NAME:PATH is a value in an object, for
+    example ScaledObject/fraud-scorer:spec.minReplicaCount. FILE:LINE is a line of any output file.
     """
     from .terminal.commands import explain as command
 
@@ -145,12 +147,12 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 
 @cli.command()
 @FORMAT
-@click.option("--select", multiple=True, metavar="IDS", help="Only rules whose ids begin so, such as MLS5,MLS701.")
-@click.option("--ignore", multiple=True, metavar="IDS", help="No rules whose ids begin so.")
-@click.option("--explain", metavar="ID", help="Say what an id means; no SPEC is needed.")
+@click.option("--select", multiple=True, metavar="IDS", help="Report only IDs with these prefixes, as in MLS5,MLS701.")
+@click.option("--ignore", multiple=True, metavar="IDS", help="Don't report IDs with these prefixes.")
+@click.option("--explain", metavar="ID", help="Explain an ID; takes no SPEC.")
 @working_on_any_specs
 def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
-    """Say what is wrong with specs, or will be in production."""
+    """Report errors in specs, and problems that would show up in production."""
     from .terminal.commands import lint as command
 
     if explain is not None:
@@ -166,7 +168,7 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
 )
 @working_on_specs
 def plan(request: Any, form: str) -> int:
-    """Say what was decided, and why; with --set, what would change."""
+    """Show all decisions and their reasons; with --set, show what would change."""
     from .terminal.commands import plan as command
 
     return command.plan(request, form)
@@ -176,19 +178,19 @@ def plan(request: Any, form: str) -> int:
 @OUT
 @DRY_RUN
 @MODEL
-@click.option("--to", required=True, metavar="NAME", help="The environment that it enters.")
-@click.option("--from", "source", metavar="NAME", help="The environment whose version in service is taken.")
+@click.option("--to", required=True, metavar="NAME", help="The environment to promote to.")
+@click.option("--from", "source", metavar="NAME", help="The environment whose live version to promote.")
 @click.option("--release", "file", metavar="FILE", help="The file that describes a new version.")
-@click.option("--skip-shadow", is_flag=True, help="Into service at once, without the shadow stage or the rest of it.")
-@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="The moment that counts as now, in UTC.")
+@click.option("--skip-shadow", is_flag=True, help="Go live immediately: skip the shadow stage, or the rest of it.")
+@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Treat this as the current time, in UTC.")
 @working_on_a_release
 def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, **entry: Any) -> int:
-    """Let a version enter its next stage.
+    """Promote a version to its next stage.
 
-    Writes the release file of the environment, and compiles it.
+    Writes the release file of the environment, and compiles the environment.
 
-    A version that enters with --from or --release goes into the shadow stage if the rollout has one, else into
-    service. Without either, the version in the shadow goes into service once its time is over.
+    With --from or --release, the new version enters the shadow stage if the rollout has one; otherwise it goes live.
+    Without either, the shadow version goes live, provided that its shadow stage is over.
     """
     from .terminal.commands import promote as command
 
@@ -202,13 +204,13 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
 @OUT
 @DRY_RUN
 @MODEL
-@click.option("--env", "environment", required=True, metavar="NAME", help="The environment that goes back.")
-@click.option("--to", required=True, metavar="VERSION", help="The version that was in service before.")
+@click.option("--env", "environment", required=True, metavar="NAME", help="The environment to roll back.")
+@click.option("--to", required=True, metavar="VERSION", help="The previous version to roll back to.")
 @working_on_a_release
 def rollback(request: Any, environment: str, to: str, model: str | None, dry_run: bool) -> int:
-    """Put an earlier version into service again.
+    """Roll back to a previous version.
 
-    Writes the release file of the environment, and compiles it.
+    Writes the release file of the environment, and compiles the environment.
     """
     from .terminal.commands import promote as command
 
@@ -224,7 +226,7 @@ def rollback(request: Any, environment: str, to: str, model: str | None, dry_run
 def init(console: Any, name: str | None, template: str) -> int:
     """Write a commented starter spec.
 
-    To NAME/mlspec.yaml, or without a name to mlspec.yaml here. Nothing is overwritten.
+    Writes NAME/mlspec.yaml, or, without a name, mlspec.yaml in the current folder. Never overwrites a file.
     """
     from .terminal.commands import init as command
 
@@ -232,11 +234,11 @@ def init(console: Any, name: str | None, template: str) -> int:
 
 
 @cli.command()
-@click.option("--validate", "files", multiple=True, metavar="FILE", help="Hold a file to it, and print only that.")
+@click.option("--validate", "files", multiple=True, metavar="FILE", help="Validate a file against the schema instead.")
 @FORMAT
 @saying
 def schema(console: Any, files: tuple[str, ...]) -> int:
-    """Print the JSON Schema that editors and other tools use."""
+    """Print the JSON Schema for editors and other tools."""
     from .terminal.commands import schema as command
 
     return command.validate(files, console) if files else command.schema(console)
@@ -244,20 +246,20 @@ def schema(console: Any, files: tuple[str, ...]) -> int:
 
 @cli.group()
 def runtime() -> None:
-    """Run what compiled jobs run in a cluster."""
+    """Run the programs of compiled jobs in a cluster."""
 
 
 @runtime.command()
 @click.option("--config", metavar="FILE", help="The training configuration.")
-@click.option("--metrics", metavar="FILE", help="What the evaluation left.")
-@click.option("--model", metavar="FILE", help="What the training left beside the model.")
-@click.option("--verdict", metavar="FILE", help="Where the verdict goes.")
-@click.option("--in-job", is_flag=True, help="Take all files from where the training contract has them.")
+@click.option("--metrics", metavar="FILE", help="The metrics.json of the evaluate step.")
+@click.option("--model", metavar="FILE", help="The model.json of the train step.")
+@click.option("--verdict", metavar="FILE", help="The file to write the verdict to.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def gate(in_job: bool, **given: str | None) -> None:
-    """Judge a trained model by the gates of its system.
+    """Evaluate a trained model against the gates of its system.
 
-    Exits with 0 for a pass, 42 for a no, and 1 for input that cannot be read. In a job a no is no failure, and exits
-    with 0: the verdict says it.
+    Exits with 0 for a pass, 42 for a fail, and 1 for unreadable input. In a job, a fail also exits with 0, because the
+    job itself succeeded; the verdict records the result.
     """
     from .runtime import gate as command
 

@@ -1,1 +1,1 @@
-"""The language `mlspec/v1`: its quantities, its models, and what is generated from them."""
+"""The language `mlspec/v1`: its quantities, its models, and the files generated from them."""

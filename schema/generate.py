@@ -1,4 +1,4 @@
-"""`python -m mlspec.schema.generate [--check]`: write what follows from the models, or fail when it differs."""
+"""`python -m mlspec.schema.generate [--check]`: generate files from the models, or fail if they are stale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[Path, str]:
-    """Every generated file with its content."""
+    """Every generated file and its content."""
     language = describe(MLSystem, ReleaseFile, PlatformFile)
     return {
         ROOT / "compiler" / "system.py": system_module(language),
@@ -24,7 +24,7 @@ def generated() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files; with `--check`, name those that are stale and change nothing."""
+    """Write the files; with `--check`, list the stale ones and write nothing."""
     stale = [path for path, text in generated().items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if "--check" in arguments:

@@ -1,7 +1,7 @@
-"""What accelerators can do, as data sheets write it: `300 GB/s`, `121 TFLOP/s`.
+"""Accelerator specifications, in data-sheet notation: `300 GB/s`, `121 TFLOP/s`.
 
-Data sheets count in powers of ten, and quote rates with and without sparsity and in several precisions: the language
-takes the dense rate of 16-bit numbers, which is what most models are served in.
+Data sheets count in powers of ten, and quote rates with and without sparsity and in several precisions. The language
+uses the dense 16-bit rate, because most models are served at that precision.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Bandwidth", "Compute"]
 
 
 class Bandwidth(Quantity):
-    """How fast bytes are read or fetched; `amount` is in bytes a second."""
+    """A bandwidth; `amount` is in bytes per second."""
 
     __slots__ = ()
     WHAT = "a bandwidth"
@@ -26,10 +26,10 @@ class Bandwidth(Quantity):
 
 
 class Compute(Quantity):
-    """How fast a device multiplies; `amount` is in operations a second."""
+    """A compute rate; `amount` is in operations per second."""
 
     __slots__ = ()
-    WHAT = "a rate of operations"
+    WHAT = "a compute rate"
     UNITS: ClassVar[dict[str, Decimal]] = {" TFLOP/s": Decimal(10**12), " PFLOP/s": Decimal(10**15)}
     PATTERN = rf"({NUMBER})( TFLOP/s| PFLOP/s)"
     EXAMPLES = ("121 TFLOP/s", "2.25 PFLOP/s")

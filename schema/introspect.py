@@ -1,4 +1,4 @@
-"""From the pydantic models to a plain description of the language, which everything generated is written from."""
+"""Turn the pydantic models into a plain description of the language, the input of every generator."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Field", "ObjectType", "UnionType", "Kind", "describe"]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value is: scalar, integer, number, bool, enum, object, union, list, map, overlay (a spec with nothing
-    required), or any (a mapping that is passed on as it is)."""
+    """The kind of a value: scalar, integer, number, bool, enum, object, union, list, map, overlay (a spec with no
+    required fields), or any (a mapping passed through unchanged)."""
 
     name: str
     scalar: str = ""  # scalar: its kind in `schema.scalars`
-    ref: str = ""  # scalar: the collection that it names an entry of
+    ref: str = ""  # scalar: the collection that it refers to
     choices: tuple[str | int, ...] = ()  # enum
-    type: str = ""  # object, union: the type's name
+    type: str = ""  # object, union: the type name
     item: Kind | None = None  # list, map
     key: str = ""  # list: the key that items merge by; map: the scalar kind of its keys
-    key_ref: str = ""  # map: the collection that its keys name entries of
+    key_ref: str = ""  # map: the collection that its keys refer to
     low: float | None = None  # integer, number: bounds
     high: float | None = None
     low_open: bool = False
@@ -46,7 +46,7 @@ class Field:
     doc: str
     default: str | None = None
     why: str = ""
-    of: str = ""  # singular: the mapping that it is the only entry of
+    of: str = ""  # singular: the mapping that it abbreviates
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class ObjectType:
 
     @property
     def canonical(self) -> tuple[Field, ...]:
-        """The fields without the short ways to write others."""
+        """The fields, without the shorthands for others."""
         return tuple(field for field in self.fields if field.mode != "singular")
 
 
 @dataclass(frozen=True)
 class UnionType:
-    """One of several mappings, told apart by the value of one key."""
+    """One of several mappings, distinguished by the value of one key."""
 
     name: str
     doc: str
@@ -76,13 +76,13 @@ class UnionType:
 
 @dataclass
 class Language:
-    """All types, in the order in which a reader meets them."""
+    """All types, in reading order."""
 
     types: dict[str, ObjectType | UnionType] = field(default_factory=dict)
 
 
 def describe(*roots: type[Section]) -> Language:
-    """Walk the models from their roots."""
+    """Walk the models from the roots."""
     language = Language()
     for root in roots:
         _object(root, language)
@@ -92,7 +92,7 @@ def describe(*roots: type[Section]) -> Language:
 def _object(model: type[Section], language: Language) -> str:
     name = model.__name__
     if name not in language.types:
-        language.types[name] = ObjectType(name, "", ())  # keeps its place while its fields are read
+        language.types[name] = ObjectType(name, "", ())  # reserves its place while its fields are read
         fields = tuple(_field(key, info, language) for key, info in model.model_fields.items())
         doc = " ".join((model.__doc__ or "").split())
         language.types[name] = ObjectType(name, doc, fields, model.exactly_one)
@@ -197,7 +197,7 @@ def _union(annotation: Any, discriminator: Any, language: Language) -> str:
     return name
 
 
-# What people call the thing that each union is one of several kinds of, by its first member.
+# The name of each union, by its first member.
 _UNION_NAMES = {
     "S3Access": "Access",
     "Impute": "PreprocessingStep",

@@ -1,4 +1,4 @@
-"""Amounts of money for something, as people write them: `4000 USD/month`, `3.43 USD/h`, `0.9 USD/1M predictions`."""
+"""Prices and budgets, in everyday notation: `4000 USD/month`, `3.43 USD/h`, `0.9 USD/1M predictions`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Budget", "HourlyPrice", "Money", "UnitPrice"]
 
 
 class Money(Quantity):
-    """An amount of money for something; the subclasses say for what."""
+    """An amount of money per unit; the subclasses define the unit."""
 
     __slots__ = ("currency", "per")
     currency: str
@@ -28,7 +28,7 @@ class Money(Quantity):
         return cls(Decimal(match[1]), match[2], match[3])
 
     @classmethod
-    def _error(cls, text: str) -> UnitError:  # noqa: ARG003 - what was written says nothing of what was meant
+    def _error(cls, text: str) -> UnitError:  # noqa: ARG003 - the text gives no hint of what the author meant
         return UnitError(f"is not {cls.WHAT}", f"write it like `{cls.EXAMPLES[0]}`")
 
     def __eq__(self, other: object) -> bool:
@@ -42,25 +42,25 @@ class Money(Quantity):
 
 
 class Budget(Money):
-    """Money for each month of 730 hours."""
+    """Money per month of 730 hours."""
 
     __slots__ = ()
-    WHAT = "an amount of money for each month"
+    WHAT = "a monthly amount of money"
     PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(month)"
     EXAMPLES = ("4000 USD/month",)
 
 
 class HourlyPrice(Money):
-    """Money for each hour."""
+    """Money per hour."""
 
     __slots__ = ()
-    WHAT = "an amount of money for each hour"
+    WHAT = "an hourly amount of money"
     PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(h)"
     EXAMPLES = ("3.43 USD/h",)
 
 
 class UnitPrice(Money):
-    """Money for a number of things; `amount` is for one of them."""
+    """Money per number of things; `amount` is the price of one."""
 
     __slots__ = ("count",)
     WHAT = "a price"
@@ -72,7 +72,7 @@ class UnitPrice(Money):
     def _from(cls, match: re.Match[str]) -> Self:
         count = Count.parse(match[3] or "1")
         if not count.amount:
-            raise UnitError("is a price for no things", f"write it like `{cls.EXAMPLES[0]}`")
+            raise UnitError("is a price per zero units", f"write it like `{cls.EXAMPLES[0]}`")
         price = cls(Decimal(match[1]) / count.amount, match[2], match[4].rstrip("s"))
         object.__setattr__(price, "count", count)
         return price

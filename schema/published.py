@@ -1,4 +1,4 @@
-"""The JSON Schema that editors and other tools use, as it was generated."""
+"""The published JSON Schema, for editors and other tools."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["text"]
 
 
 def text() -> str:
-    """The schema of all three kinds of files: MLSystem, Release and Platform."""
+    """The schema for all three file types: MLSystem, Release, and Platform."""
     return (resources.files("mlspec.schema") / "mlspec.v1.schema.json").read_text(encoding="utf-8")

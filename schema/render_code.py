@@ -1,4 +1,4 @@
-"""Write the two modules that the compiler reads the language from: typed classes, and the table that drives `bind`."""
+"""Generate the two modules that define the language for the compiler: typed classes, and the table for `bind`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _python_scalar(kind: str) -> str:
 
 
 def _quantities() -> Iterator[tuple[str, list[str]]]:
-    """The modules of `schema` that define quantities, with those that the language uses."""
+    """The `schema` modules that define quantities, with the quantities that the language uses."""
     used = {scalar.quantity for scalar in SCALARS.values() if scalar.quantity is not None}
     for module in sorted({kind.__module__ for kind in used}):
         yield module.rpartition(".")[2], sorted(kind.__name__ for kind in used if kind.__module__ == module)
 
 
 def _leaf(kind: Kind) -> str | None:
-    """The Python type of a scalar's value; None for what is not a scalar."""
+    """The Python type of a scalar value; None for anything else."""
     match kind.name:
         case "scalar":
             return _python_scalar(kind.scalar)
@@ -70,8 +70,8 @@ def _annotation(field: Field) -> str:
 
 
 def system_module(language: Language) -> str:
-    """`compiler/system.py`: one slotted class for each mapping."""
-    out = [_HEAD.format(doc="The spec, bound: one class for each mapping of the language.")]
+    """`compiler/system.py`: one slotted class per mapping."""
+    out = [_HEAD.format(doc="The bound spec: one class for each mapping of the language.")]
     out.append("\nfrom typing import TYPE_CHECKING, Literal, TypeAlias, Union\n")
     out.append("\nfrom .because import Because, Derived\nfrom .part import Named, Part\n")
     out.append("\nif TYPE_CHECKING:\n")
@@ -112,7 +112,7 @@ Entry: TypeAlias = tuple[str, str, Kind, str | None, str]
 
 def language_module(language: Language) -> str:
     """`compiler/language.py`: the table that drives `layer` and `bind`."""
-    out = [_HEAD.format(doc="The language as a table: what each mapping may hold, for `layer` and `bind`."), _ALIASES]
+    out = [_HEAD.format(doc="The language as a table: the keys of each mapping, for `layer` and `bind`."), _ALIASES]
     objects = [t for t in language.types.values() if isinstance(t, ObjectType)]
     out.append("\nOBJECTS: dict[str, dict[str, Entry]] = {\n")
     for type_ in objects:

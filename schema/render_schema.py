@@ -1,9 +1,9 @@
-"""Write the published JSON Schema (Draft 2020-12), for editors and for every tool that is not mlspec.
+"""Generate the published JSON Schema (draft 2020-12), for editors and tools other than mlspec.
 
-Each mapping has two definitions. `Name` is its shape: known keys and their types, with `null` allowed, which an overlay
-uses to remove. `Name.complete` adds what a whole file must have, and refuses `null`. So an overlay is validated by the
-shape alone, without a second copy of the language. Unions are told apart by `if` and `then`, which gives one precise
-error where `oneOf` would give one for every variant.
+Each mapping has two definitions. `Name` is its shape: known keys and their types, with `null` allowed, because an
+overlay uses it to remove a value. `Name.complete` adds what a complete file requires, and rejects `null`. So the shape
+alone validates an overlay, without a second copy of the language. Unions use `if` and `then`, which give one precise
+error, whereas `oneOf` would give one per variant.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ID = "https://mlspec.dev/schema/mlspec.v1.schema.json"
 Schema = dict[str, Any]
 NOT_NULL: Schema = {"not": {"type": "null"}}
 NEVER: Schema = {"not": {}}
-CATALOGUE = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
+CATALOG = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
 KNOWN = {
     "accelerators": "name",
     "algorithms": "identifier",
@@ -34,16 +34,16 @@ KNOWN = {
     "runtimes": "name",
     "traffic-providers": "name",
 }
-"""Collections that the catalogue begins, with the spelling of their names: an editor offers those that it knows."""
+"""Collections with entries in the catalog, and the scalar kind of their names; editors suggest the known names."""
 
 
 def schema_text(language: Language) -> str:
-    """The schema as it is published."""
+    """The published schema as text."""
     return json.dumps(schema(language), indent=1, ensure_ascii=False) + "\n"
 
 
 def schema(language: Language) -> Schema:
-    """One schema for the three kinds of file, told apart by `kind`."""
+    """One schema for the three file types, distinguished by `kind`."""
     definitions: Schema = {name: _scalar(name) for name in sorted(SCALARS)}
     definitions.update({name: _known(name) for name in KNOWN})
     for type_ in language.types.values():
@@ -65,7 +65,7 @@ def schema(language: Language) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
         "title": "mlspec",
-        "description": "A machine-learning system, the platform it runs on, or what is in service of it.",
+        "description": "A machine-learning system, the platform it runs on, or its releases.",
         "type": "object",
         "properties": {"kind": {"enum": ["MLSystem", "Platform", "Release"]}},
         "allOf": [
@@ -104,9 +104,9 @@ def _scalar(name: str) -> Schema:
 
 
 def _known(collection: str) -> Schema:
-    """A name in a collection. What the catalogue has are examples: a spec or a platform file may declare others."""
+    """A name in a collection. Catalog entries are only examples: specs and platform files may declare others."""
     capability, _, plural = collection.rpartition("-")
-    entries, place = CATALOGUE / f"{collection}.yaml", CATALOGUE / plural / capability
+    entries, place = CATALOG / f"{collection}.yaml", CATALOG / plural / capability
     folder = sorted(path.stem for path in place.glob("*.yaml"))
     names = list(yaml.safe_load(entries.read_text(encoding="utf-8"))) if entries.exists() else folder
     return {"$ref": f"#/$defs/{KNOWN[collection]}", "examples": names}
@@ -132,9 +132,9 @@ def _shape(type_: ObjectType) -> Schema:
 def _property(field: Field) -> Schema:
     text = field.doc
     if field.mode == "default":
-        text += f"\n\nLeft out: `{field.default}`, {field.why}."
+        text += f"\n\nDefault: `{field.default}` ({field.why})."
     elif field.mode == "derived":
-        text += f"\n\nLeft out: derived {field.why}."
+        text += f"\n\nDefault: derived {field.why}."
     made = {**_kind(field.kind), "description": field.doc, "markdownDescription": text}
     if field.mode == "default":
         made["default"] = _default(field)
@@ -175,7 +175,7 @@ def _kind(kind: Kind) -> Schema:
 
 
 def _unquoted(choices: tuple[str | int, ...]) -> list[float]:
-    """What YAML makes of a choice like `1.35` that is written without quotes."""
+    """What YAML parses an unquoted choice such as `1.35` into."""
     return [float(c) for c in choices if isinstance(c, str) and c.replace(".", "", 1).isdecimal()]
 
 
@@ -194,7 +194,7 @@ def _bounds(kind: Kind) -> Schema:
 
 
 def _complete(type_: ObjectType, language: Language) -> Schema:
-    """What the shape leaves open: required keys, no `null`, and the same for everything below."""
+    """What the shape does not check: required keys, no `null`, and the same for everything below."""
     made: Schema = {"type": "object"}
     required = [field.key for field in type_.fields if field.mode == "required"]
     if required:
@@ -209,7 +209,7 @@ def _complete(type_: ObjectType, language: Language) -> Schema:
 
 
 def _deep(kind: Kind, language: Language) -> Schema | None:
-    """The complete part of a value that holds others; None for a leaf."""
+    """The complete schema of a container value; None for a leaf."""
     match kind.name:
         case "object" | "union":
             return {"$ref": f"#/$defs/{kind.type}.complete"}
@@ -244,7 +244,7 @@ def _union(union: UnionType, language: Language) -> Schema:
 
 
 def _any(union: UnionType, language: Language) -> Schema:
-    """For an overlay that does not repeat which variant it is: the first variant that has a key describes it."""
+    """For an overlay that does not repeat its variant: the first variant with a key describes that key."""
     properties: Schema = {}
     for _, name in union.variants:
         type_ = language.types[name]

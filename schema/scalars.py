@@ -1,7 +1,7 @@
-"""The kinds of scalar that the language knows: one entry each, read by the models, the schema and `bind`.
+"""The scalar kinds of the language: one entry each, used by the models, the schema, and `bind`.
 
-A scalar of the language is typed by its field, not by YAML's guess (law 8), so each kind says how its source text is
-read. `number` marks the kinds that may also be written as a bare YAML number.
+The field determines the type of a scalar, not YAML's guess (law 8), so each kind defines how its source text is
+parsed. `number` marks the kinds that may also be a bare YAML number.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ DNS_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}
 
 
 class Scalar:
-    """One kind of scalar: what it is in words, how its text is spelled and read, and examples.
+    """One scalar kind: a description, its format, its parser, and examples.
 
-    `number` is the JSON type of a quantity that may also be a bare number; `bare` are the types that YAML may guess for
-    a text of this kind, which is taken as it was written all the same. `quantity` is what it is read as.
+    `number` is the JSON type of a quantity that may also be a bare number. `bare` lists the types that YAML may guess
+    for a string of this kind; the language takes the source text verbatim anyway. `quantity` is the class it is parsed
+    into.
     """
 
     __slots__ = ("bare", "examples", "number", "parse", "pattern", "quantity", "what")
@@ -58,7 +59,7 @@ def _quantity(kind: type[units.Quantity], number: str | None = None) -> Scalar:
 
 
 def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str) -> Scalar:
-    """A quantity that is not any of its kind: fields that are divided by, or whose logarithm is taken."""
+    """A restricted range of a quantity, for fields used as a divisor or in a logarithm."""
 
     def parse(text: str) -> units.Quantity:
         value = kind.parse(text)
@@ -79,11 +80,9 @@ SCALARS: dict[str, Scalar] = {
     "rate": _quantity(units.Rate),
     "percent": _quantity(units.Percent),
     "share": _part_of(
-        units.Percent, "a percentage above 0 %, up to 100 %", rf"{_ABOVE_NOTHING}(?:{_BELOW_ALL}|{_ALL})", "85%"
+        units.Percent, "a percentage above 0%, up to 100%", rf"{_ABOVE_NOTHING}(?:{_BELOW_ALL}|{_ALL})", "85%"
     ),
-    "chance": _part_of(
-        units.Percent, "a percentage between 0 % and 100 %, neither of them", _ABOVE_NOTHING + _BELOW_ALL, "5%"
-    ),
+    "chance": _part_of(units.Percent, "a percentage above 0% and below 100%", _ABOVE_NOTHING + _BELOW_ALL, "5%"),
     "memory": _quantity(units.Memory),
     "cores": _quantity(units.Cores, number="number"),
     "bandwidth": _quantity(hardware.Bandwidth),
@@ -94,17 +93,17 @@ SCALARS: dict[str, Scalar] = {
     "unit-price": _quantity(money.UnitPrice),
     "margin": _quantity(units.Margin, number="number"),
     "measure": _quantity(units.Measure, number="number"),
-    "text": Scalar("a text", bare=("number", "boolean")),
+    "text": Scalar("a string", bare=("number", "boolean")),
     "system-name": Scalar(
-        "a name of at most 40 lower-case letters, digits and dashes that starts with a letter",
+        "a valid name (at most 40 lowercase letters, digits, and dashes, starting with a letter)",
         r"[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?",
         ("fraud-scorer",),
     ),
     "name": Scalar(
-        "a name of lower-case letters, digits and dashes that starts with a letter", DNS_LABEL, ("fraud-scorer",)
+        "a valid name (lowercase letters, digits, and dashes, starting with a letter)", DNS_LABEL, ("fraud-scorer",)
     ),
     "identifier": Scalar(
-        "an identifier of letters, digits, `_`, `-` and `.`", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("tx_count_1h",)
+        "a valid identifier (letters, digits, `_`, `-`, and `.`)", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("tx_count_1h",)
     ),
     "origin": Scalar(
         "`request` or a feature",
@@ -112,18 +111,18 @@ SCALARS: dict[str, Scalar] = {
         ("request", "features.card_activity.tx_count_1h"),
     ),
     "metric": Scalar(
-        "the name of a metric",
+        "a metric name",
         r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?:@[0-9]{1,4})?",
         ("roc_auc", "ndcg@10", "error-rate"),
     ),
     "rival": Scalar(
-        "`champion`, `naive`, `human` or a candidate's name", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("champion", "naive")
+        "`champion`, `naive`, `human`, or a candidate's name", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("champion", "naive")
     ),
     "host": Scalar("a host name", DNS_NAME, ("fraud.internal.example.com",)),
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
     "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
     "dated-uri": Scalar(
-        "a URI, with no braces but `{date}`",
+        "a URI, without braces other than `{date}`",
         r"[a-z][a-z0-9+.-]{0,31}://(?:[^\s\"'\\`${}]|\{date\}){1,2000}",
         ("s3://bucket/scores/{date}/",),
     ),
@@ -134,12 +133,12 @@ SCALARS: dict[str, Scalar] = {
         ("registry.example.com/team/image:1.4@sha256:…",),
     ),
     "digest": Scalar(
-        "a digest: `sha256:` and 64 hexadecimal digits, or the 40 of a commit",
+        "a digest (`sha256:` and 64 hexadecimal digits, or the 40 digits of a commit)",
         r"sha256:[0-9a-f]{64}|[0-9a-f]{40}",
         ("sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd",),
     ),
     "cron": Scalar(
-        "a schedule in cron's five fields",
+        "a cron schedule with five fields",
         r"@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)"
         r"|[0-9*/,-]+ [0-9*/,-]+ [0-9*/,?-]+ (?:[0-9*/,-]|[A-Za-z]{3})+ (?:[0-9*/,?-]|[A-Za-z]{3})+",
         ("0 3 * * 1",),
@@ -147,20 +146,20 @@ SCALARS: dict[str, Scalar] = {
     "time-zone": Scalar("a time zone", r"UTC|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}", ("UTC", "Europe/Berlin")),
     "date": Scalar("a date", r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", ("2026-12-31",)),
     "timestamp": Scalar(
-        "a moment in UTC",
+        "a UTC timestamp",
         r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
         ("2026-11-02T04:12:00Z",),
     ),
     "path": Scalar("an absolute path", r"/[A-Za-z0-9._/-]{0,255}", ("/healthz",)),
-    "env-name": Scalar("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
-    "label-key": Scalar("the key of a label", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
-    "label-value": Scalar("the value of a label", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),
-    "rule-id": Scalar("the id of a rule, or the beginning of ids", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),
+    "env-name": Scalar("an environment variable name", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
+    "label-key": Scalar("a label key", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
+    "label-value": Scalar("a label value", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),
+    "rule-id": Scalar("a rule ID, or a prefix of rule IDs", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),
     "spec-path": Scalar(
-        "a path into a spec", r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_*-]+)*", ("monitoring.slo.window",)
+        "a path in a spec", r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_*-]+)*", ("monitoring.slo.window",)
     ),
     "module": Scalar(
-        "a Python module and the name in it",
+        "a Python module and a name in it",
         r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
         ("acme.model_card:TARGET",),
     ),
@@ -169,5 +168,5 @@ SCALARS: dict[str, Scalar] = {
         r"[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\"(?:,[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\")*",
         ('status="5xx"',),
     ),
-    "series": Scalar("the name of a Prometheus series", r"[a-zA-Z_:][a-zA-Z0-9_:]{0,199}", ("http_requests_total",)),
+    "series": Scalar("a Prometheus series name", r"[a-zA-Z_:][a-zA-Z0-9_:]{0,199}", ("http_requests_total",)),
 }

@@ -1,8 +1,8 @@
-"""Quantities as people write them: `50ms`, `800/s`, `99.9%`, `4Gi`.
+"""Quantities in everyday notation: `50ms`, `800/s`, `99.9%`, `4Gi`.
 
-Units are written, never assumed (law 4 of the language). Every class here parses one spelling, keeps an exact decimal
-amount in its base unit, and prints it back in the shortest exact spelling. `PATTERN` is the one definition of that
-spelling: the published JSON Schema and `parse` both use it.
+Units are explicit, never assumed (law 4 of the language). Each class parses one format, stores an exact decimal amount
+in its base unit, and prints the shortest exact form. `PATTERN` is the single definition of that format: the published
+JSON Schema and `parse` both use it.
 """
 
 from __future__ import annotations
@@ -20,27 +20,35 @@ NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 
 
 class UnitError(ValueError):
-    """A text that does not spell a quantity; `help` says what to write."""
+    """A string that is not a valid quantity; `help` says what to write."""
 
-    def __init__(self, found: str, help: str) -> None:  # noqa: A002 - the word that diagnostics use
+    def __init__(self, found: str, help: str) -> None:  # noqa: A002 - the name that diagnostics use
         super().__init__(found)
         self.help = help
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile on first use: one system writes few of the spellings, and each costs a tenth of a millisecond."""
+    """Compile on first use: a system uses few of the formats, and each costs 0.1 ms to compile."""
     return re.compile(pattern)
 
 
 def plain(amount: Decimal) -> str:
-    """Print a decimal without exponent or trailing zeros: 1E+3 as 1000, 0.500 as 0.5."""
+    """Format a decimal without an exponent or trailing zeros: 1E+3 as 1000, 0.500 as 0.5."""
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _alternatives(texts: list[str]) -> str:
+    """`a`; `a` or `b`; `a`, `b`, or `c`: with a reminder to choose if there is a choice."""
+    if len(texts) == 1:
+        return texts[0]
+    comma = "," if len(texts) > 2 else ""
+    return f"{', '.join(texts[:-1])}{comma} or {texts[-1]}, whichever you mean"
+
+
 class Quantity:
-    """An exact amount in a base unit: immutable, ordered within its class, printed as people write it."""
+    """An exact amount in a base unit: immutable, ordered within its class, printed in everyday notation."""
 
     __slots__ = ("amount",)
     WHAT: ClassVar[str]
@@ -48,7 +56,7 @@ class Quantity:
     EXAMPLES: ClassVar[tuple[str, ...]]
     UNITS: ClassVar[dict[str, Decimal]] = {}
     USUAL: ClassVar[tuple[str, ...]] = ()
-    """The units to propose where one is missing."""
+    """The units to suggest if there is none."""
 
     amount: Decimal
 
@@ -60,7 +68,7 @@ class Quantity:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read one spelling; `UnitError` when the text is not one."""
+        """Parse one quantity; raise `UnitError` if the string is not one."""
         match = compiled(cls.PATTERN).fullmatch(text)
         if match is None:
             raise cls._error(text)
@@ -74,8 +82,7 @@ class Quantity:
     def _error(cls, text: str) -> UnitError:
         examples = " or ".join(f"`{example}`" for example in cls.EXAMPLES[:2])
         if cls.USUAL and compiled(NUMBER).fullmatch(text):
-            spellings = [f"`{text}{unit}`" for unit in cls.USUAL]
-            return UnitError("has no unit", f"write {' or '.join(spellings)}, whichever is meant")
+            return UnitError("has no unit", f"write {_alternatives([f'`{text}{unit}`' for unit in cls.USUAL])}")
         return UnitError(f"is not {cls.WHAT}", f"write it like {examples}")
 
     def __eq__(self, other: object) -> bool:
@@ -103,7 +110,7 @@ class Quantity:
         return f"{type(self).__name__}({self})"
 
     def __str__(self) -> str:
-        """The largest unit that leaves a whole number, else the smallest unit."""
+        """The largest unit that gives a whole number, else the smallest unit."""
         for unit, factor in reversed(self.UNITS.items()):
             if self.amount and self.amount % factor == 0:
                 return f"{plain(self.amount / factor)}{unit}"
@@ -112,10 +119,10 @@ class Quantity:
 
 
 class Duration(Quantity):
-    """A length of time; `amount` is in seconds."""
+    """A duration; `amount` is in seconds."""
 
     __slots__ = ()
-    WHAT = "a length of time"
+    WHAT = "a duration"
     UNITS: ClassVar[dict[str, Decimal]] = {
         "us": Decimal("0.000001"), "ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600),
         "d": Decimal(86400), "w": Decimal(604800),
@@ -125,7 +132,7 @@ class Duration(Quantity):
     USUAL = ("ms", "s", "h")
 
     def __str__(self) -> str:
-        """Zero is `0s`; weeks are printed in days, as cadences and windows are; below a millisecond, milliseconds."""
+        """Zero is `0s`. Weeks print as days, like cadences and windows. A fractional millisecond prints in `ms`."""
         if not self.amount:
             return "0s"
         if self.amount % Decimal("0.001") and self.amount >= Decimal("0.001"):
@@ -139,7 +146,7 @@ class Rate(Quantity):
 
     __slots__ = ()
     WHAT = "a rate"
-    UNITS: ClassVar[dict[str, Decimal]] = {  # seconds, to divide by: 1/60 has no exact decimal
+    UNITS: ClassVar[dict[str, Decimal]] = {  # divisors in seconds, because 1/60 has no exact decimal
         "/s": Decimal(1), "/m": Decimal(60), "/h": Decimal(3600), "/d": Decimal(86400),
     }  # fmt: skip
     PATTERN = rf"({NUMBER})(/[smhd])"
@@ -151,7 +158,7 @@ class Rate(Quantity):
         return cls(Decimal(match[1]) / cls.UNITS[match[2]])
 
     def __str__(self) -> str:
-        """The shortest period with one digit after the point at most, else events per second to three digits."""
+        """The shortest period that needs at most one decimal place, else events per second to three digits."""
         for unit, seconds in self.UNITS.items():
             events = (self.amount * seconds).quantize(Decimal("0.000001"))
             if events * 10 == (events * 10).to_integral_value():
@@ -174,7 +181,7 @@ class Percent(Quantity):
 
 
 class Memory(Quantity):
-    """An amount of memory or storage, in Kubernetes' spelling; `amount` is in bytes."""
+    """An amount of memory or storage, in Kubernetes notation; `amount` is in bytes."""
 
     __slots__ = ()
     WHAT = "an amount of memory"
@@ -187,7 +194,7 @@ class Memory(Quantity):
     USUAL = ("Mi", "Gi")
 
     def __str__(self) -> str:
-        """Binary units first: that is what requests are compared in."""
+        """Binary units first, because requests are compared in them."""
         for unit in ("Ti", "Gi", "Mi", "Ki", "T", "G", "M", "k"):
             if self.amount and self.amount % self.UNITS[unit] == 0:
                 return f"{plain(self.amount / self.UNITS[unit])}{unit}"
@@ -195,10 +202,10 @@ class Memory(Quantity):
 
 
 class Cores(Quantity):
-    """Processor cores, in Kubernetes' spelling: `4`, `0.5` or `500m`."""
+    """CPU cores, in Kubernetes notation: `4`, `0.5`, or `500m`."""
 
     __slots__ = ()
-    WHAT = "a number of processor cores"
+    WHAT = "a number of CPU cores"
     PATTERN = rf"({NUMBER})(m?)"
     EXAMPLES = ("4", "500m")
 
@@ -207,7 +214,7 @@ class Cores(Quantity):
         return cls(Decimal(match[1]) / (1000 if match[2] else 1))
 
     def __str__(self) -> str:
-        """Canonical, so that a GitOps diff against the API server's own form is empty: `500m`, not `0.5`."""
+        """Canonical, so that a GitOps diff against the API server's form is empty: `500m`, not `0.5`."""
         whole = self.amount == self.amount.to_integral_value()
         return plain(self.amount) if whole else f"{plain(self.amount * 1000)}m"
 
@@ -228,7 +235,7 @@ class Count(Quantity):
 
 
 class Margin(Quantity):
-    """How far a metric may be from what it is compared with: absolute (`-0.002`) or relative to it (`5%`)."""
+    """The required distance from a baseline: absolute (`-0.002`) or relative to it (`5%`)."""
 
     __slots__ = ("relative",)
     WHAT = "a margin"
@@ -253,10 +260,10 @@ class Margin(Quantity):
 
 
 class Measure(Quantity):
-    """A bound on a metric, in the metric's own unit: `0.6`, `1.5%`, `50ms`, `20/s`.
+    """A bound on a metric, in the unit of the metric: `0.6`, `1.5%`, `50ms`, `20/s`.
 
-    `amount` is in seconds, in events per second, or a plain number (a percentage counts as its fraction);
-    `unit` is `s`, `/s`, `%` or empty, and is compared with the metric's own.
+    `amount` is in seconds, in events per second, or a plain number (a percentage is stored as a fraction). `unit` is
+    `s`, `/s`, `%`, or empty, and is compared with the unit of the metric.
     """
 
     __slots__ = ("unit",)

@@ -228,7 +228,7 @@ def test_a_starter_needs_a_name_that_objects_can_bear(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     ran = run("init", "My_System")
     assert ran.status == 2
-    assert "lower-case" in ran.err
+    assert "lowercase" in ran.err
     assert not (tmp_path / "My_System").exists()
 
 

@@ -145,15 +145,15 @@ def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
-            1: the default of services.digit-reader.serviceTime.at: one at a time
+            1: the default of services.digit-reader.serviceTime.at: one request at a time
             89.4ms: 100ms less the model's own 10.6ms (5.3 x 2ms, as of an exponential tail)
               100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
               10.6ms: assumed until `services.digit-reader.serviceTime.p995` says it: 5.3 x 2ms, as of an \
 exponential tail
                 2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
-            random: the default of platform.gateway.loadBalancing: what a Service does
+            random: the default of platform.gateway.loadBalancing: how a Kubernetes Service balances
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
-            70%: the default of platform.planning.utilization: above it waiting grows faster than load
+            70%: the default of platform.planning.utilization: queueing delay grows faster than load above this
     """
     told = answer("ScaledObject/digit-reader:spec.minReplicaCount")
     assert told.startswith(dedent(expected).strip())
@@ -170,7 +170,7 @@ def test_a_burn_rate_by_hand() -> None:
         threshold
           0.072: 2 % of the 30d budget gone in 1h is 14.4 times the even rate; 14.4 x 0.5 % = 7.2 %
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
-            30d: the default of monitoring.slo.window: a month, as availability is promised
+            30d: the default of monitoring.slo.window: a month, the period most availability targets cover
             2%: the usual pairs (Site Reliability Workbook, table 5-8)
             1h: the usual pairs (Site Reliability Workbook, table 5-8)
     """

@@ -16,7 +16,7 @@ BENTOML, RAY, KSERVE = "bentoml", "ray-serve", "kserve-huggingface"
 @pytest.mark.parametrize(
     ("runtime", "told"),
     [
-        (BENTOML, "it is built by `bentoml containerize`"),
+        (BENTOML, "build it with `bentoml containerize`"),
         (RAY, "`ray start --head --metrics-export-port=8080`"),
         ("tgi", "`RUN chmod -R a+rX /root`"),
     ],

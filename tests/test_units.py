@@ -1,4 +1,4 @@
-"""Quantities: each spelling is read exactly, printed back in its shortest exact form, and refused without its unit."""
+"""Quantities: each format parses exactly, prints back in its shortest exact form, and fails without its unit."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def test_reads_and_prints(kind: type[Quantity], text: str, amount: str, printed:
 @pytest.mark.parametrize(
     ("kind", "text", "help_"),
     [
-        (Duration, "50", "write `50ms` or `50s` or `50h`, whichever is meant"),
-        (Memory, "4", "write `4Mi` or `4Gi`, whichever is meant"),
-        (Percent, "99", "write `99%`, whichever is meant"),
+        (Duration, "50", "write `50ms`, `50s`, or `50h`, whichever you mean"),
+        (Memory, "4", "write `4Mi` or `4Gi`, whichever you mean"),
+        (Percent, "99", "write `99%`"),
         (Duration, "50 ms", "write it like `50ms` or `24h`"),
         (Budget, "4000", "write it like `4000 USD/month`"),
         (UnitPrice, "1 USD/0 items", "write it like `0.9 USD/1M predictions`"),

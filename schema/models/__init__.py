@@ -1,4 +1,4 @@
-"""The models that define the language, by section. They serve people who build specs in Python, and the generator."""
+"""The pydantic models that define the language, by section, for the generator and for building specs in Python."""
 
 from .platform import PlatformFile
 from .release import ReleaseFile

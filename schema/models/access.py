@@ -1,4 +1,4 @@
-"""Named ways to reach stores and services. The only place where a spec speaks of credentials, and only by reference."""
+"""Named access to stores and services. The only place in a spec that deals with credentials, always by reference."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .base import EnvName, Host, Identifier, ObjectName, Section, Text, Url, def
 
 class _Access(Section):
     service_account: ObjectName | None = optional(
-        "The ServiceAccount that pods using this access run as; the cluster exchanges its token for the store's "
-        "credentials, so that no key exists."
+        "The ServiceAccount for pods that use this access. The cluster exchanges its token for store credentials, so "
+        "there is no long-lived key."
     )
     identity: Text | None = optional(
-        "What the ServiceAccount stands for: the ARN of an AWS role, the e-mail address of a Google service account, "
-        "or the client id of an Azure identity. Left out where the cluster already knows (EKS Pod Identity)."
+        "The cloud identity behind the ServiceAccount: an AWS role ARN, the email address of a Google service account, "
+        "or the client ID of an Azure identity. Omit it if the cluster already knows (EKS Pod Identity)."
     )
-    secret: ObjectName | None = optional("A Secret that exists in the namespace and holds the credentials.")
+    secret: ObjectName | None = optional("An existing Secret in the namespace that holds the credentials.")
     keys: dict[EnvName, Identifier] = mapped(
-        "Environment variable to key of the Secret, where the kind's usual keys are not the Secret's."
+        "Maps environment variables to keys of the Secret, if its keys differ from the defaults for this kind."
     )
 
 
 class S3Access(_Access):
-    """Amazon S3, or a store that speaks its protocol."""
+    """Amazon S3 or an S3-compatible store."""
 
     kind: Literal["s3"] = required("The kind of store.")
     region: Identifier | None = optional("The region of the bucket.")
-    endpoint: Url | None = optional("The address of a store that is not Amazon's.")
+    endpoint: Url | None = optional("The endpoint of an S3-compatible store other than Amazon S3.")
 
 
 class GcsAccess(_Access):
@@ -46,20 +46,20 @@ class AzureAccess(_Access):
 
 
 class HttpAccess(_Access):
-    """A web server that asks for a bearer token."""
+    """An HTTP server that requires a bearer token."""
 
     kind: Literal["http"] = required("The kind of store.")
 
 
 class HuggingFaceAccess(_Access):
-    """A Hugging Face hub: gated and private repositories."""
+    """Hugging Face Hub, for gated and private repositories."""
 
     kind: Literal["huggingface"] = required("The kind of store.")
-    endpoint: Url = default("https://huggingface.co", "The address of the hub.", "the public hub")
+    endpoint: Url = default("https://huggingface.co", "The URL of the hub.", "the public hub")
 
 
 class OciAccess(_Access):
-    """A container registry that asks for credentials; `secret` is an image pull secret."""
+    """A container registry that requires credentials; `secret` is an image pull secret."""
 
     kind: Literal["oci"] = required("The kind of store.")
 
@@ -69,7 +69,7 @@ class KafkaAccess(_Access):
 
     kind: Literal["kafka"] = required("The kind of service.")
     mechanism: Literal["scram-sha-512", "scram-sha-256", "plain", "oauthbearer", "tls"] = default(
-        "scram-sha-512", "How clients authenticate.", "the strongest password mechanism that every broker has"
+        "scram-sha-512", "How clients authenticate.", "the strongest password mechanism that every broker supports"
     )
 
 
@@ -80,10 +80,10 @@ class TrackingAccess(_Access):
 
 
 class GitAccess(_Access):
-    """A Git forge: where promotions are proposed."""
+    """A Git hosting service, where promotions open pull requests."""
 
     kind: Literal["git"] = required("The kind of service.")
-    host: Host = default("github.com", "The forge's host.", "the most common one")
+    host: Host = default("github.com", "The host name.", "the most common Git host")
 
 
 Access = Annotated[

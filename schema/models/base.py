@@ -1,15 +1,15 @@
-"""How the language is written down: sections, the kinds of field they have, and the spellings of their scalars.
+"""The building blocks of the language: sections, field kinds, and scalar formats.
 
-Each field says in its model what it means, in which unit, and what happens when it is left out:
+Each field documents its meaning, its unit, and what happens when it is omitted:
 
-- `required`: there is no sensible answer but the author's.
-- `optional`: left out, the thing it describes is not there.
-- `default`: left out, this value holds, for the reason given.
-- `derived`: left out, the planner decides it, and `mlspec explain` says how.
-- `listed`, `mapped`, `group`: left out, empty.
-- `singular`: another way to write the only entry of a mapping.
+- `required`: only the author can decide this; there is no default.
+- `optional`: if omitted, the thing it describes does not exist.
+- `default`: if omitted, this value applies, for the reason given.
+- `derived`: if omitted, the planner decides it, and `mlspec explain` shows how.
+- `listed`, `mapped`, `group`: if omitted, empty.
+- `singular`: shorthand for the only entry of a mapping.
 
-`schema.generate` reads these models; nothing at run time does.
+`schema.generate` reads these models; nothing reads them at run time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..units import UnitError
 
 
 class Section(BaseModel):
-    """A mapping of the language: keys are camelCase, unknown ones are refused.
+    """A mapping of the language: keys are camelCase, and unknown keys are errors.
 
-    `exactly_one` names keys of which one must be there, and no other of them.
+    `exactly_one` names mutually exclusive keys; exactly one of them must be present.
     """
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
@@ -40,21 +40,21 @@ class Section(BaseModel):
 
 
 class Leaf:
-    """Marks a field as a scalar of the named kind (see `schema.scalars`)."""
+    """Marks a field as a scalar of the given kind (see `schema.scalars`)."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
 
 class Ref:
-    """Marks a field as the name of something declared elsewhere in the spec, such as an entry of `access`."""
+    """Marks a field as a reference to something declared elsewhere in the spec, for example an `access` entry."""
 
     def __init__(self, to: str) -> None:
         self.to = to
 
 
 class Overlay:
-    """Marks a mapping as a piece of a spec: the same language, with nothing required."""
+    """Marks a mapping as a partial spec: the same language, with no required fields."""
 
 
 def _reader(kind: str) -> AfterValidator:
@@ -76,42 +76,42 @@ def _described(doc: str, **extra: Any) -> dict[str, Any]:
 
 
 def required(doc: str, **limits: Any) -> Any:
-    """A field without which the file cannot be compiled."""
+    """A field that the file cannot compile without."""
     return Field(**_described(doc), **limits)
 
 
 def optional(doc: str, **limits: Any) -> Any:
-    """A field that, left out, leaves its subject out."""
+    """A field whose subject does not exist when the field is omitted."""
     return Field(default=None, **_described(doc), **limits)
 
 
 def default(value: object, doc: str, why: str, **limits: Any) -> Any:
-    """A field whose value is `value` when left out, because of `why`."""
+    """A field that defaults to `value`, for the reason `why`."""
     return Field(default=value, **_described(doc, why=" ".join(why.split())), **limits)
 
 
 def derived(doc: str, how: str, **limits: Any) -> Any:
-    """A field that the planner decides when it is left out; `how` says from what."""
+    """A field that the planner derives when it is omitted; `how` names the inputs."""
     return Field(default=None, **_described(doc, how=" ".join(how.split())), **limits)
 
 
 def listed(doc: str, *, key: str | None = None, **limits: Any) -> Any:
-    """A list, empty when left out. Lists are replaced by a higher layer; those with a `key` merge item by item."""
+    """A list, empty when omitted. A higher layer replaces it, unless a `key` makes it merge item by item."""
     return Field(default_factory=list, **_described(doc, key=key), **limits)
 
 
 def singular(doc: str, of: str) -> Any:
-    """The short way to write the only entry of the mapping `of`; the compiler knows only the mapping."""
+    """Shorthand for the only entry of the mapping `of`; the compiler only sees the mapping."""
     return Field(default=None, **_described(doc, of=of))
 
 
 def group(section: type[Section], doc: str) -> Any:
-    """A mapping that is always there: each of its fields says for itself what being left out means."""
+    """A mapping that always exists; each of its fields documents what omitting it means."""
     return Field(default_factory=section, **_described(doc))
 
 
 def mapped(doc: str, **limits: Any) -> Any:
-    """A mapping from names to things, empty when left out."""
+    """A mapping from names to values, empty when omitted."""
     return Field(default_factory=dict, **_described(doc), **limits)
 
 

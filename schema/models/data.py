@@ -1,4 +1,4 @@
-"""Where data comes from, what it must look like, how it is prepared and split, and which features are made of it."""
+"""Data sources, the data contract, preprocessing, splits, and features."""
 
 from __future__ import annotations
 
@@ -43,92 +43,96 @@ class Volume(Section):
     """How much data there is."""
 
     records: Count | None = optional("How many records exist.")
-    daily: Count | None = optional("How many arrive each day.")
-    size: Memory | None = optional("How large they are together.")
-    history: Duration | None = optional("How far back they go.")
+    daily: Count | None = optional("How many records arrive per day.")
+    size: Memory | None = optional("The total size.")
+    history: Duration | None = optional("How far back the data goes.")
 
 
 class DataVersion(Section):
-    """What pins the data, so that a training run can be repeated."""
+    """A pinned data version, so that a training run can be reproduced."""
 
     kind: Literal["dvc", "lakefs", "iceberg", "delta", "git", "s3-version", "sha256", "snapshot"] = required(
-        "Which system versions it."
+        "The versioning system."
     )
-    id: Text = required("The version in that system's words; Iceberg's 64-bit snapshot ids are kept as text.")
+    id: Text = required("The version ID in that system. Iceberg's 64-bit snapshot IDs are kept as text.")
 
 
 class DataSource(Section):
-    """One place that data comes from."""
+    """One data source."""
 
-    name: Identifier = required("The name by which the rest of the spec refers to it.")
+    name: Identifier = required("The name that the rest of the spec uses to refer to it.")
     ingestion: Literal["batch", "streaming", "request"] = required("How data arrives.")
-    uri: Uri | None = optional("Where it is; training runs receive it.")
-    access: AccessName | None = optional("How it is reached.")
-    format: DataFormat | None = optional("How it is encoded.")
-    volume: Volume | None = optional("How much there is.")
-    owner: Text | None = optional("The team that answers for it: whom to call when it changes.")
-    freshness: Duration | None = optional("How old its newest record may be.")
-    version: DataVersion | None = optional("What pins it.")
+    uri: Uri | None = optional("The location, which mlspec passes to training runs.")
+    access: AccessName | None = optional("The access used to read it.")
+    format: DataFormat | None = optional("The data format.")
+    volume: Volume | None = optional("How much data there is.")
+    owner: Text | None = optional("The team to contact when the data changes.")
+    freshness: Duration | None = optional("The maximum age of its newest record.")
+    version: DataVersion | None = optional("The pinned version.")
 
 
 class Values(Section):
-    """What a column with few values may hold."""
+    """The values that a low-cardinality column may hold."""
 
-    one_of: list[Text] = listed("The values that are allowed.")
-    max: Count | None = optional("The most different values; a bound that keeps monitoring labels bounded.")
+    one_of: list[Text] = listed("The allowed values.")
+    max: Count | None = optional("The maximum number of distinct values, which bounds monitoring cardinality.")
 
 
 class Column(Section):
-    """One column, and what is expected of it: the contract that the validate step enforces."""
+    """One column and its expectations: the data contract that the validate step enforces."""
 
-    name: Identifier = required("The column's name.")
-    dtype: Dtype = required("Its type.")
-    from_: SourceName | None = optional("The source it comes from, where there are several.")
-    entity: Identifier | None = optional("The entity that it is the key of; rows of one entity belong in one split.")
-    nullable: bool = default(True, "Whether values may be missing.", "most real columns have gaps")
-    null_share: Percent | None = optional("The largest share of values that may be missing.")
-    unique: bool = default(False, "Whether every value differs.", "only keys are unique")
-    min: float | None = optional("The smallest value.")
-    max: float | None = optional("The largest value.")
-    pattern: Text | None = optional("A regular expression that every value matches.")
-    values: Values | None = optional("The values that are allowed, or how many different ones.")
-    personal: bool = default(False, "Whether it is personal data.", "what is personal must be said by its owner")
-    available: Literal["at-prediction", "after-outcome"] = default(
-        "at-prediction", "When its value is known.", "a column known only afterwards must be marked, or it leaks"
+    name: Identifier = required("The column name.")
+    dtype: Dtype = required("The data type.")
+    from_: SourceName | None = optional("The source, if there is more than one.")
+    entity: Identifier | None = optional(
+        "The entity that this column identifies. All rows of an entity belong in the same split."
     )
-    description: Text | None = optional("What it holds.")
+    nullable: bool = default(True, "Whether values may be missing.", "most real columns have gaps")
+    null_share: Percent | None = optional("The maximum share of missing values.")
+    unique: bool = default(False, "Whether every value is distinct.", "only keys are unique")
+    min: float | None = optional("The smallest allowed value.")
+    max: float | None = optional("The largest allowed value.")
+    pattern: Text | None = optional("A regular expression that every value must match.")
+    values: Values | None = optional("The allowed values, or how many distinct values there may be.")
+    personal: bool = default(False, "Whether it is personal data.", "only the data owner can mark it as personal")
+    available: Literal["at-prediction", "after-outcome"] = default(
+        "at-prediction",
+        "When its value becomes known.",
+        "most columns are; mark the ones known only after the outcome, or they leak into training",
+    )
+    description: Text | None = optional("What the column contains.")
 
 
 class Labels(Section):
-    """The truth that the model learns from, and when it becomes known."""
+    """The ground truth that the model learns from, and when it becomes available."""
 
-    column: ColumnName = required("The column that holds it.")
-    source: SourceName | None = optional("The source that it arrives by.")
-    delay: Duration | None = optional("How long after the prediction the truth is known.")
-    cost: UnitPrice | None = optional("What one label costs.")
+    column: ColumnName = required("The label column.")
+    source: SourceName | None = optional("The source that delivers labels.")
+    delay: Duration | None = optional("How long after the prediction the label arrives.")
+    cost: UnitPrice | None = optional("The cost of one label.")
     affected_by_decisions: bool = default(
         False,
-        "Whether the model's own decisions decide which truth becomes known (a declined payment shows no fraud).",
+        "Whether the model's decisions determine which labels exist (a declined payment never shows fraud).",
         "most labels do not depend on the prediction",
     )
-    positive_share: Percent | None = optional("The share of positive labels; below 10 % accuracy says little.")
+    positive_share: Percent | None = optional("The share of positive labels. Below 10%, accuracy tells you little.")
 
 
 class Labelling(Section):
-    """How labels are made where people make them."""
+    """How labels are produced, if annotators or programs produce them."""
 
-    process: Literal["manual", "programmatic", "feedback", "model-assisted"] = required("Who makes them.")
-    tool: Text | None = optional("The tool they are made with.")
+    process: Literal["manual", "programmatic", "feedback", "model-assisted"] = required("The labeling process.")
+    tool: Text | None = optional("The labeling tool.")
     project: Url | None = optional("The project in that tool.")
-    guidelines: Url | None = optional("The instructions that annotators follow.")
-    annotators: int | None = optional("How many people label each item.", ge=1, le=1000)
-    agreement: Percent | None = optional("The agreement between annotators below which labels are not used.")
+    guidelines: Url | None = optional("The annotation guidelines.")
+    annotators: int | None = optional("How many annotators label each item.", ge=1, le=1000)
+    agreement: Percent | None = optional("The minimum inter-annotator agreement for a label to be used.")
 
 
 FitOn = Literal["train", "all"]
 _FIT_ON = (
-    "The rows that its parameters are learned from.",
-    "parameters learned from test rows leak them into training",
+    "The rows that the step is fitted on.",
+    "fitting on test rows leaks them into training",
 )
 
 
@@ -136,74 +140,76 @@ class Impute(Section):
     """Fill missing values."""
 
     step: Literal["impute"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    strategy: Literal["mean", "median", "mode", "constant"] = default(
-        "median", "What to fill with.", "robust to outliers"
-    )
+    columns: list[ColumnName] = listed("The columns to impute.")
+    strategy: Literal["mean", "median", "mode", "constant"] = default("median", "The fill value.", "robust to outliers")
     value: float | None = optional("The constant to fill with.")
     fit_on: FitOn = default("train", *_FIT_ON)
 
 
 class Clip(Section):
-    """Cut outliers to a range."""
+    """Clip outliers to a range."""
 
     step: Literal["clip"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    quantiles: list[Percent] = listed("The lower and the upper quantile to cut at.")
+    columns: list[ColumnName] = listed("The columns to clip.")
+    quantiles: list[Percent] = listed("The lower and upper quantiles to clip at.")
     min: float | None = optional("The smallest value to keep.")
     max: float | None = optional("The largest value to keep.")
     fit_on: FitOn = default("train", *_FIT_ON)
 
 
 class Scale(Section):
-    """Bring numbers to one scale."""
+    """Scale numeric columns."""
 
     step: Literal["scale"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    method: Literal["standard", "min-max", "robust", "log"] = default("standard", "How.", "what most models expect")
+    columns: list[ColumnName] = listed("The columns to scale.")
+    method: Literal["standard", "min-max", "robust", "log"] = default(
+        "standard", "The scaling method.", "what most models expect"
+    )
     fit_on: FitOn = default("train", *_FIT_ON)
 
 
 class Encode(Section):
-    """Turn categories into numbers."""
+    """Encode categories as numbers."""
 
     step: Literal["encode"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    method: Literal["one-hot", "ordinal", "target", "hash"] = default("one-hot", "How.", "it invents no order")
+    columns: list[ColumnName] = listed("The columns to encode.")
+    method: Literal["one-hot", "ordinal", "target", "hash"] = default(
+        "one-hot", "The encoding.", "it imposes no order on the categories"
+    )
     fit_on: FitOn = default("train", *_FIT_ON)
 
 
 class Tokenize(Section):
-    """Turn text into tokens."""
+    """Tokenize text."""
 
     step: Literal["tokenize"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    tokenizer: Text = required("The tokenizer, by its hub name.")
-    max_length: int | None = optional("Longer texts are cut to this many tokens.", ge=1)
+    columns: list[ColumnName] = listed("The columns to tokenize.")
+    tokenizer: Text = required("The tokenizer's name on the hub.")
+    max_length: int | None = optional("Truncate longer texts to this many tokens.", ge=1)
 
 
 class Resize(Section):
-    """Bring images to one size."""
+    """Resize images."""
 
     step: Literal["resize"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    width: int = required("In pixels.", ge=1, le=65535)
-    height: int = required("In pixels.", ge=1, le=65535)
+    columns: list[ColumnName] = listed("The columns to resize.")
+    width: int = required("The width in pixels.", ge=1, le=65535)
+    height: int = required("The height in pixels.", ge=1, le=65535)
 
 
 class Deduplicate(Section):
-    """Drop repeated rows, which would otherwise sit on both sides of a split."""
+    """Drop duplicate rows, which would otherwise end up on both sides of a split."""
 
     step: Literal["deduplicate"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns that make two rows equal; empty means all.")
+    columns: list[ColumnName] = listed("The columns to compare; empty means all.")
 
 
 class CustomStep(Section):
-    """Anything else, by reference to code."""
+    """Any other step, implemented in your code."""
 
     step: Literal["custom"] = required("The kind of step.")
-    columns: list[ColumnName] = listed("The columns it works on.")
-    code: Identifier = required("The function, as module and name with dots.")
+    columns: list[ColumnName] = listed("The columns to process.")
+    code: Identifier = required("The function, as a dotted path.")
     fit_on: FitOn = default("train", *_FIT_ON)
 
 
@@ -213,36 +219,36 @@ Preprocessing = Annotated[
 
 
 class _Split(Section):
-    train: Percent = default("70%", "The share to learn from.", "the usual share")
-    validation: Percent = default("15%", "The share to choose by.", "the usual share")
-    test: Percent = default("15%", "The share to judge by, once.", "the usual share")
+    train: Percent = default("70%", "The share used for training.", "the conventional split")
+    validation: Percent = default("15%", "The share used for model selection.", "the conventional split")
+    test: Percent = default("15%", "The share used once, for the final evaluation.", "the conventional split")
 
 
 class TemporalSplit(_Split):
-    """Train on the past, judge on the future: the only honest split of data that has a time."""
+    """Train on the past, evaluate on the future: the only honest split for time-dependent data."""
 
-    strategy: Literal["temporal"] = required("How rows are divided.")
-    column: ColumnName = required("The column that holds the time.")
-    gap: Duration = default("0s", "What is left out between the parts.", "no gap; labels that come late need one")
+    strategy: Literal["temporal"] = required("The split strategy.")
+    column: ColumnName = required("The timestamp column.")
+    gap: Duration = default("0s", "The time range to drop between the parts.", "no gap; delayed labels need one")
 
 
 class RandomSplit(_Split):
-    """Divide rows at random."""
+    """Split rows at random."""
 
-    strategy: Literal["random"] = required("How rows are divided.")
+    strategy: Literal["random"] = required("The split strategy.")
 
 
 class StratifiedSplit(_Split):
-    """Divide rows at random, with the same share of each value on both sides."""
+    """Split rows at random while preserving the distribution of one column."""
 
-    strategy: Literal["stratified"] = required("How rows are divided.")
-    column: ColumnName = required("The column whose shares are kept.")
+    strategy: Literal["stratified"] = required("The split strategy.")
+    column: ColumnName = required("The column whose distribution to preserve.")
 
 
 class GroupedSplit(_Split):
-    """Keep all rows of one entity on one side."""
+    """Keep all rows of an entity in the same part."""
 
-    strategy: Literal["grouped"] = required("How rows are divided.")
+    strategy: Literal["grouped"] = required("The split strategy.")
     column: ColumnName = required("The column that identifies the entity.")
 
 
@@ -250,62 +256,64 @@ Split = Annotated[TemporalSplit | RandomSplit | StratifiedSplit | GroupedSplit, 
 
 
 class Data(Section):
-    """The data pipeline: compiled into the configuration that training steps receive, and judged by lint."""
+    """The data pipeline: compiled into the configuration of the training steps, and checked by lint."""
 
-    sources: list[DataSource] = listed("Where data comes from.", key="name")
-    columns: list[Column] = listed("What the data looks like, and what is expected of it.", key="name")
-    labels: Labels | None = optional("The truth, and when it becomes known.")
-    labelling: Labelling | None = optional("How labels are made.")
-    preprocessing: list[Preprocessing] = listed("What happens to columns before the model sees them, in order.")
-    split: Split | None = optional("How rows are divided into training, validation and test.")
+    sources: list[DataSource] = listed("The data sources.", key="name")
+    columns: list[Column] = listed("The columns and their expectations: the data contract.", key="name")
+    labels: Labels | None = optional("The ground truth, and when it becomes available.")
+    labelling: Labelling | None = optional("How labels are produced.")
+    preprocessing: list[Preprocessing] = listed("The preprocessing steps, in order.")
+    split: Split | None = optional("How rows are split into training, validation, and test data.")
 
 
 class Entity(Section):
-    """A thing that features describe."""
+    """An entity that features describe."""
 
-    name: Identifier = required("Its name.")
+    name: Identifier = required("The entity name.")
     key: ColumnName = required("The column that identifies it.")
 
 
 class Transform(Section):
-    """How a feature is made: an aggregate over a window, or code."""
+    """How a feature is computed: an aggregate over a window, or code."""
 
     aggregate: Literal["count", "sum", "mean", "min", "max", "stddev", "last", "distinct"] | None = optional(
         "The aggregate over the window."
     )
-    column: ColumnName | None = optional("The column that is aggregated.")
-    window: Duration | None = optional("The window that is aggregated.")
-    code: Identifier | None = optional("The function that makes it, as module and name with dots.")
+    column: ColumnName | None = optional("The column to aggregate.")
+    window: Duration | None = optional("The window to aggregate over.")
+    code: Identifier | None = optional("The function that computes it, as a dotted path.")
 
 
 class Feature(Section):
     """One feature."""
 
-    name: Identifier = required("Its name.")
-    dtype: Dtype = required("Its type.")
-    transform: Transform | None = optional("How it is made.")
+    name: Identifier = required("The feature name.")
+    dtype: Dtype = required("The data type.")
+    transform: Transform | None = optional("How it is computed.")
     available: Literal["at-prediction", "after-outcome"] = default(
-        "at-prediction", "When its value is known.", "a feature known only afterwards must be marked, or it leaks"
+        "at-prediction",
+        "When its value becomes known.",
+        "most features are; mark the ones known only after the outcome, or they leak into training",
     )
-    owner: Text | None = optional("The team that answers for it, where that is not the view's.")
-    description: Text | None = optional("What it holds.")
+    owner: Text | None = optional("The team responsible for it, if it is not the view's owner.")
+    description: Text | None = optional("What the feature contains.")
 
 
 class FeatureView(Section):
-    """Features of one entity that are made from one source."""
+    """Features of one entity, computed from one source."""
 
-    name: Identifier = required("Its name.")
-    entity: EntityName = required("The entity it describes.")
-    source: SourceName = required("The source it is made from.")
-    owner: Text | None = optional("The team that answers for it.")
-    max_age: Duration | None = optional("How old a value may be when it is served.")
-    schedule: Cron | None = optional("When it is materialized.")
-    features: list[Feature] = listed("Its features.", key="name")
+    name: Identifier = required("The view name.")
+    entity: EntityName = required("The entity that the features describe.")
+    source: SourceName = required("The source that the features are computed from.")
+    owner: Text | None = optional("The team responsible for it.")
+    max_age: Duration | None = optional("The maximum age of a value at serving time.")
+    schedule: Cron | None = optional("The materialization schedule.")
+    features: list[Feature] = listed("The features in this view.", key="name")
 
 
 class Features(Section):
     """The feature store."""
 
-    store: Literal["feast"] = default("feast", "The feature store.", "the open standard of the field")
-    entities: list[Entity] = listed("What features describe.", key="name")
-    views: list[FeatureView] = listed("Groups of features.", key="name")
+    store: Literal["feast"] = default("feast", "The feature store.", "the de facto open-source standard")
+    entities: list[Entity] = listed("The entities that features describe.", key="name")
+    views: list[FeatureView] = listed("The feature views.", key="name")

@@ -1,4 +1,4 @@
-"""What is watched once the system runs, who is told, and when a new model is trained."""
+"""Monitoring, alerting, and retraining."""
 
 from __future__ import annotations
 
@@ -32,27 +32,29 @@ from .problem import Condition
 
 
 class Burn(Section):
-    """A pair of windows that must both burn the error budget too fast before somebody is told."""
+    """A pair of windows; the alert fires when both burn the error budget too fast."""
 
-    severity: Literal["page", "ticket"] = required("Whether somebody is woken, or finds it in the morning.")
-    budget: Share = required("The share of the error budget that is gone in the long window.")
-    long: Duration = required("The long window, which says that it matters.")
-    short: Duration | None = derived("The short window, which says that it still goes on.", "a twelfth of the long one")
+    severity: Literal["page", "ticket"] = required("Whether to page the on-call engineer or to open a ticket.")
+    budget: Share = required("The share of the error budget consumed within the long window.")
+    long: Duration = required("The long window, which shows that the burn is significant.")
+    short: Duration | None = derived(
+        "The short window, which shows that the burn is still going on.", "as one twelfth of the long window"
+    )
 
 
 class Slo(Section):
-    """Over which time objectives are kept, and how fast a burn of their budgets somebody is told of."""
+    """The SLO window, and the burn rates that trigger alerts."""
 
     window: Literal["7d", "28d", "30d"] = default(
-        "30d", "The time over which the error budget is counted.", "a month, as availability is promised"
+        "30d", "The window of the error budget.", "a month, the period most availability targets cover"
     )
     burn: list[Burn] = listed(
-        "Pairs of windows; if left out pages on 2 % in 1h and 5 % in 6h, and tickets on 10 % in 1d and 10 % in 3d."
+        "The burn-rate windows. If omitted, page on 2% in 1h and 5% in 6h, and ticket on 10% in 1d and 10% in 3d."
     )
     min_events: int = default(
         3,
-        "Fewer bad events than this in the long window tell nobody.",
-        "with little traffic one is many times the budget",
+        "Don't alert on fewer bad events than this in the long window.",
+        "with little traffic, one failure exceeds the budget many times over",
         ge=1,
         le=1_000_000,
     )
@@ -62,114 +64,114 @@ class DriftMethod(Section):
     """How a distribution is compared with the reference."""
 
     method: Literal["psi", "jensen-shannon", "wasserstein", "ks"] = default(
-        "psi", "The measure.", "the field's convention, with known noise"
+        "psi", "The drift metric.", "the industry convention, with a known noise level"
     )
-    threshold: float = default(0.2, "From where it is drift.", "the field's convention", gt=0)
+    threshold: float = default(0.2, "The value at which drift is reported.", "the industry convention", gt=0)
 
 
 class Drift(Section):
-    """Whether inputs or predictions still look like the reference."""
+    """Drift detection: whether inputs and predictions still match the reference."""
 
-    window: Duration = default("1d", "The window that is compared.", "a whole day of traffic")
-    reference: Uri | None = optional("What it is compared with; the release's reference profile if left out.")
+    window: Duration = default("1d", "The window to compare.", "a full day of traffic")
+    reference: Uri | None = optional("The reference data. If omitted, the release's reference profile.")
     features: DriftMethod | None = optional("How features are compared.")
     prediction: DriftMethod | None = optional("How predictions are compared.")
-    columns: dict[ColumnName, DriftMethod] = mapped("How single columns are compared, where it differs.")
-    min_samples: Count | None = optional("Below this there is not enough data for a verdict.")
-    bins: int = default(10, "Into how many bins a number is divided.", "deciles of the reference", ge=2, le=1000)
+    columns: dict[ColumnName, DriftMethod] = mapped("Per-column overrides.")
+    min_samples: Count | None = optional("The minimum sample size for a verdict.")
+    bins: int = default(10, "The number of bins for numeric columns.", "deciles of the reference", ge=2, le=1000)
     false_alarms: Chance = default(
         "1%",
-        "The share of windows without drift in which any column may raise an alert.",
-        "with a window a day, one false alarm in three months",
+        "The false-alarm rate: the share of drift-free windows in which any column may raise an alert.",
+        "with one window per day, one false alarm every three months",
     )
 
 
 class Alerts(Section):
-    """Who is told, and where they read what to do."""
+    """Who gets alerted, and the runbook they follow."""
 
     page: Text | None = optional(
-        "Who is woken: the receiver's name, put on every page as `receiver`; the owner if left out."
+        "The receiver of pages, set on every page as the `receiver` label. If omitted, the owner."
     )
-    ticket: Text | None = optional("Who finds it in the morning: the receiver's name; the owner if left out.")
-    runbook: Url | None = optional("What they read; `metadata.links.runbook` if left out.")
+    ticket: Text | None = optional("The receiver of tickets. If omitted, the owner.")
+    runbook: Url | None = optional("The runbook. If omitted, `metadata.links.runbook`.")
 
 
 class Capture(Section):
-    """Predictions that are kept, so that truth can be joined to them."""
+    """Prediction logging, so that labels can be joined to predictions later."""
 
-    by: Literal["gateway", "runtime", "client"] = required("Who writes them.")
-    to: Uri = required("Where they go.")
-    access: AccessName | None = optional("How that is reached.")
-    sample: Share = default("100%", "The share that is kept.", "rare events must not be lost")
-    id: Identifier = required("What labels are joined by.")
-    retention: Duration = default("90d", "How long they are kept.", "longer than most label delays")
-    personal_data: list[ColumnName] = listed("Columns that are masked.")
+    by: Literal["gateway", "runtime", "client"] = required("The component that logs predictions.")
+    to: Uri = required("The destination.")
+    access: AccessName | None = optional("The access used to write there.")
+    sample: Share = default("100%", "The sampling rate.", "rare events must not be lost")
+    id: Identifier = required("The ID used to join labels.")
+    retention: Duration = default("90d", "How long predictions are retained.", "longer than most label delays")
+    personal_data: list[ColumnName] = listed("Columns to mask.")
 
 
 class Dashboard(Section):
     """The dashboard."""
 
-    folder: Text | None = optional("The folder it is put in.")
-    uid: Name | None = optional("Its identifier; the system's name if left out.")
+    folder: Text | None = optional("The dashboard folder.")
+    uid: Name | None = optional("The dashboard UID. If omitted, the system's name.")
 
 
 class Monitoring(Section):
-    """What is watched. Monitoring is always on; this says where it differs."""
+    """Monitoring settings. Monitoring is always on; this section overrides its defaults."""
 
-    slo: Slo = group(Slo, "Over which time objectives are kept.")
-    segments: list[SegmentName] = listed("Columns whose values are watched one by one; each must be bounded.")
-    drift: Drift | None = optional("Whether inputs or predictions still look like the reference.")
-    quality: Condition | None = optional("When the model's quality in production is too low.")
-    rules: list[Condition] = listed("Further conditions that must hold; each becomes an alert.")
-    alerts: Alerts = group(Alerts, "Who is told.")
-    capture: Capture | None = optional("Predictions that are kept.")
+    slo: Slo = group(Slo, "The SLO window and the burn-rate alerts.")
+    segments: list[SegmentName] = listed("Columns to monitor per value; each must have bounded cardinality.")
+    drift: Drift | None = optional("Drift detection for inputs and predictions.")
+    quality: Condition | None = optional("The minimum model quality in production.")
+    rules: list[Condition] = listed("Additional conditions; each becomes an alert.")
+    alerts: Alerts = group(Alerts, "Who gets alerted.")
+    capture: Capture | None = optional("Prediction logging.")
     dashboard: Dashboard | None = optional("The dashboard.")
-    scrape_interval: Duration | None = optional("How often metrics are read, where it is not the platform's.")
+    scrape_interval: Duration | None = optional("The scrape interval, if it differs from the platform's.")
     saturation: Share = default(
         "85%",
-        "How full the resource that runs out first may be before somebody is told.",
-        "beyond this waiting grows faster than load",
+        "Alert when the scarcest resource is fuller than this.",
+        "queueing delay grows faster than load above this",
     )
 
 
 class Diagnosis(Section):
-    """What is looked for before a model is trained again."""
+    """Checks that run before retraining."""
 
     on_data_fault: Literal["stop", "continue"] = default(
-        "stop", "What happens when data is broken.", "bad data beats a good model"
+        "stop", "What to do if the data is broken.", "a model trained on bad data is bad"
     )
     on_feature_change: Literal["stop", "continue"] = default(
-        "stop", "What happens when a feature changed.", "mend the cause"
+        "stop", "What to do if a feature changed.", "fix the cause instead of retraining around it"
     )
-    min_new_labels: Count | None = optional("Fewer new labels than this are not worth a training run.")
+    min_new_labels: Count | None = optional("The minimum number of new labels that justifies a training run.")
 
 
 class Promote(Section):
-    """How a model that passed its gates reaches the release file."""
+    """How a model that passed its gates gets into the release file."""
 
-    via: Literal["pull-request", "push"] = default("pull-request", "How.", "a person looks at it")
-    repository: Text | None = optional("The repository, as `organisation/name`.")
-    branch: Text = default("main", "The branch.", "the usual branch")
-    access: AccessName | None = optional("How the forge is reached.")
+    via: Literal["pull-request", "push"] = default("pull-request", "The method.", "a human reviews it")
+    repository: Text | None = optional("The repository, as `organization/name`.")
+    branch: Text = default("main", "The target branch.", "the most common default branch")
+    access: AccessName | None = optional("The access used for the Git host.")
 
 
 class OnlineLearning(Section):
-    """A model that learns between trainings."""
+    """Online learning: a model that keeps learning between training runs."""
 
     algorithm: Text = required("The algorithm.")
-    checkpoint: Duration = default("1h", "How often its state is saved.", "an hour of learning may be lost")
+    checkpoint: Duration = default("1h", "The checkpoint interval.", "losing an hour of learning is acceptable")
 
 
 class Retraining(Section):
-    """When a new model is trained, and what happens to it."""
+    """When to train a new model, and what happens to it."""
 
-    schedule: Cron | None = optional("When a run starts.")
-    time_zone: TimeZone = default("UTC", "The zone that the schedule is read in.", "no day with 23 or 25 hours")
+    schedule: Cron | None = optional("The schedule of training runs.")
+    time_zone: TimeZone = default("UTC", "The time zone of the schedule.", "every day has 24 hours")
     triggers: list[Literal["data-drift", "prediction-drift", "quality-drop", "new-labels"]] = listed(
-        "What else starts a run, after a diagnosis."
+        "Other events that start a run, after a diagnosis."
     )
-    diagnosis: Diagnosis = group(Diagnosis, "What is looked for first.")
-    cooldown: Duration | None = optional("The shortest time between two runs.")
-    max_model_age: Duration | None = optional("From which age the model in service raises an alert.")
-    promote: Promote | None = optional("How a model reaches the release file.")
-    online: OnlineLearning | None = optional("A model that learns between trainings.")
+    diagnosis: Diagnosis = group(Diagnosis, "Checks that run first.")
+    cooldown: Duration | None = optional("The minimum time between two runs.")
+    max_model_age: Duration | None = optional("Alert when the live model is older than this.")
+    promote: Promote | None = optional("How a model gets into the release file.")
+    online: OnlineLearning | None = optional("Online learning between training runs.")

@@ -1,4 +1,4 @@
-"""What the organisation has decided once: clusters and their coordinates, providers, prices, policies."""
+"""The platform: settings shared by all systems, such as clusters, providers, prices, and policies."""
 
 from __future__ import annotations
 
@@ -51,276 +51,313 @@ from .training import Algorithm
 class Gateway(Section):
     """The Gateway API gateway that routes attach to."""
 
-    name: ObjectName = default("gateway", "The Gateway object.", "a name to replace by your own")
-    namespace: Name = default("gateway-system", "Its namespace; its pods may call services.", "a usual place")
-    listener: Name | None = optional("The listener that routes attach to; all of them if left out.")
+    name: ObjectName = default("gateway", "The Gateway object.", "a placeholder; set your own")
+    namespace: Name = default(
+        "gateway-system", "The namespace of the Gateway; its pods may call services.", "a common choice"
+    )
+    listener: Name | None = optional("The listener that routes attach to. If omitted, all listeners.")
     load_balancing: Literal["random", "least-request"] = default(
-        "random", "How it picks a replica; least-request makes N queues one.", "what a Service does"
+        "random",
+        "How it picks a replica; `least-request` turns N queues into one.",
+        "how a Kubernetes Service balances",
     )
     mirroring: Literal["percent", "all", "none"] = default(
-        "percent", "Which request mirroring it supports.", "Gateway API 1.2 and later, extended support"
+        "percent", "The request mirroring it supports.", "extended support in Gateway API 1.2 and later"
     )
 
 
 class Prometheus(Section):
-    """The Prometheus that scrapes, evaluates and is queried."""
+    """The Prometheus that scrapes metrics, evaluates rules, and answers queries."""
 
     url: Url = default(
         "http://prometheus-operated.monitoring:9090",
-        "Where controllers query it.",
-        "the Service that the Prometheus operator makes, in the usual namespace",
+        "The URL that controllers query.",
+        "the Service that the Prometheus operator creates, in its conventional namespace",
     )
-    namespace: Name = default("monitoring", "Its namespace; its pods may scrape.", "the usual namespace")
+    namespace: Name = default(
+        "monitoring", "The namespace of Prometheus; its pods may scrape.", "the conventional namespace"
+    )
     labels: dict[LabelKey, LabelValue] = mapped(
-        "The labels by which the operator selects monitors and rules; without them nothing is scraped or evaluated."
+        "The labels that the operator uses to select monitors and rules. Without them, Prometheus scrapes and "
+        "evaluates nothing."
     )
-    scrape_interval: Duration = default("30s", "How often metrics are read.", "the operator's default")
-    retention: Duration = default("15d", "How long it keeps samples.", "Prometheus' own default")
+    scrape_interval: Duration = default("30s", "The scrape interval.", "the operator's default")
+    retention: Duration = default("15d", "How long it keeps samples.", "Prometheus's own default")
 
 
 class RolloutProvider(Section):
-    """What shifts traffic to new versions."""
+    """The rollout provider, which shifts traffic to new versions."""
 
     provider: RolloutProviderName = default(
-        "argo-rollouts", "Who does it.", "the only one that judges by any query and goes back by itself"
+        "argo-rollouts",
+        "The rollout provider.",
+        "the only one that analyzes arbitrary queries and rolls back automatically",
     )
 
 
 class TrafficProvider(Section):
-    """What routes requests to services."""
+    """The traffic provider, which routes requests to services."""
 
     provider: TrafficProviderName = default(
-        "gateway-api", "Who does it; `none` writes no route.", "the routing API of Kubernetes itself"
+        "gateway-api", "The traffic provider; `none` creates no route.", "Kubernetes's own routing API"
     )
 
 
 class Autoscaling(Section):
-    """What adds and removes replicas."""
+    """The autoscaling provider, which adds and removes replicas."""
 
     provider: AutoscalingProviderName = default(
-        "keda", "Who does it.", "it scales on queries without an adapter, and is safe beside a canary"
+        "keda", "The autoscaling provider.", "it scales on queries without an adapter, and is safe during a canary"
     )
     adapter: Literal["prometheus-adapter"] | None = optional(
-        "What serves the recorded load as an external metric to `hpa`; without one it can look at processors only."
+        "The adapter that serves the recorded load to `hpa` as an external metric. Without one, `hpa` can only scale "
+        "on CPU."
     )
 
 
 class GitOps(Section):
-    """What applies the output."""
+    """The GitOps tool, which applies the output."""
 
     tool: Literal["kustomize", "argocd", "flux"] = default(
-        "kustomize", "Who does it.", "`kubectl apply -k` needs nothing else"
+        "kustomize", "The GitOps tool.", "`kubectl apply -k` needs nothing else"
     )
 
 
 class Images(Section):
-    """Images of mlspec's own helpers."""
+    """Helper images that mlspec uses."""
 
     downloader: Image = default(
         "docker.io/rclone/rclone:1.75.1@sha256:45401ad7410db1d67ffdb58e19059ad20b0d8e0285a60e38bbec55cc1019c7a5",
-        "Downloads models; must have a shell, `sha256sum` and `rclone`.",
-        "public, and speaks to every object store",
+        "The image that downloads models; must contain a shell, `sha256sum`, and `rclone`.",
+        "a public image that supports every object store",
     )
     runtime: Image | None = optional(
-        "Runs `mlspec runtime` in jobs. There is no public one: build it from the repository's Dockerfile."
+        "The image that runs `mlspec runtime` in jobs. There is no public image; build it from the repository's "
+        "Dockerfile."
     )
-    pull_secret: ObjectName | None = optional("The image pull secret of every pod.")
+    pull_secret: ObjectName | None = optional("The image pull secret for every pod.")
 
 
 class Storage(Section):
     """Volumes."""
 
-    storage_class: ObjectName | None = optional("The class of volumes; the cluster's default if left out.")
+    storage_class: ObjectName | None = optional("The storage class. If omitted, the cluster's default.")
 
 
 class Toleration(Section):
-    """A taint that pods may be placed on."""
+    """A taint that pods tolerate."""
 
-    key: LabelKey = required("The taint's key.")
-    operator: Literal["Exists", "Equal"] = default("Exists", "How it is compared.", "any value")
+    key: LabelKey = required("The key of the taint.")
+    operator: Literal["Exists", "Equal"] = default("Exists", "How the taint is matched.", "matches any value")
     value: LabelValue | None = optional("The value, with `Equal`.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = default(
-        "NoSchedule", "The effect.", "the usual one"
+        "NoSchedule", "The effect of the taint.", "the most common effect"
     )
 
 
 class Accelerator(Section):
-    """One kind of accelerator."""
+    """An accelerator type."""
 
-    slice: bool = default(False, "Whether it is a part of a device, which is all that a process sees.", "whole devices")
-    resource: LabelKey = default("nvidia.com/gpu", "The extended resource that pods request.", "whole NVIDIA devices")
-    resources: dict[Name, LabelKey] = mapped("The extended resource by cloud, where it differs.")
-    memory: Memory | None = optional("The memory that its driver reports.")
-    bandwidth: Bandwidth | None = optional("How fast it reads its memory.")
-    compute: Compute | None = optional("How fast it multiplies 16-bit numbers, without sparsity.")
-    node_selector: dict[LabelKey, LabelValue] = mapped("The nodes that have it, on this platform.")
-    selectors: dict[Name, dict[LabelKey, LabelValue]] = mapped("The nodes that have it, by cloud.")
-    tolerations: list[Toleration] = listed("The taints of its nodes.")
-    price: HourlyPrice | None = optional("What one costs.")
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    slice: bool = default(
+        False,
+        "Whether it is a slice of a device; a process can only see one slice.",
+        "most accelerators are whole devices",
+    )
+    resource: LabelKey = default(
+        "nvidia.com/gpu", "The extended resource that pods request.", "the resource name of whole NVIDIA devices"
+    )
+    resources: dict[Name, LabelKey] = mapped("The extended resource by cloud, if it differs.")
+    memory: Memory | None = optional("The memory that the driver reports.")
+    bandwidth: Bandwidth | None = optional("The memory bandwidth.")
+    compute: Compute | None = optional("The dense 16-bit compute rate, without sparsity.")
+    node_selector: dict[LabelKey, LabelValue] = mapped("Labels of the nodes that have it, on this platform.")
+    selectors: dict[Name, dict[LabelKey, LabelValue]] = mapped("Labels of the nodes that have it, by cloud.")
+    tolerations: list[Toleration] = listed("Tolerations for the taints of its nodes.")
+    price: HourlyPrice | None = optional("The price of one device.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
 
 
 class Prices(Section):
-    """What capacity costs, where no accelerator's price says it."""
+    """Prices of CPU and memory. Accelerators have their own price."""
 
     core: HourlyPrice = default(
         "0.035 USD/h",
-        "One core.",
-        "list price of large clouds, 2026",
+        "The price of one core.",
+        "list price of the major clouds, 2026",
     )
-    memory: HourlyPrice = default("0.004 USD/h", "One gibibyte.", "list price of large clouds, 2026")
+    memory: HourlyPrice = default("0.004 USD/h", "The price of one gibibyte.", "list price of the major clouds, 2026")
 
 
 class Policies(Section):
-    """What specs must keep to."""
+    """Policies that specs must comply with."""
 
-    locked: list[SpecPath] = listed("Paths that no spec, environment or `--set` may change.")
+    locked: list[SpecPath] = listed("Paths that no spec, environment, or `--set` may change.")
     severity: dict[RuleId, Literal["error", "warning", "info", "off"]] = mapped(
-        "The severity of rules, by id or prefix."
+        "The severity of rules, by ID or prefix."
     )
-    registries: list[Host] = listed("The registries that images may come from; all of them if left out.")
-    stores: list[Text] = listed("The beginnings of URIs that models and data may come from; all if left out.")
-    max_cpu: Cores | None = optional("The most cores that one container may ask for.")
-    max_memory: Memory | None = optional("The most memory that one container may ask for.")
+    registries: list[Host] = listed("The allowed image registries. If omitted, all.")
+    stores: list[Text] = listed("The allowed URI prefixes for models and data. If omitted, all.")
+    max_cpu: Cores | None = optional("The maximum CPU request per container.")
+    max_memory: Memory | None = optional("The maximum memory request per container.")
 
 
 class Quota(Section):
-    """What a namespace may have at once, as a ResourceQuota limits it; what is left out is not limited.
+    """What a namespace may use at the same time, as a ResourceQuota limits it. Omitted resources are unlimited.
 
-    Of several systems in one namespace each is compared with the whole.
+    If several systems share a namespace, each is compared with the full quota.
     """
 
     accelerators: dict[AcceleratorName, Annotated[int, Ge(0)]] = mapped(
-        "How many accelerators of each kind, also where a ResourceQuota counts all kinds together."
+        "The number of accelerators of each type, even if a ResourceQuota counts all types together."
     )
-    cpu: Cores | None = optional("The cores that all pods may request.")
-    memory: Memory | None = optional("The memory that all pods may request.")
+    cpu: Cores | None = optional("The total CPU request of all pods.")
+    memory: Memory | None = optional("The total memory request of all pods.")
 
 
 class Network(Section):
-    """What is needed to write network policies."""
+    """Network policy settings."""
 
-    policies: bool = default(True, "Whether network policies are emitted.", "what may talk to a model should be said")
-    dns: Name = default("kube-system", "The namespace of the cluster's DNS.", "where every distribution has it")
+    policies: bool = default(True, "Whether to emit network policies.", "access to a model should be explicit")
+    dns: Name = default("kube-system", "The namespace of the cluster's DNS.", "where every distribution runs it")
 
 
 class Planning(Section):
-    """What the planner assumes where nobody has measured, and how careful it is."""
+    """What the planner assumes in the absence of measurements, and its safety margins."""
 
     utilization: Share = default(
-        "70%", "The busiest that replicas may be on average.", "above it waiting grows faster than load"
+        "70%", "The maximum average utilization of a replica.", "queueing delay grows faster than load above this"
     )
     waiting: Chance = default(
         "0.5%",
-        "The share of requests that may wait longer than the bound on p99 leaves.",
-        "half of the 1 % that the percentile allows; the other half is the model's own slow tail",
+        "The share of requests that may queue longer than the p99 bound leaves room for.",
+        "half of the 1% that the percentile allows; the other half is the model's own slow tail",
     )
     spare_from: Percent = default(
-        "99.9%", "The availability from which on a replica may be lost at the peak.", "three nines leave no room for it"
+        "99.9%",
+        "The availability target at which the plan adds a spare replica, so that the peak survives the loss of one.",
+        "three nines leave no error budget for losing a replica",
     )
     headroom: float = default(
-        1.5, "How many times the replicas for the peak may run.", "traffic of a day that nobody expected", ge=1, le=100
+        1.5,
+        "The maximum number of replicas, as a multiple of the replicas for the peak.",
+        "headroom for an unexpected traffic spike",
+        ge=1,
+        le=100,
     )
-    download: Bandwidth = default("100 MB/s", "How fast images and models are fetched.", "a slow link to a registry")
-    load: Bandwidth = default("500 MB/s", "How fast a model is read from a volume.", "a slow disk of a cloud")
+    download: Bandwidth = default("100 MB/s", "The download speed of images and models.", "a slow link to a registry")
+    load: Bandwidth = default("500 MB/s", "The read speed of a volume.", "a slow cloud disk")
     risk: Chance = default(
-        "5%", "The largest chance of either wrong verdict on a canary.", "the usual level of a statistical test"
+        "5%",
+        "The maximum probability of a wrong canary verdict, in either direction.",
+        "the conventional level of a statistical test",
     )
     failed_windows: int = default(
         1,
-        "How many windows of a canary may fail; one more takes it back.",
-        "one bad window is no trend, two are",
+        "How many canary windows may fail; one more triggers a rollback.",
+        "one bad window is noise, two are a trend",
         ge=0,
         le=10,
     )
     last_windows: int = default(
         3,
-        "How many windows are judged at the last step, before all traffic changes over.",
-        "one could be chance",
+        "How many windows to analyze at the last step, before all traffic switches over.",
+        "a single window could be chance",
         ge=2,
         le=100,
     )
     significance: Chance = default(
-        "5%", "The chance that a step shows a harm that is none.", "the usual level of a two-sided test"
+        "5%",
+        "The probability that a step reports a regression that does not exist.",
+        "the conventional level of a two-sided test",
     )
-    power: Chance = default("80%", "The chance that a step shows a harm that is one.", "the usual power of a test")
+    power: Chance = default(
+        "80%", "The probability that a step detects a real regression.", "the conventional power of a test"
+    )
     versions: float = default(
-        1, "How many new versions a month are rolled out, where no schedule says it.", "a guess", ge=0, le=1000
+        1, "How many new versions are rolled out per month, if there is no schedule.", "a guess", ge=0, le=1000
     )
     training_headroom: float = default(
         1.5,
-        "How many times as long as its fits a training run may take.",
-        "data is read and checked, the model is judged, and fits vary",
+        "The maximum duration of a training run, as a multiple of its fits.",
+        "validation and evaluation take time, and fits vary",
         ge=1,
         le=100,
     )
     memory_efficiency: Share = default(
-        "60%", "The share of an accelerator's bandwidth that writing an answer reaches.", "40 % to 90 % are seen"
+        "60%",
+        "The share of an accelerator's memory bandwidth that token generation achieves.",
+        "measurements range from 40% to 90%",
     )
     compute_efficiency: Share = default(
-        "40%", "The share of an accelerator's FLOP/s that reading a prompt reaches.", "27 % to 60 % are seen"
+        "40%",
+        "The share of an accelerator's FLOP/s that prompt processing achieves.",
+        "measurements range from 27% to 60%",
     )
     rough: float = default(
         1.5,
-        "How many times too high or too low an estimated speed may be.",
-        "as far as what is seen lies from the two efficiencies",
+        "The error factor of an estimated speed: how many times too high or too low it may be.",
+        "the distance between measurements and the two assumed efficiencies",
         ge=1,
         le=100,
     )
 
 
 class Platform(Section):
-    """The organisation's choices; the rest of a spec survives a change of them."""
+    """Your organization's platform choices. The rest of a spec does not depend on them."""
 
     kubernetes: Literal["1.33", "1.34", "1.35", "1.36", "1.37"] = default(
-        "1.33", "The version of Kubernetes that must accept the output.", "the oldest supported: its output runs on all"
+        "1.33",
+        "The Kubernetes version that must accept the output.",
+        "the oldest supported version; its output runs on all others",
     )
     cloud: Literal["gke", "eks", "eks-auto", "aks", "none"] = default(
-        "none", "The cloud, which decides how nodes with accelerators are named.", "labels of NVIDIA's device discovery"
+        "none",
+        "The cloud, which determines how accelerator nodes are labeled.",
+        "uses the labels of NVIDIA's GPU feature discovery",
     )
     gateway: Gateway = group(Gateway, "The gateway that routes attach to.")
-    prometheus: Prometheus = group(Prometheus, "The Prometheus that scrapes and is queried.")
-    rollout: RolloutProvider = group(RolloutProvider, "What shifts traffic.")
-    traffic: TrafficProvider = group(TrafficProvider, "What routes requests.")
-    autoscaling: Autoscaling = group(Autoscaling, "What adds and removes replicas.")
-    gitops: GitOps = group(GitOps, "What applies the output.")
-    images: Images = group(Images, "Images of helpers.")
+    prometheus: Prometheus = group(Prometheus, "The Prometheus that scrapes metrics and answers queries.")
+    rollout: RolloutProvider = group(RolloutProvider, "The rollout provider.")
+    traffic: TrafficProvider = group(TrafficProvider, "The traffic provider.")
+    autoscaling: Autoscaling = group(Autoscaling, "The autoscaling provider.")
+    gitops: GitOps = group(GitOps, "The GitOps tool that applies the output.")
+    images: Images = group(Images, "Helper images.")
     storage: Storage = group(Storage, "Volumes.")
     network: Network = group(Network, "Network policies.")
-    planning: Planning = group(Planning, "What the planner assumes where nobody has measured.")
-    prices: Prices = group(Prices, "What capacity costs.")
-    policies: Policies = group(Policies, "What specs must keep to.")
-    quota: Quota = group(Quota, "What a namespace may have at once; mlspec compares, and makes no ResourceQuota.")
-    runtimes: dict[Name, Runtime] = mapped("Serving runtimes: the catalogue's, changed, and the organisation's own.")
-    accelerators: dict[Name, Accelerator] = mapped(
-        "Accelerators: the catalogue's, changed, and the organisation's own."
+    planning: Planning = group(Planning, "The planner's assumptions and safety margins.")
+    prices: Prices = group(Prices, "Prices of CPU and memory.")
+    policies: Policies = group(Policies, "Policies that specs must comply with.")
+    quota: Quota = group(
+        Quota, "The namespace's quota. mlspec checks the plan against it but does not create a ResourceQuota."
     )
+    runtimes: dict[Name, Runtime] = mapped("Serving runtimes: changes to the catalog, and your own entries.")
+    accelerators: dict[Name, Accelerator] = mapped("Accelerators: changes to the catalog, and your own entries.")
     families: dict[Identifier, Family] = mapped(
-        "Families of language models: the catalogue's, changed, and the organisation's own."
+        "Language-model families: changes to the catalog, and your own entries."
     )
     providers: Providers = group(
-        Providers, "Providers of rollouts, traffic and autoscaling: the catalog's, changed, and the organization's own."
+        Providers, "Rollout, traffic, and autoscaling providers: changes to the catalog, and your own entries."
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
-        "Algorithms that search for hyperparameters: the catalogue's, changed, and the organisation's own."
+        "Hyperparameter search algorithms: changes to the catalog, and your own entries."
     )
-    plugins: list[Module] = listed("Targets of the organisation's own.")
+    plugins: list[Module] = listed("Your own targets.")
 
 
 class PlatformMetadata(Section):
-    """Who the platform file belongs to."""
+    """The identity and owner of the platform file."""
 
-    name: Name = required("The organisation or the team.")
-    owner: Text | None = optional("The team that answers for it.")
+    name: Name = required("The organization or the team.")
+    owner: Text | None = optional("The team responsible for it.")
 
 
 class PlatformFile(Section):
-    """`mlspec.platform.yaml`: found beside a spec or in a folder above it, up to the repository's root."""
+    """`mlspec.platform.yaml`: found next to a spec or in a parent folder, up to the repository root."""
 
     api_version: Literal["mlspec/v1"] = required("The version of the language.")
-    kind: Literal["Platform"] = required("What the file is.")
-    metadata: PlatformMetadata | None = optional("Who it belongs to.")
-    platform: Platform | None = optional("What holds for every cluster.")
-    clusters: dict[Name, Platform] = mapped("Where single clusters differ.")
-    spec: SpecOverlay = mapped("Defaults for specs, in the language of specs.")
+    kind: Literal["Platform"] = required("The file type.")
+    metadata: PlatformMetadata | None = optional("Its identity and owner.")
+    platform: Platform | None = optional("Settings for every cluster.")
+    clusters: dict[Name, Platform] = mapped("Overrides for individual clusters.")
+    spec: SpecOverlay = mapped("Defaults for specs, in the spec language.")

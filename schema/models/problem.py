@@ -1,4 +1,4 @@
-"""What the system is for and what it must keep to: metadata, problem, constraints, conditions, success."""
+"""The system's purpose and requirements: metadata, problem, constraints, conditions, success."""
 
 from __future__ import annotations
 
@@ -33,42 +33,42 @@ from .base import (
 
 
 class Links(Section):
-    """Where people find more."""
+    """Links to further information."""
 
-    runbook: Url | None = optional("What the person on call reads first; every alert links to it.")
-    source: Url | None = optional("The repository that holds this file.")
-    dashboard: Url | None = optional("A dashboard that the organisation already has for this system.")
+    runbook: Url | None = optional("The runbook for the on-call engineer; every alert links to it.")
+    source: Url | None = optional("The repository that contains this file.")
+    dashboard: Url | None = optional("An existing dashboard for this system.")
 
 
 class Metadata(Section):
-    """Who the system is and who answers for it."""
+    """The system's identity and owner."""
 
     name: SystemName = required(
-        "The name of the system, and the beginning of the name of every object it compiles to. At most 40 characters, "
-        "because Kubernetes adds up to 23 of its own to the names of jobs and replica sets."
+        "The name of the system, used as the name prefix of every object. At most 40 characters, because Kubernetes "
+        "appends up to 23 to the names of jobs and replica sets."
     )
-    owner: Text = required("The team that is called when it breaks; on every object and every alert.")
-    description: Text | None = optional("One sentence for people who meet the objects in a cluster.")
-    labels: dict[LabelKey, LabelValue] = mapped("Labels for every object, such as a cost centre.")
-    links: Links = group(Links, "Where people find more.")
+    owner: Text = required("The team that gets paged when the system breaks; set on every object and every alert.")
+    description: Text | None = optional("One sentence for people who come across the objects in a cluster.")
+    labels: dict[LabelKey, LabelValue] = mapped("Labels for every object, for example a cost center.")
+    links: Links = group(Links, "Links to further information.")
 
 
 class BusinessMetric(Section):
-    """The number that the organisation wants to move, of which the model's metrics are only proxies."""
+    """The business outcome to improve; the model's metrics are only proxies for it."""
 
-    name: Text = required("What is measured, in the words of the business.")
-    unit: Text | None = optional("Its unit, such as `bps` or `EUR/day`.")
-    direction: Literal["increase", "decrease"] = required("Which way is better.")
-    today: float | None = optional("Its value now.")
-    target: float | None = optional("The value that the system is to reach.")
-    query: Text | None = optional("The PromQL expression that reads it, where one exists.")
+    name: Text = required("What is measured, in business terms.")
+    unit: Text | None = optional("The unit, for example `bps` or `EUR/day`.")
+    direction: Literal["increase", "decrease"] = required("The direction of improvement.")
+    today: float | None = optional("The current value.")
+    target: float | None = optional("The target value.")
+    query: Text | None = optional("The PromQL expression that returns it, if there is one.")
 
 
 class HumanPerformance(Section):
-    """How well people do the task: the bar that `versus: human` names."""
+    """Human performance on the task: the baseline for `versus: human`."""
 
-    metric: Metric = required("The metric that people were measured by.")
-    value: float = required("What they reached.")
+    metric: Metric = required("The metric used to measure it.")
+    value: float = required("The value that humans achieve.")
 
 
 Task = Literal[
@@ -88,89 +88,91 @@ Task = Literal[
 
 
 class Problem(Section):
-    """What the system is for."""
+    """The problem that the system solves."""
 
-    use_case: Text = required("What the system does for whom, in a sentence; alerts show it as what is at stake.")
-    task: Task = required("The kind of prediction, which decides which metrics and checks make sense.")
-    business_metric: BusinessMetric | None = optional("The number that the organisation wants to move.")
-    human_performance: HumanPerformance | None = optional("How well people do the task today.")
+    use_case: Text = required("What the system does and for whom, in one sentence; alerts show it as the impact.")
+    task: Task = required("The type of prediction, which determines which metrics and checks apply.")
+    business_metric: BusinessMetric | None = optional("The business outcome to improve.")
+    human_performance: HumanPerformance | None = optional("How well humans do the task today.")
 
 
 class Latency(Section):
-    """Upper bounds on the time from a request's arrival to its whole answer, by percentile."""
+    """Upper bounds on the time from request to complete response, by percentile."""
 
-    p50: Duration | None = optional("Half of all requests.")
-    p90: Duration | None = optional("90 % of all requests.")
-    p95: Duration | None = optional("95 % of all requests; becomes an objective with burn-rate alerts.")
-    p99: Duration | None = optional("99 % of all requests; becomes an objective with burn-rate alerts.")
-    p999: Duration | None = optional("99.9 % of all requests; becomes an objective with burn-rate alerts.")
+    p50: Duration | None = optional("The median.")
+    p90: Duration | None = optional("The 90th percentile.")
+    p95: Duration | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
+    p99: Duration | None = optional("The 99th percentile; becomes an SLO with burn-rate alerts.")
+    p999: Duration | None = optional("The 99.9th percentile; becomes an SLO with burn-rate alerts.")
 
 
 class Throughput(Section):
-    """How many requests arrive. Capacity follows the peak, canaries and cost follow the mean."""
+    """The request rate. The peak determines capacity; the mean determines canaries and cost."""
 
-    mean: Rate | None = optional("The average over a day.")
-    peak: Rate | None = optional("The highest rate over a minute that must be served within the latency bounds.")
-    trough: Rate | None = optional("The lowest rate over an hour; decides how long a canary step takes at night.")
+    mean: Rate | None = optional("The daily average.")
+    peak: Rate | None = optional("The highest per-minute rate that must be served within the latency bounds.")
+    trough: Rate | None = optional("The lowest hourly rate; determines how long a canary step takes at night.")
 
 
 class Constraints(Section):
-    """What the system must keep to. Each of these becomes an objective, a size or a refusal."""
+    """The system's requirements. Each becomes an SLO, a size, or a hard limit."""
 
-    latency: Latency = group(Latency, "Bounds on response time; for online serving.")
-    first_token: Latency = group(Latency, "Bounds on the time to the first token of a generated answer.")
-    inter_token: Latency = group(Latency, "Bounds on the time between two tokens of a generated answer.")
-    throughput: Throughput = group(Throughput, "How many requests arrive; for online serving.")
-    availability: Percent | None = optional("The share of requests that must be answered without a server error.")
-    budget: Budget | None = optional("What the whole system may cost.")
-    deadline: Duration | None = optional("How long one batch run may take; for batch inference.")
-    items: Count | None = optional("How many items one batch run scores; for batch inference.")
-    max_lag: Duration | None = optional("How old an event may be when it is scored; for streaming.")
-    rate: Rate | None = optional("How many events arrive; for streaming.")
-    accelerators: list[AcceleratorName] = listed("The accelerators that may be chosen; empty allows none.")
-    max_replicas: int | None = optional("The most replicas that any service may have.", ge=1, le=10000)
+    latency: Latency = group(Latency, "Bounds on response time, for online serving.")
+    first_token: Latency = group(Latency, "Bounds on the time to first token of a generated answer.")
+    inter_token: Latency = group(Latency, "Bounds on the inter-token latency of a generated answer.")
+    throughput: Throughput = group(Throughput, "The request rate, for online serving.")
+    availability: Percent | None = optional("The share of requests that must succeed without a server error.")
+    budget: Budget | None = optional("The budget for the whole system.")
+    deadline: Duration | None = optional("The maximum duration of a batch run.")
+    items: Count | None = optional("How many items a batch run scores.")
+    max_lag: Duration | None = optional("The maximum age of an event at scoring time, for streaming.")
+    rate: Rate | None = optional("The event rate, for streaming.")
+    accelerators: list[AcceleratorName] = listed("The accelerators that the planner may choose; empty allows none.")
+    max_replicas: int | None = optional("The maximum number of replicas per service.", ge=1, le=10000)
 
 
 class Condition(Section):
-    """A bound on a metric. The same words serve gates, rollbacks, alerts and success criteria.
+    """A bound on a metric. Gates, rollbacks, alerts, and success criteria all use it.
 
-    Say either `min`, `max`, or `versus` with an optional `margin`.
+    Set `min`, `max`, or `versus` with an optional `margin`.
     """
 
     exactly_one: ClassVar[tuple[str, ...]] = ("min", "max", "versus")
 
-    metric: Metric = required("A metric of the catalogue, or one declared under `metrics`.")
-    of: Text | None = optional("The feature, output or service it is taken of, where there are several.")
-    segment: SegmentName | None = optional("Hold every value of this column to the bound, not only the whole.")
-    min: Measure | None = optional("The value must be at least this.")
-    max: Measure | None = optional("The value must be at most this.")
-    versus: Rival | None = optional("Compare with `champion` (in service), `naive`, `human` or a candidate.")
+    metric: Metric = required("A metric from the catalog, or one declared under `metrics`.")
+    of: Text | None = optional("The feature, output, or service to measure, if there is more than one.")
+    segment: SegmentName | None = optional("Check every value of this column, not just the overall value.")
+    min: Measure | None = optional("The minimum value.")
+    max: Measure | None = optional("The maximum value.")
+    versus: Rival | None = optional("Compare with `champion` (the live version), `naive`, `human`, or a candidate.")
     margin: Margin | None = optional(
-        "By how much the value must be better than the rival's (negative: how much worse it may be), absolute or in "
-        "per cent of the rival's."
+        "How much better than the baseline the value must be (negative: how much worse it may be), absolute or as a "
+        "percentage of the baseline's value."
     )
-    min_samples: Count | None = optional("Below this many samples there is no verdict, and no verdict is no pass.")
+    min_samples: Count | None = optional(
+        "The minimum sample size. Fewer samples give no verdict, and no verdict is not a pass."
+    )
 
 
 class SuccessCriterion(Condition):
-    """A condition with the date by which it is to hold."""
+    """A condition with a due date."""
 
-    by: Date = required("The day by which the condition is to hold.")
+    by: Date = required("The due date.")
 
 
 class CustomMetric(Section):
-    """A metric that the catalogue does not have."""
+    """A metric that is not in the catalog."""
 
-    direction: Literal["maximize", "minimize"] = required("Which way is better.")
+    direction: Literal["maximize", "minimize"] = required("The direction of improvement.")
     unit: Literal["ratio", "seconds", "per-second", "number"] = default(
-        "number", "The unit of its values.", "most scores have none"
+        "number", "The unit of its values.", "most scores are unitless"
     )
-    min: float | None = optional("The lowest value it can take.")
-    max: float | None = optional("The highest value it can take.")
-    query: Text | None = optional(
-        "The PromQL expression that reads it; needed where it is to judge a rollout or to raise an alert."
-    )
+    min: float | None = optional("The lowest possible value.")
+    max: float | None = optional("The highest possible value.")
+    query: Text | None = optional("The PromQL expression that returns it; required to use it in a rollout or an alert.")
     needs_labels: bool = default(
-        False, "Whether it can only be known once labels have arrived.", "then it could not judge a rollout"
+        False,
+        "Whether it needs ground-truth labels.",
+        "a metric that needs labels cannot judge a rollout, because labels arrive too late",
     )
     description: Text | None = optional("What it measures.")

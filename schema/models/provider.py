@@ -1,7 +1,7 @@
-"""Providers as data: what a product can do for a service, by capability.
+"""Providers as data: the features that each product supports, by capability.
 
-The catalog's entries (`compiler/catalog/providers/*/*.yaml`) are written in this section of the language. A platform
-file changes them or adds its own. Each entry has a module of the same name, which makes the objects.
+The catalog entries (`compiler/catalog/providers/*/*.yaml`) use this section of the language. A platform file can
+override them or add its own. Each entry has a module with the same name that creates the objects.
 """
 
 from __future__ import annotations
@@ -29,67 +29,71 @@ from .base import (
 class WorkloadKind(Section):
     """The kind of object that runs a service's pods."""
 
-    api_version: Text = default("apps/v1", "Its API group and version.", "what Kubernetes itself has")
-    kind: Identifier = default("Deployment", "Its kind.", "what Kubernetes itself has")
+    api_version: Text = default("apps/v1", "The API group and version.", "the built-in workload of Kubernetes")
+    kind: Identifier = default("Deployment", "The kind.", "the built-in workload of Kubernetes")
 
 
 class NewPods(Section):
-    """How the pods of a new version are told apart from those of the version in service."""
+    """How to distinguish the pods of a new version from those of the live version."""
 
-    label: LabelKey | None = optional("The pod label that differs, which Prometheus must see.")
-    match: Matcher | None = optional("The PromQL matchers of the new version's series, as its analysis writes them.")
+    label: LabelKey | None = optional("The pod label that differs; Prometheus must have it as a label.")
+    match: Matcher | None = optional(
+        "PromQL matchers for the series of the new version, in the syntax of its analysis."
+    )
 
 
 class RolloutCapability(Section):
-    """What a rollout provider can do."""
+    """What a rollout provider supports."""
 
-    workload: WorkloadKind = group(WorkloadKind, "The object that it manages.")
-    stages: list[Literal["shadow", "canary", "experiment", "blueGreen"]] = listed("The stages that it can run.")
+    workload: WorkloadKind = group(WorkloadKind, "The object it manages.")
+    stages: list[Literal["shadow", "canary", "experiment", "blueGreen"]] = listed("The stages it can run.")
     weights: Literal["whole-percent", "none"] = default(
-        "none", "The shares of traffic that it can set.", "a provider that shifts no traffic"
+        "none", "The traffic shares it can set.", "a provider that shifts no traffic"
     )
     keeps_old_whole: bool = default(
-        False, "Whether the old version keeps all its replicas until the new one has all traffic.", "a rolling update"
+        False,
+        "Whether the old version keeps all of its replicas until the new one receives all traffic.",
+        "a rolling update replaces them one by one",
     )
     new_service: bool = default(
-        False, "Whether the new version has a Service of its own, which mlspec writes.", "one Service for all pods"
+        False, "Whether the new version has its own Service, which mlspec creates.", "one Service selects all pods"
     )
     writes_selectors: bool = default(
-        False, "Whether its controller writes to the selectors of Services.", "most controllers do not"
+        False, "Whether its controller modifies the selectors of Services.", "most controllers do not"
     )
-    new_pods: NewPods = group(NewPods, "How the new version's pods are told apart.")
-    judges: list[Literal["prometheus"]] = listed("What it can judge a new version by.")
-    traffic: list[TrafficProviderName] = listed("The traffic providers that it works with.")
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    new_pods: NewPods = group(NewPods, "How to distinguish the pods of the new version.")
+    judges: list[Literal["prometheus"]] = listed("The metric sources it can analyze a new version with.")
+    traffic: list[TrafficProviderName] = listed("The traffic providers it works with.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
 
 
 class TrafficCapability(Section):
-    """What a traffic provider can do."""
+    """What a traffic provider supports."""
 
-    routes: bool = default(True, "Whether services get a route at all.", "callers come through a gateway")
+    routes: bool = default(True, "Whether services get a route.", "callers use a gateway")
     mirroring: Literal["percent", "all", "none"] = default(
-        "none", "Which request mirroring its API has; a gateway may support less.", "no mirroring"
+        "none", "The request mirroring in its API; a gateway may support less.", "a provider without mirroring"
     )
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
 
 
 class AutoscalingCapability(Section):
-    """What an autoscaling provider can do."""
+    """What an autoscaling provider supports."""
 
-    scales: bool = default(True, "Whether it adds replicas at all.", "what autoscalers do")
+    scales: bool = default(True, "Whether it adds and removes replicas.", "the purpose of an autoscaler")
     follows: Literal["queries", "processors"] = default(
-        "queries", "What it follows without an adapter.", "the load that the runtime reports"
+        "queries", "The signal it scales on without an adapter.", "the load that the runtime reports"
     )
-    adapters: list[Literal["prometheus-adapter"]] = listed("What can serve it the load as a metric.")
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    adapters: list[Literal["prometheus-adapter"]] = listed("The adapters that can serve it the load as a metric.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
 
 
 class Providers(Section):
-    """What is known of providers, by what they do."""
+    """What each provider supports, by capability."""
 
-    rollout: dict[Name, RolloutCapability] = mapped("Providers of rollouts.")
-    traffic: dict[Name, TrafficCapability] = mapped("Providers of traffic.")
-    autoscaling: dict[Name, AutoscalingCapability] = mapped("Providers of autoscaling.")
+    rollout: dict[Name, RolloutCapability] = mapped("Rollout providers.")
+    traffic: dict[Name, TrafficCapability] = mapped("Traffic providers.")
+    autoscaling: dict[Name, AutoscalingCapability] = mapped("Autoscaling providers.")

@@ -1,4 +1,4 @@
-"""What is in service: the release of a model, inline or in the file that mlspec writes."""
+"""Releases: the live version of a model, inline or in a file that mlspec writes."""
 
 from __future__ import annotations
 
@@ -30,59 +30,62 @@ Format = Literal[
 
 
 class Artifact(Section):
-    """The model's files, pinned."""
+    """The model's files, pinned by digest."""
 
     uri: Uri = required(
-        "Where they are: `https://`, `s3://`, `gs://`, `azure://`, `hf://organisation/repository`, or `oci://` for an "
-        "image that holds them. A path that ends in `/` is a folder."
+        "The location: `https://`, `s3://`, `gs://`, `azure://`, `hf://organization/repository`, or `oci://` for an "
+        "image that contains the files. A path that ends in `/` is a folder."
     )
-    format: Format = required("How they are encoded; decides which runtimes can load them.")
+    format: Format = required("The model format, which determines the runtimes that can load it.")
     digest: Digest = required(
-        "What pins them: SHA-256 of the file; of a folder, SHA-256 over its sorted lines `path NUL sha256`; the "
-        "manifest digest of an image; the commit of a hub repository. The download fails when it differs."
+        "The digest that pins the files: for a file, its SHA-256; for a folder, the SHA-256 of its sorted lines "
+        "`path NUL sha256`; for an image, the manifest digest; for a hub repository, the commit. The download fails if "
+        "it differs."
     )
-    size: Memory | None = optional("How large they are; memory and start-up time follow from it.")
-    access: AccessName | None = optional("How they are reached.")
+    size: Memory | None = optional("The total size; memory and startup time are derived from it.")
+    access: AccessName | None = optional("The access used to download the files.")
 
 
 class Code(Section):
     """The code that trained the model."""
 
     revision: Text | None = optional("The commit.")
-    image: Image | None = optional("The image.")
+    image: Image | None = optional("The container image.")
 
 
 class Version(Section):
     """One version of a model."""
 
-    version: Text = required("Its version, in any spelling; runtimes that want a number get one if it is one.")
-    artifact: Artifact = required("Its files.")
+    version: Text = required(
+        "The version, in any format. Runtimes that require a numeric version get this one if it is a number."
+    )
+    artifact: Artifact = required("The model's files.")
     data_version: Text | None = optional("The version of the data it was trained on.")
     code: Code | None = optional("The code that trained it.")
-    metrics: dict[Metric, float] = mapped("What it reached in evaluation: the champion that new versions must beat.")
-    profile: Uri | None = optional("The reference profile that drift is measured against.")
-    trained_at: Timestamp | None = optional("When it was trained; alerts on its age count from here.")
+    metrics: dict[Metric, float] = mapped("Its evaluation results: the champion's scores that new versions must beat.")
+    profile: Uri | None = optional("The reference profile for drift detection.")
+    trained_at: Timestamp | None = optional("When it was trained; model-age alerts count from here.")
 
 
 class Shadow(Version):
-    """A version that sees mirrored requests, before it answers any."""
+    """A version in the shadow stage: it receives mirrored requests before it serves any."""
 
     since: Timestamp | None = optional("When it entered the shadow stage.")
 
 
 class Release(Version):
-    """What is in service, what is tried in the shadow, and what was in service before."""
+    """The live version, the shadow version, and previous versions."""
 
     shadow: Shadow | None = optional("The version in the shadow stage.")
-    previous: list[Version] = listed("What was in service before, newest first: what a rollback goes to.")
+    previous: list[Version] = listed("Previous versions, newest first: the targets of a rollback.")
 
 
 class ReleaseFile(Section):
     """`releases/<environment>.yaml`: written by `mlspec promote` and `mlspec rollback`, never by hand."""
 
     api_version: Literal["mlspec/v1"] = required("The version of the language.")
-    kind: Literal["Release"] = required("What the file is.")
-    system: SystemName = required("The system that it belongs to.")
-    environment: Name = required("The environment that it belongs to.")
-    release: Release | None = singular("What is in service, for a system with one model.", of="releases")
-    releases: dict[Name, Release] = mapped("What is in service, by model.")
+    kind: Literal["Release"] = required("The file type.")
+    system: SystemName = required("The system that the file belongs to.")
+    environment: Name = required("The environment that the file belongs to.")
+    release: Release | None = singular("The release of a system with one model.", of="releases")
+    releases: dict[Name, Release] = mapped("The releases, by model.")

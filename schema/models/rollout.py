@@ -1,4 +1,4 @@
-"""How a new version reaches its users, and when it is taken back."""
+"""How a new version is rolled out, and when it is rolled back."""
 
 from __future__ import annotations
 
@@ -24,78 +24,81 @@ from .problem import Condition
 
 
 class ShadowStage(Section):
-    """Requests are copied to the new version, whose answers nobody sees."""
+    """The new version receives mirrored requests; its responses are discarded."""
 
-    percent: Percent = default("100%", "The share of requests that is copied.", "the whole picture")
-    duration: Duration = default("24h", "How long before the version may answer.", "a whole day of traffic")
-    replicas: int | None = derived("How many replicas the shadow has.", "from the share of the mean throughput", ge=1)
+    percent: Percent = default("100%", "The share of requests to mirror.", "mirror all traffic")
+    duration: Duration = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
+    replicas: int | None = derived(
+        "The number of shadow replicas.", "from the mirrored share of the mean throughput", ge=1
+    )
 
 
 class Detectable(Section):
-    """A harm that the canary must not miss."""
+    """A regression that the canary must detect."""
 
     metric: Metric = required("The metric that gets worse.")
-    from_: Measure | None = derived("Its value without the harm.", "from the availability, or zero")
-    to: Measure = required("Its value with the harm.")
+    from_: Measure | None = derived("The value without the regression.", "from the availability target, or zero")
+    to: Measure = required("The value with the regression.")
 
 
 class CanaryStage(Section):
-    """The new version answers a growing share of requests while it is compared with its bounds."""
+    """The new version receives a growing share of requests while its metrics are checked against limits."""
 
-    steps: list[Percent] = listed("The shares, in order; 5 %, 25 % and 50 % if left out.")
-    detect: list[Detectable] = listed("Harms that must not be missed; step lengths follow from them.")
-    step_duration: Duration | None = derived("How long a step lasts.", "from the traffic and the harm to detect")
+    steps: list[Percent] = listed("The traffic shares, in order. If omitted, 5%, 25%, and 50%.")
+    detect: list[Detectable] = listed("The regressions to detect; step durations are derived from them.")
+    step_duration: Duration | None = derived("How long a step lasts.", "from the traffic and the regressions to detect")
     window: Duration | None = derived(
-        "Over how many whole minutes requests are counted for one verdict.",
-        "the shortest with which both wrong verdicts are rare enough",
+        "The measurement window of one analysis run, in whole minutes.",
+        "as the shortest window that keeps false aborts and missed regressions rare enough",
     )
 
 
 class Arm(Section):
-    """One side of an experiment."""
+    """One arm of an experiment."""
 
-    name: Identifier = required("Its name.")
-    model: ModelName | None = optional("The model that it is served.")
+    name: Identifier = required("The name of the arm.")
+    model: ModelName | None = optional("The model it serves.")
     share: Percent = required("Its share of the units.")
 
 
 class ExperimentStage(Section):
-    """Users are assigned to versions and stay there; the business metric decides."""
+    """An A/B test: users are assigned to a version and stay with it; the business metric decides."""
 
-    unit: Text = required("What is assigned, such as `user_id`.")
-    arms: list[Arm] = listed("The sides.", key="name")
-    hold_out: Percent = default("0%", "The share that keeps the old behaviour for good.", "no control group")
-    metric: Metric = required("What decides.")
-    effect: Measure = required("The smallest effect that matters.")
+    unit: Text = required("The unit of assignment, for example `user_id`.")
+    arms: list[Arm] = listed("The arms of the experiment.", key="name")
+    hold_out: Percent = default("0%", "The share held out permanently on the old behavior.", "no control group")
+    metric: Metric = required("The metric that decides.")
+    effect: Measure = required("The minimum detectable effect.")
     ends: Date = required("The planned last day.")
 
 
 class BlueGreenStage(Section):
-    """The new version is started beside the old one, and all traffic changes over at once."""
+    """The new version starts next to the old one, then takes over all traffic at once."""
 
-    preview: Duration = default("10m", "How long it is kept beside the old one before.", "time for smoke tests")
-    keep: Duration = default("1h", "How long the old one is kept after.", "time to go back")
+    preview: Duration = default("10m", "How long both versions run before the switch.", "time for smoke tests")
+    keep: Duration = default("1h", "How long the old version keeps running after the switch.", "time to roll back")
 
 
 class Stage(Section):
-    """One stage: exactly one of the four kinds."""
+    """One rollout stage: exactly one of the four kinds."""
 
     exactly_one: ClassVar[tuple[str, ...]] = ("shadow", "canary", "experiment", "blueGreen")
 
-    shadow: ShadowStage | None = optional("Requests are copied.")
-    canary: CanaryStage | None = optional("A growing share of requests.")
-    experiment: ExperimentStage | None = optional("Users are assigned to versions.")
-    blue_green: BlueGreenStage | None = optional("All traffic at once.")
+    shadow: ShadowStage | None = optional("Mirror requests to the new version.")
+    canary: CanaryStage | None = optional("Shift a growing share of requests to the new version.")
+    experiment: ExperimentStage | None = optional("Assign users to versions.")
+    blue_green: BlueGreenStage | None = optional("Switch all traffic at once.")
 
 
 class Rollout(Section):
-    """How a new version reaches its users."""
+    """How a new version is rolled out."""
 
-    stages: list[Stage] = listed("What happens, in order; one canary if left out.")
-    rollback_when: list[Condition] = listed("When it is taken back; the objectives' own bounds if left out.")
+    stages: list[Stage] = listed("The stages, in order. If omitted, one canary.")
+    rollback_when: list[Condition] = listed("When to roll back. If omitted, when an SLO's own limit is exceeded.")
     progress_deadline: Duration | None = derived(
-        "After how long a version that has not become ready has failed.", "twice the time to fetch, load and warm up"
+        "How long a new version may take to become ready before the rollout fails.",
+        "as twice the time to download, load, and warm up",
     )
     keep_versions: int = default(
-        5, "How many earlier versions can be gone back to.", "a month of weekly releases", ge=1, le=50
+        5, "How many previous versions to keep for rollback.", "a month of weekly releases", ge=1, le=50
     )

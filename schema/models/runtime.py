@@ -1,7 +1,7 @@
-"""A serving runtime as data: the one entry that serving, autoscaling, analysis, rules and dashboards read.
+"""A serving runtime as data: the single entry that serving, autoscaling, analysis, rules, and dashboards read.
 
-The catalogue's entries (`compiler/catalog/runtimes/*.yaml`) are written in this section of the language, and so are the
-platform file's own and the `container` of a service.
+The catalog entries (`compiler/catalog/runtimes/*.yaml`), the platform file's own entries, and the `container` of a
+service all use this section of the language.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Feature = Literal[
     "llm.tokens.output",
     "llm.caching.dtype",
 ]
-"""What a service may ask of its runtime, by its path below the service."""
+"""The optional features of a service, by their path below the service."""
 
 
 class Ports(Section):
@@ -48,96 +48,109 @@ class Ports(Section):
 
     http: int | None = optional("HTTP.", ge=1, le=65535)
     grpc: int | None = optional("gRPC.", ge=1, le=65535)
-    metrics: int | None = optional("Prometheus metrics; may be the HTTP port.", ge=1, le=65535)
+    metrics: int | None = optional("Prometheus metrics; may equal the HTTP port.", ge=1, le=65535)
 
 
 class Probe(Section):
-    """How the kubelet asks for the runtime's state: an HTTP path, a gRPC health check, or an open port."""
+    """How the kubelet checks the runtime: an HTTP path, a gRPC health check, or an open port."""
 
-    path: Text | None = optional("The HTTP path; `{model}` stands for the model's name.")
-    port: Literal["http", "grpc", "metrics"] = default("http", "The port that is asked.", "where most runtimes answer")
-    grpc: bool = default(False, "Whether the gRPC health protocol is used.", "few runtimes serve it")
-    timeout: Duration = default("1s", "How long an answer may take.", "Kubernetes' own default")
+    path: Text | None = optional("The HTTP path; `{model}` is replaced with the model name.")
+    port: Literal["http", "grpc", "metrics"] = default("http", "The port to probe.", "the port most runtimes answer on")
+    grpc: bool = default(False, "Whether to use the gRPC health protocol.", "few runtimes implement it")
+    timeout: Duration = default("1s", "The probe timeout.", "Kubernetes's own default")
 
 
 class Probes(Section):
-    """Whether the runtime has started, is ready, and is alive."""
+    """Startup, readiness, and liveness probes."""
 
-    startup: Probe | None = optional("Until this succeeds the others are not asked; it waits for the model.")
-    readiness: Probe | None = optional("While this fails no request is sent.")
-    liveness: Probe | None = optional("When this fails the container is restarted.")
+    startup: Probe | None = optional("The other probes start after this one succeeds; it waits for the model to load.")
+    readiness: Probe | None = optional("While this fails, the pod receives no requests.")
+    liveness: Probe | None = optional("If this fails, the kubelet restarts the container.")
 
 
 class Drain(Section):
-    """What the runtime does when it is told to stop."""
+    """How the runtime shuts down."""
 
     pre_stop: Duration = default(
         "5s",
-        "How long it goes on serving before it is told, while the endpoint is taken away.",
-        "endpoints need seconds",
+        "The preStop delay: how long it keeps serving before SIGTERM, while its endpoint is removed.",
+        "endpoint removal takes seconds to propagate",
     )
-    timeout: Duration = default("30s", "How long it then finishes what is in flight.", "longer than most requests")
+    timeout: Duration = default(
+        "30s", "How long it then takes to finish requests in flight.", "longer than most requests"
+    )
     handles_term: bool = default(
-        True, "Whether it handles SIGTERM at all; if not, the grace period is the drain time.", "most do"
+        True,
+        "Whether it handles SIGTERM. If not, it serves until it is killed, so the grace period is the drain time.",
+        "most runtimes do",
     )
 
 
 class DeviceMemory(Section):
-    """How a server of language models divides the memory of an accelerator, which it takes when it starts."""
+    """How a language-model server divides up an accelerator's memory, which it allocates at startup."""
 
     utilization: Share = default(
-        "92%", "The share of what the driver reports that it may fill.", "what vLLM takes when it is not told"
+        "92%", "The share of the memory reported by the driver that the server may use.", "vLLM's own default"
     )
     overhead: Memory = default(
         "1536Mi",
-        "What activations and captured graphs take of it on each device, beside weights and cache.",
-        "an allowance; what the server logs when it starts replaces it",
+        "The memory for activations and captured graphs on each device, in addition to weights and KV cache.",
+        "an allowance; replace it with the value that the server logs at startup",
     )
     sequences: int = default(
-        256, "How many sequences it works on at once, where `batching.maxSize` does not say it.", "what vLLM does", ge=1
+        256,
+        "The maximum number of concurrent sequences, unless `batching.maxSize` sets it.",
+        "vLLM's own default",
+        ge=1,
     )
-    large_sequences: int = default(1024, "The same on a device of 70 GiB or more.", "what vLLM does", ge=1)
+    large_sequences: int = default(1024, "The same on a device of 70 GiB or more.", "vLLM's own default", ge=1)
 
 
 class SeriesRef(Section):
-    """One Prometheus series, with the matchers that single out what is meant."""
+    """One Prometheus series, with the label matchers that select it."""
 
-    series: Series | None = optional("Its name as exported, with `_total` where it has one.")
-    match: Matcher | None = optional("Label matchers that every use needs; `{model}` stands for the model's name.")
+    series: Series | None = optional("The name as exported, including `_total` if it has one.")
+    match: Matcher | None = optional(
+        "Label matchers that every query needs; `{model}` is replaced with the model name."
+    )
 
 
 class LatencySeries(Section):
-    """The histogram of response times."""
+    """A latency histogram."""
 
-    series: Series | None = optional("Its base name, without `_bucket`.")
-    match: Matcher | None = optional("Label matchers that every use needs; `{model}` stands for the model's name.")
-    unit: Literal["s", "ms", "us"] = default("s", "The unit of its buckets.", "Prometheus' convention")
-    buckets: list[float] = listed("Its upper bounds, in that unit.")
-    settable: bool = default(False, "Whether the bounds can be configured.", "most cannot")
-    covers: Text | None = optional("Which requests it counts, where not all.")
+    series: Series | None = optional("The base name, without `_bucket`.")
+    match: Matcher | None = optional(
+        "Label matchers that every query needs; `{model}` is replaced with the model name."
+    )
+    unit: Literal["s", "ms", "us"] = default("s", "The unit of its buckets.", "the Prometheus convention")
+    buckets: list[float] = listed("The upper bounds of the buckets, in that unit.")
+    settable: bool = default(False, "Whether the buckets are configurable.", "most runtimes hard-code them")
+    covers: Text | None = optional("The requests it counts, if not all.")
 
 
 class InFlight(Section):
-    """How many requests are being worked on: a gauge, or the seconds of work done each second (Little's law)."""
+    """The number of requests in flight: a gauge, or busy seconds per second (Little's law)."""
 
     gauge: Series | None = optional("A gauge of requests in flight.")
-    busy: Series | None = optional("A counter of time spent on requests, whose rate is the number in flight.")
-    unit: Literal["s", "ms", "us"] = default("s", "The unit of that counter.", "Prometheus' convention")
-    match: Matcher | None = optional("Label matchers that every use needs; `{model}` stands for the model's name.")
+    busy: Series | None = optional("A counter of time spent on requests; its rate is the number in flight.")
+    unit: Literal["s", "ms", "us"] = default("s", "The unit of that counter.", "the Prometheus convention")
+    match: Matcher | None = optional(
+        "Label matchers that every query needs; `{model}` is replaced with the model name."
+    )
 
 
 class MetricVocabulary(Section):
-    """What the runtime exports, by what it means. What is absent here, the runtime does not export."""
+    """The metrics that the runtime exports, by meaning. The runtime does not export the ones omitted here."""
 
-    path: Path = default("/metrics", "Where metrics are read.", "Prometheus' convention")
-    requests: list[SeriesRef] = listed("Counters that add up to all finished requests.")
-    errors: list[SeriesRef] = listed("Counters that add up to requests that failed by the server's fault.")
-    latency: LatencySeries | None = optional("The histogram of response times.")
-    first_token: LatencySeries | None = optional("The histogram of the time to the first token.")
-    inter_token: LatencySeries | None = optional("The histogram of the time between tokens.")
-    in_flight: InFlight | None = optional("How many requests are being worked on.")
-    queue: SeriesRef | None = optional("A gauge of waiting requests.")
-    saturation: SeriesRef | None = optional("A gauge from 0 to 1 of the resource that runs out first.")
+    path: Path = default("/metrics", "The path of the metrics endpoint.", "the Prometheus convention")
+    requests: list[SeriesRef] = listed("Counters that add up to all completed requests.")
+    errors: list[SeriesRef] = listed("Counters that add up to the requests that failed with a server error.")
+    latency: LatencySeries | None = optional("The response-time histogram.")
+    first_token: LatencySeries | None = optional("The time-to-first-token histogram.")
+    inter_token: LatencySeries | None = optional("The inter-token latency histogram.")
+    in_flight: InFlight | None = optional("The number of requests in flight.")
+    queue: SeriesRef | None = optional("A gauge of queued requests.")
+    saturation: SeriesRef | None = optional("A gauge from 0 to 1 of the scarcest resource.")
 
 
 class Runtime(Section):
@@ -145,42 +158,47 @@ class Runtime(Section):
 
     setup: Literal["triton", "tensorflow-serving", "vllm", "sglang", "tgi", "mlserver", "torchserve", "none"] = default(
         "none",
-        "Who writes its arguments and configuration files; `none` passes the model by environment variables.",
-        "a container that mlspec does not know",
+        "The built-in setup that generates its arguments and configuration files; `none` passes the model through "
+        "environment variables.",
+        "a container that mlspec has no setup for",
     )
     support: Literal["active", "maintenance", "ended"] = default(
         "active",
-        "Whether it is still developed: `maintenance` is small fixes only, `ended` not even security patches.",
-        "most runtimes are developed",
+        "Its maintenance status: `maintenance` means minor fixes only, `ended` not even security patches.",
+        "most runtimes are under active development",
     )
-    notice: Text | None = optional("What its makers say of that.")
+    notice: Text | None = optional("What its maintainers say about its status.")
     successors: list[RuntimeName] = listed("The runtimes to use instead, best first.")
-    build: Text | None = optional("What its image must hold and start, where that is yours to build.")
+    build: Text | None = optional("What your image must contain and start, if you have to build it.")
     image: Image | None = optional("The image, pinned.")
-    accelerated_image: Image | None = optional("The image for pods with an accelerator, where it differs.")
-    image_size: Memory | None = optional("How large the image is, for the time that a first pull takes.")
-    user: int | None = optional("The numeric user that it runs as; never 0.", ge=1, le=2**31 - 1)
-    formats: list[Format] = listed("The formats it can load.")
-    usual_for: list[Format] = listed("The formats that it is chosen for where a service names no runtime.")
-    needs_accelerator: bool = default(False, "Whether it refuses to start without one.", "most run on processors")
-    cpu_bound: bool = default(True, "Whether a request in flight keeps a core busy.", "true without an accelerator")
-    command: list[Text] = listed("What starts it, where the image's own entry point does not do.")
-    args: list[Text] = listed("Arguments before mlspec's own.")
-    env: dict[EnvName, Text] = mapped("Environment variables that it needs.")
-    model_path: Path = default("/models", "Where it looks for models.", "the usual place")
-    writable: list[Path] = listed("Paths that it writes to; each becomes an empty volume.")
-    device_memory: DeviceMemory | None = optional("What it does with an accelerator's memory, where it takes it all.")
-    shared_memory: Memory | None = optional("What it needs of `/dev/shm`; Kubernetes gives 64 MiB.")
-    writable_root: bool = default(False, "Whether its root file system must be writable.", "most need only `writable`")
-    ports: Ports = group(Ports, "The ports that it listens on.")
-    probes: Probes = group(Probes, "How it is asked for its state.")
-    drain: Drain = group(Drain, "What it does when told to stop.")
-    metrics: MetricVocabulary = group(MetricVocabulary, "What it exports.")
-    honours: list[Feature] = listed(
-        "The parts of a service that it can do: `batching.maxSize`, `batching.maxDelay`, `caching`, `warmup`, `llm`, "
-        "`llm.tokens.output` where it can limit answers, and `llm.caching.dtype` where it can keep less of each token."
+    accelerated_image: Image | None = optional("The image for pods with an accelerator, if it differs.")
+    image_size: Memory | None = optional("The image size, which determines how long the first pull takes.")
+    user: int | None = optional("The numeric user ID it runs as; never 0.", ge=1, le=2**31 - 1)
+    formats: list[Format] = listed("The model formats it can load.")
+    usual_for: list[Format] = listed("The model formats it is the default runtime for.")
+    needs_accelerator: bool = default(False, "Whether it requires an accelerator.", "most runtimes run on CPUs")
+    cpu_bound: bool = default(True, "Whether each request in flight keeps a core busy.", "true without an accelerator")
+    command: list[Text] = listed("The command, if the image's own entry point is not suitable.")
+    args: list[Text] = listed("Arguments placed before the ones that mlspec generates.")
+    env: dict[EnvName, Text] = mapped("Environment variables it needs.")
+    model_path: Path = default("/models", "The folder it loads models from.", "the most common location")
+    writable: list[Path] = listed("Paths it writes to; each becomes an empty volume.")
+    device_memory: DeviceMemory | None = optional(
+        "How it divides up an accelerator's memory, if it allocates all of it at startup."
     )
-    cpu: Cores = default("1", "Cores it needs at least.", "one request at a time")
-    memory: Memory = default("512Mi", "Memory it needs beside the model.", "a small server")
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    shared_memory: Memory | None = optional("The `/dev/shm` size it needs; Kubernetes provides 64 MiB.")
+    writable_root: bool = default(
+        False, "Whether it needs a writable root file system.", "`writable` is enough for most runtimes"
+    )
+    ports: Ports = group(Ports, "The ports it listens on.")
+    probes: Probes = group(Probes, "Startup, readiness, and liveness probes.")
+    drain: Drain = group(Drain, "How it shuts down.")
+    metrics: MetricVocabulary = group(MetricVocabulary, "The metrics it exports.")
+    honours: list[Feature] = listed(
+        "The service features it supports. `llm.tokens.output` means that it can limit output tokens, and "
+        "`llm.caching.dtype` that it can use a smaller KV cache."
+    )
+    cpu: Cores = default("1", "The minimum number of cores.", "enough for one request at a time")
+    memory: Memory = default("512Mi", "The memory it needs in addition to the model.", "enough for a small server")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")

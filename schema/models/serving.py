@@ -1,4 +1,4 @@
-"""How predictions are served: online, in batches, over a stream, or at the edge."""
+"""Serving: online, batch, streaming, and edge."""
 
 from __future__ import annotations
 
@@ -44,184 +44,196 @@ from .runtime import Runtime
 class AcceleratorRequest(Section):
     """Accelerators for one pod."""
 
-    type: AcceleratorName = required("The accelerator, by its name in the catalogue or the platform file.")
-    count: int = default(1, "How many.", "most models fit on one", ge=1, le=16)
+    type: AcceleratorName = required("The accelerator, from the catalog or the platform file.")
+    count: int = default(1, "How many accelerators.", "most models fit on one", ge=1, le=16)
 
 
 class Resources(Section):
-    """What one replica may use."""
+    """Resources of one replica."""
 
-    cpu: Cores | None = derived("Processor cores.", "from the runtime's own need")
-    memory: Memory | None = derived("Memory.", "from the runtime's own need and twice the size of the model")
+    cpu: Cores | None = derived("CPU cores.", "from the runtime's requirements")
+    memory: Memory | None = derived("Memory.", "from the runtime's requirements plus twice the model size")
     accelerator: AcceleratorRequest | None = optional(
-        "Accelerators; if left out none, or for a runtime that needs some the cheapest of `constraints.accelerators`."
+        "Accelerators. If omitted: none, or the cheapest of `constraints.accelerators` for a runtime that requires one."
     )
 
 
 class ServiceTime(Section):
-    """How long the model itself takes, as measured on one replica."""
+    """How long the model takes to process a request, measured on one replica."""
 
-    mean: Duration = required("The mean time that a request is worked on, without waiting.")
-    at: int = default(1, "How many requests were in flight on the replica.", "one at a time", ge=1, le=4096)
+    mean: Duration = required("The mean processing time of a request, excluding queueing.")
+    at: int = default(1, "How many requests were in flight on the replica.", "one request at a time", ge=1, le=4096)
     p99: Duration | None = optional("The 99th percentile of the same measurement.")
     p995: Duration | None = optional("The 99.5th percentile of the same measurement.")
 
 
 class Batching(Section):
-    """Requests that are worked on together."""
+    """Request batching: the server combines concurrent requests into one batch."""
 
-    max_size: int = required("The most requests in a batch.", ge=1, le=65536)
-    max_delay: Duration | None = optional("How long a request may wait for others.")
+    max_size: int = required("The maximum batch size.", ge=1, le=65536)
+    max_delay: Duration | None = optional("How long a request may wait for the batch to fill.")
 
 
 class Caching(Section):
-    """Answers that are kept for identical requests."""
+    """Response cache: the server reuses the response to an identical request."""
 
-    size: Memory = default("64Mi", "The memory that answers may take.", "enough for thousands of small answers")
+    size: Memory = default("64Mi", "The cache size.", "enough for thousands of small responses")
 
 
 class Warmup(Section):
-    """Requests that a replica answers to itself before it says that it is ready."""
+    """Warm-up requests that a replica sends to itself before it reports ready."""
 
-    requests: int = default(10, "How many.", "enough for lazy initialisation", ge=1, le=1000)
+    requests: int = default(10, "How many requests.", "enough to trigger lazy initialization", ge=1, le=1000)
 
 
 class Caller(Section):
-    """Who may call the service."""
+    """A caller that may bypass the gateway."""
 
-    namespace: Name = required("The namespace that calls come from.")
-    labels: dict[LabelKey, LabelValue] = mapped("The pods in it that may call; all of them if left out.")
+    namespace: Name = required("The caller's namespace.")
+    labels: dict[LabelKey, LabelValue] = mapped("The pods in that namespace that may call. If omitted, all.")
 
 
 class Auth(Section):
-    """What a caller must show at the gateway."""
+    """Authentication at the gateway."""
 
-    issuer: Url = required("Who signs the tokens.")
-    audiences: list[Text] = listed("For whom tokens must be issued.")
+    issuer: Url = required("The token issuer.")
+    audiences: list[Text] = listed("The accepted token audiences.")
 
 
 class Endpoint(Section):
-    """Where the service is reached, and by whom."""
+    """How callers reach the service."""
 
-    hosts: list[Host] = listed("The host names that it answers to; the gateway's own if left out.")
-    timeout: Duration | None = derived("When the gateway gives up on a request.", "from the slowest latency bound")
-    auth: Auth | None = optional("What a caller must show.")
-    callers: list[Caller] = listed("Who may call it without the gateway.")
+    hosts: list[Host] = listed("The host names of the service. If omitted, the gateway's own.")
+    timeout: Duration | None = derived("The gateway's request timeout.", "from the slowest latency bound")
+    auth: Auth | None = optional("Authentication at the gateway.")
+    callers: list[Caller] = listed("Callers that may bypass the gateway.")
 
 
 class Replicas(Section):
-    """How many replicas there are."""
+    """The replica range, and the autoscaling signal."""
 
-    min: int | None = derived("The fewest.", "from the mean throughput", ge=0, le=10000)
-    max: int | None = derived("The most.", "from the peak throughput with half as much again", ge=1, le=10000)
+    min: int | None = derived("The minimum number of replicas.", "from the mean throughput", ge=0, le=10000)
+    max: int | None = derived(
+        "The maximum number of replicas.", "from the peak throughput plus 50% headroom", ge=1, le=10000
+    )
     signal: Literal["in-flight", "queue"] | None = derived(
-        "What they follow: requests that are worked on, or requests that wait.",
-        "from what the runtime exports, and whether its service time is known",
+        "The autoscaling signal: requests in flight or queued requests.",
+        "from the metrics that the runtime exports, and whether the service time is known",
     )
     target: float | None = derived(
-        "How many requests one of them is meant to have, in flight or waiting, whichever it scales on.",
-        "from what a replica works on at once, or a short queue",
+        "The target number of requests per replica, in flight or queued, depending on the signal.",
+        "from the concurrency of a replica, or as a short queue",
         gt=0,
     )
     fallback: int | None = derived(
-        "How many there are while nobody can see the load.", "from the peak throughput", ge=1, le=10000
+        "The number of replicas while the signal is unavailable.", "from the peak throughput", ge=1, le=10000
     )
 
 
 class _Service(Section):
     model: ModelName | None = derived(
-        "The model that it serves.", "the system's only model, or the one of the same name"
+        "The model to serve.", "as the system's only model, or the model with the service's name"
     )
-    resources: Resources = group(Resources, "What one replica may use.")
-    env: dict[EnvName, Text] = mapped("Environment variables; secrets come by `access`.")
-    access: list[AccessName] = listed("What it may reach at run time, beyond the model's own store.")
+    resources: Resources = group(Resources, "Resources of one replica.")
+    env: dict[EnvName, Text] = mapped("Environment variables; pass secrets through `access`.")
+    access: list[AccessName] = listed("Stores and services used at run time, in addition to the model's own store.")
 
 
 class OnlineService(_Service):
-    """Answers requests."""
+    """Online serving: answers requests."""
 
-    mode: Literal["online"] = required("How predictions are served.")
+    mode: Literal["online"] = required("The serving mode.")
     runtime: RuntimeName | None = derived(
-        "The serving runtime, by its name in the catalogue or the platform file.",
-        "from the format of the model's files",
+        "The serving runtime, from the catalog or the platform file.",
+        "from the model format",
     )
     container: Runtime = group(
-        Runtime, "What differs from the catalogue's entry of the runtime; for `custom` the whole description."
+        Runtime, "Overrides of the runtime's catalog entry; for `custom`, the complete description."
     )
-    protocol: Literal["http", "grpc"] = default("http", "How it is called.", "what every runtime and gateway speaks")
-    endpoint: Endpoint = group(Endpoint, "Where it is reached, and by whom.")
+    protocol: Literal["http", "grpc"] = default(
+        "http", "The protocol.", "the protocol that every runtime and gateway supports"
+    )
+    endpoint: Endpoint = group(Endpoint, "How callers reach the service.")
     preprocessing: Literal["client", "graph", "transformer"] = default(
         "client",
-        "Where preprocessing runs: at the caller, inside the model, or in a container before it.",
-        "the model as is",
+        "Where preprocessing runs: in the client, inside the model graph, or in a container in front of it.",
+        "serves the model as is",
     )
-    service_time: ServiceTime | None = optional("How long the model takes; capacity follows from it.")
-    load: Duration | None = derived("How long a replica takes to load the model.", "from the size of the model")
-    batching: Batching | None = optional("Requests that are worked on together.")
-    caching: Caching | None = optional("Answers that are kept for identical requests.")
-    warmup: Warmup | None = optional("Requests that a replica answers to itself first.")
-    replicas: Replicas = group(Replicas, "How many replicas there are, where they are not to be derived.")
-    constraints: Constraints = group(Constraints, "Bounds of this service, where they are not the system's.")
-    llm: ServingLlm | None = optional("How a language model is used.")
+    service_time: ServiceTime | None = optional(
+        "How long the model takes to process a request; capacity is derived from it."
+    )
+    load: Duration | None = derived("How long a replica takes to load the model.", "from the model size")
+    batching: Batching | None = optional("Request batching.")
+    caching: Caching | None = optional("The response cache.")
+    warmup: Warmup | None = optional("Warm-up requests.")
+    replicas: Replicas = group(Replicas, "Overrides of the derived replica range and autoscaling signal.")
+    constraints: Constraints = group(Constraints, "Constraints of this service, if they differ from the system's.")
+    llm: ServingLlm | None = optional("Language-model settings.")
 
 
 class BatchData(Section):
-    """What a batch run reads or writes."""
+    """The input or output of a batch run."""
 
-    uri: DatedUri = required("Where it is; `{date}` stands for the day of the run.")
-    access: AccessName | None = optional("How it is reached.")
-    format: DataFormat = default("parquet", "How it is encoded.", "columns with types")
+    uri: DatedUri = required("The location; the image replaces `{date}` with the date of the run.")
+    access: AccessName | None = optional("The access used to read or write it.")
+    format: DataFormat = default("parquet", "The data format.", "columnar and typed")
 
 
 class BatchService(_Service):
-    """Scores a data set by the clock."""
+    """Batch inference: scores a data set on a schedule."""
 
-    mode: Literal["batch"] = required("How predictions are served.")
-    image: Image = required("The image that reads, scores and writes; it keeps the batch contract.")
-    command: list[Text] = listed("Its command, as a list of words; the image's own if left out.")
-    schedule: Cron = required("When it runs.")
-    time_zone: TimeZone = default("UTC", "The zone that the schedule is read in.", "no day with 23 or 25 hours")
-    input: BatchData = required("What is scored.")
-    output: BatchData = required("Where the scores go.")
-    partitions: int = default(1, "Into how many parts the input is divided.", "one pod does it all", ge=1, le=10000)
-    parallel: int | None = derived("How many parts run at once.", "all of them, up to `maxReplicas`", ge=1, le=10000)
-    user: int = default(
-        1000, "The numeric user that the image runs as; never 0.", "the first user of most images", ge=1, le=2**31 - 1
+    mode: Literal["batch"] = required("The serving mode.")
+    image: Image = required("The image that reads, scores, and writes; it must implement the batch contract.")
+    command: list[Text] = listed("The command, as a list of words. If omitted, the image's own.")
+    schedule: Cron = required("The schedule of the runs.")
+    time_zone: TimeZone = default("UTC", "The time zone of the schedule.", "every day has 24 hours")
+    input: BatchData = required("The data to score.")
+    output: BatchData = required("The destination of the scores.")
+    partitions: int = default(1, "The number of partitions of the input.", "one pod scores everything", ge=1, le=10000)
+    parallel: int | None = derived(
+        "How many partitions run at the same time.", "as all of them, up to `maxReplicas`", ge=1, le=10000
     )
-    retries: int = default(3, "How often one part is tried again.", "nodes go away", ge=0, le=100)
+    user: int = default(
+        1000,
+        "The numeric user ID that the image runs as; never 0.",
+        "the first non-root user in most images",
+        ge=1,
+        le=2**31 - 1,
+    )
+    retries: int = default(3, "How many times a failed partition is retried.", "nodes fail", ge=0, le=100)
 
 
 class Topics(Section):
     """The topics of a stream."""
 
-    input: Identifier = required("Where events come from.")
-    output: Identifier = required("Where scores go.")
-    access: AccessName | None = optional("How the broker is reached.")
+    input: Identifier = required("The topic that events come from.")
+    output: Identifier = required("The topic that scores go to.")
+    access: AccessName | None = optional("The access used for the broker.")
 
 
 class StreamingService(_Service):
-    """Scores events as they arrive."""
+    """Streaming inference: scores events as they arrive."""
 
-    mode: Literal["streaming"] = required("How predictions are served.")
-    image: Image = required("The image that consumes, scores and produces.")
-    topics: Topics = required("Where events come from and scores go.")
+    mode: Literal["streaming"] = required("The serving mode.")
+    image: Image = required("The image that consumes events, scores them, and produces results.")
+    topics: Topics = required("The input and output topics.")
     group: Identifier = required("The consumer group.")
 
 
 class Fleet(Section):
-    """The devices that a model runs on."""
+    """The devices that run the model."""
 
-    selector: dict[LabelKey, LabelValue] = mapped("The labels of the devices' nodes.")
-    groups: list[Name] = listed("The order in which groups of devices are updated.")
+    selector: dict[LabelKey, LabelValue] = mapped("The node labels of the devices.")
+    groups: list[Name] = listed("Groups of devices, in update order.")
 
 
 class EdgeService(_Service):
-    """Runs on devices outside the data centre."""
+    """Edge inference: runs on devices outside the data center."""
 
-    mode: Literal["edge"] = required("How predictions are served.")
+    mode: Literal["edge"] = required("The serving mode.")
     image: Image = required("The image that runs on the devices.")
     fleet: Fleet = required("The devices.")
-    offline_budget: Duration = default("24h", "How long a device may work without contact.", "a day without a network")
+    offline_budget: Duration = default("24h", "How long a device may run offline.", "a day without a network")
 
 
 Service = Annotated[OnlineService | BatchService | StreamingService | EdgeService, Field(discriminator="mode")]

@@ -1,4 +1,4 @@
-"""The root: what one `mlspec.yaml` holds."""
+"""The root of the language: the contents of one `mlspec.yaml`."""
 
 from __future__ import annotations
 
@@ -33,57 +33,55 @@ from .training import Evaluation, Training
 
 
 class PatchTarget(Section):
-    """Which object is patched."""
+    """The object to patch."""
 
-    kind: Text = required("Its kind.")
-    name: ObjectName = required("Its name.")
+    kind: Text = required("The kind of the object.")
+    name: ObjectName = required("The name of the object.")
 
 
 class Patch(Section):
-    """The last resort: a JSON merge patch on an emitted object."""
+    """A JSON merge patch on an emitted object, as a last resort."""
 
-    target: PatchTarget = required("Which object.")
-    patch: dict[str, Any] = required("What is merged into it; `null` removes.")
-    reason: Text = required("Why no field of the language does it.")
+    target: PatchTarget = required("The object to patch.")
+    patch: dict[str, Any] = required("The patch to merge into the object; `null` removes a key.")
+    reason: Text = required("Why no field of the language can express this.")
 
 
 class Environment(Section):
-    """One place where the system runs."""
+    """A deployment environment."""
 
-    namespace: Name | None = derived("The namespace.", "the environment's name")
+    namespace: Name | None = derived("The namespace.", "from the environment's name")
     cluster: ClusterName | None = optional("The cluster, by its name in the platform file.")
     runs: list[Literal["serving", "monitoring", "training"]] = listed(
-        "What runs there; everything if left out. Training runs in exactly one environment."
+        "What to run there. If omitted, everything. Training runs in exactly one environment."
     )
-    spec: SpecOverlay = mapped("Where the spec differs there, in the language of specs.")
+    spec: SpecOverlay = mapped("Overrides for this environment, in the spec language.")
 
 
 class MLSystem(Section):
     """One machine-learning system."""
 
     api_version: Literal["mlspec/v1"] = required("The version of the language.")
-    kind: Literal["MLSystem"] = required("What the file is.")
-    metadata: Metadata = required("Who the system is and who answers for it.")
-    problem: Problem = required("What it is for.")
-    constraints: Constraints = group(Constraints, "What it must keep to.")
-    access: dict[Name, Access] = mapped("Named ways to reach stores and services.")
-    data: Data = group(Data, "Where data comes from and what it must look like.")
+    kind: Literal["MLSystem"] = required("The file type.")
+    metadata: Metadata = required("The system's identity and owner.")
+    problem: Problem = required("The problem that the system solves.")
+    constraints: Constraints = group(Constraints, "Latency, throughput, availability, and other requirements.")
+    access: dict[Name, Access] = mapped("Named access to stores and services.")
+    data: Data = group(Data, "Data sources, the data contract, preprocessing, and splits.")
     features: Features | None = optional("The feature store.")
-    metrics: dict[MetricName, CustomMetric] = mapped("Metrics that the catalogue does not have.")
-    model: Model | None = singular("The model, where there is one.", of="models")
-    models: dict[Name, Model] = mapped("The models, where there are several.")
-    release: Release | None = singular(
-        "What is in service, where there is one model and no release file.", of="releases"
-    )
-    releases: dict[Name, Release] = mapped("What is in service, by model.")
-    training: Training | None = optional("What a training run does.")
-    evaluation: Evaluation | None = optional("What a model must reach.")
-    serving: Service | None = singular("How predictions are served, where there is one service.", of="services")
-    services: dict[Name, Service] = mapped("How predictions are served, where there are several.")
-    rollout: Rollout = group(Rollout, "How a new version reaches its users.")
-    monitoring: Monitoring = group(Monitoring, "What is watched.")
-    retraining: Retraining | None = optional("When a new model is trained.")
-    success: list[SuccessCriterion] = listed("When the system is a success.")
-    environments: dict[Name, Environment] = mapped("Where it runs; one called `default` if left out.")
-    platform: Platform = group(Platform, "The organisation's choices, where this system differs.")
-    patches: list[Patch] = listed("The last resort.")
+    metrics: dict[MetricName, CustomMetric] = mapped("Metrics that are not in the catalog.")
+    model: Model | None = singular("The model, if there is only one.", of="models")
+    models: dict[Name, Model] = mapped("The models, if there are several.")
+    release: Release | None = singular("The release, if there is one model and no release file.", of="releases")
+    releases: dict[Name, Release] = mapped("The releases, by model.")
+    training: Training | None = optional("The training run.")
+    evaluation: Evaluation | None = optional("The requirements that a new model must meet.")
+    serving: Service | None = singular("The service, if there is only one.", of="services")
+    services: dict[Name, Service] = mapped("The services, if there are several.")
+    rollout: Rollout = group(Rollout, "How a new version is rolled out.")
+    monitoring: Monitoring = group(Monitoring, "Monitoring and alerting.")
+    retraining: Retraining | None = optional("When to train a new model.")
+    success: list[SuccessCriterion] = listed("The success criteria of the system.")
+    environments: dict[Name, Environment] = mapped("The environments. If omitted, one named `default`.")
+    platform: Platform = group(Platform, "Overrides of the platform settings for this system.")
+    patches: list[Patch] = listed("Patches on emitted objects, as a last resort.")

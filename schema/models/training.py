@@ -1,4 +1,4 @@
-"""Training and evaluation: what a retraining run does, in order, and what its result must reach."""
+"""Training and evaluation: the steps of a training run, and the requirements for its result."""
 
 from __future__ import annotations
 
@@ -39,39 +39,37 @@ from .serving import AcceleratorRequest
 
 
 class TrainingResources(Section):
-    """What one training step may use."""
+    """Resources of one training step."""
 
-    cpu: Cores = default("2", "Processor cores.", "enough to start with; state what your code needs")
-    memory: Memory = default("8Gi", "Memory.", "enough to start with; state what your code needs")
+    cpu: Cores = default("2", "CPU cores.", "enough to get started; set what your code needs")
+    memory: Memory = default("8Gi", "Memory.", "enough to get started; set what your code needs")
     accelerator: AcceleratorRequest | None = optional("Accelerators.")
 
 
 class Step(Section):
-    """One step of a training run: a command that keeps the training contract."""
+    """One step of a training run: a command that implements the training contract."""
 
-    command: list[Text] = listed("The command, as a list of words; no shell reads it.")
-    image: Image | None = optional("Its image, where it is not the training image.")
+    command: list[Text] = listed("The command, as a list of words; it does not run in a shell.")
+    image: Image | None = optional("The image, if it differs from the training image.")
 
 
 class Steps(Section):
-    """The steps of a run, in order. The gate between `evaluate` and `register` is mlspec's own."""
+    """The steps of a run, in order. mlspec adds the gate between `evaluate` and `register`."""
 
-    validate_: Step | None = optional("Checks the data against the columns' expectations; fails on bad data.")
-    train: Step = required("Trains, and leaves the model and `model.json` in its output.")
-    evaluate: Step | None = optional("Judges the model on the test rows, and leaves `metrics.json`.")
-    register_: Step | None = optional("Publishes the model when the verdict is a pass.")
+    validate_: Step | None = optional("Validates the data against the data contract; fails on bad data.")
+    train: Step = required("Trains the model, and writes the model and `model.json` to its output.")
+    evaluate: Step | None = optional("Evaluates the model on the test rows, and writes `metrics.json`.")
+    register_: Step | None = optional("Registers the model if it passes the gates.")
 
 
 class Distributed(Section):
-    """Training on several processes."""
+    """Distributed training."""
 
     strategy: Literal["data-parallel", "fully-sharded", "tensor-parallel", "pipeline-parallel"] = required(
-        "How it is divided."
+        "The parallelism strategy."
     )
-    nodes: int = required("How many pods.", ge=1, le=1024)
-    processes_per_node: int = default(
-        1, "Processes in a pod: one for each accelerator.", "one accelerator", ge=1, le=64
-    )
+    nodes: int = required("The number of pods.", ge=1, le=1024)
+    processes_per_node: int = default(1, "Processes per pod, one per accelerator.", "one accelerator", ge=1, le=64)
 
 
 class DoubleParameter(Section):
@@ -80,22 +78,22 @@ class DoubleParameter(Section):
     type: Literal["double"] = required("The kind of parameter.")
     min: float = required("The smallest value.")
     max: float = required("The largest value.")
-    step: float | None = optional("The grid's step; grid search needs it.", gt=0)
-    scale: Literal["linear", "log"] = default("linear", "How values are drawn.", "no scale is assumed")
+    step: float | None = optional("The step size; grid search requires it.", gt=0)
+    scale: Literal["linear", "log"] = default("linear", "The sampling scale.", "the neutral choice")
 
 
 class IntParameter(Section):
-    """A whole number."""
+    """An integer."""
 
     type: Literal["int"] = required("The kind of parameter.")
     min: int = required("The smallest value.")
     max: int = required("The largest value.")
-    step: int | None = optional("The grid's step.", ge=1)
-    scale: Literal["linear", "log"] = default("linear", "How values are drawn.", "no scale is assumed")
+    step: int | None = optional("The step size.", ge=1)
+    scale: Literal["linear", "log"] = default("linear", "The sampling scale.", "the neutral choice")
 
 
 class CategoricalParameter(Section):
-    """One of several values."""
+    """A choice among several values."""
 
     type: Literal["categorical"] = required("The kind of parameter.")
     values: list[Text] = listed("The values.")
@@ -105,131 +103,144 @@ Parameter = Annotated[DoubleParameter | IntParameter | CategoricalParameter, Fie
 
 
 class Algorithm(Section):
-    """A way to search for hyperparameters: what it honours, and what it cannot do without."""
+    """A hyperparameter search algorithm: what it supports, and what it requires."""
 
-    double_scales: list[Literal["linear", "log"]] = listed("The scales by which it draws real numbers.")
-    int_scales: list[Literal["linear", "log"]] = listed("The scales by which it draws whole numbers.")
+    double_scales: list[Literal["linear", "log"]] = listed("The scales on which it samples real numbers.")
+    int_scales: list[Literal["linear", "log"]] = listed("The scales on which it samples integers.")
     steps: Literal["all", "linear", "none"] = default(
-        "all", "The scales on which it keeps to a parameter's step.", "most libraries round to it"
+        "all", "The scales on which it respects a parameter's step.", "most libraries round to the step"
     )
     learns_categories: bool = default(
-        True, "Whether trials tell it which category is better; else it draws them at random.", "most algorithms do"
+        True,
+        "Whether it learns from trials which category is better; if not, it samples categories at random.",
+        "most algorithms do",
     )
     exhaustive: bool = default(
         False,
-        "Whether it tries each combination once: real numbers need a step, and trials end with the combinations.",
-        "only a grid does",
+        "Whether it tries every combination once: real numbers need a step, and trials stop when the combinations run "
+        "out.",
+        "only grid search does",
     )
-    least_numbers: int = default(0, "The fewest numbers that it searches.", "most can search one", ge=0, le=100)
+    least_numbers: int = default(
+        0, "The minimum number of numeric parameters.", "most algorithms can search a single one", ge=0, le=100
+    )
     needs_resource: bool = default(
-        False, "Whether it must know which parameter is a trial's effort.", "most treat all parameters alike"
+        False,
+        "Whether it needs to know which parameter is a trial's resource.",
+        "most algorithms treat all parameters alike",
     )
-    checked: Date | None = optional("When these facts were last checked.")
-    source: Url | None = optional("Where these facts are from.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
 
 
 class Tuning(Section):
-    """A search for hyperparameters."""
+    """Hyperparameter tuning."""
 
     when: Literal["manual", "every-run", "schedule"] = default(
-        "manual", "When the search runs.", "a search at each retraining costs trials times a fit"
+        "manual", "When to run the search.", "a search on every retraining multiplies its cost by the number of trials"
     )
-    schedule: Cron | None = optional("When it runs by its own schedule.")
+    schedule: Cron | None = optional("The schedule, if it runs separately.")
     algorithm: AlgorithmName = default(
-        "tpe", "How it searches.", "good with few trials, and honours logarithmic scales"
+        "tpe", "The search algorithm.", "works well with few trials, and supports logarithmic scales"
     )
     resource: ParameterName | None = optional(
-        "The parameter that is a trial's effort, such as epochs, for `hyperband`."
+        "The parameter that `hyperband` allocates as a trial's resource, for example epochs."
     )
-    trials: int = default(20, "How many settings are tried.", "a small search", ge=1, le=100_000)
-    parallel: int = default(1, "How many are tried at once.", "one after the other learns most", ge=1, le=1000)
-    parameters: dict[Identifier, Parameter] = mapped("What is searched.")
+    trials: int = default(20, "How many configurations to try.", "a small search", ge=1, le=100_000)
+    parallel: int = default(
+        1, "How many trials run in parallel.", "sequential trials learn the most from each other", ge=1, le=1000
+    )
+    parameters: dict[Identifier, Parameter] = mapped("The search space.")
 
 
 class CrossValidation(Section):
-    """Several fits on rotated parts of the data."""
+    """Cross-validation: several fits on rotated folds of the data."""
 
-    folds: int = required("How many.", ge=2, le=100)
-    when: Literal["tuning", "every-run"] = default("tuning", "When.", "the final fit needs no folds")
+    folds: int = required("The number of folds.", ge=2, le=100)
+    when: Literal["tuning", "every-run"] = default("tuning", "When to cross-validate.", "the final fit needs no folds")
 
 
 class EarlyStopping(Section):
-    """Stop when validation no longer improves."""
+    """Early stopping: stop when the validation metric no longer improves."""
 
-    patience: int = required("How many rounds without improvement are borne.", ge=1, le=100_000)
-    metric: Metric | None = optional("The metric that is watched; the primary one if left out.")
+    patience: int = required("How many rounds to continue without improvement.", ge=1, le=100_000)
+    metric: Metric | None = optional("The metric to monitor. If omitted, the primary metric.")
 
 
 class Regularization(Section):
-    """What keeps the model from learning noise."""
+    """Regularization: what keeps the model from overfitting."""
 
-    dropout: float | None = optional("The share of activations that are dropped.", ge=0, lt=1)
+    dropout: float | None = optional("The dropout rate.", ge=0, lt=1)
     l1: float | None = optional("The weight of the L1 penalty.", ge=0)
     l2: float | None = optional("The weight of the L2 penalty.", ge=0)
-    label_smoothing: float | None = optional("How far targets are moved towards uniform.", ge=0, lt=1)
-    early_stopping: EarlyStopping | None = optional("When to stop.")
-    augmentation: list[Identifier] = listed("Augmentations, by the names that the training code gives them.")
+    label_smoothing: float | None = optional("How far targets are smoothed toward uniform.", ge=0, lt=1)
+    early_stopping: EarlyStopping | None = optional("When to stop early.")
+    augmentation: list[Identifier] = listed("Augmentations, by their names in the training code.")
 
 
 class TrainingEnsemble(Section):
-    """Several fits whose answers are combined into one model."""
+    """An ensemble: several fits combined into one model."""
 
-    method: Literal["bagging", "boosting", "stacking", "seeds"] = required("How.")
-    size: int = required("How many fits.", ge=2, le=1000)
+    method: Literal["bagging", "boosting", "stacking", "seeds"] = required("The ensemble method.")
+    size: int = required("The number of fits.", ge=2, le=1000)
 
 
 class Tracking(Section):
-    """Where parameters, metrics, code and data versions are recorded."""
+    """Experiment tracking: where parameters, metrics, and code and data versions are logged."""
 
-    tool: Literal["mlflow"] = default("mlflow", "The tracking server.", "the open standard of the field")
-    uri: Url = required("Its address.")
-    experiment: Text | None = optional("The experiment that runs belong to; the system's name if left out.")
-    access: AccessName | None = optional("How it is reached.")
+    tool: Literal["mlflow"] = default("mlflow", "The tracking server.", "the de facto open-source standard")
+    uri: Url = required("The URL of the server.")
+    experiment: Text | None = optional("The experiment that runs belong to. If omitted, the system's name.")
+    access: AccessName | None = optional("The access used for the server.")
 
 
 class Training(Section):
-    """What a training run does."""
+    """The training run."""
 
-    image: Image = required("The image that holds the training code.")
-    env: dict[EnvName, Text] = mapped("Environment variables of every step; secrets come by `access`.")
-    access: list[AccessName] = listed("What the steps may reach, beyond the sources' own access.")
-    resources: TrainingResources = group(TrainingResources, "What a step may use.")
-    storage: Memory = default("20Gi", "The volume that the steps share.", "enough for a model and its metrics")
+    image: Image = required("The image that contains the training code.")
+    env: dict[EnvName, Text] = mapped("Environment variables of every step; pass secrets through `access`.")
+    access: list[AccessName] = listed("Stores and services that the steps use, in addition to the data sources.")
+    resources: TrainingResources = group(TrainingResources, "Resources of a step.")
+    storage: Memory = default(
+        "20Gi", "The size of the volume that the steps share.", "enough for a model and its metrics"
+    )
     steps: Steps = required("The steps, in order.")
-    fit: Duration | None = optional("How long one fit takes; deadlines and cost follow from it.")
+    fit: Duration | None = optional("How long one fit takes; deadlines and cost are derived from it.")
     deadline: Duration | None = derived(
-        "How long a run may take.", "from `fit`, folds and trials, with half as much again"
+        "The maximum duration of a run.", "from `fit`, folds, and trials, plus 50% headroom"
     )
     retries: int = default(
         1,
-        "How often a run that failed is tried again.",
-        "a crash may be the node's fault, the same crash twice is not; evictions are not counted",
+        "How many times a failed run is retried.",
+        "one crash may be the node's fault, two are not; evictions do not count",
         ge=0,
         le=100,
     )
-    distributed: Distributed | None = optional("Training on several processes.")
-    tuning: Tuning | None = optional("The search for hyperparameters.")
-    cross_validation: CrossValidation | None = optional("Several fits on rotated parts of the data.")
-    regularization: Regularization | None = optional("What keeps the model from learning noise.")
-    ensemble: TrainingEnsemble | None = optional("Several fits combined.")
-    tracking: Tracking | None = optional("Where runs are recorded.")
-    seed: int | None = optional("What makes a run repeatable.", ge=0, le=2**32 - 1)
+    distributed: Distributed | None = optional("Distributed training.")
+    tuning: Tuning | None = optional("Hyperparameter tuning.")
+    cross_validation: CrossValidation | None = optional("Cross-validation.")
+    regularization: Regularization | None = optional("Regularization.")
+    ensemble: TrainingEnsemble | None = optional("An ensemble of several fits.")
+    tracking: Tracking | None = optional("Experiment tracking.")
+    seed: int | None = optional("The random seed, for reproducible runs.", ge=0, le=2**32 - 1)
     revision: Text | None = optional("The commit of the training code.")
 
 
 class FixedTestSet(Section):
-    """Rows that no training run ever sees."""
+    """A fixed test set that no training run ever sees."""
 
-    uri: Uri = required("Where they are.")
-    digest: Digest | None = optional("What pins them.")
-    access: AccessName | None = optional("How they are reached.")
+    uri: Uri = required("The location.")
+    digest: Digest | None = optional("The digest that pins it.")
+    access: AccessName | None = optional("The access used to read it.")
 
 
 class Evaluation(Section):
-    """What a model must reach before it is put into service."""
+    """The requirements that a model must meet before it goes live."""
 
-    primary: Metric = required("The metric that decides between models.")
-    min_samples: Count | None = optional("Fewer test rows than this give no verdict, and no verdict is no pass.")
-    gates: list[Condition] = listed("What must hold, all of it, before a model is registered.")
-    segments: list[SegmentName] = listed("Columns whose values are judged one by one.")
-    test_set: FixedTestSet | None = optional("Rows that no training run ever sees.")
+    primary: Metric = required("The metric used to compare models.")
+    min_samples: Count | None = optional(
+        "The minimum number of test rows. Fewer rows give no verdict, and no verdict is not a pass."
+    )
+    gates: list[Condition] = listed("The gates; a model must pass all of them to be registered.")
+    segments: list[SegmentName] = listed("Columns to evaluate per value.")
+    test_set: FixedTestSet | None = optional("A fixed test set that no training run ever sees.")

@@ -1,4 +1,4 @@
-"""A ResourceQuota for each environment: what the plan says that the system may need at most, and no more."""
+"""A ResourceQuota for each environment, set to the maximum that the plan allows the system."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
 
 
 def quota(system: MLSystem, plan: Plan) -> Iterator[Artifact]:
-    """What all replicas ask for at the peak, while a rollout keeps two versions side by side."""
+    """What all replicas request at the peak, while a rollout runs two versions side by side."""
     center = system.metadata.labels.get(COST_CENTER)
     if center is None:
         raise refusal(
             "ACME001",
             f"the label `{COST_CENTER}` is missing",
             system.metadata.name,
-            label="whose costs are these?",
-            note="a quota without an owner is never raised, and never lowered",
+            label="no cost center for this system",
+            note="without an owner, a quota is never adjusted",
             help=f"add `labels: {{{COST_CENTER}: ...}}` under `metadata`",
         )
     services = list(plan.online.values())
@@ -68,27 +68,27 @@ def _cores(service: ServicePlan) -> Because[int]:
 
 @decision
 def _pods(most: Because[int]) -> tuple[int, str]:
-    return 2 * most.value, f"at most {most.value} replicas, of two versions while a rollout goes on"
+    return 2 * most.value, f"at most {most.value} replicas, times two versions during a rollout"
 
 
 @decision
 def _cores_of(pods: Because[int], cores: Because[float]) -> tuple[int, str]:
     total = -int(-(pods.value * cores.value) // 1)
-    return total, f"{pods.value} pods with {cores.value:g} cores each, in whole cores"
+    return total, f"{pods.value} pods with {cores.value:g} cores each, rounded up to whole cores"
 
 
 def _total(parts: list[Because[int]]) -> Because[str]:
-    """Kubernetes writes quantities as text."""
+    """Kubernetes quantities are strings."""
     total = sum(part.value for part in parts)
     return because(
-        str(total), f"the sum over {len(parts)} services" if len(parts) > 1 else "of the only service", *parts
+        str(total), f"the sum over {len(parts)} services" if len(parts) > 1 else "for the only service", *parts
     )
 
 
 TARGET = Target(
     name="acme-quota",
-    summary="a ResourceQuota of what the plan may need",
+    summary="a ResourceQuota set to what the plan may need",
     emit=emit,
     runs="serving",
-    kinds={"ResourceQuota": Kind()},  # it names no other object
+    kinds={"ResourceQuota": Kind()},  # it references no other object
 )

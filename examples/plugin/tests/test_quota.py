@@ -1,4 +1,4 @@
-"""The plugin, compiled as the platform that names it would."""
+"""The plugin, compiled with a platform file that enables it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def texts(result: Result) -> dict[str, str]:
 
 
 def test_the_quota_covers_two_versions_of_the_most_replicas() -> None:
-    """`maxReplicas` 3 is three replicas with a core each: six pods and six cores while both versions run."""
+    """`maxReplicas: 3` with one core each gives six pods and six cores while both versions run."""
     quota = texts(mlspec.compile(SYSTEM, settings=["constraints.maxReplicas=3"]))["quota/resourcequota.yaml"]
     assert "    pods: '6'\n    requests.cpu: '6'\n" in quota
 
@@ -30,7 +30,7 @@ def test_it_is_listed_with_the_other_objects() -> None:
 def test_every_number_has_its_reason() -> None:
     ((_, heading, why),) = explain_object(mlspec.compile(SYSTEM).compiled, "ResourceQuota/digit-reader:spec.hard.pods")
     story = reasons.reason(heading, why)
-    assert "of two versions while a rollout goes on" in story
+    assert "times two versions during a rollout" in story
     assert "constraints.throughput.peak" in story
 
 
