@@ -1,5 +1,5 @@
-# The image of mlspec's own jobs, such as the gate of a training run. There is no public one: build it, push it to a
-# registry that the cluster can reach, and name it under `platform.images.runtime`.
+# The image for mlspec's own jobs, for example the gate of a training run. There is no public image: build it, push it to
+# a registry that your cluster can reach, and set `platform.images.runtime`.
 #
 #     docker build -t REGISTRY/mlspec-runtime:VERSION .
 #     docker push REGISTRY/mlspec-runtime:VERSION

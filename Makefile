@@ -1,11 +1,11 @@
-# Everything that is done by hand or in CI. PYTHON may name another interpreter.
+# Everyday tasks, for developers and CI. Set PYTHON to use a different interpreter.
 PYTHON ?= python3
 BIN = .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup check generate golden bench clean
 
-setup: .venv/.ready  ## an environment with everything in it
+setup: .venv/.ready  ## create a complete development environment
 
 .venv/.ready: pyproject.toml examples/plugin/pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
@@ -14,7 +14,7 @@ setup: .venv/.ready  ## an environment with everything in it
 	$(BIN)/pip install -q ./examples/plugin
 	touch $@
 
-check: setup  ## all that CI holds a change to
+check: setup  ## run all checks that CI runs
 	ruff check .
 	ruff format --check .
 	mypy
@@ -22,14 +22,14 @@ check: setup  ## all that CI holds a change to
 	mlspec check examples/*/mlspec.yaml
 	python -m pytest -q
 
-generate: setup  ## the schema, the compiler's tables and the reference, from the models and the rules
+generate: setup  ## generate the schema, the compiler's tables, and the reference from the models and the rules
 	python -m mlspec.schema.generate
 	python -m docs.generate
 
-golden: setup  ## the examples' output and the error messages; prints what changed, for the commit message
+golden: setup  ## update the golden output and messages; prints what changed, for the commit message
 	python -m tests.golden
 
-bench: setup  ## processor time beside kubectl kustomize; see docs/performance.md
+bench: setup  ## measure CPU time, compared with kubectl kustomize; see docs/performance.md
 	python -m tests.bench
 
 clean:
