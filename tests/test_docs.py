@@ -70,6 +70,19 @@ def test_tables_have_as_many_cells_as_their_heads(path: Path) -> None:
         width = cells
 
 
+def test_the_catalog_page_reads_values_and_not_only_keys() -> None:
+    """`handlesTerm: true` says that a runtime handles SIGTERM, and `settable: false` that its buckets are fixed."""
+    sections = (generate.PAGES / "catalog.md").read_text().split("\n### ")[1:]
+    shown = {section.partition("\n")[0]: section.partition("\n## ")[0] for section in sections}
+    runtimes = {path.stem: yaml.safe_load(path.read_text()) for path in (generate.CATALOG / "runtimes").glob("*.yaml")}
+    assert set(shown) == set(runtimes)
+    for name, runtime in runtimes.items():
+        handles = runtime.get("drain", {}).get("handlesTerm", True)
+        assert ("does not handle SIGTERM" in shown[name]) is not handles, name
+        settable = runtime["metrics"].get("latency", {}).get("settable", False)
+        assert ("configurable buckets" in shown[name]) is settable, name
+
+
 def test_the_page_of_the_language_lists_every_field() -> None:
     """Held against the compiler's own table: a type that the page loses, or that loses a field, is found."""
     tables: list[set[str]] = []
