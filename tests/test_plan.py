@@ -147,8 +147,8 @@ def _detect(usual: str, harm: str) -> dict[str, Any]:
 
 EXTREMES = (
     # a change, what is said of it, and the text that it points at
-    ({"platform": {"planning": {"utilization": "0%"}}}, "MLS006: `0%` is not a percentage above 0 %", "0%"),
-    ({"platform": {"planning": {"power": "100%"}}}, "MLS006: `100%` is not a percentage between", "100%"),
+    ({"platform": {"planning": {"utilization": "0%"}}}, "MLS006: `0%` is not a percentage above 0%", "0%"),
+    ({"platform": {"planning": {"power": "100%"}}}, "MLS006: `100%` is not a percentage above 0% and below", "100%"),
     ({"platform": {"planning": {"failedWindows": 9}}}, "MLS008: of 3 windows 9 may fail", "9"),
     ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: no request takes no time", "0s"),
     ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would have failed after 1s", "1s"),
