@@ -27,9 +27,16 @@ def other_words(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Because.__init__
 
     def reworded(self: Because[Any], value: object, why: str = "", *more: Any, **named: Any) -> None:
-        made(self, value, why.translate(OTHER), *more, **named)
+        other = why if isinstance(why, Reworded) else Reworded(why.translate(OTHER))
+        made(self, value, other, *more, **named)
 
     monkeypatch.setattr(Because, "__init__", reworded)
+
+
+class Reworded(str):
+    """A reason in other words already, so that the same reason in another form stays the same."""
+
+    __slots__ = ()
 
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
