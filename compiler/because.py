@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Union
 
+from .record import brief, one_line
 from .tree import Node
 
 __all__ = [
@@ -88,7 +89,7 @@ class Because(Generic[T_co]):
         return self.why if sentence is None else sentence.format(path=self.path, why=self.why)
 
     def __repr__(self) -> str:
-        return f"Because({self.value!r}, {self.reason!r})"
+        return one_line(self, f"{brief(self.value)}, {self.reason!r}")
 
     def _opaque(self, *_: object) -> NoReturn:
         raise TypeError("a Because is opaque: use text(), a decision, or .value in a condition")

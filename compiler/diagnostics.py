@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from .record import Record
+from .record import Record, one_line
 
 __all__ = ["Diagnostic", "Label", "Severity", "SourceFile", "Span", "merged"]
 
@@ -80,6 +80,10 @@ class Diagnostic(Record):
     def key(self) -> tuple[object, ...]:
         """What makes two findings the same one, found twice."""
         return (self.id, self.span.key, self.message)
+
+    def __repr__(self) -> str:
+        place = repr(self.span).rpartition("/")[2]  # of a long path the end: the message is to fit in, too
+        return one_line(self, f"{self.id} at {place}: {self.message}")
 
 
 def merged(found: Iterable[Diagnostic], environments: Iterable[str] = ()) -> list[Diagnostic]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .diagnostics import Diagnostic
 from .layer import Sources
-from .record import Record
+from .record import Record, one_line
 from .tree import Mapping
 
 __all__ = ["Input"]
@@ -27,3 +27,6 @@ class Input(Record):
     written: tuple[tuple[str, Mapping], ...] = ()
     """Every file as it was written, with the type of its root."""
     found: tuple[Diagnostic, ...] = ()
+
+    def __repr__(self) -> str:
+        return one_line(self, self.shown)

@@ -26,7 +26,7 @@ from .layer import Layered, layer
 from .layer.locks import broken_locks
 from .link import Bundle, link, link_system
 from .plan import Plan
-from .record import Record
+from .record import Record, one_line
 from .system import MLSystem
 
 __all__ = ["Compiled", "Environment", "Whole", "compile_system"]
@@ -89,6 +89,9 @@ class Compiled(Record):
     def failed(self) -> bool:
         """Whether nothing of it may be written."""
         return any(diagnostic.severity == "error" for diagnostic in self.found)
+
+    def __repr__(self) -> str:
+        return one_line(self, f"{self.name}: {len(self.environments)} environments, {len(self.found)} findings")
 
 
 def compile_system(

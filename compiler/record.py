@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Self, dataclass_transform
 
+__all__ = ["Record", "brief", "one_line"]
+
+LONGEST = 116
+"""Characters of a record's `repr`: it stands on a line of a terminal, behind a prompt or the `E` of pytest."""
+
+LONGEST_FIELD = 48
+
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Record:
@@ -35,8 +42,31 @@ class Record:
         return hash(tuple(getattr(self, name) for name in self._fields))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in self._fields)})"
+        return one_line(self, ", ".join(f"{name}={brief(getattr(self, name))}" for name in self._fields))
 
     def but(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
         return type(self)(**{**{name: getattr(self, name) for name in self._fields}, **changes})
+
+
+def one_line(thing: object, said: str) -> str:
+    """`Class(said)`, for a `repr` that stays on one line whatever the object holds."""
+    name = type(thing).__name__
+    return f"{name}({_cut(said, LONGEST - len(name) - 2)})"
+
+
+def brief(value: object) -> str:
+    """A value inside a `repr`: short ones in full, long texts cut, and of collections what they hold."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= LONGEST_FIELD else _cut(repr(value[:LONGEST]), LONGEST_FIELD)
+    if isinstance(value, dict) and value:
+        return f"<{len(value)} keys>"
+    if isinstance(value, (tuple, list, set, frozenset)) and value:
+        few = len(value) <= 4 and all(isinstance(item, (str, int, float)) for item in value)
+        return _cut(repr(value), LONGEST_FIELD) if few else f"<{len(value)} {type(next(iter(value))).__name__}>"
+    return _cut(repr(value), LONGEST_FIELD)
+
+
+def _cut(text: str, most: int) -> str:
+    line = text.replace("\n", " ")
+    return line if len(line) <= most else f"{line[: most - 3]}..."

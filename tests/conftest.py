@@ -11,7 +11,18 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.data import Snapshot, SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from mlspec.compiler.record import Record
+
 from .support import ROOT
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Records show little of what they hold: of two that should be equal, what pytest prints is where they differ."""
+    if op != "==" or not isinstance(left, Record) or type(left) is not type(right):
+        return None
+    pairs = [(name, getattr(left, name), getattr(right, name)) for name in left._fields]
+    return [f"{left} == {right}", *(f"{name}: {one!r} != {other!r}" for name, one, other in pairs if one != other)]
+
 
 settings.register_profile("untimed", deadline=None)  # speed is measured by benchmarks; a busy machine fails no test
 settings.load_profile("untimed")

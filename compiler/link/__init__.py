@@ -16,7 +16,7 @@ from ..emit.artifact import SYSTEM, Artifact
 from ..emit.dump import Reasons, plain, written
 from ..finding import finding
 from ..kinds import Kind
-from ..record import Record
+from ..record import Record, one_line
 from ..system import MLSystem
 from .crossref import unresolved
 from .patch import patched
@@ -49,6 +49,9 @@ class Bundle(Record):
         for artifact in self.artifacts:
             text, reasons = written(artifact.body, artifact.why, header)
             yield File(path=artifact.path, text=text, reasons=tuple(reasons), artifact=artifact)
+
+    def __repr__(self) -> str:
+        return one_line(self, f"{self.environment}: {len(self.artifacts)} files")
 
 
 def link(
