@@ -323,3 +323,12 @@ def test_a_setting_that_changes_nothing_is_said_to(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(ROOT)
     said = run("plan", "examples/minimal", "--set", "metadata.owner=somebody").out
     assert "no decision changes" in said
+
+
+@pytest.mark.parametrize(
+    "case", ["MLS006-a-name-in-capitals", "MLS007-a-mode", "MLS009-a-kind-of-service", "MLS011-an-empty-section"]
+)
+def test_a_spec_without_what_areas_are_named_by_has_a_memo_of_the_rest(case: str) -> None:
+    ran = run("plan", ROOT / "tests" / "errors" / case)
+    assert ran.status == 1
+    assert "  Problem\n" in ran.out

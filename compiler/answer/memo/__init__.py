@@ -15,6 +15,8 @@ from ...because import Because, Unavailable
 from ...finding import Refusal
 from ...pipeline import Environment
 from ...plan import Plan
+from ...plan.service import ServicePlan
+from ...plan.serving.batch import BatchPlan
 from ...record import Record
 from . import data, llm, model, money, monitoring, quota, rollout, serving, training
 from .line import Line
@@ -55,21 +57,45 @@ def memo(environment: Environment) -> Memo:
     return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumptions(decided)))
 
 
-def _areas(plan: Plan) -> Iterator[tuple[str, Callable[[], Iterable[Line]]]]:
+_Areas = Iterator[tuple[str, Callable[[], Iterable[Line]]]]
+
+
+def _areas(plan: Plan) -> _Areas:
+    for some in (_learning, _serving, _whole):
+        try:
+            yield from some(plan)
+        except Unavailable:  # the spec is wrong there, which has been reported
+            continue
+
+
+def _learning(plan: Plan) -> _Areas:
     yield "Problem", partial(model.problem, plan)
     for name in plan.system.models:
         yield f"Model {name}", partial(model.choice, plan, name)
     yield "Data", partial(data.history, plan)
     yield "Training", partial(training.lines, plan)
-    for service in plan.online.values():
-        name = service.name.value
+
+
+def _serving(plan: Plan) -> _Areas:
+    for key, service in plan.online.items():
+        name = _name(service, key)
         yield f"Capacity of {name}", partial(serving.capacity, service)
         yield f"Language model of {name}", partial(llm.fit, service)
         yield f"Start and end of {name}", partial(serving.times, service)
         yield f"Rollout of {name}", partial(rollout.stages, service)
         yield f"Objectives of {name}", partial(monitoring.objectives, service)
-    for run in plan.batch.values():
-        yield f"Batch inference {run.name.value}", partial(serving.batch, run)
+    for key, run in plan.batch.items():
+        yield f"Batch inference {_name(run, key)}", partial(serving.batch, run)
+
+
+def _name(service: ServicePlan | BatchPlan, key: str) -> str:
+    try:
+        return service.name.value
+    except Unavailable:
+        return key
+
+
+def _whole(plan: Plan) -> _Areas:
     yield "Drift", partial(data.drift, plan)
     yield "At the worst moment", partial(quota.at_once, plan)
     yield "Cost", partial(money.cost, plan)
