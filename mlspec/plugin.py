@@ -1,21 +1,33 @@
 """What a target of one's own is made of; the same names keep their meaning within a version of the language.
 
-A plugin is a `Target` that a platform file names: `plugins: [acme_quota:TARGET]`. See examples/plugin.
+A plugin is a `Target` that a platform file names: `plugins: [acme_quota:TARGET]`. See examples/plugin. Everything that
+functions and objects named here take and give has its name here, too. The parts of a system are classes of the module
+`language`, such as `language.Service`. The parts of a plan, such as `plan.quota` or `service.timing`, are read as
+attributes: these names stay, while the planner's classes that stand behind them may change.
 """
 
 from __future__ import annotations
 
-from .compiler.because import Because, because, decision, first, fixed, text
+from .compiler import system as language
+from .compiler.because import Because, Derived, Source, because, decision, first, fixed, text
+from .compiler.because import Kind as ReasonKind
+from .compiler.diagnostics import Diagnostic, Label, Severity, SourceFile, Span
 from .compiler.emit.artifact import Artifact, Body, Made, Piece, SystemTarget, Target
 from .compiler.emit.dump import Lines
 from .compiler.emit.jsontext import json_lines
 from .compiler.finding import Refusal, finding, refusal
-from .compiler.kinds import Check, Kind, Known, pod, pods_of, scales, workload
+from .compiler.kinds import Check, Kind, Known, Object, pod, pods_of, scales, workload
+from .compiler.part import Named
 from .compiler.plan import Plan
+from .compiler.plan.scope import Scope
 from .compiler.plan.service import ServicePlan
 from .compiler.plan.serving.batch import BatchPlan
 from .compiler.plan.training import TrainingPlan
 from .compiler.system import MLSystem
+from .compiler.tree import Mapping, Node, Place, Scalar, Sequence
+from .schema.hardware import Bandwidth, Compute
+from .schema.money import Budget, HourlyPrice, UnitPrice
+from .schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
 from .targets.naming import labels, metadata, path_of, selector
 from .targets.providers import AutoscalingProvider, RolloutProvider, TrafficProvider
 from .targets.rolling import rolling_update
@@ -23,24 +35,53 @@ from .targets.rolling import rolling_update
 __all__ = [
     "Artifact",
     "AutoscalingProvider",
+    "Bandwidth",
     "BatchPlan",
     "Because",
     "Body",
+    "Budget",
     "Check",
+    "Compute",
+    "Cores",
+    "Count",
+    "Derived",
+    "Diagnostic",
+    "Duration",
+    "HourlyPrice",
     "Kind",
     "Known",
+    "Label",
     "Lines",
     "MLSystem",
     "Made",
+    "Mapping",
+    "Margin",
+    "Measure",
+    "Memory",
+    "Named",
+    "Node",
+    "Object",
+    "Percent",
     "Piece",
+    "Place",
     "Plan",
+    "Rate",
+    "ReasonKind",
     "Refusal",
     "RolloutProvider",
+    "Scalar",
+    "Scope",
+    "Sequence",
     "ServicePlan",
+    "Severity",
+    "Source",
+    "SourceFile",
+    "Span",
     "SystemTarget",
     "Target",
     "TrafficProvider",
     "TrainingPlan",
+    "UnitPrice",
     "because",
     "decision",
     "finding",
@@ -48,6 +89,7 @@ __all__ = [
     "fixed",
     "json_lines",
     "labels",
+    "language",
     "metadata",
     "path_of",
     "pod",
