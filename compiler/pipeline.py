@@ -8,7 +8,7 @@ mistake takes only what rests on it. Writing is not a stage of the core: see `wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .because import Unavailable
 from .bind import bind, check_as_written
@@ -21,6 +21,7 @@ from .emit import Emitted, emit, emit_system
 from .emit.artifact import SYSTEM, Made
 from .emit.backends import Backends
 from .emit.plugins import plugins
+from .errors import NotFoundError
 from .inputs import Input
 from .layer import Layered, layer
 from .layer.locks import broken_locks
@@ -28,8 +29,9 @@ from .link import Bundle, link, link_system
 from .plan import Plan
 from .record import Record, one_line
 from .system import MLSystem
+from .words import listing
 
-__all__ = ["Compiled", "Environment", "Whole", "compile_system"]
+__all__ = ["Compiled", "Environment", "Whole", "compile_system", "missing_environments"]
 
 
 class Environment(Record):
@@ -101,7 +103,10 @@ def compile_system(
     today: str | None = None,
     only: Iterable[str] = (),
 ) -> Compiled:
-    """Take one system down the whole road, or as far as it goes; `only` some of its environments, if any is named."""
+    """Take one system down the whole road, or as far as it goes; `only` some of its environments, if any is named.
+
+    What it has no environment for is left out: see `missing_environments`.
+    """
     rules, found = tuple(rules), list(input_.found)
     if input_.sources is None:
         return Compiled(input=input_, found=tuple(merged(found)))
@@ -119,6 +124,15 @@ def compile_system(
     found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
     judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
     return Compiled(input=input_, environments=tuple(environments), whole=whole, declared=declared, found=tuple(judged))
+
+
+def missing_environments(shown: str, declared: Sequence[str], asked: Iterable[str]) -> list[NotFoundError]:
+    """One error for each name that is no environment of a spec; none for a spec that could not be read."""
+    return [
+        NotFoundError(f"{shown} has no environment `{name}`: choose {listing(declared)}", name, tuple(declared))
+        for name in asked
+        if declared and name not in declared
+    ]
 
 
 def _environment(

@@ -1,55 +1,28 @@
 """mlspec: one YAML file describes a machine-learning system; mlspec compiles it for Kubernetes and lints it before
 merge.
+
+The names are those of `mlspec.api`, which is imported when the first of them is used: `mlspec --help` must not wait for
+the compiler.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .api import (
-        Foreign,
-        Impossible,
-        Release,
-        Result,
-        Unknown,
-        check,
-        compile,  # noqa: A004 - the word of the command
-        effects,
-        explain,
-        json_schema,
-        lint,
-        load,
-        promote,
-        rollback,
-        write,
-    )
-
 __version__ = "0.1.0"
-__all__ = [
-    "Foreign",
-    "Impossible",
-    "Release",
-    "Result",
-    "Unknown",
-    "__version__",
-    "check",
-    "compile",
-    "effects",
-    "explain",
-    "json_schema",
-    "lint",
-    "load",
-    "promote",
-    "rollback",
-    "write",
-]
 
+if TYPE_CHECKING:
+    from .api import *  # noqa: F403
+else:  # hidden from type checkers, which would let every misspelled name pass
 
-def __getattr__(name: str) -> object:
-    """Import the compiler when it is first used: `mlspec --help` must not wait for it."""
-    if name in __all__:
-        from . import api
+    def __getattr__(name: str) -> object:
+        if name == "__all__" or not name.startswith("_"):
+            from importlib import import_module
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            api = import_module(".api", __name__)
+            if name == "__all__" or name in api.__all__:
+                return getattr(api, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -21,7 +21,19 @@ from ..compiler.read import MAX_BYTES, read
 from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
 
-__all__ = ["PLATFORM", "SPEC", "STDIN", "Options", "find", "load", "read_file", "read_version"]
+__all__ = [
+    "PLATFORM",
+    "SPEC",
+    "STDIN",
+    "Options",
+    "find",
+    "load",
+    "load_file",
+    "load_text",
+    "read_file",
+    "read_version",
+    "with_settings",
+]
 
 SPEC = "mlspec.yaml"
 PLATFORM = "mlspec.platform.yaml"
@@ -69,10 +81,33 @@ def _why_none(argument: str) -> tuple[str, str]:
 
 
 def load(path: str, options: Options) -> Input:
-    """Read a spec and everything that belongs to it."""
+    """Read a spec and everything that belongs to it; `-` is standard input."""
     if path == STDIN:
-        return _load(None, "mlspec.yaml", _decoded("standard input", sys.stdin.buffer.read(MAX_BYTES + 1)), options)
+        return _load(None, SPEC, _decoded("standard input", sys.stdin.buffer.read(MAX_BYTES + 1)), options)
+    return load_file(path, options)
+
+
+def load_file(path: str, options: Options) -> Input:
+    """Read a spec from a file, whatever its name, and everything that belongs to it."""
     return _load(Path(path), path, _text(path), options)
+
+
+def load_text(text: str, path: str | None, options: Options) -> Input:
+    """Take a text for the spec at a path, with the platform file and the releases of that place; without a path,
+    nothing is looked for on the disk.
+    """
+    shown = path if path is not None else SPEC
+    data = text.encode("utf-8", "surrogatepass")  # half a surrogate pair is then found to be no UTF-8
+    return _load(Path(path) if path is not None else None, shown, _decoded(shown, data), options)
+
+
+def with_settings(input_: Input, settings: Iterable[str]) -> Input:
+    """The same system with more settings, above those that it was read with."""
+    trees, found = _settings(settings)
+    sources = input_.sources
+    if sources is not None:
+        sources = sources.but(settings=(*sources.settings, *trees))
+    return input_.but(sources=sources, found=(*input_.found, *found))
 
 
 def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Options) -> Input:
@@ -83,16 +118,11 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
     platform_path = options.platform or _platform_beside(folder if path is not None else None)
     platform = _tree(platform_path, _text(platform_path), "PlatformFile", found) if platform_path else None
     releases = _releases(folder if path is not None else None, found)
-    settings = []
-    for argument in options.settings:
-        tree, wrong = _setting(argument)
-        found += wrong
-        settings += [tree] if tree is not None else []
     written = [("MLSystem", spec), ("PlatformFile", platform), *(("ReleaseFile", tree) for tree in releases.values())]
     sources = None
     if spec is not None:
-        sources = Sources(spec=spec, platform=platform, releases=releases, settings=tuple(settings))
-    return Input(
+        sources = Sources(spec=spec, platform=platform, releases=releases)
+    input_ = Input(
         path=path,
         name=name,
         shown=shown,
@@ -101,6 +131,7 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
         written=tuple((type_, tree) for type_, tree in written if tree is not None),
         found=tuple(found),
     )
+    return with_settings(input_, options.settings)
 
 
 def read_file(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
@@ -177,6 +208,16 @@ def _decoded(shown: str, data: bytes) -> str | Diagnostic:
 def _unreadable(shown: str, message: str, help_: str) -> Diagnostic:
     file = SourceFile(shown, "")
     return Diagnostic(id="MLS002", severity="error", message=message, span=Span(file, 0, 0, 0, 0), help=help_)
+
+
+def _settings(arguments: Iterable[str]) -> tuple[list[Mapping], list[Diagnostic]]:
+    trees: list[Mapping] = []
+    found: list[Diagnostic] = []
+    for argument in arguments:
+        tree, wrong = _setting(argument)
+        found += wrong
+        trees += [tree] if tree is not None else []
+    return trees, found
 
 
 def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:

@@ -17,21 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..compiler.conventions import INDEX
+from ..compiler.errors import UnmanagedFileError
 from ..compiler.link import Bundle
 from ..compiler.record import Record
 
-__all__ = ["Change", "Foreign", "Rendered", "Written", "changes", "contents", "rendered", "replace", "write"]
+__all__ = ["Change", "Rendered", "Written", "changes", "contents", "rendered", "replace", "write"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-
-
-class Foreign(Exception):  # noqa: N818 - not a failure of the program: a file of somebody else is in the way
-    """A file that no index of ours lists stands where one of ours would be written."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self.path = path
 
 
 class Change(Record):
@@ -77,13 +70,14 @@ def _index(bundle: Bundle) -> bytes:
 
 
 def changes(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
-    """What `write` would do, without doing it; `Foreign` when it would not."""
+    """What `write` would do, without doing it; raises UnmanagedFileError where it would."""
     return _compare(folder, environments, contents(environments), declared)
 
 
 def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
     """Make a system's folder hold exactly these environments' files, beside what is not ours.
 
+    Raises UnmanagedFileError, and writes nothing, when a file that no index of ours lists would be overwritten.
     `declared` are all environments of the spec: those that were not compiled keep their files, others lose them.
     """
     files = contents(environments)
@@ -125,11 +119,15 @@ def _compare(
             found.append(Change(path=path, kind="added"))
         elif present != content:
             if path not in owned:
-                raise Foreign(folder / path)
+                raise _unmanaged(folder / path)
             found.append(Change(path=path, kind="changed"))
     found += [Change(path=path, kind="removed") for path in owned if path not in files and (folder / path).is_file()]
     found.sort(key=lambda change: change.path)
     return Written(changes=tuple(found), unchanged=len(files) - sum(change.kind != "removed" for change in found))
+
+
+def _unmanaged(path: Path) -> UnmanagedFileError:
+    return UnmanagedFileError(f"{path} was not written by mlspec, and would be overwritten: move it away", path)
 
 
 def _environments(folder: Path) -> set[str]:

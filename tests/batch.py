@@ -77,7 +77,7 @@ def spec(**changes: object) -> dict[str, Any]:
 def compiled(tmp_path: Path, made: dict[str, Any]) -> Compiled:
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(targets=(TARGET,)), ())
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=(TARGET,)), ())
 
 
 def told(result: Compiled) -> list[str]:

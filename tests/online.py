@@ -20,7 +20,7 @@ import mlspec
 from mlspec.api import Result
 from mlspec.compiler.catalog import load as catalog
 
-from .support import changed
+from .support import changed, files
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
 RUNTIMES = catalog.runtime_names()
@@ -259,7 +259,7 @@ def of(tmp_path: Path, made: dict[str, Any]) -> Emitted:
     result = compiled(tmp_path, made)
     wrong = [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
     assert not wrong, wrong
-    bodies = [load(file.text) for bundle in result.bundles for file in bundle.files()]
+    bodies = [load(text) for text in files(result).values()]
     objects = [body for body in bodies if "kind" in body and body["kind"] != "Kustomization"]
     for body in objects:
         accepted(body)

@@ -136,7 +136,7 @@ def compiled(
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
     if platform is not None:
         (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(targets=targets), ())
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=targets), ())
 
 
 def told(result: Compiled) -> list[str]:

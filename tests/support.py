@@ -74,12 +74,17 @@ def run(*arguments: str | Path, stdin: str | None = None) -> Ran:
     return Ran(result.exit_code, result.stdout, result.stderr)
 
 
+def files(result: Result) -> dict[str, str]:
+    """The text of every file, by its environment and path."""
+    bundles = result.bundles.values()
+    return {f"{bundle.environment}/{path}": text for bundle in bundles for path, text in bundle.files.items()}
+
+
 def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
     """The objects of all environments as an API server would read them, in the order of their files."""
     from .validation import load
 
-    texts = [file.text for bundle in result.bundles for file in bundle.files()]
-    bodies = [load(text) for text in texts]
+    bodies = [load(text) for text in files(result).values()]
     return [body for body in bodies if "kind" in body and (kind is None or body["kind"] == kind)]
 
 

@@ -21,7 +21,7 @@ import yaml
 import mlspec
 
 from .scenes import Phase, counter, labelled, promtool, proves
-from .support import EXAMPLES, ROOT
+from .support import EXAMPLES, ROOT, files
 from .validation import load
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -85,8 +85,8 @@ def watched(example: Path) -> list[Watched]:
     services = spec.get("services", {spec["metadata"]["name"]: spec.get("serving")})
     if all(service["mode"] != "online" for service in services.values()):
         return []
-    files = [file for bundle in result.bundles for file in bundle.files() if file.path.startswith("monitoring/rules")]
-    found = [_watched(services, load(file.text)["groups"]) for file in files if "mlspec:model_info" in file.text]
+    rules = [text for path, text in files(result).items() if "/monitoring/rules" in path]
+    found = [_watched(services, load(text)["groups"]) for text in rules if "mlspec:model_info" in text]
     assert found, [diagnostic.message for diagnostic in result.diagnostics if diagnostic.severity == "error"]
     return found
 

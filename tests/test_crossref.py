@@ -23,8 +23,9 @@ Body = dict[str, Any]
 @cache
 def bundle() -> dict[str, Body]:
     """The objects of a system with a shadow, a canary and training, by their files."""
-    [made] = mlspec.compile(ROOT / "examples/fraud-scorer/mlspec.yaml", environments=["production"]).bundles
-    return {artifact.path: plain(artifact.body) for artifact in made.artifacts}
+    result = mlspec.compile(ROOT / "examples/fraud-scorer/mlspec.yaml", environments=["production"])
+    [environment] = result._compiled.environments
+    return {artifact.path: plain(artifact.body) for artifact in environment.bundle.artifacts}
 
 
 def found(bodies: dict[str, Body]) -> list[str]:

@@ -33,16 +33,19 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files(example: Path) -> Iterator[tuple[str, File]]:
-    for bundle in compiled(example).bundles:
-        for file in bundle.files():
-            yield f"{bundle.environment}/{file.path}", file
+    for environment in compiled(example)._compiled.environments:
+        for file in environment.bundle.files():
+            yield f"{environment.name}/{file.path}", file
+
+
+def written(example: Path) -> dict[str, bytes]:
+    return contents(rendered(environment.bundle) for environment in compiled(example)._compiled.environments)
 
 
 @EACH
 def test_output_is_what_is_committed(example: Path, output: SnapshotAssertion) -> None:
-    result = compiled(example)
-    assert result.ok
-    for path, content in contents(map(rendered, result.bundles)).items():
+    assert compiled(example).ok
+    for path, content in written(example).items():
         assert content.decode() == output(name=f"{example.name}/out/{path}"), path
 
 
@@ -102,8 +105,8 @@ def test_objects_fit_their_limits(example: Path) -> None:
 
 @EACH
 def test_kustomization_lists_every_object(example: Path) -> None:
-    for bundle in compiled(example).bundles:
-        by_path = {file.path: load(file.text) for file in bundle.files()}
+    for bundle in compiled(example).bundles.values():
+        by_path = {path: load(text) for path, text in bundle.files.items()}
         listed = by_path["kustomization.yaml"]["resources"]
         objects = [path for path, body in by_path.items() if "kind" in body and path != "kustomization.yaml"]
         assert sorted(listed) == sorted(objects)
@@ -112,4 +115,4 @@ def test_kustomization_lists_every_object(example: Path) -> None:
 @EACH
 def test_nothing_stale_is_committed(example: Path) -> None:
     committed = {str(p.relative_to(example / "out")) for p in (example / "out").rglob("*") if p.is_file()}
-    assert committed == set(contents(map(rendered, compiled(example).bundles)))
+    assert committed == set(written(example))

@@ -26,7 +26,7 @@ MINIMAL = ROOT / "examples" / "minimal"
 
 @cache
 def compiled(example: Path) -> Compiled:
-    return mlspec.compile(example / "mlspec.yaml").compiled
+    return mlspec.compile(example / "mlspec.yaml")._compiled
 
 
 def ends(told: Reason) -> Iterator[Reason]:

@@ -25,6 +25,7 @@ from mlspec.compiler.language import Kind
 from mlspec.schema.scalars import SCALARS
 
 from .scenes import promtool
+from .support import files
 from .systems import Files, generated
 from .systems.words import Word, all_words, quantities, words
 from .validation import load, pod_of, problems, unrestricted
@@ -92,7 +93,7 @@ def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[st
     """What an API server, an admission controller or Prometheus would refuse of it."""
     if files(result) != files(again):
         yield "two compilations differ"
-    version = next(iter(result.compiled.environments)).system.platform.kubernetes.value
+    version = next(iter(result._compiled.environments)).system.platform.kubernetes.value
     for path, content in files(result).items():
         body = load(content)
         if "kind" in body and body["kind"] != "Kustomization":
@@ -103,10 +104,6 @@ def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[st
             (folder / "rules.yaml").write_text(content)
             done = promtool(folder, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
             yield from (f"{path}: {line}" for line in (done.stdout + done.stderr).splitlines() if done.returncode)
-
-
-def files(result: Result) -> dict[str, str]:
-    return {f"{bundle.environment}/{file.path}": file.text for bundle in result.bundles for file in bundle.files()}
 
 
 def test_most_generated_systems_are_accepted(outcomes: list[Outcome]) -> None:

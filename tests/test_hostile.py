@@ -53,7 +53,7 @@ TEXTS = [(example / "mlspec.yaml").read_text() for example in EXAMPLES]
 
 @cache
 def known(example: Path) -> tuple[Input, tuple[Leaf, ...]]:
-    input_ = mlspec.load(example / "mlspec.yaml")
+    input_ = mlspec.load(example / "mlspec.yaml")._input
     return input_, tuple(leaves(input_))
 
 
@@ -130,7 +130,7 @@ def test_a_spec_of_any_shape_is_answered(folder: Path, seed: int) -> None:
     spec = any_spec(random.Random(seed))
     assert SCHEMA.is_valid(spec)
     result = compiled(folder, json.dumps(spec).encode())
-    for environment in result.compiled.environments:
+    for environment in result._compiled.environments:
         for file in environment.bundle.files():
             load(file.text)
 

@@ -106,7 +106,7 @@ def test_mappings_merge_and_values_keep_their_place(tmp_path: Path) -> None:
     result = compiled(tmp_path, "constraints: {throughput: {peak: 90/s}}")
     assert given(result, "constraints.throughput.peak")[0][:2] == ("90/s", "the environment production")
     assert given(result, "constraints.throughput.mean") == [("20/s", "the spec", True)]
-    [production] = [e for e in result.compiled.environments if e.name == "production"]
+    [production] = [e for e in result._compiled.environments if e.name == "production"]
     peak = production.system.constraints.throughput.peak
     assert peak is not None
     [node] = peak.sources
@@ -117,7 +117,7 @@ def test_mappings_merge_and_values_keep_their_place(tmp_path: Path) -> None:
 def test_null_removes_what_is_below(tmp_path: Path) -> None:
     result = compiled(tmp_path, "constraints: {latency: null}")
     production, staging = (
-        next(e.system for e in result.compiled.environments if e.name == name) for name in ("production", "staging")
+        next(e.system for e in result._compiled.environments if e.name == name) for name in ("production", "staging")
     )
     assert production.constraints.latency.p99 is None
     assert staging.constraints.latency.p99 is not None
@@ -129,7 +129,7 @@ def test_null_where_nothing_is_below_is_a_mistake(tmp_path: Path) -> None:
 
 def test_lists_are_replaced(tmp_path: Path) -> None:
     result = compiled(tmp_path, "serving: {endpoint: {callers: [{namespace: desk}]}}")
-    service = result.compiled.environments[1].system.services["digit-reader"]
+    service = result._compiled.environments[1].system.services["digit-reader"]
     assert [caller.namespace.value for caller in service.endpoint.callers] == ["desk"]
 
 
@@ -137,7 +137,7 @@ def test_lists_with_a_key_merge_by_it(tmp_path: Path) -> None:
     result = compiled(
         tmp_path, "model: {signature: {outputs: [{name: digit, means: a digit}, {name: sure, dtype: bool}]}}"
     )
-    signature = result.compiled.environments[1].system.models["digit-reader"].signature
+    signature = result._compiled.environments[1].system.models["digit-reader"].signature
     assert signature is not None
     assert [(o.name.value, o.dtype.value) for o in signature.outputs] == [("digit", "float32"), ("sure", "bool")]
 
@@ -153,7 +153,7 @@ def test_a_changed_discriminator_replaces_the_whole(tmp_path: Path) -> None:
       output: {uri: "https://data.example.com/out"}
     """
     result = compiled(tmp_path, overlay)
-    production = result.compiled.environments[1].layered.tree
+    production = result._compiled.environments[1].layered.tree
     service = production.entries["services"].entries["digit-reader"]  # type: ignore[attr-defined]
     assert "serviceTime" not in service.entries
     assert "endpoint" not in service.entries

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mlspec
-from mlspec.compiler.answer.memo import Memo, memo
+from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
 from mlspec.compiler.answer.memo.change import Change, changes
 from mlspec.compiler.because import Because, Unavailable
 from mlspec.compiler.check.effects import reached
@@ -35,14 +35,14 @@ MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
 
 @cache
 def memos(example: Path) -> tuple[Memo, ...]:
-    compiled = mlspec.compile(example / "mlspec.yaml").compiled
+    compiled = mlspec.compile(example / "mlspec.yaml")._compiled
     return tuple(memo(environment) for environment in compiled.environments)
 
 
 def changed_by(*settings: str, spec: Path = MINIMAL) -> dict[str, str]:
     """The decisions whose value is another one with some settings: `title: before -> after`."""
-    before = memo(mlspec.compile(spec).compiled.environments[0])
-    after = memo(mlspec.compile(spec, settings=settings).compiled.environments[0])
+    before = memo(mlspec.compile(spec)._compiled.environments[0])
+    after = memo(mlspec.compile(spec, settings=settings)._compiled.environments[0])
     return {c.title: f"{c.before} -> {c.after}" for c in changes(before, after) if c.before != c.after}
 
 
@@ -55,9 +55,9 @@ def test_no_decision_is_without_a_reason(example: Path) -> None:
         assert said.areas
         for area in said.areas:
             assert not area.undecided, area.title
-            for line in area.lines:
-                assert line.why, (area.title, line.title)
-                assert line.text, (area.title, line.title)
+            for decision in area.decisions:
+                assert decision.why, (area.title, decision.title)
+                assert decision.value, (area.title, decision.title)
 
 
 NO_UNIT = ("version in service",)
@@ -68,8 +68,8 @@ NO_UNIT = ("version in service",)
 def test_no_number_is_without_a_unit(example: Path) -> None:
     for said in memos(example):
         for area in said.areas:
-            for line in area.lines:
-                assert not re.fullmatch(r"-?[0-9.,]+", line.text) or line.title in NO_UNIT, (area.title, line.title)
+            for one in area.decisions:
+                assert not re.fullmatch(r"-?[0-9.,]+", one.value) or one.title in NO_UNIT, (area.title, one.title)
 
 
 @EACH
@@ -99,7 +99,7 @@ def _written(value: str) -> str:
 
 
 def test_a_decision_that_is_refused_is_said_in_its_place() -> None:
-    [environment] = mlspec.compile(MINIMAL, settings=["constraints.availability=100%"]).compiled.environments
+    [environment] = mlspec.compile(MINIMAL, settings=["constraints.availability=100%"])._compiled.environments
     undecided = {area.title: area.undecided for area in memo(environment).areas if area.undecided}
     assert undecided["Objectives of digit-reader"] == "MLS502: no system answers every request"
 
@@ -137,13 +137,13 @@ def _forms(value: Because[Any]) -> list[Because[Any]]:
 
 @cache
 def _compiled() -> tuple[Any, ...]:
-    specs = [mlspec.compile(example / "mlspec.yaml").compiled for example in EXAMPLES]
+    specs = [mlspec.compile(example / "mlspec.yaml")._compiled for example in EXAMPLES]
     return tuple(environment for compiled in specs for environment in compiled.environments)
 
 
 @cache
 def _lines() -> list[list[Any]]:
-    return [[line for area in memo(environment).areas for line in area.lines] for environment in _compiled()]
+    return [[line for area in decided(environment.plan) for line in area.lines] for environment in _compiled()]
 
 
 def _values(kind: type, name: str) -> list[Because[Any]]:
@@ -264,7 +264,7 @@ def test_another_budget_changes_what_is_left_of_it() -> None:
 @EACH
 def test_every_decision_that_changes_names_what_was_changed(example: Path) -> None:
     """Another valid value of any leaf: each line of the memo that differs rests on that leaf."""
-    input_ = mlspec.load(example / "mlspec.yaml")
+    input_ = mlspec.load(example / "mlspec.yaml")._input
     base = {m.environment: m for m in memos(example)}
     among = leaves(input_)
     silent = []
@@ -277,13 +277,14 @@ def test_every_decision_that_changes_names_what_was_changed(example: Path) -> No
                 before = base.get(environment.name)
                 if before is not None and not made.failed:
                     after = memo(environment)
-                    silent += [(leaf.path, c.title) for c in changes(before, after) if not _names(after, c, leaf.node)]
+                    found = decided(environment.plan)
+                    silent += [(leaf.path, c.title) for c in changes(before, after) if not _names(found, c, leaf.node)]
     assert sorted(set(silent)) == []
 
 
-def _names(after: Memo, change: Change, node: Any) -> bool:
+def _names(after: list[Decided], change: Change, node: Any) -> bool:
     """Whether a changed decision rests on the place of a leaf, or is gone with what made it."""
-    line = next((x for a in after.areas if a.title == change.area for x in a.lines if x.title == change.title), None)
+    line = next((x for a in after if a.title == change.area for x in a.lines if x.title == change.title), None)
     if line is None:
         return True
     place = (node.file.name, node.line, node.column)

@@ -111,7 +111,7 @@ class Examined:
     """One example, compiled as it is and with each of its leaves changed."""
 
     def __init__(self, example: Path) -> None:
-        self.input = mlspec.load(example / "mlspec.yaml")
+        self.input = mlspec.load(example / "mlspec.yaml")._input
         self.base = outcome(self.input)
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()

@@ -18,7 +18,7 @@ import mlspec
 from mlspec.compiler.catalog import load as catalog
 
 from .online import RUNTIMES, compiled, spec
-from .support import EXAMPLES, ROOT
+from .support import EXAMPLES, ROOT, files
 from .validation import load
 
 KUBE_STATE = {
@@ -157,8 +157,8 @@ def test_every_series_of_an_example_is_written_by_somebody(example: Path) -> Non
     made = yaml.safe_load((example / "mlspec.yaml").read_text())
     result = mlspec.compile(example / "mlspec.yaml")
     assert result.bundles, [d.message for d in result.diagnostics if d.severity == "error"]
-    for bundle in result.bundles:
-        assert unknown(made, [load(file.text) for file in bundle.files()]) == set(), bundle.environment
+    for bundle in result.bundles.values():
+        assert unknown(made, [load(text) for text in bundle.files.values()]) == set(), bundle.environment
 
 
 def test_every_runtime_of_the_catalogue_is_tried() -> None:
@@ -182,8 +182,7 @@ def test_every_series_of_a_runtime_is_written_by_somebody(runtime: str, tmp_path
     made = spec(runtime)
     result = compiled(tmp_path, made)
     assert result.ok, [d.message for d in result.diagnostics]
-    for bundle in result.bundles:
-        assert unknown(made, [load(file.text) for file in bundle.files()]) == set()
+    assert unknown(made, [load(text) for text in files(result).values()]) == set()
 
 
 @pytest.mark.parametrize(

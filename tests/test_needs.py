@@ -102,7 +102,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cache
 def compiled(spec: Path) -> Compiled:
-    return mlspec.compile(spec).compiled
+    return mlspec.compile(spec)._compiled
 
 
 def environments(rule: Rule, folder: Path) -> Iterator[Environment]:

@@ -99,11 +99,13 @@ FOLLOWS = {
 
 def lines(said: tuple[Memo, ...]) -> list[tuple[str, str, str, str]]:
     """Environment and area, title, text and field of every line."""
-    return [(f"{m.environment} {a.title}", x.title, x.text, x.field) for m in said for a in m.areas for x in a.lines]
+    return [
+        (f"{m.environment} {a.title}", x.title, x.value, x.field) for m in said for a in m.areas for x in a.decisions
+    ]
 
 
 def memos(spec: Path, *settings: str) -> tuple[Memo, ...]:
-    return tuple(memo(environment) for environment in mlspec.compile(spec, settings=settings).compiled.environments)
+    return tuple(memo(environment) for environment in mlspec.compile(spec, settings=settings)._compiled.environments)
 
 
 @EACH

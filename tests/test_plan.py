@@ -178,7 +178,7 @@ def test_a_peak_beyond_all_bounds_has_a_headroom(tmp_path: Path) -> None:
     """Fifteen digits are written, and sixteen come out."""
     made = compile_text(tmp_path, minimal(constraints__throughput={"peak": "999999999999999/s"}))
     assert made.ok
-    assert memo(made.compiled.environments[0]).areas
+    assert memo(made._compiled.environments[0]).areas
 
 
 def test_a_test_with_next_to_no_power_needs_a_request() -> None:

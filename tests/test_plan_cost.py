@@ -76,7 +76,7 @@ def cost(tmp_path: Path, platform: dict[str, Any] = PLATFORM, **changes: object)
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, **changes), sort_keys=False))
     (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
-    result = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ())
+    result = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ())
     assert [d for d in result.found if d.severity == "error" and "no effect here" not in d.message] == []
     return result.environments[0].plan.cost
 

@@ -101,7 +101,7 @@ def drift(tmp_path: Path, **changes: object) -> DriftPlan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(text)
     (tmp_path / ".git").mkdir(exist_ok=True)
-    made = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ()).environments[0].plan.drift
+    made = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ()).environments[0].plan.drift
     assert made is not None
     return made
 

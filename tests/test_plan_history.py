@@ -41,7 +41,7 @@ def planned(tmp_path: Path, data: dict[str, Any], **more: Any) -> Plan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ()).environments[0].plan
+    return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ()).environments[0].plan
 
 
 def changed(**sections: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mlspec.compiler.plan.language_models.fit import kept
 from mlspec.compiler.plan.service import ServicePlan
 
 from .rules import one
-from .support import ROOT, changed
+from .support import ROOT, changed, files
 
 ASSISTANT = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
 
@@ -46,7 +46,7 @@ def assistant(**changes: object) -> dict[str, Any]:
 def plan(tmp_path: Path, spec: dict[str, Any]) -> ServicePlan:
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     (tmp_path / ".git").mkdir(exist_ok=True)
-    compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), Backends(), ())
+    compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ())
     return compiled.environments[0].plan.online["chat"]
 
 
@@ -229,7 +229,7 @@ def test_a_utilization_of_its_own_reaches_the_server(tmp_path: Path) -> None:
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     (tmp_path / ".git").mkdir()
     result = mlspec.compile(tmp_path / "mlspec.yaml")
-    texts = [file.text for bundle in result.bundles for file in bundle.files() if "rollout-chat" in file.path]
+    texts = [text for path, text in files(result).items() if "rollout-chat" in path]
     assert "--gpu-memory-utilization=0.85" in texts[0]
 
 

@@ -79,7 +79,7 @@ def compiled(tmp_path: Path, quota: object = None, **changes: object) -> mlspec.
 
 
 def plan(tmp_path: Path, quota: object = None, **changes: object) -> QuotaPlan:
-    return compiled(tmp_path, quota, **changes).compiled.environments[0].plan.quota
+    return compiled(tmp_path, quota, **changes)._compiled.environments[0].plan.quota
 
 
 def found(tmp_path: Path, quota: object, **changes: object) -> list[Diagnostic]:
@@ -165,8 +165,8 @@ def test_only_what_runs_here_is_counted(tmp_path: Path) -> None:
 def test_a_pod_requests_what_its_manifest_says(example: Path) -> None:
     """The larger of what containers request together and of what any that runs before them requests."""
     result = mlspec.compile(example / "mlspec.yaml")
-    for environment, bundle in zip(result.compiled.environments, result.bundles, strict=True):
-        bodies = [load(file.text) for file in bundle.files()]
+    for environment in result._compiled.environments:
+        bodies = [load(file.text) for file in environment.bundle.files()]
         emitted = {_requests(body) for body in bodies if body.get("kind") in ("Rollout", "Deployment", "CronJob")}
         shares = environment.plan.quota.shares
         assert emitted == {(s.cpu.value.amount, s.memory.value.amount, _devices(s.each)) for s in shares}

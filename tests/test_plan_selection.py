@@ -32,7 +32,7 @@ def selection(tmp_path: Path, fragment: str) -> Selection:
     (tmp_path / ".git").mkdir(parents=True, exist_ok=True)
     spec = f"{BASE}environments:\n  test:\n    spec:\n{indent(fragment, ' ' * 6)}\n"
     (tmp_path / "mlspec.yaml").write_text(spec)
-    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), BACKENDS, RULES).environments
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, BACKENDS, RULES).environments
     return environment.plan.selections["base"]
 
 

@@ -77,7 +77,7 @@ def test_what_a_plugin_makes_is_listed_checked_and_explained(tmp_path: Path, mod
     """
     result = compiled(tmp_path, modules, "makes_one", source)
     assert result.ok, result.diagnostics
-    files = {file.path: file.text for file in result.bundles[0].files()}
+    files = result.bundles["default"].files
     assert "extra/configmap.yaml" in files
     assert "- extra/configmap.yaml\n" in files["kustomization.yaml"]
 
@@ -94,7 +94,7 @@ def test_a_file_of_lines_is_written_and_not_applied(tmp_path: Path, modules: Pat
     """
     result = compiled(tmp_path, modules, "writes_a_page", source)
     assert ids(result) == []
-    files = {file.path: file for file in result.bundles[0].files()}
+    files = {file.path: file for file in result._compiled.bundles[0].files()}
     assert files["notes/README.md"].text == "# Notes\nFor digit-reader.\n"
     assert len(files["notes/README.md"].reasons) == 2
     assert "notes/README.md" not in files["kustomization.yaml"].text
@@ -143,9 +143,8 @@ def test_a_target_for_the_whole_system_sees_every_environment(tmp_path: Path, mo
     across(tmp_path, modules)
     result = mlspec.compile(tmp_path / "mlspec.yaml")
     assert ids(result) == []
-    assert [bundle.environment for bundle in result.bundles] == ["staging", "production", "_system"]
-    (fleet,) = result.bundles[-1].files()
-    assert "  environments:\n  - staging\n  - production\n" in fleet.text
+    assert list(result.bundles) == ["staging", "production", "_system"]
+    assert result.bundles["_system"].find("Fleet", "digit-reader")["spec"]["environments"] == ["staging", "production"]
 
 
 def test_what_is_made_for_the_whole_system_is_written_checked_kept_and_removed(tmp_path: Path, modules: Path) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 import mlspec
 
+from . import support
 from .support import ROOT, run
 
 README = (ROOT / "README.md").read_text()
@@ -27,8 +28,8 @@ def test_the_spec_is_the_minimal_example() -> None:
 
 def test_the_files_are_those_that_are_written() -> None:
     files = {line.split()[1] for line in blocks("text")[0].splitlines() if line.startswith("  + ")}
-    [bundle] = mlspec.compile(ROOT / "examples/minimal/mlspec.yaml").bundles
-    assert files == {f"default/{file.path}" for file in bundle.files()} | {"default/.mlspec-index.json"}
+    made = support.files(mlspec.compile(ROOT / "examples/minimal/mlspec.yaml"))
+    assert files == {*made, "default/.mlspec-index.json"}
 
 
 def test_the_reason_is_the_one_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from mlspec.compiler.answer.explain import Reason, explain_object
 from mlspec.compiler.answer.memo import memo
 from mlspec.compiler.because import Because
 
-from .support import EXAMPLES, ROOT
+from .support import EXAMPLES, ROOT, files
 
 EACH = pytest.mark.parametrize("spec", [example / "mlspec.yaml" for example in EXAMPLES], ids=lambda p: p.parent.name)
 CASES = sorted(path.parent for path in (ROOT / "tests" / "errors").glob("*/mlspec.yaml"))
@@ -47,11 +47,10 @@ def behavior(spec: Path) -> Iterator[object]:
     """What mlspec does about a spec, without the words in which it says why."""
     result = mlspec.compile(spec)
     yield [(found.id, found.severity, str(found.span), found.environments) for found in result.diagnostics]
-    for bundle in result.bundles:
-        yield [(file.path, file.text) for file in bundle.files()]
-    for environment in result.compiled.environments:
+    yield files(result)
+    for environment in result._compiled.environments:
         told = memo(environment)
-        yield [[(line.title, line.text, line.field) for line in area.lines] for area in told.areas]
+        yield [[(one.title, one.value, one.field) for one in area.decisions] for area in told.areas]
         yield [(assumption.path, assumption.value) for assumption in told.assumptions]
 
 
@@ -69,7 +68,7 @@ def test_other_words_change_no_behavior(spec: Path, request: pytest.FixtureReque
 
 def test_other_words_explain_the_same_chain(request: pytest.FixtureRequest) -> None:
     def explained() -> list[object]:
-        compiled = mlspec.compile(ROOT / "examples" / "minimal" / "mlspec.yaml").compiled
+        compiled = mlspec.compile(ROOT / "examples" / "minimal" / "mlspec.yaml")._compiled
         return [shape(reason) for _, _, reason in explain_object(compiled, "ScaledObject/digit-reader:spec")]
 
     before = explained()

@@ -21,7 +21,7 @@ USUAL = (
 def nameless(tmp_path: Path, platform: str | None = None, **changes: object) -> tuple[str, list[str]]:
     """The runtime that was chosen, and the errors."""
     result = compile_text(tmp_path, minimal(serving__runtime=None, **changes), platform=platform)
-    chosen = [service.runtime_name.value for e in result.compiled.environments for service in e.plan.online.values()]
+    chosen = [service.runtime_name.value for e in result._compiled.environments for service in e.plan.online.values()]
     return (chosen or [""])[0], [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
 
 
@@ -38,7 +38,7 @@ def test_releases_of_other_models_do_not_leave_it_open(tmp_path: Path) -> None:
     text = minimal(serving=None, services={"reader": serving}, release=None, releases=releases)
     result = compile_text(tmp_path, text)
     assert ids(result) == []
-    (service,) = result.compiled.environments[0].plan.online.values()
+    (service,) = result._compiled.environments[0].plan.online.values()
     assert service.runtime_name.value == "triton"
 
 

@@ -307,7 +307,7 @@ def test_no_traffic_or_very_much_of_it_is_no_accident(
 def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
     (tmp_path / ".git").mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(**changes)))
-    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml"), BACKENDS, RULES).environments
+    (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, BACKENDS, RULES).environments
     return environment.plan.online["fraud"].canary
 
 

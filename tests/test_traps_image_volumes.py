@@ -41,7 +41,8 @@ def test_trap_image_volumes_are_off_by_default_before_1_35(tmp_path: Path, versi
 
 def test_the_version_of_kubernetes_is_a_reason_of_an_image_volume(tmp_path: Path) -> None:
     result = compiled(tmp_path, spec(**IMAGE))
-    [file] = [file for file in result.bundles[0].files() if file.path == "serving/rollout.yaml"]
+    [environment] = result._compiled.environments
+    [file] = [file for file in environment.bundle.files() if file.path == "serving/rollout.yaml"]
     [line] = [i for i, text in enumerate(file.text.splitlines()) if "reference: registry.example.com" in text]
     assert "Kubernetes 1.35 mounts images as volumes" in {one.why for one in _chain(file.reasons[line])}
 

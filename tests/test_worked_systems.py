@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.api import Result
-from mlspec.compiler.answer.memo import memo
-from mlspec.compiler.answer.memo.line import Line
+from mlspec.compiler.answer.memo import Decision, memo
 from mlspec.compiler.record import Record
 
 from .support import ROOT, compile_text
@@ -70,11 +69,11 @@ SYSTEMS = [_system(section) for section in PAGE.read_text().split("\n## ")[1:]]
 EACH = pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 
 
-def said(result: Result) -> dict[str, Line]:
+def said(result: Result) -> dict[str, Decision]:
     """The memo of the first environment: each line by its title, and by its area and title."""
-    found: dict[str, list[Line]] = {}
-    for area in memo(result.compiled.environments[0]).areas:
-        for line in area.lines:
+    found: dict[str, list[Decision]] = {}
+    for area in memo(result._compiled.environments[0]).areas:
+        for line in area.decisions:
             for name in (line.title, f"{area.title} / {line.title}"):
                 found.setdefault(name, []).append(line)
     return {name: lines[0] for name, lines in found.items() if len(lines) == 1}
@@ -89,7 +88,7 @@ def test_there_are_ten_systems() -> None:
 @EACH
 def test_the_plan_says_what_the_page_says(system: System, tmp_path: Path) -> None:
     @cache
-    def lines(settings: tuple[str, ...]) -> dict[str, Line]:
+    def lines(settings: tuple[str, ...]) -> dict[str, Decision]:
         result = compile_text(tmp_path, system.spec, settings=settings, today="2026-11-23")
         assert [found for found in result.diagnostics if found.severity == "error"] == []
         return said(result)
@@ -98,8 +97,8 @@ def test_the_plan_says_what_the_page_says(system: System, tmp_path: Path) -> Non
     for row in system.rows:
         line = lines(row.settings)[row.title]
         quoted = row.planned.startswith('"')
-        if not (row.planned.strip('"') in line.why if quoted else row.planned == line.text):
-            stale.append((row.title, row.settings, row.planned, line.text, line.why))
+        if not (row.planned.strip('"') in line.why if quoted else row.planned == line.value):
+            stale.append((row.title, row.settings, row.planned, line.value, line.why))
     assert stale == []
 
 

@@ -16,8 +16,9 @@ import pytest
 
 from mlspec.api import Result
 from mlspec.compiler.conventions import INDEX
+from mlspec.compiler.errors import UnmanagedFileError
 from mlspec.terminal import write as writer
-from mlspec.terminal.write import Foreign, Rendered, changes, contents, rendered, write
+from mlspec.terminal.write import Rendered, changes, contents, rendered, write
 
 from .support import compile_text, minimal
 
@@ -26,7 +27,7 @@ DECLARED = tuple(TWO)
 
 
 def files(result: Result) -> list[Rendered]:
-    return [rendered(bundle) for bundle in result.bundles]
+    return [rendered(environment.bundle) for environment in result._compiled.environments]
 
 
 def state(folder: Path) -> dict[str, bytes]:
@@ -82,8 +83,9 @@ def test_a_file_that_no_index_lists_is_never_overwritten(tmp_path: Path) -> None
     mine = out / "default" / "serving" / "rollout.yaml"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    with pytest.raises(Foreign):
+    with pytest.raises(UnmanagedFileError) as raised:
         write(out, files(compile_text(tmp_path)), ["default"])
+    assert raised.value.path == mine
     assert state(out) == {"default/serving/rollout.yaml": b"mine"}
 
 
@@ -179,6 +181,7 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
 _WRITER = """
 import os, sys
 from pathlib import Path
+from mlspec.compiler.errors import UnmanagedFileError
 from mlspec.terminal.write import Rendered, write
 
 folder = Path(sys.argv[1])

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..because import Because
+from ..because import Because, Unavailable
 from ..check.effects import reached
 from ..diagnostics import SourceFile
 from ..emit.artifact import SYSTEM
 from ..emit.dump import Reasons, plain
+from ..errors import NotFoundError
 from ..language import SINGULAR
 from ..layer import Layered
 from ..link import Bundle, File
@@ -23,11 +24,7 @@ from ..read import read
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, lookup
 
-__all__ = ["Effect", "Given", "Reason", "Unknown", "explain_line", "explain_object", "explain_output", "explain_path"]
-
-
-class Unknown(Exception):  # noqa: N818 - an answer: there is no such thing to explain
-    """What was asked for does not exist; the message says what does."""
+__all__ = ["Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path"]
 
 
 class Given(Record):
@@ -84,9 +81,11 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
     """`Kind/name:path`: environment, the line of output, and its reason, for each environment that has it."""
     match = _TARGET.fullmatch(question)
     if match is None:
-        raise Unknown(f"`{question}` is no object; write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas")
+        raise NotFoundError(
+            f"`{question}` is no object; write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas", question
+        )
     kind, name, path = match[1], match[2], match[3] or ""
-    seen: list[str] = []
+    seen: dict[str, None] = {}
     answered = False
     for place in _places(compiled):
         for file in place.bundle.files():
@@ -94,13 +93,14 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
                 continue
             tree = _tree(file)
             identity = (_text(lookup(tree, ("kind",))), _text(lookup(tree, ("metadata", "name"))))
-            seen.append("/".join(identity))
+            if any(identity):
+                seen["/".join(identity)] = None
             if identity == (kind, name):
                 line = _line_of(file, tree, path)
                 answered = True
                 yield place.name, file.text.split("\n")[line].strip(), _reason_of(place, file, line)
     if not answered:
-        raise Unknown(f"there is no {kind}/{name}; there are {', '.join(dict.fromkeys(s for s in seen if s != '/'))}")
+        raise NotFoundError(f"there is no {kind}/{name}; there are {', '.join(seen)}", f"{kind}/{name}", tuple(seen))
 
 
 def _line_of(file: File, tree: Mapping, path: str) -> int:
@@ -111,7 +111,7 @@ def _line_of(file: File, tree: Mapping, path: str) -> int:
         key = node.keys.get(step) if isinstance(node, Mapping) else None
         node = lookup(node, (step,)) if node is not None else None
         if node is None:
-            raise Unknown(f"{file.path} has no `{path}`")
+            raise NotFoundError(f"{file.path} has no `{path}`", path)
         line = key.line if key is not None else node.line
     return line if steps else min(1, file.text.count("\n") - 1)
 
@@ -131,10 +131,10 @@ def explain_output(compiled: Compiled, environment: str, path: str, line: int) -
     chosen = next((place for place in _places(compiled) if place.name == environment), None)
     file = next((f for f in chosen.bundle.files() if f.path == path), None) if chosen is not None else None
     if chosen is None or file is None:
-        raise Unknown(f"this spec does not compile to {environment}/{path}")
+        raise NotFoundError(f"this spec does not compile to {environment}/{path}", f"{environment}/{path}")
     lines = file.text.split("\n")
     if not 0 < line < len(lines):
-        raise Unknown(f"{path} has {len(lines) - 1} lines")
+        raise NotFoundError(f"{path} has {len(lines) - 1} lines", str(line))
     return lines[line - 1].strip(), _reason_of(chosen, file, line - 1)
 
 
@@ -232,15 +232,18 @@ def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Give
         if given:
             yield environment.name, given, list(_effects(environment.name, environment.bundle, nodes))
     if not answered:
-        raise Unknown(f"nothing gives `{path}`; see the language reference for what it would be if left out")
+        raise NotFoundError(
+            f"nothing gives `{path}`; see the language reference for what it would be if left out", path
+        )
 
 
 def _long(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
     """The path with short forms written out: `serving.runtime` is `services.<system>.runtime`."""
     plural = SINGULAR["MLSystem"].get(steps[0]) if steps else None
-    if plural is None:
+    try:
+        return (plural, environment.system.metadata.name.value, *steps[1:]) if plural is not None else steps
+    except Unavailable:  # a system without a name has no short forms
         return steps
-    return (plural, environment.system.metadata.name.value, *steps[1:])
 
 
 def _given(layer: str, node: Node, *, first: bool) -> Given:
@@ -255,7 +258,7 @@ def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Ef
     assert compiled.input.sources is not None
     file = compiled.input.sources.spec.file
     if not 0 < number <= len(file.lines):
-        raise Unknown(f"{file.name} has {len(file.lines)} lines")
+        raise NotFoundError(f"{file.name} has {len(file.lines)} lines", str(number))
     for environment in compiled.environments:
         nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
         yield environment.name, list(_effects(environment.name, environment.bundle, nodes))

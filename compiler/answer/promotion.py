@@ -1,6 +1,6 @@
 """Promotion: how the release of one environment moves on, from a version's entry to its way back.
 
-The answer is a new release file, and the system with it; or `Impossible`, with the reason. Nothing is written here.
+The answer is a new release file, and the system with it, or an error with the reason. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 
 from ...schema.units import Duration
 from ..because import Unavailable
+from ..errors import CompileError, NotFoundError, ReleaseError, TooEarlyError
 from ..inputs import Input
 from ..pipeline import Compiled, Environment
 from ..record import Record
@@ -18,16 +19,7 @@ from ..tree import Mapping, Scalar, lookup, name_of
 from ..words import listing
 from . import release as releases
 
-__all__ = [
-    "CLOCK",
-    "Entry",
-    "Impossible",
-    "Incomprehensible",
-    "Move",
-    "TooEarly",
-    "promoted",
-    "rolled_back",
-]
+__all__ = ["CLOCK", "Entry", "Move", "promoted", "rolled_back"]
 
 CLOCK = "%Y-%m-%dT%H:%M:%SZ"
 """How a moment is written, in UTC."""
@@ -43,18 +35,6 @@ class Entry(Record):
     version: Mapping | None = None
     """A new version, as it was written."""
     skip_shadow: bool = False
-
-
-class Impossible(Exception):  # noqa: N818 - an answer
-    """What was asked for cannot be done."""
-
-
-class Incomprehensible(Impossible):
-    """The spec does not say enough."""
-
-
-class TooEarly(Impossible):
-    """It cannot be done yet."""
 
 
 class Move(Record):
@@ -89,7 +69,7 @@ def rolled_back(system: Compiled, environment: str, model: str | None, to: str) 
         known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
         if release is None or to not in known:
             have = f"it can go back to {listing(known)}" if known else "no earlier version is kept"
-            raise Impossible(f"`{at.environment.name}` cannot go back to version {to}: {have}")
+            raise NotFoundError(f"`{at.environment.name}` cannot go back to version {to}: {have}", to, tuple(known))
         back = releases.rolled_back(release, to, at.keep)
         return _move(at, _change(at, back), back)
     except Unavailable:
@@ -127,34 +107,41 @@ class _At(Record):
         return next((stage.shadow.duration.value for stage in stages if stage.shadow is not None), None)
 
 
-def _unclear(system: Compiled) -> Incomprehensible:
-    return Incomprehensible(f"{system.input.shown} does not say enough of `rollout`: run mlspec lint")
+def _unclear(system: Compiled) -> CompileError:
+    return CompileError(f"{system.input.shown} does not say enough of `rollout`: run mlspec lint", system.found)
 
 
 def _at(system: Compiled, environment: str, model: str | None) -> _At:
     sources = system.input.sources
     if sources is None or system.name is None:
-        raise Impossible(f"{system.input.shown} cannot be understood: run mlspec lint")
+        raise CompileError(f"{system.input.shown} cannot be understood: run mlspec lint", system.found)
+    if system.input.path is None:
+        raise ReleaseError("a release belongs to one spec in a folder: name that spec")
     inline = sources.spec.keys.get("releases")
     if inline is not None:
-        raise Impossible(
+        raise ReleaseError(
             f"{system.input.shown}:{inline.line + 1}: the release is written inline, in a file that is yours.\n"
             f"help: cut it out into a file of its own, and enter that: "
             f"mlspec promote {system.input.shown} --to {environment} --release FILE"
         )
     chosen = next((e for e in system.environments if e.name == environment), None)
     if chosen is None:
-        raise Impossible(f"there is no environment `{environment}`: choose {listing(system.declared)}")
-    return _At(system=system, environment=chosen, model=_model(list(chosen.system.models), model))
+        raise _no_environment(environment, system)
+    return _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), model))
 
 
-def _model(known: list[str], asked: str | None) -> str:
+def _no_environment(name: str, system: Compiled) -> NotFoundError:
+    message = f"there is no environment `{name}`: choose {listing(system.declared)}"
+    return NotFoundError(message, name, system.declared)
+
+
+def _model(known: tuple[str, ...], asked: str | None) -> str:
     if asked is None and len(known) == 1:
         return known[0]
     if asked is None:
-        raise Impossible(f"name the model with --model: {listing(known)}")
+        raise ReleaseError(f"name the model with --model: {listing(known)}", known)
     if asked not in known:
-        raise Impossible(f"there is no model `{asked}`")
+        raise NotFoundError(f"there is no model `{asked}`: choose {listing(known)}", asked, known)
     return asked
 
 
@@ -164,17 +151,17 @@ def _entering(at: _At, entry: Entry) -> Mapping | None:
         return entry.version
     other = next((e for e in at.system.environments if e.name == entry.source), None)
     if other is None:
-        raise Impossible(f"there is no environment `{entry.source}`: choose {listing(at.system.declared)}")
+        raise _no_environment(entry.source, at.system)
     found = lookup(other.layered.tree, ("releases", at.model))
     if not isinstance(found, Mapping):
-        raise Impossible(f"nothing of `{at.model}` is in service in `{entry.source}`")
+        raise ReleaseError(f"nothing of `{at.model}` is in service in `{entry.source}`")
     return releases.in_service(found)
 
 
 def _entered(at: _At, version: Mapping, entry: Entry) -> Move:
     name = name_of(version, "version")
     if at.release is not None and name == name_of(at.release, "version"):
-        raise Impossible(f"version {name} is already in service in `{at.environment.name}`")
+        raise ReleaseError(f"version {name} is already in service in `{at.environment.name}`")
     if at.release is None or at.shadow_duration is None or entry.skip_shadow:
         return _move(at, _change(at, version), releases.entered(at.release, version, at.keep))
     return _move(at, f"{name} enters the shadow stage", releases.shadowed(at.release, version, entry.now))
@@ -184,16 +171,18 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
     release = at.release
     shadow = release.entries.get("shadow") if release is not None else None
     if release is None or not isinstance(shadow, Mapping):
-        raise Impossible(
+        raise ReleaseError(
             f"nothing is in the shadow stage of `{at.environment.name}`: name what enters with --from or --release"
         )
     since, least = shadow.entries.get("since"), at.shadow_duration
     if isinstance(since, Scalar) and least is not None and not entry.skip_shadow:
         end = _seconds(since.text) + math.ceil(least.amount)
         if _seconds(entry.now) < end:
-            raise TooEarly(
-                f"version {name_of(shadow, 'version')} is in the shadow stage for {least}, until "
-                f"{time.strftime(CLOCK, time.gmtime(end))}\nhelp: wait, or pass --skip-shadow to cut the stage short"
+            until = time.strftime(CLOCK, time.gmtime(end))
+            raise TooEarlyError(
+                f"version {name_of(shadow, 'version')} is in the shadow stage for {least}, until {until}\n"
+                "help: wait, or pass --skip-shadow to cut the stage short",
+                until,
             )
     return _move(at, _change(at, shadow), releases.promoted(release, at.keep))
 
@@ -207,7 +196,7 @@ def _seconds(moment: str) -> int:
     try:
         return calendar.timegm(time.strptime(moment, CLOCK))
     except ValueError:
-        raise Impossible(f"`{moment}` is no moment in UTC: write it like 2026-11-02T04:12:00Z") from None
+        raise ReleaseError(f"`{moment}` is no moment in UTC: write it like 2026-11-02T04:12:00Z") from None
 
 
 def _move(at: _At, change: str, release: Mapping) -> Move:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...compiler.errors import UnmanagedFileError
 from ..console import Console
-from ..write import Foreign, changes
+from ..write import changes
 from .outcome import Outcome, made
 from .request import Request, Systems
 
@@ -28,8 +29,8 @@ _STATES = {"added": "missing", "changed": "differs", "removed": "stale"}
 def _checked(system: Outcome, folder: Path, console: Console) -> int:
     try:
         found = changes(folder, system.files, system.kept)
-    except Foreign as foreign:
-        console.result(f"{foreign.path}: not written by mlspec")
+    except UnmanagedFileError as error:
+        console.result(f"{error.path}: not written by mlspec")
         return 1
     for change in found.changes:
         console.result(f"{folder / change.path}: {_STATES[change.kind]}")

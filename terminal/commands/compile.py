@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...compiler.errors import UnmanagedFileError
+from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled
 from ..console import Console
-from ..write import Foreign, Written, changes, write
+from ..write import Written, changes, write
 from .outcome import Outcome, made, whole
 from .request import Request, Systems
 
@@ -37,16 +39,16 @@ def _say_platform(platform: str | None, console: Console) -> None:
 
 def _stream(system: Compiled) -> str:
     """All objects as one multi-document stream, for `kubectl apply -f -`."""
-    files = [file for bundle in system.bundles for file in bundle.files() if file.artifact.object is not None]
-    return "".join(f"---\n{file.text}" for file in files if not file.path.endswith("kustomization.yaml"))
+    files = [file for bundle in system.bundles for file in bundle.files() if is_object(file.artifact)]
+    return "".join(f"---\n{file.text}" for file in files)
 
 
 def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -> int:
     """Write one system, and say what changed."""
     try:
         written = (changes if dry_run else write)(folder, system.files, system.kept)
-    except Foreign as foreign:
-        console.complain(f"error: {foreign.path} was not written by mlspec, and would be overwritten: move it away")
+    except UnmanagedFileError as error:
+        console.complain(f"error: {error}")
         return 1
     except OSError as error:
         console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...compiler.answer.explain import Unknown, explain_line, explain_object, explain_output, explain_path
+from ...compiler.answer.explain import explain_line, explain_object, explain_output, explain_path
 from ...compiler.emit.artifact import SYSTEM
+from ...compiler.errors import NotFoundError
 from ...compiler.pipeline import Compiled
 from ..render import reasons
 from .outcome import whole
@@ -27,8 +28,8 @@ def explain(request: Request, question: str | None, line: int | None) -> int:
         return 2
     try:
         answer, text = _explained(compiled[0], question, line)
-    except Unknown as unknown:
-        console.complain(f"error: {unknown}")
+    except NotFoundError as error:
+        console.complain(f"error: {error}")
         return 2
     console.result(reasons.json(answer) if console.format == "json" else text)
     return 0
@@ -39,7 +40,7 @@ def _explained(system: Compiled, question: str | None, line: int | None) -> tupl
         found = list(explain_line(system, line))
         return found, "\n".join(f"in {name}:\n{reasons.effects(effects)}" for name, effects in found)
     if question is None:
-        raise Unknown("say what to explain: a path of the spec, Kind/name:path, FILE:LINE, or --line N")
+        raise NotFoundError("say what to explain: a path of the spec, Kind/name:path, FILE:LINE, or --line N")
     place = _place(question, system)
     if place is not None:
         heading, why = explain_output(system, *place)
@@ -61,5 +62,5 @@ def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
     if start is None and not path.endswith(".yaml"):
         return None
     if start is None:
-        raise Unknown(f"{path} lies in no environment of this spec: {', '.join(system.declared)}")
+        raise NotFoundError(f"{path} lies in no environment of this spec: {', '.join(system.declared)}")
     return steps[start], "/".join(steps[start + 1 :]), int(number)

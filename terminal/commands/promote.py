@@ -10,16 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ...compiler.answer.promotion import (
-    CLOCK,
-    Entry,
-    Impossible,
-    Incomprehensible,
-    Move,
-    TooEarly,
-    promoted,
-    rolled_back,
-)
+from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
+from ...compiler.errors import CompileError, MlspecError, TooEarlyError
 from ...compiler.pipeline import Compiled
 from ...compiler.tree import Mapping
 from ..workspace import STDIN, find, load, read_version
@@ -73,11 +65,12 @@ def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: boo
     if len(paths) != 1 or paths[0] == STDIN:
         request.console.complain("error: a release belongs to one spec in a folder: name that spec")
         return 2
+    input_ = load(paths[0], request.options)
     try:
-        move = change(request.compile(load(paths[0], request.options)))
-    except Impossible as impossible:
-        request.console.complain(f"error: {impossible}")
-        return 1 if isinstance(impossible, (TooEarly, Incomprehensible)) else 2
+        move = change(request.compile(input_))
+    except MlspecError as error:
+        request.console.complain(f"error: {error}")
+        return 1 if input_.sources is not None and isinstance(error, (TooEarlyError, CompileError)) else 2
     return _carried_out(request, move, dry_run=dry_run)
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from ...compiler.check.rules.registry import RULES
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.inputs import Input
-from ...compiler.pipeline import Compiled, compile_system
+from ...compiler.pipeline import Compiled, compile_system, missing_environments
 from ...compiler.record import Record
-from ...compiler.words import listing
 from ...targets.registry import BACKENDS
 from ..console import Console
 from ..workspace import STDIN, Options, find, load
@@ -77,10 +76,10 @@ class Systems:
             self.request.console.complain(f"error: {what}")
 
     def _has_environments(self, system: Outcome) -> bool:
-        unknown = [name for name in self.request.environments if system.declared and name not in system.declared]
-        for name in unknown:
-            self._wrong(f"{system.shown} has no environment `{name}`: choose {listing(system.declared)}")
-        return not unknown
+        missing = missing_environments(system.shown, system.declared, self.request.environments)
+        for error in missing:
+            self._wrong(str(error))
+        return not missing
 
     def folder(self, system: Outcome) -> Path | None:
         """Where a system's environments go; None, with the reason said, when another one went there."""

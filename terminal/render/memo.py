@@ -27,8 +27,8 @@ def _memo(memo: Memo) -> Iterator[str]:
     for area in memo.areas:
         yield ""
         yield f"  {area.title}"
-        for line in area.lines:
-            yield from _row(line.title, line.text, line.why)
+        for line in area.decisions:
+            yield from _row(line.title, line.value, line.why)
         if area.undecided:
             yield f"    undecided: {area.undecided}"
     if memo.assumptions:
@@ -60,7 +60,7 @@ def _markdown(memo: Memo) -> Iterator[str]:
     yield f"# {memo.environment}"
     for area in memo.areas:
         yield from ("", f"## {area.title}", "")
-        rows = [(line.title, line.text, line.why, f"`{line.field}`" if line.field else "") for line in area.lines]
+        rows = [(line.title, line.value, line.why, f"`{line.field}`" if line.field else "") for line in area.decisions]
         yield from _table(("decision", "value", "why", "decided otherwise by"), rows)
         if area.undecided:
             yield from ("", f"Undecided: {area.undecided}")
@@ -92,7 +92,9 @@ def _document(memo: Memo) -> dict[str, Any]:
 
 
 def _area(area: Area) -> dict[str, Any]:
-    lines = [{"title": line.title, "value": line.text, "why": line.why, "field": line.field} for line in area.lines]
+    lines = [
+        {"title": line.title, "value": line.value, "why": line.why, "field": line.field} for line in area.decisions
+    ]
     return {"title": area.title, "lines": lines, "undecided": area.undecided}
 
 

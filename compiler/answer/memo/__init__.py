@@ -2,7 +2,8 @@
 
 Area by area, each decision with its value, its reason and its arithmetic; then every assumption that they rest on, with
 the path of the spec or of the platform file that replaces it. The functions that list decisions are the only place
-that knows which ones people are told of; a test holds the plan to them.
+that knows which ones people are told of; a test holds the plan to them. A memo is plain text, made from the values with
+reasons that `decided` gives.
 """
 
 from __future__ import annotations
@@ -17,18 +18,30 @@ from ...pipeline import Environment
 from ...plan import Plan
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
-from ...record import Record
+from ...record import Record, one_line
 from . import data, llm, model, money, monitoring, quota, rollout, serving, training
 from .line import Line
 
-__all__ = ["Area", "Assumption", "Line", "Memo", "memo"]
+__all__ = ["Area", "Assumption", "Decided", "Decision", "Memo", "decided", "memo"]
+
+
+class Decision(Record):
+    """One decision of the planner."""
+
+    title: str
+    value: str
+    """What was decided, with its unit, such as `2 replicas`."""
+    why: str
+    """The reason and its arithmetic."""
+    field: str
+    """The path of the spec that decides it otherwise; empty where it follows from other decisions."""
 
 
 class Area(Record):
     """One subject, with its decisions."""
 
     title: str
-    lines: tuple[Line, ...]
+    decisions: tuple[Decision, ...]
     undecided: str = ""
     """Why the rest of the area could not be decided."""
 
@@ -48,13 +61,36 @@ class Memo(Record):
     environment: str
     areas: tuple[Area, ...]
     assumptions: tuple[Assumption, ...]
+    """Every default and estimate that the decisions rest on."""
+
+    def __repr__(self) -> str:
+        count = sum(len(area.decisions) for area in self.areas)
+        return one_line(self, f"{self.environment}: {count} decisions, {len(self.assumptions)} assumptions")
+
+
+class Decided(Record):
+    """An area before it is put into words: values with all their reasons."""
+
+    title: str
+    lines: tuple[Line, ...]
+    undecided: str = ""
+
+    def told(self) -> Area:
+        """The area in words."""
+        decisions = (Decision(title=x.title, value=x.text, why=x.why, field=x.field) for x in self.lines)
+        return Area(title=self.title, decisions=tuple(decisions), undecided=self.undecided)
 
 
 def memo(environment: Environment) -> Memo:
     """All areas of an environment in which something was decided."""
-    areas = tuple(area for title, lines in _areas(environment.plan) if (area := _area(title, lines)) is not None)
-    decided = [line.value for area in areas for line in area.lines]
-    return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumptions(decided)))
+    areas = decided(environment.plan)
+    rests = assumptions(line.value for area in areas for line in area.lines)
+    return Memo(environment=environment.name, areas=tuple(area.told() for area in areas), assumptions=tuple(rests))
+
+
+def decided(plan: Plan) -> list[Decided]:
+    """The areas of a plan in which something was decided."""
+    return [area for title, lines in _areas(plan) if (area := _area(title, lines)) is not None]
 
 
 _Areas = Iterator[tuple[str, Callable[[], Iterable[Line]]]]
@@ -101,7 +137,7 @@ def _whole(plan: Plan) -> _Areas:
     yield "Cost", partial(money.cost, plan)
 
 
-def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
+def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Decided | None:
     found: list[Line] = []
     undecided = ""
     try:
@@ -111,7 +147,7 @@ def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Area | None:
         undecided = f"{refusal.diagnostic.id}: {refusal.diagnostic.message}"
     except Unavailable:
         undecided = "the spec is wrong here: see mlspec lint"
-    return Area(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
+    return Decided(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
 
 
 def _written(value: object) -> str:
@@ -121,11 +157,11 @@ def _written(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def assumptions(decided: Iterable[Because[Any]]) -> list[Assumption]:
+def assumptions(values: Iterable[Because[Any]]) -> list[Assumption]:
     """Every default that some decisions rest on, in the order in which they are met."""
     found: dict[str, Assumption] = {}
     seen: set[int] = set()
-    waiting: list[Because[Any]] = list(decided)[::-1]
+    waiting: list[Because[Any]] = list(values)[::-1]
     while waiting:
         value = waiting.pop()
         if id(value) in seen:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...record import Record
-from . import Memo
-from .line import Line
+from . import Decision, Memo
 
 __all__ = ["Change", "changes"]
 
@@ -29,12 +28,12 @@ def changes(before: Memo, after: Memo) -> list[Change]:
 
 
 def _changed(before: Memo, after: Memo) -> Iterator[Change]:
-    was = _lines(before)
-    for (area, title), line in _lines(after).items():
+    was = _decisions(before)
+    for (area, title), decision in _decisions(after).items():
         old = was.get((area, title))
-        if old is None or (old.text, old.why) != (line.text, line.why):
-            known = old.text if old is not None else ""
-            yield Change(area=area, title=title, before=known, after=line.text, why=line.why)
+        if old is None or (old.value, old.why) != (decision.value, decision.why):
+            known = old.value if old is not None else ""
+            yield Change(area=area, title=title, before=known, after=decision.value, why=decision.why)
     undecided = {area.title: area.undecided for area in before.areas}
     for found in after.areas:
         if found.undecided and found.undecided != undecided.get(found.title):
@@ -42,11 +41,11 @@ def _changed(before: Memo, after: Memo) -> Iterator[Change]:
 
 
 def _gone(before: Memo, after: Memo) -> Iterator[Change]:
-    now = _lines(after)
-    for (area, title), line in _lines(before).items():
+    now = _decisions(after)
+    for (area, title), decision in _decisions(before).items():
         if (area, title) not in now:
-            yield Change(area=area, title=title, before=line.text, after="", why="nothing decides it any more")
+            yield Change(area=area, title=title, before=decision.value, after="", why="nothing decides it any more")
 
 
-def _lines(memo: Memo) -> dict[tuple[str, str], Line]:
-    return {(area.title, line.title): line for area in memo.areas for line in area.lines}
+def _decisions(memo: Memo) -> dict[tuple[str, str], Decision]:
+    return {(area.title, decision.title): decision for area in memo.areas for decision in area.decisions}
