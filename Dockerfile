@@ -11,6 +11,7 @@ COPY compiler/ compiler/
 COPY mlspec/ mlspec/
 COPY runtime/ runtime/
 COPY schema/ schema/
+COPY src/ src/
 COPY targets/ targets/
 COPY terminal/ terminal/
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .

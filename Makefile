@@ -33,4 +33,4 @@ bench: setup  ## measure CPU time, compared with kubectl kustomize; see docs/per
 	python -m tests.bench
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build src/*.egg-info

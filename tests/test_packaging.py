@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -18,15 +17,23 @@ from mlspec.schema.generate import generated
 from .support import ROOT
 
 FOLDERS = ("compiler", "runtime", "schema", "targets", "terminal")
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_every_folder_of_code_is_listed() -> None:
-    """A sub-package that is missing from the list builds without a word, and breaks the wheel."""
-    there = {"mlspec"}
-    for top in FOLDERS:
-        there |= {f"mlspec.{'.'.join(p.parent.relative_to(ROOT).parts)}" for p in (ROOT / top).rglob("__init__.py")}
-    assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == there
+def modules_of(top: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / top).rglob("*.py")}
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    """One without `__init__.py` works in a checkout, and is silently missing from the wheel."""
+    folders = {str(Path(module).parent) for top in FOLDERS for module in modules_of(top)}
+    assert {folder for folder in folders if not (ROOT / folder / "__init__.py").is_file()} == set()
+
+
+def test_an_editable_install_adds_one_package_to_the_path() -> None:
+    """The repository's root instead would make `tests`, `docs` and `schema` importable."""
+    there = [path for path in (ROOT / "src").iterdir() if not path.name.endswith(".egg-info")]
+    assert [(path.name, os.readlink(path)) for path in there] == [("mlspec", "../mlspec")]
+    assert {path.name for path in (ROOT / "mlspec").iterdir() if path.is_symlink()} == set(FOLDERS)
 
 
 @pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
@@ -88,6 +95,9 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"mlspec"}
+    own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mlspec").glob("*.py")}
+    ours = own.union(*({f"mlspec/{module}" for module in modules_of(top)} for top in FOLDERS))
+    assert {name for name in names if name.endswith(".py")} == ours
     for needed in (
         "mlspec/py.typed",
         "mlspec/schema/mlspec.v1.schema.json",
@@ -96,15 +106,33 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
         assert needed in names
 
 
-def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
-    """In a clean environment, from another folder, without the source tree."""
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a clean environment that has the wheel."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)], check=True)
+    return python
+
+
+def test_the_wheel_works_elsewhere(installed: Path, tmp_path: Path) -> None:
+    """In a clean environment, from another folder, without the source tree."""
     spec = tmp_path / "mlspec.yaml"
     spec.write_text((ROOT / "examples" / "minimal" / "mlspec.yaml").read_text())
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    command = [str(tmp_path / "venv" / "bin" / "mlspec"), "compile", "mlspec.yaml", "-o", "out"]
+    command = [str(installed.with_name("mlspec")), "compile", "mlspec.yaml", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "digit-reader" / "default" / "kustomization.yaml").is_file()
+
+
+@pytest.mark.parametrize("install", ["editable", "wheel"])
+def test_type_checkers_see_the_types(install: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """An import hook, which setuptools installs for other layouts, hides an editable package from them."""
+    pytest.importorskip("mypy", reason="mypy is not among what tests need, only what development does")
+    python = request.getfixturevalue("installed") if install == "wheel" else Path(sys.executable)
+    shutil.copy(ROOT / "tests" / "consumer.py", tmp_path)
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python), "consumer.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
