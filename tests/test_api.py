@@ -205,6 +205,11 @@ def test_a_value_is_explained_both_ways(spec: Path) -> None:
         mlspec.explain(result, "ScaledObject/nobody:spec")
     assert raised.value.name == "ScaledObject/nobody"
     assert "ScaledObject/digit-reader" in raised.value.choices
+    with pytest.raises(
+        mlspec.NotFoundError, match=r"where `least` is asked for, there is .*`minReplicaCount`"
+    ) as inside:
+        mlspec.explain(result, "ScaledObject/digit-reader:spec.least")
+    assert "minReplicaCount" in inside.value.choices
 
 
 def test_a_plan_is_what_the_command_prints(spec: Path) -> None:

@@ -152,6 +152,9 @@ def test_every_error_is_exported_and_called_one() -> None:
 def test_names_are_seen_and_nothing_else_is_there() -> None:
     assert set(api.__all__) <= set(dir(mlspec))
     assert len(set(api.__all__)) == len(api.__all__)
+    names: dict[str, object] = {}
+    exec("from mlspec import *", names)
+    assert set(api.__all__) <= set(names)
     with pytest.raises(AttributeError, match="has no attribute 'TARGETS'"):
         mlspec.TARGETS  # type: ignore[attr-defined]  # noqa: B018 - what the module of the API imports itself
     with pytest.raises(AttributeError, match="has no attribute 'Foreign'"):

@@ -11,7 +11,7 @@ from mlspec.compiler.because import Because, because
 from mlspec.compiler.record import LONGEST, Record
 
 from .conftest import pytest_assertrepr_compare
-from .support import ROOT
+from .support import MINIMAL, ROOT
 
 FRAUD_SCORER = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
 
@@ -48,6 +48,21 @@ def test_every_record_of_a_compiled_system_is_one_short_line() -> None:
     assert {"Compiled", "Layered", "Artifact", "Because", "Diagnostic"} <= {type(thing).__name__ for thing in things}
     long = [text for thing in things if len(text := repr(thing)) > LONGEST or "\n" in text]
     assert long == []
+
+
+def test_what_people_look_at_says_what_matters() -> None:
+    spec = mlspec.load(text=MINIMAL)
+    result = mlspec.compile(spec)
+    (bundle,) = result.bundles.values()
+    (memo,) = mlspec.plan(result).values()
+    assert repr(spec) == "Spec(mlspec.yaml, platform built-in)"
+    assert repr(result) == "Result(digit-reader: 1 environment)"
+    assert repr(bundle) == f"Bundle(default: {len(bundle.files)} files)"
+    assert repr(memo).startswith("Memo(default: ")
+    wrong = mlspec.compile(text=MINIMAL.replace("p99: 100ms", "p99: 100"))
+    assert repr(wrong) == "Result(digit-reader: 1 environment, 1 error)"
+    assert repr(wrong.diagnostics[0]).startswith("Diagnostic(MLS006 at mlspec.yaml:")
+    assert len(repr(mlspec.compile("/nowhere" * 100))) <= LONGEST
 
 
 class Pair(Record):

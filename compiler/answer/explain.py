@@ -23,6 +23,7 @@ from ..pipeline import Compiled, Environment
 from ..read import read
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, lookup
+from ..words import listing
 
 __all__ = ["Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path"]
 
@@ -93,7 +94,7 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
                 continue
             tree = _tree(file)
             identity = (_text(lookup(tree, ("kind",))), _text(lookup(tree, ("metadata", "name"))))
-            if any(identity):
+            if all(identity):
                 seen["/".join(identity)] = None
             if identity == (kind, name):
                 line = _line_of(file, tree, path)
@@ -105,13 +106,16 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
 
 def _line_of(file: File, tree: Mapping, path: str) -> int:
     steps = tuple(step for step in re.split(r"[.\[\]]+", path) if step)
-    node: Node | None = tree
+    node: Node = tree
     line = 0
     for step in steps:
         key = node.keys.get(step) if isinstance(node, Mapping) else None
-        node = lookup(node, (step,)) if node is not None else None
-        if node is None:
-            raise NotFoundError(f"{file.path} has no `{path}`", path)
+        inner = lookup(node, (step,))
+        if inner is None:
+            known = tuple(node.entries) if isinstance(node, Mapping) else ()
+            there = f": where `{step}` is asked for, there is {listing(known)}"
+            raise NotFoundError(f"{file.path} has no `{path}`{there}", path, known)
+        node = inner
         line = key.line if key is not None else node.line
     return line if steps else min(1, file.text.count("\n") - 1)
 
@@ -131,7 +135,9 @@ def explain_output(compiled: Compiled, environment: str, path: str, line: int) -
     chosen = next((place for place in _places(compiled) if place.name == environment), None)
     file = next((f for f in chosen.bundle.files() if f.path == path), None) if chosen is not None else None
     if chosen is None or file is None:
-        raise NotFoundError(f"this spec does not compile to {environment}/{path}", f"{environment}/{path}")
+        files = tuple(f"{e.name}/{f.path}" for e in compiled.environments for f in e.bundle.files())
+        message = f"this spec does not compile to {environment}/{path}: choose {listing(files)}"
+        raise NotFoundError(message, f"{environment}/{path}", files)
     lines = file.text.split("\n")
     if not 0 < line < len(lines):
         raise NotFoundError(f"{path} has {len(lines) - 1} lines", str(line))

@@ -154,7 +154,7 @@ def _entering(at: _At, entry: Entry) -> Mapping | None:
         raise _no_environment(entry.source, at.system)
     found = lookup(other.layered.tree, ("releases", at.model))
     if not isinstance(found, Mapping):
-        raise ReleaseError(f"nothing of `{at.model}` is in service in `{entry.source}`")
+        raise ReleaseError(f"nothing of `{at.model}` is in service in `{entry.source}`: let a version in there first")
     return releases.in_service(found)
 
 
