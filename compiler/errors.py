@@ -1,7 +1,7 @@
-"""Errors that callers of mlspec catch. `Refusal` and `Unavailable` are none of them: no caller ever sees those.
+"""The errors that callers of mlspec catch. `Refusal` and `Unavailable` are not among them; they never leave the core.
 
-What is wrong with a spec is no error either but a `Diagnostic`, and is returned. An error says that what was asked for
-cannot be done, with a message that says what to do instead, and with the facts of that message as attributes.
+A mistake in a spec is no error in this sense; it is returned as a `Diagnostic`. An error means that a request cannot be
+carried out. Its message says what to do instead, and its attributes hold the facts behind the message.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ __all__ = ["CompileError", "MlspecError", "NotFoundError", "ReleaseError", "TooE
 
 
 class MlspecError(Exception):
-    """The base of all errors of mlspec."""
+    """The base class of all errors that mlspec raises."""
 
 
 class CompileError(MlspecError):
-    """A file has errors, so there is nothing to work with."""
+    """A file has errors, so nothing can be done with it."""
 
     diagnostics: tuple[Diagnostic, ...]
-    """Everything that was found in it, warnings too."""
+    """Everything found in the file, including warnings."""
 
     def __init__(self, message: str, diagnostics: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(message)
@@ -31,12 +31,12 @@ class CompileError(MlspecError):
 
 
 class NotFoundError(MlspecError):
-    """Nothing has the name that was asked for: no environment, model, version, object, path or line."""
+    """There is no environment, model, version, object, path or line with the requested name."""
 
     name: str
-    """What was asked for."""
+    """The requested name."""
     choices: tuple[str, ...]
-    """The names that there are; empty where they cannot be listed."""
+    """The names that exist; empty if they cannot be listed."""
 
     def __init__(self, message: str, name: str = "", choices: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -45,10 +45,10 @@ class NotFoundError(MlspecError):
 
 
 class ReleaseError(MlspecError):
-    """A release cannot change in this way."""
+    """A release cannot change in the requested way."""
 
     choices: tuple[str, ...]
-    """What to choose from, where the request leaves open which one is meant."""
+    """The names to choose from, if the request is ambiguous."""
 
     def __init__(self, message: str, choices: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -56,10 +56,10 @@ class ReleaseError(MlspecError):
 
 
 class TooEarlyError(ReleaseError):
-    """A version has not been in the shadow stage for as long as the spec says."""
+    """A version has not yet spent as long in the shadow stage as the spec requires."""
 
     until: str
-    """When the stage ends, in UTC, such as `2026-11-03T04:00:00Z`."""
+    """When the stage ends, in UTC: `2026-11-03T04:00:00Z`."""
 
     def __init__(self, message: str, until: str = "") -> None:
         super().__init__(message)
@@ -67,15 +67,15 @@ class TooEarlyError(ReleaseError):
 
 
 class UnmanagedFileError(MlspecError):
-    """A file that mlspec did not write stands where one of its own would go."""
+    """A file that mlspec did not write would be overwritten."""
 
     path: Path
-    """The file that is in the way."""
+    """The file in the way."""
 
     def __init__(self, message: str, path: Path = Path()) -> None:
         super().__init__(message)
         self.path = path
 
 
-for _name in __all__:  # a traceback shows where people import it from
+for _name in __all__:  # so that tracebacks show the name that people import
     globals()[_name].__module__ = "mlspec"

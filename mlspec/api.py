@@ -1,7 +1,7 @@
-"""The Python API: the commands as functions that return values. Nothing is printed, and nothing is kept.
+"""The Python API: each command as a function that returns values. Nothing is printed, and no state is kept.
 
-What is wrong with a spec is returned as diagnostics; an error is raised for what cannot be done, and is an MlspecError.
-Only `write` changes a disk.
+Mistakes in a spec come back as diagnostics. A request that cannot be carried out raises an MlspecError. Only `write`
+changes files.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ __all__ = [
 ]
 
 StrPath: TypeAlias = str | os.PathLike[str]
-"""A path, as `open` takes it."""
+"""A path, as `open` accepts it."""
 
 
 def load(
@@ -84,11 +84,12 @@ def load(
     platform: StrPath | None = None,
     settings: Iterable[str] = (),
 ) -> Spec:
-    """Read a spec and everything that belongs to it: its platform file and its release files.
+    """Read a spec together with its platform file and its release files.
 
-    A `text` is taken for what the file at `path` holds, such as the buffer of an editor; the file need not be there.
-    Without a path it stands alone: nothing is looked for on the disk. `platform` names another platform file than the
-    one beside the spec or above it; `settings` such as `constraints.throughput.peak=2000/s` are above all files.
+    `text` replaces the contents of the file at `path`, such as the unsaved buffer of an editor; the file does not have
+    to exist. Text without a path stands alone: no platform file and no releases are looked for. `platform` replaces the
+    platform file next to the spec or above it. `settings`, such as `constraints.throughput.peak=2000/s`, override all
+    files.
     """
     return Spec(_loaded(path, text, platform, settings))
 
@@ -102,10 +103,11 @@ def compile(  # noqa: A001 - the word of the command
     environments: Iterable[str] = (),
     today: str | None = None,
 ) -> Result:
-    """Compile a spec: a path, a text or what `load` gave, all as `load` takes them; nothing is written.
+    """Compile a spec, given as a path, as `text`, or as what `load` returned. Nothing is written.
 
-    `environments` are those to compile, all without any; raises NotFoundError for one that the spec does not have.
-    `today` (`2026-11-23`) is what suppressions expire by.
+    `platform` and `settings` are those of `load`. `environments` selects some environments; by default, all are
+    compiled. Raises NotFoundError if the spec does not have one of them. `today` (`2026-11-23`) decides which
+    suppressions have expired; without it, none has.
     """
     return _compiled(_loaded(spec, text, platform, settings), _names("environments", environments), today)
 
@@ -119,7 +121,7 @@ def lint(
     environments: Iterable[str] = (),
     today: str | None = None,
 ) -> tuple[Diagnostic, ...]:
-    """Everything that is to be said about a spec, in the order of the source; it takes what `compile` takes."""
+    """Return everything mlspec has to say about a spec, in source order. Takes the same arguments as `compile`."""
     return _compiled(_loaded(spec, text, platform, settings), _names("environments", environments), today).diagnostics
 
 
@@ -132,19 +134,19 @@ def _loaded(
     given = _names("settings", settings)
     if isinstance(spec, Spec):
         if text is not None or platform is not None:
-            raise TypeError("a loaded spec has its text and its platform file: give these to load()")
+            raise TypeError("a loaded spec already has its text and its platform file: pass these to load()")
         return with_settings(spec._input, given)
     options = Options(platform=os.fspath(platform) if platform is not None else None, settings=given)
     path = os.fspath(spec) if spec is not None else None
     if text is not None:
         return load_text(text, path, options)
     if path is None or "\n" in path:
-        raise TypeError("name the file of a spec, or pass its text as text=")
+        raise TypeError("pass the path of a spec, or its text as text=")
     return load_file(path, options)
 
 
 def _names(parameter: str, given: Iterable[str]) -> tuple[str, ...]:
-    """A text is a row of letters, and would be taken for as many names."""
+    """The names in a list. A string is iterable, too: each of its letters would count as a name."""
     if isinstance(given, str):
         raise TypeError(f"{parameter} takes a list, such as [{given!r}]")
     return tuple(given)
@@ -158,20 +160,21 @@ def _compiled(input_: Input, environments: tuple[str, ...] = (), today: str | No
 
 
 def write(made: Result | Release, folder: StrPath) -> Written:
-    """Make a system's folder hold what was compiled; of a release, its file first.
+    """Write a compiled system to its folder, such as `out`. For a release, write the release file first.
 
-    Raises CompileError when there are errors, and UnmanagedFileError when a file that is not mlspec's would be
-    overwritten.
+    Raises CompileError if there are errors, and UnmanagedFileError if a file that mlspec did not write would be
+    overwritten; nothing is written then.
     """
     result = made.result if isinstance(made, Release) else made
     files = _rendered(result)
     if isinstance(made, Release):
+        changes(Path(folder), files, result._compiled.kept)  # raises what writing would, while nothing is written yet
         replace(str(made.path), made.text)
     return _write(Path(folder), files, result._compiled.kept)
 
 
 def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
-    """What `write` would change; nothing when the folder is what the spec compiles to. Raises what `write` raises."""
+    """Return what `write` would change: nothing if the folder is up to date. Raises the same errors as `write`."""
     return changes(Path(folder), _rendered(result), result._compiled.kept).changes
 
 
@@ -180,23 +183,26 @@ def _rendered(result: Result) -> list[Rendered]:
 
 
 def explain(result: Result, question: str) -> dict[str, Reason]:
-    """Why a value of an object is what it is, by environment; `question` is `Kind/name:path`.
+    """Explain why a value of an object is what it is, by environment. `question` is `Kind/name:path`.
 
-    Raises NotFoundError when there is no such object or value.
+    Raises NotFoundError if there is no such object or value.
     """
     return {environment: reason for environment, _, reason in _explain.explain_object(result._compiled, question)}
 
 
 def effects(result: Result, path: str) -> dict[str, tuple[list[Given], list[Effect]]]:
-    """Who gives a value of the spec, such as `constraints.latency.p99`, and what it comes to, by environment.
+    """Return who sets a value of the spec, such as `constraints.latency.p99`, and which lines depend on it.
 
-    Raises NotFoundError when nothing gives it.
+    The key is the environment. Raises NotFoundError if nobody sets the value.
     """
     return {name: (given, found) for name, given, found in _explain.explain_path(result._compiled, path)}
 
 
 def plan(result: Result) -> dict[str, Memo]:
-    """What was decided, why, and what was assumed, by environment; of a spec with errors, what could be decided."""
+    """Return every decision with its reason, and every assumption, by environment.
+
+    For a spec with errors, these are the decisions that do not depend on what is wrong.
+    """
     return {environment.name: memo(environment) for environment in result._compiled.environments}
 
 
@@ -211,12 +217,15 @@ def promote(
     skip_shadow: bool = False,
     platform: StrPath | None = None,
 ) -> Release:
-    """Let a version enter its next stage in an environment: that of `source`, of a file, or the one in the shadow.
+    """Move a version to its next stage in the environment `to`. Nothing is written: pass the result to `write`.
 
-    `now` is the moment in UTC, such as `2026-11-02T04:12:00Z`. Nothing is written: see `write`. Raises ReleaseError
-    when it cannot be done, TooEarlyError when it cannot be done yet, NotFoundError for a name that does not exist, and
-    CompileError for a spec or a version that cannot be understood.
+    The version is the one in service in the environment `source`, the one that the file `release` describes, or the one
+    in the shadow stage of `to`. `now` is the current time in UTC: `2026-11-02T04:12:00Z`. Raises ReleaseError if the
+    move is not possible, TooEarlyError if it is not possible yet, NotFoundError if a name does not exist, and
+    CompileError if the spec or the version has errors that prevent it.
     """
+    if source is not None and release is not None:
+        raise TypeError("source and release exclude each other")
     input_ = _for_release(spec, platform)
     version = None
     if release is not None:
@@ -236,7 +245,7 @@ def rollback(
     model: str | None = None,
     platform: StrPath | None = None,
 ) -> Release:
-    """Put an earlier version into service again. Nothing is written, and the same is raised as by `promote`."""
+    """Put an earlier version back into service. Nothing is written; raises the same errors as `promote`."""
     input_ = _for_release(spec, platform)
     return _released(rolled_back(compile_system(input_, BACKENDS, RULES), environment, model, to))
 
@@ -244,7 +253,7 @@ def rollback(
 def _for_release(spec: StrPath | Spec, platform: StrPath | None) -> Input:
     input_ = _loaded(spec, None, platform, ())
     if input_.sources is not None and input_.sources.settings:
-        raise ReleaseError("settings hold for one run, and a release for all that follow: load the spec without them")
+        raise ReleaseError("settings apply to one run, and a release to every run: load the spec without settings")
     return input_
 
 
@@ -254,5 +263,5 @@ def _released(move: Move) -> Release:
 
 
 def json_schema() -> str:
-    """The JSON Schema of all three kinds of files, as text."""
+    """Return the JSON Schema of all three kinds of files, as text."""
     return _schema()

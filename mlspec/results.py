@@ -1,4 +1,4 @@
-"""What the Python API gives back: the public face of the compiler's own objects, which stay private."""
+"""What the Python API returns: the public view of the compiler's own objects, which stay private."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from .compiler.words import listing
 __all__ = ["Bundle", "Release", "Result", "Spec"]
 
 MOST_ERRORS = 10
-"""Errors of a spec in one message; the exception holds all."""
+"""The most errors that one message lists; the exception holds all of them."""
 
 
 class Spec:
-    """A spec as it was read, with its platform file and its releases: whatever takes a path takes it, too."""
+    """A spec that was read, with its platform file and its releases. Pass it wherever a path is accepted."""
 
     def __init__(self, input_: Input) -> None:
         self._input = input_
 
     @property
     def path(self) -> Path | None:
-        """Its file; None for a text without one."""
+        """The file of the spec; None for text without a path."""
         return self._input.path
 
     @property
-    def platform(self) -> str | None:
-        """The platform file that belongs to it; None without one, as the built-in defaults then hold."""
-        return self._input.platform
+    def platform(self) -> Path | None:
+        """The platform file of the spec; None if the built-in defaults apply."""
+        return _path(self._input.platform)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """What keeps its files from being read; `lint` says everything else."""
+        """Why its files could not be read, if they could not; `lint` reports everything else."""
         return self._input.found
 
     def __repr__(self) -> str:
@@ -48,31 +48,31 @@ class Spec:
 
 
 class Bundle:
-    """What a system compiles to in one environment, or once for all of them."""
+    """What a system compiles to in one environment, or once for all environments."""
 
     def __init__(self, linked: Linked) -> None:
         self._linked = linked
 
     @property
     def environment(self) -> str:
-        """The name of the environment; `_system` for what is made once for all of them."""
+        """The name of the environment; `_system` for what is made once for all environments."""
         return self._linked.environment
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """The text of each file by its path below the environment's folder, such as `serving/rollout.yaml`."""
+        """The text of each file, by its path within the environment's folder: `serving/rollout.yaml`."""
         return {file.path: file.text for file in self._linked.files()}
 
     @cached_property
     def objects(self) -> tuple[dict[str, Any], ...]:
-        """The Kubernetes objects, as an API server would be sent them, in the order of their files."""
+        """The Kubernetes objects as plain data, as `kubectl` would send them, in the order of their files."""
         return tuple(plain(artifact.body) for artifact in self._linked.artifacts if is_object(artifact))
 
     def find(self, kind: str, name: str) -> dict[str, Any]:
-        """One object, such as `find("Rollout", "fraud-scorer")`. Raises NotFoundError when there is none."""
-        known = {(body["kind"], body["metadata"]["name"]): body for body in self.objects}
+        """Return one object, such as `find("Rollout", "fraud-scorer")`. Raises NotFoundError if there is none."""
+        known = {(body.get("kind"), body.get("metadata", {}).get("name")): body for body in self.objects}
         if (kind, name) not in known:
-            choices = tuple("/".join(key) for key in known)
+            choices = tuple(f"{kind_}/{name_}" for kind_, name_ in known)
             message = f"there is no {kind}/{name} in `{self.environment}`: choose {listing(choices, len(choices))}"
             raise NotFoundError(message, f"{kind}/{name}", choices)
         return known[kind, name]
@@ -82,29 +82,29 @@ class Bundle:
 
 
 class Result:
-    """What a spec came to: bundles unless there are errors, and everything that was found."""
+    """What a spec compiled to: a bundle for each environment unless there are errors, and all diagnostics."""
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
 
     @property
     def name(self) -> str | None:
-        """The system's name, `metadata.name`; None when that is wrong."""
+        """The system's name, `metadata.name`; None if it is invalid."""
         return self._compiled.name
 
     @property
     def environments(self) -> tuple[str, ...]:
-        """The names of all environments of the spec, also of those that were not asked for."""
+        """The names of all environments of the spec, including those that were not selected."""
         return self._compiled.declared
 
     @property
-    def platform(self) -> str | None:
-        """The platform file that was used; None without one, as the built-in defaults then hold."""
-        return self._compiled.input.platform
+    def platform(self) -> Path | None:
+        """The platform file that was used; None if the built-in defaults apply."""
+        return _path(self._compiled.input.platform)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Everything that was found, in the order of the source."""
+        """Everything that was found, in source order."""
         return self._compiled.found
 
     @property
@@ -114,7 +114,7 @@ class Result:
 
     @cached_property
     def bundles(self) -> dict[str, Bundle]:
-        """What was compiled for each environment that was asked for, by its name; empty when there are errors.
+        """The output for each selected environment, by its name; empty if there are errors.
 
         What a plugin makes once for all environments is under `_system`, the name of its folder.
         """
@@ -122,7 +122,7 @@ class Result:
         return {bundle.environment: Bundle(bundle) for bundle in linked}
 
     def raise_for_errors(self) -> Self:
-        """This result, if there are no errors; else raises CompileError, which lists them."""
+        """Return this result, or raise a CompileError that lists the errors if there are any."""
         if self.ok:
             return self
         errors = [found for found in self.diagnostics if found.severity == "error"]
@@ -140,20 +140,24 @@ class Result:
 
 
 class Release(Record):
-    """What a release of an environment becomes: the file that says so, and what the environment compiles to with it."""
+    """A change to an environment's release: the new release file, and what the environment compiles to with it."""
 
     environment: str
     change: str
-    """What changes, such as `fraud-scorer in production: 3 -> 4`."""
+    """What changes: `fraud-scorer in production: 3 -> 4`."""
     path: Path
     """The release file."""
     text: str
-    """What the file holds from then on."""
+    """The new contents of the file."""
     result: Result
-    """What the environment compiles to with that file."""
+    """What the environment compiles to with the new file."""
 
     def __repr__(self) -> str:
         return one_line(self, self.change)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text is not None else None
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
-import re
+import pickle
 from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
@@ -149,6 +151,22 @@ def test_every_error_is_exported_and_called_one() -> None:
         assert error.__name__.endswith("Error")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        mlspec.CompileError("m", ()),
+        mlspec.NotFoundError("m", "a", ("b", "c")),
+        mlspec.ReleaseError("m", ("b",)),
+        mlspec.TooEarlyError("m", "2026-11-03T04:00:00Z"),
+        mlspec.UnmanagedFileError("m", Path("a")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_keeps_what_it_carries_on_its_way_from_another_process(error: mlspec.MlspecError) -> None:
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(other), str(other), vars(other)) == (type(error), "m", vars(error))
+
+
 def test_names_are_seen_and_nothing_else_is_there() -> None:
     assert set(api.__all__) <= set(dir(mlspec))
     assert len(set(api.__all__)) == len(api.__all__)
@@ -163,6 +181,6 @@ def test_names_are_seen_and_nothing_else_is_there() -> None:
 
 @pytest.mark.parametrize("name", api.__all__)
 def test_every_name_is_documented(name: str) -> None:
-    assert re.search(rf"\b{name}\b", (ROOT / "docs" / "python.md").read_text())
+    assert f"`{name}`" in (ROOT / "docs" / "python.md").read_text()
     own = getattr(mlspec, name)
     assert own.__doc__ or not (inspect.isclass(own) or inspect.isfunction(own))
