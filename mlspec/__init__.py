@@ -1,9 +1,4 @@
-"""mlspec: one YAML file describes a machine-learning system; mlspec compiles it for Kubernetes and lints it before
-merge.
-
-The names are those of `mlspec.api`, which is imported when the first of them is used: `mlspec --help` must not wait for
-the compiler.
-"""
+"""One YAML file describes a machine-learning system; mlspec compiles it for Kubernetes and lints it before merge."""
 
 from __future__ import annotations
 
@@ -11,9 +6,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+# The names are those of `api`, imported when the first of them is used: `mlspec --help` must not wait for the compiler.
 if TYPE_CHECKING:
     from .api import *  # noqa: F403
-else:  # hidden from type checkers, which would let every misspelled name pass
+else:  # hidden from type checkers, which would accept any misspelled name
 
     def __getattr__(name: str) -> object:
         if name == "__all__" or not name.startswith("_"):
