@@ -11,7 +11,7 @@ from typing import Literal
 
 from .record import Record, one_line
 
-__all__ = ["Diagnostic", "Label", "Severity", "SourceFile", "Span", "merged"]
+__all__ = ["Diagnostic", "Edit", "Fix", "Label", "Severity", "SourceFile", "Span", "applied", "merged"]
 
 Severity = Literal["error", "warning", "info"]
 
@@ -63,6 +63,25 @@ class Label(Record):
     text: str
 
 
+class Edit(Record):
+    """One piece of a file, and the text to put in its place. An empty span inserts; an empty text deletes."""
+
+    span: Span
+    text: str
+
+
+class Fix(Record):
+    """Edits that make a finding disappear. They are applied together or not at all, and never overlap.
+
+    `safe` belongs to the fix rather than to each edit, because half a fix is none: a safe edit beside an unsafe one
+    could not be applied on its own. Safe means that what the author wrote keeps its meaning, so a tool may apply it
+    unasked. A guess at what was meant is unsafe, however close: it turns an error into something that compiles.
+    """
+
+    edits: tuple[Edit, ...]
+    safe: bool
+
+
 class Diagnostic(Record):
     """One finding."""
 
@@ -75,6 +94,8 @@ class Diagnostic(Record):
     note: str = ""
     help: str = ""
     environments: tuple[str, ...] = ()
+    fix: Fix | None = None
+    """What an editor or a command may apply. `help` says the same to people."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -84,6 +105,20 @@ class Diagnostic(Record):
     def __repr__(self) -> str:
         place = repr(self.span).rpartition("/")[2]  # of a long path the end: the message is to fit in, too
         return one_line(self, f"{self.id} at {place}: {self.message}")
+
+
+def applied(file: SourceFile, edits: Iterable[Edit]) -> str:
+    """The text of a file with its edits made, those of other files left out. All spans refer to the text before."""
+    starts = [0]
+    for line in file.lines:
+        starts.append(starts[-1] + len(line) + 1)
+    text = file.text
+    own = (edit for edit in edits if edit.span.file is file)
+    for edit in sorted(own, key=lambda edit: edit.span.key, reverse=True):  # backwards, so that offsets stay true
+        span = edit.span
+        start, end = starts[span.line] + span.column, starts[span.end_line] + span.end_column
+        text = text[:start] + edit.text + text[end:]
+    return text
 
 
 def merged(found: Iterable[Diagnostic], environments: Iterable[str] = ()) -> list[Diagnostic]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from .because import Because, Derived
-from .diagnostics import Diagnostic, Label, Severity, SourceFile, Span
+from .diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .part import Part
-from .tree import Node
+from .tree import Node, Scalar
 from .words import visible
 
-__all__ = ["Refusal", "finding", "refusal", "where"]
+__all__ = ["Refusal", "finding", "guess", "refusal", "where"]
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
@@ -46,6 +48,7 @@ def finding(
     others: tuple[tuple[object, str], ...] = (),
     note: str = "",
     help: str = "",  # noqa: A002
+    fix: Fix | None = None,
 ) -> Diagnostic:
     """A diagnostic at the first of the things in `at` that was written down; `others` are shown beside it."""
     span = where(at) or Span(_NOWHERE, 0, 0, 0, 0)
@@ -63,7 +66,33 @@ def finding(
         others=labels,
         note=visible(note),
         help=visible(help),
+        fix=fix,
     )
+
+
+_NAME = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
+"""What YAML reads back as the same text, without quotes and within them."""
+
+
+def guess(*names: tuple[object, str]) -> Fix | None:
+    """Write another name in the place of each scalar; None unless all of them are written as they read.
+
+    Escapes, anchors and text on several lines are left to the author; quotes stay. The closest name is a guess, so the
+    fix is unsafe.
+    """
+    edits = tuple(edit for thing, name in names if (edit := _renamed(thing, name)) is not None)
+    return Fix(edits=edits, safe=False) if len(edits) == len(names) else None
+
+
+def _renamed(thing: object, name: str) -> Edit | None:
+    node = next(iter(thing.sources), None) if isinstance(thing, Because) else thing
+    if not isinstance(node, Scalar) or node.line != node.end_line or not _NAME.fullmatch(name):
+        return None
+    quote = 0 if node.plain else 1
+    start, end = node.column + quote, node.end_column - quote
+    if node.file.lines[node.line][start:end] != node.text:
+        return None
+    return Edit(span=Span(node.file, node.line, start, node.line, end), text=name)
 
 
 def refusal(id: str, message: str, *at: object, **more: object) -> Refusal:  # noqa: A002

@@ -17,6 +17,7 @@ __all__ = [
     "lookup",
     "name_of",
     "only",
+    "same",
     "wrapped",
 ]
 
@@ -125,6 +126,18 @@ def only(tree: Mapping, *wanted: str) -> Mapping:
     """The same mapping with some of its entries."""
     entries = {key: node for key, node in tree.entries.items() if key in wanted}
     return Mapping(tree.place, {key: tree.keys[key] for key in entries}, entries)
+
+
+def same(one: Node, other: Node) -> bool:
+    """Whether two nodes say the same, wherever they stand."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        known = other.entries
+        return list(one.entries) == list(known) and all(same(node, known[key]) for key, node in one.entries.items())
+    if isinstance(one, Sequence) and isinstance(other, Sequence):
+        return len(one.items) == len(other.items) and all(map(same, one.items, other.items))
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return (one.text, one.plain) == (other.text, other.plain)
+    return False
 
 
 def entries(node: Node) -> Iterator[tuple[Scalar, Node]]:

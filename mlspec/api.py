@@ -16,7 +16,7 @@ from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Decision, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
 from .compiler.check.rules.registry import RULES
-from .compiler.diagnostics import Diagnostic, Label, Severity, SourceFile, Span
+from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .compiler.errors import (
     CompileError,
     MlspecError,
@@ -42,7 +42,9 @@ __all__ = [
     "CompileError",
     "Decision",
     "Diagnostic",
+    "Edit",
     "Effect",
+    "Fix",
     "Given",
     "Label",
     "Memo",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from .compiler import system as language
 from .compiler.because import Because, Derived, Source, because, decision, first, fixed, text
 from .compiler.because import Kind as ReasonKind
-from .compiler.diagnostics import Diagnostic, Label, Severity, SourceFile, Span
+from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .compiler.emit.artifact import Artifact, Body, Made, Piece, SystemTarget, Target
 from .compiler.emit.dump import Lines
 from .compiler.emit.jsontext import json_lines
@@ -47,6 +47,8 @@ __all__ = [
     "Derived",
     "Diagnostic",
     "Duration",
+    "Edit",
+    "Fix",
     "HourlyPrice",
     "Kind",
     "Known",

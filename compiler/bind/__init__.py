@@ -84,7 +84,7 @@ class Binder:
         entries = node.entries if node is not None else {}
         for key in entries:
             if key not in table and node is not None:
-                self.wrong.unknown_key(node.keys[key], type_name, path)
+                self.wrong.unknown_key(node.keys[key], node, type_name, path)
         for key, entry in table.items():
             child = entries.get(key)
             where = f"{path}.{key}" if path else key
@@ -190,7 +190,7 @@ class Binder:
         for key, child in node.entries.items():
             owner = next((variant for variant in variants if key in OBJECTS[variant]), None)
             if owner is None:
-                self.wrong.unknown_key(node.keys[key], next(iter(variants)), path)
+                self.wrong.unknown_key(node.keys[key], node, next(iter(variants)), path)
             else:
                 self._present(OBJECTS[owner][key], child, f"{path}.{key}")
         return _WRONG

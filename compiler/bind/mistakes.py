@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..diagnostics import Diagnostic, Label, Span
+from ..finding import guess
 from ..language import OBJECTS
 from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
@@ -111,15 +112,16 @@ class Mistakes:
                 path = short + path[len(long) :]
         return _OVERLAY.sub("", path, count=1) if _OVERLAY.match(path) else path
 
-    def unknown_key(self, key: Scalar, type_name: str, path: str) -> None:
+    def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> None:
         """A key that the mapping does not have."""
         known = OBJECTS[type_name]
         near = closest(key.text, known)
+        fix = guess((key, near)) if near and near not in holder.keys else None
         where = f"`{self.called(path)}`" if self.called(path) else _FILES[type_name]
         help_ = f"write `{near}`" if near else f"write {listing(known)}"
         note = "nothing would read it, and what it was meant to set would be left out without a word"
         message = f"{where} has no `{shown(key.text)}`"
-        self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_)
+        self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_, fix=fix)
 
     def missing(self, parent: Mapping, key: str, path: str, choices: tuple[str, ...] = ()) -> None:
         """A key that the mapping must have."""
@@ -185,7 +187,8 @@ class Mistakes:
             return
         near = closest(node.text, texts)
         message = f"`{shown(node.text)}` is no value of `{last(self.called(path))}`"
-        self.add("MLS007", message, node, path, help=f"write `{near}`" if near else f"write one of {listing(texts)}")
+        help_ = f"write `{near}`" if near else f"write one of {listing(texts)}"
+        self.add("MLS007", message, node, path, help=help_, fix=guess((node, near)) if near else None)
 
     def repeated(self, node: Sequence, key: str, path: str) -> None:
         """Items of a list that have one name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic
+from ..finding import guess
 from ..layer import Layered
 from ..tree import Mapping, Scalar, Sequence, lookup
 from ..words import closest
@@ -29,10 +30,9 @@ def resolve(layered: Layered, references: Iterable[Reference]) -> Iterator[Diagn
 def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered: Layered) -> Diagnostic:
     name = reference.node.text
     near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
+    near = _CALLED.get((reference.to, name), near)
     place = _PLACES.get(reference.to, "")
-    if (reference.to, name) in _CALLED:
-        help_ = f"write `{_CALLED[reference.to, name]}`"
-    elif near:
+    if near:
         help_ = f"write `{near}`"
     elif known and len(known) <= 12:
         help_ = f"write {' or '.join(f'`{k}`' for k in known)}" + (
@@ -50,6 +50,7 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
         note="the name leads nowhere, so nothing can be made of what rests on it",
         help=help_,
         environments=(layered.environment,),
+        fix=guess((reference.node, near)) if near and "@" not in name else None,
     )
 
 

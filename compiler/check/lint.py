@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from ..because import Unavailable
-from ..diagnostics import Diagnostic, Severity, SourceFile, Span
+from ..diagnostics import Diagnostic, Edit, Fix, Severity, SourceFile, Span, applied
 from ..finding import Refusal
 from ..inputs import Input
 from ..plan import Plan
+from ..read import read
 from ..record import Record
 from ..system import MLSystem
+from ..tree import same
 
-__all__ = ["Check", "Rule", "judge", "lint", "rule"]
+__all__ = ["Check", "Rule", "judge", "lint", "rule", "without_comment"]
 
 Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
 
@@ -79,7 +81,8 @@ def judge(
                 "has expired", f"its last day was {answer.until}", "mend what it suppresses, or give it a new date"
             )
         elif whole and id(answer) not in used:
-            yield answer.report("suppresses nothing", "it would hide the next finding of its line", "delete it")
+            idle = answer.report("suppresses nothing", "it would hide the next finding of its line", "delete it")
+            yield idle.but(fix=without_comment(idle.span))
 
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
@@ -154,3 +157,22 @@ def _next_line(file: SourceFile, number: int) -> int:
     """The next line that holds something, below a comment on a line of its own."""
     below = range(number + 1, len(file.lines))
     return next((n for n in below if file.lines[n].strip() and not file.lines[n].lstrip().startswith("#")), number)
+
+
+def without_comment(comment: Span) -> Fix | None:
+    """Delete a comment, with its line if it has one of its own; None where the text is no comment but part of a value.
+
+    Safe, because the file reads the same without it: that is tried.
+    """
+    file, line = comment.file, comment.line
+    before = file.lines[line][: comment.column]
+    if before.strip():
+        whole = Span(file, line, len(before.rstrip()), line, comment.end_column)
+    elif line + 1 < len(file.lines):
+        whole = Span(file, line, 0, line + 1, 0)
+    else:
+        whole = Span(file, line, 0, line, comment.end_column)
+    edits = (Edit(span=whole, text=""),)
+    after, _ = read(SourceFile(file.name, applied(file, edits)))
+    known, _ = read(file)
+    return Fix(edits=edits, safe=True) if known is not None and after is not None and same(known, after) else None

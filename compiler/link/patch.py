@@ -9,10 +9,10 @@ from typing import Any
 
 from ..because import Because, Unavailable
 from ..bind.leaf import core_value
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Fix
 from ..emit.artifact import Artifact
 from ..emit.dump import plain
-from ..finding import finding
+from ..finding import finding, guess
 from ..system import Patch
 from ..tree import Mapping, Node, Scalar, Sequence, is_null
 from ..words import closest, listing
@@ -56,14 +56,22 @@ def _nothing(artifacts: list[Artifact], patch: Patch) -> Diagnostic:
     there = [(kind, name) for kind, name in map(_identity, artifacts) if kind != "None"]
     names = [f"{kind}/{name}" for kind, name in there]
     wanted = f"{patch.target.kind.value}/{patch.target.name.value}"
-    near = closest(wanted, names) or next((n for n in names if n.startswith(f"{patch.target.kind.value}/")), None)
+    meant = closest(wanted, names)
+    near = meant or next((n for n in names if n.startswith(f"{patch.target.kind.value}/")), None)
     return finding(
         "MLS033",
         f"there is no {patch.target.kind.value} `{patch.target.name.value}` to patch",
         patch.target.name,
         note="what it was to mend stays as it is",
         help=f"name `{near}`" if near else f"name an object of a kind that there is: {listing(dict(there))}",
+        fix=_meant(patch, *meant.split("/", 1)) if meant else None,
     )
+
+
+def _meant(patch: Patch, kind: str, name: str) -> Fix | None:
+    """The object that was almost named, in the target."""
+    wanted = ((patch.target.kind, kind), (patch.target.name, name))
+    return guess(*((given, right) for given, right in wanted if given.value != right))
 
 
 def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
