@@ -10,14 +10,12 @@ from typing import Any
 import click
 
 from . import __version__
+from .options import ANSWER, Ordered, console_of, reporting
 
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 SPEC = click.argument("specs", nargs=1, callback=lambda _, __, value: (value,), metavar="SPEC")
 OUT = click.option(
     "-o", "--out", metavar="DIR", help="Output folder for all systems, instead of out/ next to each spec."
-)
-FORMAT = click.option(
-    "--format", type=click.Choice(["text", "concise", "json"]), default="text", help="How findings are shown."
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, without writing anything.")
 MODEL = click.option("--model", metavar="NAME", help="The model, if the spec has more than one.")
@@ -60,13 +58,12 @@ def working_on_a_release(command: Callable[..., int]) -> Callable[..., None]:
 
 def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) -> Callable[..., None]:
     @wraps(command)
-    def run(specs: tuple[str, ...], out: str | None = None, format: str = "text", **given: Any) -> None:  # noqa: A002
+    def run(specs: tuple[str, ...], out: str | None = None, **given: Any) -> None:
         from .terminal.commands.request import Request
-        from .terminal.console import Console
         from .terminal.workspace import Options
 
         options = Options(platform=given.pop("platform"), settings=given.pop("settings", ()))
-        console = Console(format=format, colour=given.pop("colour"), quiet=given.pop("quiet"))
+        console = console_of(given)
         environments, day = given.pop("environments", ()), given.pop("today") or today()
         request = Request(specs=specs, options=options, environments=environments, out=out, today=day, console=console)
         sys.exit(command(request, **given))
@@ -80,10 +77,8 @@ def saying(command: Callable[..., int]) -> Callable[..., None]:
     """Add the parameters of commands that take no spec."""
 
     @wraps(command)
-    def run(quiet: bool, colour: bool | None, format: str = "text", **given: Any) -> None:  # noqa: A002
-        from .terminal.console import Console
-
-        sys.exit(command(Console(format=format, colour=colour, quiet=quiet), **given))
+    def run(**given: Any) -> None:
+        sys.exit(command(console_of(given), **given))
 
     for option in reversed(SAYING):
         option(run)
@@ -130,7 +125,7 @@ def check(request: Any) -> int:
 
 @cli.command()
 @OUT
-@FORMAT
+@ANSWER
 @click.option("--line", type=int, metavar="N", help="Explain line N of the spec: what it affects.")
 @working_on_one_spec
 @click.argument("question", required=False, metavar="[PATH | KIND/NAME:PATH | FILE:LINE]")
@@ -145,8 +140,8 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
     return command.explain(request, question, line)
 
 
-@cli.command()
-@FORMAT
+@cli.command(cls=Ordered)
+@reporting
 @click.option("--select", multiple=True, metavar="IDS", help="Report only IDs with these prefixes, as in MLS5,MLS701.")
 @click.option("--ignore", multiple=True, metavar="IDS", help="Don't report IDs with these prefixes.")
 @click.option("--explain", metavar="ID", help="Explain an ID; takes no SPEC.")
@@ -233,9 +228,9 @@ def init(console: Any, name: str | None, template: str) -> int:
     return command.init(name, template, console)
 
 
-@cli.command()
+@cli.command(cls=Ordered)
 @click.option("--validate", "files", multiple=True, metavar="FILE", help="Validate a file against the schema instead.")
-@FORMAT
+@reporting
 @saying
 def schema(console: Any, files: tuple[str, ...]) -> int:
     """Print the JSON Schema for editors and other tools."""

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from ..compiler.diagnostics import Diagnostic
 from ..compiler.record import Record
-from .render import concise, json, text
+from .outputs import Output, overwritten, put
+from .render import rendered
+from .render.report import Report, Subject
+from .workspace import repository
 
 __all__ = ["Console"]
 
 
 class Console(Record):
-    """How much is said, and in which form."""
+    """How much is said, and in which forms."""
 
-    format: str = "text"
+    outputs: tuple[Output, ...] = (Output(),)
     colour: bool | None = None
     quiet: bool = False
+    version: str = ""
+    """Of mlspec, for formats that say which tool found it."""
 
     def result(self, content: str) -> None:
         """What the command was asked for."""
         sys.stdout.write(content if content.endswith("\n") or not content else f"{content}\n")
+
+    def line(self, content: str) -> None:
+        """A result that a document has too: it gives way to one on standard output."""
+        if any(output.result for output in self.outputs):
+            sys.stderr.write(f"{content}\n")
+        else:
+            self.result(content)
 
     def say(self, content: str) -> None:
         """What people like to know while it works."""
@@ -33,14 +45,43 @@ class Console(Record):
         """What people must know."""
         sys.stderr.write(f"{content}\n")
 
-    def diagnostics(self, found: Sequence[Diagnostic]) -> None:
-        """All findings: JSON is a result, everything else is said."""
-        if self.format == "json":
-            self.result(json.render(found))
-        elif self.format == "concise":
-            sys.stderr.write(concise.render(found))
-        elif found:
-            sys.stderr.write(text.render(found, colour=self._coloured()) + "\n")
+    def would_replace(self, paths: Iterable[str]) -> bool:
+        """Whether an output would replace a file that is read, which is said."""
+        files = list(overwritten(self.outputs, paths))
+        for file in files:
+            self.complain(f"error: --output {file} would replace the spec: name another file")
+        return bool(files)
+
+    def tell(self, found: Iterable[Diagnostic]) -> None:
+        """Findings as they come, in the forms that people read."""
+        report = Report(subjects=(Subject(name="", found=tuple(found)),), color=self._coloured())
+        for output in self.outputs:
+            if output.spoken:
+                sys.stderr.write(rendered(output.form, report))
+
+    def report(self, subjects: Iterable[Subject], status: int) -> int:
+        """Everything that was found, at the end: to files and as a document. The exit status, which is 2 if a file
+        cannot be written.
+        """
+        if all(output.spoken for output in self.outputs):
+            return status
+        here = os.getcwd()
+        report = Report(subjects=tuple(subjects), status=status, here=here, root=repository(here), version=self.version)
+        for output in self.outputs:
+            if output.path is not None and not self._written(output.path, rendered(output.form, report)):
+                status = 2
+        for output in self.outputs:
+            if output.result:
+                self.result(rendered(output.form, report))
+        return status
+
+    def _written(self, file: str, text: str) -> bool:
+        try:
+            put(file, text)
+        except OSError as error:
+            self.complain(f"error: --output {file} cannot be written: {error.strerror}")
+            return False
+        return True
 
     def _coloured(self) -> bool:
         if self.colour is not None:

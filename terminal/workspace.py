@@ -32,6 +32,7 @@ __all__ = [
     "load_text",
     "read_file",
     "read_version",
+    "repository",
     "with_settings",
 ]
 
@@ -157,6 +158,17 @@ def _tree(shown: str, text: str | Diagnostic, type_name: str, found: list[Diagno
     tree, twice = desugar(tree, type_name)
     found += twice
     return tree
+
+
+def repository(folder: str) -> str:
+    """The root of the repository that a folder lies in; the folder itself outside of any."""
+    above = folder
+    while not os.path.exists(os.path.join(above, ".git")):
+        parent = os.path.dirname(above)
+        if parent == above:
+            return folder
+        above = parent
+    return above
 
 
 def _platform_beside(folder: Path | None) -> str | None:

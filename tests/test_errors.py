@@ -50,7 +50,7 @@ EACH = pytest.mark.parametrize("case", CASES)
 
 @EACH
 def test_the_message_is_what_is_committed(case: str, messages: SnapshotAssertion) -> None:
-    assert text.render(said(case)) == messages(name=f"{case}/expected.txt")
+    assert text.snippets(said(case)) == messages(name=f"{case}/expected.txt")
 
 
 @EACH
@@ -58,7 +58,7 @@ def test_every_finding_has_a_place_and_a_help(case: str) -> None:
     for found in said(case):
         assert found.span.file.text, f"{case}: {found}"
         assert found.help, f"{case}: {found}"
-        assert HERE.search(text.render([found]))
+        assert HERE.search(text.snippets([found]))
 
 
 ALSO = {

@@ -75,7 +75,7 @@ def compiled(folder: Path, content: bytes) -> Result:
         assert "Traceback" not in diagnostic.message
         assert 0 <= span.line < max(1, len(span.file.lines)), diagnostic
         assert 0 <= span.column <= len(span.file.lines[span.line]), diagnostic
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", rendering.render(result.diagnostics, colour=False))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", rendering.snippets(result.diagnostics))
     assert result.diagnostics or result.ok
     return result
 

@@ -11,6 +11,7 @@ import pytest
 
 from mlspec.terminal.commands import spread
 from mlspec.terminal.commands.spread import FEWEST
+from mlspec.terminal.render import FORMATS
 
 from .support import Ran, minimal, run
 
@@ -43,7 +44,7 @@ def both(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[Ran, Ran]:
     return found[0], found[1]
 
 
-@pytest.mark.parametrize("form", ["text", "concise", "json"])
+@pytest.mark.parametrize("form", [form.name for form in FORMATS])
 def test_lint_says_the_same(specs: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, four = both(monkeypatch, "lint", f"{specs}/*/mlspec.yaml", "--format", form)
     assert one == four

@@ -8,6 +8,7 @@ from ...compiler.answer.explain import explain_line, explain_object, explain_out
 from ...compiler.emit.artifact import SYSTEM
 from ...compiler.errors import NotFoundError
 from ...compiler.pipeline import Compiled
+from ..outputs import Output
 from ..render import reasons
 from .outcome import whole
 from .request import Request, Systems
@@ -18,7 +19,8 @@ __all__ = ["explain"]
 def explain(request: Request, question: str | None, line: int | None) -> int:
     """Say why an output line is what it is, or what a value or a line of the spec comes to."""
     console = request.console
-    spoken = console.but(format="text") if console.format == "json" else console  # the answer is the one document
+    [output] = console.outputs
+    spoken = console.but(outputs=(Output(),)) if output.result else console  # the answer is the one document
     systems = Systems(request.but(console=spoken), whole, warnings=False)  # only what makes the answer incomplete
     compiled = [system.compiled for system in systems if system.compiled is not None]
     if systems.status == 2:
@@ -31,7 +33,7 @@ def explain(request: Request, question: str | None, line: int | None) -> int:
     except NotFoundError as error:
         console.complain(f"error: {error}")
         return 2
-    console.result(reasons.json(answer) if console.format == "json" else text)
+    console.result(reasons.json(answer) if output.result else text)
     return 0
 
 

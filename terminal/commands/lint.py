@@ -8,7 +8,9 @@ from ...compiler.check.lint import WRONG
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.inputs import Input
 from ...compiler.pipeline import Compiled
+from ...compiler.words import listing
 from ..console import Console
+from ..render import FORMATS
 from ..render.text import summary
 from .outcome import judged
 from .request import Request, Systems
@@ -53,11 +55,16 @@ def explain(id: str, console: Console) -> int:  # noqa: A002 - the word that dia
     """Print what an id means, as text or as JSON."""
     from ...compiler.check.rules import reference
 
+    output, *others = console.outputs
+    if others or output.file is not None or not output.form.explains:
+        forms = listing(one.name for one in FORMATS if one.explains)
+        console.complain(f"error: an id is explained on the terminal: give one --format, {forms}, and no --output")
+        return 2
     name = id.upper()
     if name not in reference.known():
         console.complain(f"error: {reference.no_such(id)}")
         return 2
-    console.result(reference.as_json(name) if console.format == "json" else reference.explain(name))
+    console.result(reference.as_json(name) if output.result else reference.explain(name))
     return 0
 
 

@@ -50,7 +50,7 @@ def rollback(request: Request, environment: str, model: str | None, to: str, *, 
 
 def _version(request: Request, path: str) -> Mapping | None:
     version, wrong = read_version(path)
-    request.console.diagnostics(wrong)
+    request.console.tell(wrong)
     if wrong:
         request.console.complain(f"error: {path} does not describe a version")
         return None
@@ -59,7 +59,7 @@ def _version(request: Request, path: str) -> Mapping | None:
 
 def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: bool) -> int:
     paths, missing = find(request.specs)
-    request.console.diagnostics(missing)
+    request.console.tell(missing)
     if missing:
         return 2
     if len(paths) != 1 or paths[0] == STDIN:
@@ -76,7 +76,7 @@ def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: boo
 
 def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     result = request.compile(move.input, move.environment)
-    request.console.diagnostics(result.found)
+    request.console.tell(result.found)
     if result.failed:
         request.console.complain("error: the release does not compile, so nothing was written")
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ...compiler.check.rules.registry import RULES
@@ -12,6 +12,7 @@ from ...compiler.pipeline import Compiled, compile_system, missing_environments
 from ...compiler.record import Record
 from ...targets.registry import BACKENDS
 from ..console import Console
+from ..render.report import Subject
 from ..workspace import STDIN, Options, find, load
 from .outcome import Outcome, whole
 from .spread import spread
@@ -37,8 +38,8 @@ class Request(Record):
 class Systems:
     """The systems that a request names, a few at a time, so that a thousand take little more memory than one.
 
-    Findings are printed on the way; `status` is the exit status that they, and what was asked for, ask for so far.
-    `take` is what the command needs of each.
+    Findings are told on the way and reported at the end; `status` is the exit status that they, and what was asked for,
+    ask for so far. `take` is what the command needs of each.
     """
 
     def __init__(self, request: Request, take: Callable[[Compiled], Outcome], *, warnings: bool = True) -> None:
@@ -46,26 +47,41 @@ class Systems:
         self.take = take
         self.warnings = warnings
         self.status = 0
-        self.found: list[Diagnostic] = []
+        self.subjects: list[Subject] = []
         self._claimed: dict[Path, str] = {}
+
+    @property
+    def found(self) -> list[Diagnostic]:
+        """All findings so far."""
+        return [found for subject in self.subjects for found in subject.found]
 
     def __iter__(self) -> Iterator[Outcome]:
         paths, missing = find(self.request.specs)
-        if missing:
+        if self.request.console.would_replace(paths):
             self._wrong()
-            self.request.console.diagnostics(missing)
             return
-        one = self.request.console.format == "json"  # one document, whatever the number of systems
+        for found in missing:
+            self._wrong()
+            self._tell(found.span.file.name, [found])
+        yield from () if missing else self._each(paths)
+        self.status = self.request.console.report(self.subjects, self.status)
+
+    def _each(self, paths: list[str]) -> Iterator[Outcome]:
         for system in map(self._one, paths) if STDIN in paths or self.take is whole else spread(self._one, paths):
             self.status = max(self.status, system.status)
-            found = [d for d in system.found if self.warnings or d.severity == "error"]
-            self.found += found
-            if not one:
-                self.request.console.diagnostics(found)
+            self._tell(system.shown, [d for d in system.found if self.warnings or d.severity == "error"])
             if self._has_environments(system):
                 yield system
-        if one:
-            self.request.console.diagnostics(self.found)
+
+    def _tell(self, name: str, found: list[Diagnostic]) -> None:
+        self.subjects.append(Subject(name=name, found=tuple(found)))
+        self.request.console.tell(found)
+
+    def add(self, found: Iterable[Diagnostic]) -> None:
+        """Errors that the command found in the system at hand, and has told."""
+        last, more = self.subjects[-1], tuple(found)
+        self.subjects[-1] = last.but(found=(*last.found, *more))
+        self.status = max(self.status, 1 if more else 0)
 
     def _one(self, path: str) -> Outcome:
         return self.take(self.request.compile(load(path, self.request.options)))

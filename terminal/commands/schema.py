@@ -10,6 +10,7 @@ from ...compiler.diagnostics import Diagnostic, Span
 from ...compiler.tree import Mapping, Node, Scalar, Sequence, lookup
 from ...schema.published import text
 from ..console import Console
+from ..render.report import Subject
 from ..workspace import read_file
 
 if TYPE_CHECKING:
@@ -30,17 +31,20 @@ def validate(paths: tuple[str, ...], console: Console) -> int:
 
     from jsonschema import Draft202012Validator
 
+    if console.would_replace(paths):
+        return 2
     validator = Draft202012Validator(json.loads(text()))
-    status = 0
+    status, subjects = 0, []
     for path in paths:
         tree, found = read_file(path)
         if tree is not None:
             found = [*found, *_findings(validator, tree)]
-        console.diagnostics(found)
+        subjects.append(Subject(name=path, found=tuple(found)))
+        console.tell(found)
         status = max(status, 2 if tree is None else 1 if found else 0)
         if not found:
             console.say(f"{path}: valid")
-    return status
+    return console.report(subjects, status)
 
 
 def _findings(validator: Any, tree: Node) -> list[Diagnostic]:

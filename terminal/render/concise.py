@@ -1,21 +1,24 @@
-"""Diagnostics as one line each, for editors and for people who know them."""
+"""One line for each finding, for people who know them and for editors.
+
+Every editor can be told to read `file:line:column: severity[id]: message; help`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ...compiler.diagnostics import Diagnostic
+from ...compiler.words import visible
+from .report import Report
 
 __all__ = ["render"]
 
 
-def render(diagnostics: Iterable[Diagnostic]) -> str:
+def render(report: Report) -> str:
     """`file:line:column: severity[id]: message; help`."""
-    return "".join(_one(diagnostic) for diagnostic in diagnostics)
+    return "".join(_one(found) for found in report.found)
 
 
-def _one(diagnostic: Diagnostic) -> str:
-    span = diagnostic.span
-    help_ = f"; {diagnostic.help}" if diagnostic.help else ""
+def _one(found: Diagnostic) -> str:
+    span = found.span
+    help_ = f"; {found.help}" if found.help else ""
     place = f"{span.file.name}:{span.line + 1}:{span.column + 1}"
-    return f"{place}: {diagnostic.severity}[{diagnostic.id}]: {diagnostic.message}{help_}\n"
+    return visible(f"{place}: {found.severity}[{found.id}]: {found.message}{help_}") + "\n"

@@ -1,38 +1,46 @@
-"""Diagnostics as one JSON document. The shape is a contract: `version` grows when it changes."""
+"""One JSON document with everything that is known of each finding.
+
+The shape is a contract, described in docs/editors.md: `version` grows when a reader of it would have to change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from json import dumps
 from typing import Any
 
-from ...compiler.diagnostics import Diagnostic, Span
+from ...compiler.diagnostics import Diagnostic, Fix, Span
+from .report import Report, document
 
-__all__ = ["VERSION", "render", "span"]
+__all__ = ["VERSION", "render"]
 
 VERSION = 1
 
 
-def render(diagnostics: Sequence[Diagnostic]) -> str:
-    """`{version, diagnostics: [{id, severity, message, span, label, others, note, help, environments}]}`."""
-    return dumps({"version": VERSION, "diagnostics": [_one(diagnostic) for diagnostic in diagnostics]}, indent=2) + "\n"
+def render(report: Report) -> str:
+    """`{version, diagnostics: [{id, severity, message, span, label, others, note, help, environments, fix?}]}`."""
+    return document({"version": VERSION, "diagnostics": [_one(found) for found in report.found]})
 
 
-def _one(diagnostic: Diagnostic) -> dict[str, Any]:
-    return {
-        "id": diagnostic.id,
-        "severity": diagnostic.severity,
-        "message": diagnostic.message,
-        "span": span(diagnostic.span),
-        "label": diagnostic.label,
-        "others": [{"span": span(label.span), "text": label.text} for label in diagnostic.others],
-        "note": diagnostic.note,
-        "help": diagnostic.help,
-        "environments": list(diagnostic.environments),
+def _one(found: Diagnostic) -> dict[str, Any]:
+    told = {
+        "id": found.id,
+        "severity": found.severity,
+        "message": found.message,
+        "span": _span(found.span),
+        "label": found.label,
+        "others": [{"span": _span(label.span), "text": label.text} for label in found.others],
+        "note": found.note,
+        "help": found.help,
+        "environments": list(found.environments),
     }
+    return told if found.fix is None else {**told, "fix": _fix(found.fix)}
 
 
-def span(where: Span) -> dict[str, Any]:
+def _fix(fix: Fix) -> dict[str, Any]:
+    """All edits refer to the file as it is, and are applied together."""
+    return {"safe": fix.safe, "edits": [{"span": _span(edit.span), "text": edit.text} for edit in fix.edits]}
+
+
+def _span(where: Span) -> dict[str, Any]:
     """Lines and columns count from one, in code points; the end column is exclusive."""
     return {
         "file": where.file.name,

@@ -1,4 +1,7 @@
-"""Diagnostics as people read them: the source as it was written, carets, and what to do."""
+"""What people read: the source as it was written, what is wrong in it, why it matters, and what to write.
+
+What a terminal would obey is not shown to it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.words import visible
+from .report import Report, note
 
-__all__ = ["render", "summary"]
+__all__ = ["render", "snippets", "summary"]
 
 _COLOURS = {
     "error": "\x1b[1;31m",
@@ -19,8 +23,13 @@ _COLOURS = {
 _END = "\x1b[0m"
 
 
-def render(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
-    """All findings, an empty line between them."""
+def render(report: Report) -> str:
+    """All findings, an empty line after each."""
+    return snippets(report.found, colour=report.color) + "\n" if report.found else ""
+
+
+def snippets(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
+    """Some findings, an empty line between them."""
     return "\n".join(_one(diagnostic, _Paint(colour)) for diagnostic in diagnostics)
 
 
@@ -41,7 +50,7 @@ class _Paint:
 
 def _one(diagnostic: Diagnostic, paint: _Paint) -> str:
     head = f"{diagnostic.severity}[{diagnostic.id}]"
-    lines = [f"{paint(diagnostic.severity, head)}{paint('bold', f': {diagnostic.message}')}"]
+    lines = [f"{paint(diagnostic.severity, head)}{paint('bold', f': {visible(diagnostic.message)}')}"]
     spans = [
         (diagnostic.span, diagnostic.label, True),
         *((label.span, label.text, False) for label in diagnostic.others),
@@ -51,20 +60,14 @@ def _one(diagnostic: Diagnostic, paint: _Paint) -> str:
         first = next(((s.line, s.column) for s, _, primary in marks if primary), (marks[0][0].line, marks[0][0].column))
         arrow = "-->" if file is diagnostic.span.file else ":::"
         if not file.text:  # it could not be read: there is nothing to show of it
-            lines.append(f"{' ' * width}{paint('gutter', arrow)} {file.name}")
+            lines.append(f"{' ' * width}{paint('gutter', arrow)} {visible(file.name)}")
             continue
-        lines.append(f"{' ' * width}{paint('gutter', arrow)} {file.name}:{first[0] + 1}:{first[1] + 1}")
+        lines.append(f"{' ' * width}{paint('gutter', arrow)} {visible(file.name)}:{first[0] + 1}:{first[1] + 1}")
         lines += _snippet(marks, width, diagnostic.severity, paint)
-    for name, text in (("note", _note(diagnostic)), ("help", diagnostic.help)):
+    for name, text in (("note", note(diagnostic)), ("help", diagnostic.help)):
         if text:
-            lines.append(f"{' ' * width} {paint('gutter', '=')} {paint('bold', f'{name}:')} {text}")
+            lines.append(f"{' ' * width} {paint('gutter', '=')} {paint('bold', f'{name}:')} {visible(text)}")
     return "\n".join(lines) + "\n"
-
-
-def _note(diagnostic: Diagnostic) -> str:
-    where = ", ".join(diagnostic.environments)
-    found = f"found in {where}" if diagnostic.environments and where != "default" else ""
-    return "; ".join(part for part in (diagnostic.note, found) if part)
 
 
 _Mark = tuple[Span, str, bool]
@@ -115,4 +118,4 @@ def _underline(span: Span, label: str, primary: bool, text: str, shift: int, sev
     length = min(max(1, end - span.column), _ROOM)
     mark = ("^" if primary else "-") * length
     style = severity if primary else "gutter"
-    return " " * (span.column - shift) + paint(style, f"{mark} {label}".rstrip())
+    return " " * (span.column - shift) + paint(style, f"{mark} {visible(label)}".rstrip())

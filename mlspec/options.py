@@ -1,0 +1,72 @@
+"""How findings and answers are shown, and where they go: options of the commands that have either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__
+from .terminal.render import FORMATS
+
+if TYPE_CHECKING:
+    from .terminal.console import Console
+
+__all__ = ["ANSWER", "Ordered", "console_of", "reporting"]
+
+ANSWER = click.option(
+    "--format",
+    "formats",
+    type=click.Choice([form.name for form in FORMATS if form.explains]),
+    default="text",
+    callback=lambda _, __, value: (value,),
+    help="How the answer is shown.",
+)
+_OUTPUTS = (
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice([form.name for form in FORMATS]),
+        help="How findings are shown; text by default. Repeat it for several at once.",
+    ),
+    click.option(
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="FILE",
+        help="Write the --format before it to a file; - is standard output.",
+    ),
+)
+
+
+class Ordered(click.Command):
+    """A command that knows the order of its options: an --output belongs to the --format before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the order, which click keeps from callbacks, and parse as any command does."""
+        _, _, order = self.make_parser(ctx).parse_args(args=[*args])
+        ctx.meta[__name__] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+
+def reporting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what commands take that report findings to other programs."""
+    for option in reversed(_OUTPUTS):
+        option(command)
+    return command
+
+
+def console_of(given: dict[str, Any]) -> Console:
+    """What the options say of how to answer; they are taken from what was given."""
+    from .terminal.console import Console
+    from .terminal.outputs import Misplaced, paired
+
+    formats, files = given.pop("formats", ()), given.pop("outputs", ())
+    order = click.get_current_context().meta.get(__name__, ["formats"] * len(formats))
+    try:
+        outputs = paired(order, formats, files)
+    except Misplaced as error:
+        raise click.UsageError(str(error)) from None
+    return Console(outputs=outputs, colour=given.pop("colour"), quiet=given.pop("quiet"), version=__version__)
