@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from decimal import Context, Decimal
 from functools import cache
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.schema.units import Duration
+from mlspec.terminal import render
 
 from .language import language
 
@@ -53,7 +55,7 @@ def generated() -> dict[Path, str]:
     """Every page and its content."""
     return {
         PAGES / "language.md": page("language", **language()),
-        PAGES / "commands.md": page("commands", **commands()),
+        PAGES / "commands.md": page("commands", formats=formats(), **commands()),
         PAGES / "diagnostics.md": page("diagnostics", subjects=diagnostics()),
         PAGES / "catalog.md": page("catalog", **catalog()),
     }
@@ -135,6 +137,13 @@ def _long(spelling: str) -> str:
 
 def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def formats() -> list[tuple[str, str, str]]:
+    """Every format of findings: its name, what it is for, and where it goes."""
+    streams = {True: "standard output, as one document", False: "standard error, as it finds them"}
+    modules = [(form, import_module(f"{render.__name__}.{form.name}")) for form in render.FORMATS]
+    return [(form.name, (module.__doc__ or "").split("\n\n")[0], streams[form.document]) for form, module in modules]
 
 
 # Diagnostics

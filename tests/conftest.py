@@ -89,6 +89,13 @@ class CommittedMessages(CommittedFile):
     pattern = "*/expected.txt"
 
 
+class CommittedFormats(CommittedFile):
+    """What each format makes of the same findings."""
+
+    folder = ROOT / "tests" / "formats"
+    pattern = "*.txt"
+
+
 @pytest.fixture
 def output(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """`text == output(name=path)`: byte for byte what is committed below examples/."""
@@ -99,3 +106,9 @@ def output(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 def messages(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """`text == messages(name=path)`: byte for byte what is committed below tests/errors/."""
     return snapshot.use_extension(CommittedMessages)
+
+
+@pytest.fixture
+def formats(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """`text == formats(name=path)`: byte for byte what is committed below tests/formats/."""
+    return snapshot.use_extension(CommittedFormats)

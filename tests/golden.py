@@ -1,4 +1,4 @@
-"""`make golden`: write the examples' output and the error messages anew, and say what changed.
+"""`make golden`: write the examples' output, the error messages and the formats anew, and say what changed.
 
 What is printed groups the changes by place, such as `+ spec.template.spec.hostUsers in 14 objects`, and is made for the
 commit message: a reviewer reads one line for each idea, and the diff for the rest.
@@ -18,10 +18,11 @@ import pytest
 from .support import ROOT
 from .validation import load
 
-GOLDEN = ("examples/*/out/**/*.yaml", "tests/errors/*/expected.txt")
+GOLDEN = ("examples/*/out/**/*.yaml", "tests/errors/*/expected.txt", "tests/formats/*.txt")
 TESTS = (
     "tests/test_examples.py::test_output_is_what_is_committed",
     "tests/test_errors.py::test_the_message_is_what_is_committed",
+    "tests/test_formats.py::test_the_format_is_what_is_committed",
 )
 
 

@@ -5,12 +5,14 @@ The tests go over every page that there is, so that a new one is held to the sam
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -261,6 +263,31 @@ def test_every_chore_exists(page: Path) -> None:
     assert named | set(re.findall(r"`make ([a-z]+)`", prose(page))) <= targets
     scripts = {line.split()[0] for line in spoken(page) if line.startswith("./")}
     assert {script for script in scripts if not (ROOT / script).is_file()} == set()
+
+
+def test_pipelines_run_what_there_is() -> None:
+    """The command lines in the files of CI systems, which are no blocks of a shell."""
+    shown = "\n".join(blocks(ROOT / "docs" / "editors.md", "yaml", "groovy"))
+    lines = re.findall(r"(?:run: |- |sh \")(mlspec [^\"\n]+)", shown)
+    assert len(lines) == 3
+    for line in lines:
+        for words in commands(line, "mlspec"):
+            parse(words)
+
+
+def test_the_json_that_is_shown_has_the_fields_that_there_are() -> None:
+    told = json.loads(run("lint", ROOT / "tests" / "errors" / "MLS004-a-misspelt-section", "--format", "json").out)
+    [shown] = [block for block in blocks(ROOT / "docs" / "editors.md", "json") if "diagnostics" in block]
+    assert fields(json.loads(shown)) == fields(told)
+    page = (ROOT / "docs" / "editors.md").read_text()
+    assert {name for name in told["diagnostics"][0] if f"`{name}`" not in page} == set()
+
+
+def fields(data: Any) -> Any:
+    """The fields of a document, without their values."""
+    if isinstance(data, dict):
+        return {name: fields(value) for name, value in data.items()}
+    return [fields(item) for item in data] if isinstance(data, list) else type(data)
 
 
 def test_a_wrong_command_line_is_refused() -> None:

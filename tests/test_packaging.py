@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.schema.generate import generated
+from mlspec.terminal.render import FORMATS
 
 from .support import ROOT
 
@@ -82,6 +83,18 @@ def test_compiling_imports_only_what_it_needs(command: list[str]) -> None:
     names = imported(*command, "examples/minimal")
     assert not names & (HEAVY - {"json"})
     assert not [name for name in names if name.startswith("mlspec.schema.models")]
+
+
+def rendering(*arguments: str) -> set[str]:
+    """The modules that make text of findings, which a command imports."""
+    names = imported(*arguments)
+    return {form.name for form in FORMATS if f"mlspec.terminal.render.{form.name}" in names}
+
+
+def test_only_the_formats_that_are_asked_for_are_imported() -> None:
+    assert rendering("lint", "examples/minimal") == {"text"}
+    assert rendering("compile", "--dry-run", "examples/minimal") == {"text"}
+    assert rendering("lint", "examples/minimal", "--format", "sarif", "--output", os.devnull) == {"text", "sarif"}
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,10 @@ FORMATS = (
     Format("text", document=False, explains=True),
     Format("concise", document=False, explains=True),
     Format("json", explains=True),
+    Format("sarif"),
+    Format("github"),
+    Format("gitlab"),
+    Format("junit"),
 )
 
 

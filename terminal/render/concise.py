@@ -1,6 +1,6 @@
-"""One line for each finding, for people who know them and for editors.
+"""One line per finding, for experts and editors.
 
-Every editor can be told to read `file:line:column: severity[id]: message; help`.
+Most editors can parse `file:line:column: severity[id]: message; help`.
 """
 
 from __future__ import annotations

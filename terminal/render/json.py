@@ -1,6 +1,6 @@
-"""One JSON document with everything that is known of each finding.
+"""One JSON document with every detail, for custom tools.
 
-The shape is a contract, described in docs/editors.md: `version` grows when a reader of it would have to change.
+The shape is a contract that docs/editors.md describes. `version` grows if a change would break existing readers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What people read: the source as it was written, what is wrong in it, why it matters, and what to write.
+"""For people: the source as written, what is wrong, why it matters, and what to write.
 
-What a terminal would obey is not shown to it.
+Control characters never reach the terminal.
 """
 
 from __future__ import annotations

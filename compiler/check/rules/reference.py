@@ -10,7 +10,7 @@ from .explanation import Explanation, explained
 from .language import IDS
 from .registry import RULES
 
-__all__ = ["VERSION", "as_json", "explain", "known", "no_such"]
+__all__ = ["VERSION", "as_json", "body", "everything", "explain", "known", "no_such"]
 
 VERSION = 1
 """Of the JSON that an id is explained in; it grows when the shape changes."""
@@ -18,7 +18,7 @@ VERSION = 1
 
 def known() -> tuple[str, ...]:
     """All ids, in order."""
-    return tuple(_everything())
+    return tuple(everything())
 
 
 def no_such(id: str) -> str:  # noqa: A002 - the word that diagnostics use
@@ -29,20 +29,25 @@ def no_such(id: str) -> str:  # noqa: A002 - the word that diagnostics use
 
 def as_json(id: str) -> str:  # noqa: A002
     """`{version, explanation: {id, severity, title, why, bad, good}}`."""
-    told = _everything()[id]
+    told = everything()[id]
     parts = {"severity": told.severity, "title": told.title, "why": told.why, "bad": told.bad, "good": told.good}
     return dumps({"version": VERSION, "explanation": {"id": id, **parts}}, indent=2) + "\n"
 
 
 def explain(id: str) -> str:  # noqa: A002
     """What an id means, as plain text."""
-    told = _everything()[id]
+    told = everything()[id]
+    return f"{told.severity}[{id}]: {told.title}\n\n{body(told)}"
+
+
+def body(told: Explanation) -> str:
+    """Why an id matters, and both examples."""
     examples = "".join(
         f"\n{word}:\n\n{indent(text, '    ')}\n" for word, text in (("Bad", told.bad), ("Good", told.good))
     )
-    return f"{told.severity}[{id}]: {told.title}\n\n{fill(told.why, 88)}\n{examples}"
+    return f"{fill(told.why, 88)}\n{examples}"
 
 
-def _everything() -> dict[str, Explanation]:
+def everything() -> dict[str, Explanation]:
     """Every id with its explanation, in order."""
     return dict(sorted({**IDS, **{rule.id: explained(rule.doc, rule.severity) for rule in RULES}}.items()))
