@@ -37,6 +37,7 @@ SIX_DIGITS = Context(prec=6)
 SUBJECTS = {
     "MLS00": "The language",
     "MLS01": "The language",
+    "MLS02": "Committed output",
     "MLS03": "Objects and their names",
     "MLS1": "Data and features",
     "MLS2": "Evaluation",

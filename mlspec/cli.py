@@ -113,8 +113,9 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
     return command.compile_(request, dry_run=dry_run, stdout=stdout)
 
 
-@cli.command()
+@cli.command(cls=Ordered)
 @OUT
+@reporting
 @working_on_specs
 def check(request: Any) -> int:
     """Fail if committed output differs from what its spec compiles to."""

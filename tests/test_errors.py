@@ -29,6 +29,7 @@ HERE = re.compile(r"-->.*:\d+:\d+$", re.MULTILINE)
 
 SHOWN_ELSEWHERE = {
     "MLS018": "is said by `mlspec schema --validate`, not by `mlspec lint`: see test_commands.py",
+    "MLS020": "is said by `mlspec check`, not by `mlspec lint`: see test_outputs.py",
 }
 """Ids that a spec alone cannot show."""
 

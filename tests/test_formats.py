@@ -68,14 +68,14 @@ def test_a_new_format_is_one_file_and_one_line() -> None:
         "sys.modules[shout.__name__] = shout\n"
         "render.FORMATS += (render.Format('shout'),)\n"
         "from tests.support import run\n"
-        "for command in (['lint', case], ['schema', '--validate', case + '/mlspec.yaml']):\n"
+        "for command in (['lint', case], ['check', case], ['schema', '--validate', case + '/mlspec.yaml']):\n"
         "    print(run(*command, '--format', 'shout').out, end='')\n"
     )
     case = str(ROOT / "tests" / "errors" / "MLS005-a-text-for-a-number")
     done = subprocess.run(
         [sys.executable, "-c", f"case = {case!r}\n{program}"], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert done.stdout == "MLS005!.\nMLS018!.\n", done.stderr
+    assert done.stdout == "MLS005!.\nMLS005!.\nMLS018!.\n", done.stderr
 
 
 def test_no_other_place_knows_the_name_of_a_format() -> None:

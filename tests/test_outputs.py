@@ -220,7 +220,9 @@ def test_a_file_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(ran.out)["diagnostics"] == []
 
 
-@pytest.mark.parametrize("command", [["lint", "clean.mlspec.yaml"], ["schema", "--validate", "clean.mlspec.yaml"]])
+@pytest.mark.parametrize(
+    "command", [["lint", "clean.mlspec.yaml"], ["check", "."], ["schema", "--validate", "clean.mlspec.yaml"]]
+)
 @pytest.mark.parametrize("spelling", ["clean.mlspec.yaml", "./clean.mlspec.yaml", "link"])
 def test_no_spec_is_replaced(specs: Path, command: list[str], spelling: str) -> None:
     (specs / "link").symlink_to("clean.mlspec.yaml")
@@ -231,6 +233,40 @@ def test_no_spec_is_replaced(specs: Path, command: list[str], spelling: str) -> 
 
 
 # The other commands
+
+
+def test_check_tells_other_programs_which_files_are_not_up_to_date(specs: Path) -> None:
+    """On the terminal it is a line for each; a document has them as findings, of the id error[MLS020]."""
+    run("compile", "clean.mlspec.yaml")
+    assert json.loads(run("check", "clean.mlspec.yaml", "--format", "gitlab").out) == []
+    out = specs / "out" / "default"
+    (out / "serving" / "service.yaml").write_text("kind: Service\n")
+    (out / "kustomization.yaml").unlink()
+    lines = "out/default/kustomization.yaml: missing\nout/default/serving/service.yaml: differs\n"
+    ran = run("check", "clean.mlspec.yaml", "--format", "text", "--format", "concise", "--output", "found")
+    assert (ran.status, ran.out) == (1, lines)
+    assert (specs / "found").read_text() == (
+        "out/default/kustomization.yaml:1:1: error[MLS020]: `kustomization.yaml` is missing from the output of "
+        "`clean.mlspec.yaml`; run `mlspec compile clean.mlspec.yaml`\n"
+        "out/default/serving/service.yaml:1:1: error[MLS020]: `service.yaml` differs from what "
+        "`clean.mlspec.yaml` compiles to; run `mlspec compile clean.mlspec.yaml`\n"
+    )
+    ran = run("check", "clean.mlspec.yaml", "--format", "sarif")
+    assert READERS["sarif"](ran.out) == ["MLS020", "MLS020"]
+    assert ran.err.startswith(lines), "standard output is the document's"
+    assert json.loads(ran.out)["runs"][0]["invocations"][0]["exitCode"] == ran.status == 1
+
+
+def test_check_tells_what_is_left_over_and_what_is_in_the_way(specs: Path) -> None:
+    run("compile", "clean.mlspec.yaml")
+    ran = run("check", "clean.mlspec.yaml", "--set", "platform.rollout.provider=none", "--format", "gitlab")
+    left = [one["description"] for one in json.loads(ran.out)]
+    assert any("is stale: `clean.mlspec.yaml` no longer compiles to it" in description for description in left)
+    (specs / "out" / "default" / ".mlspec-index.json").unlink()
+    (specs / "out" / "default" / "kustomization.yaml").write_text("mine")
+    [one] = json.loads(run("check", "clean.mlspec.yaml", "--format", "gitlab").out)
+    assert one["location"]["path"] == "out/default/kustomization.yaml"
+    assert "was not written by mlspec" in one["description"]
 
 
 @pytest.mark.usefixtures("specs")

@@ -160,6 +160,7 @@ NO_FRAGMENT = {
     "MLS013": "is about fields that the next version may compile",
     "MLS015": "is about the release of the base",
     "MLS018": "is said by `mlspec schema --validate` only",
+    "MLS020": "is said by `mlspec check` only",
 }
 """What no fragment over the base can show; tests/errors shows it."""
 

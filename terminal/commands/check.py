@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.errors import UnmanagedFileError
 from ..console import Console
 from ..write import changes
@@ -15,28 +17,49 @@ __all__ = ["check"]
 
 def check(request: Request) -> int:
     """Say whether what is committed is what the specs compile to."""
-    systems, worst = Systems(request, made, warnings=False), 0  # what may be better is said by lint
+    systems = Systems(request, made, warnings=False)  # what may be better is said by lint
     for system in systems:
         folder = systems.folder(system) if system.name is not None else None
         if folder is not None and not system.failed:
-            worst = max(worst, _checked(system, folder, request.console))
-    return max(worst, systems.status)
+            systems.add(_checked(system, folder, request.console))
+    return systems.status
 
 
-_STATES = {"added": "missing", "changed": "differs", "removed": "stale"}
+_STATES = {
+    "added": ("missing", "is missing from the output of `{spec}`"),
+    "changed": ("differs", "differs from what `{spec}` compiles to"),
+    "removed": ("stale", "is stale: `{spec}` no longer compiles to it"),
+}
+"""The word on the terminal and the message of the finding, for each kind of change."""
 
 
-def _checked(system: Outcome, folder: Path, console: Console) -> int:
+def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagnostic]:
     try:
         found = changes(folder, system.files, system.kept)
     except UnmanagedFileError as error:
-        console.result(f"{error.path}: not written by mlspec")
-        return 1
+        console.line(f"{error.path}: not written by mlspec")
+        message = f"was not written by mlspec, but is at the path of an output file of `{system.spec}`"
+        yield _outdated(error.path, message, "move or delete the file")
+        return
     for change in found.changes:
-        console.result(f"{folder / change.path}: {_STATES[change.kind]}")
+        state, message = _STATES[change.kind]
+        console.line(f"{folder / change.path}: {state}")
+        help_ = f"run `mlspec compile {system.shown}`"
+        yield _outdated(folder / change.path, message.format(spec=system.spec), help_)
     if found.changes:
         files = "file is" if len(found.changes) == 1 else "files are"
         console.say(f"{len(found.changes)} {files} not what {system.spec} compiles to: run mlspec compile")
-        return 1
-    console.say(f"{folder}: {found.unchanged} files are up to date")
-    return 0
+    else:
+        console.say(f"{folder}: {found.unchanged} files are up to date")
+
+
+def _outdated(path: Path, message: str, help_: str) -> Diagnostic:
+    """A finding about a whole file, for formats that other programs read."""
+    return Diagnostic(
+        id="MLS020",
+        severity="error",
+        message=f"`{path.name}` {message}",
+        span=Span(SourceFile(str(path), ""), 0, 0, 0, 0),
+        note="the cluster runs the committed output, not the spec",
+        help=help_,
+    )

@@ -283,5 +283,17 @@ IDS: dict[str, Explanation] = {
         """,
         "warning",
     ),
+    "MLS020": explained(
+        """Committed output that differs from what its spec compiles to.
+
+        Why: the cluster runs the committed output. A change to the spec alone has no effect, and the next
+        `mlspec compile` overwrites manual edits of the output.
+
+        Bad:
+            mlspec check fraud-scorer
+        Good:
+            mlspec compile fraud-scorer && mlspec check fraud-scorer
+        """
+    ),
     **REFUSALS,
 }
