@@ -64,18 +64,18 @@ class Label(Record):
 
 
 class Edit(Record):
-    """One piece of a file, and the text to put in its place. An empty span inserts; an empty text deletes."""
+    """A replacement of one piece of a file. An empty span inserts text, and an empty text deletes."""
 
     span: Span
     text: str
 
 
 class Fix(Record):
-    """Edits that make a finding disappear. They are applied together or not at all, and never overlap.
+    """Edits that resolve a finding. Tools apply all of them or none. They never overlap.
 
-    `safe` belongs to the fix rather than to each edit, because half a fix is none: a safe edit beside an unsafe one
-    could not be applied on its own. Safe means that what the author wrote keeps its meaning, so a tool may apply it
-    unasked. A guess at what was meant is unsafe, however close: it turns an error into something that compiles.
+    `safe` belongs to the fix and not to each edit, because half a fix is none: a tool could not apply the safe edits
+    without the unsafe ones. Safe means that the spec keeps its meaning, so a tool may apply the fix without asking. A
+    guess at the author's intent is unsafe, however close: it turns an error into a spec that compiles.
     """
 
     edits: tuple[Edit, ...]
@@ -95,7 +95,7 @@ class Diagnostic(Record):
     help: str = ""
     environments: tuple[str, ...] = ()
     fix: Fix | None = None
-    """What an editor or a command may apply. `help` says the same to people."""
+    """The edits that an editor or a command can apply; `help` describes them."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -108,7 +108,7 @@ class Diagnostic(Record):
 
 
 def applied(file: SourceFile, edits: Iterable[Edit]) -> str:
-    """The text of a file with its edits made, those of other files left out. All spans refer to the text before."""
+    """The text of a file after its edits. Ignores edits of other files. All spans refer to the text before."""
     starts = [0]
     for line in file.lines:
         starts.append(starts[-1] + len(line) + 1)

@@ -71,14 +71,14 @@ def finding(
 
 
 _NAME = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
-"""What YAML reads back as the same text, without quotes and within them."""
+"""Text that YAML reads the same way with quotes and without."""
 
 
 def guess(*names: tuple[object, str]) -> Fix | None:
-    """Write another name in the place of each scalar; None unless all of them are written as they read.
+    """A fix that replaces each scalar with another name, or None if it cannot replace all of them.
 
-    Escapes, anchors and text on several lines are left to the author; quotes stay. The closest name is a guess, so the
-    fix is unsafe.
+    It keeps quotes, and skips scalars with escapes, anchors, or several lines. The closest name is a guess, so the fix
+    is unsafe.
     """
     edits = tuple(edit for thing, name in names if (edit := _renamed(thing, name)) is not None)
     return Fix(edits=edits, safe=False) if len(edits) == len(names) else None

@@ -129,7 +129,7 @@ def only(tree: Mapping, *wanted: str) -> Mapping:
 
 
 def same(one: Node, other: Node) -> bool:
-    """Whether two nodes say the same, wherever they stand."""
+    """Whether two nodes have the same content, regardless of position."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         known = other.entries
         return list(one.entries) == list(known) and all(same(node, known[key]) for key, node in one.entries.items())

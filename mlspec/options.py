@@ -1,4 +1,4 @@
-"""How findings and answers are shown, and where they go: options of the commands that have either."""
+"""The options for output formats and their destinations, which several commands share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER = click.option(
     type=click.Choice([form.name for form in FORMATS if form.explains]),
     default="text",
     callback=lambda _, __, value: (value,),
-    help="How the answer is shown.",
+    help="Output format of the answer.",
 )
 _OUTPUTS = (
     click.option(
@@ -29,37 +29,37 @@ _OUTPUTS = (
         "formats",
         multiple=True,
         type=click.Choice([form.name for form in FORMATS]),
-        help="How findings are shown; text by default. Repeat it for several at once.",
+        help="Output format of the findings, text by default. Repeat it for several formats.",
     ),
     click.option(
         "--output",
         "outputs",
         multiple=True,
         metavar="FILE",
-        help="Write the --format before it to a file; - is standard output.",
+        help="Write the preceding --format to a file; - is standard output.",
     ),
 )
 
 
 class Ordered(click.Command):
-    """A command that knows the order of its options: an --output belongs to the --format before it."""
+    """A command that knows the order of its options: an --output applies to the --format before it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note the order, which click keeps from callbacks, and parse as any command does."""
+        """Record the order, which click does not pass to callbacks, and parse as usual."""
         _, _, order = self.make_parser(ctx).parse_args(args=[*args])
         ctx.meta[__name__] = [parameter.name for parameter in order]
         return super().parse_args(ctx, args)
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what commands take that report findings to other programs."""
+    """Add the output options to a command that reports findings."""
     for option in reversed(_OUTPUTS):
         option(command)
     return command
 
 
 def console_of(given: dict[str, Any]) -> Console:
-    """What the options say of how to answer; they are taken from what was given."""
+    """The console that the options describe. Removes those options from `given`."""
     from .terminal.console import Console
     from .terminal.outputs import Misplaced, paired
 

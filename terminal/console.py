@@ -1,4 +1,4 @@
-"""The rim on the way out: results to standard output, everything else to standard error."""
+"""Output: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["Console"]
 
 
 class Console(Record):
-    """How much is said, and in which forms."""
+    """How much mlspec prints, and in which formats."""
 
     outputs: tuple[Output, ...] = (Output(),)
     colour: bool | None = None
     quiet: bool = False
     version: str = ""
-    """Of mlspec, for formats that say which tool found it."""
+    """The version of mlspec, for formats that name the tool."""
 
     def result(self, content: str) -> None:
         """What the command was asked for."""
         sys.stdout.write(content if content.endswith("\n") or not content else f"{content}\n")
 
     def line(self, content: str) -> None:
-        """A result that a document has too: it gives way to one on standard output."""
+        """A result that documents contain too. It goes to standard error if a document goes to standard output."""
         if any(output.result for output in self.outputs):
             sys.stderr.write(f"{content}\n")
         else:
@@ -46,22 +46,22 @@ class Console(Record):
         sys.stderr.write(f"{content}\n")
 
     def would_replace(self, paths: Iterable[str]) -> bool:
-        """Whether an output would replace a file that is read, which is said."""
+        """Whether an output would overwrite an input file. Reports it."""
         files = list(overwritten(self.outputs, paths))
         for file in files:
-            self.complain(f"error: --output {file} would replace the spec: name another file")
+            self.complain(f"error: --output {file} would overwrite the spec: choose another file")
         return bool(files)
 
     def tell(self, found: Iterable[Diagnostic]) -> None:
-        """Findings as they come, in the forms that people read."""
+        """Print findings right away, in the formats for people."""
         report = Report(subjects=(Subject(name="", found=tuple(found)),), color=self._coloured())
         for output in self.outputs:
             if output.spoken:
                 sys.stderr.write(rendered(output.form, report))
 
     def report(self, subjects: Iterable[Subject], status: int) -> int:
-        """Everything that was found, at the end: to files and as a document. The exit status, which is 2 if a file
-        cannot be written.
+        """Write all findings to files and as a document, at the end of a run. Returns the exit status: 2 if writing
+        fails.
         """
         if all(output.spoken for output in self.outputs):
             return status

@@ -1,4 +1,4 @@
-"""Where findings go: each format to a file or to where it always goes, several of them in one run."""
+"""The destinations of findings: each format goes to its standard stream or to a file, several in one run."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from .write import replace
 __all__ = ["Misplaced", "Output", "overwritten", "paired", "put"]
 
 STANDARD = "-"
-"""Standard output, by the name that everybody gives it."""
+"""The conventional name of standard output."""
 
 
-class Misplaced(ValueError):  # noqa: N818 - the request is wrong, not the program
-    """Formats and files that do not fit together; the text says what to write instead."""
+class Misplaced(ValueError):  # noqa: N818 - a wrong request, not a failure of the program
+    """Formats and files that do not fit together. The text states what to write instead."""
 
 
 class Output(Record):
-    """One format and where it goes."""
+    """One format and its destination."""
 
     form: Format = FORMATS[0]
     file: str | None = None
-    """None for where the format goes when nothing is said."""
+    """None for the default stream of the format."""
 
     @property
     def spoken(self) -> bool:
-        """Whether it tells people of findings as they come, on standard error."""
+        """Whether it prints findings on standard error as mlspec finds them."""
         return self.file is None and not self.form.document
 
     @property
     def result(self) -> bool:
-        """Whether it has standard output to itself."""
+        """Whether it is alone on standard output."""
         return not self.spoken and self.path is None
 
     @property
     def path(self) -> str | None:
-        """The file that is written, if it is one."""
+        """The file to write, unless it is a stream."""
         return None if self.file == STANDARD else self.file
 
     @property
     def place(self) -> str:
-        """What no other output may be."""
+        """The destination, which no other output may share."""
         return self.path or ("standard error" if self.spoken else "standard output")
 
 
 def paired(order: Iterable[str], formats: Sequence[str], files: Sequence[str]) -> tuple[Output, ...]:
-    """The outputs that options ask for: each `--output` belongs to the `--format` before it.
+    """The outputs that the options request. Each `--output` applies to the `--format` before it.
 
-    `order` names the options in the order in which they stand. Raises `Misplaced` for what no order can mean, and
-    before anything is worked on for a file that cannot be written.
+    `order` lists the options in their order on the command line. Raises `Misplaced` for an invalid combination, and for
+    a file that mlspec cannot write, before any other work.
     """
     made: list[Output] = []
     names, places = iter(formats), iter(files)
@@ -72,9 +72,9 @@ def paired(order: Iterable[str], formats: Sequence[str], files: Sequence[str]) -
 def _refuse_place(file: str) -> None:
     folder = os.path.dirname(file) or os.curdir
     if os.path.isdir(file):
-        raise Misplaced(f"--output {file} is a folder: name a file in it")
+        raise Misplaced(f"--output {file} is a folder: add the name of a file")
     if not os.path.isdir(folder):
-        raise Misplaced(f"--output {file} lies in no folder that exists: make `{folder}`, or name another")
+        raise Misplaced(f"--output {file}: the folder `{folder}` does not exist: create it, or choose another")
 
 
 def _refuse_shared(made: list[Output]) -> None:
@@ -83,19 +83,19 @@ def _refuse_shared(made: list[Output]) -> None:
         other = taken.setdefault(os.path.realpath(output.place), output)
         if other is not output:
             both = f"`{other.form.name}` and `{output.form.name}` would both go to {output.place}"
-            raise Misplaced(f"{both}: give each an --output of its own")
+            raise Misplaced(f"{both}: give each its own --output")
 
 
 def overwritten(outputs: Iterable[Output], paths: Iterable[str]) -> Iterator[str]:
-    """The outputs that would replace one of some files."""
+    """The outputs that would overwrite one of these files."""
     files = {os.path.realpath(path) for path in paths}
     yield from (output.path for output in outputs if output.path and os.path.realpath(output.path) in files)
 
 
 def put(file: str, text: str) -> None:
-    """Write an output in one step. Devices, pipes and what `/dev/stdout` stands for are added to, never replaced.
+    """Write a file in one step. Append to devices, pipes, and everything under `/dev`, and never replace them.
 
-    Halves of characters, which names of files may hold, are shown as escapes: UTF-8 has no bytes for them.
+    Write lone surrogates, which file names can contain, as escapes: UTF-8 cannot encode them.
     """
     whole = text.encode("utf-8", "backslashreplace").decode()
     if os.path.abspath(file).startswith("/dev/") or (os.path.exists(file) and not os.path.isfile(file)):

@@ -161,7 +161,7 @@ def _tree(shown: str, text: str | Diagnostic, type_name: str, found: list[Diagno
 
 
 def repository(folder: str) -> str:
-    """The root of the repository that a folder lies in; the folder itself outside of any."""
+    """The root of the repository that contains a folder, or else the folder itself."""
     above = folder
     while not os.path.exists(os.path.join(above, ".git")):
         parent = os.path.dirname(above)

@@ -11,7 +11,7 @@ from mlspec.terminal.render.report import Report, Subject
 
 __all__ = ["EMPTY", "EXPLAINED", "HERE", "HOSTILE", "REPORT"]
 
-HERE = "/home/somebody/repository/systems"
+HERE = "/home/alex/repository/systems"
 """A working directory below the root of a repository. No output may tell where that is."""
 
 SPEC = SourceFile(
@@ -106,7 +106,7 @@ FOUND = (
     Diagnostic(  # at the end of a long line
         id="MLS505",
         severity="info",
-        message="a description nobody reads",
+        message="a description that is never read",
         span=at(SPEC, 9, "long"),
     ),
 )
@@ -114,7 +114,7 @@ ELSEWHERE = (
     Diagnostic(  # in a file that two specs share
         id="MLS012",
         severity="error",
-        message="`gke` cannot honour `x`",
+        message="`gke` does not support `x`",
         span=at(PLATFORM, 1, "gke"),
         help="leave it out",
     ),
@@ -169,7 +169,7 @@ REPORT = Report(
     ),
     status=2,
     here=HERE,
-    root="/home/somebody/repository",
+    root="/home/alex/repository",
     version="1.2.3",
 )
 

@@ -1,4 +1,4 @@
-"""What reads each format, as strictly as the systems that do: each gives the ids that it was told of, in order."""
+"""A reader for each format, as strict as the systems that read it. Each returns the IDs of the findings, in order."""
 
 from __future__ import annotations
 

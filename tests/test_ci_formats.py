@@ -70,7 +70,7 @@ def test_a_finding_of_a_plugin_needs_no_description() -> None:
 
 
 @pytest.mark.parametrize(("status", "successful"), [(0, True), (1, True), (2, False)])
-def test_the_exit_status_is_told(status: int, successful: bool) -> None:
+def test_the_exit_status_is_there(status: int, successful: bool) -> None:
     """Findings are no failure of the tool; input that could not be read is."""
     [invocation] = run(sarif.render(report(finding(0), status=status)))["invocations"]
     assert invocation == {"executionSuccessful": successful, "exitCode": status}
@@ -83,7 +83,7 @@ def test_what_github_would_refuse_is_cut_at_the_end_and_said(monkeypatch: pytest
     sarif_schema().validate(json.loads(told))
     assert [result["level"] for result in run(told)["results"]] == ["error", "error", "error"]
     [said] = run(told)["invocations"][0]["toolExecutionNotifications"]
-    assert said["message"]["text"].startswith("2 results are left out, the least severe")
+    assert said["message"]["text"].startswith("The 2 least severe results are left out")
     assert "toolExecutionNotifications" not in run(sarif.render(report(*found[:3])))["invocations"][0]
 
 
@@ -108,7 +108,7 @@ def links(text: str) -> list[str]:
 
 
 def test_regions_count_code_points() -> None:
-    """What the standard calls unicodeCodePoints: a viewer that counts UTF-16 is told that it must convert."""
+    """What the standard calls unicodeCodePoints: a viewer that counts UTF-16 knows that it must convert."""
     file = SourceFile("mlspec.yaml", "a: 🦀 x\n")
     found = Diagnostic(id="MLS501", severity="error", message="m", span=Span(file, 0, 5, 0, 6))
     one = run(sarif.render(report(found)))
@@ -203,7 +203,7 @@ def test_what_is_in_the_log_only_is_said(errors: int, warnings: int, infos: int,
     told = commands(github.render(report(*found)))
     summaries = [command for command in told if command.properties["title"] == "mlspec"]
     assert len(told) == len(found) + len(summaries), "the log has all of them"
-    what = f"only in the log: {said}; GitHub shows 10 annotations of each kind for a step"
+    what = f"only in the log: {said}; GitHub shows 10 annotations of each kind per step"
     assert [summary.data for summary in summaries] == ([what] if said else [])
     notices = [command for command in told if command.name == "notice"]
     assert not summaries or notices[0] is summaries[0]

@@ -18,7 +18,7 @@ from .support import compile_text, minimal
 from .test_errors import CASES, ERRORS, said
 
 TODAY = "2026-11-23"
-MENDED = [(case, number) for case in CASES for number, found in enumerate(said(case)) if found.fix is not None]
+FIXABLE = [(case, number) for case in CASES for number, found in enumerate(said(case)) if found.fix is not None]
 
 
 def fixed(found: Diagnostic) -> str:
@@ -31,7 +31,7 @@ def names(found: tuple[Diagnostic, ...]) -> list[tuple[str, str]]:
     return [(one.id, one.message) for one in found]
 
 
-@pytest.mark.parametrize(("case", "number"), MENDED, ids=str)
+@pytest.mark.parametrize(("case", "number"), FIXABLE, ids=str)
 def test_what_is_written_makes_the_finding_disappear(case: str, number: int, tmp_path: Path) -> None:
     found = said(case)[number]
     shutil.copytree(ERRORS / case, tmp_path / "case")
@@ -48,7 +48,7 @@ def test_what_is_written_makes_the_finding_disappear(case: str, number: int, tmp
 
 def test_these_diagnostics_carry_a_fix() -> None:
     """A guess at what was meant is unsafe; a comment that does nothing can go."""
-    carry = {(said(case)[number].id, fix.safe) for case, number in MENDED if (fix := said(case)[number].fix)}
+    carry = {(said(case)[number].id, fix.safe) for case, number in FIXABLE if (fix := said(case)[number].fix)}
     assert carry == {("MLS004", False), ("MLS007", False), ("MLS010", False), ("MLS019", True), ("MLS033", False)}
 
 
@@ -58,7 +58,7 @@ def only(found: tuple[Diagnostic, ...], id_: str) -> Diagnostic:
 
 
 @pytest.mark.parametrize(
-    ("written", "mended"),
+    ("written", "after"),
     [
         ("rolout: {}", "rollout: {}"),
         ("'rolout': {}", "'rollout': {}"),
@@ -69,11 +69,11 @@ def only(found: tuple[Diagnostic, ...], id_: str) -> Diagnostic:
         ("rolout: {}\nrollout: {}", None),
     ],
 )
-def test_a_key_is_renamed_where_it_is_written_as_it_reads(tmp_path: Path, written: str, mended: str | None) -> None:
+def test_a_key_is_renamed_where_it_is_written_as_it_reads(tmp_path: Path, written: str, after: str | None) -> None:
     """Quotes stay. What the fix would break is left to the author: escapes, anchors, a key that is there already."""
     found = only(compile_text(tmp_path, f"{minimal()}{written}\n").diagnostics, "MLS004")
     assert found.help == "write `rollout`"
-    assert (found.fix and fixed(found).removeprefix(minimal())) == (mended and f"{mended}\n")
+    assert (found.fix and fixed(found).removeprefix(minimal())) == (after and f"{after}\n")
 
 
 def test_a_metric_with_a_parameter_keeps_it(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ COMMENT = "# mlspec: ignore[MLS502] once"
 
 
 @pytest.mark.parametrize(
-    ("written", "mended"),
+    ("written", "after"),
     [
         (f"serving: {{runtime: triton}}  {COMMENT}\n", "serving: {runtime: triton}\n"),
         (f"{COMMENT}\nserving: {{runtime: triton}}\n", "serving: {runtime: triton}\n"),
@@ -96,12 +96,12 @@ COMMENT = "# mlspec: ignore[MLS502] once"
         (f"serving: {{runtime: triton}}\nproblem:\n  businessMetric: '{COMMENT}'\n", None),
     ],
 )
-def test_a_comment_goes_and_a_text_that_looks_like_one_stays(tmp_path: Path, written: str, mended: str | None) -> None:
+def test_a_comment_goes_and_a_text_that_looks_like_one_stays(tmp_path: Path, written: str, after: str | None) -> None:
     start = minimal(serving=None, problem=None) if "problem" in written else minimal(serving=None)
     (tmp_path / "mlspec.yaml").write_bytes((start + written).encode())
     (tmp_path / ".git").mkdir()
     found = only(mlspec.lint(tmp_path / "mlspec.yaml", today=TODAY), "MLS019")
-    assert (found.fix and fixed(found)) == (mended and start + mended)
+    assert (found.fix and fixed(found)) == (after and start + after)
     assert found.fix is None or found.fix.safe
 
 
@@ -118,14 +118,14 @@ def test_edits_refer_to_the_text_before_any_of_them() -> None:
 
 
 def test_a_fix_survives_the_way_from_another_process() -> None:
-    for case, number in MENDED:
+    for case, number in FIXABLE:
         found = said(case)[number]
         back: Diagnostic = pickle.loads(pickle.dumps(found))
         assert back == found
         assert fixed(back) == fixed(found), "its edits are in the file that its span is in"
 
 
-def test_mended_cases_are_still_yaml(tmp_path: Path) -> None:
-    for case, number in MENDED:
-        (tmp_path / "mended.yaml").write_text(fixed(said(case)[number]))
-        assert isinstance(read_file(str(tmp_path / "mended.yaml"))[0], Mapping)
+def test_fixed_cases_are_still_yaml(tmp_path: Path) -> None:
+    for case, number in FIXABLE:
+        (tmp_path / "fixed.yaml").write_text(fixed(said(case)[number]))
+        assert isinstance(read_file(str(tmp_path / "fixed.yaml"))[0], Mapping)

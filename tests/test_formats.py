@@ -38,7 +38,7 @@ def few_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_module_that_renders_findings_is_in_the_list_and_no_other() -> None:
-    """A format is one file and one line: whoever forgets the line is told."""
+    """A format is one file and one line. This finds a missing line."""
     modules = [name for _, name, _ in pkgutil.iter_modules(render.__path__)]
     there = [name for name in modules if hasattr(importlib.import_module(f"{render.__name__}.{name}"), "render")]
     assert sorted(form.name for form in FORMATS) == sorted(there)
@@ -60,7 +60,7 @@ def test_every_format_has_a_reader_here(form: Format) -> None:
 
 
 def test_a_new_format_is_one_file_and_one_line() -> None:
-    """Every command takes it; nothing else has to be told of it."""
+    """Every command accepts it, without any other change."""
     program = (
         "import sys, types, mlspec.terminal.render as render\n"
         "shout = types.ModuleType('mlspec.terminal.render.shout')\n"
@@ -112,13 +112,13 @@ def test_without_findings_a_format_is_valid_and_says_nothing(form: Format) -> No
 def test_no_output_tells_which_machine_it_was_made_on(form: Format) -> None:
     """Unless the user typed it."""
     subjects = tuple(one for one in REPORT.subjects if not one.name.startswith("/"))
-    assert "somebody" not in rendered(form, REPORT.but(subjects=subjects))
+    assert "alex" not in rendered(form, REPORT.but(subjects=subjects))
     if form.document and form.name != "json":
         absolute = SourceFile(f"{HERE}/mlspec.yaml", "a: 1\n")
         found = Diagnostic(id="MLS501", severity="error", message="m", span=Span(absolute, 0, 0, 0, 1))
         told = rendered(form, REPORT.but(subjects=(Subject(name=absolute.name, found=(found,)),)))
         assert "systems/mlspec.yaml" in told
-        assert form.name == "junit" or "somebody" not in told
+        assert form.name == "junit" or "alex" not in told
 
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -64,13 +64,13 @@ def test_an_output_belongs_to_the_format_before_it(arguments: list[str], made: l
     ("arguments", "said"),
     [
         (["=a", "json"], "--output a has no format: write --format NAME --output a"),
-        (["json", "sarif"], "`json` and `sarif` would both go to standard output: give each an --output of its own"),
+        (["json", "sarif"], "`json` and `sarif` would both go to standard output: give each its own --output"),
         (["text", "concise"], "`text` and `concise` would both go to standard error"),
         (["text", "text"], "`text` and `text` would both go to standard error"),
         (["text=-", "json"], "`text` and `json` would both go to standard output"),
         (["json=a", "sarif=./a"], "`json` and `sarif` would both go to ./a"),
-        (["json=nowhere/a"], "--output nowhere/a lies in no folder that exists: make `nowhere`, or name another"),
-        (["json=."], "--output . is a folder: name a file in it"),
+        (["json=nowhere/a"], "--output nowhere/a: the folder `nowhere` does not exist: create it, or choose another"),
+        (["json=."], "--output . is a folder: add the name of a file"),
     ],
 )
 def test_what_no_order_can_mean_is_refused_before_anything_is_done(
@@ -164,7 +164,7 @@ def test_paths_are_those_of_the_repository(specs: Path, monkeypatch: pytest.Monk
 
 
 def test_a_file_is_replaced_in_one_step(specs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads it while it is written sees the old one."""
+    """A reader sees the old file or the new one, never a part."""
     (specs / "out").write_text("old")
     seen = []
     replace = os.replace
@@ -228,7 +228,7 @@ def test_no_spec_is_replaced(specs: Path, command: list[str], spelling: str) -> 
     (specs / "link").symlink_to("clean.mlspec.yaml")
     before = (specs / "clean.mlspec.yaml").read_text()
     ran = run(*command, "--format", "json", "--output", spelling)
-    assert (ran.status, ran.err) == (2, f"error: --output {spelling} would replace the spec: name another file\n")
+    assert (ran.status, ran.err) == (2, f"error: --output {spelling} would overwrite the spec: choose another file\n")
     assert (specs / "clean.mlspec.yaml").read_text() == before
 
 
@@ -285,11 +285,11 @@ def test_an_explanation_is_text_or_json() -> None:
         assert ((asked.status, path.status) == (2, 2)) is not form.explains
     ran = run("lint", "--explain", "MLS505", "--format", "json", "--output", "x")
     assert (ran.status, ran.out) == (2, "")
-    assert "give one --format, `text`, `concise` or `json`, and no --output" in ran.err
+    assert "--explain takes one --format, `text`, `concise` or `json`, and no --output" in ran.err
 
 
 @pytest.mark.usefixtures("specs")
 def test_the_answer_of_explain_is_the_one_document() -> None:
     ran = run("explain", "wrong.mlspec.yaml", "metadata.owner", "--format", "json")
     assert json.loads(ran.out)["version"] == 1
-    assert ran.err.startswith("error[MLS006]: "), "what makes it incomplete is told to people"
+    assert ran.err.startswith("error[MLS006]: "), "people see what makes it incomplete"

@@ -160,9 +160,9 @@ def _next_line(file: SourceFile, number: int) -> int:
 
 
 def without_comment(comment: Span) -> Fix | None:
-    """Delete a comment, with its line if it has one of its own; None where the text is no comment but part of a value.
+    """A fix that deletes a comment, and its line if nothing else is on it. None if the text is part of a value.
 
-    Safe, because the file reads the same without it: that is tried.
+    Safe, because this reads the file again to verify that nothing else changed.
     """
     file, line = comment.file, comment.line
     before = file.lines[line][: comment.column]

@@ -69,7 +69,7 @@ def _nothing(artifacts: list[Artifact], patch: Patch) -> Diagnostic:
 
 
 def _meant(patch: Patch, kind: str, name: str) -> Fix | None:
-    """The object that was almost named, in the target."""
+    """A fix that replaces the target with the object of a similar name."""
     wanted = ((patch.target.kind, kind), (patch.target.name, name))
     return guess(*((given, right) for given, right in wanted if given.value != right))
 

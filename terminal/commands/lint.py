@@ -58,7 +58,7 @@ def explain(id: str, console: Console) -> int:  # noqa: A002 - the word that dia
     output, *others = console.outputs
     if others or output.file is not None or not output.form.explains:
         forms = listing(one.name for one in FORMATS if one.explains)
-        console.complain(f"error: an id is explained on the terminal: give one --format, {forms}, and no --output")
+        console.complain(f"error: --explain takes one --format, {forms}, and no --output")
         return 2
     name = id.upper()
     if name not in reference.known():

@@ -38,8 +38,8 @@ class Request(Record):
 class Systems:
     """The systems that a request names, a few at a time, so that a thousand take little more memory than one.
 
-    Findings are told on the way and reported at the end; `status` is the exit status that they, and what was asked for,
-    ask for so far. `take` is what the command needs of each.
+    Prints findings right away, and reports all of them at the end. `status` is the exit status so far, from the
+    findings and from the request itself. `take` extracts what the command needs from each system.
     """
 
     def __init__(self, request: Request, take: Callable[[Compiled], Outcome], *, warnings: bool = True) -> None:
@@ -78,7 +78,7 @@ class Systems:
         self.request.console.tell(found)
 
     def add(self, found: Iterable[Diagnostic]) -> None:
-        """Errors that the command found in the system at hand, and has told."""
+        """Add errors that the command found in the current system and has already printed."""
         last, more = self.subjects[-1], tuple(found)
         self.subjects[-1] = last.but(found=(*last.found, *more))
         self.status = max(self.status, 1 if more else 0)

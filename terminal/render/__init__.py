@@ -1,7 +1,7 @@
-"""Rendering is a leaf: findings and answers to text.
+"""Rendering: findings and answers to text.
 
-Here is the one list of formats that findings have. A format is one file beside this one with a function `render`, which
-makes text of a `Report` and does nothing else, and one line below; the first sentence of the file is its documentation.
+This module has the one list of output formats. A format is one file in this folder and one line below. The file has a
+pure function `render` from a `Report` to text. Its first sentence is the documentation of the format.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["FORMATS", "Format", "named", "rendered"]
 
 
 class Format(NamedTuple):
-    """One way to show findings."""
+    """One output format."""
 
     name: str
-    """What `--format` calls it, and the name of its module."""
+    """The value of `--format`, and the name of the module."""
     document: bool = True
-    """One text for the whole run, also when nothing was found, and a result: it goes to standard output. Otherwise
-    findings are told to people as they come, on standard error.
+    """Whether it is one document per run, even without findings. A document is a result and goes to standard output.
+    Other formats are for people: they print each finding right away, on standard error.
     """
     explains: bool = False
-    """Whether explanations have it too. In a document they are data."""
+    """Whether explanations have this format too."""
 
 
 FORMATS = (
@@ -41,11 +41,11 @@ FORMATS = (
 
 
 def named(name: str) -> Format:
-    """The format of a name in the list."""
+    """The format with this name."""
     return next(one for one in FORMATS if one.name == name)
 
 
 def rendered(form: Format, report: Report) -> str:
-    """A report in one format. Only the module of that format is imported: most runs need `text` alone."""
+    """A report in one format. Imports only the module of that format, because most runs need only `text`."""
     render: Callable[[Report], str] = import_module(f"{__name__}.{form.name}").render
     return render(report)

@@ -1,4 +1,4 @@
-"""What tells a finding from others, and stays when lines move: other systems follow it from run to run by that."""
+"""Fingerprints: CI systems use them to track a finding across runs, even if its line moves."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["fingerprints", "line_hashes"]
 
 
 def fingerprints(report: Report, found: Iterable[Diagnostic]) -> list[str]:
-    """One for each finding: its id, its file and the text of its line. Of several that share these, each has a number.
+    """One fingerprint per finding, from its ID, its file, and the text of its line, plus a counter for duplicates.
 
-    The message is left out: a number in it changes with a value far away, and it is still the same finding.
+    The message is not part of it: a number in the message can change with a distant value, but the finding is the same.
     """
     known: Counter[str] = Counter()
     made = []
@@ -33,11 +33,11 @@ _WINDOW, _BASE, _WORD, _END = 100, 37, (1 << 64) - 1, 65535
 
 
 def line_hashes(text: str) -> list[str]:
-    """The hash of each line that GitHub follows an alert by, `primaryLocationLineHash`.
+    """The `primaryLocationLineHash` of each line, which GitHub uses to track an alert.
 
-    GitHub uses no other partial fingerprint, and its upload action warns of a value that is not its own. So it is that
-    one: a polynomial in 37 modulo 2^64 over the 100 UTF-16 units from the line's start on, without blanks and with LF
-    for any line end, and after a colon how many lines before it had the same.
+    GitHub uses no other partial fingerprint, and its upload action warns if the value differs from its own. Therefore
+    this is the same algorithm: a polynomial in 37 modulo 2^64 over 100 UTF-16 units from the start of the line, without
+    spaces and tabs, with LF for every line ending. The number after the colon counts lines with the same hash.
     Source: github/codeql-action, src/fingerprints.ts and its tests.
     """
     units: list[int] = []

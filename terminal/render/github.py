@@ -1,9 +1,9 @@
 """GitHub Actions annotations: each finding on its line of the pull request.
 
-A line is a workflow command, which the runner takes from standard output. Of a step it shows ten annotations of each
-kind, so the worst come first and a notice says how many are in the log alone. Columns are for findings on one line, and
-only files of the repository can be annotated. Sources: actions/runner, ActionCommand.cs and ExecutionContext.cs;
-actions/toolkit, docs/problem-matchers.md; the checks API of GitHub's documentation.
+Each line is a workflow command that the runner reads from standard output. GitHub shows ten annotations of each kind
+per step, so the most severe come first, and a notice states how many are only in the log. GitHub accepts columns only
+if the finding is on one line, and annotates only files in the repository. Sources: actions/runner, ActionCommand.cs
+and ExecutionContext.cs; actions/toolkit, docs/problem-matchers.md; the checks API of GitHub's documentation.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .report import Report, sentences
 __all__ = ["render"]
 
 SHOWN = 10
-"""Annotations of one kind that a step can have."""
+"""The number of annotations of one kind that GitHub shows per step."""
 
 _KINDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def render(report: Report) -> str:
-    """`::error file=F,line=L,endLine=L,col=C,endColumn=C,title=T::message`, a line for each finding."""
+    """`::error file=F,line=L,endLine=L,col=C,endColumn=C,title=T::message`, one line per finding."""
     return "".join(f"{line}\n" for line in _lines(report))
 
 
@@ -34,19 +34,19 @@ def _lines(report: Report) -> Iterator[str]:
     told = [(one.severity, _command(report, one)) for one in found]
     yield from (line for severity, line in told if severity != "info")
     if summary:
-        yield f"::notice title=mlspec::{_data(summary)}"  # before the other notices, as it counts as one of the ten
+        yield f"::notice title=mlspec::{_data(summary)}"  # first, because it is one of the ten notices
     yield from (line for severity, line in told if severity == "info")
 
 
 def _left_out(found: list[Diagnostic]) -> str:
-    """What to say of findings that are no annotations. The notice that says it takes the place of one."""
+    """A summary of the findings that GitHub does not show. The summary is itself one of the ten notices."""
     counts = Counter(_KINDS[one.severity] for one in found)
     if max(counts.values(), default=0) <= SHOWN:
         return ""
     counts["notice"] += 1
     hidden = [(count - SHOWN, kind) for kind, count in counts.items() if count > SHOWN]
     told = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for count, kind in hidden)
-    return f"only in the log: {told}; GitHub shows {SHOWN} annotations of each kind for a step"
+    return f"only in the log: {told}; GitHub shows {SHOWN} annotations of each kind per step"
 
 
 def _command(report: Report, found: Diagnostic) -> str:
@@ -55,7 +55,7 @@ def _command(report: Report, found: Diagnostic) -> str:
     properties = {"title": found.id}
     if path.startswith("../"):
         said = [visible(f"{span!r}: {said[0]}"), *said[1:]]
-    elif not span.file.text:  # it could not be read, or is a whole file
+    elif not span.file.text:  # an unreadable file, or a finding about a whole file
         properties = {"file": path, **properties}
     else:
         lines = {"line": span.line + 1, "endLine": span.end_line + 1}

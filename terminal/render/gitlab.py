@@ -1,7 +1,7 @@
 """GitLab code quality: findings in the merge request and next to the changed lines.
 
-A JSON list. GitLab drops a finding whose fingerprint another one has, and takes one with a new fingerprint for a new
-finding; paths are relative to the repository, without `./`. Source: gitlabhq/gitlabhq,
+A JSON list. GitLab drops findings with a duplicate fingerprint, and treats a new fingerprint as a new finding. Paths
+are relative to the repository root, without `./`. Source: gitlabhq/gitlabhq,
 lib/gitlab/ci/reports/codequality_reports.rb and app/validators/json_schemas/codeclimate.json.
 """
 

@@ -36,7 +36,7 @@ def _one(found: Diagnostic) -> dict[str, Any]:
 
 
 def _fix(fix: Fix) -> dict[str, Any]:
-    """All edits refer to the file as it is, and are applied together."""
+    """Apply all edits together. They refer to the unchanged file."""
     return {"safe": fix.safe, "edits": [{"span": _span(edit.span), "text": edit.text} for edit in fix.edits]}
 
 

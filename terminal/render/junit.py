@@ -1,9 +1,10 @@
 """JUnit XML: one test suite per spec, for the test reports of Jenkins, GitLab, and most other CI systems.
 
-Each finding is a test case: an error fails, a warning or an info is skipped, which both show and neither fails on, and
-a spec without findings passes, as Jenkins refuses a report without any result. GitLab keeps one failure of a case and
-one case of a name, so each finding has a case and a name of its own. Sources: jenkinsci/junit-plugin, SuiteResult.java
-and CaseResult.java; gitlabhq/gitlabhq, lib/gitlab/ci/parsers/test/junit.rb and reports/test_case.rb.
+Each finding is a test case. Errors are failures. Warnings and infos are skipped tests, which Jenkins and GitLab show
+but do not count as failures. A spec without findings is a passed test, because Jenkins rejects an empty report. GitLab
+keeps one failure per test case and one test case per name, so each finding has its own case with a unique name.
+Sources: jenkinsci/junit-plugin, SuiteResult.java and CaseResult.java; gitlabhq/gitlabhq,
+lib/gitlab/ci/parsers/test/junit.rb and reports/test_case.rb.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["render"]
 
 
 def render(report: Report) -> str:
-    """`testsuites` of a `testsuite` for each spec, in ASCII, which every terminal takes."""
+    """`testsuites` with one `testsuite` per spec, in ASCII, which works on every terminal."""
     suites = Element("testsuites", name="mlspec")
     for subject in report.subjects:
         _suite(suites, report, subject)
@@ -47,7 +48,7 @@ def _suite(suites: Element, report: Report, subject: Subject) -> None:
 
 
 def _case(suite: Element, path: str, name: str, found: Diagnostic | None) -> None:
-    """The class is the spec without its suffix, which Jenkins would show as the class in a package of the rest."""
+    """The class is the spec without its suffix, because Jenkins takes the part before the last dot for a package."""
     case = SubElement(suite, "testcase", classname=path.removesuffix(".yaml"), name=name, time="0")
     if found is not None:
         kind = "failure" if found.severity == "error" else "skipped"

@@ -1,4 +1,4 @@
-"""What a run has to say, in the one shape that every format is a pure function of."""
+"""The input of every output format: all findings of a run, with their context."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ _RANK = {"error": 0, "warning": 1, "info": 2}
 
 
 class Subject(Record):
-    """One spec, or another file that was looked at, and what was found in it."""
+    """One spec, or another file that mlspec checked, with its findings."""
 
     name: str
-    """As people typed it."""
+    """The name that the user typed."""
     found: tuple[Diagnostic, ...] = ()
 
 
 class Report(Record):
-    """Everything that was found, and what a format needs to know beside it."""
+    """All findings of a run, and the context that formats need."""
 
     subjects: tuple[Subject, ...]
-    """In the order in which they were asked for; also those in which nothing was found."""
+    """In the order of the request, including subjects without findings."""
     status: int = 0
     """The exit status of the run."""
     color: bool = False
     here: str = "/"
-    """The working directory, which the names of files are relative to."""
+    """The working directory: file names are relative to it."""
     root: str = "/"
-    """The folder that other systems take paths to be relative to: the repository's, else the working directory."""
+    """The folder that CI systems resolve paths against: the repository root, or else the working directory."""
     version: str = ""
-    """Of mlspec."""
+    """The version of mlspec."""
 
     @property
     def found(self) -> tuple[Diagnostic, ...]:
-        """All findings by subject. One in a file that subjects share is found in each."""
+        """All findings by subject. A finding in a shared file appears once per subject."""
         return tuple(found for subject in self.subjects for found in subject.found)
 
     @property
     def ranked(self) -> list[Diagnostic]:
-        """Each finding once, the worst first, because others cut what is too much for them at the end."""
+        """Each finding once, the most severe first, because CI systems cut long lists at the end."""
         return sorted(merged(self.found), key=lambda found: _RANK[found.severity])
 
     def path(self, name: str) -> str:
-        """A file relative to the root, with `/`; no absolute path tells which machine it was. What is no file, such as
-        `--set`, keeps its name below the working directory.
+        """A path relative to the root, with `/`, so that the output is the same on every machine. Other sources, such
+        as `--set`, appear under the working directory.
         """
         path = os.path.relpath(os.path.join(self.here, name), self.root)
         return path.replace(os.sep, "/")
 
 
 def note(found: Diagnostic) -> str:
-    """Why it matters, and in which environments, unless it holds in all of them."""
+    """Why the finding matters, and its environments unless it applies to all of them."""
     where = ", ".join(found.environments)
     there = f"found in {where}" if found.environments and where != "default" else ""
     return "; ".join(part for part in (found.note, there) if part)
 
 
 def sentences(found: Diagnostic) -> list[str]:
-    """What a finding says without its source: the message, and why and what to write if it says so. No line holds what
-    a terminal or a reader of lines would obey.
+    """The text of a finding: the message, the note, and the help, one line each. The lines contain no control
+    characters.
     """
     parts = (("", found.message), ("note: ", note(found)), ("help: ", found.help))
     return [visible(f"{head}{text}") for head, text in parts if text]
@@ -75,10 +75,10 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def document(data: Any) -> str:
-    """Data as JSON in ASCII, which every terminal takes. Halves of characters, which names of files may hold, are
-    replaced: strict readers refuse a document with one.
+    """Data as ASCII JSON, which works on every terminal. Replaces lone surrogates, which file names can contain,
+    because strict readers reject them.
     """
-    from json import dumps  # people read text, which needs none of it
+    from json import dumps  # the text format does not need it
 
     return dumps(_whole(data), indent=2) + "\n"
 

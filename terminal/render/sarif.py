@@ -1,9 +1,9 @@
 """SARIF 2.1.0, the OASIS standard for code scanning, editors, and dashboards.
 
-It is held to the OASIS schema, and to what GitHub's code scanning asks for: it refuses more than 25,000 results of a
-run and shows the first 5,000, it takes 1,024 characters of a description, it needs a whole region, and it follows an
-alert by `primaryLocationLineHash` alone. Sources: the standard, sarif-v2.1.0; GitHub's documentation, "SARIF support
-for code scanning".
+The output follows the OASIS schema and the requirements of GitHub code scanning. GitHub rejects more than 25,000
+results per run and shows the first 5,000. It accepts 1,024 characters per description, needs complete regions, and
+tracks alerts by `primaryLocationLineHash` only. Sources: the standard, sarif-v2.1.0; GitHub's documentation, "SARIF
+support for code scanning".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def render(report: Report) -> str:
-    """One run, whose files are relative to the repository: no path tells which machine it was."""
+    """One run. All paths are relative to the repository root."""
     return document({"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(report)]})
 
 
@@ -78,7 +78,7 @@ def _rule(id_: str, told: Explanation, version: str) -> dict[str, Any]:
 def _invocation(report: Report, left_out: int) -> dict[str, Any]:
     told: dict[str, Any] = {"executionSuccessful": report.status != 2, "exitCode": report.status}
     if left_out:
-        text = f"{left_out} results are left out, the least severe: GitHub takes no more than {MOST_RESULTS} of a run."
+        text = f"The {left_out} least severe results are left out: GitHub rejects more than {MOST_RESULTS} per run."
         told["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
     return told
 
@@ -110,8 +110,8 @@ def _result(report: Report, found: Diagnostic) -> dict[str, Any]:
 
 
 def _message(found: Diagnostic) -> str:
-    """The message as a sentence, as viewers with little room show only the first; why, what to write, and links to the
-    related locations, which GitHub shows nowhere else.
+    """The message as a sentence, because compact views show only the first sentence. Then the note, the help, and links
+    to the related locations, which GitHub shows only if the message links them.
     """
     message, *more = map(_literal, sentences(found))
     links = [f"see [{_link(label.text or 'here')}]({number})" for number, label in enumerate(found.others, start=1)]
@@ -119,14 +119,14 @@ def _message(found: Diagnostic) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text in which nothing is a link or a placeholder (3.11.5, 3.11.6). Viewers show doubled braces as they are, so
-    only those around a number, which alone would be a placeholder, are doubled.
+    """A text without links and placeholders (3.11.5, 3.11.6). Viewers show doubled braces as they are, so this doubles
+    only the braces around a number, which would be a placeholder.
     """
     return _PLACEHOLDER.sub(r"{{\1}}", text.replace("](", "] ("))
 
 
 def _link(text: str) -> str:
-    """The text of a link, in which brackets and backslashes are escaped."""
+    """The text of a link, with escaped brackets and backslashes."""
     return _BRACKET.sub(r"\\\g<0>", _literal(visible(text)))
 
 
@@ -136,13 +136,13 @@ def _location(report: Report, span: Span, text: str = "") -> dict[str, Any]:
 
 
 def _file(report: Report, span: Span) -> dict[str, str]:
-    """By the very bytes of its name, which need not be UTF-8."""
+    """Percent-encodes the bytes of the name, which may not be valid UTF-8."""
     path = _NO_BYTE.sub("\ufffd", report.path(span.file.name))
     return {"uri": quote(path.encode("utf-8", "surrogateescape"), safe="/"), "uriBaseId": ROOT}
 
 
 def _region(span: Span) -> dict[str, int]:
-    """Lines and columns count from one, in code points; the end is exclusive, and an empty region is a place."""
+    """Lines and columns start at 1 and count code points. The end is exclusive."""
     return {
         "startLine": span.line + 1,
         "startColumn": span.column + 1,
@@ -152,7 +152,7 @@ def _region(span: Span) -> dict[str, int]:
 
 
 def _fix(report: Report, fix: Fix, help_: str) -> dict[str, Any]:
-    """A change for each file; the edits of one refer to the file as it is."""
+    """One change per file. All edits refer to the unchanged file."""
     files: dict[int, list[Edit]] = {}
     for edit in fix.edits:
         files.setdefault(id(edit.span.file), []).append(edit)

@@ -24,12 +24,12 @@ _END = "\x1b[0m"
 
 
 def render(report: Report) -> str:
-    """All findings, an empty line after each."""
+    """All findings, each followed by an empty line."""
     return snippets(report.found, colour=report.color) + "\n" if report.found else ""
 
 
 def snippets(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
-    """Some findings, an empty line between them."""
+    """Findings with their source, separated by empty lines."""
     return "\n".join(_one(diagnostic, _Paint(colour)) for diagnostic in diagnostics)
 
 

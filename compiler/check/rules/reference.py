@@ -41,7 +41,7 @@ def explain(id: str) -> str:  # noqa: A002
 
 
 def body(told: Explanation) -> str:
-    """Why an id matters, and both examples."""
+    """Why a diagnostic matters, with both examples."""
     examples = "".join(
         f"\n{word}:\n\n{indent(text, '    ')}\n" for word, text in (("Bad", told.bad), ("Good", told.good))
     )
