@@ -1,10 +1,9 @@
 """Values that carry their reason.
 
-Everything that reaches an output file and did not come from a target's own structure is a `Because`: an opaque leaf
-with the value, the reason in words, and the sources it rests on. There is no way to lose the reason by accident: a
-`Because` cannot be formatted or compared, only unwrapped by a decision (its sources are then complete by
-construction), composed by `text`, or written by the dumper, which so knows for every line of output where it came
-from.
+Every value in an output file that is not part of a target's own structure is a `Because`: an opaque leaf that holds
+the value, the reason in words, and the sources of the value. You cannot lose the reason by accident: a `Because` cannot
+be formatted or compared. It can only be unwrapped by a decision (which makes its sources complete by construction),
+composed by `text`, or written by the dumper, which therefore knows where every line of output came from.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Source = Union["Because[Any]", "Node"]
 
 
 class Holder:
-    """What holds values with reasons: a part of a system."""
+    """Anything that holds values with reasons: a part of a system."""
 
     __slots__ = ()
 
@@ -48,13 +47,13 @@ class Holder:
         raise NotImplementedError
 
 
-class Unavailable(Exception):  # noqa: N818 - it is no error: what needed the value is skipped, the cause is reported
-    """What was read is not there, because the spec is wrong there; the mistake itself has been reported."""
+class Unavailable(Exception):  # noqa: N818 - not an error: what needs the value is skipped
+    """A value was read that the spec leaves invalid or missing; the mistake itself has been reported."""
 
 
 Kind = Literal["", "default", "assumed", "patched", "measured", "chosen"]
-"""What a value rests on, beyond its sources: nothing else, the language's default, the planner's assumption, a patch,
-somebody's measurement, or a target's own choice. Code asks for the kind; only people read the words of a reason.
+"""What a value is based on besides its sources: nothing else, the language's default, a planner's assumption, a patch,
+a measurement, or a target's own choice. Code checks the kind; only people read the words of a reason.
 """
 
 SENTENCES: dict[Kind, str] = {
@@ -62,13 +61,13 @@ SENTENCES: dict[Kind, str] = {
     "assumed": "assumed until `{path}` says it: {why}",
     "patched": "patched: {why}",
 }
-"""How a reason of each kind reads; a kind that is not here adds nothing to the words."""
+"""How a reason of each kind is worded; a kind that is not listed adds nothing."""
 
 
 class Because(Generic[T_co]):
     """A value with its reason and its sources: nodes of the spec, or other values with theirs.
 
-    `path` is the place of the spec or of the platform file that replaces the value, where its kind has one.
+    `path` is the field of the spec or of the platform file that overrides the value, if its kind has one.
     """
 
     __slots__ = ("kind", "path", "sources", "value", "why")
@@ -84,7 +83,7 @@ class Because(Generic[T_co]):
 
     @property
     def reason(self) -> str:
-        """The whole reason in words: what kind of value it is, and why it is this one."""
+        """The full reason in words: the kind of the value, and why it is this one."""
         sentence = SENTENCES.get(self.kind)
         return self.why if sentence is None else sentence.format(path=self.path, why=self.why)
 
@@ -97,16 +96,16 @@ class Because(Generic[T_co]):
     __str__ = __format__ = __bool__ = __eq__ = __hash__ = __iter__ = __len__ = _opaque
 
     def map(self, change: Callable[[T_co], T]) -> Because[T]:
-        """The same fact in another form, such as a duration in whole seconds; the reason stays."""
+        """The same fact in another form, such as a duration in whole seconds; keeps the reason."""
         return Because(change(self.value), self.why, (self,), self.kind, self.path)
 
     def also(self, *sources: object) -> Because[T_co]:
-        """The same value for the same reason, which rests on these, too."""
+        """The same value for the same reason, which also depends on these sources."""
         return Because(self.value, self.why, (self, *sources_of(sources)), self.kind, self.path)
 
 
 class Derived(Generic[T_co]):
-    """A field that the author may leave to the planner. Only the planner looks at `given`; targets read decisions."""
+    """A field that the planner decides if the author leaves it out. Only the planner reads `given`."""
 
     __slots__ = ("given",)
 
@@ -115,22 +114,22 @@ class Derived(Generic[T_co]):
 
 
 def because(value: T, why: str, *sources: object) -> Because[T]:
-    """Give a value, or a whole piece of an object, its reason. `sources` may hold anything that `sources_of` reads."""
+    """Attach a reason to a value or to a whole piece of an object. `sources` takes whatever `sources_of` reads."""
     return Because(value, why, tuple(sources_of(sources)))
 
 
 def first(*values: T | None) -> T | None:
-    """The first that is there. `or` cannot say it: a `Because` has no truth of its own."""
+    """The first value that is not None. `or` does not work here: a `Because` has no truth value."""
     return next((value for value in values if value is not None), None)
 
 
 def fixed(value: T, why: str) -> Because[T]:
-    """Mark a target's own choice, which rests on no line of the spec."""
+    """Mark a target's own choice, which does not depend on any line of the spec."""
     return Because(value, why, (), "chosen")
 
 
 def sources_of(thing: object) -> list[Source]:
-    """Every value with a reason inside `thing`: itself, or what lists, mappings and parts of a system hold."""
+    """Every value with a reason in `thing`: itself, or the contents of lists, mappings and parts of a system."""
     found: list[Source] = []
     _gather(thing, found)
     return found
@@ -168,6 +167,6 @@ def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
 
 
 def text(template: str, why: str = "", /, **parts: Because[Any]) -> Because[str]:
-    """Compose a string from values with reasons: `text("{name}-stable", name=plan.name)`. `{{` and `}}` are braces."""
+    """Build a string from values with reasons: `text("{name}-stable", name=plan.name)`. `{{` and `}}` escape braces."""
     values = {key: part.value for key, part in parts.items()}
     return Because(template.format_map(values), why, tuple(parts.values()))

@@ -1,7 +1,7 @@
-"""What any stage has to say about a spec. Diagnostics are data: no stage prints, rendering is a leaf.
+"""Findings about a spec, from any stage. Diagnostics are data: stages never print, and rendering comes last.
 
-One cause, one message. The primary span is the smallest piece of the source that is wrong; the secondary spans show the
-facts it contradicts; `note` says why it matters in production; `help` says what to write.
+One cause, one message. The primary span is the smallest piece of the source that is wrong; secondary spans show the
+facts that it contradicts; `note` says why it matters in production; `help` says what to write.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Severity = Literal["error", "warning", "info"]
 
 
 class SourceFile:
-    """One text that positions refer to. `name` is what people are shown: the path as they would type it."""
+    """The text of one file that positions refer to. `name` is the path as users see it and would type it."""
 
     __slots__ = ("lines", "name", "text")
 
@@ -31,7 +31,7 @@ class SourceFile:
 
 
 class Span:
-    """A piece of a file. Lines and columns count from zero, in code points; the end is exclusive."""
+    """A range in a file. Lines and columns count from zero, in code points; the end is exclusive."""
 
     __slots__ = ("column", "end_column", "end_line", "file", "line")
 
@@ -57,7 +57,7 @@ class Span:
 
 
 class Label(Record):
-    """A secondary span and what it shows."""
+    """A secondary span and the fact that it shows."""
 
     span: Span
     text: str
@@ -99,7 +99,7 @@ class Diagnostic(Record):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes two findings the same one, found twice."""
+        """Findings with equal keys are duplicates of each other."""
         return (self.id, self.span.key, self.message)
 
     def __repr__(self) -> str:
@@ -122,7 +122,7 @@ def applied(file: SourceFile, edits: Iterable[Edit]) -> str:
 
 
 def merged(found: Iterable[Diagnostic], environments: Iterable[str] = ()) -> list[Diagnostic]:
-    """Each finding once, in the order of the source, with the environments that it holds in unless it holds in all."""
+    """Each finding once, in source order, with the environments that it applies to unless it applies to all."""
     first: dict[tuple[object, ...], Diagnostic] = {}
     for diagnostic in found:
         known = first.get(diagnostic.key)
@@ -131,7 +131,7 @@ def merged(found: Iterable[Diagnostic], environments: Iterable[str] = ()) -> lis
         elif known.environments and diagnostic.environments:
             both = dict.fromkeys((*known.environments, *diagnostic.environments))
             first[diagnostic.key] = known.but(environments=tuple(both))
-        else:  # found in a file as it was written: then it holds everywhere
+        else:  # found in a file before layering, so it applies everywhere
             first[diagnostic.key] = known.but(environments=())
     everywhere = set(environments)
     once = (d.but(environments=()) if everywhere <= set(d.environments) else d for d in first.values())

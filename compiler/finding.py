@@ -1,4 +1,4 @@
-"""Diagnostics about bound values: where a value, a part or a decision was written."""
+"""Diagnostics about bound values, placed where a value, a part or a decision was written."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .words import visible
 __all__ = ["Refusal", "finding", "guess", "refusal", "where"]
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """What the spec asks for cannot be done; the diagnostic says what, where and what to write instead."""
+class Refusal(Exception):  # noqa: N818 - an expected outcome, not a failure
+    """The spec asks for something impossible; the diagnostic says what, where, and what to write instead."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
@@ -25,7 +25,7 @@ _NOWHERE = SourceFile("mlspec.yaml", "")
 
 
 def where(thing: object) -> Span | None:
-    """The span of what was written: of a value the nearest line that it rests on, of a part its first line."""
+    """Where something was written: for a value, the nearest line that it comes from; for a part, its first line."""
     if isinstance(thing, Node):
         return thing.span
     if isinstance(thing, Derived):
@@ -40,7 +40,7 @@ def where(thing: object) -> Span | None:
 
 
 def finding(
-    id: str,  # noqa: A002 - the word that diagnostics use
+    id: str,  # noqa: A002 - the name of the field in a diagnostic
     message: str,
     *at: object,
     severity: Severity = "error",
@@ -50,7 +50,7 @@ def finding(
     help: str = "",  # noqa: A002
     fix: Fix | None = None,
 ) -> Diagnostic:
-    """A diagnostic at the first of the things in `at` that was written down; `others` are shown beside it."""
+    """A diagnostic at the first thing in `at` that has a place in a file; `others` become secondary labels."""
     span = where(at) or Span(_NOWHERE, 0, 0, 0, 0)
     labels = tuple(
         Label(span=other, text=visible(text))
@@ -96,5 +96,5 @@ def _renamed(thing: object, name: str) -> Edit | None:
 
 
 def refusal(id: str, message: str, *at: object, **more: object) -> Refusal:  # noqa: A002
-    """A `finding` to raise: nothing can be made of this."""
+    """A `finding` to raise where compilation of this part cannot continue."""
     return Refusal(finding(id, message, *at, **more))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The base of the generated classes: one mapping of the spec, bound to typed values."""
+"""The base of the generated classes: one mapping in the spec, bound to typed values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Named(dict[str, T]):
-    """A mapping of the spec from names to things. Looking up a name that was never declared, which has been reported,
+    """A mapping in the spec from names to what they declare. Looking up an undeclared name, which has been reported,
     raises `Unavailable`."""
 
     def __missing__(self, name: str) -> NoReturn:
@@ -24,17 +24,17 @@ class Named(dict[str, T]):
 
 
 class Part(Holder):
-    """One mapping of the spec. A field whose text was wrong stays unset, and reading it raises `Unavailable`."""
+    """One mapping in the spec. A field with an invalid value stays unset, and reading it raises `Unavailable`."""
 
     __slots__ = ("node", "own_name", "spec_path")
     fields: tuple[str, ...] = ()
 
     node: Node | None
-    """Where it was written; none when the spec leaves it out and every field has its default."""
+    """Where it was written; None if the spec omits it and every field has its default."""
     spec_path: str
-    """Where it belongs in the spec, with dots."""
+    """Its dotted path in the spec."""
     own_name: Because[str]
-    """The name it has in the mapping that holds it; unset for a part that has a fixed place."""
+    """Its key in the parent mapping; unset for a part at a fixed path."""
 
     def __init__(self, spec_path: str, node: Node | None) -> None:
         self.spec_path = spec_path
@@ -46,7 +46,7 @@ class Part(Holder):
         raise AttributeError(f"{type(self).__name__} has no field {name}")
 
     def leaves(self) -> Iterator[object]:
-        """Every value in it that was bound, in the order of the language."""
+        """Every bound value in it, in the order in which the language declares them."""
         for name in self.fields:
             try:
                 yield object.__getattribute__(self, name)

@@ -10,7 +10,7 @@ __all__ = ["bound", "matchers", "promql", "rate", "selector"]
 
 
 def promql(template: str, /, **parts: Because[Any]) -> Because[str]:
-    """Compose an expression; strings that stand between double quotes in the template are escaped."""
+    """Compose an expression; strings between double quotes in the template are escaped."""
     quoted = {
         key: part.map(_escaped) if isinstance(part.value, str) and f'"{{{key}}}"' in template else part
         for key, part in parts.items()
@@ -39,7 +39,7 @@ def rate(selected: Because[str], window: Because[str]) -> Because[str]:
 
 
 def bound(match: Because[str], model: Because[str]) -> Because[str]:
-    """Put the model's name where a matcher of the catalogue has `{model}`."""
+    """Replace `{model}` in a matcher from the catalog with the model's name."""
     if "{model}" not in match.value:
         return match
     return Because(match.value.replace("{model}", _escaped(model.value)), "", (match, model))

@@ -1,4 +1,4 @@
-"""A frozen record with named fields: what a dataclass is, at a fiftieth of its cost at import."""
+"""A frozen record with named fields: a dataclass at one fiftieth of the import cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Record:
     _fields: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
-        # inspect, which has the same, costs four milliseconds to import
+        # inspect.get_annotations does the same, but importing inspect costs 4 ms
         own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if name[0] != "_")  # noqa: RUF063
         cls._fields = (*cls._fields, *own)
 
@@ -45,7 +45,7 @@ class Record:
         return one_line(self, ", ".join(f"{name}={brief(getattr(self, name))}" for name in self._fields))
 
     def but(self, **changes: Any) -> Self:
-        """The same record with some fields changed."""
+        """A copy of the record with some fields changed."""
         return type(self)(**{**{name: getattr(self, name) for name in self._fields}, **changes})
 
 

@@ -1,4 +1,4 @@
-"""The tree that a file is read into: nodes with positions, and how to find one's way in it."""
+"""The tree that a file is parsed into: nodes with positions, and helpers to navigate it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Node:
 
     @property
     def place(self) -> Place:
-        """Where it is, for a node that takes its place."""
+        """Where it is, for a node that replaces it."""
         return (self.file, self.line, self.column, self.end_line, self.end_column)
 
     @property
     def span(self) -> Span:
-        """Where it is. A block mapping or sequence is shown by its first line."""
+        """Where it is. A block mapping or sequence is represented by its first line."""
         if self.end_line > self.line and not isinstance(self, Scalar):
             return Span(self.file, self.line, self.column, self.line, len(self.file.lines[self.line].rstrip()))
         return Span(self.file, self.line, self.column, self.end_line, self.end_column)
@@ -53,7 +53,7 @@ class Node:
 
 
 class Scalar(Node):
-    """A scalar with its text. `plain` when it was written without quotes, so that YAML would guess its type."""
+    """A scalar with its source text. `plain` means unquoted, so that YAML would guess its type."""
 
     __slots__ = ("plain", "text")
     what = "a value"
@@ -88,12 +88,12 @@ class Mapping(Node):
 
 
 def is_null(node: Node) -> bool:
-    """Whether a node says that there is nothing: `null`, `~`, or no value at all."""
+    """Whether a node is null: `null`, `~`, or no value at all."""
     return isinstance(node, Scalar) and node.plain and node.text in _NULLS
 
 
 def lookup(tree: Node, path: tuple[str, ...]) -> Node | None:
-    """The node at a path; list items are named by position or by their `name`."""
+    """The node at a path; list items are addressed by position or by their `name`."""
     node: Node | None = tree
     for step in path:
         if isinstance(node, Mapping):
@@ -112,7 +112,7 @@ def item_of(sequence: Sequence, step: str) -> Node | None:
 
 
 def name_of(node: Node, key: str) -> str | None:
-    """The name that an item of a list goes by."""
+    """The name that identifies a list item."""
     name = node.entries.get(key) if isinstance(node, Mapping) else None
     return name.text if isinstance(name, Scalar) else None
 
@@ -123,7 +123,7 @@ def wrapped(key: str, node: Node, at: Node, key_node: Scalar | None = None) -> M
 
 
 def only(tree: Mapping, *wanted: str) -> Mapping:
-    """The same mapping with some of its entries."""
+    """The same mapping with only some of its entries."""
     entries = {key: node for key, node in tree.entries.items() if key in wanted}
     return Mapping(tree.place, {key: tree.keys[key] for key in entries}, entries)
 
@@ -141,7 +141,7 @@ def same(one: Node, other: Node) -> bool:
 
 
 def entries(node: Node) -> Iterator[tuple[Scalar, Node]]:
-    """Every key and value at or under a node, however deep."""
+    """Every key and value at or under a node, at any depth."""
     if isinstance(node, Mapping):
         for name, child in node.entries.items():
             yield node.keys[name], child

@@ -1,4 +1,4 @@
-"""Words for messages: names in a row, texts on one line, and the nearest known name of a misspelt one."""
+"""Helpers for the wording of messages: lists of names, one-line excerpts, and the closest name to a misspelled one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["closest", "last", "listing", "shown", "visible"]
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """`a`, `b` or `c`; of many names only the first; without names, none."""
+    """`a`, `b` or `c`; only the first few of many names; `none` if there are no names."""
     quoted = [f"`{name}`" for name in names]
     if len(quoted) > most:
         quoted = [*quoted[: most - 1], f"{len(quoted) - most + 1} more"]
@@ -18,25 +18,25 @@ def listing(names: Iterable[str], most: int = 12) -> str:
 
 
 def shown(text: str) -> str:
-    """A text of the author's in a message: one line, and no longer than a line."""
+    """The author's text as a message quotes it: on one line, and cut to fit."""
     line = text if text.isprintable() else text.encode("unicode_escape").decode()
     return line if len(line) <= 60 else f"{line[:57]}..."
 
 
 def visible(text: str) -> str:
-    """A text without what a terminal would obey; each character stays one, so that columns hold."""
+    """Text without terminal control characters. Each is replaced by one character, so columns stay aligned."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def last(path: str) -> str:
-    """What to call the value at a path: its key, or the list that it is an item of."""
+    """What to call the value at a path: its key, or the key of the list that it is an item of."""
     return next((step for step in reversed(path.split(".")) if not step.isdecimal()), path)
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that needs the fewest changes, if it needs few enough to be what was meant."""
+    """The known name at the smallest edit distance, if it is small enough to be a typo."""
     best: tuple[int, str] | None = None
     for name in known:
         far = _distance(word.lower(), name.lower(), limit=max(1, min(len(word), len(name)) // 3))
@@ -46,7 +46,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _distance(one: str, other: str, limit: int) -> int | None:
-    """Optimal string alignment distance: edits and swaps of neighbours; None above `limit`."""
+    """Optimal string alignment distance: edits and swaps of adjacent characters; None above `limit`."""
     if abs(len(one) - len(other)) > limit:
         return None
     before: list[int] = []
