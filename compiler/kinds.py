@@ -1,9 +1,9 @@
-"""Kinds: what is known of each kind of object, so that whatever one object of a bundle names, another one is.
+"""Kinds: what each kind of object refers to, so that every object that another object of the bundle names exists.
 
-A rival's output often looks right and does nothing, because a selector misses its pods by one label. Here that is an
-error before anything is written. What lives outside the bundle, such as a gateway or a Secret, is named by the
-platform or by `access` and cannot be checked. Kubernetes' own kinds are listed here; a target or a provider brings its
-own (`kinds=...`).
+Manifests often look right and do nothing, because a selector misses its pods by one label. Here that is an error
+before anything is written. Objects outside the bundle, such as a gateway or a Secret, are named by the platform or by
+`access` and cannot be checked. Kubernetes' own kinds are listed here; a target or a provider adds its own
+(`kinds=...`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_NAME = 63
 
 
 class Known:
-    """What there is, by kind and name, and the pods that workloads make."""
+    """The objects by kind and name, and the pod templates of the workloads."""
 
     def __init__(self, objects: list[Object]) -> None:
         self.names: dict[str, dict[str, Object]] = {}
@@ -40,7 +40,7 @@ class Known:
 
 
 Check = Callable[[Object, Known], Iterator[str]]
-"""What an object names that does not exist, each as the rest of a sentence that begins with its kind and name."""
+"""The dangling references of an object, each as the rest of a sentence that starts with its kind and name."""
 
 
 def _names_nothing(_: Object, __: Known) -> Iterator[str]:
@@ -51,15 +51,15 @@ class Kind(Record):
     """One kind of object."""
 
     check: Check = staticmethod(_names_nothing)
-    """Finds what it names that does not exist; without one, it names nothing."""
+    """Finds its dangling references; by default, it has no references."""
     longest: int = LONGEST_NAME
-    """The longest name with which what its controller adds still fits."""
+    """The longest name that leaves room for what its controller appends."""
     adds: str = ""
-    """What its controller adds to the name, where it adds something."""
+    """What its controller appends to the name, if anything."""
 
 
 def pods_of(body: Object) -> Object | None:
-    """The pod template of an object that makes pods: at `spec.template`, or in the job that it makes."""
+    """The pod template of an object that creates pods: at `spec.template`, or in the job that it creates."""
     spec = body.get("spec", {})
     job = spec.get("jobTemplate", {}).get("spec", {}) if isinstance(spec, dict) else {}
     template = spec.get("template", job.get("template")) if isinstance(spec, dict) else None
@@ -78,14 +78,14 @@ def port_names(template: Object) -> set[object]:
 
 
 def workload(body: Object, known: Known) -> Iterator[str]:
-    """What makes pods of its own and selects them."""
+    """A workload, which creates its own pods and selects them."""
     template = pods_of(body)
     if template is None:
         return
     labels = template.get("metadata", {}).get("labels", {})
     selector = body["spec"].get("selector", {}).get("matchLabels", {})
     if not selector.items() <= labels.items():
-        yield "selects other pods than it makes"
+        yield "has a selector that does not match its own pods"
     yield from pod(template, known)
 
 
@@ -114,7 +114,7 @@ def _config(config: str, used: list[str | None], known: Known) -> Iterator[str]:
     keys = known.names["ConfigMap"][config].get("data", {})
     for key in used:
         if key is not None and key not in keys:
-            yield f"mounts `{key}` of the ConfigMap `{config}`, which has no such key"
+            yield f"mounts the key `{key}` of the ConfigMap `{config}`, which has no such key"
 
 
 def _service(body: Object, known: Known) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _service(body: Object, known: Known) -> Iterator[str]:
         yield "selects no pods"
     for port in body["spec"].get("ports", []):
         if pods and not any(port.get("targetPort") in port_names(pod) for pod in pods):
-            yield f"leads to port `{port.get('targetPort')}`, which its pods do not have"
+            yield f"forwards to port `{port.get('targetPort')}`, which its pods do not have"
 
 
 def _selects(field: str) -> Check:
@@ -135,7 +135,7 @@ def _selects(field: str) -> Check:
 
 
 def scales(body: Object, known: Known) -> Iterator[str]:
-    """What changes the replicas of another object."""
+    """A scaler, which changes the replicas of another object."""
     target = body["spec"].get("scaleTargetRef", {})
     if not known.has(str(target.get("kind")), str(target.get("name"))):
         yield f"scales a {target.get('kind')} `{target.get('name')}` that does not exist"
@@ -145,11 +145,11 @@ KUBERNETES: dict[str, Kind] = {
     "ConfigMap": Kind(),
     "ServiceAccount": Kind(),
     "Service": Kind(check=_service),
-    "Deployment": Kind(check=workload, longest=52, adds="a replica set gets a hash of 10 characters"),
+    "Deployment": Kind(check=workload, longest=52, adds="a ReplicaSet appends a hash of 10 characters"),
     "CronJob": Kind(
         check=lambda body, known: pod(pods_of(body) or {}, known),
         longest=52,
-        adds="a job gets the time of its start, 11 characters",  # kubernetes.io, cron jobs
+        adds="a Job appends its start time, 11 characters",  # kubernetes.io, cron jobs
     ),
     "PodDisruptionBudget": Kind(check=_selects("selector")),
     "NetworkPolicy": Kind(check=_selects("podSelector")),

@@ -1,4 +1,4 @@
-"""Cross-references: an object that names nothing is found, whichever of the references it is that leads nowhere."""
+"""Cross-references: a dangling reference is found, whichever kind of reference it is."""
 
 from __future__ import annotations
 
@@ -52,39 +52,39 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
     ("file", "path", "value", "message"),
     [
         ("serving/service.yaml", "spec/selector", {"app": "no"}, "Service `fraud-scorer` selects no pods"),
-        ("serving/service.yaml", "spec/ports/0/targetPort", "gone", "Service `fraud-scorer` leads to port `gone`"),
-        (ROLLOUT, "spec/selector/matchLabels", {"app": "no"}, "selects other pods than it makes"),
+        ("serving/service.yaml", "spec/ports/0/targetPort", "gone", "Service `fraud-scorer` forwards to port `gone`"),
+        (ROLLOUT, "spec/selector/matchLabels", {"app": "no"}, "has a selector that does not match its own pods"),
         (ROLLOUT, f"{POD}/serviceAccountName", "nobody", "runs as a ServiceAccount `nobody` that does not exist"),
         (ROLLOUT, f"{POD}/containers/0/volumeMounts/0/name", "gone", "mounts a volume `gone` that does not exist"),
         (ROLLOUT, f"{POD}/containers/0/volumeMounts/1/subPath", "no.txt", "which has no such key"),
         (ROLLOUT, f"{POD}/volumes/1/configMap/name", "gone", "mounts a ConfigMap `gone` that does not exist"),
-        (ROLLOUT, "spec/strategy/canary/stableService", "gone", "names a Service `gone` that does not exist"),
-        (ROLLOUT, "spec/strategy/canary/canaryService", "gone", "names a Service `gone` that does not exist"),
+        (ROLLOUT, "spec/strategy/canary/stableService", "gone", "refers to a Service `gone` that does not exist"),
+        (ROLLOUT, "spec/strategy/canary/canaryService", "gone", "refers to a Service `gone` that does not exist"),
         (
             ROLLOUT,
             "spec/strategy/canary/trafficRouting/plugins/argoproj-labs~1gatewayAPI/httpRoute",
             "gone",
-            "shifts the weights of a HTTPRoute `gone` that does not exist",
+            "shifts traffic on the HTTPRoute `gone`, which does not exist",
         ),
         (
             ROLLOUT,
             "spec/strategy/canary/analysis/templates/0/templateName",
             "gone",
-            "names an AnalysisTemplate `gone` that does not exist",
+            "refers to an AnalysisTemplate `gone` that does not exist",
         ),
-        (ROLLOUT, "spec/strategy/canary/analysis/args", [], "gives `fraud-scorer-background` the arguments []"),
+        (ROLLOUT, "spec/strategy/canary/analysis/args", [], "passes the arguments [] to `fraud-scorer-background`"),
         (
             "rollout/httproute.yaml",
             "spec/rules/0/backendRefs/1/name",
             "gone",
-            "leads to a Service `gone` that does not exist",
+            "routes to a Service `gone` that does not exist",
         ),
-        ("rollout/httproute.yaml", "spec/rules/0/backendRefs/0/port", 1, "leads to port 1 of `fraud-scorer`"),
+        ("rollout/httproute.yaml", "spec/rules/0/backendRefs/0/port", 1, "routes to port 1 of `fraud-scorer`"),
         (
             "rollout/httproute.yaml",
             "spec/rules/0/filters/0/requestMirror/backendRef/name",
             "gone",
-            "leads to a Service `gone` that does not exist",
+            "routes to a Service `gone` that does not exist",
         ),
         ("autoscaling/scaledobject.yaml", "spec/scaleTargetRef/kind", "Deployment", "scales a Deployment"),
         ("monitoring/podmonitor.yaml", "spec/selector/matchLabels", {"app": "no"}, "selects no pods"),
@@ -99,7 +99,7 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
         ),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_found(file: str, path: str, value: object, message: str) -> None:
+def test_a_dangling_reference_is_found(file: str, path: str, value: object, message: str) -> None:
     bodies = copy.deepcopy(bundle())
     holder, last = at(bodies[file], path)
     assert holder[last] != value
@@ -107,13 +107,13 @@ def test_a_reference_that_leads_nowhere_is_found(file: str, path: str, value: ob
     assert [line for line in found(bodies) if message in line]
 
 
-def test_an_object_that_lost_a_part_is_no_traceback() -> None:
+def test_an_object_without_a_required_part_is_a_finding() -> None:
     bodies = copy.deepcopy(bundle())
     del bodies["rollout/httproute.yaml"]["spec"]
-    assert "HTTPRoute `fraud-scorer` has lost a part that its kind needs" in found(bodies)
+    assert "HTTPRoute `fraud-scorer` lacks a part that its kind requires" in found(bodies)
 
 
 @pytest.mark.parametrize("file", ["serving/service-canary.yaml", "serving/serviceaccount-fraud-models.yaml"])
-def test_an_object_that_is_gone_is_missed(file: str) -> None:
+def test_a_missing_object_is_found(file: str) -> None:
     bodies = {path: body for path, body in bundle().items() if path != file}
     assert found(bodies)

@@ -311,7 +311,7 @@ def test_a_family_that_nobody_knows_is_said_with_the_nearest(tmp_path: Path) -> 
     spec = assistant()
     spec["models"]["chat"]["llm"] = {"family": "llama-3.1-8"}
     (unknown,) = found(tmp_path, spec, "MLS010")
-    assert unknown.message == "there is no family of language models `llama-3.1-8`"
+    assert unknown.message == "unknown model family `llama-3.1-8`"
     assert unknown.help == "write `llama-3.1-8b`"
 
 

@@ -173,7 +173,7 @@ def test_the_platform_changes_an_algorithm_and_adds_one(tmp_path: Path) -> None:
 
 def test_an_algorithm_that_nobody_knows(tmp_path: Path) -> None:
     [unknown] = [d for d in laid_over(tmp_path, tuned("sobel", TWO)) if d.id == "MLS010"]
-    assert (unknown.message, unknown.help) == ("there is no algorithm `sobel`", "write `sobol`")
+    assert (unknown.message, unknown.help) == ("unknown algorithm `sobel`", "write `sobol`")
 
 
 def test_editors_offer_what_the_catalogue_knows() -> None:

@@ -61,16 +61,16 @@ platform:
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        ({"release__artifact__format": "custom"}, "no runtime is usual for `custom`, so nothing can be chosen"),
-        ({"release": None}, "the format of its model is not known, so nothing can be chosen"),
+        ({"release__artifact__format": "custom"}, "the format `custom` has none"),
+        ({"release": None}, "the format of its model is unknown"),
     ],
     ids=["custom", "nothing-released"],
 )
 def test_where_none_is_usual_one_must_be_named(changes: dict[str, object], note: str, tmp_path: Path) -> None:
     found = compile_text(tmp_path, minimal(serving__runtime=None, **changes)).diagnostics
-    [missing] = [d for d in found if "which runtime" in d.message]
-    assert (missing.id, missing.message) == ("MLS009", "nothing says which runtime serves `digit-reader`")
-    assert missing.note == note
+    [missing] = [d for d in found if "no runtime" in d.message]
+    assert (missing.id, missing.message) == ("MLS009", "no runtime is set for the service `digit-reader`")
+    assert missing.note == f"mlspec chooses a default runtime by model format, and {note}"
     assert "`custom`" in missing.help
 
 

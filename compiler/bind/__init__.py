@@ -1,8 +1,8 @@
-"""Bind: a tree to a typed `System`, with every mistake on its own node.
+"""Bind a tree to a typed `System`, reporting every mistake at its own node.
 
-One walk, driven by the generated table. In *partial* mode, for a file as it was written, nothing is required and `null`
-may stand for removal; the merged tree is then bound in full. What is wrong stays unset: reading it later raises
-`Unavailable`, so that only what rests on it is skipped.
+One walk, driven by the generated table. In *partial* mode, used on a file before layering, nothing is required and
+`null` may mean removal; the merged tree is then bound in full. An invalid value stays unset. Reading it later raises
+`Unavailable`, so only what depends on it is skipped.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _RUNTIME: Kind = ("object", "Runtime")
 
 
 class _Wrong:
-    """Stands for a value that could not be bound; the mistake has been reported."""
+    """Placeholder for a value that could not be bound; the mistake has been reported."""
 
 
 _WRONG = _Wrong()
 
 
 class Reference(Record):
-    """A name of something declared elsewhere, to be looked up once everything is bound."""
+    """A name that refers to something declared elsewhere, resolved once everything is bound."""
 
     to: str
     node: Scalar
@@ -51,14 +51,14 @@ def bind(layered: Layered) -> tuple[system.MLSystem, list[Reference], list[Diagn
 
 
 def check_as_written(tree: Mapping, type_name: str) -> list[Diagnostic]:
-    """What is wrong with one file as it was written, before anything is merged into it."""
+    """The mistakes in one file as it was written, before layering."""
     binder = Binder(None, _short_forms(tree), partial=type_name == "MLSystem")
     binder.object(type_name, tree, "")
     return binder.wrong.found
 
 
 def _short_forms(tree: Mapping) -> dict[str, str]:
-    """Where the author wrote the short form of a mapping's only entry."""
+    """The paths at which the author used the short form of a mapping's only entry."""
     short: dict[str, str] = {}
     for plural in SINGULAR["MLSystem"].values():
         key, entries = tree.keys.get(plural), tree.entries.get(plural)
@@ -78,7 +78,7 @@ class Binder:
     # Mappings
 
     def object(self, type_name: str, node: Mapping | None, path: str) -> Part:
-        """Bind a mapping with known keys; `node` is None when it was left out and only has defaults."""
+        """Bind a mapping with known keys; `node` is None if the spec omits it and only the defaults apply."""
         part: Part = getattr(system, type_name)(path, node)
         table = OBJECTS[type_name]
         entries = node.entries if node is not None else {}
@@ -109,7 +109,7 @@ class Binder:
             case "map":
                 return Named()
             case "group" if kind == _RUNTIME:
-                return _WRONG  # layering gives every service the entry of its runtime, unless there is no such runtime
+                return _WRONG  # layering adds the runtime's entry to each service, unless that runtime does not exist
             case "group":
                 return None if kind[0] == "overlay" else self.object(kind[1], None, path)
         if parent is not None and not self.partial:
@@ -124,7 +124,7 @@ class Binder:
         return Derived(value) if mode == "derived" and value is not _WRONG else value
 
     def _null(self, kind: Kind, node: Node, path: str) -> _Wrong:
-        """In a file as it was written, `null` removes; in the merged tree it has removed, or is a mistake."""
+        """Before layering, `null` removes a value. In the merged tree nothing is left to remove, so it is a mistake."""
         if not self.partial:
             self.wrong.no_value(node, path, text=kind[:2] == ("scalar", "text"))
         return _WRONG
@@ -157,9 +157,9 @@ class Binder:
         return self._scalar(kind, node, path)
 
     def _overlay(self, node: Mapping, path: str) -> Mapping:
-        """A piece of a spec inside another file is checked as it is written, with nothing required."""
+        """A partial spec inside another file, checked before layering, with nothing required."""
         if self.wrong.layered is not None:
-            return node  # checked already, as it was written
+            return node  # already checked, before layering
         long, twice = desugar(node, "MLSystem", Scalar(node.place, "it", True))
         binder = Binder(None, {f"{path}.{p}": f"{path}.{s}" for p, s in _short_forms(long).items()}, partial=True)
         binder.object("MLSystem", long, path)
@@ -167,8 +167,8 @@ class Binder:
         for place in SAME_EVERYWHERE:
             key = _key_at(node, place)
             if key is not None:
-                help_ = "delete it: it is the same everywhere"
-                self.wrong.add("MLS004", f"`{place}` cannot be overlaid", key, path, help=help_)
+                help_ = "remove it: it is the same in every environment"
+                self.wrong.add("MLS004", f"`{place}` cannot be overridden", key, path, help=help_)
         return node
 
     def _union(self, name: str, node: Mapping, path: str) -> Any:
@@ -185,7 +185,7 @@ class Binder:
         return _WRONG
 
     def _any_variant(self, name: str, node: Mapping, path: str) -> _Wrong:
-        """An overlay need not repeat which variant it belongs to: any variant that has the key may judge it."""
+        """An overlay may omit the discriminator: each key is checked by any variant that has it."""
         variants = UNIONS[name][1].values()
         for key, child in node.entries.items():
             owner = next((variant for variant in variants if key in OBJECTS[variant]), None)
@@ -222,7 +222,7 @@ class Binder:
     # Scalars
 
     def _scalar(self, kind: Kind, node: Node, path: str, text: str | None = None) -> Any:
-        """A leaf; `text` replaces the node's own for a key that a short form left unsaid."""
+        """Bind a leaf; `text` replaces the node's text for a key that a short form leaves implicit."""
         if not isinstance(node, Scalar):
             self.wrong.wrong_type(node, what(kind), path)
             return _WRONG
@@ -245,7 +245,7 @@ class Binder:
 
 
 def _key_at(node: Mapping, place: str) -> Scalar | None:
-    """The key at a place below a node, if it is there."""
+    """The key at a path below a node, if it exists."""
     *steps, last = place.split(".")
     holder = lookup(node, tuple(steps)) if steps else node
     return holder.keys.get(last) if isinstance(holder, Mapping) else None

@@ -1,7 +1,7 @@
-"""Leaves: what the text of a scalar means to the field that reads it.
+"""Leaves: how a field interprets the text of a scalar.
 
-A string-typed field takes the text as it was written (law 8), so `no` and `0012` are what they look like. Numbers and
-booleans follow YAML 1.2's core schema.
+A string field takes the text verbatim (law 8), so `no` and `0012` stay strings. Numbers and booleans follow YAML 1.2's
+core schema.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _INTEGER = r"[-+]?[0-9]{1,15}|0x[0-9a-fA-F]{1,12}|0o[0-7]{1,15}"
 _NUMBER = r"[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
 
 
-class NotAChoice(Exception):  # noqa: N818 - a finding, not an accident
-    """The text is none of the words that the field knows."""
+class NotAChoice(Exception):  # noqa: N818 - becomes a finding, not a failure
+    """The text is not one of the field's allowed values."""
 
 
 class WrongKind(Exception):  # noqa: N818
-    """The text is of another type than the field."""
+    """The text does not have the field's type."""
 
 
 class OutOfRange(Exception):  # noqa: N818
-    """The number is not within the field's bounds; `help` says which they are."""
+    """The number is outside the field's bounds, which `help` states."""
 
     def __init__(self, found: str, help: str) -> None:  # noqa: A002
         super().__init__(found)
@@ -40,7 +40,7 @@ class OutOfRange(Exception):  # noqa: N818
 
 
 def parse(kind: Kind, text: str, *, is_plain: bool) -> Any:
-    """The value of a scalar; `UnitError` or one of the exceptions above when it has none."""
+    """The value of a scalar. Raises `UnitError` or one of the exceptions above if the text is invalid."""
     match kind[0]:
         case "scalar":
             scalar = SCALARS[kind[1]]
@@ -73,16 +73,16 @@ def _bounded(value: Any, kind: Kind) -> Any:
     low, high = kind[1], kind[2]
     low_open, high_open = kind[3:] or (False, False)
     if low is not None and (value < low or (low_open and value == low)):
-        raise OutOfRange("too small", f"write a number {'above' if low_open else 'from'} {low:,}")
+        raise OutOfRange("too small", f"write a number above {low:,}" if low_open else f"write {low:,} or more")
     if high is not None and (value > high or (high_open and value == high)):
-        raise OutOfRange("too large", f"write a number {'below' if high_open else 'up to'} {high:,}")
+        raise OutOfRange("too large", f"write a number below {high:,}" if high_open else f"write {high:,} or less")
     if abs(value) > 1e300:
         raise OutOfRange("too large to compute with", "write a smaller number")
     return value
 
 
 def _as_number(text: str) -> str:
-    """A bare YAML number in any of its spellings, as people write it: `1e3` is 1000."""
+    """An unquoted YAML number in any notation, written out: `1e3` becomes `1000`."""
     if compiled(_NUMBER).fullmatch(text) is None:
         return text
     try:
@@ -93,19 +93,19 @@ def _as_number(text: str) -> str:
 
 @cache
 def default_of(kind: Kind, text: str) -> Any:
-    """The value of a field that was left out."""
+    """The value of a field that the spec omits."""
     return parse(kind, text, is_plain=True)
 
 
 def what(kind: Kind) -> str:
-    """What a field takes, in words."""
+    """What a field accepts, in words."""
     match kind[0]:
         case "scalar":
             return SCALARS[kind[1]].what
         case "enum":
             return f"one of {listing([str(choice) for choice in kind[1]])}"
         case "integer":
-            return "a whole number"
+            return "an integer"
         case "number":
             return "a number"
         case "bool":
@@ -114,7 +114,7 @@ def what(kind: Kind) -> str:
 
 
 def core_value(node: Scalar) -> Any:
-    """What YAML 1.2's core schema takes a scalar for, where no field says what it is."""
+    """The value of a scalar that no field interprets, by YAML 1.2's core schema."""
     if not node.plain:
         return node.text
     if is_null(node):

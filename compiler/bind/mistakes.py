@@ -1,4 +1,4 @@
-"""Mistakes: how binding says what is wrong with one node, and what to write instead."""
+"""Mistakes that binding finds: what is wrong with a node, and what to write instead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..words import closest, last, listing, shown
 
 __all__ = ["Mistakes"]
 
-# What to write where the bare key would not say it: by path, then by key.
+# Example values for missing keys: by path, then by key.
 _EXAMPLES = {
     "apiVersion": "mlspec/v1",
     "kind": "MLSystem",
@@ -23,7 +23,7 @@ _EXAMPLES = {
     "metadata.name": "fraud-scorer",
     "metadata.owner": "payments-ml",
     "problem": "{useCase: ..., task: ...}",
-    "problem.useCase": "what the system does for whom",
+    "problem.useCase": "What the system does, and for whom.",
     "problem.task": "binary-classification",
 }
 _USUAL = {
@@ -46,9 +46,9 @@ _USUAL = {
 }
 
 _WHENCE = {
-    "digest": ", which `sha256sum` prints for a file",
+    "digest": ", using the output of `sha256sum` on the file",
 }
-"""Where to find the value of a missing key."""
+"""Where to get the value of a missing key."""
 
 _CHOSEN = {
     "min": "0.9",
@@ -59,33 +59,33 @@ _CHOSEN = {
     "experiment": "{...}",
     "blueGreen": "{...}",
 }
-"""What to write for keys of which one is needed."""
+"""Example values for keys of which exactly one is required."""
 
 _FILES = {"MLSystem": "a spec", "PlatformFile": "a platform file", "ReleaseFile": "a release file"}
 
 _OVERLAY = re.compile(r"(?:environments\.[^.]+\.)?spec(?:\.|$)")
 
 _HOW = {
-    "a list": "write its items in brackets, or below it with a dash before each",
-    "a mapping": "write its keys in braces, or below it and indented",
-    "a whole number": "write a whole number, such as `4`",
+    "a list": "write the items in brackets, or one per line below, each after a dash",
+    "a mapping": "write its keys in braces, or indented on the lines below",
+    "an integer": "write an integer, such as `4`",
     "a number": "write a number, such as `0.9`",
     "true or false": "write `true` or `false`",
 }
 
 
 class Mistakes:
-    """The findings of one walk over one tree: a merged one, or (without `layered`) a file as it was written."""
+    """The findings of one walk over a tree: the merged tree, or (without `layered`) one file before layering."""
 
     def __init__(self, layered: Layered | None, short: dict[str, str]) -> None:
         self.layered = layered
         self.short = short
-        """Long path to the short form that the author used for it."""
+        """Maps a long path to the short form that the author used."""
         self.found: list[Diagnostic] = []
         self._said: set[tuple[str, Place]] = set()
 
     def add(self, id: str, message: str, node: Node, path: str, **more: Any) -> None:  # noqa: A002
-        """A finding at a node; none but the first of its kind, as a name also names what a short form is long for."""
+        """Report a finding at a node, once per id: a short form uses one node, the system's name, in several places."""
         if (id, node.place) in self._said:
             return
         self._said.add((id, node.place))
@@ -97,16 +97,16 @@ class Mistakes:
         self.found.append(found)
 
     def _overridden(self, node: Node, path: str) -> tuple[Label, ...]:
-        """Where a lower layer gave another value: the reader of that file may not know that it lost."""
+        """Point at the value of a lower layer, whose author may not know that it is overridden."""
         if self.layered is None or not isinstance(node, Scalar):
             return ()
         for layer, other in self.layered.history(path.split("."))[1:]:
             if isinstance(other, Scalar):
-                return (Label(span=other.span, text=f"in place of this, from {layer.name}"),)
+                return (Label(span=other.span, text=f"overrides this value from {layer.name}"),)
         return ()
 
     def called(self, path: str) -> str:
-        """A path as the author would write it: in short forms, and in a piece of a spec from its own top."""
+        """A path as the author would write it: in short form, and relative to the overlay that it is in."""
         for long, short in self.short.items():
             if path == long or path.startswith(f"{long}."):
                 path = short + path[len(long) :]
@@ -119,8 +119,8 @@ class Mistakes:
         fix = guess((key, near)) if near and near not in holder.keys else None
         where = f"`{self.called(path)}`" if self.called(path) else _FILES[type_name]
         help_ = f"write `{near}`" if near else f"write {listing(known)}"
-        note = "nothing would read it, and what it was meant to set would be left out without a word"
-        message = f"{where} has no `{shown(key.text)}`"
+        note = "nothing reads this key, so the setting that it was meant for would silently be missing"
+        message = f"{where} has no key `{shown(key.text)}`"
         self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_, fix=fix)
 
     def missing(self, parent: Mapping, key: str, path: str, choices: tuple[str, ...] = ()) -> None:
@@ -133,11 +133,11 @@ class Mistakes:
         help_ = f"add `{key}: {example}`{_WHENCE.get(key, '')}"
         if choices:
             help_ = f"add {listing(f'{key}: {choice}' for choice in choices)}"
-        note = "there is no sensible answer but the author's"
-        self._add("MLS009", f"{holder} lacks `{key}`", span, label=f"has no `{key}`", note=note, help=help_)
+        note = "it has no default; only you can decide it"
+        self._add("MLS009", f"missing `{key}` in {holder}", span, label=f"needs `{key}`", note=note, help=help_)
 
     def _key(self, path: str, parent: Mapping) -> Scalar | None:
-        """The key under which the author wrote a mapping; none for an item of a list."""
+        """The key under which the author wrote a mapping; None for a list item."""
         steps = tuple(path.split("."))
         above = steps[:-1] if path not in self.short else steps[:-2]  # a short form's key stands for the plural
         holder = lookup(self.layered.tree, above) if self.layered is not None else None
@@ -145,25 +145,25 @@ class Mistakes:
         return key if key is not None and key.file is parent.file else None
 
     def lacks_one_of(self, wanted: Iterable[str], node: Mapping, path: str) -> None:
-        """A mapping without any of the keys of which it needs one."""
+        """A mapping that needs exactly one of several keys and has none of them."""
         names, called = listing(wanted), self.called(path)
         holder = f"an item of `{last(called)}`" if called[-1:].isdecimal() else f"`{last(called)}`"
-        help_ = " or ".join(f"`{key}: {_CHOSEN[key]}`" for key in wanted)
-        note = "without one of them it says nothing"
+        help_ = listing(f"{key}: {_CHOSEN[key]}" for key in wanted)
+        note = "it has no meaning without one of these keys"
         self.add("MLS009", f"{holder} needs {names}", node, path, note=note, help=f"add {help_}")
 
     def both(self, first: str, second: str, node: Mapping, path: str) -> None:
-        """Two keys of which only one can be meant."""
-        other = Label(span=node.keys[first].span, text="this is given already")
-        message = f"`{first}` and `{second}` cannot both be given"
-        note = "each is a whole answer, and nothing says which of the two is meant"
-        help_ = f"keep `{first}` or `{second}`"
+        """Two keys that exclude each other."""
+        other = Label(span=node.keys[first].span, text="already set here")
+        message = f"`{first}` and `{second}` cannot both be set"
+        note = "they are alternatives, and mlspec cannot tell which one you mean"
+        help_ = f"keep either `{first}` or `{second}`"
         self.add("MLS017", message, node.keys[second], path, others=(other,), note=note, help=help_)
 
     def no_value(self, node: Node, path: str, *, text: bool) -> None:
-        """`null` where nothing below is removed."""
-        help_ = "give it one, or leave the key out" + ("; an empty text is written `''`" if text else "")
-        note = "`null` removes what a lower layer gives, and here there is nothing below"
+        """`null` where no lower layer sets a value to remove."""
+        help_ = "add a value, or remove the key" + ("; write `''` for an empty string" if text else "")
+        note = "an empty value is `null`, which removes the value of a lower layer; here no lower layer sets one"
         self.add("MLS011", f"`{last(self.called(path))}` has no value", node, path, note=note, help=help_)
 
     def wrong_type(self, node: Node, wanted: str, path: str) -> None:
@@ -171,35 +171,35 @@ class Mistakes:
         found = f"`{shown(node.text)}`" if isinstance(node, Scalar) else node.what
         help_ = _HOW.get(wanted, f"write {wanted}")
         if isinstance(node, Scalar) and not node.plain:
-            found, help_ = f"the text {found}", f"{help_}, without quotes"
+            found, help_ = f"the string {found}", f"{help_}, without quotes"
         self.add("MLS005", f"`{last(self.called(path))}` must be {wanted}, not {found}", node, path, help=help_)
 
     def out_of_range(self, node: Node, text: str, how: str, path: str, *, help_: str) -> None:
-        """A number that is not within the field's bounds."""
+        """A number outside the field's bounds."""
         message = f"`{shown(text)}` is {how} for `{last(self.called(path))}`"
         self.add("MLS008", message, node, path, help=help_)
 
     def not_a_choice(self, node: Node, choices: Iterable[str | int], path: str) -> None:
-        """A word that the field does not know."""
+        """A value that is not one of the field's allowed values."""
         texts = [str(choice) for choice in choices]
         if not isinstance(node, Scalar):
             self.wrong_type(node, f"one of {listing(texts)}", path)
             return
         near = closest(node.text, texts)
-        message = f"`{shown(node.text)}` is no value of `{last(self.called(path))}`"
+        message = f"invalid value `{shown(node.text)}` for `{last(self.called(path))}`"
         help_ = f"write `{near}`" if near else f"write one of {listing(texts)}"
         self.add("MLS007", message, node, path, help=help_, fix=guess((node, near)) if near else None)
 
     def repeated(self, node: Sequence, key: str, path: str) -> None:
-        """Items of a list that have one name."""
+        """List items with the same name."""
         seen: dict[str, Node] = {}
         for item in node.items:
             name = item.entries.get(key) if isinstance(item, Mapping) else None
             if not isinstance(name, Scalar):
                 continue
             if name.text in seen:
-                others = (Label(span=seen[name.text].span, text="first given here"),)
-                note = "whatever refers to it by name could mean either"
-                more = {"label": "given again", "note": note, "help": "give each a name of its own, or delete one"}
-                self.add("MLS003", f"`{name.text}` is given twice", name, path, others=others, **more)
+                others = (Label(span=seen[name.text].span, text="first defined here"),)
+                note = "a reference to this name could mean either one"
+                more = {"label": "defined again", "note": note, "help": "rename one of them, or remove it"}
+                self.add("MLS003", f"`{name.text}` is defined twice", name, path, others=others, **more)
             seen.setdefault(name.text, name)

@@ -1,4 +1,4 @@
-"""Resolve: every name that one part of a spec uses must be declared by another."""
+"""Resolve references: every name that one part of a spec uses must be declared in another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic
 from ..finding import guess
 from ..layer import Layered
 from ..tree import Mapping, Scalar, Sequence, lookup
-from ..words import closest
+from ..words import closest, listing
 from . import Reference
 
 __all__ = ["resolve"]
@@ -35,19 +35,17 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
     if near:
         help_ = f"write `{near}`"
     elif known and len(known) <= 12:
-        help_ = f"write {' or '.join(f'`{k}`' for k in known)}" + (
-            f", or declare `{name}` under `{place}`" if place else ""
-        )
+        help_ = f"write {listing(known)}" + (f", or declare `{name}` under {place}" if place else "")
     else:
-        declare = f"declare `{name}` under `{place}`{_SUCH_AS.get(place, '').format(name=name)}"
-        help_ = declare if place else "see the language reference for the names that exist"
+        declare = f"declare `{name}` under {place}{_SUCH_AS.get(place, '').format(name=name)}"
+        help_ = declare if place else "see the language reference for the available names"
     return Diagnostic(
         id="MLS010",
         severity="error",
-        message=f"there is no {what} `{name}`",
+        message=f"unknown {what} `{name}`",
         span=reference.node.span,
-        label="used here",
-        note="the name leads nowhere, so nothing can be made of what rests on it",
+        label="not declared",
+        note="anything that depends on this name was skipped; fixing it may reveal more findings",
         help=help_,
         environments=(layered.environment,),
         fix=guess((reference.node, near)) if near and "@" not in name else None,
@@ -55,14 +53,12 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
 
 
 _CALLED = {
-    (
-        "runtimes",
-        "onnxruntime",
-    ): "triton",  # whose backend for ONNX it is; its own server was never meant for production
+    # Triton runs ONNX Runtime as a backend; ONNX Runtime's own server was never meant for production.
+    ("runtimes", "onnxruntime"): "triton",
     ("runtimes", "onnxruntime-server"): "triton",
     ("runtimes", "text-generation-inference"): "tgi",
 }
-"""What goes by another name here."""
+"""Common names of what mlspec calls something else."""
 
 
 def _keys(*path: str) -> Callable[[Layered], Iterable[str]]:
@@ -84,7 +80,7 @@ def _items(*path: str) -> Callable[[Layered], Iterable[str]]:
 
 
 def _columns(layered: Layered) -> Iterable[str]:
-    """What the data has, and what requests and the feature store add to it."""
+    """The columns of the data, and what requests and the feature store add to them."""
     features = [name for _, names in _views(layered) for name in names]
     inputs = _each_model(layered, "inputs")
     return dict.fromkeys((*_items("data", "columns")(layered), *features, *inputs))
@@ -123,16 +119,16 @@ def _time_zones(_: Layered) -> Iterable[str]:
     return catalog.time_zones()
 
 
-# The collections that a name can be of: what one is called, and who declares them.
+# The collections that a name can refer to: what an entry is called, and who declares the names.
 _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
-    "access": ("access", _keys("access")),
+    "access": ("access entry", _keys("access")),
     "accelerators": ("accelerator", _keys("platform", "accelerators")),
     "autoscaling-providers": ("autoscaling provider", _keys("platform", "providers", "autoscaling")),
     "algorithms": ("algorithm", _keys("platform", "algorithms")),
     "clusters": ("cluster", lambda layered: layered.clusters),
     "columns": ("column", _columns),
     "entities": ("entity", _items("features", "entities")),
-    "families": ("family of language models", _keys("platform", "families")),
+    "families": ("model family", _keys("platform", "families")),
     "metrics": ("metric", _keys("metrics")),
     "models": ("model", _keys("models")),
     "origins": ("feature", _origins),
@@ -147,27 +143,28 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "traffic-providers": ("traffic provider", _keys("platform", "providers", "traffic")),
 }
 
-# Where the author may declare one.
+# Where the author can declare one.
 _PLACES = {
-    "access": "access",
-    "accelerators": "platform.accelerators",
-    "autoscaling-providers": "platform.providers.autoscaling",
-    "algorithms": "platform.algorithms",
-    "clusters": "clusters",
-    "columns": "data.columns",
-    "entities": "features.entities",
-    "families": "platform.families",
-    "metrics": "metrics",
-    "models": "models",
-    "origins": "features.views",
-    "parameters": "training.tuning.parameters",
-    "rivals": "model.candidates",
-    "rollout-providers": "platform.providers.rollout",
-    "runtimes": "platform.runtimes",
-    "services": "services",
-    "sources": "data.sources",
-    "traffic-providers": "platform.providers.traffic",
+    "access": "`access`",
+    "accelerators": "`platform.accelerators`",
+    "autoscaling-providers": "`platform.providers.autoscaling`",
+    "algorithms": "`platform.algorithms`",
+    "clusters": "`clusters` in the platform file",
+    "columns": "`data.columns`",
+    "entities": "`features.entities`",
+    "families": "`platform.families`",
+    "metrics": "`metrics`",
+    "models": "`models`",
+    "origins": "`features.views`",
+    "outputs": "`model.signature.outputs`",
+    "parameters": "`training.tuning.parameters`",
+    "rivals": "`model.candidates`",
+    "rollout-providers": "`platform.providers.rollout`",
+    "runtimes": "`platform.runtimes`",
+    "services": "`services`",
+    "sources": "`data.sources`",
+    "traffic-providers": "`platform.providers.traffic`",
 }
 
-_SUCH_AS = {"access": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}
-"""What a declaration looks like, where it is short."""
+_SUCH_AS = {"`access`": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}
+"""An example declaration, where it is short."""

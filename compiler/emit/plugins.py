@@ -1,7 +1,7 @@
-"""Plugins: targets and providers of the organization's own, loaded only because its platform file names them.
+"""Plugins: an organization's own targets and providers, loaded only because its platform file names them.
 
-What is merely installed changes no byte. A plugin that cannot be loaded or fails is a finding at the line that names
-it; the rest of the bundle is checked all the same, and nothing is written.
+Installing a plugin by itself changes no output. A plugin that cannot be loaded or that fails is a finding at the line
+that names it; the rest of the bundle is still checked, and nothing is written.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ T = TypeVar("T")
 
 
 def plugins(layered: Layered) -> tuple[list[Backend], list[Diagnostic]]:
-    """The targets and providers that the platform names, in its order; only its own layers count."""
+    """The targets and providers that the platform names, in order; only the platform's own layers count."""
     loaded: list[Backend] = []
     found: list[Diagnostic] = []
     for place in _named(layered):
         try:
             loaded.append(_guarded(_load(place.text), place))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever its module does, it is the plugin's fault
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure in its module is the plugin's fault
             found.append(_broken(place, "cannot be loaded", error).but(environments=(layered.environment,)))
     return loaded, found
 
@@ -57,7 +57,7 @@ def _load(name: str) -> Backend:
 
 
 def _guarded(plugin: Backend, place: Scalar) -> Backend:
-    """The same plugin, whose accidents become findings."""
+    """The same plugin, with its exceptions turned into findings."""
     if isinstance(plugin, Provider):
         functions = {name: getattr(plugin, name) for name in plugin._fields if callable(getattr(plugin, name))}
         return plugin.but(**{name: _guard(function, place) for name, function in functions.items()})
@@ -68,7 +68,7 @@ def _guarded(plugin: Backend, place: Scalar) -> Backend:
 
 
 def _guard(call: Callable[P, T], place: Scalar) -> Callable[P, T]:
-    """The same function, whose accidents are refusals at the line that names the plugin."""
+    """The same function, with its exceptions turned into refusals at the line that names the plugin."""
 
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -93,6 +93,6 @@ def _broken(place: Scalar, what: str, error: BaseException) -> Diagnostic:
         "MLS036",
         f"the plugin `{place.text}` {what}: {type(error).__name__}: {shown(str(error))}",
         place,
-        note="the platform counts on what it adds, so nothing is written without it",
-        help="install the version of the plugin that fits this mlspec, or take it out of `platform.plugins`",
+        note="the platform relies on what the plugin adds, so nothing is written without it",
+        help="install a version that works with this version of mlspec, or remove the plugin from `platform.plugins`",
     )

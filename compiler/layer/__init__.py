@@ -1,8 +1,9 @@
-"""Layer: the trees of all files to one tree for each environment.
+"""Layer the trees of all files into one tree per environment.
 
-Lowest first: catalogue, platform, the platform's entry for the cluster, spec, release file, the spec's own environment,
-`--set`. Mappings merge. Lists are replaced, unless the language gives them a key. `null` in a higher layer removes. A
-changed discriminator replaces the whole object. Nodes are shared, never copied, so each still knows its file and line.
+From lowest to highest: catalog, platform, the platform's entry for the cluster, spec, release file, the spec's own
+environment, `--set`. Mappings merge. Lists are replaced, unless the language defines a key for their items. `null` in a
+higher layer removes the value below. A changed discriminator replaces the whole object. Nodes are shared, never copied,
+so each one still knows its file and line.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ __all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Source
 
 DEFAULT_ENVIRONMENT = "default"
 SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
-"""What says which system it is, and stands in the spec alone."""
+"""The keys that identify the system, which only the spec itself may set."""
 _ROOT: Kind = ("object", "MLSystem")
 
 
 class Layer(Record):
-    """One tree with the words in which people know it."""
+    """One tree, with the name that users see for it."""
 
     name: str
     tree: Mapping
     owner: Literal["catalogue", "platform", "system"] = "system"
-    """Whose choices it holds."""
+    """Who made the choices in it."""
 
 
 class Sources(Record):
-    """All trees that one system is made from, each as it was written."""
+    """All trees that one system is compiled from, each as it was written."""
 
     spec: Mapping
     platform: Mapping | None = None
@@ -46,7 +47,7 @@ class Sources(Record):
 
 
 class Layered(Record):
-    """What holds in one environment."""
+    """The merged tree of one environment."""
 
     environment: str
     tree: Mapping
@@ -54,14 +55,14 @@ class Layered(Record):
     clusters: tuple[str, ...] = ()
 
     def history(self, path: Iterable[str]) -> list[tuple[Layer, Node]]:
-        """Every value that was given for a path, highest layer first: the first one won."""
+        """Every value set for a path, highest layer first: the first one wins."""
         steps = tuple(path)
         found = ((layer, lookup(layer.tree, steps)) for layer in reversed(self.layers))
         return [(layer, node) for layer, node in found if node is not None]
 
 
 def layer(sources: Sources) -> tuple[list[Layered], list[Diagnostic]]:
-    """One merged tree for each environment of the spec, and what breaks the laws of layering."""
+    """One merged tree for each environment of the spec, and violations of the layering rules."""
     found: list[Diagnostic] = []
     layered = [_environment(name, node, sources, found) for name, node in _environments(sources.spec)]
     return layered, found
@@ -130,7 +131,7 @@ def _merge_all(layers: list[Layer]) -> Mapping:
 
 
 def _catalog_layers(names: Names) -> Iterator[Layer]:
-    """The catalog's part of every collection that a system uses names of, as the lowest layers."""
+    """The catalog's entries of every collection that a system refers to, as the lowest layers."""
     for collection, (path, entries) in _CATALOG.items():
         if collection in names and (known := entries(names[collection])):
             yield Layer(name="the catalogue", owner="catalogue", tree=_cataloged(path, known))
@@ -140,12 +141,12 @@ Entries = dict[str, Node]
 
 
 def _runtimes(names: set[str]) -> Entries:
-    """Only those that are named: each is a file of its own."""
+    """Only the named ones, because each is a separate file."""
     return {name: entry for name in catalog.runtime_names() if name in names and (entry := catalog.runtime(name))}
 
 
 def _accelerators(names: set[str]) -> Entries:
-    """Slices are many, and few systems name one."""
+    """Without slices unless one is named: there are many, and few systems use one."""
     whole = catalog.devices().entries
     return whole if names <= whole.keys() else catalog.accelerators()
 
@@ -160,7 +161,7 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),
     "metrics": (("metrics",), lambda _: catalog.metrics().entries),
 }
-"""The collections that the catalog begins: where in a spec they lie, and what the catalog has for some names."""
+"""The collections that the catalog provides: their path in a spec, and the catalog's entries for some names."""
 
 
 def _cataloged(path: tuple[str, ...], entries: Entries) -> Mapping:
@@ -186,9 +187,9 @@ def _inline_release(spec: Mapping, release: Mapping) -> Iterator[Diagnostic]:
         yield Diagnostic(
             id="MLS015",
             severity="error",
-            message="a release is given inline although a release file exists",
+            message="the spec contains a release although a release file exists",
             span=inline.span,
             others=(Label(span=Span(release.file, 0, 0, 0, len(release.file.lines[0])), text="the release file"),),
-            note="`mlspec promote` and `mlspec rollback` write the file; what stands here would be forgotten",
-            help="delete the inline release",
+            note="`mlspec promote` and `mlspec rollback` update only the file; the release in the spec would go stale",
+            help="remove the release from the spec",
         )

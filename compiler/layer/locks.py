@@ -1,4 +1,4 @@
-"""Locks: what the platform decides for every system, and no spec, environment or `--set` may change."""
+"""Locks: values that the platform sets for every system and that no spec, environment or `--set` may change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from . import Layer, Layered
 __all__ = ["broken_locks"]
 
 ALWAYS = ("platform.plugins", "platform.policies")
-"""Locked in every platform: a spec that is only linted must not load code, nor judge itself."""
+"""Locked on every platform: linting a spec must not load its code, and a spec must not set its own lint policy."""
 
 
 def broken_locks(layered: Layered) -> Iterator[Diagnostic]:
-    """Every value above the platform's layers that differs from what is locked below."""
+    """Every value in a layer above the platform's that differs from the locked value below it."""
     below = [layer for layer in layered.layers if layer.owner != "system"]
     above = [layer for layer in layered.layers if layer.owner == "system"]
     locks: list[tuple[str, Scalar | None]] = [(path, None) for path in ALWAYS]
@@ -65,7 +65,7 @@ def _locked(environment: str, path: str, node: Node, lock: Scalar | None, below:
         span=node.span,
         label="changed here",
         others=others,
-        note="the platform team answers for this value in every system",
-        help="leave it out, or ask the owner of the platform file",
+        note="the platform team owns this value in every system",
+        help="remove it, or ask the platform team to change or unlock it in the platform file",
         environments=(environment,),
     )

@@ -1,4 +1,4 @@
-"""Merge: one tree over another, by the laws of the language, and short forms written out."""
+"""Merge one tree over another by the rules of the language, and expand short forms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["desugar", "merge", "system_name"]
 
 
 def merge(low: Node | None, high: Node, kind: Kind) -> Node | None:
-    """Put one node over another; None when `high` removes it."""
+    """Merge `high` over `low`; None if `high` removes it."""
     if is_null(high) and low is not None:
         return None
     if isinstance(low, Mapping) and isinstance(high, Mapping):
@@ -22,7 +22,7 @@ def merge(low: Node | None, high: Node, kind: Kind) -> Node | None:
 
 
 def _children(kind: Kind, low: Mapping, high: Mapping) -> dict[str, Kind] | Kind | None:
-    """How the entries of two mappings merge: by key, all alike, or (None) not at all."""
+    """How the entries of two mappings merge: key by key, all the same way, or (None) not at all."""
     match kind[0]:
         case "object":
             return {key: entry[2] for key, entry in OBJECTS[kind[1]].items()}
@@ -70,7 +70,7 @@ def _merge_lists(low: Sequence, high: Sequence, kind: Kind) -> Sequence:
 
 
 def desugar(tree: Mapping, type_name: str, name: Scalar | None = None) -> tuple[Mapping, list[Diagnostic]]:
-    """Write every short form as the only entry of its mapping, named like the system."""
+    """Expand every short form into the only entry of its mapping, named after the system."""
     found: list[Diagnostic] = []
     short = SINGULAR.get(type_name, {})
     if not any(key in tree.entries for key in short):
@@ -100,9 +100,10 @@ def _both(short: Scalar, plural: Scalar) -> Diagnostic:
     return Diagnostic(
         id="MLS017",
         severity="error",
-        message=f"`{short.text}` and `{plural.text}` cannot both be given",
+        message=f"`{short.text}` and `{plural.text}` cannot both be set",
         span=short.span,
-        label=f"the short way to write the only entry of `{plural.text}`",
-        others=(Label(span=plural.span, text="the long way"),),
-        help=f"move it into `{plural.text}` under a name of its own",
+        label=f"short form of `{plural.text}` with a single entry",
+        others=(Label(span=plural.span, text="long form"),),
+        note="they are alternatives: with both, it is unclear which entries the system has",
+        help=f"move `{short.text}` into `{plural.text}` as an entry with its own name",
     )

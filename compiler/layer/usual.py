@@ -1,7 +1,6 @@
-"""Runtimes: which one serves each online service, and its entry with what the service changes in it.
+"""Runtimes: choose one for each online service, and apply the service's changes to its entry.
 
-A service that names none gets the one that is usual for the format of its model's files, the platform's before the
-catalogue's.
+A service that names none gets the default for its model's format: the platform's if it has one, else the catalog's.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ __all__ = ["Usual", "chosen", "entries", "served", "undecided", "with_containers
 
 
 class Usual(Scalar):
-    """The name of a runtime that nobody wrote: it stands where the format does that it is usual for."""
+    """The name of a runtime chosen by default; its place is that of the format it was chosen for."""
 
     __slots__ = ()
 
 
 Chosen = dict[str, Usual]
-"""The runtimes of services that name none, by the services' names."""
+"""The default runtimes of services that name none, by service name."""
 
 
 def entries(tree: Mapping) -> dict[str, Mapping]:
@@ -35,7 +34,7 @@ def entries(tree: Mapping) -> dict[str, Mapping]:
 
 
 def chosen(tree: Mapping) -> Chosen:
-    """The usual runtimes of the services that name none."""
+    """The default runtimes of the services that name none."""
     formats = {name: _format(tree, name, service) for name, service in _nameless(tree)}
     usual = {name: _usual(tree, node.text) for name, node in formats.items() if node is not None}
     return {
@@ -46,27 +45,27 @@ def chosen(tree: Mapping) -> Chosen:
 
 
 def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[Diagnostic]:
-    """A diagnostic for each online service that nothing says a runtime of."""
+    """A diagnostic for each online service whose runtime is neither set nor known by default."""
     for name, service in _nameless(tree):
         if name in usual:
             continue
         given = _format(tree, name, service)
-        why = f"no runtime is usual for `{given.text}`" if given is not None else "the format of its model is not known"
+        why = f"the format `{given.text}` has none" if given is not None else "the format of its model is unknown"
         able = [one for one in catalog.runtime_names() if given and _lists(catalog.runtime(one), "formats", given.text)]
         yield Diagnostic(
             id="MLS009",
             severity="error",
-            message=f"nothing says which runtime serves `{name}`",
+            message=f"no runtime is set for the service `{name}`",
             span=service.span,
-            label="no `runtime` here",
-            note=f"{why}, so nothing can be chosen",
-            help=f"name it by `runtime`: {listing(able or catalog.runtime_names())}",
+            label="needs `runtime`",
+            note=f"mlspec chooses a default runtime by model format, and {why}",
+            help=f"set `runtime` to {listing(able or catalog.runtime_names())}",
             environments=(environment,),
         )
 
 
 def with_containers(tree: Mapping, usual: Chosen) -> Mapping:
-    """Put each service's `container` over the entry of its runtime."""
+    """Merge each service's `container` over the entry of its runtime."""
     runtimes, services = lookup(tree, ("platform", "runtimes")), tree.entries.get("services")
     if not isinstance(runtimes, Mapping) or not isinstance(services, Mapping):
         return tree
@@ -96,7 +95,7 @@ def _nameless(tree: Mapping) -> Iterator[tuple[str, Mapping]]:
 
 
 def _format(tree: Mapping, name: str, service: Mapping) -> Scalar | None:
-    """The format of the files that a service's model was released as."""
+    """The format in which a service's model was released."""
     asked, models = service.entries.get("model"), tree.entries.get("models")
     known = models.entries if isinstance(models, Mapping) else {}
     model = served(name, asked.text if isinstance(asked, Scalar) else None, known)
@@ -105,7 +104,7 @@ def _format(tree: Mapping, name: str, service: Mapping) -> Scalar | None:
 
 
 def served(service: str, asked: str | None, models: Iterable[str]) -> str | None:
-    """The model that a service serves: the one it names, the one of its own name, or the only one; None while open."""
+    """The model that a service serves: the one it names, the one with its name, or the only one; else None."""
     known = tuple(models)
     if asked is not None:
         return asked

@@ -1,6 +1,6 @@
-"""Link: loose artifacts to a bundle in which everything that is named exists.
+"""Link artifacts into a bundle in which every reference resolves.
 
-Patches are applied first, because they may break anything; then every path must have one owner, every name must fit,
+Patches are applied first, because they can break anything. Then every path must have one owner, every name must fit,
 and every reference from one object to another must resolve.
 """
 
@@ -16,6 +16,7 @@ from ..emit.artifact import SYSTEM, Artifact
 from ..emit.dump import Reasons, plain, written
 from ..finding import finding
 from ..kinds import Kind
+from ..plan.choose import count
 from ..record import Record, one_line
 from ..system import MLSystem
 from .crossref import unresolved
@@ -32,7 +33,7 @@ class File(Record):
     path: str
     text: str
     reasons: tuple[Reasons, ...]
-    """For each line, what it rests on, innermost first."""
+    """For each line, the reasons behind it, innermost first."""
     artifact: Artifact
 
 
@@ -44,7 +45,7 @@ class Bundle(Record):
     spec_name: str
 
     def files(self) -> Iterator[File]:
-        """Each file in the order of its path, rendered as it is asked for."""
+        """Each file in path order, rendered on demand."""
         header = HEADER.format(spec=self.spec_name)
         for artifact in self.artifacts:
             text, reasons = written(artifact.body, artifact.why, header)
@@ -62,7 +63,7 @@ def is_object(artifact: Artifact) -> bool:
 def link(
     emitted: Emitted, system: MLSystem, environment: str, spec_name: str, kinds: Mapping[str, Kind]
 ) -> tuple[Bundle, list[Diagnostic]]:
-    """A bundle, and what is wrong with it. What was left out is missed only when nothing was."""
+    """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
     made, found = patched(emitted.artifacts, system.patches) if emitted.complete else (emitted.artifacts, [])
     found += [*_paths(made), *_names(made, kinds), *(unresolved(made, kinds) if emitted.complete else ())]
     return bundled(made, environment, spec_name), [one.but(environments=(environment,)) for one in found]
@@ -71,7 +72,7 @@ def link(
 def link_system(
     emitted: Emitted, environments: tuple[str, ...], spec_name: str, kinds: Mapping[str, Kind]
 ) -> tuple[Bundle, list[Diagnostic]]:
-    """The bundle of what is made once for all environments. Patches name objects of one environment: none applies."""
+    """The bundle of the artifacts shared by all environments. Patches do not apply: they target one environment."""
     found = [*_paths(emitted.artifacts), *_names(emitted.artifacts, kinds)]
     if emitted.complete:
         found += unresolved(emitted.artifacts, kinds)
@@ -79,13 +80,13 @@ def link_system(
 
 
 def bundled(artifacts: tuple[Artifact, ...], environment: str, spec_name: str) -> Bundle:
-    """The artifacts in the order of their paths."""
+    """The artifacts in path order."""
     ordered = tuple(sorted(artifacts, key=lambda artifact: artifact.path))
     return Bundle(environment=environment, artifacts=ordered, spec_name=spec_name)
 
 
 def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
-    """One owner for each path, on file systems that fold case, too."""
+    """Each path must have one owner, even on case-insensitive file systems."""
     seen: dict[str, Artifact] = {}
     for artifact in artifacts:
         other = seen.setdefault(artifact.path.casefold(), artifact)
@@ -94,9 +95,9 @@ def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
                 "MLS031",
                 f"two objects would be written to `{artifact.path}`",
                 artifact.why,
-                others=((other.why, "the other one"),),
-                note="one would overwrite the other; file systems that fold case have one file for both",
-                help="give one of them another name; `-canary` and `-shadow` are added to the name of a service",
+                others=((other.why, "the other object"),),
+                note="one would overwrite the other; paths that differ only in case count as the same file",
+                help="rename one of them; mlspec appends `-canary` and `-shadow` to the names of services",
             )
 
 
@@ -109,17 +110,23 @@ def _names(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterat
         known = kinds.get(kind, Kind())
         if len(name.value) > known.longest:
             room = f": {known.adds}" if known.adds else ""
+            surplus = count(len(name.value) - known.longest, "character")
             yield finding(
                 "MLS032",
-                f"the {kind} `{name.value}` has a name of {len(name.value)} characters",
+                f"the name of the {kind} `{name.value}` is too long: {len(name.value)} characters",
                 *_longest_part(name),
-                note=f"the longest name that works for a {kind} has {known.longest} characters{room}",
-                help=f"shorten the name of the system or the service by {len(name.value) - known.longest}",
+                note=f"the name of a {kind} can have at most {known.longest} characters{room}",
+                help=f"shorten the system's or the service's name by {surplus}",
             )
 
 
+_LONG = "Kubernetes uses names as DNS labels and as label values, which hold at most 63 characters"
+_LONGER = "the controller of a {kind} appends a suffix to its name, so at most {longest} characters fit"
+"""Why a name is too long: for most kinds, and for those whose controller creates other objects."""
+
+
 def _longest_part(name: Because[str]) -> list[Because[Any]]:
-    """What a name is made of, the longest part first: shortening that helps most."""
+    """The parts of a name, longest first: that one is the best to shorten."""
     parts = [source for source in name.sources if isinstance(source, Because) and isinstance(source.value, str)]
     return [*sorted(parts, key=lambda part: -len(part.value)), name]
 

@@ -1,4 +1,4 @@
-"""Cross-references: what one object of a bundle names, another one must be. What each kind names is said in `kinds`."""
+"""Cross-references: every object that another object names must exist. `kinds` knows what each kind names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["unresolved"]
 
 
 def unresolved(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterator[Diagnostic]:
-    """A diagnostic for each reference that leads nowhere, and for each kind whose references nobody knows."""
+    """A diagnostic for each dangling reference, and for each kind whose references cannot be checked."""
     objects = [(artifact, plain(artifact.object)) for artifact in artifacts if artifact.object is not None]
     known = Known([body for _, body in objects])
     unchecked: set[str] = set()
@@ -31,24 +31,24 @@ def unresolved(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> It
                 f"{body['kind']} `{_name(body)}` {problem}",
                 *_patches(artifact),
                 artifact.why,
-                note="it would be applied without a word, and do nothing",
-                help="undo the patch that broke it; if there is none, this is a fault of mlspec: please report it",
+                note="the cluster would accept it, and it would silently do nothing",
+                help="undo the patch that broke it; if no patch changes it, this is a bug in mlspec: please report it",
             )
 
 
 def _unchecked(artifact: Artifact, kind: str) -> Diagnostic:
     return finding(
         "MLS034",
-        f"nothing checks what a {kind} refers to",
+        f"the references of a {kind} are not checked",
         artifact.why,
         severity="info",
-        note="a name in it that leads nowhere shows only in the cluster",
-        help=f'the target that writes it can say what it refers to: `kinds={{"{kind}": Kind(check=...)}}`',
+        note="a dangling reference in it would only show up in the cluster",
+        help=f'declare what it refers to in the target that writes it: `kinds={{"{kind}": Kind(check=...)}}`',
     )
 
 
 def _patches(artifact: Artifact) -> list[Because[Any]]:
-    """What a patch of the spec put into it, the first suspect of whatever is wrong."""
+    """Values that a patch in the spec set in it, the first suspects when something is wrong."""
     return [leaf for leaf in sources_of(artifact.body) if isinstance(leaf, Because) and leaf.kind == "patched"]
 
 
@@ -56,7 +56,7 @@ def _problems(body: Object, kind: Kind, known: Known) -> list[str]:
     try:
         return list(kind.check(body, known))
     except (AttributeError, KeyError, TypeError):
-        return ["has lost a part that its kind needs"]
+        return ["lacks a part that its kind requires"]
 
 
 def _name(body: Object) -> str:

@@ -1,5 +1,5 @@
-"""Patches: JSON merge patches (RFC 7396) of the spec on emitted objects, with the author's reason on every line they
-touch.
+"""Patches: JSON merge patches (RFC 7396) from the spec, applied to emitted objects. Every line that a patch sets
+carries the author's reason.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["patched"]
 
 
 def patched(artifacts: tuple[Artifact, ...], patches: Iterable[Patch]) -> tuple[tuple[Artifact, ...], list[Diagnostic]]:
-    """The artifacts with all patches applied, and the patches that found nothing to patch."""
+    """The artifacts with all patches applied, and a finding for each patch whose target does not exist."""
     found: list[Diagnostic] = []
     made = list(artifacts)
     for patch in patches:
         try:
             found += _apply(patch, made)
         except Unavailable:
-            continue  # what is wrong with the patch itself has been reported
+            continue  # the mistake in the patch has been reported
     return tuple(made), found
 
 
@@ -60,10 +60,10 @@ def _nothing(artifacts: list[Artifact], patch: Patch) -> Diagnostic:
     near = meant or next((n for n in names if n.startswith(f"{patch.target.kind.value}/")), None)
     return finding(
         "MLS033",
-        f"there is no {patch.target.kind.value} `{patch.target.name.value}` to patch",
+        f"the patch targets a {patch.target.kind.value} `{patch.target.name.value}` that does not exist",
         patch.target.name,
-        note="what it was to mend stays as it is",
-        help=f"name `{near}`" if near else f"name an object of a kind that there is: {listing(dict(there))}",
+        note="the patch was not applied, so its change is missing from the output",
+        help=_target(near) if near else f"target an object of one of the kinds that exist: {listing(dict(there))}",
         fix=_meant(patch, *meant.split("/", 1)) if meant else None,
     )
 
@@ -72,6 +72,11 @@ def _meant(patch: Patch, kind: str, name: str) -> Fix | None:
     """A fix that replaces the target with the object of a similar name."""
     wanted = ((patch.target.kind, kind), (patch.target.name, name))
     return guess(*((given, right) for given, right in wanted if given.value != right))
+
+
+def _target(called: str) -> str:
+    kind, _, name = called.partition("/")
+    return f"write `target: {{kind: {kind}, name: {name}}}`"
 
 
 def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:

@@ -156,9 +156,9 @@ def _resolved(body: Object, known: Known) -> Iterator[str]:
         for backend in [*rule.get("backendRefs", []), *mirrors]:
             service = known.names.get("Service", {}).get(backend.get("name"))
             if service is None:
-                yield f"leads to a Service `{backend.get('name')}` that does not exist"
+                yield f"routes to a Service `{backend.get('name')}` that does not exist"
             elif backend.get("port") not in [port.get("port") for port in service["spec"].get("ports", [])]:
-                yield f"leads to port {backend.get('port')} of `{backend.get('name')}`, which has no such port"
+                yield f"routes to port {backend.get('port')} of `{backend.get('name')}`, which has no such port"
 
 
 PROVIDER = TrafficProvider(

@@ -68,7 +68,7 @@ PROVIDER = AutoscalingProvider(
         "ScaledObject": Kind(
             check=scales,
             longest=54,
-            adds="KEDA calls its autoscaler `keda-hpa-<name>`",  # KEDA's webhook refuses longer ones
+            adds="KEDA names its autoscaler `keda-hpa-<name>`",  # KEDA's webhook refuses longer ones
         )
     },
 )

@@ -91,11 +91,11 @@ def _resolved(body: Object, known: Known) -> Iterator[str]:
     canary = body["spec"].get("strategy", {}).get("canary", {})
     for key in ("canaryService", "stableService"):
         if key in canary and not known.has("Service", canary[key]):
-            yield f"names a Service `{canary[key]}` that does not exist"
+            yield f"refers to a Service `{canary[key]}` that does not exist"
     plugin = canary.get("trafficRouting", {}).get("plugins", {}).get("argoproj-labs/gatewayAPI", {})
     for key, kind in (("httpRoute", "HTTPRoute"), ("grpcRoute", "GRPCRoute")):
         if key in plugin and not known.has(kind, plugin[key]):
-            yield f"shifts the weights of a {kind} `{plugin[key]}` that does not exist"
+            yield f"shifts traffic on the {kind} `{plugin[key]}`, which does not exist"
     analyses = [canary.get("analysis", {}), *(step.get("analysis", {}) for step in canary.get("steps", []))]
     for analysis in analyses:
         yield from _analysis(analysis, known)
@@ -106,11 +106,11 @@ def _analysis(analysis: Object, known: Known) -> Iterator[str]:
     for reference in analysis.get("templates", []):
         template = known.names.get("AnalysisTemplate", {}).get(reference.get("templateName"))
         if template is None:
-            yield f"names an AnalysisTemplate `{reference.get('templateName')}` that does not exist"
+            yield f"refers to an AnalysisTemplate `{reference.get('templateName')}` that does not exist"
             continue
         wanted = {argument["name"] for argument in template["spec"].get("args", []) if "value" not in argument}
         if wanted != given:
-            yield f"gives `{reference['templateName']}` the arguments {sorted(given)}, which wants {sorted(wanted)}"
+            yield f"passes the arguments {sorted(given)} to `{reference['templateName']}`, which takes {sorted(wanted)}"
 
 
 PROVIDER = RolloutProvider(
@@ -118,7 +118,7 @@ PROVIDER = RolloutProvider(
     workload=workload,
     judge=templates,
     kinds={
-        "Rollout": Kind(check=_resolved, longest=52, adds="a replica set gets a hash of 10 characters"),
+        "Rollout": Kind(check=_resolved, longest=52, adds="a ReplicaSet appends a hash of 10 characters"),
         "AnalysisTemplate": Kind(),
     },
 )
