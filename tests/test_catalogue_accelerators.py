@@ -219,7 +219,7 @@ ROCM = f"registry.example.com/vllm-rocm@{DIGEST}"
 @pytest.mark.parametrize("runtime", ["vllm", "triton", "tensorflow-serving", "mlserver"])
 def test_trap_an_image_for_cuda_finds_no_other_devices(tmp_path: Path, runtime: str) -> None:
     changes = {"platform__accelerators": {"mi300x": MI300X}, "serving__resources": {"accelerator": {"type": "mi300x"}}}
-    said = f"MLS012: the catalogue's image of `{runtime}` cannot use `amd.com/gpu`"
+    said = f"MLS012: the catalog's image for `{runtime}` cannot use `amd.com/gpu`"
     assert refused(tmp_path, runtime, **changes) == [said]
 
 

@@ -63,9 +63,9 @@ def test_an_explanation_as_json() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("MLS5O5", "there is no diagnostic MLS5O5; the nearest is MLS505"),
-        ("MLS50", "there is no diagnostic MLS50; the nearest is MLS501"),
-        ("E501", "there is no diagnostic E501"),
+        ("MLS5O5", "unknown diagnostic MLS5O5; the closest is MLS505"),
+        ("MLS50", "unknown diagnostic MLS50; the closest is MLS501"),
+        ("E501", "unknown diagnostic E501"),
     ],
 )
 def test_an_unknown_id_is_an_error_that_names_the_nearest(asked: str, said: str) -> None:
@@ -124,7 +124,7 @@ def test_a_warning_about_the_language_can_be_left_out(spec: Path) -> None:
 def test_a_choice_that_means_nothing_is_an_error(spec: Path, option: str) -> None:
     ran = run("lint", spec, option, "MLS5,MLS5O5")
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err == "error: there is no diagnostic MLS5O5; the nearest is MLS505\n"
+    assert ran.err == "error: unknown diagnostic MLS5O5; the closest is MLS505\n"
 
 
 def test_what_is_suppressed_counts_although_its_rule_was_not_chosen(spec: Path) -> None:

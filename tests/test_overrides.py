@@ -271,7 +271,7 @@ def test_a_pair_that_can_never_fire_is_no_alert(tmp_path: Path) -> None:
     [found] = [
         d for d in compile_text(tmp_path, minimal(monitoring__slo={"burn": burn})).diagnostics if d.id == "MLS012"
     ]
-    assert found.help == "ask for a smaller `budget` or a longer window: all requests would have to be bad"
+    assert found.help == "write a smaller `budget` or a longer window: it cannot fire even if every request fails"
 
 
 @pytest.mark.parametrize("of", [None, "digit-reader", "availability"])

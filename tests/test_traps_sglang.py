@@ -122,7 +122,7 @@ def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> No
     """The server has no limit on answers of its own, so none is promised; a context is asked for."""
     tokens = {"context": 8192, "output": 512}
     told = refused(tmp_path, "sglang", serving__llm={"tokens": tokens})
-    assert told == ["MLS012: `sglang` cannot honour `llm.tokens.output`"]
+    assert told == ["MLS012: `sglang` does not support `llm.tokens.output`"]
     assert refused(tmp_path, "sglang", serving__llm={"tokens": {"context": 8192}}) == []
     assert refused(tmp_path, "sglang", serving__llm={"caching": {"prefix": True}}, problem__task="generation") == [
         "MLS801: a language model is served without a limit on `context`"
@@ -131,12 +131,12 @@ def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> No
 
 def test_trap_batches_are_continuous_and_wait_for_nobody(tmp_path: Path) -> None:
     told = refused(tmp_path, "sglang", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
-    assert told == ["MLS012: `sglang` cannot honour `batching.maxDelay`"]
+    assert told == ["MLS012: `sglang` does not support `batching.maxDelay`"]
 
 
 def test_trap_there_is_no_fallback_to_processors(tmp_path: Path) -> None:
     changes = {"serving__resources": {"cpu": 6, "memory": "24Gi"}}
-    assert "MLS012: `sglang` does not start without an accelerator" in refused(tmp_path, "sglang", **changes)
+    assert "MLS012: `sglang` needs an accelerator" in refused(tmp_path, "sglang", **changes)
 
 
 # Memory

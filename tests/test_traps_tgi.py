@@ -96,7 +96,7 @@ def test_trap_tgi_knows_other_methods_of_quantization(tmp_path: Path, method: st
 
 def test_trap_an_answer_has_no_limit_but_the_context(tmp_path: Path) -> None:
     told = refused(tmp_path, "tgi", serving__llm={"tokens": {"context": 8192, "output": 512}})
-    assert told == ["MLS012: `tgi` cannot honour `llm.tokens.output`"]
+    assert told == ["MLS012: `tgi` does not support `llm.tokens.output`"]
 
 
 @pytest.mark.parametrize(("timeout", "drain"), [("30s", 90), ("120s", 120)])

@@ -96,11 +96,11 @@ def test_trap_time_is_counted_in_microseconds(tmp_path: Path) -> None:
 
 def test_trap_batches_are_the_archives_own(tmp_path: Path) -> None:
     assert refused(tmp_path, "torchserve", serving__batching={"maxSize": 8}) == [
-        "MLS012: `torchserve` cannot honour `batching.maxSize`"
+        "MLS012: `torchserve` does not support `batching.maxSize`"
     ]
 
 
 @pytest.mark.parametrize("format_", ["torchscript", "onnx"])
 def test_trap_a_model_is_an_archive(tmp_path: Path, format_: str) -> None:
     told = refused(tmp_path, "torchserve", release__artifact__format=format_)
-    assert told == [f"MLS012: `torchserve` cannot load `{format_}`"]
+    assert told == [f"MLS012: `torchserve` cannot load the format `{format_}`"]

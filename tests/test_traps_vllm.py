@@ -110,12 +110,12 @@ def test_methods_of_the_same_name(tmp_path: Path, method: str) -> None:
 
 def test_trap_batches_are_continuous_and_wait_for_nobody(tmp_path: Path) -> None:
     told = refused(tmp_path, "vllm", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
-    assert told == ["MLS012: `vllm` cannot honour `batching.maxDelay`"]
+    assert told == ["MLS012: `vllm` does not support `batching.maxDelay`"]
 
 
 def test_trap_there_is_no_fallback_to_processors(tmp_path: Path) -> None:
     changes = {"serving__resources": {"cpu": 6, "memory": "24Gi"}}
-    assert "MLS012: `vllm` does not start without an accelerator" in refused(tmp_path, "vllm", **changes)
+    assert "MLS012: `vllm` needs an accelerator" in refused(tmp_path, "vllm", **changes)
 
 
 # The pod

@@ -1,8 +1,8 @@
-"""Effects: every value that a spec gives must change something (law 1), and none may be ignored without a word (law 2).
+"""Effects: every value in a spec must change something (law 1), and none may be silently ignored (law 2).
 
-Because reasons sit in the output, the question has an answer: what was given, less what any output, decision or rule
-rests on, has no effect. A value counts if it has an effect in any environment. Of a spec that is wrong nothing is said:
-a mistake takes with it the effects of what rests on it.
+Because the output carries its reasons, this can be computed: a value has no effect if no output, decision or rule
+depends on it. An effect in any one environment is enough. A spec with mistakes is not judged, because a mistake also
+removes the effects of everything that depends on it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def without_effect(
     rules: Iterable[Rule],
     told: Iterable[Diagnostic] = (),
 ) -> Iterator[Diagnostic]:
-    """A warning for what is not read yet; an error for what nothing here can honour.
+    """A warning for each subject that is not supported yet, and an error for each value that has no effect.
 
-    Environments that nobody asked for are looked at only when a value has no effect in those that somebody did. What is
-    wrong with a value for a better reason was told before.
+    Environments that were not requested are examined only when a value has no effect in the requested ones. `told`
+    holds findings that already give a better reason.
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]
@@ -72,7 +72,7 @@ def without_effect(
 
 
 class _Effects:
-    """What the author's values come to in one environment."""
+    """The effects of the author's values in one environment."""
 
     def __init__(self, made: Used, judged: tuple[str, ...]) -> None:
         self.layered = layered = made.layered
@@ -87,29 +87,29 @@ class _Effects:
         self.used = {node.span for path, node in self.theirs.items() if path not in self._unused}
 
     def not_yet(self, used: set[Span]) -> Iterator[Diagnostic]:
-        """Warnings of what is not read yet, here or in another environment; to be asked for once, before the rest."""
+        """Warnings for what is not supported yet, here or in another environment. Call it once, before the rest."""
         unread = {path: node for path, node in self._unused.items() if node.span not in used}
         yield from _not_yet(self.layered, unread)
         self._unused = unread
 
     @cached_property
     def unread(self) -> Values:
-        """What neither an artifact nor a rule reads."""
+        """The values that neither an artifact nor a rule reads."""
         read = _under(self.layered, self._judged) if self._unused else set()
         return {path: node for path, node in self._unused.items() if id(node) not in read}
 
     @cached_property
     def active(self) -> set[Span]:
-        """The author's values that something reads, or that were warned of."""
+        """The author's values that something reads, or that already have a warning."""
         return {node.span for path, node in self.theirs.items() if path not in self.unread}
 
     def idle(self, active: set[Span]) -> list[Path]:
-        """The values that are not active here or where else they stand."""
+        """The author's values that are active nowhere."""
         return [path for path in self.unread if path in self.theirs and self.theirs[path].span not in active]
 
 
 def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
-    """Every value at or under the places that some patterns name; `a if b` names `a` where there is `b`."""
+    """Every value at or under the places that the patterns match; `a if b` matches `a` only if `b` exists."""
     read: set[int] = set()
     for pattern in patterns:
         path, _, needed = pattern.partition(" if ")
@@ -119,7 +119,7 @@ def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
 
 
 def given(layered: Layered) -> Values:
-    """Every value that the author of the spec gives; the platform's serve all systems."""
+    """Every value that the spec's author set; the platform's values serve all systems."""
     return _given_by(dict(values(layered.tree)), layered, "system")
 
 
@@ -138,7 +138,7 @@ def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
 
 
 def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
-    """Path, key and node of every place that a pattern names: `*` stands for one step, and `*[mode=edge]` for one
+    """Path, key and node of every place that a pattern matches: `*` matches one step, and `*[mode=edge]` a step
     under which `mode` is `edge`.
     """
     places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
@@ -173,7 +173,7 @@ def _meets(node: Node, condition: str) -> bool:
 
 
 def reached(*things: Any) -> Iterator[Node]:
-    """Every node of the spec that a body, or any value in it, rests on."""
+    """Every node of the spec that a body, or any value in it, depends on."""
     stack = list(things)
     seen: set[int] = set()
     while stack:
@@ -197,7 +197,7 @@ def reached(*things: Any) -> Iterator[Node]:
 
 
 def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
-    """One warning for each subject, at the first place of it that nothing reads; what is warned of leaves `unread`."""
+    """One warning per subject, at its first unread place. Everything that is warned about is removed from `unread`."""
     warned: set[str] = set()
     for pattern, subject in NOT_YET_READ.items():
         for place, key, node in selected(layered.tree, pattern):
@@ -213,16 +213,16 @@ def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
     what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
     return finding(
         "MLS013",
-        f"{subject} is not compiled yet",
+        f"{subject} is not supported yet",
         key,
         severity="warning",
-        note=f"{what} is checked and kept, but this version makes nothing of it: the system runs as if it were absent",
-        help="leave it out, or keep it for a later version of mlspec",
+        note=f"this version of mlspec validates {what} and then ignores it: the system runs as if it were absent",
+        help="remove it, or keep it for a later version of mlspec",
     )
 
 
 def _ignored(layered: Layered, theirs: Values, paths: list[Path]) -> Iterator[Diagnostic]:
-    """One error for each largest piece of the author's files of which nothing has an effect."""
+    """One error for each of the largest pieces of the author's files in which nothing has an effect."""
     told: set[Path] = set()
     lively = {path[:depth] for path in theirs if path not in paths for depth in range(len(path) + 1)}
     files = {id(node.file) for node in theirs.values()}
@@ -235,7 +235,7 @@ def _ignored(layered: Layered, theirs: Values, paths: list[Path]) -> Iterator[Di
 
 
 def _pieces(tree: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    """The larger pieces that hold a value, and at last itself, each by its path and its key."""
+    """The pieces that contain a value, from the largest down to the value itself, each with its path and key."""
     for depth, wanted in enumerate(path, 1):
         key, tree = next((key, child) for step, key, child in _children(tree) if step == wanted)
         yield path[:depth], key
@@ -248,7 +248,7 @@ def _no_effect(path: Path, key: Node) -> Diagnostic:
         "MLS012",
         f"{what} has no effect here",
         key,
-        note="nothing that is compiled from this spec depends on it, so the system would not do what is written",
+        note="nothing that is compiled from this spec depends on it, so the system would not do what the spec says",
         help=next((help_ for pattern, help_ in READERS.items() if _is_at(path, pattern)), _NOBODY).format(name=name),
     )
 
@@ -259,31 +259,31 @@ def _is_at(path: Path, pattern: str) -> bool:
     return len(path) >= len(wanted) and all(one in ("*", step) for one, step in zip(wanted, path, strict=False))
 
 
-_NOBODY = "leave it out, or choose a mode or a runtime that reads it"
+_NOBODY = "remove it, or choose a mode or a runtime that uses it"
 
-_BATCH = "leave it out: only a service with `mode: batch` reads it"
-_ONLINE = "leave it out: only a service with `mode: online` reads it"
+_BATCH = "remove it: only a service with `mode: batch` uses it"
+_ONLINE = "remove it: only a service with `mode: online` uses it"
 
 READERS = {
     "access.*.*": _NOBODY,
-    "access.*": "name it where it is needed, such as `access: {name}` at a source or an artifact, or leave it out",
-    "access": "name its entries where they are needed, such as at a source or an artifact, or leave it out",
-    "data": "add `training`, which reads it, or leave it out",
-    "evaluation": "add `training`, whose models are judged by it, or leave it out",
-    "retraining": "add `training`, which says what runs, or leave it out",
+    "access.*": "refer to it where it is needed, such as `access: {name}` in a source or an artifact, or remove it",
+    "access": "refer to its entries where they are needed, such as in a source or an artifact, or remove it",
+    "data": "add `training`, which uses it, or remove it",
+    "evaluation": "add `training`, whose models it evaluates, or remove it",
+    "retraining": "add `training`, which defines what to run, or remove it",
     "constraints.deadline": _BATCH,
     "constraints.items": _BATCH,
     "constraints": _ONLINE,
-    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, which sizes a canary, or leave it out",
-    "monitoring.slo.burn": "ask for a smaller `budget` or a longer window: all requests would have to be bad",
+    "rollout.stages.*.canary.detect": "write `{{metric: error-rate, to: 1.5%}}`, which sizes a canary, or remove it",
+    "monitoring.slo.burn": "write a smaller `budget` or a longer window: it cannot fire even if every request fails",
     "rollout": _ONLINE,
     "metrics.*.*": _NOBODY,
-    "metrics.*": "name it in a condition, or leave it out",
-    "models.*.optimization": "leave it out, or use `vllm` or `sglang`, which load quantized weights",
-    "models.*.operatingPoint": "add `training`, which is told of it, or leave it out",
+    "metrics.*": "use it in a condition, or remove it",
+    "models.*.optimization": "remove it, or use `vllm` or `sglang`, which load quantized weights",
+    "models.*.operatingPoint": "add `training`, whose steps receive it, or remove it",
     "models.*.*": _NOBODY,
-    "models.*": "let a service serve the model `{name}`, or leave it out",
+    "models.*": "serve the model `{name}` with a service, or remove it",
     "releases.*.*": _NOBODY,
-    "releases.*": "let a service serve the model `{name}`, or leave it out",
+    "releases.*": "serve the model `{name}` with a service, or remove it",
 }
-"""Who reads what, where one field decides it: the first pattern that fits. Runtimes are asked in `honours`."""
+"""What uses a field, by the first matching pattern. Runtime features are checked in `honours`."""

@@ -1,6 +1,6 @@
-"""Honours: what a service asks of its runtime, against what the runtime can do.
+"""Honors: what a service asks of its runtime, checked against what the runtime supports.
 
-Law 2 of the language: a field that the chosen runtime cannot honour is an error that names the runtimes that can.
+Law 2 of the language: a field that the chosen runtime does not support is an error that names the runtimes that do.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ __all__ = ["unhonoured"]
 
 
 def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
-    """What the runtimes of this environment cannot do."""
+    """What the runtimes of this environment do not support."""
     for check in (_features, _format, _accelerator, _allowed, _vendor):
         try:
             for service in plan.online.values():
                 yield from check(service)
         except (Unavailable, Refusal):
-            continue  # what is wrong there has been reported, or will be where it is needed
+            continue  # the mistake has been reported, or will be where the value is needed
 
 
 FEATURES: tuple[str, ...] = OBJECTS["Runtime"]["honours"][2][1][1]
-"""What a service may ask of its runtime, by its path below the service: the words of the language for it."""
+"""The features that a service can ask of its runtime, as paths below the service."""
 
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:
@@ -44,23 +44,23 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
     for feature in FEATURES:
         within = feature.partition(".")[0]
         if feature in able or (within != feature and within in FEATURES and within not in able):
-            continue  # what is asked of a section that the runtime cannot honour at all is told of the whole section
+            continue  # if the whole section is unsupported, that is reported once
         given = _asked(part, feature)
         if given is not None:
             yield finding(
                 "MLS012",
-                f"`{runtime.value}` cannot honour `{feature}`",
+                f"`{runtime.value}` does not support `{feature}`",
                 given,
                 part,
-                label="asked for here",
+                label="requested here",
                 others=((runtime, "the runtime"),),
-                note="it would run without it, and nobody would be told",
+                note="the server would silently run without it",
                 help=_instead(service, "honours", feature),
             )
 
 
 def _asked(part: Part, feature: str) -> Because[object] | Part | None:
-    """What a service says at a path, unless it is what holds anyway."""
+    """What a service sets at a path, unless it is the default."""
     at: Any = part
     for step in feature.split("."):
         attribute, _, kind, default, _ = OBJECTS[type(at).__name__][step]
@@ -82,11 +82,11 @@ def _format(service: ServicePlan) -> Iterator[Diagnostic]:
         if asked is not None and asked.value not in able:
             yield finding(
                 "MLS012",
-                f"`{runtime.value}` cannot load `{asked.value}`",
+                f"`{runtime.value}` cannot load the format `{asked.value}`",
                 asked,
                 others=((runtime, "the runtime"),),
-                note="the server would fail at its start, or serve nothing",
-                help=_instead(service, "formats", asked.value, leave="export the model otherwise"),
+                note="the server would fail at startup, or serve nothing",
+                help=_instead(service, "formats", asked.value, leave="export the model in another format"),
             )
 
 
@@ -95,13 +95,13 @@ def _accelerator(service: ServicePlan) -> Iterator[Diagnostic]:
     if service.runtime.needs_accelerator.value and not service.accelerated.value:
         yield finding(
             "MLS012",
-            f"`{runtime.value}` does not start without an accelerator",
+            f"`{runtime.value}` needs an accelerator",
             service.part.resources,
             runtime,
             others=((runtime, "the runtime"),),
-            note="its pods would fail at their start, one after the other",
-            help="add `resources: {accelerator: {type: l4}}`, allow some under `constraints.accelerators`, or use a "
-            "runtime that needs none",
+            note="every pod would fail at startup",
+            help="add `resources: {accelerator: {type: l4}}` to the service, list allowed types under "
+            "`constraints.accelerators`, or use a runtime that needs none",
         )
 
 
@@ -110,16 +110,16 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
     if asked is not None and allowed and asked.type.value not in {one.value for one in allowed}:
         yield finding(
             "MLS012",
-            f"the constraints do not allow `{asked.type.value}`",
+            f"the accelerator `{asked.type.value}` is not allowed",
             asked.type,
-            others=((allowed, "what they allow"),),
-            note="the constraints say what the system may cost others, and what quota there is",
-            help=f"use {listing([one.value for one in allowed])}, or allow it under `constraints.accelerators`",
+            others=((allowed, "the allowed types"),),
+            note="the constraints list the accelerators that this system has the budget and the quota for",
+            help=f"use {listing([one.value for one in allowed])}, or add it to `constraints.accelerators`",
         )
 
 
 def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
-    """The catalogue's images for accelerators are builds for CUDA; who has another build names it."""
+    """The catalog's images for accelerators are built for CUDA; any other build must be set explicitly."""
     if service.devices is None or service.runtime.image is None:
         return
     runtime, resource = service.runtime_name, service.scope.resource_of(service.devices)
@@ -127,32 +127,33 @@ def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
     if not resource.value.startswith("nvidia.com/") and image is not None and image.file.name.startswith("catalogue/"):
         yield finding(
             "MLS012",
-            f"the catalogue's image of `{runtime.value}` cannot use `{resource.value}`",
+            f"the catalog's image for `{runtime.value}` cannot use `{resource.value}`",
             service.devices.type,
-            others=((runtime, "the runtime"), (resource, "its resource")),
-            note="images for accelerators are builds for CUDA: they find no other device, and stop or use processors",
-            help=f"name a build for it under `platform.runtimes.{runtime.value}`, or use a device of NVIDIA's",
+            others=((runtime, "the runtime"), (resource, "its resource name")),
+            note="it is built for CUDA: on any other device, the server stops or falls back to the CPU",
+            help=f"set `platform.runtimes.{runtime.value}.acceleratedImage` to an image built for it, or use an NVIDIA "
+            "accelerator",
         )
 
 
-def _instead(service: ServicePlan, key: str, wanted: str, leave: str = "leave it out") -> str:
-    """What else could be done: a runtime of the platform's or of the catalog's that has it."""
+def _instead(service: ServicePlan, key: str, wanted: str, leave: str = "remove it") -> str:
+    """The alternatives, with the other runtimes of the platform and the catalog that support it."""
     own = service.scope.platform.runtimes
     others = dict.fromkeys((*catalog.runtime_names(), *own))
     others.pop(service.runtime_name.value, None)
     able = [n for n in others if (_offers(own[n], key, wanted) if n in own else _has(n, key, wanted))]
-    return f"{leave}, or use {listing(able)}, which can" if able else leave
+    return f"{leave}, or use {listing(able)}" if able else leave
 
 
 def _offers(runtime: Runtime, key: str, wanted: str) -> bool:
-    """Whether a runtime as the platform has it can do something, has an image to run, and is still developed."""
+    """Whether a runtime, as the platform configures it, supports something, has an image and is still maintained."""
     listed: tuple[Because[str], ...] = getattr(runtime, OBJECTS["Runtime"][key][0])
     active = runtime.image is not None and runtime.support.value == "active"
     return active and any(one.value == wanted for one in listed)
 
 
 def _has(name: str, key: str, wanted: str) -> bool:
-    """The same of the catalog's entry, which is not bound where nobody names it."""
+    """The same for a catalog entry, which is bound only if the spec names it."""
     entry = catalog.runtime(name)
     if entry is None or "image" not in entry.entries or "support" in entry.entries:
         return False

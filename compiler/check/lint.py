@@ -1,4 +1,4 @@
-"""Lint: rules judge a system and its plan; severities, selections and suppressions judge the rules."""
+"""Lint: rules check a system and its plan; severities, selections and suppressions filter their findings."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["Check", "Rule", "judge", "lint", "rule", "without_comment"]
 Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
 
 WRONG = "MLS0"
-"""How the ids begin of what makes a spec wrong: no policy and no comment takes that back."""
+"""Prefix of the ids of mistakes in the spec itself, which no policy and no comment can turn off."""
 
 
 class Rule(Record):
-    """One rule: what it claims, how bad it is, which parts of a spec it reads."""
+    """One rule: its claim, its severity, and the parts of a spec that it reads."""
 
     id: str
     severity: Severity
     needs: tuple[str, ...]
-    """Paths of the spec that it reads; a value that only rules read has an effect all the same."""
+    """Paths of the spec that it reads; a value that only rules read still has an effect."""
     check: Check
 
     @property
@@ -39,7 +39,7 @@ class Rule(Record):
 
 
 def rule(id: str, severity: Severity, *needs: str) -> Callable[[Check], Rule]:  # noqa: A002
-    """Make a rule of a function whose findings carry no severity of their own."""
+    """Turn a function into a rule; the rule sets the severity of its findings."""
 
     def made(check: Check) -> Rule:
         return Rule(id=id, severity=severity, needs=needs, check=check)
@@ -48,7 +48,7 @@ def rule(id: str, severity: Severity, *needs: str) -> Callable[[Check], Rule]:  
 
 
 def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule]) -> Iterator[Diagnostic]:
-    """Every rule's findings; one that needs what is wrong with the spec says nothing."""
+    """The findings of all rules. A rule that needs an invalid part of the spec reports nothing."""
     for one in rules:
         try:
             for found in one.check(system, plan):
@@ -62,9 +62,9 @@ def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule]) -> Iterator[Diagno
 def judge(
     found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None, *, whole: bool = True
 ) -> Iterator[Diagnostic]:
-    """Findings with the severities that the platform gives them, without those that the spec's author has answered.
+    """Findings with the severities that the platform sets, without those that the spec's author suppressed.
 
-    An answer that nothing here needs is a finding itself, where the `whole` system was looked at.
+    An unused suppression is itself a finding, if the `whole` system was checked.
     """
     graded = [d for d in (_graded(diagnostic, system) for diagnostic in found) if d is not None]
     answers = [answer for _, tree in input_.written for answer in suppressions(tree.file)]
@@ -78,15 +78,15 @@ def judge(
     for answer in answers:
         if answer.expired(today):
             yield answer.report(
-                "has expired", f"its last day was {answer.until}", "mend what it suppresses, or give it a new date"
+                "has expired", f"it was valid until {answer.until}", "fix what it suppresses, or set a new date"
             )
         elif whole and id(answer) not in used:
-            idle = answer.report("suppresses nothing", "it would hide the next finding of its line", "delete it")
+            idle = answer.report("suppresses nothing", "it would hide the next finding on its line", "remove it")
             yield idle.but(fix=without_comment(idle.span))
 
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
-    """The longest prefix of the id that the platform's policy names decides. What makes a spec wrong stays an error."""
+    """Apply the platform policy with the longest matching id prefix. Mistakes in the spec itself stay errors."""
     if diagnostic.id.startswith(WRONG):
         return diagnostic
     try:
@@ -102,22 +102,22 @@ _COMMENT = re.compile(r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]\s*(.*?)\s*(?:until
 
 
 class Suppression(Record):
-    """`# mlspec: ignore[MLS501] reason until 2027-01-31`, on the line that it speaks of or on one of its own above."""
+    """`# mlspec: ignore[MLS501] reason until 2027-01-31`, on the line it applies to or on a line of its own above."""
 
     ids: tuple[str, ...]
     reason: str
     until: str | None
     span: Span
     line: int
-    """The line that it speaks of."""
+    """The line it applies to."""
 
     def answers(self, diagnostic: Diagnostic) -> bool:
-        """Whether it speaks of this finding. What makes a spec wrong cannot be suppressed."""
+        """Whether it suppresses this finding. Mistakes in the spec itself cannot be suppressed."""
         here = diagnostic.span.file is self.span.file and diagnostic.span.line == self.line
         return here and diagnostic.id in self.ids and not diagnostic.id.startswith(WRONG)
 
     def expired(self, today: str | None) -> bool:
-        """Whether its last day is over."""
+        """Whether its date has passed."""
         return self.until is not None and today is not None and today > self.until
 
     def report(self, what: str, note: str, help_: str) -> Diagnostic:
@@ -154,7 +154,7 @@ def suppressions(file: SourceFile) -> list[Suppression]:
 
 
 def _next_line(file: SourceFile, number: int) -> int:
-    """The next line that holds something, below a comment on a line of its own."""
+    """The next line with content, below a comment on a line of its own."""
     below = range(number + 1, len(file.lines))
     return next((n for n in below if file.lines[n].strip() and not file.lines[n].lstrip().startswith("#")), number)
 

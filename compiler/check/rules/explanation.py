@@ -1,4 +1,4 @@
-"""The four parts in which every id is explained: claim, why, bad, good."""
+"""The four parts of every explanation of an id: claim, why, bad, good."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Explanation(Record):
 
 
 def explained(text: str, severity: Severity = "error") -> Explanation:
-    """Read the four parts of a text; the docstring of a rule is one."""
+    """Parse the four parts of an explanation, such as the docstring of a rule."""
     match = _PARTS.fullmatch(cleandoc(text))
     if match is None:
-        raise AssertionError(f"this has not the four parts of an explanation: {text}")
+        raise AssertionError(f"an explanation needs four parts: {text}")
     why = " ".join(match["why"].split())
     return Explanation(
         title=match["title"],

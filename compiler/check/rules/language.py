@@ -1,7 +1,7 @@
-"""What every id means that is not a rule's: the language here, and what is refused once it is understood.
+"""Explanations of the ids that are not rules: mistakes in the language here, later refusals in `refusals`.
 
-`mlspec lint --explain` and the page of all diagnostics read this table. Each text has the four parts that a rule's
-docstring has. In a fragment, a line such as `# releases/production.yaml` begins another file.
+`mlspec lint --explain` and the diagnostics page read this table. Each text has the same four parts as a rule's
+docstring. In a fragment, a line such as `# releases/production.yaml` starts another file.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ __all__ = ["IDS"]
 
 IDS: dict[str, Explanation] = {
     "MLS001": explained(
-        """Text that is not YAML.
+        """Invalid YAML.
 
-        Why: the file is read as YAML 1.2, without tags, with one document and a mapping at its top. Characters that end
-        a line for some readers and not for others are refused.
+        Why: files are read as YAML 1.2, without tags, with one document per file and a mapping at the top level.
+        Characters that end a line for some parsers and not for others are rejected.
 
         Bad:
             metadata:
-              description: Scores payments: before authorisation.
+              description: Scores payments: before authorization.
         Good:
             metadata:
-              description: "Scores payments: before authorisation."
+              description: "Scores payments: before authorization."
         """
     ),
     "MLS002": explained(
-        """Input that cannot be read.
+        """Unreadable input.
 
-        Why: the file is missing, not UTF-8, larger than 1 MiB, or nested so deeply that readers of YAML crash on it; or
-        a `--set` has no path or no value.
+        Why: the file is missing, is not UTF-8, is larger than 1 MiB, or is nested so deeply that YAML parsers crash on
+        it; or a `--set` option lacks a path or a value.
 
         Bad:
             mlspec lint mlspec.yml
@@ -39,10 +39,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS003": explained(
-        """Key or name that is given twice.
+        """Duplicate key or name.
 
-        Why: readers of YAML keep one of two equal keys without a word, and which one depends on the reader. Items of a
-        list that are known by name must differ in it.
+        Why: YAML parsers silently keep one of two equal keys, and which one depends on the parser. List items that are
+        identified by name need unique names.
 
         Bad:
             constraints:
@@ -56,7 +56,7 @@ IDS: dict[str, Explanation] = {
     "MLS004": explained(
         """Unknown key.
 
-        Why: a misspelt key that is ignored is a setting that silently does nothing.
+        Why: a misspelled key that is ignored is a setting that silently does nothing.
 
         Bad:
             constraints:
@@ -67,10 +67,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS005": explained(
-        """Value of another type.
+        """Wrong type.
 
-        Why: a list where a mapping is meant, or a text where a number is, is a misunderstanding that YAML does not
-        notice.
+        Why: a list where a mapping is expected, or text where a number is expected, is a mistake that YAML itself does
+        not catch.
 
         Bad:
             serving:
@@ -81,10 +81,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS006": explained(
-        """Text that does not spell its quantity.
+        """Malformed quantity, name, URI or schedule.
 
-        Why: units are written, never assumed: 50 could be milliseconds or seconds, and one of them is a thousand times
-        the other. The same holds for names, URIs and schedules: each has one spelling.
+        Why: units are written out, never assumed: 50 could mean milliseconds or seconds, a factor of a thousand. Names,
+        URIs and schedules have a fixed format, too.
 
         Bad:
             constraints:
@@ -95,10 +95,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS007": explained(
-        """Word that the field does not know.
+        """Invalid choice.
 
-        Why: the field takes one of a few words. A word that is near one of them is not taken for it: what runs must be
-        what was meant.
+        Why: the field accepts one of a fixed set of values. mlspec suggests the closest one and never assumes it: what
+        runs must be what you meant.
 
         Bad:
             problem:
@@ -109,9 +109,9 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS008": explained(
-        """Number out of its range.
+        """Number out of range.
 
-        Why: outside its bounds the number means nothing that could be built.
+        Why: a number outside the field's bounds cannot be compiled into anything that works.
 
         Bad:
             rollout:
@@ -124,7 +124,7 @@ IDS: dict[str, Explanation] = {
     "MLS009": explained(
         """Missing field.
 
-        Why: there is no sensible answer but the author's.
+        Why: the field has no default; only you can decide it.
 
         Bad:
             data:
@@ -135,9 +135,9 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS010": explained(
-        """Name that nothing declares.
+        """Undeclared name.
 
-        Why: one part of a spec refers to another by name. A name that leads nowhere would be an empty credential, an
+        Why: the parts of a spec refer to each other by name. An undeclared name would become an empty credential, an
         unknown runtime or a column that does not exist.
 
         Bad:
@@ -153,8 +153,8 @@ IDS: dict[str, Explanation] = {
     "MLS011": explained(
         """Key without a value.
 
-        Why: `null` in an environment removes what the spec gives. Where nothing is given there is nothing to remove, so
-        that a value was forgotten, or the key is misspelt.
+        Why: an empty value is `null`, which in an environment removes what the spec sets. Where there is nothing to
+        remove, the value was forgotten or the key is misspelled.
 
         Bad:
             constraints:
@@ -165,10 +165,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS012": explained(
-        """Field that nothing can honour.
+        """Field without an effect.
 
-        Why: what is written and has no effect is a promise that the system does not keep. The runtime, the platform or
-        the mode cannot do it; the message names those that can.
+        Why: a field that has no effect is a promise that the system does not keep. The runtime, the platform or the
+        mode does not support it; the message names what does.
 
         Bad:
             serving:
@@ -180,9 +180,9 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS013": explained(
-        """Field that is not compiled yet.
+        """Field that is not supported yet.
 
-        Why: the language has the field, and this version of mlspec checks it and does nothing with it.
+        Why: the language has the field, but this version of mlspec only validates it and does nothing else with it.
 
         Bad:
             retraining:
@@ -195,9 +195,9 @@ IDS: dict[str, Explanation] = {
         "warning",
     ),
     "MLS014": explained(
-        """Change of a value that the platform locks.
+        """Override of a locked value.
 
-        Why: the platform team answers for the value in every system, and has said so in the platform file.
+        Why: the platform team owns the value in every system and has locked it in the platform file.
 
         Bad:
             monitoring:
@@ -209,7 +209,7 @@ IDS: dict[str, Explanation] = {
             platform: {policies: {locked: [monitoring.slo.window]}}
         Good:
             metadata:
-              description: Keeps to the platform's window.
+              description: Uses the platform's window.
             # mlspec.platform.yaml
             apiVersion: mlspec/v1
             kind: Platform
@@ -218,10 +218,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS015": explained(
-        """Inline release beside a release file.
+        """Release in the spec as well as in a release file.
 
-        Why: `mlspec promote` and `mlspec rollback` write the file. What stands in the spec would be forgotten, or bring
-        an old version back.
+        Why: `mlspec promote` and `mlspec rollback` update only the file. The release in the spec would go stale, or
+        bring back an old version.
 
         Bad:
             release: {version: 12, artifact: {...}}
@@ -241,9 +241,9 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS017": explained(
-        """Two answers of which only one can be meant.
+        """Conflicting settings.
 
-        Why: they say the same thing in two ways, or two things that exclude each other.
+        Why: the settings say the same thing in two ways, or they exclude each other.
 
         Bad:
             success:
@@ -254,11 +254,11 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS018": explained(
-        """File that the published schema refuses.
+        """File that fails the published schema.
 
-        Why: `mlspec schema --validate` holds a file to the JSON Schema as an editor or another tool would. It knows
-        shapes and spellings, and says nothing of names, environments and rules; `mlspec lint` says more, and what to
-        write.
+        Why: `mlspec schema --validate` checks a file against the JSON Schema, as an editor or another tool would. The
+        schema covers structure and formats, but not names, environments or rules; `mlspec lint` checks those as well,
+        and says what to write.
 
         Bad:
             constraints:
@@ -269,10 +269,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS019": explained(
-        """Suppression that suppresses nothing, or has expired.
+        """Unused or expired suppression.
 
-        Why: a comment that no longer answers anything hides the next finding on its line. One with a date is a promise
-        to mend by that date.
+        Why: a suppression that no longer matches a finding hides the next one on its line. A suppression with a date is
+        a promise to fix the cause by that date.
 
         Bad:
             constraints:

@@ -1,4 +1,4 @@
-"""What the ids mean: `mlspec lint --explain`."""
+"""Explain an id: `mlspec lint --explain`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .registry import RULES
 __all__ = ["VERSION", "as_json", "body", "everything", "explain", "known", "no_such"]
 
 VERSION = 1
-"""Of the JSON that an id is explained in; it grows when the shape changes."""
+"""The version of the JSON output; it increases when its shape changes."""
 
 
 def known() -> tuple[str, ...]:
@@ -22,9 +22,9 @@ def known() -> tuple[str, ...]:
 
 
 def no_such(id: str) -> str:  # noqa: A002 - the word that diagnostics use
-    """What to say of an id that does not exist."""
+    """The message for an id that does not exist."""
     near = closest(id.upper(), known())
-    return f"there is no diagnostic {id}" + (f"; the nearest is {near}" if near else "")
+    return f"unknown diagnostic {id}" + (f"; the closest is {near}" if near else "")
 
 
 def as_json(id: str) -> str:  # noqa: A002
@@ -35,7 +35,7 @@ def as_json(id: str) -> str:  # noqa: A002
 
 
 def explain(id: str) -> str:  # noqa: A002
-    """What an id means, as plain text."""
+    """The explanation of an id as plain text."""
     told = everything()[id]
     return f"{told.severity}[{id}]: {told.title}\n\n{body(told)}"
 

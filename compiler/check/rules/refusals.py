@@ -1,4 +1,4 @@
-"""What the ids mean by which stages after the language refuse: decisions, targets, plugins, and the link."""
+"""Explanations of the ids that later stages report: decisions, targets, plugins, and the link stage."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["REFUSALS"]
 
 REFUSALS: dict[str, Explanation] = {
     "MLS031": explained(
-        """Two objects of one name.
+        """Two objects with the same name.
 
-        Why: a service's name becomes the names of its objects, and `-canary` and `-shadow` are added for new versions.
-        A service that is called so would overwrite them.
+        Why: objects are named after their service, with `-canary` and `-shadow` appended for new versions. A service
+        called `canary` or `shadow` would overwrite them.
 
         Bad:
             services:
@@ -24,8 +24,8 @@ REFUSALS: dict[str, Explanation] = {
     "MLS032": explained(
         """Name that is too long for Kubernetes.
 
-        Why: controllers add to the names of what they make. A name that leaves no room is refused when the object is
-        made, not when it is applied.
+        Why: controllers append suffixes to the names of the objects that they create. A name that leaves no room is
+        rejected when the controller creates its object, not when you apply the manifest.
 
         Bad:
             services:
@@ -36,9 +36,9 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS033": explained(
-        """Patch of an object that does not exist.
+        """Patch for an object that does not exist.
 
-        Why: the patch would do nothing, and whatever it was to mend would stay as it is.
+        Why: the patch would do nothing, and the problem that it was meant to fix would remain.
 
         Bad:
             patches:
@@ -53,10 +53,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS034": explained(
-        """Object that refers to nothing.
+        """Dangling reference between objects.
 
-        Why: an object names another one that does not exist, or selects no pod. It is applied without a word and does
-        nothing. Only a patch can cause it.
+        Why: an object names another one that does not exist, or selects no pods. The cluster accepts it, and it
+        silently does nothing. Only a patch can cause this.
 
         Bad:
             patches:
@@ -71,10 +71,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS035": explained(
-        """Job that needs an image of mlspec's own.
+        """Job without an mlspec runtime image.
 
-        Why: gates and monitors run mlspec itself in the cluster. There is no public image of it, so that nobody runs
-        one that they have not built. The platform names its own.
+        Why: gates and monitors run mlspec itself in the cluster. There is no public image, so that you only ever run
+        one that you built; the platform file names yours.
 
         Bad:
             training:
@@ -101,10 +101,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS036": explained(
-        """Plugin that cannot be loaded, or fails.
+        """Plugin that cannot be loaded or that fails.
 
-        Why: the platform counts on what its plugins add to every system, such as a label that a policy of the cluster
-        asks for. Without one of them nothing is written.
+        Why: the platform relies on what its plugins add to every system, such as a label that a cluster policy
+        requires. If one of them is missing, nothing is written.
 
         Bad:
             metadata:
@@ -112,7 +112,7 @@ REFUSALS: dict[str, Explanation] = {
             # mlspec.platform.yaml
             apiVersion: mlspec/v1
             kind: Platform
-            platform: {plugins: ["acme_targets:COST_CENTRE"]}
+            platform: {plugins: ["acme_targets:COST_CENTER"]}
         Good:
             metadata:
               description: Uses the platform's plugins.
@@ -125,8 +125,8 @@ REFUSALS: dict[str, Explanation] = {
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 
-        Why: a histogram answers only for its own buckets. An objective at another bound selects an empty series, and
-        its alert never fires. The nearest bucket below stands in for a bound that is up to 30 % above it.
+        Why: a histogram can only answer for its own bucket bounds. An objective at any other bound selects an empty
+        series, and its alert never fires. The next lower bucket is used instead if it is within 30% of the bound.
 
         Bad:
             constraints:
@@ -145,10 +145,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS502": explained(
-        """Objective that no alert can guard.
+        """Objective that cannot be alerted on.
 
-        Why: of 100 % nothing may fail, so the first failure wakes somebody. An objective that is too low has an error
-        budget that no failure rate can burn fast enough.
+        Why: an objective of 100% has no error budget, so the first failure pages someone. An objective that is too low
+        has an error budget so large that no failure rate can burn it fast enough to fire an alert.
 
         Bad:
             constraints:
@@ -159,10 +159,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS606": explained(
-        """Mirroring that the gateway cannot do.
+        """Traffic mirroring that the gateway does not support.
 
-        Why: gateways that cannot mirror a share of requests ignore the share, or the whole filter. The shadow would see
-        no traffic, or more than it has replicas for.
+        Why: a gateway that cannot mirror a percentage of the requests ignores the percentage, or the whole filter. The
+        shadow would receive no traffic, or more than it has replicas for.
 
         Bad:
             platform:
@@ -191,11 +191,11 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS607": explained(
-        """Two controllers of one number.
+        """Two controllers of one replica count.
 
-        Why: an autoscaler that looks at processors counts the canary's pods with the stable ones, and sizes the stable
-        version by the sum: replicas ratchet up to the maximum with every rollout. KEDA asks for the load as a
-        total, and so does an autoscaler behind a metrics adapter.
+        Why: an autoscaler that scales on CPU counts the canary's pods together with the stable ones and sizes the
+        stable version by the sum, so every rollout ratchets the replicas up to the maximum. KEDA scales on the total
+        load instead, and so does an autoscaler that uses a metrics adapter.
 
         Bad:
             platform:
@@ -206,10 +206,10 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS705": explained(
-        """Run that cannot end before the next one.
+        """Run that cannot finish before the next one.
 
-        Why: two runs never work at the same time, so the later one is skipped without a word. The schedule then says
-        more than the system does.
+        Why: runs never overlap, so the later one is silently skipped. The system then runs less often than its schedule
+        says.
 
         Bad:
             training:

@@ -1,4 +1,4 @@
-"""The one list of rules. A new one is one function and one line here."""
+"""The list of all rules. To add one, write a function and add a line here."""
 
 from __future__ import annotations
 
