@@ -196,7 +196,7 @@ def test_too_little_for_a_verdict(tmp_path: Path) -> None:
     """59,500 test rows."""
     evaluation = {"primary": "accuracy", "minSamples": 59501}
     (said,) = learned(tmp_path, DATA, evaluation=evaluation)
-    assert said.message == "59,500 rows are left to judge by, and a verdict needs 59,501"
+    assert said.message == "too little data to evaluate on: 59,500 rows, and a verdict needs 59,501"
     assert learned(tmp_path / "enough", DATA, evaluation={**evaluation, "minSamples": 59500}) == []
 
 
@@ -236,13 +236,13 @@ def test_the_margin_of_a_gate_is_what_matters(tmp_path: Path) -> None:
     assert chance(tmp_path / "a") == []
     assert chance(tmp_path / "b", evaluation=margins(0.005)) == []
     (said,) = chance(tmp_path / "c", evaluation=margins(0.005, -0.004))
-    assert said.message == "on 59,500 test rows, 0.004 of `accuracy` are chance, and 0.004 matter"
+    assert said.message == "with 59,500 test rows, the noise in `accuracy` is 0.004, but a difference of 0.004 counts"
     assert chance(tmp_path / "d", evaluation=margins("2%", 0)) == [], "a share of an unknown value is no number"
 
 
 def test_the_rows_that_are_asked_for_are_enough(tmp_path: Path) -> None:
     (said,) = chance(tmp_path / "few", evaluation=margins(0.002))
-    assert "judge by 240,100 rows" in said.help  # (0.98 / 0.002) squared
+    assert "evaluate on 240,100 rows" in said.help  # (0.98 / 0.002) squared
     enough = payments({"records": "2946k", "history": "730d"})["sources"]  # 240,119 test rows
     spec = over({**DATA, "sources": enough}, evaluation={"primary": "accuracy", **margins(0.002)})
     assert findings(tmp_path / "enough", "MLS209", spec) == []
@@ -253,7 +253,7 @@ def test_what_rests_on_the_rarer_class_needs_more_rows(tmp_path: Path) -> None:
     rare = {"positiveShare": "1%"}
     assert chance(tmp_path / "a", labels=rare) == []
     (said,) = chance(tmp_path / "b", labels=rare, evaluation={"primary": "recall"})
-    assert "0.04 of `recall` are chance" in said.message
+    assert "the noise in `recall` is 0.04" in said.message
 
 
 def test_the_best_of_many_trials(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_the_best_of_many_trials(tmp_path: Path) -> None:
     data = changed(labels={"positiveShare": "1%"})
     search = {"data": data, "evaluation": evaluation, "training": {"tuning": tuning}}
     told = [d.message for d in findings(tmp_path, "MLS209", yaml.safe_dump(search))]
-    assert told[-1] == "the best of 500 trials looks up to 0.051 of `recall` better than it is, and 0.01 matter"
+    assert told[-1].startswith("the best of 500 trials can look 0.051 better in `recall` than it is, but ")
 
 
 def test_a_metric_without_bounds_is_not_judged(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_gap_is_as_long_as_labels_take(gap: str, fine: bool, tmp_path: Path)
 
 def test_no_gap_at_all_is_shown_at_the_strategy(tmp_path: Path) -> None:
     found = one(tmp_path, "MLS102", LATE + "  split: {strategy: temporal, column: at}")
-    assert found.message == "the gap of 0s is shorter than the labels' delay of 45d"
+    assert found.message == "the gap of 0s is shorter than the label delay of 45d"
     assert found.span.file.lines[found.span.line][found.span.column :].startswith("temporal")
 
 
@@ -122,7 +122,24 @@ def test_rows_that_are_kept_apart_judge(tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS104", kept) == []
     none_left = "data: {split: {strategy: random, train: 90%, validation: 10%, test: 0%}}"
     assert findings(tmp_path, "MLS104", kept + none_left) == []
-    assert one(tmp_path, "MLS104", none_left).message == "no rows are left to judge the model on"
+    assert one(tmp_path, "MLS104", none_left).message == "no test rows are left"
+
+
+@pytest.mark.parametrize(
+    ("data", "split"),
+    [
+        ("{columns: [{name: x, dtype: float64}]}", "strategy: random"),
+        ("{columns: [{name: card_id, dtype: string, entity: card}]}", "strategy: grouped, column: card_id"),
+        ("{columns: [{name: at, dtype: date}]}", "strategy: temporal, column: at"),
+    ],
+    ids=["rows", "entities", "time"],
+)
+def test_the_proposed_split_suits_the_data(data: str, split: str, tmp_path: Path) -> None:
+    """Following the help must not run into the next rule on splits."""
+    found = one(tmp_path / "none", "MLS104", f"data: {data}")
+    assert found.help.startswith(f"add `split: {{{split}}}` under `data`")
+    obeyed = f"data: {data.removesuffix('}')}, split: {{{split}}}}}"
+    assert not {d.id for d in laid_over(tmp_path / "obeyed", obeyed)} & {"MLS101", "MLS102", "MLS103", "MLS104"}
 
 
 # Data and features
@@ -133,7 +150,8 @@ def with_input(tensor: str, task: str = "binary-classification") -> str:
 
 
 def test_the_target_is_no_input(tmp_path: Path) -> None:
-    assert "is what it is to predict" in one(tmp_path, "MLS105", with_input("{name: is_fraud, dtype: bool}")).message
+    found = one(tmp_path, "MLS105", with_input("{name: is_fraud, dtype: bool}"))
+    assert found.message == "the input `is_fraud` is the label that the model predicts"
     assert findings(tmp_path, "MLS105", with_input("{name: amount, dtype: float32}")) == []
 
 
@@ -154,13 +172,14 @@ features:
 
 def test_the_target_is_no_input_by_way_of_the_feature_store(tmp_path: Path) -> None:
     tensor = "model: {signature: {inputs: [{name: x, dtype: int64, from: features.card.is_fraud}]}}"
-    assert "`x` is what it is to predict" in one(tmp_path, "MLS105", STORE % ("is_fraud", "") + tensor).message
+    found = one(tmp_path, "MLS105", STORE % ("is_fraud", "") + tensor)
+    assert found.message == "the input `x` is the label that the model predicts"
 
 
 def test_a_feature_that_is_known_too_late(tmp_path: Path) -> None:
     tensor = "model: {signature: {inputs: [{name: x, dtype: int64, from: features.card.disputes}]}}"
     found = one(tmp_path, "MLS111", STORE % ("disputes", ", available: after-outcome") + tensor)
-    assert found.message == "the feature `disputes` is not known yet when the model is asked"
+    assert found.message == "the feature `disputes` is unknown at prediction time"
 
 
 def test_a_feature_that_divides_into_segments_is_used(tmp_path: Path) -> None:
@@ -170,9 +189,7 @@ def test_a_feature_that_divides_into_segments_is_used(tmp_path: Path) -> None:
 
 
 def test_owners_of_all_features_own_the_view(tmp_path: Path) -> None:
-    assert [d.message for d in findings(tmp_path, "MLS108", STORE % ("x", ""))] == [
-        "nobody answers for the view `card`"
-    ]
+    assert one(tmp_path, "MLS108", STORE % ("x", "")).message == "the feature view `card` has no owner"
     assert findings(tmp_path, "MLS108", STORE % ("x", ", owner: risk")) == []
 
 

@@ -1,4 +1,4 @@
-"""Rules on data: what gives the answer away, what nobody answers for, and what cannot be repeated."""
+"""Rules on data: leakage, missing expectations, missing owners, and versions that are not pinned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _inputs(system: MLSystem) -> Iterator[Input]:
 def outcome_as_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Model input that is the target, or is known only after the outcome.
 
-    Why: in training the column is there and gives the answer away. In service it is empty, and the model guesses.
+    Why: in training the column is filled in and leaks the answer. In production it is empty, and the model guesses.
 
     Bad:
         data:
@@ -50,15 +50,15 @@ def outcome_as_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """
     late = {c.name.value: c.available for c in system.data.columns if c.available.value == "after-outcome"}
     labels = system.data.labels
-    # a forecast has the past of its target as input
+    # a forecast takes past values of its target as input
     target = labels.column if labels is not None and system.problem.task.value != "forecasting" else None
     for tensor in _inputs(system):
         name = tensor.name if tensor.from_.value == "request" else tensor.from_
         column = name.value.rpartition(".")[2]
         if target is not None and column == target.value:
-            what, other = "is what it is to predict", (target, "the label")
+            what, other = "is the label that the model predicts", (target, "the label")
         elif column in late:
-            what, other = "is known only after the outcome", (late[column], "not known when it is to predict")
+            what, other = "is known only after the outcome", (late[column], "unknown at prediction time")
         else:
             continue
         yield finding(
@@ -66,17 +66,17 @@ def outcome_as_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             f"the input `{tensor.name.value}` {what}",
             name,
             others=(other,),
-            note="it gives the answer away in training, and is missing in service",
-            help=f"delete the input `{tensor.name.value}`, and train without it",
+            note="it leaks the answer in training, and is missing in production",
+            help=f"remove the input `{tensor.name.value}`, and train without it",
         )
 
 
 @rule("MLS106", "warning", "data.preprocessing.*.fitOn", "data.preprocessing.*.strategy")
 def fitted_on_all_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Preprocessing that is fitted on all rows.
+    """Preprocessing fitted on all rows.
 
-    Why: medians, scales and encodings of the test rows reach the training rows, so the test is no longer of unseen
-    data.
+    Why: medians, scales and encodings computed from the test rows leak into training, so the test no longer measures
+    the model on unseen data.
 
     Bad:
         data:
@@ -91,16 +91,16 @@ def fitted_on_all_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if isinstance(step, (Impute, Clip, Scale, Encode, CustomStep)) and step.fit_on.value == "all" and _learns(step):
             yield finding(
                 "MLS106",
-                f"`{step.step.value}` learns from the rows that the model is judged on",
+                f"`{step.step.value}` is fitted on the rows that the model is evaluated on",
                 step.fit_on,
-                others=((step.columns, "what it learns about"),),
-                note="the evaluation is no longer of unseen data, and promises too much",
+                others=((step.columns, "the columns that it is fitted on"),),
+                note="the evaluation no longer measures unseen data, and is too optimistic",
                 help="write `fitOn: train`",
             )
 
 
 def _learns(step: PreprocessingStep) -> bool:
-    """Whether a step has parameters that come from rows: a constant and fixed bounds do not."""
+    """Whether a step is fitted on rows: a constant and fixed bounds are not."""
     if isinstance(step, Impute):
         return step.strategy.value != "constant"
     return not isinstance(step, Clip) or bool(step.quantiles)
@@ -110,8 +110,8 @@ def _learns(step: PreprocessingStep) -> bool:
 def nothing_expected(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Input without expectations.
 
-    Why: most faults in service are faults of data. What is not expected cannot be checked, and a model answers nonsense
-    as readily as sense.
+    Why: most failures in production are data failures. Data without expectations cannot be validated, and a model
+    scores garbage without complaint.
 
     Bad:
         data:
@@ -133,27 +133,27 @@ def nothing_expected(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if not data.columns and table is not None:
         yield finding(
             "MLS107",
-            "nothing is expected of the training data",
+            "the training data has no expectations",
             table,
-            label="has columns, of which the spec names none",
-            note="a source that changes would be learned from without a word",
-            help="add `columns:` under `data` with the name, the dtype and the range of each column that is used",
+            label="none of its columns are declared",
+            note="if the source changes, training silently learns from whatever it contains",
+            help="add `columns:` under `data` with the name, the dtype and the range of each column in use",
         )
     used = _learned_from(system)
     for column in data.columns:
         if column.name.value in used and not _expects(column):
             yield finding(
                 "MLS107",
-                f"nothing is expected of `{column.name.value}`",
+                f"the column `{column.name.value}` has no expectations",
                 column.name,
-                others=((used[column.name.value], "it is used here"),),
-                note="values that are missing, out of range or of another unit would reach the model without a word",
-                help="say what holds of it: `min`, `max`, `values`, `pattern`, `nullShare` or `nullable: false`",
+                others=((used[column.name.value], "used here"),),
+                note="values that are missing, out of range or in the wrong unit would silently reach the model",
+                help="add `min`, `max`, `values`, `pattern`, `nullShare` or `nullable: false`",
             )
 
 
 def _learned_from(system: MLSystem) -> dict[str, object]:
-    """The columns that reach the model, each with a place where it is used."""
+    """The columns that reach the model, each with one place where it is used."""
     features = system.features.views if system.features is not None else ()
     aggregated = [f.transform.column for v in features for f in v.features if f.transform is not None]
     prepared = [column for step in system.data.preprocessing for column in step.columns]
@@ -162,7 +162,7 @@ def _learned_from(system: MLSystem) -> dict[str, object]:
 
 
 def _expects(column: Column) -> bool:
-    """Whether something could be wrong with a value of the column."""
+    """Whether the column has an expectation, or a type that is expectation enough."""
     if column.dtype.value in ("bool", "bytes", "timestamp", "date") or column.unique.value or not column.nullable.value:
         return True
     return any(
@@ -174,8 +174,8 @@ def _expects(column: Column) -> bool:
 def without_owner(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Source or feature view without an owner.
 
-    Why: sources change without asking their consumers. Somebody must be told of the change before, and be found when
-    it broke the model.
+    Why: sources change without notice to their consumers. Someone has to announce a change, and be reachable when it
+    breaks the model.
 
     Bad:
         data:
@@ -186,14 +186,14 @@ def without_owner(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """
     views = system.features.views if system.features is not None else ()
     ownerless: list[tuple[str, Because[str]]] = [("source", s.name) for s in system.data.sources if s.owner is None]
-    ownerless += [("view", v.name) for v in views if v.owner is None and not _all_owned(v.features)]
+    ownerless += [("feature view", v.name) for v in views if v.owner is None and not _all_owned(v.features)]
     for what, name in ownerless:
         yield finding(
             "MLS108",
-            f"nobody answers for the {what} `{name.value}`",
+            f"the {what} `{name.value}` has no owner",
             name,
-            note="when it changes or breaks, nobody is told and nobody can be asked",
-            help="add `owner: ...` with the name of the team that answers for it",
+            note="when it changes or breaks, there is no team to notify and no team to ask",
+            help="add `owner: ...` with the name of the team that owns it",
         )
 
 
@@ -205,8 +205,8 @@ def _all_owned(features: tuple[Feature, ...]) -> bool:
 def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training data that is not pinned.
 
-    Why: the same training run on other data gives another model. Without a version nobody can repeat a run, compare
-    two models, or say what a faulty one has learned.
+    Why: the same training run on different data produces a different model. Without a version you cannot reproduce a
+    run, compare two models, or tell what a faulty one learned from.
 
     Bad:
         data:
@@ -223,10 +223,10 @@ def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if version is None or version.id.value.lower() == "latest":
             yield finding(
                 "MLS109",
-                f"nothing pins the data of `{source.name.value}`",
+                f"the data of the source `{source.name.value}` is not pinned",
                 version.id if version is not None else source.name,
-                label="names another version every day" if version is not None else "",
-                note="a training run cannot be repeated, and two models cannot be compared",
+                label="refers to different data over time" if version is not None else "",
+                note="a training run cannot be reproduced, and two models cannot be compared",
                 help="add `version: {kind: ..., id: ...}` with the commit, snapshot or digest of the data"
                 if version is None
                 else "write the commit, snapshot or digest of the data",

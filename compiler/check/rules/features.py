@@ -16,10 +16,10 @@ __all__ = ["idle_feature"]
 
 @rule("MLS111", "warning", "features.views.*.features.*.name", "features.views.*.features.*.available")
 def idle_feature(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Feature that no model uses, or that a model needs before it is known.
+    """Feature that is unused, or unknown at prediction time.
 
-    Why: a feature that nobody uses costs its computation and breaks like any other. One that is known only after the
-    outcome is empty when the model is asked.
+    Why: an unused feature still costs compute, and still breaks. One that is known only after the outcome is empty when
+    the model needs it.
 
     Bad:
         data:
@@ -63,7 +63,7 @@ def idle_feature(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 
 
 def _origins(system: MLSystem) -> dict[str, Because[str]]:
-    """Where the inputs of all models come from."""
+    """The origins of the inputs of all models."""
     signatures = [model.signature for model in system.models.values() if model.signature is not None]
     return {tensor.from_.value: tensor.from_ for signature in signatures for tensor in signature.inputs}
 
@@ -78,17 +78,17 @@ def _idle(feature: Feature) -> Diagnostic:
         "MLS111",
         f"no model uses the feature `{feature.name.value}`",
         feature.name,
-        note="it is computed and stored all the same, and breaks like any other",
-        help="delete it, or add it to `model.signature.inputs`",
+        note="it is still computed and stored, and still breaks",
+        help="remove it, or add it to `model.signature.inputs`",
     )
 
 
 def _too_late(feature: Feature, origin: Because[str]) -> Diagnostic:
     return finding(
         "MLS111",
-        f"the feature `{feature.name.value}` is not known yet when the model is asked",
+        f"the feature `{feature.name.value}` is unknown at prediction time",
         origin,
         others=((feature.available, "known only after the outcome"),),
-        note="it gives the answer away in training, and is missing in service",
-        help="delete the input, and train without it",
+        note="it leaks the answer in training, and is missing in production",
+        help="remove the input, and train without it",
     )

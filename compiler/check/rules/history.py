@@ -1,4 +1,4 @@
-"""Rules on how much there is to learn from, to choose by and to judge by, and on what was never kept."""
+"""Rules on having enough rows to train on, to select by and to evaluate on, and on uncaptured predictions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import count
 from ...system import Evaluation, MLSystem
 from ..lint import rule
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["chosen_by_chance", "nothing_to_learn_from"]
 
 MATTERS = Decimal("0.01")
-"""The smallest difference that matters where no gate has a margin: a point of a hundred."""
+"""The smallest difference that counts if no gate has a margin: one percentage point."""
 
 OF_ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibration_error")
-"""Metrics of classification that rest on all rows; the others rest on those of the rarer class."""
+"""Classification metrics that depend on all rows; the others depend on the rows of the rarer class."""
 
 
 @rule(
@@ -39,10 +40,10 @@ OF_ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibra
     "evaluation.gates",
 )
 def chosen_by_chance(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Too few rows for the differences that decide.
+    """Too few rows to tell improvement from noise.
 
-    Why: the best of many trials is partly the luckiest, and the fewer the rows that choose, the luckier. A difference
-    that chance makes as easily as a better model decides nothing.
+    Why: the best of many trials is partly the luckiest, and the fewer the validation rows, the more luck there is. A
+    difference that chance produces as easily as a better model proves nothing.
 
     Bad:
         data:
@@ -67,20 +68,21 @@ def chosen_by_chance(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     test, rows, tuning = past.test, past.chosen_by, training.tuning
     if test is not None and test.value and evaluation.test_set is None:
         noise = chance_of_one(_counted(past, test, evaluation))
-        message = f"on {test.value:,} test rows, {noise.value:.2g} of `{metric}` are chance, and {matters} matter"
+        message = f"with {count(test.value, 'test row')}, the noise in `{metric}` is {noise.value:.2g}"
         if noise.value > matters:
-            help_ = f"judge by {_enough(test, noise, matters)} rows, or take only larger differences for real"
-            yield _by_chance(message, noise, evaluation, said, help_)
+            help_ = f"evaluate on {_enough(test, noise, matters)} rows, or trust only larger differences"
+            yield _by_chance(f"{message}, but a difference of {matters} counts", noise, evaluation, said, help_)
     if rows is not None and rows.value and tuning is not None:
         noise, trials = chance_of_best(tuning.trials, _counted(past, rows, evaluation)), tuning.trials.value
-        best = f"the best of {trials:,} trials looks up to {noise.value:.2g} of `{metric}` better than it is"
+        best = f"the best of {count(trials, 'trial')} can look {noise.value:.2g} better in `{metric}` than it is"
         if noise.value > matters:
-            help_ = f"try fewer settings, or choose by {_enough(rows, noise, matters)} rows; folds make more of them"
-            yield _by_chance(f"{best}, and {matters} matter", noise, evaluation, said, help_)
+            enough = _enough(rows, noise, matters)
+            help_ = f"run fewer trials, or select by {enough} rows; cross-validation makes more rows available"
+            yield _by_chance(f"{best}, but a difference of {matters} counts", noise, evaluation, said, help_)
 
 
 def _enough(rows: Because[int], noise: Because[float], matters: Decimal) -> str:
-    """How many rows make chance as small as what matters: four times as many halve it."""
+    """How many rows reduce the noise to what counts: four times as many rows halve it."""
     return f"{ceil(round(rows.value * (noise.value / float(matters)) ** 2, 6)):,}"
 
 
@@ -90,7 +92,7 @@ def _by_chance(message: str, noise: Because[float], evaluation: Evaluation, said
         message,
         noise,
         others=((evaluation.primary, said),),
-        note=f"chance is as large as what is looked for: {noise.reason}",
+        note=f"chance alone produces a difference of this size: {noise.reason}",
         help=help_,
     )
 
@@ -105,12 +107,12 @@ def _counted(past: HistoryPlan, rows: Because[int], evaluation: Evaluation) -> B
 
 
 def _matters(evaluation: Evaluation) -> tuple[Decimal, str]:
-    """The smallest difference of the primary metric that decides, and who says so."""
+    """The smallest difference in the primary metric that counts, and where that comes from."""
     own = [gate.margin for gate in evaluation.gates if gate.metric.value == evaluation.primary.value]
     margins = [margin.value for margin in own if margin is not None]
     absolute = [abs(margin.amount) for margin in margins if not margin.relative and margin.amount]
     if not absolute:
-        return MATTERS, f"no gate has a margin; {MATTERS} is taken to matter"
+        return MATTERS, f"no gate has a margin, so {MATTERS} counts"
     return min(absolute), "the smallest margin of its gates"
 
 
@@ -126,10 +128,10 @@ def _matters(evaluation: Evaluation) -> tuple[Decimal, str]:
     "monitoring.rules.*.metric",
 )
 def nothing_to_learn_from(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Nothing left to learn from, too little to judge by, or truth with nothing to join it to.
+    """Too little data to train on or to evaluate on, or labels without captured predictions.
 
-    Why: labels arrive late, and a split by time leaves gaps. What is left may be nothing, or too little for a verdict;
-    then every run fails, or ends without a model. And truth that arrives for predictions that nobody kept says nothing.
+    Why: labels arrive late, and a split by time leaves gaps. If nothing is left, or too little for a verdict, every run
+    fails or ends without a model. And labels for predictions that were not captured have nothing to be joined to.
 
     Bad:
         data:
@@ -157,10 +159,10 @@ def _nothing(left: Because[Duration], length: Because[Duration]) -> Diagnostic:
     least = Duration(length.value.amount - left.value.amount)
     return finding(
         "MLS707",
-        f"nothing is left to train on: {left.reason}",
+        f"no data is left to train on: {left.reason}",
         length,
         left,
-        note="a run would find no row whose label is known and that may be learned from",
+        note="a run would find no row that has a label and lies outside the gaps",
         help=f"collect more than {least} of history before the first run, or write a smaller `gap` if labels arrive "
         "sooner",
     )
@@ -171,21 +173,21 @@ def _too_little(evaluation: Evaluation | None, past: HistoryPlan) -> Iterator[Di
     if evaluation is None or least is None:
         return
     to_judge = past.test if evaluation.test_set is None else None
-    for rows, what in ((past.train, "to learn from"), (to_judge, "to judge by")):
+    for rows, what in ((past.train, "train"), (to_judge, "evaluate")):
         if rows is not None and rows.value < int(least.value):
             yield finding(
                 "MLS707",
-                f"{rows.value:,} rows are left {what}, and a verdict needs {int(least.value):,}",
+                f"too little data to {what} on: {count(rows.value, 'row')}, and a verdict needs {int(least.value):,}",
                 least,
                 others=((rows, f"{rows.reason}"),),
-                note="no verdict is no pass: every run would end without a new model",
-                help="collect more data, divide it otherwise, or ask for fewer rows with wider margins",
+                note="without a verdict no model passes, so every run would end without a new model",
+                help="collect more data, change the split, or lower `minSamples` and widen the margins",
             )
             return
 
 
 def _not_kept(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Metrics that compare truth with predictions which nobody keeps."""
+    """Metrics that compare labels with predictions that are not captured."""
     monitoring = system.monitoring
     if monitoring.capture is not None or not plan.online or not plan.runs("monitoring").value:
         return
@@ -194,8 +196,8 @@ def _not_kept(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if system.metrics[metric.value.partition("@")[0]].needs_labels.value:
             yield finding(
                 "MLS707",
-                f"`{metric.value}` compares truth with predictions, and nobody keeps these",
+                f"`{metric.value}` compares labels with predictions, but no predictions are captured",
                 metric,
-                note="labels arrive later, and find nothing to be joined to: the metric never has a value",
+                note="labels that arrive later have nothing to be joined to, so the metric never has a value",
                 help="add `capture: {by: gateway, to: s3://..., id: ...}` under `monitoring`",
             )

@@ -1,8 +1,8 @@
-"""Rules on the split: rows that judge a model must be as unknown to it as those that it will meet in service.
+"""Rules on the split: the rows that evaluate a model must be as new to it as the ones it will see in production.
 
-Each fault here makes a model look better in evaluation than it will ever be, and nothing fails until it is in service
-(Kapoor and Narayanan, Leakage and the reproducibility crisis in machine-learning-based science, 2023). The rules apply
-to systems that train.
+Each of these mistakes makes a model look better in evaluation than it will ever be, and nothing fails until it is in
+production (Kapoor and Narayanan, Leakage and the reproducibility crisis in machine-learning-based science, 2023). The
+rules apply to systems that train.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _SHARES = "write `train: 70%`, `validation: 15%` and `test: 15%`, or other share
 
 
 def _time(system: MLSystem) -> Because[str] | None:
-    """The name of the first column that says when a row happened."""
+    """The name of the first column with the time of a row."""
     return next((c.name for c in system.data.columns if c.dtype.value in ("timestamp", "date")), None)
 
 
 def _has_time(system: MLSystem) -> bool:
-    """Whether rows have a time; those of a forecast do, named or not."""
+    """Whether rows are ordered in time; those of a forecast are, with or without a time column."""
     return _time(system) is not None or system.problem.task.value == "forecasting"
 
 
 def _at_random(system: MLSystem) -> RandomSplit | StratifiedSplit | None:
-    """The split of a system that trains, if it takes single rows at random."""
+    """The split of a system that trains, if it assigns single rows at random."""
     split = system.data.split if system.training is not None else None
     return split if isinstance(split, (RandomSplit, StratifiedSplit)) else None
 
 
 @rule("MLS101", "error", "data.split.strategy", "data.columns.*.name", "data.columns.*.dtype")
 def random_split_over_time(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Random split of rows that have a time.
+    """Random split of time-ordered rows.
 
-    Why: the model learns from rows that come after those it is judged on. In service it never sees the future, so its
-    quality is lower than the evaluation said.
+    Why: the model trains on rows that come after the ones it is evaluated on. In production it never sees the future,
+    so its quality is lower than the evaluation promised.
 
     Bad:
         data:
@@ -57,27 +57,36 @@ def random_split_over_time(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     split, time, task = _at_random(system), _time(system), system.problem.task
     if split is None or not _has_time(system):
         return
-    delay = system.data.labels.delay if system.data.labels is not None else None
-    column = f"column: {time.value}" if time is not None else "column: event_time"
-    declare = "" if time is not None else "add `{name: event_time, dtype: timestamp}` to `data.columns`, and "
-    gap = f", gap: {delay.value}" if delay is not None else ""
     yield finding(
         "MLS101",
-        "rows that have a time are divided at random",
+        "time-ordered rows are split at random",
         split.strategy,
-        label="later rows teach what earlier ones ask",
-        others=((time, "the time of a row") if time is not None else (task, "a task over time"),),
-        note="in service the model never knows the future; its quality will be lower than the evaluation says",
-        help=f"{declare}write `split: {{strategy: temporal, {column}{gap}}}`",
+        label="training sees data from after the prediction time",
+        others=((time, "the time of a row") if time is not None else (task, "a forecast depends on time"),),
+        note="in production the model never sees the future, so its quality will be lower than the evaluation says",
+        help=f"{_declare_time(system)}write `{_over_time(system)}`",
     )
+
+
+def _declare_time(system: MLSystem) -> str:
+    """What to do before a split by time, if the spec has no column with the time of a row."""
+    return "" if _time(system) is not None else "add `{name: event_time, dtype: timestamp}` to `data.columns`, and "
+
+
+def _over_time(system: MLSystem) -> str:
+    """The split by time that suits the system, with a gap as long as its label delay."""
+    time, labels = _time(system), system.data.labels
+    column = time.value if time is not None else "event_time"
+    gap = f", gap: {labels.delay.value}" if labels is not None and labels.delay is not None else ""
+    return f"split: {{strategy: temporal, column: {column}{gap}}}"
 
 
 @rule("MLS102", "error", "data.split", "data.labels.delay")
 def overlapping_parts(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Parts of a split that overlap, or a gap that is shorter than the labels' delay.
+    """Overlapping parts of a split, or a gap shorter than the label delay.
 
-    Why: the labels of the last training rows become known only while the test rows happen. Without a gap of that
-    length the model is trained on what nobody knows at that moment.
+    Why: the labels of the last training rows arrive only during the test period. Without a gap as long as the label
+    delay, the model trains on labels that are not known yet at that time.
 
     Bad:
         data:
@@ -108,8 +117,8 @@ def _too_much(split: Split) -> Iterator[Diagnostic]:
             f"the parts of the split add up to {Percent(total)}",
             *(split.test, split.validation, split.train),
             label=", ".join(shares),
-            note="some rows would be learned from and judged on",
-            help=f"{_SHARES}; a part that is not wanted is `0%`",
+            note="some rows would be used both for training and for evaluation",
+            help=f"{_SHARES}; write `0%` for a part that you do not want",
         )
 
 
@@ -118,21 +127,21 @@ def _too_close(split: TemporalSplit, labels: Labels) -> Iterator[Diagnostic]:
     if delay is not None and gap.value < delay.value:
         yield finding(
             "MLS102",
-            f"the gap of {gap.value} is shorter than the labels' delay of {delay.value}",
+            f"the gap of {gap.value} is shorter than the label delay of {delay.value}",
             gap,
             split.strategy,
-            others=((delay, "a label is known only after this"),),
-            note="the last training rows would have labels that nobody knows yet when the first test row happens",
+            others=((delay, "labels arrive only after this"),),
+            note="the model would train on labels that are not known yet at the time of the first test row",
             help=f"write `gap: {delay.value}`",
         )
 
 
 @rule("MLS103", "error", "data.split.strategy", "data.columns.*.entity", "data.columns.*.unique", "features.entities")
 def split_through_entities(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Split that puts rows of one entity on both sides.
+    """Rows of one entity on both sides of the split.
 
-    Why: rows of one customer, patient or device resemble each other. A model that has seen some of them recognizes the
-    others, and is judged as if it could do so with strangers.
+    Why: rows of the same customer, patient or device resemble each other. A model that has seen some of them recognizes
+    the others, and the evaluation mistakes that for generalization.
 
     Bad:
         data:
@@ -144,22 +153,22 @@ def split_through_entities(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           split: {strategy: grouped, column: card_id}
     """
     split, entity = _at_random(system), _entity(system)
-    if split is None or entity is None or _has_time(system):  # what has a time is split by it: MLS101
+    if split is None or entity is None or _has_time(system):  # time-ordered rows are split by time: MLS101
         return
     name, key = entity
     yield finding(
         "MLS103",
-        f"rows of one `{name.value}` come to lie on both sides of the split",
+        f"rows of the same `{name.value}` end up on both sides of the split",
         split.strategy,
-        label="takes single rows",
-        others=((key, f"rows with one value belong to one `{name.value}`"),),
-        note="the model is judged on what it has seen before, and is worse on what is new",
+        label="splits row by row",
+        others=((key, f"rows with the same value belong to the same `{name.value}`"),),
+        note="the model is evaluated on entities that it has seen in training, and will do worse on new ones",
         help=f"write `split: {{strategy: grouped, column: {key.value}}}`",
     )
 
 
 def _entity(system: MLSystem) -> tuple[Because[str], Because[str]] | None:
-    """An entity with several rows, and the column that is its key."""
+    """An entity with several rows, and the column that holds its key."""
     repeated = {c.name.value: c for c in system.data.columns if not c.unique.value}
     marked = [(c.entity, c.name) for c in repeated.values() if c.entity is not None]
     stored = [(e.name, e.key) for e in (system.features.entities if system.features is not None else ())]
@@ -168,10 +177,10 @@ def _entity(system: MLSystem) -> tuple[Because[str], Because[str]] | None:
 
 @rule("MLS104", "error", "data.split.validation", "data.split.test")
 def no_test_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """No rows that only judge.
+    """No held-out test rows.
 
-    Why: a model is best on the rows that it was fitted to or chosen by. Without rows that did neither, nobody knows how
-    good it is.
+    Why: a model does best on the rows that it was trained on or selected by. Without rows that were used for neither,
+    its real quality is unknown.
 
     Bad:
         data:
@@ -189,34 +198,41 @@ def no_test_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if split is not None and chooser is not None and not split.validation.value.amount:
         yield finding(
             "MLS104",
-            "no rows are left to choose by",
+            "no validation rows are left to select the model by",
             split.validation,
-            others=((chooser, "this would choose by the test rows"),),
-            note="rows that a model was chosen by no longer judge it",
+            others=((chooser, "this would select by the test rows"),),
+            note="rows that selected the model no longer measure its quality on unseen data",
             help=_SHARES,
         )
 
 
 def _nothing_to_judge(system: MLSystem, training: Training) -> Iterator[Diagnostic]:
-    note = "a model is best on the rows that it was fitted to: nobody would know how good it is"
+    note = "a model does best on the rows that it was trained on, so its real quality would be unknown"
     split = system.data.split
     if split is None:
         primary = system.evaluation.primary if system.evaluation is not None else None
         yield finding(
             "MLS104",
-            "nothing says which rows the model is judged on",
+            "the spec defines no test rows",
             primary,
             training.image,
             note=note,
-            help="add `split:` under `data`, such as `split: {strategy: random}`, or name rows that no training run "
-            "sees under `evaluation.testSet`",
+            help=f"{_fitting(system)} under `data`, or set `evaluation.testSet` to rows that no training run sees",
         )
     elif not split.test.value.amount:
-        yield finding("MLS104", "no rows are left to judge the model on", split.test, note=note, help=_SHARES)
+        yield finding("MLS104", "no test rows are left", split.test, note=note, help=_SHARES)
+
+
+def _fitting(system: MLSystem) -> str:
+    """How to add a split to which no other rule objects."""
+    if _has_time(system):
+        return f"{_declare_time(system)}add `{_over_time(system)}`"
+    entity = _entity(system)
+    return f"add `split: {{strategy: {f'grouped, column: {entity[1].value}' if entity is not None else 'random'}}}`"
 
 
 def _chooser(training: Training) -> object | None:
-    """What chooses between fits by validation rows."""
+    """What selects between fits by the validation rows."""
     regularization = training.regularization
     stops_early = regularization.early_stopping if regularization is not None else None
     return training.tuning if training.tuning is not None and training.cross_validation is None else stops_early
