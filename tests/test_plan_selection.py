@@ -243,7 +243,7 @@ def test_who_keeps_every_bound_is_named_first(tmp_path: Path) -> None:
         - {name: b, latency: {p99: 20ms}, cost: 10 USD/1M predictions}
         - {name: c, latency: {p99: 30ms}}
     """
-    assert one(tmp_path, "MLS208", fragment).help == "select `c`, or relax the bound"
+    assert one(tmp_path, "MLS208", fragment).help == "move `selected: true` to `c`, or relax the bound"
     alone = fragment.replace("        - {name: c, latency: {p99: 30ms}}\n", "")
     assert "`b` misses cost" in one(tmp_path / "alone", "MLS208", alone).help
 

@@ -304,14 +304,14 @@ def test_segments_are_asked_for_where_there_are_groups(tmp_path: Path) -> None:
 def test_the_whole_is_no_minimum_for_a_segment(tmp_path: Path) -> None:
     shop = "data: {columns: [{name: shop, dtype: category}]}"
     found = one(tmp_path, "MLS204", judged("{metric: recall, min: 0.5, segment: shop}", shop))
-    assert found.message == "a gate on `shop` gives its verdict on any number of rows of one value"
-    assert [label.text for label in found.others] == ["this counts all rows"]
+    assert found.message == "the gate on `shop` has no minimum sample size for each value"
+    assert [label.text for label in found.others] == ["applies to all rows together"]
 
 
 def test_gates_without_a_minimum_have_one_cause(tmp_path: Path) -> None:
     gates = "{metric: recall, versus: champion}, {metric: f1, min: 0.5}, {metric: roc_auc, min: 0.9, minSamples: 500}"
     found = one(tmp_path, "MLS204", f"evaluation: {{primary: recall, gates: [{gates}]}}")
-    assert [label.text for label in found.others] == ["this one, too"]
+    assert [label.text for label in found.others] == ["neither has this one"]
 
 
 @pytest.mark.parametrize(
@@ -322,5 +322,5 @@ def test_the_accuracy_of_a_constant(share: str, answer: str, accuracy: str, tmp_
     labels = f"data: {{columns: [{{name: y, dtype: bool}}], labels: {{column: y, positiveShare: {share}}}}}\n"
     found = findings(tmp_path, "MLS205", labels + "evaluation: {primary: accuracy}")
     assert [d.message for d in found] == (
-        [f"always answering {answer} has an accuracy of {accuracy}"] if answer else []
+        [f"a model that always answers {answer} has an accuracy of {accuracy}"] if answer else []
     )

@@ -23,7 +23,7 @@ from .rules import DIGEST, LATE, findings, one
 )
 def test_a_tag_is_no_digest(image: str, name: str | None, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS302", f"training: {{image: '{image}'}}")
-    assert [d.message for d in found] == ([f"`{name}` is not pinned"] if name else [])
+    assert [d.message for d in found] == ([f"the image `{name}` is not pinned to a digest"] if name else [])
 
 
 def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
@@ -31,7 +31,8 @@ def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS302", "") == []
     container = "serving: {runtime: custom, container: {image: registry.example.com/scorer:3, user: 1000}}"
     one(tmp_path, "MLS302", container)
-    assert one(tmp_path, "MLS302", "training: {steps: {evaluate: {image: judge}}}").message == "`judge` is not pinned"
+    found = one(tmp_path, "MLS302", "training: {steps: {evaluate: {image: judge}}}")
+    assert found.message == "the image `judge` is not pinned to a digest"
 
 
 # Runtimes

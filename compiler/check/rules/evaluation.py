@@ -1,6 +1,6 @@
-"""Rules on evaluation: a model is put into service for being better than something, by a margin that is no chance.
+"""Rules on evaluation: a model goes to production because it beats something, by more than noise.
 
-They apply to systems that say how models are evaluated; MLS202 also to those that train and do not say it.
+They apply to systems that declare an evaluation; MLS202 also applies to systems that train without one.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import Column, MLSystem
+from ...system import Column, Evaluation, MLSystem
 from ..lint import rule
 
 __all__ = [
     "accuracy_of_rare_events",
+    "champion_gate",
     "gate_without_samples",
     "no_baseline",
     "no_business_metric",
@@ -25,18 +26,18 @@ __all__ = [
 ]
 
 MOST_GROUPS = 1000
-"""Values of a column that can be judged one by one; as many as can be watched (MLS506)."""
+"""How many values of a column can be evaluated one by one; the limit for monitoring is the same (MLS506)."""
 
 RARE = Percent.parse("10%")
-"""Below this share of positives, or of negatives, the constant answer is right in nine of ten cases."""
+"""Below this share of positives or of negatives, a constant answer is right more than nine times out of ten."""
 
 
 @rule("MLS201", "error", "evaluation.primary", "evaluation.gates.*.versus", "models.*.candidates.*.role")
 def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a baseline.
 
-    Why: a number by itself says nothing. A model is worth its cost only if it beats what is in service, a simple rule
-    or a constant.
+    Why: a metric by itself says nothing. A model is worth its cost only if it beats the one in production, a simple
+    rule or a constant.
 
     Bad:
         evaluation:
@@ -48,26 +49,32 @@ def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
     """
     evaluation = system.evaluation
-    if evaluation is None or (system.training is not None and not evaluation.gates):  # MLS202 says that
+    if evaluation is None or (system.training is not None and not evaluation.gates):  # that is MLS202
         return
     compared = any(gate.versus is not None for gate in evaluation.gates)
     naive = any(c.role.value == "naive" for model in system.models.values() for c in model.candidates)
     if not compared and not naive:
         yield finding(
             "MLS201",
-            f"nothing says what `{evaluation.primary.value}` must beat",
+            f"`{evaluation.primary.value}` is not compared with a baseline",
             evaluation.primary,
-            note="a model that is no better than a simple rule, or than the one in service, would pass",
-            help=f"add `{{metric: {evaluation.primary.value}, versus: champion}}` to the gates, or the simplest model "
-            "to `model.candidates` with `role: naive`",
+            note="a model that is no better than a simple rule, or than the one in production, would pass",
+            help=f"add `{champion_gate(evaluation, evaluation.primary)}` to `evaluation.gates`, or add the simplest "
+            "model to `model.candidates` with `role: naive`",
         )
+
+
+def champion_gate(evaluation: Evaluation, metric: Because[str]) -> str:
+    """A gate against the model in production, with a minimum sample size unless all gates have one."""
+    samples = ", minSamples: 1000" if evaluation.min_samples is None else ""
+    return f"{{metric: {metric.value}, versus: champion{samples}}}"
 
 
 @rule("MLS202", "error", "evaluation.gates")
 def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training without a gate.
 
-    Why: what a run makes is registered and may be put into service, however bad it is.
+    Why: whatever a run produces is registered and can be deployed, no matter how bad it is.
 
     Bad:
         evaluation:
@@ -85,16 +92,16 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if evaluation is None:
         yield finding(
             "MLS202",
-            "nothing judges what training makes",
+            "the models that training produces are not evaluated",
             training.image,
-            label="makes models",
+            label="trains models",
             note="any model would be registered, however bad",
-            help=f"add `evaluation: {{primary: roc_auc, {gate % 'roc_auc'}}}` with the metrics of your task",
+            help=f"add `evaluation: {{primary: roc_auc, {gate % 'roc_auc'}}}` with metrics that fit your task",
         )
     elif not evaluation.gates:
         yield finding(
             "MLS202",
-            f"`{evaluation.primary.value}` is measured, but no value of it keeps a model out of service",
+            f"`{evaluation.primary.value}` is measured, but no gate can reject a model",
             evaluation.primary,
             note="any model would be registered, however bad",
             help=f"add `{gate % evaluation.primary.value}` under `evaluation`",
@@ -112,7 +119,8 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without segments.
 
-    Why: a model that got better on average may have got worse for one country, device or age. The average hides it.
+    Why: a model that improved on average may have gotten worse for one country, device or age group. The average hides
+    that.
 
     Bad:
         data:
@@ -132,33 +140,33 @@ def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if all(gate.segment is None for gate in evaluation.gates):
         yield finding(
             "MLS203",
-            f"`{evaluation.primary.value}` is judged only on average",
+            f"`{evaluation.primary.value}` is evaluated only on average",
             evaluation.primary,
-            others=((column.name, "divides rows into groups"),),
-            note="a model that gets worse for one group, and better for the others, would pass",
+            others=((column.name, "divides the rows into groups"),),
+            note="a model that gets worse for one group and better for the others would pass",
             help=f"add `segments: [{column.name.value}]` under `evaluation`",
         )
 
 
 def _groups(system: MLSystem) -> Column | None:
-    """The first column with few values: by it the evaluation could be divided."""
+    """The first column with few values, by which the evaluation could be segmented."""
     label = system.data.labels.column.value if system.data.labels is not None else None
     columns = (c for c in system.data.columns if c.name.value != label and not _many(c))
     return next((c for c in columns if c.values is not None or c.dtype.value == "category"), None)
 
 
 def _many(column: Column) -> bool:
-    """Whether a column has more values than anybody would look at one by one."""
+    """Whether a column has too many values to look at one by one."""
     most = column.values.max if column.values is not None else None
     return most is not None and int(most.value) > MOST_GROUPS
 
 
 @rule("MLS204", "warning", "evaluation.minSamples", "evaluation.gates.*.minSamples")
 def gate_without_samples(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Gate without a minimum of samples.
+    """Gate without a minimum sample size.
 
-    Why: of few rows a better model and a lucky one look alike. A segment has far fewer rows than the whole, so it needs
-    a minimum of its own.
+    Why: on a few rows, a better model and a lucky one look the same. A segment has far fewer rows than the whole, so it
+    needs its own minimum.
 
     Bad:
         evaluation:
@@ -175,33 +183,33 @@ def gate_without_samples(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         return
     unsure = [gate for gate in evaluation.gates if gate.min_samples is None]
     whole = [gate for gate in unsure if gate.segment is None]
-    note = "of few rows a better model and a lucky one look alike"
+    note = "on a few rows, a better model and a lucky one look the same"
     if whole and evaluation.min_samples is None:
         yield finding(
             "MLS204",
-            "a gate gives its verdict on any number of rows",
+            "the gate has no minimum sample size",
             whole[0].metric,
-            others=tuple((gate.metric, "this one, too") for gate in whole[1:]),
+            others=tuple((gate.metric, "neither has this one") for gate in whole[1:]),
             note=note,
-            help="add `minSamples: 1000` under `evaluation`, or to each gate, with the number that your margins need",
+            help="add `minSamples: 1000` under `evaluation` or to each gate, or as many rows as your margins need",
         )
     for gate in unsure:
         if gate.segment is not None:
             yield finding(
                 "MLS204",
-                f"a gate on `{gate.segment.value}` gives its verdict on any number of rows of one value",
+                f"the gate on `{gate.segment.value}` has no minimum sample size for each value",
                 gate.segment,
-                others=((evaluation.min_samples, "this counts all rows"),),
+                others=((evaluation.min_samples, "applies to all rows together"),),
                 note=note,
-                help="add `minSamples: 400` to the gate, with the number that the rarest value can have",
+                help="add `minSamples: 400` to the gate, or as many rows as the rarest value has",
             )
 
 
 @rule("MLS205", "warning", "data.labels.positiveShare", "evaluation.primary", "evaluation.gates.*.metric")
 def accuracy_of_rare_events(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Accuracy as the metric of a rare event.
+    """Accuracy as the metric for a rare event.
 
-    Why: where one case in fifty is positive, a model that always answers no is right in 98 % of all cases, and useless.
+    Why: if one case in fifty is positive, a model that always answers no is right 98% of the time, and useless.
 
     Bad:
         data:
@@ -227,10 +235,10 @@ def accuracy_of_rare_events(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         answer = "no" if share.value < constant else "yes"
         yield finding(
             "MLS205",
-            f"always answering {answer} has an accuracy of {constant}",
+            f"a model that always answers {answer} has an accuracy of {constant}",
             used[0],
-            others=((share, "the share of positives"), *((metric, "here, too") for metric in used[1:])),
-            note="a model that has learned nothing would look good, and a good one hardly better",
+            others=((share, "the share of positives"), *((metric, "also used here") for metric in used[1:])),
+            note="a model that has learned nothing looks good, and a good model looks barely better",
             help="write `average_precision`, `recall` or `balanced_accuracy`",
         )
 
@@ -239,8 +247,8 @@ def accuracy_of_rare_events(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def no_business_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a business metric.
 
-    Why: a model is trained for the sake of a number of the business. Where nobody names it, nobody notices that the
-    model's own metric went up and that number did not.
+    Why: a model exists to move a business number. If the spec does not name that number, it is easy to miss that the
+    model's own metric went up and the business number did not.
 
     Bad:
         evaluation:
@@ -254,8 +262,8 @@ def no_business_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if system.evaluation is not None and system.problem.business_metric is None:
         yield finding(
             "MLS206",
-            f"nothing says what a better `{system.evaluation.primary.value}` is good for",
+            f"no business metric tells what a better `{system.evaluation.primary.value}` is worth",
             system.evaluation.primary,
-            note="models get better by their own metric, and the business need not notice",
+            note="models can improve by their own metric without any effect on the business",
             help="add `businessMetric: {name: ..., direction: decrease}` under `problem`",
         )

@@ -27,8 +27,8 @@ _IMAGES = (
 def unpinned_image(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Image without a digest.
 
-    Why: a tag may name another image tomorrow. Pods of one version would then differ, a rollback would not go back,
-    and a training run could not be repeated.
+    Why: a tag can point to a different image tomorrow. Pods of the same version would then differ, a rollback would not
+    restore the old image, and a training run could not be reproduced.
 
     Bad:
         training:
@@ -42,17 +42,17 @@ def unpinned_image(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             name, tag = _parts(image.value)
             yield finding(
                 "MLS302",
-                f"`{name}` is not pinned",
+                f"the image `{name}` is not pinned to a digest",
                 image,
-                label=f"the tag `{tag}` can be moved" if tag else "without a tag this is whatever was pushed last",
-                note="pods of one version may differ, and a rollback or a second training run would not be of the same",
+                label=f"the tag `{tag}` can be moved" if tag else "without a tag, this is whatever was pushed last",
+                note="pods of one version may differ, and a rollback or a repeated training run may get another image",
                 help=f"write `{name}{f':{tag}' if tag and tag != 'latest' else ''}@sha256:...` with the digest that "
                 f"`docker buildx imagetools inspect {image.value}` prints",
             )
 
 
 def _parts(image: str) -> tuple[str, str]:
-    """Name and tag; the colon of a registry's port is none of a tag."""
+    """Name and tag; the colon before a registry's port does not start a tag."""
     name, colon, tag = image.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (image, "")
 
@@ -61,8 +61,8 @@ def _parts(image: str) -> tuple[str, str]:
 def training_without_seed(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training without a seed.
 
-    Why: two runs on the same data, code and image give two models. A difference between them says nothing, and a fault
-    cannot be reproduced.
+    Why: two runs on the same data, code and image produce two different models. A difference between them proves
+    nothing, and a bug cannot be reproduced.
 
     Bad:
         training:
@@ -76,9 +76,9 @@ def training_without_seed(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if training is not None and training.seed is None:
         yield finding(
             "MLS303",
-            "nothing fixes the random numbers of training",
+            "training has no random seed",
             training.image,
-            label="draws other numbers in each run",
-            note="the same data and code give another model every time, and a fault cannot be reproduced",
-            help="add `seed: 17` under `training`, and seed every library of the code with it",
+            label="uses different random numbers in each run",
+            note="the same data and code produce a different model every time, and a bug cannot be reproduced",
+            help="add `seed: 17` under `training`, and seed every library that the training code uses with it",
         )

@@ -1,4 +1,4 @@
-"""Rules on the choice between candidates, and on the bars that its successors must clear."""
+"""Rules on selecting a candidate, and on the bars that later models must clear."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from ...plan.rollout.rollback import looser_than_the_page
 from ...plan.training.selection import Check, Selection
 from ...system import Candidate, MLSystem
 from ..lint import rule
+from .evaluation import champion_gate
 
 __all__ = ["better_candidate", "loose_bar", "simpler_candidate"]
 
 NEARLY = Decimal("0.9")
-"""The share of the gain that is as good as all of it, where it costs half as much."""
+"""The share of the gain that is as good as all of it, at half the cost."""
 
 HALF = Decimal("0.5")
 
 
 @rule("MLS207", "info", "models.*.candidates", "evaluation.primary", "evaluation.gates", "constraints.budget")
 def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Simpler candidate that would do.
+    """Simpler candidate that is good enough.
 
-    Why: a complex model is paid for every day, in money, in latency, and in nights of whoever must explain it. Of the
-    gain over the naive baseline the last tenth is seldom worth it.
+    Why: a complex model costs something every day: money, latency, and on-call time for whoever has to explain it. The
+    last tenth of the gain over the naive baseline is rarely worth it.
 
     Bad:
         evaluation: {primary: roc_auc}
@@ -53,13 +54,13 @@ def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             name = rival.candidate.name
             yield finding(
                 "MLS207",
-                f"`{name.value}` is simpler, and reaches {_percent(rival.gain)} of the gain at {_percent(rival.cost)} "
+                f"`{name.value}` is simpler and reaches {_percent(rival.gain)} of the gain at {_percent(rival.cost)} "
                 "of the cost",
                 name,
                 others=((selection.selected.name, "selected"),),
                 note=f"gain over the naive baseline: {rival.gain.reason}; cost: {rival.cost.reason}",
-                help=f"write `selected: true` at `{name.value}`, or say in the candidates what the rest of the gain "
-                "is worth",
+                help=f"move `selected: true` to `{name.value}`, or suppress this finding and say why the rest of the "
+                "gain is worth its cost",
             )
             break
 
@@ -78,9 +79,9 @@ def _percent(share: Because[Decimal]) -> str:
     "problem.humanPerformance",
 )
 def better_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Selected candidate that misses a bound which another one keeps.
+    """Selected candidate that misses a bound that another one meets.
 
-    Why: the system promises what this model cannot do, although one that can was at hand.
+    Why: the system promises what this model cannot deliver, although there is a candidate that can.
 
     Bad:
         constraints: {latency: {p99: 50ms}}
@@ -106,14 +107,14 @@ def better_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 def _misses(selection: Selection, selected: Candidate, check: Check, other: Candidate, theirs: Check) -> Diagnostic:
     also = [missed.subject for missed in selection.missed(other)]
-    instead = f"select `{other.name.value}`, or relax the bound"
+    instead = f"move `selected: true` to `{other.name.value}`, or relax the bound"
     if also:
-        instead = f"look for a candidate that keeps all bounds (`{other.name.value}` misses {', '.join(also)})"
+        instead = f"find a candidate that meets all bounds (`{other.name.value}` misses {', '.join(also)})"
     return finding(
         "MLS208",
-        f"`{selected.name.value}` was selected, misses the bound on {check.subject}, and `{other.name.value}` keeps it",
+        f"the selected `{selected.name.value}` misses the bound on {check.subject}, and `{other.name.value}` meets it",
         check.reached,
-        others=((check.asked, "the bound"), (theirs.reached, "keeps it")),
+        others=((check.asked, "the bound"), (theirs.reached, "meets it")),
         note=f"{selected.name.value}: {check.kept.reason}; {other.name.value}: {theirs.kept.reason}",
         help=instead,
     )
@@ -127,10 +128,10 @@ def _misses(selection: Selection, selected: Candidate, check: Check, other: Cand
     "rollout.rollbackWhen.*.max",
 )
 def loose_bar(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Bar that is lower than what is already there.
+    """Bar below what is already in production.
 
-    Why: a new model that clears its gates and its rollout, and is worse than the one before, is a fault of the bar. So
-    a retrained model is compared with the one in service, and a rollout gives up before an alert would wake somebody.
+    Why: if a new model passes its gates and its rollout and is worse than the one before, the bar was too low. Compare
+    a retrained model with the one in production, and let a rollout abort before an alert would page someone.
 
     Bad:
         constraints: {availability: 99.9%}
@@ -146,21 +147,22 @@ def loose_bar(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
-    """Gates of unattended runs; that there are none is MLS702, that nothing is compared at all is MLS201."""
-    gates = system.evaluation.gates if system.evaluation is not None else ()
+    """Gates of unattended runs. Having no gates is MLS702, and comparing with nothing at all is MLS201."""
+    evaluation = system.evaluation
+    gates = evaluation.gates if evaluation is not None else ()
     naive = any(c.role.value == "naive" for model in system.models.values() for c in model.candidates)
     rivals = [gate.versus for gate in gates if gate.versus is not None]
-    if system.retraining is None or not gates or not (rivals or naive):
+    if evaluation is None or system.retraining is None or not gates or not (rivals or naive):
         return
     if all(rival.value != "champion" for rival in rivals):
         metric = gates[0].metric
         yield finding(
             "MLS210",
-            "a retrained model is never compared with the one in service",
+            "a retrained model is never compared with the one in production",
             metric,
             others=((system.retraining.schedule, "models are trained unattended"),),
-            note="every run that clears fixed bars goes on, also one that is worse than its predecessor",
-            help=f"add `{{metric: {metric.value}, versus: champion}}` to the gates; a `margin` below zero bears chance",
+            note="every model that clears the fixed bars passes, even one that is worse than its predecessor",
+            help=f"add `{champion_gate(evaluation, metric)}` to `evaluation.gates`; a negative `margin` allows noise",
         )
 
 
@@ -168,13 +170,13 @@ def _looser_than_the_page(plan: Plan) -> Iterator[Diagnostic]:
     for service in (service for service in plan.online.values() if service.canary.progressive.value):
         for limit, promised, page in looser_than_the_page(service.objectives):
             woken = plain(Decimal(page.threshold.value) * 100)
-            bad, may = ("failures", "fail") if promised.kind == "availability" else ("slow answers", "be slow")
+            bad, may = ("failures", "fail") if promised.kind == "availability" else ("slow responses", "be slow")
             yield finding(
                 "MLS210",
-                f"a rollout bears {plain(limit.value * 100)} % {bad}, and {woken} % wake somebody",
+                f"the rollout tolerates {plain(limit.value * 100)}% {bad}, but the page alert fires at {woken}%",
                 limit,
-                others=((promised.target, f"{plain((1 - promised.target.value.amount) * 100)} % may {may}"),),
-                note=f"it would promote into a firing alert: {page.threshold.reason}",
-                help=f"write `max: {woken}%` or less, or leave the condition out and get a limit of the objective's "
-                "own",
+                others=((promised.target, f"{Percent(1 - promised.target.value.amount)} of requests may {may}"),),
+                note=f"it would promote a version while the alert is firing: {page.threshold.reason}",
+                help=f"write `max: {woken}%` or less, or remove the condition to get a limit derived from the "
+                "objective",
             )
