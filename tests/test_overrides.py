@@ -240,7 +240,7 @@ def test_a_limit_on_slow_answers_and_the_fewest_that_count(tmp_path: Path) -> No
     assert metrics["latency-p99"]["provider"]["prometheus"]["query"].endswith(">= 500")
     assert not metrics["availability"]["failureCondition"].endswith("> 0.04")
     loose = errors(tmp_path, rollout={"rollbackWhen": [{**condition, "max": "20%"}]})
-    assert loose == ["MLS210: a rollout bears 20 % slow answers, and 14.4 % wake somebody"]
+    assert loose == ["MLS210: the rollout tolerates 20% slow responses, but the page alert fires at 14.4%"]
 
 
 def test_a_condition_of_nothing_is_refused(tmp_path: Path) -> None:

@@ -179,11 +179,11 @@ def test_the_assistant_on_one_l4_with_its_whole_window_is_refused_with_the_arith
     spec = assistant(llm__tokens={"context": 131_072, "output": 512})
     (refused,) = found(tmp_path, spec, "MLS408")
     assert refused.severity == "error"
-    assert refused.message == "a context of 131,072 tokens of `chat` does not fit on `l4`"
+    assert refused.message == "`chat` with a context of 131,072 tokens does not fit on `l4`"
     assert "8.03B of `llama-3.1-8b` x 2 bytes: 14.96 GiB of weights" in refused.note
     assert "(92% of 22.49 GiB - 1.50 GiB) - 14.96 GiB of weights leaves 4.24 GiB for the cache" in refused.note
     assert "16.00 GiB of cache for 131,072 tokens with grouped attention" in refused.note
-    assert refused.help == "write `context: 32768` under `llm.tokens` or use `a100-40gb` or use 2 x `l4`"
+    assert refused.help == "write `context: 32768` under `llm.tokens`, or use `a100-40gb`, or use 2 x `l4`"
 
 
 def test_with_a_context_of_8192_it_is_accepted_and_the_plan_says_what_to_expect(tmp_path: Path) -> None:
@@ -357,8 +357,8 @@ constraints: {throughput: {mean: 20/s, peak: 60/s}, maxReplicas: 5}
 serving: {serviceTime: {mean: 25ms}, resources: {accelerator: {type: l4, count: 2}}}
 """
     told = one(tmp_path, "MLS409", fragment)
-    assert told.message == "a rollout at the peak needs 12 x `l4`, of 10 allowed"
-    assert told.note.startswith("3 of the old version, 3 of the new one: 6 replicas with 2 each; ")
+    assert told.message == "a rollout at the peak needs 12 x `l4`; the limit is 10"
+    assert told.note.startswith("3 of the old version, 3 of the new version: 6 replicas with 2 each; ")
 
 
 def test_a_context_longer_than_the_window_is_refused(tmp_path: Path) -> None:
@@ -372,9 +372,16 @@ def test_the_parts_of_a_context_are_summed(tmp_path: Path) -> None:
     retrieval = {"store": "pgvector", "uri": "postgres://a:5432/a", "embedder": "embedder", "chunks": 20}
     spec = assistant(llm__retrieval=retrieval, llm__tokens={"context": 8192, "system": 600, "output": 512})
     (told,) = found(tmp_path, spec, "MLS806")
-    assert told.message == "a request and its answer take 9,112 tokens, and the context has 8,192"
-    assert told.note.startswith("600 of system + 8,000 of chunks + 512 of answer; ")
+    assert told.message == "a request and its answer take 9,112 tokens, but the context has 8,192"
+    assert told.note.startswith("600 (system) + 8,000 (chunks) + 512 (answer); ")
     assert told.help.startswith("write `context: 16384`")
+
+
+def test_no_context_beyond_the_window_is_proposed(tmp_path: Path) -> None:
+    """Following that help would be refused as longer than the model's window of 131,072 tokens."""
+    tokens = {"context": 131_072, "system": 600, "prompt": 131_000, "output": 512}
+    (told,) = found(tmp_path, assistant(llm__tokens=tokens), "MLS806")
+    assert told.help == "shorten a part of the request"
 
 
 def test_the_rules_are_registered() -> None:

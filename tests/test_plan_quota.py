@@ -201,15 +201,15 @@ def test_a_quota_that_is_just_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("quota", "said"),
     [
-        ({"accelerators": {"l4": 6}}, "at the worst moment 7 x `l4` are needed, of a quota of 6"),
-        ({"accelerators": {"a100-80gb": 1}}, "at the worst moment 2 x `a100-80gb` are needed, of a quota of 1"),
-        ({"cpu": "77.999"}, "at the worst moment 78 cores are needed, of a quota of 77999m"),
-        ({"memory": "152Gi"}, "at the worst moment 153Gi of memory are needed, of a quota of 152Gi"),
+        ({"accelerators": {"l4": 6}}, "the system needs 7 x `l4`, but the quota is 6"),
+        ({"accelerators": {"a100-80gb": 1}}, "the system needs 2 x `a100-80gb`, but the quota is 1"),
+        ({"cpu": "77.999"}, "the system needs 78 cores, but the quota is 77999m"),
+        ({"memory": "152Gi"}, "the system needs 153Gi of memory, but the quota is 152Gi"),
     ],
 )
 def test_one_less_is_too_little(tmp_path: Path, quota: dict[str, Any], said: str) -> None:
     [diagnostic] = found(tmp_path, {**ENOUGH, **quota})
-    assert (diagnostic.message, diagnostic.severity) == (said, "warning")
+    assert (diagnostic.message, diagnostic.severity) == (f"at the worst moment {said}", "warning")
     assert [(other.span.file.name.rpartition("/")[2], other.text) for other in diagnostic.others] == [
         ("mlspec.platform.yaml", "the quota")
     ]
@@ -224,7 +224,7 @@ def test_the_help_mends_it(tmp_path: Path) -> None:
     """Of 5 the shadow takes one: two replicas, and two more during a rollout."""
     quota = {"accelerators": {"l4": 5}}
     [diagnostic] = found(tmp_path, quota)
-    said = "write `replicas: {max: 2}` at `ranker`, or use another accelerator, or ask for a quota of `l4: 7`"
+    said = "write `replicas: {max: 2}` for `ranker`, or use another accelerator, or request a quota of `l4: 7`"
     assert diagnostic.help == said
     assert found(tmp_path / "a", quota, services__ranker__replicas={"max": 2}) == []
     assert found(tmp_path / "b", {"accelerators": {"l4": 7}}) == []
@@ -233,14 +233,14 @@ def test_the_help_mends_it(tmp_path: Path) -> None:
 def test_fewer_replicas_are_no_help_where_they_would_not_carry_the_peak(tmp_path: Path) -> None:
     """20/s x 10 ms need two replicas; of 3 accelerators one is the shadow's, so one replica could be rolled out."""
     [diagnostic] = found(tmp_path, {"accelerators": {"l4": 3}})
-    assert diagnostic.help == "use another accelerator, or ask for a quota of `l4: 7`"
+    assert diagnostic.help == "use another accelerator, or request a quota of `l4: 7`"
 
 
 def test_without_an_autoscaler_the_least_is_what_helps(tmp_path: Path) -> None:
     """Four replicas and their rollout; of five accelerators the shadow takes one."""
     alone = {"services__ranker__replicas": {"min": 4}, "platform__autoscaling__provider": "none"}
     [diagnostic] = found(tmp_path, {"accelerators": {"l4": 5}}, **alone)
-    assert diagnostic.help.startswith("write `replicas: {min: 2}` at `ranker`")
+    assert diagnostic.help.startswith("write `replicas: {min: 2}` for `ranker`")
 
 
 def test_fewer_replicas_must_fit_every_quota(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_fewer_replicas_must_fit_every_quota(tmp_path: Path) -> None:
     shadow, are three pods of 8.25 GiB: one replica and its rollout, which would not carry the peak.
     """
     [alone] = found(tmp_path / "a", {"accelerators": {"l4": 6}})
-    assert alone.help.startswith("write `replicas: {max: 2}` at `ranker`")
+    assert alone.help.startswith("write `replicas: {max: 2}` for `ranker`")
     both = found(tmp_path / "b", {"accelerators": {"l4": 6}, "memory": "128.25Gi"})
     assert [d.help.partition(",")[0] for d in both if "`l4`" in d.message] == ["use another accelerator"]
 
@@ -256,7 +256,7 @@ def test_fewer_replicas_must_fit_every_quota(tmp_path: Path) -> None:
 def test_fewer_parts_of_a_batch_run_at_once(tmp_path: Path) -> None:
     """13 x 4 + 7 x 2 + 8 = 74 cores for the others, and of the other 126 three parts of 40."""
     [diagnostic] = found(tmp_path, {"cpu": 200}, services__nightly__resources__cpu="40")
-    assert diagnostic.help == "write `parallel: 3` at `nightly`, or ask for a quota of `cpu: 234`"
+    assert diagnostic.help == "write `parallel: 3` for `nightly`, or request a quota of `cpu: 234`"
 
 
 def test_a_cluster_has_a_quota_of_its_own(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_little_s_law(most: int, fires: bool, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS404", f"constraints: {{throughput: {{mean: 23/s, peak: 800/s}}}}\n{serving}")
     assert bool(found) is fires
     if fires:
-        assert found[0].message == "the peak of 800/s needs 3 replicas, and 2 are allowed"
+        assert found[0].message == "the peak of 800/s needs 3 replicas, but the limit is 2"
         assert found[0].note.startswith("800/s x 9ms keeps 7.2 slots busy, of 5 a replica; 3 replicas for 70% utiliz")
         assert found[0].note.endswith("2 replicas would be 72% busy")
 
@@ -72,7 +72,9 @@ def test_where_nothing_scales_the_fewest_replicas_carry_the_peak(tmp_path: Path)
     serving = "serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {min: 2, max: 50}}\n"
     assert findings(tmp_path, "MLS404", peak + serving) == []
     fixed_ = peak + serving + "platform: {autoscaling: {provider: none}}"
-    assert "needs 3 replicas, and 2 are allowed" in one(tmp_path / "fixed", "MLS404", fixed_).message
+    found_ = one(tmp_path / "fixed", "MLS404", fixed_)
+    assert "needs 3 replicas, but the limit is 2" in found_.message
+    assert found_.help.startswith("set `replicas.min` to 3")
 
 
 def test_without_a_service_time_nobody_can_say(tmp_path: Path) -> None:
@@ -105,9 +107,9 @@ def test_rates_are_in_order(throughput: str, said: str | None, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("bounds", "time", "said"),
     [
-        ("p99: 30ms", "mean: 9ms, p99: 31ms", "p99 is to be at most 30ms, and the model alone takes 31ms at p99"),
+        ("p99: 30ms", "mean: 9ms, p99: 31ms", "the p99 bound is 30ms, but the model alone takes 31ms at p99"),
         ("p99: 30ms", "mean: 9ms, p99: 30ms", None),
-        ("p999: 30ms", "mean: 9ms, p99: 31ms", "p999 is to be at most 30ms, and the model alone takes 31ms at p99"),
+        ("p999: 30ms", "mean: 9ms, p99: 31ms", "the p999 bound is 30ms, but the model alone takes 31ms at p99"),
         ("p95: 30ms", "mean: 9ms, p99: 31ms", None),
         ("p99: 30ms", "mean: 9ms, p995: 31ms", None),
         ("p99: 30ms", "mean: 9ms", None),
@@ -169,20 +171,24 @@ def test_a_probe_bears_loading(probe: str, fires: bool, tmp_path: Path) -> None:
         reason: an image of our own
         patch: {{spec: {{template: {{spec: {{containers: [{{name: model, startupProbe: {{{probe}}}}}]}}}}}}}}
     """
-    assert bool(findings(tmp_path, "MLS406", patch)) is fires
+    found = findings(tmp_path, "MLS406", patch)
+    assert bool(found) is fires
+    assert [d.help for d in found] == ["write `failureThreshold: 4` or more"] * fires  # as in the first case
 
 
 # MLS410 and MLS411
+
+UNSET = "the service time is not set"
 
 
 @pytest.mark.parametrize(
     ("fragment", "said"),
     [
-        ("serving: {serviceTime: null}", "nobody says how long the model takes, and 60/s arrive"),
-        ("constraints: {throughput: {peak: null}}\nserving: {serviceTime: null}", "nobody says how long the model"),
+        ("serving: {serviceTime: null}", f"{UNSET}, so it is unclear how many replicas can serve 60/s"),
+        ("constraints: {throughput: {peak: null}}\nserving: {serviceTime: null}", UNSET),
         ("constraints: {throughput: {mean: null, peak: null}}\nserving: {serviceTime: null}", None),  # nothing to carry
         ("serving: {serviceTime: null, replicas: {min: 2, max: 4}}", None),
-        ("serving: {serviceTime: null, replicas: {min: 2}}", "nobody says how long"),
+        ("serving: {serviceTime: null, replicas: {min: 2}}", UNSET),
     ],
 )
 def test_unproven_capacity_says_what_to_measure(fragment: str, said: str | None, tmp_path: Path) -> None:
@@ -190,7 +196,7 @@ def test_unproven_capacity_says_what_to_measure(fragment: str, said: str | None,
     assert bool(found) is (said is not None)
     for diagnostic in found:
         assert diagnostic.message.startswith(said or "")
-        assert diagnostic.note == "its capacity is unproven: 2 replicas are a guess"
+        assert diagnostic.note == "the number of replicas, 2, is a guess until a load test confirms it"
 
 
 @pytest.mark.parametrize(
@@ -206,9 +212,10 @@ def test_unproven_capacity_says_what_to_measure(fragment: str, said: str | None,
 def test_a_tail_that_nobody_measured_may_use_up_the_bound(bound: str, time: str, fires: bool, tmp_path: Path) -> None:
     fragment = f"constraints: {{latency: {{p99: {bound}}}}}\nserving: {{serviceTime: {{{time}}}}}"
     found = findings(tmp_path, "MLS410", fragment)
-    assert [d.message for d in found] == ["of 47ms at p99 the model's own tail leaves no time to wait"] * fires
+    said = "the model's own tail latency leaves no time for queueing in the p99 bound of 47ms"
+    assert [d.message for d in found] == [said] * fires
     if fires and "p99" not in time:
-        assert found[0].note.startswith("47ms less the model's own 47.7ms (5.3 x 9ms, as of an exponential tail), is")
+        assert found[0].note.startswith("47ms less the model's own 47.7ms (5.3 x 9ms, as of an exponential tail) is")
 
 
 @pytest.mark.parametrize(

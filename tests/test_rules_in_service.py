@@ -42,7 +42,7 @@ def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
     ("support", "successors", "said", "help_"),
     [
         ("maintenance", "[custom, mlserver]", "is in maintenance mode", "use `custom` or `mlserver`"),
-        ("ended", "[]", "gets no security patches", "use a runtime that is developed"),
+        ("ended", "[]", "gets no security patches", "use a runtime that is maintained"),
     ],
 )
 @pytest.mark.parametrize("at", ["platform: {{runtimes: {{triton: {entry}}}}}", "serving: {{container: {entry}}}"])

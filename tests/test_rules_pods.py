@@ -25,9 +25,9 @@ patches:
         ("{securityContext: {runAsNonRoot: false}}", "the patch sets `runAsNonRoot: false`"),
         ("{securityContext: {runAsUser: 0}}", "the patch sets `runAsUser: 0`"),
         ("{securityContext: null}", "the patch removes `securityContext` from a pod"),
-        ("{securityContext: {seccompProfile: {type: Unconfined}}}", "the patch takes the system-call filter away"),
+        ("{securityContext: {seccompProfile: {type: Unconfined}}}", "the patch disables the seccomp filter"),
         ("{securityContext: {seccompProfile: null}}", "the patch removes `seccompProfile` from a pod"),
-        ("{volumes: [{name: node, hostPath: {path: /}}]}", "the patch mounts a folder of the node"),
+        ("{volumes: [{name: node, hostPath: {path: /}}]}", "the patch mounts a directory of the node"),
         ("{containers: [{name: server, securityContext: {privileged: true}}]}", "the patch sets `privileged: true`"),
         (
             "{containers: [{name: server, securityContext: {capabilities: {add: [SYS_ADMIN]}}}]}",

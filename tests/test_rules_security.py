@@ -190,7 +190,7 @@ def served(llm: str, model: str = "{}") -> str:
 def test_a_language_model_has_both_limits(fragment: str, lacking: str | None, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS801", fragment)
     assert [d.message for d in found] == (
-        [f"a language model is served without a limit on {lacking}"] if lacking else []
+        [f"the language model is served without a limit on {lacking}"] if lacking else []
     )
 
 
@@ -211,7 +211,7 @@ services:
     ("prompt", "message"),
     [
         ("prompt: {version: 2026-11-03}", None),
-        ("prompt: {version: Latest}", "`Latest` is another prompt every day"),
+        ("prompt: {version: Latest}", "`Latest` does not identify one version of the prompt"),
         ("tokens: {context: 8192, output: 512, system: 1200}", "the system prompt of 1,200 tokens has no version"),
         ("tokens: {context: 8192, output: 512, system: 0}", None),
     ],

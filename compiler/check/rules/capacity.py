@@ -1,10 +1,10 @@
-"""Rules on capacity: what is promised must be possible with what is allowed, and rest on what was measured."""
+"""Rules on capacity: promises must be possible within the limits, and must be based on measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....schema.units import Duration
+from ....schema.units import Cores, Duration
 from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
@@ -28,10 +28,10 @@ __all__ = ["bound_below_the_model", "idle_slots", "too_few_replicas", "unproven"
     "models.*.candidates.*.latency",
 )
 def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Latency bound below what the model alone takes.
+    """Latency bound below the model's own latency.
 
-    Why: waiting, the runtime and the network come on top of the model's own time. No number of replicas makes one
-    request faster, so the error budget burns from the first day.
+    Why: queueing, the runtime and the network add to the model's own latency. More replicas do not make a single
+    request faster, so the error budget burns from day one.
 
     Bad:
         constraints: {latency: {p99: 30ms}}
@@ -48,16 +48,16 @@ def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 what = next(name for name, time in known.items() if time is slow)
                 yield finding(
                     "MLS403",
-                    f"{percentile} is to be at most {bound.value}, and the model alone takes {slow.value} at {what}",
+                    f"the {percentile} bound is {bound.value}, but the model alone takes {slow.value} at {what}",
                     bound,
-                    others=((slow, "the model's own time"),),
-                    note="waiting and the network come on top, and no number of replicas makes one request faster",
-                    help=f"promise more than `{slow.value}`, or choose a faster model or an accelerator",
+                    others=((slow, "the model's own latency"),),
+                    note="queueing and the network add to it, and more replicas do not make a single request faster",
+                    help=f"write a bound above `{slow.value}`, or use a faster model or an accelerator",
                 )
 
 
 def _own_time(plan: Plan, service: ServicePlan) -> dict[str, Because[Duration]]:
-    """What the model takes, by percentile: as measured, else what the selected candidate declares."""
+    """The model's own latency by percentile: as measured, else as the selected candidate declares it."""
     measured = service.part.service_time
     if measured is not None and (measured.p99 is not None or measured.p995 is not None):
         found = {"p99": measured.p99, "p995": measured.p995}
@@ -68,7 +68,7 @@ def _own_time(plan: Plan, service: ServicePlan) -> dict[str, Because[Duration]]:
 
 
 def _told(plan: Plan, service: ServicePlan, time: Because[Duration]) -> bool:
-    """Whether MLS208 says that another candidate is fast enough."""
+    """Whether MLS208 reports that another candidate is fast enough."""
     selection = plan.selections.get(service.model.value)
     if selection is None or selection.selected is None:
         return False
@@ -88,8 +88,8 @@ def _told(plan: Plan, service: ServicePlan, time: Because[Duration]) -> bool:
 def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Fewer replicas than the peak needs.
 
-    Why: arrivals times service time is the number of requests that are worked on at once (Little's law). Where the
-    replicas that are allowed have fewer slots, queues grow as long as the peak lasts.
+    Why: the arrival rate times the service time is the number of requests in progress (Little's law). If the allowed
+    replicas have fewer slots than that, queues grow for as long as the peak lasts.
 
     Bad:
         constraints: {throughput: {mean: 200/s, peak: 2000/s}}
@@ -109,24 +109,25 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         allowed = service.max_replicas if scaled else service.min_replicas
         if allowed.value < needed.value:
             given = service.part.replicas.max.given if scaled else service.part.replicas.min.given
+            key = "maxReplicas" if given is None else f"replicas.{'max' if scaled else 'min'}"
             busy = float(peak.value) * float(service.mean_time.value) / (service.slots.value * allowed.value or 1)
             yield finding(
                 "MLS404",
-                f"the peak of {peak.value} needs {count(needed.value, 'replica')}, and {allowed.value} are allowed",
+                f"the peak of {peak.value} needs {count(needed.value, 'replica')}, but the limit is {allowed.value}",
                 first(given, service.part.constraints.max_replicas, system.constraints.max_replicas),
                 peak,
-                others=((peak, "the peak"), (service.mean_time, "how long each request takes")),
+                others=((peak, "the peak"), (service.mean_time, "the time per request")),
                 note=f"{needed.reason}; {count(allowed.value, 'replica')} would be {busy:.0%} busy",
-                help=f"allow {needed.value}, or make the model faster",
+                help=f"set `{key}` to {needed.value}, or make the model faster",
             )
 
 
 @rule("MLS410", "warning", "services.*.serviceTime", "constraints.throughput", "services.*.constraints.throughput")
 def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Capacity that nobody has measured.
+    """Capacity without a measurement.
 
-    Why: replicas follow from how many requests arrive and how long the model takes. While nobody has measured it there
-    are two replicas, and the first busy day shows whether they are enough.
+    Why: the number of replicas follows from the request rate and the service time. Without a measured service time
+    there are two replicas, and the first busy day shows whether that is enough.
 
     Bad:
         serving: {serviceTime: null}
@@ -140,38 +141,38 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if derived and rate is not None and service.needed(rate) is None:
             yield finding(
                 "MLS410",
-                f"nobody says how long the model takes, and {rate.value} arrive",
+                f"the service time is not set, so it is unclear how many replicas can serve {rate.value}",
                 service.runtime_name,
-                others=((rate, "to be served"),),
-                note=f"its capacity is unproven: {count(service.for_peak.value, 'replica')} are a guess",
-                help="load one replica with as many requests in flight as it is to work on, and write what comes out, "
-                "such as `serviceTime: {mean: 9ms, at: 4, p995: 20ms}`",
+                others=((rate, "the load"),),
+                note=f"the number of replicas, {service.for_peak.value}, is a guess until a load test confirms it",
+                help="load-test one replica at the concurrency that it should handle, and write the result, such as "
+                "`serviceTime: {mean: 9ms, at: 4, p995: 20ms}`",
             )
 
 
 def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
-    """A bound that the model's own tail may use up; that it surely does is MLS403."""
+    """A bound that the model's own tail latency may use up; if it certainly does, that is MLS403."""
     bound, left = service.bounds("latency").p99, service.patience
     slow = at_least_takes(_own_time(plan, service), "p99")
     if bound is None or left is None or left.value.amount > 0 or (slow is not None and slow.value > bound.value):
         return
     yield finding(
         "MLS410",
-        f"of {bound.value} at p99 the model's own tail leaves no time to wait",
+        f"the model's own tail latency leaves no time for queueing in the p99 bound of {bound.value}",
         bound,
-        others=((service.mean_time, "how long the model takes"),),
-        note=f"{left.reason}, is {seconds(float(left.value))}: replicas are counted by their utilization alone, and "
-        "the bound is unproven",
-        help="measure `p995` under `serviceTime`, or promise more",
+        others=((service.mean_time, "the service time"),),
+        note=f"{left.reason} is {seconds(float(left.value))}, so replicas are sized by utilization alone and the bound "
+        "is unproven",
+        help="measure `serviceTime.p995`, or raise the bound",
     )
 
 
 @rule("MLS411", "warning", "services.*.serviceTime.at", "services.*.batching", "services.*.resources.cpu")
 def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Requests in flight that do not fit what works on them.
+    """Concurrency that does not match the cores or the batch size.
 
-    Why: where a request keeps a core busy, more requests than cores only take turns. And a batch that is larger than
-    the requests in flight never fills: each one waits for its whole delay.
+    Why: if a request keeps a core busy, more requests than cores only take turns. And a batch larger than the number of
+    requests in flight never fills, so every batch waits out its full delay.
 
     Bad:
         serving: {serviceTime: {mean: 2ms, at: 4}, batching: {maxSize: 64, maxDelay: 5ms}}
@@ -187,23 +188,27 @@ def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if cores is not None and bound and time.at.value > cores.value.amount:
             yield finding(
                 "MLS411",
-                f"{time.at.value} requests share {cores.value} cores",
+                f"a replica works on {count(time.at.value, 'request')} at once with only {_cores(cores)}",
                 cores,
-                others=((time.at, "in flight at once"),),
-                note="each request keeps a core busy, so the others wait, and each answer takes longer",
-                help=f"write `cpu: {time.at.value}`, or measure `at: {int(cores.value.amount) or 1}`",
+                others=((time.at, "requests in flight"),),
+                note="each request keeps a core busy, so the others wait and every response takes longer",
+                help=f"write `cpu: {time.at.value}`, or measure again with `at: {int(cores.value.amount) or 1}`",
             )
 
 
+def _cores(cores: Because[Cores]) -> str:
+    whole = int(cores.value.amount)
+    return count(whole, "core") if whole == cores.value.amount else f"{cores.value.amount} cores"
+
+
 def _never_full(batching: Batching | None, slots: Because[int]) -> Iterator[Diagnostic]:
-    """A batch that waits for more requests than there ever are; without a delay it waits for none."""
+    """A batch that waits for more requests than are ever in flight; without a delay, it does not wait."""
     if batching is not None and batching.max_delay is not None and batching.max_size.value > slots.value:
         yield finding(
             "MLS411",
-            f"a batch of {batching.max_size.value} never fills: {slots.value} requests are in flight",
+            f"a batch of {batching.max_size.value} never fills with {count(slots.value, 'request')} in flight",
             batching.max_size,
-            others=((slots, "in flight on one replica"), (batching.max_delay, "each batch waits so long")),
-            note=f"a replica works on {slots.value} requests at once, and every batch waits "
-            f"{batching.max_delay.value} for more",
-            help=f"write `maxSize: {slots.value}`, or measure with {batching.max_size.value} requests in flight",
+            others=((slots, "in flight on one replica"), (batching.max_delay, "how long each batch waits")),
+            note=f"every batch waits the full {batching.max_delay.value} for requests that do not come",
+            help=f"write `maxSize: {slots.value}`, or measure again with `at: {batching.max_size.value}`",
         )

@@ -1,4 +1,4 @@
-"""The rule on cost: a budget is a promise to whoever pays, and a spec can break it with one word."""
+"""The rule on cost: a budget is a promise to whoever pays, and one word in a spec can break it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = ["over_budget"]
 def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Cost above the budget.
 
-    Why: capacity is paid for while it is reserved. The first bill arrives a month after the change that caused it, and
-    by then nobody remembers which change that was.
+    Why: reserved capacity costs money whether it is used or not. The bill arrives a month after the change that caused
+    it, when it is hard to tell which change that was.
 
     Bad:
         constraints:
@@ -45,7 +45,7 @@ def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           budget: 500 USD/month
     """
     if not _any_budget(system):
-        return  # prices are not looked up where nobody asks what anything costs
+        return  # without a budget, no price is needed
     for share in plan.cost.budgets:
         if share.left is None:
             yield _other_currency(share.budget, share.total)
@@ -61,11 +61,10 @@ def _any_budget(system: MLSystem) -> bool:
 def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnostic:
     return finding(
         "MLS405",
-        f"the budget is in {budget.value.currency}, and prices are in {total.value.currency}",
+        f"the budget is in {budget.value.currency}, but prices are in {total.value.currency}",
         budget,
-        note=f"the cost of {total.value} cannot be compared with it: nothing is converted, as rates of exchange move",
-        help=f"write the budget in {total.value.currency}, or give `prices` in {budget.value.currency} in the platform "
-        "file",
+        note=f"it cannot be compared with the cost of {total.value}: exchange rates move, so mlspec does not convert",
+        help=f"write the budget in {total.value.currency}, or set `platform.prices` in {budget.value.currency}",
     )
 
 
@@ -77,10 +76,10 @@ def _over(share: Share) -> Diagnostic:
     enough = f"{ceil(total.value.amount)} {total.value.currency}/month"
     return finding(
         "MLS405",
-        f"a month{f' of `{share.service}`' if share.service else ''} costs {total.value.amount:,} "
-        f"{total.value.currency}, which is over the budget of {budget.value}",
+        f"the monthly cost{f' of `{share.service}`' if share.service else ''} is {total.value.amount:,} "
+        f"{total.value.currency}, over the budget of {budget.value}",
         budget,
         others=((most, f"{name} costs the most"),),
         note=f"{listed}; {name}: {most.reason}",
-        help=f"make `{name}` cheaper, or write `budget: {enough}`",
+        help=f"reduce the cost of {name}, or write `budget: {enough}`",
     )

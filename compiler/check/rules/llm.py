@@ -1,4 +1,4 @@
-"""Rules on language models: an answer has an end, and what makes it has a version."""
+"""Rules on language models: output needs a limit, and a prompt needs a version."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..lint import rule
 __all__ = ["no_token_limit", "unversioned_prompt"]
 
 MUTABLE = ("latest", "main", "master", "head", "current")
-"""Names that stand for another thing every day."""
+"""Names of versions whose content changes over time."""
 
 
 def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
-    """The services whose answers are generated; an embedder reads tokens and writes none."""
+    """The services that generate tokens; an embedder only reads them."""
     if system.problem.task.value == "embedding":
         return
     parts = [part for part in system.services.values() if isinstance(part, OnlineService)]
@@ -32,11 +32,11 @@ def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
 
 @rule("MLS801", "error", "services.*.llm.tokens.context", "services.*.llm.tokens.output", "services.*.llm.retrieval")
 def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Language model without a limit on tokens.
+    """Language model without token limits.
 
-    Why: one request can ask for the longest answer that the model is able to give, over the longest context. A few of
-    them take all memory of the accelerator, and everybody else waits (OWASP LLM10, unbounded consumption). Of a runtime
-    that cannot limit answers only a context is asked for: with it an answer ends, too.
+    Why: a single request can ask for the longest possible output over the longest possible context. A few of those use
+    up the memory of the accelerator, and all other requests wait (OWASP LLM10, unbounded consumption). A runtime that
+    cannot limit the output needs only a limit on the context, which also ends the output.
 
     Bad:
         serving:
@@ -59,12 +59,12 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             limited = ", ".join(usual[name] for name in lacking)
             yield finding(
                 "MLS801",
-                f"a language model is served without a limit on {' and '.join(f'`{name}`' for name in lacking)}",
+                f"the language model is served without a limit on {' and '.join(f'`{name}`' for name in lacking)}",
                 tokens,
                 llm,
                 service.runtime_name,
-                note="one request may take all memory and time, and everybody else waits",
-                help=f"add `{limited}` to `llm.tokens` of the service"
+                note="a single request can use up memory and time while all others wait",
+                help=f"add `{limited}` to the service's `llm.tokens`"
                 if tokens is not None
                 else f"add `llm: {{tokens: {{{limited}}}}}` to the service",
             )
@@ -74,8 +74,8 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """System prompt without a version.
 
-    Why: a changed prompt is a changed model. Without a version no evaluation says which prompt it judged, and no
-    rollback brings the old one back.
+    Why: a changed prompt is a changed model. Without a version, an evaluation cannot say which prompt it covers, and a
+    rollback cannot restore the old one.
 
     Bad:
         serving:
@@ -97,14 +97,14 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "MLS803",
                 f"the system prompt of {system_tokens.value:,} tokens has no version",
                 system_tokens,
-                note="no evaluation says which prompt it judged, and no rollback brings the old one back",
-                help="add `prompt: {version: ...}` with the commit, the date or the number of the prompt",
+                note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
+                help="add `prompt: {version: ...}` with the commit, date or number of the prompt",
             )
         elif llm.prompt is not None and llm.prompt.version.value.lower() in MUTABLE:
             yield finding(
                 "MLS803",
-                f"`{llm.prompt.version.value}` is another prompt every day",
+                f"`{llm.prompt.version.value}` does not identify one version of the prompt",
                 llm.prompt.version,
-                note="no evaluation says which prompt it judged, and no rollback brings the old one back",
-                help="write the commit, the date or the number of the prompt",
+                note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
+                help="write the commit, date or number of the prompt",
             )

@@ -1,4 +1,4 @@
-"""Rules on the memory and the context of language models: what does not fit fails at its start or at the next peak."""
+"""Rules on the memory and the context of language models: what does not fit fails at startup or at the next peak."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = ["context_overrun", "does_not_fit"]
 def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
     """Language model that does not fit on its accelerator.
 
-    Why: a server of language models takes its memory when it starts: weights first, then room for the cache. Where that
-    room cannot hold one context of the length that is promised, the server stops at once, in every replica. The sum is
-    (utilization x memory that the driver reports - overhead) x devices, against weights and cache.
+    Why: a language model server allocates its memory at startup: first the weights, then the KV cache. If the cache
+    cannot hold one context of the promised length, the server exits immediately, in every replica. The check compares
+    (utilization x memory that the driver reports - overhead) x devices with the weights plus the cache.
 
     Bad:
         problem: {task: generation}
@@ -74,15 +74,15 @@ def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:
 
     devices, context = service.devices, fit.model.context
     assert devices is not None
-    asked = f"a context of {context.value:,} tokens" if context is not None else "a single request"
+    asked = f"a context of {context.value:,} tokens" if context is not None else "even a single request"
     return finding(
         "MLS408",
-        f"{asked} of `{service.model.value}` does not fit on {called(fit.devices.value, devices.type.value)}",
+        f"`{service.model.value}` with {asked} does not fit on {called(fit.devices.value, devices.type.value)}",
         _tokens(service, "context"),
         devices.type,
         others=((devices.type, "the accelerator"),),
         note=f"{fit.model.weights.reason}; {fit.budget.reason}; {fit.whole.reason}",
-        help=" or ".join(_ways_out(service, fit)) or "serve fewer bits a weight, or a smaller model",
+        help=", or ".join(_ways_out(service, fit)) or "quantize to fewer bits per weight, or use a smaller model",
     )
 
 
@@ -92,9 +92,9 @@ def _tokens(service: ServicePlan, name: str) -> Because[int] | None:
 
 
 def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
-    """A shorter context, the cheapest accelerator of which as many do, or more of the same.
+    """A shorter context, the cheapest accelerator of which the same number is enough, or more of the same.
 
-    Slices are there only where somebody has divided a device: they are proposed where they are allowed.
+    Slices exist only where a device has been partitioned, so they are proposed only where they are allowed.
     """
     from ...plan.language_models.accelerator import COUNTS, called
 
@@ -112,7 +112,8 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
     usable = [name for name in fitting if name in named or not named]
     if fitting:
         name = min(usable or fitting, key=lambda name: _price(known[name]))
-        yield f"{'use' if usable else 'allow and use'} {called(fit.devices.value, name)}"
+        allow = "" if usable else f"add `{name}` to `constraints.accelerators` and "
+        yield f"{allow}use {called(fit.devices.value, name)}"
     assert service.devices is not None
     if known[service.devices.type.value].slice.value:
         return
@@ -137,11 +138,11 @@ def _price(device: Accelerator) -> float:
     "models.*.llm.family",
 )
 def context_overrun(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Context that is too short for what is put into it.
+    """Context that is too short for its contents.
 
-    Why: the system prompt, earlier turns, retrieved chunks, the question and the answer share one context. What is too
-    long is refused by the server or cut off by the caller, and it is the oldest part, the instructions, that is lost. A
-    context longer than the model's window is refused when the server starts.
+    Why: the system prompt, earlier turns, retrieved chunks, the question and the answer share one context. If they do
+    not fit, the server rejects the request or the caller truncates it, which drops the oldest part: the instructions. A
+    server does not start with a context longer than the model's window.
 
     Bad:
         serving:
@@ -168,23 +169,27 @@ def context_overrun(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # no
                 "MLS806",
                 f"a context of {context.value:,} tokens is longer than the model's window of {window.value:,}",
                 context,
-                others=((window, "the window"),),
-                note="the server refuses it when it starts",
+                others=((window, "the model's window"),),
+                note="the server refuses to start with it",
                 help=f"write `context: {window.value}` or less",
             )
         parts = tokens.parts
         whole = sum(part.value for part in parts.values())
         if context is not None and whole > context.value:
-            yield _overrun(service, parts, whole, context)
+            yield _overrun(service, parts, whole, context, window)
 
 
-def _overrun(service: ServicePlan, parts: dict[str, Because[int]], whole: int, context: Because[int]) -> Diagnostic:
-    told = " + ".join(f"{tokens.value:,} of {which}" for which, tokens in parts.items())
+def _overrun(
+    service: ServicePlan, parts: dict[str, Because[int]], whole: int, context: Because[int], window: Because[int] | None
+) -> Diagnostic:
+    told = " + ".join(f"{tokens.value:,} ({which})" for which, tokens in parts.items())
+    longer = 2 ** math.ceil(math.log2(whole))
+    fits = window is None or longer <= window.value
     return finding(
         "MLS806",
-        f"a request and its answer take {whole:,} tokens, and the context has {context.value:,}",
+        f"a request and its answer take {whole:,} tokens, but the context has {context.value:,}",
         _tokens(service, "context"),
         service.part.llm,
-        note=f"{told}; what is too long is refused, or loses its beginning: the instructions",
-        help=f"write `context: {2 ** math.ceil(math.log2(whole))}` if memory and model allow it, or shorten a part",
+        note=f"{told}; a request that is too long is rejected, or loses its beginning: the instructions",
+        help=(f"write `context: {longer}` if it fits in memory, or " if fits else "") + "shorten a part of the request",
     )

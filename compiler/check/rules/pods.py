@@ -1,4 +1,4 @@
-"""The rule on what a patch may do to pods, all of which satisfy the Pod Security Standard "restricted" without it."""
+"""The rule on patches of pods, which satisfy the Pod Security Standard "restricted" unless a patch weakens them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..lint import rule
 
 __all__ = ["unrestricted_pod"]
 
-# By key, the values that the standard refuses (kubernetes.io, Pod Security Standards).
+# By key, the values that the standard forbids (kubernetes.io, Pod Security Standards).
 _REFUSED: dict[str, tuple[object, ...]] = {
     "hostNetwork": (True,),
     "hostPID": (True,),
@@ -26,15 +26,15 @@ _REFUSED: dict[str, tuple[object, ...]] = {
     "procMount": ("Unmasked",),
 }
 _NEEDED = ("securityContext", "seccompProfile", "capabilities", "runAsNonRoot", "runAsUser", "allowPrivilegeEscalation")
-"""What a patch may not take away."""
+"""Keys that a patch must not remove."""
 
 
 @rule("MLS407", "error")
 def unrestricted_pod(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Patch that takes a pod's restrictions away.
+    """Patch that weakens a pod's security.
 
-    Why: every pod is emitted with the Pod Security Standard "restricted". A namespace that enforces it refuses a pod
-    with less, and one that does not lets whoever breaks into the model reach the node.
+    Why: every pod that mlspec emits satisfies the Pod Security Standard "restricted". A namespace that enforces it
+    rejects a weaker pod, and one that does not lets an attacker who breaks into the model server reach the node.
 
     Bad:
         patches:
@@ -55,19 +55,20 @@ def unrestricted_pod(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                     "MLS407",
                     why,
                     node if not is_null(node) else key,
-                    others=((patch.reason, "the reason that is given"),),
-                    note='the Pod Security Standard "restricted" refuses it, and so do namespaces that enforce it',
-                    help="leave it out; an image that needs it can be built for a user with a number and folders of "
-                    "its own",
+                    others=((patch.reason, "the reason given"),),
+                    note='the Pod Security Standard "restricted" forbids it, and a namespace that enforces that '
+                    "standard rejects the pod",
+                    help="remove it; if the image needs it, rebuild the image to run as a numeric non-root user that "
+                    "owns the directories it writes to",
                 )
 
 
 def _refused(name: str, node: Node) -> str | None:
-    """What is wrong with a key and its value; None when nothing is."""
+    """What is wrong with a key and its value; None if nothing is."""
     if name in _NEEDED and is_null(node):
         return f"the patch removes `{name}` from a pod"
     if name == "hostPath":
-        return "the patch mounts a folder of the node"
+        return "the patch mounts a directory of the node"
     if name == "add" and isinstance(node, Sequence) and node.items:
         return "the patch adds capabilities to a container"
     if not isinstance(node, Scalar):
@@ -76,5 +77,5 @@ def _refused(name: str, node: Node) -> str | None:
     if any(value == refused and type(value) is type(refused) for refused in _REFUSED.get(name, ())):
         return f"the patch sets `{name}: {node.text}`"
     if name == "type" and value == "Unconfined":
-        return "the patch takes the system-call filter away"
+        return "the patch disables the seccomp filter"
     return None

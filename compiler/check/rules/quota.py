@@ -1,4 +1,4 @@
-"""The rule on what is needed at once: a rollout takes more than the replicas, and what a quota refuses never starts."""
+"""The rule on peak demand: a rollout needs more than the replicas, and pods over a quota never start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import count
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from ...system import MLSystem
@@ -25,12 +26,12 @@ __all__ = ["too_much_at_once"]
     "platform.quota",
 )
 def too_much_at_once(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Rollout that needs more than is allowed.
+    """Rollout that needs more than the limit allows.
 
-    Why: while a version is rolled out by shares of the traffic, the old one keeps all its replicas, so that going back
-    takes no time, and the new one ends with as many; a version in the shadow stage has its own beside them, and batch
-    and training runs start when it is their time. What the maximum of accelerators or the namespace's quota under
-    `platform.quota` does not allow stays pending, and the rollout stands still at the hour of the peak.
+    Why: during a progressive rollout the old version keeps all of its replicas, so that a rollback is instant, and the
+    new one scales up to as many. A shadow version adds its own replicas, and batch and training runs start on schedule.
+    Pods beyond the accelerator maximum or beyond the namespace quota in `platform.quota` stay pending, and the rollout
+    stalls at peak traffic.
 
     Bad:
         constraints:
@@ -63,16 +64,16 @@ def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnost
     shadow = service.canary.shadow_replicas.value if service.shadow is not None else 0
     needed, each = peak + new + shadow, devices.count.value
     if needed > most.value:
-        parts = {"of the old version": peak, "of the new one": new, "in the shadow": shadow}
+        parts = {"of the old version": peak, "of the new version": new, "of the shadow": shadow}
         told = ", ".join(f"{many} {which}" for which, many in parts.items() if many)
         yield finding(
             "MLS409",
-            f"a rollout at the peak needs {needed * each} x `{devices.type.value}`, of {most.value * each} allowed",
+            f"a rollout at the peak needs {needed * each} x `{devices.type.value}`; the limit is {most.value * each}",
             most,
             devices.type,
             others=((devices.type, "the accelerator"),),
-            note=f"{told}: {needed} replicas with {each} each; {service.for_peak.reason}",
-            help=f"write `maxReplicas: {needed}`, or roll out when fewer requests arrive and answer this finding",
+            note=f"{told}: {count(needed, 'replica')} with {each} each; {service.for_peak.reason}",
+            help=f"write `maxReplicas: {needed}`, or roll out when traffic is low and suppress this finding",
         )
 
 
@@ -83,13 +84,13 @@ def _over_quota(plan: Plan, path: str) -> Diagnostic:
     kind = path.rpartition("accelerators.")[2] if path.startswith("accelerators.") else ""
     much = f"{needed.value} x `{kind}`" if kind else f"{needed.value}{_UNITS[path]}"
     rolled = any(service.workload.keeps_old_whole.value for service in plan.online.values())
-    also = ", and a rollout that waits for them is taken back" if rolled else ""
+    also = ", and a rollout that waits for them is rolled back" if rolled else ""
     return finding(
         "MLS409",
-        f"at the worst moment {much} are needed, of a quota of {allowed.value}",
+        f"at the worst moment the system needs {much}, but the quota is {allowed.value}",
         *largest.places(path),
         others=((allowed, "the quota"),),
-        note=f"{needed.reason}; {reasons}; pods over the quota are refused{also}",
+        note=f"{needed.reason}; {reasons}; pods over the quota are rejected{also}",
         help=", or ".join(_ways_out(plan, path, kind)),
     )
 
@@ -98,14 +99,14 @@ _UNITS = {"cpu": " cores", "memory": " of memory"}
 
 
 def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:
-    """Fewer replicas, where those still carry the peak; fewer parts at once; a larger quota."""
+    """Fewer replicas, if they still serve the peak; fewer parallel parts; a larger quota."""
     part = plan.quota.largest(path).part
     most = plan.quota.most(part) if part is not None else 0
     if isinstance(part, ServicePlan) and most >= part.for_peak.value:
         key = "max" if part.scales.value else "min"
-        yield f"write `replicas: {{{key}: {most}}}` at `{part.part.own_name.value}`"
+        yield f"write `replicas: {{{key}: {most}}}` for `{part.part.own_name.value}`"
     if isinstance(part, BatchPlan) and most > 0:
-        yield f"write `parallel: {most}` at `{part.part.own_name.value}`"
+        yield f"write `parallel: {most}` for `{part.part.own_name.value}`"
     if kind:
         yield "use another accelerator"
-    yield f"ask for a quota of `{kind or path}: {plan.quota.needed[path].value}`"
+    yield f"request a quota of `{kind or path}: {plan.quota.needed[path].value}`"

@@ -64,7 +64,7 @@ RULES: tuple[Rule, ...] = (
     quota.too_much_at_once,
     capacity.unproven,
     capacity.idle_slots,
-    runtimes.forsaken_runtime,
+    runtimes.unmaintained_runtime,
     slices.several_slices,
     slo.quiet_service,
     slo.forgotten_window,

@@ -1,4 +1,4 @@
-"""The rule on serving runtimes: what nobody develops any more is nobody's to mend."""
+"""The rule on serving runtimes: one that is no longer maintained gets no fixes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...system import MLSystem
 from ...words import listing
 from ..lint import rule
 
-__all__ = ["forsaken_runtime"]
+__all__ = ["unmaintained_runtime"]
 
 MEANING = {
-    "maintenance": "is in maintenance mode: it gets small fixes, and nothing new",
-    "ended": "is no longer developed, and gets no security patches",
+    "maintenance": "is in maintenance mode: it gets minor fixes and no new features",
+    "ended": "is no longer maintained, and gets no security patches",
 }
 
 
@@ -26,12 +26,12 @@ MEANING = {
     "services.*.container.notice",
     "services.*.container.successors",
 )
-def forsaken_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Serving runtime that is no longer developed.
+def unmaintained_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Serving runtime that is no longer maintained.
 
-    Why: a server that answers the network is patched for as long as it runs. Once its makers stop, the next hole in it
-    or in what it is built on stays open, and the next model or accelerator does not work. Changing the runtime takes
-    weeks, which are there before that day and not after it.
+    Why: a server that is exposed to the network needs patches for as long as it runs. Once its maintainers stop, the
+    next vulnerability in it or in its dependencies stays open, and the next model or accelerator does not work. Moving
+    to another runtime takes weeks; you have them before that day, not after.
 
     Bad:
         serving: {runtime: torchserve}
@@ -47,6 +47,6 @@ def forsaken_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # n
                 "MLS412",
                 f"`{name.value}` {meaning}",
                 name,
-                note=runtime.notice.value if runtime.notice is not None else "its next hole stays open",
-                help=f"use {listing(successors)}" if successors else "use a runtime that is developed",
+                note=runtime.notice.value if runtime.notice is not None else "future vulnerabilities may not be fixed",
+                help=f"use {listing(successors)}" if successors else "use a runtime that is maintained",
             )

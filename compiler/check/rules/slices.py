@@ -1,4 +1,4 @@
-"""The rule on parts of accelerators: several of them are not one larger accelerator."""
+"""The rule on slices of accelerators: several slices are not one larger accelerator."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["several_slices"]
 def several_slices(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Several slices for one pod.
 
-    Why: a slice is a part of a device, cut off from all others. CUDA shows a process one of them and no more, and
-    slices exchange nothing between them: a model has the memory of one, whatever else is paid for, and a server or a
-    training run that divides its tensors over two fails at its start.
+    Why: a slice is an isolated part of a device. CUDA exposes only one slice to a process, and slices cannot exchange
+    data. A model gets the memory of one slice, however many are paid for, and a server or a training run that splits
+    its tensors across two fails at startup.
 
     Bad:
         serving: {resources: {accelerator: {type: a100-40gb-1g-5gb, count: 2}}}
@@ -37,16 +37,16 @@ def several_slices(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if asked.count.value > 1 and known[asked.type.value].slice.value:
             yield finding(
                 "MLS413",
-                f"{asked.count.value} x `{asked.type.value}` do not add up: a process sees one slice",
+                f"{asked.count.value} x `{asked.type.value}` do not add up: a process sees only one slice",
                 asked.count,
                 others=((asked.type, "a slice of a device"),),
-                note="the model has the memory of one, and what divides its tensors over several fails at its start",
-                help="leave `count` out, and use a larger slice or a whole device; for more requests, more replicas",
+                note="the model gets the memory of one slice, and splitting tensors across several fails at startup",
+                help="remove `count`, and use a larger slice or a whole device; to serve more requests, add replicas",
             )
 
 
 def _asked(plan: Plan) -> Iterator[AcceleratorRequest]:
-    """What the pods of this environment ask for; where the planner chooses, it takes one slice."""
+    """The accelerators that the pods of this environment request; the planner chooses one slice at most."""
     asked = [service.part.resources.accelerator for service in plan.online.values()]
     asked += [service.part.resources.accelerator for service in plan.batch.values()]
     asked += [plan.training.part.resources.accelerator] if plan.training is not None else []

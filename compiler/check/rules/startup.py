@@ -1,13 +1,15 @@
-"""The rule on start-up times: what a patch may set, and mlspec sets by itself from how long a model loads.
+"""The rule on startup times, which mlspec derives from the load time of a model and a patch can override.
 
-A patch is a JSON merge patch, which replaces lists: whoever patches a container writes all of it, and what a probe
-leaves out has Kubernetes' own default.
+A patch is a JSON merge patch, which replaces lists: to patch one container is to write all of it, and a field that its
+probe omits has Kubernetes' own default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil
+from typing import NamedTuple
 
 from ....schema.units import Duration
 from ...bind.leaf import core_value
@@ -22,27 +24,27 @@ from ..lint import rule
 __all__ = ["start_up_too_short"]
 
 DEFAULTS = {"initialDelaySeconds": 0, "periodSeconds": 10, "failureThreshold": 3}
-"""Of a probe (kubernetes.io, Configure Probes)."""
+"""Kubernetes' defaults for a probe (kubernetes.io, Configure Probes)."""
 
 
 @rule("MLS406", "error", "services.*.load", "services.*.warmup")
 def start_up_too_short(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Start-up time that is shorter than the load.
+    """Startup time shorter than the load time.
 
-    Why: a container that is not ready in time is killed and begins to load again, for ever. A deadline for the whole
-    rollout that is too short gives up on every version.
+    Why: a container that is not ready in time is killed and starts to load again, forever. A progress deadline that is
+    too short aborts the rollout of every version.
 
     Bad:
         serving: {load: 15m}
         patches:
           - target: {kind: Rollout, name: base}
-            reason: releases are to fail fast
+            reason: releases should fail fast
             patch: {spec: {progressDeadlineSeconds: 120}}
     Good:
         serving: {load: 15m}
         patches:
           - target: {kind: Rollout, name: base}
-            reason: releases are to fail fast
+            reason: releases should fail fast
             patch: {spec: {progressDeadlineSeconds: 2400}}
     """
     for service in plan.online.values():
@@ -58,33 +60,51 @@ def _of_patch(service: ServicePlan, patch: Patch) -> Iterator[Diagnostic]:
         if key.text == "progressDeadlineSeconds" and isinstance(node, Scalar):
             given = _seconds(node)
             if given is not None and given < whole.amount:
-                yield _too_short(service, node, given, whole, f"{fetch.value} to fetch and {start.value} to start")
+                why = f"{fetch.value} to fetch and {start.value} to start; every rollout would be aborted before that"
+                least = ceil(whole.amount)
+                help_ = f"write `progressDeadlineSeconds: {least}` or more, or remove it to allow twice as long"
+                yield _too_short(service, node, given, whole, why, help_)
         elif key.text == "startupProbe" and isinstance(node, Mapping):
-            given = _allowed(node)
-            if given is not None and given < start.value.amount:
-                yield _too_short(service, node, given, start.value, start.reason)
+            probe = _probe(node)
+            if probe is not None and probe.allowed < start.value.amount:
+                why = f"{start.reason}; the container would be killed before it is ready, again and again"
+                help_ = f"write `failureThreshold: {probe.failures_for(start.value)}` or more"
+                yield _too_short(service, node, probe.allowed, start.value, why, help_)
 
 
-def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duration, why: str) -> Diagnostic:
+def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duration, why: str, help_: str) -> Diagnostic:
     return finding(
         "MLS406",
-        f"{Duration(given)} are allowed for a start that takes {needed}",
+        f"the patch allows {Duration(given)} for a startup that takes {needed}",
         node,
-        others=((service.part.load, "the time to load"),),
-        note=f"{why}; the pod would be given up on before it is ready, again and again",
-        help=f"leave it out, and twice the time is allowed, or allow at least `{int(needed.amount)}` s",
+        others=((service.part.load, "the load time"),),
+        note=why,
+        help=help_,
     )
 
 
-def _allowed(probe: Mapping) -> Decimal | None:
-    """How long a container may take until this probe gives up on it; None where a number is not one."""
-    told = {key: Decimal(usual) for key, usual in DEFAULTS.items()}
-    for key in DEFAULTS.keys() & probe.entries.keys():
-        given = _seconds(probe.entries[key])
-        if given is None:
-            return None
-        told[key] = given
-    return told["initialDelaySeconds"] + told["periodSeconds"] * told["failureThreshold"]
+class Probe(NamedTuple):
+    """The numbers of a startup probe."""
+
+    delay: Decimal
+    period: Decimal
+    failures: Decimal
+
+    @property
+    def allowed(self) -> Decimal:
+        """How many seconds a container may take before this probe kills it."""
+        return self.delay + self.period * self.failures
+
+    def failures_for(self, time: Duration) -> int:
+        """The smallest failure threshold that allows a time."""
+        return ceil((time.amount - self.delay) / max(self.period, Decimal(1)))
+
+
+def _probe(node: Mapping) -> Probe | None:
+    """What a patch says of a probe; None if it sets something other than a number."""
+    told = [_seconds(node.entries[key]) if key in node.entries else Decimal(usual) for key, usual in DEFAULTS.items()]
+    known = [number for number in told if number is not None]
+    return Probe(*known) if len(known) == len(told) else None
 
 
 def _seconds(node: Node) -> Decimal | None:
