@@ -112,7 +112,7 @@ def test_a_kind_that_nothing_checks_is_said(tmp_path: Path, modules: Path) -> No
     """
     result = compiled(tmp_path, modules, "unknown_kind", source)
     (found,) = result.diagnostics
-    assert (found.id, found.severity, found.message) == ("MLS034", "info", "nothing checks what a Widget refers to")
+    assert (found.id, found.severity, found.message) == ("MLS034", "info", "the references of a Widget are not checked")
     assert result.ok
 
 

@@ -94,7 +94,9 @@ def test_the_name_of_kedas_own_object_has_63_letters_at_most(tmp_path: Path) -> 
     """`keda-hpa-` leaves 54."""
     made = spec(metadata__name="a" * 28)
     made["services"] = {"b" * 26: made.pop("serving")}
-    assert f"MLS032: the ScaledObject `{'a' * 28}-{'b' * 26}` has a name of 55 characters" in errors(tmp_path, made)
+    assert f"MLS032: the name of the ScaledObject `{'a' * 28}-{'b' * 26}` is too long: 55 characters" in errors(
+        tmp_path, made
+    )
 
 
 @EACH

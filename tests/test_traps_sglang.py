@@ -125,7 +125,7 @@ def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> No
     assert told == ["MLS012: `sglang` does not support `llm.tokens.output`"]
     assert refused(tmp_path, "sglang", serving__llm={"tokens": {"context": 8192}}) == []
     assert refused(tmp_path, "sglang", serving__llm={"caching": {"prefix": True}}, problem__task="generation") == [
-        "MLS801: a language model is served without a limit on `context`"
+        "MLS801: the language model is served without a limit on `context`"
     ]
 
 
@@ -169,7 +169,7 @@ def test_the_share_covers_weights_and_cache_but_not_activations(tmp_path: Path) 
 def test_a_context_that_does_not_fit_is_found(tmp_path: Path) -> None:
     wide = assistant(runtime="sglang", llm__tokens={"context": 131_072})
     [finding] = found(tmp_path, wide, "MLS408")
-    assert finding.message == "a context of 131,072 tokens of `chat` does not fit on `l4`"
+    assert finding.message == "`chat` with a context of 131,072 tokens does not fit on `l4`"
     assert "85%" in (finding.note or "")
 
 

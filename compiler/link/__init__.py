@@ -109,13 +109,13 @@ def _names(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterat
         kind = str(plain(artifact.object.get("kind")))
         known = kinds.get(kind, Kind())
         if len(name.value) > known.longest:
-            room = f": {known.adds}" if known.adds else ""
+            why = known.adds or "a label value holds no more"
             surplus = count(len(name.value) - known.longest, "character")
             yield finding(
                 "MLS032",
                 f"the name of the {kind} `{name.value}` is too long: {len(name.value)} characters",
                 *_longest_part(name),
-                note=f"the name of a {kind} can have at most {known.longest} characters{room}",
+                note=f"the limit for a {kind} is {known.longest} characters: {why}",
                 help=f"shorten the system's or the service's name by {surplus}",
             )
 
