@@ -210,7 +210,7 @@ def psi(threshold: float, method: str = "psi") -> dict[str, object]:
 def test_a_threshold_at_the_floor_is_no_finding(tmp_path: Path) -> None:
     assert found(tmp_path, minSamples=1000, prediction=psi(0.0434)) == []
     (said,) = found(tmp_path, minSamples=1000, prediction=psi(0.0432))
-    assert said.message == "a threshold of 0.0432 lies in the noise of 1,000 rows, which reaches 0.0433"
+    assert said.message == "a threshold of 0.0432 is within the noise of 1,000 rows, which reaches 0.0433"
     assert "write `threshold: 0.044` or more" in said.help
 
 

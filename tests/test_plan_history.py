@@ -305,4 +305,4 @@ def test_an_age_is_compared_with_the_gap_and_all_fits(tmp_path: Path, age: str, 
     fits = "training: {fit: 10h, crossValidation: {folds: 3, when: every-run}}\n"
     found = findings(tmp_path, "MLS703", retraining + fits)
     assert len(found) == said
-    assert all("7d and 3 fits of 10h (3 folds: 3 fits, one after the other) are 8.25 days" in d.note for d in found)
+    assert all("7d plus 3 fits of 10h (3 folds: 3 fits, one after the other) is 8.25 days" in d.note for d in found)

@@ -284,7 +284,7 @@ def test_a_diagnosis_must_have_a_consequence(answer: str, tmp_path: Path) -> Non
     """When quality drops, the cause is mended first; a model that is trained on the fault learns it."""
     gated = judged("{metric: recall, versus: champion}")
     found = one(tmp_path, "MLS702", gated + f"retraining: {{maxModelAge: 45d, diagnosis: {{{answer}: continue}}}}")
-    assert found.help == "write `stop`, and mend the cause first"
+    assert found.help == "write `stop`, and fix the cause first"
 
 
 def test_segments_are_asked_for_where_there_are_groups(tmp_path: Path) -> None:

@@ -61,24 +61,24 @@ def test_scales_in_katib(algorithm: str, double: str, whole: str, scale: str, tm
         step = asked.replace("scale", "step: 0.0001, scale") if algorithm == "grid" and kind == "double" else asked
         found = messages(tmp_path / kind, algorithm, {**TWO, "z": step})
         assert (found == []) is (scale in honoured.split()), (kind, found)
-        assert all("logarithm" in message for message in found)
+        assert all("log scale" in message for message in found)
 
 
 def test_an_even_draw_in_numbers(tmp_path: Path) -> None:
     """The middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of an even draw lie above it."""
     [found] = findings(tmp_path, "MLS706", tuned("sobol", {"z": DOUBLE % "log"}))
-    assert found.note == "drawn evenly, 97% of the trials lie above 0.0032, where half should"
+    assert found.note == "sampled uniformly, 97% of the trials are above 0.0032, where half should be"
 
 
 def test_a_logarithmic_draw_in_numbers(tmp_path: Path) -> None:
     """The root of 0.01 x 0.9 is 0.0949; (0.0949 - 0.01) / 0.89 of an even draw would lie below it."""
     [found] = findings(tmp_path, "MLS706", tuned("gaussian-process", {"z": "{type: double, min: 0.01, max: 0.9}"}))
-    assert found.note == "drawn by its logarithm, half of the trials lie below 0.095, where 10% should"
+    assert found.note == "sampled on a log scale, half of the trials are below 0.095, where 10% should be"
 
 
 def test_zero_has_no_logarithm(tmp_path: Path) -> None:
     [found] = findings(tmp_path, "MLS706", tuned("gaussian-process", {"z": "{type: double, min: 0, max: 0.5}"}))
-    assert found.note == "0 has no logarithm, so the search ends at its start"
+    assert found.note == "0 has no logarithm, so the search fails at startup"
     assert found.help == "write `algorithm: tpe`"
 
 
@@ -98,7 +98,7 @@ def test_a_step_of_one_is_every_whole_number(tmp_path: Path) -> None:
 
 def test_optuna_has_no_steps_on_a_logarithmic_scale(tmp_path: Path) -> None:
     stepped = {"z": "{type: int, min: 10, max: 90, step: 20, scale: log}"}
-    said = ["`multivariate-tpe` ignores the step of `z` on a logarithmic scale"]
+    said = ["`multivariate-tpe` ignores the step of `z` on a log scale"]
     assert messages(tmp_path / "a", "multivariate-tpe", stepped) == said
     assert messages(tmp_path / "b", "tpe", stepped) == []
 
@@ -120,7 +120,7 @@ def test_a_grid_of_real_numbers_needs_a_step(tmp_path: Path) -> None:
 )
 def test_a_grid_ends_with_its_combinations(parameters: dict[str, str], combinations: int, tmp_path: Path) -> None:
     assert messages(tmp_path / "enough", "grid", parameters, f"trials: {combinations}, ") == []
-    said = [f"`grid` has {combinations} combinations, and is to try {combinations + 1}"]
+    said = [f"`grid` has only {combinations} combinations for {combinations + 1} trials"]
     assert messages(tmp_path / "more", "grid", parameters, f"trials: {combinations + 1}, ") == said
 
 
@@ -130,17 +130,17 @@ def test_a_grid_ends_with_its_combinations(parameters: dict[str, str], combinati
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_only_an_evolution_strategy_learns_nothing_of_categories(algorithm: str, tmp_path: Path) -> None:
     found = messages(tmp_path, algorithm, {**TWO, "z": "{type: categorical, values: [a, b]}"})
-    assert found == (["`cma-es` draws `z` at random"] if algorithm == "cma-es" else [])
+    assert found == (["`cma-es` samples `z` at random"] if algorithm == "cma-es" else [])
 
 
 def test_an_evolution_strategy_needs_two_numbers(tmp_path: Path) -> None:
     one = {"x": TWO["x"]}
-    assert messages(tmp_path, "cma-es", one) == ["`cma-es` searches 2 numbers or more, and there is 1"]
+    assert messages(tmp_path, "cma-es", one) == ["`cma-es` needs 2 numeric parameters or more; the search has 1"]
 
 
 def test_hyperband_is_told_what_it_gives_out(tmp_path: Path) -> None:
     fragment = tuned("hyperband", {"epochs": "{type: int, min: 1, max: 81}"})
-    said = "`hyperband` is not told which parameter is a trial's effort"
+    said = "`hyperband` needs to know which parameter sets the budget of a trial"
     assert [d.message for d in findings(tmp_path / "a", "MLS706", fragment)] == [said]
     assert findings(tmp_path / "b", "MLS706", fragment.replace("{algo", "{resource: epochs, algo")) == []
 
@@ -163,11 +163,11 @@ def test_the_platform_changes_an_algorithm_and_adds_one(tmp_path: Path) -> None:
     linear, whole = {"z": DOUBLE % "linear"}, {"z": INT % "log"}
     assert findings(tmp_path / "a", "MLS706", tuned("gaussian-process", linear) + PLATFORM) == []
     [kept] = findings(tmp_path / "b", "MLS706", tuned("gaussian-process", whole) + PLATFORM)
-    assert "ignores the logarithmic scale" in kept.message  # what the platform does not change stays
+    assert "ignores the log scale" in kept.message  # what the platform does not change stays
     found = findings(tmp_path / "c", "MLS706", tuned("our-own", {**linear, "y": INT % "log"}) + PLATFORM)
     assert [d.message for d in found] == [
-        "`our-own` is not told which parameter is a trial's effort",
-        "`our-own` draws `z` by its logarithm",
+        "`our-own` needs to know which parameter sets the budget of a trial",
+        "`our-own` samples `z` on a log scale",
     ]
 
 

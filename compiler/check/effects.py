@@ -31,14 +31,14 @@ Values = dict[Path, Scalar]
 
 
 class Used(Record):
-    """One environment as it was layered, and everything that was made of it."""
+    """One environment after layering, with everything that it was compiled into."""
 
     layered: Layered
     artifacts: tuple[Artifact, ...]
     complete: bool
     """Whether nothing was left out."""
     bound: bool
-    """Whether all values have the shape that the language asks for."""
+    """Whether every value has the type that the language requires."""
 
 
 def without_effect(

@@ -83,7 +83,7 @@ def _guard(call: Callable[P, T], place: Scalar) -> Callable[P, T]:
 
 
 def _pieces(emit: Callable[P, Iterable[Piece]], place: Scalar) -> Callable[P, Iterable[Piece]]:
-    """The same list of pieces, each of them guarded, too."""
+    """The same list of pieces, with each piece guarded as well."""
     listed = _guard(emit, place)
     return lambda *args, **kwargs: [_guard(piece, place) for piece in listed(*args, **kwargs)]
 

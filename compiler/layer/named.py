@@ -1,6 +1,6 @@
-"""Named: which names of each collection a tree uses, found by one walk along the table of the language.
+"""Named: which names of each collection a tree uses, found in one walk driven by the language table.
 
-A name counts where it is written, as a value or as a key, and where a default stands for it.
+A name counts if it is written, as a value or as a key, or if it is a default.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Names = dict[str, set[str]]
 
 
 def names_in(tree: Mapping) -> Names:
-    """Every name that a system uses, by its collection."""
+    """Every name that a system uses, by collection."""
     found: Names = {}
     _object("MLSystem", tree, found)
     return found

@@ -1,4 +1,4 @@
-"""The rule on drift: an alert that chance raises is soon ignored, and one that cannot be raised is no alert."""
+"""The rule on drift: an alert that noise triggers is soon ignored, and one that cannot fire is useless."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import count
 from ...system import DriftMethod, MLSystem
 from ..lint import rule
 
@@ -29,10 +30,10 @@ __all__ = ["threshold_in_the_noise"]
     "data.labels.delay",
 )
 def threshold_in_the_noise(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Drift threshold that few rows exceed by chance, or more rows than a window ever has.
+    """Drift threshold within the noise, or a minimum sample size that no window reaches.
 
-    Why: two samples of one distribution differ, and the fewer the rows, the more. Of 200 rows, a population stability
-    index of 0.2 is noise. An alert that chance raises is soon ignored.
+    Why: two samples of the same distribution differ, and the fewer the rows, the more. With 200 rows, a population
+    stability index of 0.2 is noise. An alert that noise triggers is soon ignored.
 
     Bad:
         monitoring:
@@ -63,19 +64,19 @@ def _noise(drift: DriftPlan, method: DriftMethod, floor: Because[float]) -> Iter
         return
     yield finding(
         "MLS704",
-        f"a threshold of {method.threshold.value} lies in the noise of {drift.sample.value:,} rows, which reaches "
-        f"{floor.value}",
+        f"a threshold of {method.threshold.value} is within the noise of {count(drift.sample.value, 'row')}, which "
+        f"reaches {floor.value}",
         method.threshold,
         method,
         others=((drift.sample, drift.sample.reason),),
-        note=f"windows without any drift exceed it: {floor.reason}; {drift.reference.reason}",
-        help=f"write `threshold: {ceil(floor.value * 1000) / 1000}` or more, or judge by more rows: a longer `window`, "
-        "or more `minSamples`",
+        note=f"windows without drift exceed it: {floor.reason}; {drift.reference.reason}",
+        help=f"write `threshold: {ceil(floor.value * 1000) / 1000}` or more, or compare more rows with a longer "
+        "`window` or a larger `minSamples`",
     )
 
 
 def _never(drift: DriftPlan) -> Iterator[Diagnostic]:
-    """A sample that no window reaches."""
+    """A minimum sample size that no window reaches."""
     least = drift.part.min_samples
     if least is None or drift.seen is None or drift.seen.value >= int(least.value):
         return
@@ -84,6 +85,6 @@ def _never(drift: DriftPlan) -> Iterator[Diagnostic]:
         f"a window never has the {int(least.value):,} rows that a verdict needs",
         least,
         others=((drift.part.window, drift.seen.reason),),
-        note="each window ends with too few rows for a verdict, so drift is never seen",
-        help="write a longer `window`, keep a larger share of predictions, or ask for fewer rows",
+        note="each window ends with too few rows for a verdict, so drift is never detected",
+        help="write a longer `window`, capture a larger share of predictions, or lower `minSamples`",
     )

@@ -1,4 +1,4 @@
-"""Rules on monitoring: an alert must be answerable, bounded in its series, and compared with something."""
+"""Rules on monitoring: alerts need a runbook, labels need bounded values, and drift needs a reference."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..lint import rule
 __all__ = ["drift_without_reference", "no_runbook", "unbounded_label"]
 
 MOST_VALUES = 1000
-"""Values of a label. Prometheus' own advice is to look for another way above 100 (prometheus.io, instrumentation); a
-column has one series for each value and metric, and countries or shops are more than that.
+"""The most values of a label. Prometheus advises alternatives above 100 (prometheus.io, instrumentation), but a column
+has only one series per value and metric, and there are more countries or stores than that.
 """
 
 
@@ -23,7 +23,7 @@ column has one series for each value and metric, and countries or shops are more
 def no_runbook(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Alerts without a runbook.
 
-    Why: whoever is woken at night did not build the system. Without a page that says what to look at and how to go
+    Why: whoever is paged at night did not build the system. Without a page that says what to check and how to roll
     back, the first half hour is lost.
 
     Bad:
@@ -36,19 +36,19 @@ def no_runbook(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if system.metadata.links.runbook is None and system.monitoring.alerts.runbook is None:
         yield finding(
             "MLS505",
-            "alerts lead to no runbook",
+            "alerts have no runbook",
             system.metadata.owner,
-            label="is woken, and finds nothing to read",
-            note="whoever is on call did not build the system, and needs to know how to go back",
+            label="is paged without a runbook",
+            note="the on-call engineer did not build the system, and needs to know what to check and how to roll back",
             help="add `links: {runbook: https://...}` under `metadata`",
         )
 
 
 @rule("MLS506", "error", "monitoring.segments", "data.columns.*.name", "data.columns.*.dtype", "data.columns.*.values")
 def unbounded_label(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Segment without a bound on its values.
+    """Segment with too many values.
 
-    Why: each value becomes a series of every metric. An identifier or a free text fills the memory of the Prometheus
+    Why: each value becomes a time series of every metric. An identifier or free text fills the memory of the Prometheus
     that all teams share.
 
     Bad:
@@ -75,26 +75,28 @@ def unbounded_label(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             f"the segment `{segment.value}` {known}",
             segment,
             others=((bound if bound is not None else column.name if column is not None else None, "declared here"),),
-            note=f"each is a series of every metric; above {MOST_VALUES:,} they burden everybody's Prometheus",
-            help=_bound_it(segment.value, column is not None),
+            note=f"each is a time series of every metric; more than {MOST_VALUES:,} overload the shared Prometheus",
+            help=_bound_it(segment.value, column, most),
         )
 
 
-def _bound_it(name: str, declared: bool) -> str:
-    if declared:
-        return f"add `values: {{max: 250}}` to the column `{name}`, or divide by a coarser one"
+def _bound_it(name: str, column: Column | None, most: int | None) -> str:
+    if most is not None:
+        return "segment by a coarser column"
+    if column is not None:
+        return f"add `values: {{max: 250}}` to the column `{name}` if it has no more, or segment by a coarser column"
     return f"add `{{name: {name}, dtype: category, values: {{max: 250}}}}` to `data.columns`"
 
 
 def _labels(system: MLSystem) -> Iterator[Because[str]]:
-    """The columns that become labels of series."""
+    """The columns that become labels of time series."""
     yield from system.monitoring.segments
     conditions = [*system.monitoring.rules, *([system.monitoring.quality] if system.monitoring.quality else [])]
     yield from (condition.segment for condition in conditions if condition.segment is not None)
 
 
 def _most(column: Column | None) -> int | None:
-    """The most values that a column can take; None when nothing bounds them."""
+    """The most values that a column can take; None if they are unbounded."""
     if column is None:
         return None
     if column.dtype.value == "bool":
@@ -107,10 +109,10 @@ def _most(column: Column | None) -> int | None:
 
 @rule("MLS701", "error", "monitoring.drift.reference", "releases.*.profile")
 def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Drift without a reference.
+    """Drift detection without a reference.
 
-    Why: drift is a distance from something. Without the distribution that the model was trained on there is nothing to
-    compare with, and the monitor never fires.
+    Why: drift is the distance from a reference. Without the distribution that the model was trained on, there is
+    nothing to compare with, and the monitor never fires.
 
     Bad:
         monitoring:
@@ -130,11 +132,11 @@ def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic
         if release.profile is None:
             yield finding(
                 "MLS701",
-                f"drift is measured, but version `{release.version.value}` has nothing to compare with",
+                f"version `{release.version.value}` has no reference to measure drift against",
                 first,
                 drift,
-                others=((release.version, "in service without a `profile`"),),
+                others=((release.version, "in production without a `profile`"),),
                 note="the monitor would never fire",
-                help="add `profile:` to the release with what `mlspec runtime profile` writes, or a `reference:` to "
-                "`monitoring.drift`",
+                help="set `profile` in the release to the URI of the model's reference profile, or set "
+                "`monitoring.drift.reference`",
             )

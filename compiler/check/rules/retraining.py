@@ -1,4 +1,4 @@
-"""Rules on retraining: a new model is no cure by itself, and an old one is a fault that nobody sees."""
+"""Rules on retraining: a new model is not a fix by itself, and a stale one is a failure that no one notices."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["no_age_limit", "unattended_promotion"]
 
 @rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
 def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Retraining without a gate, or against its own diagnosis.
+    """Retraining without a gate, or despite its own diagnosis.
 
-    Why: most drops in quality are faults of data or of a feature. A model that is trained on the fault learns it, and
-    without a gate it goes into service.
+    Why: most drops in quality are caused by broken data or a changed feature. A model that is trained on the fault
+    learns it, and without a gate it goes to production.
 
     Bad:
         evaluation:
@@ -49,10 +49,10 @@ def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if answer.value == "continue":
             yield finding(
                 "MLS702",
-                f"a model is trained although the diagnosis found {fault}",
+                f"a model is trained even if the diagnosis finds {fault}",
                 answer,
-                note="it learns the fault, and looks right by every metric that rests on the same data",
-                help="write `stop`, and mend the cause first",
+                note="it learns the fault, and looks right by every metric that is computed on the same data",
+                help="write `stop`, and fix the cause first",
             )
 
 
@@ -61,15 +61,15 @@ def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnost
     gates = f"gates: [{{metric: {metric}, versus: champion, minSamples: 1000}}]"
     add = f"add `{gates}` under `evaluation`"
     if evaluation is None:
-        add = f"add `evaluation: {{primary: {metric}, {gates}}}` with the metrics of your task"
+        add = f"add `evaluation: {{primary: {metric}, {gates}}}` with metrics that fit your task"
     return finding(
         "MLS702",
-        "models are trained unattended, and none is judged before it goes into service",
+        "models are trained unattended, and no gate judges them before production",
         retraining.schedule,
         retraining.triggers,
         retraining,
-        others=((evaluation.primary, "measured, and compared with nothing"),) if evaluation is not None else (),
-        note="one run on broken data is enough to put a broken model into service",
+        others=((evaluation.primary, "measured, but not compared with anything"),) if evaluation is not None else (),
+        note="one run on broken data is enough to put a broken model into production",
         help=add,
     )
 
@@ -86,8 +86,8 @@ def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnost
 def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """No limit on the model's age, or one that normal operation exceeds.
 
-    Why: runs fail in silence, or their models pass no gate. Without a limit nobody notices that the model in service
-    is a year old. A limit below the time between two models fires all the time, and is ignored.
+    Why: runs fail silently, or produce models that pass no gate. Without a limit, no one notices that the model in
+    production is a year old. A limit below the time between two models fires all the time, and is ignored.
 
     Bad:
         retraining:
@@ -106,12 +106,12 @@ def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         return
     yield finding(
         "MLS703",
-        "nobody is told when the model gets too old",
+        "no alert fires when the model gets too old",
         retraining.schedule,
         retraining.triggers,
         retraining,
-        note="runs can fail, or their models pass no gate, for months without a word",
-        help="add `maxModelAge: 45d` under `retraining`, with the age from which quality suffers",
+        note="runs can fail, or produce models that pass no gate, for months before anyone notices",
+        help="add `maxModelAge: 45d` under `retraining`, or the age at which quality starts to suffer",
     )
 
 
@@ -125,12 +125,12 @@ def _exceeded(
     least = gap.amount + (work.value.amount if work is not None else 0)
     if age.value.amount < least:
         trained = f" and train for {seconds(float(work.value))}" if work is not None else ""
-        sum_ = f"{gap} and {work.reason} are {number(float(least) / 86400)} days; " if work is not None else ""
+        sum_ = f"{gap} plus {work.reason} is {number(float(least) / 86400)} days; " if work is not None else ""
         yield finding(
             "MLS703",
             f"between two runs the model gets older than {age.value}",
             age,
             others=((schedule, f"runs are up to {gap} apart{trained}"),),
-            note=f"{sum_}the alert fires in normal operation, and is soon ignored",
+            note=f"{sum_}the alert fires in normal operation, and will soon be ignored",
             help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
         )

@@ -1,4 +1,4 @@
-"""Rules on the rollout: a new version must be judged, in time, and by what its own decisions have not shaped."""
+"""Rules on the rollout: a new version must be judged, in time, and on data that its own decisions did not shape."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["judged_by_late_labels", "nothing_to_judge", "shapes_its_own_data"]
 def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Canary with nothing to judge.
 
-    Why: traffic is shifted step by step so that a bad version is caught early. Without a bound nothing is bad, and
-    every version goes on to all users.
+    Why: a canary shifts traffic step by step so that a bad version is caught early. Without an objective, nothing
+    counts as bad, and every version reaches all users.
 
     Bad:
         constraints:
@@ -35,11 +35,11 @@ def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if service.canary.progressive.value and not service.objectives.all:
             yield finding(
                 "MLS601",
-                "a canary without a bound to keep promotes every version",
+                "the canary has no objective to judge by, so it promotes every version",
                 service.canary.stage,
                 service.part.mode,
-                label="" if service.canary.stage is not None else "gets a canary, as nothing else is said",
-                note="traffic would be shifted step by step, and nobody would look",
+                label="" if service.canary.stage is not None else "gets a canary by default",
+                note="traffic would shift step by step, and nothing would evaluate the new version",
                 help="add `availability: 99.9%` or `latency: {p99: 100ms}` under `constraints`",
             )
 
@@ -53,10 +53,10 @@ def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "data.labels.delay",
 )
 def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Canary that is judged by labels which arrive after its steps.
+    """Canary judged by labels that arrive after its steps.
 
-    Why: during a step no label of its requests is known. The metric is that of older requests, which another version
-    answered, so the canary always passes.
+    Why: during a step, the labels of its requests are not known yet. The metric covers older requests, which another
+    version answered, so the canary always passes.
 
     Bad:
         data:
@@ -79,16 +79,16 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if system.metrics[metric.value.partition("@")[0]].needs_labels.value:
             yield finding(
                 "MLS603",
-                f"`{metric.value}` is not known yet while the canary runs",
+                f"`{metric.value}` is not known until after the canary",
                 metric,
-                others=((delay, f"its labels arrive after this, and the longest step takes {max(lengths)}"),),
-                note="the canary would be judged by what another version answered, and always pass",
-                help=f"judge by `error-rate` or `slow-rate`, and watch `{metric.value}` under `monitoring.quality`",
+                others=((delay, f"labels arrive after this; the longest step takes {max(lengths)}"),),
+                note="the canary would be judged by the answers of another version, and always pass",
+                help=f"judge by `error-rate` or `slow-rate`, and monitor `{metric.value}` under `monitoring.quality`",
             )
 
 
 def _judging(system: MLSystem) -> Iterator[Because[str]]:
-    """The metrics that decide whether a version is taken back."""
+    """The metrics that decide whether a version is rolled back."""
     yield from (condition.metric for condition in system.rollout.rollback_when)
     for stage in system.rollout.stages:
         yield from (harm.metric for harm in stage.canary.detect) if stage.canary is not None else ()
@@ -96,10 +96,10 @@ def _judging(system: MLSystem) -> Iterator[Because[str]]:
 
 @rule("MLS605", "warning", "data.labels.affectedByDecisions", "rollout.stages.*.experiment.holdOut")
 def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """No hold-out where the model shapes the data that it is trained on.
+    """No holdout although the model shapes its own training data.
 
-    Why: a declined payment shows no fraud, and an advert that is not shown gets no click. A model that learns only from
-    what it let through confirms itself, and its quality cannot be measured where it says no.
+    Why: a declined payment never turns out to be fraud, and an ad that is not shown gets no clicks. A model that trains
+    only on what it let through confirms itself, and its quality cannot be measured where it says no.
 
     Bad:
         data:
@@ -127,10 +127,10 @@ def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if all(not experiment.hold_out.value.amount for experiment in experiments):
         yield finding(
             "MLS605",
-            "the model learns only from what its own decisions let happen",
+            "the model trains only on cases that its own decisions let through",
             labels.affected_by_decisions,
-            others=tuple((experiment.hold_out, "nobody is held out") for experiment in experiments),
-            note="it confirms itself, and its quality is unknown where it says no",
+            others=tuple((experiment.hold_out, "no cases are held out") for experiment in experiments),
+            note="it confirms its own decisions, and its quality is unknown where it says no",
             help="write `holdOut: 1%`, the share of cases that the model does not decide"
             if experiments
             else "add an `experiment` stage with `holdOut: 1%`: a share of cases that the model does not decide",

@@ -1,4 +1,4 @@
-"""Rules on objectives and rollouts against the traffic that there is: what is promised must be possible to see."""
+"""Rules on objectives and rollouts at the actual traffic: a violation must be detectable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ....schema.units import Duration, Percent, plain
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import number, seconds
+from ...plan.choose import count, number, seconds
 from ...plan.objectives import Objective
 from ...plan.objectives.burn import BurnPair
 from ...plan.rollout.canary import CanaryPlan
@@ -22,10 +22,10 @@ from ..lint import rule
 __all__ = ["forgotten_window", "quiet_service", "unsure_rollout"]
 
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
-"""What may be promised instead, from the strictest down."""
+"""The objectives that may be proposed instead, strictest first."""
 
 LONGEST = Duration.parse("2h")
-"""How long a rollout may take: longer than somebody stays near is a rollout that nobody watches."""
+"""How long a rollout may take: no one watches a longer one."""
 
 FIRST_STEPS = tuple(Percent.parse(text) for text in ("10%", "25%", "50%"))
 HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
@@ -41,8 +41,8 @@ HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
 def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Traffic too low for the page alert.
 
-    Why: with few requests one failure is many times the error budget, so an alert also needs three bad events. Where
-    the window seldom has so many, only a larger failure than the objective speaks of is heard.
+    Why: with few requests, one failure exceeds the error budget many times over, so an alert also requires three bad
+    events. If the window rarely has that many, only failures well beyond the objective fire the alert.
 
     Bad:
         constraints: {availability: 99.9%, throughput: {mean: 100/h, peak: 1/s}}
@@ -68,27 +68,28 @@ def _quiet(service: ServicePlan, objective: Objective, page: BurnPair) -> Iterat
     expected = requests * threshold
     if expected >= least:
         return
-    heard = f"a page needs {least / requests:.2%} bad requests" if requests >= least else "no page can come"
+    bad, share = "errors" if objective.kind == "availability" else "slow responses", f"{plain(threshold * 100)}%"
+    fires = f"a page fires only above {number(float(least / requests * 100))}% {bad}"
     times = threshold / (1 - objective.target.value.amount)
     less = (p for p in PROMISES if p < objective.target.value and times * (1 - p.amount) * requests >= least)
     lower = next(less, None) if objective.kind == "availability" else None
     yield finding(
         "MLS503",
-        f"at {rate.value} {heard}, and the objective is to be heard from {plain(threshold * 100)} %",
+        f"at {rate.value}, {fires if requests >= least else 'no page can fire'}; the objective should page at {share}",
         rate,
         others=((objective.target, "the objective"),),
-        note=f"{page.long.value} has {number(float(requests))} requests, of which {plain(threshold * 100)} % are "
-        f"{float(expected):.2g}; below {least} bad ones no alert fires, as one alone says nothing",
-        help=(f"promise `{lower}`, or " if lower is not None else "")
-        + "let a job send requests of its own, so that failures are seen before users come",
+        note=f"{share} of {number(float(requests))} requests in {page.long.value} is {float(expected):.2g}, but an "
+        f"alert needs at least {count(least, 'bad event')}, because fewer prove nothing",
+        help=(f"lower the objective to `{lower}`, or " if lower is not None else "")
+        + "send synthetic requests from a job, so that failures show up before users see them",
     )
 
 
 @rule("MLS504", "error", "platform.prometheus.retention")
 def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Window that is longer than Prometheus remembers.
+    """Alert window longer than Prometheus' retention.
 
-    Why: a query over three days of a Prometheus that keeps two answers for two, without a word. The alert compares a
+    Why: if Prometheus keeps two days, a query over three days silently covers only two. The alert then compares a
     shorter window with the threshold of a longer one.
 
     Bad:
@@ -106,21 +107,21 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             if longest > kept.value:
                 yield finding(
                     "MLS504",
-                    f"an alert looks back {longest}, and Prometheus keeps {kept.value}",
+                    f"an alert looks back {longest}, but Prometheus keeps only {kept.value}",
                     kept,
-                    others=((objective.target, "the objective that it guards"),),
-                    note="the query answers for what is left of the window, and its threshold is that of the whole",
-                    help=f"keep samples for `{longest}` or longer; Prometheus' own default is `15d`",
+                    others=((objective.target, "the objective that it protects"),),
+                    note="the query silently covers only part of the window, but its threshold is for all of it",
+                    help=f"have Prometheus keep `{longest}` or more, and write that here; its own default is `15d`",
                 )
                 return
 
 
 @rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")
 def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Rollout that cannot see the harm, or takes too long.
+    """Rollout that cannot detect the harm, or takes too long.
 
-    Why: a verdict on too few requests is a guess: good versions are taken back, and bad ones pass. The odds of both
-    are binomial, and are to be below 5 %. And nobody watches a rollout for hours.
+    Why: a verdict on too few requests is a guess: good versions are rolled back, and bad ones pass. The odds of both
+    are binomial, and should be below 5%. And no one watches a rollout for hours.
 
     Bad:
         constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s}}
@@ -134,7 +135,7 @@ def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if not canary.progressive.value or canary.rate is None or not canary.judged:
             continue
         if any(looser_than_the_page(service.objectives)) or not _guarded(canary):
-            continue  # MLS210 and MLS502 say that, and no traffic makes up for it
+            continue  # that is MLS210 or MLS502, and more traffic would not help
         wrong = _unsure(canary) or _short(canary) or _long(canary)
         if wrong is not None:
             message, note, at = wrong
@@ -155,31 +156,31 @@ def _guarded(canary: CanaryPlan) -> bool:
 
 
 Wrong = tuple[str, str, object] | None
-"""Message, note, and where it is written."""
+"""Message, note, and where to report it."""
 
 
 def _unsure(canary: CanaryPlan) -> Wrong:
-    """The odds of the verdicts that the controller really reaches."""
+    """The odds of the verdicts that the controller actually reaches."""
     judgements: tuple[Judgement, ...] = (*canary.background, *canary.final)
     worst = max(judgements, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
     odds, why = worst.verdict.value, worst.verdict.reason
     if odds.sure:
         return None
     if odds.false_abort >= odds.missed:
-        message = f"{odds.false_abort:.1%} of good versions would be taken back"
+        message = f"{odds.false_abort:.1%} of good versions would be rolled back"
     else:
         message = f"{odds.missed:.1%} of bad versions would pass"
-    return f"{message}, by `{worst.objective.name}`", why, canary.rate
+    return f"{message}, judged by `{worst.objective.name}`", why, canary.rate
 
 
 def _short(canary: CanaryPlan) -> Wrong:
-    """A length that the spec gives, against what the first step needs."""
+    """The step duration in the spec, compared with what the first step needs."""
     given, needed = canary.given_duration, canary.arm(canary.shares[0])
     if given is None or given.value >= needed.value:
         return None
     share = canary.shares[0].value
     return (
-        f"a step of {given.value} at {share} is too short to see the harm: it takes {needed.value}",
+        f"a step of {given.value} at {share} is too short to detect the harm, which takes {needed.value}",
         needed.reason,
         given,
     )
@@ -188,11 +189,11 @@ def _short(canary: CanaryPlan) -> Wrong:
 def _long(canary: CanaryPlan) -> Wrong:
     if canary.length.value <= LONGEST:
         return None
-    message = f"a rollout takes {seconds(float(canary.length.value))}, and at most {LONGEST} are bearable"
+    message = f"the rollout takes {seconds(float(canary.length.value))}, over the limit of {LONGEST}"
     longest = max(canary.steps, key=lambda step: step.lasts.value)
     return (
         message,
-        f"the step of {longest.share.value} % takes {longest.lasts.value}: {longest.lasts.reason}",
+        f"the step at {longest.share.value}% takes {longest.lasts.value}: {longest.lasts.reason}",
         canary.rate,
     )
 
@@ -203,23 +204,24 @@ def _remedy(canary: CanaryPlan) -> str:
         other = canary.changed(change)
         if not (_unsure(other) or _short(other) or _long(other)):
             risk = canary.doubt.risk.value
-            return f"{words}: it then takes {seconds(float(other.length.value))}, and both odds are below {risk}"
-    return "leave the canary out here, with `platform.rollout.provider: none`, or send it more requests"
+            took = seconds(float(other.length.value))
+            return f"{words}: the rollout then takes {took}, and both error rates are below {risk}"
+    return "turn the canary off here with `platform.rollout.provider: none`, or send it more requests"
 
 
 def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
     given = ["`stepDuration`"] if canary.given_duration is not None else []
     limited = any(limit(objective, canary.objectives) is not None for objective in canary.judged)
     given += ["the limits of `rollbackWhen`"] if limited else []
-    free = f"leave {' and '.join(given)} out, and " if given else ""
+    free = f"remove {' and '.join(given)}, and " if given else ""
     if given:
-        yield f"leave {' and '.join(given)} out", Change(derived=True)
+        yield f"remove {' and '.join(given)}", Change(derived=True)
     first = [share for share in FIRST_STEPS if share > canary.shares[0].value]
     for share in first:
-        yield f"{free}begin with a step of {share}", Change(first=share, derived=True)
+        yield f"{free}start with a step of {share}", Change(first=share, derived=True)
     known = [canary.harms(objective)[1].value for objective in canary.judged if objective.kind == "availability"]
     for harm in (harm for harm in HARMS if known and harm > known[0]):
-        asked = f"{free}look for `detect: [{{metric: error-rate, to: {plain(harm * 100)}%}}]`"
+        asked = f"{free}write `detect: [{{metric: error-rate, to: {plain(harm * 100)}%}}]`"
         yield asked, Change(harm=harm, derived=True)
         for share in first:
             yield f"{asked} with a first step of {share}", Change(first=share, harm=harm, derived=True)

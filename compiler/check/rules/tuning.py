@@ -1,4 +1,4 @@
-"""The rule on searches for hyperparameters: what the algorithm ignores of what it is asked, or cannot do without."""
+"""The rule on hyperparameter searches: settings that the algorithm ignores, and settings that it requires."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NumericParameter: TypeAlias = DoubleParameter | IntParameter
     "platform.algorithms",
 )
 def beyond_the_algorithm(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Search that asks for more than its algorithm does.
+    """Search settings that the algorithm does not support.
 
-    Why: a scale or a step that an algorithm does not know is ignored without a word. Drawn evenly, nine in ten learning
-    rates from 0.0001 to 0.1 are above 0.01; drawn by their logarithm, half of the dropout rates from 0.01 to 0.9 are
-    below 0.1. What it cannot do without, such as a grid's step, ends the search at its start. The catalogue says what
-    each does as Katib runs it; `platform.algorithms` says what another library does.
+    Why: an algorithm silently ignores a scale or a step that it does not support. Sampled uniformly, nine in ten
+    learning rates from 0.0001 to 0.1 are above 0.01; sampled on a log scale, half of the dropout rates from 0.01 to 0.9
+    are below 0.1. If a required setting is missing, such as the step of a grid, the search fails at startup. The
+    catalog describes each algorithm as Katib runs it; `platform.algorithms` describes those of another library.
 
     Bad:
         training:
@@ -72,38 +72,38 @@ def _found(tuning: Tuning, message: str, *at: object, note: str, help_: str) -> 
 
 
 def _scale(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericParameter) -> Iterator[Diagnostic]:
-    """A scale that it does not draw by; one that says nothing of a kind of number may draw by any."""
+    """A scale that the algorithm does not sample on. If it lists no scales for a type, any may work."""
     scales = algorithm.double_scales if isinstance(parameter, DoubleParameter) else algorithm.int_scales
     scale, chosen = parameter.scale.value, tuning.algorithm.value
     if not scales or scale in {one.value for one in scales}:
         return
     low, high = float(parameter.min.value), float(parameter.max.value)
     if scale == "log":
-        message = f"`{chosen}` ignores the logarithmic scale of `{name}`"
+        message = f"`{chosen}` ignores the log scale of `{name}`"
         note, instead = _drawn_evenly(low, high), "search the exponent on a linear scale"
     else:
-        message = f"`{chosen}` draws `{name}` by its logarithm"
-        note, instead = _drawn_by_logarithm(low, high), "write `scale: log`, if that is meant"
+        message = f"`{chosen}` samples `{name}` on a log scale"
+        note, instead = _drawn_by_logarithm(low, high), "write `scale: log` if that is what you want"
     help_ = "write `algorithm: tpe`" + (f", or {instead}" if low > 0 else "")
     yield _found(tuning, message, parameter.scale, parameter, note=note, help_=help_)
 
 
 def _drawn_evenly(low: float, high: float) -> str:
-    """How many values of an even draw lie above the middle of the logarithmic scale."""
+    """How many values of a uniform sample are above the middle of the log scale."""
     if not 0 < low < high:
-        return "it would draw evenly between the bounds"
+        return "it would sample uniformly between the bounds"
     middle = sqrt(low * high)
     share = (high - middle) / (high - low)
-    return f"drawn evenly, {share:.0%} of the trials lie above {_short(middle)}, where half should"
+    return f"sampled uniformly, {share:.0%} of the trials are above {_short(middle)}, where half should be"
 
 
 def _drawn_by_logarithm(low: float, high: float) -> str:
-    """How many values of an even draw lie below the middle of the logarithmic scale."""
+    """How many values of a uniform sample are below the middle of the log scale."""
     if not 0 < low < high:
-        return f"{_short(low)} has no logarithm, so the search ends at its start"
+        return f"{_short(low)} has no logarithm, so the search fails at startup"
     middle = sqrt(low * high)
     share = (middle - low) / (high - low)
-    return f"drawn by its logarithm, half of the trials lie below {_short(middle)}, where {share:.0%} should"
+    return f"sampled on a log scale, half of the trials are below {_short(middle)}, where {share:.0%} should be"
 
 
 def _short(number: float) -> str:
@@ -111,7 +111,7 @@ def _short(number: float) -> str:
 
 
 def _step(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericParameter) -> Iterator[Diagnostic]:
-    """A step that it does not keep to, or that it must have."""
+    """A step that the algorithm ignores, or one that it requires."""
     kept, chosen = algorithm.steps.value, tuning.algorithm.value
     if parameter.step is None:
         if algorithm.exhaustive.value and isinstance(parameter, DoubleParameter):
@@ -119,19 +119,19 @@ def _step(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericPar
                 tuning,
                 f"`{chosen}` needs a step for `{name}`",
                 parameter,
-                note="between the bounds of a real number there is no end of values, so the search ends at its start",
-                help_=f"add `step: {_short((parameter.max.value - parameter.min.value) / 10)}` or another one",
+                note="a real number has infinitely many values between its bounds, so the search fails at startup",
+                help_=f"add a step, such as `step: {_short((parameter.max.value - parameter.min.value) / 10)}`",
             )
     elif isinstance(parameter, IntParameter) and parameter.step.value == 1:
         return
     elif kept == "none" or (kept == "linear" and parameter.scale.value == "log"):
-        on = " on a logarithmic scale" if kept == "linear" else ""
+        on = " on a log scale" if kept == "linear" else ""
         yield _found(
             tuning,
             f"`{chosen}` ignores the step of `{name}`{on}",
             parameter.step,
             note="values between the steps are tried, which the training code may not expect",
-            help_="leave the step out, or write `algorithm: tpe`",
+            help_="remove the step, or write `algorithm: tpe`",
         )
 
 
@@ -141,10 +141,10 @@ def _categories(
     if not algorithm.learns_categories.value:
         yield _found(
             tuning,
-            f"`{tuning.algorithm.value}` draws `{name}` at random",
+            f"`{tuning.algorithm.value}` samples `{name}` at random",
             parameter.type,
-            note="it learns from numbers alone, so no trial tells it which category is better",
-            help_=f"write `algorithm: tpe`, or choose `{name}` before the search",
+            note="it learns only from numbers, so no trial tells it which category is better",
+            help_=f"write `algorithm: tpe`, or fix `{name}` before the search",
         )
 
 
@@ -152,7 +152,7 @@ def _categories(
 
 
 def _combinations(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
-    """More trials than there are combinations to be tried, where all of them can be counted."""
+    """More trials than combinations, if there are finitely many combinations."""
     values = [_values(parameter) for parameter in tuning.parameters.values()]
     if not algorithm.exhaustive.value or not values or None in values:
         return
@@ -161,9 +161,10 @@ def _combinations(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
     if trials > known:
         yield _found(
             tuning,
-            f"`{tuning.algorithm.value}` has {count(known, 'combination')}, and is to try {trials}",
+            f"`{tuning.algorithm.value}` has only {count(known, 'combination')} for {count(trials, 'trial')}",
             tuning.trials,
-            note=f"{' x '.join(str(many) for many in values)} are {known}, and a search for more is refused",
+            note=(f"{' x '.join(str(many) for many in values)} = {known}; " if len(values) > 1 else "")
+            + "a search with more trials is rejected",
             help_=f"write `trials: {known}`",
         )
 
@@ -184,10 +185,9 @@ def _numbers(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
     if numbers < least:
         yield _found(
             tuning,
-            f"`{tuning.algorithm.value}` searches {least} numbers or more, and there {'is' if numbers == 1 else 'are'} "
-            f"{numbers}",
+            f"`{tuning.algorithm.value}` needs {count(least, 'numeric parameter')} or more; the search has {numbers}",
             tuning.algorithm,
-            note="it is refused, and the search ends at its start",
+            note="the search would be rejected at startup",
             help_="write `algorithm: tpe`",
         )
 
@@ -196,8 +196,8 @@ def _resource(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
     if algorithm.needs_resource.value and tuning.resource is None:
         yield _found(
             tuning,
-            f"`{tuning.algorithm.value}` is not told which parameter is a trial's effort",
+            f"`{tuning.algorithm.value}` needs to know which parameter sets the budget of a trial",
             tuning.algorithm,
-            note="it gives most trials little of it and the best ones more; without one it is refused",
+            note="it gives most trials a small budget and the best ones more; without `resource` it is rejected",
             help_="add `resource: epochs` under `tuning`, with the name of such a parameter, or write `algorithm: tpe`",
         )
