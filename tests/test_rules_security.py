@@ -159,7 +159,7 @@ REGISTRIES = "platform: {policies: {registries: [%s]}}\ntraining: {image: %s@" +
 )
 def test_an_image_without_a_registry_is_docker_hubs(image: str, registry: str | None, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS903", REGISTRIES % ("registry.example.com, nvcr.io", image))
-    assert [d.message for d in found] == ([f"the platform allows no image from `{registry}`"] if registry else [])
+    assert [d.message for d in found] == ([f"the platform does not allow images from `{registry}`"] if registry else [])
 
 
 def test_the_catalogues_image_is_shown_at_the_runtime(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The images that a spec names itself, for the rules that judge images."""
+"""The images that the spec itself sets, for the rules on images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["given_images", "is_given"]
 
 
 def given_images(system: MLSystem) -> Iterator[Because[str]]:
-    """Every image that the spec names; not those that the catalogue or the platform gives a runtime."""
+    """Every image that the spec sets, but none that the catalog or the platform sets for a runtime."""
     training = system.training
     if training is not None:
         steps = training.steps
@@ -31,6 +31,6 @@ def _images(service: Service) -> tuple[Because[str] | None, ...]:
 
 
 def is_given(value: Because[object], system: MLSystem) -> bool:
-    """Whether a value is written in the spec, or said on the command line, which stands above it."""
+    """Whether a value is set in the spec, or on the command line, which overrides it."""
     here, spec = where(value), where(system.metadata.name)
     return here is not None and spec is not None and (here.file is spec.file or here.file.name == "--set")

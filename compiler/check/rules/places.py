@@ -1,4 +1,4 @@
-"""Rules on places: where models, data and images come from, and how they travel."""
+"""Rules on places: where models, data and images come from, and how they are transferred."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .texts import texts
 __all__ = ["foreign_place", "plain_text"]
 
 _FOR_PEOPLE = ("runbook", "source", "dashboard", "project", "guidelines", "description")
-"""Links that people follow; nothing of the system travels by them."""
+"""Links for people; the system itself does not use them."""
 
 _INSIDE = (".svc", ".local", ".internal", ".localhost")
 _PRIVATE = (
     "10.", "127.", "192.168.", "169.254.", *(f"172.{n}." for n in range(16, 32)),
 )  # fmt: skip
 _PUBLIC = ("com", "org", "net", "io", "ai", "dev", "app", "co", "cloud", "edu", "gov")
-"""Ends of names that are public even when a name has only two parts; else those are a Service and its namespace."""
+"""Domains in which even a name of two parts is public; elsewhere, two parts are a Service and its namespace."""
 
 
 @rule("MLS902", "error")
 def plain_text(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Plain HTTP to a place outside the cluster.
+    """Plain HTTP to a host outside the cluster.
 
-    Why: models, data and tokens can be read and changed on the way.
+    Why: models, data and tokens can be read and modified in transit.
 
     Bad:
         training:
@@ -45,9 +45,9 @@ def plain_text(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if uri.startswith("http://") and not text.variable and text.key not in _FOR_PEOPLE and not _inside(_host(uri)):
             yield finding(
                 "MLS902",
-                f"`{_host(uri)}` is reached in plain text",
+                f"`{_host(uri)}` is accessed over plain HTTP",
                 text.value,
-                note="what is sent can be read and changed on the way, and so can a model before it is loaded",
+                note="traffic can be read and modified in transit, and so can a model before it is loaded",
                 help=f"write `https{uri[4:]}`",
             )
 
@@ -58,7 +58,7 @@ def _host(uri: str) -> str:
 
 
 def _inside(host: str) -> bool:
-    """Whether a host is one of the cluster, or of its private network."""
+    """Whether a host is in the cluster or in its private network."""
     if host.endswith(_INSIDE) or host.startswith(_PRIVATE):
         return True
     return "." not in host or (host.count(".") == 1 and host.rpartition(".")[2] not in _PUBLIC)
@@ -68,8 +68,8 @@ def _inside(host: str) -> bool:
 def foreign_place(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Image or store that the platform does not allow.
 
-    Why: what comes from elsewhere was not scanned, can vanish, and is refused by the cluster's admission when it is
-    needed most.
+    Why: an image or a model from elsewhere was not scanned, can disappear, and is rejected by the cluster's admission
+    control when it is needed most.
 
     Bad:
         platform:
@@ -94,18 +94,18 @@ def _registries(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if registry not in names:
             yield finding(
                 "MLS903",
-                f"the platform allows no image from `{registry}`",
+                f"the platform does not allow images from `{registry}`",
                 at,
                 label="" if at is image else f"its image is {image.value.partition('@')[0]}",
-                others=((allowed, "what it allows"),),
-                note="the cluster would refuse the pod, or run what nobody has checked",
-                help=f"copy the image to {listing(names)}, and name it "
-                + ("there" if at is image else f"under `platform.runtimes.{at.value}.image`"),
+                others=((allowed, "the allowed registries"),),
+                note="the cluster would reject the pod, or run an image that was never scanned",
+                help=f"copy the image to {listing(names)}, and "
+                + ("use the copy" if at is image else f"set `platform.runtimes.{at.value}.image` to the copy"),
             )
 
 
 def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Because[str]]]:
-    """Every image that runs, and what to point at: the image, or the runtime that has it from elsewhere."""
+    """Every image that runs, and what to point at: the image itself, or the runtime that brings it."""
     yield from ((image, image) for image in given_images(system))
     for service in plan.online.values():
         if service.runtime.image is not None and not is_given(service.runtime.image, system):
@@ -113,7 +113,7 @@ def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Becaus
 
 
 def _registry(image: str) -> str:
-    """The registry of an image; one without is Docker Hub's."""
+    """The registry of an image; Docker Hub if the image names none."""
     first, slash, _ = image.partition("/")
     return first.partition(":")[0] if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
@@ -124,16 +124,16 @@ def _stores(system: MLSystem) -> Iterator[Diagnostic]:
         if not any(_lies_in(uri.value, store.value) for store in allowed):
             yield finding(
                 "MLS903",
-                "the platform allows nothing from this store",
+                "the platform does not allow this store",
                 uri,
-                others=((allowed, "what it allows"),),
-                note="what comes from elsewhere was checked by nobody, and can vanish",
-                help=f"copy it below {listing([store.value for store in allowed])}",
+                others=((allowed, "the allowed stores"),),
+                note="data and models from elsewhere were never checked, and can disappear",
+                help=f"copy it to {listing([store.value for store in allowed])}, and use the copy",
             )
 
 
 def _lies_in(uri: str, store: str) -> bool:
-    """`s3://lake` holds `s3://lake/x`, and not `s3://lake-of-another`."""
+    """`s3://lake` contains `s3://lake/x`, but not `s3://lake-of-another`."""
     return uri == store or uri.startswith(store if store.endswith("/") else f"{store}/")
 
 

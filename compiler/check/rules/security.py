@@ -1,6 +1,6 @@
-"""Rules on credentials: none stands in a spec.
+"""Rules on credentials: a spec must not contain any.
 
-A spec lies in a repository that many can read, and for good in its history. Credentials come by `access`.
+A spec is stored in a repository that many people can read, and forever in its history. `access` refers to credentials.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .texts import Text, texts
 
 __all__ = ["credential"]
 
-# What says by its form alone that it is a credential, by the name of its group.
+# Formats that identify a credential by themselves, by the name of their group.
 _FORMS = {
     "aws": ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "pem": ("a private key", r"-----BEGIN (?!CERTIFICATE|PUBLIC)[A-Z ]+-----"),
@@ -27,7 +27,7 @@ _FORMS = {
     "hub": ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30}"),
     "slack": ("a Slack token", r"\bxox[abprs]-[A-Za-z0-9-]{10}"),
     "google": ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}"),
-    "uri": ("a user and a password", r"://[^/\s:@$]+:[^/\s@$]+@"),
+    "uri": ("a username and a password", r"://[^/\s:@$]+:[^/\s@$]+@"),
     "word": ("a password", r"(?i:\b(?:password|passwd|pwd|secret|token|api[_-]?key)=[^\s&;,$<{]{4})"),
 }
 _PASSWORD = r"(?i)(?:.*[_-])?(?:password|passwd|pwd)"
@@ -35,15 +35,15 @@ _SECRET = r"(?i)(?:.*[_-])?(?:token|secret|credentials?|(?:api|access|private)_?
 _TOKEN = r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+=_.-][A-Za-z0-9+/=_.-]{19,}"
 
 RANDOM = 3.5
-"""Bits a character. Names in words have about 3, random letters and digits more than 4."""
+"""Bits per character. Names made of words have about 3, random letters and digits more than 4."""
 
 
 @rule("MLS901", "error")
 def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Credential in the spec.
 
-    Why: whoever can read the repository, its history or the cluster's objects has it, and nobody can take it out of the
-    history again.
+    Why: anyone who can read the repository, its history or the cluster's objects has it, and it cannot be removed from
+    the history.
 
     Bad:
         training:
@@ -60,20 +60,20 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if match is not None and match.lastgroup is not None:
             what = f"this looks like {_FORMS[match.lastgroup][0]}"
         elif text.variable and _names_credential(text):
-            what = f"`{text.key}` holds a credential"
+            what = f"`{text.key}` contains a credential"
         else:
             continue
         yield finding(
             "MLS901",
             what,
             text.value,
-            note="whoever reads the repository, its history or the pod's definition has it",
-            help="delete it, revoke it where it was issued, put a new one into a Secret, and name that under `access`",
+            note="anyone who can read the repository, its history or the pod spec has it",
+            help="remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`",
         )
 
 
 def _names_credential(text: Text) -> bool:
-    """Whether a variable says by its name that its value is a credential, and the value looks like one."""
+    """Whether the name of a variable says that its value is a credential, and the value looks like one."""
     value = text.value.value
     if not value or value.startswith(("$", "<")):
         return False  # a reference or a placeholder
@@ -83,6 +83,6 @@ def _names_credential(text: Text) -> bool:
 
 
 def _entropy(text: str) -> float:
-    """Shannon's entropy, in bits a character."""
+    """Shannon entropy, in bits per character."""
     shares = [text.count(char) / len(text) for char in set(text)]
     return -sum(share * log2(share) for share in shares)

@@ -1,4 +1,4 @@
-"""Every text of a spec with the key that it stands under, for the rules that look at all of them."""
+"""Every string in a spec with its key, for the rules that check all of them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["Text", "texts"]
 
 
 class Text(Record):
-    """A text of the spec."""
+    """A string in the spec."""
 
     key: str
     value: Because[str]
     variable: bool
-    """Whether the author chose the key: it names an environment variable, or stands in a patch."""
+    """Whether the author chose the key: it names an environment variable, or is in a patch."""
 
 
-@lru_cache(maxsize=1)  # several rules, one after the other, look at the same system
+@lru_cache(maxsize=1)  # several rules in a row check the same system
 def texts(system: MLSystem) -> tuple[Text, ...]:
-    """Every text that was written, in the order of the language.
+    """Every string that was written, in the order of the language.
 
-    The platform's choices are the platform team's, and an environment's own are found where they are merged.
+    The platform's values are up to the platform team, and those of an environment are checked after merging.
     """
     fields = ((name, value) for name, value in _fields(system) if name not in ("platform", "environments"))
     return tuple(text for name, value in fields for text in _texts(name, value, variable=False))
@@ -61,7 +61,7 @@ def _texts(key: str, thing: object, *, variable: bool) -> Iterator[Text]:
 
 
 def _patched(key: str, node: Node) -> Iterator[Text]:
-    """The texts of a patch, in which a variable is a mapping of `name` and `value`."""
+    """The strings in a patch, where a variable is a mapping with `name` and `value`."""
     if isinstance(node, Scalar):
         yield Text(key=key, value=Because(node.text, "", (node,)), variable=True)
     elif isinstance(node, Sequence):
