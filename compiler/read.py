@@ -1,7 +1,7 @@
-"""Read: bytes to a tree of nodes with positions.
+"""Read bytes into a tree of nodes with positions.
 
-The tree is built from PyYAML's C event stream: fast, and it sees what loaders hide (duplicate keys, aliases, the exact
-text of scalars). Scalars keep their source text; what they mean is decided by the field that reads them, in `bind`.
+The tree is built from PyYAML's C event stream, which is fast and shows what loaders hide (duplicate keys, aliases, the
+exact text of scalars). Scalars keep their source text; the field that reads one decides what it means, in `bind`.
 Everything is bounded, because libyaml's own loader crashes on deep nesting and aliases grow exponentially.
 """
 
@@ -22,26 +22,26 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 50_000
 
-# libyaml counts these as line breaks, editors do not: every position after them would be wrong. Surrogates are no text.
+# libyaml counts these as line breaks and editors do not, so later positions would be wrong. Surrogates are not text.
 _REFUSED = re.compile("[\u0085\u2028\u2029\ud800-\udfff]|\r(?!\n)")
 
 
-class _Stop(Exception):  # noqa: N818 - not an error of the program: the file cannot be read further
+class _Stop(Exception):  # noqa: N818 - not a failure of the program: the rest of the file cannot be read
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
 
 
 def read(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
-    """Read one file. Without a mapping at its top there is no tree, and a diagnostic says why."""
+    """Read one file. Without a mapping at the top level there is no tree, and a diagnostic says why."""
     found: list[Diagnostic] = []
     try:
         return _Reader(file, found).document(), found
     except _Stop as stop:
-        return None, [*found, stop.diagnostic.but(note="until the file can be read, nothing in it is checked")]
+        return None, [*found, stop.diagnostic.but(note="nothing else in the file is checked until this is fixed")]
 
 
 class _Reader:
-    """One pass over the events of one file, with the bounds counted as it goes."""
+    """One pass over the events of one file, which enforces the bounds as it goes."""
 
     def __init__(self, file: SourceFile, found: list[Diagnostic]) -> None:
         self.file = file
@@ -57,7 +57,10 @@ class _Reader:
             next(events)  # stream start
             if isinstance(next(events), yaml.StreamEndEvent):
                 raise self._stop(
-                    "MLS001", "the file is empty", Span(self.file, 0, 0, 0, 0), help="write a spec: mlspec init"
+                    "MLS001",
+                    "the file is empty",
+                    Span(self.file, 0, 0, 0, 0),
+                    help="run `mlspec init` to get a starter spec",
                 )
             root = self._node(next(events), events, 0)
             next(events)  # document end
@@ -66,16 +69,16 @@ class _Reader:
                 mark = extra.start_mark
                 at = Span(self.file, mark.line, mark.column, mark.line, mark.column + 3)
                 raise self._stop(
-                    "MLS001", "a second document begins here", at, help="put each spec into a file of its own"
+                    "MLS001", "a second YAML document starts here", at, help="put each spec in its own file"
                 )
         finally:
             loader.dispose()
         if not isinstance(root, Mapping):
             raise self._stop(
                 "MLS001",
-                f"the file holds {root.what}, not a mapping",
+                f"the file contains {root.what}, not a mapping",
                 root.span,
-                help="begin with `apiVersion: mlspec/v1`",
+                help="start with `apiVersion: mlspec/v1`",
             )
         return root
 
@@ -105,7 +108,7 @@ class _Reader:
                 "MLS002",
                 f"the file has more than {MAX_NODES:,} values",
                 at,
-                help="split it into several systems; an alias counts as all that it stands for",
+                help="split it into several systems; an alias counts as everything that it expands to",
             )
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
@@ -114,7 +117,7 @@ class _Reader:
             return self._alias(event)
         if event.tag is not None and event.tag != "!":
             raise self._stop(
-                "MLS001", f"the tag `{event.tag}` means nothing here", Span(*self._at(event)), help="leave the tag out"
+                "MLS001", f"the YAML tag `{event.tag}` is not supported", Span(*self._at(event)), help="remove the tag"
             )
         before = self.nodes
         if isinstance(event, yaml.ScalarEvent):
@@ -122,9 +125,9 @@ class _Reader:
         elif depth >= MAX_DEPTH:
             raise self._stop(
                 "MLS002",
-                f"values are nested more than {MAX_DEPTH} deep",
+                f"values are nested more than {MAX_DEPTH} levels deep",
                 Span(*self._at(event)),
-                help="write it with fewer levels",
+                help="use fewer levels",
             )
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, events, depth)
@@ -139,9 +142,9 @@ class _Reader:
         if known is None:
             raise self._stop(
                 "MLS001",
-                f"no anchor `&{event.anchor}` before this",
+                f"the alias `*{event.anchor}` has no anchor before it",
                 Span(*self._at(event)),
-                help="name an anchor that is above",
+                help="use an anchor that is defined above, or quote a value that starts with `*`",
             )
         node, size = known
         self._count(event, size)  # every walk visits it again
@@ -172,9 +175,9 @@ class _Reader:
             if not isinstance(key, Scalar):
                 raise self._stop(
                     "MLS001",
-                    f"a key is {key.what}",
+                    f"{key.what} cannot be a key",
                     key.span,
-                    help="a key is a word; quote it if it begins with a bracket",
+                    help="write a plain word, or quote a key that starts with a bracket",
                 )
             if key.text in keys:
                 self._duplicate(key, keys[key.text])
@@ -184,7 +187,7 @@ class _Reader:
 
     def _between(self, start: Any, end: Any) -> tuple[SourceFile, int, int, int, int]:
         first, last, lines = start.start_mark, end.end_mark, self.file.lines
-        if first.line >= len(lines):  # what an explicit key at the end of a file lacks is looked for below it
+        if first.line >= len(lines):  # libyaml looks below the end of the file for the missing value of an explicit key
             after = (len(lines) - 1, len(lines[-1]))
             return (self.file, *after, *after)
         return (self.file, first.line, first.column, last.line, last.column)
@@ -194,12 +197,12 @@ class _Reader:
             Diagnostic(
                 id="MLS003",
                 severity="error",
-                message=f"`{key.text}` is given twice",
+                message=f"`{key.text}` is defined twice",
                 span=key.span,
-                label="given again",
-                others=(Label(span=first.span, text="first given here"),),
-                note="YAML readers keep one of the two without a word; which one depends on the reader",
-                help="keep one of them",
+                label="defined again",
+                others=(Label(span=first.span, text="first defined here"),),
+                note="YAML parsers silently keep one of the two, and which one depends on the parser",
+                help="remove one of them",
             )
         )
 
@@ -216,56 +219,56 @@ def _refuse_characters(file: SourceFile) -> None:
             id="MLS001",
             severity="error",
             message=f"the character U+{ord(match[0]):04X} "
-            + ("is half of a character" if surrogate else "ends a line for some readers and not for others"),
+            + ("is half of a surrogate pair" if surrogate else "ends a line for some parsers and not for others"),
             span=Span(file, line, column, line, column + 1),
-            help="delete it"
+            help="remove it"
             if surrogate
-            else f'delete it, or write it as "\\u{ord(match[0]):04x}" within double quotes',
+            else f'remove it, or write it as "\\u{ord(match[0]):04x}" inside double quotes',
         )
     )
 
 
-# libyaml's words, and what a writer of YAML can do about them.
+# libyaml's messages, in plain English, and how to fix the mistake.
 _PLAIN_WORDS = (
     (
         "mapping values are not allowed",
-        "a `:` where no key can be",
-        "quote the text before it, or indent this line like its neighbours",
+        "a `:` is not allowed here",
+        "quote the value, or indent this line like the lines around it",
     ),
     (
         "found character that cannot start any token",
-        "a character that cannot begin a value",
-        "indent with spaces, not tabs, and quote values that begin with `@`, `%` or a backquote",
+        "a value cannot start with this character",
+        "indent with spaces, not tabs, and quote values that start with `@`, `%` or a backtick",
     ),
     (
         "did not find expected key",
-        "this line does not fit the indentation around it",
-        "indent it like the lines that it belongs to",
+        "the indentation of this line does not match the lines around it",
+        "indent it like the other lines of its block",
     ),
-    ("could not find expected ':'", "a key without its `:`", "write `key: value`"),
+    ("could not find expected ':'", "a key without a `:`", "write `key: value`"),
     (
         "did not find expected ',' or",
-        "a list or mapping in brackets that is not closed",
-        "close it, or separate its parts with commas",
+        "this bracket or brace is not closed",
+        "close it, or separate its items with commas",
     ),
     (
         "did not find expected '-' indicator",
-        "this line does not belong to the list above it",
-        "indent it as the list is indented",
+        "this line is not an item of the list above it",
+        "start it with `- ` like the other items, or indent it like the block that it belongs to",
     ),
-    ("found unexpected end of stream", "a quoted text that does not end", "close the quote"),
-    ("found undefined tag handle", "a tag that is not defined", "quote values that begin with `!`"),
+    ("found unexpected end of stream", "this quoted string is not closed", "add the closing quote"),
+    ("found undefined tag handle", "undefined YAML tag", "quote values that start with `!`"),
     (
         "found unknown escape character",
-        "an escape that does not exist",
-        "use single quotes, in which backslashes mean themselves",
+        "unknown escape sequence",
+        "use single quotes, where a backslash is just a backslash",
     ),
     (
         "block sequence entries are not allowed",
-        "a list item where none can be",
-        "begin the list on a line of its own",
+        "a list item is not allowed here",
+        "start the list on a new line",
     ),
-    ("found duplicate anchor", "an anchor that exists already", "give it another name"),
+    ("found duplicate anchor", "duplicate anchor", "rename one of the anchors"),
 )
 
 
@@ -273,7 +276,7 @@ def _syntax_error(file: SourceFile, error: yaml.MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     line = min(mark.line, len(file.lines) - 1) if mark else 0
     column = min(mark.column, len(file.lines[line])) if mark else 0
-    problem = error.problem or "the file cannot be read"
+    problem = error.problem or "this cannot be read as YAML"
     message, help_ = next(
         ((plain, help_) for words, plain, help_ in _PLAIN_WORDS if words in problem),
         (problem, "see https://yaml.org/spec/1.2.2"),
@@ -282,7 +285,7 @@ def _syntax_error(file: SourceFile, error: yaml.MarkedYAMLError) -> Diagnostic:
     context = error.context_mark
     if context is not None and context.line != line and context.line < len(file.lines):
         at = Span(file, context.line, context.column, context.line, context.column + 1)
-        others = (Label(span=at, text=(error.context or "it begins here").removeprefix("while ")),)
+        others = (Label(span=at, text=(error.context or "it starts here").removeprefix("while ")),)
     span = Span(file, line, column, line, column + 1)
     return Diagnostic(id="MLS001", severity="error", message=message, span=span, others=others, help=help_)
 
@@ -294,7 +297,7 @@ def _unreadable(file: SourceFile, error: yaml.reader.ReaderError) -> Diagnostic:
     return Diagnostic(
         id="MLS001",
         severity="error",
-        message="a character that YAML does not allow",
+        message="YAML does not allow this character",
         span=Span(file, line, column, line, column + 1),
-        help="delete it, or escape it within double quotes",
+        help="remove it, or escape it inside double quotes",
     )

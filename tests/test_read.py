@@ -66,21 +66,21 @@ def test_duplicate_keys_are_found_with_both_places() -> None:
     [
         ("", "f:1:1", "empty"),
         ("- 1\n", "f:1:1", "a list, not a mapping"),
-        ("a: 1\n---\nb: 2\n", "f:2:1", "second document"),
-        ("a: b: c\n", "f:1:5", "where no key can be"),
-        ("a:\n\tb: 1\n", "f:2:1", "cannot begin a value"),
-        ("a: @b\n", "f:1:4", "cannot begin a value"),
-        ("a: 'b\n", "f:2:1", "does not end"),
+        ("a: 1\n---\nb: 2\n", "f:2:1", "second YAML document"),
+        ("a: b: c\n", "f:1:5", "is not allowed here"),
+        ("a:\n\tb: 1\n", "f:2:1", "cannot start with"),
+        ("a: @b\n", "f:1:4", "cannot start with"),
+        ("a: 'b\n", "f:2:1", "is not closed"),
         ("a: [1\n", "f:2:1", "not closed"),
         ("a: \x00\n", "f:1:4", "does not allow"),
         ("a: x\u2028b: y\n", "f:1:5", "U+2028"),
         ("a: x\u0085b: y\n", "f:1:5", "U+0085"),
         ("a: x\rb: y\n", "f:1:5", "U+000D"),
-        ("a: \ud800\n", "f:1:4", "half of a character"),
+        ("a: \ud800\n", "f:1:4", "half of a surrogate pair"),
         ("a: !!python/object:os.system x\n", "f:1:4", "tag"),
-        ("a: *b\n", "f:1:4", "no anchor"),
-        ("a: &a [*a]\n", "f:1:8", "no anchor"),
-        ("[a]: 1\n", "f:1:1", "a key is a list"),
+        ("a: *b\n", "f:1:4", "has no anchor"),
+        ("a: &a [*a]\n", "f:1:8", "has no anchor"),
+        ("[a]: 1\n", "f:1:1", "a list cannot be a key"),
     ],
 )
 def test_refuses_with_a_position(text: str, place: str, words: str) -> None:
@@ -92,7 +92,7 @@ def test_refuses_with_a_position(text: str, place: str, words: str) -> None:
 
 def test_deep_nesting_is_refused_before_libyaml_crashes() -> None:
     """100 KB of `[` end PyYAML's own loader with a segmentation fault."""
-    assert f"more than {MAX_DEPTH} deep" in refused("a: " + "[" * 1_000_000).message
+    assert f"more than {MAX_DEPTH} levels deep" in refused("a: " + "[" * 1_000_000).message
 
 
 def test_alias_bombs_are_counted() -> None:
