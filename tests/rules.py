@@ -1,6 +1,6 @@
-"""What the tests of rules share: a small spec, and fragments laid over it.
+"""Shared by the tests of rules: a small spec, and a way to lay fragments over it.
 
-A fragment becomes the part of an environment, so that the language's own merging is used, and what a reader copies from
+A fragment becomes the overlay of an environment. So the language's own merging applies, and what a reader copies from
 the documentation is what was compiled.
 """
 
@@ -16,7 +16,7 @@ from .support import compile_text
 
 DIGEST = "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd"
 
-# As little as can be trained and served: what is missing here, a rule may say, and both of its fragments share.
+# The smallest spec that trains and serves. Rules may report what it lacks, for both of their fragments.
 BASE = f"""
 apiVersion: mlspec/v1
 kind: MLSystem
@@ -36,7 +36,7 @@ training:
 serving: {{mode: online, runtime: triton, serviceTime: {{mean: 2ms}}}}
 """
 
-# Labels that arrive long after the row that they belong to.
+# Labels that arrive long after their rows.
 LATE = """
 data:
   columns: [{name: at, dtype: timestamp}, {name: is_fraud, dtype: bool}]
@@ -45,7 +45,7 @@ data:
 
 
 def laid_over(tmp_path: Path, fragment: str, base: str = BASE) -> list[Diagnostic]:
-    """What is found in the base with a fragment over it; `# name.yaml` on a line of its own begins another file."""
+    """The findings in the base with a fragment over it; a line `# name.yaml` starts another file."""
     tmp_path.mkdir(exist_ok=True)
     over, *others = re.split(r"^# (\S+\.yaml)\n", fragment, flags=re.MULTILINE)
     for name, text in zip(others[::2], others[1::2], strict=True):
@@ -56,11 +56,11 @@ def laid_over(tmp_path: Path, fragment: str, base: str = BASE) -> list[Diagnosti
 
 
 def findings(tmp_path: Path, id_: str, fragment: str, base: str = BASE) -> list[Diagnostic]:
-    """Those of one id."""
+    """The findings with one id."""
     return [d for d in laid_over(tmp_path, fragment, base) if d.id == id_]
 
 
 def one(tmp_path: Path, id_: str, fragment: str, base: str = BASE) -> Diagnostic:
-    """The only one of an id."""
+    """The only finding with an id."""
     (found,) = findings(tmp_path, id_, fragment, base)
     return found

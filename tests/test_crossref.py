@@ -34,7 +34,7 @@ def found(bodies: dict[str, Body]) -> list[str]:
 
 
 def at(body: Any, path: str) -> tuple[Any, Any]:
-    """The mapping or list that holds a value, and the step to it; `~1` is a slash in a key, as in a JSON pointer."""
+    """The mapping or list that holds a value, and its key; `~1` is a slash in a key, as in a JSON Pointer."""
     *steps, last = [int(step) if step.isdecimal() else step.replace("~1", "/") for step in path.split("/")]
     for step in steps:
         body = body[step]

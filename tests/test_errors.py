@@ -1,6 +1,6 @@
-"""What mlspec says about a spec with a mistake: one folder for each, with the spec and the exact text of `mlspec lint`.
+"""The messages for specs with a mistake: one folder per case, with the spec and the exact output of `mlspec lint`.
 
-A message is a product. Every id is shown at least twice, once near the top of a spec and once deep inside it.
+Messages are part of the product. Every id has at least two cases, one near the top of a spec and one deep inside it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ EVERY_ID = sorted({*IDS, *(rule.id for rule in RULES)})
 HERE = re.compile(r"-->.*:\d+:\d+$", re.MULTILINE)
 
 SHOWN_ELSEWHERE = {
-    "MLS018": "is said by `mlspec schema --validate`, not by `mlspec lint`: see test_commands.py",
-    "MLS020": "is said by `mlspec check`, not by `mlspec lint`: see test_outputs.py",
+    "MLS018": "is reported by `mlspec schema --validate`, not by `mlspec lint`: see test_commands.py",
+    "MLS020": "is reported by `mlspec check`, not by `mlspec lint`: see test_outputs.py",
 }
-"""Ids that a spec alone cannot show."""
+"""Ids that a spec alone cannot trigger."""
 
 AT_ONE_DEPTH = {
-    "MLS015": "`release` stands at the top of a spec and nowhere else",
+    "MLS015": "`release` is only allowed at the top level of a spec",
 }
-"""Ids that cannot be found at two depths."""
+"""Ids that cannot occur at two depths."""
 
 
 @cache
 def said(case: str, spec: str = "mlspec.yaml") -> tuple[Diagnostic, ...]:
-    """What is found in a case, from its own folder, so that files are named as people type them there."""
+    """The findings of a case, run in its own folder, so that files are named as a user would type them there."""
     with chdir(ERRORS / case):
         return mlspec.lint(spec, today="2026-11-23")
 
@@ -63,23 +63,23 @@ def test_every_finding_has_a_place_and_a_help(case: str) -> None:
 
 
 ALSO = {
-    "MLS603-a-harm": {"MLS012"},  # what is known too late also sizes no canary
+    "MLS603-a-harm": {"MLS012"},  # a metric that is known too late does not size a canary either
 }
-"""Cases with a second fault that comes of the first."""
+"""Cases with a second mistake that follows from the first."""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != TEN])
 def test_one_cause_has_one_message(case: str) -> None:
-    """The id in the case's name and no other, but for fields that the next version may compile."""
+    """Only the id in the name of the case, and MLS013 for fields that are not supported yet."""
     found = {diagnostic.id for diagnostic in said(case)}
     assert case[:6] in found
     assert found - {case[:6], "MLS013"} == ALSO.get(case, set())
 
 
 def depth(span: Span) -> int:
-    """How deep a place is: levels of indentation before it on its line, and brackets that are open there.
+    """The depth of a place: levels of indentation on its line, plus open brackets.
 
-    Textual, so that it also holds for a file that cannot be parsed.
+    Counted in the text, so that it also works for a file that cannot be parsed.
     """
     line = span.file.lines[span.line]
     before = re.sub(r"'[^']*'|\"[^\"]*\"", "", line[: span.column])
@@ -102,7 +102,7 @@ def test_what_is_shown_elsewhere_is_shown_there() -> None:
         assert f"error[{id_}]" in (ROOT / "tests" / file).read_text()
 
 
-def test_no_case_is_of_an_id_that_does_not_exist() -> None:
+def test_every_case_is_of_an_id_that_exists() -> None:
     assert {case[:6] for case in CASES if case != TEN} == set(EVERY_ID) - set(SHOWN_ELSEWHERE)
 
 
@@ -110,30 +110,30 @@ def test_no_case_is_of_an_id_that_does_not_exist() -> None:
 
 
 def test_ten_mistakes_are_reported_in_one_run() -> None:
-    """Syntax stops nothing but itself: shapes, units, references, what only the merged spec has, and rules."""
+    """A mistake hides no other kind: types, units, references, mistakes of the merged spec, and rules."""
     found = said(TEN)
     assert sorted(d.id for d in found) == sorted(
         [
-            "MLS003",  # a key that is given twice
+            "MLS003",  # a key that is defined twice
             "MLS004",  # an unknown key
-            "MLS005",  # a value of another type
-            "MLS006",  # a number without its unit
-            "MLS007",  # a word that the field does not know
-            "MLS008",  # a step that no gateway can set, in the merged spec of one environment only
+            "MLS005",  # a value of the wrong type
+            "MLS006",  # a number without a unit
+            "MLS007",  # a value that is not one of the choices
+            "MLS008",  # a step that no gateway can set, only in the merged spec of one environment
             "MLS009",  # a missing field
-            "MLS010",  # a name that nothing declares
-            "MLS012",  # what the runtime cannot do
+            "MLS010",  # an undeclared name
+            "MLS012",  # a feature that the runtime does not support
             "MLS505",  # a rule
         ]
     )
 
 
-def test_the_ten_helps_mend_the_ten_mistakes() -> None:
+def test_following_the_ten_helps_fixes_the_ten_mistakes() -> None:
     assert said(TEN, "fixed.yaml") == ()
     wrong, fixed = ((ERRORS / TEN / name).read_text().splitlines() for name in ("mlspec.yaml", "fixed.yaml"))
     changes = [change for change in SequenceMatcher(None, wrong, fixed).get_opcodes() if change[0] != "equal"]
-    assert len(changes) == 10, "nothing but the ten mistakes is mended"
+    assert len(changes) == 10, "only the ten mistakes are fixed"
 
 
-def test_what_only_one_environment_has_names_it() -> None:
+def test_a_mistake_of_one_environment_names_it() -> None:
     assert [(d.id, d.environments) for d in said(TEN) if d.environments] == [("MLS008", ("production",))]

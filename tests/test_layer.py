@@ -55,7 +55,7 @@ def compiled(folder: Path, overlay: str = "{}", platform: str = PLATFORM, **more
 
 
 def given(result: Result, path: str, environment: str = "production") -> list[tuple[str, str, bool]]:
-    """Every value that was given for a path, the winner first, with its layer."""
+    """Every value set for a path, the winner first, with its layer."""
     values, _ = mlspec.effects(result, path)[environment]
     return [(value.value, value.layer, value.wins) for value in values]
 
@@ -68,7 +68,7 @@ def messages(result: Result) -> list[str]:
 
 
 def test_from_the_platform_to_the_command_line(tmp_path: Path) -> None:
-    """Lowest first: platform, its entry for the cluster, spec, the spec's environment, `--set`."""
+    """From lowest to highest: platform, its entry for the cluster, spec, the spec's environment, `--set`."""
     path = "platform.prometheus.scrapeInterval"
     result = compiled(tmp_path, settings=(f"{path}=25s",), overlay="platform: {prometheus: {scrapeInterval: 30s}}")
     assert [value for value, _, _ in given(result, path)] == ["25s", "30s", "20s", "15s"]
@@ -96,7 +96,7 @@ def test_a_release_file_holds_in_its_environment(tmp_path: Path) -> None:
         """)
     )
     result = compiled(tmp_path)
-    assert [m[:6] for m in messages(result)] == ["MLS015"]  # and a release beside it in the spec is refused
+    assert [m[:6] for m in messages(result)] == ["MLS015"]  # because the spec has a release, too
 
 
 # How values merge
@@ -142,8 +142,8 @@ def test_lists_with_a_key_merge_by_it(tmp_path: Path) -> None:
     assert [(o.name.value, o.dtype.value) for o in signature.outputs] == [("digit", "float32"), ("sure", "bool")]
 
 
-def test_a_changed_discriminator_replaces_the_whole(tmp_path: Path) -> None:
-    """What belongs to an online service must not leak into a batch service."""
+def test_a_changed_discriminator_replaces_the_whole_object(tmp_path: Path) -> None:
+    """Fields of an online service must not leak into a batch service."""
     overlay = """
     serving:
       mode: batch
@@ -159,19 +159,19 @@ def test_a_changed_discriminator_replaces_the_whole(tmp_path: Path) -> None:
     assert "endpoint" not in service.entries
 
 
-# What may not be
+# What is not allowed
 
 
 @pytest.mark.parametrize(
     "overlay", ["metadata: {name: other}", "apiVersion: mlspec/v2", "kind: Platform", "environments: {more: {}}"]
 )
-def test_what_names_a_system_cannot_be_overlaid(tmp_path: Path, overlay: str) -> None:
+def test_what_identifies_a_system_cannot_be_overridden(tmp_path: Path, overlay: str) -> None:
     assert messages(compiled(tmp_path, overlay))
 
 
 def test_a_locked_path_cannot_be_changed_above(tmp_path: Path) -> None:
     locked = PLATFORM.replace('kubernetes: "1.34"', 'kubernetes: "1.34", policies: {locked: [monitoring.slo.window]}')
-    assert messages(compiled(tmp_path, "monitoring: {slo: {window: 7d}}", locked)) == []  # the same value is no change
+    assert messages(compiled(tmp_path, "monitoring: {slo: {window: 7d}}", locked)) == []  # not a change
     result = compiled(tmp_path, "monitoring: {slo: {window: 30d}}", locked)
     assert messages(result) == ["MLS014: `monitoring.slo.window` is locked by the platform"]
     [found] = [found for found in result.diagnostics if found.id == "MLS014"]
@@ -179,14 +179,14 @@ def test_a_locked_path_cannot_be_changed_above(tmp_path: Path) -> None:
     assert messages(compiled(tmp_path, "{}", locked, settings=("monitoring.slo.window=30d",)))
 
 
-def test_a_mistake_that_only_the_merged_spec_has_points_at_the_value_that_won(tmp_path: Path) -> None:
+def test_a_mistake_in_the_merged_spec_points_at_the_value_that_wins(tmp_path: Path) -> None:
     result = compiled(tmp_path, "serving: {replicas: {min: 5, max: 2}}")
     [found] = [found for found in result.diagnostics if found.severity == "error"]
     assert found.environments == ("production",)
     assert "min: 5" in found.span.file.lines[found.span.line]
 
 
-def test_what_names_a_system_cannot_be_set_for_one_run(tmp_path: Path) -> None:
+def test_what_identifies_a_system_cannot_be_set_for_one_run(tmp_path: Path) -> None:
     assert messages(compiled(tmp_path, settings=("metadata.name=other",))) == [
         "MLS002: `metadata.name` cannot be set for one run"
     ]

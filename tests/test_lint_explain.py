@@ -1,4 +1,4 @@
-"""What `mlspec lint` can be asked beside findings: what an id means, and only some rules."""
+"""What `mlspec lint` does besides reporting findings: explain an id, and select rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .support import minimal, run
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
-    """One warning (MLS505), one error of a rule (MLS902) and one mistake (MLS004)."""
+    """One warning (MLS505), one error from a rule (MLS902) and one mistake (MLS004)."""
     (tmp_path / ".git").mkdir()
     path = tmp_path / "mlspec.yaml"
     uri = "http://models.example.com/mnist-12.onnx"
@@ -25,7 +25,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def found(*arguments: str | Path) -> list[str]:
-    """The ids that a run finds, in order."""
+    """The ids of the findings of a run, in order."""
     return sorted(d["id"] for d in json.loads(run("lint", *arguments, "--format", "json").out)["diagnostics"])
 
 
@@ -40,7 +40,7 @@ def test_every_id_is_explained_in_full(id_: str) -> None:
 
 
 def test_an_explanation_is_that_of_the_rule() -> None:
-    """Its docstring, word for word, with the severity that it has by default."""
+    """Its docstring verbatim, with its default severity."""
     ran = run("lint", "--explain", "mls505")
     assert ran.out == (
         "warning[MLS505]: Alerts without a runbook\n\n"
@@ -100,7 +100,7 @@ def test_explanations_are_in_order() -> None:
         (["--ignore", "MLS0"], ["MLS004", "MLS505", "MLS902"], 1),
     ],
 )
-def test_rules_are_chosen_and_mistakes_are_always_said(
+def test_rules_are_selected_and_mistakes_are_always_reported(
     spec: Path, arguments: list[str], ids: list[str], status: int
 ) -> None:
     assert found(spec, *arguments) == ids
@@ -121,14 +121,14 @@ def test_a_warning_about_the_language_can_be_left_out(spec: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-def test_a_choice_that_means_nothing_is_an_error(spec: Path, option: str) -> None:
+def test_selecting_an_unknown_id_is_an_error(spec: Path, option: str) -> None:
     ran = run("lint", spec, option, "MLS5,MLS5O5")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == "error: unknown diagnostic MLS5O5; the closest is MLS505\n"
 
 
-def test_what_is_suppressed_counts_although_its_rule_was_not_chosen(spec: Path) -> None:
-    """Else every partial run would call for the suppressions of all other rules to be deleted."""
+def test_a_suppression_counts_although_its_rule_was_not_selected(spec: Path) -> None:
+    """Otherwise every partial run would ask to remove the suppressions of all other rules."""
     text = (
         spec.read_text()
         .replace("rolout: {}\n", "")

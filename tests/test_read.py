@@ -1,4 +1,4 @@
-"""Reading: positions, bounds, and what PyYAML alone would hide or crash on."""
+"""Reading: positions, bounds, and input that PyYAML would hide or crash on."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_refuses_with_a_position(text: str, place: str, words: str) -> None:
 
 
 def test_deep_nesting_is_refused_before_libyaml_crashes() -> None:
-    """100 KB of `[` end PyYAML's own loader with a segmentation fault."""
+    """PyYAML's own loader crashes on 100 KB of `[` with a segmentation fault."""
     assert f"more than {MAX_DEPTH} levels deep" in refused("a: " + "[" * 1_000_000).message
 
 

@@ -1,6 +1,6 @@
-"""The rules and all other ids: each is shown wrong and right by its own explanation.
+"""The rules and all other ids: the bad and good examples in each explanation are compiled.
 
-What numbers they judge by and where they keep silent is held to cases by hand in the other test_rules files.
+The other test_rules files test by hand which numbers the rules compare, and where they report nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_the_docstring_shows_exactly_this_rule(rule: Rule, tmp_path: Path) -> No
     good = by_rules(laid_over(tmp_path, told(rule).good))
     assert rule.id in bad
     assert bad - good == {rule.id}
-    assert good < bad, "the better spec has other faults than the worse one"
+    assert good < bad, "the good example has findings that the bad one does not have"
 
 
 @EACH
@@ -73,8 +73,8 @@ def test_every_finding_says_where_why_and_what_to_write(rule: Rule, tmp_path: Pa
 
 
 @EACH
-def test_the_platform_decides_how_bad_it_is(rule: Rule, tmp_path: Path) -> None:
-    """By the id or by how it begins; the longer of two decides."""
+def test_the_platform_sets_the_severity(rule: Rule, tmp_path: Path) -> None:
+    """By the id or by a prefix of it; the longest match decides."""
     usual = places(laid_over(tmp_path / "usual", told(rule).bad), rule)
     for severities, wanted in (
         (f"{rule.id}: info", "info"),
@@ -97,17 +97,17 @@ platform: {policies: {severity: {%s}}}
 
 
 def places(found: list[Diagnostic], rule: Rule) -> list[int]:
-    """The lines at which a rule found something."""
+    """The lines of a rule's findings."""
     return [d.span.line for d in found if d.id == rule.id]
 
 
 @EACH
-def test_a_comment_on_its_line_answers_it(rule: Rule, tmp_path: Path) -> None:
+def test_a_comment_on_its_line_suppresses_it(rule: Rule, tmp_path: Path) -> None:
     usual = places(laid_over(tmp_path, told(rule).bad), rule)
     spec = tmp_path / "mlspec.yaml"
     lines = spec.read_text().splitlines()
     for number in usual:
-        lines[number] += f"  # mlspec: ignore[{rule.id}] it is known until 2027-01-31"
+        lines[number] += f"  # mlspec: ignore[{rule.id}] known issue until 2027-01-31"
     spec.write_text("\n".join(lines))
     assert not {rule.id, "MLS019"} & {d.id for d in mlspec.lint(spec, today="2027-01-31")}
     late = mlspec.lint(spec, today="2027-02-01")
@@ -117,13 +117,13 @@ def test_a_comment_on_its_line_answers_it(rule: Rule, tmp_path: Path) -> None:
 
 @EACH
 def test_what_a_rule_reads_is_in_the_language(rule: Rule) -> None:
-    """A misspelt path would let a value that nothing reads pass for one that has an effect."""
+    """With a misspelled path, a value that nothing reads would count as having an effect."""
     for path in (path for pattern in rule.needs for path in pattern.split(" if ")):
         assert is_of_the_language(path.partition("[")[0]), path
 
 
-def test_who_reads_what_is_in_the_language() -> None:
-    """A misspelt path would give no help."""
+def test_the_paths_of_readers_are_in_the_language() -> None:
+    """A misspelled path would never give its help."""
     for path in READERS:
         assert is_of_the_language(path.removesuffix(".*.*")), path
 
@@ -136,7 +136,7 @@ def is_of_the_language(path: str) -> bool:
 
 
 def below(kind: tuple[object, ...], step: str) -> set[tuple[object, ...]]:
-    """The kinds of what lies one step below."""
+    """The kinds one step below."""
     match kind:
         case ("object", str(name)):
             return {OBJECTS[name][step][2]} if step in OBJECTS[name] else set()
@@ -153,16 +153,16 @@ def test_ids_are_unique_and_in_order() -> None:
     assert not set(ids) & set(IDS)
 
 
-# Ids beside the rules
+# Ids that are not rules
 
 NO_FRAGMENT = {
     "MLS002": "is about files that cannot be read",
-    "MLS013": "is about fields that the next version may compile",
+    "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",
-    "MLS018": "is said by `mlspec schema --validate` only",
-    "MLS020": "is said by `mlspec check` only",
+    "MLS018": "is only reported by `mlspec schema --validate`",
+    "MLS020": "is only reported by `mlspec check`",
 }
-"""What no fragment over the base can show; tests/errors shows it."""
+"""Ids that no fragment over the base can trigger; they have cases in tests/errors."""
 
 
 @pytest.mark.parametrize("id_", sorted(set(IDS) - set(NO_FRAGMENT)))
@@ -172,7 +172,7 @@ def test_the_explanation_shows_this_id(id_: str, tmp_path: Path) -> None:
 
 
 def used() -> set[str]:
-    """Every id that the source mentions as a finding's; `< "MLS100"` is a border between ids."""
+    """Every id of a finding in the source; `< "MLS100"` only compares ids."""
     texts = [
         path.read_text() for folder in ("compiler", "targets", "terminal") for path in (ROOT / folder).rglob("*.py")
     ]

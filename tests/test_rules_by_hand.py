@@ -1,4 +1,4 @@
-"""Rules on data, features and evaluation at their edges: when they keep silent, and the numbers that they judge by."""
+"""Edge cases of the rules on data, features and evaluation: when they report nothing, and their thresholds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TIMED = "data: {columns: [{name: event_time, dtype: timestamp}], split: {strateg
 GROUPED = "data: {columns: [{name: card_id, dtype: string, entity: card%s}], split: {strategy: %s}}"
 
 
-def test_rules_on_training_keep_silent_without_training(tmp_path: Path) -> None:
-    """Data that is merely scored cannot leak, and what is not trained here is not repeated here."""
+def test_rules_on_training_report_nothing_without_training(tmp_path: Path) -> None:
+    """Data that is only scored cannot leak, and training that happens elsewhere is not reproduced here."""
     of_training = ("MLS101", "MLS102", "MLS103", "MLS104", "MLS107", "MLS109", "MLS202", "MLS302", "MLS303", "MLS605")
     for rule in RULES:
         if rule.id in of_training:
@@ -28,14 +28,14 @@ def test_rules_on_training_keep_silent_without_training(tmp_path: Path) -> None:
                 assert findings(tmp_path, rule.id, fragment, UNTRAINED) == [], rule.id
 
 
-def test_a_rule_that_needs_what_is_wrong_keeps_silent(tmp_path: Path) -> None:
+def test_a_rule_that_needs_an_invalid_value_reports_nothing(tmp_path: Path) -> None:
     found = laid_over(tmp_path, LATE + "  split: {strategy: temporal, column: at, gap: 7}")
     assert "MLS006" in {d.id for d in found}
     assert "MLS102" not in {d.id for d in found}
 
 
 def test_ids_name_their_subject() -> None:
-    """Hundreds are subjects: the language, data, evaluation, ... An id carries no severity."""
+    """The hundreds digit is the subject: the language, data, evaluation, ... An id carries no severity."""
     assert {rule.id[3] for rule in RULES} == set("123456789")
     assert all(id_.startswith("MLS") for id_ in IDS)
 
@@ -44,18 +44,18 @@ def test_ids_name_their_subject() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["random", "stratified, column: event_time"])
-def test_time_stamped_rows_must_not_be_drawn(strategy: str, tmp_path: Path) -> None:
+def test_time_ordered_rows_must_not_be_split_at_random(strategy: str, tmp_path: Path) -> None:
     found = one(tmp_path, "MLS101", TIMED % strategy)
     assert found.help == "write `split: {strategy: temporal, column: event_time}`"
 
 
-def test_the_proposed_split_keeps_the_labels_delay(tmp_path: Path) -> None:
+def test_the_proposed_split_has_a_gap_for_the_label_delay(tmp_path: Path) -> None:
     fragment = LATE + "  split: {strategy: random}"
     assert "gap: 45d" in one(tmp_path, "MLS101", fragment).help
     assert findings(tmp_path, "MLS103", fragment) == [], "one cause, one message"
 
 
-def test_a_forecast_is_of_time_whatever_its_columns(tmp_path: Path) -> None:
+def test_a_forecast_depends_on_time_whatever_its_columns(tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS101", "data: {split: {strategy: random}}") == []
     one(tmp_path, "MLS101", "problem: {task: forecasting}\ndata: {split: {strategy: random}}")
 
@@ -73,7 +73,7 @@ def test_no_gap_at_all_is_shown_at_the_strategy(tmp_path: Path) -> None:
 
 
 def test_a_share_by_default_counts(tmp_path: Path) -> None:
-    """80 % and 20 % look whole, but 15 % validation is the default: 115 %."""
+    """80% and 20% look complete, but the default for validation is 15%, which makes 115%."""
     found = one(tmp_path, "MLS102", "data: {split: {strategy: random, train: 80%, test: 20%}}")
     assert found.message == "the parts of the split add up to 115%"
     assert found.label == "train 80%, validation 15% by default, test 20%"
@@ -90,7 +90,7 @@ def test_a_share_by_default_counts(tmp_path: Path) -> None:
     ],
 )
 def test_rows_of_one_entity_stay_together(key: str, strategy: str, fires: bool, tmp_path: Path) -> None:
-    """Where every row is an entity of its own, single rows may be drawn."""
+    """If every row is a separate entity, a split by rows is fine."""
     assert bool(findings(tmp_path, "MLS103", GROUPED % (key, strategy))) is fires
 
 
@@ -113,11 +113,11 @@ NO_VALIDATION = "data: {split: {strategy: random, train: 80%, validation: 0%, te
         ("training: {tuning: {trials: 3}}\nevaluation: {primary: recall, testSet: {uri: s3://kept/apart}}", True),
     ],
 )
-def test_what_chooses_needs_rows_to_choose_by(more: str, fires: bool, tmp_path: Path) -> None:
+def test_model_selection_needs_validation_rows(more: str, fires: bool, tmp_path: Path) -> None:
     assert bool(findings(tmp_path, "MLS104", NO_VALIDATION + more)) is fires
 
 
-def test_rows_that_are_kept_apart_judge(tmp_path: Path) -> None:
+def test_a_separate_test_set_is_enough(tmp_path: Path) -> None:
     kept = "evaluation: {primary: recall, testSet: {uri: s3://kept/apart}}\n"
     assert findings(tmp_path, "MLS104", kept) == []
     none_left = "data: {split: {strategy: random, train: 90%, validation: 10%, test: 0%}}"
@@ -149,7 +149,7 @@ def with_input(tensor: str, task: str = "binary-classification") -> str:
     return LATE + f"problem: {{task: {task}}}\nmodel: {{signature: {{inputs: [{tensor}]}}}}"
 
 
-def test_the_target_is_no_input(tmp_path: Path) -> None:
+def test_the_target_must_not_be_an_input(tmp_path: Path) -> None:
     found = one(tmp_path, "MLS105", with_input("{name: is_fraud, dtype: bool}"))
     assert found.message == "the input `is_fraud` is the label that the model predicts"
     assert findings(tmp_path, "MLS105", with_input("{name: amount, dtype: float32}")) == []
@@ -170,7 +170,7 @@ features:
 """
 
 
-def test_the_target_is_no_input_by_way_of_the_feature_store(tmp_path: Path) -> None:
+def test_the_target_is_no_input_through_the_feature_store(tmp_path: Path) -> None:
     tensor = "model: {signature: {inputs: [{name: x, dtype: int64, from: features.card.is_fraud}]}}"
     found = one(tmp_path, "MLS105", STORE % ("is_fraud", "") + tensor)
     assert found.message == "the input `x` is the label that the model predicts"
@@ -182,7 +182,7 @@ def test_a_feature_that_is_known_too_late(tmp_path: Path) -> None:
     assert found.message == "the feature `disputes` is unknown at prediction time"
 
 
-def test_a_feature_that_divides_into_segments_is_used(tmp_path: Path) -> None:
+def test_a_feature_that_defines_segments_is_used(tmp_path: Path) -> None:
     idle = STORE % ("region", "")
     assert one(tmp_path, "MLS111", idle).message == "no model uses the feature `region`"
     assert findings(tmp_path, "MLS111", idle + "evaluation: {primary: recall, segments: [region]}") == []
@@ -203,7 +203,7 @@ def test_owners_of_all_features_own_the_view(tmp_path: Path) -> None:
         ("step: encode, method: target", True),
     ],
 )
-def test_only_what_learns_from_rows_can_leak_them(step: str, fires: bool, tmp_path: Path) -> None:
+def test_only_steps_that_are_fitted_on_rows_can_leak_them(step: str, fires: bool, tmp_path: Path) -> None:
     fragment = (
         f"data: {{columns: [{{name: x, dtype: float64}}], preprocessing: [{{{step}, columns: [x], fitOn: all}}]}}"
     )
@@ -264,7 +264,7 @@ def judged(gates: str, more: str = "") -> str:
         (judged("{metric: recall, versus: champion}"), False),
         (judged("{metric: recall, min: 0.6}", "model: {candidates: [{name: rule, role: naive}]}"), False),
         (judged("{metric: recall, min: 0.6}", "model: {candidates: [{name: forest}]}"), True),
-        (judged(""), False),  # MLS202 says more
+        (judged(""), False),  # MLS202 reports that
     ],
 )
 def test_what_counts_as_a_baseline(fragment: str, fires: bool, tmp_path: Path) -> None:
@@ -272,36 +272,36 @@ def test_what_counts_as_a_baseline(fragment: str, fires: bool, tmp_path: Path) -
 
 
 def test_a_missing_gate_has_one_message(tmp_path: Path) -> None:
-    """By hand a model without a gate is registered (MLS202); by the clock it goes into service (MLS702)."""
-    by_clock = 'retraining: {schedule: "0 3 * * 1", maxModelAge: 45d}\n'
+    """A model without a gate is registered if trained by hand (MLS202), and deployed if on a schedule (MLS702)."""
+    scheduled = 'retraining: {schedule: "0 3 * * 1", maxModelAge: 45d}\n'
     for fragment in (judged(""), ""):
         assert {"MLS202"} == {d.id for d in laid_over(tmp_path, fragment)} & {"MLS201", "MLS202", "MLS702"}
-        assert {"MLS702"} == {d.id for d in laid_over(tmp_path, fragment + by_clock)} & {"MLS201", "MLS202", "MLS702"}
+        assert {"MLS702"} == {d.id for d in laid_over(tmp_path, fragment + scheduled)} & {"MLS201", "MLS202", "MLS702"}
 
 
 @pytest.mark.parametrize("answer", ["onDataFault", "onFeatureChange"])
 def test_a_diagnosis_must_have_a_consequence(answer: str, tmp_path: Path) -> None:
-    """When quality drops, the cause is mended first; a model that is trained on the fault learns it."""
+    """When quality drops, the cause is fixed first; a model that is trained on the fault learns it."""
     gated = judged("{metric: recall, versus: champion}")
     found = one(tmp_path, "MLS702", gated + f"retraining: {{maxModelAge: 45d, diagnosis: {{{answer}: continue}}}}")
     assert found.help == "write `stop`, and fix the cause first"
 
 
-def test_segments_are_asked_for_where_there_are_groups(tmp_path: Path) -> None:
+def test_segments_are_proposed_if_there_are_groups(tmp_path: Path) -> None:
     gate = judged("{metric: recall, versus: champion}")
     assert findings(tmp_path, "MLS203", gate + "data: {columns: [{name: amount, dtype: float64}]}") == []
     label = "data: {columns: [{name: kind, dtype: category}], labels: {column: kind}}"
     assert findings(tmp_path, "MLS203", gate + label) == [], "the label is what is predicted"
     shop = "data: {columns: [{name: shop, dtype: category}]}"
     assert "segments: [shop]" in one(tmp_path, "MLS203", gate + shop).help
-    for most, fires in ((1000, True), (1001, False)):  # more than anybody looks at one by one
+    for most, fires in ((1000, True), (1001, False)):  # too many to look at one by one
         shops = f"data: {{columns: [{{name: shop, dtype: category, values: {{max: {most}}}}}]}}"
         assert bool(findings(tmp_path, "MLS203", gate + shops)) is fires
     by_shop = judged("{metric: recall, min: 0.5, segment: shop, minSamples: 400}")
     assert findings(tmp_path, "MLS203", by_shop + shop) == []
 
 
-def test_the_whole_is_no_minimum_for_a_segment(tmp_path: Path) -> None:
+def test_the_overall_minimum_does_not_apply_to_a_segment(tmp_path: Path) -> None:
     shop = "data: {columns: [{name: shop, dtype: category}]}"
     found = one(tmp_path, "MLS204", judged("{metric: recall, min: 0.5, segment: shop}", shop))
     assert found.message == "the gate on `shop` has no minimum sample size for each value"

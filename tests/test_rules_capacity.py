@@ -1,4 +1,4 @@
-"""Rules on capacity, with the numbers that they judge by worked by hand."""
+"""Rules on capacity, with their thresholds worked out by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlspec.schema.units import Duration, Percent, Rate
 from .rules import findings, one
 from .support import CARE
 
-# What replicas carry
+# The load that replicas can serve
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_each_rule_of_the_worked_table(
     assert carries(patience, "least-request") == max(by_use, pooled)
 
 
-def test_a_lost_replica_is_no_matter_of_carrying() -> None:
-    """5.4 of 40 slots are busy with two: one is enough, two can be replaced, and two can lose one."""
+def test_losing_a_replica_is_not_part_of_the_load_calculation() -> None:
+    """Two replicas have 5.4 of 40 slots busy: one is enough for the load, and two can be replaced or lose one."""
     given = (fixed(Rate.parse("600/s"), ""), fixed(Duration.parse("9ms"), ""), fixed(20, ""), None, fixed("random", ""))
     assert carrying(*given, CARE).value == 1
     assert replicas(*given, fixed(Percent.parse("99%"), ""), CARE).value == 2
@@ -52,7 +52,7 @@ def test_a_lost_replica_is_no_matter_of_carrying() -> None:
 
 @pytest.mark.parametrize(("most", "fires"), [(2, True), (3, False)])
 def test_little_s_law(most: int, fires: bool, tmp_path: Path) -> None:
-    """800/s x 9 ms = 7.2 in flight; two replicas of 5 slots are 72 % busy, three 48 %."""
+    """800/s x 9 ms = 7.2 in flight; two replicas with 5 slots each are 72% busy, three are 48% busy."""
     serving = f"serving: {{serviceTime: {{mean: 9ms, at: 5}}, replicas: {{max: {most}}}}}"
     found = findings(tmp_path, "MLS404", f"constraints: {{throughput: {{mean: 23/s, peak: 800/s}}}}\n{serving}")
     assert bool(found) is fires
@@ -62,12 +62,12 @@ def test_little_s_law(most: int, fires: bool, tmp_path: Path) -> None:
         assert found[0].note.endswith("2 replicas would be 72% busy")
 
 
-def test_one_replica_may_carry_the_peak_alone(tmp_path: Path) -> None:
-    """That it cannot be replaced without a gap is another matter: 60/s x 2 ms keep 0.12 of one slot busy."""
+def test_one_replica_may_serve_the_peak_alone(tmp_path: Path) -> None:
+    """That it cannot be replaced without downtime is another matter: 60/s x 2 ms keeps 0.12 slots busy."""
     assert findings(tmp_path, "MLS404", "constraints: {maxReplicas: 1}") == []
 
 
-def test_where_nothing_scales_the_fewest_replicas_carry_the_peak(tmp_path: Path) -> None:
+def test_without_autoscaling_the_minimum_must_serve_the_peak(tmp_path: Path) -> None:
     peak = "constraints: {throughput: {mean: 20/s, peak: 800/s}}\n"
     serving = "serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {min: 2, max: 50}}\n"
     assert findings(tmp_path, "MLS404", peak + serving) == []
@@ -77,7 +77,7 @@ def test_where_nothing_scales_the_fewest_replicas_carry_the_peak(tmp_path: Path)
     assert found_.help.startswith("set `replicas.min` to 3")
 
 
-def test_without_a_service_time_nobody_can_say(tmp_path: Path) -> None:
+def test_without_a_service_time_there_is_no_answer(tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS404", "serving: {serviceTime: null, replicas: {max: 1}}") == []
 
 
@@ -126,7 +126,7 @@ def test_no_bound_below_the_models_own_time(bounds: str, time: str, said: str | 
 CANDIDATES = "model: {candidates: [{name: a, latency: {p99: 31ms}, selected: true}, {name: b, latency: {p99: %s}}]}\n"
 
 
-def test_the_selected_candidate_speaks_where_nothing_is_measured(tmp_path: Path) -> None:
+def test_the_selected_candidate_counts_if_nothing_is_measured(tmp_path: Path) -> None:
     bound = "constraints: {latency: {p99: 30ms}}\n"
     one(tmp_path, "MLS403", bound + CANDIDATES % "40ms")
     measured = bound + CANDIDATES % "40ms" + "serving: {serviceTime: {mean: 9ms, p99: 20ms}}"
@@ -140,8 +140,8 @@ def test_the_selected_candidate_speaks_where_nothing_is_measured(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("deadline", "fires"), [(990, True), (991, False)])
-def test_a_deadline_bears_fetching_and_loading(deadline: int, fires: bool, tmp_path: Path) -> None:
-    """Triton's 9 GB at 100 MB/s are 90 s, 4 MiB one second more; then 900 s to load."""
+def test_a_deadline_allows_fetching_and_loading(deadline: int, fires: bool, tmp_path: Path) -> None:
+    """Triton's 9 GB at 100 MB/s take 90 s, and 4 MiB one second more; then 900 s to load."""
     patch = f"""
     serving: {{load: 15m}}
     patches:
@@ -158,12 +158,12 @@ def test_a_deadline_bears_fetching_and_loading(deadline: int, fires: bool, tmp_p
     ("probe", "fires"),
     [
         ("periodSeconds: 10, failureThreshold: 4", False),
-        ("periodSeconds: 10", True),  # Kubernetes gives up after three
-        ("failureThreshold: 3, initialDelaySeconds: 10", False),  # and asks every ten seconds
-        ("periodSeconds: ten", False),  # no number; the schema's business
+        ("periodSeconds: 10", True),  # Kubernetes gives up after three failures
+        ("failureThreshold: 3, initialDelaySeconds: 10", False),  # and probes every ten seconds
+        ("periodSeconds: ten", False),  # not a number; Kubernetes will reject it
     ],
 )
-def test_a_probe_bears_loading(probe: str, fires: bool, tmp_path: Path) -> None:
+def test_a_probe_allows_loading(probe: str, fires: bool, tmp_path: Path) -> None:
     patch = f"""
     serving: {{load: 40s}}
     patches:
@@ -186,7 +186,7 @@ UNSET = "the service time is not set"
     [
         ("serving: {serviceTime: null}", f"{UNSET}, so it is unclear how many replicas can serve 60/s"),
         ("constraints: {throughput: {peak: null}}\nserving: {serviceTime: null}", UNSET),
-        ("constraints: {throughput: {mean: null, peak: null}}\nserving: {serviceTime: null}", None),  # nothing to carry
+        ("constraints: {throughput: {mean: null, peak: null}}\nserving: {serviceTime: null}", None),  # no load
         ("serving: {serviceTime: null, replicas: {min: 2, max: 4}}", None),
         ("serving: {serviceTime: null, replicas: {min: 2}}", UNSET),
     ],
@@ -206,10 +206,10 @@ def test_unproven_capacity_says_what_to_measure(fragment: str, said: str | None,
         ("48ms", "mean: 9ms", False),
         ("47ms", "mean: 9ms, p995: 40ms", False),
         ("47ms", "mean: 9ms, p99: 40ms, p995: 47ms", True),
-        ("47ms", "mean: 9ms, p99: 48ms", False),  # MLS403 says that
+        ("47ms", "mean: 9ms, p99: 48ms", False),  # that is MLS403
     ],
 )
-def test_a_tail_that_nobody_measured_may_use_up_the_bound(bound: str, time: str, fires: bool, tmp_path: Path) -> None:
+def test_an_unmeasured_tail_may_use_up_the_bound(bound: str, time: str, fires: bool, tmp_path: Path) -> None:
     fragment = f"constraints: {{latency: {{p99: {bound}}}}}\nserving: {{serviceTime: {{{time}}}}}"
     found = findings(tmp_path, "MLS410", fragment)
     said = "the model's own tail latency leaves no time for queueing in the p99 bound of 47ms"
@@ -227,11 +227,11 @@ def test_a_tail_that_nobody_measured_may_use_up_the_bound(bound: str, time: str,
         ("serviceTime: {mean: 2ms, at: 4}, resources: {cpu: 3}", True),
         ("serviceTime: {mean: 2ms, at: 4}, resources: {cpu: 3500m}", True),
         ("serviceTime: {mean: 2ms, at: 4}, resources: {cpu: 4}", False),
-        ("serviceTime: {mean: 2ms, at: 4}", False),  # then there is a core for each
+        ("serviceTime: {mean: 2ms, at: 4}", False),  # then there is a core for each request
         ("serviceTime: {mean: 2ms, at: 4}, resources: {cpu: 1, accelerator: {type: l4}}", False),
         ("serviceTime: {mean: 2ms, at: 4}, resources: {cpu: 1}, container: {cpuBound: false}", False),
     ],
 )
-def test_requests_in_flight_fit_what_works_on_them(serving: str, fires: bool, tmp_path: Path) -> None:
+def test_concurrency_matches_cores_and_batch_size(serving: str, fires: bool, tmp_path: Path) -> None:
     allowed = "constraints: {accelerators: [l4]}\n" if "l4" in serving else ""
     assert bool(findings(tmp_path, "MLS411", f"{allowed}serving: {{{serving}}}")) is fires

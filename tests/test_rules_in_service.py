@@ -1,4 +1,4 @@
-"""Rules on images, monitoring, rollouts and retraining at their edges, with the numbers that they judge by."""
+"""Edge cases of the rules on images, monitoring, rollouts and retraining, with their thresholds."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .rules import DIGEST, LATE, findings, one
         (f"registry:5000/train:1.4@{DIGEST}", None),
     ],
 )
-def test_a_tag_is_no_digest(image: str, name: str | None, tmp_path: Path) -> None:
+def test_a_tag_is_not_a_digest(image: str, name: str | None, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS302", f"training: {{image: '{image}'}}")
     assert [d.message for d in found] == ([f"the image `{name}` is not pinned to a digest"] if name else [])
 
 
-def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
-    """Triton's entry has a tag only; a container of the spec's own is the spec's to pin."""
+def test_images_from_the_catalog_are_not_reported(tmp_path: Path) -> None:
+    """Triton's entry only has a tag; an image that the spec sets must be pinned in the spec."""
     assert findings(tmp_path, "MLS302", "") == []
     container = "serving: {runtime: custom, container: {image: registry.example.com/scorer:3, user: 1000}}"
     one(tmp_path, "MLS302", container)
@@ -46,10 +46,10 @@ def test_the_catalogue_answers_for_its_own_images(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("at", ["platform: {{runtimes: {{triton: {entry}}}}}", "serving: {{container: {entry}}}"])
-def test_a_runtime_that_nobody_develops(
+def test_a_runtime_that_is_not_maintained(
     at: str, support: str, successors: str, said: str, help_: str, tmp_path: Path
 ) -> None:
-    """By the catalogue, by the platform's own entry, or by a service's: its notice is the note."""
+    """In the catalog, in the platform's entry, or in a service's container: its notice becomes the note."""
     entry = f"{{support: {support}, notice: its makers say so, successors: {successors}}}"
     found = one(tmp_path, "MLS412", at.format(entry=entry))
     assert said in found.message
@@ -79,15 +79,15 @@ def test_labels_are_bounded(column: str, fires: bool, monitoring: str, tmp_path:
     assert bool(findings(tmp_path, "MLS506", fragment)) is fires
 
 
-def test_a_segment_that_is_no_column_is_to_become_one(tmp_path: Path) -> None:
-    """What requests bring is known by name, and nothing bounds it."""
+def test_a_segment_that_is_not_a_column_should_become_one(tmp_path: Path) -> None:
+    """Inputs from requests are known by name, and their values are unbounded."""
     sent = "model: {signature: {inputs: [{name: city, dtype: string}]}}\nmonitoring: {segments: [city]}"
     found = one(tmp_path, "MLS506", sent)
     assert found.help == "add `{name: city, dtype: category, values: {max: 250}}` to `data.columns`"
     assert found.others == ()
 
 
-def test_drift_needs_a_reference_only_where_it_is_watched(tmp_path: Path) -> None:
+def test_drift_needs_a_reference_only_where_monitoring_runs(tmp_path: Path) -> None:
     drift = "monitoring: {drift: {prediction: {threshold: 0.2}%s}}"
     one(tmp_path, "MLS701", drift % "")
     assert findings(tmp_path, "MLS701", drift % ", reference: s3://models/reference.json") == []
@@ -96,7 +96,7 @@ def test_drift_needs_a_reference_only_where_it_is_watched(tmp_path: Path) -> Non
 # The rollout
 
 
-def test_a_canary_needs_a_bound(tmp_path: Path) -> None:
+def test_a_canary_needs_an_objective(tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS601", "rollout: {rollbackWhen: [{metric: error-rate, max: 1%}]}") == []
     assert findings(tmp_path, "MLS601", "platform: {rollout: {provider: none}}") == [], "nothing shifts traffic"
     found = one(tmp_path, "MLS601", "rollout: {stages: [{canary: {steps: [5%]}}]}")
@@ -112,7 +112,7 @@ def test_a_step_that_waits_for_its_labels_may_judge_by_them(delay: str, fires: b
     assert bool(findings(tmp_path, "MLS603", fragment)) is fires
 
 
-def test_nobody_is_held_out_of_an_experiment_without_a_hold_out(tmp_path: Path) -> None:
+def test_an_experiment_without_a_holdout_is_reported(tmp_path: Path) -> None:
     labels = "data: {columns: [{name: y, dtype: bool}], labels: {column: y, affectedByDecisions: true}}\n"
     arms = "arms: [{name: a, share: 50%}, {name: b, share: 50%}]"
     experiment = f"unit: user, metric: recall, effect: 0.01, ends: 2027-03-31, {arms}"
@@ -134,7 +134,7 @@ def test_nobody_is_held_out_of_an_experiment_without_a_hold_out(tmp_path: Path) 
         ("0 0 1 * *", "32d", None),
     ],
 )
-def test_a_model_may_get_as_old_as_its_successor_takes(
+def test_a_model_may_get_as_old_as_its_successor_takes_to_train(
     schedule: str, age: str, apart: str | None, tmp_path: Path
 ) -> None:
     fragment = f'training: {{fit: 40m}}\nretraining: {{schedule: "{schedule}", maxModelAge: {age}}}'
@@ -143,7 +143,7 @@ def test_a_model_may_get_as_old_as_its_successor_takes(
     assert [label.text for d in found for label in d.others] == wanted
 
 
-def test_the_proposed_age_bears_one_failed_run(tmp_path: Path) -> None:
+def test_the_proposed_age_allows_one_failed_run(tmp_path: Path) -> None:
     """Twice seven days and forty minutes are fifteen days, rounded up."""
     found = one(tmp_path, "MLS703", 'training: {fit: 40m}\nretraining: {schedule: "0 3 * * 1", maxModelAge: 5d}')
     assert found.help == "write `maxModelAge: 15d` or more, so that one run may fail"

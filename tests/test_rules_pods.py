@@ -35,7 +35,7 @@ patches:
         ),
     ],
 )
-def test_what_the_standard_refuses(tmp_path: Path, pod: str, said: str) -> None:
+def test_what_the_standard_forbids(tmp_path: Path, pod: str, said: str) -> None:
     assert [found.message for found in findings(tmp_path, "MLS407", PATCH % pod)] == [said]
 
 

@@ -1,4 +1,4 @@
-"""Rules on credentials, places and language models: what they take for one, and what they leave alone."""
+"""Rules on credentials, places and language models: what they report, and what they ignore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from .rules import DIGEST, findings
 
-# Written in two pieces, so that no scanner takes them for real.
+# Written in two pieces, so that secret scanners do not report them.
 AWS, GITHUB, GITLAB = "AKIA" + "Q3EXAMPLE7IOSFOD", "ghp_" + "a1B2" * 9, "glpat-" + "x9Y8" * 5
 HUB, SLACK, GOOGLE = "hf_" + "aBc1" * 8, "xoxb-" + "123456789012", "AIza" + "SyD1-" * 7
 RANDOM = "q8Z2" + "vN4xW7pL1sT9" + "mK5r"
@@ -39,7 +39,7 @@ def env(name: str, value: str) -> str:
         "patches: [{target: {kind: Rollout, name: base}, reason: x, patch: {env: [{name: DB_PASSWORD, value: x}]}}]",
     ],
 )
-def test_a_credential_is_found_wherever_it_stands(fragment: str, tmp_path: Path) -> None:
+def test_a_credential_is_found_anywhere(fragment: str, tmp_path: Path) -> None:
     assert len(findings(tmp_path, "MLS901", fragment)) == 1
 
 
@@ -51,7 +51,7 @@ def test_a_credential_is_found_wherever_it_stands(fragment: str, tmp_path: Path)
         env("HF_TOKEN_PATH", "/var/run/secrets/huggingface/token1"),
         env("API_KEY", "/var/run/secrets/huggingface2/token"),
         env("SECRET_NAME", "fraud-scorer-credentials-2"),
-        env("TOKEN", "fraud-scorer-reads-features-v2"),  # words: 3.4 bits a character
+        env("TOKEN", "fraud-scorer-reads-features-v2"),  # words: 3.4 bits per character
         env("DB_PASSWORD", "$(DB_PASSWORD)"),
         env("DB_PASSWORD", ""),
         env("URL", "https://user@example.com/x"),
@@ -61,12 +61,12 @@ def test_a_credential_is_found_wherever_it_stands(fragment: str, tmp_path: Path)
         "metadata: {description: 'Finds stolen passwords and tokens.'}",
     ],
 )
-def test_what_only_sounds_like_a_credential_is_left_alone(fragment: str, tmp_path: Path) -> None:
+def test_what_only_sounds_like_a_credential_is_ignored(fragment: str, tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS901", fragment) == []
 
 
-def test_a_credential_is_not_repeated_in_words(tmp_path: Path) -> None:
-    """What is printed ends in logs that more people read than the repository."""
+def test_a_credential_is_not_repeated_in_the_message(tmp_path: Path) -> None:
+    """Output ends up in logs that more people can read than the repository."""
     (found,) = findings(tmp_path, "MLS901", env("HF_TOKEN", RANDOM))
     assert RANDOM not in f"{found.message}{found.label}{found.note}{found.help}"
 
@@ -91,13 +91,13 @@ def test_a_credential_is_not_repeated_in_words(tmp_path: Path) -> None:
         ("https://mlflow.example.com", True),
     ],
 )
-def test_plain_text_stays_inside(uri: str, inside: bool, tmp_path: Path) -> None:
+def test_plain_http_stays_inside(uri: str, inside: bool, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS902", f"training: {{tracking: {{uri: {uri}}}}}")
     assert (found == []) is inside
     assert all(d.help == f"write `https{uri[4:]}`" for d in found)
 
 
-def test_links_for_people_are_none_of_the_systems(tmp_path: Path) -> None:
+def test_links_for_people_are_not_used_by_the_system(tmp_path: Path) -> None:
     links = "links: {runbook: 'http://wiki.example.com/x', source: 'http://git.example.com/x'}"
     assert findings(tmp_path, "MLS902", f"metadata: {{{links}}}") == []
     assert findings(tmp_path, "MLS902", env("HTTP_PROXY", "http://proxy.example.com:3128")) == []
@@ -162,7 +162,7 @@ def test_an_image_without_a_registry_is_docker_hubs(image: str, registry: str | 
     assert [d.message for d in found] == ([f"the platform does not allow images from `{registry}`"] if registry else [])
 
 
-def test_the_catalogues_image_is_shown_at_the_runtime(tmp_path: Path) -> None:
+def test_an_image_from_the_catalog_is_reported_at_the_runtime(tmp_path: Path) -> None:
     (found,) = findings(tmp_path, "MLS903", REGISTRIES % ("registry.example.com", "registry.example.com/x"))
     assert found.span.file.lines[found.span.line][found.span.column : found.span.end_column] == "triton"
     assert "platform.runtimes.triton.image" in found.help
@@ -194,7 +194,7 @@ def test_a_language_model_has_both_limits(fragment: str, lacking: str | None, tm
     )
 
 
-def test_an_embedder_writes_no_tokens(tmp_path: Path) -> None:
+def test_an_embedder_generates_no_tokens(tmp_path: Path) -> None:
     services = """
 services:
   base:

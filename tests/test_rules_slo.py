@@ -1,4 +1,4 @@
-"""Rules on objectives and rollouts against the traffic, with odds, windows and lengths worked by hand."""
+"""Rules on objectives and rollouts at the actual traffic, with odds, windows and durations worked out by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .batch import spec as batch
 from .rules import findings, one
 from .support import compile_text, minimal
 
-# The worked numbers of the field
+# Worked examples from the literature
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from .support import compile_text, minimal
     ],
 )
 def test_requests_of_each_arm(before: float, after: float, requests: int) -> None:
-    """Fleiss, section 4.2, in full: means of both, 1.959964 for 5 % and 0.841621 for 80 %."""
+    """Fleiss, section 4.2, in full: the pooled mean, 1.959964 for 5% and 0.841621 for 80%."""
     mean = (before + after) / 2
     spread = 1.959964 * math.sqrt(2 * mean * (1 - mean))
     spread += 0.841621 * math.sqrt(before * (1 - before) + after * (1 - after))
@@ -46,8 +46,8 @@ def test_requests_of_each_arm(before: float, after: float, requests: int) -> Non
         ("6/s", "5%", 35.3), ("6/s", "25%", 7.1), ("6/s", "50%", 3.5),
     ],
 )  # fmt: skip
-def test_lengths_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: float) -> None:
-    """635 requests, as the share of the traffic brings them in; steps are rounded up to half minutes."""
+def test_durations_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: float) -> None:
+    """How long a share of the traffic takes to bring in 635 requests; steps are rounded up to half minutes."""
     arriving, part = fixed(Rate.parse(rate), ""), fixed(Percent.parse(share), "")
     before, after = (fixed(Percent.parse(text).amount, "") for text in ("0.1%", "1.5%"))
     significance, power = (fixed(Percent.parse(text), "") for text in ("5%", "80%"))
@@ -57,10 +57,10 @@ def test_lengths_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: 
 
 
 def test_one_window_of_345_requests_is_not_enough() -> None:
-    """Five minutes at 5 % of 23/s. A limit of 0.5 % bears one failure.
+    """Five minutes at 5% of 23/s. A limit of 0.5% allows one failure.
 
-    Without the harm (0.1 %) none and one have 0.7081 and 0.2445: more in 4.7 % of windows. With it (1.5 %) they have
-    0.00544 and 0.0286: no more in 3.4 %.
+    Without the harm (0.1%), the odds of no failure and of one are 0.7081 and 0.2445: 4.7% of windows have more. With it
+    (1.5%), they are 0.00544 and 0.0286: 3.4% of windows have no more.
     """
     found = verdict(23 * 0.05, 0.001, 0.015, 1, 0, limit=0.005, least_minutes=5)
     assert (found.minutes, found.requests) == (5, 345)
@@ -69,7 +69,7 @@ def test_one_window_of_345_requests_is_not_enough() -> None:
 
 
 def test_one_window_of_1725_requests_is_enough() -> None:
-    """Five minutes at 25 % of 23/s, against 0.75 %: twelve failures are borne, where 1.7 or 25.9 are expected."""
+    """Five minutes at 25% of 23/s with a limit of 0.75%: it allows 12 failures, and 1.7 or 25.9 are expected."""
     found = verdict(23 * 0.25, 0.001, 0.015, 1, 0, limit=0.0075, least_minutes=5)
     assert (found.minutes, found.requests) == (5, 1725)
     assert found.false_abort < 1e-6
@@ -81,7 +81,7 @@ def test_one_window_of_1725_requests_is_enough() -> None:
     [("30d", ["14.4", "6", "3", "1"]), ("28d", ["13.44", "5.6", "2.8", "0.9333"])],
 )
 def test_burn_rates(period: str, factors: list[str]) -> None:
-    """2, 5, 10 and 10 % of the budget in 1 h, 6 h, 1 d and 3 d."""
+    """2%, 5%, 10% and 10% of the budget in 1 h, 6 h, 1 d and 3 d."""
     pairs = (("2%", "1h"), ("5%", "6h"), ("10%", "1d"), ("10%", "3d"))
     found = [factor(Percent.parse(share), Duration.parse(period), Duration.parse(long)) for share, long in pairs]
     assert [str(one) for one in found] == factors
@@ -93,11 +93,11 @@ def test_burn_rates(period: str, factors: list[str]) -> None:
 @pytest.mark.parametrize(
     ("mean", "promise", "period", "fires"),
     [
-        ("208/h", "99.9%", "30d", True),  # 208 x 1.44 % = 2.995
+        ("208/h", "99.9%", "30d", True),  # 208 x 1.44% = 2.995
         ("209/h", "99.9%", "30d", False),  # 3.010
-        ("223/h", "99.9%", "28d", True),  # 223 x 1.344 % = 2.997
+        ("223/h", "99.9%", "28d", True),  # 223 x 1.344% = 2.997
         ("224/h", "99.9%", "28d", False),  # 3.011
-        ("20/h", "99%", "30d", True),  # 20 x 14.4 % = 2.88
+        ("20/h", "99%", "30d", True),  # 20 x 14.4% = 2.88
         ("21/h", "99%", "30d", False),
     ],
 )
@@ -109,8 +109,8 @@ def test_three_bad_requests_an_hour(mean: str, promise: str, period: str, fires:
     assert bool(findings(tmp_path, "MLS503", fragment)) is fires
 
 
-def test_what_is_heard_instead(tmp_path: Path) -> None:
-    """100 requests an hour: three of them are 3 %, 1.44 % are 1.44; at 99.5 % it is 7.2 % and 7.2."""
+def test_what_fires_instead(tmp_path: Path) -> None:
+    """Of 100 requests an hour, three are 3%, and 1.44% is 1.44; at 99.5%, the threshold is 7.2%, or 7.2 of them."""
     found = one(tmp_path, "MLS503", "constraints: {availability: 99.9%, throughput: {mean: 100/h}}")
     assert found.message == "at 100/h, a page fires only above 3% errors; the objective should page at 1.44%"
     assert found.note.startswith("1.44% of 100 requests in 1h is 1.4, but an alert needs at least 3 bad events")
@@ -141,9 +141,9 @@ rollout: {stages: [{canary: {steps: [5%%, 25%%, 50%%], detect: [{metric: error-r
 
 @pytest.mark.parametrize(("mean", "fires"), [("23/s", False), ("1/s", True)])
 def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: Path) -> None:
-    """1/s x 5 % x 1 h = 180 requests. A limit of 0.389 % bears none, and 0.999^180 = 0.8352 of good windows have none.
+    """1/s x 5% x 1 h = 180 requests. A limit of 0.389% allows none, and 0.999^180 = 0.8352 of good windows have none.
 
-    Of seven windows one may fail: 1 - 0.8352^7 - 7 x 0.1648 x 0.8352^6 = 1 - 0.2835 - 0.3916 = 32.5 %.
+    Of seven windows one may fail: 1 - 0.8352^7 - 7 x 0.1648 x 0.8352^6 = 1 - 0.2835 - 0.3916 = 32.5%.
     """
     found = findings(tmp_path, "MLS602", FRAUD % mean)
     assert bool(found) is fires
@@ -154,18 +154,18 @@ def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: 
         assert "at 5% a window of 60 min has 180 requests" in found[0].note
 
 
-def test_the_remedy_is_one(tmp_path: Path) -> None:
-    """What the help proposes, written down, is found to be right."""
+def test_the_remedy_works(tmp_path: Path) -> None:
+    """A spec that follows the help has no finding."""
     found = one(tmp_path, "MLS602", FRAUD % "1/s")
     assert found.help == "start with a step of 50%: the rollout then takes 51.5 min, and both error rates are below 5%"
-    mended = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
-    assert findings(tmp_path / "mended", "MLS602", mended) == []
+    obeyed = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
+    assert findings(tmp_path / "fixed", "MLS602", obeyed) == []
 
 
 @pytest.mark.parametrize(
     ("traffic", "steps"), [("0.4/s", "[5%, 50%]"), ("2/s", "[1%, 50%]"), ("0.2/s", "[50%]"), ("10/h", "[50%]")]
 )
-def test_each_remedy_is_one(traffic: str, steps: str, tmp_path: Path) -> None:
+def test_each_remedy_works(traffic: str, steps: str, tmp_path: Path) -> None:
     spec = """
     constraints: {availability: 99.9%%, throughput: {mean: %s}}
     rollout: {stages: [{canary: {steps: %s%s}}]}
@@ -179,12 +179,12 @@ def test_each_remedy_is_one(traffic: str, steps: str, tmp_path: Path) -> None:
     assert first is not None or harm is not None
     shares = f"[{first[1]}{', 50%' if first[1] != '50%' else ''}]" if first is not None else steps
     detect = f", detect: [{{metric: error-rate, to: {harm[1]}}}]" if harm is not None else ""
-    assert findings(tmp_path / "mended", "MLS602", spec % (traffic, shares, detect)) == []
+    assert findings(tmp_path / "fixed", "MLS602", spec % (traffic, shares, detect)) == []
 
 
 @pytest.mark.parametrize(("duration", "fires"), [("30m", True), ("9m", True), ("11m", False)])
-def test_a_step_sees_the_harm_or_is_too_long(duration: str, fires: bool, tmp_path: Path) -> None:
-    """20/s x 5 %: 635 requests take 10.6 min, 11 in half minutes. Four steps of half an hour are two hours."""
+def test_a_step_detects_the_harm_or_is_too_long(duration: str, fires: bool, tmp_path: Path) -> None:
+    """20/s x 5%: 635 requests take 10.6 min, rounded up to 11. Four steps of half an hour are two hours."""
     steps = "5%, 10%, 25%, 50%" if duration == "30m" else "5%, 25%, 50%"
     found = findings(
         tmp_path,
@@ -209,9 +209,9 @@ def test_a_step_sees_the_harm_or_is_too_long(duration: str, fires: bool, tmp_pat
         "constraints: {availability: 99.9%, throughput: {mean: null, peak: null}}",
         "constraints: {availability: 99.9%, throughput: {mean: 1/s}}\nplatform: {rollout: {provider: none}}",
     ],
-    ids=["nothing is judged", "nobody knows the traffic", "nothing shifts traffic"],
+    ids=["nothing is judged", "unknown traffic", "nothing shifts traffic"],
 )
-def test_no_rollout_is_judged_that_there_is_not(fragment: str, tmp_path: Path) -> None:
+def test_without_a_rollout_nothing_is_reported(fragment: str, tmp_path: Path) -> None:
     assert findings(tmp_path, "MLS602", fragment) == []
 
 
@@ -221,7 +221,7 @@ RECALL = "constraints: {availability: 99.9%}\nrollout: {rollbackWhen: [{metric: 
 DATA = "data: {columns: [{name: y, dtype: bool}], labels: {column: y, delay: 45d}}\n"
 
 
-def test_a_condition_on_labels_that_never_come_is_no_guard(tmp_path: Path) -> None:
+def test_a_condition_on_labels_that_never_come_is_reported(tmp_path: Path) -> None:
     found = [d for d in findings(tmp_path, "MLS012", RECALL) if "no analysis" in d.message]
     assert len(found) == 1
     assert "nothing under `data.labels` says that labels ever come" in found[0].help
@@ -229,25 +229,25 @@ def test_a_condition_on_labels_that_never_come_is_no_guard(tmp_path: Path) -> No
     one(tmp_path / "late", "MLS603", RECALL + DATA)
 
 
-# What decides nothing else
+# Values that only monitoring uses
 
 
 @pytest.mark.parametrize("key", ["mean", "trough"])
 def test_traffic_matters_without_a_canary_too(key: str, tmp_path: Path) -> None:
-    """Nothing is shifted by it then, and an alert is judged by it all the same."""
+    """It does not shift any traffic then, but the alerts still depend on it."""
     traffic = {"peak": "60/s", key: "20/s"}
     alone = {"platform": {"rollout": {"provider": "none"}}, "constraints__throughput": traffic}
     assert compile_text(tmp_path, minimal(**alone)).ok
 
 
-def test_traffic_of_a_batch_run_is_none(tmp_path: Path) -> None:
+def test_a_batch_run_has_no_traffic(tmp_path: Path) -> None:
     made = batch(constraints__throughput={"mean": "20/s"})
     said = [d.message for d in compile_text(tmp_path, yaml.safe_dump(made)).diagnostics if d.severity == "error"]
     assert "`throughput` has no effect here" in said
 
 
-def test_a_metric_of_an_alert_that_is_not_compiled_yet_is_kept(tmp_path: Path) -> None:
-    """The alert is warned of; its metric is no mistake, and one that nothing names is."""
+def test_a_metric_of_an_alert_that_is_not_supported_yet_is_allowed(tmp_path: Path) -> None:
+    """The alert has a warning, and its metric is not a mistake. A metric that nothing uses is one."""
     own = {"metrics": {"own": {"direction": "maximize", "unit": "ratio"}}}
     assert compile_text(tmp_path, minimal(**own, monitoring={"rules": [{"metric": "own", "min": 0.5}]})).ok
     said = [d.message for d in compile_text(tmp_path, minimal(**own)).diagnostics if d.severity == "error"]

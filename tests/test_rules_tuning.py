@@ -1,6 +1,6 @@
-"""Searches for hyperparameters: what each algorithm ignores or cannot do, by the catalogue, and who may say more.
+"""Hyperparameter searches: what each algorithm ignores or does not support, by the catalog or by the platform.
 
-The facts are those of Katib 0.19 and of the libraries that it calls: each is a case of its own.
+The facts are those of Katib 0.19 and of the libraries that it calls: each has its own case.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALGORITHMS = tuple(catalog.algorithms().entries)
 DOUBLE = "{type: double, min: 0.0001, max: 0.1, scale: %s}"
 INT = "{type: int, min: 1, max: 64, scale: %s}"
 TWO = {"x": "{type: int, min: 1, max: 9}", "y": "{type: int, min: 1, max: 9}"}
-"""Numbers that every algorithm can search."""
+"""Numeric parameters that every algorithm can search."""
 
 
 def tuned(algorithm: str, parameters: dict[str, str], more: str = "") -> str:
@@ -33,7 +33,7 @@ def messages(tmp_path: Path, *asked: object) -> list[str]:
     return [d.message for d in findings(tmp_path, "MLS706", tuned(*asked))]  # type: ignore[arg-type] # as `tuned` takes
 
 
-def test_every_algorithm_searches_two_whole_numbers(tmp_path: Path) -> None:
+def test_every_algorithm_searches_two_integers(tmp_path: Path) -> None:
     for algorithm in ALGORITHMS:
         assert messages(tmp_path / algorithm, algorithm, TWO) == [], algorithm
 
@@ -48,7 +48,7 @@ def test_every_algorithm_searches_two_whole_numbers(tmp_path: Path) -> None:
         ("random", "linear log", "linear log"),
         ("tpe", "linear log", "linear log"),
         ("multivariate-tpe", "linear log", "linear log"),
-        ("gaussian-process", "log", "linear"),  # scikit-optimize is given `log-uniform` for every real number
+        ("gaussian-process", "log", "linear"),  # Katib passes `log-uniform` to scikit-optimize for every real number
         ("hyperband", "linear", "linear"),
         ("cma-es", "linear", "linear"),
         ("sobol", "linear", "linear"),
@@ -56,22 +56,22 @@ def test_every_algorithm_searches_two_whole_numbers(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_scales_in_katib(algorithm: str, double: str, whole: str, scale: str, tmp_path: Path) -> None:
-    for kind, parameter, honoured in (("double", DOUBLE, double), ("int", INT, whole)):
+    for kind, parameter, supported in (("double", DOUBLE, double), ("int", INT, whole)):
         asked = parameter % scale
         step = asked.replace("scale", "step: 0.0001, scale") if algorithm == "grid" and kind == "double" else asked
         found = messages(tmp_path / kind, algorithm, {**TWO, "z": step})
-        assert (found == []) is (scale in honoured.split()), (kind, found)
+        assert (found == []) is (scale in supported.split()), (kind, found)
         assert all("log scale" in message for message in found)
 
 
-def test_an_even_draw_in_numbers(tmp_path: Path) -> None:
-    """The middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of an even draw lie above it."""
+def test_a_uniform_sample_in_numbers(tmp_path: Path) -> None:
+    """The middle of the scale is the root of 0.0001 x 0.1; (0.1 - 0.00316) / 0.0999 of a uniform sample is above it."""
     [found] = findings(tmp_path, "MLS706", tuned("sobol", {"z": DOUBLE % "log"}))
     assert found.note == "sampled uniformly, 97% of the trials are above 0.0032, where half should be"
 
 
-def test_a_logarithmic_draw_in_numbers(tmp_path: Path) -> None:
-    """The root of 0.01 x 0.9 is 0.0949; (0.0949 - 0.01) / 0.89 of an even draw would lie below it."""
+def test_a_sample_on_a_log_scale_in_numbers(tmp_path: Path) -> None:
+    """The root of 0.01 x 0.9 is 0.0949; (0.0949 - 0.01) / 0.89 of a uniform sample would be below it."""
     [found] = findings(tmp_path, "MLS706", tuned("gaussian-process", {"z": "{type: double, min: 0.01, max: 0.9}"}))
     assert found.note == "sampled on a log scale, half of the trials are below 0.095, where 10% should be"
 
@@ -92,11 +92,11 @@ def test_steps_in_katib(algorithm: str, tmp_path: Path) -> None:
     assert messages(tmp_path, algorithm, stepped) == ignored
 
 
-def test_a_step_of_one_is_every_whole_number(tmp_path: Path) -> None:
+def test_a_step_of_one_is_every_integer(tmp_path: Path) -> None:
     assert messages(tmp_path, "gaussian-process", {"z": "{type: int, min: 1, max: 9, step: 1}"}) == []
 
 
-def test_optuna_has_no_steps_on_a_logarithmic_scale(tmp_path: Path) -> None:
+def test_optuna_has_no_steps_on_a_log_scale(tmp_path: Path) -> None:
     stepped = {"z": "{type: int, min: 10, max: 90, step: 20, scale: log}"}
     said = ["`multivariate-tpe` ignores the step of `z` on a log scale"]
     assert messages(tmp_path / "a", "multivariate-tpe", stepped) == said
@@ -128,7 +128,7 @@ def test_a_grid_ends_with_its_combinations(parameters: dict[str, str], combinati
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_only_an_evolution_strategy_learns_nothing_of_categories(algorithm: str, tmp_path: Path) -> None:
+def test_only_an_evolution_strategy_cannot_learn_categories(algorithm: str, tmp_path: Path) -> None:
     found = messages(tmp_path, algorithm, {**TWO, "z": "{type: categorical, values: [a, b]}"})
     assert found == (["`cma-es` samples `z` at random"] if algorithm == "cma-es" else [])
 
@@ -138,7 +138,7 @@ def test_an_evolution_strategy_needs_two_numbers(tmp_path: Path) -> None:
     assert messages(tmp_path, "cma-es", one) == ["`cma-es` needs 2 numeric parameters or more; the search has 1"]
 
 
-def test_hyperband_is_told_what_it_gives_out(tmp_path: Path) -> None:
+def test_hyperband_needs_to_know_the_budget(tmp_path: Path) -> None:
     fragment = tuned("hyperband", {"epochs": "{type: int, min: 1, max: 81}"})
     said = "`hyperband` needs to know which parameter sets the budget of a trial"
     assert [d.message for d in findings(tmp_path / "a", "MLS706", fragment)] == [said]
@@ -163,7 +163,7 @@ def test_the_platform_changes_an_algorithm_and_adds_one(tmp_path: Path) -> None:
     linear, whole = {"z": DOUBLE % "linear"}, {"z": INT % "log"}
     assert findings(tmp_path / "a", "MLS706", tuned("gaussian-process", linear) + PLATFORM) == []
     [kept] = findings(tmp_path / "b", "MLS706", tuned("gaussian-process", whole) + PLATFORM)
-    assert "ignores the log scale" in kept.message  # what the platform does not change stays
+    assert "ignores the log scale" in kept.message  # the platform does not change that
     found = findings(tmp_path / "c", "MLS706", tuned("our-own", {**linear, "y": INT % "log"}) + PLATFORM)
     assert [d.message for d in found] == [
         "`our-own` needs to know which parameter sets the budget of a trial",
@@ -171,13 +171,13 @@ def test_the_platform_changes_an_algorithm_and_adds_one(tmp_path: Path) -> None:
     ]
 
 
-def test_an_algorithm_that_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_algorithm(tmp_path: Path) -> None:
     [unknown] = [d for d in laid_over(tmp_path, tuned("sobel", TWO)) if d.id == "MLS010"]
     assert (unknown.message, unknown.help) == ("unknown algorithm `sobel`", "write `sobol`")
 
 
-def test_editors_offer_what_the_catalogue_knows() -> None:
-    """As examples: an organisation's own are as good."""
+def test_editors_offer_the_catalogs_names() -> None:
+    """As examples, because an organization's own names are just as valid."""
     schema = json.loads((ROOT / "schema" / "mlspec.v1.schema.json").read_text())
     assert schema["$defs"]["Tuning"]["properties"]["algorithm"]["$ref"] == "#/$defs/algorithms"
     assert schema["$defs"]["algorithms"]["examples"] == list(ALGORITHMS)

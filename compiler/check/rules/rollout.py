@@ -16,7 +16,7 @@ __all__ = ["judged_by_late_labels", "nothing_to_judge", "shapes_its_own_data"]
 
 @rule("MLS601", "error", "constraints.availability", "constraints.latency", "rollout.rollbackWhen")
 def nothing_to_judge(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Canary with nothing to judge.
+    """Canary without an objective.
 
     Why: a canary shifts traffic step by step so that a bad version is caught early. Without an objective, nothing
     counts as bad, and every version reaches all users.
