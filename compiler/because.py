@@ -129,7 +129,7 @@ def fixed(value: T, why: str) -> Because[T]:
 
 
 def sources_of(thing: object) -> list[Source]:
-    """Every value with a reason in `thing`: itself, or the contents of lists, mappings and parts of a system."""
+    """Every value with a reason in `thing`: itself, or the contents of lists, mappings, and parts of a system."""
     found: list[Source] = []
     _gather(thing, found)
     return found

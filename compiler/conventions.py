@@ -1,4 +1,4 @@
-"""Every suffix, label and metric name that mlspec writes, defined once so that no two places can disagree."""
+"""Every suffix, label, and metric name that mlspec writes, defined once so that no two places can disagree."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ LOAD_METRIC = "mlspec_load"
 
 
 def label_value(text: str) -> str:
-    """The closest valid label value: at most 63 letters, digits, `-`, `_` and `.`."""
+    """The closest valid label value: at most 63 letters, digits, `-`, `_`, and `.`."""
     kept = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "-" for char in text)[:63]
     return kept.strip("-_.")

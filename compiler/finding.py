@@ -1,4 +1,4 @@
-"""Diagnostics about bound values, placed where a value, a part or a decision was written."""
+"""Diagnostics about bound values, placed where a value, a part, or a decision was written."""
 
 from __future__ import annotations
 

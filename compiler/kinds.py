@@ -90,7 +90,7 @@ def workload(body: Object, known: Known) -> Iterator[str]:
 
 
 def pod(template: Object, known: Known) -> Iterator[str]:
-    """The account, the volumes and the files that a pod uses."""
+    """The account, the volumes, and the files that a pod uses."""
     spec = template.get("spec", {})
     account = spec.get("serviceAccountName")
     if account is not None and not known.has("ServiceAccount", account):

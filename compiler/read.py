@@ -238,7 +238,7 @@ _PLAIN_WORDS = (
     (
         "found character that cannot start any token",
         "a value cannot start with this character",
-        "indent with spaces, not tabs, and quote values that start with `@`, `%` or a backtick",
+        "indent with spaces, not tabs, and quote values that start with `@`, `%`, or a backtick",
     ),
     (
         "did not find expected key",

@@ -28,7 +28,7 @@ Place = tuple[SourceFile, int, int, int, int]
 
 
 class Node:
-    """A piece of a file: a scalar, a sequence or a mapping."""
+    """A piece of a file: a scalar, a sequence, or a mapping."""
 
     __slots__ = ("column", "end_column", "end_line", "file", "line")
     what = "a value"

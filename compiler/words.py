@@ -8,13 +8,13 @@ __all__ = ["closest", "last", "listing", "shown", "visible"]
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """`a`, `b` or `c`; only the first few of many names; `none` if there are no names."""
+    """`a`, `b`, or `c`; only the first few of many names; `none` if there are no names."""
     quoted = [f"`{name}`" for name in names]
     if len(quoted) > most:
         quoted = [*quoted[: most - 1], f"{len(quoted) - most + 1} more"]
-    if len(quoted) < 2:
-        return quoted[0] if quoted else "none"
-    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    if len(quoted) < 3:
+        return " or ".join(quoted) or "none"
+    return f"{', '.join(quoted[:-1])}, or {quoted[-1]}"
 
 
 def shown(text: str) -> str:

@@ -44,8 +44,8 @@ def test_an_explanation_is_that_of_the_rule() -> None:
     ran = run("lint", "--explain", "mls505")
     assert ran.out == (
         "warning[MLS505]: Alerts without a runbook\n\n"
-        "Whoever is paged at night did not build the system. Without a page that says what to\n"
-        "check and how to roll back, the first half hour is lost.\n\n"
+        "The on-call engineer did not build the system. Without a page that says what to check\n"
+        "and how to roll back, the first half hour is lost.\n\n"
         "Bad:\n\n    metadata:\n      links: {}\n\n"
         "Good:\n\n    metadata:\n      links: {runbook: https://runbooks.example.com/fraud-scorer}\n"
     )

@@ -293,4 +293,4 @@ def test_a_gate_without_a_bound_is_a_mistake_and_no_fault(tmp_path: Path) -> Non
     ]
     gates = {"primary": "roc_auc", "gates": [{"metric": "roc_auc"}]}
     found = compile_text(tmp_path, minimal(model__candidates=candidates, evaluation=gates)).diagnostics
-    assert [d.message for d in found if d.id == "MLS009"] == ["an item of `gates` needs `min`, `max` or `versus`"]
+    assert [d.message for d in found if d.id == "MLS009"] == ["an item of `gates` needs `min`, `max`, or `versus`"]

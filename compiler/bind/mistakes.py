@@ -59,7 +59,7 @@ _CHOSEN = {
     "experiment": "{...}",
     "blueGreen": "{...}",
 }
-"""Example values for keys of which exactly one is required."""
+"""Example values for keys where exactly one is required."""
 
 _FILES = {"MLSystem": "a spec", "PlatformFile": "a platform file", "ReleaseFile": "a release file"}
 

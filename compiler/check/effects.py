@@ -1,6 +1,6 @@
 """Effects: every value in a spec must change something (law 1), and none may be silently ignored (law 2).
 
-Because the output carries its reasons, this can be computed: a value has no effect if no output, decision or rule
+Because the output carries its reasons, this can be computed: a value has no effect if no output, decision, or rule
 depends on it. An effect in any one environment is enough. A spec with mistakes is not judged, because a mistake also
 removes the effects of everything that depends on it.
 """
@@ -138,7 +138,7 @@ def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
 
 
 def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
-    """Path, key and node of every place that a pattern matches: `*` matches one step, and `*[mode=edge]` a step
+    """Path, key, and node of every place that a pattern matches: `*` matches one step, and `*[mode=edge]` a step
     under which `mode` is `edge`.
     """
     places: list[tuple[Path, Node, Node]] = [((), tree, tree)]

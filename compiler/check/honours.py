@@ -146,7 +146,7 @@ def _instead(service: ServicePlan, key: str, wanted: str, leave: str = "remove i
 
 
 def _offers(runtime: Runtime, key: str, wanted: str) -> bool:
-    """Whether a runtime, as the platform configures it, supports something, has an image and is still maintained."""
+    """Whether a runtime, as the platform configures it, supports something, has an image, and is still maintained."""
     listed: tuple[Because[str], ...] = getattr(runtime, OBJECTS["Runtime"][key][0])
     active = runtime.image is not None and runtime.support.value == "active"
     return active and any(one.value == wanted for one in listed)

@@ -1,4 +1,4 @@
-"""Lint: rules check a system and its plan; severities, selections and suppressions filter their findings."""
+"""Lint: rules check a system and its plan; severities, selections, and suppressions filter their findings."""
 
 from __future__ import annotations
 

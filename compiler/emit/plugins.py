@@ -52,7 +52,7 @@ def _load(name: str) -> Backend:
     module, _, attribute = name.partition(":")
     plugin = getattr(import_module(module), attribute)
     if not isinstance(plugin, Backend):
-        raise TypeError(f"{attribute} is a {type(plugin).__name__}, not a Target, a SystemTarget or a Provider")
+        raise TypeError(f"{attribute} is a {type(plugin).__name__}, not a Target, a SystemTarget, or a Provider")
     return plugin
 
 

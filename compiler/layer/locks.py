@@ -1,4 +1,4 @@
-"""Locks: values that the platform sets for every system and that no spec, environment or `--set` may change."""
+"""Locks: values that the platform sets for every system and that no spec, environment, or `--set` may change."""
 
 from __future__ import annotations
 

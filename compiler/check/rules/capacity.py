@@ -30,7 +30,7 @@ __all__ = ["bound_below_the_model", "idle_slots", "too_few_replicas", "unproven"
 def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Latency bound below the model's own latency.
 
-    Why: queueing, the runtime and the network add to the model's own latency. More replicas do not make a single
+    Why: queueing, the runtime, and the network add to the model's own latency. More replicas do not make a single
     request faster, so the error budget burns from day one.
 
     Bad:

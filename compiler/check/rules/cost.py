@@ -1,4 +1,4 @@
-"""The rule on cost: a budget is a promise to whoever pays, and one word in a spec can break it."""
+"""The rule on cost: a budget is a promise, and one word in a spec can break it."""
 
 from __future__ import annotations
 

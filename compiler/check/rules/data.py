@@ -75,7 +75,7 @@ def outcome_as_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def fitted_on_all_rows(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Preprocessing fitted on all rows.
 
-    Why: medians, scales and encodings computed from the test rows leak into training, so the test no longer measures
+    Why: medians, scales, and encodings computed from the test rows leak into training, so the test no longer measures
     the model on unseen data.
 
     Bad:
@@ -137,7 +137,7 @@ def nothing_expected(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             table,
             label="none of its columns are declared",
             note="if the source changes, training silently learns from whatever it contains",
-            help="add `columns:` under `data` with the name, the dtype and the range of each column in use",
+            help="add `columns:` under `data` with the name, the dtype, and the range of each column in use",
         )
     used = _learned_from(system)
     for column in data.columns:
@@ -147,8 +147,8 @@ def nothing_expected(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                 f"the column `{column.name.value}` has no expectations",
                 column.name,
                 others=((used[column.name.value], "used here"),),
-                note="values that are missing, out of range or in the wrong unit would silently reach the model",
-                help="add `min`, `max`, `values`, `pattern`, `nullShare` or `nullable: false`",
+                note="values that are missing, out of range, or in the wrong unit would silently reach the model",
+                help="add `min`, `max`, `values`, `pattern`, `nullShare`, or `nullable: false`",
             )
 
 
@@ -227,7 +227,7 @@ def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                 version.id if version is not None else source.name,
                 label="refers to different data over time" if version is not None else "",
                 note="a training run cannot be reproduced, and two models cannot be compared",
-                help="add `version: {kind: ..., id: ...}` with the commit, snapshot or digest of the data"
+                help="add `version: {kind: ..., id: ...}` with the commit, snapshot, or digest of the data"
                 if version is None
-                else "write the commit, snapshot or digest of the data",
+                else "write the commit, snapshot, or digest of the data",
             )

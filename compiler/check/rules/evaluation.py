@@ -37,7 +37,7 @@ def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a baseline.
 
     Why: a metric by itself says nothing. A model is worth its cost only if it beats the one in production, a simple
-    rule or a constant.
+    rule, or a constant.
 
     Bad:
         evaluation:
@@ -119,7 +119,7 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without segments.
 
-    Why: a model that improved on average may have gotten worse for one country, device or age group. The average hides
+    Why: a model that improved on average may have gotten worse for one country, device, or age group. The average hides
     that.
 
     Bad:
@@ -149,7 +149,7 @@ def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 
 
 def _groups(system: MLSystem) -> Column | None:
-    """The first column with few values, by which the evaluation could be segmented."""
+    """The first column with few values, for segments of the evaluation."""
     label = system.data.labels.column.value if system.data.labels is not None else None
     columns = (c for c in system.data.columns if c.name.value != label and not _many(c))
     return next((c for c in columns if c.values is not None or c.dtype.value == "category"), None)
@@ -239,7 +239,7 @@ def accuracy_of_rare_events(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             used[0],
             others=((share, "the share of positives"), *((metric, "also used here") for metric in used[1:])),
             note="a model that has learned nothing looks good, and a good model looks barely better",
-            help="write `average_precision`, `recall` or `balanced_accuracy`",
+            help="write `average_precision`, `recall`, or `balanced_accuracy`",
         )
 
 

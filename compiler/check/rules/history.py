@@ -1,4 +1,4 @@
-"""Rules on having enough rows to train on, to select by and to evaluate on, and on uncaptured predictions."""
+"""Rules on having enough rows to train on, to select by, and to evaluate on, and on uncaptured predictions."""
 
 from __future__ import annotations
 

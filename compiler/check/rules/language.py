@@ -81,10 +81,10 @@ IDS: dict[str, Explanation] = {
         """
     ),
     "MLS006": explained(
-        """Malformed quantity, name, URI or schedule.
+        """Malformed quantity, name, URI, or schedule.
 
         Why: units are written out, never assumed: 50 could mean milliseconds or seconds, a factor of a thousand. Names,
-        URIs and schedules have a fixed format, too.
+        URIs, and schedules have a fixed format, too.
 
         Bad:
             constraints:
@@ -138,7 +138,7 @@ IDS: dict[str, Explanation] = {
         """Undeclared name.
 
         Why: the parts of a spec refer to each other by name. An undeclared name would become an empty credential, an
-        unknown runtime or a column that does not exist.
+        unknown runtime, or a column that does not exist.
 
         Bad:
             release:
@@ -167,7 +167,7 @@ IDS: dict[str, Explanation] = {
     "MLS012": explained(
         """Field without an effect.
 
-        Why: a field that has no effect is a promise that the system does not keep. The runtime, the platform or the
+        Why: a field that has no effect is a promise that the system does not keep. The runtime, the platform, or the
         mode does not support it; the message names what does.
 
         Bad:
@@ -257,7 +257,7 @@ IDS: dict[str, Explanation] = {
         """File that fails the published schema.
 
         Why: `mlspec schema --validate` checks a file against the JSON Schema, as an editor or another tool would. The
-        schema covers structure and formats, but not names, environments or rules; `mlspec lint` checks those as well,
+        schema covers structure and formats, but not names, environments, or rules; `mlspec lint` checks those as well,
         and says what to write.
 
         Bad:

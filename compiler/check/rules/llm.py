@@ -98,7 +98,7 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 f"the system prompt of {system_tokens.value:,} tokens has no version",
                 system_tokens,
                 note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
-                help="add `prompt: {version: ...}` with the commit, date or number of the prompt",
+                help="add `prompt: {version: ...}` with the commit, date, or number of the prompt",
             )
         elif llm.prompt is not None and llm.prompt.version.value.lower() in MUTABLE:
             yield finding(
@@ -106,5 +106,5 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 f"`{llm.prompt.version.value}` does not identify one version of the prompt",
                 llm.prompt.version,
                 note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
-                help="write the commit, date or number of the prompt",
+                help="write the commit, date, or number of the prompt",
             )

@@ -92,7 +92,7 @@ def _tokens(service: ServicePlan, name: str) -> Because[int] | None:
 
 
 def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
-    """A shorter context, the cheapest accelerator of which the same number is enough, or more of the same.
+    """A shorter context, the cheapest accelerator that is enough in the same number, or more of the same.
 
     Slices exist only where a device has been partitioned, so they are proposed only where they are allowed.
     """
@@ -140,7 +140,7 @@ def _price(device: Accelerator) -> float:
 def context_overrun(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
     """Context that is too short for its contents.
 
-    Why: the system prompt, earlier turns, retrieved chunks, the question and the answer share one context. If they do
+    Why: the system prompt, earlier turns, retrieved chunks, the question, and the answer share one context. If they do
     not fit, the server rejects the request or the caller truncates it, which drops the oldest part: the instructions. A
     server does not start with a context longer than the model's window.
 

@@ -23,8 +23,8 @@ has only one series per value and metric, and there are more countries or stores
 def no_runbook(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Alerts without a runbook.
 
-    Why: whoever is paged at night did not build the system. Without a page that says what to check and how to roll
-    back, the first half hour is lost.
+    Why: the on-call engineer did not build the system. Without a page that says what to check and how to roll back, the
+    first half hour is lost.
 
     Bad:
         metadata:

@@ -1,4 +1,4 @@
-"""Rules on places: where models, data and images come from, and how they are transferred."""
+"""Rules on places: where models, data, and images come from, and how they are transferred."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PUBLIC = ("com", "org", "net", "io", "ai", "dev", "app", "co", "cloud", "edu", 
 def plain_text(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Plain HTTP to a host outside the cluster.
 
-    Why: models, data and tokens can be read and modified in transit.
+    Why: models, data, and tokens can be read and modified in transit.
 
     Bad:
         training:

@@ -61,7 +61,7 @@ def _parts(image: str) -> tuple[str, str]:
 def training_without_seed(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training without a seed.
 
-    Why: two runs on the same data, code and image produce two different models. A difference between them proves
+    Why: two runs on the same data, code, and image produce two different models. A difference between them proves
     nothing, and a bug cannot be reproduced.
 
     Bad:

@@ -42,7 +42,7 @@ RANDOM = 3.5
 def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Credential in the spec.
 
-    Why: anyone who can read the repository, its history or the cluster's objects has it, and it cannot be removed from
+    Why: anyone who can read the repository, its history, or the cluster's objects has it, and it cannot be removed from
     the history.
 
     Bad:
@@ -67,7 +67,7 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             "MLS901",
             what,
             text.value,
-            note="anyone who can read the repository, its history or the pod spec has it",
+            note="anyone who can read the repository, its history, or the pod spec has it",
             help="remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`",
         )
 

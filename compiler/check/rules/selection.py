@@ -28,7 +28,7 @@ HALF = Decimal("0.5")
 def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Simpler candidate that is good enough.
 
-    Why: a complex model costs something every day: money, latency, and on-call time for whoever has to explain it. The
+    Why: a complex model costs something every day: money, latency, and on-call time for the team that explains it. The
     last tenth of the gain over the naive baseline is rarely worth it.
 
     Bad:
@@ -169,14 +169,14 @@ def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
 def _looser_than_the_page(plan: Plan) -> Iterator[Diagnostic]:
     for service in (service for service in plan.online.values() if service.canary.progressive.value):
         for limit, promised, page in looser_than_the_page(service.objectives):
-            woken = plain(Decimal(page.threshold.value) * 100)
+            fires = plain(Decimal(page.threshold.value) * 100)
             bad, may = ("failures", "fail") if promised.kind == "availability" else ("slow responses", "be slow")
             yield finding(
                 "MLS210",
-                f"the rollout tolerates {plain(limit.value * 100)}% {bad}, but the page alert fires at {woken}%",
+                f"the rollout tolerates {plain(limit.value * 100)}% {bad}, but the page alert fires at {fires}%",
                 limit,
                 others=((promised.target, f"{Percent(1 - promised.target.value.amount)} of requests may {may}"),),
                 note=f"it would promote a version while the alert is firing: {page.threshold.reason}",
-                help=f"write `max: {woken}%` or less, or remove the condition to get a limit derived from the "
+                help=f"write `max: {fires}%` or less, or remove the condition to get a limit derived from the "
                 "objective",
             )

@@ -19,7 +19,7 @@ from ..lint import rule
 
 __all__ = ["no_test_rows", "overlapping_parts", "random_split_over_time", "split_through_entities"]
 
-_SHARES = "write `train: 70%`, `validation: 15%` and `test: 15%`, or other shares that add up to 100%"
+_SHARES = "write `train: 70%`, `validation: 15%`, and `test: 15%`, or other shares that add up to 100%"
 
 
 def _time(system: MLSystem) -> Because[str] | None:
@@ -140,8 +140,8 @@ def _too_close(split: TemporalSplit, labels: Labels) -> Iterator[Diagnostic]:
 def split_through_entities(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Rows of one entity on both sides of the split.
 
-    Why: rows of the same customer, patient or device resemble each other. A model that has seen some of them recognizes
-    the others, and the evaluation mistakes that for generalization.
+    Why: rows of the same customer, patient, or device resemble each other. A model that has seen some of them
+    recognizes the others, and the evaluation mistakes that for generalization.
 
     Bad:
         data:
