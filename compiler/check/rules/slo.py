@@ -69,13 +69,15 @@ def _quiet(service: ServicePlan, objective: Objective, page: BurnPair) -> Iterat
     if expected >= least:
         return
     bad, share = "errors" if objective.kind == "availability" else "slow responses", f"{plain(threshold * 100)}%"
-    fires = f"a page fires only above {number(float(least / requests * 100))}% {bad}"
+    fires = "no page can fire"
+    if requests >= least:
+        fires = f"a page fires only above {number(float(least / requests * 100))}% {bad}"
     times = threshold / (1 - objective.target.value.amount)
     less = (p for p in PROMISES if p < objective.target.value and times * (1 - p.amount) * requests >= least)
     lower = next(less, None) if objective.kind == "availability" else None
     yield finding(
         "MLS503",
-        f"at {rate.value}, {fires if requests >= least else 'no page can fire'}; the objective should page at {share}",
+        f"at {rate.value}, {fires}; the objective should page at {share}",
         rate,
         others=((objective.target, "the objective"),),
         note=f"{share} of {number(float(requests))} requests in {page.long.value} is {float(expected):.2g}, but an "
