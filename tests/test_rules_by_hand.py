@@ -271,6 +271,14 @@ def test_what_counts_as_a_baseline(fragment: str, fires: bool, tmp_path: Path) -
     assert bool(findings(tmp_path, "MLS201", fragment)) is fires
 
 
+def test_the_proposed_gate_has_a_minimum_sample_size(tmp_path: Path) -> None:
+    """Following the help must not run into MLS204, unless the evaluation has a minimum for all gates."""
+    gate = "evaluation: {primary: recall, %sgates: [{metric: recall, min: 0.6, minSamples: 400}]}"
+    none, overall = one(tmp_path / "a", "MLS201", gate % ""), one(tmp_path / "b", "MLS201", gate % "minSamples: 9000, ")
+    assert "add `{metric: recall, versus: champion, minSamples: 1000}`" in none.help
+    assert "add `{metric: recall, versus: champion}`" in overall.help
+
+
 def test_a_missing_gate_has_one_message(tmp_path: Path) -> None:
     """A model without a gate is registered if trained by hand (MLS202), and deployed if on a schedule (MLS702)."""
     scheduled = 'retraining: {schedule: "0 3 * * 1", maxModelAge: 45d}\n'

@@ -79,7 +79,7 @@ def _told(plan: Plan, service: ServicePlan, time: Because[Duration]) -> bool:
 @rule(
     "MLS404",
     "error",
-    "constraints.throughput",
+    "constraints.throughput if services.*[mode=online]",
     "services.*.constraints.throughput",
     "services.*.constraints.maxReplicas",
     "services.*.replicas",
@@ -122,7 +122,13 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS410", "warning", "services.*.serviceTime", "constraints.throughput", "services.*.constraints.throughput")
+@rule(
+    "MLS410",
+    "warning",
+    "services.*.serviceTime",
+    "constraints.throughput if services.*[mode=online]",
+    "services.*.constraints.throughput",
+)
 def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Capacity without a measurement.
 

@@ -32,7 +32,14 @@ RARE = Percent.parse("10%")
 """Below this share of positives or of negatives, a constant answer is right more than nine times out of ten."""
 
 
-@rule("MLS201", "error", "evaluation.primary", "evaluation.gates.*.versus", "models.*.candidates.*.role")
+@rule(
+    "MLS201",
+    "error",
+    "evaluation.primary",
+    "evaluation.gates.*.versus",
+    "evaluation.minSamples",
+    "models.*.candidates.*.role",
+)
 def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a baseline.
 

@@ -124,6 +124,7 @@ def _misses(selection: Selection, selected: Candidate, check: Check, other: Cand
     "MLS210",
     "error",
     "evaluation.gates",
+    "evaluation.minSamples",
     "retraining.schedule",
     "rollout.rollbackWhen.*.max",
 )
