@@ -103,7 +103,7 @@ class Diagnostic(Record):
         return (self.id, self.span.key, self.message)
 
     def __repr__(self) -> str:
-        place = repr(self.span).rpartition("/")[2]  # of a long path the end: the message is to fit in, too
+        place = repr(self.span).rpartition("/")[2]  # only the end of a long path, so that the message fits, too
         return one_line(self, f"{self.id} at {place}: {self.message}")
 
 
@@ -114,7 +114,7 @@ def applied(file: SourceFile, edits: Iterable[Edit]) -> str:
         starts.append(starts[-1] + len(line) + 1)
     text = file.text
     own = (edit for edit in edits if edit.span.file is file)
-    for edit in sorted(own, key=lambda edit: edit.span.key, reverse=True):  # backwards, so that offsets stay true
+    for edit in sorted(own, key=lambda edit: edit.span.key, reverse=True):  # backward, so that offsets stay valid
         span = edit.span
         start, end = starts[span.line] + span.column, starts[span.end_line] + span.end_column
         text = text[:start] + edit.text + text[end:]

@@ -7,7 +7,7 @@ from typing import Any, Self, dataclass_transform
 __all__ = ["Record", "brief", "one_line"]
 
 LONGEST = 116
-"""Characters of a record's `repr`: it stands on a line of a terminal, behind a prompt or the `E` of pytest."""
+"""The length of a record's `repr`, which has to fit on one terminal line after a prompt or the `E` of pytest."""
 
 LONGEST_FIELD = 48
 
@@ -50,13 +50,13 @@ class Record:
 
 
 def one_line(thing: object, said: str) -> str:
-    """`Class(said)`, for a `repr` that stays on one line whatever the object holds."""
+    """`Class(said)`, for a `repr` that fits on one line whatever the object contains."""
     name = type(thing).__name__
     return f"{name}({_cut(said, LONGEST - len(name) - 2)})"
 
 
 def brief(value: object) -> str:
-    """A value inside a `repr`: short ones in full, long texts cut, and of collections what they hold."""
+    """A value inside a `repr`: short ones in full, long texts cut, and collections by their contents."""
     if isinstance(value, str):
         return repr(value) if len(value) <= LONGEST_FIELD else _cut(repr(value[:LONGEST]), LONGEST_FIELD)
     if isinstance(value, dict) and value:

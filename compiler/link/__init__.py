@@ -56,7 +56,7 @@ class Bundle(Record):
 
 
 def is_object(artifact: Artifact) -> bool:
-    """Whether a cluster is sent it: a kustomization stays where `kubectl` runs."""
+    """Whether an object is sent to the cluster: `kubectl` only reads a kustomization locally."""
     return artifact.object is not None and not artifact.path.endswith("kustomization.yaml")
 
 
@@ -118,11 +118,6 @@ def _names(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterat
                 note=f"the limit for a {kind} is {known.longest} characters: {why}",
                 help=f"shorten the system's or the service's name by {surplus}",
             )
-
-
-_LONG = "Kubernetes uses names as DNS labels and as label values, which hold at most 63 characters"
-_LONGER = "the controller of a {kind} appends a suffix to its name, so at most {longest} characters fit"
-"""Why a name is too long: for most kinds, and for those whose controller creates other objects."""
 
 
 def _longest_part(name: Because[str]) -> list[Because[Any]]:
