@@ -23,7 +23,7 @@ MAX_DEPTH = 64
 MAX_NODES = 50_000
 
 # libyaml counts these as line breaks and editors do not, so later positions would be wrong. Surrogates are not text.
-_REFUSED = re.compile("[\u0085\u2028\u2029\ud800-\udfff]|\r(?!\n)")
+_REFUSED = "[\u0085\u2028\u2029\ud800-\udfff]|\r(?!\n)"
 
 
 class _Stop(Exception):  # noqa: N818 - not a failure of the program: the rest of the file cannot be read
@@ -208,7 +208,9 @@ class _Reader:
 
 
 def _refuse_characters(file: SourceFile) -> None:
-    match = _REFUSED.search(file.text)
+    if file.text.isascii() and "\r" not in file.text:
+        return  # as most files are: they need no pattern
+    match = re.search(_REFUSED, file.text)
     if match is None:
         return
     line = file.text.count("\n", 0, match.start())

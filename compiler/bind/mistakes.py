@@ -63,7 +63,7 @@ _CHOSEN = {
 
 _FILES = {"MLSystem": "a spec", "PlatformFile": "a platform file", "ReleaseFile": "a release file"}
 
-_OVERLAY = re.compile(r"(?:environments\.[^.]+\.)?spec(?:\.|$)")
+_OVERLAY = r"(?:environments\.[^.]+\.)?spec(?:\.|$)"
 
 _HOW = {
     "a list": "write the items in brackets, or one per line below, each after a dash",
@@ -110,7 +110,8 @@ class Mistakes:
         for long, short in self.short.items():
             if path == long or path.startswith(f"{long}."):
                 path = short + path[len(long) :]
-        return _OVERLAY.sub("", path, count=1) if _OVERLAY.match(path) else path
+        overlay = re.match(_OVERLAY, path)
+        return path[overlay.end() :] if overlay is not None else path
 
     def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> None:
         """A key that the mapping does not have."""

@@ -98,7 +98,7 @@ def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
     return None if severity == "off" else diagnostic.but(severity=severity)
 
 
-_COMMENT = re.compile(r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]\s*(.*?)\s*(?:until\s+([0-9]{4}-[0-9]{2}-[0-9]{2})\s*)?$")
+_COMMENT = r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]\s*(.*?)\s*(?:until\s+([0-9]{4}-[0-9]{2}-[0-9]{2})\s*)?$"
 
 
 class Suppression(Record):
@@ -137,7 +137,7 @@ def suppressions(file: SourceFile) -> list[Suppression]:
     """All suppressions of a file."""
     found = []
     for number, text in enumerate(file.lines):
-        match = _COMMENT.search(text.rstrip("\r")) if "mlspec:" in text else None
+        match = re.search(_COMMENT, text.rstrip("\r")) if "mlspec:" in text else None
         if match is None:
             continue
         alone = not text[: match.start()].strip()

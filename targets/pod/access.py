@@ -36,9 +36,9 @@ _USUAL = {
     "oci": {},
 }
 
-_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
-_GOOGLE = re.compile(r"[^@]+@[^@]+\.iam\.gserviceaccount\.com")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"
+_GOOGLE = r"[^@]+@[^@]+\.iam\.gserviceaccount\.com"
+_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class Grant(Record):
@@ -165,7 +165,7 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
         (_GOOGLE, "iam.gke.io/gcp-service-account"),
         (_UUID, "azure.workload.identity/client-id"),
     ):
-        if pattern.fullmatch(stands_for.value):
+        if re.fullmatch(pattern, stands_for.value):
             return {key: stands_for}
     raise refusal(
         "MLS006",
@@ -179,7 +179,7 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
 def pod_labels(chosen: Identity | None) -> Body:
     """Azure's webhook only looks at pods with this label."""
     stands_for = chosen.stands_for if chosen is not None else None
-    if stands_for is None or not _UUID.fullmatch(stands_for.value):
+    if stands_for is None or not re.fullmatch(_UUID, stands_for.value):
         return {}
     return {
         "azure.workload.identity/use": because("true", "the ServiceAccount stands for an Azure identity", stands_for)
