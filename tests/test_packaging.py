@@ -45,8 +45,13 @@ def test_nothing_generated_is_stale(path: Path) -> None:
 def modules(code: str) -> set[str]:
     """The modules that are there once some code has run."""
     program = f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\nprint('MODULES', *sorted(sys.modules))\n"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(done.stdout.rpartition("MODULES ")[2].split())
+    environment = {**os.environ, "MLSPEC_DEBUG": "1"}  # which lets code after a command run
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    _, found, names = done.stdout.rpartition("MODULES ")
+    assert found
+    return set(names.split())
 
 
 def imported(*arguments: str) -> set[str]:
