@@ -1,13 +1,16 @@
-"""Read the catalogue's files, each at most once."""
+"""Read the catalogue's files, each at most once, from the modules that `make generate` writes of them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from importlib import import_module
+from typing import Any
 
 from ..diagnostics import SourceFile
-from ..read import read
-from ..tree import Mapping, Node
+from ..tree import Mapping, Node, Scalar, Sequence
+from .built import MODULES
 
 __all__ = [
     "accelerators",
@@ -21,62 +24,93 @@ __all__ = [
     "time_zones",
 ]
 
-_HERE = Path(__file__).parent
+
+class _Shipped(SourceFile):
+    """A file of the catalogue. Its text is read when somebody is shown a piece of it."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        self.name = f"catalogue/{name}"
+
+    def __getattr__(self, attribute: str) -> object:
+        if attribute not in ("lines", "text"):
+            raise AttributeError(attribute)
+        super().__init__(self.name, _content(self.name.removeprefix("catalogue/")))
+        return getattr(self, attribute)
+
+
+def _content(name: str) -> str:
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+        return file.read()
 
 
 @cache
 def _file(name: str) -> Mapping:
-    path = _HERE / name
-    tree, found = read(SourceFile(f"catalogue/{name}", path.read_text(encoding="utf-8")))
-    if tree is None or found:
-        raise AssertionError(f"the catalogue's {name} cannot be read: {found}")
+    tree = _node(_Shipped(f"{name}.yaml"), import_module(f".built.{MODULES[name]}", __package__).WRITTEN)
+    assert isinstance(tree, Mapping)
     return tree
+
+
+def _node(file: SourceFile, written: Any) -> Node:
+    """A node from its place and its content; of a scalar also whether it is plain."""
+    place, content = (file, *written[:4]), written[4]
+    if isinstance(content, str):
+        return Scalar(place, content, written[5])
+    if isinstance(content, tuple):
+        return Sequence(place, [_node(file, item) for item in content])
+    keys = {key[4]: Scalar((file, *key[:4]), key[4], key[5]) for key in content}
+    return Mapping(place, keys, {key[4]: _node(file, child) for key, child in content.items()})
 
 
 def runtime(name: str) -> Mapping | None:
     """The entry of one serving runtime."""
-    return _file(f"runtimes/{name}.yaml") if name in runtime_names() else None
+    return _file(f"runtimes/{name}") if name in runtime_names() else None
 
 
 @cache
 def runtime_names() -> tuple[str, ...]:
     """The serving runtimes that the catalogue knows."""
-    return tuple(sorted(path.stem for path in (_HERE / "runtimes").iterdir() if path.suffix == ".yaml"))
+    return tuple(_names("runtimes/"))
+
+
+def _names(folder: str) -> Iterator[str]:
+    return (name.removeprefix(folder) for name in MODULES if name.startswith(folder))
 
 
 @cache
 def providers(capability: str) -> dict[str, Node]:
     """All providers of `rollout`, `traffic` or `autoscaling` by name."""
-    names = sorted(path.stem for path in (_HERE / "providers" / capability).iterdir() if path.suffix == ".yaml")
-    return {name: _file(f"providers/{capability}/{name}.yaml") for name in names}
+    folder = f"providers/{capability}/"
+    return {name: _file(f"{folder}{name}") for name in _names(folder)}
 
 
 def devices() -> Mapping:
     """All whole accelerators by name."""
-    return _file("accelerators.yaml")
+    return _file("accelerators")
 
 
 def accelerators() -> dict[str, Node]:
     """All accelerators by name: whole devices, and the parts that they can be divided into."""
-    return {**devices().entries, **_file("slices.yaml").entries}
+    return {**devices().entries, **_file("slices").entries}
 
 
 def algorithms() -> Mapping:
     """All algorithms that search for hyperparameters, by name."""
-    return _file("algorithms.yaml")
+    return _file("algorithms")
 
 
 def families() -> Mapping:
     """All families of language models by name."""
-    return _file("families.yaml")
+    return _file("families")
 
 
 def metrics() -> Mapping:
     """All metrics by name, without the `@k` of those that take one."""
-    return _file("metrics.yaml")
+    return _file("metrics")
 
 
 @cache
 def time_zones() -> frozenset[str]:
     """The names of the IANA time zone database, release 2026a or later."""
-    return frozenset((_HERE / "time-zones.txt").read_text(encoding="utf-8").split())
+    return frozenset(_content("time-zones.txt").split())
