@@ -43,6 +43,11 @@ class Span:
         self.end_column = end_column
 
     @property
+    def place(self) -> tuple[SourceFile, int, int, int, int]:
+        """Where it is, as a node says it."""
+        return (self.file, self.line, self.column, self.end_line, self.end_column)
+
+    @property
     def key(self) -> tuple[str, int, int, int, int]:
         return (self.file.name, self.line, self.column, self.end_line, self.end_column)
 

@@ -18,8 +18,9 @@ import yaml
 
 import mlspec
 from mlspec.compiler.because import Because, Unavailable
-from mlspec.compiler.check.effects import reached, selected, values
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.check.not_yet import NOT_YET_READ
+from mlspec.compiler.check.patterns import selected, values
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.finding import Refusal

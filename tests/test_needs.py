@@ -18,9 +18,9 @@ import pytest
 import mlspec
 from mlspec.compiler import system as bound
 from mlspec.compiler.because import Unavailable
-from mlspec.compiler.check.effects import Path as Steps
 from mlspec.compiler.check.effects import _Effects
 from mlspec.compiler.check.lint import Rule
+from mlspec.compiler.check.patterns import Path as Steps
 from mlspec.compiler.check.rules.explanation import explained
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.finding import Refusal

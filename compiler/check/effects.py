@@ -12,20 +12,20 @@ from functools import cached_property
 from typing import Any
 
 from ..because import Because
-from ..diagnostics import Diagnostic, Span
+from ..diagnostics import Diagnostic
 from ..emit.artifact import Artifact
 from ..emit.dump import Lines
 from ..finding import finding
 from ..layer import Layered
 from ..record import Record
-from ..tree import Mapping, Node, Scalar, Sequence, name_of
+from ..tree import Node, Place, Scalar
 from ..words import last
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
+from .patterns import Path, children, covered, selected, values
 
-__all__ = ["READERS", "Used", "reached", "selected", "values", "without_effect"]
+__all__ = ["READERS", "Used", "reached", "without_effect"]
 
-Path = tuple[str, ...]
 Values = dict[Path, Scalar]
 """Values by their paths."""
 
@@ -54,10 +54,10 @@ def without_effect(
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]
-    used = {span for effects in asked for span in effects.used}
+    used = {place for effects in asked for place in effects.used}
     for effects in asked:
         yield from effects.not_yet(used)
-    active = {span for effects in asked for span in effects.active} | {diagnostic.span for diagnostic in told}
+    active = {place for effects in asked for place in effects.active} | {one.span.place for one in told}
     complete = all(effects.complete for effects in asked)
     if complete and any(effects.idle(active) for effects in asked):
         for one in others:
@@ -79,43 +79,33 @@ class _Effects:
         self.complete, self.bound = made.complete, made.bound
         self._judged = judged
         used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in made.artifacts))}
-        used |= _under(layered, READ_BY_STAGES)
+        used |= covered(layered.tree, READ_BY_STAGES)
         written = dict(values(layered.tree))
         self.theirs = _given_by(written, layered, "system")
         both = _given_by(written, layered, "system", "platform")
         self._unused = {path: node for path, node in both.items() if id(node) not in used}
-        self.used = {node.span for path, node in self.theirs.items() if path not in self._unused}
+        self.used = {node.place for path, node in self.theirs.items() if path not in self._unused}
 
-    def not_yet(self, used: set[Span]) -> Iterator[Diagnostic]:
-        """Warnings for what is not supported yet, here or in another environment. Call it once, before the rest."""
-        unread = {path: node for path, node in self._unused.items() if node.span not in used}
+    def not_yet(self, used: set[Place]) -> Iterator[Diagnostic]:
+        """Warnings of what is not read yet, here or in another environment; to be asked for once, before the rest."""
+        unread = {path: node for path, node in self._unused.items() if node.place not in used}
         yield from _not_yet(self.layered, unread)
         self._unused = unread
 
     @cached_property
     def unread(self) -> Values:
-        """The values that neither an artifact nor a rule reads."""
-        read = _under(self.layered, self._judged) if self._unused else set()
+        """What neither an artifact nor a rule reads."""
+        read = covered(self.layered.tree, self._judged) if self._unused else set()
         return {path: node for path, node in self._unused.items() if id(node) not in read}
 
     @cached_property
-    def active(self) -> set[Span]:
-        """The author's values that something reads, or that already have a warning."""
-        return {node.span for path, node in self.theirs.items() if path not in self.unread}
+    def active(self) -> set[Place]:
+        """The author's values that something reads, or that were warned of."""
+        return {node.place for path, node in self.theirs.items() if path not in self.unread}
 
-    def idle(self, active: set[Span]) -> list[Path]:
-        """The author's values that are active nowhere."""
-        return [path for path in self.unread if path in self.theirs and self.theirs[path].span not in active]
-
-
-def _under(layered: Layered, patterns: Iterable[str]) -> set[int]:
-    """Every value at or under the places that the patterns match; `a if b` matches `a` only if `b` exists."""
-    read: set[int] = set()
-    for pattern in patterns:
-        path, _, needed = pattern.partition(" if ")
-        if not needed or selected(layered.tree, needed):
-            read |= {id(node) for _, _, at in selected(layered.tree, path) for _, node in values(at)}
-    return read
+    def idle(self, active: set[Place]) -> list[Path]:
+        """The values that are not active here or where else they stand."""
+        return [path for path in self.unread if path in self.theirs and self.theirs[path].place not in active]
 
 
 def given(layered: Layered) -> Values:
@@ -128,52 +118,9 @@ def _given_by(written: Values, layered: Layered, *owners: str) -> Values:
     return {path: node for path, node in written.items() if id(node.file) in files}
 
 
-def values(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
-    """Every value at or under a node, with its path."""
-    if isinstance(node, Scalar):
-        yield path, node
-    else:
-        for step, _, child in _children(node):
-            yield from values(child, (*path, step))
-
-
-def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
-    """Path, key, and node of every place that a pattern matches: `*` matches one step, and `*[mode=edge]` a step
-    under which `mode` is `edge`.
-    """
-    places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
-    for wanted in pattern.split("."):
-        name, _, condition = wanted.removesuffix("]").partition("[")
-        places = [
-            ((*path, step), key, child)
-            for path, _, node in places
-            for step, key, child in (_children(node) if name == "*" else _child(node, name))
-            if _meets(child, condition)
-        ]
-        if not places:
-            break
-    return places
-
-
-def _children(node: Node) -> Iterator[tuple[str, Node, Node]]:
-    if isinstance(node, Mapping):
-        yield from ((step, node.keys[step], child) for step, child in node.entries.items())
-    elif isinstance(node, Sequence):
-        yield from ((str(index), child, child) for index, child in enumerate(node.items))
-
-
-def _child(node: Node, name: str) -> Iterator[tuple[str, Node, Node]]:
-    if isinstance(node, Mapping) and name in node.entries:
-        yield name, node.keys[name], node.entries[name]
-
-
-def _meets(node: Node, condition: str) -> bool:
-    key, _, value = condition.partition("=")
-    return not condition or name_of(node, key) == value
-
-
-def reached(*things: Any) -> Iterator[Node]:
-    """Every node of the spec that a body, or any value in it, depends on."""
+def reached(*things: Any) -> list[Node]:
+    """Every node of the spec that a body, or any value in it, rests on; some of them more than once."""
+    found: list[Node] = []
     stack = list(things)
     seen: set[int] = set()
     while stack:
@@ -183,9 +130,12 @@ def reached(*things: Any) -> Iterator[Node]:
             if id(thing) not in seen:
                 seen.add(id(thing))
                 stack += thing.sources
-                stack.append(thing.value)
+                if type(thing.value) is not str:
+                    stack.append(thing.value)
         elif kind is str:
             continue
+        elif kind is Scalar:
+            found.append(thing)
         elif isinstance(thing, dict):
             stack += thing.values()
         elif isinstance(thing, (list, tuple)):
@@ -193,7 +143,8 @@ def reached(*things: Any) -> Iterator[Node]:
         elif kind is Lines:
             stack += thing.lines
         elif isinstance(thing, Node):
-            yield thing
+            found.append(thing)
+    return found
 
 
 def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
@@ -237,7 +188,7 @@ def _ignored(layered: Layered, theirs: Values, paths: list[Path]) -> Iterator[Di
 def _pieces(tree: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     """The pieces that contain a value, from the largest down to the value itself, each with its path and key."""
     for depth, wanted in enumerate(path, 1):
-        key, tree = next((key, child) for step, key, child in _children(tree) if step == wanted)
+        key, tree = next((key, child) for step, key, child in children(tree) if step == wanted)
         yield path[:depth], key
 
 

@@ -1,0 +1,96 @@
+"""Patterns: the values of a tree by their paths, and the places in it that patterns name.
+
+A pattern is a path in which `*` stands for one step, and `*[mode=edge]` for one under which `mode` is `edge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from ..tree import Mapping, Node, Scalar, Sequence, name_of
+
+__all__ = ["Path", "children", "covered", "selected", "values"]
+
+Path = tuple[str, ...]
+
+_HERE = ""
+"""Where a pattern ends, among the steps of a `_Trie`."""
+
+_Trie = dict[str, Any]
+"""Patterns by their first step: for each the rest of those that begin with it, or an end."""
+
+
+def values(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
+    """Every value at or under a node, with its path."""
+    found: list[tuple[Path, Scalar]] = []
+    _gather(node, path, found)
+    return found
+
+
+def _gather(node: Node, path: Path, found: list[tuple[Path, Scalar]]) -> None:
+    if isinstance(node, Scalar):
+        found.append((path, node))
+    elif isinstance(node, Mapping):
+        for step, child in node.entries.items():
+            _gather(child, (*path, step), found)
+    elif isinstance(node, Sequence):
+        for index, child in enumerate(node.items):
+            _gather(child, (*path, str(index)), found)
+
+
+def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
+    """Path, key and node of every place that a pattern names."""
+    places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
+    for wanted in pattern.split("."):
+        places = [((*path, step), key, child) for path, _, node in places for step, key, child in _named(node, wanted)]
+        if not places:
+            break
+    return places
+
+
+def covered(tree: Node, patterns: Iterable[str]) -> set[int]:
+    """Every value at or under the places that some patterns name; `a if b` names `a` where there is `b`."""
+    parts = [pattern.partition(" if ") for pattern in patterns]
+    found: list[tuple[Path, Scalar]] = []
+    _cover(tree, _trie(tuple(path for path, _, needed in parts if not needed or selected(tree, needed))), found)
+    return {id(node) for _, node in found}
+
+
+@lru_cache(maxsize=8)
+def _trie(patterns: tuple[str, ...]) -> _Trie:
+    whole: _Trie = {}
+    for pattern in patterns:
+        at = whole
+        for step in pattern.split("."):
+            at = at.setdefault(step, {})
+        at[_HERE] = {}
+    return whole
+
+
+def _cover(node: Node, patterns: _Trie, found: list[tuple[Path, Scalar]]) -> None:
+    if _HERE in patterns:
+        _gather(node, (), found)
+        return
+    for wanted, rest in patterns.items():
+        for _, _, child in _named(node, wanted):
+            _cover(child, rest, found)
+
+
+def _named(node: Node, wanted: str) -> Iterator[tuple[str, Node, Node]]:
+    """The children that one step of a pattern names."""
+    if wanted[0] != "*":
+        if isinstance(node, Mapping) and wanted in node.entries:
+            yield wanted, node.keys[wanted], node.entries[wanted]
+        return
+    key, _, value = wanted[2:-1].partition("=")
+    yield from (one for one in children(node) if not key or name_of(one[2], key) == value)
+
+
+def children(node: Node) -> Iterator[tuple[str, Node, Node]]:
+    """Step, key and node of everything right under a node."""
+    if isinstance(node, Mapping):
+        yield from ((step, node.keys[step], child) for step, child in node.entries.items())
+    elif isinstance(node, Sequence):
+        yield from ((str(index), child, child) for index, child in enumerate(node.items))
