@@ -18,20 +18,19 @@ from .texts import Text, texts
 
 __all__ = ["credential"]
 
-_Form = tuple[str, tuple[str, ...], str]
-"""What it is, fixed texts of which every match contains one, and the pattern."""
-
-# Formats that identify a credential by themselves.
-_FORMS: tuple[_Form, ...] = (
-    ("an AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("a private key", ("-----BEGIN ",), r"-----BEGIN (?!CERTIFICATE|PUBLIC)[A-Z ]+-----"),
-    ("a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{40}"),
-    ("a GitLab token", ("glpat-",), r"\bglpat-[A-Za-z0-9_-]{20}"),
-    ("a Hugging Face token", ("hf_",), r"\bhf_[A-Za-z0-9]{30}"),
-    ("a Slack token", ("xox",), r"\bxox[abprs]-[A-Za-z0-9-]{10}"),
-    ("a Google API key", ("AIza",), r"\bAIza[A-Za-z0-9_-]{35}"),
-    ("a username and a password", ("@",), r"://[^/\s:@$]+:[^/\s@$]+@"),
-    ("a password", ("=",), r"(?i:\b(?:password|passwd|pwd|secret|token|api[_-]?key)=[^\s&;,$<{]{4})"),
+# Formats that identify a credential by themselves: what it is, a fixed text that every match contains, and the pattern.
+_FORMS = (
+    ("an AWS access key", "AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
+    ("an AWS access key", "ASIA", r"\bASIA[0-9A-Z]{16}\b"),
+    ("a private key", "-----BEGIN ", r"-----BEGIN (?!CERTIFICATE|PUBLIC)[A-Z ]+-----"),
+    ("a GitHub token", "gh", r"\bgh[pousr]_[A-Za-z0-9]{36}"),
+    ("a GitHub token", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{40}"),
+    ("a GitLab token", "glpat-", r"\bglpat-[A-Za-z0-9_-]{20}"),
+    ("a Hugging Face token", "hf_", r"\bhf_[A-Za-z0-9]{30}"),
+    ("a Slack token", "xox", r"\bxox[abprs]-[A-Za-z0-9-]{10}"),
+    ("a Google API key", "AIza", r"\bAIza[A-Za-z0-9_-]{35}"),
+    ("a username and a password", "@", r"://[^/\s:@$]+:[^/\s@$]+@"),
+    ("a password", "=", r"(?i:\b(?:password|passwd|pwd|secret|token|api[_-]?key)=[^\s&;,$<{]{4})"),
 )
 _PASSWORD = r"(?i)(?:.*[_-])?(?:password|passwd|pwd)"
 _SECRET = r"(?i)(?:.*[_-])?(?:token|secret|credentials?|(?:api|access|private)_?key)"
@@ -57,8 +56,10 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         training:
           access: [database]
     """
+    whole = "\n".join(text.value.value for text in texts(system))
+    forms = [form for form in _FORMS if form[1] in whole]
     for text in texts(system):
-        form = _form(text.value.value)
+        form = _form(text.value.value, forms)
         if form is not None:
             what = f"this looks like {form}"
         elif text.variable and _names_credential(text):
@@ -74,10 +75,10 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         )
 
 
-def _form(text: str) -> str | None:
-    """The first credential in a text. Few texts contain the fixed part of one, and searching for that is faster than any pattern."""
-    forms = [(re.search(form, text), what) for what, parts, form in _FORMS if any(part in text for part in parts)]
-    found = [(match.start(), what) for match, what in forms if match is not None]
+def _form(text: str, forms: list[tuple[str, str, str]]) -> str | None:
+    """The first credential in a text. Few texts contain the fixed part, which is faster to find than a pattern."""
+    matches = [(re.search(form, text), what) for what, part, form in forms if part in text]
+    found = [(match.start(), what) for match, what in matches if match is not None]
     return min(found, key=lambda one: one[0])[1] if found else None
 
 

@@ -7,20 +7,23 @@ from functools import lru_cache
 
 from ...because import Because, Derived, Unavailable
 from ...part import Part
-from ...record import Record
 from ...system import MLSystem
 from ...tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["Text", "texts"]
 
 
-class Text(Record):
-    """A string in the spec."""
+class Text:
+    """A string in the spec. `variable` if the author chose the key: it names an environment variable, or is in a
+    patch.
+    """
 
-    key: str
-    value: Because[str]
-    variable: bool
-    """Whether the author chose the key: it names an environment variable, or is in a patch."""
+    __slots__ = ("key", "value", "variable")
+
+    def __init__(self, key: str, value: Because[str], variable: bool) -> None:
+        self.key = key
+        self.value = value
+        self.variable = variable
 
 
 @lru_cache(maxsize=1)  # several rules in a row check the same system
@@ -29,8 +32,11 @@ def texts(system: MLSystem) -> tuple[Text, ...]:
 
     The platform's values are up to the platform team, and those of an environment are checked after merging.
     """
-    fields = ((name, value) for name, value in _fields(system) if name not in ("platform", "environments"))
-    return tuple(text for name, value in fields for text in _texts(name, value, variable=False))
+    found: list[Text] = []
+    for name, value in _fields(system):
+        if name not in ("platform", "environments"):
+            _gather(name, value, False, found)
+    return tuple(found)
 
 
 def _fields(part: Part) -> Iterator[tuple[str, object]]:
@@ -41,29 +47,29 @@ def _fields(part: Part) -> Iterator[tuple[str, object]]:
             continue
 
 
-def _texts(key: str, thing: object, *, variable: bool) -> Iterator[Text]:
+def _gather(key: str, thing: object, variable: bool, found: list[Text]) -> None:
     if isinstance(thing, Because):
         if isinstance(thing.value, str) and thing.sources:
-            yield Text(key=key, value=thing, variable=variable)
+            found.append(Text(key, thing, variable))
     elif isinstance(thing, Derived):
-        yield from _texts(key, thing.given, variable=variable)
+        _gather(key, thing.given, variable, found)
     elif isinstance(thing, Part):
         for name, value in _fields(thing):
-            yield from _texts(name, value, variable=variable)
+            _gather(name, value, variable, found)
     elif isinstance(thing, tuple):
         for item in thing:
-            yield from _texts(key, item, variable=variable)
+            _gather(key, item, variable, found)
     elif isinstance(thing, dict):
         for name, value in thing.items():
-            yield from _texts(name, value, variable=key == "env")
+            _gather(name, value, key == "env", found)
     elif isinstance(thing, Node):
-        yield from _patched(key, thing)
+        found += _patched(key, thing)
 
 
 def _patched(key: str, node: Node) -> Iterator[Text]:
     """The strings in a patch, where a variable is a mapping with `name` and `value`."""
     if isinstance(node, Scalar):
-        yield Text(key=key, value=Because(node.text, "", (node,)), variable=True)
+        yield Text(key, Because(node.text, "", (node,)), True)
     elif isinstance(node, Sequence):
         for item in node.items:
             yield from _patched(key, item)
