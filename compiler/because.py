@@ -136,6 +136,8 @@ def sources_of(thing: object) -> list[Source]:
 
 
 def _gather(thing: object, found: list[Source]) -> None:
+    if thing is None or type(thing) is str:
+        return  # as most things are that have no reason
     if isinstance(thing, (Because, Node)):
         found.append(thing)
     elif isinstance(thing, (tuple, list)):

@@ -149,7 +149,7 @@ def _renamed(use: Leaf, old: str, new: str) -> str:
 
 def _valid(leaf: Leaf, text: str) -> bool:
     try:
-        parse(leaf.kind, text, is_plain=leaf.node.plain)
+        parse(leaf.kind, text, leaf.node.plain)
     except (UnitError, NotAChoice, OutOfRange, WrongKind):
         return False
     return True

@@ -7,7 +7,7 @@ core schema.
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ...schema.scalars import SCALARS
@@ -39,7 +39,8 @@ class OutOfRange(Exception):  # noqa: N818
         self.help = help
 
 
-def parse(kind: Kind, text: str, *, is_plain: bool) -> Any:
+@lru_cache(maxsize=4096)  # each file is bound as it was written, and again in every environment
+def parse(kind: Kind, text: str, is_plain: bool) -> Any:
     """The value of a scalar. Raises `UnitError` or one of the exceptions above if the text is invalid."""
     match kind[0]:
         case "scalar":
@@ -94,7 +95,7 @@ def _as_number(text: str) -> str:
 @cache
 def default_of(kind: Kind, text: str) -> Any:
     """The value of a field that the spec omits."""
-    return parse(kind, text, is_plain=True)
+    return parse(kind, text, True)
 
 
 def what(kind: Kind) -> str:

@@ -8,6 +8,7 @@ are quoted.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from ..because import Because, Derived
@@ -71,6 +72,7 @@ def scalar(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is no leaf of an object: {value!r}")
 
 
+@lru_cache(maxsize=4096)  # the same keys and names, again and again
 def _string(text: str) -> str:
     if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
         return text
@@ -207,6 +209,8 @@ def _readable_lines(text: str) -> bool:
 
 def plain(value: Any) -> Any:
     """A body as plain data, as a reader of the file would see it."""
+    if type(value) is str:
+        return value
     if type(value) is Because:
         return plain(value.value)
     if isinstance(value, Lines):

@@ -11,6 +11,9 @@ from .dump import Lines
 
 __all__ = ["json_lines"]
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` with an option would make an encoder for each leaf."""
+
 
 def json_lines(body: dict[str, Any]) -> Lines:
     """A body as pretty-printed JSON, one leaf a line; None leaves its key out. Keys keep their order."""
@@ -52,7 +55,7 @@ def _prefixed(head: str, line: str | Because[str]) -> str | Because[str]:
 
 def _leaf(value: Any, after: str) -> str | Because[str]:
     if isinstance(value, Because):
-        return value.map(lambda inner: json.dumps(inner, ensure_ascii=False) + after)
+        return value.map(lambda inner: _ENCODE(inner) + after)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) + after
+        return _ENCODE(value) + after
     raise TypeError(f"{value!r} has no reason: use fixed() or a decision")
