@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .because import Unavailable
-from .bind import bind, check_as_written
+from .bind import Known, bind, check_as_written
 from .bind.references import resolve
 from .check.effects import Used, without_effect
 from .check.honours import unhonoured
@@ -110,16 +110,17 @@ def compile_system(
     rules, found = tuple(rules), list(input_.found)
     if input_.sources is None:
         return Compiled(input=input_, found=tuple(merged(found)))
+    known: Known = {}
     for type_name, tree in input_.written:
-        found += check_as_written(tree, type_name)
+        found += check_as_written(tree, type_name, known)
     trees, wrong = layer(input_.sources)
     found += wrong
     declared = tuple(tree.environment for tree in trees)
     chosen = [tree for tree in trees if not only or tree.environment in only]
     if not chosen:
         return Compiled(input=input_, declared=declared, found=tuple(merged(found)))
-    environments = [_environment(tree, input_, backends, rules, found) for tree in chosen]
-    others = (_environment(tree, input_, backends, rules, []) for tree in trees if tree not in chosen)
+    environments = [_environment(tree, input_, backends, rules, known, found) for tree in chosen]
+    others = (_environment(tree, input_, backends, rules, known, []) for tree in trees if tree not in chosen)
     whole = _whole(environments, input_, found) if len(chosen) == len(trees) else None
     found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
     judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
@@ -136,9 +137,9 @@ def missing_environments(shown: str, declared: Sequence[str], asked: Iterable[st
 
 
 def _environment(
-    layered: Layered, input_: Input, backends: Backends, rules: tuple[Rule, ...], found: list[Diagnostic]
+    layered: Layered, input_: Input, backends: Backends, rules: tuple[Rule, ...], known: Known, found: list[Diagnostic]
 ) -> Environment:
-    system, references, wrong = bind(layered)
+    system, references, wrong = bind(layered, known)
     found += [*broken_locks(layered), *wrong, *resolve(layered, references)]
     added, broken = plugins(layered)
     backends = backends.also(added) if added else backends

@@ -23,7 +23,7 @@ from ..words import shown
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .mistakes import Mistakes
 
-__all__ = ["Binder", "Reference", "bind", "check_as_written"]
+__all__ = ["Binder", "Known", "Reference", "bind", "check_as_written"]
 
 _RUNTIME: Kind = ("object", "Runtime")
 
@@ -43,16 +43,24 @@ class Reference(Record):
     path: str
 
 
-def bind(layered: Layered) -> tuple[system.MLSystem, list[Reference], list[Diagnostic]]:
-    """Bind the merged tree of one environment."""
-    binder = Binder(layered, _short_forms(layered.tree))
+Known = dict[tuple[int, str], tuple[Node, Kind, Any, list[Reference]]]
+"""The mappings and lists that were bound without a mistake, by node and path, each with its value and its references.
+
+A file as it was written and the merged trees of all environments share most of their nodes, and bound values never
+change, so each piece is bound once.
+"""
+
+
+def bind(layered: Layered, known: Known | None = None) -> tuple[system.MLSystem, list[Reference], list[Diagnostic]]:
+    """Bind the merged tree of one environment; what is `known` already is not bound again."""
+    binder = Binder(layered, _short_forms(layered.tree), known)
     part = binder.object("MLSystem", layered.tree, "")
     return cast("system.MLSystem", part), binder.references, binder.wrong.found
 
 
-def check_as_written(tree: Mapping, type_name: str) -> list[Diagnostic]:
+def check_as_written(tree: Mapping, type_name: str, known: Known | None = None) -> list[Diagnostic]:
     """The mistakes in one file as it was written, before layering."""
-    binder = Binder(None, _short_forms(tree), partial=type_name == "MLSystem")
+    binder = Binder(None, _short_forms(tree), known, partial=type_name == "MLSystem")
     binder.object(type_name, tree, "")
     return binder.wrong.found
 
@@ -70,10 +78,15 @@ def _short_forms(tree: Mapping) -> dict[str, str]:
 class Binder:
     """One walk over one tree."""
 
-    def __init__(self, layered: Layered | None, short: dict[str, str], *, partial: bool = False) -> None:
+    def __init__(
+        self, layered: Layered | None, short: dict[str, str], known: Known | None = None, *, partial: bool = False
+    ) -> None:
         self.partial = partial
         self.wrong = Mistakes(layered, short)
         self.references: list[Reference] = []
+        self.known: Known = known if known is not None else {}
+        self.lacking = 0
+        """How many values were missing that only a partial tree may leave out."""
 
     # Mappings
 
@@ -112,7 +125,9 @@ class Binder:
                 return _WRONG  # layering adds the runtime's entry to each service, unless that runtime does not exist
             case "group":
                 return None if kind[0] == "overlay" else self.object(kind[1], None, path)
-        if parent is not None and not self.partial:
+        if self.partial:
+            self.lacking += 1
+        elif parent is not None:
             self.wrong.missing(parent, key, path)
         return _WRONG
 
@@ -125,19 +140,38 @@ class Binder:
 
     def _null(self, kind: Kind, node: Node, path: str) -> _Wrong:
         """Before layering, `null` removes a value. In the merged tree nothing is left to remove, so it is a mistake."""
-        if not self.partial:
+        if self.partial:
+            self.lacking += 1
+        else:
             self.wrong.no_value(node, path, text=kind[:2] == ("scalar", "text"))
         return _WRONG
 
     def _exactly_one(self, type_name: str, node: Mapping, path: str) -> None:
         wanted = EXACTLY_ONE.get(type_name, ())
         given = [key for key in wanted if key in node.entries]
-        if wanted and not given and not self.partial:
-            self.wrong.lacks_one_of(wanted, node, path)
+        if wanted and not given:
+            if self.partial:
+                self.lacking += 1
+            else:
+                self.wrong.lacks_one_of(wanted, node, path)
         for key in given[1:]:
             self.wrong.both(given[0], key, node, path)
 
     def _value(self, kind: Kind, node: Node, path: str) -> Any:
+        if isinstance(node, Scalar):
+            return self._bound(kind, node, path)
+        known = self.known.get((id(node), path))
+        if known is not None and known[1] == kind:
+            self.references += known[3]
+            return known[2]
+        before = (len(self.wrong.found), self.lacking)
+        first = len(self.references)
+        value = self._bound(kind, node, path)
+        if before == (len(self.wrong.found), self.lacking):
+            self.known[id(node), path] = (node, kind, value, self.references[first:])
+        return value
+
+    def _bound(self, kind: Kind, node: Node, path: str) -> Any:
         match kind[0]:
             case "list" if isinstance(node, Sequence):
                 return self._list(kind, node, path)
@@ -186,6 +220,7 @@ class Binder:
 
     def _any_variant(self, name: str, node: Mapping, path: str) -> _Wrong:
         """An overlay may omit the discriminator: each key is checked by any variant that has it."""
+        self.lacking += 1
         variants = UNIONS[name][1].values()
         for key, child in node.entries.items():
             owner = next((variant for variant in variants if key in OBJECTS[variant]), None)
@@ -228,7 +263,7 @@ class Binder:
             return _WRONG
         text = node.text if text is None else text
         try:
-            value = parse(kind, text, is_plain=node.plain)
+            value = parse(kind, text, node.plain)
         except UnitError as error:
             self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help)
         except OutOfRange as error:
