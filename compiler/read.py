@@ -51,9 +51,18 @@ class _Reader:
         _refuse_characters(file)
 
     def document(self) -> Mapping:
-        loader = yaml.CSafeLoader(self.file.text)
         try:
-            events = self._events(loader)
+            return self.parsed(self.file.text)
+        except yaml.YAMLError as error:
+            from .syntax import mistake, place
+
+            raise _Stop(_beyond_bounds(self.file, *place(self.file, error)) or mistake(self.file, error)) from None
+
+    def parsed(self, text: str) -> Mapping:
+        """The tree of the file, or of the start of it. Raises `YAMLError` if the library rejects the text."""
+        loader = yaml.CSafeLoader(text)
+        try:
+            events = _events(loader)
             next(events)  # stream start
             if isinstance(next(events), yaml.StreamEndEvent):
                 raise self._stop(
@@ -81,18 +90,6 @@ class _Reader:
                 help="start with `apiVersion: mlspec/v1`",
             )
         return root
-
-    def _events(self, loader: yaml.CSafeLoader) -> Iterator[Any]:
-        try:
-            while True:
-                event = loader.get_event()
-                if event is None:
-                    return
-                yield event
-        except yaml.MarkedYAMLError as error:
-            raise _Stop(_syntax_error(self.file, error)) from None
-        except yaml.reader.ReaderError as error:
-            raise _Stop(_unreadable(self.file, error)) from None
 
     def _at(self, event: Any) -> tuple[SourceFile, int, int, int, int]:
         return self._between(event, event)
@@ -207,6 +204,27 @@ class _Reader:
         )
 
 
+def _events(loader: yaml.CSafeLoader) -> Iterator[Any]:
+    while (event := loader.get_event()) is not None:
+        yield event
+
+
+def _beyond_bounds(file: SourceFile, line: int, column: int) -> Diagnostic | None:
+    """Whether a file exceeds one of our limits before the place where the library rejects it.
+
+    The library reads ahead of the events that it returns, and some versions have limits of their own. PyYAML 6.0.4
+    rejects a thousand brackets in a row before it returns the first one. It can still read the text before that place.
+    """
+    beginning = "\n".join([*file.lines[:line], file.lines[line][:column]])
+    try:
+        _Reader(file, []).parsed(beginning)
+    except yaml.YAMLError:
+        return None
+    except _Stop as stop:
+        return stop.diagnostic if stop.diagnostic.id == "MLS002" else None
+    return None
+
+
 def _refuse_characters(file: SourceFile) -> None:
     if file.text.isascii() and "\r" not in file.text:
         return  # as most files are: they need no pattern
@@ -227,79 +245,4 @@ def _refuse_characters(file: SourceFile) -> None:
             if surrogate
             else f'remove it, or write it as "\\u{ord(match[0]):04x}" inside double quotes',
         )
-    )
-
-
-# libyaml's messages, in plain English, and how to fix the mistake.
-_PLAIN_WORDS = (
-    (
-        "mapping values are not allowed",
-        "a `:` is not allowed here",
-        "quote the value, or indent this line like the lines around it",
-    ),
-    (
-        "found character that cannot start any token",
-        "a value cannot start with this character",
-        "indent with spaces, not tabs, and quote values that start with `@`, `%`, or a backtick",
-    ),
-    (
-        "did not find expected key",
-        "the indentation of this line does not match the lines around it",
-        "indent it like the other lines of its block",
-    ),
-    ("could not find expected ':'", "a key without a `:`", "write `key: value`"),
-    (
-        "did not find expected ',' or",
-        "this bracket or brace is not closed",
-        "close it, or separate its items with commas",
-    ),
-    (
-        "did not find expected '-' indicator",
-        "this line is not an item of the list above it",
-        "start it with `- ` like the other items, or indent it like the block that it belongs to",
-    ),
-    ("found unexpected end of stream", "this quoted string is not closed", "add the closing quote"),
-    ("found undefined tag handle", "undefined YAML tag", "quote values that start with `!`"),
-    (
-        "found unknown escape character",
-        "unknown escape sequence",
-        "use single quotes, where a backslash is just a backslash",
-    ),
-    (
-        "block sequence entries are not allowed",
-        "a list item is not allowed here",
-        "start the list on a new line",
-    ),
-    ("found duplicate anchor", "duplicate anchor", "rename one of the anchors"),
-)
-
-
-def _syntax_error(file: SourceFile, error: yaml.MarkedYAMLError) -> Diagnostic:
-    mark = error.problem_mark or error.context_mark
-    line = min(mark.line, len(file.lines) - 1) if mark else 0
-    column = min(mark.column, len(file.lines[line])) if mark else 0
-    problem = error.problem or "this cannot be read as YAML"
-    message, help_ = next(
-        ((plain, help_) for words, plain, help_ in _PLAIN_WORDS if words in problem),
-        (problem, "see https://yaml.org/spec/1.2.2"),
-    )
-    others: tuple[Label, ...] = ()
-    context = error.context_mark
-    if context is not None and context.line != line and context.line < len(file.lines):
-        at = Span(file, context.line, context.column, context.line, context.column + 1)
-        others = (Label(span=at, text=(error.context or "it starts here").removeprefix("while ")),)
-    span = Span(file, line, column, line, column + 1)
-    return Diagnostic(id="MLS001", severity="error", message=message, span=span, others=others, help=help_)
-
-
-def _unreadable(file: SourceFile, error: yaml.reader.ReaderError) -> Diagnostic:
-    position = error.position if isinstance(error.position, int) else 0
-    line = file.text.count("\n", 0, position)
-    column = max(0, position - (file.text.rfind("\n", 0, position) + 1))
-    return Diagnostic(
-        id="MLS001",
-        severity="error",
-        message="YAML does not allow this character",
-        span=Span(file, line, column, line, column + 1),
-        help="remove it, or escape it inside double quotes",
     )
