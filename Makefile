@@ -2,17 +2,22 @@
 PYTHON ?= python3
 BIN = .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without bytecode, each worker would compile all tests and all of mlspec again.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup check generate golden bench clean
+.PHONY: setup quick check lowest newest generate golden bench lock clean
 
-setup: .venv/.ready  ## create a complete development environment
+setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
-.venv/.ready: pyproject.toml examples/plugin/pyproject.toml
+.venv/.ready: pyproject.toml requirements/dev.txt examples/plugin/pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q -e . --group dev
-	$(BIN)/pip install -q ./examples/plugin
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ./examples/plugin
 	touch $@
+
+quick: setup  ## run the fast tests of every module, in less than a minute
+	$(PYTEST) -m 'not slow'
 
 check: setup  ## run all checks that CI runs
 	ruff check .
@@ -20,7 +25,13 @@ check: setup  ## run all checks that CI runs
 	mypy
 	lint-imports
 	mlspec check examples/*/mlspec.yaml
-	python -m pytest -q
+	$(PYTEST)
+
+lowest: setup  ## run the fast tests with the lowest versions that pyproject.toml allows
+	python -m tests.ranges lowest
+
+newest: setup  ## run the fast tests with the newest versions, and only report failures
+	python -m tests.ranges newest
 
 generate: setup  ## generate the schema, the compiler's tables, and the reference from the models and the rules
 	python -m mlspec.schema.generate
@@ -31,6 +42,9 @@ golden: setup  ## update the golden output and messages; prints what changed, fo
 
 bench: setup  ## measure CPU time, compared with kubectl kustomize; see docs/performance.md
 	python -m tests.bench
+
+lock:  ## update the locked versions in requirements/ to the newest
+	PYTHON=$(PYTHON) requirements/lock.sh
 
 clean:
 	rm -rf .venv build src/*.egg-info

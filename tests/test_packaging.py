@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from mlspec.schema.generate import generated
 from mlspec.terminal.render import FORMATS
 
 from .support import ROOT
 
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = ("compiler", "runtime", "schema", "targets", "terminal")
 
 
@@ -37,9 +42,59 @@ def test_an_editable_install_adds_one_package_to_the_path() -> None:
     assert {path.name for path in (ROOT / "mlspec").iterdir() if path.is_symlink()} == set(FOLDERS)
 
 
-@pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
-def test_nothing_generated_is_stale(path: Path) -> None:
-    assert path.read_text() == generated()[path], "run make generate"
+def pins(name: str) -> dict[str, dict[str, bool]]:
+    """The versions that a lock file has of each package, and whether this Python installs them."""
+    found: dict[str, dict[str, bool]] = {}
+    for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines():
+        if line[:1].isalnum():
+            pin = Requirement(line.removesuffix("\\"))
+            (specifier,) = pin.specifier
+            versions = found.setdefault(canonicalize_name(pin.name), {})
+            versions[specifier.version] = pin.marker is None or pin.marker.evaluate()
+    return found
+
+
+def asked(group: str) -> list[Requirement]:
+    """The requirements of a dependency group, including the groups that it includes."""
+    found = []
+    for entry in PYPROJECT["dependency-groups"][group]:
+        found += [Requirement(entry)] if isinstance(entry, str) else asked(entry["include-group"])
+    return found
+
+
+DEPENDENCIES = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
+
+
+@pytest.mark.parametrize(("name", "group"), [("run", "build"), ("dev", "dev"), ("lowest", "test")])
+def test_every_requirement_is_locked(name: str, group: str) -> None:
+    """If someone changes a range but does not run `make lock`, CI and users get different versions."""
+    locked = pins(name)
+    for requirement in (*DEPENDENCIES, *asked(group)):
+        if requirement.marker is None or requirement.marker.evaluate():
+            (version,) = (version for version, here in locked[canonicalize_name(requirement.name)].items() if here)
+            assert version in requirement.specifier, requirement
+
+
+@pytest.mark.parametrize("name", ["run", "dev", "lowest"])
+def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert [block for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_both_commands_of_quickstart_install_the_same_versions() -> None:
+    assert pins("run").items() <= pins("dev").items()
+
+
+def test_what_builds_the_package_is_locked_with_the_rest() -> None:
+    """`--no-build-isolation` takes setuptools from the environment."""
+    assert PYPROJECT["dependency-groups"]["build"] == PYPROJECT["build-system"]["requires"]
+
+
+def test_nothing_generated_is_stale() -> None:
+    assert [path.name for path, text in generated().items() if path.read_text() != text] == [], "run make generate"
 
 
 def modules(code: str) -> set[str]:
@@ -107,11 +162,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source") / "mlspec"
     # a copy: setuptools leaves what it built, and the next wheel would hold modules that are long gone
     shutil.copytree(ROOT, source, symlinks=True, ignore=shutil.ignore_patterns(".*", "build", "out", "__pycache__"))
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(source)]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     subprocess.run(command, check=True, capture_output=True)
     return next(out.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_one_package(wheel: Path) -> None:
     """A top-level `schema` or `compiler` would shadow other people's packages."""
     names = zipfile.ZipFile(wheel).namelist()
@@ -130,14 +186,18 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a clean environment that has the wheel."""
+    """The Python of a clean environment with the wheel and the locked versions of its dependencies."""
     folder = tmp_path_factory.mktemp("venv")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)], check=True)
-    return python
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder), "--disable-pip-version-check"]
+    locked = str(ROOT / "requirements" / "run.txt")
+    subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", locked], check=True)
+    subprocess.run([*pip, "install", "-q", "--no-deps", str(wheel)], check=True)
+    subprocess.run([*pip, "check"], check=True, capture_output=True)
+    return folder / "bin" / "python"
 
 
+@pytest.mark.slow
 def test_the_wheel_works_elsewhere(installed: Path, tmp_path: Path) -> None:
     """In a clean environment, from another folder, without the source tree."""
     spec = tmp_path / "mlspec.yaml"
@@ -149,6 +209,7 @@ def test_the_wheel_works_elsewhere(installed: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "digit-reader" / "default" / "kustomization.yaml").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("install", ["editable", "wheel"])
 def test_type_checkers_see_the_types(install: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """An import hook, which setuptools installs for other layouts, hides an editable package from them."""

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Lock the versions that development and CI install (`make lock`). Each file pins every package, direct or not, to one
+# version, and lists the hashes of its files:
+#
+#     run.txt     the newest dependencies, and setuptools: what `./quickstart` needs
+#     dev.txt     the same versions, and all development tools
+#     lowest.txt  the tests, with the lowest versions that pyproject.toml allows
+#
+# The files work for Python 3.11 and later, on Linux and macOS, on x86_64 and arm64. They do not name a package index.
+set -eu
+cd "$(dirname "$0")/.."
+
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+"${PYTHON:-python3}" -m venv "$tool"
+"$tool/bin/pip" install -q --disable-pip-version-check 'uv>=0.9,<1'
+
+lock() { # lock NAME OPTION...
+    file=requirements/$1.txt
+    shift
+    UV_CUSTOM_COMPILE_COMMAND='make lock' "$tool/bin/uv" pip compile pyproject.toml --quiet --no-config \
+        --universal --python-version 3.11 --generate-hashes --upgrade "$@" --output-file "$file"
+}
+
+lock dev --group dev
+lock run --group build --constraint requirements/dev.txt
+lock lowest --group test --resolution lowest-direct
