@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from mlspec.compiler.record import Record
 
+from .shared import Shared
 from .support import ROOT
 
 
@@ -26,6 +29,31 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 settings.register_profile("untimed", deadline=None)  # speed is measured by benchmarks; a busy machine fails no test
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker start with its share of the slow tests, so that only fast ones are left for idle workers."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [item for worker in range(workers) for group in (slow, fast) for item in _share(group, worker, workers)]
+
+
+def _share(items: list[pytest.Item], worker: int, workers: int) -> list[pytest.Item]:
+    return items[len(items) * worker // workers : len(items) * (worker + 1) // workers]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from scanning thousands of collected tests again and again."""
+    gc.freeze()
+    gc.set_threshold(50_000)  # as for commands: see mlspec/__main__.py
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """The values that all workers of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return Shared(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 class CommittedFile(SingleFileSnapshotExtension):

@@ -40,11 +40,6 @@ class Leaf(NamedTuple):
     file: str = ""
     """The type of the file that it stands in."""
 
-    def matches(self, pattern: str) -> bool:
-        """Whether a pattern names it, such as `PlatformFile:metadata.*` or, for any file, `kind`."""
-        file, _, path = pattern.rpartition(":")
-        return file in ("", self.file) and fnmatchcase(self.path, path)
-
 
 def _has_another(kind: Kind) -> bool:
     return kind[0] != "enum" or len(kind[1]) > 1

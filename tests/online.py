@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -128,9 +129,14 @@ def two_services(**of_second: object) -> dict[str, Any]:
 
 
 def compiled(tmp_path: Path, made: dict[str, Any]) -> Result:
+    return mlspec.compile(_written(tmp_path, made), today="2026-11-23")
+
+
+def _written(tmp_path: Path, made: dict[str, Any]) -> Path:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return mlspec.compile(tmp_path / "mlspec.yaml", today="2026-11-23")
+    path = tmp_path / "mlspec.yaml"
+    path.write_text(yaml.safe_dump(made, sort_keys=False))
+    return path
 
 
 def refused(tmp_path: Path, runtime: str, /, **changes: object) -> list[str]:
@@ -256,14 +262,30 @@ def emitted(tmp_path: Path, runtime: str = "triton", /, **changes: object) -> Em
 
 
 def of(tmp_path: Path, made: dict[str, Any]) -> Emitted:
-    result = compiled(tmp_path, made)
+    """The objects of a spec. Many tests use the same specs, so each spec is compiled and validated only once.
+
+    Each call returns a new copy, which the test may change.
+    """
+    spec = _written(tmp_path, made)
+    files = tuple((str(path.relative_to(tmp_path)), path.read_text()) for path in sorted(tmp_path.rglob("*.yaml")))
+    if files not in _KNOWN:
+        _KNOWN[files] = pickle.dumps(_objects(spec))
+    return Emitted(pickle.loads(_KNOWN[files]))
+
+
+_KNOWN: dict[tuple[tuple[str, str], ...], bytes] = {}
+"""The pickled objects of each spec, by the names and texts of all of its files."""
+
+
+def _objects(spec: Path) -> list[dict[str, Any]]:
+    result = mlspec.compile(spec, today="2026-11-23")
     wrong = [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
     assert not wrong, wrong
     bodies = [load(text) for text in files(result).values()]
     objects = [body for body in bodies if "kind" in body and body["kind"] != "Kustomization"]
     for body in objects:
         accepted(body)
-    return Emitted(objects)
+    return objects
 
 
 def accepted(body: dict[str, Any]) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+import io
 import os
 import shutil
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 import mlspec
 from mlspec.api import Result
@@ -66,12 +67,26 @@ class Ran(NamedTuple):
     err: str
 
 
-def run(*arguments: str | Path, stdin: str | None = None) -> Ran:
+def run(*arguments: str | Path, stdin: str = "") -> Ran:
     """Run `mlspec` with arguments; an exception that a user would see as a fault of mlspec fails the test."""
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    out, err = _stream(), _stream()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stream in (("stdin", _stream(stdin)), ("stdout", out), ("stderr", err)):
+            patch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as left:
+            cli([str(argument) for argument in arguments], prog_name="mlspec")
+    status = left.value.code
+    assert isinstance(status, int)
+    return Ran(status, _written(out), _written(err))
+
+
+def _stream(text: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def files(result: Result) -> dict[str, str]:

@@ -226,6 +226,7 @@ BURNS: dict[str, Burn] = {
 }
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("case", BURNS)
 def test_budget_burn(example: Path, case: str, tmp_path: Path) -> None:
@@ -257,6 +258,7 @@ def summary(alert: dict[str, Any], said: str, budget: float) -> str:
     return f"{service}: {percent:.4g}% of requests are slower than {BOUNDS[service, slo][1]}; {target} must not be"
 
 
+@pytest.mark.slow
 @EACH
 def test_a_histogram_without_the_bucket_is_heard(example: Path, tmp_path: Path) -> None:
     """An objective on a bucket that does not exist would select nothing, and be silent for ever."""
@@ -324,6 +326,7 @@ HEALTH: dict[str, list[Case]] = {
 }
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("name", [name for name, cases in HEALTH.items() if cases])
 def test_health(example: Path, name: str, tmp_path: Path) -> None:

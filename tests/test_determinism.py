@@ -22,6 +22,7 @@ def output(tmp_path: Path, cwd: Path, spec: str, **environment: str) -> dict[str
     return {str(p.relative_to(tmp_path)): p.read_bytes() for p in sorted(tmp_path.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

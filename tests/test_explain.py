@@ -40,6 +40,7 @@ def ends(told: Reason) -> Iterator[Reason]:
 # Lines of output
 
 
+@pytest.mark.slow
 @EACH
 def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path) -> None:
     """Each chain begins at a position of a file that was read, or at a reason in words of whoever chose it."""
@@ -58,6 +59,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
     assert astray == []
 
 
+@pytest.mark.slow
 @EACH
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
@@ -84,6 +86,7 @@ def test_a_line_of_a_file_is_explained_by_its_number() -> None:
 # Values of the spec
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", SMALL, ids=lambda path: path.name)
 def test_every_value_is_given_somewhere_and_says_what_rests_on_it(example: Path) -> None:
     spec = compiled(example)
@@ -106,6 +109,7 @@ def test_every_value_is_given_somewhere_and_says_what_rests_on_it(example: Path)
             assert any(effects for _, _, effects in answers) == (id(leaf.node) in used), leaf.path
 
 
+@pytest.mark.slow
 @EACH
 def test_every_line_of_the_spec_is_explained(example: Path) -> None:
     """Every line with a value that output rests on says which lines, and that they are there."""

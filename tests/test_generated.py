@@ -25,6 +25,7 @@ from mlspec.compiler.language import Kind
 from mlspec.schema.scalars import SCALARS
 
 from .scenes import promtool
+from .shared import Shared
 from .support import files
 from .systems import Files, generated
 from .systems.words import Word, all_words, quantities, words
@@ -55,10 +56,10 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> list[Outcome]:
     folder = tmp_path_factory.mktemp("generated")
     (folder / ".git").mkdir()
-    return [outcome(folder, seed) for seed in range(COUNT)]
+    return shared.once("generated", lambda: [outcome(folder, seed) for seed in range(COUNT)])
 
 
 def outcome(folder: Path, seed: int) -> Outcome:
@@ -106,6 +107,7 @@ def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[st
             yield from (f"{path}: {line}" for line in (done.stdout + done.stderr).splitlines() if done.returncode)
 
 
+@pytest.mark.slow
 def test_most_generated_systems_are_accepted(outcomes: list[Outcome]) -> None:
     refused = Counter(why for one in outcomes for why in set(one.refused))
     seeds = {why: next(one.seed for one in outcomes if why in one.refused) for why in refused}
@@ -115,10 +117,12 @@ def test_most_generated_systems_are_accepted(outcomes: list[Outcome]) -> None:
     assert share >= ACCEPTED, report
 
 
+@pytest.mark.slow
 def test_what_refuses_a_system_has_a_position_and_a_way_out(outcomes: list[Outcome]) -> None:
     assert [(one.seed, one.unhelpful) for one in outcomes if one.unhelpful] == []
 
 
+@pytest.mark.slow
 def test_what_refuses_a_spoiled_system_has_a_position_and_a_way_out(tmp_path: Path) -> None:
     """Of systems with one value that is another's, most are refused."""
     (tmp_path / ".git").mkdir()
@@ -132,6 +136,7 @@ def test_what_refuses_a_spoiled_system_has_a_position_and_a_way_out(tmp_path: Pa
     assert refused > COUNT / 2
 
 
+@pytest.mark.slow
 def test_what_refuses_an_extreme_system_has_a_position_and_a_way_out(tmp_path: Path) -> None:
     """Of systems with one number or amount at an end of what it may be, or beyond; a formula may divide by it."""
     (tmp_path / ".git").mkdir()
@@ -173,6 +178,7 @@ def leaves(thing: Any) -> Iterator[tuple[Any, Any]]:
             yield thing, key
 
 
+@pytest.mark.slow
 def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outcomes: list[Outcome]) -> None:
     assert [(one.seed, one.invalid[:5]) for one in outcomes if one.invalid] == []
 
@@ -203,6 +209,7 @@ def test_every_excuse_is_needed() -> None:
     assert [name for name in NEVER if name not in known or name in seen] == []
 
 
+@pytest.mark.slow
 def test_every_field_and_every_word_is_accepted_often(outcomes: list[Outcome]) -> None:
     """Of the full count; a few dozen systems cannot show it."""
     seen = Counter(word for one in outcomes if not one.refused for word in drawn(one.seed))

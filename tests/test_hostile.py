@@ -35,6 +35,8 @@ from .leaves import Leaf, changed, leaves
 from .support import EXAMPLES, MINIMAL, ROOT, minimal
 from .validation import load
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = 300
 COUNT = int(os.environ.get("MLSPEC_EXAMPLES", DEFAULT))
 MANY = settings(
@@ -46,7 +48,6 @@ MANY = settings(
     suppress_health_check=list(HealthCheck),
 )
 SEEDS = st.integers(0, 2**48)
-EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "schema" / "mlspec.v1.schema.json").read_text()))
 TEXTS = [(example / "mlspec.yaml").read_text() for example in EXAMPLES]
 
@@ -149,13 +150,18 @@ def test_a_patch_that_is_wrong_itself_is_answered(tmp_path: Path, wrong: dict[st
 # Strings that mean something to somebody else
 
 
-@EACH
-def test_no_string_changes_the_structure_of_the_output(example: Path) -> None:
+PARTS = 4
+"""The number of tests that share the free texts of each example, so that no single test takes long."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_no_string_changes_the_structure_of_the_output(example: Path, part: int) -> None:
     """Each free text of each spec is replaced by each string in turn; only leaves differ, and only inside quotes."""
     input_, among = known(example)
     wrong = []
     free = [leaf for leaf in among if leaf.kind[:2] == ("scalar", "text") and leaf.file != "PlatformFile"]
-    for number, leaf in enumerate(free):
+    for number, leaf in list(enumerate(free))[part::PARTS]:
         plain = compile_system(changed(input_, {id(leaf.node): PLAIN}), BACKENDS, RULES)
         for string in INJECTED if COUNT > DEFAULT else _some(number):
             made = compile_system(changed(input_, {id(leaf.node): string}), BACKENDS, RULES)

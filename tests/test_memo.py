@@ -11,22 +11,17 @@ from typing import Any
 import pytest
 
 import mlspec
-from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
-from mlspec.compiler.answer.memo.change import Change, changes
+from mlspec.compiler.answer.memo import Memo, decided, memo
+from mlspec.compiler.answer.memo.change import changes
 from mlspec.compiler.because import Because, Unavailable
-from mlspec.compiler.check.effects import reached
 from mlspec.compiler.finding import Refusal
-from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.rollout.canary import CanaryPlan
 from mlspec.compiler.plan.scaling import Scaling
 from mlspec.compiler.plan.service import ServicePlan
 from mlspec.compiler.plan.serving.batch import BatchPlan
 from mlspec.compiler.plan.serving.timing import Timing
 from mlspec.compiler.plan.training import TrainingPlan
-from mlspec.targets.registry import BACKENDS
 
-from .leaves import changed, leaves
-from .leaves import changes as others
 from .support import EXAMPLES, ROOT, run
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -259,36 +254,6 @@ def test_another_budget_changes_what_is_left_of_it() -> None:
     assert changed_by("constraints.budget=2000 USD/month", spec=spec) == {
         "headroom: left of the budget": "3753.82 USD/month -> 1753.82 USD/month"
     }
-
-
-@EACH
-def test_every_decision_that_changes_names_what_was_changed(example: Path) -> None:
-    """Another valid value of any leaf: each line of the memo that differs rests on that leaf."""
-    input_ = mlspec.load(example / "mlspec.yaml")._input
-    base = {m.environment: m for m in memos(example)}
-    among = leaves(input_)
-    silent = []
-    for leaf in among:
-        if leaf.path.endswith(("#", "metadata.name", ".selected")):
-            continue  # a name that titles are made of; and once no candidate is selected, there is none to name
-        for change in list(others(leaf, among, input_))[:1]:
-            made = compile_system(changed(input_, change), BACKENDS, ())
-            for environment in made.environments:
-                before = base.get(environment.name)
-                if before is not None and not made.failed:
-                    after = memo(environment)
-                    found = decided(environment.plan)
-                    silent += [(leaf.path, c.title) for c in changes(before, after) if not _names(found, c, leaf.node)]
-    assert sorted(set(silent)) == []
-
-
-def _names(after: list[Decided], change: Change, node: Any) -> bool:
-    """Whether a changed decision rests on the place of a leaf, or is gone with what made it."""
-    line = next((x for a in after if a.title == change.area for x in a.lines if x.title == change.title), None)
-    if line is None:
-        return True
-    place = (node.file.name, node.line, node.column)
-    return any((at.file.name, at.line, at.column) == place for at in reached(line.value))
 
 
 # The command

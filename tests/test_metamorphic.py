@@ -1,14 +1,15 @@
 """Every value of every example does something, and whatever it changes says so.
 
 For each leaf another valid value is compiled. It must change an artifact, a decision or a verdict, unless the compiler
-warns that it does not read it yet; and each line of output that changes must name the leaf in its chain of reasons, or
-`mlspec explain` would not lead its reader back to the cause.
+warns that it does not read it yet; and each line of output and of the memo that changes must name the leaf in its chain
+of reasons, or `mlspec explain` and `mlspec plan` would not lead their reader back to the cause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ import pytest
 import yaml
 
 import mlspec
+from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
+from mlspec.compiler.answer.memo.change import Change as Told
+from mlspec.compiler.answer.memo.change import changes as told
 from mlspec.compiler.because import Because, Unavailable
 from mlspec.compiler.check.effects import reached
 from mlspec.compiler.check.not_yet import NOT_YET_READ
@@ -33,9 +37,20 @@ from mlspec.targets.registry import BACKENDS
 
 from .leaves import Change, Leaf, changed, changes, leaves, misnamed
 from .online import RUNTIMES, spec
+from .shared import Shared
 from .support import EXAMPLES, ROOT
 
-EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+pytestmark = pytest.mark.slow
+
+PARTS = 12
+"""The number of tests that share the leaves of each example, so that no single test takes long."""
+
+EACH = pytest.mark.parametrize(
+    ("example", "part"),
+    [(example, part) for example in EXAMPLES for part in range(PARTS)],
+    ids=[f"{example.name}-{part}" for example in EXAMPLES for part in range(PARTS)],
+    scope="module",  # run all tests of one part before those of the next one
+)
 
 PLATFORM = str(ROOT / "examples" / "mlspec.platform.yaml")
 
@@ -58,6 +73,9 @@ WITHOUT_EFFECT = {
     "environments.production.spec.platform.gateway.loadBalancing": "feed-ranker's replicas hardly wait either way",
 }
 """Leaves that no compiled output can show, with the reason why they are in the language."""
+
+TITLES = ("*#", "metadata.name", "*.candidates.*.name", "*.selected")
+"""Leaves that appear in the titles of a memo. And without a selected candidate, there is no candidate to name."""
 
 
 class Outcome(NamedTuple):
@@ -109,18 +127,18 @@ def _properties(bases: tuple[type, ...]) -> tuple[str, ...]:
 
 
 class Examined:
-    """One example, compiled as it is and with each of its leaves changed."""
+    """One system, compiled as it is and with each of some of its leaves changed."""
 
-    def __init__(self, example: Path) -> None:
-        self.input = mlspec.load(example / "mlspec.yaml")._input
-        self.base = outcome(self.input)
+    def __init__(self, folder: Path, part: slice = slice(None)) -> None:
+        self.input, self.base, self.memos = _base(folder)
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()
         self.leaves = leaves(self.input)
         self.warned = _warned(self.base.compiled)
         self.silent: list[str] = []
+        self.unnamed: list[str] = []
         self.lively: list[str] = []
-        self.idle = [leaf for leaf in self.leaves if not self._has_effect(leaf) and not self._is_a_name(leaf)]
+        self.idle = [leaf for leaf in self.leaves[part] if not self._has_effect(leaf) and not self._is_a_name(leaf)]
 
     def _has_effect(self, leaf: Leaf) -> bool:
         """Try other values until one has an effect."""
@@ -155,6 +173,16 @@ class Examined:
         touched = [other for other in self.leaves if id(other.node) in change]
         causes = {span_of(node) for one in touched for node in (one.node, one.value) if node is not None}
         self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base, made)]
+        if not any(fnmatchcase(leaf.path, pattern) for pattern in TITLES):
+            self.unnamed += [f"{trial}: {title}" for title in unnamed_decisions(span_of(leaf.node), self.memos, made)]
+
+
+@cache
+def _base(folder: Path) -> tuple[Input, Outcome, dict[str, Memo]]:
+    """A system without changes, and what it compiles to. Every part is compared with it."""
+    input_ = mlspec.load(folder / "mlspec.yaml")._input
+    made = outcome(input_)
+    return input_, made, {e.name: memo(e) for e in made.compiled.environments}
 
 
 def texts(made: Outcome) -> dict[str, str]:
@@ -170,42 +198,84 @@ def _warned(compiled: Compiled) -> set[int]:
     return {id(node) for at in places for _, node in values(at)} - used
 
 
-@cache
-def examined(example: Path) -> Examined:
-    return Examined(example)
+class Idle(NamedTuple):
+    """A leaf that has no effect, although no warning says so."""
+
+    file: str
+    path: str
+    text: str
+    type: str
+
+    def excused(self, pattern: str) -> bool:
+        """Whether a pattern in `WITHOUT_EFFECT`, such as `PlatformFile:metadata.*`, matches it."""
+        type_, _, path = pattern.rpartition(":")
+        return type_ in ("", self.type) and fnmatchcase(self.path, path)
 
 
-def idle(example: Path) -> set[tuple[str, str, str]]:
-    """The leaves without effect that nobody said have none."""
-    here = examined(example)
+class Found(NamedTuple):
+    """The result of one part of the leaves of an example."""
+
+    idle: frozenset[Idle]
+    lively: list[str]
+    silent: list[str]
+    unnamed: list[str]
+
+
+Examine = Callable[[Path, int], Found]
+
+
+@pytest.fixture(scope="module")
+def examined(shared: Shared) -> Examine:
+    """Examine a part, or read the result if another test already did."""
+    return lambda example, part: shared.once(f"{example.name}-{part}", lambda: _found(example, part))
+
+
+def _found(example: Path, part: int) -> Found:
+    here = Examined(example, slice(part, None, PARTS))
     left = [leaf for leaf in here.idle if id(leaf.node) not in here.warned]
-    named = [leaf for leaf in left if not any(leaf.matches(pattern) for pattern in WITHOUT_EFFECT)]
-    return {(leaf.node.file.name, leaf.path, leaf.node.text) for leaf in named}
+    idle = frozenset(Idle(leaf.node.file.name, leaf.path, leaf.node.text, leaf.file) for leaf in left)
+    return Found(idle, here.lively, here.silent, here.unnamed)
+
+
+def unexcused(found: Found) -> set[Idle]:
+    """The leaves without effect that no pattern excuses."""
+    return {leaf for leaf in found.idle if not any(leaf.excused(pattern) for pattern in WITHOUT_EFFECT)}
+
+
+def whole(example: Path, examined: Examine) -> list[Found]:
+    """All parts of an example, last one first, because another worker may be working from the first one."""
+    return [examined(example, part) for part in reversed(range(PARTS))]
 
 
 @EACH
-def test_every_leaf_has_an_effect(example: Path) -> None:
-    assert {leaf for leaf in idle(example) if leaf[0] != PLATFORM} == set()
+def test_every_leaf_has_an_effect(example: Path, part: int, examined: Examine) -> None:
+    assert {leaf for leaf in unexcused(examined(example, part)) if leaf.file != PLATFORM} == set()
 
 
-def test_every_leaf_of_the_platform_file_has_an_effect() -> None:
+@EACH
+def test_what_is_said_to_be_not_compiled_changes_no_output(example: Path, part: int, examined: Examine) -> None:
+    assert examined(example, part).lively == []
+
+
+@EACH
+def test_every_line_that_changes_names_its_cause(example: Path, part: int, examined: Examine) -> None:
+    assert examined(example, part).silent == []
+
+
+@EACH
+def test_every_decision_that_changes_names_its_cause(example: Path, part: int, examined: Examine) -> None:
+    assert examined(example, part).unnamed == []
+
+
+def test_every_leaf_of_the_platform_file_has_an_effect(examined: Examine) -> None:
     """On one of the systems: none has need of all that a platform offers."""
-    assert {leaf for leaf in set.intersection(*map(idle, EXAMPLES)) if leaf[0] == PLATFORM} == set()
+    idle = [set[Idle]().union(*(unexcused(found) for found in whole(example, examined))) for example in EXAMPLES[::-1]]
+    assert {leaf for leaf in set.intersection(*idle) if leaf.file == PLATFORM} == set()
 
 
-def test_every_excuse_is_needed() -> None:
-    left = [leaf for here in map(examined, EXAMPLES) for leaf in here.idle if id(leaf.node) not in here.warned]
-    assert [pattern for pattern in WITHOUT_EFFECT if not any(leaf.matches(pattern) for leaf in left)] == []
-
-
-@EACH
-def test_what_is_said_to_be_not_compiled_changes_no_output(example: Path) -> None:
-    assert examined(example).lively == []
-
-
-@EACH
-def test_every_line_that_changes_names_its_cause(example: Path) -> None:
-    assert examined(example).silent == []
+def test_every_excuse_is_needed(examined: Examine) -> None:
+    left = [leaf for example in EXAMPLES[::-1] for found in whole(example, examined) for leaf in found.idle]
+    assert [pattern for pattern in WITHOUT_EFFECT if not any(leaf.excused(pattern) for leaf in left)] == []
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -231,6 +301,22 @@ def silent_lines(causes: set[Any], base: Outcome, made: Outcome) -> Iterator[str
             unnamed = [number for number in numbers if not causes & chains.of(file, number)]
             if unnamed and not any(_named(file, slid, causes, chains) for slid in _slides(text, numbers)):
                 yield from (f"{path}:{number + 1}: {text[number]}" for number in unnamed)
+
+
+def unnamed_decisions(cause: Any, before: dict[str, Memo], made: Outcome) -> Iterator[str]:
+    """Decisions of a memo that change, but do not depend on the leaf that we changed."""
+    for environment in made.compiled.environments:
+        if environment.name in before:
+            after = decided(environment.plan)
+            differing = told(before[environment.name], memo(environment))
+            yield from (change.title for change in differing if not _rests_on(cause, after, change))
+
+
+def _rests_on(cause: Any, after: list[Decided], change: Told) -> bool:
+    """Whether a changed decision depends on the place of a leaf, or no longer exists."""
+    lines = (line for area in after if area.title == change.area for line in area.lines)
+    line = next((line for line in lines if line.title == change.title), None)
+    return line is None or any(span_of(at) == cause for at in reached(line.value))
 
 
 def lines(file: File | None) -> list[str]:

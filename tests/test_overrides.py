@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,13 +105,19 @@ def lines(said: tuple[Memo, ...]) -> list[tuple[str, str, str, str]]:
     ]
 
 
+@cache
+def told(spec: Path, *settings: str) -> list[tuple[str, str, str, str]]:
+    """Every line of the memos of a spec with some settings. Several lines need the same memos."""
+    return lines(memos(spec, *settings))
+
+
 def memos(spec: Path, *settings: str) -> tuple[Memo, ...]:
     return tuple(memo(environment) for environment in mlspec.compile(spec, settings=settings)._compiled.environments)
 
 
 @EACH
 def test_a_decision_without_a_field_follows_from_some_that_have_one(example: Path) -> None:
-    for area, title, _, field in lines(memos(example / "mlspec.yaml")):
+    for area, title, _, field in told(example / "mlspec.yaml"):
         assert field or any(called(pattern, area, title) for pattern in FOLLOWS), (area, title)
 
 
@@ -118,10 +125,11 @@ def called(pattern: str, area: str, title: str) -> bool:
     return bool(re.fullmatch(pattern, title) or re.fullmatch(pattern, f"{area.split(' ')[1]} / {title}"))
 
 
+@pytest.mark.slow
 @EACH
 def test_every_decision_with_a_field_is_decided_by_it(example: Path) -> None:
     path = example / "mlspec.yaml"
-    for area, title, _, field in lines(memos(path)):
+    for area, title, _, field in told(path):
         if not field or any(called(pattern, area, title) for pattern in ELSEWHERE):
             continue
         row = next((row for row in OTHERWISE if called(row[0], area, title)), None)
@@ -130,7 +138,7 @@ def test_every_decision_with_a_field_is_decided_by_it(example: Path) -> None:
         written, _, value = setting.partition("=")
         assert field.endswith(written) or written.startswith(field), (title, field)
         whole = field if field.endswith(written) else written
-        after = lines(memos(path, f"{whole}={value}"))
+        after = told(path, f"{whole}={value}")
         same = {text for place, other, text, _ in after if place == area and called(pattern, place, other)}
         assert same, (title, whole)
         assert all(re.fullmatch(expected, text) for text in same), (title, whole, same)
@@ -141,7 +149,7 @@ def test_every_decision_with_a_field_is_decided_by_it(example: Path) -> None:
 
 def one(*settings: str) -> dict[str, str]:
     """Every line of the minimal example's memo, by its title."""
-    found = lines(memos(ROOT / "examples" / "minimal" / "mlspec.yaml", *settings))
+    found = told(ROOT / "examples" / "minimal" / "mlspec.yaml", *settings)
     return {title: text for _, title, text, _ in found}
 
 

@@ -59,6 +59,7 @@ def shape(reason: Reason) -> object:
     return reason.value, reason.where, reason.path, reason.layer, [shape(part) for part in reason.parts]
 
 
+@pytest.mark.slow
 @EACH
 def test_other_words_change_no_behavior(spec: Path, request: pytest.FixtureRequest) -> None:
     before = list(behavior(spec))
@@ -76,6 +77,7 @@ def test_other_words_explain_the_same_chain(request: pytest.FixtureRequest) -> N
     assert explained() == before
 
 
+@pytest.mark.slow
 def test_other_words_find_the_same_faults(request: pytest.FixtureRequest) -> None:
     def found() -> dict[str, list[object]]:
         results = {case.name: mlspec.lint(case / "mlspec.yaml") for case in CASES}

@@ -334,6 +334,7 @@ def told(judgement: Judgement) -> re.Match[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", TRAFFIC[:4])
 @pytest.mark.parametrize("usual", [{"availability": "99.5%"}, {"availability": "99.9%"}])
 def test_the_odds_in_the_explanation_are_binomial(

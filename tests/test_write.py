@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -144,42 +142,72 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
     assert not list(tmp_path.glob(".out*"))
 
 
-KILLS = 400
-
-
-def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: Path) -> None:
-    """Two versions of two environments are written in turn by a process that is killed: never a mixture."""
-    script = tmp_path / "writer.py"
-    script.write_text(_WRITER)
+@pytest.mark.slow
+@pytest.mark.parametrize("earlier", [None, 100], ids=["on its own", "after another that was killed"])
+def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: Path, earlier: int | None) -> None:
+    """A process writes two versions of two environments in turn, and is killed before each of its file operations in
+    turn, from the first to the last. There is never a mixture of two versions.
+    """
     states = []
     for name, owner in (("a", "first"), ("b", "second")):
         bundles = files(compile_text(tmp_path, minimal(environments=TWO, metadata__owner=owner)))
         write(tmp_path / name, bundles, DECLARED)
         states.append(state(tmp_path / name))
     shutil.copytree(tmp_path / "a", tmp_path / "out")
-    source = random.Random(7)
-    seen = set()
-    command = [sys.executable, str(script), str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forks:
-        assert forks.stdin is not None
-        assert forks.stdout is not None
-        for _ in range(KILLS):
-            forks.stdin.write("again\n")
-            forks.stdin.flush()
-            writing = int(forks.stdout.readline())
-            time.sleep(source.uniform(0.0, 0.015))
-            os.kill(writing, signal.SIGKILL)
-            assert forks.stdout.readline() == "killed\n"
+    was_written = []
+    with Writer(tmp_path) as killed:
+        for operation in count(1):
+            shutil.rmtree(tmp_path / LEFT, ignore_errors=True)
+            before = states.index(state(tmp_path / "out"))
+            if earlier is not None:
+                assert killed(1 - before, earlier)
+                assert (tmp_path / LEFT).exists()
+            if not killed(1 - before, operation):
+                break
             found = state(tmp_path / "out")
-            assert found in states, "a mixture of two versions"
-            seen.add(states.index(found))
-        forks.stdin.close()
-    assert seen == {0, 1}, "the writer never got to write"
+            assert found in states, f"a mixture of two versions, before operation {operation}"
+            was_written.append(states.index(found) != before)
+    assert len(was_written) > LEAST
+    assert not was_written[0]
+    assert was_written[-1]
 
 
-# For each line of input a child is forked that writes two versions in turn until it is killed.
+LEFT = ".out.mlspec-new"
+"""The folder that a killed process leaves behind."""
+
+LEAST = 150
+"""Writing two environments takes at least this many file operations. If we count fewer, the hook misses some."""
+
+
+class Writer:
+    """A process that forks a child for each write."""
+
+    def __init__(self, folder: Path) -> None:
+        script = folder / "writer.py"
+        script.write_text(_WRITER)
+        command = [sys.executable, str(script), str(folder)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
+
+    def __call__(self, version: int, operation: int) -> bool:
+        """Write a version, and die before a certain operation. Returns False if the write needs fewer operations."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{version} {operation}\n")
+        self.process.stdin.flush()
+        told = self.process.stdout.readline().strip()
+        assert told in ("killed", "done")
+        return told == "killed"
+
+
 _WRITER = """
-import os, sys
+import os, signal, sys
+from itertools import count
 from pathlib import Path
 from mlspec.compiler.errors import UnmanagedFileError
 from mlspec.terminal.write import Rendered, write
@@ -193,14 +221,23 @@ def version(root):
         for name in ("staging", "production")
     ]
 
+def kill_before(last):
+    operations = count(1)  # Python calls audit hooks before each operation
+
+    def hook(event, _):
+        if event.startswith(("open", "os.", "shutil.", "ctypes.")) and next(operations) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
 versions = [version(folder / name) for name in ("a", "b")]
-for _ in sys.stdin:
+for order in sys.stdin:
+    which, last = map(int, order.split())
     child = os.fork()
     if child == 0:
-        while True:
-            for files in versions:
-                write(folder / "out", files, ["staging", "production"])
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("killed", flush=True)
+        kill_before(last)
+        write(folder / "out", versions[which], ["staging", "production"])
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    print("killed" if os.WIFSIGNALED(status) else "done" if status == 0 else "failed", flush=True)
 """

@@ -106,11 +106,10 @@ def _window(text: str, column: int) -> tuple[str, int]:
     """A line that fits a terminal: very long ones are cut around what is shown. Tabs count as one column, and what a
     console would obey is not shown to it.
     """
-    text = visible(text)
     if len(text) <= _ROOM:
-        return text, 0
+        return visible(text), 0
     start = max(0, column - _ROOM // 3)
-    return f"{'…' if start else ''}{text[start : start + _ROOM]}…", start - (1 if start else 0)
+    return f"{'…' if start else ''}{visible(text[start : start + _ROOM])}…", start - (1 if start else 0)
 
 
 def _underline(span: Span, label: str, primary: bool, text: str, shift: int, severity: str, paint: _Paint) -> str:

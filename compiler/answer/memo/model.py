@@ -49,8 +49,8 @@ def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
         for what, value in row.items():
             if not (chosen and what in _SHARES):  # it is compared with itself
                 yield _compared(name, what, value, plan)
-    if selection.challenger is not None:
-        yield Line(title="challenger", value=selection.challenger.candidate.name)
+    if selection.challenged_by is not None:
+        yield Line(title="challenger", value=selection.challenged_by)
 
 
 def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:

@@ -48,12 +48,19 @@ class HistoryPlan:
         sources = {source.name.value: source for source in self.system.data.sources}
         if len(sources) == 1:
             return next(iter(sources.values()))
+        return sources.get(self.named.value) if self.named is not None else None
+
+    @cached_property
+    def named(self) -> Because[str] | None:
+        """The value that names this source, or None if there is only one. Everything about its rows depends on it."""
+        if len(self.system.data.sources) < 2:
+            return None
         columns = {column.name.value: column.from_ for column in self.system.data.columns}
         split, labels = self.split, self.system.data.labels
         named = columns.get(split.column.value) if isinstance(split, TemporalSplit) else None
         if named is None and labels is not None:
             named = labels.source if labels.source is not None else columns.get(labels.column.value)
-        return sources.get(named.value) if named is not None else None
+        return named
 
     @cached_property
     def length(self) -> Because[Duration] | None:
@@ -63,7 +70,7 @@ class HistoryPlan:
         own = self.source.volume if self.source is not None else None
         if own is not None and own.history is None and own.records is not None and own.daily is not None:
             given += [_estimated(own.records, own.daily)] if own.daily.value.amount else []
-        return _shortest(*sorted(given, key=lambda history: history.value.amount)) if given else None
+        return _shortest(self.named, *sorted(given, key=lambda history: history.value.amount)) if given else None
 
     @cached_property
     def left(self) -> Because[Duration] | None:
@@ -81,7 +88,7 @@ class HistoryPlan:
         """The rows in what is left; None where nobody says how many there are."""
         volume = self.source.volume if self.source is not None else None
         records = volume.records if volume is not None else None
-        return _rows(records, self.left, self.length) if records is not None else None
+        return _rows(records, self.left, self.length, self.named) if records is not None else None
 
     def part(self, name: str) -> Because[int] | None:
         """The rows of one part of the split: `train`, `validation` or `test`."""
@@ -128,7 +135,7 @@ def _estimated(records: Because[Count], daily: Because[Count]) -> tuple[Duration
 
 
 @decision
-def _shortest(*histories: Because[Duration]) -> tuple[Duration, str]:
+def _shortest(_: Because[str] | None, *histories: Because[Duration]) -> tuple[Duration, str]:
     shortest, *others = histories
     longer = ", ".join(str(history.value) for history in others)
     said = f"the shortest of {shortest.value}, {longer}" if others else str(shortest.value)
@@ -153,7 +160,12 @@ def _left(
 
 
 @decision
-def _rows(records: Because[Count], left: Because[Duration] | None, length: Because[Duration] | None) -> tuple[int, str]:
+def _rows(
+    records: Because[Count],
+    left: Because[Duration] | None,
+    length: Because[Duration] | None,
+    _: Because[str] | None,
+) -> tuple[int, str]:
     if left is None or length is None or not length.value.amount:
         return int(records.value), f"all {number(float(records.value))} records, as nobody says how far back they go"
     share = max(Decimal(0), left.value.amount / length.value.amount)

@@ -234,6 +234,14 @@ class Selection:
         """The best of them."""
         return self.rivals[0] if self.rivals else None
 
+    @property
+    def challenged_by(self) -> Because[str] | None:
+        """Its name. It depends on everything that we compare the candidates by, even of those that lost."""
+        if self.challenger is None:
+            return None
+        name, compared = self.challenger.candidate.name, [list(row.values()) for row in self.compared.values()]
+        return because(name.value, "the largest gain of all simpler or cheaper candidates", name, *compared)
+
     @cached_property
     def compared(self) -> dict[str, dict[str, Because[object]]]:
         """The candidates side by side, by name: complexity, gain, share of the cost, and what bounds are held against.
