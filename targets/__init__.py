@@ -1,3 +1,3 @@
-"""The back-ends: pure functions from a system and its plan to Kubernetes objects."""
+"""The backends: pure functions from a system and its plan to Kubernetes objects."""
 
 from __future__ import annotations

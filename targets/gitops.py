@@ -1,8 +1,8 @@
-"""GitOps: the file that lists all others, for `kubectl apply -k` and the tools that read the same.
+"""GitOps: the kustomization that lists every object, for `kubectl apply -k` and tools that read the same format.
 
-Only `resources` and annotations: labels that kustomize adds would reach selectors, which cannot change. Flux replaces
-`${...}` wherever its user asks for substitution, and refuses a variable that it does not know; shell scripts are full
-of them.
+It sets only `resources` and annotations. Labels that kustomize adds would end up in selectors, which are immutable. If
+the user turns on substitution, Flux replaces `${...}` everywhere and fails on an unknown variable, and shell scripts
+are full of them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, __: Plan) -> Iterable[Piece]:
-    """Nothing of its own."""
+    """No objects of its own."""
     return ()
 
 
 def finish(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
-    """`kustomization.yaml`: every object, and nothing that is none."""
+    """`kustomization.yaml`, which lists every object and no other files."""
     objects = [artifact for artifact in artifacts if artifact.object is not None]
     body: Body = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -42,7 +42,9 @@ def _as_written(plan: Plan) -> Because[Body] | None:
     if tool.value != "flux":
         return None
     return because(
-        {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}, "what looks like a variable is part of a script", tool
+        {"kustomize.toolkit.fluxcd.io/substitute": "disabled"},
+        "what looks like a variable is part of a shell script",
+        tool,
     )
 
 

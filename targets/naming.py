@@ -1,4 +1,4 @@
-"""What every object is called, labelled and filed as."""
+"""The names, labels, and file paths of all objects."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def metadata(scope: Scope, name: Because[str], labels_: Body, annotations: Body 
 def labels(
     scope: Scope, component: str, instance: Because[str] | None = None, version: Because[str] | None = None
 ) -> Body:
-    """The recommended labels of Kubernetes, the owner, and the spec's own labels.
+    """The labels that Kubernetes recommends, and the spec's own labels.
 
-    `component` names the role, such as `predictor`. The version is on no selector: selectors cannot change.
+    `component` names the role, such as `predictor`. No selector includes the version, because selectors are immutable.
     """
     own: dict[str, Any] = dict(scope.system.metadata.labels)
     return {
@@ -40,7 +40,7 @@ def labels(
 
 
 def selector(scope: Scope, component: str, instance: Because[str] | None = None) -> Body:
-    """What selects the pods of one component, and never changes over the life of a system."""
+    """The selector for the pods of one component. It never changes over the life of a system."""
     return {
         "app.kubernetes.io/name": scope.system.metadata.name,
         "app.kubernetes.io/instance": scope.system.metadata.name if instance is None else instance,
@@ -49,6 +49,6 @@ def selector(scope: Scope, component: str, instance: Because[str] | None = None)
 
 
 def path_of(scope: Scope, folder: str, kind: str, name: Because[str]) -> str:
-    """The file of one object: its folder by concern, its kind, and what its name adds to the system's."""
+    """The file of one object: a folder by concern, the kind, and the part of its name after the system's name."""
     added = name.value.removeprefix(scope.system.metadata.name.value).lstrip("-")
     return f"{folder}/{kind.lower()}{'-' if added else ''}{added}.yaml"

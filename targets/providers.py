@@ -1,7 +1,7 @@
-"""What providers of each capability can make, as records of pure functions.
+"""What the providers of each capability write, as records of pure functions.
 
-A product is one such record in a module of its own, listed in `targets/registry.py`, and one entry of the same name in
-`compiler/catalog/providers/`. What it can do is said in the entry; here is only what it writes.
+A product is one such record in its own module, listed in `targets/registry.py`, and one entry of the same name in
+`compiler/catalog/providers/`. The entry declares what the product supports; the record covers only what it writes.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ __all__ = ["AutoscalingProvider", "RolloutProvider", "TrafficProvider", "no_arti
 
 
 def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
-    """For a provider that needs no object here."""
+    """For a provider that writes no objects."""
     return ()
 
 
 class RolloutProvider(Provider):
-    """How a new version of a service replaces the one in service."""
+    """How a new version of a service replaces the live one."""
 
     workload: Callable[[ServicePlan, Body], Body]
-    """The `spec` of the workload, given what every workload has: replicas, history, deadline, selector and template."""
+    """The workload's `spec`, given the common part: replicas, history, deadline, selector, and template."""
     judge: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
-    """The objects by which it judges a new version."""
+    """The objects that judge a new version."""
 
 
 class TrafficProvider(Provider):
     """How requests reach a service."""
 
     route: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
-    """The route to the version in service, to a new one, and to a shadow."""
+    """The route to the live version, to a new one, and to a shadow."""
 
 
 class AutoscalingProvider(Provider):
     """How replicas are added and removed."""
 
     scaler: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
-    """What changes the replicas of the workload."""
+    """The objects that change the workload's replicas."""

@@ -1,4 +1,4 @@
-"""The one list of targets and the one list of providers. A new one is one module and one line here."""
+"""The only list of targets and the only list of providers. Adding one takes a module and a line here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .traffic import none as no_traffic
 __all__ = ["BACKENDS", "PROVIDERS", "TARGETS"]
 
 TARGETS: tuple[Target, ...] = (
-    gitops.TARGET,  # lists what all others make, so it finishes last
+    gitops.TARGET,  # lists the objects of all others, so it finishes last
     serving.TARGET,
     autoscaling.TARGET,
     rollout.TARGET,
@@ -35,4 +35,4 @@ PROVIDERS: tuple[Provider, ...] = (
 )
 
 BACKENDS = Backends(targets=TARGETS, providers=PROVIDERS)
-"""All that a system is compiled with, beside the plugins that its platform file names."""
+"""Everything that mlspec compiles a system with, apart from the plugins that its platform file names."""

@@ -1,4 +1,4 @@
-"""A rolling update of a Deployment: which pods may be missing, and how many there may be beyond the usual."""
+"""A rolling update of a Deployment: how many pods may be missing, and how many may be surplus."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["rolling_update"]
 
 
 def rolling_update(in_place: Because[bool]) -> Body:
-    """One replica at a time: one more for a while, or one less."""
-    why = in_place.reason if in_place.value else "no request is lost"
+    """Replace one replica at a time, with one extra replica or with one missing."""
+    why = in_place.reason if in_place.value else "no request is dropped"
     surge, missing = (0, 1) if in_place.value else (1, 0)
     return {
         "type": "RollingUpdate",

@@ -1,7 +1,7 @@
-"""What tests of rules and analyses share: Prometheus' own tool, counters written by hand, and Argo's verdicts.
+"""What tests of rules and analyses share: promtool, counters written by hand, and Argo's verdicts.
 
-`verdict` and `outcome` follow Argo Rollouts' analysis controller (analysis/analysis.go, utils/evaluate/evaluate.go): a
-measurement with both conditions is inconclusive when neither holds, an expression that indexes an empty answer is an
+`verdict` and `outcome` follow Argo Rollouts' analysis controller (analysis/analysis.go, utils/evaluate/evaluate.go). A
+measurement with both conditions is inconclusive if neither is met, an expression that indexes an empty result is an
 error, and a run that reaches its count within all limits is successful.
 """
 
@@ -21,7 +21,7 @@ from .support import tool
 __all__ = [
     "Phase",
     "counter",
-    "labelled",
+    "labeled",
     "limits",
     "minutes",
     "outcome",
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 Phase = tuple[int, float]
-"""Minutes, and how much a counter grows in each of them."""
+"""The length in minutes, and the growth of a counter per minute."""
 
 
-def labelled(name: str, **labels: str) -> str:
-    """A series as promtool names it."""
+def labeled(name: str, **labels: str) -> str:
+    """A series in promtool's notation."""
     return name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
 
 def counter(*phases: Phase, start: float = 0.0) -> str:
-    """A counter in promtool's notation, one sample a minute: the start, and one more for each minute of each phase."""
+    """A counter in promtool's notation, with one sample per minute: the start, and each minute of each phase."""
     at, parts = start, [f"{start:g}"]
     for length, step in phases:
         parts.append(f"{at + step:.10g}+{step:.10g}x{length - 1}")
@@ -51,16 +51,17 @@ def counter(*phases: Phase, start: float = 0.0) -> str:
 
 
 def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it where the files are."""
+    """Run promtool in the folder with the files."""
     return subprocess.run([tool("promtool"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
 
 def told_at(
     folder: Path, groups: list[dict[str, Any]], alert: str, series: dict[str, str], minute: int, summary: str | None
 ) -> subprocess.CompletedProcess[str]:
-    """Whether an alert on a CronJob, over samples of five minutes, says just this at a minute; None for silence.
+    """Whether an alert on a CronJob has exactly this summary at a minute, with samples every five minutes. None is for
+    silence.
 
-    The alert on its absence has the labels of the series that it asks for; the others have only their own.
+    The alert on absence has the labels of the series in its expression; the others have only their own.
     """
     (rule,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == alert]
     job = re.search(r'absent\(kube_cronjob_info\{.*cronjob="([^"]*)"', rule["expr"])
@@ -85,9 +86,10 @@ def proves(
     expected: Iterable[tuple[int, dict[str, Any], str | None]],
     every: str = "1m",
 ) -> None:
-    """At a minute an alert fires with a summary, and with its own labels and annotations; or it is silent, for None.
+    """At a minute, an alert fires with a summary and its own labels and annotations, or, for None, it is silent.
 
-    All alerts of one name are told together, as promtool compares them together. Rules are evaluated `every` so often.
+    All alerts with the same name go into one test, because promtool compares them together. `every` is the evaluation
+    interval.
     """
     fired: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for minute, rule, summary in expected:
@@ -105,7 +107,7 @@ def _fired(rule: dict[str, Any], summary: str) -> dict[str, Any]:
 
 
 def reads(folder: Path, query: str, series: dict[str, str], minute: int, value: float | None) -> None:
-    """A query has one sample without labels, rounded to six digits, or none."""
+    """A query returns one sample without labels, rounded to six digits, or none."""
     wanted = [] if value is None else [{"labels": "{}", "value": value}]
     test = {"expr": f"round({query}, 1e-6)", "eval_time": f"{minute}m", "exp_samples": wanted}
     _run(folder, [], {"input_series": _series(series), "promql_expr_test": [test]})
@@ -126,12 +128,12 @@ def _run(folder: Path, rules: list[dict[str, Any]], test: dict[str, Any], every:
 
 def limits(metric: dict[str, Any]) -> dict[str, int]:
     """The limits of one metric of an AnalysisTemplate, with Argo's defaults."""
-    usual = {"failureLimit": 0, "inconclusiveLimit": 0, "consecutiveErrorLimit": 4}
-    return {name: int(metric.get(name, value)) for name, value in usual.items()}
+    defaults = {"failureLimit": 0, "inconclusiveLimit": 0, "consecutiveErrorLimit": 4}
+    return {name: int(metric.get(name, value)) for name, value in defaults.items()}
 
 
 def verdict(metric: dict[str, Any], result: list[float]) -> str:
-    """What Argo makes of one measurement."""
+    """Argo's verdict on one measurement."""
     try:
         good, bad = (_holds(metric[f"{kind}Condition"], result) for kind in ("success", "failure"))
     except IndexError:
@@ -142,7 +144,7 @@ def verdict(metric: dict[str, Any], result: list[float]) -> str:
 
 
 def outcome(metric: dict[str, Any], results: list[list[float]]) -> str:
-    """What Argo makes of a metric after these measurements; `Running` while it would go on."""
+    """Argo's verdict on a metric after these measurements; `Running` if it would continue."""
     counts = dict.fromkeys(("Failed", "Inconclusive", "Successful", "Error"), 0)
     allowed = limits(metric)
     for result in results:
@@ -171,7 +173,7 @@ _KINDS: tuple[type[ast.AST], ...] = (
 
 
 def _holds(condition: str, result: list[float]) -> bool:
-    """Evaluate the part of expr-lang that is emitted; anything else is a mistake of the test."""
+    """Evaluate the subset of expr-lang that mlspec emits; anything else is an error in the test."""
     text = condition
     for theirs, ours in _OPERATORS:
         text = text.replace(theirs, ours)
@@ -190,6 +192,6 @@ def _is_nan(value: object) -> bool:
 
 
 def minutes(duration: str) -> float:
-    """A Go duration of one unit; days are no unit of Go's."""
+    """A Go duration with one unit; Go has no unit for days."""
     number, unit = duration[:-1], duration[-1]
     return float(number) * {"s": 1 / 60, "m": 1.0, "h": 60.0}[unit]

@@ -1,9 +1,9 @@
-"""The alerts of online services, run by Prometheus' own tool: each fires when it must, and is silent when it may be.
+"""The alerts of online services, run by promtool: each alert fires when it must, and otherwise stays silent.
 
-The rules are those of the examples, and each alert in them must have its cases here: one that is new has none, and
-fails. Budgets and bounds are written down by hand; b stands for the budget, the share of requests that may be bad.
-Thresholds for a month: 14.4 b over 1h and 5m, 6 b over 6h and 30m, 3 b over 1d and 2h, 1 b over 3d and 6h. For four
-weeks they are 13.44, 5.6, 2.8 and 0.9333, and the cases below lie on the same side of both.
+The rules are those of the examples. Every alert in them must have its cases here, so a new alert without cases fails.
+Budgets and bounds are written by hand. b is the budget, the share of requests that may be bad. The thresholds for a
+month are 14.4 b over 1h and 5m, 6 b over 6h and 30m, 3 b over 1d and 2h, and 1 b over 3d and 6h. For four weeks, they
+are 13.44, 5.6, 2.8, and 0.9333, and the cases below are on the same side of both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 
 import mlspec
 
-from .scenes import Phase, counter, labelled, promtool, proves
+from .scenes import Phase, counter, labeled, promtool, proves
 from .support import EXAMPLES, ROOT, files
 from .validation import load
 
@@ -39,7 +39,7 @@ BUDGETS = {
     ("support-assistant-embedder", "availability"): 0.005,
     ("support-assistant-embedder", "latency-p95"): 0.05,
 }
-"""1 - availability, and 1 - the percentile that is bounded."""
+"""1 - availability, and 1 - the percentile of the bound."""
 
 BOUNDS = {
     ("digit-reader", "latency-p99"): ("100", "100ms"),
@@ -49,10 +49,10 @@ BOUNDS = {
     ("support-assistant-chat", "first-token-p95"): ("0.5", "500ms"),
     ("support-assistant-embedder", "latency-p95"): ("0.5", "500ms"),
 }
-"""The histogram's `le` as the runtime spells it, in its own unit, and the bound in words."""
+"""The histogram's `le` as the runtime writes it, in its own unit, and the bound in words."""
 
 SLOTS = {"digit-reader": 1, "fraud-scorer": 4, "feed-ranker": 8}
-"""Requests that a replica works on at once, `serviceTime.at`."""
+"""Concurrent requests of a replica, `serviceTime.at`."""
 
 
 class Watched(NamedTuple):
@@ -74,7 +74,7 @@ class Watched(NamedTuple):
         return [rule for rule in self.rules if "alert" in rule and name in (None, rule["alert"])]
 
     def of(self, slo: str) -> list[dict[str, Any]]:
-        """What is recorded for one objective, and the alerts on it."""
+        """The recording rules of one objective, and its alerts."""
         return [rule for rule in self.rules if rule["labels"].get("slo") == slo]
 
 
@@ -98,26 +98,28 @@ def _watched(services: dict[str, Any], groups: list[dict[str, Any]]) -> Watched:
     return Watched(labels["service"], labels["namespace"], services[key]["runtime"], labels["model"], rules)
 
 
-# What the runtimes export, by their own documentation
+# The series that the runtimes export, according to their documentation
 
 
 def counted(of: Watched, good: list[Phase], bad: list[Phase] | None) -> dict[str, str]:
-    """Requests that succeed and that fail; None for a runtime that has not failed yet, and has no such series."""
+    """Requests that succeed and requests that fail. None is for a runtime without a failure so far, and so without the
+    series.
+    """
     match of.runtime:
         case "triton":
             own = {**of.target, "model": of.model, "version": "1"}
             names = (
-                labelled("nv_inference_request_success", **own),
-                labelled("nv_inference_request_failure", **own, reason="BACKEND"),
+                labeled("nv_inference_request_success", **own),
+                labeled("nv_inference_request_failure", **own, reason="BACKEND"),
             )
         case "tensorflow-serving":
             own = {**of.target, "model_name": of.model}
             series = ":tensorflow:serving:request_count"
-            names = (labelled(series, **own, status="OK"), labelled(series, **own, status="INTERNAL"))
+            names = (labeled(series, **own, status="OK"), labeled(series, **own, status="INTERNAL"))
         case "vllm":
             own = {**of.target, "handler": "/v1/chat/completions", "method": "POST"}
             series = "http_requests_total"
-            names = (labelled(series, **own, status="2xx"), labelled(series, **own, status="5xx"))
+            names = (labeled(series, **own, status="2xx"), labeled(series, **own, status="5xx"))
         case other:
             pytest.fail(f"nothing is known of the series of {other}")
     made = {names[0]: counter(*good)}
@@ -125,7 +127,7 @@ def counted(of: Watched, good: list[Phase], bad: list[Phase] | None) -> dict[str
 
 
 def timed(of: Watched, slo: str, fast: list[Phase], slow: list[Phase], *, bucket: bool = True) -> dict[str, str]:
-    """Requests that are answered within the bound and later, as a histogram."""
+    """Requests within the bound and slower requests, as a histogram."""
     match of.runtime, slo.rpartition("-")[0]:
         case "triton", "latency":
             name, own = "nv_inference_first_response_histogram_ms", {"model": of.model, "version": "1"}
@@ -140,15 +142,15 @@ def timed(of: Watched, slo: str, fast: list[Phase], slow: list[Phase], *, bucket
     labels = {**of.target, **own}
     every = counter(*[(length, step + late) for (length, step), (_, late) in zip(fast, slow, strict=True)])
     made = {
-        labelled(f"{name}_bucket", **labels, le="+Inf"): every,
-        labelled(f"{name}_count", **labels): every,
+        labeled(f"{name}_bucket", **labels, le="+Inf"): every,
+        labeled(f"{name}_count", **labels): every,
     }
     le, _ = BOUNDS[of.service, slo]
-    return {**made, labelled(f"{name}_bucket", **labels, le=le): counter(*fast)} if bucket else made
+    return {**made, labeled(f"{name}_bucket", **labels, le=le): counter(*fast)} if bucket else made
 
 
 def answered(of: Watched, slo: str, *phases: tuple[int, float, float]) -> dict[str, str]:
-    """Minutes, requests a minute, and the share of them that is bad."""
+    """Phases: minutes, requests per minute, and the share of bad requests."""
     good = [(length, rate * (1 - share)) for length, rate, share in phases]
     bad = [(length, rate * share) for length, rate, share in phases]
     return counted(of, good, bad) if slo == "availability" else timed(of, slo, good, bad)
@@ -158,9 +160,9 @@ def answered(of: Watched, slo: str, *phases: tuple[int, float, float]) -> dict[s
 
 
 class Burn(NamedTuple):
-    """What happens, and whether at a minute somebody is woken, and somebody finds it in the morning.
+    """What happens, and whether the page and the ticket fire at some minute.
 
-    A number is the share of bad requests in the alert's summary, in budgets or as it is.
+    A number is the share of bad requests in the alert's summary, as a multiple of the budget or as it is.
     """
 
     series: Callable[[Watched, str, float], dict[str, str]]
@@ -170,12 +172,12 @@ class Burn(NamedTuple):
 
 
 def burning(times: float) -> Callable[[Watched, str, float], dict[str, str]]:
-    """For 70 minutes so many times as much as the budget is bad."""
+    """For 70 minutes, the share of bad requests is a multiple of the budget."""
     return lambda of, slo, budget: answered(of, slo, (70, 1000, times * budget))
 
 
 def spike(budgets: int) -> Callable[[Watched, str, float], dict[str, str]]:
-    """After six quiet hours a spike of so many minutes' budgets, and an hour of peace."""
+    """Six hours without errors, a spike that uses the budget of some minutes, and an hour without errors."""
     return lambda of, slo, budget: answered(
         of, slo, (360, 1000, 0), (lasts(budgets, budget), 1000, depth(budget)), (60, 1000, 0)
     )
@@ -190,7 +192,7 @@ def lasts(budgets: int, budget: float) -> int:
 
 
 def few(bad: int) -> Callable[[Watched, str, float], dict[str, str]]:
-    """An hour without a request, then one a minute, of which all are bad."""
+    """An hour without requests, then one bad request per minute."""
     return lambda of, slo, _: answered(of, slo, (60, 0, 0), (bad, 1, 1), (10, 0, 0))
 
 
@@ -203,20 +205,20 @@ def nothing(_: Watched, __: str, ___: float) -> dict[str, str]:
 
 
 def never_bad(of: Watched, slo: str, _: float) -> dict[str, str]:
-    """Before the first failure there is no series of failures."""
+    """Before the first failure, there is no series of failures."""
     good = [(70, 1000.0)]
     return counted(of, good, None) if slo == "availability" else timed(of, slo, good, [(70, 0.0)])
 
 
 BURNS: dict[str, Burn] = {
-    # 1500 b minutes make 25 b of an hour, 12.5 b of two and 4.2 b of six: of the page only 1h/5m
+    # 1500 b minutes are 25 b over one hour, 12.5 b over two, and 4.2 b over six: of the page, only 1h/5m
     "a spike, when it ends": Burn(spike(1500), lambda b: 360 + lasts(1500, b), "depth", "12.5"),
     "a spike, a quarter of an hour later": Burn(spike(1500), lambda b: 375 + lasts(1500, b), None, "12.5"),
-    # 500 b minutes make 8.3 b of an hour and 1.39 b of six, and of a day and of three, of which six hours are known
+    # 500 b minutes are 8.3 b over one hour and 1.39 b over six, and over one and three days, with data for six hours
     "a short spike": Burn(spike(500), lambda b: 360 + lasts(500, b), None, str(500 / 360)),
-    "eight times the budget": Burn(burning(8), lambda _: 65, "8", "8"),  # only 6h/30m of the page, which asks for 6
-    "four times the budget": Burn(burning(4), lambda _: 65, None, "4"),  # only 1d/2h of the ticket, which asks for 3
-    "twice the budget": Burn(burning(2), lambda _: 65, None, "2"),  # only 3d/6h of the ticket, which asks for 1
+    "eight times the budget": Burn(burning(8), lambda _: 65, "8", "8"),  # only 6h/30m of the page, with threshold 6
+    "four times the budget": Burn(burning(4), lambda _: 65, None, "4"),  # only 1d/2h of the ticket, with threshold 3
+    "twice the budget": Burn(burning(2), lambda _: 65, None, "2"),  # only 3d/6h of the ticket, with threshold 1
     "half the budget": Burn(burning(0.5), lambda _: 65, None, None),
     "two bad requests of two": Burn(few(2), lambda _: 65, None, None),
     "five bad requests of five": Burn(few(5), lambda _: 65, "all", "all"),
@@ -248,20 +250,20 @@ def objectives(example: Path) -> Iterator[tuple[Watched, str]]:
 
 
 def summary(alert: dict[str, Any], said: str, budget: float) -> str:
-    """What a person reads, with the share of bad requests worked out by hand."""
+    """The summary that the on-call engineer reads, with the share of bad requests calculated by hand."""
     share = {"depth": depth(budget), "all": 1.0}.get(said)
     percent = 100 * (float(said) * budget if share is None else share)
     service, slo = alert["labels"]["service"], alert["labels"]["slo"]
     target = f"{100 - 100 * budget:.4g}%"
     if slo == "availability":
-        return f"{service}: {percent:.4g}% of requests fail; {target} must not"
-    return f"{service}: {percent:.4g}% of requests are slower than {BOUNDS[service, slo][1]}; {target} must not be"
+        return f"{service}: {percent:.4g}% of requests are failing; {target} should succeed"
+    return f"{service}: {percent:.4g}% of requests are slower than {BOUNDS[service, slo][1]}; {target} should be faster"
 
 
 @pytest.mark.slow
 @EACH
-def test_a_histogram_without_the_bucket_is_heard(example: Path, tmp_path: Path) -> None:
-    """An objective on a bucket that does not exist would select nothing, and be silent for ever."""
+def test_a_histogram_without_the_bucket_alerts(example: Path, tmp_path: Path) -> None:
+    """An objective on a bucket that does not exist would select nothing, and stay silent forever."""
     for of, slo in objectives(example):
         if slo == "availability":
             continue
@@ -275,18 +277,18 @@ def test_a_histogram_without_the_bucket_is_heard(example: Path, tmp_path: Path) 
 
 
 def up(of: Watched, first: str, second: str | None = None) -> dict[str, str]:
-    """Whether the replicas answer the scrape; the second has another pod."""
-    made = {labelled("up", **of.target): first}
-    return made if second is None else {**made, labelled("up", **{**of.target, "pod": "other"}): second}
+    """Whether the replicas answer the scrape. The second one is another pod."""
+    made = {labeled("up", **of.target): first}
+    return made if second is None else {**made, labeled("up", **{**of.target, "pod": "other"}): second}
 
 
 def busy(of: Watched, share: float, length: int = 60) -> dict[str, str]:
-    """Two replicas of whose capacity a share is taken."""
+    """Two replicas with a share of their capacity in use."""
     alive = up(of, f"1x{length + 30}", f"1x{length + 30}")
     match of.runtime:
         case "vllm":
             own = {**of.target, "model_name": of.model, "engine": "0"}
-            return {**alive, labelled("vllm:kv_cache_usage_perc", **own): f"0.1x29 {share:g}x{length}"}
+            return {**alive, labeled("vllm:kv_cache_usage_perc", **own): f"0.1x29 {share:g}x{length}"}
         case "triton":
             name, own = "nv_inference_request_duration_us", {**of.target, "model": of.model, "version": "1"}
         case "tensorflow-serving":
@@ -295,34 +297,34 @@ def busy(of: Watched, share: float, length: int = 60) -> dict[str, str]:
         case other:
             pytest.fail(f"nothing is known of how busy {other} is")
     step = share * 2 * SLOTS[of.service] * 60 * 1e6  # microseconds of work in a minute of two replicas
-    return {**alive, labelled(name, **own): counter((30, 0), (length, step))}
+    return {**alive, labeled(name, **own): counter((30, 0), (length, step))}
 
 
 Case = tuple[Callable[[Watched], dict[str, str]], int, str | None]
 
 HEALTH: dict[str, list[Case]] = {
     "ModelServiceAbsent": [
-        (lambda _: {}, 5, "no replica answers Prometheus, so nothing else can alert"),
-        (lambda of: up(of, "0x60", "0x60"), 5, "no replica answers Prometheus, so nothing else can alert"),
-        (lambda of: up(of, "1x20 stale"), 40, "no replica answers Prometheus, so nothing else can alert"),
+        (lambda _: {}, 5, "Prometheus cannot scrape any replica, so no other alert can fire"),
+        (lambda of: up(of, "0x60", "0x60"), 5, "Prometheus cannot scrape any replica, so no other alert can fire"),
+        (lambda of: up(of, "1x20 stale"), 40, "Prometheus cannot scrape any replica, so no other alert can fire"),
         (lambda _: {}, 4, None),
         (lambda of: up(of, "0x60", "1x60"), 40, None),
         (lambda of: up(of, "1x20 0x3 1x40"), 25, None),  # a restart of Prometheus, or of the pod
     ],
     "ModelReplicaDown": [
-        (lambda of: up(of, "0x60", "1x60"), 40, "1 replicas do not answer Prometheus"),
-        (lambda of: up(of, "0x60", "0x60"), 40, "2 replicas do not answer Prometheus"),
-        (lambda of: up(of, "0x60", "1x60"), 14, None),  # one that loads its model
-        (lambda of: up(of, "0x10 stale", "1x60"), 40, None),  # one that is gone
+        (lambda of: up(of, "0x60", "1x60"), 40, "Prometheus cannot scrape 1 of the replicas"),
+        (lambda of: up(of, "0x60", "0x60"), 40, "Prometheus cannot scrape 2 of the replicas"),
+        (lambda of: up(of, "0x60", "1x60"), 14, None),  # a replica that is loading its model
+        (lambda of: up(of, "0x10 stale", "1x60"), 40, None),  # a replica that is gone
         (lambda of: up(of, "1x60", "1x60"), 40, None),
     ],
     "ModelServiceSaturated": [
-        (lambda of: busy(of, 0.9), 55, "90% of its capacity is taken, and it is at its limit"),
+        (lambda of: busy(of, 0.9), 55, "90% of the capacity is in use; the limit is 85%"),
         (lambda of: busy(of, 0.8), 55, None),
-        (lambda of: busy(of, 0.9), 42, None),  # a spike that the autoscaler has not answered yet
-        (lambda of: up(of, "1x90"), 55, None),  # not one request yet
+        (lambda of: busy(of, 0.9), 42, None),  # a spike before the autoscaler reacts
+        (lambda of: up(of, "1x90"), 55, None),  # no request yet
     ],
-    "ModelTooOld": [],  # below: it looks at the clock only
+    "ModelTooOld": [],  # tested below: it depends only on the clock
 }
 
 
@@ -338,12 +340,12 @@ def test_health(example: Path, name: str, tmp_path: Path) -> None:
 
 @EACH
 def test_a_model_is_too_old_an_hour_after_its_limit(example: Path, tmp_path: Path) -> None:
-    """The clock of a test begins in 1970, so the day of training is moved there; limits are moved to two hours."""
+    """The clock of a test starts in 1970, so the day of training is set to that, and the limit to two hours."""
     for of in watched(example):
         for alert in of.alerts("ModelTooOld"):
             trained, oldest = re.fullmatch(r"vector\(time\(\) - ([0-9]+)\) > ([0-9]+)", alert["expr"]).groups()  # type: ignore[union-attr]
             assert datetime.fromtimestamp(int(trained), UTC).year >= 2020
-            assert alert["annotations"]["summary"].endswith(f"ago; {int(oldest) // 86400}d is the limit")
+            assert alert["annotations"]["summary"].endswith(f"ago; the limit is {int(oldest) // 86400}d")
             moved = {**alert, "expr": alert["expr"].replace(trained, "0").replace(oldest, "7200")}
             told = alert["annotations"]["summary"].replace("{{ $value | humanizeDuration }}", "3h 5m 0s")
             proves(tmp_path, [moved], {}, [(185, moved, told), (179, moved, None), (120, moved, None)])
@@ -363,7 +365,7 @@ def test_every_alert_has_its_cases(example: Path) -> None:
 
 
 def test_every_case_has_its_alert() -> None:
-    """Nothing is proved of an alert that no example has."""
+    """An alert in no example is not tested."""
     every = [alert for example in EXAMPLES for of in watched(example) for alert in of.alerts()]
     assert {alert["alert"] for alert in every} == {"ModelErrorBudgetBurn", "ModelLatencyBudgetBurn", *HEALTH}
     assert {(a["labels"]["service"], a["labels"]["slo"]) for a in every if "slo" in a["labels"]} == set(BUDGETS)
@@ -379,7 +381,7 @@ def test_rules_pass_promtool_without_a_warning(example: Path, tmp_path: Path) ->
 
 
 @EACH
-def test_every_alert_says_who_is_told_and_where_to_read_on(example: Path) -> None:
+def test_every_alert_names_its_receiver_and_its_runbook(example: Path) -> None:
     spec = yaml.safe_load((example / "mlspec.yaml").read_text())
     receivers = spec.get("monitoring", {}).get("alerts", {})
     for of in watched(example):

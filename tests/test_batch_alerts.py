@@ -1,7 +1,7 @@
-"""The alerts of batch inference, run by Prometheus' own tool: each fires when it must, and is silent when it may be.
+"""The alerts of batch inference, run by promtool: each alert fires when it must, and otherwise stays silent.
 
-An hourly run that may take half an hour: it is missed after 75 minutes (the gap and a quarter of an hour), and scores
-are stale after 150 (two gaps and the deadline).
+The run is hourly and may take half an hour. It counts as missed after 75 minutes (the gap plus 15 minutes), and the
+scores are stale after 150 minutes (two gaps plus the deadline).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .scenes import promtool, told_at
 HOURLY = {"serving__schedule": "0 * * * *", "constraints__deadline": "30m"}
 CRONJOB = '{namespace="default",cronjob="demand"}'
 
-# What exists from the creation of the CronJob on, at the epoch; one sample every five minutes.
+# The series that exist once the CronJob is created, at the epoch; one sample every five minutes.
 CREATED = {f"kube_cronjob_info{CRONJOB}": "1x60", f"kube_cronjob_created{CRONJOB}": "0x60"}
 
 # Runs that start on the hour and succeed ten minutes later.
@@ -32,7 +32,7 @@ HEALTHY = {
 
 
 def failed(name: str, start: int, since: int) -> dict[str, str]:
-    """A Job that started at one second and has failed from one sample on; it stays in the history."""
+    """A Job that started at some second and is failed from some sample on. It stays in the history."""
     own = f'namespace="default",job_name="{name}"'
     return {
         f"kube_job_status_start_time{{{own}}}": f"_x{start // 300} {start}x60",
@@ -42,7 +42,7 @@ def failed(name: str, start: int, since: int) -> dict[str, str]:
 
 
 def retried(name: str) -> dict[str, str]:
-    """A Job of which a pod has failed, and that goes on."""
+    """A Job that continues after one of its pods has failed."""
     own = f'namespace="default",job_name="{name}"'
     return {
         f"kube_job_status_start_time{{{own}}}": "_x12 3600x60",
@@ -64,7 +64,7 @@ def test_rules_pass_promtool(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_alerts_say_who_is_told_and_where_to_read_on(tmp_path: Path) -> None:
+def test_alerts_name_their_receiver_and_their_runbook(tmp_path: Path) -> None:
     alerts = [rule for rule in groups(tmp_path)[0]["rules"] if "alert" in rule]
     assert [(rule["alert"], rule["labels"]["severity"]) for rule in alerts] == [
         ("BatchJobAbsent", "page"),
@@ -81,43 +81,48 @@ def test_alerts_say_who_is_told_and_where_to_read_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("alert", "series", "minute", "summary"),
     [
-        ("BatchJobAbsent", {}, 30, "Prometheus knows of no such CronJob, so nothing else can alert"),
+        ("BatchJobAbsent", {}, 30, "Prometheus has no metrics for the CronJob, so no other alert can fire"),
         ("BatchJobAbsent", {}, 29, None),
         ("BatchJobAbsent", HEALTHY, 200, None),
-        ("BatchRunMissed", CREATED, 76, "no run has been started for 1h 16m 0s"),
+        ("BatchRunMissed", CREATED, 76, "no run has started for 1h 16m 0s"),
         ("BatchRunMissed", CREATED, 75, None),
         (
             "BatchRunMissed",
             {**HEALTHY, f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x60"},
             136,
-            "no run has been started for 1h 16m 0s",
+            "no run has started for 1h 16m 0s",
         ),
         ("BatchRunMissed", HEALTHY, 230, None),
-        ("BatchScoresStale", CREATED, 151, "no run has succeeded for 2h 31m 0s"),  # not one run, ever
+        (
+            "BatchScoresStale",
+            CREATED,
+            151,
+            "no run has succeeded for 2h 31m 0s, so the scores are stale",
+        ),  # no run so far
         ("BatchScoresStale", CREATED, 150, None),
         (
             "BatchScoresStale",
             {**HEALTHY, f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x60"},
             221,
-            "no run has succeeded for 2h 31m 0s",
+            "no run has succeeded for 2h 31m 0s, so the scores are stale",
         ),
         ("BatchScoresStale", HEALTHY, 230, None),
         (
             "BatchRunFailed",
             {**CREATED, **failed("demand-60", 3600, 15)},
             80,
-            "a run failed after all its tries, and none has succeeded since",
+            "a run failed after all retries, and no run has succeeded since",
         ),
         (
             "BatchRunFailed",
             {**HEALTHY, **failed("demand-180", 10800, 37)},
             186,
-            "a run failed after all its tries, and none has succeeded since",
+            "a run failed after all retries, and no run has succeeded since",
         ),
         ("BatchRunFailed", {**HEALTHY, **failed("demand-180", 10800, 37)}, 230, None),  # still in the history
         ("BatchRunFailed", {**CREATED, **retried("demand-60")}, 90, None),
         ("BatchRunFailed", {**CREATED, **failed("demand-extra-60", 3600, 15)}, 90, None),  # another CronJob's
-        ("ModelTooOld", HEALTHY, 125, "its model was trained 2h 5m 0s ago; 1h is the limit"),
+        ("ModelTooOld", HEALTHY, 125, "the model was trained 2h 5m 0s ago; the limit is 1h"),
         ("ModelTooOld", HEALTHY, 60, None),
     ],
 )

@@ -1,7 +1,7 @@
-"""The alerts on training runs, run by Prometheus' own tool: each fires when it must, and is silent when it may be.
+"""The alerts on training runs, run by promtool: each alert fires when it must, and otherwise stays silent.
 
-An hourly run that may take half an hour: it is missed after 75 minutes (the gap and a quarter of an hour), and training
-is stale after 150 (two gaps and the deadline).
+The run is hourly and may take half an hour. It counts as missed after 75 minutes (the gap plus 15 minutes), and
+training is stale after 150 minutes (two gaps plus the deadline).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ CREATED = {
     f"kube_cronjob_info{CRONJOB}": "1x100",
     f"kube_cronjob_created{CRONJOB}": "0x100",
 }
-"""Made at midnight, and never run since. One sample every five minutes."""
+"""Created at midnight, without a run so far. One sample every five minutes."""
 
 HEALTHY = {
     **CREATED,
     f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x11 7200x11 10800x11 14400x40",
     f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x11 7800x11 11400x11 15000x40",
 }
-"""Run at each full hour, with success ten minutes later."""
+"""Runs that start every hour on the hour, and succeed ten minutes later."""
 
 
 def failed(run: str, started: int, since: int) -> dict[str, str]:
-    """A run that began at a second, and failed for good from some sample on."""
+    """A run that started at some second, and is failed from some sample on."""
     job = f'namespace="default",job_name="{run}"'
     return {
         f"kube_job_status_start_time{{{job}}}": f"_x{since - 1} {started}x60",
@@ -46,13 +46,13 @@ def groups(tmp_path: Path) -> list[dict[str, Any]]:
     return made
 
 
-def test_prometheus_takes_the_rules_as_they_are_written(tmp_path: Path) -> None:
+def test_rules_pass_promtool(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(json.dumps({"groups": groups(tmp_path)}))
     done = promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_nobody_is_paged_and_everybody_can_read_on(tmp_path: Path) -> None:
+def test_every_alert_is_a_ticket_with_a_runbook(tmp_path: Path) -> None:
     rules = groups(tmp_path)[0]["rules"]
     assert [rule["alert"] for rule in rules] == [
         "TrainingJobAbsent",
@@ -69,10 +69,10 @@ def test_nobody_is_paged_and_everybody_can_read_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("alert", "series", "minute", "summary"),
     [
-        ("TrainingJobAbsent", {}, 30, "Prometheus knows of no such CronJob, so nothing else can alert"),
+        ("TrainingJobAbsent", {}, 30, "Prometheus has no metrics for the CronJob, so no other alert can fire"),
         ("TrainingJobAbsent", {}, 29, None),
         ("TrainingJobAbsent", HEALTHY, 200, None),
-        ("TrainingRunMissed", CREATED, 76, "no run has been started for 1h 16m 0s"),
+        ("TrainingRunMissed", CREATED, 76, "no run has started for 1h 16m 0s"),
         ("TrainingRunMissed", CREATED, 75, None),
         ("TrainingRunMissed", HEALTHY, 230, None),
         ("TrainingStale", CREATED, 151, "no run has succeeded for 2h 31m 0s"),
@@ -82,7 +82,7 @@ def test_nobody_is_paged_and_everybody_can_read_on(tmp_path: Path) -> None:
             "TrainingRunFailed",
             {**CREATED, **failed("fraud-retrain-60", 3600, 15)},
             80,
-            "a run failed after all its tries, and none has succeeded since",
+            "a run failed after all retries, and no run has succeeded since",
         ),
         ("TrainingRunFailed", {**HEALTHY, **failed("fraud-retrain-60", 3600, 13)}, 230, None),  # still in the history
         ("TrainingRunFailed", {**CREATED, **failed("fraud-retrain-1-60", 3600, 15)}, 90, None),  # another CronJob's

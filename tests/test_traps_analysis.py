@@ -1,4 +1,4 @@
-"""The traps of analyses: what Argo makes of each answer, what the queries answer, and the odds of the verdicts."""
+"""The traps of analyses: Argo's verdict on each result, the results of the queries, and the odds of the verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlspec.compiler.plan.rollout.judgement import Judgement
 from mlspec.targets.registry import BACKENDS
 
 from .online import RUNTIMES, Emitted, emitted, refused, spec
-from .scenes import counter, labelled, limits, minutes, outcome, reads, verdict
+from .scenes import counter, labeled, limits, minutes, outcome, reads, verdict
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 NAN, INF = math.nan, math.inf
@@ -28,7 +28,7 @@ NONE: list[float] = []
 
 def metrics(of: Emitted, name: str) -> dict[str, dict[str, Any]]:
     listed = of.one("AnalysisTemplate", f"fraud-{name}")["spec"]["metrics"]
-    assert len({metric["name"] for metric in listed}) == len(listed), "two metrics of one name are refused"
+    assert len({metric["name"] for metric in listed}) == len(listed), "two metrics with the same name are rejected"
     return {metric["name"]: metric for metric in listed}
 
 
@@ -42,10 +42,10 @@ def query(metric: dict[str, Any]) -> str:
 
 
 def limit(metric: dict[str, Any]) -> float:
-    """The number that both conditions compare with."""
+    """The number in both conditions."""
     (good,) = re.findall(r"result\[0\] <= ([0-9.]+)$", metric["successCondition"])
     (bad,) = re.findall(r"result\[0\] > ([0-9.]+)$", metric["failureCondition"])
-    assert good == bad, "a gap between the conditions would be neither, and an overlap both"
+    assert good == bad, "a gap would meet neither condition, and an overlap both"
     return float(good)
 
 
@@ -58,12 +58,12 @@ def enough(metric: dict[str, Any]) -> int:
 
 
 @EACH
-def test_two_conditions_hold_without_data_pass_the_good_and_fail_the_bad(runtime: str, tmp_path: Path) -> None:
+def test_the_conditions_hold_without_data_and_otherwise_pass_or_fail(runtime: str, tmp_path: Path) -> None:
     ratios = [metric for metric in every(emitted(tmp_path, runtime)) if not metric["name"].endswith("-volume")]
     assert ratios
     for metric in ratios:
         most = limit(metric)
-        assert verdict(metric, NONE) == "Inconclusive", "an answer without an element cannot be indexed"
+        assert verdict(metric, NONE) == "Inconclusive", "an empty result cannot be indexed"
         assert verdict(metric, [NAN]) == "Inconclusive"
         assert verdict(metric, [INF]) == "Failed"
         assert verdict(metric, [0.0]) == "Successful"
@@ -84,8 +84,8 @@ def test_too_few_requests_hold_and_never_fail(runtime: str, tmp_path: Path) -> N
 
 
 @EACH
-def test_functions_that_lie_about_prometheus_are_not_used(runtime: str, tmp_path: Path) -> None:
-    """`default(result, 0)` never helps, as an empty answer is no nil; `isNaN(result)` of a vector is a type error."""
+def test_functions_that_misread_prometheus_are_not_used(runtime: str, tmp_path: Path) -> None:
+    """`default(result, 0)` never helps, as an empty result is not nil; `isNaN(result)` of a vector is a type error."""
     for metric in every(emitted(tmp_path, runtime)):
         for kind in ("successCondition", "failureCondition"):
             assert "default(" not in metric[kind]
@@ -102,11 +102,11 @@ def test_limits_that_are_not_below_the_count_can_never_fail(runtime: str, tmp_pa
         own = limits(metric)
         assert own["failureLimit"] < metric["count"]
         assert own["inconclusiveLimit"] < metric["count"]
-        assert own["failureLimit"] + own["inconclusiveLimit"] < metric["count"], "no window need be good"
+        assert own["failureLimit"] + own["inconclusiveLimit"] < metric["count"], "otherwise no window has to be good"
 
 
-def test_what_a_final_run_comes_to(tmp_path: Path) -> None:
-    """Three windows, of which one may fail and one may have no verdict."""
+def test_the_outcome_of_a_final_run(tmp_path: Path) -> None:
+    """Three windows: one may fail, and one may be inconclusive."""
     metric = metrics(emitted(tmp_path), "final")["availability"]
     good, bad, none = [0.0], [1.0], NONE
     assert outcome(metric, [good, good, good]) == "Successful"
@@ -116,23 +116,23 @@ def test_what_a_final_run_comes_to(tmp_path: Path) -> None:
     assert outcome(metric, [good, none, good]) == "Successful"
     assert outcome(metric, [bad, none, good]) == "Successful"
     assert outcome(metric, [none, none, none]) == "Inconclusive", "a run without data must not pass"
-    assert outcome(metric, [none, none, bad]) == "Inconclusive", "nor one in which no window was good"
+    assert outcome(metric, [none, none, bad]) == "Inconclusive", "nor a run without a good window"
     assert outcome(metric, [none, good, none]) == "Inconclusive"
     assert outcome(metric, [good, good]) == "Running"
 
 
-def test_what_a_background_run_comes_to(tmp_path: Path) -> None:
+def test_the_outcome_of_a_background_run(tmp_path: Path) -> None:
     metric = metrics(emitted(tmp_path), "background")["availability"]
     assert "count" not in metric, "it runs until the rollout ends"
     assert outcome(metric, [[0.0]] * 100) == "Running"
     assert outcome(metric, [[1.0], *[[0.0]] * 50, [1.0]]) == "Failed"
     assert outcome(metric, [NONE] * 3) == "Running"
-    assert outcome(metric, [NONE] * 4) == "Inconclusive", "then a person looks at it"
+    assert outcome(metric, [NONE] * 4) == "Inconclusive", "after that, an engineer decides"
 
 
 @EACH
-def test_five_bad_queries_abort_in_forty_seconds_so_none_is_bad(runtime: str, tmp_path: Path) -> None:
-    """An error is retried after ten seconds whatever the interval; no answer must be one."""
+def test_five_failed_queries_abort_in_forty_seconds_so_none_fails(runtime: str, tmp_path: Path) -> None:
+    """An error is retried after ten seconds, whatever the interval. No result may count as an error."""
     for metric in every(emitted(tmp_path, runtime)):
         assert limits(metric)["consecutiveErrorLimit"] == 4
         assert all(verdict(metric, answer) != "Error" for answer in (NONE, [NAN], [0.0], [1.0], [INF]))
@@ -144,7 +144,7 @@ def test_the_first_measurement_waits_for_the_model_and_a_window(runtime: str, tm
     for metric in metrics(of, "background").values():
         assert minutes(metric["initialDelay"]) * 60 == 200 + 60 * minutes(metric["interval"])
     for metric in metrics(of, "final").values():
-        assert "initialDelay" not in metric, "by then the model has been loaded for long"
+        assert "initialDelay" not in metric, "by then, the model is loaded"
 
 
 @EACH
@@ -165,7 +165,7 @@ def test_a_query_without_the_hash_mixes_the_versions(runtime: str, tmp_path: Pat
         for selector in selectors:
             assert 'rollouts_pod_template_hash="{{args.canary-hash}}"' in selector
             assert 'namespace="default"' in selector
-            assert 'job="default/fraud"' in selector, "the shadow's pods are another job"
+            assert 'job="default/fraud"' in selector, "the shadow's pods have another job"
 
 
 @EACH
@@ -180,11 +180,11 @@ NEW, OLD = "7f9c", "5d4b"
 
 
 def served(version: str, good: float, bad: float | None, length: int = 30) -> dict[str, str]:
-    """What Triton counts of one version: requests a minute."""
+    """What Triton counts for one version, in requests per minute."""
     own = {"namespace": "default", "job": "default/fraud", "rollouts_pod_template_hash": version, "model": "fraud"}
-    made = {labelled("nv_inference_request_success", **own): counter((length, good))}
+    made = {labeled("nv_inference_request_success", **own): counter((length, good))}
     if bad is not None:
-        made[labelled("nv_inference_request_failure", **own, reason="BACKEND")] = counter((length, bad))
+        made[labeled("nv_inference_request_failure", **own, reason="BACKEND")] = counter((length, bad))
     return made
 
 
@@ -197,19 +197,19 @@ def served(version: str, good: float, bad: float | None, length: int = 30) -> di
         (served(NEW, 1000, 0), 0.0),
         (served(NEW, 750, 250), 0.25),
         (served(NEW, 0, 1000), 1.0),
-        ({**served(NEW, 1000, 0), **served(OLD, 0, 1000)}, 0.0),  # the stable version's failures are not the new one's
+        ({**served(NEW, 1000, 0), **served(OLD, 0, 1000)}, 0.0),  # failures of the stable version do not count
         (served(OLD, 1000, 1000), None),
-        (served(NEW, 2, 1), None),  # one failure of three is no third of all users
+        (served(NEW, 2, 1), None),  # one failure in three does not mean a third of all users
     ],
 )
-def test_what_the_ratio_answers(series: dict[str, str], value: float | None, tmp_path: Path) -> None:
+def test_the_result_of_the_ratio(series: dict[str, str], value: float | None, tmp_path: Path) -> None:
     metric = metrics(emitted(tmp_path), "background")["availability"]
     reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, value)
 
 
 @pytest.mark.parametrize(("series", "value"), [({}, 0.0), (served(NEW, 2, 1), 6.0), (served(OLD, 9, 9), 0.0)])
-def test_what_the_volume_answers(series: dict[str, str], value: float, tmp_path: Path) -> None:
-    """In two minutes; no traffic is none, and not no answer."""
+def test_the_result_of_the_volume(series: dict[str, str], value: float, tmp_path: Path) -> None:
+    """In two minutes. No traffic gives zero, not an empty result."""
     metric = metrics(emitted(tmp_path), "background")["availability-volume"]
     assert metric["interval"] == "2m"
     reads(tmp_path, query(metric).replace("{{args.canary-hash}}", NEW), series, 20, value)
@@ -233,7 +233,7 @@ def test_one_failure_alone_never_fails_a_window(traffic: dict[str, str] | None, 
             assert 1 / enough(found[f"{slo}-volume"]) <= limit(found[slo]), (name, slo)
 
 
-# What a rollout is judged by
+# What judges a rollout
 
 
 @pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "kserve-huggingface"])  # counts no errors
@@ -243,13 +243,13 @@ def test_a_rollback_limit_is_the_analysis_limit(runtime: str, tmp_path: Path) ->
     assert limit(metrics(of, "final")["availability"]) == 0.025
 
 
-def test_a_rollback_limit_judges_also_where_no_availability_is_promised(tmp_path: Path) -> None:
+def test_a_rollback_limit_applies_without_an_availability_objective_too(tmp_path: Path) -> None:
     of = emitted(
         tmp_path, constraints__availability=None, rollout__rollbackWhen=[{"metric": "error-rate", "max": "2%"}]
     )
     assert limit(metrics(of, "background")["error-rate"]) == 0.02
     groups = of.one("PrometheusRule")["spec"]["groups"]
-    assert not any("error-rate" in group["name"] for group in groups), "nothing is promised, so no budget burns"
+    assert not any("error-rate" in group["name"] for group in groups), "there is no objective, so no budget burns"
 
 
 @pytest.mark.parametrize(
@@ -268,20 +268,20 @@ def test_a_rollback_limit_judges_also_where_no_availability_is_promised(tmp_path
         ({"metric": "error-rate", "max": "50ms"}, "MLS008: a limit of 50ms judges no share of requests"),
     ],
 )
-def test_a_condition_that_no_analysis_asks_for_would_be_a_guard_in_name_only(
+def test_a_condition_that_no_analysis_can_check_is_refused(
     condition: dict[str, str], said: str, tmp_path: Path
 ) -> None:
     assert said in refused(tmp_path, "triton", rollout__rollbackWhen=[condition])
 
 
 @pytest.mark.parametrize("to", ["0.5%", "0.1%"])
-def test_a_harm_that_is_allowed_anyway_cannot_be_seen(to: str, tmp_path: Path) -> None:
+def test_a_harm_within_the_objective_cannot_be_detected(to: str, tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "to": to}]}}]
     said = refused(tmp_path, "triton", rollout__stages=stages)
     assert f"MLS008: a share of {to} of bad requests is no harm to detect" in said
 
 
-def test_a_service_that_never_fails_has_a_limit_all_the_same(tmp_path: Path) -> None:
+def test_a_service_that_never_fails_still_has_a_limit(tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "from": "0%", "to": "1%"}]}}]
     assert limit(metrics(emitted(tmp_path, rollout__stages=stages), "background")["availability"]) == 0.005
 
@@ -291,7 +291,7 @@ def test_a_service_that_never_fails_has_a_limit_all_the_same(tmp_path: Path) -> 
     [{"mean": "0/s"}, {"mean": "0/s", "peak": "5/s", "trough": "0/s"}, {"mean": "1/d"}, {"mean": "1000000/s"}],
 )
 @pytest.mark.parametrize("availability", ["99.9999%", "93%", "5%"])
-def test_no_traffic_or_very_much_of_it_is_no_accident(
+def test_no_traffic_and_very_much_traffic_both_compile(
     traffic: dict[str, str], availability: str, tmp_path: Path
 ) -> None:
     of = emitted(tmp_path, constraints__throughput=traffic, constraints__availability=availability)
@@ -319,7 +319,7 @@ SAID = re.compile(
 
 
 def more_than(most: int, n: int, p: Decimal) -> Decimal:
-    """P(X > most), X binomial: 1 less the sum of C(n, k) p^k (1 - p)^(n - k) for k up to most."""
+    """P(X > most) for a binomial X: 1 minus the sum of C(n, k) p^k (1 - p)^(n - k) for k up to most."""
     return 1 - sum((math.comb(n, k) * power(p, k) * power(1 - p, n - k) for k in range(most + 1)), Decimal(0))
 
 
@@ -355,12 +355,13 @@ def test_the_odds_in_the_explanation_are_binomial(
         assert n == int(rate * 60 * int(said["minutes"]))
 
 
-def test_the_odds_of_one_case_worked_by_hand(tmp_path: Path) -> None:
-    """20/s, of which 5 % arrive: 120 requests in two minutes; 0.5 % usual, and 14.4 times that as the harm.
+def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
+    """5% of 20/s gives 120 requests in two minutes. The normal error rate is 0.5%, and the harm is 14.4 times that.
 
-    A limit of 1.94 % of 120 bears two failures. At 0.5 % none, one and two have 0.54799, 0.33044 and 0.09880, so more
-    have 0.02277; at 7.2 % they have 0.00013, 0.00119 and 0.00548, so more have 0.99320. Six windows fit into three
-    steps of 270 s less 6 s of loading: 0.00732 that more than one fails without cause, 9e-11 that fewer than two do.
+    A limit of 1.94% of 120 allows two failures. At 0.5%, the probabilities of zero, one, and two failures are 0.54799,
+    0.33044, and 0.09880, which leaves 0.02277 for more. At 7.2%, they are 0.00013, 0.00119, and 0.00548, which leaves
+    0.99320. Six windows fit into three steps of 270 s minus 6 s of loading: more than one fails without cause with
+    probability 0.00732, and fewer than two fail despite the harm with probability 9e-11.
     """
     plan = canary(tmp_path)
     said = told(plan.background[0])

@@ -1,4 +1,4 @@
-"""The traps of autoscalers, each on what is emitted, and on what the query answers."""
+"""The traps of autoscalers, tested on the emitted objects and on the results of the query."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .online import RUNTIMES, Emitted, emitted, errors, refused, spec
-from .scenes import counter, labelled, reads
+from .scenes import counter, labeled, reads
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 HPA = {"platform__autoscaling__provider": "hpa", "platform__rollout__provider": "none"}
@@ -35,8 +35,8 @@ def test_the_default_minimum_is_zero_and_the_default_maximum_a_hundred(runtime: 
     assert 1 <= given["minReplicaCount"] <= given["maxReplicaCount"]
 
 
-def test_nothing_wakes_a_service_at_zero(tmp_path: Path) -> None:
-    """Requests do not wait at a route without pods, and a pod that is not there exports no load."""
+def test_nothing_starts_a_service_with_zero_replicas(tmp_path: Path) -> None:
+    """Requests do not wait at a route without pods, and a missing pod exports no load."""
     for provider in ({}, HPA):
         said = refused(tmp_path, "triton", serving__replicas={"min": 0}, **provider)
         assert "MLS012: nothing would start the first replica again" in said
@@ -59,25 +59,25 @@ def test_bounds_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 
 @EACH
-def test_no_answer_counts_as_zero_unless_it_may_not(runtime: str, tmp_path: Path) -> None:
+def test_an_empty_result_counts_as_zero_unless_that_is_turned_off(runtime: str, tmp_path: Path) -> None:
     given = scaled(emitted(tmp_path, runtime))
     (trigger,) = given["triggers"]
     assert trigger["metadata"]["ignoreNullValues"] == "false"
     assert given["minReplicaCount"] <= given["fallback"]["replicas"] <= given["maxReplicaCount"]
-    assert given["fallback"]["behavior"] == "currentReplicasIfHigher", "replicas in need are not taken away"
+    assert given["fallback"]["behavior"] == "currentReplicasIfHigher", "replicas that are needed are not removed"
     assert given["fallback"]["failureThreshold"] == 3
 
 
 @EACH
-def test_the_total_divided_is_safe_beside_a_canary(runtime: str, tmp_path: Path) -> None:
-    """A ratio of usage would be multiplied by the pods of both versions; a fallback needs an average, too."""
+def test_dividing_the_total_is_safe_during_a_canary(runtime: str, tmp_path: Path) -> None:
+    """A utilization ratio would be multiplied by the pods of both versions. A fallback needs an average, too."""
     (trigger,) = scaled(emitted(tmp_path, runtime))["triggers"]
     assert trigger["type"] == "prometheus"
     assert trigger["metricType"] == "AverageValue"
 
 
 @EACH
-def test_metadata_of_a_trigger_is_text_of_known_names(runtime: str, tmp_path: Path) -> None:
+def test_the_metadata_of_a_trigger_are_known_strings(runtime: str, tmp_path: Path) -> None:
     (trigger,) = scaled(emitted(tmp_path, runtime))["triggers"]
     assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold", "ignoreNullValues"}, "no `metricName`"
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
@@ -90,7 +90,7 @@ def test_polling_and_cooldown_matter_only_at_zero(runtime: str, tmp_path: Path) 
     assert not set(given) & {"pollingInterval", "cooldownPeriod", "initialCooldownPeriod", "idleReplicaCount"}
 
 
-def test_the_name_of_kedas_own_object_has_63_letters_at_most(tmp_path: Path) -> None:
+def test_the_name_of_kedas_own_object_has_at_most_63_characters(tmp_path: Path) -> None:
     """`keda-hpa-` leaves 54."""
     made = spec(metadata__name="a" * 28)
     made["services"] = {"b" * 26: made.pop("serving")}
@@ -120,24 +120,24 @@ def test_two_autoscalers_on_one_target_are_refused_by_the_webhook(runtime: str, 
 
 
 @EACH
-def test_down_is_slow_and_up_is_not(runtime: str, tmp_path: Path) -> None:
-    """Zero for up would follow each spike of a rollout; a removed replica must load its model again."""
+def test_scaling_down_is_slow_and_scaling_up_is_fast(runtime: str, tmp_path: Path) -> None:
+    """With zero, scaling up would follow every spike of a rollout. A removed replica must load its model again."""
     behavior = scaled(emitted(tmp_path, runtime))["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     up, down = behavior["scaleUp"], behavior["scaleDown"]
     assert 0 < up["stabilizationWindowSeconds"] < down["stabilizationWindowSeconds"] <= 3600
     assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 120}]
 
 
-# What the query answers: Triton, a counter of microseconds
+# The results of the query: Triton, a counter of microseconds
 
 OWN = {"namespace": "default", "job": "default/fraud"}
 
 
 def pod(name: str, share: float, up: str = "1x30", **labels: str) -> dict[str, str]:
-    """A replica on which so many requests are in flight, and whether it answers the scrape."""
+    """A replica with a number of in-flight requests, and whether it answers the scrape."""
     own = {**OWN, **labels, "pod": name}
     work = counter((30, share * 60e6))
-    return {labelled("nv_inference_request_duration_us", **own, model="fraud"): work, labelled("up", **own): up}
+    return {labeled("nv_inference_request_duration_us", **own, model="fraud"): work, labeled("up", **own): up}
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def pod(name: str, share: float, up: str = "1x30", **labels: str) -> dict[str, s
         ({**pod("a", 1.5), **pod("b", 0.5)}, 2.0),
         ({**pod("a", 1.5, rollouts_pod_template_hash="5d"), **pod("b", 0.5, rollouts_pod_template_hash="7f")}, 2.0),
         ({**pod("a", 1.5), **pod("b", 4, job="default/fraud-shadow")}, 1.5),  # the shadow has its own replicas
-        ({labelled("up", **OWN, pod="a"): "1x30"}, 0.0),  # not one request yet
-        ({labelled("up", **OWN, pod="a"): "0x30"}, None),  # too busy to answer Prometheus: that is no load of zero
+        ({labeled("up", **OWN, pod="a"): "1x30"}, 0.0),  # no request yet
+        ({labeled("up", **OWN, pod="a"): "0x30"}, None),  # too busy to answer Prometheus, which does not mean zero load
         ({}, None),
     ],
 )
@@ -158,13 +158,13 @@ def test_what_the_autoscaler_reads(series: dict[str, str], value: float | None, 
 @pytest.mark.parametrize(
     ("runtime", "time", "threshold"),
     [
-        ("triton", {"mean": "2ms"}, "0.7"),  # 70 % of one request at a time
+        ("triton", {"mean": "2ms"}, "0.7"),  # 70% of one request at a time
         ("triton", {"mean": "2ms", "at": 8}, "5.6"),
         ("vllm", {"mean": "1s", "at": 16}, "11.2"),
-        ("vllm", None, "5"),  # nobody says how many at once: the queue
+        ("vllm", None, "5"),  # unknown concurrency: the queue
     ],
 )
-def test_the_threshold_is_a_share_of_what_a_replica_works_on(
+def test_the_threshold_is_a_share_of_the_slots_of_a_replica(
     runtime: str, time: dict[str, Any] | None, threshold: str, tmp_path: Path
 ) -> None:
     made: dict[str, Any] = {"serving__serviceTime": time}
@@ -179,33 +179,35 @@ def test_the_threshold_is_a_share_of_what_a_replica_works_on(
 def test_a_runtime_without_a_signal_is_refused(tmp_path: Path) -> None:
     container = spec("custom")["serving"]["container"]
     said = refused(tmp_path, "custom", serving__container={**container, "metrics": {}})
-    assert "MLS012: `custom` exports nothing that says how busy it is" in said
+    assert "MLS012: `custom` exports no metric for its load" in said
 
 
 # A plain HorizontalPodAutoscaler
 
 
-def test_processors_without_a_canary(tmp_path: Path) -> None:
+def test_cpu_usage_without_a_canary(tmp_path: Path) -> None:
     of = emitted(tmp_path, **HPA)
     given = of.one("HorizontalPodAutoscaler")["spec"]
     assert given["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fraud"}
     assert (given["minReplicas"], given["maxReplicas"]) == (2, 3)
     (metric,) = given["metrics"]
     assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
-    assert of.server["resources"]["requests"]["cpu"], "utilization is of what is requested"
+    assert of.server["resources"]["requests"]["cpu"], "utilization is relative to the request"
     assert of.all("ScaledObject") == []
 
 
-def test_processors_with_a_canary_count_both_versions(tmp_path: Path) -> None:
+def test_cpu_usage_with_a_canary_counts_both_versions(tmp_path: Path) -> None:
     said = refused(tmp_path, "triton", platform__autoscaling__provider="hpa")
-    assert [text for text in said if re.match("MLS607: .* would count the canary's pods with the stable ones", text)]
+    assert [
+        text for text in said if re.match("MLS607: .* would count the canary's pods along with the stable ones", text)
+    ]
 
 
 ADAPTER = {"platform__autoscaling__provider": "hpa", "platform__autoscaling__adapter": "prometheus-adapter"}
 
 
 @EACH
-def test_a_total_that_an_adapter_serves_is_safe_beside_a_canary(runtime: str, tmp_path: Path) -> None:
+def test_a_total_from_an_adapter_is_safe_during_a_canary(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, **ADAPTER)
     given = of.one("HorizontalPodAutoscaler")["spec"]
     assert given["scaleTargetRef"]["kind"] == "Rollout"
@@ -219,19 +221,19 @@ def test_a_total_that_an_adapter_serves_is_safe_beside_a_canary(runtime: str, tm
     assert of.all("ScaledObject") == []
 
 
-@pytest.mark.parametrize(("at", "spelt"), [(1, "700m"), (8, "5600m"), (10, "7")])
-def test_a_quantity_is_spelt_as_the_server_spells_it(at: int, spelt: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at", "written"), [(1, "700m"), (8, "5600m"), (10, "7")])
+def test_a_quantity_is_written_as_the_server_writes_it(at: int, written: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, serving__serviceTime={"mean": "2ms", "at": at}, **ADAPTER)
     (metric,) = of.one("HorizontalPodAutoscaler")["spec"]["metrics"]
-    assert metric["external"]["target"]["averageValue"] == spelt
+    assert metric["external"]["target"]["averageValue"] == written
 
 
-def test_a_load_that_nobody_records_scales_nothing(tmp_path: Path) -> None:
+def test_a_load_that_no_rule_records_is_refused(tmp_path: Path) -> None:
     said = refused(tmp_path, "triton", environments={"test": {"runs": ["serving"]}}, **ADAPTER)
-    assert said == ["MLS012: no rule records the load that the autoscaler asks for"]
+    assert said == ["MLS012: no rule records the load metric that the autoscaler queries"]
 
 
-def test_nothing_scales_where_nothing_may(tmp_path: Path) -> None:
+def test_without_a_provider_nothing_scales(tmp_path: Path) -> None:
     changes = {"platform__autoscaling__provider": "none", "constraints__throughput": {"mean": "20/s"}}
     of = emitted(tmp_path, **changes)
     assert of.all("ScaledObject") == of.all("HorizontalPodAutoscaler") == []

@@ -1,4 +1,4 @@
-"""The traps of GitOps tools, each on what is emitted."""
+"""The traps of GitOps tools, tested on the emitted objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def kustomization(tmp_path: Path, **changes: object) -> dict[str, Any]:
 
 @EACH
 def test_unknown_and_deprecated_fields_of_kustomize_are_errors(runtime: str, tmp_path: Path) -> None:
-    """`commonLabels` would rewrite selectors, and that of a Rollout cannot change."""
+    """`commonLabels` would rewrite selectors, and the selector of a Rollout is immutable."""
     found = files(compiled(tmp_path, spec(runtime)))["kustomization.yaml"]
     assert found["apiVersion"] == "kustomize.config.k8s.io/v1beta1"
     assert found["kind"] == "Kustomization"
@@ -37,14 +37,14 @@ def test_unknown_and_deprecated_fields_of_kustomize_are_errors(runtime: str, tmp
 
 @EACH
 def test_every_object_is_applied_once_and_nothing_else(runtime: str, tmp_path: Path) -> None:
-    """Not the kustomization itself, and not the rules for `promtool`, which are no object."""
+    """Except for the kustomization itself and the rules for `promtool`, which are not objects."""
     made = files(compiled(tmp_path, spec(runtime)))
     listed = made["kustomization.yaml"]["resources"]
     assert sorted(listed) == sorted(p for p, body in made.items() if "kind" in body and p != "kustomization.yaml")
     assert len(set(listed)) == len(listed)
     assert "monitoring/rules.yaml" in made
     identities = [(made[p]["kind"], made[p]["metadata"]["name"]) for p in listed]
-    assert len(set(identities)) == len(identities), "kustomize refuses two objects of one name"
+    assert len(set(identities)) == len(identities), "kustomize rejects two objects with the same name"
 
 
 def test_flux_replaces_variables_that_are_part_of_a_script(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_flux_replaces_variables_that_are_part_of_a_script(tmp_path: Path) -> No
     assert "commonAnnotations" not in kustomization(tmp_path, platform__gitops__tool="argocd")
 
 
-def test_a_server_side_apply_takes_the_hash_out_of_a_selector(tmp_path: Path) -> None:
+def test_a_server_side_apply_removes_the_hash_from_a_selector(tmp_path: Path) -> None:
     of = emitted(tmp_path, platform__gitops__tool="argocd")
     for service in of.all("Service"):
         assert service["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "ServerSideApply=false"
@@ -68,7 +68,7 @@ def test_a_canary_blocks_the_waves_after_it_so_there_are_none(tool: str, tmp_pat
 
 
 @EACH
-def test_weights_are_committed_so_that_a_sync_in_the_middle_goes_back_and_not_to_half(
+def test_weights_are_committed_so_that_a_sync_during_a_canary_does_not_split_traffic_in_half(
     runtime: str, tmp_path: Path
 ) -> None:
     for route in emitted(tmp_path, runtime).all("HTTPRoute"):
@@ -77,7 +77,7 @@ def test_weights_are_committed_so_that_a_sync_in_the_middle_goes_back_and_not_to
 
 
 @EACH
-def test_quantities_are_canonical_or_the_tool_sees_a_difference_for_ever(runtime: str, tmp_path: Path) -> None:
+def test_quantities_are_canonical_or_the_tool_sees_a_difference_forever(runtime: str, tmp_path: Path) -> None:
     """An API server writes 1000m as 1, and 1024Mi as 1Gi."""
     of = emitted(tmp_path, runtime, serving__resources__cpu=2, serving__resources__memory="4096Mi")
     for container in (*of.pod["containers"], *of.pod.get("initContainers", [])):
@@ -89,7 +89,7 @@ def test_quantities_are_canonical_or_the_tool_sees_a_difference_for_ever(runtime
 
 
 @EACH
-def test_labels_are_what_an_api_server_takes(runtime: str, tmp_path: Path) -> None:
+def test_labels_are_valid_for_an_api_server(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, release__version="2026.11/" + "x" * 80 + "-")
     for body in of.bodies:
         for key, value in body["metadata"]["labels"].items():

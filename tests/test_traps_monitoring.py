@@ -1,6 +1,6 @@
-"""The traps of scraping, recording and alerting, each on what is emitted, and on what Prometheus makes of it.
+"""The traps of scraping, recording, and alerting, tested on the emitted objects and with Prometheus.
 
-That each alert fires when it must is in test_alerts.py.
+test_alerts.py tests that each alert fires when it must.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .online import RUNTIMES, Emitted, emitted, refused
-from .scenes import counter, labelled, promtool, reads
+from .scenes import counter, labeled, promtool, reads
 from .test_traps_rollout import SHADOW
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -50,7 +50,7 @@ def test_two_services_that_select_the_same_pods_would_be_scraped_twice(runtime: 
     monitor = of.one("PodMonitor")["spec"]
     labels = of.workload["spec"]["template"]["metadata"]["labels"]
     assert monitor["selector"]["matchLabels"].items() <= labels.items()
-    assert "jobLabel" not in monitor, "queries count on the operator's own name of the job"
+    assert "jobLabel" not in monitor, "queries rely on the operator's default job name"
 
 
 @EACH
@@ -82,19 +82,19 @@ def test_the_shadow_is_another_job(tmp_path: Path) -> None:
     assert not stable.items() <= pods.items()
 
 
-@pytest.mark.parametrize(("interval", "spelt"), [("15s", "15s"), ("1m", "1m"), ("90s", "90s"), ("1.5s", "1500ms")])
-def test_the_operator_takes_no_fractions_in_durations(interval: str, spelt: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interval", "written"), [("15s", "15s"), ("1m", "1m"), ("90s", "90s"), ("1.5s", "1500ms")])
+def test_the_operator_accepts_no_fractions_in_durations(interval: str, written: str, tmp_path: Path) -> None:
     (endpoint,) = emitted(tmp_path, monitoring={"scrapeInterval": interval}).one("PodMonitor")["spec"][
         "podMetricsEndpoints"
     ]
-    assert endpoint["interval"] == spelt
-    assert re.fullmatch(DURATION, spelt)
+    assert endpoint["interval"] == written
+    assert re.fullmatch(DURATION, written)
 
 
 @pytest.mark.parametrize("interval", ["5m", "151s", "0s"])
-def test_a_window_with_fewer_than_two_scrapes_holds_no_rate(interval: str, tmp_path: Path) -> None:
+def test_a_window_with_fewer_than_two_scrapes_has_no_rate(interval: str, tmp_path: Path) -> None:
     said = refused(tmp_path, "triton", monitoring={"scrapeInterval": interval})
-    assert any(text.startswith("MLS008: metrics that are read every ") for text in said), said
+    assert any(text.startswith("MLS008: a scrape interval of ") for text in said), said
 
 
 # Form
@@ -102,10 +102,10 @@ def test_a_window_with_fewer_than_two_scrapes_holds_no_rate(interval: str, tmp_p
 
 @EACH
 def test_rules_load_in_old_and_new_prometheus(runtime: str, tmp_path: Path) -> None:
-    """`query_offset` needs 2.53, and labels of a group 3.0."""
+    """`query_offset` needs 2.53, and group labels need 3.0."""
     for group in groups(emitted(tmp_path, runtime)):
         assert set(group) == {"name", "interval", "rules"}
-        assert group["interval"] == "1m", "above the look-back of five minutes there would be gaps"
+        assert group["interval"] == "1m", "above the lookback of five minutes, there would be gaps"
         for rule in group["rules"]:
             assert ("record" in rule) is not ("alert" in rule)
             assert set(rule) <= {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
@@ -125,12 +125,12 @@ def test_labels_and_annotations_are_text_and_labels_do_not_change_with_the_value
     for rule in rules(emitted(tmp_path, runtime)):
         texts = {**rule.get("labels", {}), **rule.get("annotations", {})}
         assert all(isinstance(text, str) for text in texts.values())
-        assert not any("$value" in text for text in rule["labels"].values()), "each value would be another alert"
+        assert not any("$value" in text for text in rule["labels"].values()), "each value would be a separate alert"
 
 
 @EACH
-def test_what_is_recorded_and_what_reads_it_stand_in_one_group(runtime: str, tmp_path: Path) -> None:
-    """Groups are evaluated side by side; within one, in order."""
+def test_recorded_series_and_their_alerts_are_in_the_same_group(runtime: str, tmp_path: Path) -> None:
+    """Groups are evaluated in parallel; the rules of a group are evaluated in order."""
     for group in groups(emitted(tmp_path, runtime)):
         known: set[str] = set()
         for rule in group["rules"]:
@@ -151,7 +151,7 @@ def test_what_is_recorded_and_what_reads_it_stand_in_one_group(runtime: str, tmp
     ],
 )
 def test_thresholds_are_decimal_and_follow_the_period(window: str, thresholds: set[str], tmp_path: Path) -> None:
-    """In binary 1 - 0.999 is 0.0010000000000000009; and 28 days are not 14.4, 6, 3 and 1."""
+    """In binary, 1 - 0.999 is 0.0010000000000000009; and for 28 days, the factors are not 14.4, 6, 3, and 1."""
     of = emitted(tmp_path, constraints__availability="99.9%", monitoring={"slo": {"window": window}})
     burns = alerts(of, "ModelErrorBudgetBurn")
     assert set(re.findall(r"> ([0-9.]+)$", "\n".join(a["expr"] for a in burns), re.MULTILINE)) == thresholds
@@ -169,7 +169,7 @@ def test_each_severity_has_both_of_its_pairs(tmp_path: Path) -> None:
     [("93.06%", ["5m"]), ("93.05%", ["30m"]), ("83%", [])],
 )
 def test_a_threshold_of_all_requests_can_never_be_exceeded(availability: str, first: list[str], tmp_path: Path) -> None:
-    """14.4 x 6.94 % is 99.9 %, and 14.4 x 6.95 % more than all; at 17 % the pair of six hours goes, too."""
+    """14.4 x 6.94% is 99.9%, and 14.4 x 6.95% is more than 100%; at 17%, the six-hour pair is dropped, too."""
     of = emitted(tmp_path, constraints__availability=availability)
     pages = alerts(of, "ModelErrorBudgetBurn", severity="page")
     found = [re.findall(r"ratio_rate(\w+)\{", page["expr"])[0] for page in pages]
@@ -188,14 +188,14 @@ def test_an_objective_without_a_budget_or_with_nothing_else_is_refused(availabil
 @pytest.mark.parametrize(
     ("runtime", "bound", "le", "others"),
     [
-        ("triton", "70ms", ["70", "70.0"], "500"),  # set where it is asked for
+        ("triton", "70ms", ["70", "70.0"], "500"),  # set at the bound
         ("mlserver", "110ms", ["0.1"], "0.25"),  # the nearest below
         ("custom", "1s", ["1", "1.0"], "2.5"),  # Prometheus 3 writes a whole number with .0
         ("tensorflow-serving", "125ms", ["121440", "121440.0"], "218591"),  # microseconds
-        ("tensorflow-serving", "1.3s", ["1.27482e+06"], "2.29468e+06"),  # as C++ and Go write a million and more
+        ("tensorflow-serving", "1.3s", ["1.27482e+06"], "2.29468e+06"),  # as C++ and Go write a million or more
     ],
 )
-def test_a_bucket_is_matched_however_it_is_spelt(
+def test_a_bucket_matches_in_every_notation(
     runtime: str, bound: str, le: list[str], others: str, tmp_path: Path
 ) -> None:
     of = emitted(tmp_path, runtime, constraints__latency={"p99": bound})
@@ -206,18 +206,18 @@ def test_a_bucket_is_matched_however_it_is_spelt(
         "custom": ("http_request_duration_seconds", {"handler": "/predict"}),
         "tensorflow-serving": (":tensorflow:serving:request_latency", {"model_name": "fraud", "API": "predict"}),
     }[runtime]
-    for spelt in le:
+    for written in le:
         series = {
-            labelled(f"{name}_bucket", **OWN, **own, le=spelt): counter((30, 90)),
-            labelled(f"{name}_bucket", **OWN, **own, le=others): counter((30, 97)),
-            labelled(f"{name}_bucket", **OWN, **own, le="+Inf"): counter((30, 100)),
-            labelled(f"{name}_count", **OWN, **own): counter((30, 100)),
+            labeled(f"{name}_bucket", **OWN, **own, le=written): counter((30, 90)),
+            labeled(f"{name}_bucket", **OWN, **own, le=others): counter((30, 97)),
+            labeled(f"{name}_bucket", **OWN, **own, le="+Inf"): counter((30, 100)),
+            labeled(f"{name}_count", **OWN, **own): counter((30, 100)),
         }
         reads(tmp_path, f"({expression})", series, 20, 0.1)
 
 
-def test_a_bucket_far_below_would_be_another_promise(tmp_path: Path) -> None:
-    """MLServer has 0.1 and 0.25 s: 200 ms is twice the one."""
+def test_a_bucket_far_below_the_bound_is_refused(tmp_path: Path) -> None:
+    """MLServer has 0.1 s and 0.25 s: 200 ms is twice the lower one."""
     said = refused(tmp_path, "mlserver", constraints__latency={"p99": "200ms"})
     assert "MLS501: latency bound is not a histogram bucket of this runtime" in said
 
@@ -231,24 +231,24 @@ def test_a_median_has_no_fast_burn(tmp_path: Path) -> None:
 
 
 def counts(good: float, bad: float | None) -> dict[str, str]:
-    made = {labelled("nv_inference_request_success", **OWN, model="fraud"): counter((90, good))}
+    made = {labeled("nv_inference_request_success", **OWN, model="fraud"): counter((90, good))}
     if bad is not None:
-        made[labelled("nv_inference_request_failure", **OWN, model="fraud", reason="OTHER")] = counter((90, bad))
+        made[labeled("nv_inference_request_failure", **OWN, model="fraud", reason="OTHER")] = counter((90, bad))
     return made
 
 
 @pytest.mark.parametrize(
     ("series", "value"),
     [
-        (counts(0, 0), None),  # 0 / 0 is NaN, which would poison whatever is summed over it
+        (counts(0, 0), None),  # 0 / 0 is NaN, which would poison every sum over it
         (counts(99, None), 0.0),  # before the first failure
         (counts(99, 1), 0.01),
         (counts(0, 5), 1.0),
         ({}, None),
-        ({labelled("nv_inference_request_failure", **OWN, model="fraud", reason="CANCELED"): counter((90, 5))}, 0.0),
+        ({labeled("nv_inference_request_failure", **OWN, model="fraud", reason="CANCELED"): counter((90, 5))}, 0.0),
     ],
 )
-def test_no_traffic_is_no_data_and_no_failure_is_none(
+def test_no_traffic_gives_no_data_and_no_failures_give_zero(
     series: dict[str, str], value: float | None, tmp_path: Path
 ) -> None:
     expression = recorded(emitted(tmp_path), "mlspec:sli_error:ratio_rate5m", "availability")
@@ -268,15 +268,15 @@ def test_the_guard_of_little_traffic_counts_failures(runtime: str, tmp_path: Pat
 
 
 @EACH
-def test_what_says_that_there_is_no_data_exists_from_the_start(runtime: str, tmp_path: Path) -> None:
+def test_the_alert_on_missing_data_needs_no_data(runtime: str, tmp_path: Path) -> None:
     (absent,) = alerts(emitted(tmp_path, runtime), "ModelServiceAbsent")
     assert absent["expr"] == 'absent(up{namespace="default",job="default/fraud"} == 1)'
     assert absent["for"] == "5m", "two scrapes and a restart of Prometheus"
 
 
 @pytest.mark.parametrize(("load", "wait"), [("20s", "15m"), ("20m", 40)])
-def test_a_replica_that_still_loads_is_not_down(load: str, wait: str | int, tmp_path: Path) -> None:
-    """A pod is a target as soon as it has an address, and answers once its model is loaded."""
+def test_a_replica_that_is_still_loading_is_not_down(load: str, wait: str | int, tmp_path: Path) -> None:
+    """A pod is a scrape target as soon as it has an address, but answers only once its model is loaded."""
     of = emitted(tmp_path, serving__load=load)
     (down,) = alerts(of, "ModelReplicaDown")
     if isinstance(wait, str):

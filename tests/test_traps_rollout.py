@@ -1,4 +1,4 @@
-"""The traps of Argo Rollouts and of Gateway API routes, each on what is emitted."""
+"""The traps of Argo Rollouts and of Gateway API routes, tested on the emitted objects."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rule(of: Emitted, kind: str = "HTTPRoute") -> dict[str, Any]:
 
 
 def pauses(of: Emitted) -> list[float]:
-    """Minutes of each step."""
+    """The minutes of each step."""
     return [minutes(step["pause"]["duration"]) for step in canary(of)["steps"] if "pause" in step]
 
 
@@ -53,7 +53,7 @@ def keys(body: object) -> set[str]:
 
 
 @EACH
-def test_the_validator_does_not_ask_for_services_with_a_plugin(runtime: str, tmp_path: Path) -> None:
+def test_the_validator_does_not_require_services_with_a_plugin(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime)
     stable, new = canary(of)["stableService"], canary(of)["canaryService"]
     assert stable != new
@@ -71,7 +71,7 @@ def test_the_plugin_is_named_literally_and_names_one_route(protocol: str, key: s
 
 
 def test_fields_that_traffic_routing_ignores_or_refuses_are_not_emitted(tmp_path: Path) -> None:
-    """maxTrafficWeight is ignored by the plugin, ping-pong is unknown to it, surge is for the basic canary only."""
+    """The plugin ignores maxTrafficWeight and does not support ping-pong. Surge applies only to the basic canary."""
     given = keys(canary(emitted(tmp_path)))
     assert not given & {"maxTrafficWeight", "pingPong", "maxSurge", "maxUnavailable", "paused", "restartAt"}
 
@@ -81,7 +81,7 @@ def test_abort_scale_down_delay_of_zero_means_never(tmp_path: Path) -> None:
 
 
 def test_scale_down_delay_and_dynamic_stable_scale_exclude_each_other(tmp_path: Path) -> None:
-    """Without either, the stable pods stay for thirty seconds after the switch: Argo's default."""
+    """Without either, the stable pods stay for 30 seconds after the switch, which is Argo's default."""
     given = canary(emitted(tmp_path))
     assert "dynamicStableScale" not in given
     assert given.get("scaleDownDelaySeconds", 30) >= 30
@@ -94,14 +94,14 @@ def test_the_plugins_own_mirror_and_header_steps_do_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("given", ["1d", "90m", "3600s"])
-def test_a_pause_in_days_is_no_duration(given: str, tmp_path: Path) -> None:
+def test_a_pause_in_days_is_not_a_go_duration(given: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["5%"], "stepDuration": given}}])
     (pause,) = [step["pause"]["duration"] for step in canary(of)["steps"] if "pause" in step]
     assert re.fullmatch(r"[0-9]+(s|m|h)", pause)
     assert minutes(pause) == {"1d": 1440, "90m": 90, "3600s": 60}[given]
 
 
-def test_weights_are_whole_per_cent_and_rise(tmp_path: Path) -> None:
+def test_weights_are_whole_percentages_and_increase(tmp_path: Path) -> None:
     of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["2%", "10%", "50%"]}}])
     assert [step["setWeight"] for step in canary(of)["steps"] if "setWeight" in step] == [2, 10, 50]
 
@@ -131,7 +131,7 @@ def test_a_deadline_without_abort_only_reports(tmp_path: Path) -> None:
 
 
 def test_the_default_deadline_is_shorter_than_a_large_model_needs(tmp_path: Path) -> None:
-    """Twice twenty minutes of loading, and fetching before it."""
+    """Twice the load time of 20 minutes, plus the download."""
     assert emitted(tmp_path).workload["spec"]["progressDeadlineSeconds"] == 600
     assert emitted(tmp_path, serving__load="20m").workload["spec"]["progressDeadlineSeconds"] > 2400
 
@@ -141,13 +141,13 @@ def test_replicas_in_git_fight_the_autoscaler(runtime: str, tmp_path: Path) -> N
     assert "replicas" not in emitted(tmp_path, runtime).workload["spec"]
 
 
-def test_replicas_are_said_where_nothing_scales(tmp_path: Path) -> None:
+def test_replicas_are_set_where_nothing_scales(tmp_path: Path) -> None:
     of = emitted(tmp_path, platform__autoscaling__provider="none", constraints__throughput={"mean": "20/s"})
     assert of.workload["spec"]["replicas"] == 2
 
 
 @EACH
-def test_a_selector_cannot_change_so_no_version_is_in_it(runtime: str, tmp_path: Path) -> None:
+def test_selectors_are_immutable_so_they_contain_no_version(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime)
     assert set(of.workload["spec"]["selector"]["matchLabels"]) == {
         "app.kubernetes.io/name",
@@ -191,7 +191,7 @@ def test_a_background_run_without_a_measurement_passes_so_a_step_judges_last(run
     of = emitted(tmp_path, runtime)
     last = canary(of)["steps"][-1]["analysis"]["templates"]
     (template,) = [of.one("AnalysisTemplate", each["templateName"]) for each in last]
-    assert all(metric["count"] >= 1 for metric in template["spec"]["metrics"]), "a step without an end is refused"
+    assert all(metric["count"] >= 1 for metric in template["spec"]["metrics"]), "a step that never ends is rejected"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_steps_that_end_before_the_background_run_can_fail_are_refused(given: st
 # Without a canary
 
 
-def test_a_route_without_a_canary_leads_to_one_service(tmp_path: Path) -> None:
+def test_a_route_without_a_canary_has_one_service(tmp_path: Path) -> None:
     of = emitted(tmp_path, **NO_CANARY)
     assert of.workload["kind"] == "Deployment"
     assert [(b["name"], b["weight"]) for b in rule(of)["backendRefs"]] == [("fraud", 100)]
@@ -252,22 +252,22 @@ def test_a_weight_that_is_left_out_counts_as_one(runtime: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("timeout", "spelt"), [("90s", "1m30s"), ("200ms", "200ms"), ("1.5s", "1s500ms"), ("2h", "2h"), ("1d", "24h")]
+    ("timeout", "written"), [("90s", "1m30s"), ("200ms", "200ms"), ("1.5s", "1s500ms"), ("2h", "2h"), ("1d", "24h")]
 )
-def test_timeouts_are_spelt_as_gateway_api_spells_them(timeout: str, spelt: str, tmp_path: Path) -> None:
+def test_timeouts_are_in_the_format_of_gateway_api(timeout: str, written: str, tmp_path: Path) -> None:
     timeouts = rule(emitted(tmp_path, serving__endpoint={"timeout": timeout}))["timeouts"]
-    assert timeouts == {"request": spelt, "backendRequest": spelt}, "backendRequest must not exceed request"
-    assert re.fullmatch(GEP_2257, spelt)
+    assert timeouts == {"request": written, "backendRequest": written}, "backendRequest must not exceed request"
+    assert re.fullmatch(GEP_2257, written)
 
 
 @pytest.mark.parametrize("timeout", ["0s", "500us", "100000h"])
-def test_a_timeout_of_nothing_or_of_years_is_none(timeout: str, tmp_path: Path) -> None:
-    assert f"MLS008: a gateway cannot give up after {Duration.parse(timeout)}" in refused(
+def test_a_timeout_out_of_range_is_refused(timeout: str, tmp_path: Path) -> None:
+    assert f"MLS008: a gateway cannot time out after {Duration.parse(timeout)}" in refused(
         tmp_path, "triton", serving__endpoint={"timeout": timeout}
     )
 
 
-def test_what_only_the_experimental_channel_has_is_not_emitted(tmp_path: Path) -> None:
+def test_fields_of_the_experimental_channel_are_not_emitted(tmp_path: Path) -> None:
     for protocol in ("http", "grpc"):
         of = emitted(tmp_path, serving__protocol=protocol, **SHADOW)
         route = of.one("HTTPRoute" if protocol == "http" else "GRPCRoute")
@@ -291,9 +291,9 @@ def test_a_static_mirror_to_the_canary_would_hit_stable_pods(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("able", "percent", "said"),
     [
-        ("none", "100%", "MLS606: this gateway mirrors nothing"),
-        ("all", "10%", "MLS606: this gateway mirrors all requests or none"),
-        ("percent", "0.5%", "MLS008: a mirror of 0.5% cannot be set"),
+        ("none", "100%", "MLS606: this gateway cannot mirror requests"),
+        ("all", "10%", "MLS606: this gateway cannot mirror a share of the requests"),
+        ("percent", "0.5%", "MLS008: a gateway cannot mirror 0.5% of the requests"),
     ],
 )
 def test_a_mirror_that_the_gateway_drops_silently_is_refused(

@@ -1,4 +1,4 @@
-"""Autoscaling: replicas follow the runtime's own signal, by the provider that the platform chooses."""
+"""Autoscaling: replicas follow the runtime's own load signal, through the platform's autoscaling provider."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ def _scaler(service: ServicePlan) -> Iterable[Artifact]:
     return service.scope.providers.chosen(AutoscalingProvider, service.scaling.provider).scaler(service)
 
 
-TARGET = Target(name="autoscaling", summary="replicas that follow the runtime's own signal", emit=emit, runs="serving")
+TARGET = Target(name="autoscaling", summary="replicas that follow the runtime's load", emit=emit, runs="serving")

@@ -1,4 +1,4 @@
-"""What autoscalers share: whom they scale, how fast, and what they say of a runtime that reports no load."""
+"""What autoscalers share: the workload to scale, the speed, and the error for a runtime that reports no load."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ __all__ = ["behavior", "no_signal", "target"]
 
 
 def target(service: ServicePlan) -> Body:
-    """The workload whose replicas change."""
+    """The workload to scale."""
     run = service.workload
     return {"apiVersion": run.api, "kind": run.kind, "name": run.name}
 
 
 def behavior() -> Body:
-    """Up at once and by much; down slowly, as a replica that is gone must load its model again."""
-    why = "a replica that was taken away too soon must load its model again"
+    """Scale up fast. Scale down slowly, because a replica that comes back must load its model again."""
+    why = "a replica that was removed too soon must load its model again"
     return {
         "scaleUp": {
-            "stabilizationWindowSeconds": fixed(30, "a spike of a few seconds is over before a replica is there"),
+            "stabilizationWindowSeconds": fixed(30, "a spike of a few seconds ends before a new replica is ready"),
             "policies": [
                 {
                     "type": "Percent",
-                    "value": fixed(100, "at most twice as many"),
-                    "periodSeconds": fixed(60, "in a minute"),
+                    "value": fixed(100, "at most double the replicas"),
+                    "periodSeconds": fixed(60, "per minute"),
                 }
             ],
         },
@@ -38,14 +38,14 @@ def behavior() -> Body:
 
 
 def no_signal(service: ServicePlan) -> Refusal:
-    """A runtime that exports nothing to scale on."""
+    """The error for a runtime that exports no metric to scale on."""
     runtime = service.runtime_name
     return refusal(
         "MLS012",
-        f"`{runtime.value}` exports nothing that says how busy it is",
+        f"`{runtime.value}` exports no metric for its load",
         runtime,
-        others=((service.scaling.provider, "KEDA scales on a query"),),
-        note="replicas would follow processors, which say little of requests that wait, or nothing at all",
-        help=f"describe `inFlight` or `queue` under `platform.runtimes.{runtime.value}.metrics`, or set "
+        others=((service.scaling.provider, "this autoscaler needs a load metric"),),
+        note="replicas would follow CPU usage, which says little about queued requests, or nothing at all",
+        help=f"describe `inFlight` or `queue` under `platform.runtimes.{runtime.value}.metrics`; or set "
         "`platform.autoscaling.provider: none`",
     )

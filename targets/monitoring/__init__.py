@@ -1,4 +1,4 @@
-"""Monitoring: what is scraped, what is recorded, and who is told."""
+"""Monitoring: scraping, recording rules, and alerts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """Scraping and rules for each service, and for training runs."""
+    """Scraping and rules for each service, and rules for training runs."""
     for service in plan.online.values():
         yield partial(podmonitor.pod_monitors, service)
         yield partial(rules.rules, service)
@@ -27,7 +27,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
 
 TARGET = Target(
     name="monitoring",
-    summary="scraping, recording rules and alerts",
+    summary="scraping, recording rules, and alerts",
     emit=emit,
     runs="monitoring",
     kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind()},

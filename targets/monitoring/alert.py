@@ -1,4 +1,4 @@
-"""What every alert has: whom it is for, what is at stake, and where to read on."""
+"""What every alert has: a receiver, the impact, and links to the runbook and the dashboard."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Watched", "alert"]
 
 
 class Watched(Protocol):
-    """What an alert is about: a service of any mode."""
+    """What an alert is about: a service of any mode, or training runs."""
 
     scope: Scope
 
     @property
     def name(self) -> Because[str]:
-        """The name of its objects, which is the alert's label `service`."""
+        """The name of its objects, and the value of the alert's `service` label."""
         ...
 
 
@@ -33,7 +33,7 @@ def alert(
     wait: Because[str] | None = None,
     keep: Because[str] | None = None,
 ) -> Body:
-    """One alerting rule. The namespace is a label because Alertmanager's operator routes by it."""
+    """One alerting rule. The namespace is a label because the Prometheus Operator routes alerts by it."""
     system = service.scope.system
     alerts = system.monitoring.alerts
     receiver: Because[str] | None = getattr(alerts, severity)
@@ -49,7 +49,9 @@ def alert(
             "service": service.name,
             **(labels or {}),
             "owner": system.metadata.owner.map(_escaped),
-            "receiver": because(_escaped(system.metadata.owner.value), "nobody else is named", system.metadata.owner)
+            "receiver": because(
+                _escaped(system.metadata.owner.value), "the owner: no receiver is set", system.metadata.owner
+            )
             if receiver is None
             else receiver.map(_escaped),
         },
@@ -63,5 +65,5 @@ def alert(
 
 
 def _escaped(text: str) -> str:
-    """Annotations and labels are Go templates; the author's words are not."""
+    """Escape the author's text: annotations and labels are Go templates."""
     return text.replace("{{", '{{ "{{" }}')

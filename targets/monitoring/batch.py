@@ -1,6 +1,6 @@
-"""What is watched of a batch service: that runs are started, that they succeed, and that somebody can tell.
+"""Alerts on a batch service: runs start, runs succeed, and Prometheus has the metrics to tell.
 
-All of it rests on what kube-state-metrics exports of its CronJob: see `cronjob`.
+All of them depend on what kube-state-metrics exports about the CronJob: see `cronjob`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["rules"]
 
 
 def rules(batch: BatchPlan) -> Iterator[Artifact]:
-    """The same group twice: for the operator, and for everybody else."""
+    """The same group twice: for the Prometheus Operator, and as a plain rule file."""
     scope = batch.scope
     groups = [
         {
             "name": text("mlspec-{service}-batch", service=batch.name),
-            "interval": fixed("1m", "schedules have minutes"),
+            "interval": fixed("1m", "schedules have a resolution of one minute"),
             "rules": [
                 info(batch, batch.model, batch.release),
                 _absent(batch),
@@ -35,7 +35,7 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
             ],
         }
     ]
-    why = because("rules", "the runs of the service are watched", batch.model, batch.part.mode)
+    why = because("rules", "alerts on the service's runs", batch.model, batch.part.mode)
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -49,47 +49,50 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
 
 
 def _absent(batch: BatchPlan) -> Body:
-    """No data is an alert of its own: without the series below nothing else here can fire."""
+    """Missing data has its own alert, because without these series no other alert here can fire."""
     return alert(
         batch,
         "BatchJobAbsent",
         "page",
         cronjob.absent(batch),
-        text("{service}: Prometheus knows of no such CronJob, so nothing else can alert", service=batch.name),
-        wait=fixed("30m", "longer than an update of kube-state-metrics"),
+        text("{service}: Prometheus has no metrics for the CronJob, so no other alert can fire", service=batch.name),
+        wait=fixed("30m", "longer than an upgrade of kube-state-metrics"),
     )
 
 
 def _missed(batch: BatchPlan) -> Body:
-    """Also when it was suspended by hand and forgotten, or when no time zone of its name exists."""
+    """Also fires if the CronJob was suspended by hand and forgotten, or if its time zone does not exist."""
     return alert(
         batch,
         "BatchRunMissed",
         "ticket",
         cronjob.missed(batch),
-        text("{service}: no run has been started for {{{{ $value | humanizeDuration }}}}", service=batch.name),
+        text("{service}: no run has started for {{{{ $value | humanizeDuration }}}}", service=batch.name),
     )
 
 
 def _failed(batch: BatchPlan) -> Body:
-    """The newest failed run is younger than the last success."""
+    """The latest failed run started after the last success."""
     return alert(
         batch,
         "BatchRunFailed",
         "ticket",
         cronjob.failed(batch),
-        text("{service}: a run failed after all its tries, and none has succeeded since", service=batch.name),
+        text("{service}: a run failed after all retries, and no run has succeeded since", service=batch.name),
     )
 
 
 def _stale(batch: BatchPlan) -> Body:
-    """Whoever uses the scores has old ones. Two runs and a deadline, as a single failure may mend itself
-    (prometheus.io, practices of alerting: at least enough time for two full runs).
+    """Consumers have old scores. The limit is two runs and a deadline, because a single failure may resolve itself
+    (prometheus.io, alerting practices: at least enough time for two full runs).
     """
     return alert(
         batch,
         "BatchScoresStale",
         "page",
         cronjob.stale(batch),
-        text("{service}: no run has succeeded for {{{{ $value | humanizeDuration }}}}", service=batch.name),
+        text(
+            "{service}: no run has succeeded for {{{{ $value | humanizeDuration }}}}, so the scores are stale",
+            service=batch.name,
+        ),
     )

@@ -1,9 +1,9 @@
-"""One objective: its indicator over every window, and the alerts on the burning of its budget.
+"""One objective: its error ratio over every window, and its burn-rate alerts.
 
-An alert needs both windows of a pair above the threshold, and some bad events in the long one
-(`monitoring.slo.minEvents`): with little traffic a single failure would be many times the budget. The guard counts
-failures, not requests, so that a total outage of a quiet service is still heard. A window needs two scrapes, or it
-holds no rate and no alert on it can fire.
+An alert fires only if both windows of a pair are above the threshold and the long one has enough bad events
+(`monitoring.slo.minEvents`): at low traffic, a single failure would be many times the budget. The guard counts
+failures, not requests, so a total outage of a quiet service still alerts. A window needs two scrapes; with fewer, it
+has no rate, and no alert on it can fire.
 """
 
 from __future__ import annotations
@@ -35,16 +35,18 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
             "MLS502",
             f"no alert on `{objective.name}` could ever fire",
             objective.target,
-            others=tuple((burn.long, "a share of it in this time") for burn in service.objectives.slo.burn),
-            note="its error budget is so large that no failure rate burns it too fast",
-            help="promise more, for example `99%`, or leave the objective out"
+            others=tuple(
+                (burn.long, "alerts on a share of the budget in this window") for burn in service.objectives.slo.burn
+            ),
+            note="its error budget is so large that no failure rate can burn it fast enough to alert",
+            help="set a stricter target, such as `99%`; or remove the objective"
             if not service.objectives.slo.burn
-            else "ask for a smaller `budget` or a longer window under `monitoring.slo.burn`, or promise more",
+            else "set a smaller `budget` or a longer window under `monitoring.slo.burn`; or set a stricter target",
         )
     _scraped_often_enough(service, pairs)
     return {
         "name": text(f"mlspec-{{service}}-{objective.name}", service=service.name),
-        "interval": fixed("1m", "a twelfth of the shortest long window and more than one scrape"),
+        "interval": fixed("1m", "longer than one scrape, and well below the shortest window by default"),
         "rules": [
             *_records(service, objective, pairs),
             *(_alert(service, objective, pairs, severity) for severity in _severities(pairs)),
@@ -58,14 +60,15 @@ def _scraped_often_enough(service: ServicePlan, pairs: tuple[BurnPair, ...]) -> 
     if not 0 < 2 * interval.value.amount <= shortest.amount:
         raise refusal(
             "MLS008",
-            f"metrics that are read every {interval.value} cannot be judged over {shortest}",
+            f"a scrape interval of {interval.value} does not work with a window of {shortest}",
             short,
             interval,
-            others=((interval, "how often they are read"),),
-            note="a rate needs two samples in its window; with fewer the alert never fires",
-            help=f"write `short: {least}` or more, so that a scrape may be missed"
+            others=((interval, "the scrape interval"),),
+            note="a rate needs two samples in its window; with fewer, the alert never fires",
+            help=f"write `short: {least}` or more, so that a missed scrape does no harm"
             if where(short) is not None
-            else f"write `30s`, and at most `{Duration(shortest.amount / 5)}`, so that a scrape may be missed",
+            else f"write more than zero and at most `{Duration(shortest.amount / 5)}`, so that a missed scrape does "
+            "no harm",
         )
 
 
@@ -75,7 +78,7 @@ def _severities(pairs: tuple[BurnPair, ...]) -> Iterator[Literal["page", "ticket
 
 
 def _identity(service: ServicePlan, objective: Objective) -> dict[str, Any]:
-    """What tells one objective from all others, on every series that is recorded for it."""
+    """The labels that identify one objective, on every series recorded for it."""
     return {
         "namespace": service.scope.namespace,
         "system": service.scope.system.metadata.name,
@@ -109,7 +112,7 @@ def _alert(
     parts = {f"p{index}": _pair(service, objective, pair) for index, pair in enumerate(chosen)}
     joined = text("\nor\n".join(f"({{{key}}})" for key in parts), **parts)
     expression = because(joined.value, "", joined, *(pair.severity for pair in chosen))
-    keep = fixed("5m", "one quiet minute in the middle of an incident is no end of it") if severity == "page" else None
+    keep = fixed("5m", "one quiet minute does not end an incident") if severity == "page" else None
     return alert(
         service,
         "ModelErrorBudgetBurn" if objective.kind == "availability" else "ModelLatencyBudgetBurn",
@@ -144,12 +147,12 @@ def _summary(service: ServicePlan, objective: Objective) -> Because[str]:
     share = "{{{{ $value | humanizePercentage }}}}"
     if objective.bucket is None:
         return text(
-            f"{{service}}: {share} of requests fail; {{target}} must not",
+            f"{{service}}: {share} of requests are failing; {{target}} should succeed",
             service=service.name,
             target=objective.target.map(str),
         )
     return text(
-        f"{{service}}: {share} of requests are slower than {{bound}}; {{target}} must not be",
+        f"{{service}}: {share} of requests are slower than {{bound}}; {{target}} should be faster",
         service=service.name,
         bound=objective.bucket.holds.map(str),
         target=objective.target.map(str),

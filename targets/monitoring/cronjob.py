@@ -1,15 +1,14 @@
-"""Whether runs by the clock are started and succeed: expressions for whatever runs as a CronJob.
+"""Alert expressions for anything that runs as a CronJob: do its runs start, and do they succeed?
 
-All of them rest on what kube-state-metrics exports, scraped with `honor_labels` so that `namespace` is the object's:
+All of them depend on kube-state-metrics, scraped with `honor_labels` so that `namespace` is the object's:
 `kube_cronjob_info`, `kube_cronjob_created`, `kube_cronjob_status_last_schedule_time` and
 `kube_cronjob_status_last_successful_time` by `namespace` and `cronjob`; `kube_job_failed` by `namespace`, `job_name`
 and `condition`; `kube_job_status_start_time` by `namespace` and `job_name`.
 
-Traps that are handled here: `kube_job_status_failed` counts pods, so a pod that was tried again would alert in a run
-that succeeds; a failed Job stays in the history, so an alert on it would go on after the next success;
-`kube_cronjob_next_schedule_time` ignores the time zone in older versions (kube-state-metrics, issue 2206), so the gap
-between two runs is known here instead; a CronJob that has never run or never succeeded has no time of it, so its
-creation counts.
+Traps handled here: `kube_job_status_failed` counts pods, so a retried pod would alert in a run that succeeds. A failed
+Job stays in the history, so an alert on it would keep firing after the next success. `kube_cronjob_next_schedule_time`
+ignores the time zone in older versions (kube-state-metrics, issue 2206), so the planner computes the gap between two
+runs instead. A CronJob that has never run, or never succeeded, has no timestamp for it, so its creation time counts.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from ...compiler.plan.scope import Scope
 from ...compiler.promql import promql
 from ...schema.units import Duration
 
-__all__ = ["Clocked", "absent", "failed", "missed", "stale"]
+__all__ = ["Scheduled", "absent", "failed", "missed", "stale"]
 
 
-class Clocked(Protocol):
-    """What runs by the clock."""
+class Scheduled(Protocol):
+    """Anything that runs on a schedule."""
 
     scope: Scope
 
@@ -36,27 +35,27 @@ class Clocked(Protocol):
 
     @property
     def overdue(self) -> Because[Duration]:
-        """The time since the last start at which a run has been missed."""
+        """The time since the last start after which a run counts as missed."""
         ...
 
     @property
     def stale(self) -> Because[Duration]:
-        """The age of the last success at which somebody is told."""
+        """The age of the last success above which an alert fires."""
         ...
 
 
-def absent(runs: Clocked) -> Because[str]:
-    """Whether Prometheus knows nothing of it: then none of the others can be true."""
+def absent(runs: Scheduled) -> Because[str]:
+    """Whether Prometheus has no metrics for it. Then none of the other expressions can be true."""
     return text("absent({info})", info=_series(runs, "info"))
 
 
-def missed(runs: Clocked) -> Because[str]:
-    """Whether a run that was due has not started: also when it was suspended by hand, or has an unknown time zone."""
+def missed(runs: Scheduled) -> Because[str]:
+    """Whether a due run has not started, also because someone suspended the CronJob or its time zone is unknown."""
     return _since(runs, "status_last_schedule_time", runs.overdue)
 
 
-def failed(runs: Clocked) -> Because[str]:
-    """Whether the newest failed run is younger than the last success."""
+def failed(runs: Scheduled) -> Because[str]:
+    """Whether the latest failed run started after the last success."""
     return promql(
         'max(kube_job_status_start_time{{namespace="{namespace}",job_name=~"{name}-[0-9]+"}}\n'
         '  and on (namespace, job_name) kube_job_failed{{namespace="{namespace}",condition="true"}} == 1)\n'
@@ -67,12 +66,12 @@ def failed(runs: Clocked) -> Because[str]:
     )
 
 
-def stale(runs: Clocked) -> Because[str]:
-    """Whether the last success is too long ago."""
+def stale(runs: Scheduled) -> Because[str]:
+    """Whether the last success is too old."""
     return _since(runs, "status_last_successful_time", runs.stale)
 
 
-def _series(runs: Clocked, what: str) -> Because[str]:
+def _series(runs: Scheduled, what: str) -> Because[str]:
     return promql(
         f'kube_cronjob_{what}{{{{namespace="{{namespace}}",cronjob="{{name}}"}}}}',
         namespace=runs.scope.namespace,
@@ -80,8 +79,8 @@ def _series(runs: Clocked, what: str) -> Because[str]:
     )
 
 
-def _since(runs: Clocked, what: str, longest: Because[Duration]) -> Because[str]:
-    """Whether too many seconds have passed since something happened, or since there was anything to happen."""
+def _since(runs: Scheduled, what: str, longest: Because[Duration]) -> Because[str]:
+    """Whether too many seconds have passed since an event, or, if there was none, since the CronJob was created."""
     return text(
         "time() - (max({happened}) or max({created})) > {longest}",
         happened=_series(runs, what),

@@ -1,4 +1,4 @@
-"""Whether the service is there at all, has room, and serves a model that is young enough."""
+"""Whether the service is up, has capacity left, and serves a model that is recent enough."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["group"]
 
 
 def group(service: ServicePlan) -> Body:
-    """The rules on what exists from the start, before the first request: `up`, and gauges."""
+    """The rules on series that exist before the first request: `up`, and gauges."""
     return {
         "name": text("mlspec-{service}-health", service=service.name),
-        "interval": fixed("1m", "as the objectives"),
+        "interval": fixed("1m", "the same as for objectives"),
         "rules": [
             info(service, service.model, service.release),
             *_load(service),
@@ -33,12 +33,12 @@ def group(service: ServicePlan) -> Body:
 
 
 def _load(service: ServicePlan) -> Iterator[Body]:
-    """What a metrics adapter serves to the autoscaler."""
+    """The load that a metrics adapter serves to the autoscaler."""
     query, adapter = service.scaling.query, service.scaling.adapter
     if query is not None and adapter is not None:
         yield {
             "record": conventions.LOAD,
-            "expr": because(query.value, "what the autoscaler asks for", query, adapter),
+            "expr": because(query.value, "the query of the autoscaler", query, adapter),
             "labels": {
                 "namespace": service.scope.namespace,
                 "system": service.scope.system.metadata.name,
@@ -48,35 +48,35 @@ def _load(service: ServicePlan) -> Iterator[Body]:
 
 
 def _presence(service: ServicePlan) -> Iterator[Body]:
-    """No data is an alert of its own: objectives are silent when nothing is counted."""
+    """Missing data has its own alert, because alerts on objectives stay silent without data."""
     up = Indicators(service).up()
     yield alert(
         service,
         "ModelServiceAbsent",
         "page",
         text("absent({up} == 1)", up=up),
-        text("{service}: no replica answers Prometheus, so nothing else can alert", service=service.name),
-        wait=fixed("5m", "longer than a restart of Prometheus"),
+        text("{service}: Prometheus cannot scrape any replica, so no other alert can fire", service=service.name),
+        wait=fixed("5m", "longer than Prometheus takes to restart"),
     )
     yield alert(
         service,
         "ModelReplicaDown",
         "ticket",
         text("count({up} == 0) > 0", up=up),
-        text("{service}: {{{{ $value }}}} replicas do not answer Prometheus", service=service.name),
+        text("{service}: Prometheus cannot scrape {{{{ $value }}}} of the replicas", service=service.name),
         wait=_replaced(service.timing.progress_deadline),
     )
 
 
 @decision
 def _replaced(deadline: Because[int]) -> tuple[str, str]:
-    """A pod that still fetches or loads its model is a target already, and does not answer."""
+    """A pod that is still downloading or loading its model is already a scrape target, but does not answer."""
     wait = max(15, math.ceil(deadline.value / 60))
-    return f"{wait}m", f"longer than the {deadline.value} s after which a new replica has failed, and 15 min at least"
+    return f"{wait}m", f"longer than the {deadline.value} s after which a new replica has failed, and at least 15 min"
 
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:
-    """The resource that runs out first, or the slots that are taken."""
+    """The use of the resource that runs out first, or of the slots."""
     metrics, indicators = service.runtime.metrics, Indicators(service)
     if metrics.saturation is not None and metrics.saturation.series is not None:
         expression = text(
@@ -102,10 +102,11 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
         "ticket",
         expression,
         text(
-            "{service}: {{{{ $value | humanizePercentage }}}} of its capacity is taken, and it is at its limit",
+            "{service}: {{{{ $value | humanizePercentage }}}} of the capacity is in use; the limit is {limit}",
             service=service.name,
+            limit=service.scope.system.monitoring.saturation.map(str),
         ),
-        wait=fixed("15m", "longer than the autoscaler needs to add a replica"),
+        wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
     )
 
 

@@ -1,5 +1,6 @@
-"""Scraping. A PodMonitor and not a ServiceMonitor: between rollouts the stable and the canary Service select the same
-pods, which would be scraped twice. The rollout's hash becomes a label, so that the versions can be told apart.
+"""Scraping, with a PodMonitor instead of a ServiceMonitor: between rollouts, the stable and the canary Service select
+the same pods, so a ServiceMonitor would scrape them twice. The rollout's pod hash becomes a label, so that queries can
+distinguish the versions.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ __all__ = ["pod_monitors", "scraped"]
 
 
 def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
-    """One for the pods that answer, and one for the shadow's, whose job is another."""
+    """One for the serving pods, and one for the shadow's pods, which get their own Prometheus job."""
     if service.runtime.ports.metrics is None:
         return
     scraped = because("PodMonitor", "the runtime exports metrics", service.runtime.ports.metrics, service.runtime_name)
     yield _monitor(service, service.name, "predictor", scraped)
     if service.shadow is not None:
-        shadow = because("PodMonitor", "the shadow is watched apart", service.shadow.version, service.runtime_name)
+        shadow = because(
+            "PodMonitor", "the shadow is monitored separately", service.shadow.version, service.runtime_name
+        )
         yield _monitor(service, service.shadow_name, conventions.SHADOW, shadow)
 
 
@@ -42,7 +45,7 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
         ),
         "spec": {
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
-            "podTargetLabels": ["app.kubernetes.io/version", *_told_apart(service)],
+            "podTargetLabels": ["app.kubernetes.io/version", *_version_labels(service)],
             "podMetricsEndpoints": [
                 {
                     "port": _port(service),
@@ -55,27 +58,27 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
     return Artifact(path=naming.path_of(scope, "monitoring", "PodMonitor", name), body=body, why=why)
 
 
-def _told_apart(service: ServicePlan) -> list[Because[str]]:
-    """The label by which series of one version are told from those of another."""
+def _version_labels(service: ServicePlan) -> list[Because[str]]:
+    """The label that distinguishes the series of one version from those of another."""
     label = service.workload.pod_label
     return [label] if label is not None else []
 
 
 def _interval(asked: Because[Duration]) -> Because[Duration]:
-    """An interval as Prometheus can have it: of whole milliseconds."""
+    """An interval that Prometheus accepts: whole milliseconds."""
     if asked.value.amount % Decimal("0.001"):
         raise refusal(
             "MLS008",
-            f"metrics cannot be read every {asked.value}",
+            f"Prometheus cannot scrape every {asked.value}",
             asked,
-            note="Prometheus knows whole milliseconds, and an operator refuses anything else",
+            note="Prometheus intervals are whole milliseconds, and the Prometheus Operator rejects anything else",
             help="write `15s` or `30s`",
         )
     return asked
 
 
 def scraped(body: Object, known: Known) -> Iterator[str]:
-    """The pods that a PodMonitor selects, and their ports."""
+    """Check that a PodMonitor selects pods, and that the pods have its ports."""
     pods = known.selected(body["spec"].get("selector", {}).get("matchLabels", {}))
     if not pods:
         yield "selects no pods"
@@ -85,7 +88,7 @@ def scraped(body: Object, known: Known) -> Iterator[str]:
 
 
 def _port(service: ServicePlan) -> Because[str]:
-    """The port's name in the pod: metrics that share the HTTP port share its name."""
+    """The port's name in the pod. Metrics on the HTTP port use its name."""
     ports = service.runtime.ports
     shared = ports.http is not None and ports.metrics is not None and ports.http.value == ports.metrics.value
     return because(

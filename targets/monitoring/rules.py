@@ -1,7 +1,7 @@
-"""Recording rules and alerts, as a PrometheusRule and as the plain file that `promtool` reads.
+"""Recording rules and alerts, as a PrometheusRule and as a plain rule file for `promtool`.
 
-What is recorded and what alerts on it stand in one group, so that they are evaluated in order. All of it loads in
-Prometheus 2.42 and in 3.x.
+Recording rules and the alerts on them are in the same group, so that Prometheus evaluates them in order. Everything
+loads in Prometheus 2.42 and in 3.x.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ __all__ = ["rules"]
 
 
 def rules(service: ServicePlan) -> Iterator[Artifact]:
-    """The same groups twice: for the operator, and for everybody else."""
+    """The same groups twice: for the Prometheus Operator, and as a plain rule file."""
     scope = service.scope
     groups = [*(burn_group(service, objective) for objective in service.objectives.all), health.group(service)]
-    why = because(
-        "rules", "the service's objectives and its health are watched", service.part.own_name, service.runtime_name
-    )
+    why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

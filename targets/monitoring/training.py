@@ -1,7 +1,7 @@
-"""What is watched of training runs: that they are started, and that they come to their end.
+"""Alerts on training runs: runs start, and runs finish.
 
-Nobody is paged: the model in service goes on answering. A run whose model is refused by the gate has succeeded; when no
-model passes for too long, the alert on the age of the model in service says so.
+None of them pages, because the live model keeps serving. A run whose model fails the gate has succeeded. If no model
+passes for too long, the alert on the age of the live model fires.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ __all__ = ["rules"]
 
 
 def rules(training: TrainingPlan) -> Iterator[Artifact]:
-    """The same group twice: for the operator, and for everybody else. Runs that are started by hand have none."""
+    """The same group twice: for the Prometheus Operator, and as a plain rule file. Runs started by hand have none."""
     if training.suspended.value:
         return
     scope = training.scope
     groups = [
         {
             "name": text("mlspec-{name}", name=training.name),
-            "interval": fixed("1m", "schedules have minutes"),
+            "interval": fixed("1m", "schedules have a resolution of one minute"),
             "rules": [_absent(training), _missed(training), _failed(training), _stale(training)],
         }
     ]
-    why = because("rules", "training runs are watched", training.given_schedule)
+    why = because("rules", "alerts on training runs", training.given_schedule)
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -48,23 +48,23 @@ def _ticket(training: TrainingPlan, name: str, expression: Because[str], said: s
 
 
 def _absent(training: TrainingPlan) -> Body:
-    """No data is an alert of its own: without the series below nothing else here can fire."""
-    said = "Prometheus knows of no such CronJob, so nothing else can alert"
-    wait = fixed("30m", "longer than an update of kube-state-metrics")
+    """Missing data has its own alert, because without these series no other alert here can fire."""
+    said = "Prometheus has no metrics for the CronJob, so no other alert can fire"
+    wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
     return _ticket(training, "TrainingJobAbsent", cronjob.absent(training), said, wait)
 
 
 def _missed(training: TrainingPlan) -> Body:
-    said = "no run has been started for {{{{ $value | humanizeDuration }}}}"
+    said = "no run has started for {{{{ $value | humanizeDuration }}}}"
     return _ticket(training, "TrainingRunMissed", cronjob.missed(training), said, None)
 
 
 def _failed(training: TrainingPlan) -> Body:
-    said = "a run failed after all its tries, and none has succeeded since"
+    said = "a run failed after all retries, and no run has succeeded since"
     return _ticket(training, "TrainingRunFailed", cronjob.failed(training), said, None)
 
 
 def _stale(training: TrainingPlan) -> Body:
-    """Two runs and a deadline, as a single failure may mend itself (prometheus.io, practices of alerting)."""
+    """The limit is two runs and a deadline: a single failure may resolve itself (prometheus.io, alerting practices)."""
     said = "no run has succeeded for {{{{ $value | humanizeDuration }}}}"
     return _ticket(training, "TrainingStale", cronjob.stale(training), said, None)

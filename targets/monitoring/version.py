@@ -1,4 +1,4 @@
-"""Which version is in service, and whether it is young enough: the same for services of every mode."""
+"""Which version is live, and whether it is recent enough: the same for services of every mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["age", "info"]
 
 
 def info(service: Watched, model: Because[str], release: Release) -> Body:
-    """What is in service, to be joined to any other series of it."""
+    """The live version, as a series to join with any other series of the service."""
     system = service.scope.system
     return {
         "record": conventions.MODEL_INFO,
@@ -35,7 +35,7 @@ def info(service: Watched, model: Because[str], release: Release) -> Body:
 
 
 def age(service: Watched, release: Release) -> Iterator[Body]:
-    """A model that nobody replaces decays in silence."""
+    """A model that is not replaced degrades silently."""
     retraining, trained = service.scope.system.retraining, release.trained_at
     if retraining is None or retraining.max_model_age is None or trained is None:
         return
@@ -50,11 +50,11 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
             oldest=oldest.map(lambda age: int(age.amount)),
         ),
         text(
-            "{service}: its model was trained {{{{ $value | humanizeDuration }}}} ago; {oldest} is the limit",
+            "{service}: the model was trained {{{{ $value | humanizeDuration }}}} ago; the limit is {oldest}",
             service=service.name,
             oldest=oldest.map(str),
         ),
-        wait=because("1h", "no hour matters here", oldest),
+        wait=because("1h", "an hour makes no difference here", oldest),
     )
 
 

@@ -1,6 +1,4 @@
-"""Rollout: the route to a service, and the objects by which a new version is judged, by the providers that the platform
-chooses.
-"""
+"""Rollout: the route to a service, and the objects that judge a new version, through the platform's providers."""
 
 from __future__ import annotations
 
@@ -31,4 +29,4 @@ def _judge(service: ServicePlan) -> Iterable[Artifact]:
     return service.scope.providers.chosen(RolloutProvider, service.workload.provider).judge(service)
 
 
-TARGET = Target(name="rollout", summary="routes, and analyses of new versions", emit=emit, runs="serving")
+TARGET = Target(name="rollout", summary="routes and analyses of new versions", emit=emit, runs="serving")

@@ -1,8 +1,8 @@
 """Gateway API: a route with explicit weights for both versions, a mirror to the shadow, and timeouts.
 
-Traps: a weight that is left out counts as 1, so that a sync in the middle of a canary would send half of all requests
-to the new version; the gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service
-would hit stable pods between rollouts, so the mirror goes to the Service of a shadow; a timeout of `0s` is none.
+Traps handled here: a missing weight counts as 1, so a sync in the middle of a canary would send half of all requests to
+the new version. The gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service would
+hit stable pods between rollouts, so the mirror goes to the shadow's Service. A timeout of `0s` means no timeout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["PROVIDER"]
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
-    """An HTTPRoute, or a GRPCRoute where callers speak gRPC."""
+    """An HTTPRoute, or a GRPCRoute if callers use gRPC."""
     plan, gateway = service.scope, service.scope.platform.gateway
     grpc = service.part.protocol.value == "grpc"
     kind = "GRPCRoute" if grpc else "HTTPRoute"
@@ -52,7 +52,7 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
             ],
         },
     }
-    why = because(kind, "the gateway leads requests to the service", service.part.protocol, service.runtime_name)
+    why = because(kind, "the gateway routes requests to the service", service.part.protocol, service.runtime_name)
     yield Artifact(path=naming.path_of(plan, "rollout", kind, service.name), body=body, why=why)
 
 
@@ -60,12 +60,10 @@ def _backends(service: ServicePlan) -> list[Body]:
     port = _port(service)
     run, progressive = service.workload, service.workload.progressive
     if run.new_service is None:
-        return [_backend(run.service, port, because(100, "there is one version", progressive))]
+        return [_backend(run.service, port, because(100, "there is only one version", progressive))]
     return [
-        _backend(
-            run.service, port, because(100, "between rollouts all requests go to the version in service", progressive)
-        ),
-        _backend(run.new_service, port, because(0, "between rollouts nothing goes to the other one", progressive)),
+        _backend(run.service, port, because(100, "between rollouts, all requests go to the live version", progressive)),
+        _backend(run.new_service, port, because(0, "between rollouts, no requests go to the new version", progressive)),
     ]
 
 
@@ -84,10 +82,10 @@ def _port(service: ServicePlan) -> Because[int]:
             protocol,
             service.runtime_name,
             others=((service.runtime_name, "this runtime"),),
-            note="callers would be sent to a port that nobody listens on",
+            note="the gateway would send requests to a port without a listener",
             help=f"write `protocol: {able[0]}`" if able else "name the port under `container.ports`",
         )
-    return because(port.value, "the port that callers speak to", port, protocol)
+    return because(port.value, "the port that callers use", port, protocol)
 
 
 def _mirror(service: ServicePlan) -> list[Body] | None:
@@ -98,12 +96,12 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
     if able.value == "none" or (able.value == "all" and stage.percent.value != Percent(1)):
         raise refusal(
             "MLS606",
-            f"this gateway mirrors {'nothing' if able.value == 'none' else 'all requests or none'}",
+            f"this gateway cannot mirror {'requests' if able.value == 'none' else 'a share of the requests'}",
             stage.percent,
             stage,
-            others=((able, "what the platform says of it"),),
-            note="the shadow would see no traffic, or more than it has replicas for, without a word",
-            help="leave the shadow stage out" + ("" if able.value == "none" else ", or mirror 100%"),
+            others=((able, "what the platform supports"),),
+            note="the shadow would silently get no traffic, or more than its replicas can handle",
+            help="remove the shadow stage" + ("" if able.value == "none" else "; or mirror 100%"),
         )
     mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
     if able.value == "percent":
@@ -120,7 +118,7 @@ def _percent(share: Because[Percent]) -> Because[int]:
     percent = share.value.amount * 100
     if percent != percent.to_integral_value() or not 0 < percent <= 100:
         raise refusal(
-            "MLS008", f"a mirror of {share.value} cannot be set", share, help="write a whole number of per cent"
+            "MLS008", f"a gateway cannot mirror {share.value} of the requests", share, help="write a whole percentage"
         )
     return share.map(lambda value: int(value.amount * 100))
 
@@ -129,16 +127,16 @@ def _timeout(length: Because[Duration]) -> Because[str]:
     if not Duration.parse("1ms") <= length.value < Duration.parse("100000h"):
         raise refusal(
             "MLS008",
-            f"a gateway cannot give up after {length.value}",
+            f"a gateway cannot time out after {length.value}",
             length,
-            note="it knows no less than a millisecond and no more than 99,999 hours, and `0s` switches the timeout off",
-            help="write four times the bound on p99, or leave it out",
+            note="its timeouts are at least 1 ms and at most 99,999 hours, and `0s` disables the timeout",
+            help="write four times the p99 objective; or leave the timeout out",
         )
     return length.map(gateway_duration)
 
 
 def gateway_duration(length: Duration) -> str:
-    """A duration as Gateway API spells it: whole numbers of h, m, s and ms (GEP-2257)."""
+    """A duration in the format of Gateway API: whole numbers of h, m, s, and ms (GEP-2257)."""
     millis = int(length.amount * 1000)
     parts = []
     for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
@@ -149,7 +147,7 @@ def gateway_duration(length: Duration) -> str:
 
 
 def _resolved(body: Object, known: Known) -> Iterator[str]:
-    """Every Service and port that a route leads to or mirrors to."""
+    """Check every Service and port that a route sends or mirrors requests to."""
     for rule in body["spec"].get("rules", []):
         filters = [one for one in rule.get("filters", []) if one.get("type") == "RequestMirror"]
         mirrors = [one.get("requestMirror", {}).get("backendRef", {}) for one in filters]

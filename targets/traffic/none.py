@@ -1,4 +1,4 @@
-"""No traffic provider: callers reach the Service by its name in the cluster."""
+"""No traffic provider: callers use the Service's name in the cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kubernetes' HorizontalPodAutoscaler: the recorded load behind a metrics adapter, or processors."""
+"""Kubernetes' HorizontalPodAutoscaler: scales on the recorded load behind a metrics adapter, or on CPU usage."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
     if service.workload.progressive.value and service.scaling.by_processors:
         raise refusal(
             "MLS607",
-            "an autoscaler on processors would count the canary's pods with the stable ones",
+            "an autoscaler that follows CPU usage would count the canary's pods along with the stable ones",
             service.scaling.provider,
             service.runtime_name,
             others=((service.canary.stage, "the canary"),),
-            note="the stable version alone is sized by the sum, and the number of replicas ratchets up to its maximum",
-            help="set `platform.autoscaling.provider: keda`, name an `adapter` beside it, or set "
+            note="the sum would size the stable version alone, so the replica count would ratchet up to its maximum",
+            help="set `platform.autoscaling.provider: keda`; or set `platform.autoscaling.adapter`; or set "
             "`platform.rollout.provider: none`",
         )
     body: Body = {
@@ -39,7 +39,7 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
             "scaleTargetRef": target(service),
             "minReplicas": service.scaling.least,
             "maxReplicas": service.max_replicas,
-            "metrics": [_processors() if adapter is None else _load(service, adapter)],
+            "metrics": [_cpu() if adapter is None else _load(service, adapter)],
             "behavior": behavior(),
         },
     }
@@ -49,8 +49,8 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
     )
 
 
-def _processors() -> Body:
-    busy = fixed(70, "above it waiting grows faster than load")
+def _cpu() -> Body:
+    busy = fixed(70, "queueing delay grows faster than load above this")
     return {
         "type": "Resource",
         "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": busy}},
@@ -58,28 +58,28 @@ def _processors() -> Body:
 
 
 def _load(service: ServicePlan, adapter: Because[str]) -> Body:
-    """What a rule records of the load. Its total is divided, as by KEDA, so that a canary's pods do not count."""
+    """The recorded load. As with KEDA, its total is divided over the replicas, so a canary's pods do not count."""
     monitored = service.scope.runs("monitoring")
     if service.scaling.query is None:
         raise no_signal(service)
     if not monitored.value:
         raise refusal(
             "MLS012",
-            "no rule records the load that the autoscaler asks for",
+            "no rule records the load metric that the autoscaler queries",
             monitored,
             adapter,
-            note="without the metric it neither adds replicas nor takes any away",
-            help="add `monitoring` to what the environment runs, or set `platform.autoscaling.provider: keda`",
+            note="without the metric, the autoscaler neither adds nor removes replicas",
+            help="add `monitoring` to the environment's `runs`; or set `platform.autoscaling.provider: keda`",
         )
     external: Body = {
         "metric": {"name": conventions.LOAD_METRIC, "selector": {"matchLabels": {"service": service.name}}},
         "target": {"type": "AverageValue", "averageValue": service.scaling.threshold.map(_quantity)},
     }
-    return {"type": "External", "external": because(external, "the load, as the adapter serves it", adapter)}
+    return {"type": "External", "external": because(external, "the load metric that the adapter serves", adapter)}
 
 
 def _quantity(threshold: str) -> str:
-    """As an API server writes it: 0.7 is 700m, or Git and cluster differ for ever."""
+    """The value as the API server writes it, such as 700m for 0.7. Otherwise, Git and the cluster differ forever."""
     return threshold if "." not in threshold else f"{int(Decimal(threshold) * 1000)}m"
 
 

@@ -1,10 +1,11 @@
-"""KEDA: a ScaledObject that follows the runtime's own signal.
+"""KEDA: a ScaledObject that follows the runtime's own load signal.
 
-Traps that are handled here: the default minimum is zero and the default maximum 100; a query without an answer counts
-as zero, so that a Prometheus that loses its target would scale everything down; a second autoscaler on one target is
-refused. The signal is divided over replicas by its total (`AverageValue`), so that a canary's pods are not counted
-twice. How often KEDA polls matters only between no replica and one, and a service at none has nobody to say that
-requests wait: neither is used.
+Traps handled here: the default minimum is 0, and the default maximum is 100. An empty query result counts as zero, so a
+Prometheus that loses its target would scale everything down. A second autoscaler on the same target is rejected.
+
+The total of the signal is divided over the replicas (`AverageValue`), so a canary's pods are not counted twice. The
+polling interval matters only between zero replicas and one, and a service with zero replicas cannot report that
+requests are waiting. So neither the interval nor scaling to zero is used.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
             "minReplicaCount": scaling.least,
             "maxReplicaCount": service.max_replicas,
             "fallback": {
-                "failureThreshold": fixed(3, "three looks without an answer"),
+                "failureThreshold": fixed(3, "three polls without an answer"),
                 "replicas": scaling.fallback,
                 "behavior": "currentReplicasIfHigher",
             },
@@ -56,7 +57,7 @@ def _trigger(service: ServicePlan, query: Because[str]) -> Body:
             "serverAddress": service.scope.platform.prometheus.url,
             "query": query,
             "threshold": service.scaling.threshold,
-            "ignoreNullValues": fixed("false", "no answer is no load of zero: the fallback takes over"),
+            "ignoreNullValues": fixed("false", "a missing answer does not mean zero load: the fallback applies"),
         },
     }
 

@@ -1,4 +1,4 @@
-"""No autoscaling provider: the workload says how many replicas there are."""
+"""No autoscaling provider: the workload sets a fixed number of replicas."""
 
 from __future__ import annotations
 

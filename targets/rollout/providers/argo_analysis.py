@@ -1,10 +1,13 @@
-"""The analyses: is the new version as good as its objectives, and did it see enough requests to tell?
+"""The analyses: does the new version meet its objectives, and did it get enough requests to tell?
 
-Every metric has both conditions (rollout.md, 1.4): no data is neither, so the rollout holds instead of passing or
-aborting. An empty answer cannot be indexed, so its length is asked first; a NaN compares with nothing, so it is asked
-for too. A ratio of few requests is no answer either: one failure among three is no third of all users, so below the
-volume the ratio has no sample, and a metric of its own shows how many there were. Failure and inconclusive limits
-together stay below the number of measurements: a run in which no window was good does not pass.
+Every metric has a success and a failure condition. Missing data meets neither, so the rollout holds instead of passing
+or aborting. An empty result cannot be indexed, so each condition checks its length first. A NaN fails every comparison,
+so each condition checks for NaN as well.
+
+A ratio of few requests is inconclusive, too: one failure in three requests does not mean that a third of all users see
+errors. So the ratio has no sample below the minimum volume, and a separate metric shows how many requests there were.
+The failure limit and the inconclusive limit together stay below the number of measurements, so a run without one good
+window does not pass.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ from ... import naming
 __all__ = ["templates"]
 
 HOLD = 3
-"""Measurements without a verdict before the rollout waits for a person."""
+"""Inconclusive measurements before the rollout pauses until an engineer decides."""
 
 
 def templates(service: ServicePlan) -> Iterator[Artifact]:
-    """One analysis beside the steps, and one at their end."""
+    """One analysis in the background of the steps, and one after the last step."""
     if not service.canary.background:
         return
     yield _template(service, "background", service.canary.background)
@@ -64,7 +67,7 @@ def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]
 
 
 def _ratio(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
-    """The share of requests that break the objective."""
+    """The share of requests that violate the objective."""
     return {
         "name": judgement.objective.name,
         "initialDelay": None if finite else _delay(service, judgement),
@@ -90,18 +93,19 @@ def _ratio_of_enough(indicators: Indicators, judgement: Judgement) -> Because[st
 
 
 def _volume(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
-    """Enough requests for a verdict. Too few never fail: they hold."""
+    """Enough requests for a verdict. Too few requests never fail the analysis; they hold the rollout."""
     return {
         "name": f"{judgement.objective.name}-volume",
         "initialDelay": None if finite else _delay(service, judgement),
         "interval": judgement.window,
         "count": judgement.windows if finite else None,
-        "failureLimit": fixed(0, "too few requests are no failure"),
+        "failureLimit": fixed(0, "too few requests are not a failure"),
         "inconclusiveLimit": _hold(judgement, finite),
         "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
         "successCondition": _condition(">=", judgement.volume),
         "failureCondition": fixed(
-            "len(result) > 0 && result[0] < 0", "never: neither condition holds, so the rollout holds"
+            "len(result) > 0 && result[0] < 0",
+            "never true: too few requests meet neither condition, so the rollout holds",
         ),
         "provider": _prometheus(
             service, indicators.events(judgement.objective, judgement.window.value), judgement.window
@@ -110,7 +114,7 @@ def _volume(service: ServicePlan, indicators: Indicators, judgement: Judgement, 
 
 
 def _delay(service: ServicePlan, judgement: Judgement) -> Because[str]:
-    """Until the model is loaded and one whole window has passed."""
+    """Wait until the model is loaded and one full window has passed."""
     start = int(service.canary.delay.value.amount)
     minutes = int(judgement.window.value.removesuffix("m"))
     return because(
@@ -123,14 +127,14 @@ def _delay(service: ServicePlan, judgement: Judgement) -> Because[str]:
 
 def _hold(judgement: Judgement, finite: bool) -> Because[int]:
     if not finite:
-        return fixed(HOLD, "then a person looks at it")
+        return fixed(HOLD, "after that, an engineer decides")
     return _fewer_than_all(judgement.windows, judgement.failures)
 
 
 @decision
 def _fewer_than_all(windows: Because[int], failures: Because[int]) -> tuple[int, str]:
-    """Argo Rollouts counts a run that ends within both limits as successful, whatever its windows said."""
-    return max(0, windows.value - failures.value - 1), "with the windows that may fail, at least one must be good"
+    """Argo Rollouts counts a run that ends within both limits as successful, whatever the windows measured."""
+    return max(0, windows.value - failures.value - 1), "with the windows that may fail, one window must still be good"
 
 
 def _condition(compare: str, limit: Because[str]) -> Because[str]:
@@ -141,6 +145,6 @@ def _prometheus(service: ServicePlan, query: Because[str], window: Because[str])
     return {
         "prometheus": {
             "address": service.scope.platform.prometheus.url,
-            "query": because(query.value, "what the objective counts", query, window),
+            "query": because(query.value, "the error ratio or the volume of the objective", query, window),
         }
     }

@@ -1,7 +1,7 @@
 """Argo Rollouts: a Rollout that shifts traffic step by step, judged by AnalysisTemplates.
 
-Traps that are handled here: a version that cannot start blocks the next one unless it is rolled back; an analysis that
-measured nothing passes, so the last step judges again.
+Traps handled here: a version that cannot start blocks the next one unless it is rolled back. An analysis without a
+single measurement passes, so the last step judges again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["PROVIDER"]
 
 
 def workload(service: ServicePlan, common: Body) -> Body:
-    """What every workload has, and the canary."""
+    """The common part of the spec, and the canary."""
     keep = service.scope.system.rollout.keep_versions
     return {
         "replicas": common["replicas"],
@@ -61,13 +61,13 @@ def _gateway_api(service: ServicePlan) -> Body:
 
 
 SHIFTING = {"gateway-api": _gateway_api}
-"""How it shifts traffic with each traffic provider; the same names as in its entry of the catalog."""
+"""How it shifts traffic with each traffic provider, by the names in its catalog entry."""
 
 
 def _background(service: ServicePlan) -> Body:
-    """From the first step on; a run without a measurement would pass, so the last step judges again."""
+    """Starts with the first step. A run without a measurement would pass, so the last step judges again."""
     return {
-        "startingStep": fixed(1, "once the first share of traffic has arrived"),
+        "startingStep": fixed(1, "once the canary gets its first share of traffic"),
         "templates": [{"templateName": service.named("background")}],
         "args": _arguments(),
     }
@@ -86,7 +86,7 @@ def _steps(canary: CanaryPlan, service: ServicePlan) -> Iterator[Body]:
 
 
 def _resolved(body: Object, known: Known) -> Iterator[str]:
-    """The pods, the Services, the route and the analyses that a Rollout names."""
+    """Check the pods, the Services, the route, and the analyses that a Rollout refers to."""
     yield from pods_and_selector(body, known)
     canary = body["spec"].get("strategy", {}).get("canary", {})
     for key in ("canaryService", "stableService"):

@@ -1,4 +1,4 @@
-"""No rollout provider: a Deployment, whose pods Kubernetes replaces one by one."""
+"""No rollout provider: a Deployment, whose pods Kubernetes replaces one at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PROVIDER"]
 
 
 def workload(service: ServicePlan, common: Body) -> Body:
-    """What every workload has, and a rolling update."""
+    """The common part of the spec, and a rolling update."""
     return {**common, "strategy": rolling_update(service.in_place)}
 
 
