@@ -1,4 +1,4 @@
-"""What tests of batch inference share: a spec with every field of it, and its objects."""
+"""What tests of batch inference share: a spec with every field of a batch service, and its objects."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ TARGET = Target(name="batch", summary="", emit=emit, kinds={"PrometheusRule": Ki
 
 
 def spec(**changes: object) -> dict[str, Any]:
-    """The spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
+    """The spec with some values changed; `a__b` is the path `a.b`, and None removes a value."""
     return changed(SPEC, **changes)
 
 
@@ -102,7 +102,7 @@ def job(tmp_path: Path, **changes: object) -> dict[str, Any]:
 
 
 def environment(tmp_path: Path, **changes: object) -> dict[str, Any]:
-    """The container's variables: their values, or where their values come from."""
+    """The container's variables: their values, or the sources of their values."""
     container = job(tmp_path, **changes)["template"]["spec"]["containers"][0]
     return {v["name"]: v.get("value", v.get("valueFrom")) for v in container["env"]}
 
@@ -117,7 +117,7 @@ OTHERS = {
     "models__naive": {},
     "releases__naive": {"version": 1, "artifact": NAIVE},
 }
-"""Another store and another model, for values that name one."""
+"""Another store and another model, for values that refer to one."""
 
 ONE = {"serving__partitions": 1, "serving__parallel": 1}
 LEAN = {"serving__parallel": None, "serving__resources": None}

@@ -1,7 +1,7 @@
-"""What tests of online serving share: a spec for each runtime, and what it compiles to, as a server reads it.
+"""What tests of online serving share: a spec for each runtime, and the objects that it compiles to.
 
-Whatever is compiled here is held to the schemas of five Kubernetes versions and to the restricted pod security, so that
-each test of one trap is a test of that, too.
+Everything compiled here is validated against the schemas of five Kubernetes versions and the restricted pod security
+standard, so every test of a trap also tests that.
 """
 
 from __future__ import annotations
@@ -114,14 +114,14 @@ GPU: dict[str, object] = {"serving__resources": {"accelerator": {"type": "l4"}}}
 
 
 def spec(runtime: str = "triton", /, **changes: object) -> dict[str, Any]:
-    """The runtime's spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
+    """The runtime's spec with some values changed; `a__b` is the path `a.b`, and None removes a value."""
     made: dict[str, Any] = yaml.safe_load(_COMMON.replace("DIGEST", DIGEST))
     made["serving"]["runtime"] = runtime
     return changed(made, **{**_DIFFERENT[runtime], **changes})
 
 
 def two_services(**of_second: object) -> dict[str, Any]:
-    """Two services, `fraud-a` and `fraud-b`, that serve one model by one access."""
+    """Two services, `fraud-a` and `fraud-b`, that serve the same model through the same access."""
     made = spec(access__store={"kind": "s3", "serviceAccount": "fraud-models"})
     serving = made.pop("serving")
     made["services"] = {"a": serving, "b": {**copy.deepcopy(serving), **of_second}}
@@ -192,12 +192,12 @@ class Emitted:
 
     @property
     def env(self) -> dict[str, Any]:
-        """The server's variables: their values, or where their values come from."""
+        """The server's variables: their values, or the sources of their values."""
         return variables(self.server)
 
     @property
     def mounts(self) -> dict[str, str]:
-        """Where the server has which volume: path to name."""
+        """The server's volumes: from mount path to name."""
         return {mount["mountPath"]: mount["name"] for mount in self.server.get("volumeMounts", [])}
 
     def volume(self, name: str) -> dict[str, Any]:
@@ -205,17 +205,17 @@ class Emitted:
         return found
 
     def file(self, name: str) -> str:
-        """A configuration file as the runtime reads it: by the ConfigMap that the pod mounts, and no other."""
+        """A configuration file as the runtime reads it: from the ConfigMap that the pod mounts."""
         config = self.one("ConfigMap", self.volume("config")["configMap"]["name"])
         found: str = config["data"][name]
         return found
 
     def promql(self) -> str:
-        """All queries of the bundle: of rules, analyses and the autoscaler."""
+        """All queries of the bundle: of rules, analyses, and the autoscaler."""
         return "\n".join(query for body in self.bodies for query in _queries(body))
 
     def ratio(self, slo: str) -> str:
-        """The share of bad requests over five minutes, as it is recorded."""
+        """The expression that records the share of bad requests over five minutes."""
         groups = [group for body in self.all("PrometheusRule") for group in body["spec"]["groups"]]
         [found] = [
             rule["expr"]
@@ -227,13 +227,13 @@ class Emitted:
 
     @property
     def trigger(self) -> dict[str, str]:
-        """What the autoscaler looks at."""
+        """The trigger of the autoscaler."""
         [trigger] = self.one("ScaledObject")["spec"]["triggers"]
         found: dict[str, str] = trigger["metadata"]
         return found
 
     def series(self) -> set[str]:
-        """The series that the bundle's PromQL reads, but for those that its own rules record."""
+        """The series that the bundle's PromQL reads, except for those that its own rules record."""
         names = re.findall(r"([a-zA-Z_:][\w:]*)\{", re.sub(r'"[^"]*"', '""', self.promql()))
         return {name for name in names if not name.startswith("mlspec:") and name != "up"}
 
@@ -257,7 +257,7 @@ def variables(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def emitted(tmp_path: Path, runtime: str = "triton", /, **changes: object) -> Emitted:
-    """What a spec compiles to."""
+    """The objects that a spec compiles to."""
     return of(tmp_path, spec(runtime, **changes))
 
 
@@ -289,7 +289,7 @@ def _objects(spec: Path) -> list[dict[str, Any]]:
 
 
 def accepted(body: dict[str, Any]) -> None:
-    """Every supported server takes the object, a restricted namespace its pods, and no key is without a value."""
+    """Every supported API server accepts the object, a restricted namespace accepts its pods, and no value is null."""
     assert ": null" not in json.dumps(body), body["metadata"]["name"]
     for version in VERSIONS:
         assert list(problems(body, version)) == [], f"{body['kind']} {body['metadata']['name']} on {version}"

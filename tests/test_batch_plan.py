@@ -1,4 +1,4 @@
-"""What is decided for batch inference, against numbers worked out by hand; and the contract with its images."""
+"""The decisions for batch inference, against numbers calculated by hand, and the contract with its images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlspec.compiler.tree import lookup
 from .batch import LEAN, NAIVE, OTHERS, SPEC, compiled, environment, job, objects, plan, spec, told
 from .support import ROOT
 
-# What is decided
+# Decisions
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_deadline_is_half_of_the_gap_and_at_most_a_day(tmp_path: Path, schedul
     ("schedule", "zone", "stale", "overdue"),
     [
         ("0 4 * * *", "UTC", 2 * 86400 + 7200, 86400 + 900),
-        ("0 4 * * 1-5", "UTC", 6 * 86400 + 7200, 3 * 86400 + 900),  # Friday's scores are used until Monday
+        ("0 4 * * 1-5", "UTC", 6 * 86400 + 7200, 3 * 86400 + 900),  # Friday's scores are in use until Monday
         ("0 4 * * *", "Europe/Berlin", 2 * 86400 + 7200, 86400 + 3600 + 900),  # a day of 25 hours
     ],
 )
@@ -47,19 +47,21 @@ def test_alerts_follow_the_longest_gap(tmp_path: Path, schedule: str, zone: str,
 @pytest.mark.parametrize(
     ("partitions", "most", "parallel"), [(24, 12, 12), (24, None, 24), (8, 12, 8)], ids=["capped", "all", "below"]
 )
-def test_parts_run_at_once_up_to_the_replicas(tmp_path: Path, partitions: int, most: object, parallel: int) -> None:
+def test_partitions_run_in_parallel_up_to_the_replicas(
+    tmp_path: Path, partitions: int, most: object, parallel: int
+) -> None:
     changes = {"serving__parallel": None, "serving__partitions": partitions, "constraints__maxReplicas": most}
     assert plan(tmp_path, **changes).parallel.value == parallel
 
 
 def test_a_pod_has_room_for_the_model_twice(tmp_path: Path) -> None:
-    """1024 MiB and twice 310 MiB are 1644 MiB, in steps of 256 MiB 1792 MiB."""
+    """1024 MiB plus twice 310 MiB is 1644 MiB, or 1792 MiB in steps of 256 MiB."""
     made = plan(tmp_path, **LEAN)
     assert str(made.memory.value) == "1792Mi"
     assert str(made.cpu.value) == "1"
 
 
-def test_a_part_is_told_how_much_it_has(tmp_path: Path) -> None:
+def test_a_partition_gets_its_number_of_items(tmp_path: Path) -> None:
     assert environment(tmp_path)["MLSPEC_ITEMS"] == "750000"
     assert "MLSPEC_ITEMS" not in environment(tmp_path, constraints__items=None)
 
@@ -69,23 +71,25 @@ def test_a_part_is_told_how_much_it_has(tmp_path: Path) -> None:
     [
         ({"serving__parallel": 25}, "25 parts cannot run at once, as there are 24 parts"),
         ({"serving__parallel": 13}, "13 parts cannot run at once, as `maxReplicas` allows 12"),
-        ({"serving__env": {"MLSPEC_PARTITION": "7"}}, "`MLSPEC_PARTITION` is not the author's to set"),
+        ({"serving__env": {"MLSPEC_PARTITION": "7"}}, "the environment variable `MLSPEC_PARTITION` is reserved"),
         (
             {"access__other": {"kind": "s3", "secret": "other-keys"}, "serving__output__access": "other"},
             "`AWS_ACCESS_KEY_ID` would be set twice",
         ),
     ],
 )
-def test_what_cannot_be_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     assert told(compiled(tmp_path, spec(**changes)))[0] == f"MLS012: {message}"
 
 
-def test_a_hub_is_refused_as_nothing_downloads_it(tmp_path: Path) -> None:
+def test_a_hub_repository_is_refused(tmp_path: Path) -> None:
     changes = {"releases__lightgbm__artifact__uri": "hf://acme/model", "releases__lightgbm__artifact__access": None}
-    assert told(compiled(tmp_path, spec(**changes)))[0].startswith("MLS012: nothing downloads a repository of a hub")
+    assert told(compiled(tmp_path, spec(**changes)))[0].startswith(
+        "MLS012: a batch run cannot download a hub repository"
+    )
 
 
-def test_stores_with_keys_of_other_names_are_opened_side_by_side(tmp_path: Path) -> None:
+def test_stores_with_different_variables_work_together(tmp_path: Path) -> None:
     assert {"AWS_ACCESS_KEY_ID", "OTHER_KEY"} <= set(
         environment(tmp_path, access__other=OTHERS["access__other"], serving__output__access="other")
     )
@@ -94,7 +98,7 @@ def test_stores_with_keys_of_other_names_are_opened_side_by_side(tmp_path: Path)
 # The network, the model, the contract
 
 
-def test_a_run_reaches_its_stores_and_nobody_reaches_it(tmp_path: Path) -> None:
+def test_a_run_connects_to_its_stores_and_accepts_no_connections(tmp_path: Path) -> None:
     policy = objects(tmp_path, spec())["NetworkPolicy"]["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in policy
@@ -136,10 +140,10 @@ def test_the_contract_names_every_variable_and_no_other(tmp_path: Path) -> None:
         ("a-12-29757540", "UTC", "2026-07-30"),
     ],
 )
-def test_the_contracts_own_code_finds_the_day_of_the_run(
+def test_the_code_in_the_contract_finds_the_day_of_the_run(
     monkeypatch: pytest.MonkeyPatch, run: str, zone: str, day: str
 ) -> None:
-    """The controller calls a run by the minute that the schedule named, whenever a part of it is tried."""
+    """The controller names a run after its scheduled minute, whenever a partition runs or retries."""
     (code,) = re.findall(r"```python\n(.*?)```", CONTRACT, re.DOTALL)
     for name, value in {"RUN": run, "TIME_ZONE": zone, "OUTPUT": "s3://forecasts/{date}/"}.items():
         monkeypatch.setitem(os.environ, f"MLSPEC_{name}", value)
@@ -154,7 +158,7 @@ def test_the_day_is_in_the_name_of_the_run(tmp_path: Path) -> None:
     assert made["MLSPEC_TIME_ZONE"] == "UTC"
 
 
-def test_the_place_of_the_day_is_passed_on(tmp_path: Path) -> None:
+def test_the_date_placeholder_is_passed_through(tmp_path: Path) -> None:
     dated = "s3://forecasts/outputs/{date}/"
     assert environment(tmp_path, serving__output__uri=dated)["MLSPEC_OUTPUT"] == dated
 
@@ -163,7 +167,7 @@ def test_braces_have_no_other_meaning(tmp_path: Path) -> None:
     assert told(compiled(tmp_path, spec(serving__output__uri="s3://forecasts/{day}/")))[0].startswith("MLS006")
 
 
-# Every value has an effect, and every line names what it rests on
+# Every value has an effect, and every line names its sources
 
 OTHERWISE: dict[str, object] = {
     "serving.model": "naive",
@@ -214,7 +218,7 @@ def test_every_field_of_the_section_is_tried() -> None:
 
 
 DERIVED = ("constraints.maxReplicas", "serving.partitions")
-"""What the number of parts at once is derived from, where nobody says it."""
+"""The fields that determine the number of parallel partitions, if the spec does not set it."""
 
 
 @pytest.mark.parametrize(("path", "value"), [*OTHERWISE.items(), ("serving.partitions", 1)])
@@ -235,13 +239,13 @@ def test_every_value_changes_lines_that_name_it(tmp_path: Path, path: str, value
 
 
 def leaf(result: Compiled, path: str) -> object:
-    """The node of a value; `serving` is short for the only service."""
+    """The node of a value. `serving` stands for the only service."""
     long = path.replace("serving.", "services.demand.").split(".")
     return lookup(result.environments[0].layered.tree, tuple(long))
 
 
 def changes(before: Compiled, after: Compiled) -> Iterator[tuple[Compiled, str, tuple[Because[Any], ...]]]:
-    """Every line that only one of two compilations has, with its reasons there."""
+    """Every line that only one of two compilations has, with its reasons."""
     old, new = ({f.path: f for f in result.environments[0].bundle.files()} for result in (before, after))
     assert set(old) == set(new)
     for path in old:

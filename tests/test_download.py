@@ -1,4 +1,4 @@
-"""The download script, run by a real shell with a stand-in for rclone: what is not what was released leaves nothing."""
+"""The download script, run by a real shell with a fake rclone: a model that was not released leaves no files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ esac
 
 
 class Pod:
-    """The init container's view of the world."""
+    """The environment of the init container."""
 
     def __init__(self, folder: Path) -> None:
         self.remote, self.volume, self.bin = folder / "remote", folder / "volume", folder / "bin"
@@ -60,7 +60,7 @@ def sha256(content: bytes) -> str:
 
 
 def folder_digest(files: dict[str, bytes]) -> str:
-    """The language's own definition: SHA-256 over the sorted lines `path NUL sha256`."""
+    """As the language defines it: SHA-256 over the sorted lines `path NUL sha256`."""
     lines = [f"{path}\0{hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items())]
     return sha256("".join(lines).encode())
 
@@ -129,7 +129,7 @@ def test_a_failed_download_fails(pod: Pod) -> None:
     assert pod.left() == []
 
 
-def test_what_a_killed_try_left_is_thrown_away(pod: Pod) -> None:
+def test_leftovers_of_a_killed_attempt_are_removed(pod: Pod) -> None:
     (pod.volume / "part").mkdir()
     (pod.volume / "part" / "half").write_bytes(b"wei")
     (pod.remote / "model").write_bytes(b"weights")
@@ -146,5 +146,5 @@ def test_a_restart_does_not_download_again(pod: Pod) -> None:
 
 
 def test_the_script_is_plain_shell() -> None:
-    """The downloader's shell is BusyBox's, Debian's is dash: nothing may need bash."""
+    """The downloader has BusyBox's shell, and Debian has dash, so the script must not need bash."""
     assert subprocess.run(["dash", "-n", "-c", SCRIPT], capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""ServiceAccounts, trap by trap: whom a pod runs as, what that stands for in a cloud, and who shares it."""
+"""The traps of ServiceAccounts: the account of a pod, its identity in a cloud, and accounts that services share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AZURE = "0a1b2c3d-0000-4000-8000-123456789abc"
     ],
     ids=["aws", "google", "azure"],
 )
-def test_trap_each_cloud_ties_an_account_to_an_identity_otherwise(
+def test_trap_each_cloud_binds_an_account_to_an_identity_differently(
     tmp_path: Path, uri: str, access: dict[str, str], annotation: str
 ) -> None:
     account = {**access, "serviceAccount": "fraud-models"}
@@ -42,19 +42,19 @@ def test_trap_each_cloud_ties_an_account_to_an_identity_otherwise(
     assert annotations == {annotation: access["identity"]}
 
 
-def test_trap_azure_looks_only_at_pods_with_its_label(tmp_path: Path) -> None:
+def test_trap_azure_ignores_pods_without_its_label(tmp_path: Path) -> None:
     access = {"kind": "azure", "account": "mlmodels", "identity": AZURE, "serviceAccount": "fraud-models"}
     made = emitted(tmp_path, release__artifact__uri="azure://m/7.onnx", access__store=access)
     labels = made.workload["spec"]["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"
 
 
-def test_trap_an_identity_of_no_cloud_ties_nothing(tmp_path: Path) -> None:
+def test_trap_an_identity_of_no_cloud_is_refused(tmp_path: Path) -> None:
     store = {"kind": "s3", "serviceAccount": "fraud-models", "identity": "fraud"}
-    assert "MLS006: `fraud` is no identity of a cloud" in refused(tmp_path, "triton", access__store=store)
+    assert "MLS006: `fraud` is not a cloud identity" in refused(tmp_path, "triton", access__store=store)
 
 
-def test_trap_the_default_account_is_everybodys(tmp_path: Path) -> None:
+def test_trap_all_pods_share_the_default_account(tmp_path: Path) -> None:
     made = emitted(tmp_path)
     assert made.pod["serviceAccountName"] == "fraud"
     assert "annotations" not in made.one("ServiceAccount")["metadata"]
@@ -66,7 +66,7 @@ def test_trap_a_pod_has_one_account(tmp_path: Path) -> None:
         "access__other": {"kind": "gcs", "serviceAccount": "two"},
         "serving__access": ["other"],
     }
-    assert "MLS012: one pod cannot have two of `ServiceAccount`" in refused(tmp_path, "custom", **changes)
+    assert "MLS012: one pod cannot have two values of `ServiceAccount`" in refused(tmp_path, "custom", **changes)
 
 
 # Accounts that are shared
@@ -79,7 +79,7 @@ def accounts(made: Emitted) -> dict[str, dict[str, Any]]:
 
 
 def shared(**of_second: Any) -> dict[str, Any]:
-    """Two services that run as `fraud-models`, the second of them by an access of its own."""
+    """Two services that run as `fraud-models`, the second one through its own access."""
     made = two_services(access=["other"])
     made["access"]["other"] = {"kind": "gcs", "serviceAccount": "fraud-models", **of_second}
     return made
@@ -91,7 +91,7 @@ def test_trap_an_account_of_two_services_is_one_object(tmp_path: Path) -> None:
     assert {w["spec"]["template"]["spec"]["serviceAccountName"] for w in made.all("Rollout")} == {"fraud-models"}
 
 
-def test_trap_an_account_of_two_services_is_labelled_as_neither(tmp_path: Path) -> None:
+def test_trap_an_account_of_two_services_has_the_labels_of_neither(tmp_path: Path) -> None:
     labels = accounts(of(tmp_path, two_services()))["fraud-models"]["metadata"]["labels"]
     assert labels == {
         "app.kubernetes.io/name": "fraud",
@@ -101,29 +101,29 @@ def test_trap_an_account_of_two_services_is_labelled_as_neither(tmp_path: Path) 
     }
 
 
-def test_an_account_of_one_service_is_labelled_as_its_own(tmp_path: Path) -> None:
+def test_an_account_of_one_service_has_its_labels(tmp_path: Path) -> None:
     made = emitted(tmp_path, access__store={"kind": "s3", "serviceAccount": "fraud-models"})
     assert accounts(made)["fraud-models"]["metadata"]["labels"]["app.kubernetes.io/instance"] == "fraud"
 
 
-def test_trap_an_access_by_account_shows_nothing_of_its_kind(tmp_path: Path) -> None:
-    """It has no variables then, and its kind, which must be said, is not one without effect."""
+def test_trap_the_kind_of_an_access_by_account_changes_nothing(tmp_path: Path) -> None:
+    """It sets no variables, but its kind, which is required, does not count as a field without effect."""
     tracker = {"tracker": {"kind": "tracking", "serviceAccount": "digits"}}
     assert compile_text(tmp_path, minimal(access=tracker, serving__access=["tracker"])).ok
 
 
-def test_trap_one_of_two_accesses_may_know_the_identity_alone(tmp_path: Path) -> None:
+def test_trap_one_of_two_accesses_may_set_the_identity(tmp_path: Path) -> None:
     account = accounts(of(tmp_path, shared(identity=GOOGLE)))["fraud-models"]
     assert account["metadata"]["annotations"] == {"iam.gke.io/gcp-service-account": GOOGLE}
 
 
-def test_trap_an_account_stands_for_one_identity(tmp_path: Path) -> None:
+def test_trap_an_account_has_one_identity(tmp_path: Path) -> None:
     made = shared(identity=GOOGLE)
     assert errors(tmp_path, made) == []
     third = copy.deepcopy(made["services"]["b"])
     made["services"]["c"] = {**third, "access": ["third"]}
     made["access"]["third"] = {**made["access"]["other"], "identity": "another@example.iam.gserviceaccount.com"}
-    assert "MLS012: the ServiceAccount `fraud-models` cannot stand for two identities" in errors(tmp_path, made)
+    assert "MLS012: the ServiceAccount `fraud-models` cannot have two identities" in errors(tmp_path, made)
 
 
 def test_trap_a_batch_run_may_share_the_account_of_a_server(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_trap_a_batch_run_may_share_the_account_of_a_server(tmp_path: Path) -> N
 
 
 def test_trap_a_shadow_may_come_from_another_store(tmp_path: Path) -> None:
-    """With an account of its own, and an egress to that store."""
+    """With its own account, and egress to that store."""
     made = spec(
         access__next={"kind": "s3", "endpoint": "https://next.example.com:9443", "serviceAccount": "fraud-next"},
         rollout__stages=[{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}],

@@ -1,4 +1,4 @@
-"""A container of one's own, trap by trap: what it must say, and what it is told."""
+"""The traps of a custom container: the fields that it needs, and the variables that it gets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CONTAINER: dict[str, Any] = spec(RUNTIME)["serving"]["container"]
 
 
 @pytest.mark.parametrize("field", ["image", "user"])
-def test_trap_nothing_is_known_of_it(tmp_path: Path, field: str) -> None:
+def test_trap_it_has_no_defaults(tmp_path: Path, field: str) -> None:
     lacking = {key: value for key, value in CONTAINER.items() if key != field}
     assert refused(tmp_path, RUNTIME, serving__container=lacking) == [f"MLS009: `container` lacks `{field}`"]
 
 
-def test_trap_readiness_and_liveness_are_two_questions(tmp_path: Path) -> None:
+def test_trap_readiness_and_liveness_have_different_endpoints(tmp_path: Path) -> None:
     server = emitted(tmp_path, RUNTIME).server
     paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
     assert paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
@@ -36,7 +36,7 @@ def test_trap_readiness_and_liveness_are_two_questions(tmp_path: Path) -> None:
         ({"grpc": False}, {"http": 8080}, {"tcpSocket": {"port": "http"}}),
     ],
 )
-def test_trap_a_probe_asks_a_port_of_the_pod(
+def test_trap_a_probe_uses_a_port_of_the_pod(
     tmp_path: Path, probe: dict[str, Any], ports: dict[str, int], check: dict[str, Any]
 ) -> None:
     made = emitted(
@@ -49,9 +49,9 @@ def test_trap_a_probe_asks_a_port_of_the_pod(
 
 
 @pytest.mark.parametrize("probe", [{"grpc": True}, {"port": "grpc", "path": "/up"}, {"port": "grpc"}])
-def test_trap_a_probe_of_a_port_that_is_not_there(tmp_path: Path, probe: dict[str, Any]) -> None:
+def test_trap_a_probe_of_a_missing_port(tmp_path: Path, probe: dict[str, Any]) -> None:
     container = {**CONTAINER, "probes": {"readiness": probe}}
-    assert "MLS009: `container` lacks `ports.grpc`, which a probe asks" in refused(
+    assert "MLS009: `container` lacks `ports.grpc`, which a probe uses" in refused(
         tmp_path, RUNTIME, serving__container=container
     )
 
@@ -77,13 +77,13 @@ def test_trap_one_port_has_one_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("uri", "path"), [("s3://m/7/model.bin", "/models/model.bin"), ("s3://m/7/", "/models")])
-def test_trap_it_is_told_where_its_model_is(tmp_path: Path, uri: str, path: str) -> None:
+def test_trap_it_gets_the_path_of_its_model(tmp_path: Path, uri: str, path: str) -> None:
     made = emitted(tmp_path, RUNTIME, release__artifact__uri=uri)
     assert made.env == {"MLSPEC_MODEL_PATH": path, "MLSPEC_MODEL_NAME": "fraud", "MLSPEC_MODEL_VERSION": "7"}
     assert made.mounts["/models"] == "model"
 
 
-def test_trap_only_what_is_said_to_be_writable_is(tmp_path: Path) -> None:
+def test_trap_only_declared_folders_are_writable(tmp_path: Path) -> None:
     made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "writable": ["/tmp", "/var/cache/serve"]})
     assert made.server["securityContext"]["readOnlyRootFilesystem"] is True
     assert {"/tmp", "/var/cache/serve"} <= set(made.mounts)
@@ -99,7 +99,7 @@ def test_trap_only_what_is_said_to_be_writable_is(tmp_path: Path) -> None:
         ("/a" * 40, ""),
     ],
 )
-def test_trap_a_volume_is_called_by_a_label_that_is_free(tmp_path: Path, path: str, name: str) -> None:
+def test_trap_the_name_of_a_volume_is_a_unique_label(tmp_path: Path, path: str, name: str) -> None:
     made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "writable": ["/tmp", path]})
     names = [volume["name"] for volume in made.pod["volumes"]]
     assert len(set(names)) == len(names)
@@ -109,9 +109,7 @@ def test_trap_a_volume_is_called_by_a_label_that_is_free(tmp_path: Path, path: s
 
 def test_trap_without_a_signal_nothing_scales(tmp_path: Path) -> None:
     silent = {key: value for key, value in CONTAINER.items() if key != "metrics"}
-    assert "MLS012: `custom` exports nothing that says how busy it is" in refused(
-        tmp_path, RUNTIME, serving__container=silent
-    )
+    assert "MLS012: `custom` exports no metric for its load" in refused(tmp_path, RUNTIME, serving__container=silent)
 
 
 def test_trap_a_server_that_ignores_sigterm_drains_in_its_grace_period(tmp_path: Path) -> None:
@@ -121,7 +119,7 @@ def test_trap_a_server_that_ignores_sigterm_drains_in_its_grace_period(tmp_path:
     assert made.pod["terminationGracePeriodSeconds"] == 30
 
 
-def test_trap_what_it_is_told_is_never_a_hub(tmp_path: Path) -> None:
-    """Nothing would be downloaded, and the path would be empty."""
+def test_trap_it_cannot_download_from_a_hub(tmp_path: Path) -> None:
+    """Nothing would download the repository, and the path would be empty."""
     changes = {"release__artifact": {"uri": "hf://a/b", "format": "safetensors", "digest": "0" * 40}, "access": None}
-    assert "MLS012: `custom` does not download a repository of a hub" in refused(tmp_path, RUNTIME, **changes)
+    assert "MLS012: `custom` cannot download a hub repository" in refused(tmp_path, RUNTIME, **changes)

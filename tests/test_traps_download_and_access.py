@@ -1,4 +1,4 @@
-"""Downloads and secrets, trap by trap: how a model gets into a pod, and by what the pod is let in to its stores."""
+"""The traps of downloads and secrets: how a model gets into a pod, and how the pod authenticates to its stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = {"release__artifact__uri": "https://models.example.com/fraud.onnx"}
 
 
 def test_trap_a_model_is_mounted_only_when_its_digest_is_right(tmp_path: Path) -> None:
-    """The download fills a part of the volume; the server sees the part that is renamed after the comparison."""
+    """The download fills one folder of the volume; the server sees it only once it is renamed after the check."""
     made = emitted(tmp_path)
     assert variables(made.download)["MODEL_DIGEST"] == DIGEST
     [written] = made.download["volumeMounts"]
@@ -25,12 +25,12 @@ def test_trap_a_model_is_mounted_only_when_its_digest_is_right(tmp_path: Path) -
 
 
 def test_trap_a_volume_without_a_limit_fills_the_node(tmp_path: Path) -> None:
-    """40 MiB and a quarter, and 16 MiB for the file system."""
+    """40 MiB plus a quarter, plus 16 MiB for the file system."""
     assert emitted(tmp_path).volume("model")["emptyDir"] == {"sizeLimit": "66Mi"}
 
 
-def test_trap_what_is_downloaded_must_be_readable_by_the_server(tmp_path: Path) -> None:
-    """One user for both containers: neither has one of its own."""
+def test_trap_the_server_must_be_able_to_read_the_download(tmp_path: Path) -> None:
+    """Both containers run as the same user: neither sets its own."""
     made = emitted(tmp_path)
     assert "runAsUser" not in made.download["securityContext"]
     assert "runAsUser" not in made.server["securityContext"]
@@ -77,7 +77,7 @@ def test_trap_the_downloader_is_pinned(tmp_path: Path) -> None:
     ],
     ids=["s3", "minio", "gcs", "azure", "http"],
 )
-def test_trap_each_store_is_asked_in_its_own_words(
+def test_trap_each_store_has_its_own_settings(
     tmp_path: Path, uri: str, access: dict[str, str], remote: str, told: dict[str, object]
 ) -> None:
     env = variables(emitted(tmp_path, release__artifact__uri=uri, access__store=access).download)
@@ -85,15 +85,15 @@ def test_trap_each_store_is_asked_in_its_own_words(
     assert told.items() <= env.items()
 
 
-def test_trap_credentials_that_are_asked_for_and_absent_fail(tmp_path: Path) -> None:
-    """What is public is read without any."""
+def test_trap_a_public_store_needs_anonymous_access(tmp_path: Path) -> None:
+    """Public data is read without credentials."""
     public = {"release__artifact__uri": "gs://public/7.onnx", "release__artifact__access": None, "access": None}
     env = variables(emitted(tmp_path, **public).download)
     assert env["RCLONE_GCS_ANONYMOUS"] == "true"
     assert "RCLONE_GCS_ENV_AUTH" not in env
 
 
-def test_trap_the_store_of_the_model_is_no_business_of_the_server(tmp_path: Path) -> None:
+def test_trap_the_server_gets_no_credentials_for_the_models_store(tmp_path: Path) -> None:
     made = emitted(tmp_path)
     assert variables(made.download)["AWS_SECRET_ACCESS_KEY"] == {
         "secretKeyRef": {"name": "store-keys", "key": "AWS_SECRET_ACCESS_KEY"}
@@ -104,22 +104,22 @@ def test_trap_the_store_of_the_model_is_no_business_of_the_server(tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"release__artifact__digest": "0" * 40}, "MLS012: the digest of a download is a SHA-256"),
+        ({"release__artifact__digest": "0" * 40}, "MLS012: the digest of a download must be a SHA-256"),
         (
             {**FILE, "release__artifact__uri": "https://models.example.com/fraud/", "access": None},
-            "MLS012: a web server cannot be asked for a folder",
+            "MLS012: a folder cannot be downloaded from a web server",
         ),
-        ({"release__artifact__uri": "gs://models/7.onnx"}, "MLS012: `store` is no access to `gs://`"),
+        ({"release__artifact__uri": "gs://models/7.onnx"}, "MLS012: the access `store` does not work for `gs://`"),
         ({"release__artifact__uri": "ftp://models/7.onnx"}, "MLS012: nothing fetches a model from `ftp://`"),
         ({"release__artifact__uri": "oci://registry.example.com/m:7"}, "MLS012: Kubernetes 1.33 cannot mount"),
         (
-            {"release__artifact__uri": "hf://organisation/model"},
-            "MLS012: `triton` does not download a repository of a hub",
+            {"release__artifact__uri": "hf://organization/model"},
+            "MLS012: `triton` cannot download a hub repository",
         ),
     ],
     ids=["a commit", "a folder of a web server", "another store", "another scheme", "an image", "a hub"],
 )
-def test_trap_what_cannot_be_fetched_would_never_start(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_trap_a_model_that_cannot_be_downloaded_is_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     if "access" in changes:
         changes = {**changes, "release__artifact__access": None}
     assert any(error.startswith(told) for error in refused(tmp_path, "triton", **changes))
@@ -130,7 +130,7 @@ def test_trap_an_access_of_another_kind_has_other_variables(tmp_path: Path, runt
     name = "hub" if runtime == "vllm" else "store"
     changes = {f"access__{name}": {"kind": "git", "secret": "k"}}
     scheme = "hf" if runtime == "vllm" else "s3"
-    assert f"MLS012: `{name}` is no access to `{scheme}://`" in refused(tmp_path, runtime, **changes)
+    assert f"MLS012: the access `{name}` does not work for `{scheme}://`" in refused(tmp_path, runtime, **changes)
 
 
 # Secrets
@@ -144,7 +144,7 @@ def test_trap_an_access_of_another_kind_has_other_variables(tmp_path: Path, runt
         ({"kind": "huggingface", "secret": "k"}, {"HF_TOKEN": "token"}),
         ({"kind": "kafka", "secret": "k", "keys": {"USER_NAME": "user"}}, {"USER_NAME": "user"}),
     ],
-    ids=["s3", "kafka", "huggingface", "keys of its own"],
+    ids=["s3", "kafka", "huggingface", "custom keys"],
 )
 def test_trap_a_secret_is_named_and_never_written(tmp_path: Path, access: dict[str, Any], read: dict[str, str]) -> None:
     env = emitted(tmp_path, "custom", access__other=access, serving__access=["other"]).env
@@ -152,7 +152,7 @@ def test_trap_a_secret_is_named_and_never_written(tmp_path: Path, access: dict[s
         assert env[variable] == {"secretKeyRef": {"name": "k", "key": key}}
 
 
-def test_trap_a_server_must_know_where_its_store_is(tmp_path: Path) -> None:
+def test_trap_a_server_needs_the_address_of_its_store(tmp_path: Path) -> None:
     other = {"kind": "s3", "region": "eu-west-1", "endpoint": "https://s3.example.com", "secret": "k"}
     env = emitted(tmp_path, "custom", access__other=other, serving__access=["other"]).env
     assert (env["AWS_REGION"], env["AWS_ENDPOINT_URL"]) == ("eu-west-1", "https://s3.example.com")
@@ -164,9 +164,9 @@ def test_trap_a_server_must_know_where_its_store_is(tmp_path: Path) -> None:
         {"access__one": {"kind": "s3", "secret": "k"}, "serving__access": ["one", "two"]},
         {"serving__env": {"AWS_ACCESS_KEY_ID": "mine"}, "serving__access": ["two"]},
     ],
-    ids=["two stores", "a variable of one's own"],
+    ids=["two stores", "a custom variable"],
 )
-def test_trap_of_two_variables_of_one_name_one_is_lost(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_trap_one_of_two_variables_with_the_same_name_is_lost(tmp_path: Path, changes: dict[str, Any]) -> None:
     told = refused(tmp_path, "custom", access__two={"kind": "s3", "secret": "l"}, **changes)
     assert "MLS012: `AWS_ACCESS_KEY_ID` would be set twice" in told
 

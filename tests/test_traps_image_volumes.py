@@ -1,4 +1,4 @@
-"""Models that are images, trap by trap: which clusters mount them, what pins them, and who pulls them."""
+"""The traps of models in images: which clusters mount them, what pins them, and what pulls them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_trap_image_volumes_are_off_by_default_before_1_35(tmp_path: Path, versi
     assert told == [f"MLS012: Kubernetes {version} cannot mount a model from an image"] * found
 
 
-def test_the_version_of_kubernetes_is_a_reason_of_an_image_volume(tmp_path: Path) -> None:
+def test_the_version_of_kubernetes_is_a_reason_for_an_image_volume(tmp_path: Path) -> None:
     result = compiled(tmp_path, spec(**IMAGE))
     [environment] = result._compiled.environments
     [file] = [file for file in environment.bundle.files() if file.path == "serving/rollout.yaml"]
@@ -61,4 +61,4 @@ def _chain(reasons: Iterable[object]) -> Iterator[Because[Any]]:
 )
 def test_trap_an_image_reference_has_exactly_one_digest(tmp_path: Path, changes: dict[str, Any]) -> None:
     told = refused(tmp_path, "triton", **{**IMAGE, **changes})
-    assert "MLS012: an image is pinned by the digest of its manifest" in told
+    assert "MLS012: an image must be pinned by the digest of its manifest" in told

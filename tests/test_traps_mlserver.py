@@ -1,4 +1,4 @@
-"""MLServer, trap by trap: two files, a readiness that means the model, and the names that it really exports."""
+"""The traps of MLServer: two files, a readiness that includes the model, and the names that it actually exports."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_trap_the_implementation_is_a_class(tmp_path: Path, format_: str, implem
 @pytest.mark.parametrize(
     ("uri", "place"), [("s3://models/fraud/7/model.joblib", "/mnt/models/model.joblib"), ("s3://m/7/", "/mnt/models")]
 )
-def test_trap_the_version_is_a_parameter_beside_the_place(tmp_path: Path, uri: str, place: str) -> None:
+def test_trap_the_version_is_a_parameter_next_to_the_path(tmp_path: Path, uri: str, place: str) -> None:
     made = emitted(tmp_path, RUNTIME, release__artifact__uri=uri)
     assert settings(made)["parameters"] == {"uri": place, "version": "7"}
     assert made.mounts["/mnt/models"] == "model"
 
 
 def test_trap_the_shell_of_the_image_swallows_sigterm(tmp_path: Path) -> None:
-    """The server itself is process 1, and finds both files in the folder that it is given."""
+    """The server itself is process 1, and gets the folder with both files as an argument."""
     made = emitted(tmp_path, RUNTIME)
     *start, folder = made.server["command"]
     assert start == ["mlserver", "start"]
@@ -54,8 +54,8 @@ def test_trap_the_shell_of_the_image_swallows_sigterm(tmp_path: Path) -> None:
     assert made.pod["terminationGracePeriodSeconds"] == 5 + 30 + 5
 
 
-def test_trap_a_model_that_fails_ends_the_server_with_a_zero(tmp_path: Path) -> None:
-    """Only a pod that always restarts tries again."""
+def test_trap_a_failed_model_exits_with_zero(tmp_path: Path) -> None:
+    """Only a pod that always restarts would retry."""
     assert emitted(tmp_path, RUNTIME).pod.get("restartPolicy", "Always") == "Always"
 
 
@@ -82,7 +82,7 @@ def test_trap_inputs_have_the_types_of_the_protocol(tmp_path: Path) -> None:
 
 
 def test_trap_the_working_directory_is_read_only(tmp_path: Path) -> None:
-    """Metrics and environments lie there by default, and so do caches of libraries."""
+    """Metrics, environments, and the caches of libraries go there by default."""
     made = emitted(tmp_path, RUNTIME)
     assert {"MLSERVER_METRICS_DIR", "MLSERVER_ENVIRONMENTS_DIR", "HOME"} <= set(made.env)
     assert all(value.startswith("/tmp") for value in made.env.values())
@@ -92,7 +92,7 @@ def test_trap_the_working_directory_is_read_only(tmp_path: Path) -> None:
 # Ports and probes
 
 
-def test_trap_metrics_have_a_port_of_their_own(tmp_path: Path) -> None:
+def test_trap_metrics_have_their_own_port(tmp_path: Path) -> None:
     made = emitted(tmp_path, RUNTIME)
     server = settings(made, "settings.json")
     assert (server["http_port"], server["grpc_port"], server["metrics_port"]) == (8080, 8081, 8082)
@@ -103,7 +103,7 @@ def test_trap_metrics_have_a_port_of_their_own(tmp_path: Path) -> None:
 
 
 def test_trap_a_server_without_a_model_is_ready(tmp_path: Path) -> None:
-    """`/v2/health/ready` says yes to an empty registry, so the model itself is asked."""
+    """`/v2/health/ready` is positive for an empty registry, so the probes ask for the model itself."""
     server = emitted(tmp_path, RUNTIME).server
     paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
     assert paths == {
@@ -113,16 +113,16 @@ def test_trap_a_server_without_a_model_is_ready(tmp_path: Path) -> None:
     }
 
 
-def test_trap_the_image_has_a_user_of_its_own(tmp_path: Path) -> None:
+def test_trap_the_image_has_its_own_user(tmp_path: Path) -> None:
     assert emitted(tmp_path, RUNTIME).pod["securityContext"]["runAsUser"] == 1000
 
 
 # What it exports
 
 
-def test_trap_the_documentation_has_other_names(tmp_path: Path) -> None:
-    """Neither `rest_server_requests_duration_seconds`, nor per-model series whose version is `None`, nor the queues
-    that are histograms."""
+def test_trap_the_documentation_lists_different_names(tmp_path: Path) -> None:
+    """No rule reads `rest_server_requests_duration_seconds`, per-model series with the version `None`, or the queues,
+    which are histograms."""
     assert emitted(tmp_path, RUNTIME).series() == {
         "rest_server_requests_total",
         "rest_server_request_duration_seconds_bucket",
@@ -131,7 +131,7 @@ def test_trap_the_documentation_has_other_names(tmp_path: Path) -> None:
     }
 
 
-def test_trap_the_path_is_a_template_and_never_the_models(tmp_path: Path) -> None:
+def test_trap_the_path_label_is_a_template_without_the_model(tmp_path: Path) -> None:
     bad, every = emitted(tmp_path, RUNTIME).ratio("availability").split("\n/\n")
     assert 'status_code=~"5.."' in bad
     assert all('path=~"/v2/models/.*/infer"' in side for side in (bad, every))

@@ -1,4 +1,4 @@
-"""Network policies, trap by trap: a policy that is too narrow looks like an outage, and one too wide like none."""
+"""The traps of network policies: one that is too narrow causes an outage, and one that is too wide goes unnoticed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def ports(rule: dict[str, Any]) -> list[int]:
 
 
 def reached(made: Emitted) -> set[int]:
-    """The ports that any address may be reached at."""
+    """The ports that are allowed for any address."""
     return {port for rule in policy(made)["egress"] if "to" not in rule for port in ports(rule)}
 
 
-# Who may call
+# Ingress
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def reached(made: Emitted) -> set[int]:
         ("custom", [8080], [8080]),
     ],
 )
-def test_trap_prometheus_needs_the_metrics_and_nothing_else(
+def test_trap_prometheus_needs_only_the_metrics_port(
     tmp_path: Path, runtime: str, served: list[int], scraped: list[int]
 ) -> None:
     """Probes come from the node, and are allowed anyway."""
@@ -69,7 +69,7 @@ def test_trap_a_policy_that_forgets_the_gateway_is_an_outage(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_trap_a_selector_that_is_empty_takes_the_whole_namespace(tmp_path: Path, runtime: str) -> None:
+def test_trap_an_empty_selector_selects_the_whole_namespace(tmp_path: Path, runtime: str) -> None:
     made = emitted(tmp_path, runtime)
     chosen = policy(made)["podSelector"]["matchLabels"]
     assert chosen
@@ -84,7 +84,7 @@ def test_trap_a_shadow_may_come_from_another_port(tmp_path: Path) -> None:
     assert reached(emitted(tmp_path, **changes)) == {443, 8443}
 
 
-def test_trap_a_shadow_without_a_policy_may_talk_to_everybody(tmp_path: Path) -> None:
+def test_trap_a_shadow_without_a_policy_may_connect_anywhere(tmp_path: Path) -> None:
     artifact = {"uri": "s3://models/fraud/8/model.onnx", "format": "onnx", "digest": DIGEST, "access": "store"}
     stages = [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}]
     changes = {"rollout__stages": stages, "release__shadow": {"version": 8, "artifact": artifact}}
@@ -93,10 +93,10 @@ def test_trap_a_shadow_without_a_policy_may_talk_to_everybody(tmp_path: Path) ->
     assert policy(made)["podSelector"]["matchLabels"].items() <= shadow.items()
 
 
-# Whom pods may call
+# Egress
 
 
-def test_trap_names_are_looked_up_by_udp_and_by_tcp(tmp_path: Path) -> None:
+def test_trap_dns_uses_udp_and_tcp(tmp_path: Path) -> None:
     dns = policy(emitted(tmp_path, platform__network__dns="openshift-dns"))["egress"][0]
     assert dns["ports"] == [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
     [to] = dns["to"]
@@ -114,10 +114,10 @@ def test_trap_names_are_looked_up_by_udp_and_by_tcp(tmp_path: Path) -> None:
         ({**IMAGE, "access__features": {"kind": "gcs", "secret": "k"}, "serving__access": ["features"]}, {443}),
         ({**IMAGE, "access__events": {"kind": "kafka", "secret": "k"}, "serving__access": ["events"]}, {9092}),
     ],
-    ids=["a store", "a store of one's own", "a web server", "an image", "a store at run time", "a broker at run time"],
+    ids=["a store", "a custom store", "a web server", "an image", "a store at run time", "a broker at run time"],
 )  # fmt: skip
-def test_trap_what_is_not_allowed_out_times_out(tmp_path: Path, changes: dict[str, Any], expected: set[int]) -> None:
-    """Nodes pull images, so pods need no way to a registry."""
+def test_trap_blocked_connections_time_out(tmp_path: Path, changes: dict[str, Any], expected: set[int]) -> None:
+    """Nodes pull images, so pods need no egress to a registry."""
     assert reached(emitted(tmp_path, **changes)) == expected
 
 
@@ -138,7 +138,7 @@ EVERYWHERE: dict[str, object] = {"serving__resources": {"accelerator": {"type": 
 def test_trap_credentials_come_from_an_address_of_the_node(
     tmp_path: Path, cloud: str, servers: set[tuple[str, int]]
 ) -> None:
-    """Only for pods that have an identity; AKS and others hand them out over HTTPS."""
+    """Only for pods with an identity. AKS and others issue credentials over HTTPS."""
     by_identity = {"access__store": {"kind": "s3", "serviceAccount": "fraud-models"}}
     made = policy(emitted(tmp_path, platform__cloud=cloud, **by_identity, **EVERYWHERE))
     blocks = [rule for rule in made["egress"] if "ipBlock" in rule.get("to", [{}])[0]]

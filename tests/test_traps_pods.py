@@ -1,4 +1,4 @@
-"""Pods, trap by trap: how they start and stop, what they may and have, where they run, and who may evict them."""
+"""The traps of pods: startup and shutdown, permissions, resources, placement, updates, and evictions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ PLAIN: dict[str, Any] = {"platform__rollout__provider": "none", "constraints__th
 
 @EACH
 @pytest.mark.parametrize("timeout", ["1s", "100s"])
-def test_trap_the_grace_period_is_longer_than_all_that_happens_in_it(
-    tmp_path: Path, runtime: str, timeout: str
-) -> None:
-    """5 s more than the endpoint's removal and the drain; one that ignores SIGTERM needs none to exit."""
+def test_trap_the_grace_period_covers_the_whole_shutdown(tmp_path: Path, runtime: str, timeout: str) -> None:
+    """5 s more than the removal of the endpoint and the drain; a server that ignores SIGTERM needs no time to exit."""
     made = emitted(tmp_path, runtime, serving__endpoint={"timeout": timeout})
     sleep = made.server["lifecycle"]["preStop"]["sleep"]["seconds"]
     exit_ = 0 if runtime in ("tensorflow-serving", "torchserve") else 5
@@ -37,14 +35,14 @@ def test_trap_the_grace_period_is_longer_than_all_that_happens_in_it(
 
 @EACH
 def test_trap_images_without_a_shell_cannot_run_sleep(tmp_path: Path, runtime: str) -> None:
-    """The kubelet's own sleep is there from 1.30 on."""
+    """The kubelet has its own sleep since 1.30."""
     assert list(emitted(tmp_path, runtime).server["lifecycle"]["preStop"]) == ["sleep"]
 
 
 @EACH
 @pytest.mark.parametrize("load", ["5s", "20m"])
 def test_trap_a_slow_start_is_killed_or_reported_too_early(tmp_path: Path, runtime: str, load: str) -> None:
-    """The startup probe bears twice the load, and the deadline of a rollout bears the startup probe."""
+    """The startup probe allows twice the load time, and the deadline of a rollout allows for the startup probe."""
     made = emitted(tmp_path, runtime, serving__load=load)
     budget = made.server["startupProbe"]["periodSeconds"] * made.server["startupProbe"]["failureThreshold"]
     assert budget >= {"5s": 30, "20m": 2400}[load]
@@ -52,7 +50,7 @@ def test_trap_a_slow_start_is_killed_or_reported_too_early(tmp_path: Path, runti
 
 
 @EACH
-def test_trap_a_restart_costs_a_load_and_a_slow_answer_does_not(tmp_path: Path, runtime: str) -> None:
+def test_trap_a_slow_answer_must_not_cause_a_restart(tmp_path: Path, runtime: str) -> None:
     server = emitted(tmp_path, runtime).server
     silent = {
         probe: server[f"{probe}Probe"]["periodSeconds"] * server[f"{probe}Probe"]["failureThreshold"]
@@ -64,7 +62,7 @@ def test_trap_a_restart_costs_a_load_and_a_slow_answer_does_not(tmp_path: Path, 
 
 @EACH
 def test_trap_a_changed_configuration_restarts_nothing(tmp_path: Path, runtime: str) -> None:
-    """Unless the ConfigMap has another name; and pods of the version before keep theirs."""
+    """Unless the ConfigMap has another name. Pods of the previous version keep their own."""
     if "config" not in {volume["name"] for volume in emitted(tmp_path, runtime).pod["volumes"]}:
         assert not emitted(tmp_path, runtime).all("ConfigMap")
         return
@@ -87,11 +85,11 @@ def test_trap_a_tool_prunes_what_old_pods_still_mount(tmp_path: Path, tool: str,
     assert config["metadata"]["annotations"] == annotation
 
 
-# What pods may
+# Permissions
 
 
 @EACH
-def test_trap_a_service_named_like_a_setting_becomes_one(tmp_path: Path, runtime: str) -> None:
+def test_trap_a_service_named_like_a_setting_overrides_it(tmp_path: Path, runtime: str) -> None:
     assert emitted(tmp_path, runtime).pod["enableServiceLinks"] is False
 
 
@@ -105,12 +103,12 @@ def test_trap_a_server_needs_no_token_of_the_api_server(tmp_path: Path, runtime:
 
 @EACH
 def test_trap_the_kubelet_cannot_tell_whether_a_named_user_is_root(tmp_path: Path, runtime: str) -> None:
-    """A number, and the same one as the group of volumes, so that the server can read what was downloaded."""
+    """A number, and the same one as the group of volumes, so that the server can read the download."""
     security = emitted(tmp_path, runtime).pod["securityContext"]
     assert security["runAsNonRoot"] is True
     assert security["runAsUser"] >= 1000
     assert security["fsGroup"] == security["runAsUser"]
-    assert security["fsGroupChangePolicy"] == "OnRootMismatch"  # a large volume is not walked at every start
+    assert security["fsGroupChangePolicy"] == "OnRootMismatch"  # no recursive chown of a large volume at every start
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
@@ -131,7 +129,7 @@ def test_trap_a_device_hook_writes_to_the_root_file_system(tmp_path: Path, runti
 
 
 @EACH
-def test_trap_without_root_homes_and_caches_need_volumes(tmp_path: Path, runtime: str) -> None:
+def test_trap_without_root_home_folders_and_caches_need_volumes(tmp_path: Path, runtime: str) -> None:
     made = emitted(tmp_path, runtime)
     writable = [path for path, name in made.mounts.items() if "emptyDir" in made.volume(name) and name != "model"]
     folders = {name: value for name, value in made.env.items() if isinstance(value, str) and value.startswith("/")}
@@ -140,11 +138,11 @@ def test_trap_without_root_homes_and_caches_need_volumes(tmp_path: Path, runtime
     assert "/tmp" in writable
 
 
-# What pods have
+# Resources
 
 
 @EACH
-def test_trap_a_limit_on_processors_throttles_and_none_on_memory_kills_others(tmp_path: Path, runtime: str) -> None:
+def test_trap_a_cpu_limit_throttles_and_a_missing_memory_limit_kills_others(tmp_path: Path, runtime: str) -> None:
     resources = emitted(tmp_path, runtime).server["resources"]
     assert "cpu" not in resources["limits"]
     assert resources["limits"]["memory"] == resources["requests"]["memory"]
@@ -161,15 +159,15 @@ def test_trap_shared_memory_counts_against_the_limit(tmp_path: Path, shared: obj
 @EACH
 @pytest.mark.parametrize("resource", ["nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb"])
 def test_trap_an_accelerator_is_limited_to_what_it_requests(tmp_path: Path, runtime: str, resource: str) -> None:
-    """Time slices and partitions have names of their own, which the platform knows."""
+    """Time slices and partitions have their own names, which the platform sets."""
     accelerators = {"l4": {"resource": resource}}
     changes = {"serving__resources__accelerator": {"type": "l4", "count": 2}}
     resources = emitted(tmp_path, runtime, platform__accelerators=accelerators, **changes).server["resources"]
     assert resources["limits"][resource] == resources["requests"][resource] == "2"
 
 
-def test_trap_an_accelerator_loads_the_model_once_and_a_processor_twice(tmp_path: Path) -> None:
-    """1 GiB for the server and 1 GiB of weights once or twice, and 256 MiB of shared memory."""
+def test_trap_an_accelerator_needs_room_for_the_model_once_and_a_cpu_twice(tmp_path: Path) -> None:
+    """1 GiB for the server, 1 GiB of weights once or twice, and 256 MiB of shared memory."""
     size = {"release__artifact__size": "1Gi"}
     assert emitted(tmp_path, **size).server["resources"]["limits"]["memory"] == "3328Mi"
     assert emitted(tmp_path, **size, **GPU).server["resources"]["limits"]["memory"] == "2304Mi"
@@ -179,7 +177,7 @@ def test_trap_an_accelerator_loads_the_model_once_and_a_processor_twice(tmp_path
 
 
 def test_trap_nodes_with_accelerators_have_taints(tmp_path: Path) -> None:
-    """NVIDIA's own, and the one that AKS documents; no cloud but GKE adds the toleration by itself."""
+    """NVIDIA's own, and the one that AKS documents. Only GKE adds the toleration itself."""
     pod = emitted(tmp_path, **GPU).pod
     assert pod["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
@@ -197,15 +195,15 @@ def test_trap_nodes_with_accelerators_have_taints(tmp_path: Path) -> None:
         ("none", {"nvidia.com/gpu.product": "NVIDIA-L4"}),
     ],
 )
-def test_trap_each_cloud_labels_its_nodes_otherwise(tmp_path: Path, cloud: str, labels: dict[str, str]) -> None:
+def test_trap_each_cloud_labels_its_nodes_differently(tmp_path: Path, cloud: str, labels: dict[str, str]) -> None:
     assert emitted(tmp_path, platform__cloud=cloud, **GPU).pod["nodeSelector"] == labels
 
 
 @pytest.mark.parametrize(("cloud", "accelerator"), [("gke", "a10g"), ("aks", "l4")])
 def test_trap_a_cloud_without_the_accelerator_has_no_such_nodes(tmp_path: Path, cloud: str, accelerator: str) -> None:
-    """AKS labels nodes by vendor alone: the pod would run on whatever NVIDIA card there is."""
+    """AKS labels nodes only by vendor: the pod would run on any NVIDIA GPU."""
     changes = {"platform__cloud": cloud, "serving__resources": {"accelerator": {"type": accelerator}}}
-    said = [f"MLS012: nobody knows how `{cloud}` names nodes with `{accelerator}`"]
+    said = [f"MLS012: the labels of nodes with `{accelerator}` on `{cloud}` are unknown"]
     assert refused(tmp_path, "triton", **changes) == said
 
 
@@ -229,17 +227,17 @@ def test_trap_a_hard_spread_strands_scarce_nodes(tmp_path: Path, runtime: str) -
         ({**GPU, "serving__replicas": {"min": 2, "max": 3}}, 0, 1),
         ({**GPU, "serving__replicas": {"min": 1, "max": 3}}, 1, 0),
     ],
-    ids=["processors", "accelerators", "a lone accelerator"],
+    ids=["CPU", "accelerators", "a single accelerator"],
 )
-def test_trap_a_replica_more_needs_an_accelerator_more(
+def test_trap_an_extra_replica_needs_an_extra_accelerator(
     tmp_path: Path, changes: dict[str, Any], surge: int, missing: int
 ) -> None:
-    """Without one the rollout would wait for ever; but a lone replica is not taken away before there is another."""
+    """Without one, the rollout would wait forever. But a single replica is not removed before there is another."""
     strategy = emitted(tmp_path, **PLAIN, **changes).workload["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": missing}
 
 
-def test_trap_a_shadow_needs_no_room_beside_it(tmp_path: Path) -> None:
+def test_trap_a_shadow_needs_no_surge(tmp_path: Path) -> None:
     shadow = emitted(tmp_path, **SHADOW).one("Deployment", "fraud-shadow")
     assert shadow["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
@@ -250,8 +248,10 @@ def test_trap_a_budget_for_a_lone_replica_blocks_every_drain(tmp_path: Path, lea
     assert len(made.all("PodDisruptionBudget")) == budgets
 
 
-def test_trap_a_replica_that_still_loads_blocks_a_drain(tmp_path: Path) -> None:
-    """Exactly one limit, and an eviction of what is not ready anyway; an empty selector would take the namespace."""
+def test_trap_a_replica_that_is_still_loading_blocks_a_drain(tmp_path: Path) -> None:
+    """There is exactly one limit, and pods that are not ready may be evicted. An empty selector would select the whole
+    namespace.
+    """
     made = emitted(tmp_path, **SHADOW)
     budget = made.one("PodDisruptionBudget")["spec"]
     assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
@@ -271,7 +271,7 @@ def test_trap_replicas_in_git_fight_the_autoscaler(tmp_path: Path) -> None:
 # Two services
 
 
-def test_each_service_has_objects_of_its_own(tmp_path: Path) -> None:
+def test_each_service_has_its_own_objects(tmp_path: Path) -> None:
     made = of(tmp_path, two_services())
     assert {body["metadata"]["name"] for body in made.all("Rollout")} == {"fraud-a", "fraud-b"}
     assert errors(tmp_path, two_services()) == []

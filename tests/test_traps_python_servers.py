@@ -1,4 +1,4 @@
-"""BentoML, Ray Serve and KServe's Hugging Face server, trap by trap: code of the user's, or little that is counted."""
+"""The traps of BentoML, Ray Serve, and KServe's Hugging Face server: the user's own code, and few metrics."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ BENTOML, RAY, KSERVE = "bentoml", "ray-serve", "kserve-huggingface"
     ],
 )
 def test_trap_an_image_that_starts_something_else_is_never_ready(tmp_path: Path, runtime: str, told: str) -> None:
-    """So the message says what it must start."""
+    """So the message says what the image must start."""
     [finding] = [d for d in compiled(tmp_path, spec(runtime, serving__container=None)).diagnostics if d.id == "MLS009"]
     assert finding.message == "`container` lacks `image`"
     assert told in (finding.help or "")
 
 
 @pytest.mark.parametrize(("runtime", "root"), [(BENTOML, "/models"), (RAY, "/models"), (KSERVE, "/mnt/models")])
-def test_they_are_told_where_the_model_is(tmp_path: Path, runtime: str, root: str) -> None:
+def test_they_get_the_path_of_the_model(tmp_path: Path, runtime: str, root: str) -> None:
     made = emitted(tmp_path, runtime)
     assert made.env["MLSPEC_MODEL_PATH"].startswith(root)
     assert made.env["MLSPEC_MODEL_NAME"] == "fraud"
@@ -49,7 +49,7 @@ def test_trap_bentoml_counts_its_probes(tmp_path: Path) -> None:
     assert 'le="0.1"' in made.ratio("latency-p99")
 
 
-def test_bentoml_is_asked_for_three_states(tmp_path: Path) -> None:
+def test_bentoml_has_separate_probe_endpoints(tmp_path: Path) -> None:
     server = emitted(tmp_path, BENTOML).server
     paths = [server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")]
     assert paths == ["/readyz", "/readyz", "/livez"]
@@ -65,16 +65,18 @@ def test_trap_ray_counts_in_milliseconds(tmp_path: Path) -> None:
     assert 'le=~"200([.]0)?"' in ratio
 
 
-def test_trap_rays_probes_belong_to_no_application(tmp_path: Path) -> None:
+def test_trap_rays_probes_have_no_application_label(tmp_path: Path) -> None:
     made = emitted(tmp_path, RAY)
     bad, every = made.ratio("availability").split("\n/\n")
-    assert 'status_code=~"5.."' in bad  # the counter of errors counts the caller's, too
+    assert 'status_code=~"5.."' in bad  # the error counter includes client errors
     assert all('application!=""' in query for query in (bad, every, made.ratio("latency-p99")))
     assert "ray_serve_num_http_error_requests_total" not in made.promql()
 
 
 def test_trap_a_head_is_healthy_before_a_replica_is(tmp_path: Path) -> None:
-    """It answers once it knows a route. The application's own answer is counted as a request, so it is asked once."""
+    """It answers once it knows a route. The application's own endpoint counts as a request, so only the startup probe
+    uses it.
+    """
     server = emitted(tmp_path, RAY).server
     paths = [server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")]
     assert paths == ["/readyz", "/-/healthz", "/-/healthz"]
@@ -87,13 +89,13 @@ def test_trap_ray_exports_metrics_on_another_port(tmp_path: Path) -> None:
     assert endpoint["port"] == "metrics"
 
 
-def test_trap_rays_object_store_lies_in_shared_memory(tmp_path: Path) -> None:
+def test_trap_rays_object_store_is_in_shared_memory(tmp_path: Path) -> None:
     made = emitted(tmp_path, RAY)
     assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
 
 
-def test_trap_ray_exits_when_it_is_told_to(tmp_path: Path) -> None:
-    """Requests in flight are finished before, while the endpoint is gone already."""
+def test_trap_ray_exits_immediately_on_sigterm(tmp_path: Path) -> None:
+    """So in-flight requests finish before that, when the endpoint is already gone."""
     made = emitted(tmp_path, RAY)
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 30}}
     assert made.pod["terminationGracePeriodSeconds"] >= 30 + 20 + 5
@@ -108,7 +110,7 @@ def test_trap_ray_exits_when_it_is_told_to(tmp_path: Path) -> None:
     ids=["availability", "error-rate"],
 )
 def test_trap_kserve_counts_no_errors(tmp_path: Path, changes: dict[str, object]) -> None:
-    """An objective on errors would never alert, and a canary would never be rolled back: each is refused."""
+    """An objective on errors would never alert, and a canary would never be rolled back, so both are refused."""
     assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` exports no errors"]
 
 
@@ -121,14 +123,14 @@ def test_trap_kserve_times_the_prediction_alone(tmp_path: Path) -> None:
     assert made.trigger["query"].startswith("sum(rate(request_predict_seconds_sum{")
 
 
-def test_trap_kserves_ready_says_nothing_of_the_model(tmp_path: Path) -> None:
+def test_trap_kserves_readiness_ignores_the_model(tmp_path: Path) -> None:
     server = emitted(tmp_path, KSERVE).server
     assert server["readinessProbe"]["httpGet"]["path"] == "/v2/models/fraud/ready"
     assert server["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
 
 
 def test_trap_kserves_other_backend_is_not_counted(tmp_path: Path) -> None:
-    """Arguments name variables, which Kubernetes puts in."""
+    """The arguments refer to variables, which Kubernetes expands."""
     made = emitted(tmp_path, KSERVE)
     assert made.flags["--backend"] == "huggingface"
     assert made.flags["--model_name"] == "$(MLSPEC_MODEL_NAME)"
@@ -136,9 +138,7 @@ def test_trap_kserves_other_backend_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_trap_kserve_would_follow_a_repository_that_changes(tmp_path: Path) -> None:
-    """So its files are downloaded before, and compared."""
+    """So an init container has to download its files, and verify them."""
     artifact = {"uri": "hf://org/classifier", "format": "safetensors", "digest": COMMIT, "access": "hub"}
     changes = {"access": {"hub": {"kind": "huggingface", "secret": "t"}}, "release__artifact": artifact}
-    assert refused(tmp_path, KSERVE, **changes) == [
-        "MLS012: `kserve-huggingface` does not download a repository of a hub"
-    ]
+    assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` cannot download a hub repository"]

@@ -1,4 +1,4 @@
-"""SGLang, trap by trap: where it listens, what it exports when asked, and the memory that plan and server share."""
+"""The traps of SGLang: its address, its optional metrics, and the memory that the plan and the server agree on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.compiler.plan.language_models.fit import Fit
 from .online import COMMIT, DIGEST, Emitted, emitted, refused
 from .test_plan_llm import MIB, assistant, found, hardware, plan
 
-# What `python3 -m sglang.launch_server --help` lists, of what mlspec may ever write.
+# The flags of `python3 -m sglang.launch_server --help` that mlspec may write.
 FLAGS = {
     "--model-path",
     "--revision",
@@ -32,7 +32,7 @@ FLAGS = {
     "--bucket-inter-token-latency",
     "--uvicorn-access-log-exclude-prefixes",
 }
-# What current versions export, of what mlspec may ever read.
+# The series of current versions that mlspec may read.
 EXPORTED = {
     "sglang:http_responses_total",
     "sglang:e2e_request_latency_seconds_bucket",
@@ -73,14 +73,14 @@ def test_trap_an_argument_that_does_not_exist_stops_the_server(tmp_path: Path, c
     assert set(made.flags) <= FLAGS
 
 
-def test_trap_it_listens_to_itself_alone(tmp_path: Path) -> None:
-    """The default is 127.0.0.1, where no probe and no request arrives."""
+def test_trap_it_listens_only_on_localhost(tmp_path: Path) -> None:
+    """The default is 127.0.0.1, which neither probes nor requests can reach."""
     flags = emitted(tmp_path, "sglang").flags
     assert flags["--host"] == "0.0.0.0"
     assert flags["--port"] == "30000"
 
 
-def test_everything_that_is_asked_for_is_an_argument(tmp_path: Path) -> None:
+def test_every_setting_becomes_an_argument(tmp_path: Path) -> None:
     flags = emitted(tmp_path, "sglang", **EVERYTHING).flags
     assert flags["--context-length"] == "8192"
     assert flags["--max-running-requests"] == "32"
@@ -96,7 +96,7 @@ def test_trap_a_hub_repository_changes_under_a_running_service(tmp_path: Path) -
     flags = emitted(tmp_path, "sglang").flags
     assert (flags["--model-path"], flags["--revision"]) == ("meta-llama/Llama-3.1-8B-Instruct", COMMIT)
     assert refused(tmp_path, "sglang", release__artifact__digest=DIGEST) == [
-        "MLS012: a hub repository is pinned by its commit"
+        "MLS012: a hub repository must be pinned by its commit"
     ]
 
 
@@ -119,7 +119,7 @@ def test_trap_sglang_knows_other_methods_of_quantization(tmp_path: Path, method:
 
 
 def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> None:
-    """The server has no limit on answers of its own, so none is promised; a context is asked for."""
+    """The server itself cannot limit answers, so mlspec does not promise a limit, and requires a context instead."""
     tokens = {"context": 8192, "output": 512}
     told = refused(tmp_path, "sglang", serving__llm={"tokens": tokens})
     assert told == ["MLS012: `sglang` does not support `llm.tokens.output`"]
@@ -129,12 +129,12 @@ def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> No
     ]
 
 
-def test_trap_batches_are_continuous_and_wait_for_nobody(tmp_path: Path) -> None:
+def test_trap_continuous_batching_has_no_delay(tmp_path: Path) -> None:
     told = refused(tmp_path, "sglang", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
     assert told == ["MLS012: `sglang` does not support `batching.maxDelay`"]
 
 
-def test_trap_there_is_no_fallback_to_processors(tmp_path: Path) -> None:
+def test_trap_there_is_no_fallback_to_cpu(tmp_path: Path) -> None:
     changes = {"serving__resources": {"cpu": 6, "memory": "24Gi"}}
     assert "MLS012: `sglang` needs an accelerator" in refused(tmp_path, "sglang", **changes)
 
@@ -143,7 +143,7 @@ def test_trap_there_is_no_fallback_to_processors(tmp_path: Path) -> None:
 
 
 def test_trap_the_share_of_memory_is_guessed_on_each_device(tmp_path: Path) -> None:
-    """Plan and server agree, as the share is always written: the catalogue's, or the spec's own."""
+    """The plan and the server agree, because the share is always explicit: the catalog's, or the spec's own."""
     assert emitted(tmp_path, "sglang").flags["--mem-fraction-static"] == "0.85"
     own = {"deviceMemory": {"utilization": "70%"}}
     assert emitted(tmp_path, "sglang", serving__container=own).flags["--mem-fraction-static"] == "0.7"
@@ -156,10 +156,10 @@ def fit(tmp_path: Path, **changes: object) -> Fit:
 
 
 def test_the_share_covers_weights_and_cache_but_not_activations(tmp_path: Path) -> None:
-    """Of an L4, which reports 23,034 MiB, and Llama 3.1 8B in 16 bits.
+    """For an L4, which reports 23,034 MiB, and Llama 3.1 8B in 16 bits.
 
-    0.85 x 23,034 MiB is 19,578.9 MiB, less 1,024 MiB of graphs 18,554.9; less 8,030,261,248 x 2 bytes of weights
-    (15,316.5 MiB) 3,238.4 MiB are left; at 128 KiB a token, 25,907 tokens.
+    0.85 x 23,034 MiB is 19,578.9 MiB. 1,024 MiB of graphs leave 18,554.9 MiB, and 8,030,261,248 x 2 bytes of weights
+    (15,316.5 MiB) leave 3,238.4 MiB. At 128 KiB per token, that is 25,907 tokens.
     """
     made = fit(tmp_path)
     assert made.budget.value == pytest.approx((0.85 * 23_034 - 1024) * MIB - 16.06e9, abs=2**20)
@@ -174,7 +174,7 @@ def test_a_context_that_does_not_fit_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accelerator", ["l4", "h100"])
-def test_sglang_works_on_2048_sequences_where_nobody_limits_it(tmp_path: Path, accelerator: str) -> None:
+def test_sglang_runs_2048_sequences_by_default(tmp_path: Path, accelerator: str) -> None:
     speed = plan(
         tmp_path,
         assistant(
@@ -188,8 +188,8 @@ def test_sglang_works_on_2048_sequences_where_nobody_limits_it(tmp_path: Path, a
 # The pod
 
 
-def test_tensor_parallelism_talks_through_shared_memory(tmp_path: Path) -> None:
-    """Which counts against the container's limit: 24 GiB that are asked for, and 2."""
+def test_tensor_parallelism_uses_shared_memory(tmp_path: Path) -> None:
+    """It counts against the container's limit: the requested 24 GiB, plus 2 GiB."""
     made = emitted(tmp_path, "sglang", **EVERYTHING)
     assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "2Gi"}
     assert made.server["resources"]["limits"]["memory"] == "26Gi"
@@ -213,7 +213,7 @@ def test_trap_gated_weights_need_a_token_at_run_time(tmp_path: Path) -> None:
 
 
 def test_trap_health_generates_a_token_and_sleeps_a_second(tmp_path: Path) -> None:
-    """So it never answers within Kubernetes' default timeout, and is no question for each five seconds of a start."""
+    """So it never answers within Kubernetes' default timeout, and costs too much every five seconds of a start."""
     server = emitted(tmp_path, "sglang").server
     assert server["livenessProbe"]["httpGet"] == {"path": "/health", "port": "http"}
     assert server["livenessProbe"]["timeoutSeconds"] == 5
@@ -222,7 +222,9 @@ def test_trap_health_generates_a_token_and_sleeps_a_second(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("timeout", "drain"), [("30s", 60), ("120s", 120)])
-def test_trap_it_drains_without_a_limit_so_the_grace_period_is_one(tmp_path: Path, timeout: str, drain: int) -> None:
+def test_trap_it_drains_without_a_limit_so_the_grace_period_is_the_limit(
+    tmp_path: Path, timeout: str, drain: int
+) -> None:
     made = emitted(tmp_path, "sglang", serving__endpoint={"timeout": timeout})
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 15}}
     assert made.pod["terminationGracePeriodSeconds"] == 15 + drain + 5
@@ -247,7 +249,7 @@ def test_trap_metrics_exist_only_when_they_are_enabled(tmp_path: Path) -> None:
 
 @EACH
 def test_trap_series_were_renamed(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Nothing reads `time_per_output_token_seconds` or `func_latency_seconds`, which are gone."""
+    """No query reads `time_per_output_token_seconds` or `func_latency_seconds`, which no longer exist."""
     assert emitted(tmp_path, "sglang", **changes).series() <= EXPORTED
 
 
@@ -257,8 +259,8 @@ def test_trap_probes_are_counted_as_requests(tmp_path: Path) -> None:
     assert all('endpoint=~"/v1/.*"' in side for side in (bad, every))
 
 
-def test_trap_no_bucket_lies_below_100_milliseconds(tmp_path: Path) -> None:
-    """Nor at 3 s: so buckets are set, one at each bound, each bound an argument of its own."""
+def test_trap_there_is_no_bucket_below_100_milliseconds(tmp_path: Path) -> None:
+    """Nor at 3 s. So mlspec sets the buckets, one of them at the bound, and each as a separate argument."""
     made = emitted(tmp_path, "sglang", **{**EVERYTHING, "constraints__latency": {"p95": "3s"}})
     assert listed(made, "--bucket-e2e-request-latency") == ["0.75", "1.5", "3", "6", "12", "30"]
     assert listed(made, "--bucket-time-to-first-token") == ["0.0125", "0.025", "0.05", "0.1", "0.2", "0.5"]
@@ -268,7 +270,7 @@ def test_trap_no_bucket_lies_below_100_milliseconds(tmp_path: Path) -> None:
     assert 'le="0.025"' in made.ratio("inter-token-p95")
 
 
-def test_without_a_bound_the_buckets_stay_as_they_are(tmp_path: Path) -> None:
+def test_without_a_bound_the_buckets_keep_their_defaults(tmp_path: Path) -> None:
     assert "--bucket-time-to-first-token" not in emitted(tmp_path, "sglang").flags
 
 

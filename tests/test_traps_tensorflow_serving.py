@@ -1,4 +1,4 @@
-"""TensorFlow Serving, trap by trap: one version, files instead of defaults, a server that ignores SIGTERM."""
+"""The traps of TensorFlow Serving: one version, files instead of defaults, and a server that ignores SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRPC = {"serving__protocol": "grpc"}
 
 
 def test_trap_the_highest_version_is_served_unless_one_is_pinned(tmp_path: Path) -> None:
-    """A new folder would be promoted within a second, without a rollout."""
+    """A new folder would go live within a second, without a rollout."""
     made = emitted(tmp_path, RUNTIME)
     [models] = prototext(made.file("models.config"))["model_config_list"]
     assert models["config"] == [
@@ -40,14 +40,14 @@ def test_trap_exactly_one_numeric_version_is_mounted_under_the_base_path(tmp_pat
 
 
 @pytest.mark.parametrize(("version", "folder"), [("42", 42), ("2026.11.2", 1)])
-def test_trap_a_version_that_is_no_number_is_no_folder(tmp_path: Path, version: str, folder: int) -> None:
+def test_trap_a_version_folder_is_a_number(tmp_path: Path, version: str, folder: int) -> None:
     made = emitted(tmp_path, RUNTIME, release__version=version)
     assert f"specific {{ versions: {folder} }}" in made.file("models.config")
     assert f"/models/fraud/{folder}" in made.mounts
 
 
 def test_trap_the_script_of_the_image_takes_the_flags_and_the_signal(tmp_path: Path) -> None:
-    """It passes a model of its own by flags, and stays process 1."""
+    """It passes its own model as flags, and stays process 1."""
     made = emitted(tmp_path, RUNTIME)
     assert made.server["command"] == ["tensorflow_model_server"]
     assert not {"--model_name", "--model_base_path"} & set(made.flags)
@@ -63,8 +63,8 @@ def test_trap_configuration_files_are_where_the_flags_look(tmp_path: Path) -> No
         assert made.file(name)
 
 
-@pytest.mark.parametrize(("changes", "image"), [({}, "2.20.0"), (GPU, "2.20.0-gpu")], ids=["processor", "accelerator"])
-def test_trap_accelerators_have_an_image_of_their_own(tmp_path: Path, changes: dict[str, object], image: str) -> None:
+@pytest.mark.parametrize(("changes", "image"), [({}, "2.20.0"), (GPU, "2.20.0-gpu")], ids=["CPU", "accelerator"])
+def test_trap_accelerators_have_their_own_image(tmp_path: Path, changes: dict[str, object], image: str) -> None:
     assert emitted(tmp_path, RUNTIME, **changes).server["image"] == f"docker.io/tensorflow/serving:{image}"
 
 
@@ -88,7 +88,7 @@ def test_trap_a_probe_over_rest_counts_as_a_request(tmp_path: Path, probe: str) 
 
 
 def test_trap_there_are_no_metrics_without_a_monitoring_file(tmp_path: Path) -> None:
-    """They are served at the REST port, under a path of their own."""
+    """They are on the REST port, under their own path."""
     made = emitted(tmp_path, RUNTIME)
     [monitoring] = prototext(made.file("monitoring.config"))["prometheus_config"]
     assert monitoring == {"enable": ["true"], "path": ["/monitoring/prometheus/metrics"]}
@@ -107,14 +107,14 @@ def test_trap_series_begin_with_a_colon_and_end_without_total(tmp_path: Path) ->
 
 
 def test_trap_latencies_are_microseconds_in_buckets_that_are_not_round(tmp_path: Path) -> None:
-    """10 x 1.8^16 = 121440 us is the bucket below 125 ms; below 100 ms the next one is a third away, at 67.5 ms."""
+    """10 x 1.8^16 = 121440 us is the bucket below 125 ms. Below 100 ms, the next one is a third lower, at 67.5 ms."""
     ratio = emitted(tmp_path, RUNTIME).ratio("latency-p99")
     assert 'le=~"121440([.]0)?"' in ratio
     assert any(t.startswith("MLS501") for t in refused(tmp_path, RUNTIME, constraints__latency={"p99": "100ms"}))
 
 
-def test_trap_probes_and_rest_spell_the_api_otherwise(tmp_path: Path) -> None:
-    """`Predict` over gRPC, `predict` over REST, and nothing for what asks for the model's state."""
+def test_trap_grpc_and_rest_write_the_api_label_differently(tmp_path: Path) -> None:
+    """`Predict` over gRPC, `predict` over REST, and no label for requests for the model's state."""
     made = emitted(tmp_path, RUNTIME)
     latency = [line for line in made.promql().split("\n") if ":tensorflow:serving:request_latency" in line]
     assert latency
@@ -122,7 +122,7 @@ def test_trap_probes_and_rest_spell_the_api_otherwise(tmp_path: Path) -> None:
 
 
 def test_trap_there_is_no_gauge_of_requests_in_flight(tmp_path: Path) -> None:
-    """The time spent each second, in microseconds, is their number."""
+    """The time spent per second, in microseconds, gives their number."""
     query = emitted(tmp_path, RUNTIME).trigger["query"]
     assert query.startswith("sum(rate(:tensorflow:serving:request_latency_sum{")
     assert "/ 1000000" in query
@@ -174,12 +174,12 @@ def test_trap_the_rest_port_gives_up_after_30_seconds(tmp_path: Path) -> None:
 
 
 def test_trap_sigterm_is_ignored(tmp_path: Path) -> None:
-    """It serves until it is killed: the grace period is the drain time, short, and most of it before the signal."""
+    """It serves until it is killed. So the grace period is the short drain time, mostly before the signal."""
     made = emitted(tmp_path, RUNTIME)
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 15}}
     assert made.pod["terminationGracePeriodSeconds"] == 30
 
 
-def test_trap_a_grpc_service_is_spoken_to_in_plain_http2(tmp_path: Path) -> None:
+def test_trap_a_grpc_service_uses_cleartext_http2(tmp_path: Path) -> None:
     ports = {port["name"]: port for port in emitted(tmp_path, RUNTIME, **GRPC).one("Service")["spec"]["ports"]}
     assert ports["grpc"]["appProtocol"] == "kubernetes.io/h2c"

@@ -1,4 +1,4 @@
-"""TorchServe, trap by trap: addresses that nobody reaches, tokens, metrics in a log, and an end without a drain."""
+"""The traps of TorchServe: unreachable addresses, tokens, metrics in a log, and a shutdown without a drain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def properties(made: Emitted) -> dict[str, str]:
     return {key: value for key, _, value in lines}
 
 
-def test_trap_every_address_is_127_0_0_1_unless_it_is_given(tmp_path: Path) -> None:
-    """Whoever reaches the one that manages models can load another, so that one stays."""
+def test_trap_every_address_defaults_to_127_0_0_1(tmp_path: Path) -> None:
+    """The management address can load other models, so it stays local."""
     found = properties(emitted(tmp_path, "torchserve"))
     assert found["inference_address"] == "http://0.0.0.0:8080"
     assert found["metrics_address"] == "http://0.0.0.0:8082"
@@ -41,14 +41,14 @@ def test_trap_the_image_keeps_a_shell_as_process_1(tmp_path: Path) -> None:
     assert server["command"] == ["torchserve", "--start", "--foreground"]
 
 
-def test_trap_a_snapshot_of_an_earlier_start_wins_over_the_configuration(tmp_path: Path) -> None:
+def test_trap_a_snapshot_of_an_earlier_start_overrides_the_configuration(tmp_path: Path) -> None:
     made = emitted(tmp_path, "torchserve")
     assert "--no-config-snapshots" in made.flags
     assert made.flags["--ts-config"] == "/mnt/config/config.properties"
     assert made.mounts["/mnt/config"] == "config"
 
 
-def test_the_archive_is_loaded_by_the_name_that_requests_say(tmp_path: Path) -> None:
+def test_the_archive_is_loaded_under_the_name_in_requests(tmp_path: Path) -> None:
     made = emitted(tmp_path, "torchserve")
     found = properties(made)
     assert found["load_models"] == "fraud=model.mar"
@@ -56,26 +56,26 @@ def test_the_archive_is_loaded_by_the_name_that_requests_say(tmp_path: Path) -> 
 
 
 def test_trap_there_are_as_many_workers_as_cores_of_the_node(tmp_path: Path) -> None:
-    """Which is the default; and on an accelerator, one for each device."""
+    """That is the default; on an accelerator, it is one for each device."""
     changes = {"serving__serviceTime": {"mean": "2ms", "at": 3}}
     assert properties(emitted(tmp_path, "torchserve", **changes))["default_workers_per_model"] == "3"
     assert "default_workers_per_model" not in properties(emitted(tmp_path, "torchserve", **GPU))
     assert emitted(tmp_path, "torchserve", **GPU).server["image"] == "docker.io/pytorch/torchserve:0.12.0-gpu"
 
 
-def test_a_request_is_given_up_when_the_gateway_does(tmp_path: Path) -> None:
+def test_a_request_times_out_together_with_the_gateway(tmp_path: Path) -> None:
     made = emitted(tmp_path, "torchserve", serving__endpoint={"timeout": "1500ms"})
     assert properties(made)["default_response_timeout"] == "2"
 
 
-def test_trap_logs_and_archives_are_written_beside_the_server(tmp_path: Path) -> None:
+def test_trap_logs_and_archives_are_written_to_the_working_directory(tmp_path: Path) -> None:
     made = emitted(tmp_path, "torchserve")
     assert made.server["securityContext"]["readOnlyRootFilesystem"] is True
     assert {made.env[name].split("/")[1] for name in ("TEMP", "LOG_LOCATION", "METRICS_LOCATION")} == {"tmp"}
 
 
 def test_trap_sigterm_is_ignored(tmp_path: Path) -> None:
-    """It serves until it is killed: the endpoint is gone by then, and the rest of the time finishes requests."""
+    """It serves until it is killed. By then, the endpoint is gone, and the remaining time is for in-flight requests."""
     made = emitted(tmp_path, "torchserve")
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 15}}
     assert made.pod["terminationGracePeriodSeconds"] == 15 + 30

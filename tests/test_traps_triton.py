@@ -1,4 +1,4 @@
-"""Triton, trap by trap: what is loaded, how it is configured, what it exports, and how it stops."""
+"""The traps of Triton: loading, configuration, metrics, and shutdown."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_trap_everything_in_the_repository_is_loaded_or_polled_without_explicit_
 
 
 def test_trap_a_server_is_ready_only_when_its_models_are(tmp_path: Path) -> None:
-    """Strict readiness and leaving on an error are Triton's defaults: nothing may turn them off."""
+    """Strict readiness and exit on error are Triton's defaults, and no flag may turn them off."""
     assert not {"--strict-readiness", "--exit-on-error", "--disable-auto-complete-config"} & set(
         emitted(tmp_path).flags
     )
@@ -69,7 +69,7 @@ def test_trap_each_backend_wants_its_own_file_name(tmp_path: Path, format_: str,
 
 
 def test_trap_the_layout_is_repository_model_version(tmp_path: Path) -> None:
-    """The download, the mounts, the flag and the configuration speak of one place."""
+    """The download, the mounts, the flag, and the configuration use the same path."""
     made = emitted(tmp_path)
     root, name = made.flags["--model-repository"], made.flags["--load-model"]
     assert made.mounts[f"{root}/{name}/7"] == "model"
@@ -78,15 +78,15 @@ def test_trap_the_layout_is_repository_model_version(tmp_path: Path) -> None:
     assert [m["name"] for m in made.download["volumeMounts"]] == ["model"]
 
 
-def test_trap_the_entry_point_of_the_image_must_run(tmp_path: Path) -> None:
-    """It sets up CUDA's compatibility libraries and runs its arguments, so the first of them is the server."""
+def test_trap_the_entrypoint_of_the_image_must_run(tmp_path: Path) -> None:
+    """It sets up CUDA's compatibility libraries and runs its arguments, so the first argument is the server."""
     server = emitted(tmp_path).server
     assert "command" not in server
     assert server["args"][0] == "tritonserver"
     assert server["image"].startswith("nvcr.io/nvidia/tritonserver:26.07-py3")
 
 
-# What config.pbtxt says
+# The content of config.pbtxt
 
 
 def test_trap_a_tensor_that_is_not_configured_is_refused(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_trap_a_tensor_that_is_not_configured_is_refused(tmp_path: Path) -> None
         ("string", "TYPE_STRING"),
     ],
 )
-def test_trap_types_have_names_of_tritons_own(tmp_path: Path, dtype: str, tritons: str) -> None:
+def test_trap_triton_has_its_own_names_for_types(tmp_path: Path, dtype: str, tritons: str) -> None:
     inputs = [{"name": "x", "dtype": dtype, "shape": [-1, 2]}]
     made = config(emitted(tmp_path, model__signature__inputs=inputs))
     assert made["input"] == [{"name": ["x"], "data_type": [tritons], "dims": [-1, 2]}]
@@ -135,14 +135,14 @@ def test_trap_dynamic_batching_needs_a_batch_dimension(tmp_path: Path) -> None:
     ],
     ids=["one at a time", "four at once", "accelerator"],
 )
-def test_trap_instances_work_at_once_only_where_there_are_several(
+def test_trap_concurrency_needs_several_instances(
     tmp_path: Path, changes: dict[str, object], group: dict[str, list[object]]
 ) -> None:
     assert config(emitted(tmp_path, **changes))["instance_group"] == [group]
 
 
-def test_trap_the_response_cache_is_switched_on_twice(tmp_path: Path) -> None:
-    """In the server and in the model; and its memory is the container's: 1 GiB, twice 40 MiB and 3 GiB are 4.25 GiB."""
+def test_trap_the_response_cache_is_enabled_in_two_places(tmp_path: Path) -> None:
+    """In the server and in the model. It uses memory of the container: 1 GiB, twice 40 MiB, and 3 GiB make 4.25 GiB."""
     made = emitted(tmp_path, serving__caching={"size": "3Gi"})
     assert made.flags["--cache-config"] == f"local,size={3 * 2**30}"
     assert config(made)["response_cache"] == [{"enable": ["true"]}]
@@ -179,8 +179,8 @@ def test_trap_latency_histograms_are_off_by_default(tmp_path: Path) -> None:
     assert emitted(tmp_path).flags["--metrics-config"] == "histogram_latencies=true"
 
 
-def test_trap_the_default_buckets_end_where_fast_models_begin(tmp_path: Path) -> None:
-    """The defaults are 100, 500, 2000 and 5000 ms; a bound of 35 ms needs its own, in milliseconds."""
+def test_trap_the_default_buckets_are_too_wide_for_fast_models(tmp_path: Path) -> None:
+    """The defaults are 100, 500, 2000, and 5000 ms. A bound of 35 ms needs its own bucket, in milliseconds."""
     made = emitted(tmp_path, constraints__latency={"p99": "35ms"})
     [metrics] = config(made)["model_metrics"]
     assert isinstance(metrics, dict)
@@ -193,14 +193,14 @@ def test_trap_the_default_buckets_end_where_fast_models_begin(tmp_path: Path) ->
 
 
 def test_trap_the_series_of_a_histogram_end_in_bucket(tmp_path: Path) -> None:
-    """The documentation prints them without; and counters have no `_total`."""
+    """The documentation prints them without the suffix. Counters have no `_total`."""
     series = emitted(tmp_path).series()
     assert {name for name in series if name.startswith("nv_")} <= EXPORTED
     assert "nv_inference_first_response_histogram_ms_bucket" in series
 
 
 def test_trap_durations_are_counters_of_microseconds(tmp_path: Path) -> None:
-    """Their rate in seconds is the number in flight, of which one replica is meant to have 70 % of its slots."""
+    """Their rate in seconds is the number of in-flight requests. A replica should use 70% of its slots."""
     trigger = emitted(tmp_path).trigger
     assert trigger["query"].startswith("sum(rate(nv_inference_request_duration_us{")
     assert "/ 1000000" in trigger["query"]
@@ -212,7 +212,7 @@ def test_trap_without_a_service_time_the_queue_is_the_signal(tmp_path: Path) -> 
     assert made.trigger["query"].startswith("sum(nv_inference_pending_request_count{")
 
 
-def test_trap_a_caller_that_hangs_up_is_no_error_of_the_server(tmp_path: Path) -> None:
+def test_trap_a_canceled_request_is_not_a_server_error(tmp_path: Path) -> None:
     bad, every = emitted(tmp_path).ratio("availability").split("\n/\n")
     assert 'reason!="CANCELED"' in bad
     assert "reason" not in every
@@ -222,29 +222,29 @@ def test_trap_requests_are_successes_and_failures_together(tmp_path: Path) -> No
     assert {"nv_inference_request_success", "nv_inference_request_failure"} <= emitted(tmp_path).series()
 
 
-@pytest.mark.parametrize(("changes", "flag"), [({}, "false"), (GPU, None)], ids=["processor", "accelerator"])
+@pytest.mark.parametrize(("changes", "flag"), [({}, "false"), (GPU, None)], ids=["CPU", "accelerator"])
 def test_trap_there_are_no_gpu_metrics_without_a_gpu(tmp_path: Path, changes: dict[str, object], flag: object) -> None:
     assert emitted(tmp_path, **changes).flags.get("--allow-gpu-metrics") == flag
 
 
-# How it is asked and how it stops
+# Probes and shutdown
 
 
-def test_trap_readiness_falls_before_liveness(tmp_path: Path) -> None:
+def test_trap_readiness_and_liveness_have_different_endpoints(tmp_path: Path) -> None:
     server = emitted(tmp_path).server
     paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
     assert paths == {"startup": "/v2/health/ready", "readiness": "/v2/health/ready", "liveness": "/v2/health/live"}
 
 
 @pytest.mark.parametrize(("timeout", "drain"), [("2s", 30), ("45s", 45)])
-def test_trap_what_is_in_flight_gets_only_the_exit_timeout(tmp_path: Path, timeout: str, drain: int) -> None:
+def test_trap_in_flight_requests_get_only_the_exit_timeout(tmp_path: Path, timeout: str, drain: int) -> None:
     made = emitted(tmp_path, serving__endpoint={"timeout": timeout})
     assert made.flags["--exit-timeout-secs"] == str(drain)
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
     assert made.pod["terminationGracePeriodSeconds"] == 5 + drain + 5
 
 
-def test_trap_the_image_has_a_user_of_its_own(tmp_path: Path) -> None:
+def test_trap_the_image_has_its_own_user(tmp_path: Path) -> None:
     assert emitted(tmp_path).pod["securityContext"]["runAsUser"] == 1000
 
 

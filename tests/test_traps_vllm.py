@@ -1,4 +1,4 @@
-"""vLLM, trap by trap: arguments that exist, weights that are pinned, series that were renamed, and its own drain."""
+"""The traps of vLLM: arguments that exist, pinned weights, renamed series, and its own drain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from .online import COMMIT, DIGEST, emitted, refused
 
-# What `vllm serve --help` lists, of what mlspec may ever write.
+# The flags of `vllm serve --help` that mlspec may write.
 FLAGS = {
     "--revision",
     "--served-model-name",
@@ -24,7 +24,7 @@ FLAGS = {
     "--shutdown-timeout",
     "--disable-access-log-for-endpoints",
 }
-# What current versions export, of what mlspec may ever read.
+# The series of current versions that mlspec may read.
 EXPORTED = {
     "http_requests_total",
     "vllm:e2e_request_latency_seconds_bucket",
@@ -49,7 +49,7 @@ EVERYTHING: dict[str, Any] = {
 # Arguments
 
 
-def test_trap_the_image_says_serve_already(tmp_path: Path) -> None:
+def test_trap_the_image_already_runs_serve(tmp_path: Path) -> None:
     server = emitted(tmp_path, "vllm").server
     assert "command" not in server
     assert server["args"][0] == "meta-llama/Llama-3.1-8B-Instruct"
@@ -63,7 +63,7 @@ def test_trap_an_argument_that_does_not_exist_stops_the_server(tmp_path: Path, c
     assert len([arg for arg in made.server["args"] if not arg.startswith("--")]) == 1  # the model
 
 
-def test_everything_that_is_asked_for_is_an_argument(tmp_path: Path) -> None:
+def test_every_setting_becomes_an_argument(tmp_path: Path) -> None:
     flags = emitted(tmp_path, "vllm", **EVERYTHING).flags
     assert flags["--max-num-seqs"] == "32"
     assert flags["--override-generation-config"] == '{"max_new_tokens": 512}'
@@ -74,7 +74,7 @@ def test_everything_that_is_asked_for_is_an_argument(tmp_path: Path) -> None:
 def test_trap_a_hub_repository_changes_under_a_running_service(tmp_path: Path) -> None:
     assert emitted(tmp_path, "vllm").flags["--revision"] == COMMIT
     assert refused(tmp_path, "vllm", release__artifact__digest=DIGEST) == [
-        "MLS012: a hub repository is pinned by its commit"
+        "MLS012: a hub repository must be pinned by its commit"
     ]
 
 
@@ -108,12 +108,12 @@ def test_methods_of_the_same_name(tmp_path: Path, method: str) -> None:
     assert emitted(tmp_path, "vllm", **changes).flags["--quantization"] == method
 
 
-def test_trap_batches_are_continuous_and_wait_for_nobody(tmp_path: Path) -> None:
+def test_trap_continuous_batching_has_no_delay(tmp_path: Path) -> None:
     told = refused(tmp_path, "vllm", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
     assert told == ["MLS012: `vllm` does not support `batching.maxDelay`"]
 
 
-def test_trap_there_is_no_fallback_to_processors(tmp_path: Path) -> None:
+def test_trap_there_is_no_fallback_to_cpu(tmp_path: Path) -> None:
     changes = {"serving__resources": {"cpu": 6, "memory": "24Gi"}}
     assert "MLS012: `vllm` needs an accelerator" in refused(tmp_path, "vllm", **changes)
 
@@ -135,8 +135,8 @@ def test_trap_several_accelerators_are_used_only_in_parallel(tmp_path: Path, cou
     assert made.server["resources"]["limits"]["nvidia.com/gpu"] == str(count)
 
 
-def test_trap_tensor_parallelism_talks_through_shared_memory(tmp_path: Path) -> None:
-    """Which counts against the container's limit: 24 GiB that are asked for, and 2."""
+def test_trap_tensor_parallelism_uses_shared_memory(tmp_path: Path) -> None:
+    """It counts against the container's limit: the requested 24 GiB, plus 2 GiB."""
     made = emitted(tmp_path, "vllm")
     assert made.mounts["/dev/shm"] == "shm"
     assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "2Gi"}
@@ -144,7 +144,7 @@ def test_trap_tensor_parallelism_talks_through_shared_memory(tmp_path: Path) -> 
 
 
 def test_trap_a_user_without_a_home_cannot_cache(tmp_path: Path) -> None:
-    """The image has root only: caches lie in volumes, and a name stands in for the missing entry in passwd."""
+    """The image has only root. So caches are in volumes, and a variable replaces the missing entry in passwd."""
     made = emitted(tmp_path, "vllm")
     folders = [value for value in made.env.values() if isinstance(value, str) and value.startswith("/")]
     assert {"HOME", "HF_HOME", "USER", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR"} <= set(made.env)
@@ -157,7 +157,7 @@ def test_trap_gated_weights_need_a_token_at_run_time(tmp_path: Path) -> None:
     assert "initContainers" not in made.pod
 
 
-def test_trap_a_private_hub_is_found_only_by_its_address(tmp_path: Path) -> None:
+def test_trap_a_private_hub_needs_its_address(tmp_path: Path) -> None:
     hub = {"kind": "huggingface", "secret": "hub-token", "endpoint": "https://hub.example.com:8443"}
     made = emitted(tmp_path, "vllm", access={"hub": hub})
     assert made.env["HF_ENDPOINT"] == "https://hub.example.com:8443"
@@ -165,8 +165,8 @@ def test_trap_a_private_hub_is_found_only_by_its_address(tmp_path: Path) -> None
     assert 8443 in ports
 
 
-def test_trap_a_download_at_the_start_is_part_of_the_start(tmp_path: Path) -> None:
-    """16 GiB at 100 MB/s are 172 s; with 150 s to load, twice that, asked every 5 s, are 129 tries."""
+def test_trap_the_startup_includes_the_download(tmp_path: Path) -> None:
+    """16 GiB at 100 MB/s take 172 s, plus 150 s to load. Twice the sum, at one probe every 5 s, allows 129 failures."""
     made = emitted(tmp_path, "vllm")
     assert made.server["startupProbe"]["failureThreshold"] == 129
     assert made.workload["spec"]["progressDeadlineSeconds"] > 129 * 5
@@ -176,7 +176,7 @@ def test_trap_a_download_at_the_start_is_part_of_the_start(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("probe", ["startup", "readiness", "liveness"])
-def test_trap_the_port_opens_when_the_model_is_loaded(tmp_path: Path, probe: str) -> None:
+def test_trap_the_port_opens_once_the_model_is_loaded(tmp_path: Path, probe: str) -> None:
     """`/health` needs no key, even where `/v1` does."""
     assert emitted(tmp_path, "vllm").server[f"{probe}Probe"]["httpGet"] == {"path": "/health", "port": "http"}
 
@@ -187,7 +187,7 @@ def test_trap_a_busy_engine_answers_slowly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("timeout", "drain"), [("30s", 60), ("120s", 120)])
 def test_trap_requests_in_flight_are_aborted_on_sigterm(tmp_path: Path, timeout: str, drain: int) -> None:
-    """And what arrives during the drain is, too: the endpoint must be gone before."""
+    """vLLM also aborts requests that arrive during the drain, so the endpoint must be gone before."""
     made = emitted(tmp_path, "vllm", serving__endpoint={"timeout": timeout})
     assert made.flags["--shutdown-timeout"] == str(drain)
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 15}}
@@ -203,7 +203,7 @@ def test_trap_probes_and_scrapes_fill_the_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["little", "everything"])
 def test_trap_series_were_renamed(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Nothing reads `gpu_cache_usage_perc` or `time_per_output_token_seconds`; `request_success_total` counts all."""
+    """No query reads `gpu_cache_usage_perc` or `time_per_output_token_seconds`; `request_success_total` counts all."""
     assert emitted(tmp_path, "vllm", **changes).series() <= EXPORTED
 
 
@@ -226,7 +226,7 @@ def test_trap_the_first_bucket_is_300_milliseconds(tmp_path: Path) -> None:
     assert 'le="0.3"' in emitted(tmp_path, "vllm", constraints__latency={"p95": "300ms"}).ratio("latency-p95")
 
 
-def test_trap_seconds_of_tokens_have_buckets_of_their_own(tmp_path: Path) -> None:
+def test_trap_token_latencies_have_their_own_buckets(tmp_path: Path) -> None:
     made = emitted(tmp_path, "vllm", **EVERYTHING)
     assert "vllm:time_to_first_token_seconds_bucket{" in made.ratio("first-token-p95")
     assert 'le="0.5"' in made.ratio("first-token-p95")
@@ -234,7 +234,7 @@ def test_trap_seconds_of_tokens_have_buckets_of_their_own(tmp_path: Path) -> Non
     assert 'le="0.1"' in made.ratio("inter-token-p95")
 
 
-def test_trap_the_cache_is_used_to_a_fraction_and_not_to_a_percentage(tmp_path: Path) -> None:
+def test_trap_the_cache_usage_is_a_fraction_and_not_a_percentage(tmp_path: Path) -> None:
     lines = [line for line in emitted(tmp_path, "vllm").promql().split("\n") if "vllm:kv_cache_usage_perc" in line]
     thresholds = [float(line.rpartition(">")[2].strip(" )")) for line in lines]
     assert thresholds

@@ -1,1 +1,1 @@
-"""What the pods of all targets share: security, access, the model's download, and where they may run."""
+"""What the pods of all targets share: security, access, the model download, and placement."""

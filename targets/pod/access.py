@@ -1,4 +1,4 @@
-"""Access, as pods have it: a ServiceAccount that stands for an identity, or variables from a Secret."""
+"""Access for pods: a ServiceAccount that is bound to a cloud identity, or variables from a Secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "pod_labels",
 ]
 
-# kind -> the variables that its clients read, and the usual keys of a Secret
+# kind -> the variables that its clients read, and their default keys in a Secret
 _USUAL = {
     "s3": {"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY"},
     "gcs": {"RCLONE_GCS_SERVICE_ACCOUNT_CREDENTIALS": "key.json"},
@@ -42,16 +42,16 @@ _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class Grant(Record):
-    """An access, and where the spec says that it is used."""
+    """An access, and where the spec uses it."""
 
     access: Access
     named: Because[str]
     identity: Because[str] | None
-    """Whom its ServiceAccount stands for, by whatever access says so."""
+    """The cloud identity of its ServiceAccount, from whichever access sets it."""
 
 
 def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
-    """The accesses of some names, each once, for all the reasons it has."""
+    """The named accesses, each once, with all the places that use it."""
     uses: dict[str, list[Because[str]]] = {}
     for name in names:
         if name is not None:
@@ -59,7 +59,7 @@ def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
     return [
         Grant(
             access=scope.system.access[name],
-            named=because(name, "an access that is used", where),
+            named=because(name, "the access in use", where),
             identity=_tied(scope, scope.system.access[name].service_account),
         )
         for name, where in uses.items()
@@ -67,7 +67,7 @@ def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
 
 
 def _tied(scope: Scope, account: Because[str] | None) -> Because[str] | None:
-    """The identity of an account. Whoever runs as it runs as that, and one of the accesses by it may say so alone."""
+    """The identity of an account. It applies to everything that runs as the account, and one access may set it."""
     if account is None:
         return None
     same = [
@@ -81,18 +81,18 @@ def _tied(scope: Scope, account: Because[str] | None) -> Because[str] | None:
         if other.value != same[0].value:
             raise refusal(
                 "MLS012",
-                f"the ServiceAccount `{account.value}` cannot stand for two identities",
+                f"the ServiceAccount `{account.value}` cannot have two identities",
                 other,
-                label="this access wants another one",
-                others=((same[0], "the identity of another access by it"),),
-                note="an account is tied to one identity, so one of the stores would refuse what runs as it",
-                help="name a `serviceAccount` of its own in one of the accesses, or one identity that may do both",
+                label="this access sets a second one",
+                others=((same[0], "the identity that another access sets"),),
+                note="an account is bound to one identity, so one of the stores would deny access to its pods",
+                help="set a separate `serviceAccount` in one of the accesses; or set one identity that can access both",
             )
     return because(same[0].value, "the identity of the account", same) if same else None
 
 
 def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Because[Body]]:
-    """The variables that come from the access's Secret; none where the cluster's identity does it."""
+    """The variables from the access's Secret; none if the pod's identity grants access."""
     access = grant.access
     if access.secret is None:
         return []
@@ -103,7 +103,7 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
                 "name": (renamed or {}).get(name, name),
                 "valueFrom": {"secretKeyRef": {"name": access.secret, "key": key}},
             },
-            "what clients of this kind of access read",
+            "clients of this kind of access read it",
             access.kind,
             grant.named,
             key,
@@ -113,16 +113,16 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
 
 
 class Identity(Record):
-    """Whom a pod runs as."""
+    """The identity that a pod runs as."""
 
     account: Because[str]
     """Its ServiceAccount."""
     stands_for: Because[str] | None
-    """The cloud's identity that the ServiceAccount is tied to."""
+    """The cloud identity that the ServiceAccount is bound to."""
 
 
 def identity(grants: Iterable[Grant]) -> Identity | None:
-    """What the accesses ask for; a pod has one ServiceAccount and one identity, so two of them cannot be honoured."""
+    """What the accesses ask for. A pod has only one ServiceAccount and one identity, so two of either are refused."""
     accounts = [(grant.access.service_account, grant) for grant in grants if grant.access.service_account is not None]
     if not accounts:
         return None
@@ -137,26 +137,26 @@ def _the_one(asked: list[tuple[Because[str], Grant]], what: str) -> Because[str]
         if other.value != first.value:
             raise refusal(
                 "MLS012",
-                f"one pod cannot have two of `{what}`",
+                f"one pod cannot have two values of `{what}`",
                 other,
-                label="this access wants another one",
-                others=((first, "of the same pod"), (grant.named, "used here"), (by.named, "and here")),
-                note="one of the two stores would refuse the pod when it runs",
-                help=f"let both accesses name one {what} that may do both",
+                label="this access sets a second one",
+                others=((first, "for the same pod"), (grant.named, "used here"), (by.named, "and here")),
+                note="one of the two stores would deny access to the pod at runtime",
+                help=f"set the same {what} in both accesses, with permissions for both",
             )
-    why = f"the {what} of the access that is used"
+    why = f"the {what} of the access in use"
     uses = [(value, grant.named, grant.access.kind) for value, grant in asked]
     return because(first.value, why, uses)
 
 
 def account_of(grants: Iterable[Grant], otherwise: Because[str]) -> Because[str]:
-    """The ServiceAccount of a pod: the one that its accesses name, else one of its own without any rights."""
+    """The ServiceAccount of a pod: the one that its accesses set, otherwise its own, without any permissions."""
     chosen = identity(grants)
     return otherwise if chosen is None else chosen.account
 
 
 def identity_annotations(chosen: Identity | None) -> Body | None:
-    """What ties a ServiceAccount to an identity of the cloud."""
+    """The annotation that binds a ServiceAccount to a cloud identity."""
     stands_for = chosen.stands_for if chosen is not None else None
     if stands_for is None:
         return None
@@ -169,18 +169,18 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
             return {key: stands_for}
     raise refusal(
         "MLS006",
-        f"`{stands_for.value}` is no identity of a cloud",
+        f"`{stands_for.value}` is not a cloud identity",
         stands_for,
-        note="the ServiceAccount would stand for nobody, and every store would refuse it",
-        help="write an AWS role's ARN, a Google service account's address, or an Azure identity's client id",
+        note="the ServiceAccount would have no identity, and every store would deny access",
+        help="write an AWS role ARN, a Google service account email, or the client ID of an Azure identity",
     )
 
 
 def pod_labels(chosen: Identity | None) -> Body:
-    """Azure's webhook only looks at pods with this label."""
+    """The label that Azure's webhook requires on pods."""
     stands_for = chosen.stands_for if chosen is not None else None
     if stands_for is None or not re.fullmatch(_UUID, stands_for.value):
         return {}
     return {
-        "azure.workload.identity/use": because("true", "the ServiceAccount stands for an Azure identity", stands_for)
+        "azure.workload.identity/use": because("true", "the ServiceAccount is bound to an Azure identity", stands_for)
     }

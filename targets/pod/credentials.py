@@ -1,6 +1,6 @@
-"""What the clients of stores read in a job's container: where each store is, and who asks.
+"""The variables that clients of stores read: where each store is, and the credentials for it.
 
-Two accesses of one kind want one variable, and one of them would win without a word: that is refused.
+Two accesses of the same kind set the same variable, and one of them would silently win, so that is refused.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ __all__ = ["credentials", "pull_secrets", "variables"]
 
 
 def variables(named: Mapping[str, Because[Any]]) -> list[Because[Body]]:
-    """Variables with values; the line of a name rests on what its value rests on."""
+    """Variables with values. The line with a name has the same sources as the value."""
     return [because({"name": name, "value": value}, "an environment variable", value) for name, value in named.items()]
 
 
 def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[Because[Body]]:
-    """The variables of all accesses, each once; `own` are those that the author sets, which they may not contradict."""
+    """The variables of all accesses, each once. They must not contradict `own`, the variables that the author sets."""
     seen: dict[str, tuple[Because[str], Because[Body] | None]] = {name: (value, None) for name, value in own.items()}
     for grant in grants:
-        for variable in (*_secrets(grant), *_whereabouts(grant)):
+        for variable in (*_secrets(grant), *_locations(grant)):
             name = plain(variable)["name"]
             other, first = seen.setdefault(name, (grant.named, variable))
             if first is None or plain(first) != plain(variable):
@@ -39,8 +39,8 @@ def _secrets(grant: Grant) -> list[Because[Body]]:
     return environment(grant) if not isinstance(grant.access, OciAccess) else []
 
 
-def _whereabouts(grant: Grant) -> Iterator[Because[Body]]:
-    """What is no secret, by the names that the clients of each store read."""
+def _locations(grant: Grant) -> Iterator[Because[Body]]:
+    """Everything that is not secret, under the names that the clients of each store read."""
     access, known = grant.access, dict[str, Any]()
     if isinstance(access, S3Access):
         known = {"AWS_REGION": access.region, "AWS_ENDPOINT_URL": access.endpoint}
@@ -54,11 +54,16 @@ def _whereabouts(grant: Grant) -> Iterator[Because[Body]]:
         known = dict(_kafka(access.mechanism))
     for name, value in known.items():
         if value is not None:
-            yield because({"name": name, "value": value}, "where it is, and how it asks", access.kind, grant.named)
+            yield because(
+                {"name": name, "value": value},
+                "where the store is, and how clients authenticate",
+                access.kind,
+                grant.named,
+            )
 
 
 def _kafka(mechanism: Because[str]) -> Iterator[tuple[str, Because[str]]]:
-    """librdkafka's words."""
+    """The values that librdkafka expects."""
     by_certificate = mechanism.value == "tls"
     yield "KAFKA_SECURITY_PROTOCOL", mechanism.map(lambda _: "SSL" if by_certificate else "SASL_SSL")
     if not by_certificate:
@@ -71,9 +76,9 @@ def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
         f"`{name}` would be set twice",
         grant.named,
         label="this access sets it",
-        others=((other, "set here, too"),),
-        note="a container has one variable of a name, so one of the two would be lost without a word",
-        help="let one access reach both stores, or rename the variables of one of them under its `keys`",
+        others=((other, "also set here"),),
+        note="a container has only one variable of each name, so one of the two values would be silently lost",
+        help="use one access for both stores; or rename the variables of one of them under its `keys`",
     )
 
 
@@ -86,4 +91,4 @@ def pull_secrets(secret: Because[str] | None, grants: Iterable[Grant]) -> list[B
         own = grant.access.secret
         if isinstance(grant.access, OciAccess) and own is not None:
             given.setdefault(own.value, []).extend((own, grant.access.kind, grant.named))
-    return [{"name": because(name, "what images are pulled with", why)} for name, why in given.items()] or None
+    return [{"name": because(name, "the pull secret for images", why)} for name, why in given.items()] or None

@@ -1,8 +1,8 @@
-"""The download: an init container that fetches the model, compares its digest, and only then lets the server see it.
+"""The download: an init container that fetches the model, verifies its digest, and only then exposes it to the server.
 
-Files are fetched into `part`, and `part` is renamed to `model` when the digest is right, so the server's mount holds
-either the whole model or nothing. The script is the same for every system; what differs comes by environment
-variables.
+The script fetches files into `part`, and renames `part` to `model` once the digest is right. So the server's mount
+holds either the whole model or nothing. The script is the same for every system; environment variables carry what
+differs.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ echo "the model is complete: $MODEL_DIGEST"
 
 VOLUME = "/download"
 
-# scheme -> how rclone names such a store
+# scheme -> the rclone remote for such a store
 REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:"}
 
 
 def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
-    """The init container, which calls a model that is one file `file`; its user is the pod's, so that the server can
+    """The init container. It stores a single-file model as `file`, and runs as the pod's user, so that the server can
     read what it writes.
     """
     scope, artifact = files.scope, files.artifact
@@ -81,17 +81,17 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
         ],
         "resources": {
             "requests": {
-                "cpu": fixed(conventions.HELPER_CPU, "waits for the network"),
-                "memory": fixed(conventions.HELPER_MEMORY, "streams to disk"),
+                "cpu": fixed(conventions.HELPER_CPU, "it mostly waits for the network"),
+                "memory": fixed(conventions.HELPER_MEMORY, "it streams to disk"),
             },
-            "limits": {"memory": fixed("512Mi", "streams to disk")},
+            "limits": {"memory": fixed("512Mi", "it streams to disk")},
         },
         "securityContext": security,
         "volumeMounts": [{"name": "model", "mountPath": VOLUME}],
     }
 
 
-# What the script calls the secrets of a web server.
+# The script's names for the secrets of a web server.
 _RENAMED = {"TOKEN": "MODEL_TOKEN"}
 
 
@@ -101,7 +101,7 @@ def _remote(uri: Because[str]) -> Because[str]:
 
 
 def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
-    """What rclone must know of the store; without access it reads what is public."""
+    """What rclone needs to know about the store. Without an access, it reads public data."""
     scheme = uri.value.partition("://")[0]
     access = grant.access if grant is not None else None
     named_by = (grant.named, grant.access.kind) if grant is not None else ()
@@ -110,7 +110,7 @@ def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
     if scheme == "s3":
         endpoint = access.endpoint if isinstance(access, S3Access) else None
         named["RCLONE_S3_PROVIDER"] = because(
-            "Other" if endpoint is not None else "AWS", "the endpoint says whose store it is", access
+            "Other" if endpoint is not None else "AWS", "a store with its own endpoint is not AWS", access
         )
         named["RCLONE_S3_ENV_AUTH"] = known if access is not None else None
         if isinstance(access, S3Access):
@@ -136,25 +136,25 @@ def _check(files: ModelFiles) -> None:
     if not artifact.digest.value.startswith("sha256:"):
         raise refusal(
             "MLS012",
-            "the digest of a download is a SHA-256",
+            "the digest of a download must be a SHA-256",
             artifact.digest,
-            others=((artifact.uri, "what is downloaded"),),
-            note="a commit pins only what comes from a hub",
-            help="write `sha256:` and the 64 digits that `sha256sum` prints",
+            others=((artifact.uri, "the download"),),
+            note="a commit pins only a hub repository",
+            help="write `sha256:` and the 64 hex digits that `sha256sum` prints",
         )
     if scheme in ("http", "https") and files.is_folder.value:
         raise refusal(
             "MLS012",
-            "a web server cannot be asked for a folder",
+            "a folder cannot be downloaded from a web server",
             artifact.uri,
-            note="the pod would find none of the files, and never start",
-            help="name one file, or put the folder into an object store",
+            note="the init container would find none of the files, and the pod would never start",
+            help="name one file; or put the folder into an object store",
         )
     check_access(files)
 
 
 def check_access(files: ModelFiles) -> None:
-    """The access must be one to the kind of store that the model is in."""
+    """Refuse an access that is not for the kind of store that holds the model."""
     artifact = files.artifact
     if artifact.access is None:
         return
@@ -163,23 +163,31 @@ def check_access(files: ModelFiles) -> None:
     if not isinstance(access, _KINDS[scheme]):
         raise refusal(
             "MLS012",
-            f"`{artifact.access.value}` is no access to `{scheme}://`",
+            f"the access `{artifact.access.value}` does not work for `{scheme}://`",
             artifact.access,
-            others=((access.kind, "what it is"), (artifact.uri, "what it is used for")),
-            note="the store would refuse the download, and the pod would never start",
-            help=f"name an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
+            others=((access.kind, "its kind"), (artifact.uri, "where it is used")),
+            note="the store would deny the download, and the pod would never start",
+            help=f"use an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
         )
 
 
 def volume(files: ModelFiles) -> Body:
-    """The volume that the model is downloaded to, with room for it and a little more."""
+    """The volume for the download, with room for the model and a little more."""
     size = files.artifact.size
     if size is None:
         return {"name": "model", "emptyDir": {}}
     room = size.map(lambda s: f"{-(-int(s.amount) * 5 // 4 // 2**20) + 16}Mi")
-    return {"name": "model", "emptyDir": {"sizeLimit": because(room.value, "the model and a quarter more", size)}}
+    return {
+        "name": "model",
+        "emptyDir": {"sizeLimit": because(room.value, "the size of the model plus a quarter", size)},
+    }
 
 
 def mount(path: Because[str]) -> Body:
-    """Where the server finds it, read-only."""
-    return {"name": "model", "mountPath": path, "subPath": "model", "readOnly": fixed(True, "nobody writes to a model")}
+    """Where the server finds the model, read-only."""
+    return {
+        "name": "model",
+        "mountPath": path,
+        "subPath": "model",
+        "readOnly": fixed(True, "the server only reads the model"),
+    }

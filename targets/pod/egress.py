@@ -1,4 +1,4 @@
-"""Whom pods may talk to: the cluster's names, the stores they are given access to, and whoever hands out identities."""
+"""Where pods may connect to: DNS, the stores that they have access to, and the servers that issue cloud credentials."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _PORTS = {"http": 80, "kafka": 9092}
 
 
 def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body | Because[Body]]:
-    """Names are looked up and stores are reached; nothing else leaves. Addresses of stores change, so only their ports
-    are named.
+    """Allow DNS lookups and connections to stores, and nothing else. The addresses of stores change, so the rules list
+    only ports.
     """
     uris, grants = tuple(uris), tuple(grants)
     dns = fixed(53, "DNS")
@@ -40,7 +40,7 @@ def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) 
 
 
 def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
-    """All pods of a namespace, or those with some labels."""
+    """All pods of a namespace, or those with certain labels."""
     return {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
         "podSelector": {"matchLabels": dict(pods)} if pods else None,
@@ -48,20 +48,20 @@ def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
 
 
 def tcp(*ports: Because[int] | None) -> list[Because[Body]]:
-    """TCP ports in order, each once, for all the reasons it has."""
+    """TCP ports in order, each once, with all its sources."""
     reasons: dict[int, list[Because[int]]] = {}
     for port in ports:
         if port is not None:
             reasons.setdefault(port.value, []).append(port)
-    return [_tcp(because(number, "where it answers", why)) for number, why in sorted(reasons.items())]
+    return [_tcp(because(number, "the port it listens on", why)) for number, why in sorted(reasons.items())]
 
 
 def _tcp(port: Because[int]) -> Because[Body]:
-    return because({"protocol": "TCP", "port": port}, "what is reached at this port", port)
+    return because({"protocol": "TCP", "port": port}, "the endpoint at this port", port)
 
 
 def port_of(uri: Because[str]) -> Because[int]:
-    """The TCP port that a URI is fetched from: its own, else its scheme's, and 443 for every object store."""
+    """The TCP port of a URI: its own, otherwise the scheme's default, which is 443 for every object store."""
 
     def port(text: str) -> int:
         scheme, _, rest = text.partition("://")
@@ -72,8 +72,8 @@ def port_of(uri: Because[str]) -> Because[int]:
 
 
 def _addresses(grants: Iterable[Grant], uris: tuple[Because[str], ...]) -> Iterator[Because[str]]:
-    """Where accesses lead: to the address that they name, else to where their kind answers. Images are pulled by the
-    node, and the address of a tracking server is not the access's.
+    """The addresses of accesses: the one that an access sets, otherwise the default of its kind. Registries are not
+    included, because the node pulls images. Neither are tracking servers, because their address is not in the access.
     """
     brokers = any(uri.value.startswith("kafka://") for uri in uris)
     for grant in grants:
@@ -82,15 +82,15 @@ def _addresses(grants: Iterable[Grant], uris: tuple[Because[str], ...]) -> Itera
             yield access.endpoint
         elif isinstance(access, KafkaAccess):
             if not brokers:
-                yield because("kafka://", "where brokers answer", access.kind, grant.named)
+                yield because("kafka://", "the default port of brokers", access.kind, grant.named)
         elif not isinstance(access, (OciAccess, TrackingAccess)):
-            yield because("https://", "where stores answer", access.kind, grant.named)
+            yield because("https://", "the default port of stores", access.kind, grant.named)
 
 
 def _identity(scope: Scope, grants: Iterable[Grant]) -> Iterator[Because[Body]]:
     cloud = scope.platform.cloud
     by_account = [grant.named for grant in grants if grant.access.service_account is not None]
-    why = "where the pod's identity gets its credentials"
+    why = "the server that issues the credentials of the pod's identity"
     for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
         rule = {
             "to": [{"ipBlock": {"cidr": because(address, why, cloud, by_account)}}],

@@ -1,7 +1,7 @@
-"""Where a pod has its model: in a volume that the download fills, or in a volume that is an image.
+"""Where a pod gets its model: from a volume that the download fills, or from an image volume.
 
-An image volume is named by tag and digest together, so that what is mounted is what was released. The kubelet pulls it
-with the pod's own pull secrets.
+An image volume is referenced by tag and digest together, so that the kubelet mounts exactly what was released. The
+kubelet pulls it with the pod's own pull secrets.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["file_name", "mount", "volume"]
 
 
 def volume(files: ModelFiles) -> Body:
-    """The volume, for models that the pod does not fetch itself."""
+    """The volume, unless the server itself downloads the model."""
     if files.source.value == "rclone":
         return download.volume(files)
     download.check_access(files)
     reference = text("{image}@{digest}", image=_image(files), digest=files.artifact.digest)
     image = {"reference": reference, "pullPolicy": "IfNotPresent"}
-    return {"name": "model", "image": because(image, "a volume that is an image", files.source)}
+    return {"name": "model", "image": because(image, "an image volume", files.source)}
 
 
 def _image(files: ModelFiles) -> Because[str]:
@@ -30,22 +30,22 @@ def _image(files: ModelFiles) -> Because[str]:
     if "@" in artifact.uri.value or not artifact.digest.value.startswith("sha256:"):
         raise refusal(
             "MLS012",
-            "an image is pinned by the digest of its manifest",
+            "an image must be pinned by the digest of its manifest",
             artifact.digest,
             others=((artifact.uri, "the image"),),
-            note="the volume is mounted as `<image>@<digest>`, which must be one reference",
-            help="write `digest: sha256:` and its 64 digits, and no digest in the `uri`",
+            note="the pod mounts the volume as `<image>@<digest>`, which must be a valid reference",
+            help="write `digest: sha256:` with the 64 hex digits, and no digest in the `uri`",
         )
     return artifact.uri.map(lambda uri: uri.removeprefix("oci://"))
 
 
 def mount(files: ModelFiles, path: Because[str]) -> Body:
-    """Where the container finds it, read-only."""
+    """Where the container finds the model, read-only."""
     if files.source.value == "rclone":
         return download.mount(path)
-    return {"name": "model", "mountPath": path, "readOnly": fixed(True, "image volumes are")}
+    return {"name": "model", "mountPath": path, "readOnly": fixed(True, "image volumes are read-only")}
 
 
 def file_name(files: ModelFiles) -> Because[str]:
-    """What a model that is one file is called: the last step of its address."""
+    """The file name of a single-file model: the last segment of its address."""
     return files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")

@@ -1,4 +1,4 @@
-"""Where pods may run: nodes with the accelerator, their taints, and as far from each other as the cluster allows."""
+"""Where pods may run: on nodes with the accelerator, despite their taints, and spread as far as the cluster allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["accelerators", "node_selector", "spread", "tolerations"]
 
 
 def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any] | None:
-    """The labels of nodes with the accelerator: the platform's own, else those of its cloud."""
+    """The labels of nodes with the accelerator: the platform's own, otherwise those of its cloud."""
     if asked is None:
         return None
     entry = scope.platform.accelerators[asked.type.value]
@@ -24,11 +24,11 @@ def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, A
     if cloud.value not in entry.selectors:
         raise refusal(
             "MLS012",
-            f"nobody knows how `{cloud.value}` names nodes with `{asked.type.value}`",
+            f"the labels of nodes with `{asked.type.value}` on `{cloud.value}` are unknown",
             asked.type,
             others=((cloud, "the cloud"),),
-            note="the pod could land on a node without the accelerator, or on none",
-            help=f"write their labels under `platform.accelerators.{asked.type.value}.nodeSelector`",
+            note="the pod could run on a node without the accelerator, or stay unscheduled",
+            help=f"write the labels under `platform.accelerators.{asked.type.value}.nodeSelector`",
         )
     return {
         key: because(value.value, "nodes with the accelerator", value, asked.type, cloud)
@@ -53,16 +53,18 @@ def _toleration(taint: Toleration, asked: Because[str]) -> Body:
 
 
 def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any]:
-    """The extended resource and how many of it; for limits and requests alike, which must be equal."""
+    """The extended resource and its count, the same for limits and requests, because Kubernetes requires it."""
     if asked is None:
         return {}
     resource = scope.resource_of(asked)
-    return {resource.value: because(str(asked.count.value), "how many of them", asked.count, asked.type, resource)}
+    return {
+        resource.value: because(str(asked.count.value), "the number of accelerators", asked.count, asked.type, resource)
+    }
 
 
 def spread(selector: Body) -> list[Body]:
-    """Over nodes and zones, but never at the price of not running: accelerators are scarce."""
-    why = "one node or one zone may fail"
+    """Spread over nodes and zones, but run even where that is impossible: accelerators are scarce."""
+    why = "a node or a zone may fail"
     return [
         {
             "maxSkew": fixed(1, why),

@@ -1,4 +1,4 @@
-"""The Pod Security Standard "restricted", written out on every pod and container."""
+"""The Pod Security Standard "restricted", explicit on every pod and container."""
 
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ def pod_security(user: Because[int]) -> Body:
 
 
 def writable_for_devices(asked: AcceleratorRequest | None) -> Because[bool] | None:
-    """`readOnlyRootFilesystem` of a container with devices; None without, where it is read-only."""
+    """`readOnlyRootFilesystem` of a container with devices; None without devices, for a read-only file system."""
     if asked is None:
         return None
-    return because(False, "the hook that gives a container its devices writes to the root file system", asked.type)
+    return because(False, "the hook that injects devices into a container writes to its root file system", asked.type)
 
 
 def container_security(read_only: Because[bool] | None = None) -> Body:
-    """No privileges, and a root file system that cannot be written to unless the image needs it."""
+    """No privileges, and a read-only root file system unless the image needs to write to it."""
     return {
         "allowPrivilegeEscalation": fixed(False, RESTRICTED),
         "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": read_only
-        if read_only is not None
-        else fixed(True, "what can be written is in volumes"),
+        "readOnlyRootFilesystem": read_only if read_only is not None else fixed(True, "only volumes are writable"),
     }

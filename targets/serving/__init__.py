@@ -1,4 +1,4 @@
-"""Serving: the workloads that answer, and everything they need to be reached, fed and stopped."""
+"""Serving: the workloads that answer requests, and the objects that they need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """The accounts of all services, and the pieces of each, where services run here."""
+    """The accounts of all services, and the objects of each service, if this environment runs serving."""
     yield partial(accounts.service_accounts, plan)
     for service in plan.online.values():
         yield partial(workload.workload, service)
@@ -29,5 +29,8 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
 
 
 TARGET = Target(
-    name="serving", summary="workloads of online and batch services, and what they need", emit=emit, runs="serving"
+    name="serving",
+    summary="workloads of online and batch services, and the objects that they need",
+    emit=emit,
+    runs="serving",
 )

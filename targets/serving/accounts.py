@@ -1,7 +1,7 @@
-"""ServiceAccounts: each is written once, whoever runs as it.
+"""ServiceAccounts: each is written once, even if several services run as it.
 
-An account that an access names is shared by all services that use the access. It then has what they have in common:
-their labels, and the one identity of the cloud that it can be tied to.
+All services that use an access share the account that it names. The account then has what they have in common: their
+labels, and the one cloud identity that it can be bound to.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _metadata(account: Artifact) -> Body:
 
 
 def _shared(same: list[Artifact]) -> Artifact:
-    """One account for several."""
+    """One account for several services."""
     first, names = same[0], [_metadata(account)["name"] for account in same]
     name = names[0].also(names[1:])
     metadata = {**_metadata(first), "name": name, "labels": _labels(same), "annotations": _annotations(same)}
@@ -48,7 +48,7 @@ def _shared(same: list[Artifact]) -> Artifact:
 
 
 def _labels(same: list[Artifact]) -> Body:
-    """What all of them have: an account of two services belongs to neither."""
+    """The labels that all of them share: an account of two services belongs to neither."""
     first, *others = [_metadata(account)["labels"] for account in same]
     return {
         key: value for key, value in first.items() if all(plain(other.get(key)) == plain(value) for other in others)
@@ -56,7 +56,7 @@ def _labels(same: list[Artifact]) -> Body:
 
 
 def _annotations(same: list[Artifact]) -> Body | None:
-    """The identity that it stands for, which is one for all."""
+    """The cloud identity of the account, which is the same for all services."""
     tied: dict[str, list[Because[Any]]] = {}
     for account in same:
         for key, identity in (_metadata(account)["annotations"] or {}).items():

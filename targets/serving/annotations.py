@@ -1,4 +1,4 @@
-"""What people who meet a workload in a cluster want to know of it: who answers for it, and what it serves."""
+"""What engineers who find a workload in a cluster want to know: who owns it, and what it serves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["version_annotations"]
 
 
 def version_annotations(scope: Scope, version: Version | Release | Shadow) -> Body:
-    """The annotations of whatever runs one version of a model."""
+    """The annotations of any workload that runs one version of a model."""
     metadata, problem, code = scope.system.metadata, scope.system.problem, version.code
     return {
         "kubernetes.io/description": problem.use_case if metadata.description is None else metadata.description,
@@ -28,7 +28,7 @@ def version_annotations(scope: Scope, version: Version | Release | Shadow) -> Bo
 
 
 def _metrics(version: Version | Release | Shadow) -> Because[str]:
-    """What it reached in evaluation: `roc_auc=0.943, recall=0.751`."""
+    """Its evaluation results: `roc_auc=0.943, recall=0.751`."""
     parts = {f"m{index}": value for index, value in enumerate(version.metrics.values())}
     template = ", ".join(f"{name}={{{key}}}" for name, key in zip(version.metrics, parts, strict=True))
     return text(template, **parts)

@@ -1,11 +1,13 @@
-"""Batch inference: a CronJob whose pods each score one part of the input.
+"""Batch inference: a CronJob whose pods each score one partition of the input.
 
-Traps of Kubernetes that are handled here. Of a CronJob: without a time zone the schedule is read in the zone of the
-controller; without a starting deadline a hundred missed starts stop it for ever; `Allow`, the default, lets a slow run
-overlap the next one. Of its Jobs: a policy on failed pods wants pods that never restart, and pods that are replaced
-only once they have failed; without that policy a drained node costs a retry; retries by part exist only where parts
-are indexed, and one bad part would otherwise use up the retries of all; an Indexed Job is refused when the name of its
-last pod does not fit a DNS label, which leaves less room than the CronJob's own limit.
+Kubernetes traps handled here:
+
+- CronJob: without a time zone, the schedule is in the time zone of the controller. Without a starting deadline, a
+  hundred missed starts stop the CronJob forever. `Allow`, the default, lets a slow run overlap with the next one.
+- Job: a pod failure policy requires pods that never restart, and that are replaced only once they have failed. Without
+  that policy, a node drain costs a retry. Only Indexed Jobs have retries per partition; without them, one bad partition
+  would use up the retries of all. Kubernetes rejects an Indexed Job if the name of its last pod does not fit into a DNS
+  label, which is a tighter limit than the CronJob's own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from ...compiler.because import because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
+from ...compiler.plan.choose import count
 from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
 from ..pod import access
@@ -24,22 +27,22 @@ from .batch_pod import COMPONENT, SCORER, grants, template
 
 __all__ = ["cron_job", "network_policy", "service_account"]
 
-_INDEXED = ("Indexed", "each pod is told its part by an index")
-_WHOLE = ("NonIndexed", "one pod does it all")
+_INDEXED = ("Indexed", "each pod gets the number of its partition as an index")
+_WHOLE = ("NonIndexed", "one pod scores all the input")
 
-HOPELESS = 42
-"""The exit code by which a container says that trying again is of no use."""
+PERMANENT = 42
+"""The exit code that tells Kubernetes that a retry would fail, too."""
 
 LONGEST_LABEL = 63
 ADDED_TO_JOB = 11
-"""What the controller appends to the name of a run: a dash and ten digits (kubernetes.io, cron jobs)."""
+"""The controller appends a dash and ten digits to the name of a run (kubernetes.io, cron jobs)."""
 
 
 def cron_job(batch: BatchPlan) -> Iterator[Artifact]:
-    """What starts the runs."""
+    """The CronJob that starts the runs."""
     scope, part = batch.scope, batch.part
     _fits(batch)
-    kept = fixed(3, "enough to compare with the run before; 0 failed ones would hide a failure from its alert")
+    kept = fixed(3, "enough to compare with the previous run; keeping 0 failed runs would hide failures from the alert")
     body: Body = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -54,7 +57,7 @@ def cron_job(batch: BatchPlan) -> Iterator[Artifact]:
             "jobTemplate": {"metadata": {"labels": _labels(batch)}, "spec": _job(batch)},
         },
     }
-    why = because("CronJob", "it scores by the clock", part.mode, part.own_name, batch.model)
+    why = because("CronJob", "it scores on a schedule", part.mode, part.own_name, batch.model)
     yield Artifact(path=naming.path_of(scope, "serving", "CronJob", batch.name), body=body, why=why)
 
 
@@ -63,16 +66,16 @@ def _labels(batch: BatchPlan) -> Body:
 
 
 def _fits(batch: BatchPlan) -> None:
-    """The last pod of an Indexed Job is called `<cronjob>-<minutes>-<index>`, and that is a host name."""
+    """The last pod of an Indexed Job is named `<cronjob>-<minutes>-<index>`, which must be a valid hostname."""
     longest = LONGEST_LABEL - ADDED_TO_JOB - 1 - len(str(batch.part.partitions.value - 1))
     if batch.partitioned.value and len(batch.name.value) > longest:
         raise refusal(
             "MLS032",
-            f"the CronJob `{batch.name.value}` has a name of {len(batch.name.value)} characters",
+            f"the name of the CronJob `{batch.name.value}` is too long: {len(batch.name.value)} characters",
             batch.name,
-            others=((batch.part.partitions, "the number of parts is added to it"),),
-            note=f"with it and the time of the run, more than {longest} characters are no host name of a pod",
-            help=f"shorten the name of the system or the service by {len(batch.name.value) - longest}",
+            others=((batch.part.partitions, "the Job appends the index of the partition"),),
+            note=f"with the index and the time of the run, more than {longest} characters exceed a pod's hostname",
+            help=f"shorten the system's or the service's name by {count(len(batch.name.value) - longest, 'character')}",
         )
 
 
@@ -94,15 +97,15 @@ def _job(batch: BatchPlan) -> Body:
 
 
 def _failures(batch: BatchPlan) -> list[Body]:
-    """What a failed pod means, the first rule that fits. Everything else is counted as a try."""
+    """What a failed pod means: the first matching rule applies. Any other failure counts as a retry."""
     part_only = batch.partitioned.value
     return [
         {
-            "action": because("FailIndex" if part_only else "FailJob", "trying again is of no use", batch.partitioned),
+            "action": because("FailIndex" if part_only else "FailJob", "a retry would fail, too", batch.partitioned),
             "onExitCodes": {
                 "containerName": SCORER,
                 "operator": "In",
-                "values": [fixed(HOPELESS, "the batch contract: what is wrong will be wrong again")],
+                "values": [fixed(PERMANENT, "the batch contract: a retry would fail, too")],
             },
         },
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -110,7 +113,7 @@ def _failures(batch: BatchPlan) -> list[Body]:
 
 
 def service_account(batch: BatchPlan) -> Iterator[Artifact]:
-    """The identity of the pods, with the access that they need and no other."""
+    """The identity of the pods, with only the access that they need."""
     scope, granted = batch.scope, grants(batch)
     name = access.account_of(granted, batch.name)
     body: Body = {
@@ -122,14 +125,14 @@ def service_account(batch: BatchPlan) -> Iterator[Artifact]:
             naming.labels(scope, COMPONENT, batch.name),
             access.identity_annotations(access.identity(granted)),
         ),
-        "automountServiceAccountToken": fixed(False, "a batch run has nothing to ask of the API server"),
+        "automountServiceAccountToken": fixed(False, "a batch run does not use the API server"),
     }
-    why = because("ServiceAccount", "pods run as somebody who may do nothing else", batch.model, name)
+    why = because("ServiceAccount", "pods get an identity without other permissions", batch.model, name)
     yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
 
 
 def network_policy(batch: BatchPlan) -> Iterator[Artifact]:
-    """Nobody calls a run; it reaches its stores and nothing else."""
+    """A run accepts no connections. It connects to its stores and nothing else."""
     scope, part = batch.scope, batch.part
     if not scope.platform.network.policies.value:
         return
@@ -144,5 +147,5 @@ def network_policy(batch: BatchPlan) -> Iterator[Artifact]:
             "egress": egress(scope, [*fetched, part.input.uri, part.output.uri], grants(batch)),
         },
     }
-    why = because("NetworkPolicy", "what a run may talk to is said", scope.platform.network.policies, batch.model)
+    why = because("NetworkPolicy", "limits what a run may connect to", scope.platform.network.policies, batch.model)
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", batch.name), body=body, why=why)

@@ -1,8 +1,8 @@
-"""The pod of a batch run: one part of the input, scored by an image of the user's own.
+"""The pod of a batch run: it scores one partition of the input with the user's own image.
 
-What it is told is the batch contract (docs/batch-contract.md). The part comes from an annotation that only Indexed
-Jobs have, and the day from the name of the Job, which is the same for every part and every try, whatever the clock
-says by then.
+Its environment is the batch contract (docs/batch-contract.md). The partition comes from an annotation that only Indexed
+Jobs have. The day comes from the name of the Job, which is the same for every partition and every retry, whenever they
+run.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def template(batch: BatchPlan) -> Body:
         "spec": {
             "restartPolicy": "Never",
             "serviceAccountName": access.account_of(grants(batch), batch.name),
-            "automountServiceAccountToken": fixed(False, "a batch run has nothing to ask of the API server"),
-            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one"),
+            "automountServiceAccountToken": fixed(False, "a batch run does not use the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants(batch)),
             "securityContext": pod_security(batch.part.user),
             "initContainers": _download(batch),
@@ -56,7 +56,7 @@ def template(batch: BatchPlan) -> Body:
 
 
 def grants(batch: BatchPlan) -> list[Grant]:
-    """Everything that the pod may reach: the model's store, and what the run itself reads and writes."""
+    """Every access of the pod: the model's store, and what the run itself reads and writes."""
     return access.granted(batch.scope, (batch.release.artifact.access, *_used_by_the_run(batch)))
 
 
@@ -69,15 +69,15 @@ def _download(batch: BatchPlan) -> list[Because[Body]] | None:
     if source.value == "hub":
         raise refusal(
             "MLS012",
-            "nothing downloads a repository of a hub for a batch run",
+            "a batch run cannot download a hub repository",
             batch.release.artifact.uri,
-            others=((batch.part.mode, "how it is served"),),
-            help="put the files into an object store, or name one file of the hub by its `https://` address",
+            others=((batch.part.mode, "a batch service"),),
+            help="put the files into an object store; or name one file of the hub by its `https://` address",
         )
     if source.value == "image":
         return None
     container = download.init_container(batch.files, model.file_name(batch.files), container_security())
-    return [because(container, "the model is downloaded before anything is scored", source)]
+    return [because(container, "the model is downloaded before the scoring starts", source)]
 
 
 def _scorer(batch: BatchPlan) -> Body:
@@ -87,7 +87,10 @@ def _scorer(batch: BatchPlan) -> Body:
         "name": SCORER,
         "image": batch.part.image,
         "command": list(batch.part.command) or None,
-        "env": [*_told(batch), *credentials(access.granted(batch.scope, _used_by_the_run(batch)), {**batch.part.env})],
+        "env": [
+            *_environment(batch),
+            *credentials(access.granted(batch.scope, _used_by_the_run(batch)), {**batch.part.env}),
+        ],
         "resources": {
             "requests": {"cpu": batch.cpu.map(str), "memory": memory, **devices},
             "limits": {"memory": memory, **devices},
@@ -100,13 +103,13 @@ def _scorer(batch: BatchPlan) -> Body:
 # The environment
 
 
-def _told(batch: BatchPlan) -> list[Body | Because[Body]]:
-    """The contract's variables first, so that the user's own may be built of them: `$(MLSPEC_PARTITION)`."""
+def _environment(batch: BatchPlan) -> list[Body | Because[Body]]:
+    """The contract's variables come first, so that the user's own can refer to them: `$(MLSPEC_PARTITION)`."""
     own = batch.part.env
     taken = next((name for name in own if name.startswith(PREFIX)), None)
     if taken is not None:
         raise _taken(taken, own[taken])
-    home = {"HOME": fixed("/tmp", "the only folder that can be written to")}
+    home = {"HOME": fixed("/tmp", "the only writable folder")}
     return [
         *variables({name: value for name, value in _contract(batch).items() if value is not None}),
         {"name": "MLSPEC_PARTITION", **_partition(batch)},
@@ -116,11 +119,11 @@ def _told(batch: BatchPlan) -> list[Body | Because[Body]]:
 
 
 def _partition(batch: BatchPlan) -> Body:
-    """The pod's own part, counted from zero."""
+    """The pod's own partition, counted from zero."""
     if batch.partitioned.value:
         index = {"fieldRef": {"fieldPath": _INDEX}}
         return {"valueFrom": because(index, "each pod of an Indexed Job has an index", batch.partitioned)}
-    return {"value": because("0", "there is only one part", batch.partitioned)}
+    return {"value": because("0", "there is only one partition", batch.partitioned)}
 
 
 def _contract(batch: BatchPlan) -> dict[str, Because[str] | None]:
@@ -146,8 +149,8 @@ def _contract(batch: BatchPlan) -> dict[str, Because[str] | None]:
 def _taken(name: str, value: Because[str]) -> Refusal:
     return refusal(
         "MLS012",
-        f"`{name}` is not the author's to set",
+        f"the environment variable `{name}` is reserved",
         value,
-        note=f"variables that begin with `{PREFIX}` are the batch contract, and a run would be told something else",
-        help="give the variable another name",
+        note=f"variables that start with `{PREFIX}` belong to the batch contract, and a run would read a wrong value",
+        help="rename the variable",
     )

@@ -1,4 +1,4 @@
-"""Who may talk to the pods, and whom the pods may talk to. Probes come from the node and need no rule."""
+"""Who may connect to the pods, and where the pods may connect to. Probes come from the node and need no rule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["policy"]
 
 
 def policy(service: ServicePlan) -> Iterator[Artifact]:
-    """One policy for all versions of a service, a shadow among them."""
+    """One policy for all versions of a service, including a shadow."""
     scope = service.scope
     if not scope.platform.network.policies.value:
         return
@@ -33,7 +33,7 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     why = because(
-        "NetworkPolicy", "what may talk to a model is said", scope.platform.network.policies, service.runtime_name
+        "NetworkPolicy", "limits who may connect to the model", scope.platform.network.policies, service.runtime_name
     )
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
@@ -44,7 +44,7 @@ def _all_versions(service: ServicePlan) -> Body:
 
 
 def _ingress(service: ServicePlan) -> list[Body]:
-    """The gateway and the callers reach the service's ports, Prometheus the metrics'."""
+    """The gateway and the callers may connect to the service's ports, and Prometheus to the metrics port."""
     platform, ports = service.scope.platform, service.runtime.ports
     callers = [namespace(caller.namespace, caller.labels) for caller in service.part.endpoint.callers]
     gateway = [namespace(platform.gateway.namespace)] if service.routed.value else []
@@ -70,6 +70,6 @@ def _unreachable(service: ServicePlan) -> Refusal:
 
 
 def _egress(service: ServicePlan) -> list[Body | Because[Body]]:
-    """The models of all versions are fetched, and what the service names is reached."""
+    """Pods may download the models of all versions, and use the accesses of the service."""
     fetched = [files.artifact.uri for files in service.versions if files.source.value != "image"]
     return egress(service.scope, fetched, accesses(service, *service.versions))

@@ -1,4 +1,4 @@
-"""What stands beside the workload: Services, configuration, an identity, and a limit on voluntary disruption."""
+"""The objects next to the workload: Services, configuration, a ServiceAccount, and a PodDisruptionBudget."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ __all__ = ["configuration", "disruption_budget", "service_account", "services"]
 
 
 def services(service: ServicePlan) -> Iterator[Artifact]:
-    """The stable Service, and beside it the canary's and the shadow's."""
-    answers = because("Service", "the service is called by this name", service.part.own_name, service.runtime_name)
+    """The stable Service, the canary's, and the shadow's."""
+    answers = because("Service", "callers reach the service by this name", service.part.own_name, service.runtime_name)
     yield _service(service, service.workload.service, PREDICTOR, answers)
     new = service.workload.new_service
     if new is not None:
         shifts = because(
             "Service",
-            "the new version is called by this name while it is rolled out",
+            "requests reach the new version by this name during a rollout",
             service.workload.progressive,
             service.runtime_name,
         )
         yield _service(service, new, PREDICTOR, shifts)
     if service.shadow is not None:
-        mirrors = because("Service", "requests are copied to this name", service.shadow.version, service.runtime_name)
+        mirrors = because(
+            "Service", "the gateway mirrors requests to this name", service.shadow.version, service.runtime_name
+        )
         yield _service(service, service.shadow_name, conventions.SHADOW, mirrors)
 
 
@@ -53,28 +55,28 @@ def _service(service: ServicePlan, name: Because[str], component: str, why: Beca
 
 
 def _annotations(service: ServicePlan) -> Body:
-    """What callers must know, and what keeps a GitOps tool from undoing a rollout."""
+    """What callers need to know, and an annotation that keeps a GitOps tool from undoing a rollout."""
     where = service.part.preprocessing
     if where.value == "transformer":
         raise refusal(
             "MLS012",
-            "no target runs a transformer before the model",
+            "no target can run a transformer in front of the model",
             where,
-            note="requests would reach the model as they are sent",
-            help="preprocess at the `client`, or inside the model's own `graph`",
+            note="requests would reach the model without preprocessing",
+            help="preprocess in the `client`; or in the model's own `graph`",
         )
-    tool, told = service.scope.platform.gitops.tool, Body()
+    tool, annotations = service.scope.platform.gitops.tool, Body()
     if where.sources:
-        told["mlspec/preprocessing"] = where
+        annotations["mlspec/preprocessing"] = where
     if tool.value == "argocd" and service.workload.writes_selectors.value:
-        told["argocd.argoproj.io/sync-options"] = because(
-            "ServerSideApply=false", "a server-side apply would take the rollout's hash out of the selector", tool
+        annotations["argocd.argoproj.io/sync-options"] = because(
+            "ServerSideApply=false", "a server-side apply would remove the rollout's hash from the selector", tool
         )
-    return told
+    return annotations
 
 
 def _ports(service: ServicePlan) -> list[Body]:
-    """The runtime's own port numbers, so that what a caller reads in its documentation is true here."""
+    """The runtime's own port numbers, so that its documentation applies here."""
     ports = service.runtime.ports
     listed: list[Body] = []
     if ports.http is not None:
@@ -85,7 +87,7 @@ def _ports(service: ServicePlan) -> list[Body]:
 
 
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
-    """The runtime's configuration files, for each version that runs."""
+    """The runtime's configuration files, for each running version."""
     seen = set()
     for file, files in zip((service.named("config"), service.named("shadow-config")), service.versions, strict=False):
         made = setup(service, files)
@@ -102,7 +104,7 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
                     _kept(service),
                 ),
                 "data": made.files,
-                "immutable": fixed(True, "its name says its content"),
+                "immutable": fixed(True, "its name includes a checksum of its content"),
             }
             why = because("ConfigMap", "the runtime's own configuration", service.runtime_name, files.release.version)
             yield Artifact(
@@ -113,19 +115,21 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def _kept(service: ServicePlan) -> Body | None:
-    """Pods of the version before still mount theirs, so no tool may prune it while they run."""
+    """Pods of the previous version still mount their own, so no GitOps tool may prune it while they run."""
     tool = service.scope.platform.gitops.tool
     if tool.value == "argocd":
         return {
-            "argocd.argoproj.io/sync-options": because("Prune=false", "pods of an older version still use it", tool)
+            "argocd.argoproj.io/sync-options": because("Prune=false", "pods of an older version may still use it", tool)
         }
     if tool.value == "flux":
-        return {"kustomize.toolkit.fluxcd.io/prune": because("disabled", "pods of an older version still use it", tool)}
+        return {
+            "kustomize.toolkit.fluxcd.io/prune": because("disabled", "pods of an older version may still use it", tool)
+        }
     return None
 
 
 def service_account(service: ServicePlan) -> Iterator[Artifact]:
-    """The identity of the pods of each version, with the access that they need and no other."""
+    """The identity of the pods of each version, with only the access that they need."""
     scope = service.scope
     for files in service.versions:
         grants = accesses(service, files)
@@ -136,14 +140,14 @@ def service_account(service: ServicePlan) -> Iterator[Artifact]:
             "metadata": naming.metadata(
                 scope, name, naming.labels(scope, PREDICTOR, service.name), access.identity_annotations(chosen)
             ),
-            "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
+            "automountServiceAccountToken": fixed(False, "a model server does not use the API server"),
         }
-        why = because("ServiceAccount", "pods run as somebody who may do nothing else", service.part.own_name, name)
+        why = because("ServiceAccount", "pods get an identity without other permissions", service.part.own_name, name)
         yield Artifact(path=naming.path_of(scope, "serving", "ServiceAccount", name), body=body, why=why)
 
 
 def disruption_budget(service: ServicePlan) -> Iterator[Artifact]:
-    """One replica at a time; none where there is only one, which would block every drain of its node."""
+    """One replica at a time. With a single replica there is no budget, because it would block every node drain."""
     if service.min_replicas.value < 2:
         return
     scope = service.scope
@@ -152,7 +156,7 @@ def disruption_budget(service: ServicePlan) -> Iterator[Artifact]:
         "kind": "PodDisruptionBudget",
         "metadata": naming.metadata(scope, service.name, naming.labels(scope, PREDICTOR, service.name)),
         "spec": {
-            "maxUnavailable": because(1, "one replica may go at a time", service.min_replicas),
+            "maxUnavailable": because(1, "one replica may be evicted at a time", service.min_replicas),
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
         },

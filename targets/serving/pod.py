@@ -1,8 +1,8 @@
 """The pod that serves one version of a model.
 
-Traps that are handled here: a Service named like a setting becomes that setting; shared memory counts against the
-memory limit; the hook that gives a container its accelerator writes to a root file system that is read-only elsewhere;
-two accesses that set one variable; a changed ConfigMap restarts nothing, unless its name changes.
+Traps handled here: a Service named like a setting overrides that setting. Shared memory counts against the memory
+limit. The hook that injects an accelerator writes to the root file system, which is read-only elsewhere. Two accesses
+may set the same variable. A changed ConfigMap restarts nothing unless its name changes.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
         },
         "spec": {
             "serviceAccountName": access.account_of(grants, service.name),
-            "automountServiceAccountToken": fixed(False, "a model server has nothing to ask of the API server"),
-            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one: VLLM_PORT=tcp://..."),
+            "automountServiceAccountToken": fixed(False, "a model server does not use the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting would override it: VLLM_PORT=tcp://..."),
             "terminationGracePeriodSeconds": service.timing.grace,
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
             "securityContext": pod_security(_user(service)),
@@ -59,7 +59,7 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
 
 
 def accesses(service: ServicePlan, *versions: ModelFiles) -> list[Grant]:
-    """Everything that the pods of some versions may reach: the models' stores and what the service itself names."""
+    """Every access of the pods of some versions: the models' stores, and the service's own list."""
     return access.granted(service.scope, (*(files.artifact.access for files in versions), *service.part.access))
 
 
@@ -71,8 +71,8 @@ def _user(service: ServicePlan) -> Because[int]:
             "`container` lacks `user`",
             service.runtime,
             service.runtime_name,
-            note='pods run under the Pod Security Standard "restricted", which wants a numeric user that is not 0',
-            help="add `user: 1000` with the number that the image runs as",
+            note='pods run under the Pod Security Standard "restricted", which requires a numeric user other than 0',
+            help="add `user: 1000`, with the ID of the user that the image runs as",
         )
     return user
 
@@ -81,11 +81,11 @@ def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> li
     if files.source.value == "hub" and not made.downloads:
         raise refusal(
             "MLS012",
-            f"`{service.runtime_name.value}` does not download a repository of a hub",
+            f"`{service.runtime_name.value}` cannot download a hub repository",
             files.artifact.uri,
             others=((service.runtime_name, "the runtime"),),
-            note="the server would find no model",
-            help="put the files into an object store, or name one file of the hub by its `https://` address",
+            note="the server would not find a model",
+            help="put the files into an object store; or name one file of the hub by its `https://` address",
         )
     if files.source.value != "rclone":
         return None
@@ -107,12 +107,12 @@ def _server(service: ServicePlan, files: ModelFiles, made: Setup) -> Body:
         "readinessProbe": _probe(
             service,
             runtime.probes.readiness,
-            fixed(2, "two in a row, so that one slow answer does not take a replica away"),
+            fixed(2, "two in a row, so that one slow answer does not make a replica unready"),
         ),
         "livenessProbe": _probe(
             service,
             runtime.probes.liveness,
-            fixed(6, "a restart costs a whole load; half a minute of silence is a hang"),
+            fixed(6, "a restart reloads the whole model; half a minute without an answer is a hang"),
         ),
         "lifecycle": {"preStop": {"sleep": {"seconds": service.timing.pre_stop}}},
         "securityContext": container_security(_read_only(service)),
@@ -130,7 +130,7 @@ def _image(service: ServicePlan) -> Because[str]:
             note="there is nothing to run",
             help=f"add `container: {{image: ...}}`: {build.value}"
             if build is not None
-            else f"add `container: {{image: ..., user: 1000}}`: `{service.runtime_name.value}` has none of its own",
+            else f"add `container: {{image: ..., user: 1000}}`: `{service.runtime_name.value}` has no default image",
         )
     return service.image
 
@@ -138,20 +138,20 @@ def _image(service: ServicePlan) -> Because[str]:
 def _read_only(service: ServicePlan) -> Because[bool]:
     writable, accelerated = service.runtime.writable_root, service.accelerated
     if accelerated.value:
-        why = "the hook that gives a container its devices writes to the root file system"
+        why = "the hook that injects devices into a container writes to its root file system"
         return because(False, why, accelerated, writable)
     return because(not writable.value, writable.reason, writable, accelerated)
 
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
-    """The runtime's and the service's own variables, and those of the accesses that the server itself uses."""
+    """The variables of the runtime and of the service, and those of the accesses that the server itself uses."""
     named = {**service.runtime.env, **made.env, **service.part.env}
     used = accesses(service, files) if files.source.value == "hub" else accesses(service)
     return [*variables(named), *credentials(used, named)]
 
 
 def _ports(service: ServicePlan) -> list[Body]:
-    """Named ports. Metrics that share the HTTP port share its name: a port cannot be listed twice."""
+    """Named ports. Metrics on the HTTP port use its name, because a port cannot be listed twice."""
     listening = _listening(service)
     seen: dict[int, str] = {}
     for name, port in listening.items():
@@ -167,29 +167,29 @@ def _listening(service: ServicePlan) -> dict[str, Because[int]]:
 
 
 def _asked(service: ServicePlan, name: str, by: Because[Any]) -> Because[int]:
-    """The port that a probe asks."""
+    """The port that a probe uses."""
     listening = _listening(service)
     if name not in listening:
         raise refusal(
             "MLS009",
-            f"`container` lacks `ports.{name}`, which a probe asks",
+            f"`container` lacks `ports.{name}`, which a probe uses",
             by,
             service.runtime,
-            note="the kubelet would ask a port that nobody listens on, and the pod would never be ready",
-            help=f"add the port under `container.ports`, or ask {listing(listening)}",
+            note="the kubelet would probe a port without a listener, and the pod would never become ready",
+            help=f"add the port under `container.ports`; or probe {listing(listening)}",
         )
-    return because(listening[name].value, "the port that a probe asks", listening[name], by)
+    return because(listening[name].value, "the port of the probe", listening[name], by)
 
 
 def _port_name(service: ServicePlan, by: Because[str]) -> Because[str]:
-    """The name that the port of a probe goes by in the pod."""
+    """The name of the probe's port in the pod."""
     asked = _asked(service, by.value, by)
     names = (name for name, port in _listening(service).items() if port.value == asked.value)
-    return because(next(names), "what the port is called in the pod", asked)
+    return because(next(names), "the name of the port in the pod", asked)
 
 
 def _resources(service: ServicePlan) -> Body:
-    """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
+    """Memory is limited to the request. CPU has no limit, so that a burst is not throttled."""
     devices = placement.accelerators(service.scope, service.devices)
     memory = service.pod_memory.map(str)
     return {
@@ -207,18 +207,18 @@ def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) ->
     elif probe.path is not None:
         path = because(
             probe.path.value.replace("{model}", service.model.value),
-            "where the runtime answers",
+            "the health endpoint of the runtime",
             probe.path,
             service.model,
         )
         asked = {"path": path, "port": _port_name(service, probe.port)}
-        check = {"httpGet": because(asked, "how the runtime is asked", probe.grpc)}
+        check = {"httpGet": because(asked, "how the kubelet probes the runtime", probe.grpc)}
     else:
         asked = {"port": _port_name(service, probe.port)}
-        check = {"tcpSocket": because(asked, "how the runtime is asked", probe.grpc)}
+        check = {"tcpSocket": because(asked, "how the kubelet probes the runtime", probe.grpc)}
     return {
         **check,
-        "periodSeconds": fixed(PROBE_PERIOD, "soon enough to matter, seldom enough to cost nothing"),
+        "periodSeconds": fixed(PROBE_PERIOD, "often enough to catch a failure, rarely enough to cost nothing"),
         "timeoutSeconds": probe.timeout.map(lambda timeout: max(1, int(timeout.amount))),
         "failureThreshold": failures,
     }
@@ -233,10 +233,12 @@ def needs_config(made: Setup) -> bool:
 
 
 def config_name(service: ServicePlan, made: Setup) -> Because[str]:
-    """A ConfigMap is named by its content, so that pods of an older version keep theirs, in a rollback too."""
+    """The name of the ConfigMap, with a checksum of its content, so that pods of an older version keep theirs, even in
+    a rollback.
+    """
     content = "\0".join(f"{name}\0{lines.text()}" for name, lines in made.files.items())
     parts = tuple(line for lines in made.files.values() for line in lines.lines if isinstance(line, Because))
-    digest = because(f"{crc32(content.encode()):08x}", "a checksum of the files, which change with these", parts)
+    digest = because(f"{crc32(content.encode()):08x}", "a checksum of the files, which contain these values", parts)
     return text("{name}-config-{digest}", name=service.name, digest=digest)
 
 
@@ -254,9 +256,14 @@ def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]
 def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
     mounts = [model.mount(files, made.model)] if files.source.value != "hub" else []
     if made.folder:
-        mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are")})
+        mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are read-only")})
     mounts += [
-        {"name": "config", "mountPath": own.path, "subPath": own.file, "readOnly": fixed(True, "ConfigMaps are")}
+        {
+            "name": "config",
+            "mountPath": own.path,
+            "subPath": own.file,
+            "readOnly": fixed(True, "ConfigMaps are read-only"),
+        }
         for own in made.mounts
     ]
     mounts += [{"name": _volume_name(path.value), "mountPath": path} for path in service.runtime.writable]
@@ -266,6 +273,6 @@ def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
 
 
 def _volume_name(path: str) -> str:
-    """A DNS label, and none of the names of other volumes."""
+    """A DNS label that differs from the names of the other volumes."""
     name = re.sub("[^a-z0-9]+", "-", path.lower()).strip("-")[-50:].strip("-")
     return f"{name}-files" if name in ("config", "model", "shm") else name

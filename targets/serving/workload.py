@@ -1,7 +1,7 @@
 """The workload that the rollout provider manages, and the Deployment of a shadow.
 
-Traps that are handled here: a replica more during an update needs an accelerator more, and waits forever where there is
-none; replicas in Git fight the autoscaler.
+Traps handled here: an extra replica during an update needs an extra accelerator, and waits forever if there is none. A
+replica count in Git fights the autoscaler.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PREDICTOR = "predictor"
 
 
 def workload(service: ServicePlan) -> Iterator[Artifact]:
-    """What runs the version in service, and a new one beside it."""
+    """The workload that runs the live version, and a new one alongside it."""
     scope, run = service.scope, service.workload
     provider = scope.providers.chosen(RolloutProvider, run.provider)
     common: Body = {
@@ -43,7 +43,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     }
     why = because(
         run.kind.value,
-        f"{service.runtime_name.value} answers requests: {run.progressive.reason}",
+        f"{service.runtime_name.value} serves requests: {run.progressive.reason}",
         service.part.mode,
         service.runtime_name,
         run.progressive,
@@ -56,12 +56,12 @@ def _labels(service: ServicePlan) -> Body:
 
 
 def _replicas(service: ServicePlan) -> Any:
-    """Left to the autoscaler where there is one: a number in Git would fight it at every sync."""
+    """None if there is an autoscaler: a number in Git would fight it at every sync."""
     return None if service.scales.value else service.min_replicas
 
 
 def shadow(service: ServicePlan) -> Iterator[Artifact]:
-    """The version in the shadow stage, in a Deployment of its own: the canary's Service would select stable pods."""
+    """The version in the shadow stage, in its own Deployment: the canary's Service would select stable pods."""
     if service.shadow is None:
         return
     scope, files = service.scope, service.versions[-1]
@@ -77,11 +77,11 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
         ),
         "spec": {
             "replicas": service.canary.shadow_replicas,
-            "revisionHistoryLimit": fixed(1, "a shadow is never gone back to"),
+            "revisionHistoryLimit": fixed(1, "nothing rolls back to a shadow"),
             "progressDeadlineSeconds": service.timing.progress_deadline,
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
             "template": template(service, files, component),
-            "strategy": rolling_update(fixed(True, "nobody waits for the answers of a shadow")),
+            "strategy": rolling_update(fixed(True, "no caller waits for a shadow's answers")),
         },
     }
     why = because(

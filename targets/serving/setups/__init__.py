@@ -1,4 +1,4 @@
-"""What each serving runtime is told: arguments, configuration files, and where its model lies."""
+"""The configuration of each serving runtime: arguments, configuration files, and the location of its model."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ T = TypeVar("T")
 
 
 class Mount(Record):
-    """A configuration file that must lie at a place of its own, rather than in the folder of them all."""
+    """A configuration file that needs its own path, instead of the folder that holds all of them."""
 
     file: str
     path: Because[str]
 
 
 class Setup(Record):
-    """How one version of a model is served by one runtime."""
+    """How one runtime serves one version of a model."""
 
     args: tuple[str | Because[str], ...] = ()
     env: dict[str, Because[str]]
     files: dict[str, Lines]
     """Configuration files by name."""
     folder: str = ""
-    """Where the folder of configuration files is mounted; empty when each has a mount of its own."""
+    """Where the folder of configuration files is mounted; empty if each file has its own mount."""
     mounts: tuple[Mount, ...] = ()
     model: Because[str]
     """Where the model's folder is mounted."""
     file: Because[str]
-    """What a model that is one file is called in it."""
+    """The name of a single-file model in that folder."""
     downloads: bool = False
-    """Whether the runtime itself can fetch a repository of a hub."""
+    """Whether the runtime itself can download a hub repository."""
 
 
 def setup(service: ServicePlan, files: ModelFiles) -> Setup:
-    """Ask the runtime's own module; the modules are loaded when they are needed."""
+    """Call the runtime's own module. Modules are loaded on demand."""
     name = service.runtime.setup.value.replace("-", "_")
     module = import_module(f".{'custom' if name == 'none' else name}", __name__)
     build: Callable[[ServicePlan, ModelFiles], Setup] = module.build
@@ -52,16 +52,16 @@ def setup(service: ServicePlan, files: ModelFiles) -> Setup:
 
 
 def port(service: ServicePlan, kind: Literal["http", "grpc", "metrics"]) -> Because[int]:
-    """A port that a server must be told, which nobody may have taken away."""
+    """A port that the server's configuration needs, which the spec must not remove."""
     found: Because[int] | None = getattr(service.runtime.ports, kind)
     if found is None:
         raise refusal(
             "MLS009",
-            f"`container` lacks `ports.{kind}`, on which `{service.runtime_name.value}` listens",
+            f"`container` lacks `ports.{kind}`, which `{service.runtime_name.value}` listens on",
             service.runtime.ports,
             service.runtime_name,
-            note="the server is told its ports, and listens on its own where it is not",
-            help=f"add `ports: {{{kind}: {USUAL_PORTS[kind]}}}`, or leave `ports` out: the catalogue knows them",
+            note="without it, the server would listen on its own default port",
+            help=f"add `ports: {{{kind}: {USUAL_PORTS[kind]}}}`; or leave `ports` out, as the catalog sets them",
         )
     return found
 
@@ -70,17 +70,17 @@ USUAL_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 
 
 def by_format(known: dict[str, T], service: ServicePlan, files: ModelFiles) -> Because[T]:
-    """What the artifact's format means to a runtime."""
+    """The runtime's setting for the artifact's format."""
     format_, able = files.artifact.format, {one.value for one in service.runtime.formats}
     if format_.value not in able:
-        raise Unavailable  # the catalogue says that the runtime cannot load it, and so it has been reported
+        raise Unavailable  # the catalog says that the runtime cannot load it, and that has been reported
     if format_.value not in known:
         raise refusal(
             "MLS012",
             f"mlspec cannot configure `{service.runtime_name.value}` for `{format_.value}`",
             format_,
             others=((service.runtime_name, "the runtime"),),
-            note="the server would start without knowing what its model is",
-            help="serve it with `custom`, whose image brings its own configuration",
+            note="the server would start without a configuration for its model",
+            help="serve it with `custom`, and an image that includes its own configuration",
         )
     return format_.map(lambda name: known[name])

@@ -1,4 +1,4 @@
-"""A container of the user's own: it is told by environment variables where its model is and which version it serves."""
+"""The user's own container: environment variables tell it where its model is and which version it serves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import Setup
 
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
-    """`MLSPEC_MODEL_PATH`, `MLSPEC_MODEL_NAME` and `MLSPEC_MODEL_VERSION`; nothing else is assumed."""
+    """`MLSPEC_MODEL_PATH`, `MLSPEC_MODEL_NAME`, and `MLSPEC_MODEL_VERSION`; nothing else is assumed."""
     root = service.runtime.model_path
     file = files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")
     env = {

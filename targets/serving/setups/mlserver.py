@@ -1,8 +1,7 @@
 """MLServer: `settings.json` for the server and `model-settings.json` for the model.
 
-Traps that are handled here: readiness without a model is a yes, so the probes name the model (see the catalogue); the
-working directory is read-only, so metrics and environments lie elsewhere; the version is `None` in metrics unless it
-is set.
+Traps handled here: MLServer is ready even without a model, so the probes name the model (see the catalog). The working
+directory is read-only, so metrics and environments go elsewhere. The version in metrics is `None` unless it is set.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ DATATYPES = {
 
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
-    """The two files; the server finds them in one folder."""
+    """The two files, which the server reads from one folder."""
     root = service.runtime.model_path
     file = files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")
     place = root if files.is_folder.value else text("{root}/{file}", root=root, file=file)
@@ -65,8 +64,8 @@ def _server(service: ServicePlan) -> dict[str, Any]:
 
 
 def _workers(service: ServicePlan) -> Because[int]:
-    """A process for each request that is worked on at once: Python works on one at a time."""
-    return because(service.slots.value, "a process for each request that is worked on at once", service.slots)
+    """One process per concurrent request, because a Python process works on one at a time."""
+    return because(service.slots.value, "one process per concurrent request", service.slots)
 
 
 def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict[str, Any]:
@@ -85,9 +84,9 @@ def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict
 
 
 def _batch_time(size: Because[int], delay: Because[Any] | None) -> Because[float]:
-    """Seconds. Without a time MLServer does not batch at all, whatever the size."""
+    """The delay in seconds. Without one, MLServer does not batch at all, whatever the batch size."""
     if delay is None:
-        return because(0.001, "the shortest wait with which MLServer batches", size)
+        return because(0.001, "the shortest delay with which MLServer batches", size)
     return delay.map(lambda wait: float(wait.amount))
 
 
@@ -97,8 +96,8 @@ def _tensor(tensor: Input | Output) -> dict[str, Any]:
             "MLS012",
             f"MLServer has no type for `{tensor.dtype.value}`",
             tensor.dtype,
-            note="requests would be refused, as the server checks their types",
+            note="the server checks the types of requests, and would reject them",
             help=f"use one of {', '.join(f'`{known}`' for known in DATATYPES)}",
         )
-    shape = list(tensor.shape) or [because(-1, "no shape is given: any number of rows", tensor.name)]
+    shape = list(tensor.shape) or [because(-1, "no shape is set: any number of rows", tensor.name)]
     return {"name": tensor.name, "datatype": tensor.dtype.map(lambda dtype: DATATYPES[dtype]), "shape": shape}

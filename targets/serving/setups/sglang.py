@@ -1,8 +1,7 @@
 """SGLang: arguments only.
 
-Traps that are handled here: it listens on 127.0.0.1 unless it is told otherwise; without a flag it exports no metrics;
-the share of memory that it takes is guessed on each device, and the plan must know it; no bucket of its histograms lies
-below 100 ms.
+Traps handled here: by default, SGLang listens on 127.0.0.1 and exports no metrics. It guesses its share of memory on
+each device, but the plan must know it. Its histograms have no bucket below 100 ms.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ BUCKETS: dict[Measured, str] = {
     "first_token": "--bucket-time-to-first-token",
     "inter_token": "--bucket-inter-token-latency",
 }
-"""The flag of each histogram, by the kind of bound that it judges."""
+"""The flag of each histogram, by the kind of objective that it measures."""
 
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
-    """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
+    """The arguments and the location of the weights: the hub's cache, or a mounted volume."""
     return language_server(service, _args(service, files))
 
 
@@ -51,7 +50,7 @@ def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
-    """How long a context may be, how many requests are worked on at once, and what is kept of their prompts."""
+    """The maximum context, the number of concurrent requests, and the prefix cache."""
     llm, batching = service.part.llm, service.part.batching
     if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
         yield text("--context-length={tokens}", tokens=llm.tokens.context)
@@ -65,7 +64,7 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
-    """Over how many devices the model is divided, how much of them it takes, and in how few bits its weights are."""
+    """The number of devices for the model, its share of their memory, and the quantization of the weights."""
     asked, taken = service.devices, service.runtime.device_memory
     if asked is not None and asked.count.value > 1:
         yield text("--tp-size={count}", count=asked.count)
@@ -77,7 +76,7 @@ def _placement(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _buckets(service: ServicePlan) -> Iterator[str | Because[str]]:
-    """A flag and its bounds, each an argument of its own: the flag takes a list."""
+    """Each flag and its bounds, as separate arguments: the flag takes a list."""
     for kind, flag in BUCKETS.items():
         bounds = service.objectives.buckets(kind)
         if bounds is not None and bounds.value:

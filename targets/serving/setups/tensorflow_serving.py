@@ -1,7 +1,7 @@
-"""TensorFlow Serving: one pinned version, batching and monitoring by configuration files.
+"""TensorFlow Serving: one pinned version, with configuration files for batching and monitoring.
 
-Traps that are handled here: by default the highest version in the folder is served, and a new folder is promoted
-without a rollout; metrics exist only with a monitoring file; the image's own script keeps a shell as process 1.
+Traps handled here: by default, the server loads the highest version in the folder, so a new folder would go live
+without a rollout. Metrics exist only with a monitoring file. The image's own script keeps a shell as process 1.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _monitoring(service: ServicePlan) -> Iterator[str | Because[str]]:
 
 
 def _batching(service: ServicePlan) -> Iterator[str | Because[str]]:
-    """Batches of at most one size, as many threads as cores, and a queue that fails early rather than late."""
+    """The maximum batch size, as many threads as cores, and a bounded queue that fails early rather than late."""
     batching = service.part.batching
     assert batching is not None
     threads = service.cpu.map(lambda cores: max(1, int(cores.amount)))

@@ -1,7 +1,7 @@
 """Text Generation Inference: arguments only.
 
-Traps that are handled here: the image says `PORT=80`, which only root may open; more than 128 requests at once are
-turned away unless it is told otherwise; in-flight requests have 90 s on SIGTERM, whatever the grace period is.
+Traps handled here: the image sets `PORT=80`, which only root may bind. By default, TGI rejects more than 128 concurrent
+requests. On SIGTERM, in-flight requests get 90 s, whatever the grace period is.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors")
 
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
-    """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
+    """The arguments and the location of the weights: the hub's cache, or a mounted volume."""
     return language_server(service, _args(service, files), _env(service))
 
 
 def _env(service: ServicePlan) -> dict[str, Because[str]]:
-    """The share of an accelerator's memory that it takes, which has no flag."""
+    """Its share of an accelerator's memory, which has no flag."""
     taken = service.runtime.device_memory
     if taken is None:
         return {}
@@ -46,7 +46,7 @@ def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
-    """How long a context may be, of prompt and answer together, and how many requests are worked on at once."""
+    """The maximum context, of prompt and answer together, and the number of concurrent requests."""
     llm, batching = service.part.llm, service.part.batching
     if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
         yield text("--max-total-tokens={tokens}", tokens=llm.tokens.context)
@@ -57,7 +57,7 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
-    """Over how many devices the model is divided, and in how few bits its weights are."""
+    """The number of devices for the model, and the quantization of the weights."""
     asked = service.devices
     if asked is not None and asked.count.value > 1:
         yield text("--num-shard={count}", count=asked.count)

@@ -1,8 +1,8 @@
 """TorchServe: `config.properties` and an archive.
 
-Traps that are handled here: every address is 127.0.0.1 unless it is given, and the one that manages models stays so;
-metrics go to a log unless the mode is `prometheus`; requests need a token that is written to a file of the container;
-a snapshot of an earlier start would win over the configuration.
+Traps handled here: every address defaults to 127.0.0.1, and the management address stays there. Metrics go to a log
+unless the mode is `prometheus`. Requests need a token, which TorchServe writes to a file in the container. A snapshot
+from an earlier start would override the configuration.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:  # noqa: ARG001 - e
         files={"config.properties": Lines(*_properties(service))},
         folder=FOLDER,
         model=service.runtime.model_path,
-        file=fixed("model.mar", "the archive is named by the configuration"),
+        file=fixed("model.mar", "the configuration names the archive"),
     )
 
 

@@ -1,8 +1,8 @@
 """Triton: a model repository with one pinned version, and `config.pbtxt` from the signature.
 
-Traps that are handled here: the default version policy follows whatever lies in the repository; without explicit
-control all models are loaded and a broken one stops the server; latency histograms are off by default and their
-buckets too wide; a warm-up with a batch of zero is skipped.
+Traps handled here: the default version policy follows whatever is in the repository. Without explicit control, Triton
+loads all models, and a broken one stops the server. Latency histograms are off by default, and their buckets are too
+wide. Triton silently skips a warm-up with a batch size of zero.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _args(service: ServicePlan, root: Because[str], name: Because[str]) -> Itera
 
 
 def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
-    """`config.pbtxt`, in the order of Triton's own documentation."""
+    """`config.pbtxt`, in the order of Triton's documentation."""
     part = service.part
     signature = service.scope.system.models[service.model.value].signature
     if signature is None:
@@ -75,13 +75,13 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
             f"the model `{service.model.value}` lacks `signature`",
             service.model,
             service.runtime_name,
-            note="Triton refuses requests whose names, types or shapes are not in its configuration",
+            note="Triton rejects requests with names, types, or shapes that are not in its configuration",
             help="add `signature: {inputs: [...], outputs: [...]}` with the names that the model itself uses",
         )
     yield text('name: "{name}"', name=service.model)
     yield text('backend: "{backend}"', backend=by_format(BACKENDS, service, files).map(lambda backend: backend[0]))
     batch = part.batching
-    size = fixed(0, "requests are not batched: dimensions are the model's own") if batch is None else batch.max_size
+    size = fixed(0, "requests are not batched: the dimensions are the model's own") if batch is None else batch.max_size
     yield text("max_batch_size: {size}", size=size)
     yield from _tensors("input", signature.inputs)
     yield from _tensors("output", signature.outputs)
@@ -90,7 +90,9 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     if batch is not None:
         yield from _batching(batch.max_delay)
     if part.caching is not None:
-        yield because("response_cache { enable: true }", "answers are kept for identical requests", part.caching.size)
+        yield because(
+            "response_cache { enable: true }", "the response cache serves identical requests", part.caching.size
+        )
     if part.warmup is not None:
         yield from _warmup(part.warmup.requests, signature.inputs)
     yield from _histogram(service)
@@ -111,7 +113,7 @@ def _dtype(dtype: Because[str]) -> Because[str]:
             "MLS012",
             f"Triton has no type for `{dtype.value}`",
             dtype,
-            note="the server refuses a model whose configuration names another type",
+            note="the server rejects a model configuration with any other type",
             help=f"use one of {', '.join(f'`{known}`' for known in DTYPES)}",
         )
     return dtype.map(lambda name: DTYPES[name])
@@ -119,14 +121,14 @@ def _dtype(dtype: Because[str]) -> Because[str]:
 
 def _dims(tensor: Input | Output) -> Because[str]:
     if not tensor.shape:
-        return because("1", "no shape is given: one value", tensor.name)
+        return because("1", "no shape is set: one value", tensor.name)
     return text(
         ", ".join(f"{{d{i}}}" for i in range(len(tensor.shape))), **{f"d{i}": dim for i, dim in enumerate(tensor.shape)}
     )
 
 
 def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
-    """One instance for each request that is worked on at once; on an accelerator one instance batches for all."""
+    """One instance per concurrent request. On an accelerator, one instance batches for all."""
     kind = because("KIND_GPU" if service.accelerated.value else "KIND_CPU", "where the model runs", service.accelerated)
     if service.accelerated.value or service.part.batching is not None:
         yield text("instance_group [{{ count: 1, kind: {kind} }}]", kind=kind)
@@ -143,7 +145,7 @@ def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
 
 
 def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str | Because[str]]:
-    """Batches of one, for models without batching too: a sample of size 0 is skipped without a word."""
+    """Batches of one, even for models without batching, because Triton silently skips a sample of size 0."""
     yield "model_warmup {"
     yield '  name: "warm-up"'
     yield "  batch_size: 1"

@@ -1,7 +1,7 @@
-"""vLLM: arguments only. The image already runs `vllm serve`, so they begin with the model.
+"""vLLM: arguments only. The image already runs `vllm serve`, so they start with the model.
 
-Traps that are handled here: requests in flight are aborted on SIGTERM unless a shutdown timeout is set; the longest
-context a model allows rarely fits one device.
+Traps handled here: on SIGTERM, vLLM aborts in-flight requests unless a shutdown timeout is set. A model's longest
+context rarely fits on one device.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .weights import language_server, mounted, quantization, repository
 
 SERVER = "vLLM"
 UTILIZATION = Percent.parse("92%")
-"""The share of an accelerator's memory that vLLM takes when it is not told."""
+"""The share of an accelerator's memory that vLLM takes by default."""
 
 # The language's methods that vLLM knows by the same name.
 QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
 
 
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
-    """The arguments, and where the weights are: in the hub's cache, or downloaded beforehand."""
+    """The arguments and the location of the weights: the hub's cache, or a mounted volume."""
     return language_server(service, _args(service, files))
 
 
@@ -46,7 +46,7 @@ def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
-    """How long a context and an answer may be, and how many requests are worked on at once."""
+    """The maximum context and answer, the number of concurrent requests, and the prefix cache."""
     llm, batching = service.part.llm, service.part.batching
     tokens = llm.tokens if llm is not None else None
     if tokens is not None and tokens.context is not None:
@@ -63,7 +63,7 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
-    """Over how many devices the model is divided, how much of them it takes, and in how few bits its weights are."""
+    """The number of devices for the model, its share of their memory, and the quantization of the weights."""
     asked, taken = service.devices, service.runtime.device_memory
     if taken is not None and taken.utilization.value != UTILIZATION:
         yield taken.utilization.map(lambda share: f"--gpu-memory-utilization={share.amount.normalize():f}")

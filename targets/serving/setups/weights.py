@@ -1,7 +1,7 @@
-"""The weights of a language model, as its server is told of them: a place or one commit of a hub, and their method.
+"""The weights of a language model, for its server: a path or one commit of a hub, and the quantization method.
 
-Traps that are handled here: a hub repository without a revision changes under a running service; a method of
-quantization that a server does not know stops it at its start.
+Traps handled here: a hub repository without a revision can change under a running service. A server does not start with
+a quantization method that it does not know.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ __all__ = ["language_server", "mounted", "quantization", "repository"]
 def language_server(
     service: ServicePlan, args: Iterable[str | Because[str]], env: dict[str, Because[str]] | None = None
 ) -> Setup:
-    """A server that is told all by arguments, and can fetch a repository of the hub itself."""
+    """A server that takes all its settings as arguments, and can download a hub repository itself."""
     return Setup(
         args=tuple(args),
         env=env if env is not None else {},
         files={},
         model=mounted(service),
-        file=fixed("model.safetensors", "the name that one file of weights has on the hub"),
+        file=fixed("model.safetensors", "the name of a single file of weights on the hub"),
         downloads=True,
     )
 
 
 def repository(files: ModelFiles, server: str) -> Because[str] | None:
-    """The hub's repository, which the server downloads itself; None where the weights are downloaded before."""
+    """The hub repository, which the server downloads itself; None if an init container downloads the weights."""
     artifact = files.artifact
     if files.source.value != "hub":
         return None
     if len(artifact.digest.value) != 40:
         raise refusal(
             "MLS012",
-            "a hub repository is pinned by its commit",
+            "a hub repository must be pinned by its commit",
             artifact.digest,
             others=((artifact.uri, "a hub repository"),),
-            note=f"{server} downloads the repository itself, at the revision that it is given",
-            help="write the 40 digits of the commit, from the repository's history",
+            note=f"{server} downloads the repository itself, at the revision in the spec",
+            help="write the 40 hex digits of the commit, from the repository's history",
         )
     check_access(files)
     return artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
 
 
 def mounted(service: ServicePlan) -> Because[str]:
-    """Where weights lie that were downloaded before."""
+    """The mount path of weights that an init container or an image volume provides."""
     return text("{root}/{name}", root=service.runtime.model_path, name=service.model)
 
 
 def quantization(service: ServicePlan, known: Collection[str], server: str) -> Because[str] | None:
-    """The method that quantized the weights; None where they are in 16 bits."""
+    """The method that quantized the weights; None if they have 16 bits."""
     optimization = service.scope.system.models[service.model.value].optimization
     few = optimization.quantization if optimization is not None else None
     if few is None:
@@ -67,7 +67,7 @@ def quantization(service: ServicePlan, known: Collection[str], server: str) -> B
             f"{server} cannot serve weights quantized by `{few.method.value}`",
             few.method,
             others=((service.runtime_name, "the runtime"),),
-            note="the server would fail at its start",
+            note="the server would fail to start",
             help=f"use one of {', '.join(f'`{method}`' for method in known)}",
         )
     return few.method
