@@ -1,1 +1,1 @@
-"""What compiled jobs run in a cluster; it knows units and conventions, and nothing of the compiler."""
+"""The programs that compiled jobs run in a cluster. They know units and conventions, but not the compiler."""

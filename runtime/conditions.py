@@ -1,9 +1,8 @@
-"""Conditions: one bound on one metric, and what a measured value says about it.
+"""Conditions: one bound on one metric, and whether a measured value meets it.
 
-Arithmetic on values is decimal, so that 0.943 less 0.002 is 0.941 and not a little below. A value of one segment
-rests on few rows, so it is judged by the end of its confidence interval that speaks against it. Whoever looks at many
-segments finds one that is unlucky, so the interval is widened by their number (Bonferroni). Too few samples is "not
-enough data", and never a pass.
+Arithmetic on values is decimal, so that 0.943 minus 0.002 is exactly 0.941. The value of a segment is based on few
+rows, so it is judged by the unfavorable end of its confidence interval. Among many segments, one looks bad by chance,
+so the interval is widened by their number (Bonferroni). Too few samples are "not enough data", and never a pass.
 """
 
 from __future__ import annotations
@@ -18,35 +17,35 @@ from ..compiler.record import Record
 __all__ = ["Answer", "Bound", "Measured", "Outcome", "Rival", "Unreadable", "bound_of", "judged", "number", "wilson"]
 
 ERROR = 0.05
-"""The chance that any one segment is held against the model, or for it, by luck alone."""
+"""The probability that any one segment counts against the model, or for it, by chance alone."""
 
 LARGEST = Decimal("1e300")
-"""Beyond it nothing is a measurement, and floats overflow."""
+"""A larger value cannot be a measurement, and floats overflow."""
 
 Answer = Literal["pass", "fail", "too-few"]
 
 
-class Unreadable(Exception):  # noqa: N818 - an answer, not an accident
-    """An input does not have the shape that the training contract says."""
+class Unreadable(Exception):  # noqa: N818 - an expected result, not a fault of the program
+    """An input does not have the format that the training contract requires."""
 
 
 class Bound(Record):
-    """What a metric must keep to: at least a limit, or at most."""
+    """The bound on a metric: a minimum or a maximum."""
 
     limit: Decimal
     least: bool
     words: str
-    """The limit in words, with where it comes from."""
+    """The limit in words, with its origin."""
     unit_interval: bool
-    """Whether the metric lies between 0 and 1, so that the variance of a mean is at most p (1 - p)."""
+    """Whether the metric is between 0 and 1, so that the variance of a mean is at most p (1 - p)."""
 
     def keeps(self, value: Decimal) -> bool:
-        """Whether a value keeps to it."""
+        """Whether a value meets the bound."""
         return value >= self.limit if self.least else value <= self.limit
 
 
 class Rival(Record):
-    """What the model is compared with."""
+    """A known result that the model is compared with."""
 
     value: Decimal
     words: str
@@ -57,15 +56,15 @@ class Measured(Record):
 
     value: Decimal
     samples: int | None = None
-    """The rows it was measured on."""
+    """The number of rows that it was measured on."""
     events: int | None = None
-    """The independent things that it is a share or a mean of, such as the positives for recall."""
+    """The number of independent observations behind it, such as positives for recall."""
     interval: tuple[Decimal, Decimal, float] | None = None
-    """Its confidence interval, and the confidence of that."""
+    """Its confidence interval, with the confidence level."""
 
 
 class Outcome(Record):
-    """What one value says about a bound."""
+    """The result of comparing one value with a bound."""
 
     answer: Answer
     words: str
@@ -75,7 +74,7 @@ class Outcome(Record):
 
 
 def number(thing: object) -> Decimal | None:
-    """A number of a JSON text, if it is one to compute with: NaN, infinities and booleans are none."""
+    """A number from JSON that arithmetic works with; None for NaN, infinities, and booleans."""
     if isinstance(thing, bool) or not isinstance(thing, (int, float)):
         return None
     exact = Decimal(repr(thing))
@@ -83,7 +82,7 @@ def number(thing: object) -> Decimal | None:
 
 
 class _Unusable(Exception):  # noqa: N818
-    """What is wrong with one entry of `metrics.json`."""
+    """The problem with one entry of `metrics.json`."""
 
 
 def _measured(entry: object) -> Measured:
@@ -91,10 +90,10 @@ def _measured(entry: object) -> Measured:
     if entry is None:
         raise _Unusable("it is not in metrics.json")
     if not isinstance(entry, dict):
-        raise _Unusable("its entry in metrics.json is no mapping")
+        raise _Unusable("its entry in metrics.json is not a mapping")
     value = number(entry.get("value"))
     if value is None:
-        raise _Unusable("its value in metrics.json is no number")
+        raise _Unusable("its value in metrics.json is not a number")
     counts = {key: _count(entry, key) for key in ("samples", "events")}
     return Measured(value=value, interval=_interval(entry, value), **counts)
 
@@ -104,7 +103,7 @@ def _count(entry: dict[str, Any], key: str) -> int | None:
         return None
     given = number(entry[key])
     if given is None or given < 0 or given != given.to_integral_value():
-        raise _Unusable(f"its `{key}` in metrics.json is no count")
+        raise _Unusable(f"its `{key}` in metrics.json is not a count")
     return int(given)
 
 
@@ -113,16 +112,16 @@ def _interval(entry: dict[str, Any], value: Decimal) -> tuple[Decimal, Decimal, 
         return None
     low, high, confidence = number(entry.get("low")), number(entry.get("high")), number(entry.get("confidence", 0.95))
     if low is None or high is None or not low <= value <= high:
-        raise _Unusable("its value in metrics.json does not lie between its `low` and its `high`")
+        raise _Unusable("its value in metrics.json is not between its `low` and its `high`")
     if confidence is None or not Decimal("0.5") <= confidence <= Decimal("0.999999"):
         raise _Unusable("its `confidence` in metrics.json is not between 0.5 and 0.999999")
     return low, high, float(confidence)
 
 
 def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) -> Bound:
-    """The bound that a gate of the configuration sets. A margin is by how much the value must be better than the
-    rival's: above it where the metric is maximized, below it where it is minimized, and for `relative` in shares of
-    the rival's own value.
+    """The bound that a gate of the configuration sets. A margin is how much better than the rival's the value must be:
+    above it if the metric is maximized, and below it if the metric is minimized. A `relative` margin is a share of the
+    rival's value.
     """
     unit_interval = number(metric.get("min")) == 0 and number(metric.get("max")) == 1
     for key, least in (("min", True), ("max", False)):
@@ -145,8 +144,8 @@ def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) 
 def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], segments: int = 0) -> Outcome:
     """Compare one entry of `metrics.json` with a bound.
 
-    `needed` are the fewest events of the gate itself and the fewest rows of the whole evaluation, of which the first
-    that is given counts. `segments` is the number of values that are judged beside each other, 0 for the whole.
+    `needed` contains the gate's own minimum of events and the evaluation's minimum of rows. The first one that is set
+    applies. `segments` is the number of values that are judged together, or 0 for the whole test set.
     """
     try:
         found = _measured(entry)
@@ -154,7 +153,7 @@ def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], s
         return Outcome(answer="fail", words=str(wrong))
     few = _too_few(found, *needed)
     if few is None and segments and found.events == 0:
-        few = "it rests on no events"
+        few = "it is based on no events"
     if few is not None:
         return Outcome(answer="too-few", words=f"not enough data: {few}", found=found.value)
     if not segments:
@@ -162,15 +161,13 @@ def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], s
         return Outcome(answer=answer, words=_plain(found.value), found=found.value)
     surely = _surely(found, bound, NormalDist().inv_cdf(1 - ERROR / segments))
     if surely is None:
-        return Outcome(
-            answer="fail", words="metrics.json gives neither `low` and `high` nor `events`", found=found.value
-        )
-    words = f"{_plain(found.value)}, surely {'above' if bound.least else 'below'} {_plain(surely)}"
+        return Outcome(answer="fail", words="metrics.json has neither `low` and `high` nor `events`", found=found.value)
+    words = f"{_plain(found.value)}, {'lower' if bound.least else 'upper'} confidence limit {_plain(surely)}"
     return Outcome(answer="pass" if bound.keeps(surely) else "fail", words=words, found=found.value, surely=surely)
 
 
 def _too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
-    """A gate's own minimum counts what its metric rests on, that of the evaluation counts test rows."""
+    """A gate's own minimum applies to the events behind its metric; the evaluation's minimum applies to test rows."""
     if own is not None:
         has, least = (found.samples if found.events is None else found.events), own
     else:
@@ -178,15 +175,15 @@ def _too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
     if least == 0:
         return None
     if has is None:
-        return f"{least:,} samples are needed, and metrics.json does not say how many there are"
+        return f"{least:,} samples are required, but metrics.json does not say how many there are"
     return f"{has:,} of {least:,} samples" if has < least else None
 
 
 def _surely(found: Measured, bound: Bound, z: float) -> Decimal | None:
-    """The end of the confidence interval that speaks against the model, at `z` standard errors.
+    """The unfavorable end of the confidence interval, at `z` standard errors.
 
-    A given interval is rescaled as that of a normal distribution. Without one, the score interval of a share holds
-    for every mean of values between 0 and 1, whose variance is never larger (Bhatia and Davis, 2000).
+    A given interval is rescaled as a normal interval. Without one, the score interval of a proportion is valid for
+    every mean of values between 0 and 1, whose variance is never larger (Bhatia and Davis, 2000).
     """
     if found.interval is not None:
         low, high, confidence = found.interval
@@ -199,7 +196,7 @@ def _surely(found: Measured, bound: Bound, z: float) -> Decimal | None:
 
 
 def wilson(share: float, events: int, z: float) -> tuple[float, float]:
-    """The score interval of a share of `events` things, `z` standard errors wide to each side (Wilson, 1927)."""
+    """The score interval of a proportion of `events` observations, at `z` standard errors (Wilson, 1927)."""
     n = float(events)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -207,5 +204,5 @@ def wilson(share: float, events: int, z: float) -> tuple[float, float]:
 
 
 def _plain(value: Decimal) -> str:
-    """A number as people write it, to six digits."""
+    """A number in plain notation, with up to six significant digits."""
     return f"{float(value):.6g}"

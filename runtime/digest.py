@@ -1,6 +1,6 @@
-"""The digest of a model: of a file its SHA-256, of a folder SHA-256 over its sorted lines `path NUL sha256`.
+"""The digest of a model: the SHA-256 of a file, or, for a folder, the SHA-256 of its sorted lines `path NUL sha256`.
 
-The same words as in a release, and the same bytes as what the download compares (only regular files count).
+It has the same format as in a release, and covers the same bytes as the check after the download (only regular files).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["digest_of", "size_of"]
 
 
 def digest_of(model: Path) -> str:
-    """`sha256:` and 64 digits; `OSError` when something cannot be read."""
+    """`sha256:` and 64 hex digits. Raises OSError if something cannot be read."""
     if not model.is_dir():
         return f"sha256:{_sha256(model)}"
     lines = sorted(os.fsencode(file.relative_to(model)) + f"\0{_sha256(file)}\n".encode() for file in _files(model))
@@ -21,7 +21,7 @@ def digest_of(model: Path) -> str:
 
 
 def size_of(model: Path) -> int:
-    """Bytes."""
+    """The size in bytes."""
     return sum(file.stat().st_size for file in (_files(model) if model.is_dir() else [model]))
 
 

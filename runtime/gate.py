@@ -1,11 +1,11 @@
-"""`mlspec runtime gate`: judges a trained model by the conditions of its system, and leaves the verdict.
+"""`mlspec runtime gate`: judge a trained model by the gates of its system, and write the verdict.
 
-In a job an honest no is no accident: the gate exits 0 whatever the verdict, because a Job that failed would be tried
-again and page somebody, and the step after it reads `verdict.json`. What a step before left in a wrong shape ends the
-run by 42, as a second try would leave the same. Used by hand it exits 0 for a pass, 42 for a no, and 1 for input that
-it cannot read.
+In a job, a rejected model is not a failure. The gate exits with 0 whatever the verdict, because a failed Job would be
+retried and would alert the on-call engineer. The next step reads `verdict.json`. If a previous step wrote a malformed
+file, the gate ends the run with 42, because a retry would write the same file. Outside a job, it exits with 0 for a
+pass, 42 for a fail, and 1 for unreadable input.
 
-The model is judged with its files: their digest goes into the verdict, so that what is published is what was judged.
+The verdict includes the digest of the model's files, so that what is published is exactly what was judged.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["Files", "by_hand", "gate", "of_the_job"]
 PASS, UNREADABLE, NO = 0, 1, 42
 
 LARGEST = 8 * 2**20
-"""Bytes of an input: 10,000 values of a segment take less than 2 MiB."""
+"""The maximum size of an input in bytes: 10,000 values of a segment take less than 2 MiB."""
 
 
 class Files(Record):
-    """What the gate reads and writes."""
+    """The files that the gate reads and writes."""
 
     config: Path
     metrics: Path
@@ -39,7 +39,7 @@ class Files(Record):
 
 
 def gate(files: Files, *, in_job: bool = False) -> int:
-    """Judge, and return the exit status. One line for each gate goes to standard output."""
+    """Judge the model, print one line for each gate, and return the exit status."""
     try:
         verdict = judge(_read(files.config), _read(files.metrics))
         model = _model(files.model) if files.model is not None else None
@@ -50,18 +50,20 @@ def gate(files: Files, *, in_job: bool = False) -> int:
         return NO if in_job and isinstance(wrong, Unreadable) else UNREADABLE
     for reason in verdict.reasons:
         _say(sys.stdout, reason.line)
-    _say(sys.stdout, "pass" if verdict.passed else "no pass" if verdict.reasons else "no pass: there is no gate")
+    _say(
+        sys.stdout, "pass" if verdict.passed else "fail" if verdict.reasons else "fail: the configuration has no gates"
+    )
     return PASS if verdict.passed or in_job else NO
 
 
 def by_hand(**given: str | None) -> Files | None:
-    """The files that are named; None when that is not enough."""
+    """The files on the command line; None if a required one is missing."""
     paths = {name: Path(path) for name, path in given.items() if path is not None}
     return Files(**paths) if {"config", "metrics"} <= set(paths) else None
 
 
 def of_the_job() -> Files | None:
-    """The files where the training contract (docs/training-contract.md) has them; None outside of a job."""
+    """The files at the paths of the training contract (docs/training-contract.md); None outside a job."""
     config, given, own = (os.environ.get(f"MLSPEC_{name}") for name in ("CONFIG", "INPUT", "OUTPUT"))
     if not config or not given or not own:
         return None
@@ -81,27 +83,27 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as wrong:
-        raise Unreadable(f"{path} is no JSON: {wrong}") from None
+        raise Unreadable(f"{path} is not JSON: {wrong}") from None
 
 
 def _model(description: Path) -> dict[str, Any]:
-    """The model that `model.json` describes, with its digest; it lies beside the description."""
+    """The model that `model.json` describes, with its digest. The model is next to its description."""
     model = _read(description)
     path, format_ = (model.get("path"), model.get("format")) if isinstance(model, dict) else (None, None)
     if not isinstance(path, str) or not isinstance(format_, str) or model.get("version") != VERSION:
-        raise Unreadable(f"{description} does not say `version`, `path` and `format`")
+        raise Unreadable(f"{description} needs `version: {VERSION}`, `path`, and `format`")
     steps = PurePosixPath(path)
     if "\0" in path or steps.is_absolute() or ".." in steps.parts:
-        raise Unreadable(f"{description} names a model that does not lie beside it: {shown(path)}")
+        raise Unreadable(f"{description} names a model that is not next to it: {shown(path)}")
     files = description.parent / steps
     digest = digest_of(files)
     if model.get("digest", digest) != digest:
-        raise Unreadable(f"{files} is not what {description} describes: it is {digest}")
+        raise Unreadable(f"{files} does not match the digest in {description}: it is {digest}")
     return {"path": path, "format": format_, "digest": digest, "size": size_of(files)}
 
 
 def _write(path: Path, verdict: Verdict, model: dict[str, Any] | None) -> None:
-    """All at once: whoever reads the verdict finds a whole one, or none."""
+    """Write the file atomically: a reader finds the whole verdict, or none."""
     document = {
         "version": VERSION,
         "pass": verdict.passed,
@@ -118,6 +120,6 @@ def _write(path: Path, verdict: Verdict, model: dict[str, Any] | None) -> None:
 
 
 def _say(stream: TextIO, line: str) -> None:
-    """A line, whatever the stream can hold and the inputs held."""
+    """Write a line, whatever the stream can encode and the inputs contain."""
     encoding = stream.encoding or "ascii"
     stream.write(f"{line.encode(encoding, 'backslashreplace').decode(encoding)}\n")

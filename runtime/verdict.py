@@ -1,7 +1,7 @@
-"""The verdict on a model: what each gate of its system says, and what all of them say together.
+"""The verdict on a model: the result of each gate of its system, and the combined result.
 
-A model is never passed for want of data: what is missing, is no number, or rests on too few samples is no pass, and
-neither is a configuration without any gate.
+A model never passes for lack of data. A missing value, a value that is not a number, and too few samples are not a
+pass, and neither is a configuration without gates.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["Reason", "Verdict", "judge", "shown"]
 VERSION = 1
 
 SHOWN = 5
-"""Values of a segment that one line names."""
+"""The maximum number of segment values that one line lists."""
 
 GRAVEST: tuple[Answer, ...] = ("fail", "too-few", "pass")
 
 
 class Reason(Record):
-    """What one gate says."""
+    """The result of one gate."""
 
     metric: str
     segment: str | None = None
@@ -31,17 +31,17 @@ class Reason(Record):
     verdict: Answer
     words: str
     values: dict[str, Outcome] | None = None
-    """Of a gate by segment, what each value says."""
+    """For a gate on a segment, the result of each value."""
 
     @property
     def line(self) -> str:
-        """The reason for people."""
+        """The result as a line of text."""
         by = f" by {shown(self.segment)}" if self.segment is not None else ""
         return f"{self.verdict:8} {shown(self.metric)}{by}: {self.words}; {self.bound.words}"
 
     def document(self) -> dict[str, Any]:
-        """The reason for programs, in `verdict.json`."""
-        said: dict[str, Any] = {
+        """The result as JSON, for `verdict.json`."""
+        content: dict[str, Any] = {
             "metric": self.metric,
             "segment": self.segment,
             "wanted": {"min" if self.bound.least else "max": float(self.bound.limit)},
@@ -50,36 +50,36 @@ class Reason(Record):
             "words": f"{self.words}; {self.bound.words}",
         }
         if self.values is not None:
-            said["values"] = {value: _document(outcome) for value, outcome in self.values.items()}
-        return said
+            content["values"] = {value: _document(outcome) for value, outcome in self.values.items()}
+        return content
 
 
 class Verdict(Record):
-    """Whether a model may go into service, and why."""
+    """Whether a model may go live, and why."""
 
     passed: bool
     reasons: tuple[Reason, ...]
 
 
 def judge(config: Any, metrics: Any) -> Verdict:
-    """Judge `metrics.json` by the training configuration; `Unreadable` where one has not the contract's shape."""
+    """Judge `metrics.json` by the training configuration. Raises `Unreadable` if one of them violates the contract."""
     config, metrics = _versioned(config, "the configuration"), _versioned(metrics, "metrics.json")
     evaluation = _mapping(config, "evaluation", "the configuration")
     values = _mapping(metrics, "metrics", "metrics.json")
     segments = _mapping({"segments": {}, **metrics}, "segments", "metrics.json")
-    beside = _mapping({"rivals": {}, **metrics}, "rivals", "metrics.json")
+    rivals = _mapping({"rivals": {}, **metrics}, "rivals", "metrics.json")
     gates = evaluation.get("gates", [])
     if not isinstance(gates, list):
         raise Unreadable("the configuration has no list of gates")
-    reasons = tuple(_reason(gate, config, values, segments, beside) for gate in gates)
+    reasons = tuple(_reason(gate, config, values, segments, rivals) for gate in gates)
     return Verdict(passed=bool(reasons) and all(reason.verdict == "pass" for reason in reasons), reasons=reasons)
 
 
 def _versioned(document: Any, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise Unreadable(f"{what} is no mapping")
+        raise Unreadable(f"{what} is not a mapping")
     if document.get("version") != VERSION:
-        raise Unreadable(f"{what} is not of version {VERSION}")
+        raise Unreadable(f"{what} does not have version {VERSION}")
     return document
 
 
@@ -91,13 +91,13 @@ def _mapping(document: dict[str, Any], key: str, what: str) -> dict[str, Any]:
 
 
 def _reason(
-    gate: Any, config: dict[str, Any], values: dict[str, Any], segments: dict[str, Any], beside: dict[str, Any]
+    gate: Any, config: dict[str, Any], values: dict[str, Any], segments: dict[str, Any], rivals: dict[str, Any]
 ) -> Reason:
     if not isinstance(gate, dict) or not isinstance(gate.get("metric"), str):
         raise Unreadable("the configuration has a gate without a metric")
     name, of, segment = gate["metric"], gate.get("of"), gate.get("segment")
     metric = name if of is None else f"{name}:{of}"
-    bound = bound_of(gate, _entry(config.get("metrics"), name), _rival(gate, metric, config, beside))
+    bound = bound_of(gate, _entry(config.get("metrics"), name), _rival(gate, metric, config, rivals))
     needed = (_least(gate), _least(config["evaluation"]))
     if segment is None:
         outcome = judged(values.get(metric), bound, needed)
@@ -109,15 +109,15 @@ def _reason(
 
 
 def _entry(section: Any, key: Any) -> dict[str, Any]:
-    """A mapping in a mapping; an empty one where there is none."""
+    """A mapping inside a mapping; empty if there is none."""
     entry = section.get(key) if isinstance(section, dict) and isinstance(key, str) else None
     return entry if isinstance(entry, dict) else {}
 
 
-def _rival(gate: dict[str, Any], metric: str, config: dict[str, Any], beside: dict[str, Any]) -> Rival | None:
-    """What the rival reached on the same test rows, if the evaluation measured it there, else what is known of it."""
+def _rival(gate: dict[str, Any], metric: str, config: dict[str, Any], rivals: dict[str, Any]) -> Rival | None:
+    """The rival's result on the same test rows, if the evaluation measured it, otherwise its known result."""
     versus = gate.get("versus")
-    measured = _entry(beside, versus)
+    measured = _entry(rivals, versus)
     if metric in measured:
         value = number(_entry(measured, metric).get("value"))
         if value is None:
@@ -132,25 +132,25 @@ def _least(holder: dict[str, Any]) -> int | None:
         return None
     least = number(holder["minSamples"])
     if least is None:
-        raise Unreadable("the configuration has `minSamples` that are no number")
+        raise Unreadable("`minSamples` in the configuration is not a number")
     return int(least)
 
 
 def _each(
     metric: str, values: dict[str, Any], bound: Bound, needed: tuple[int | None, int | None]
 ) -> dict[str, Outcome]:
-    """What each value of a segment says."""
+    """The result of each value of a segment."""
     entries = {value: entry.get(metric) if isinstance(entry, dict) else None for value, entry in values.items()}
     return {value: judged(entry, bound, needed, segments=len(entries)) for value, entry in entries.items()}
 
 
 def _together(each: dict[str, Outcome]) -> tuple[Answer, str]:
-    """One answer for all values of a segment: no if one says no, and not enough data if one has too little."""
+    """One result for all values of a segment: a fail if one fails, and too few samples if one has too few."""
     if not each:
-        return "fail", "metrics.json has no values of it"
+        return "fail", "metrics.json has no values for it"
     answer = next(one for one in GRAVEST if any(outcome.answer == one for outcome in each.values()))
     if answer == "pass":
-        return answer, "it holds for its only value" if len(each) == 1 else f"it holds for all {len(each)} values"
+        return answer, "its only value passes" if len(each) == 1 else f"all {len(each)} values pass"
     named = [f"{shown(value)} {outcome.words}" for value, outcome in each.items() if outcome.answer == answer]
     more = f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     return answer, f"{'; '.join(named[:SHOWN])}{more}"
@@ -166,6 +166,6 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 
 
 def shown(text: str) -> str:
-    """A name out of an input, on one line and no longer than one, whatever it holds."""
+    """A name from an input, shortened to one line, whatever it contains."""
     line = text if text.isprintable() else text.encode("unicode_escape").decode()
     return line if len(line) <= 60 else f"{line[:57]}..."

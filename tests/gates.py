@@ -1,4 +1,4 @@
-"""What tests of the gate share: a training configuration with some gates, and what an evaluation left."""
+"""What tests of the gate share: a training configuration with some gates, and the output of an evaluation."""
 
 from __future__ import annotations
 

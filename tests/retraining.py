@@ -1,4 +1,4 @@
-"""What tests of training runs share: a spec with every section that a run rests on, and its objects."""
+"""What tests of training runs share: a spec with every section that a run depends on, and its objects."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ platform: {images: {runtime: "registry.example.com/mlspec-runtime:1"}}
 """)
 
 BY_HAND = {"retraining": None}
-"""A system whose runs nobody schedules."""
+"""A system without scheduled runs."""
 
 LEAN = {
     "training__steps": {"train": {"command": ["python", "-m", "fraud.train"]}},
@@ -105,7 +105,7 @@ LEAN = {
     "evaluation": None,
     "data": None,
 }
-"""The least that makes a training run."""
+"""The smallest training run."""
 
 
 ACCELERATED = {"training__resources__accelerator": {"type": "l4", "count": 2}}
@@ -122,7 +122,7 @@ TARGET = Target(name="retraining", summary="", emit=emit, kinds={"PrometheusRule
 
 
 def spec(**changes: object) -> dict[str, Any]:
-    """The spec with some values changed; `a__b` is the path `a.b`, and None leaves one out."""
+    """The spec with some values changed; `a__b` is the path `a.b`, and None removes a value."""
     return changed(SPEC, **changes)
 
 
@@ -140,7 +140,7 @@ def compiled(
 
 
 def told(result: Compiled) -> list[str]:
-    """All findings but those on sections that other targets read, such as the accesses of services."""
+    """All findings, except for those on sections that other targets read, such as the accesses of services."""
     return [
         f"{found.id}: {found.message}"
         for found in result.found
@@ -149,7 +149,7 @@ def told(result: Compiled) -> list[str]:
 
 
 def objects(tmp_path: Path, platform: Any = PLATFORM, **changes: object) -> dict[str, Any]:
-    """The objects by kind."""
+    """The objects, by kind."""
     result = compiled(tmp_path, spec(**changes), platform)
     assert told(result) == []
     bodies = [load(file.text) for file in result.environments[0].bundle.files()]
@@ -178,12 +178,12 @@ def steps(tmp_path: Path, **changes: object) -> dict[str, dict[str, Any]]:
 
 
 def environment(container: dict[str, Any]) -> dict[str, Any]:
-    """A container's variables: their values, or where their values come from."""
+    """A container's variables: their values, or the sources of their values."""
     return {v["name"]: v.get("value", v.get("valueFrom")) for v in container["env"]}
 
 
 def configuration(tmp_path: Path, **changes: object) -> dict[str, Any]:
-    """What the steps read."""
+    """The configuration that the steps read."""
     found: dict[str, Any] = json.loads(objects(tmp_path, **changes)["ConfigMap"]["data"]["training.json"])
     return found
 

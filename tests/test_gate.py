@@ -1,4 +1,4 @@
-"""What the gate of a training run answers, against numbers worked out by hand."""
+"""The verdicts of the gate of a training run, against numbers calculated by hand."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def whole(gate: dict[str, Any], value: Any) -> str:
         ({"metric": "recall", "min": 0.6}, 0.5999, "fail"),
         ({"metric": "rmse", "max": 18}, 18.0, "pass"),
         ({"metric": "rmse", "max": 18}, 18.001, "fail"),
-        # a margin is by how much the model must be better: higher where more is better ...
+        # a margin is how much better the model must be: higher if the metric is maximized ...
         ({"metric": "recall", "versus": "champion", "margin": 0.01}, 0.71, "pass"),
         ({"metric": "recall", "versus": "champion", "margin": 0.01}, 0.709, "fail"),
         ({"metric": "recall", "versus": "champion", "margin": -0.01}, 0.69, "pass"),
         ({"metric": "recall", "versus": "champion", "margin": -0.01}, 0.689, "fail"),
         ({"metric": "recall", "versus": "champion"}, 0.7, "pass"),
-        # ... and lower where less is
+        # ... and lower if it is minimized
         ({"metric": "rmse", "versus": "champion", "margin": 2}, 18, "pass"),
         ({"metric": "rmse", "versus": "champion", "margin": 2}, 18.1, "fail"),
         ({"metric": "rmse", "versus": "champion", "margin": -2}, 22, "pass"),
         ({"metric": "rmse", "versus": "champion", "margin": -2}, 22.1, "fail"),
-        # in shares of the rival's value: 10 % of 20 are 2, of 0.5 0.05
+        # as a share of the rival's value: 10% of 20 is 2, and 10% of 0.5 is 0.05
         ({"metric": "rmse", "versus": "champion", "margin": 0.1, "relative": True}, 18, "pass"),
         ({"metric": "rmse", "versus": "champion", "margin": 0.1, "relative": True}, 18.1, "fail"),
         ({"metric": "recall", "versus": "naive", "margin": 0.1, "relative": True}, 0.55, "pass"),
@@ -59,8 +59,8 @@ def test_a_bound(gate: dict[str, Any], value: float, answer: str) -> None:
     assert whole(gate, value) == answer
 
 
-def test_a_margin_of_a_negative_rival_is_still_towards_the_better() -> None:
-    """R² may be negative: 10 % better than -0.5 is -0.45."""
+def test_a_margin_on_a_negative_rival_still_requires_an_improvement() -> None:
+    """R² may be negative: 10% better than -0.5 is -0.45."""
     asked = config({"metric": "r2", "versus": "champion", "margin": 0.1, "relative": True})
     asked["metrics"]["r2"] = {"direction": "maximize"}
     asked["rivals"] = {"champion": {"r2": -0.5}}
@@ -69,17 +69,17 @@ def test_a_margin_of_a_negative_rival_is_still_towards_the_better() -> None:
 
 
 def test_arithmetic_is_decimal() -> None:
-    """In binary 0.943 - 0.002 is 0.9409999999999999, and 0.1 + 0.2 more than 0.3."""
+    """In binary, 0.943 - 0.002 is 0.9409999999999999, and 0.1 + 0.2 is more than 0.3."""
     asked = config({"metric": "recall", "versus": "champion", "margin": 0.2})
     asked["rivals"] = {"champion": {"recall": 0.1}}
     assert judge(asked, measured(recall={"value": 0.3})).passed is True
 
 
-def test_a_rival_on_the_same_rows_counts_more_than_one_on_others() -> None:
-    """The champion has decayed to 0.65: a model of 0.66 is better, although the release file says 0.70."""
+def test_a_result_on_the_same_rows_takes_precedence() -> None:
+    """The champion has degraded to 0.65, so a model with 0.66 is better, although the release file says 0.70."""
     gate = {"metric": "recall", "versus": "champion"}
-    beside = {"champion": {"recall": {"value": 0.65}}}
-    reason = one(gate, measured(recall={"value": 0.66}, rivals=beside))
+    rivals = {"champion": {"recall": {"value": 0.65}}}
+    reason = one(gate, measured(recall={"value": 0.66}, rivals=rivals))
     assert (reason.verdict, reason.words) == ("pass", "0.66")
     assert reason.bound.words == "at least 0.65: 0.65 of champion on the same rows, margin 0"
     assert one(gate, measured(recall={"value": 0.66})).verdict == "fail"
@@ -90,7 +90,7 @@ def test_a_metric_of_one_output() -> None:
     assert (reason.metric, reason.verdict) == ("recall:score", "pass")
 
 
-# Too few, missing, no number
+# Too few samples, missing values, not a number
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,23 @@ def test_a_metric_of_one_output() -> None:
     [
         ({"value": 0.7, "samples": 20000}, {}, {"minSamples": 20000}, "pass"),
         ({"value": 0.7, "samples": 19999}, {}, {"minSamples": 20000}, "too-few"),
-        ({"value": 0.7}, {}, {"minSamples": 20000}, "too-few"),  # nobody says how many
+        ({"value": 0.7}, {}, {"minSamples": 20000}, "too-few"),  # the number of samples is unknown
         ({"value": 0.7}, {}, {"minSamples": 0}, "pass"),
-        # a gate's own minimum counts what the metric rests on, and stands instead of the evaluation's
+        # a gate's own minimum applies to events, and replaces the minimum of the evaluation
         ({"value": 0.7, "samples": 90000, "events": 399}, {"minSamples": 400}, {"minSamples": 1}, "too-few"),
         ({"value": 0.7, "samples": 1000, "events": 400}, {"minSamples": 400}, {"minSamples": 20000}, "pass"),
         ({"value": 0.7, "samples": 400}, {"minSamples": 400}, {}, "pass"),
-        ({"value": 0.1, "samples": 3}, {}, {"minSamples": 20000}, "too-few"),  # bad, and not known to be
+        (
+            {"value": 0.1, "samples": 3},
+            {},
+            {"minSamples": 20000},
+            "too-few",
+        ),  # bad, but there is too little data to know
     ],
 )
-def test_too_few_samples_are_no_pass(entry: Any, gate: dict[str, Any], evaluation: dict[str, Any], answer: str) -> None:
+def test_too_few_samples_are_not_a_pass(
+    entry: Any, gate: dict[str, Any], evaluation: dict[str, Any], answer: str
+) -> None:
     assert one({"metric": "recall", "min": 0.6, **gate}, measured(recall=entry), **evaluation).verdict == answer
 
 
@@ -133,7 +140,7 @@ def test_too_few_samples_are_no_pass(entry: Any, gate: dict[str, Any], evaluatio
     ],
     ids=str,
 )
-def test_what_is_missing_or_no_number_fails(entry: Any) -> None:
+def test_a_value_that_is_missing_or_not_a_number_fails(entry: Any) -> None:
     assert one({"metric": "recall", "min": 0.6}, measured(recall=entry)).verdict == "fail"
 
 
@@ -141,7 +148,7 @@ def test_without_a_gate_no_model_passes() -> None:
     assert judge(config(), measured()).passed is False
 
 
-def test_one_no_is_enough() -> None:
+def test_one_failed_gate_is_enough() -> None:
     asked = config({"metric": "recall", "min": 0.6}, {"metric": "rmse", "max": 18})
     assert judge(asked, measured(recall={"value": 0.7}, rmse={"value": 17})).passed is True
     assert judge(asked, measured(recall={"value": 0.7}, rmse={"value": 19})).passed is False
@@ -150,12 +157,12 @@ def test_one_no_is_enough() -> None:
 # Segments
 
 
-def test_the_score_interval_of_a_share() -> None:
-    """Wilson (1927): 7 of 10 at 1.96 standard errors are 0.397 to 0.892."""
+def test_the_score_interval_of_a_proportion() -> None:
+    """Wilson (1927): for 7 of 10 at 1.96 standard errors, it is 0.397 to 0.892."""
     low, high = wilson(0.7, 10, 1.959964)
     assert (round(low, 3), round(high, 3)) == (0.397, 0.892)
     assert wilson(0.0, 10, 1.959964)[0] == 0.0
-    assert round(wilson(0.0, 10, 1.959964)[1], 4) == 0.2775  # where the normal interval would have no width
+    assert round(wilson(0.0, 10, 1.959964)[1], 4) == 0.2775  # the normal interval would have zero width
     assert wilson(1.0, 10, 1.959964)[1] == pytest.approx(1.0)
 
 
@@ -166,16 +173,16 @@ def by_country(entry: Any, count: int) -> Reason:
     return one(BY_COUNTRY, measured(segments={"country": {f"c{n}": {"recall": entry} for n in range(count)}}))
 
 
-def test_by_segment_the_end_of_the_interval_is_compared() -> None:
-    """0.64 of 400 events is above 0.6, and surely above 0.6 it is not: one-sided at 5 %, z = 1.645, above 0.5997; of
-    420 events, above 0.6007.
+def test_for_segments_the_end_of_the_interval_is_compared() -> None:
+    """0.64 of 400 events is above 0.6, but its lower confidence limit is not: one-sided at 5%, with z = 1.645, it is
+    0.5997. For 420 events, it is 0.6007.
     """
     assert by_country({"value": 0.64, "events": 400}, 1).verdict == "fail"
     assert by_country({"value": 0.64, "events": 420}, 1).verdict == "pass"
 
 
-def test_trap_whoever_looks_at_many_segments_finds_an_unlucky_one() -> None:
-    """Bonferroni: among ten values each is held to 0.5 %, z = 2.576 instead of 1.645."""
+def test_trap_among_many_segments_one_looks_bad_by_chance() -> None:
+    """Bonferroni: for ten values, each is tested at 0.5%, with z = 2.576 instead of 1.645."""
     entry = {"value": 0.64, "events": 600}
     assert by_country(entry, 1).verdict == "pass"
     reason = by_country(entry, 10)
@@ -191,18 +198,18 @@ def test_an_upper_bound_is_held_to_the_upper_end() -> None:
     (reason,) = judge(
         config(gate), measured(segments={"country": {"DE": {"recall": {"value": 0.64, "events": 400}}}})
     ).reasons
-    assert reason.verdict == "fail"  # surely below 0.678
+    assert reason.verdict == "fail"  # the upper confidence limit is 0.678
 
 
 def test_a_given_interval_is_rescaled() -> None:
-    """0.58 to 0.70 at 95 % is 1.96 standard errors of 0.0306 to each side; at 1.645 the low end is 0.5896."""
+    """0.58 to 0.70 at 95% is 1.96 standard errors of 0.0306 on each side; at 1.645, the low end is 0.5896."""
     entry = {"value": 0.64, "low": 0.58, "high": 0.70}
     reason = by_country(entry, 1)
     assert reason.values is not None
     surely = reason.values["c0"].surely
     assert surely is not None
     assert round(surely, 4) == Decimal("0.5896")
-    ninety = by_country({**entry, "confidence": 0.9}, 1)  # then it is the very interval that is asked for
+    ninety = by_country({**entry, "confidence": 0.9}, 1)  # then it is exactly the required interval
     assert ninety.values is not None
     assert ninety.values["c0"].surely is not None
     assert round(ninety.values["c0"].surely, 4) == Decimal("0.58")
@@ -216,7 +223,7 @@ def test_a_given_interval_is_rescaled() -> None:
         ({"DE": {"recall": {"value": 0.9, "events": 500}}, "FR": {}}, "fail"),
         ({"DE": {"recall": {"value": 0.9, "events": 500}}, "FR": None}, "fail"),
         ({"DE": {"recall": {"value": 0.9, "events": 500}}, "FR": {"recall": {"value": 0.9, "events": 0}}}, "too-few"),
-        ({"DE": {"recall": {"value": 0.9}}}, "fail"),  # nothing says how sure that is
+        ({"DE": {"recall": {"value": 0.9}}}, "fail"),  # there is no confidence interval
     ],
 )
 def test_a_segment_is_as_good_as_its_worst_value(values: Any, answer: str) -> None:
@@ -224,18 +231,18 @@ def test_a_segment_is_as_good_as_its_worst_value(values: Any, answer: str) -> No
 
 
 def test_a_segment_of_a_metric_without_bounds_needs_an_interval() -> None:
-    """The variance of an error is not known from its mean."""
+    """The mean of an error does not determine its variance."""
     gate = {"metric": "rmse", "segment": "country", "max": 18}
     for entry, answer in (({"value": 12, "events": 900}, "fail"), ({"value": 12, "low": 11, "high": 13}, "pass")):
         assert one(gate, measured(segments={"country": {"DE": {"rmse": entry}}})).verdict == answer
 
 
-def test_a_long_list_of_values_is_cut() -> None:
+def test_a_long_list_of_values_is_shortened() -> None:
     words = by_country({"value": 0.1, "events": 500}, 12).words
     assert words.endswith("; and 7 more")
 
 
-# The published schema says what the gate accepts
+# The published schema matches what the gate accepts
 
 SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "runtime" / "metrics.schema.json").read_text()))
 
@@ -248,7 +255,7 @@ ENTRIES = st.fixed_dictionaries(
 
 @given(ENTRIES)
 @settings(max_examples=300)
-def test_what_breaks_the_schema_never_passes(entry: dict[str, Any]) -> None:
+def test_a_file_that_violates_the_schema_never_passes(entry: dict[str, Any]) -> None:
     document = measured(recall=entry)
     if not SCHEMA.is_valid(document):
         assert one({"metric": "recall", "min": -9}, document).verdict == "fail"
@@ -263,7 +270,7 @@ def test_what_breaks_the_schema_never_passes(entry: dict[str, Any]) -> None:
         measured(rivals={"champion": {"recall": {"value": 0.7}}}, recall={"value": 0.7}),
     ],
 )
-def test_what_keeps_the_schema_is_read(document: Any) -> None:
+def test_a_file_that_satisfies_the_schema_is_read(document: Any) -> None:
     assert SCHEMA.is_valid(document)
     assert one({"metric": "recall", "min": 0.6}, document).verdict == "pass"
 

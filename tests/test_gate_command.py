@@ -1,4 +1,4 @@
-"""The command that judges a model: exit statuses, files, the model's digest, and what hostile input does to it."""
+"""The command that judges a model: exit statuses, files, the model's digest, and hostile input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .support import ROOT, Ran, run
 
 
 class Job:
-    """A run's folders, as the gate finds them."""
+    """The folders of a run, as the gate finds them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ def job(tmp_path: Path) -> Job:
 
 
 @pytest.mark.parametrize(("recall", "by_hand", "passed"), [(0.7, 0, True), (0.5, 42, False), (None, 42, False)])
-def test_a_no_is_no_failure_of_the_job(
+def test_a_rejected_model_does_not_fail_the_job(
     job: Job, monkeypatch: pytest.MonkeyPatch, recall: object, by_hand: int, passed: bool
 ) -> None:
     job.write("evaluate/metrics.json", measured(recall={"value": recall}))
@@ -68,7 +68,7 @@ def test_a_no_is_no_failure_of_the_job(
     assert job.verdict["pass"] is passed
 
 
-def test_the_verdict_names_the_very_model(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verdict_identifies_the_model(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.run(monkeypatch)
     digest = f"sha256:{hashlib.sha256(b'a model').hexdigest()}"
     assert job.verdict["model"] == {"path": "model.onnx", "format": "onnx", "digest": digest, "size": 7}
@@ -94,7 +94,7 @@ def test_by_hand_nothing_is_written_unless_asked(job: Job) -> None:
 
 
 def test_a_verdict_is_whole_or_not_there(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads it while it is written finds the one before; what is left of a crash does no harm."""
+    """A reader finds the previous verdict while a new one is written. Leftovers of a crash do no harm."""
     job.run(monkeypatch)
     before = job.verdict
 
@@ -133,7 +133,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("content", HOSTILE, ids=lambda content: content[:40])
 def test_hostile_metrics_are_one_line(job: Job, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    """By hand 1; in a job 42, because the same code would leave the same file for a second try."""
+    """The status is 1 outside a job, and 42 in a job, because in a retry the same code would write the same file."""
     job.write("evaluate/metrics.json", content)
     for done, status in ((job.by_hand(), 1), (job.run(monkeypatch), 42)):
         assert (done.status, done.err.count("\n"), done.out) == (status, 1, "")
@@ -155,7 +155,7 @@ def test_hostile_metrics_are_one_line(job: Job, monkeypatch: pytest.MonkeyPatch,
     ],
     ids=str,
 )
-def test_a_model_that_is_not_what_it_says_gets_no_verdict(
+def test_a_model_that_does_not_match_its_description_gets_no_verdict(
     job: Job, monkeypatch: pytest.MonkeyPatch, model: object
 ) -> None:
     job.write("train/model.json", model)
@@ -163,7 +163,7 @@ def test_a_model_that_is_not_what_it_says_gets_no_verdict(
     assert not (job.folder / "gate" / "verdict.json").exists()
 
 
-def test_what_cannot_be_read_is_an_accident(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_model_is_an_error(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.model.unlink()
     assert job.run(monkeypatch).status == 1
     assert job.by_hand("--model", job.folder / "nowhere").status == 1
@@ -176,7 +176,7 @@ def test_wrong_usage(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
     assert run("runtime", "gate", *arguments).status == 2
 
 
-def test_names_out_of_inputs_stay_on_their_line(job: Job) -> None:
+def test_names_from_inputs_stay_on_their_line(job: Job) -> None:
     """Terminals obey control characters, and logs are read by line."""
     name = "a\n\x1b[31m\ud800" + "x" * 100
     job.write("config.json", config({"metric": name, "min": 0.6}))
@@ -202,8 +202,8 @@ def test_the_digest_of_a_folder(tmp_path: Path) -> None:
     assert size_of(tmp_path) == 2
 
 
-def test_the_digest_is_the_one_that_a_download_compares(tmp_path: Path) -> None:
-    """Else a model would be judged, published, and then refused by every pod that is to serve it."""
+def test_the_digest_is_the_one_that_a_download_verifies(tmp_path: Path) -> None:
+    """Otherwise, a model would be judged and published, and then every pod that should serve it would reject it."""
     for name in ("a", "a.b", "c/b", "A", "with blank", "ä", "\U0001f600", os.fsdecode(b"\xff")):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -215,7 +215,7 @@ def test_the_digest_is_the_one_that_a_download_compares(tmp_path: Path) -> None:
 
 
 def test_the_gate_runs_without_the_compiler() -> None:
-    """A job starts in a moment, and its image needs no more than it runs."""
+    """So a job starts quickly, and its image needs no compiler."""
     code = "import sys, mlspec.runtime.gate; print(*sorted(m for m in sys.modules if m.startswith('mlspec')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = {name for name in done.stdout.split() if name.count(".") > 1}

@@ -1,4 +1,4 @@
-"""The CronJob of training runs: what a server accepts, every trap of CronJobs and Jobs, and what is refused."""
+"""The CronJob of training runs: what an API server accepts, every trap of CronJobs and Jobs, and what is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VARIANTS = pytest.mark.parametrize(
     "changes", [{}, BY_HAND, LEAN, ACCELERATED], ids=["all steps", "by hand", "train only", "accelerated"]
 )
 
-# What a server accepts
+# What an API server accepts
 
 
 @VARIANTS
@@ -41,7 +41,9 @@ def test_objects_are_valid(tmp_path: Path, changes: dict[str, object], version: 
 def test_pods_are_restricted(tmp_path: Path, changes: dict[str, object]) -> None:
     assert list(unrestricted(pod(tmp_path, **changes))) == []
     for step in steps(tmp_path, **changes).values():
-        has_devices = "nvidia.com/gpu" in step.get("resources", {}).get("limits", {})  # their hook writes to the root
+        has_devices = "nvidia.com/gpu" in step.get("resources", {}).get(
+            "limits", {}
+        )  # the device hook writes to the root
         assert step["securityContext"]["readOnlyRootFilesystem"] is not has_devices
 
 
@@ -54,9 +56,7 @@ def test_trap_a_named_user_is_no_proof_that_it_is_not_root(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("given", "zone"), [({}, "UTC"), ({"retraining__timeZone": "Europe/Berlin"}, "Europe/Berlin")])
-def test_trap_the_zone_is_that_of_the_controller_unless_it_is_said(
-    tmp_path: Path, given: dict[str, object], zone: str
-) -> None:
+def test_trap_the_default_time_zone_is_the_controllers(tmp_path: Path, given: dict[str, object], zone: str) -> None:
     assert cron(tmp_path, **given)["timeZone"] == zone
 
 
@@ -72,13 +72,13 @@ def test_trap_a_zone_inside_the_schedule_is_refused_by_the_server(tmp_path: Path
     [
         ("0 3 * * 1", "40m", 7 * 86400 - 3600),
         ("0 3 * * *", "4h", 18 * 3600),
-        ("* * * * *", "30s", 20),  # the deadline takes all that two runs leave, and the controller looks every 10 s
+        ("* * * * *", "30s", 20),  # the training deadline uses the whole gap, and the controller checks every 10 s
     ],
 )
 def test_trap_a_start_without_a_deadline_or_with_one_below_ten_seconds(
     tmp_path: Path, schedule: str, fit: str, late: int
 ) -> None:
-    """A hundred missed starts stop a CronJob for ever; a deadline below the gap lets only one be missed."""
+    """A hundred missed starts stop a CronJob forever. With a deadline below the gap, at most one start is missed."""
     made = cron(tmp_path, retraining__schedule=schedule, training__fit=fit)
     assert made["startingDeadlineSeconds"] == late
 
@@ -94,22 +94,21 @@ def test_trap_runs_overlap_by_default(tmp_path: Path) -> None:
         ({"training__fit": "8d"}, "a run fits for 8d, but the next one starts after 7d"),
     ],
 )
-def test_trap_forbid_skips_runs_that_overlap_without_a_word(
-    tmp_path: Path, changes: dict[str, object], message: str
-) -> None:
+def test_trap_forbid_silently_skips_overlapping_runs(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     assert f"MLS705: {message}" in told(compiled(tmp_path, spec(**changes)))
 
 
 def test_trap_finished_runs_keep_their_volumes_and_their_alert(tmp_path: Path) -> None:
-    """At most one of each kind is kept, as each holds a volume; but not 0, which would hide a failure, and longer than
-    to the next run."""
+    """One run of each kind is kept, because each keeps a volume. Keeping 0 would hide a failure. Runs are kept until
+    after the next run.
+    """
     made = cron(tmp_path)
     assert (made["successfulJobsHistoryLimit"], made["failedJobsHistoryLimit"]) == (1, 1)
     assert made["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 14 * 86400
 
 
 def test_trap_the_name_of_a_cronjob_has_52_characters(tmp_path: Path) -> None:
-    """The controller appends eleven to it. The longest name of a system has 40, and `-retrain` takes eight."""
+    """The controller appends 11 characters. The longest name of a system has 40 characters, and `-retrain` has 8."""
     longest = {"metadata": {"name": "x" * 40, "owner": "payments"}}
     assert len(objects(tmp_path, **longest)["CronJob"]["metadata"]["name"]) == 48
     longer = compiled(tmp_path, spec(metadata={"name": "x" * 41, "owner": "payments"}))
@@ -129,12 +128,12 @@ def test_without_a_schedule_runs_are_started_by_hand(tmp_path: Path, changes: di
     assert "PrometheusRule" not in made
 
 
-def test_trap_a_cronjob_that_is_resumed_makes_up_for_what_it_missed(tmp_path: Path) -> None:
-    """Without a starting deadline it would train at once, for a start that nobody meant."""
+def test_trap_a_resumed_cronjob_catches_up_on_missed_starts(tmp_path: Path) -> None:
+    """Without a starting deadline, it would train immediately, for a start that was not intended."""
     assert cron(tmp_path, **BY_HAND)["startingDeadlineSeconds"] == 20
 
 
-def test_trap_suspending_by_hand_is_in_no_diff(tmp_path: Path) -> None:
+def test_trap_suspending_by_hand_shows_in_no_diff(tmp_path: Path) -> None:
     assert "suspend" not in cron(tmp_path)
     assert "suspend" not in job(tmp_path)
 
@@ -142,37 +141,37 @@ def test_trap_suspending_by_hand_is_in_no_diff(tmp_path: Path) -> None:
 # Traps of the Job
 
 
-def test_trap_a_policy_on_failed_pods_wants_never_and_failed(tmp_path: Path) -> None:
+def test_trap_a_pod_failure_policy_requires_never_and_failed(tmp_path: Path) -> None:
     made = job(tmp_path)
     assert made["template"]["spec"]["restartPolicy"] == "Never"
     assert made["podReplacementPolicy"] == "Failed"
 
 
-def test_trap_an_answer_is_tried_again_and_a_drained_node_costs_a_try(tmp_path: Path) -> None:
-    """42 of any container, also of those that run before the last; 0 is refused with `In`; a status is a string."""
-    answered, disrupted = job(tmp_path)["podFailurePolicy"]["rules"]
-    assert answered == {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}
+def test_trap_a_permanent_failure_is_retried_and_a_node_drain_costs_a_retry(tmp_path: Path) -> None:
+    """42 from any container, including the init containers. `In` rejects 0. The status is a string."""
+    permanent, disrupted = job(tmp_path)["podFailurePolicy"]["rules"]
+    assert permanent == {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}
     assert disrupted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 
-def test_trap_six_tries_by_default(tmp_path: Path) -> None:
+def test_trap_the_default_is_six_retries(tmp_path: Path) -> None:
     assert job(tmp_path)["backoffLimit"] == 1
 
 
 def test_trap_a_deadline_of_the_pod_does_not_count_the_wait_for_a_node(tmp_path: Path) -> None:
-    """So it is the Job's: 40 min and half as much again."""
+    """So it is the Job's deadline: 40 min plus half of that."""
     made = job(tmp_path)
     assert made["activeDeadlineSeconds"] == 3600
     assert "activeDeadlineSeconds" not in made["template"]["spec"]
 
 
-def test_trap_autoscalers_of_nodes_evict_what_runs_long(tmp_path: Path) -> None:
+def test_trap_node_autoscalers_evict_long_running_pods(tmp_path: Path) -> None:
     annotations = job(tmp_path)["template"]["metadata"]["annotations"]
     assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
     assert annotations["karpenter.sh/do-not-disrupt"] == "true"
 
 
-# What cannot be
+# Contradictions
 
 
 WITHOUT_GATES = {"primary": "roc_auc"}
@@ -183,48 +182,48 @@ WITHOUT_GATES = {"primary": "roc_auc"}
     [
         (
             {"training__steps": {**SPEC["training"]["steps"], "evaluate": None}},
-            "MLS009: nothing measures what the gates judge",
+            "MLS009: no step measures the metrics that the gates judge",
         ),
-        ({"evaluation": WITHOUT_GATES}, "MLS009: nothing judges the model that `register` publishes"),
-        ({"release__metrics": None}, "MLS009: nobody knows what `champion` reached in `roc_auc`"),
-        ({"release": None}, "MLS009: nobody knows what `champion` reached in `roc_auc`"),
+        ({"evaluation": WITHOUT_GATES}, "MLS009: no gate judges the model that `register` publishes"),
+        ({"release__metrics": None}, "MLS009: `champion` has no known `roc_auc`"),
+        ({"release": None}, "MLS009: `champion` has no known `roc_auc`"),
         (
             {"evaluation__gates": [{"metric": "roc_auc", "versus": "human"}]},
-            "MLS009: nobody knows what `human` reached in `roc_auc`",
+            "MLS009: `human` has no known `roc_auc`",
         ),
         (
             {"model__candidates": None, "evaluation__gates": [{"metric": "roc_auc", "versus": "naive"}]},
-            "MLS009: nobody knows what `naive` reached in `roc_auc`",
+            "MLS009: `naive` has no known `roc_auc`",
         ),
         (
             {"evaluation__gates": [{"metric": "roc_auc", "of": "score", "versus": "champion"}]},
-            "MLS012: nobody knows what `champion` reached in `roc_auc` of `score`",
+            "MLS012: `champion` has no known `roc_auc` of `score`",
         ),
         (
             {"training__distributed": {"strategy": "data-parallel", "nodes": 2}},
-            "MLS012: a training run is one pod, and cannot be divided over 2 nodes",
+            "MLS012: a training run is one pod, and cannot run on 2 nodes",
         ),
-        ({"training__env": {"MLSPEC_OUTPUT": "/tmp"}}, "MLS012: `MLSPEC_OUTPUT` is not the author's to set"),
+        ({"training__env": {"MLSPEC_OUTPUT": "/tmp"}}, "MLS012: the environment variable `MLSPEC_OUTPUT` is reserved"),
         ({"training__env": {"AWS_REGION": "mars"}}, "MLS012: `AWS_REGION` would be set twice"),
     ],
 )
-def test_what_cannot_be_is_refused(tmp_path: Path, changes: dict[str, object], finding: str) -> None:
+def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], finding: str) -> None:
     made = spec(**changes)
     made["training"]["steps"] = {name: step for name, step in made["training"]["steps"].items() if step is not None}
     assert finding in told(compiled(tmp_path, made))
 
 
 def test_a_gate_needs_the_image_of_mlspec(tmp_path: Path) -> None:
-    """There is no public one, and a container without an image would be a broken pod."""
+    """There is no public image, and a container without an image would break the pod."""
     made = compiled(tmp_path, spec(), platform=None)
     (found,) = [found for found in made.found if found.id == "MLS035"]
-    assert found.message == "the gate needs an image of mlspec's own"
+    assert found.message == "the gate needs mlspec's own image"
     assert "docker build -t REGISTRY/mlspec-runtime:VERSION ." in found.help
     assert "docker push REGISTRY/mlspec-runtime:VERSION" in found.help
     assert told(compiled(tmp_path, spec(**LEAN), platform=None)) == []
 
 
-def test_of_several_models_the_one_called_like_the_system_is_trained(tmp_path: Path) -> None:
+def test_of_several_models_the_one_with_the_systems_name_is_trained(tmp_path: Path) -> None:
     made = spec(model=None, release=None, **LEAN)
     made["models"] = {"embedder": {}, "reranker": {}}
     assert "MLS009: nothing says which model is trained" in told(compiled(tmp_path, made))
@@ -233,22 +232,22 @@ def test_of_several_models_the_one_called_like_the_system_is_trained(tmp_path: P
 
 
 @pytest.mark.parametrize("left_out", ["image", "steps"])
-def test_a_section_without_what_a_pod_needs_makes_no_pod(tmp_path: Path, left_out: str) -> None:
+def test_without_a_required_field_there_is_no_pod(tmp_path: Path, left_out: str) -> None:
     made = compiled(tmp_path, spec(**{f"training__{left_out}": None}))
     assert [t for t in told(made) if left_out in t]
     assert not [file for file in made.environments[0].bundle.files() if "cronjob" in file.path]
 
 
 def test_training_runs_in_one_environment(tmp_path: Path) -> None:
-    """Two would each register models under one name, and a gate would judge the other one's champion."""
+    """Two environments would register models under the same name, and compare against each other's champion."""
     both = "MLS017: training would run in both `staging` and `production`"
     assert both in told(compiled(tmp_path, spec(environments={"staging": {}, "production": {}})))
     one = {"staging": {"runs": ["serving", "monitoring"]}, "production": {}}
     assert both not in told(compiled(tmp_path, spec(environments=one)))
 
 
-def test_what_only_training_reads_is_not_warned_of_where_nothing_trains(tmp_path: Path) -> None:
-    """A value has an effect if it has one in any environment."""
+def test_environments_without_training_do_not_warn_about_its_fields(tmp_path: Path) -> None:
+    """A value has an effect if it has one in at least one environment."""
     one = {"staging": {"runs": ["serving"]}, "production": {"runs": ["training"]}}
     made = compiled(tmp_path, spec(environments=one))
     warned = [found.span.file.lines[found.span.line].strip() for found in made.found if found.id == "MLS013"]

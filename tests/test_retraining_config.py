@@ -1,4 +1,4 @@
-"""The configuration of a training run: what every step of it and the gate read."""
+"""The configuration of a training run, which its steps and the gate read."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     }
 
 
-def test_rivals_are_all_that_is_known(tmp_path: Path) -> None:
-    """The best of two naive baselines is the one to beat."""
+def test_rivals_contain_every_known_result(tmp_path: Path) -> None:
+    """The model must beat the better of the two naive baselines."""
     assert configuration(tmp_path)["rivals"] == {
         "xgboost": {"roc_auc": 0.943},
         "constant": {"roc_auc": 0.5},
@@ -53,14 +53,14 @@ def test_the_best_baseline_of_a_metric_that_is_minimized_is_the_lowest(tmp_path:
     assert configuration(tmp_path, **changes)["rivals"]["naive"] == {"rmse": 2.0}
 
 
-def test_a_search_is_told_its_algorithm(tmp_path: Path) -> None:
+def test_a_search_gets_its_algorithm(tmp_path: Path) -> None:
     parameters = {"epochs": {"type": "int", "min": 1, "max": 81}}
     tuning = {"algorithm": "hyperband", "resource": "epochs", "parameters": parameters}
     told = configuration(tmp_path, training__tuning=tuning)["training"]["tuning"]
     assert (told["algorithm"], told["resource"], told["parameters"]["epochs"]["max"]) == ("hyperband", "epochs", 81)
 
 
-def test_gates_are_told_with_numbers(tmp_path: Path) -> None:
+def test_gates_contain_numbers(tmp_path: Path) -> None:
     made = configuration(tmp_path)
     assert made["evaluation"]["gates"] == [
         {"metric": "roc_auc", "versus": "champion", "margin": -0.002, "relative": False},
@@ -71,7 +71,7 @@ def test_gates_are_told_with_numbers(tmp_path: Path) -> None:
 
 
 def test_the_platform_changes_a_metric_and_adds_one(tmp_path: Path) -> None:
-    """Their layer are the platform's defaults for specs; what they do not change stays as the catalogue says it."""
+    """Their layer is the platform's defaults for specs. Values that they do not set come from the catalog."""
     own = {"rmse": {"max": 10}, "uplift": {"direction": "maximize", "min": 0}}
     gates = [{"metric": "rmse", "max": 3}, {"metric": "uplift", "min": 0.1}]
     platform = {**PLATFORM, "spec": {"metrics": own}}
@@ -80,19 +80,19 @@ def test_the_platform_changes_a_metric_and_adds_one(tmp_path: Path) -> None:
     assert metrics["uplift"] == {"direction": "maximize", "unit": "number", "min": 0.0}
 
 
-def test_a_metric_with_a_cut_off_is_known_without_it(tmp_path: Path) -> None:
+def test_a_metric_with_a_cutoff_uses_the_entry_without_it(tmp_path: Path) -> None:
     gates = [{"metric": "ndcg@10", "min": 0.3}]
     assert configuration(tmp_path, evaluation__gates=gates)["metrics"]["ndcg@10"]["direction"] == "maximize"
 
 
-def test_a_search_is_for_runs_that_make_one(tmp_path: Path) -> None:
+def test_only_runs_with_a_search_tune(tmp_path: Path) -> None:
     assert configuration(tmp_path, **TUNED)["run"]["tune"] is True
     manual = {"training__tuning": {"when": "manual", "parameters": {}}, "training__crossValidation": {"folds": 2}}
     assert configuration(tmp_path, **manual)["run"] == {"tune": False, "folds": 1, "deadline": 3600}
 
 
-def test_trap_a_run_that_has_begun_keeps_its_configuration(tmp_path: Path) -> None:
-    """A ConfigMap that changes reaches pods that run; so another content has another name, and none is ever changed."""
+def test_trap_a_run_that_has_started_keeps_its_configuration(tmp_path: Path) -> None:
+    """A changed ConfigMap would reach running pods. So new content gets a new name, and no ConfigMap ever changes."""
     before, after = objects(tmp_path), objects(tmp_path, training__seed=18)
     assert before["ConfigMap"]["immutable"] is True
     names = [made["ConfigMap"]["metadata"]["name"] for made in (before, after)]
@@ -109,6 +109,8 @@ def test_trap_a_run_that_has_begun_keeps_its_configuration(tmp_path: Path) -> No
         ("flux", {"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
     ],
 )
-def test_trap_a_tool_that_prunes_takes_it_from_a_run(tmp_path: Path, tool: str, annotation: dict[str, str]) -> None:
+def test_trap_pruning_would_remove_the_configuration_of_a_run(
+    tmp_path: Path, tool: str, annotation: dict[str, str]
+) -> None:
     platform = {**PLATFORM, "platform": {**PLATFORM["platform"], "gitops": {"tool": tool}}}
     assert objects(tmp_path, platform)["ConfigMap"]["metadata"]["annotations"] == annotation

@@ -1,4 +1,4 @@
-"""The pod of a training run: its steps in order, what each is told, and whom they may talk to."""
+"""The pod of a training run: its steps in order, their variables, and their connections."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from .validation import load
 
 
 def test_steps_run_in_order(tmp_path: Path) -> None:
-    """Init containers run one after the other; the containers of a pod would run side by side."""
+    """Init containers run one after another; the containers of a pod would run in parallel."""
     assert list(steps(tmp_path)) == ["validate", "train", "evaluate", "gate", "register"]
     made = pod(tmp_path)
     assert [len(made["initContainers"]), len(made["containers"])] == [4, 1]
-    assert "restartPolicy" not in made["initContainers"][0]  # with one it would be a sidecar, and not be waited for
+    assert (
+        "restartPolicy" not in made["initContainers"][0]
+    )  # with one, it would be a sidecar, and the next step would not wait for it
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_steps_may_be_left_out(tmp_path: Path, left_out: tuple[str, ...], order:
     assert list(steps(tmp_path, training__steps=kept)) == order
 
 
-def test_the_least_run_is_one_container(tmp_path: Path) -> None:
+def test_the_smallest_run_is_one_container(tmp_path: Path) -> None:
     made = pod(tmp_path, **LEAN)
     assert [container["name"] for container in made["containers"]] == ["train"]
     assert "initContainers" not in made
@@ -63,8 +65,8 @@ def test_each_step_has_its_image(tmp_path: Path) -> None:
     }
 
 
-def test_trap_init_containers_need_resources_of_their_own(tmp_path: Path) -> None:
-    """A pod asks for the largest of its init containers, not for their sum; each has a limit of memory all the same."""
+def test_trap_init_containers_need_their_own_resources(tmp_path: Path) -> None:
+    """A pod requests the maximum of its init containers, not their sum. Still, each one has its own memory limit."""
     made = steps(tmp_path, **ACCELERATED)
     gate = made.pop("gate")
     asked = {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "2"}
@@ -77,7 +79,7 @@ def test_trap_init_containers_need_resources_of_their_own(tmp_path: Path) -> Non
 
 
 def test_nothing_can_change_what_was_judged(tmp_path: Path) -> None:
-    """Each step writes to a folder of its own, and sees what the others left, read-only."""
+    """Each step writes to its own folder, and can only read the output of the others."""
     for name, step in steps(tmp_path).items():
         mounts = {mount["mountPath"]: mount for mount in step["volumeMounts"]}
         assert mounts["/mlspec/input"] == {"name": "run", "mountPath": "/mlspec/input", "readOnly": True}
@@ -85,7 +87,7 @@ def test_nothing_can_change_what_was_judged(tmp_path: Path) -> None:
 
 
 def test_trap_a_nodes_own_disk_is_small(tmp_path: Path) -> None:
-    """The run's volume is one of the cluster, and comes and goes with the pod; what is left on the node is limited."""
+    """The run's volume comes from the cluster and lives as long as the pod. Space on the node's disk is limited."""
     volumes = {volume["name"]: volume for volume in pod(tmp_path)["volumes"]}
     claim = volumes["run"]["ephemeral"]["volumeClaimTemplate"]["spec"]
     assert claim == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "50Gi"}}}
@@ -111,10 +113,10 @@ def test_trap_shared_memory_of_64_mebibytes(tmp_path: Path, changes: dict[str, o
     assert {"name": "shm", "mountPath": "/dev/shm"} not in steps(tmp_path, **changes)["gate"]["volumeMounts"]
 
 
-# What steps are told
+# Variables
 
 
-def test_steps_are_told_the_contract(tmp_path: Path) -> None:
+def test_steps_get_the_variables_of_the_contract(tmp_path: Path) -> None:
     made = environment(steps(tmp_path)["train"])
     assert {name: made[name] for name in made if name.startswith("MLSPEC_")} == {
         "MLSPEC_STEP": "train",
@@ -126,21 +128,21 @@ def test_steps_are_told_the_contract(tmp_path: Path) -> None:
 
 
 def test_trap_libraries_write_to_home_and_ask_for_the_users_name(tmp_path: Path) -> None:
-    """User 1000 has no home that can be written to, and need not have a name in the image."""
+    """User 1000 has no writable home folder, and may have no name in the image."""
     made = environment(steps(tmp_path)["train"])
     assert (made["HOME"], made["USER"]) == ("/tmp", "fraud")
     assert {"name": "tmp", "mountPath": "/tmp"} in steps(tmp_path)["train"]["volumeMounts"]
 
 
 def test_the_authors_variables_come_last_and_win(tmp_path: Path) -> None:
-    """Kubernetes replaces `$(NAME)` only by what stands before."""
+    """Kubernetes expands `$(NAME)` only for variables that come earlier."""
     made = environment(steps(tmp_path, training__env={"HOME": "$(MLSPEC_OUTPUT)"})["train"])
     assert made["HOME"] == "$(MLSPEC_OUTPUT)"
     assert list(made)[-1] == "HOME"
 
 
 def test_runs_are_tracked_without_any_code(tmp_path: Path) -> None:
-    """MLflow finds the commit by itself only where the repository is in the image."""
+    """MLflow finds the commit itself only if the repository is in the image."""
     made = steps(tmp_path)
     told_ = environment(made["evaluate"])
     assert told_["MLFLOW_TRACKING_URI"] == "http://mlflow.mlops:5000"
@@ -159,14 +161,15 @@ def test_runs_are_tracked_without_any_code(tmp_path: Path) -> None:
 
 
 def test_trap_kubernetes_replaces_what_looks_like_a_variable(tmp_path: Path) -> None:
-    """`$$(` is what a container sees as `$(`."""
+    """The container sees `$$(` as `$(`."""
     made = environment(steps(tmp_path, training__revision="$(HOME)")["train"])
     assert '"mlflow.source.git.commit": "$$(HOME)"' in made["MLFLOW_RUN_CONTEXT"]
 
 
 def test_secrets_are_named_and_never_written(tmp_path: Path) -> None:
-    """They come from Secrets that stand in no output; the configuration holds the names of accesses only, and the gate
-    needs none."""
+    """They come from Secrets that are in no output. The configuration contains only the names of accesses, and the gate
+    needs no secrets.
+    """
     made = steps(tmp_path)
     train = environment(made["train"])
     assert train["AWS_SECRET_ACCESS_KEY"] == {"secretKeyRef": {"name": "lake-keys", "key": "AWS_SECRET_ACCESS_KEY"}}
@@ -179,7 +182,7 @@ def test_secrets_are_named_and_never_written(tmp_path: Path) -> None:
 # Identity and network
 
 
-def test_an_identity_is_the_accesses_or_one_without_rights(tmp_path: Path) -> None:
+def test_the_account_comes_from_an_access_or_has_no_permissions(tmp_path: Path) -> None:
     own = objects(tmp_path)
     assert own["ServiceAccount"]["metadata"]["name"] == "fraud-retrain"
     assert own["ServiceAccount"]["automountServiceAccountToken"] is False
@@ -191,9 +194,9 @@ def test_an_identity_is_the_accesses_or_one_without_rights(tmp_path: Path) -> No
     assert template["serviceAccountName"] == "lake-reader"
 
 
-def test_a_run_reaches_its_sources_its_stores_and_the_tracker_and_nobody_reaches_it(tmp_path: Path) -> None:
-    """DNS; the lake at 443 and its own 9000, the tracker at 5000, the broker at the 9093 of its URI; and a broker that
-    has no URI at Kafka's own port.
+def test_a_run_connects_to_its_sources_its_stores_and_the_tracker_and_accepts_no_connections(tmp_path: Path) -> None:
+    """DNS, the lake at 443 and its own port 9000, the tracker at 5000, and the broker at port 9093 of its URI. A broker
+    without a URI uses Kafka's default port.
     """
     no_uri = {"data__sources": SPEC["data"]["sources"][1:], "training__access": ["broker"]}
     for changes, kafka in (({}, 9093), (no_uri, 9092)):
@@ -213,7 +216,7 @@ def test_a_run_reaches_its_sources_its_stores_and_the_tracker_and_nobody_reaches
     ],
     ids=["teacher", "calibration", "base"],
 )
-def test_a_run_reaches_the_models_that_it_learns_from(tmp_path: Path, model: dict[str, object]) -> None:
+def test_a_run_connects_to_the_models_that_it_learns_from(tmp_path: Path, model: dict[str, object]) -> None:
     policy = objects(tmp_path, model={**SPEC["model"], **model})["NetworkPolicy"]["spec"]
     assert 8081 in [port["port"] for port in policy["egress"][1]["ports"]]
 
@@ -227,7 +230,7 @@ BATCH = {
 }
 
 
-def test_an_account_that_a_service_has_as_well_is_written_with_the_service(tmp_path: Path) -> None:
+def test_an_account_that_a_service_shares_is_written_with_the_service(tmp_path: Path) -> None:
     lake = {"kind": "s3", "serviceAccount": "lake-reader"}
     result = compiled(tmp_path, spec(access__lake=lake, serving=BATCH), targets=(serving.TARGET, TARGET))
     assert told(result) == []
@@ -238,10 +241,10 @@ def test_an_account_that_a_service_has_as_well_is_written_with_the_service(tmp_p
 ROLE = "arn:aws:iam::123456789012:role/lake-reader"
 
 
-def test_an_account_of_training_and_a_service_has_the_identity_that_either_names(tmp_path: Path) -> None:
-    """The service writes the account, and the access that knows the identity is the tracking server's."""
-    tied = {"kind": "tracking", "serviceAccount": "lake-reader", "identity": ROLE}
-    access = {"lake": {"kind": "s3", "serviceAccount": "lake-reader"}, "tracker": tied}
+def test_an_account_of_training_and_a_service_gets_its_identity_from_either(tmp_path: Path) -> None:
+    """The service writes the account, and the access to the tracking server sets the identity."""
+    bound = {"kind": "tracking", "serviceAccount": "lake-reader", "identity": ROLE}
+    access = {"lake": {"kind": "s3", "serviceAccount": "lake-reader"}, "tracker": bound}
     tracking = {"uri": "http://mlflow.mlops:5000", "access": "tracker"}
     made = spec(access={**SPEC["access"], **access}, serving=BATCH, training__tracking=tracking)
     result = compiled(tmp_path, made, targets=(serving.TARGET, TARGET))
@@ -250,7 +253,7 @@ def test_an_account_of_training_and_a_service_has_the_identity_that_either_names
     assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": ROLE}
 
 
-def test_an_account_of_training_and_a_service_stands_for_one_identity(tmp_path: Path) -> None:
+def test_an_account_of_training_and_a_service_has_one_identity(tmp_path: Path) -> None:
     both = {
         name: {"kind": kind, "serviceAccount": "lake-reader"}
         for name, kind in (("lake", "s3"), ("tracker", "tracking"))
@@ -262,7 +265,7 @@ def test_an_account_of_training_and_a_service_stands_for_one_identity(tmp_path: 
         spec(access={**SPEC["access"], **both}, serving=BATCH, training__tracking=tracking),
         targets=(serving.TARGET, TARGET),
     )
-    found = {d.message: d for d in result.found}["the ServiceAccount `lake-reader` cannot stand for two identities"]
+    found = {d.message: d for d in result.found}["the ServiceAccount `lake-reader` cannot have two identities"]
     shown = [found.span, *(label.span for label in found.others)]
     assert [span.file.lines[span.line].split()[-1].strip("}") for span in shown] == [f"{ROLE}-and-writer", ROLE]
 

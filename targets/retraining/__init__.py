@@ -1,6 +1,6 @@
-"""Retraining: a CronJob whose pod validates, trains, evaluates, judges and registers, by the training contract.
+"""Retraining: a CronJob whose pod validates, trains, evaluates, judges, and registers, under the training contract.
 
-Without a schedule it is suspended, and holds what a run that is started by hand is made from.
+Without a schedule, the CronJob is suspended and serves as the template for runs that are started by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """The objects of the training run, where one runs here."""
+    """The objects of the training run, if this environment runs training."""
     training = plan.training
     if training is None:
         return

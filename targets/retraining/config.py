@@ -1,7 +1,7 @@
 """The training configuration: one JSON file, in a ConfigMap, that every step of a run and the gate read.
 
-Its name says its content, so that a run that has begun keeps the configuration it began with. Each line of the file
-names the line of the spec that it comes from.
+The ConfigMap's name includes a checksum of its content, so a run that has started keeps the configuration that it
+started with. mlspec can trace each line of the file back to the spec.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from . import gates
-from .spoken import spoken
+from .plain import as_data
 
 __all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "labels"]
 
@@ -28,7 +28,7 @@ CONTRACT = fixed(1, "the version of the training contract")
 
 
 def body(training: TrainingPlan) -> dict[str, Any]:
-    """What the file holds, in the order of the training contract's page."""
+    """The content of the file, in the order of the training contract's page."""
     system, model, part = training.scope.system, training.trained, training.part
     return {
         "version": CONTRACT,
@@ -42,7 +42,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         },
         "seed": part.seed,
         "revision": part.revision,
-        "data": spoken(system.data),
+        "data": as_data(system.data),
         "features": _each(model.signature.inputs) if model.signature is not None else None,
         "model": {
             "name": training.model,
@@ -52,7 +52,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
             "tuning": _section(model.llm.tuning) if model.llm is not None else None,
         },
         "training": {
-            "tuning": spoken(part.tuning, without=("schedule",)) if part.tuning is not None else None,
+            "tuning": as_data(part.tuning, without=("schedule",)) if part.tuning is not None else None,
             "crossValidation": _section(part.cross_validation),
             "regularization": _section(part.regularization),
             "ensemble": _section(part.ensemble),
@@ -65,15 +65,15 @@ def body(training: TrainingPlan) -> dict[str, Any]:
 
 
 def _section(part: Any) -> dict[str, Any] | None:
-    return spoken(part) if part is not None else None
+    return as_data(part) if part is not None else None
 
 
 def _each(parts: tuple[Any, ...]) -> list[dict[str, Any]] | None:
-    return [spoken(part) for part in parts] or None
+    return [as_data(part) for part in parts] or None
 
 
 class ConfigFile:
-    """The file of one training run, made once for all that need it."""
+    """The file of one training run, generated once for everything that uses it."""
 
     def __init__(self, training: TrainingPlan) -> None:
         self.training = training
@@ -85,10 +85,10 @@ class ConfigFile:
 
     @cached_property
     def name(self) -> Because[str]:
-        """A ConfigMap is named by its content, so that a run that has begun keeps its own."""
+        """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
         parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
         checksum = f"{crc32(self.lines.text().encode()):08x}"
-        digest = because(checksum, "a checksum of the file, which changes with these", parts)
+        digest = because(checksum, "a checksum of the file, which contains these values", parts)
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 
 
@@ -105,16 +105,16 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
         "kind": "ConfigMap",
         "metadata": naming.metadata(scope, file.name, labels(training), _kept(training)),
         "data": {FILE: file.lines},
-        "immutable": fixed(True, "its name says its content"),
+        "immutable": fixed(True, "its name includes a checksum of its content"),
     }
-    why = because("ConfigMap", "what a training run is to do", training.part.steps.train.command)
+    why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)
     called = text("{system}-training", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
 
 
 def _kept(training: TrainingPlan) -> Body | None:
-    """A run that has begun may still be tried again with the configuration before, so no tool may prune it."""
-    tool, why = training.scope.platform.gitops.tool, "a run that has begun still uses it"
+    """A run that has started may retry with the previous configuration, so no GitOps tool may prune it."""
+    tool, why = training.scope.platform.gitops.tool, "a run that has started may still use it"
     if tool.value == "argocd":
         return {"argocd.argoproj.io/sync-options": because("Prune=false", why, tool)}
     if tool.value == "flux":

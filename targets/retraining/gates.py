@@ -1,7 +1,7 @@
-"""What the gate is told: the conditions, what their metrics are like, and what the rivals reached.
+"""The input of the gate: the conditions, the properties of their metrics, and the results of the rivals.
 
-A rival that nobody knows would make a gate that no model can pass, so it is refused when the spec is compiled and not
-when the first run has ended.
+No model can pass a gate against a rival without a known result. So mlspec refuses it at compile time, instead of after
+the first run.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Candidate, Condition
 from ...compiler.words import listing
-from .spoken import quantity, spoken
+from .plain import as_data, quantity
 
 __all__ = ["evaluation", "gated", "metrics", "rivals"]
 
 
 def gated(training: TrainingPlan) -> tuple[Condition, ...]:
-    """The conditions that a trained model must meet; each needs the step that measures."""
+    """The conditions that a trained model must meet. They need the `evaluate` step, which measures the metrics."""
     judged = training.scope.system.evaluation
     gates = judged.gates if judged is not None else ()
     if gates and training.part.steps.evaluate is None:
         raise refusal(
             "MLS009",
-            "nothing measures what the gates judge",
+            "no step measures the metrics that the gates judge",
             gates[0],
             others=((training.part.steps.train.command, "the model is trained here"),),
-            note="the gate reads `metrics.json`, which the `evaluate` step leaves",
+            note="the gate reads `metrics.json`, which the `evaluate` step writes",
             help="add `evaluate: {command: [...]}` under `training.steps`",
         )
     return gates
 
 
 def evaluation(training: TrainingPlan) -> dict[str, Any] | None:
-    """The section `evaluation`, with bounds as numbers."""
+    """The `evaluation` section, with bounds as numbers."""
     judged = training.scope.system.evaluation
     if judged is None:
         return None
     gates = [_gate(gate) for gate in gated(training)]
-    return {**spoken(judged, without=("gates",)), "gates": gates or None}
+    return {**as_data(judged, without=("gates",)), "gates": gates or None}
 
 
 def _gate(gate: Condition) -> dict[str, Any]:
@@ -64,39 +64,42 @@ def _bounds(gate: Condition) -> Iterator[tuple[str, Because[Any] | None]]:
 
 
 def metrics(training: TrainingPlan) -> dict[str, Any] | None:
-    """What the metrics of the evaluation are like, by name."""
+    """The properties of the metrics of the evaluation, by name."""
     judged = training.scope.system.evaluation
     if judged is None:
         return None
     named = (judged.primary, *(gate.metric for gate in judged.gates))
-    return {name.value: because(_metric(training, name), "a metric that is judged by", name) for name in named}
+    return {name.value: because(_metric(training, name), "a metric of the evaluation", name) for name in named}
 
 
 def _metric(training: TrainingPlan, name: Because[str]) -> dict[str, Any]:
-    """The entry of a metric; one with a cut-off, such as `ndcg@10`, is known without it."""
+    """The entry of a metric. A metric with a cutoff, such as `ndcg@10`, shares the entry of the metric without it."""
     entry = training.scope.system.metrics[name.value.partition("@")[0]]
-    told = spoken(entry, without=("query", "needsLabels", "description"))
-    return {key: value.also(name) for key, value in told.items() if value is not None}
+    fields = as_data(entry, without=("query", "needsLabels", "description"))
+    return {key: value.also(name) for key, value in fields.items() if value is not None}
 
 
 def rivals(training: TrainingPlan) -> dict[str, Because[dict[str, Because[float]]]] | None:
-    """What each rival is known to have reached, by rival and metric; a gate that names another one is refused."""
+    """The known results of the rivals, by rival and metric. A gate against any other rival is refused."""
     known = {rival: reached for rival, reached in _known(training) if reached}
     for gate in gated(training):
         if gate.versus is not None:
             _check(training, gate, gate.versus, known)
-    told = {rival: because(reached, "what it is known to have reached", reached) for rival, reached in known.items()}
-    return told or None
+    found = {rival: because(reached, "the known results of the rival", reached) for rival, reached in known.items()}
+    return found or None
 
 
 def _known(training: TrainingPlan) -> Iterator[tuple[str, dict[str, Because[float]]]]:
     for candidate in training.trained.candidates:
         named = candidate.name
-        yield named.value, {metric: _of(value, "a candidate", named) for metric, value in candidate.metrics.items()}
+        yield (
+            named.value,
+            {metric: _of(value, "the result of a candidate", named) for metric, value in candidate.metrics.items()},
+        )
     yield "naive", _best_baselines(training)
     people = training.scope.system.problem.human_performance
     if people is not None:
-        yield "human", {people.metric.value: _of(people.value, "what people reach", people.metric)}
+        yield "human", {people.metric.value: _of(people.value, "human performance", people.metric)}
     release = training.scope.system.releases.get(training.model.value)
     if release is not None:
         yield "champion", dict(release.metrics)
@@ -107,7 +110,7 @@ def _of(value: Because[float], why: str, *also: Because[Any]) -> Because[float]:
 
 
 def _best_baselines(training: TrainingPlan) -> dict[str, Because[float]]:
-    """By metric the best of the candidates that are marked as naive: a model must beat every one of them."""
+    """By metric, the best result of the candidates with `role: naive`: a model must beat all of them."""
     naive = [candidate for candidate in training.trained.candidates if candidate.role.value == "naive"]
     return {metric: _best(training, metric, naive) for candidate in naive for metric in candidate.metrics}
 
@@ -125,25 +128,25 @@ def _check(training: TrainingPlan, gate: Condition, versus: Because[str], known:
     if gate.of is not None:
         raise refusal(
             "MLS012",
-            f"nobody knows what `{versus.value}` reached in `{metric}` of `{gate.of.value}`",
+            f"`{versus.value}` has no known `{metric}` of `{gate.of.value}`",
             gate.of,
             others=((versus, "the rival"),),
-            note="what rivals reached is known by metric, for the model as a whole",
-            help="give the bound as `min` or `max`, or leave `of` out",
+            note="the results of rivals are known by metric, for the model as a whole",
+            help="set the bound with `min` or `max`; or leave `of` out",
         )
     if metric not in known.get(versus.value, {}):
         raise refusal(
             "MLS009",
-            f"nobody knows what `{versus.value}` reached in `{metric}`",
+            f"`{versus.value}` has no known `{metric}`",
             versus,
-            others=((_asked(training, versus.value), "looked for here"),),
-            note="the gate compares with it, so no model could pass",
+            others=((_asked(training, versus.value), "expected here"),),
+            note="the gate compares the model against it, so no model could pass",
             help=_missing(training, versus.value, metric),
         )
 
 
 def _asked(training: TrainingPlan, rival: str) -> object:
-    """What would have said it."""
+    """The part of the spec that should set the result."""
     if rival == "champion":
         release = training.scope.system.releases.get(training.model.value)
         return release.version if release is not None else None
@@ -152,12 +155,12 @@ def _asked(training: TrainingPlan, rival: str) -> object:
 
 def _missing(training: TrainingPlan, rival: str, metric: str) -> str:
     if rival == "champion" and training.model.value not in training.scope.system.releases:
-        return f"put a first model into service, which `mlspec promote --to {training.scope.name}` does"
+        return f"release a first model with `mlspec promote --to {training.scope.name}`"
     if rival == "champion":
         return f"add `{metric}` to the release's `metrics`"
     if rival == "human":
         return f"write `humanPerformance: {{metric: {metric}, value: ...}}` under `problem`"
     named = [candidate.name.value for candidate in training.trained.candidates if rival == candidate.role.value]
     if rival == "naive" and not named:
-        return "mark a candidate by `role: naive`"
+        return "mark a candidate with `role: naive`"
     return f"add `{metric}` to the `metrics` of {listing(named) if named else f'the candidate `{rival}`'}"

@@ -1,12 +1,15 @@
 """The CronJob of training runs.
 
-Traps of Kubernetes that are handled here. Of a CronJob: without a time zone the schedule is read in the zone of the
-controller; without a starting deadline a hundred missed starts stop it for ever, and one that is resumed makes up for
-those that it missed; `Allow`, the default, lets a slow run overlap the next one. Of its Jobs: a policy on failed pods
-wants pods that never restart, and pods that are replaced only once they have failed; without that policy a drained node
-costs a retry; exit codes are an ordered list without 0; without a deadline what hangs runs for ever, and that of a pod
-would not count the time that it waits for a node. Of the pod: autoscalers of nodes evict what runs long; a volume of
-the node's own disk is small; a named user of an image is no proof that it is not root.
+Kubernetes traps handled here:
+
+- CronJob: without a time zone, the schedule is in the time zone of the controller. Without a starting deadline, a
+  hundred missed starts stop the CronJob forever, and a resumed CronJob catches up on the starts that it missed.
+  `Allow`, the default, lets a slow run overlap with the next one.
+- Job: a pod failure policy requires pods that never restart, and that are replaced only once they have failed. Without
+  that policy, a node drain costs a retry. Exit codes must be an ordered list without 0. Without a deadline, a hung run
+  runs forever; a pod's own deadline would not count the time that it waits for a node.
+- Pod: node autoscalers evict long-running pods. A volume on the node's own disk is small. A named user of an image is
+  no proof that it is not root.
 """
 
 from __future__ import annotations
@@ -27,15 +30,15 @@ from .steps import containers, grants, shares_memory
 
 __all__ = ["cron_job"]
 
-ANSWERED = 42
-"""The exit code by which a step says that trying again is of no use."""
+PERMANENT = 42
+"""The exit code that tells Kubernetes that a retry would fail, too."""
 
 
 def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
-    """What starts the runs."""
+    """The CronJob that starts the runs."""
     scope = training.scope
     _on_one_node(training)
-    kept = fixed(1, "the last one to read; each finished pod keeps its volume")
+    kept = fixed(1, "only the last one, to read its logs; each finished pod keeps its volume")
     body: Body = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -52,7 +55,7 @@ def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
         },
     }
     why = because(
-        "CronJob", "training runs are made from it", training.given_schedule, training.part.steps.train.command
+        "CronJob", "training runs are created from it", training.given_schedule, training.part.steps.train.command
     )
     yield Artifact(path=naming.path_of(scope, "retraining", "CronJob", training.name), body=body, why=why)
 
@@ -68,10 +71,10 @@ def _annotations(training: TrainingPlan) -> Body:
 
 
 def _description(training: TrainingPlan) -> Because[str]:
-    """For people who meet it in a cluster, and wonder why it never runs."""
+    """For engineers who find the CronJob in a cluster and wonder why it never runs."""
     what = "trains a new model and judges it"
     if not training.suspended.value:
-        return because(what, "what it is for", training.suspended)
+        return because(what, "the purpose of the CronJob", training.suspended)
     return text(
         f"{what}; to start a run: kubectl create job -n {{namespace}} --from=cronjob/{{name}} {{name}}-1",
         training.suspended.reason,
@@ -85,9 +88,9 @@ def _on_one_node(training: TrainingPlan) -> None:
     if spread is not None and spread.nodes.value > 1:
         raise refusal(
             "MLS012",
-            f"a training run is one pod, and cannot be divided over {spread.nodes.value} nodes",
+            f"a training run is one pod, and cannot run on {spread.nodes.value} nodes",
             spread.nodes,
-            note="the training code would wait for other nodes, which never come",
+            note="the training code would wait forever for the other nodes",
             help="write `nodes: 1`, with several `processesPerNode`",
         )
 
@@ -103,7 +106,7 @@ def _job(training: TrainingPlan, config: Because[str]) -> Body:
                     "action": "FailJob",
                     "onExitCodes": {
                         "operator": "In",
-                        "values": [fixed(ANSWERED, "the training contract: what is wrong will be wrong again")],
+                        "values": [fixed(PERMANENT, "the training contract: a retry would fail, too")],
                     },
                 },
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -117,7 +120,7 @@ def _job(training: TrainingPlan, config: Because[str]) -> Body:
 def _pod(training: TrainingPlan, config: Because[str]) -> Body:
     scope, asked, allowed = training.scope, training.part.resources.accelerator, grants(training)
     *before, last = containers(training)
-    why = "half a run is worth nothing"
+    why = "an interrupted run loses all its work"
     return {
         "metadata": {
             "labels": {**labels(training), **access.pod_labels(access.identity(allowed))},
@@ -129,8 +132,8 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
         "spec": {
             "restartPolicy": "Never",
             "serviceAccountName": access.account_of(allowed, training.name),
-            "automountServiceAccountToken": fixed(False, "a training run has nothing to ask of the API server"),
-            "enableServiceLinks": fixed(False, "a Service named like a setting becomes one"),
+            "automountServiceAccountToken": fixed(False, "a training run does not use the API server"),
+            "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, allowed),
             "securityContext": pod_security(fixed(1000, "the training contract: images run as this user")),
             "initContainers": before or None,
@@ -143,7 +146,7 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
 
 
 def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
-    """The volume of a run comes and goes with its pod; on the node's own disk it would crowd out others."""
+    """The volume of a run lives as long as its pod. On the node's own disk, it would crowd out other pods."""
     claim = {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": training.scope.platform.storage.storage_class,
@@ -152,7 +155,7 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
     return [
         {"name": "config", "configMap": {"name": config}},
         {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": fixed("5Gi", "a node's own disk is small, and others write to it")}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": fixed("5Gi", "a node's own disk is small and shared")}},
         *_shared_memory(training),
     ]
 
@@ -160,4 +163,4 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
 def _shared_memory(training: TrainingPlan) -> list[Because[Body]]:
     why = shares_memory(training)
     volume = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": training.shared_memory.map(str)}}
-    return [because(volume, "processes exchange tensors by it", why)] if why else []
+    return [because(volume, "processes exchange tensors through it", why)] if why else []

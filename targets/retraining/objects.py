@@ -1,4 +1,4 @@
-"""What stands beside the CronJob: an identity that may do nothing else, and a policy on whom its pods may talk to."""
+"""The objects next to the CronJob: a ServiceAccount with only the required permissions, and a NetworkPolicy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["network_policy", "service_account"]
 
 
 def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
-    """The identity of the pods. One that a service has as well is written with the service."""
+    """The identity of the pods. If a service uses the same ServiceAccount, the serving target writes it."""
     scope, allowed = training.scope, grants(training)
     name = access.account_of(allowed, training.name)
     others = _accounts_of_services(plan)
@@ -31,28 +31,32 @@ def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
         "metadata": naming.metadata(
             scope, name, labels(training), access.identity_annotations(access.identity(allowed))
         ),
-        "automountServiceAccountToken": fixed(False, "a training run has nothing to ask of the API server"),
+        "automountServiceAccountToken": fixed(False, "a training run does not use the API server"),
     }
     why = because(
-        "ServiceAccount", "runs are somebody who may do nothing else", training.part.steps.train.command, name, others
+        "ServiceAccount",
+        "training runs get an identity without other permissions",
+        training.part.steps.train.command,
+        name,
+        others,
     )
     yield Artifact(path=naming.path_of(scope, "retraining", "ServiceAccount", name), body=body, why=why)
 
 
 def _accounts_of_services(plan: Plan) -> dict[str, Because[str]]:
-    """The ServiceAccounts that the pods of services run as."""
+    """The ServiceAccounts of the pods of services."""
     names: list[Because[str] | None] = []
     for service in plan.online.values():
         names += [*(files.artifact.access for files in service.versions), *service.part.access]
     for batch in plan.batch.values():
         names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
     grants_ = [(grant.access.service_account, grant.named) for grant in access.granted(plan, names)]
-    accounts = [because(own.value, "an account of a service", own, by) for own, by in grants_ if own is not None]
+    accounts = [because(own.value, "the account of a service", own, by) for own, by in grants_ if own is not None]
     return {account.value: account for account in accounts}
 
 
 def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
-    """Nobody calls a training run; it reaches its sources, its stores and the tracking server."""
+    """A training run accepts no connections. It connects to its sources, its stores, and the tracking server."""
     scope = training.scope
     if not scope.platform.network.policies.value:
         return
@@ -66,7 +70,7 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
             "egress": egress(scope, _addresses(training), grants(training)),
         },
     }
-    why = because("NetworkPolicy", "whom a run may talk to is said", scope.platform.network.policies, training.name)
+    why = because("NetworkPolicy", "limits what a run may connect to", scope.platform.network.policies, training.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "NetworkPolicy", training.name), body=body, why=why)
 
 
@@ -83,7 +87,7 @@ def _addresses(training: TrainingPlan) -> Iterator[Because[str]]:
 
 
 def _other_models(model: Model) -> Iterator[Because[str]]:
-    """The teacher of a distillation, the rows that ranges are taken from, and the model that is adapted."""
+    """The teacher of a distillation, the calibration rows of a quantization, and the base model of a fine-tuning."""
     smaller, llm = model.optimization, model.llm
     if smaller is not None and smaller.distillation is not None:
         yield smaller.distillation.teacher

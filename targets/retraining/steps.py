@@ -1,7 +1,7 @@
-"""The steps of a run: containers in order, over one volume, as the training contract says (docs/training-contract.md).
+"""The steps of a run: containers in order, on one volume, under the training contract (docs/training-contract.md).
 
-Every step sees what all others left, read-only, and writes to a folder of its own; so none can change the model after
-it was judged, or the verdict. The kubelet makes that folder, as a sub-path of the volume, before the step starts.
+Every step can read the output of all others, and writes only to its own folder. So no step can change the model after
+the gate judged it, or the verdict. The kubelet creates that folder, as a subpath of the volume, before the step starts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _JOB = "metadata.labels['batch.kubernetes.io/job-name']"
 
 
 def containers(training: TrainingPlan) -> list[Because[Body]]:
-    """The containers in the order in which they run; the last is the pod's main one."""
+    """The containers in the order in which they run. The last one is the pod's main container."""
     steps, gates = training.part.steps, gated(training)
     if steps.register_ is not None and not gates:
         raise _unjudged(training, steps.register_)
@@ -41,7 +41,7 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
         _step(training, "validate", steps.validate_),
         _step(training, "train", steps.train),
         _step(training, "evaluate", steps.evaluate),
-        because(_gate(training), "the model is judged before anybody publishes it", gates) if gates else None,
+        because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
         _step(training, "register", steps.register_),
     ]
     return [container for container in made if container is not None]
@@ -50,16 +50,16 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
 def _unjudged(training: TrainingPlan, register: Step) -> Refusal:
     return refusal(
         "MLS009",
-        "nothing judges the model that `register` publishes",
+        "no gate judges the model that `register` publishes",
         register.command,
         others=((training.part.steps.train.command, "the model is trained here"),),
-        note="without a verdict every model would go into service, or none",
-        help="add `gates` under `evaluation`, and the step `evaluate` that measures what they judge",
+        note="without a verdict, every model would go live, or none",
+        help="add `gates` under `evaluation`, and an `evaluate` step that measures their metrics",
     )
 
 
 def grants(training: TrainingPlan) -> list[Grant]:
-    """Everything that the steps may reach: the sources, the fixed test rows, the tracking server, and what is named."""
+    """Every access of the steps: the sources, the fixed test set, the tracking server, and the training's own list."""
     system, part = training.scope.system, training.part
     test_set = system.evaluation.test_set if system.evaluation is not None else None
     return access.granted(
@@ -94,7 +94,7 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
 
 
 def _resources(training: TrainingPlan) -> Body:
-    """Memory is limited to what is asked for; cores are not, so that a burst is not throttled."""
+    """Memory is limited to the request. CPU has no limit, so that a burst is not throttled."""
     asked = training.part.resources
     devices = placement.accelerators(training.scope, asked.accelerator)
     memory = asked.memory.map(str)
@@ -105,7 +105,7 @@ def _resources(training: TrainingPlan) -> Body:
 
 
 def shares_memory(training: TrainingPlan) -> list[Because[Any]]:
-    """Why a step needs shared memory: accelerators, or several processes; empty when it does not."""
+    """Why a step needs shared memory: accelerators, or several processes. Empty if it needs none."""
     asked, spread = training.part.resources.accelerator, training.part.distributed
     reasons: list[Because[Any]] = [asked.type] if asked is not None else []
     return [*reasons, spread.processes_per_node] if spread is not None else reasons
@@ -113,11 +113,13 @@ def shares_memory(training: TrainingPlan) -> list[Because[Any]]:
 
 def _shared_memory(training: TrainingPlan) -> list[Because[Body]]:
     why = shares_memory(training)
-    return [because({"name": "shm", "mountPath": "/dev/shm"}, "processes exchange tensors by it", why)] if why else []
+    return (
+        [because({"name": "shm", "mountPath": "/dev/shm"}, "processes exchange tensors through it", why)] if why else []
+    )
 
 
 def _environment(training: TrainingPlan, image: Because[str]) -> list[Any]:
-    """The author's variables last, so that they may be built of the others: `$(MLSPEC_OUTPUT)`."""
+    """The author's variables come last, so that they can refer to the others: `$(MLSPEC_OUTPUT)`."""
     own = training.part.env
     taken = next((name for name in own if name.startswith(OWN)), None)
     if taken is not None:
@@ -133,25 +135,25 @@ def _environment(training: TrainingPlan, image: Because[str]) -> list[Any]:
 
 
 def _user(training: TrainingPlan) -> dict[str, Because[str]]:
-    """Python's `getpass.getuser`, which MLflow and PyTorch call, fails for a number that has no name in the image."""
+    """Python's `getpass.getuser`, which MLflow and PyTorch call, fails for a user ID without a name in the image."""
     system = training.scope.system.metadata.name
     return {
-        "HOME": fixed("/tmp", "libraries keep their caches there, and nothing else of the image can be written to"),
-        "USER": because(system.value, "who runs it, for libraries that ask", system),
+        "HOME": fixed("/tmp", "libraries keep their caches there, and the rest of the image is read-only"),
+        "USER": because(system.value, "a user name, for libraries that ask for one", system),
     }
 
 
 def _taken(name: str, value: Because[str]) -> Refusal:
     return refusal(
         "MLS012",
-        f"`{name}` is not the author's to set",
+        f"the environment variable `{name}` is reserved",
         value,
-        note=f"variables that begin with `{OWN}` are the training contract, and a step would be told something else",
-        help="give the variable another name",
+        note=f"variables that start with `{OWN}` belong to the training contract, and a step would read a wrong value",
+        help="rename the variable",
     )
 
 
-# What all steps have
+# The parts that all steps share
 
 
 def _contract(name: str) -> Iterator[Body]:
@@ -164,8 +166,8 @@ def _contract(name: str) -> Iterator[Body]:
 
 def _mounts(name: str) -> list[Body]:
     return [
-        {"name": "config", "mountPath": CONFIG, "readOnly": fixed(True, "ConfigMaps are")},
-        {"name": "run", "mountPath": INPUT, "readOnly": fixed(True, "what a step left is what was judged")},
+        {"name": "config", "mountPath": CONFIG, "readOnly": fixed(True, "ConfigMaps are read-only")},
+        {"name": "run", "mountPath": INPUT, "readOnly": fixed(True, "no step may change what the gate judges")},
         {"name": "run", "mountPath": OUTPUT, "subPath": name},
         {"name": "tmp", "mountPath": "/tmp"},
     ]
@@ -175,8 +177,8 @@ def _mounts(name: str) -> list[Body]:
 
 
 def _gate(training: TrainingPlan) -> Body:
-    """mlspec's own step. It has no secrets, and leaves the verdict to who reads it: it exits 0 whatever it is."""
-    why = "reads a few files, and each of the model's once"
+    """mlspec's own step. It has no secrets. It exits with 0 whatever the verdict, which the next step reads."""
+    why = "it reads a few files, and each file of the model once"
     return {
         "name": "gate",
         "image": _own_image(training),
@@ -197,11 +199,11 @@ def _own_image(training: TrainingPlan) -> Because[str]:
     if image is None:
         raise refusal(
             "MLS035",
-            "the gate needs an image of mlspec's own",
+            "the gate needs mlspec's own image",
             gated(training)[0],
             others=((training.part.steps.train.command, "the model is trained here"),),
-            note="there is no public one, so that nobody runs an image that they have not built",
-            help="build it from mlspec's repository, `docker build -t REGISTRY/mlspec-runtime:VERSION .`, push it, "
-            "`docker push REGISTRY/mlspec-runtime:VERSION`, and name it under `platform.images.runtime`",
+            note="there is no public image, so that every organization runs only an image that it has built itself",
+            help="in mlspec's repository, run `docker build -t REGISTRY/mlspec-runtime:VERSION .` and "
+            "`docker push REGISTRY/mlspec-runtime:VERSION`, and set `platform.images.runtime` to that image",
         )
     return image

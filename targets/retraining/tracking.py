@@ -1,4 +1,4 @@
-"""Tracking: what MLflow's clients read, so that a run is recorded with its code, data and system without any code."""
+"""Tracking: the variables that MLflow clients read, so that every run records its code, data, and system by itself."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ __all__ = ["variables"]
 
 
 def variables(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]]:
-    """Environment variables by name; none without tracking."""
+    """The environment variables by name; none without tracking."""
     tracking, system = training.part.tracking, training.scope.system.metadata.name
     if tracking is None:
         return {}
     experiment = tracking.experiment
     named = because(system.value, "the system's name", system) if experiment is None else experiment
-    told = {
+    values = {
         "MLFLOW_TRACKING_URI": tracking.uri,
         "MLFLOW_EXPERIMENT_NAME": named,
         "MLFLOW_RUN_CONTEXT": _context(training, image),
     }
     return {
-        name: because(value.value, value.reason or "what MLflow's clients read", value, tracking.tool)
-        for name, value in told.items()
+        name: because(value.value, value.reason or "MLflow clients read it", value, tracking.tool)
+        for name, value in values.items()
     }
 
 
 def _context(training: TrainingPlan, image: Because[str]) -> Because[str]:
-    """Tags for every run, as JSON (mlflow/tracking/context/system_environment_context.py). MLflow finds the commit by
-    itself only where the repository is in the container.
+    """Tags for every run, as JSON (mlflow/tracking/context/system_environment_context.py). MLflow finds the commit
+    itself only if the repository is in the container.
     """
     tags = {key: value.map(_quoted) for key, value in _tags(training, image).items() if value is not None}
     parts = {f"tag{index}": value for index, value in enumerate(tags.values())}
@@ -57,5 +57,5 @@ def _tags(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]
 
 
 def _quoted(value: str) -> str:
-    """As JSON, and with no `$` that Kubernetes would take for the beginning of `$(NAME)`."""
+    """As JSON, with `$` escaped, because Kubernetes would read `$(NAME)` as a variable."""
     return json.dumps(value).replace("$", "$$")

@@ -1,7 +1,7 @@
-"""A piece of the spec as JSON: the same keys and words, every default filled in, quantities as numbers in base units.
+"""A part of the spec as JSON: the same keys and words, all defaults filled in, and quantities as numbers in base units.
 
-Training code should not have to read `45d`: lengths of time are seconds, shares are fractions, sizes are bytes, rates
-are events per second. Money stays as it is written.
+Training code should not have to parse `45d`. Durations are in seconds, shares are fractions, sizes are in bytes, and
+rates are in events per second. Money stays as it is written.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ...compiler.part import Part
 from ...schema.money import Money
 from ...schema.units import Count, Quantity
 
-__all__ = ["quantity", "spoken"]
+__all__ = ["as_data", "quantity"]
 
 _TAGS = {variant: tag for tag, variants in UNIONS.values() for variant in variants.values()}
 
 
-def spoken(part: Part, without: tuple[str, ...] = (), context: tuple[Because[Any], ...] = ()) -> dict[str, Any]:
-    """A part by the keys of the language, as plain data with reasons; `without` some of its own keys.
+def as_data(part: Part, without: tuple[str, ...] = (), context: tuple[Because[Any], ...] = ()) -> dict[str, Any]:
+    """A part of the spec as plain data with reasons, under the keys of the language. `without` leaves out keys.
 
-    Which keys there are depends on the word that tells variants apart, so every leaf of a variant rests on it, too.
+    The tag of a union decides which keys exist, so every leaf of a variant also has the tag as a source.
     """
     name = type(part).__name__
     table = {key: entry[0] for key, entry in OBJECTS[name].items() if key not in without}
@@ -38,7 +38,7 @@ def _value(value: Any, context: tuple[Because[Any], ...]) -> Any:
         plain = value.map(quantity)
         return plain.also(context) if context else plain
     if isinstance(value, Part):
-        return spoken(value, context=context)
+        return as_data(value, context=context)
     if isinstance(value, dict):
         return {key: _entry(child, context) for key, child in value.items()} or None
     if isinstance(value, tuple):
@@ -47,13 +47,13 @@ def _value(value: Any, context: tuple[Because[Any], ...]) -> Any:
 
 
 def _entry(value: Any, context: tuple[Because[Any], ...]) -> Any:
-    """A value under a key that the author chose: the line of the key rests on it."""
-    told = _value(value, context)
-    return because(told, "its name", value.own_name) if isinstance(value, Part) else told
+    """A value under a key that the author chose: the line with the key has the name as its source."""
+    entry = _value(value, context)
+    return because(entry, "its name", value.own_name) if isinstance(value, Part) else entry
 
 
 def quantity(value: Any) -> Any:
-    """A leaf as JSON has it."""
+    """A leaf as a JSON value."""
     if isinstance(value, Money):
         return str(value)
     if isinstance(value, Quantity):
