@@ -37,8 +37,8 @@ def _run() -> int:
             where = where.tb_next
         place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where is not None else "?"
         sys.stderr.write(
-            f"error: mlspec failed with {type(error).__name__} at {place}; please report it with the spec: "
-            "https://github.com/mlspec/mlspec/issues (MLSPEC_DEBUG=1 shows more)\n"
+            f"error: mlspec failed with {type(error).__name__} at {place}. This is a bug: please report it, with the "
+            "spec, at https://github.com/mlspec/mlspec/issues (MLSPEC_DEBUG=1 prints the traceback)\n"
         )
         return 2
     return 0

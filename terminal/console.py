@@ -26,7 +26,7 @@ class Console(Record):
     """The version of mlspec, for formats that name the tool."""
 
     def result(self, content: str) -> None:
-        """What the command was asked for."""
+        """Print a result of the command."""
         sys.stdout.write(content if content.endswith("\n") or not content else f"{content}\n")
 
     def line(self, content: str) -> None:
@@ -37,12 +37,12 @@ class Console(Record):
             self.result(content)
 
     def say(self, content: str) -> None:
-        """What people like to know while it works."""
+        """Print progress and notes, unless `--quiet` is set."""
         if not self.quiet:
             sys.stderr.write(f"{content}\n")
 
     def complain(self, content: str) -> None:
-        """What people must know."""
+        """Print an error."""
         sys.stderr.write(f"{content}\n")
 
     def would_replace(self, paths: Iterable[str]) -> bool:

@@ -1,7 +1,7 @@
-"""The rim on the way in: files, folders, patterns and standard input to the sources of systems.
+"""Input: files, folders, patterns, and standard input become the sources of systems.
 
-The platform file is found beside a spec or in a folder above it, up to the repository's root, never by the working
-directory; release files lie in `releases/` beside the spec.
+The platform file is next to a spec or in a folder above it, up to the root of the repository; the working directory
+does not matter. Release files are in `releases/`, next to the spec.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ STDIN = "-"
 
 
 class Options(Record):
-    """What the command line says beside the spec."""
+    """The command-line options that add to the spec."""
 
     platform: str | None = None
     settings: tuple[str, ...] = ()
 
 
 def find(arguments: Iterable[str]) -> tuple[list[str], list[Diagnostic]]:
-    """The specs that some arguments name: files, folders, patterns, or `-`."""
+    """The specs for the arguments, which are files, folders, patterns, or `-`."""
     paths: dict[str, None] = {}
     found: list[Diagnostic] = []
     for argument in arguments:
@@ -75,10 +75,10 @@ def _matches(argument: str) -> Iterator[str]:
 
 def _why_none(argument: str) -> tuple[str, str]:
     if os.path.isdir(argument):
-        return "the folder holds no spec", f"write `{SPEC}` there: mlspec init"
+        return "the folder contains no spec", f"create `{SPEC}` there with `mlspec init`"
     if glob.has_magic(argument):
         return "no file matches the pattern", "quote the pattern, or check the folder"
-    return "there is no such file", "name a spec, or a folder that holds one"
+    return "the file does not exist", "name a spec, or a folder that contains one"
 
 
 def load(path: str, options: Options) -> Input:
@@ -136,13 +136,13 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
 
 
 def read_file(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
-    """One file on its own, as it was written."""
+    """Read one file by itself, as it was written."""
     text = _text(path)
     return (None, [text]) if isinstance(text, Diagnostic) else read(SourceFile(path, text))
 
 
 def read_version(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
-    """A file that describes one version of a model, and what is wrong with it."""
+    """Read a file that describes one version of a model, and report its problems."""
     tree, wrong = read_file(path)
     return tree, [*wrong, *(check_as_written(tree, "Version") if tree is not None else ())]
 
@@ -172,7 +172,7 @@ def repository(folder: str) -> str:
 
 
 def _platform_beside(folder: Path | None) -> str | None:
-    """The nearest platform file at or above a folder, shown relative to it."""
+    """The nearest platform file in a folder or above it, as a path relative to it."""
     if folder is None:
         return None
     above = os.path.abspath(folder)
@@ -202,7 +202,7 @@ def _text(path: str) -> str | Diagnostic:
         with open(path, "rb") as file:
             return _decoded(path, file.read(MAX_BYTES + 1))
     except OSError as error:
-        return _unreadable(path, f"the file cannot be read: {error.strerror}", "check its name and who may read it")
+        return _unreadable(path, f"the file cannot be read: {error.strerror}", "check its name and its permissions")
 
 
 def _decoded(shown: str, data: bytes) -> str | Diagnostic:
@@ -233,13 +233,13 @@ def _settings(arguments: Iterable[str]) -> tuple[list[Mapping], list[Diagnostic]
 
 
 def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
-    """Read one `--set path.to.field=value` as a tree of its own."""
+    """Read one `--set path.to.field=value` into its own tree."""
     file = SourceFile("--set", argument)
     path, equals, value = argument.partition("=")
     steps = path.split(".")
     if not equals or not all(steps):
-        help_ = "write it like --set constraints.throughput.peak=2000/s"
-        return None, [_wrong_setting(file, len(argument), "a setting is a path, `=` and a value", help_)]
+        help_ = "write it as in --set constraints.throughput.peak=2000/s"
+        return None, [_wrong_setting(file, len(argument), "a setting needs a path, `=`, and a value", help_)]
     if path in SAME_EVERYWHERE:
         return None, [_wrong_setting(file, len(path), f"`{path}` cannot be set for one run", "change it in the spec")]
     tree, found = read(SourceFile("--set", f"value: {value}"))
@@ -259,7 +259,7 @@ def _wrong_setting(file: SourceFile, length: int, message: str, help_: str) -> D
 
 
 def _moved(node: Node, file: SourceFile, by: int) -> Node:
-    """The same node in another file, `by` columns further right."""
+    """The same node in another file, `by` columns farther right."""
     at = (file, 0, node.column + by, 0, node.end_column + by)
     if isinstance(node, Scalar):
         return Scalar(at, node.text, node.plain)

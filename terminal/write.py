@@ -1,9 +1,9 @@
-"""Write: the only code that changes a disk.
+"""Write: the only code that changes files on disk.
 
-All environments of a system change together: a sibling folder is built, foreign files and environments that were not
-compiled are hard-linked into it, and one `renameat2(RENAME_EXCHANGE)` puts it in place. Killed at any moment, a local
-Linux file system holds the old bundle or the new one. Where the exchange is refused, files are renamed one by one, the
-index last, and the caller is told.
+All environments of a system change together. mlspec builds a sibling folder, hard-links unmanaged files and
+environments that were not compiled into it, and swaps it in with one `renameat2(RENAME_EXCHANGE)`. Even if mlspec is
+killed, a local Linux file system contains either the old bundle or the new one. If the file system cannot swap folders,
+mlspec renames files one by one, the index last, and reports that to the caller.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _RENAME_EXCHANGE = 2
 
 
 class Change(Record):
-    """What writing would do to one file."""
+    """The change of one file."""
 
     path: str
-    """Below the system's folder, with `/`."""
+    """Relative to the system's folder, with `/`."""
     kind: str
     """`added`, `changed` or `removed`."""
 
 
 class Written(Record):
-    """What writing did."""
+    """The result of writing."""
 
     changes: tuple[Change, ...]
     unchanged: int
@@ -49,18 +49,18 @@ class Rendered(Record):
 
     environment: str
     files: dict[str, bytes]
-    """By their paths below the system's folder, the index among them."""
+    """By path relative to the system's folder, including the index."""
 
 
 def rendered(bundle: Bundle) -> Rendered:
-    """Every file of an environment, and the index of them."""
+    """Every file of an environment, and its index."""
     files = {f"{bundle.environment}/{file.path}": file.text.encode() for file in bundle.files()}
     files[f"{bundle.environment}/{INDEX}"] = _index(bundle)
     return Rendered(environment=bundle.environment, files=files)
 
 
 def contents(environments: Iterable[Rendered]) -> dict[str, bytes]:
-    """Every file of some environments by its path."""
+    """Every file of some environments, by path."""
     return {path: content for one in environments for path, content in one.files.items()}
 
 
@@ -75,7 +75,7 @@ def changes(folder: Path, environments: Sequence[Rendered], declared: Iterable[s
 
 
 def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
-    """Make a system's folder hold exactly these environments' files, beside what is not ours.
+    """Make a system's folder contain exactly the files of these environments, in addition to unmanaged files.
 
     Raises UnmanagedFileError, and writes nothing, when a file that no index of ours lists would be overwritten.
     `declared` are all environments of the spec: those that were not compiled keep their files, others lose them.
@@ -95,15 +95,15 @@ def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str
 
 
 def replace(path: str, text: str) -> None:
-    """Put a whole file in the place of another; whoever reads it sees the old one or the new one."""
+    """Replace a file atomically: a reader sees the old content or the new content."""
     file = Path(path)
     file.parent.mkdir(exist_ok=True)
-    beside = file.with_name(f".{file.name}.mlspec-new")
-    with open(beside, "w", encoding="utf-8") as handle:
+    temporary = file.with_name(f".{file.name}.mlspec-new")
+    with open(temporary, "w", encoding="utf-8") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())
-    os.replace(beside, file)
+    os.replace(temporary, file)
 
 
 def _compare(
@@ -131,7 +131,7 @@ def _unmanaged(path: Path) -> UnmanagedFileError:
 
 
 def _environments(folder: Path) -> set[str]:
-    """The environments that an index of ours says we wrote."""
+    """The environments that mlspec wrote, according to their indexes."""
     try:
         return {entry for entry in os.listdir(folder) if (folder / entry / INDEX).is_file()}
     except (FileNotFoundError, NotADirectoryError):
@@ -139,7 +139,7 @@ def _environments(folder: Path) -> set[str]:
 
 
 def _owned(folder: Path, environment: str) -> Iterator[str]:
-    """What the environment's index lists. The index is input like any other: it may name nothing outside its folder."""
+    """The files in the environment's index. The index is untrusted: it must not name anything outside its folder."""
     index = folder / environment / INDEX
     text = _read(index)
     if text is None:
@@ -155,7 +155,7 @@ def _owned(folder: Path, environment: str) -> Iterator[str]:
 
 
 def _inside(folder: Path, path: str) -> bool:
-    """Whether a path from an index stays below its folder, through no link."""
+    """Whether a path from an index stays inside its folder, without following symlinks."""
     parts = path.split("/")
     if not path or path.startswith("/") or any(part in ("", ".", "..") for part in parts):
         return False
@@ -172,7 +172,7 @@ def _read(path: Path) -> bytes | None:
 
 @contextmanager
 def _locked(parent: Path) -> Iterator[None]:
-    """One writer at a time below a folder."""
+    """Allow only one writer at a time in a folder."""
     handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -186,19 +186,19 @@ def _sibling(folder: Path) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """What a killed run left behind; safe under the lock."""
+    """Remove what a killed run left behind; safe under the lock."""
     _remove(_sibling(folder))
 
 
 def _remove(folder: Path) -> None:
     if folder.exists():
-        from shutil import rmtree  # most runs change nothing, and the import costs what they do
+        from shutil import rmtree  # most runs change nothing, and the import takes as long as they do
 
         rmtree(folder, ignore_errors=True)
 
 
 def _exchange(folder: Path, files: dict[str, bytes], planned: Written) -> bool:
-    """Build the whole folder beside the old one and exchange the two; False where the system cannot."""
+    """Build the whole folder next to the old one, and swap the two; False if the system cannot."""
     new = _sibling(folder)
     new.mkdir()
     changed = {change.path for change in planned.changes}
@@ -222,7 +222,7 @@ def _exchange(folder: Path, files: dict[str, bytes], planned: Written) -> bool:
 
 
 def _link_tree(old: Path, new: Path, without: set[str]) -> None:
-    """Hard-link every file that stays, ours or not; links are kept as links."""
+    """Hard-link every file that stays, managed or not. Symlinks stay symlinks."""
     for parent, folders, names in os.walk(old):
         below = os.path.relpath(parent, old)
         here = new if below == "." else new / below
@@ -235,7 +235,7 @@ def _link_tree(old: Path, new: Path, without: set[str]) -> None:
 
 
 def _drop_empty(folder: Path) -> None:
-    """Folders in which nothing is left."""
+    """Remove empty folders."""
     for parent, _, _ in os.walk(folder, topdown=False):
         if parent != str(folder) and not os.listdir(parent):
             os.rmdir(parent)
@@ -247,7 +247,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 
 def _renameat2(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the kernel or the file system cannot."""
+    """Swap two folders in one step; False if the kernel or the file system cannot."""
     try:
         import ctypes
 
@@ -259,7 +259,7 @@ def _renameat2(one: Path, other: Path) -> bool:
 
 
 def _one_by_one(folder: Path, files: dict[str, bytes], planned: Written) -> None:
-    """Each file by a rename of its own, the indexes last: until then `mlspec check` sees the mixture."""
+    """Rename every file separately, the indexes last. Until then, `mlspec check` reports the mix."""
     order = sorted(planned.changes, key=lambda change: change.path.endswith(INDEX))
     for change in order:
         target = folder / change.path
@@ -267,7 +267,7 @@ def _one_by_one(folder: Path, files: dict[str, bytes], planned: Written) -> None
             target.unlink(missing_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.mlspec-new")
-        _write_file(beside, files[change.path])
-        os.replace(beside, target)
+        temporary = target.with_name(f".{target.name}.mlspec-new")
+        _write_file(temporary, files[change.path])
+        os.replace(temporary, target)
     _drop_empty(folder)

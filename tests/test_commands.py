@@ -1,4 +1,4 @@
-"""What every user expects of a command line, whichever command it is."""
+"""What users expect from every command."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BAD_INPUT = {
 @pytest.mark.parametrize("command", ["compile", "check", "lint", "explain"])
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input_of_any_kind_gives_a_diagnostic(tmp_path: Path, name: str, command: str) -> None:
-    """Never a traceback, never silence: `run` raises what would be one."""
+    """There is never a traceback, and never silence: `run` raises any exception."""
     (tmp_path / ".git").mkdir()
     path = tmp_path / "mlspec.yaml"
     path.write_bytes(BAD_INPUT[name])
@@ -65,7 +65,7 @@ def test_bad_input_of_any_kind_gives_a_diagnostic(tmp_path: Path, name: str, com
 
 
 @pytest.mark.parametrize("command", ["compile", "check", "lint", "explain"])
-def test_what_is_not_there_is_wrong_usage(tmp_path: Path, command: str) -> None:
+def test_a_missing_file_is_wrong_usage(tmp_path: Path, command: str) -> None:
     assert run(command, tmp_path / "nothing.yaml").status == 2
     assert run(command, tmp_path).status == 2
     assert run(command, str(tmp_path / "*.nothing")).status == 2
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_wrong_usage(tmp_path: Path, command: str) -> None:
     assert run(command, "--no-such-option").status == 2
 
 
-def test_a_file_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "mlspec.yaml"
     path.symlink_to(path)
     assert run("lint", path).status == 2
@@ -96,7 +96,7 @@ def test_two_specs_cannot_write_one_folder(spec: Path, tmp_path: Path) -> None:
     (tmp_path / "same.mlspec.yaml").write_text(spec.read_text())
     ran = run("compile", tmp_path, "-o", tmp_path / "all")
     assert ran.status == 2
-    assert "both claim" in ran.err
+    assert "both write to" in ran.err
 
 
 def test_an_environment_that_does_not_exist_is_wrong_usage(spec: Path) -> None:
@@ -139,7 +139,7 @@ def test_concise_is_a_line_for_each_finding(wrong: Path) -> None:
     assert "error[MLS006]" in line
 
 
-def test_colour_is_for_terminals_and_for_who_asks(wrong: Path) -> None:
+def test_color_is_for_terminals_or_on_request(wrong: Path) -> None:
     assert "\x1b[" not in run("lint", wrong).err
     assert "\x1b[" in run("lint", wrong, "--color").err
     assert "\x1b[" not in run("lint", wrong, "--no-color").err
@@ -166,27 +166,27 @@ def test_check_names_what_differs_what_is_missing_and_what_is_stale(spec: Path) 
     assert f"{out}/kustomization.yaml: missing" in ran.out
 
 
-def test_check_tells_a_file_that_is_no_longer_made(spec: Path) -> None:
+def test_check_reports_a_file_that_is_no_longer_generated(spec: Path) -> None:
     run("compile", spec)
     ran = run("check", spec, "--set", "platform.rollout.provider=none")
     assert ran.status == 1
     assert f"{spec.parent}/out/default/rollout/analysistemplate-final.yaml: stale" in ran.out
 
 
-def test_a_dry_run_says_what_would_change(spec: Path) -> None:
+def test_a_dry_run_prints_what_would_change(spec: Path) -> None:
     ran = run("compile", spec, "--dry-run")
     assert ran.status == 0
     assert "  + default/serving/rollout.yaml" in ran.out
     assert not (spec.parent / "out").exists()
 
 
-def test_the_platform_file_in_use_is_said(spec: Path) -> None:
+def test_the_platform_file_in_use_is_printed(spec: Path) -> None:
     assert "platform: built-in defaults" in run("compile", spec).err
     (spec.parent / "mlspec.platform.yaml").write_text("apiVersion: mlspec/v1\nkind: Platform\nplatform: {cloud: gke}\n")
     assert f"platform: {spec.parent}/mlspec.platform.yaml" in run("compile", spec).err
 
 
-def test_the_schema_holds_files_to_it_as_other_tools_do(spec: Path, wrong: Path) -> None:
+def test_the_schema_validates_files_as_other_tools_do(spec: Path, wrong: Path) -> None:
     assert json.loads(run("schema").out) == json.loads((ROOT / "schema" / "mlspec.v1.schema.json").read_text())
     assert run("schema", "--validate", spec).status == 0
     ran = run("schema", "--validate", spec, "--validate", wrong)
@@ -199,7 +199,7 @@ def test_the_schema_holds_files_to_it_as_other_tools_do(spec: Path, wrong: Path)
 
 
 @pytest.mark.parametrize("template", ["online", "llm", "batch"])
-def test_a_starter_lints_clean_compiles_and_is_never_written_over(
+def test_a_starter_lints_clean_compiles_and_is_never_overwritten(
     tmp_path: Path, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -216,7 +216,7 @@ def test_a_starter_lints_clean_compiles_and_is_never_written_over(
     assert Path("my-own/mlspec.yaml").read_text() == "mine"
 
 
-def test_a_starter_of_the_platform_serves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_starter_platform_file_works_for_the_other_starters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".git").mkdir()
     assert run("init", ".", "--template", "platform").status in (0, 2)
@@ -227,7 +227,7 @@ def test_a_starter_of_the_platform_serves_the_others(tmp_path: Path, monkeypatch
     assert (linted.status, linted.err) == (0, "no findings\n")
 
 
-def test_a_starter_needs_a_name_that_objects_can_bear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_starter_needs_a_valid_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = run("init", "My_System")
     assert ran.status == 2
@@ -235,7 +235,7 @@ def test_a_starter_needs_a_name_that_objects_can_bear(tmp_path: Path, monkeypatc
     assert not (tmp_path / "My_System").exists()
 
 
-def test_a_broken_pipe_is_no_fault() -> None:
+def test_a_broken_pipe_is_not_an_error() -> None:
     """`mlspec schema | head -1`."""
     command = f"{sys.executable} -m mlspec schema | head -1"
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -243,7 +243,7 @@ def test_a_broken_pipe_is_no_fault() -> None:
     assert "Traceback" not in ran.stderr
 
 
-def test_a_fault_of_mlspec_is_one_line(spec: Path) -> None:
+def test_a_bug_in_mlspec_is_one_line(spec: Path) -> None:
     program = (
         "import sys, mlspec.__main__ as m\n"
         "import mlspec.terminal.commands.lint as lint\n"

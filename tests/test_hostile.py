@@ -1,6 +1,6 @@
-"""Hostile input is answered, never obeyed: a diagnostic with a position, exit 1 or 2, in bounded time and memory.
+"""Hostile input gets a diagnostic with a position and exit status 1 or 2, in bounded time and memory.
 
-Some of each kind by default; `MLSPEC_EXAMPLES=10000 python -m pytest tests/test_hostile.py` runs the full count.
+By default, only some inputs of each kind run; `MLSPEC_EXAMPLES=10000 python -m pytest tests/test_hostile.py` runs all.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MANY = settings(
     deadline=None,
     database=None,
     derandomize=COUNT == DEFAULT,
-    phases=(Phase.explicit, Phase.generate),  # a seed has no smaller one
+    phases=(Phase.explicit, Phase.generate),  # a seed cannot shrink
     suppress_health_check=list(HealthCheck),
 )
 SEEDS = st.integers(0, 2**48)
@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled(folder: Path, content: bytes) -> Result:
-    """Compile a file, and look at all that comes of it."""
+    """Compile a file, and check everything about the result."""
     path = folder / "mlspec.yaml"
     path.write_bytes(content)
     result = mlspec.compile(path)
@@ -81,7 +81,7 @@ def compiled(folder: Path, content: bytes) -> Result:
     return result
 
 
-# Text that is broken
+# Broken text
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -91,7 +91,7 @@ def test_the_worst_files_are_refused(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_the_worst_files_cost_little(name: str, tmp_path: Path) -> None:
-    """The kernel holds the process to 20 s of processor time and 1 GiB, so that no clock is needed here."""
+    """The kernel limits the process to 20 s of CPU time and 1 GiB, so the test needs no clock."""
     path = tmp_path / "mlspec.yaml"
     path.write_bytes(BOMBS[name])
 
@@ -108,14 +108,14 @@ def test_the_worst_files_cost_little(name: str, tmp_path: Path) -> None:
 
 @MANY
 @given(SEEDS)
-def test_a_file_after_accidents_is_answered(folder: Path, seed: int) -> None:
+def test_a_damaged_file_gets_a_diagnostic(folder: Path, seed: int) -> None:
     chance = random.Random(seed)
     compiled(folder, broken(chance, chance.choice(TEXTS)))
 
 
 @MANY
 @given(st.binary(max_size=200), SEEDS)
-def test_any_bytes_are_answered(folder: Path, data: bytes, seed: int) -> None:
+def test_any_bytes_get_a_diagnostic(folder: Path, data: bytes, seed: int) -> None:
     text = MINIMAL.encode()
     at = seed % len(text)
     compiled(folder, text[:at] + data + text[at:])
@@ -126,8 +126,8 @@ def test_any_bytes_are_answered(folder: Path, data: bytes, seed: int) -> None:
 
 @MANY
 @given(SEEDS)
-def test_a_spec_of_any_shape_is_answered(folder: Path, seed: int) -> None:
-    """Valid in form, and mostly senseless: what is wrong with it is said, and nothing crashes on it."""
+def test_a_spec_of_any_shape_gets_a_diagnostic(folder: Path, seed: int) -> None:
+    """The spec is valid in form and mostly nonsense. mlspec reports the problems, and never crashes."""
     spec = any_spec(random.Random(seed))
     assert SCHEMA.is_valid(spec)
     result = compiled(folder, json.dumps(spec).encode())
@@ -141,13 +141,13 @@ def files(made: Compiled) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("wrong", [{"target": {"kind": "Service", "name": "A_B"}}, {"reason": None}, {"patch": "x"}])
-def test_a_patch_that_is_wrong_itself_is_answered(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_a_wrong_patch_gets_a_diagnostic(tmp_path: Path, wrong: dict[str, Any]) -> None:
     target = {"kind": "Service", "name": "digit-reader"}
     patch = {"target": target, "reason": "a test", "patch": {"spec": {"internalTrafficPolicy": "Local"}}, **wrong}
     assert not compiled(tmp_path, minimal(patches=[patch]).encode()).ok
 
 
-# Strings that mean something to somebody else
+# Strings with a meaning in other languages
 
 
 PARTS = 4
@@ -175,12 +175,12 @@ PLAIN = "plain words"
 
 
 def _some(number: int) -> list[str]:
-    """Two of the strings, others for each leaf."""
+    """Two of the strings, different ones for each leaf."""
     return [INJECTED[(number * 2 + offset) % len(INJECTED)] for offset in range(2)]
 
 
 def _changed_files(one: Compiled, other: Compiled) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The files of two compilations in which they differ, as their readers see them."""
+    """The files that differ between two compilations, parsed."""
     before, after = files(one), files(other)
     apart = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     return {p: load(before[p]) for p in apart if p in before}, {p: load(after[p]) for p in apart if p in after}
@@ -190,7 +190,7 @@ Difference = tuple[tuple[str | int, ...], Any, Any]
 
 
 def differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[Difference]:
-    """Where two documents differ: leaves, or pieces of another shape."""
+    """The places where two documents differ: leaves, or parts with different structure."""
     if isinstance(old, dict) and isinstance(new, dict) and list(old) == list(new):
         for key in old:
             yield from differences(old[key], new[key], (*path, key))
@@ -202,7 +202,7 @@ def differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[Dif
 
 
 def harmless(difference: Difference, string: str) -> bool:
-    """Whether only the text itself has changed, within the quotes of whatever language it stands in."""
+    """Whether only the text itself has changed, inside the quotes of the language around it."""
     path, old, new = difference
     if not isinstance(old, str) or not isinstance(new, str):
         return False
@@ -211,7 +211,7 @@ def harmless(difference: Difference, string: str) -> bool:
     if path[-1] in ("expr", "query", "successCondition", "failureCondition"):
         return False
     if "labels" in path and path[0] != "expr" and _LABEL.fullmatch(new):
-        return True  # what cannot be a label's value is made one
+        return True  # mlspec turns invalid label values into valid ones
     return new.replace(template_escaped(string), string).replace(string, PLAIN) == old
 
 
@@ -221,7 +221,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
 def unquoted(text: str) -> str:
-    """A text of PromQL, JSON or protobuf without what stands between its quotes."""
+    """PromQL, JSON, or protobuf text without the contents of its quotes."""
     return _QUOTED.sub('""', text)
 
 
@@ -230,8 +230,8 @@ def template_escaped(text: str) -> str:
 
 
 @pytest.mark.parametrize("string", INJECTED, ids=lambda string: repr(string)[:30])
-def test_a_patterned_text_takes_no_injection(string: str) -> None:
-    """Names, URIs, images, paths and schedules have a spelling that nothing of this fits."""
+def test_a_text_with_a_format_rejects_injection(string: str) -> None:
+    """Names, URIs, images, paths, and schedules have a format that none of these strings match."""
     input_, among = known(ROOT / "examples" / "minimal")
     if re.fullmatch(r"[a-z0-9A-Z./]+", string):
         string = f"{string};"
@@ -241,8 +241,8 @@ def test_a_patterned_text_takes_no_injection(string: str) -> None:
             assert made.failed, f"{leaf.path} = {string!r}"
 
 
-def test_templates_of_prometheus_are_not_the_authors() -> None:
-    """Annotations and labels of alerts are Go templates: an author's braces are written as braces."""
+def test_an_authors_braces_are_not_a_template() -> None:
+    """Annotations and labels of alerts are Go templates, so mlspec escapes an author's braces."""
     input_, among = known(ROOT / "examples" / "minimal")
     string = "{{ $externalURL }}"
     texts = [leaf for leaf in among if leaf.path in ("metadata.owner", "problem.useCase")]

@@ -1,4 +1,4 @@
-"""Writing: all environments change together, whatever happens, and nothing of somebody else's is touched."""
+"""Writing: all environments change together, whatever happens, and unmanaged files stay untouched."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_same_bytes_are_not_written(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-def test_what_is_gone_is_removed_and_what_is_foreign_stays(tmp_path: Path) -> None:
+def test_old_files_are_removed_and_unmanaged_files_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(out, files(compile_text(tmp_path)), ["default"])
     (out / "default" / "notes.txt").write_text("mine")
@@ -58,14 +58,14 @@ def test_what_is_gone_is_removed_and_what_is_foreign_stays(tmp_path: Path) -> No
     assert set(state(out)) - {"default/notes.txt"} == set(contents(no_canary))
 
 
-def test_an_environment_that_is_not_declared_any_more_goes(tmp_path: Path) -> None:
+def test_an_environment_that_is_no_longer_declared_is_removed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(out, files(compile_text(tmp_path, minimal(environments=TWO))), DECLARED)
     write(out, files(compile_text(tmp_path, minimal(environments={"production": {}}))), ["production"])
     assert [p.name for p in out.iterdir()] == ["production"]
 
 
-def test_an_environment_that_was_not_asked_for_stays(tmp_path: Path) -> None:
+def test_an_environment_that_was_not_requested_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
     both = compile_text(tmp_path, minimal(environments=TWO))
     write(out, files(both), DECLARED)
@@ -88,7 +88,7 @@ def test_a_file_that_no_index_lists_is_never_overwritten(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", ["../../victim", "/victim", "a/../../../victim", "", "link/victim", ".", "serving//x"])
-def test_an_index_cannot_name_what_lies_outside(tmp_path: Path, path: str) -> None:
+def test_an_index_cannot_name_files_outside(tmp_path: Path, path: str) -> None:
     out = tmp_path / "out"
     bundles = files(compile_text(tmp_path))
     write(out, bundles, ["default"])
@@ -146,7 +146,7 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
 @pytest.mark.parametrize("earlier", [None, 100], ids=["on its own", "after another that was killed"])
 def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: Path, earlier: int | None) -> None:
     """A process writes two versions of two environments in turn, and is killed before each of its file operations in
-    turn, from the first to the last. There is never a mixture of two versions.
+    turn, from the first to the last. There is never a mix of two versions.
     """
     states = []
     for name, owner in (("a", "first"), ("b", "second")):
@@ -165,7 +165,7 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
             if not killed(1 - before, operation):
                 break
             found = state(tmp_path / "out")
-            assert found in states, f"a mixture of two versions, before operation {operation}"
+            assert found in states, f"a mix of two versions, before operation {operation}"
             was_written.append(states.index(found) != before)
     assert len(was_written) > LEAST
     assert not was_written[0]

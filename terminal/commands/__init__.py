@@ -1,4 +1,5 @@
-"""What each command does, between the command line and the compiler: a module each, so that none waits for another's.
+"""What each command does, between the command line and the compiler: one module each, so that none waits for imports
+of another.
 
-Each returns the exit status: 0 is fine, 1 means findings, 2 wrong usage or input that cannot be read.
+Each returns the exit status: 0 for success, 1 for findings, and 2 for wrong usage or unreadable input.
 """

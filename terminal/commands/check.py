@@ -1,4 +1,4 @@
-"""`mlspec check`: say whether what is committed is what the specs compile to."""
+"""`mlspec check`: report committed output that differs from what its spec compiles to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["check"]
 
 
 def check(request: Request) -> int:
-    """Say whether what is committed is what the specs compile to."""
-    systems = Systems(request, made, warnings=False)  # what may be better is said by lint
+    """Report committed output that differs from what its spec compiles to."""
+    systems = Systems(request, made, warnings=False)  # `mlspec lint` reports warnings
     for system in systems:
         folder = systems.folder(system) if system.name is not None else None
         if folder is not None and not system.failed:
@@ -47,8 +47,8 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
         help_ = f"run `mlspec compile {system.shown}`"
         yield _outdated(folder / change.path, message.format(spec=system.spec), help_)
     if found.changes:
-        files = "file is" if len(found.changes) == 1 else "files are"
-        console.say(f"{len(found.changes)} {files} not what {system.spec} compiles to: run mlspec compile")
+        files = "file differs" if len(found.changes) == 1 else "files differ"
+        console.say(f"{len(found.changes)} {files} from what {system.spec} compiles to: run `mlspec compile`")
     else:
         console.say(f"{folder}: {found.unchanged} files are up to date")
 

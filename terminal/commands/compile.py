@@ -1,4 +1,4 @@
-"""`mlspec compile`: write what specs come to."""
+"""`mlspec compile`: compile specs to Kubernetes manifests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
 
 
 def _say_platform(platform: str | None, console: Console) -> None:
-    console.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml beside the spec or above it)'}")
+    console.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml next to the spec or above it)'}")
 
 
 def _stream(system: Compiled) -> str:
@@ -44,7 +44,7 @@ def _stream(system: Compiled) -> str:
 
 
 def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -> int:
-    """Write one system, and say what changed."""
+    """Write one system, and print what changed."""
     try:
         written = (changes if dry_run else write)(folder, system.files, system.kept)
     except UnmanagedFileError as error:
@@ -56,15 +56,15 @@ def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -
     console.result(_report(folder, written, dry_run=dry_run))
     if not written.atomic:
         console.say(
-            f"note: {folder} was written file by file, as its file system cannot exchange folders; "
-            "`mlspec check` tells whether all arrived"
+            f"note: {folder} was written file by file, because its file system cannot swap folders; "
+            "run `mlspec check` to verify that it is complete"
         )
     return 0
 
 
 def _report(folder: Path, written: Written, *, dry_run: bool) -> str:
     if not written.changes:
-        return f"{folder}: {written.unchanged} files, nothing to change"
+        return f"{folder}: {written.unchanged} files, no changes"
     verb = "would change" if dry_run else "wrote"
     lines = [f"{folder}: {verb} {len(written.changes)} files, {written.unchanged} unchanged"]
     signs = {"added": "+", "changed": "~", "removed": "-"}

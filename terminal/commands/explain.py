@@ -1,4 +1,4 @@
-"""`mlspec explain`: say why an output line is what it is, or what a value or a line of the spec comes to."""
+"""`mlspec explain`: explain an output line, or what a value or a line of the spec affects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["explain"]
 
 
 def explain(request: Request, question: str | None, line: int | None) -> int:
-    """Say why an output line is what it is, or what a value or a line of the spec comes to."""
+    """Explain an output line, or what a value or a line of the spec affects."""
     console = request.console
     [output] = console.outputs
     spoken = console.but(outputs=(Output(),)) if output.result else console  # the answer is the one document
@@ -55,7 +55,7 @@ def _explained(system: Compiled, question: str | None, line: int | None) -> tupl
 
 
 def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
-    """`FILE:LINE`: the environment, the path below it and the line, wherever the output folder is."""
+    """`FILE:LINE`: the environment, the path inside it, and the line, wherever the output folder is."""
     path, colon, number = question.rpartition(":")
     if not colon or not number.isdecimal():
         return None

@@ -1,4 +1,4 @@
-"""`mlspec init`: write a starter spec, and never over anything."""
+"""`mlspec init`: write a starter spec, and never overwrite a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..workspace import PLATFORM, SPEC
 __all__ = ["TEMPLATES", "init"]
 
 TEMPLATES = ("online", "llm", "batch", "platform")
-STANDS_FOR_THE_NAME = "my-system"
+PLACEHOLDER = "my-system"
 
 
 def init(name: str | None, template: str, console: Console) -> int:
-    """Write a starter: in a folder of the system's name, or here when no name is given."""
+    """Write a starter to a folder with the system's name, or, without a name, to the current folder."""
     folder = Path(name) if name is not None else Path()
     try:
         system = SCALARS["system-name"].parse(folder.resolve().name)
@@ -29,9 +29,9 @@ def init(name: str | None, template: str, console: Console) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(path, "x", encoding="utf-8") as file:
-            file.write(_text(template).replace(STANDS_FOR_THE_NAME, system))
+            file.write(_text(template).replace(PLACEHOLDER, system))
     except FileExistsError:
-        console.complain(f"error: {path} exists, and nothing is overwritten")
+        console.complain(f"error: {path} already exists, and mlspec init does not overwrite it")
         return 1
     except OSError as error:
         console.complain(f"error: {path} cannot be written: {error.strerror}")

@@ -1,4 +1,4 @@
-"""`mlspec lint`: say what is wrong with specs, or will be in production; with `--explain`, what an id means."""
+"""`mlspec lint`: report errors in specs, and problems that would show up in production; or explain an ID."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["explain", "lint"]
 
 
 class Selecting(Request):
-    """A request for some findings only. Errors that make a spec wrong are always among them."""
+    """A request for selected findings. It always includes the errors that make a spec invalid."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
 
     def compile(self, input_: Input, *only: str) -> Compiled:
-        """One system with the findings that were asked for."""
+        """One system, with the selected findings."""
         system = super().compile(input_, *only)
         return system.but(found=tuple(found for found in system.found if self._is_wanted(found)))
 
@@ -37,7 +37,7 @@ class Selecting(Request):
 
 
 def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> int:
-    """Print all findings that were asked for, and how many there are."""
+    """Print the selected findings, and their number."""
     selected, ignored = _ids(select), _ids(ignore)
     unknown = _unknown((*selected, *ignored)) if selected or ignored else None
     if unknown is not None:
@@ -52,7 +52,7 @@ def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = (
 
 
 def explain(id: str, console: Console) -> int:  # noqa: A002 - the word that diagnostics use
-    """Print what an id means, as text or as JSON."""
+    """Print what an ID means, as text or as JSON."""
     from ...compiler.check.rules import reference
 
     output, *others = console.outputs
@@ -69,12 +69,12 @@ def explain(id: str, console: Console) -> int:  # noqa: A002 - the word that dia
 
 
 def _ids(given: Iterable[str]) -> tuple[str, ...]:
-    """Ids, or beginnings of ids, that may stand in one text with commas."""
+    """IDs or prefixes of IDs, which may be separated by commas."""
     return tuple(part.strip().upper() for text in given for part in text.split(",") if part.strip())
 
 
 def _unknown(ids: Iterable[str]) -> str | None:
-    """What to say of the first that no id begins with."""
+    """The error for the first prefix that no ID has."""
     from ...compiler.check.rules.reference import known, no_such
 
     return next((no_such(one) for one in ids if not any(name.startswith(one) for name in known())), None)

@@ -1,4 +1,4 @@
-"""What a command needs of a system that was compiled: plain data, which may come from another process."""
+"""What a command needs from a compiled system: plain data, which may come from another process."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ __all__ = ["Outcome", "judged", "made", "whole"]
 
 
 class Outcome(Record):
-    """One system: what was found, and unless it was only judged, the files that it comes to."""
+    """One system: its findings and, unless it was only judged, the files that it compiles to."""
 
     shown: str
-    """The spec as people typed it."""
+    """The spec, as typed on the command line."""
     spec: str
-    """The name of the spec's file."""
-    beside: Path
-    """The folder that the spec lies in."""
+    """The file name of the spec."""
+    folder: Path
+    """The folder of the spec."""
     platform: str | None
-    """The platform file that was used, as people would type it."""
+    """The platform file that was used, as one would type it."""
     readable: bool
     name: str | None
     """The system's name, if it has a valid one."""
     declared: tuple[str, ...]
-    """The names of all environments, also of those that were not asked for."""
+    """The names of all environments, including those that were not requested."""
     kept: tuple[str, ...]
-    """The folders that stay as they are unless they were compiled."""
+    """The folders that stay unchanged unless they were compiled."""
     found: tuple[Diagnostic, ...]
     files: tuple[Rendered, ...] = ()
-    """The files of each environment that was compiled; none where something is wrong."""
+    """The files of each compiled environment; none if there are errors."""
     compiled: Compiled | None = None
-    """All that it came to, for what looks into it; it cannot come from another process."""
+    """The whole result, for commands that inspect it. It cannot come from another process."""
 
     @property
     def failed(self) -> bool:
-        """Whether nothing of it may be written."""
+        """Whether there are errors, so that no file may be written."""
         return any(diagnostic.severity == "error" for diagnostic in self.found)
 
     @property
     def status(self) -> int:
-        """The exit status that its findings ask for."""
+        """The exit status for its findings."""
         return 1 if self.readable and self.failed else 0 if self.readable else 2
 
 
 def whole(system: Compiled) -> Outcome:
-    """Everything."""
+    """The whole result."""
     return judged(system).but(compiled=system)
 
 
 def judged(system: Compiled) -> Outcome:
-    """What was found."""
+    """The findings."""
     path = system.input.path
     return Outcome(
         shown=system.input.shown,
         spec=system.input.name,
-        beside=path.parent if path is not None else Path(),
+        folder=path.parent if path is not None else Path(),
         platform=system.input.platform,
         readable=system.input.sources is not None,
         name=system.name,
@@ -69,7 +69,7 @@ def judged(system: Compiled) -> Outcome:
 
 
 def made(system: Compiled) -> Outcome:
-    """What was found, and the files unless something is wrong."""
+    """The findings, and the files unless there are errors."""
     outcome = judged(system)
     if outcome.failed:
         return outcome

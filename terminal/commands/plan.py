@@ -1,4 +1,4 @@
-"""`mlspec plan`: the decisions for each environment as a memo, or what a setting would change in it."""
+"""`mlspec plan`: the decisions for each environment as a memo, or the changes that a setting would make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["plan"]
 
 
 def plan(request: Request, form: str) -> int:
-    """Print the memo of each system; with settings, only what they change."""
+    """Print the memo of each system, or, with settings, only what they change."""
     systems = Systems(request, whole, warnings=False)
     for outcome in systems:
         system = outcome.compiled
@@ -29,7 +29,7 @@ def plan(request: Request, form: str) -> int:
 
 
 def _compare(request: Request, system: Compiled, form: str) -> None:
-    """The same spec without the settings, and what differs."""
+    """Print the differences from the same spec without the settings."""
     before = {environment.name: memo(environment) for environment in _without_settings(request, system).environments}
     found = [
         (environment.name, changes(before[environment.name], memo(environment))) for environment in system.environments

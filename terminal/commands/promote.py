@@ -1,8 +1,8 @@
-"""`mlspec promote` and `mlspec rollback`: write the release file of an environment, and compile.
+"""`mlspec promote` and `mlspec rollback`: write the release file of an environment, and compile the environment.
 
-What the new file comes to is compiled in memory first, so a release that does not compile changes nothing. The file is
-replaced in one step and the bundle in another: killed between the two, `mlspec check` tells, and `mlspec compile` ends
-what was begun.
+The new release is compiled in memory first, so a release that does not compile changes nothing. Then the file is
+replaced in one step, and the bundle in another. If the process is killed between the two, `mlspec check` reports it,
+and `mlspec compile` finishes the release.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def promote(
     now: str | None,
     dry_run: bool,
 ) -> int:
-    """Let a version enter its next stage in an environment."""
+    """Promote a version to its next stage in an environment."""
     version = _version(request, file) if file is not None else None
     if file is not None and version is None:
         return 2
@@ -44,7 +44,7 @@ def promote(
 
 
 def rollback(request: Request, environment: str, model: str | None, to: str, *, dry_run: bool) -> int:
-    """Put an earlier version into service again."""
+    """Roll back to a previous version."""
     return _moved(request, lambda system: rolled_back(system, environment, model, to), dry_run=dry_run)
 
 
@@ -63,7 +63,7 @@ def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: boo
     if missing:
         return 2
     if len(paths) != 1 or paths[0] == STDIN:
-        request.console.complain("error: a release belongs to one spec in a folder: name that spec")
+        request.console.complain("error: a release needs exactly one spec, in a file: name that file")
         return 2
     input_ = load(paths[0], request.options)
     try:

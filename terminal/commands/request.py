@@ -1,4 +1,4 @@
-"""What all commands on specs share: what they are asked for, and the systems that it names."""
+"""What all commands on specs share: the request, and the systems that it names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Request", "Systems", "folder_of"]
 
 
 class Request(Record):
-    """What a command is asked to work on, and how it answers."""
+    """What a command works on, and how it prints its results."""
 
     specs: tuple[str, ...]
     options: Options
@@ -31,7 +31,7 @@ class Request(Record):
     console: Console = Console()
 
     def compile(self, input_: Input, *only: str) -> Compiled:
-        """One system with all targets and rules, and the environments that were asked for."""
+        """Compile one system with all targets and rules, for the requested environments."""
         return compile_system(input_, BACKENDS, RULES, self.today, only or self.environments)
 
 
@@ -98,15 +98,15 @@ class Systems:
         return not missing
 
     def folder(self, system: Outcome) -> Path | None:
-        """Where a system's environments go; None, with the reason said, when another one went there."""
+        """The output folder of a system; None, after an error, if another system has claimed the folder."""
         folder = folder_of(system, self.request.out)
         other = self._claimed.setdefault(folder, system.shown)
         if other != system.shown:
-            self._wrong(f"{other} and {system.shown} both claim {folder}: give the systems names that differ")
+            self._wrong(f"{other} and {system.shown} both write to {folder}: give the systems different names")
             return None
         return folder
 
 
 def folder_of(system: Outcome, out: str | None) -> Path:
-    """The folder of a system: its name below the one that was asked for, else `out` beside its spec."""
-    return Path(out) / (system.name or "unnamed") if out is not None else system.beside / "out"
+    """The output folder of a system: its name inside the requested folder, or `out` next to its spec."""
+    return Path(out) / (system.name or "unnamed") if out is not None else system.folder / "out"

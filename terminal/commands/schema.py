@@ -1,4 +1,4 @@
-"""`mlspec schema`: print the published JSON Schema, or hold files to it as any other tool would."""
+"""`mlspec schema`: print the published JSON Schema, or validate files against it, as any other tool would."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["schema", "validate"]
 
 
 def schema(console: Console) -> int:
-    """Print it."""
+    """Print the schema."""
     console.result(text())
     return 0
 
 
 def validate(paths: tuple[str, ...], console: Console) -> int:
-    """Say what of each file the schema does not allow. The compiler's own checks say more: see `mlspec lint`."""
+    """Report what the schema does not allow in each file. The compiler's own checks report more: see `mlspec lint`."""
     import json
 
     from jsonschema import Draft202012Validator
@@ -48,7 +48,7 @@ def validate(paths: tuple[str, ...], console: Console) -> int:
 
 
 def _findings(validator: Any, tree: Node) -> list[Diagnostic]:
-    """Every mistake once, in the order of the file."""
+    """Every error once, in the order of the file."""
     found: dict[tuple[Span, str], Diagnostic] = {}
     for error in _errors(validator, tree):
         at = _place(error, tree).span
@@ -57,7 +57,7 @@ def _findings(validator: Any, tree: Node) -> list[Diagnostic]:
 
 
 def _errors(validator: Any, tree: Node) -> Iterator[ValidationError]:
-    """Every mistake where it is, rather than at the choice that it rules out."""
+    """Every error at its own place, instead of at the union that it rules out."""
     from jsonschema.exceptions import best_match
 
     for error in validator.iter_errors(_data(tree)):
@@ -66,7 +66,7 @@ def _errors(validator: Any, tree: Node) -> Iterator[ValidationError]:
 
 
 def _place(error: ValidationError, tree: Node) -> Node:
-    """The value that is wrong; of a key that should not be there, the key."""
+    """The wrong value, or the key if the schema does not allow it."""
     node = lookup(tree, tuple(str(step) for step in error.absolute_path)) or tree
     if error.validator == "additionalProperties" and isinstance(node, Mapping):
         known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
@@ -80,8 +80,8 @@ def _finding(error: ValidationError, at: Span) -> Diagnostic:
         severity="error",
         message=error.message,
         span=at,
-        note=f"the schema asks for this at `{error.json_path}`",
-        help="`mlspec lint` says what to write instead",
+        note=f"the schema requires this at `{error.json_path}`",
+        help="run `mlspec lint`, which says what to write instead",
     )
 
 

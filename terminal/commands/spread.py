@@ -1,7 +1,7 @@
-"""Work on many systems by all cores, each in a process of its own that began as a copy of this one.
+"""Work on many systems with all cores, in processes that are forked from this one.
 
-Results come in the order of what was asked for, and only a few wait, so that a thousand systems take no more memory
-than a few. Elsewhere than on Linux a copy of a process is not safe to work in, and one core does it all.
+Results come in the order of the paths. Only a few are pending at a time, so that a thousand systems take no more memory
+than a few. Outside Linux, forking is not safe, and one core does all the work.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["spread"]
 T = TypeVar("T")
 
 FEWEST = 8
-"""Below this many systems starting the processes takes longer than they save."""
+"""With fewer systems, the processes take longer to start than they save."""
 
 WAITING = 4
-"""Systems for each core that may be asked for before the first of them is taken."""
+"""The maximum number of pending systems for each core."""
 
 
 def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
-    """`work` of each path, in their order."""
+    """The result of `work` for each path, in order."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if cores < 2 or len(paths) < FEWEST:
         yield from map(work, paths)
         return
-    import multiprocessing  # ten milliseconds, which one system alone should not pay
+    import multiprocessing  # takes 10 ms, which a single system should not pay
 
     _Worker.work = work
     waiting: deque[multiprocessing.pool.AsyncResult[T]] = deque()
@@ -43,7 +43,7 @@ def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
 
 
 class _Worker:
-    """What each process does, as it was when the process began: it need not be sent."""
+    """The work of each process, which inherits it from this one, so that it need not be sent."""
 
     work: Callable[[str], Any]
 
@@ -51,7 +51,7 @@ class _Worker:
 def _begin() -> None:
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that was started by hand ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends its workers
 
 
 def _done(path: str) -> Any:
