@@ -167,7 +167,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "sources": ('sources', 'list', ('list', ('object', 'DataSource'), 'name'), None, ''),
         "columns": ('columns', 'list', ('list', ('object', 'Column'), 'name'), None, ''),
         "labels": ('labels', 'optional', ('object', 'Labels'), None, ''),
-        "labelling": ('labelling', 'optional', ('object', 'Labelling'), None, ''),
+        "labeling": ('labeling', 'optional', ('object', 'Labeling'), None, ''),
         "preprocessing": ('preprocessing', 'list', ('list', ('union', 'PreprocessingStep'), ''), None, ''),
         "split": ('split', 'optional', ('union', 'Split'), None, ''),
     },
@@ -220,7 +220,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "affectedByDecisions": ('affected_by_decisions', 'default', ('bool',), 'false', 'most labels do not depend on the prediction'),
         "positiveShare": ('positive_share', 'optional', ('scalar', 'percent', ''), None, ''),
     },
-    "Labelling": {
+    "Labeling": {
         "process": ('process', 'required', ('enum', ('manual', 'programmatic', 'feedback', 'model-assisted')), None, ''),
         "tool": ('tool', 'optional', ('scalar', 'text', ''), None, ''),
         "project": ('project', 'optional', ('scalar', 'url', ''), None, ''),
@@ -648,7 +648,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "probes": ('probes', 'group', ('object', 'Probes'), None, ''),
         "drain": ('drain', 'group', ('object', 'Drain'), None, ''),
         "metrics": ('metrics', 'group', ('object', 'MetricVocabulary'), None, ''),
-        "honours": ('honours', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
+        "features": ('features', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'enough for one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'enough for a small server'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),

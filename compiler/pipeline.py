@@ -14,8 +14,8 @@ from .because import Unavailable
 from .bind import Known, bind, check_as_written
 from .bind.references import resolve
 from .check.effects import Used, without_effect
-from .check.honours import unhonoured
 from .check.lint import Rule, judge, lint
+from .check.support import unsupported
 from .diagnostics import Diagnostic, merged
 from .emit import Emitted, emit, emit_system
 from .emit.artifact import SYSTEM, Made
@@ -144,7 +144,7 @@ def _environment(
     added, broken = plugins(layered)
     backends = backends.also(added) if added else backends
     plan = Plan(system, layered.environment, backends.chosen)
-    found += [*unhonoured(plan), *lint(system, plan, rules), *broken]
+    found += [*unsupported(plan), *lint(system, plan, rules), *broken]
     emitted = emit(system, plan, backends.targets)
     bundle, unlinked = link(emitted, system, plan.name, input_.name, backends.kinds)
     found += [*emitted.found, *unlinked]

@@ -258,12 +258,12 @@ class GitAccess(Part):
 class Data(Part):
     """The data pipeline: compiled into the configuration of the training steps, and checked by lint."""
 
-    __slots__ = fields = ("sources", "columns", "labels", "labelling", "preprocessing", "split",)
+    __slots__ = fields = ("sources", "columns", "labels", "labeling", "preprocessing", "split",)
 
     sources: tuple[DataSource, ...]
     columns: tuple[Column, ...]
     labels: Labels | None
-    labelling: Labelling | None
+    labeling: Labeling | None
     preprocessing: tuple[PreprocessingStep, ...]
     split: Split | None
 
@@ -347,7 +347,7 @@ class Labels(Part):
     positive_share: Because[Percent] | None
 
 
-class Labelling(Part):
+class Labeling(Part):
     """How labels are produced, if annotators or programs produce them."""
 
     __slots__ = fields = ("process", "tool", "project", "guidelines", "annotators", "agreement",)
@@ -1047,7 +1047,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "honours", "cpu", "memory", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "features", "cpu", "memory", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1074,7 +1074,7 @@ class Runtime(Part):
     probes: Probes
     drain: Drain
     metrics: MetricVocabulary
-    honours: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
+    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     checked: Because[str] | None

@@ -25,7 +25,7 @@ SELECTION = (
 )
 SAYING = (
     click.option("-q", "--quiet", is_flag=True, help="Print only results and problems."),
-    click.option("--color/--no-color", "colour", default=None, help="Force color output on or off."),
+    click.option("--color/--no-color", "color", default=None, help="Force color output on or off."),
 )
 COMMON = (
     click.option(

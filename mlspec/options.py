@@ -69,4 +69,4 @@ def console_of(given: dict[str, Any]) -> Console:
         outputs = paired(order, formats, files)
     except Misplaced as error:
         raise click.UsageError(str(error)) from None
-    return Console(outputs=outputs, colour=given.pop("colour"), quiet=given.pop("quiet"), version=__version__)
+    return Console(outputs=outputs, color=given.pop("color"), quiet=given.pop("quiet"), version=__version__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .introspect import describe
 from .models import MLSystem, PlatformFile, ReleaseFile
-from .render_catalog import catalogue_modules
+from .render_catalog import catalog_modules
 from .render_code import language_module, system_module
 from .render_schema import schema_text
 
@@ -20,7 +20,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "compiler" / "system.py": system_module(language),
         ROOT / "compiler" / "language.py": language_module(language),
-        **catalogue_modules(ROOT / "compiler" / "catalog"),
+        **catalog_modules(ROOT / "compiler" / "catalog"),
         ROOT / "schema" / "mlspec.v1.schema.json": schema_text(language),
     }
 

@@ -20,7 +20,7 @@ class Console(Record):
     """How much mlspec prints, and in which formats."""
 
     outputs: tuple[Output, ...] = (Output(),)
-    colour: bool | None = None
+    color: bool | None = None
     quiet: bool = False
     version: str = ""
     """The version of mlspec, for formats that name the tool."""
@@ -54,7 +54,7 @@ class Console(Record):
 
     def tell(self, found: Iterable[Diagnostic]) -> None:
         """Print findings right away, in the formats for people."""
-        report = Report(subjects=(Subject(name="", found=tuple(found)),), color=self._coloured())
+        report = Report(subjects=(Subject(name="", found=tuple(found)),), color=self._colored())
         for output in self.outputs:
             if output.spoken:
                 sys.stderr.write(rendered(output.form, report))
@@ -83,7 +83,7 @@ class Console(Record):
             return False
         return True
 
-    def _coloured(self) -> bool:
-        if self.colour is not None:
-            return self.colour
+    def _colored(self) -> bool:
+        if self.color is not None:
+            return self.color
         return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -188,7 +188,7 @@ def _spelling_of_a_number(mistake: Mistake, valid: bool, found: list[Diagnostic]
 
 APART = {
     _text_without_quotes: "a text with a pattern takes the source text, which a reader of YAML has made a number; an"
-    " editor that colours it red is no harm, and `revision: 4e91102` would else be read as infinity by some tools",
+    " editor that colors it red is no harm, and `revision: 4e91102` would else be read as infinity by some tools",
     _too_long_a_number: "a number of more than 15 digits is more than a float holds exactly; JSON has no such limit",
     _spelling_of_a_number: "a label's value may be a bare number, which has no pattern for JSON Schema to hold it to",
 }

@@ -192,7 +192,7 @@ def test_an_image_by_hand() -> None:
     _, line = told.split("\n")
     image = told.split("\n")[0].removeprefix("image: ")
     assert image.startswith("nvcr.io/nvidia/tritonserver:")
-    assert line == f"  {image}: serving.container.image at catalogue/runtimes/triton.yaml:3:8 (the catalog)"
+    assert line == f"  {image}: serving.container.image at catalog/runtimes/triton.yaml:3:8 (the catalog)"
 
 
 # The command

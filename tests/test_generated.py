@@ -87,7 +87,7 @@ def errors(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def is_theirs(span: Span) -> bool:
     """Whether it is a place in a file of the author's, and something stands there."""
-    return bool(span.file.lines[span.line].strip()) and not span.file.name.startswith("catalogue/")
+    return bool(span.file.lines[span.line].strip()) and not span.file.name.startswith("catalog/")
 
 
 def wrong(result: Result, again: Result, folder: Path, seed: int) -> Iterator[str]:
@@ -188,7 +188,7 @@ def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outc
 NEVER = {
     "OciAccess.keys": "images are pulled with a Secret of a type of its own",
     "OnlineService.preprocessing.transformer": "no target runs one yet",
-    "Platform.plugins": "code of an organisation: see test_plugins",
+    "Platform.plugins": "code of an organization: see test_plugins",
 }
 """Fields and words that no valid system has, with the reason why they are in the language."""
 

@@ -17,7 +17,7 @@ from docs import fields
 from mlspec import targets
 from mlspec.compiler import layer
 from mlspec.compiler.bind import references
-from mlspec.compiler.check.honours import FEATURES
+from mlspec.compiler.check.support import FEATURES
 from mlspec.compiler.emit.artifact import Target
 from mlspec.compiler.language import OBJECTS, UNIONS, Kind
 from mlspec.schema import render_schema
@@ -80,7 +80,7 @@ def test_a_feature_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         {
             "apiVersion": "mlspec/v1",
             "kind": "Platform",
-            "platform": {"runtimes": {"triton": {"honours": ["batchng.maxSize"]}}},
+            "platform": {"runtimes": {"triton": {"features": ["batchng.maxSize"]}}},
         }
     )
     (found,) = compile_text(tmp_path, platform=platform).diagnostics
@@ -89,7 +89,7 @@ def test_a_feature_that_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 def test_a_runtime_that_the_platform_changed_is_not_proposed_for_what_it_lost(tmp_path: Path) -> None:
     """The catalog's Triton can batch; this platform's cannot, so the help names others."""
-    platform = triton(honours=["caching"])
+    platform = triton(features=["caching"])
     result = compile_text(tmp_path, minimal(serving__batching={"maxSize": 4}), platform=platform)
     (found,) = [one for one in result.diagnostics if "batching.maxSize" in one.message]
     assert "mlserver" in found.help

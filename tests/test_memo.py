@@ -83,7 +83,7 @@ def test_every_assumption_can_be_replaced(example: Path) -> None:
 
 
 @EACH
-def test_the_catalogue_leaves_no_fact_to_a_default(example: Path) -> None:
+def test_the_catalog_leaves_no_fact_to_a_default(example: Path) -> None:
     """What a runtime does is known, and no assumption of the planner; its allowance of memory is one."""
     assumed = {one.path.rpartition(".container.")[2] for said in memos(example) for one in said.assumptions}
     assert {path for path in assumed if path.startswith(("metrics.", "drain.", "probes.", "cpuBound"))} == set()

@@ -1,6 +1,6 @@
 """Every series that a rule, an analysis or an autoscaler reads is one that somebody writes.
 
-That is the chosen runtime, by its entry in the catalogue and what the spec changes of it; a rule of the same bundle;
+That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
 Prometheus itself (`up`); or kube-state-metrics. A query on a misspelt series answers nothing, and is silent for ever.
 """
 
@@ -125,7 +125,7 @@ def services(made: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def entry(runtime: str) -> dict[str, Any]:
-    """What the catalogue says of a runtime."""
+    """What the catalog says of a runtime."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
     return found
 
@@ -161,7 +161,7 @@ def test_every_series_of_an_example_is_written_by_somebody(example: Path) -> Non
         assert unknown(made, [load(text) for text in bundle.files.values()]) == set(), bundle.environment
 
 
-def test_every_runtime_of_the_catalogue_is_tried() -> None:
+def test_every_runtime_of_the_catalog_is_tried() -> None:
     assert set(RUNTIMES) == set(catalog.runtime_names()) == {*EXPORTS, "custom"}
 
 

@@ -335,7 +335,7 @@ def test_a_platform_adds_a_family_and_changes_another(tmp_path: Path) -> None:
     assert model.weights.value == 16_060_000_000
 
 
-def test_every_family_of_the_catalogue_is_whole() -> None:
+def test_every_family_of_the_catalog_is_whole() -> None:
     """Where sliding windows are said, so is their length, and no more layers see everything than there are."""
     families = yaml.safe_load((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
     for name, family in families.items():

@@ -272,7 +272,7 @@ def test_a_cluster_has_a_quota_of_its_own(tmp_path: Path) -> None:
     assert [d.environments for d in result.diagnostics if d.id == "MLS409"] == [("small",)]
 
 
-def test_a_quota_names_what_the_catalogue_or_the_platform_knows(tmp_path: Path) -> None:
+def test_a_quota_names_what_the_catalog_or_the_platform_knows(tmp_path: Path) -> None:
     """Also of accelerators that the system itself does not use."""
     platform = "apiVersion: mlspec/v1\nkind: Platform\nplatform: {quota: {accelerators: {%s: 2}}}\n"
     assert not compile_text(tmp_path, MINIMAL, platform=platform % "l4").diagnostics

@@ -47,7 +47,7 @@ def test_it_makes_what_the_same_runtime_makes_by_name(tmp_path: Path) -> None:
     assert objects(compile_text(tmp_path, minimal(serving__runtime=None))) == objects(named)
 
 
-def test_the_organisation_has_usual_runtimes_of_its_own(tmp_path: Path) -> None:
+def test_the_organization_has_usual_runtimes_of_its_own(tmp_path: Path) -> None:
     platform = """
 apiVersion: mlspec/v1
 kind: Platform

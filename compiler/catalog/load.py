@@ -1,4 +1,4 @@
-"""Read the catalogue's files, each at most once, from the modules that `make generate` writes of them."""
+"""Read the catalog's files, each at most once, from the modules that `make generate` writes of them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,29 @@ __all__ = [
     "providers",
     "runtime",
     "runtime_names",
+    "ships",
     "time_zones",
 ]
 
 
 class _Shipped(SourceFile):
-    """A file of the catalogue. Its text is read when somebody is shown a piece of it."""
+    """A file of the catalog. Its text is read when a piece of it is shown."""
 
     __slots__ = ()
 
     def __init__(self, name: str) -> None:
-        self.name = f"catalogue/{name}"
+        self.name = f"catalog/{name}"
 
     def __getattr__(self, attribute: str) -> object:
         if attribute not in ("lines", "text"):
             raise AttributeError(attribute)
-        super().__init__(self.name, _content(self.name.removeprefix("catalogue/")))
+        super().__init__(self.name, _content(self.name.removeprefix("catalog/")))
         return getattr(self, attribute)
+
+
+def ships(file: SourceFile) -> bool:
+    """Whether a file is part of the catalog."""
+    return isinstance(file, _Shipped)
 
 
 def _content(name: str) -> str:
@@ -70,7 +76,7 @@ def runtime(name: str) -> Mapping | None:
 
 @cache
 def runtime_names() -> tuple[str, ...]:
-    """The serving runtimes that the catalogue knows."""
+    """The serving runtimes that the catalog knows."""
     return tuple(_names("runtimes/"))
 
 

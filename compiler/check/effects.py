@@ -237,4 +237,4 @@ READERS = {
     "releases.*.*": _NOBODY,
     "releases.*": "serve the model `{name}` with a service, or remove it",
 }
-"""What uses a field, by the first matching pattern. Runtime features are checked in `honours`."""
+"""What uses a field, by the first matching pattern. Runtime features are checked in `support`."""

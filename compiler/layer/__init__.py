@@ -33,7 +33,7 @@ class Layer(Record):
 
     name: str
     tree: Mapping
-    owner: Literal["catalogue", "platform", "system"] = "system"
+    owner: Literal["catalog", "platform", "system"] = "system"
     """Who made the choices in it."""
 
 
@@ -134,7 +134,7 @@ def _catalog_layers(names: Names) -> Iterator[Layer]:
     """The catalog's entries of every collection that a system refers to, as the lowest layers."""
     for collection, (path, entries) in _CATALOG.items():
         if collection in names and (known := entries(names[collection])):
-            yield Layer(name="the catalog", owner="catalogue", tree=_cataloged(path, known))
+            yield Layer(name="the catalog", owner="catalog", tree=_cataloged(path, known))
 
 
 Entries = dict[str, Node]

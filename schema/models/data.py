@@ -118,7 +118,7 @@ class Labels(Section):
     positive_share: Percent | None = optional("The share of positive labels. Below 10%, accuracy tells you little.")
 
 
-class Labelling(Section):
+class Labeling(Section):
     """How labels are produced, if annotators or programs produce them."""
 
     process: Literal["manual", "programmatic", "feedback", "model-assisted"] = required("The labeling process.")
@@ -261,7 +261,7 @@ class Data(Section):
     sources: list[DataSource] = listed("The data sources.", key="name")
     columns: list[Column] = listed("The columns and their expectations: the data contract.", key="name")
     labels: Labels | None = optional("The ground truth, and when it becomes available.")
-    labelling: Labelling | None = optional("How labels are produced.")
+    labeling: Labeling | None = optional("How labels are produced.")
     preprocessing: list[Preprocessing] = listed("The preprocessing steps, in order.")
     split: Split | None = optional("How rows are split into training, validation, and test data.")
 

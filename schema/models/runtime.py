@@ -194,7 +194,7 @@ class Runtime(Section):
     probes: Probes = group(Probes, "Startup, readiness, and liveness probes.")
     drain: Drain = group(Drain, "How it shuts down.")
     metrics: MetricVocabulary = group(MetricVocabulary, "The metrics it exports.")
-    honours: list[Feature] = listed(
+    features: list[Feature] = listed(
         "The service features it supports. `llm.tokens.output` means that it can limit output tokens, and "
         "`llm.caching.dtype` that it can use a smaller KV cache."
     )

@@ -25,12 +25,12 @@ _END = "\x1b[0m"
 
 def render(report: Report) -> str:
     """All findings, each followed by an empty line."""
-    return snippets(report.found, colour=report.color) + "\n" if report.found else ""
+    return snippets(report.found, color=report.color) + "\n" if report.found else ""
 
 
-def snippets(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
+def snippets(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     """Findings with their source, separated by empty lines."""
-    return "\n".join(_one(diagnostic, _Paint(colour)) for diagnostic in diagnostics)
+    return "\n".join(_one(diagnostic, _Paint(color)) for diagnostic in diagnostics)
 
 
 def summary(diagnostics: Sequence[Diagnostic]) -> str:

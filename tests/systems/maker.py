@@ -20,7 +20,7 @@ from ..support import ROOT
 
 T = TypeVar("T")
 
-__all__ = ["DIGEST", "Maker", "catalogued", "members"]
+__all__ = ["DIGEST", "Maker", "cataloged", "members"]
 
 DIGEST = "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd"
 
@@ -70,15 +70,15 @@ class Maker(Shape):
     """One system in the making."""
 
     def __init__(self, chance: random.Random) -> None:
-        self.whole = catalogued("accelerators")
-        self.devices = {**self.whole, **catalogued("slices")}
+        self.whole = cataloged("accelerators")
+        self.devices = {**self.whole, **cataloged("slices")}
         self.declared: dict[str, list[str]] = {
             "runtimes": list(catalog.runtime_names()),
             "accelerators": list(self.devices),
-            "algorithms": list(catalogued("algorithms")),
-            "families": list(catalogued("families")),
+            "algorithms": list(cataloged("algorithms")),
+            "families": list(cataloged("families")),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
-            "metrics": list(catalogued("metrics")),
+            "metrics": list(cataloged("metrics")),
             "rivals": ["champion", "naive", "human"],
             **{f"{one}-providers": list(catalog.providers(one)) for one in ("rollout", "traffic", "autoscaling")},
         }
@@ -192,8 +192,8 @@ def members(type_name: str, key: str) -> tuple[Any, ...]:
 
 
 @cache
-def catalogued(name: str) -> dict[str, Any]:
-    """A file of the catalogue, such as `runtimes/triton`."""
+def cataloged(name: str) -> dict[str, Any]:
+    """A file of the catalog, such as `runtimes/triton`."""
     facts: dict[str, Any] = yaml.safe_load((ROOT / "compiler" / "catalog" / f"{name}.yaml").read_text())
     return facts
 

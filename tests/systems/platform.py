@@ -1,4 +1,4 @@
-"""What the organisation says: coordinates and tools that go together, and policies that the system keeps."""
+"""What the organization says: coordinates and tools that go together, and policies that the system keeps."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _severity(maker: Maker) -> dict[str, str] | None:
 
 
 def platform_file(maker: Maker, whole: dict[str, Any], clusters: list[str]) -> dict[str, Any]:
-    """The file, with the organisation's defaults for every spec."""
+    """The file, with the organization's defaults for every spec."""
     return maker.free(
         "PlatformFile",
         apiVersion="mlspec/v1",

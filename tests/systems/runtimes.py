@@ -1,4 +1,4 @@
-"""Serving runtimes: the catalogue's, the platform's copies of them, and servers that mlspec does not know."""
+"""Serving runtimes: the catalog's, the platform's copies of them, and servers that mlspec does not know."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .maker import DIGEST, Maker, catalogued
+from .maker import DIGEST, Maker, cataloged
 
 __all__ = ["OWN_IMAGE", "SECONDS", "Runtime", "container", "runtime"]
 
@@ -56,16 +56,16 @@ class Runtime(NamedTuple):
     @property
     def serves_language_models(self) -> bool:
         """Whether it is a server of them."""
-        return self.honours("llm")
+        return self.supports("llm")
 
-    def honours(self, feature: str) -> bool:
+    def supports(self, feature: str) -> bool:
         """Whether it can do a part of a service."""
-        return feature in self.facts.get("honours", ())
+        return feature in self.facts.get("features", ())
 
 
 def runtime(maker: Maker, *, language: bool, promised: Collection[str] = ()) -> Runtime:
-    """One of the catalogue, or the platform's own copy of one, that can measure what the whole system promises."""
-    known = [Runtime(name, catalogued(f"runtimes/{name}")) for name in maker.declared["runtimes"]]
+    """One of the catalog, or the platform's own copy of one, that can measure what the whole system promises."""
+    known = [Runtime(name, cataloged(f"runtimes/{name}")) for name in maker.declared["runtimes"]]
     fitting = [one for one in known if one.serves_language_models == language and one.measures(promised)]
     chosen = maker.pick(fitting)
     if maker.maybe(0.3 if chosen.name == "custom" else 0.7):
@@ -125,7 +125,7 @@ def container(maker: Maker) -> dict[str, Any]:
         needsAccelerator=None,
         deviceMemory=None,
         imageSize=None if maker.waits else maker.pick((None, "4G")),
-        honours=None,
+        features=None,
         ports=ports,
         probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
         metrics={"path": "/metrics", "inFlight": {"gauge": "requests_in_flight"}},

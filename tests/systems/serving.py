@@ -1,4 +1,4 @@
-"""Services: what a runtime can load, measure and honour, at a load that its replicas can carry."""
+"""Services: what a runtime can load, measure and support, at a load that its replicas can carry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
     routed = maker.traffic != "none"
     mean = shortest / 10
     own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
-    batching = {"maxSize": 8, "maxDelay": "1ms"} if server.honours("batching.maxDelay") and maker.maybe(0.5) else None
+    batching = {"maxSize": 8, "maxDelay": "1ms"} if server.supports("batching.maxDelay") and maker.maybe(0.5) else None
     return maker.free(
         "OnlineService",
         mode="online",
@@ -38,8 +38,8 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
             p995=_seconds(mean * 3),
         ),
         batching=batching,
-        caching=maker.free("Caching") if server.honours("caching") and maker.maybe(0.5) else None,
-        warmup=maker.free("Warmup") if server.honours("warmup") and maker.maybe(0.5) else None,
+        caching=maker.free("Caching") if server.supports("caching") and maker.maybe(0.5) else None,
+        warmup=maker.free("Warmup") if server.supports("warmup") and maker.maybe(0.5) else None,
         replicas=_replicas(maker, server),
         resources=None if server.name == "custom" else _resources(maker),
         env=None if server.name == "custom" else _variables(maker),
@@ -60,7 +60,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
     arriving = {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}
     bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
     own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
-    answer = {"output": 256} if server.honours("llm.tokens.output") else {}
+    answer = {"output": 256} if server.supports("llm.tokens.output") else {}
     measured = "saturation" not in known or maker.maybe(0.6)  # without either nothing says how full a replica is
     return maker.free(
         "OnlineService",
@@ -91,7 +91,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
 
 def _llm_caching(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     """Only servers that can be told of a type can be told of prefixes."""
-    if not server.honours("llm.caching.dtype") or maker.maybe(0.4):
+    if not server.supports("llm.caching.dtype") or maker.maybe(0.4):
         return None
     return maker.free("LlmCaching", dtype=maker.pick((None, *members("LlmCaching", "dtype"))))
 
@@ -119,7 +119,7 @@ def _image(server: Runtime) -> dict[str, Any]:
 
 
 def _otherwise(maker: Maker, server: Runtime) -> dict[str, Any] | None:
-    """What a service wants of its container that the catalogue says otherwise, and nothing else decides."""
+    """What a service wants of its container that the catalog says otherwise, and nothing else decides."""
     if maker.maybe(0.6):
         return _image(server) or None
     drain = maker.free("Drain", preStop=maker.pick((None, "10s")), timeout=maker.pick((None, "45s", "2m")))

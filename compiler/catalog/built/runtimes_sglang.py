@@ -164,10 +164,10 @@ WRITTEN: object = (1, 0, 54, 0, {
    (48, 15, 48, 21, 'series', True): (48, 23, 48, 41, 'sglang:token_usage', True),
   }),
  }),
- (49, 0, 49, 7, 'honours', True): (49, 9, 49, 51, (
-  (49, 10, 49, 26, 'batching.maxSize', True),
-  (49, 28, 49, 31, 'llm', True),
-  (49, 33, 49, 50, 'llm.caching.dtype', True),
+ (49, 0, 49, 8, 'features', True): (49, 10, 49, 52, (
+  (49, 11, 49, 27, 'batching.maxSize', True),
+  (49, 29, 49, 32, 'llm', True),
+  (49, 34, 49, 51, 'llm.caching.dtype', True),
  )),
  (50, 0, 50, 3, 'cpu', True): (50, 5, 50, 6, '4', True),
  (51, 0, 51, 6, 'memory', True): (51, 8, 51, 11, '8Gi', True),

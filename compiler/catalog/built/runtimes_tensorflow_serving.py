@@ -109,9 +109,9 @@ WRITTEN: object = (1, 0, 38, 0, {
    (32, 72, 32, 77, 'match', True): (32, 79, 32, 120, 'model_name="{model}",API=~"(?i)predict"', False),
   }),
  }),
- (33, 0, 33, 7, 'honours', True): (33, 9, 33, 46, (
-  (33, 10, 33, 26, 'batching.maxSize', True),
-  (33, 28, 33, 45, 'batching.maxDelay', True),
+ (33, 0, 33, 8, 'features', True): (33, 10, 33, 47, (
+  (33, 11, 33, 27, 'batching.maxSize', True),
+  (33, 29, 33, 46, 'batching.maxDelay', True),
  )),
  (34, 0, 34, 3, 'cpu', True): (34, 5, 34, 6, '1', True),
  (35, 0, 35, 6, 'memory', True): (35, 8, 35, 13, '512Mi', True),

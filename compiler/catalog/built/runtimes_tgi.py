@@ -124,9 +124,9 @@ WRITTEN: object = (1, 0, 48, 0, {
    (42, 10, 42, 16, 'series', True): (42, 18, 42, 32, 'tgi_queue_size', True),
   }),
  }),
- (43, 0, 43, 7, 'honours', True): (43, 9, 43, 32, (
-  (43, 10, 43, 26, 'batching.maxSize', True),
-  (43, 28, 43, 31, 'llm', True),
+ (43, 0, 43, 8, 'features', True): (43, 10, 43, 33, (
+  (43, 11, 43, 27, 'batching.maxSize', True),
+  (43, 29, 43, 32, 'llm', True),
  )),
  (44, 0, 44, 3, 'cpu', True): (44, 5, 44, 6, '4', True),
  (45, 0, 45, 6, 'memory', True): (45, 8, 45, 11, '8Gi', True),

@@ -91,11 +91,11 @@ WRITTEN: object = (1, 0, 37, 0, {
    (31, 54, 31, 59, 'match', True): (31, 61, 31, 78, 'model="{model}"', False),
   }),
  }),
- (32, 0, 32, 7, 'honours', True): (32, 9, 32, 63, (
-  (32, 10, 32, 26, 'batching.maxSize', True),
-  (32, 28, 32, 45, 'batching.maxDelay', True),
-  (32, 47, 32, 54, 'caching', True),
-  (32, 56, 32, 62, 'warmup', True),
+ (32, 0, 32, 8, 'features', True): (32, 10, 32, 64, (
+  (32, 11, 32, 27, 'batching.maxSize', True),
+  (32, 29, 32, 46, 'batching.maxDelay', True),
+  (32, 48, 32, 55, 'caching', True),
+  (32, 57, 32, 63, 'warmup', True),
  )),
  (33, 0, 33, 3, 'cpu', True): (33, 5, 33, 6, '1', True),
  (34, 0, 34, 6, 'memory', True): (34, 8, 34, 11, '1Gi', True),

@@ -161,11 +161,11 @@ WRITTEN: object = (1, 0, 53, 0, {
    (47, 15, 47, 21, 'series', True): (47, 23, 47, 47, 'vllm:kv_cache_usage_perc', True),
   }),
  }),
- (48, 0, 48, 7, 'honours', True): (48, 9, 48, 70, (
-  (48, 10, 48, 26, 'batching.maxSize', True),
-  (48, 28, 48, 31, 'llm', True),
-  (48, 33, 48, 50, 'llm.tokens.output', True),
-  (48, 52, 48, 69, 'llm.caching.dtype', True),
+ (48, 0, 48, 8, 'features', True): (48, 10, 48, 71, (
+  (48, 11, 48, 27, 'batching.maxSize', True),
+  (48, 29, 48, 32, 'llm', True),
+  (48, 34, 48, 51, 'llm.tokens.output', True),
+  (48, 53, 48, 70, 'llm.caching.dtype', True),
  )),
  (49, 0, 49, 3, 'cpu', True): (49, 5, 49, 6, '4', True),
  (50, 0, 50, 6, 'memory', True): (50, 8, 50, 11, '8Gi', True),

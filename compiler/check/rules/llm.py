@@ -51,7 +51,7 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         llm = service.part.llm
         tokens = llm.tokens if llm is not None else None
         limits = {"context": tokens.context, "output": tokens.output} if tokens is not None else {}
-        able = {feature.value for feature in service.runtime.honours}
+        able = {feature.value for feature in service.runtime.features}
         asked = ("context",) if "llm" in able and "llm.tokens.output" not in able else ("context", "output")
         lacking = [name for name in asked if limits.get(name) is None]
         if lacking:

@@ -1,4 +1,4 @@
-"""The catalogue as it is read from byte code is what its YAML says, each value in its place."""
+"""The catalog as it is read from byte code is what its YAML says, each value in its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlspec.schema.generate import generated
 
 from .support import ROOT
 
-CATALOGUE = ROOT / "compiler" / "catalog"
+CATALOG = ROOT / "compiler" / "catalog"
 
 
 def shown(node: Node) -> Any:
@@ -29,11 +29,11 @@ def shown(node: Node) -> Any:
     return (place, [(key, shown(node.keys[key]), shown(child)) for key, child in node.entries.items()])
 
 
-@pytest.mark.parametrize("path", sorted(CATALOGUE.rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CATALOG.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_it_is_what_the_file_says(path: Path) -> None:
-    name = path.relative_to(CATALOGUE).with_suffix("").as_posix()
+    name = path.relative_to(CATALOG).with_suffix("").as_posix()
     text = path.read_text()
-    tree, found = read(SourceFile(f"catalogue/{name}.yaml", text))
+    tree, found = read(SourceFile(f"catalog/{name}.yaml", text))
     assert tree is not None
     assert not found
     loaded = load._file(name)
@@ -42,7 +42,7 @@ def test_it_is_what_the_file_says(path: Path) -> None:
 
 
 def test_no_module_is_left_of_a_file_that_is_gone() -> None:
-    folder = CATALOGUE / "built"
+    folder = CATALOG / "built"
     assert set(folder.glob("*.py")) == {path for path in generated() if path.parent == folder}
 
 

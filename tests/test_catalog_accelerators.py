@@ -1,4 +1,4 @@
-"""The accelerators of the catalogue: parts against their devices, and the nodes that each cloud has of them."""
+"""The accelerators of the catalog: parts against their devices, and the nodes that each cloud has of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .test_metamorphic import Examined
 from .test_plan_accelerator import unnamed
 from .test_plan_llm import found, plan
 
-CATALOGUE = ROOT / "compiler" / "catalog"
-DEVICES: dict[str, Any] = yaml.safe_load((CATALOGUE / "accelerators.yaml").read_text())
-SLICES: dict[str, Any] = yaml.safe_load((CATALOGUE / "slices.yaml").read_text())
+CATALOG = ROOT / "compiler" / "catalog"
+DEVICES: dict[str, Any] = yaml.safe_load((CATALOG / "accelerators.yaml").read_text())
+SLICES: dict[str, Any] = yaml.safe_load((CATALOG / "slices.yaml").read_text())
 
 PARTS = {
     # of the eighths of its memory, of its multiprocessors, how many fit on it
@@ -58,10 +58,10 @@ TAINTS = [
 SLICE = "a100-80gb-2g-20gb"
 GFD = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}
 
-# The catalogue
+# The catalog
 
 
-def test_every_slice_of_the_catalogue_is_checked_here() -> None:
+def test_every_slice_of_the_catalog_is_checked_here() -> None:
     assert set(SLICES) == set(PARTS)
     assert not set(SLICES) & set(DEVICES)
 

@@ -21,10 +21,10 @@ from ..system import Runtime
 from ..tree import Scalar, Sequence
 from ..words import listing
 
-__all__ = ["unhonoured"]
+__all__ = ["unsupported"]
 
 
-def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
+def unsupported(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment do not support."""
     for check in (_features, _format, _accelerator, _allowed, _vendor):
         try:
@@ -34,13 +34,13 @@ def unhonoured(plan: Plan) -> Iterator[Diagnostic]:
             continue  # the mistake has been reported, or will be where the value is needed
 
 
-FEATURES: tuple[str, ...] = OBJECTS["Runtime"]["honours"][2][1][1]
+FEATURES: tuple[str, ...] = OBJECTS["Runtime"]["features"][2][1][1]
 """The features that a service can ask of its runtime, as paths below the service."""
 
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:
     part, runtime = service.part, service.runtime_name
-    able = {feature.value for feature in service.runtime.honours}
+    able = {feature.value for feature in service.runtime.features}
     for feature in FEATURES:
         within = feature.partition(".")[0]
         if feature in able or (within != feature and within in FEATURES and within not in able):
@@ -55,7 +55,7 @@ def _features(service: ServicePlan) -> Iterator[Diagnostic]:
                 label="requested here",
                 others=((runtime, "the runtime"),),
                 note="the server would silently run without it",
-                help=_instead(service, "honours", feature),
+                help=_instead(service, "features", feature),
             )
 
 
@@ -124,7 +124,7 @@ def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
         return
     runtime, resource = service.runtime_name, service.scope.resource_of(service.devices)
     image = where(service.image)
-    if not resource.value.startswith("nvidia.com/") and image is not None and image.file.name.startswith("catalogue/"):
+    if not resource.value.startswith("nvidia.com/") and image is not None and catalog.ships(image.file):
         yield finding(
             "MLS012",
             f"the catalog's image for `{runtime.value}` cannot use `{resource.value}`",
