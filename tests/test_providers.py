@@ -98,7 +98,7 @@ def test_a_service_without_a_route_is_reached_by_its_name(tmp_path: Path) -> Non
 def test_trap_a_policy_without_sources_lets_everybody_in(tmp_path: Path) -> None:
     text = platform(traffic={"provider": "none"}, rollout={"provider": "none"})
     (found,) = compile_text(tmp_path, platform=text).diagnostics
-    assert (found.id, found.message) == ("MLS009", "nothing says who may call `digit-reader`")
+    assert (found.id, found.message) == ("MLS009", "the callers of `digit-reader` are unknown")
     (policy,) = objects(compile_text(tmp_path, minimal(**CALLED), platform=text), "NetworkPolicy")
     first = policy["spec"]["ingress"][0]  # type: ignore[index]
     assert [source["namespaceSelector"]["matchLabels"] for source in first["from"]] == [

@@ -57,15 +57,15 @@ def _ingress(service: ServicePlan) -> list[Body]:
 
 
 def _unreachable(service: ServicePlan) -> Refusal:
-    """An empty list of sources would let everybody in, and no rule would let nobody in."""
+    """Without callers there is no valid rule: an empty list of sources allows all callers, and no rule allows none."""
     return refusal(
         "MLS009",
-        f"nothing says who may call `{service.part.own_name.value}`",
+        f"the callers of `{service.part.own_name.value}` are unknown",
         service.part.endpoint,
         service.part.mode,
-        others=((service.traffic_provider, "no gateway leads to it"),),
+        others=((service.traffic_provider, "no gateway routes to it"),),
         note="the network policy would block every caller in the cluster",
-        help="name them under `endpoint.callers`, or set `platform.network.policies: false`",
+        help="list them under `endpoint.callers`; or set `platform.network.policies: false`",
     )
 
 
