@@ -11,8 +11,8 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run a command, and leave."""
-    gc.set_threshold(50_000)  # a short life with few cycles: looking for them costs a tenth of it
+    """Run a command, and exit."""
+    gc.set_threshold(50_000)  # a short run has few cycles, and looking for them takes a tenth of its time
     status = _run()
     if os.environ.get("MLSPEC_DEBUG"):
         sys.exit(status)
@@ -20,7 +20,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    """The exit status of a command. A fault of mlspec itself is one line with a code, and exit status 2."""
+    """Run a command, and return its exit status. A bug in mlspec prints one line, and exits with 2."""
     from .cli import cli
 
     try:
@@ -45,23 +45,23 @@ def _run() -> int:
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process without taking the interpreter apart, which only frees what the system frees anyway.
+    """Exit without tearing down the interpreter, which would only free what the operating system frees anyway.
 
-    What others registered for the end is still run, and all that was said goes out. Destructors are not run, so nothing
-    may rest on one: each file is closed where it is written, and each process waited for where it is started. What must
-    outlive `main`, such as a profiler that runs it, asks for Python's own end by MLSPEC_DEBUG.
+    Exit handlers still run, and all output is flushed. Destructors do not run, so nothing may rely on them: every file
+    is closed where it is written, and every process is awaited where it is started. Code that must outlive `main`, such
+    as a profiler that runs it, gets Python's normal exit with MLSPEC_DEBUG.
     """
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
     except OSError as error:
-        if error.errno != errno.EPIPE and status == 0:  # who closes the pipe has read enough
+        if error.errno != errno.EPIPE and status == 0:  # a reader that closes the pipe has read enough
             sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
             status = 2
         status = status or 1
     try:
         sys.stderr.flush()
-    finally:  # there is nobody left to tell
+    finally:  # no stream is left to report an error
         os._exit(status)
 
 

@@ -94,16 +94,16 @@ def load_file(path: str, options: Options) -> Input:
 
 
 def load_text(text: str, path: str | None, options: Options) -> Input:
-    """Take a text for the spec at a path, with the platform file and the releases of that place; without a path,
-    nothing is looked for on the disk.
+    """Use a text as the spec at a path, with the platform file and the releases that belong to the path. Without a
+    path, nothing is read from disk.
     """
     shown = path if path is not None else SPEC
-    data = text.encode("utf-8", "surrogatepass")  # half a surrogate pair is then found to be no UTF-8
+    data = text.encode("utf-8", "surrogatepass")  # decoding then rejects half a surrogate pair
     return _load(Path(path) if path is not None else None, shown, _decoded(shown, data), options)
 
 
 def with_settings(input_: Input, settings: Iterable[str]) -> Input:
-    """The same system with more settings, above those that it was read with."""
+    """The same system with additional settings, which override the ones that it was read with."""
     trees, found = _settings(settings)
     sources = input_.sources
     if sources is not None:

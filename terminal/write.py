@@ -33,7 +33,7 @@ class Change(Record):
     path: str
     """Relative to the system's folder, with `/`."""
     kind: str
-    """`added`, `changed` or `removed`."""
+    """`added`, `changed`, or `removed`."""
 
 
 class Written(Record):
@@ -70,15 +70,16 @@ def _index(bundle: Bundle) -> bytes:
 
 
 def changes(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
-    """What `write` would do, without doing it; raises UnmanagedFileError where it would."""
+    """What `write` would do, without writing. Raises UnmanagedFileError if `write` would."""
     return _compare(folder, environments, contents(environments), declared)
 
 
 def write(folder: Path, environments: Sequence[Rendered], declared: Iterable[str]) -> Written:
     """Make a system's folder contain exactly the files of these environments, in addition to unmanaged files.
 
-    Raises UnmanagedFileError, and writes nothing, when a file that no index of ours lists would be overwritten.
-    `declared` are all environments of the spec: those that were not compiled keep their files, others lose them.
+    Raises UnmanagedFileError, and writes nothing, if that would overwrite a file that no index of mlspec lists.
+    `declared` contains all environments of the spec. Of these, the ones that were not compiled keep their files; all
+    other environments lose theirs.
     """
     files = contents(environments)
     folder = Path(os.path.realpath(folder))

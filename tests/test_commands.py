@@ -194,7 +194,7 @@ def test_the_schema_validates_files_as_other_tools_do(spec: Path, wrong: Path) -
     (found,) = json.loads(run("schema", "--validate", wrong, "--format", "json").out)["diagnostics"]
     assert "error[MLS018]" in ran.err  # and the words of the library, as other tools have them
     assert wrong.read_text().splitlines()[found["span"]["line"] - 1].strip() == "availability: 99.5"
-    assert "the schema asks for this at `$.constraints.availability`" in ran.err
+    assert "the schema requires this at `$.constraints.availability`" in ran.err
     assert run("schema", "--validate", spec.parent / "nothing").status == 2
 
 

@@ -20,8 +20,8 @@ def explain(request: Request, question: str | None, line: int | None) -> int:
     """Explain an output line, or what a value or a line of the spec affects."""
     console = request.console
     [output] = console.outputs
-    spoken = console.but(outputs=(Output(),)) if output.result else console  # the answer is the one document
-    systems = Systems(request.but(console=spoken), whole, warnings=False)  # only what makes the answer incomplete
+    plain = console.but(outputs=(Output(),)) if output.result else console  # the answer is the only document
+    systems = Systems(request.but(console=plain), whole, warnings=False)  # only errors make the answer incomplete
     compiled = [system.compiled for system in systems if system.compiled is not None]
     if systems.status == 2:
         return 2
@@ -48,8 +48,10 @@ def _explained(system: Compiled, question: str | None, line: int | None) -> tupl
         heading, why = explain_output(system, *place)
         return why, reasons.reason(heading, why)
     if "/" in question:
-        told = list(explain_object(system, question))
-        return told, "\n".join(f"in {name}:\n{reasons.reason(f'  {heading}', why)}" for name, heading, why in told)
+        objects = list(explain_object(system, question))
+        return objects, "\n".join(
+            f"in {name}:\n{reasons.reason(f'  {heading}', why)}" for name, heading, why in objects
+        )
     answers = list(explain_path(system, question))
     return answers, "\n".join(f"{reasons.given(n, values)}\n{reasons.effects(found)}" for n, values, found in answers)
 
@@ -64,5 +66,5 @@ def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
     if start is None and not path.endswith(".yaml"):
         return None
     if start is None:
-        raise NotFoundError(f"{path} lies in no environment of this spec: {', '.join(system.declared)}")
+        raise NotFoundError(f"{path} is not in an environment of this spec: {', '.join(system.declared)}")
     return steps[start], "/".join(steps[start + 1 :]), int(number)
