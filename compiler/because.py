@@ -58,7 +58,7 @@ a measurement, or a target's own choice. Code checks the kind; only people read 
 
 SENTENCES: dict[Kind, str] = {
     "default": "the default of {path}: {why}",
-    "assumed": "assumed until `{path}` says it: {why}",
+    "assumed": "assumed until `{path}` is set: {why}",
     "patched": "patched: {why}",
 }
 """How a reason of each kind is worded; a kind that is not listed adds nothing."""

@@ -1,4 +1,4 @@
-"""What the compiler is given: the trees of one system's files, as values. Who reads the files makes them."""
+"""The input of the compiler: the parsed trees of one system's files. The terminal and the API create it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["Input"]
 
 
 class Input(Record):
-    """One system as it was found: its trees, and what is wrong with the files themselves."""
+    """One system as read: its trees, and the errors in the files themselves."""
 
     path: Path | None
     """The spec's file; None for standard input."""
     name: str
-    """The file's own name, which every header of the output names."""
+    """The name of the file, which appears in the header of every output file."""
     shown: str
-    """The file as people typed it."""
+    """The path of the file as the user typed it."""
     sources: Sources | None
     platform: str | None
-    """The platform file that was used, as people would type it."""
+    """The path of the platform file, as a user would type it."""
     written: tuple[tuple[str, Mapping], ...] = ()
-    """Every file as it was written, with the type of its root."""
+    """The tree of every file before layering, with the type of its root."""
     found: tuple[Diagnostic, ...] = ()
 
     def __repr__(self) -> str:

@@ -1,9 +1,10 @@
-"""The road that a spec travels, on one page.
+"""The compiler pipeline, on one page.
 
     text -read-> Tree -layer-> Tree per environment -bind-> System -plan-> Plan -emit-> artifacts -link-> Bundle
 
-Each file is also checked as it was written. Every stage reports, none prints, and each goes on as far as it can: a
-mistake takes only what rests on it. Writing is not a stage of the core: see `write`.
+Each file is also checked on its own, before layering. Every stage returns diagnostics, and none prints. Each stage
+continues as far as it can: an error affects only what depends on it. Writing files is not part of the core: see
+`write`.
 """
 
 from __future__ import annotations
@@ -35,36 +36,36 @@ __all__ = ["Compiled", "Environment", "Whole", "compile_system", "missing_enviro
 
 
 class Environment(Record):
-    """What one environment of a system came to."""
+    """The result for one environment of a system."""
 
     name: str
     layered: Layered
     system: MLSystem
     plan: Plan
     backends: Backends
-    """What it was compiled with, its plugins among them."""
+    """The targets and providers that compiled it, including plugins."""
     emitted: Emitted
     bundle: Bundle
     bound: bool
-    """Whether all of it has the shape and the values that the language asks for."""
+    """Whether the whole spec has valid structure and values."""
 
 
 class Whole(Record):
-    """What was made once for all environments."""
+    """The result for all environments together."""
 
     emitted: Emitted
     bundle: Bundle
 
 
 class Compiled(Record):
-    """What one system came to: its environments, and everything that was found on the way."""
+    """The result for one system: its environments, and all diagnostics."""
 
     input: Input
     environments: tuple[Environment, ...] = ()
     whole: Whole | None = None
-    """What was made once for all environments, where all were compiled and a target makes something."""
+    """The result for all environments together, if all were compiled and a target produces one."""
     declared: tuple[str, ...] = ()
-    """The names of all environments, also of those that were not asked for."""
+    """The names of all environments, including those that were not requested."""
     found: tuple[Diagnostic, ...] = ()
 
     @property
@@ -77,7 +78,7 @@ class Compiled(Record):
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The folders that stay as they are unless they were compiled: of each environment, and of all together."""
+        """The output folders to leave alone unless they were compiled: of each environment, and of all together."""
         every = len(self.environments) == len(self.declared)
         return self.declared if every else (*self.declared, SYSTEM)
 
@@ -89,7 +90,7 @@ class Compiled(Record):
 
     @property
     def failed(self) -> bool:
-        """Whether nothing of it may be written."""
+        """Whether an error prevents writing any output."""
         return any(diagnostic.severity == "error" for diagnostic in self.found)
 
     def __repr__(self) -> str:
@@ -103,9 +104,9 @@ def compile_system(
     today: str | None = None,
     only: Iterable[str] = (),
 ) -> Compiled:
-    """Take one system down the whole road, or as far as it goes; `only` some of its environments, if any is named.
+    """Run one system through the whole pipeline, or as far as possible; `only` limits it to some environments.
 
-    What it has no environment for is left out: see `missing_environments`.
+    Names in `only` that are not environments are ignored: see `missing_environments`.
     """
     rules, found = tuple(rules), list(input_.found)
     if input_.sources is None:
@@ -128,7 +129,7 @@ def compile_system(
 
 
 def missing_environments(shown: str, declared: Sequence[str], asked: Iterable[str]) -> list[NotFoundError]:
-    """One error for each name that is no environment of a spec; none for a spec that could not be read."""
+    """One error for each name that is not an environment of the spec; none for a spec that could not be read."""
     return [
         NotFoundError(f"{shown} has no environment `{name}`: choose {listing(declared)}", name, tuple(declared))
         for name in asked
@@ -161,7 +162,7 @@ def _environment(
 
 
 def _whole(environments: list[Environment], input_: Input, found: list[Diagnostic]) -> Whole | None:
-    """What is made once for all environments, by the targets that any of them has."""
+    """The result for all environments together, from the targets of every environment."""
     targets = {target.name: target for e in environments for target in e.backends.system_targets}
     if not targets:
         return None
@@ -174,7 +175,7 @@ def _whole(environments: list[Environment], input_: Input, found: list[Diagnosti
 
 
 def _used(environment: Environment, whole: Whole | None = None) -> Used:
-    """What an environment came to, for the question what of its values has an effect."""
+    """The result of an environment, as input for the check which values have an effect."""
     made = environment.emitted.artifacts
     return Used(
         layered=environment.layered,

@@ -1,7 +1,7 @@
-"""Providers: what one product does for a service, as pure functions behind the name of its entry in the catalog.
+"""Providers: pure functions that create the objects of one product, registered under the name of its catalog entry.
 
-The entry (`platform.providers`) is data, which the planner reads; the functions make the objects. The subclasses of
-`Provider` in `targets/providers.py` say which functions there are.
+The entry (`platform.providers`) is data for the planner; the functions create the objects. The subclasses of `Provider`
+in `targets/providers.py` define which functions there are.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class Provider(Record):
     """One product."""
 
     name: str
-    """As in `platform.providers`."""
+    """The name in `platform.providers`."""
     kinds: Mapping[str, Kind] = {}
-    """The kinds of objects that it alone writes."""
+    """The kinds of objects that only this provider writes."""
 
 
 P = TypeVar("P", bound=Provider)
 
 
 class Providers:
-    """All providers that there are: mlspec's own, and those of plugins."""
+    """All providers: built-in ones, and those of plugins."""
 
     def __init__(self, providers: Iterable[Provider] = ()) -> None:
         self._known = {(type(provider), provider.name): provider for provider in providers}
@@ -39,14 +39,14 @@ class Providers:
         return iter(self._known.values())
 
     def chosen(self, type_: type[P], name: Because[str]) -> P:
-        """The provider of a name; a refusal where an entry has that name and nothing makes its objects."""
+        """The provider with a name. Refuses a catalog entry without an implementation."""
         found = self._known.get((type_, name.value))
         if not isinstance(found, type_):
             raise refusal(
                 "MLS012",
-                f"nothing writes the objects of `{name.value}`",
+                f"`{name.value}` has no implementation",
                 name,
-                note="`platform.providers` says what it can do, but no module of mlspec or of a plugin makes it",
-                help="name the plugin that has it under `platform.plugins`, or choose another provider",
+                note="`platform.providers` declares its capabilities, but neither mlspec nor a plugin implements it",
+                help="add the plugin that implements it under `platform.plugins`; or choose another provider",
             )
         return found

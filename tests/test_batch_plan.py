@@ -69,8 +69,8 @@ def test_a_partition_gets_its_number_of_items(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"serving__parallel": 25}, "25 parts cannot run at once, as there are 24 parts"),
-        ({"serving__parallel": 13}, "13 parts cannot run at once, as `maxReplicas` allows 12"),
+        ({"serving__parallel": 25}, "25 partitions cannot run in parallel: the run has only 24 partitions"),
+        ({"serving__parallel": 13}, "13 partitions cannot run in parallel: `maxReplicas` allows only 12"),
         ({"serving__env": {"MLSPEC_PARTITION": "7"}}, "the environment variable `MLSPEC_PARTITION` is reserved"),
         (
             {"access__other": {"kind": "s3", "secret": "other-keys"}, "serving__output__access": "other"},

@@ -198,7 +198,7 @@ def test_a_cloud_that_divides_no_devices_has_no_slices(tmp_path: Path) -> None:
     devices = plan(tmp_path, unnamed("a100-80gb-3g-40gb", "a100-80gb")).devices
     assert devices is not None
     assert devices.type.value == "a100-80gb"
-    assert "`a100-80gb-3g-40gb`: nobody knows how `eks-auto` names its nodes" in devices.type.reason
+    assert "`a100-80gb-3g-40gb`: its node labels on `eks-auto` are unknown" in devices.type.reason
 
 
 def test_the_platform_file_changes_a_slice(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_trap_two_slices_do_not_hold_what_one_does_not(tmp_path: Path) -> None:
     name, _, why = chosen(tmp_path, "0.2/s", "llama-3.1-8b", "a100-40gb-1g-5gb", "l4")
     assert name == "l4"
     assert "; `a100-40gb-1g-5gb`: does not fit: (92% of 4.75 GiB - 1.50 GiB) - 14.96 GiB of weights is 12.09 GiB" in why
-    assert "several slices cannot hold one model" in why
+    assert "one model cannot span several slices" in why
 
 
 @pytest.mark.parametrize(

@@ -71,20 +71,20 @@ def test_a_star_with_a_step_is_no_star() -> None:
 @pytest.mark.parametrize(
     ("schedule", "said", "help_"),
     [
-        ("61 * * * *", "has no valid minute: `61`", "from 0 to 59"),
-        ("0 24 * * *", "has no valid hour: `24`", "from 0 to 23"),
-        ("0 0 0 * *", "has no valid day of the month: `0`", "from 1 to 31"),
-        ("0 0 1 13 *", "has no valid month: `13`", "`JAN` to `DEC`"),
-        ("0 0 1 MON *", "has no valid month: `MON`", "`JAN` to `DEC`"),
-        ("0 0 * * 7", "has a day of the week `7`", "`SUN`"),
-        ("0 0 * * XYZ", "has no valid day of the week: `XYZ`", "`SUN` to `SAT`"),
+        ("61 * * * *", "has an invalid minute: `61`", "from 0 to 59"),
+        ("0 24 * * *", "has an invalid hour: `24`", "from 0 to 23"),
+        ("0 0 0 * *", "has an invalid day of the month: `0`", "from 1 to 31"),
+        ("0 0 1 13 *", "has an invalid month: `13`", "`JAN` to `DEC`"),
+        ("0 0 1 MON *", "has an invalid month: `MON`", "`JAN` to `DEC`"),
+        ("0 0 * * 7", "has `7` as its day of the week", "`SUN`"),
+        ("0 0 * * XYZ", "has an invalid day of the week: `XYZ`", "`SUN` to `SAT`"),
         ("0 22-2 * * *", "from `22` down to `2`", "two ranges"),
         ("0 0 * * FRI-MON", "from `FRI` down to `MON`", "two ranges"),
-        ("*/0 * * * *", "has no valid minute: `0`", "from 0 to 59"),
-        ("1,,2 * * * *", "has no valid minute: ``", "from 0 to 59"),
-        ("1-2-3 * * * *", "has no valid minute: `2-3`", "from 0 to 59"),
-        ("1/2/3 * * * *", "has no valid minute: `2/3`", "from 0 to 59"),
-        ("*-5 * * * *", "has no valid minute: `*`", "from 0 to 59"),
+        ("*/0 * * * *", "has an invalid minute: `0`", "from 0 to 59"),
+        ("1,,2 * * * *", "has an invalid minute: ``", "from 0 to 59"),
+        ("1-2-3 * * * *", "has an invalid minute: `2-3`", "from 0 to 59"),
+        ("1/2/3 * * * *", "has an invalid minute: `2/3`", "from 0 to 59"),
+        ("*-5 * * * *", "has an invalid minute: `*`", "from 0 to 59"),
         ("0 0 30 2 *", "never fires", "a day that"),
         ("0 0 31 4,6,9,11 *", "never fires", "a day that"),
         ("0 3 * *", "five fields", "0 3 * * 1"),
@@ -100,7 +100,7 @@ def test_a_wrong_schedule_is_refused_where_it_stands() -> None:
     with pytest.raises(Refusal) as refused:
         gap(fixed("61 * * * *", "a test"))
     assert refused.value.diagnostic.id == "MLS006"
-    assert refused.value.diagnostic.message == "`61 * * * *` has no valid minute: `61`"
+    assert refused.value.diagnostic.message == "`61 * * * *` has an invalid minute: `61`"
     assert gap(fixed("0 0 1 * *", "a test"), longest_gap).why == "the longest time between two runs of `0 0 1 * *`"
 
 

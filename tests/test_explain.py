@@ -11,7 +11,14 @@ from textwrap import dedent
 import pytest
 
 import mlspec
-from mlspec.compiler.answer.explain import Reason, _Teller, explain_line, explain_object, explain_output, explain_path
+from mlspec.compiler.answer.explain import (
+    Reason,
+    _Explainer,
+    explain_line,
+    explain_object,
+    explain_output,
+    explain_path,
+)
 from mlspec.compiler.check.effects import reached
 from mlspec.compiler.pipeline import Compiled
 from mlspec.terminal.render.reasons import reason
@@ -47,14 +54,14 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
     astray = []
     for environment in compiled(example).environments:
         files = {layer.tree.file.name: layer.tree.file for layer in environment.layered.layers}
-        teller = _Teller((environment.layered,))
+        explainer = _Explainer((environment.layered,))
         for file in environment.bundle.files():
             for number, reasons in enumerate(file.reasons, 1):
-                for end in ends(teller.told(reasons)):
+                for end in ends(explainer.explain(reasons)):
                     name, _, place = end.where.partition(":")
                     line, column = (int(part) for part in place.split(":")) if end.where else (0, 0)
                     known = end.where and files[name].lines[line - 1][column - 1 :]
-                    if not known and end.why in ("", "made of"):
+                    if not known and end.why in ("", "composed of"):
                         astray.append(f"{environment.name}/{file.path}:{number}: {end}")
     assert astray == []
 
@@ -64,9 +71,9 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
         texts = {layer.tree.file.name: layer.tree.file.lines for layer in environment.layered.layers}
-        teller = _Teller((environment.layered,))
+        explainer = _Explainer((environment.layered,))
         for file in environment.bundle.files():
-            for end in (end for reasons in file.reasons for end in ends(teller.told(reasons))):
+            for end in (end for reasons in file.reasons for end in ends(explainer.explain(reasons))):
                 if end.path:
                     name, line, column = end.where.rsplit(":", 2)
                     written = texts[name][int(line) - 1][int(column) - 1 :]
@@ -145,14 +152,14 @@ def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     expected = f"""
         minReplicaCount: 2
-          2: 20/s x 2ms keeps 0.04 slots busy, of 1 a replica; 1 replica for 70% utilization; 1 so that 99.5% of \
-requests start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
+          2: 20/s x 2ms = 0.04 busy slots, with 1 slot per replica; 1 replica for 70% utilization; 1 for 99.5% of \
+requests to start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             1: the default of services.digit-reader.serviceTime.at: one request at a time
-            89.4ms: 100ms less the model's own 10.6ms (5.3 x 2ms, as of an exponential tail)
+            89.4ms: 100ms minus the model's own 10.6ms (5.3 x 2ms, assuming an exponential tail)
               100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
-              10.6ms: assumed until `services.digit-reader.serviceTime.p995` says it: 5.3 x 2ms, as of an \
+              10.6ms: assumed until `services.digit-reader.serviceTime.p995` is set: 5.3 x 2ms, assuming an \
 exponential tail
                 2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             random: the default of platform.gateway.loadBalancing: how a Kubernetes Service balances
@@ -164,7 +171,7 @@ exponential tail
 
 
 def test_a_burn_rate_by_hand() -> None:
-    """2 % of 720 hours' budget in one hour is 0.02 x 720 = 14.4 times the even rate; 14.4 x 0.5 % = 7.2 %."""
+    """2% of the budget of 720 hours in one hour is a burn rate of 0.02 x 720 = 14.4; 14.4 x 0.5% = 7.2%."""
     spec = compiled(MINIMAL)
     file = next(f for f in spec.environments[0].bundle.files() if f.path == "monitoring/prometheusrule.yaml")
     number = next(n for n, text in enumerate(file.text.split("\n"), 1) if text.endswith("> 0.072"))
@@ -172,11 +179,11 @@ def test_a_burn_rate_by_hand() -> None:
     part = next(part for part in everything(told) if part.value == "0.072")
     expected = f"""
         threshold
-          0.072: 2 % of the 30d budget gone in 1h is 14.4 times the even rate; 14.4 x 0.5 % = 7.2 %
+          0.072: 2% of the 30d error budget in 1h is a burn rate of 14.4; 14.4 x 0.5% = 7.2%
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
             30d: the default of monitoring.slo.window: a month, the period most availability targets cover
-            2%: the usual pairs (Site Reliability Workbook, table 5-8)
-            1h: the usual pairs (Site Reliability Workbook, table 5-8)
+            2%: the standard pairs (Site Reliability Workbook, table 5-8)
+            1h: the standard pairs (Site Reliability Workbook, table 5-8)
     """
     assert reason("threshold", part) == dedent(expected).strip()
 
@@ -213,7 +220,7 @@ def test_the_command_explains_a_path_an_object_a_line_and_a_file(monkeypatch: py
 def test_what_changes_no_line_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     told = run("explain", "examples/support-assistant", "problem.businessMetric.name")
-    assert "changes no line of output here" in told.out
+    assert "affects no line of output here" in told.out
 
 
 def test_json_is_one_versioned_document(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,57 +22,57 @@ LIMIT = "rollout.rollbackWhen=[{{metric: {}, max: 2%, minSamples: 77}}]"
 
 OTHERWISE: tuple[tuple[str, str, str], ...] = (
     # what a line is called, the field with its value, and what the line then says
-    ("at least", "replicas.min=1", "1 replica"),
-    ("at most", "replicas.max=40", "40 replicas"),
-    ("processors of a replica", "resources.cpu=7", "7 cores"),
-    ("memory of a replica", "resources.memory=77Gi", "77Gi"),
-    ("target for a replica", "replicas.target=3.5", "3.5 requests"),
-    ("replicas while the signal is lost", "replicas.fallback=9", "9 replicas"),
-    ("load", "load=77s", "77s"),
-    ("a rollout has failed after", "rollout.progressDeadline=1777s", "29m 37s"),
-    ("a request may take", "endpoint.timeout=7s", "7s"),
-    ("serves on while it leaves", "container.drain.preStop=17s", "17s"),
-    ("drains for", "container.drain.timeout=177s", "2m 57s"),
-    ("the shadow lasts", "rollout.stages=[{shadow: {duration: 7h}}, {canary: {}}]", "7h"),
-    ("replicas of the shadow", "rollout.stages=[{shadow: {replicas: 7}}, {canary: {}}]", "7 replicas"),
-    ("availability, requests to show harm", HARM.format("error-rate"), "2,319 requests"),
-    ("(latency|first-token)-.*, requests to show harm", HARM.format("slow-rate"), "2,319 requests"),
-    ("step of .* %", "rollout.stages=[{canary: {stepDuration: 7h}}]", "7h"),
-    ("availability .*, fails above", LIMIT.format("error-rate"), "2 % of requests"),
-    ("availability .*, verdict from", LIMIT.format("error-rate"), "77 requests"),
-    ("latency-.*, fails above", LIMIT.format("slow-rate"), "2 % of requests"),
-    ("latency-.*, verdict from", LIMIT.format("slow-rate"), "77 requests"),
-    ("first-token-.*, fails above", LIMIT.format("slow-rate, of: first-token-p95"), "2 % of requests"),
-    ("first-token-.*, verdict from", LIMIT.format("slow-rate"), "77 requests"),
-    ("availability, objective", "constraints.availability=99%", "99%"),
-    ("latency-p95, judged at", "constraints.latency.p95=5s", "5s"),
-    ("latency-p99, judged at", "constraints.latency.p99=5s", "5s|4130.43ms"),  # the nearest bucket below
-    ("first-token-p95, judged at", "constraints.firstToken.p95=5s", "5s"),
-    ("headroom: left of the budget", "constraints.budget=9999999 USD/month", r"999\d{4}\.\d+ USD/month"),
-    ("compared", "monitoring.drift.window=7d", "7d"),
-    ("a window has", "monitoring.drift.minSamples=777", "777 rows"),
-    ("features, drift from", "monitoring.drift.features.threshold=5.5", "5.5 PSI"),
-    ("prediction, drift from", "monitoring.drift.prediction.threshold=5.5", "5.5 PSI"),
-    ("parts at once", "parallel=1", "1 pod"),
-    ("between two runs", "schedule=0 4 * * 1", "7d"),
+    ("minimum replicas", "replicas.min=1", "1 replica"),
+    ("maximum replicas", "replicas.max=40", "40 replicas"),
+    ("CPU per replica", "resources.cpu=7", "7 cores"),
+    ("memory per replica", "resources.memory=77Gi", "77Gi"),
+    ("target per replica", "replicas.target=3.5", "3.5 requests"),
+    ("fallback replicas", "replicas.fallback=9", "9 replicas"),
+    ("load time", "load=77s", "77s"),
+    ("progress deadline", "rollout.progressDeadline=1777s", "29m 37s"),
+    ("request timeout", "endpoint.timeout=7s", "7s"),
+    ("preStop delay", "container.drain.preStop=17s", "17s"),
+    ("drain timeout", "container.drain.timeout=177s", "2m 57s"),
+    ("shadow duration", "rollout.stages=[{shadow: {duration: 7h}}, {canary: {}}]", "7h"),
+    ("shadow replicas", "rollout.stages=[{shadow: {replicas: 7}}, {canary: {}}]", "7 replicas"),
+    ("availability, requests to detect a regression", HARM.format("error-rate"), "2,319 requests"),
+    ("(latency|first-token)-.*, requests to detect a regression", HARM.format("slow-rate"), "2,319 requests"),
+    ("duration of the .*% step", "rollout.stages=[{canary: {stepDuration: 7h}}]", "7h"),
+    ("availability limit, .*", LIMIT.format("error-rate"), "2% of requests"),
+    ("availability minimum, .*", LIMIT.format("error-rate"), "77 requests"),
+    ("latency-.* limit, .*", LIMIT.format("slow-rate"), "2% of requests"),
+    ("latency-.* minimum, .*", LIMIT.format("slow-rate"), "77 requests"),
+    ("first-token-.* limit, .*", LIMIT.format("slow-rate, of: first-token-p95"), "2% of requests"),
+    ("first-token-.* minimum, .*", LIMIT.format("slow-rate"), "77 requests"),
+    ("availability, target", "constraints.availability=99%", "99%"),
+    ("latency-p95, histogram bucket", "constraints.latency.p95=5s", "5s"),
+    ("latency-p99, histogram bucket", "constraints.latency.p99=5s", "5s|4130.43ms"),  # the nearest bucket below
+    ("first-token-p95, histogram bucket", "constraints.firstToken.p95=5s", "5s"),
+    ("headroom: unused budget", "constraints.budget=9999999 USD/month", r"999\d{4}\.\d+ USD/month"),
+    ("window", "monitoring.drift.window=7d", "7d"),
+    ("sample per window", "monitoring.drift.minSamples=777", "777 rows"),
+    ("features, drift threshold", "monitoring.drift.features.threshold=5.5", "5.5 PSI"),
+    ("prediction, drift threshold", "monitoring.drift.prediction.threshold=5.5", "5.5 PSI"),
+    ("parallel pods", "parallel=1", "1 pod"),
+    ("time between runs", "schedule=0 4 * * 1", "7d"),
     ("Batch / deadline", "constraints.deadline=77m", "1h 17m"),
-    ("tries of a part after the first", "retries=7", "7 tries"),
-    ("processors of a part", "resources.cpu=7", "7 cores"),
-    ("memory of a part", "resources.memory=77Gi", "77Gi"),
-    ("by the clock", "retraining.schedule=null", "no"),
-    ("searches for hyperparameters", "training.tuning={when: every-run, trials: 2}", "yes"),
+    ("retries per partition", "retries=7", "7 retries"),
+    ("CPU per pod", "resources.cpu=7", "7 cores"),
+    ("memory per pod", "resources.memory=77Gi", "77Gi"),
+    ("scheduled", "retraining.schedule=null", "no"),
+    ("hyperparameter search", "training.tuning={when: every-run, trials: 2}", "yes"),
     ("Training / deadline", "training.deadline=77m", "1h 17m"),
-    ("tries after the first", "training.retries=7", "7 tries"),
-    ("accelerators of a replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
-    ("sequences at once", "batching.maxSize=7", "7 sequences"),
+    ("retries", "training.retries=7", "7 retries"),
+    ("accelerators per replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
+    ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
 )  # fmt: skip
 """Patterns. A field that is not written from the root is that of the line's service."""
 
 ELSEWHERE = {
     "runtime": "given: without one there is no service",
-    "scales on": "a test of its own: not every runtime exports both",
-    ".*, (page|ticket) at .*": "a test of its own: the titles change",
-    "a replica answers": "a test of its own: a measurement takes the place of the estimate",
+    "scaling signal": "a test of its own: not every runtime exports both",
+    r".*, (page|ticket) \(.*\)": "a test of its own: the titles change",
+    "throughput per replica": "a test of its own: a measurement takes the place of the estimate",
 }
 """Lines with a field that the table leaves to other tests, and why."""
 
@@ -80,20 +80,21 @@ ELSEWHERE = {
 FOLLOWS = {
     "(Problem|Model) / .*": "what the spec says, and its candidates side by side",
     "Data / .*": "sums of what sources, labels and the split say",
-    "At / .*": "replicas, rollouts and `platform.quota`",
+    "Peak / .*": "replicas, rollouts and `platform.quota`",
     "Cost / .*": "replicas, lengths and prices",
-    "Drift / the reference has": "the rows to learn from, or of a window",
-    "replicas for the .*|headroom: (the most carry|before the next run)": "traffic, times and `platform.planning`",
-    "a whole context fits|memory left for the cache|usual sequences that fit|weights": "the model and its devices",
-    "to read a prompt|to write a token of each": "the accelerator and its two efficiencies",
-    "fetch": "sizes and `platform.planning.download`",
-    "start": "`load` and `warmup`",
-    "is killed after": "`preStop` and `drain`",
-    "the whole rollout": "its steps",
-    ".*, objective": "the percentile that is bounded",
-    "Batch / (a part scores|one after the other)": "items, parts and `parallel`",
-    "Training / (trains|fits for|fits of a run)": "the model's name, `fit`, trials and folds",
-    "(Batch|Training) / (a start may be late by|somebody is told after)": "the schedule and the deadline",
+    "Drift / reference sample": "the rows to learn from, or of a window",
+    "replicas for the .*": "traffic, times and `platform.planning`",
+    "headroom: (maximum sustainable rate|time until the next run)": "traffic, times and `platform.planning`",
+    "full context fits|memory for the KV cache|typical sequences that fit|weights": "the model and its devices",
+    "prefill time|decode step time": "the accelerator and its two efficiencies",
+    "fetch time": "sizes and `platform.planning.download`",
+    "startup time": "`load` and `warmup`",
+    "termination grace period": "`preStop` and `drain`",
+    "rollout duration": "its steps",
+    ".*, target": "the percentile that is bounded",
+    "Batch / (items per partition|sequential rounds)": "items, parts and `parallel`",
+    "Training / (trained model|fit time per run|fits per run)": "the model's name, `fit`, trials and folds",
+    "(Batch|Training) / (start deadline|alert if no success for)": "the schedule and the deadline",
 }
 """Lines without a field: what they follow from, which has one."""
 
@@ -186,7 +187,7 @@ def test_pairs_of_windows_of_ones_own(tmp_path: Path) -> None:
 def test_a_short_window_is_within_its_long_one(tmp_path: Path) -> None:
     burn = [{"severity": "page", "budget": "2%", "long": "1h", "short": "2h"}]
     assert errors(tmp_path, monitoring__slo={"burn": burn}) == [
-        "MLS008: a short window of 2h is not within a long one of 1h"
+        "MLS008: the short window of 2h is not shorter than the long window of 1h"
     ]
 
 
@@ -202,7 +203,7 @@ def test_the_autoscaler_follows_what_it_is_told_to(tmp_path: Path) -> None:
 
 def test_a_signal_that_the_runtime_does_not_export_is_refused(tmp_path: Path) -> None:
     found = refused(tmp_path, "tensorflow-serving", serving__replicas={"signal": "queue"})
-    assert found == ["MLS012: `tensorflow-serving` does not export what `queue` would follow"]
+    assert found == ["MLS012: `tensorflow-serving` does not export a metric for the signal `queue`"]
 
 
 def test_windows_that_may_fail_and_windows_at_the_end(tmp_path: Path) -> None:
@@ -215,14 +216,16 @@ def test_windows_that_may_fail_and_windows_at_the_end(tmp_path: Path) -> None:
 
 def test_an_analysis_that_could_never_fail_is_refused(tmp_path: Path) -> None:
     found = errors(tmp_path, platform={"planning": {"failedWindows": 3, "lastWindows": 3}})
-    assert found == ["MLS008: of 3 windows 3 may fail, so no version is ever taken back"]
+    assert found == [
+        "MLS008: the final analysis has 3 windows and tolerates 3 failed, so it can never roll back a version"
+    ]
 
 
 def test_significance_and_power() -> None:
     """0.5 % to 7.2 %, mean 3.85 %: z of 99.5 % is 2.5758 and of 90 % 1.2816;
     (2.5758 x 0.27209 + 1.2816 x sqrt(0.004975 + 0.066816))^2 / 0.067^2 = (0.70085 + 0.34338)^2 / 0.004489 = 242.9.
     """
-    usual, title = one(), "availability, requests to show harm"
+    usual, title = one(), "availability, requests to detect a regression"
     assert usual[title] == "129 requests"
     assert one("platform.planning.significance=1%", "platform.planning.power=90%")[title] == "243 requests"
 
@@ -230,12 +233,12 @@ def test_significance_and_power() -> None:
 def test_a_window_of_ones_own(tmp_path: Path) -> None:
     """Two windows of 7 min and 6 s to load are 846 s: steps of 870 s, in half minutes."""
     made = one("rollout.stages=[{canary: {window: 7m}}]")
-    assert made["step of 5 %"] == "14m 30s"
+    assert made["duration of the 5% step"] == "14m 30s"
     background = compile_text(tmp_path, minimal(rollout={"stages": [{"canary": {"window": "7m"}}]}))
     template = cast(Any, objects(background, "AnalysisTemplate")[0])
     assert {metric["interval"] for metric in template["spec"]["metrics"]} == {"7m"}
     assert errors(tmp_path, rollout={"stages": [{"canary": {"window": "90s"}}]}) == [
-        "MLS008: requests cannot be counted over 90s"
+        "MLS008: an analysis window of 90s is not possible"
     ]
 
 
@@ -254,10 +257,10 @@ def test_a_limit_on_slow_answers_and_the_fewest_that_count(tmp_path: Path) -> No
 def test_a_condition_of_nothing_is_refused(tmp_path: Path) -> None:
     condition = {"metric": "slow-rate", "of": "latency-p95", "max": "4%"}
     found = errors(tmp_path, rollout={"rollbackWhen": [condition]})
-    assert found == ["MLS008: nothing is judged by this condition on `slow-rate`"]
+    assert found == ["MLS008: this condition on `slow-rate` has no effect"]
     condition["of"] = "p95"
     assert errors(tmp_path, rollout={"rollbackWhen": [condition]}) == [
-        "MLS008: `p95` names neither a service nor an objective"
+        "MLS008: `p95` is neither a service nor an objective"
     ]
 
 
@@ -269,8 +272,8 @@ def test_how_full_is_too_full(tmp_path: Path) -> None:
 
 def test_versions_a_month() -> None:
     """Each takes 0.01 USD of pods for its rollout, 0.013 by three digits: ten take 0.13."""
-    assert one()["canaries of digit-reader"] == "0.01 USD/month"
-    assert one("platform.planning.versions=10")["canaries of digit-reader"] == "0.13 USD/month"
+    assert one()["canary pods of digit-reader"] == "0.01 USD/month"
+    assert one("platform.planning.versions=10")["canary pods of digit-reader"] == "0.13 USD/month"
 
 
 def test_a_pair_that_can_never_fire_is_no_alert(tmp_path: Path) -> None:
@@ -289,7 +292,7 @@ def test_a_second_condition_on_the_same_requests_is_refused(of: str | None, tmp_
     if of is not None:
         conditions[1]["of"] = of
     assert errors(tmp_path, rollout={"rollbackWhen": conditions}) == [
-        "MLS008: nothing is judged by this condition on `error-rate`"
+        "MLS008: this condition on `error-rate` has no effect"
     ]
 
 

@@ -66,7 +66,7 @@ def test_the_reason_says_every_rule() -> None:
     )
     said = replicas(*args, fixed("random", why), None, CARE).reason
     assert "11 replicas for 70% utilization" in said
-    assert "41 so that 99.5% of requests start within 39 ms" in said
+    assert "41 for 99.5% of requests to start within 39 ms" in said
     assert "2 so that one can be replaced" in said
 
 
@@ -149,17 +149,21 @@ EXTREMES = (
     # a change, what is said of it, and the text that it points at
     ({"platform": {"planning": {"utilization": "0%"}}}, "MLS006: `0%` is not a percentage above 0%", "0%"),
     ({"platform": {"planning": {"power": "100%"}}}, "MLS006: `100%` is not a percentage above 0% and below", "100%"),
-    ({"platform": {"planning": {"failedWindows": 9}}}, "MLS008: of 3 windows 9 may fail", "9"),
-    ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: no request takes no time", "0s"),
-    ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would have failed after 1s", "1s"),
+    (
+        {"platform": {"planning": {"failedWindows": 9}}},
+        "MLS008: the final analysis has 3 windows and tolerates 9 failed",
+        "9",
+    ),
+    ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: a service time of zero is impossible", "0s"),
+    ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would fail after 1s", "1s"),
     ({"monitoring": {"scrapeInterval": "0.5ms"}}, "MLS008: metrics cannot be read every 500us", "0.5ms"),
     (_burn("2%", "1h", "30s"), "MLS008: metrics that are read every 30s cannot be judged over 30s", "30s"),
-    (_burn("2%", "11s", "30s"), "MLS008: a short window of 30s is not within a long one of 11s", "30s"),
-    (_burn("2%", "3600.5s", "5m"), "MLS008: requests cannot be counted over 3600500ms", "3600.5s"),
+    (_burn("2%", "11s", "30s"), "MLS008: the short window of 30s is not shorter than the long window of 11s", "30s"),
+    (_burn("2%", "3600.5s", "5m"), "MLS008: a window of 3600500ms is not a whole number of seconds", "3600.5s"),
     (_burn("2%", "100s", "60s"), "MLS502: no alert on `availability` could ever fire", "99.5%"),
-    (_detect("-1", "50%"), "MLS008: -1 is no share of requests", "-1"),
-    (_detect("0%", "500ms"), "MLS008: 500ms is no share of requests", "500ms"),
-    (_buckets(10, 1e299), "MLS501: latency bound is not a histogram bucket of this runtime", "2s"),
+    (_detect("-1", "50%"), "MLS008: -1 is not a share of requests", "-1"),
+    (_detect("0%", "500ms"), "MLS008: 500ms is not a share of requests", "500ms"),
+    (_buckets(10, 1e299), "MLS501: the latency bound is not a histogram bucket of this runtime", "2s"),
 )
 
 

@@ -92,7 +92,7 @@ def test_serving_is_replicas_by_the_month(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert parts(made)["serving scorer"] == 204.40  # 2 x 730 h x (4 x 0.03 + 4 x 0.005 = 0.14)
     assert made.parts["serving scorer"].reason == (
-        "2 replicas x 730 h x 0.14 EUR/h; a replica: 4 cores x 0.03 EUR/h + 4 GiB x 0.005 EUR/h"
+        "2 replicas x 730 h x 0.14 EUR/h; per replica: 4 cores x 0.03 EUR/h + 4 GiB x 0.005 EUR/h"
     )
 
 
@@ -108,20 +108,20 @@ def test_a_canary_costs_its_share_of_the_pods_rounded_up(tmp_path: Path) -> None
     """10 % and 60 % of two replicas are 1 and 2 pods; the last step is kept for the final analysis, too."""
     made = cost(tmp_path)
     service = next(iter(made.plan.online.values()))
-    (judgement,) = service.canary.final
-    assert (judgement.windows.value, judgement.window.value) == (3, "2m")
+    (judgment,) = service.canary.final
+    assert (judgment.windows.value, judgment.window.value) == (3, "2m")
     hours = 1 * 1 + 2 * (1 + 3 * 2 / 60)
-    assert parts(made)["canaries of scorer"] == pytest.approx(float(RUNS) * hours * 0.14, abs=0.005)
+    assert parts(made)["canary pods of scorer"] == pytest.approx(float(RUNS) * hours * 0.14, abs=0.005)
 
 
 def test_a_shadow_costs_its_replicas_while_it_lasts(tmp_path: Path) -> None:
-    assert parts(cost(tmp_path))["shadows of scorer"] == pytest.approx(float(RUNS) * 10 * 0.14, abs=0.005)
+    assert parts(cost(tmp_path))["shadow pods of scorer"] == pytest.approx(float(RUNS) * 10 * 0.14, abs=0.005)
 
 
 def test_a_shadow_ends_with_the_next_version(tmp_path: Path) -> None:
     """A shadow of two days under daily versions is one shadow all the time, not two."""
     stages = [{"shadow": {"duration": "48h", "replicas": 1}}, SPEC["rollout"]["stages"][1]]
-    assert parts(cost(tmp_path, rollout__stages=stages))["shadows of scorer"] == pytest.approx(730 * 0.14, abs=0.01)
+    assert parts(cost(tmp_path, rollout__stages=stages))["shadow pods of scorer"] == pytest.approx(730 * 0.14, abs=0.01)
 
 
 def test_the_sum(tmp_path: Path) -> None:
@@ -143,18 +143,18 @@ def test_a_million_predictions(tmp_path: Path) -> None:
 def test_without_a_fit_the_deadline_is_the_most(tmp_path: Path) -> None:
     made = cost(tmp_path, training__fit=None, training__deadline="5h")
     assert parts(made)["training"] == pytest.approx(float(RUNS) * 5 * 2.4, abs=0.005)
-    assert "at most 5h" in made.parts["training"].reason
+    assert "at most the deadline of 5h" in made.parts["training"].reason
 
 
 def test_what_nobody_schedules_is_assumed_once_a_month(tmp_path: Path) -> None:
     made = cost(tmp_path, retraining=None)
     assert parts(made)["training"] == 4.80
-    assert "1 a month, as no `retraining.schedule` says it" in made.parts["training"].reason
+    assert "1 per month, because there is no `retraining.schedule`" in made.parts["training"].reason
 
 
 def test_a_deployment_that_shifts_no_traffic_has_no_canary(tmp_path: Path) -> None:
     stages = [{"shadow": {"duration": "10h", "replicas": 1}}]
-    assert "canaries of scorer" not in parts(cost(tmp_path, rollout__stages=stages))
+    assert "canary pods of scorer" not in parts(cost(tmp_path, rollout__stages=stages))
 
 
 # Tuning, by when it happens
@@ -170,7 +170,7 @@ TUNING = {
 def test_a_search_by_hand_is_told_and_not_counted(tmp_path: Path) -> None:
     made = cost(tmp_path, training__tuning={**TUNING, "when": "manual"})
     assert (parts(made)["tuning"], parts(made)["training"]) == (0, 146.00)
-    assert "a search is 8 h x 2.4 EUR/h: 19.2 EUR" in made.parts["tuning"].reason
+    assert "per search: 8 h x 2.4 EUR/h = 19.2 EUR" in made.parts["tuning"].reason
 
 
 def test_a_search_in_every_run_is_part_of_it(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ BATCH: dict[str, Any] = {
 def test_a_batch_run_costs_at_most_its_deadline(tmp_path: Path) -> None:
     made = cost(tmp_path, **BATCH)
     assert parts(made)["batch scorer"] == 51.10  # 30.4167 runs x 6 pods x 2 h x 0.14
-    assert "at most 2h, the deadline" in made.parts["batch scorer"].reason
+    assert "at most the deadline of 2h" in made.parts["batch scorer"].reason
     price = made.units["scorer"]
     assert price.value.amount * 10**6 == Decimal("2.16")  # (51.10 + 146.00) for 91.25 million
     assert "30.4 runs of 3,000,000 items" in price.reason
@@ -257,17 +257,25 @@ CHANGES: dict[str, dict[str, Any]] = {
 TWICE: dict[str, dict[str, float]] = {
     "mean": {},  # two replicas carry 20/s, too: 0.2 Erlangs
     "service time": {},
-    "cores": {"serving scorer": 0.26 / 0.14, "canaries of scorer": 0.26 / 0.14, "shadows of scorer": 0.26 / 0.14},
-    "memory": {"serving scorer": 0.16 / 0.14, "canaries of scorer": 0.16 / 0.14, "shadows of scorer": 0.16 / 0.14},
+    "cores": {
+        "serving scorer": 0.26 / 0.14,
+        "canary pods of scorer": 0.26 / 0.14,
+        "shadow pods of scorer": 0.26 / 0.14,
+    },
+    "memory": {
+        "serving scorer": 0.16 / 0.14,
+        "canary pods of scorer": 0.16 / 0.14,
+        "shadow pods of scorer": 0.16 / 0.14,
+    },
     # 10 % of four are still 1 pod, and 60 % are 3: 1 + 3 x 1.1 h where there were 1 + 2 x 1.1 h
-    "replicas": {"serving scorer": 2, "canaries of scorer": 4.3 / 3.2},
-    "shadow replicas": {"shadows of scorer": 2},
-    "shadow": {"shadows of scorer": 2},
+    "replicas": {"serving scorer": 2, "canary pods of scorer": 4.3 / 3.2},
+    "shadow replicas": {"shadow pods of scorer": 2},
+    "shadow": {"shadow pods of scorer": 2},
     "fit": {"training": 2},
     "training cores": {"training": 2.64 / 2.4},
     "training memory": {"training": 2.56 / 2.4},
     "accelerators": {"training": 4.4 / 2.4},
-    "schedule": {"training": 2, "canaries of scorer": 2, "shadows of scorer": 2},
+    "schedule": {"training": 2, "canary pods of scorer": 2, "shadow pods of scorer": 2},
 }
 
 
@@ -275,7 +283,7 @@ TWICE: dict[str, dict[str, float]] = {
 def test_doubling_an_input_changes_what_depends_on_it(tmp_path: Path, what: str) -> None:
     before, after = parts(cost(tmp_path / "a")), parts(cost(tmp_path / "b", **CHANGES[what]))
     if what in ("mean", "service time"):  # the final analysis has other windows, and so has the last step
-        del before["canaries of scorer"], after["canaries of scorer"]
+        del before["canary pods of scorer"], after["canary pods of scorer"]
     expected = {name: before[name] * TWICE[what].get(name, 1) for name in before}
     assert after == pytest.approx(expected, abs=0.011)
 
@@ -379,7 +387,7 @@ def test_money_of_two_currencies_is_not_added(tmp_path: Path) -> None:
 
 def test_an_accelerator_without_a_price_is_not_free(tmp_path: Path) -> None:
     said = refused(tmp_path, changed(PLATFORM, **{"platform__accelerators__tpu-x__price": None}))
-    assert said == "nothing says what one `tpu-x` costs"
+    assert said == "`tpu-x` has no price"
 
 
 # The budget
@@ -395,7 +403,7 @@ def judged(tmp_path: Path, budget: str) -> str:
 def test_the_parts_are_told_largest_first(tmp_path: Path) -> None:
     said = judged(tmp_path, "300 EUR/month")
     assert "over the budget of 300 EUR/month" in said
-    assert said.index("serving scorer 204.4") < said.index("training 146") < said.index("shadows of scorer 42.58")
+    assert said.index("serving scorer 204.4") < said.index("training 146") < said.index("shadow pods of scorer 42.58")
 
 
 def test_a_budget_that_is_just_met(tmp_path: Path) -> None:
@@ -424,7 +432,7 @@ def test_a_service_has_a_budget_of_its_own(tmp_path: Path) -> None:
     both: dict[str, Any] = {"constraints__budget": "500 EUR/month", "serving__constraints__budget": "210 EUR/month"}
     whole, own = cost(tmp_path, **both).budgets
     assert (whole.service, own.service) == ("", "scorer")
-    assert set(own.parts) == {"serving scorer", "canaries of scorer", "shadows of scorer"}
+    assert set(own.parts) == {"serving scorer", "canary pods of scorer", "shadow pods of scorer"}
     assert own.total.value.amount == sum(part.value.amount for part in own.parts.values())
     assert own.left is not None
     assert own.left.value.amount == 210 - own.total.value.amount

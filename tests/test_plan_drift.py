@@ -116,7 +116,7 @@ def test_a_window_sees_the_mean_rate(tmp_path: Path) -> None:
     made = drift(tmp_path)
     assert value(made.seen) == 7200
     assert made.seen is not None
-    assert made.seen.reason == "20/s x 1h x 10% that are kept: 7,200 predictions in a window"
+    assert made.seen.reason == "20/s x 1h x 10% captured = 7,200 predictions per window"
     assert value(made.sample) == value(made.reference) == 7200
     assert value(made.of_prediction) == pytest.approx(2 / 7200 * 21.666, abs=1e-4)
     assert made.of_prediction is not None
@@ -192,7 +192,7 @@ def test_an_alert_is_above_the_noise(tmp_path: Path) -> None:
     made = drift(tmp_path, monitoring__drift={**DRIFT, **asked})
     found_ = {name: decided.value for name, decided in made.above.items()}
     assert found_ == {"features": value(made.of_features), "prediction": 0.2}
-    assert "lies in the noise" in made.above["features"].reason
+    assert "is within the noise" in made.above["features"].reason
 
 
 # The rule

@@ -74,7 +74,7 @@ def test_waiting_for_labels_and_gaps_are_taken_off(tmp_path: Path) -> None:
     made = past(tmp_path)
     assert days(made.left) == 730 - 45 - 2 * 45
     assert made.left is not None
-    assert made.left.reason == "730d of history less 45d until labels are known less 2 gaps of 45d"
+    assert made.left.reason == "730d of history minus 45d until labels are known minus 2 gaps of 45d"
     assert value(made.rows) == 595_000
     assert (value(made.train), value(made.validation), value(made.test)) == (416_500, 119_000, 59_500)
 
@@ -95,14 +95,14 @@ def test_the_shortest_history_bounds_all(tmp_path: Path) -> None:
     made = past(tmp_path, payments({"records": "730k", "history": "730d"}, clicks))
     assert days(made.length) == 365
     assert made.length is not None
-    assert made.length.reason == "the shortest of 365d, 730d"
+    assert made.length.reason == "the shortest of the sources: 365d, 730d"
 
 
 def test_a_history_that_nobody_gives_follows_from_what_arrives(tmp_path: Path) -> None:
     made = past(tmp_path, payments({"records": "400k", "daily": "1k"}))
     assert days(made.length) == 400
     assert made.length is not None
-    assert "400k records at 1k a day" in made.length.reason
+    assert "400k records at 1k per day" in made.length.reason
 
 
 def test_a_table_that_is_written_anew_each_day_is_not_one_day_of_history(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ SEARCH = "training:\n  fit: 40m\n  tuning: %s"
 
 def test_a_search_by_schedule_needs_one(tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS009", "training: {fit: 40m, tuning: {when: schedule, parameters: {}}}")
-    assert [d.message for d in found] == ["nothing says when the search runs"]
+    assert [d.message for d in found] == ["the search has no schedule"]
 
 
 @pytest.mark.parametrize(("age", "said"), [("7d", 1), ("8d", 1), ("9d", 0)])
@@ -305,4 +305,4 @@ def test_an_age_is_compared_with_the_gap_and_all_fits(tmp_path: Path, age: str, 
     fits = "training: {fit: 10h, crossValidation: {folds: 3, when: every-run}}\n"
     found = findings(tmp_path, "MLS703", retraining + fits)
     assert len(found) == said
-    assert all("7d plus 3 fits of 10h (3 folds: 3 fits, one after the other) is 8.25 days" in d.note for d in found)
+    assert all("7d plus 3 fits of 10h (3 folds = 3 sequential fits) is 8.25 days" in d.note for d in found)

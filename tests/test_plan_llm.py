@@ -101,17 +101,17 @@ def test_decode_alone_would_promise_five_times_too_much(tmp_path: Path) -> None:
     writing = 300 * speed.step.value / speed.sequences.value
     # planning's 10.7 requests/s at full use are 7.5 at 70 %
     assert 1 / writing == pytest.approx(10.7, abs=0.1)
-    assert "bound by reading prompts" in speed.throughput.reason
+    assert "bound by prefill" in speed.throughput.reason
     assert "bound by prefill" in speed.busy.reason
 
 
 def test_an_l4_is_bound_by_writing_and_the_reason_says_how_rough_that_is(tmp_path: Path) -> None:
     speed = hardware(tmp_path).speed
     assert speed is not None
-    assert "15 sequences at once" in speed.throughput.reason
-    assert "bound by writing answers" in speed.throughput.reason
-    assert "rough: 0.158 to 0.356" in speed.throughput.reason
-    assert "`serviceTime` that was measured counts before the estimate" in speed.throughput.reason
+    assert "15 concurrent sequences" in speed.throughput.reason
+    assert "bound by decode" in speed.throughput.reason
+    assert "a rough estimate (0.158 to 0.356)" in speed.throughput.reason
+    assert "set `serviceTime` to replace it with a measurement" in speed.throughput.reason
 
 
 # Weights, by the bits of the fact sheets of the quantization methods
@@ -180,8 +180,8 @@ def test_the_assistant_on_one_l4_with_its_whole_window_is_refused_with_the_arith
     (refused,) = found(tmp_path, spec, "MLS408")
     assert refused.severity == "error"
     assert refused.message == "`chat` with a context of 131,072 tokens does not fit on `l4`"
-    assert "8.03B of `llama-3.1-8b` x 2 bytes: 14.96 GiB of weights" in refused.note
-    assert "(92% of 22.49 GiB - 1.50 GiB) - 14.96 GiB of weights leaves 4.24 GiB for the cache" in refused.note
+    assert "8.03B parameters of `llama-3.1-8b` x 2 bytes = 14.96 GiB" in refused.note
+    assert "(92% of 22.49 GiB - 1.50 GiB) - 14.96 GiB of weights leaves 4.24 GiB for the KV cache" in refused.note
     assert "16.00 GiB of cache for 131,072 tokens with grouped attention" in refused.note
     assert refused.help == "write `context: 32768` under `llm.tokens`, or use `a100-40gb`, or use 2 x `l4`"
 
@@ -192,9 +192,9 @@ def test_with_a_context_of_8192_it_is_accepted_and_the_plan_says_what_to_expect(
     chat = plan(tmp_path, spec)
     # 6/s at the peak x 2.950 s / 0.7 = 25.3
     assert chat.for_peak.value == 26
-    assert "15 sequences at once" in chat.for_peak.reason
+    assert "15 concurrent sequences" in chat.for_peak.reason
     assert "bound by decode" in chat.for_peak.reason
-    assert "rough: 0.158 to 0.356" in chat.for_peak.reason
+    assert "a rough estimate (0.158 to 0.356)" in chat.for_peak.reason
     assert chat.for_mean.value == 9  # 2/s x 2.950 s / 0.7 = 8.4
 
 
@@ -255,7 +255,7 @@ def test_a_bound_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     """All weights once: 16.06 GB / 180 GB/s = 89 ms, and a prompt of 2,000 tokens takes 664 ms."""
     speed = hardware(tmp_path, constraints__interToken={"p95": "50ms"}).speed
     assert speed is not None
-    assert "one sequence alone needs 90.9 ms a token" in speed.late.value
+    assert "a single sequence needs 90.9 ms per token" in speed.late.value
     late = hardware(tmp_path, constraints__firstToken={"p95": "500ms"}).speed
     assert late is not None
     assert "more than the 500ms to the first token" in late.late.value
@@ -282,7 +282,7 @@ def test_a_small_model_is_limited_by_the_servers_own_maximum(tmp_path: Path) -> 
 def test_without_a_prompt_half_of_what_the_context_leaves_is_assumed(tmp_path: Path) -> None:
     made = hardware(tmp_path, llm__tokens={"context": 8192, "output": 512})
     assert made.tokens.prompt.value == 3840
-    assert "assumed until `services.chat.llm.tokens.prompt` says it" in made.tokens.prompt.reason
+    assert "assumed until `services.chat.llm.tokens.prompt` is set" in made.tokens.prompt.reason
 
 
 def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     tokens = {"context": 8192, "system": 600, "history": 1000, "prompt": 200, "output": 512}
     made = hardware(tmp_path, llm__retrieval=retrieval, llm__tokens=tokens)
     assert made.tokens.prompt.value == 600 + 1000 + 200 + 6 * 400
-    assert made.tokens.prompt.reason == "600 of system + 1,000 of history + 200 of prompt + 2,400 of chunks"
+    assert made.tokens.prompt.reason == "600 for `system` + 1,000 for `history` + 200 for `prompt` + 2,400 for `chunks`"
 
 
 def test_a_mixture_of_experts_reads_prompts_with_the_active_ones_and_holds_them_all(tmp_path: Path) -> None:

@@ -286,12 +286,12 @@ def test_a_quota_names_what_the_catalog_or_the_platform_knows(tmp_path: Path) ->
 def test_the_memo_says_what_is_left(tmp_path: Path) -> None:
     compiled(tmp_path, {**ENOUGH, "cpu": 100})
     said = run("plan", tmp_path / "mlspec.yaml").out
-    assert "  At the worst moment\n" in said
+    assert "  Peak resource usage\n" in said
     for line in (
         ("l4", "7 accelerators"),
-        ("processors", "78 cores"),
+        ("CPU", "78 cores"),
         ("headroom: l4", "0 accelerators"),
-        ("headroom: processors", "22 cores"),
+        ("headroom: CPU", "22 cores"),
         ("headroom: memory", "0"),
     ):
         assert any(row.split("  ")[0] == line[0] and line[1] in row for row in map(str.strip, said.splitlines())), line
@@ -302,10 +302,10 @@ def test_a_setting_gives_another_quota(tmp_path: Path) -> None:
     said = run("plan", tmp_path / "mlspec.yaml", "--set", "platform.quota.accelerators.l4=9").out
     assert "headroom: l4" in said
     assert "2 accelerators" in said
-    assert "processors" not in said
+    assert "CPU" not in said
 
 
 def test_nothing_is_said_where_nothing_is_scarce(tmp_path: Path) -> None:
     compile_text(tmp_path)
-    assert "worst moment" not in run("plan", tmp_path / "mlspec.yaml").out
-    assert "worst moment" in run("plan", tmp_path / "mlspec.yaml", "--set", "platform.quota.cpu=9").out
+    assert "Peak resource usage" not in run("plan", tmp_path / "mlspec.yaml").out
+    assert "Peak resource usage" in run("plan", tmp_path / "mlspec.yaml", "--set", "platform.quota.cpu=9").out

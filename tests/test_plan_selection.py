@@ -120,7 +120,7 @@ def test_the_numbers_stand_side_by_side(tmp_path: Path) -> None:
     assert rival.cost is not None
     assert rival.gain.reason == "(0.937 - 0.912) / (0.943 - 0.912) of roc_auc = 81%"  # 0.025 / 0.031
     assert rival.cost.reason == "0.4 USD/1M predictions of 0.9 USD/1M predictions = 44%"  # 4 / 9
-    assert rival.simpler.reason == "its complexity is low, the selected one's medium"
+    assert rival.simpler.reason == "its complexity is low; that of the selected candidate is medium"
 
 
 def test_every_candidate_but_the_baseline_has_its_row(tmp_path: Path) -> None:
@@ -193,17 +193,32 @@ evaluation: {{primary: recall, gates: [{{{gate}, minSamples: 9}}]}}
 @pytest.mark.parametrize(
     ("gate", "selected", "other", "limit"),
     [
-        ("metric: recall, min: 0.5", "recall: 0.49", "recall: 0.5", "at least 0.5"),
-        ("metric: log_loss, max: 0.4", "log_loss: 0.41", "log_loss: 0.4", "at most 0.4"),
-        ("metric: recall, versus: human, margin: -10%", "recall: 0.62", "recall: 0.63", "at least 0.63 (0.7 of human"),
-        ("metric: recall, versus: champion, margin: -0.02", "recall: 0.57", "recall: 0.58", "at least 0.58 (0.6 of"),
+        ("metric: recall, min: 0.5", "recall: 0.49", "recall: 0.5", "a minimum of 0.5"),
+        ("metric: log_loss, max: 0.4", "log_loss: 0.41", "log_loss: 0.4", "a maximum of 0.4"),
+        (
+            "metric: recall, versus: human, margin: -10%",
+            "recall: 0.62",
+            "recall: 0.63",
+            "a minimum of 0.63 (human reaches 0.7; 0.07 worse is allowed)",
+        ),
+        (
+            "metric: recall, versus: champion, margin: -0.02",
+            "recall: 0.57",
+            "recall: 0.58",
+            "a minimum of 0.58 (champion reaches 0.6; 0.02 worse is allowed)",
+        ),
         (
             "metric: log_loss, versus: champion, margin: -10%",
             "log_loss: 0.34",
             "log_loss: 0.33",
-            "at most 0.33 (0.3 of",
+            "a maximum of 0.33 (champion reaches 0.3; 0.03 worse is allowed)",
         ),
-        ("metric: recall, versus: champion, margin: 0.05", "recall: 0.59", "recall: 0.6", "at least 0.6 (0.6 of cham"),
+        (
+            "metric: recall, versus: champion, margin: 0.05",
+            "recall: 0.59",
+            "recall: 0.6",
+            "a minimum of 0.6 (champion reaches 0.6)",
+        ),
     ],
 )
 def test_gates_with_the_numbers_that_candidates_declare(
@@ -231,7 +246,10 @@ def test_predictions_of_a_month_against_the_budget(price: str, fires: bool, tmp_
     found = findings(tmp_path, "MLS208", fragment)
     assert bool(found) is fires
     if price == "77":
-        assert "52.6M predictions a month at 77 USD/1M predictions are 4,047 USD of 4000 USD/month" in found[0].note
+        assert (
+            "52.6M predictions per month at 77 USD/1M predictions cost 4,047 USD of the budget of 4000 USD/month"
+            in found[0].note
+        )
 
 
 def test_who_keeps_every_bound_is_named_first(tmp_path: Path) -> None:

@@ -150,8 +150,8 @@ def test_a_version_that_does_not_compile_changes_nothing_and_is_shown_where_it_i
         (("--to", "nowhere"), "choose `staging` or `production`"),
         (("--to", "production", "--from", "nowhere"), "choose `staging` or `production`"),
         (("--to", "production", "--model", "other"), "no model `other`"),
-        (("--to", "production"), "nothing is in the shadow stage"),
-        (("--to", "production", "--from", "staging"), "version 1 is already in service"),
+        (("--to", "production"), "no version is in the shadow stage"),
+        (("--to", "production", "--from", "staging"), "version 1 is already live"),
         (("--to", "production", "--release", "nothing.yaml"), "cannot be read"),
         (("--to", "production", "--from", "staging", "--release", "v2.yaml"), "exclude each other"),
     ],
@@ -166,7 +166,7 @@ def test_a_rollback_names_what_it_can_go_back_to(system: Path) -> None:
     promote(system, "--release", system / "v2.yaml", "--skip-shadow")
     ran = run("rollback", system / "mlspec.yaml", "--env", "production", "--to", "7")
     assert ran.status == 2
-    assert "it can go back to `1`" in ran.err
+    assert "choose `1`" in ran.err
 
 
 def test_an_inline_release_is_the_authors(tmp_path: Path) -> None:

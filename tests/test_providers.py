@@ -74,7 +74,7 @@ def test_a_pair_that_does_not_go_together_is_refused_from_the_data(tmp_path: Pat
     (found,) = result.diagnostics
     assert (found.id, found.message) == ("MLS012", "`argo-rollouts` does not work with `none`")
     assert (
-        found.help == "set `platform.traffic.provider` to `gateway-api`, or set `platform.rollout.provider` to `none`"
+        found.help == "set `platform.traffic.provider` to `gateway-api`; or set `platform.rollout.provider` to `none`"
     )
     assert found.span.file.name.endswith("mlspec.platform.yaml")
 
@@ -110,8 +110,8 @@ def test_a_stage_that_a_provider_lacks_is_refused_from_the_data(tmp_path: Path) 
     text = minimal(rollout={"stages": [{"canary": {}}]})
     result = compile_text(tmp_path, text, platform=platform(rollout={"provider": "none"}))
     (found,) = result.diagnostics
-    assert found.message == "`none` cannot run a canary stage"
-    assert found.help == "set `platform.rollout.provider` to `argo-rollouts`, or leave the stage out"
+    assert found.message == "`none` does not support the canary stage"
+    assert found.help == "set `platform.rollout.provider` to `argo-rollouts`; or remove the stage"
 
 
 def test_a_misspelled_provider_gets_the_names_that_there_are(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_an_entry_without_a_module_writes_nothing(tmp_path: Path) -> None:
     text = platform(rollout={"provider": "flagger"}, providers={"rollout": {"flagger": FLAGGER}})
     result = compile_text(tmp_path, platform=text)
     assert not result.bundles
-    assert {found.message for found in result.diagnostics} == {"nothing writes the objects of `flagger`"}
+    assert {found.message for found in result.diagnostics} == {"`flagger` has no implementation"}
 
 
 def test_a_broken_provider_of_a_plugin_is_a_finding_at_its_name(

@@ -91,7 +91,7 @@ def test_trap_runs_overlap_by_default(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"training__deadline": "7d"}, "a run may take 7d, but the next one starts after 7d"),
-        ({"training__fit": "8d"}, "a run fits for 8d, but the next one starts after 7d"),
+        ({"training__fit": "8d"}, "the fits of a run take 8d, but the next one starts after 7d"),
     ],
 )
 def test_trap_forbid_silently_skips_overlapping_runs(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -226,7 +226,7 @@ def test_a_gate_needs_the_image_of_mlspec(tmp_path: Path) -> None:
 def test_of_several_models_the_one_with_the_systems_name_is_trained(tmp_path: Path) -> None:
     made = spec(model=None, release=None, **LEAN)
     made["models"] = {"embedder": {}, "reranker": {}}
-    assert "MLS009: nothing says which model is trained" in told(compiled(tmp_path, made))
+    assert "MLS009: it is ambiguous which model is trained" in told(compiled(tmp_path, made))
     made["models"] = {"embedder": {}, "fraud": {}}
     assert told(compiled(tmp_path, made)) == []
 

@@ -58,7 +58,7 @@ def test_little_s_law(most: int, fires: bool, tmp_path: Path) -> None:
     assert bool(found) is fires
     if fires:
         assert found[0].message == "the peak of 800/s needs 3 replicas, but the limit is 2"
-        assert found[0].note.startswith("800/s x 9ms keeps 7.2 slots busy, of 5 a replica; 3 replicas for 70% utiliz")
+        assert found[0].note.startswith("800/s x 9ms = 7.2 busy slots, with 5 slots per replica; 3 replicas for 70% u")
         assert found[0].note.endswith("2 replicas would be 72% busy")
 
 
@@ -215,7 +215,7 @@ def test_an_unmeasured_tail_may_use_up_the_bound(bound: str, time: str, fires: b
     said = "the model's own tail latency leaves no time for queueing in the p99 bound of 47ms"
     assert [d.message for d in found] == [said] * fires
     if fires and "p99" not in time:
-        assert found[0].note.startswith("47ms less the model's own 47.7ms (5.3 x 9ms, as of an exponential tail) is")
+        assert found[0].note.startswith("47ms minus the model's own 47.7ms (5.3 x 9ms, assuming an exponential tail)")
 
 
 @pytest.mark.parametrize(

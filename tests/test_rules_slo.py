@@ -40,19 +40,19 @@ def test_requests_of_each_arm(before: float, after: float, requests: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rate", "share", "minutes"),
+    ("rate", "share", "takes"),
     [
-        ("23/s", "5%", 9.2), ("23/s", "25%", 1.8), ("23/s", "50%", 0.9),
-        ("6/s", "5%", 35.3), ("6/s", "25%", 7.1), ("6/s", "50%", 3.5),
+        ("23/s", "5%", "9.2 min"), ("23/s", "25%", "110 s"), ("23/s", "50%", "55.2 s"),
+        ("6/s", "5%", "35.3 min"), ("6/s", "25%", "7.06 min"), ("6/s", "50%", "3.53 min"),
     ],
 )  # fmt: skip
-def test_durations_of_the_steps_of_a_fraud_scorer(rate: str, share: str, minutes: float) -> None:
+def test_durations_of_the_steps_of_a_fraud_scorer(rate: str, share: str, takes: str) -> None:
     """How long a share of the traffic takes to bring in 635 requests; steps are rounded up to half minutes."""
     arriving, part = fixed(Rate.parse(rate), ""), fixed(Percent.parse(share), "")
     before, after = (fixed(Percent.parse(text).amount, "") for text in ("0.1%", "1.5%"))
     significance, power = (fixed(Percent.parse(text), "") for text in ("5%", "80%"))
     length = step_length(arriving, part, arm_size(before, after, significance, power))
-    assert f"brings them in {minutes:.1f} min" in length.reason
+    assert f"which takes {takes} at {share} of {rate}" in length.reason
     assert float(length.value) == math.ceil(635 / (float(arriving.value) * float(part.value)) / 30) * 30
 
 
@@ -151,7 +151,7 @@ def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: 
         good = 0.999**180
         assert round(1 - good**7 - 7 * (1 - good) * good**6, 3) == 0.325
         assert found[0].message == "32.5% of good versions would be rolled back, judged by `availability`"
-        assert "at 5% a window of 60 min has 180 requests" in found[0].note
+        assert "180 requests per window of 60 min at 5% of traffic" in found[0].note
 
 
 def test_the_remedy_works(tmp_path: Path) -> None:
@@ -222,9 +222,9 @@ DATA = "data: {columns: [{name: y, dtype: bool}], labels: {column: y, delay: 45d
 
 
 def test_a_condition_on_labels_that_never_come_is_reported(tmp_path: Path) -> None:
-    found = [d for d in findings(tmp_path, "MLS012", RECALL) if "no analysis" in d.message]
+    found = [d for d in findings(tmp_path, "MLS012", RECALL) if "no rollout analysis" in d.message]
     assert len(found) == 1
-    assert "nothing under `data.labels` says that labels ever come" in found[0].help
+    assert "without `data.labels` no labels ever arrive" in found[0].help
     assert findings(tmp_path / "late", "MLS012", RECALL + DATA) == [], "that they come too late is MLS603"
     one(tmp_path / "late", "MLS603", RECALL + DATA)
 

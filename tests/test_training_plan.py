@@ -49,7 +49,7 @@ def test_fits_one_after_the_other(tmp_path: Path, tuning: Any, folds: Any, ensem
 def test_the_reason_shows_the_arithmetic(tmp_path: Path) -> None:
     changes = {"training__tuning": TUNING, "training__crossValidation": FOLDS, "training__ensemble": SEEDS}
     made = plan(tmp_path, **changes, training__fit="10m")
-    assert made.fits.why == "60 trials, 6 at once: 10 rounds x 5 folds x 3 members: 150 fits, one after the other"
+    assert made.fits.why == "60 trials, 6 at a time: 10 rounds x 5 folds x 3 ensemble members = 150 sequential fits"
     assert made.work is not None
     assert str(made.work.value) == "25h"
     assert made.deadline.why.startswith("1.5 times 150 fits of 10m")

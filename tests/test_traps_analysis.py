@@ -15,7 +15,7 @@ import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.rollout.canary import CanaryPlan
-from mlspec.compiler.plan.rollout.judgement import Judgement
+from mlspec.compiler.plan.rollout.judgment import Judgment
 from mlspec.targets.registry import BACKENDS
 
 from .online import RUNTIMES, Emitted, emitted, refused, spec
@@ -257,15 +257,15 @@ def test_a_rollback_limit_applies_without_an_availability_objective_too(tmp_path
     [
         (
             {"metric": "latency-p99", "max": "80ms"},
-            "MLS012: no analysis can judge a rollout by this condition on `latency-p99`",
+            "MLS012: no rollout analysis can evaluate this condition on `latency-p99`",
         ),
         (
             {"metric": "error-rate", "min": "1%"},
-            "MLS012: no analysis can judge a rollout by this condition on `error-rate`",
+            "MLS012: no rollout analysis can evaluate this condition on `error-rate`",
         ),
-        ({"metric": "error-rate", "max": "0%"}, "MLS008: a limit of 0% judges no share of requests"),
-        ({"metric": "error-rate", "max": "100%"}, "MLS008: a limit of 100% judges no share of requests"),
-        ({"metric": "error-rate", "max": "50ms"}, "MLS008: a limit of 50ms judges no share of requests"),
+        ({"metric": "error-rate", "max": "0%"}, "MLS008: 0% is not a valid limit for a share of requests"),
+        ({"metric": "error-rate", "max": "100%"}, "MLS008: 100% is not a valid limit for a share of requests"),
+        ({"metric": "error-rate", "max": "50ms"}, "MLS008: 50ms is not a valid limit for a share of requests"),
     ],
 )
 def test_a_condition_that_no_analysis_can_check_is_refused(
@@ -278,7 +278,7 @@ def test_a_condition_that_no_analysis_can_check_is_refused(
 def test_a_harm_within_the_objective_cannot_be_detected(to: str, tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "to": to}]}}]
     said = refused(tmp_path, "triton", rollout__stages=stages)
-    assert f"MLS008: a share of {to} of bad requests is no harm to detect" in said
+    assert f"MLS008: a share of bad requests of {to} is not a regression" in said
 
 
 def test_a_service_that_never_fails_still_has_a_limit(tmp_path: Path) -> None:
@@ -312,9 +312,10 @@ def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
 
 
 SAID = re.compile(
-    r"at (?P<share>[0-9.]+)% a window of (?P<minutes>[0-9]+) min has (?P<n>[0-9,]+) requests; "
-    r"with a limit of (?P<limit>[0-9.]+) % and (?P<failures>[0-9]+) failed windows? of (?P<windows>[0-9]+) allowed it "
-    r"aborts without cause (?P<abort>[0-9.]+)%, misses (?P<harm>[0-9.]+) % (?P<missed>[0-9.]+)%"
+    r"(?P<n>[0-9,]+) requests per window of (?P<minutes>[0-9]+) min at (?P<share>[0-9.]+)% of traffic; with a limit of "
+    r"(?P<limit>[0-9.]+)% and (?P<failures>[0-9]+) of (?P<windows>[0-9]+) windows? allowed to fail, the probability of "
+    r"a false abort is (?P<abort>[0-9.]+)%, and that of missing (?P<harm>[0-9.]+)% bad requests is "
+    r"(?P<missed>[0-9.]+)%"
 )
 
 
@@ -327,8 +328,8 @@ def power(base: Decimal, exponent: int) -> Decimal:
     return base**exponent if exponent else Decimal(1)
 
 
-def told(judgement: Judgement) -> re.Match[str]:
-    (why,) = {source.why for source in judgement.limit.sources if hasattr(source, "why")}
+def told(judgment: Judgment) -> re.Match[str]:
+    (why,) = {source.why for source in judgment.limit.sources if hasattr(source, "why")}
     found = SAID.fullmatch(why)
     assert found is not None, why
     return found
@@ -342,11 +343,11 @@ def test_the_odds_in_the_explanation_are_binomial(
 ) -> None:
     plan = canary(tmp_path, constraints__throughput=traffic, constraints__availability=usual["availability"])
     budgets = {"availability": 1 - Decimal(usual["availability"][:-1]) / 100, "latency-p99": Decimal("0.01")}
-    for judgement in (*plan.background, *plan.final):
-        said = told(judgement)
+    for judgment in (*plan.background, *plan.final):
+        said = told(judgment)
         n, windows, failures = (int(said[name].replace(",", "")) for name in ("n", "windows", "failures"))
         most = int(Decimal(said["limit"]) / 100 * n)
-        before, after = budgets[judgement.objective.name], Decimal(said["harm"]) / 100
+        before, after = budgets[judgment.objective.name], Decimal(said["harm"]) / 100
         abort = more_than(failures, windows, more_than(most, n, before))
         missed = 1 - more_than(failures, windows, more_than(most, n, after))
         assert float(said["abort"]) == pytest.approx(float(abort * 100), abs=0.06)
@@ -375,6 +376,6 @@ def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
 def test_the_windows_of_the_explanation_fit_into_the_steps(traffic: dict[str, str] | None, tmp_path: Path) -> None:
     plan = canary(tmp_path, constraints__throughput=traffic, serving__load="3m")
     lasting = sum(step.lasts.value.amount for step in plan.steps)
-    for judgement in plan.background:
-        window = 60 * minutes(judgement.window.value)
-        assert judgement.windows.value == int((float(lasting) - 180) / window)
+    for judgment in plan.background:
+        window = 60 * minutes(judgment.window.value)
+        assert judgment.windows.value == int((float(lasting) - 180) / window)

@@ -39,7 +39,7 @@ def test_nothing_starts_a_service_with_zero_replicas(tmp_path: Path) -> None:
     """Requests do not wait at a route without pods, and a missing pod exports no load."""
     for provider in ({}, HPA):
         said = refused(tmp_path, "triton", serving__replicas={"min": 0}, **provider)
-        assert "MLS012: nothing would start the first replica again" in said
+        assert "MLS012: the autoscaler could not scale up again from zero replicas" in said
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_minimum_above_the_maximum_is_refused_by_the_cluster(
 
 def test_bounds_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     said = refused(tmp_path, "triton", serving__replicas={"min": 5, "max": 3})
-    assert said == ["MLS008: at least 5 and at most 3 replicas cannot both be"]
+    assert said == ["MLS008: the minimum of 5 replicas is above the maximum of 3"]
 
 
 @EACH

@@ -110,7 +110,7 @@ def test_trap_the_server_gets_no_credentials_for_the_models_store(tmp_path: Path
             "MLS012: a folder cannot be downloaded from a web server",
         ),
         ({"release__artifact__uri": "gs://models/7.onnx"}, "MLS012: the access `store` does not work for `gs://`"),
-        ({"release__artifact__uri": "ftp://models/7.onnx"}, "MLS012: nothing fetches a model from `ftp://`"),
+        ({"release__artifact__uri": "ftp://models/7.onnx"}, "MLS012: mlspec cannot fetch a model from `ftp://`"),
         ({"release__artifact__uri": "oci://registry.example.com/m:7"}, "MLS012: Kubernetes 1.33 cannot mount"),
         (
             {"release__artifact__uri": "hf://organization/model"},

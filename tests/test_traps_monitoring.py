@@ -219,7 +219,7 @@ def test_a_bucket_matches_in_every_notation(
 def test_a_bucket_far_below_the_bound_is_refused(tmp_path: Path) -> None:
     """MLServer has 0.1 s and 0.25 s: 200 ms is twice the lower one."""
     said = refused(tmp_path, "mlserver", constraints__latency={"p99": "200ms"})
-    assert "MLS501: latency bound is not a histogram bucket of this runtime" in said
+    assert "MLS501: the latency bound is not a histogram bucket of this runtime" in said
 
 
 def test_a_median_has_no_fast_burn(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_trap_ray_exits_immediately_on_sigterm(tmp_path: Path) -> None:
 )
 def test_trap_kserve_counts_no_errors(tmp_path: Path, changes: dict[str, object]) -> None:
     """An objective on errors would never alert, and a canary would never be rolled back, so both are refused."""
-    assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` exports no errors"]
+    assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` does not export error metrics"]
 
 
 def test_trap_kserve_times_the_prediction_alone(tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_weights_are_whole_percentages_and_increase(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        (["0.5%"], "MLS008: a step of 0.5% cannot be set"),
-        (["50%", "100%"], "MLS008: a step of 100% cannot be set"),
-        (["50%", "5%"], "MLS008: a step of 5% does not follow one of 50%"),
-        (["5%", "5%"], "MLS008: a step of 5% does not follow one of 5%"),
+        (["0.5%"], "MLS008: a step of 0.5% is not possible"),
+        (["50%", "100%"], "MLS008: a step of 100% is not possible"),
+        (["50%", "5%"], "MLS008: a step of 5% cannot follow a step of 50%"),
+        (["5%", "5%"], "MLS008: a step of 5% cannot follow a step of 5%"),
     ],
 )
 def test_a_weight_that_cannot_be_set_is_refused(steps: list[str], said: str, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_steps_that_end_before_the_background_run_can_fail_are_refused(given: st
     changes = {"rollout__stages": [{"canary": {"steps": ["50%"], "stepDuration": given}}]}
     (said,) = refused(tmp_path, "triton", **changes)
     assert said.startswith("MLS008: 1 step of ")
-    assert said.endswith("would be over before the analysis beside them could fail")
+    assert said.endswith("would end before the background analysis can fail")
 
 
 # Without a canary

@@ -182,7 +182,7 @@ def test_sglang_runs_2048_sequences_by_default(tmp_path: Path, accelerator: str)
         ),
     ).hardware.speed
     assert speed is not None
-    assert "2,048 are allowed (the server's own limit" in speed.sequences.reason
+    assert "2,048 allowed (the runtime's default limit" in speed.sequences.reason
 
 
 # The pod

@@ -132,7 +132,7 @@ def test_trap_bounds_are_powers_of_one_and_a_half(tmp_path: Path) -> None:
 
 def test_trap_the_first_token_is_not_timed(tmp_path: Path) -> None:
     assert refused(tmp_path, "tgi", constraints__firstToken={"p95": "500ms"}) == [
-        "MLS012: `tgi` exports no first token times"
+        "MLS012: `tgi` does not export first-token latency metrics"
     ]
 
 

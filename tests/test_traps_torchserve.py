@@ -83,7 +83,7 @@ def test_trap_sigterm_is_ignored(tmp_path: Path) -> None:
 
 def test_trap_there_is_no_histogram(tmp_path: Path) -> None:
     assert refused(tmp_path, "torchserve", constraints__latency={"p99": "100ms"}) == [
-        "MLS012: `torchserve` exports no latency times"
+        "MLS012: `torchserve` does not export latency metrics"
     ]
     assert emitted(tmp_path, "torchserve").series() == EXPORTED
 

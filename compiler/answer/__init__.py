@@ -1,1 +1,1 @@
-"""Answers about a compiled system: explanations, the memo of its decisions, and the next release file."""
+"""Answers about a compiled system: explanations, the decision memo, and the next release file."""

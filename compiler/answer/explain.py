@@ -1,7 +1,6 @@
-"""Explain: why a line of output is what it is, and what a line of the spec comes to.
+"""Explain: why a line of output has its value, and which lines of output a value of the spec affects.
 
-Everything that is said here is already in the bundle: the reasons of each line, and the nodes of the spec that they
-rest on.
+All of this is already in the bundle: the reasons of each line, and the nodes of the spec that they depend on.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from ..language import SINGULAR
 from ..layer import Layered
 from ..link import Bundle, File
 from ..pipeline import Compiled, Environment
+from ..plan.choose import count
 from ..read import read
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, lookup
@@ -29,17 +29,17 @@ __all__ = ["Effect", "Given", "Reason", "explain_line", "explain_object", "expla
 
 
 class Given(Record):
-    """One value that was written down for a path, and by whom."""
+    """One value that a layer sets for a path."""
 
     value: str
     layer: str
     where: str
-    """`file:line:column`, counted from one."""
+    """`file:line:column`, 1-based."""
     wins: bool
 
 
 class Reason(Record):
-    """One value and why it is what it is; `parts` are what it rests on."""
+    """One value and its reason; `parts` are the values that it depends on."""
 
     value: str
     why: str
@@ -50,7 +50,7 @@ class Reason(Record):
 
 
 class Effect(Record):
-    """One line of output that rests on a value of the spec."""
+    """One line of output that depends on a value of the spec."""
 
     environment: str
     object: str
@@ -60,7 +60,7 @@ class Effect(Record):
 
 
 class _Place(Record):
-    """One folder of output, and the layers of the spec that it was made from."""
+    """One output folder, and the layers of the spec that it is compiled from."""
 
     name: str
     bundle: Bundle
@@ -79,11 +79,11 @@ _TARGET = re.compile(r"([A-Za-z]+)/([A-Za-z0-9.-]+)(?::(.+))?")
 
 
 def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str, Reason]]:
-    """`Kind/name:path`: environment, the line of output, and its reason, for each environment that has it."""
+    """Explain `Kind/name:path`: the environment, the line of output, and its reason, for each environment with it."""
     match = _TARGET.fullmatch(question)
     if match is None:
         raise NotFoundError(
-            f"`{question}` is no object; write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas", question
+            f"`{question}` is not an object: write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas", question
         )
     kind, name, path = match[1], match[2], match[3] or ""
     seen: dict[str, None] = {}
@@ -101,7 +101,7 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
                 answered = True
                 yield place.name, file.text.split("\n")[line].strip(), _reason_of(place, file, line)
     if not answered:
-        raise NotFoundError(f"there is no {kind}/{name}; there are {', '.join(seen)}", f"{kind}/{name}", tuple(seen))
+        raise NotFoundError(f"there is no {kind}/{name}: choose {listing(tuple(seen))}", f"{kind}/{name}", tuple(seen))
 
 
 def _line_of(file: File, tree: Mapping, path: str) -> int:
@@ -113,8 +113,8 @@ def _line_of(file: File, tree: Mapping, path: str) -> int:
         inner = lookup(node, (step,))
         if inner is None:
             known = tuple(node.entries) if isinstance(node, Mapping) else ()
-            there = f": where `{step}` is asked for, there is {listing(known)}"
-            raise NotFoundError(f"{file.path} has no `{path}`{there}", path, known)
+            instead = f": instead of `{step}`, choose {listing(known)}" if known else ""
+            raise NotFoundError(f"{file.path} has no `{path}`{instead}", path, known)
         node = inner
         line = key.line if key is not None else node.line
     return line if steps else min(1, file.text.count("\n") - 1)
@@ -131,7 +131,7 @@ def _text(node: Node | None) -> str:
 
 
 def explain_output(compiled: Compiled, environment: str, path: str, line: int) -> tuple[str, Reason]:
-    """The reason of one line, counted from one, of one file."""
+    """The reason of one line of one file; line numbers are 1-based."""
     chosen = next((place for place in _places(compiled) if place.name == environment), None)
     file = next((f for f in chosen.bundle.files() if f.path == path), None) if chosen is not None else None
     if chosen is None or file is None:
@@ -140,30 +140,30 @@ def explain_output(compiled: Compiled, environment: str, path: str, line: int) -
         raise NotFoundError(message, f"{environment}/{path}", files)
     lines = file.text.split("\n")
     if not 0 < line < len(lines):
-        raise NotFoundError(f"{path} has {len(lines) - 1} lines", str(line))
+        raise NotFoundError(f"{path} has only {count(len(lines) - 1, 'line')}", str(line))
     return lines[line - 1].strip(), _reason_of(chosen, file, line - 1)
 
 
 def _reason_of(place: _Place, file: File, line: int) -> Reason:
-    return _Teller(place.layered).told(file.reasons[line])
+    return _Explainer(place.layered).explain(file.reasons[line])
 
 
-class _Teller:
-    """Turns values with reasons into text, with the names that spec paths have."""
+class _Explainer:
+    """Turns values with reasons into text, with paths as in the spec."""
 
     def __init__(self, layered: tuple[Layered, ...]) -> None:
         self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in _scalars(one.tree, ())}
         self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
 
-    def told(self, reasons: Reasons) -> Reason:
-        """The innermost reason, and the reasons of what holds it."""
+    def explain(self, reasons: Reasons) -> Reason:
+        """The innermost reason, plus the reason of the object that contains it."""
         first, *scopes = reasons
-        told = self.reason(first)
+        own = self.reason(first)
         around = tuple(self.reason(scope) for scope in scopes[-1:])
-        return told.but(parts=(*told.parts, *around)) if scopes else told
+        return own.but(parts=(*own.parts, *around)) if scopes else own
 
     def reason(self, because: Because[Any]) -> Reason:
-        """A value and what it rests on; links that add nothing of their own are left out."""
+        """A value and what it depends on, without links that add no reason."""
         while not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Because):
             because = because.sources[0]
         if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):
@@ -172,9 +172,9 @@ class _Teller:
         for source in because.sources:
             part = self.reason(source) if isinstance(source, Because) else self._node(source)
             same = part.why == because.reason and not part.where
-            for one in part.parts if same else (part,):  # the same decision in another form is told once
+            for one in part.parts if same else (part,):  # the same decision in another form appears once
                 parts.setdefault((one.value, one.why, one.where), one)
-        return Reason(value=_shown(because.value), why=because.reason or "made of", parts=tuple(parts.values()))
+        return Reason(value=_shown(because.value), why=because.reason or "composed of", parts=tuple(parts.values()))
 
     def _written(self, because: Because[Any], node: Node) -> Reason:
         return self._node(node).but(value=_shown(because.value))
@@ -207,7 +207,7 @@ def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 
 
 def _written(node: Node) -> Iterator[Node]:
-    """Every value and every key, as a name that the author chose is a key."""
+    """Every value and every key, because names that the author chooses are keys."""
     if isinstance(node, Mapping):
         yield from node.keys.values()
     for child in node.entries.values() if isinstance(node, Mapping) else getattr(node, "items", ()):
@@ -227,7 +227,7 @@ def _shown(value: object) -> str:
 
 
 def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Given], list[Effect]]]:
-    """A value of the spec: who gives it, which one wins, and what it comes to, in each environment."""
+    """Explain a path of the spec: the layers that set it, which one wins, and what it affects, in each environment."""
     steps = tuple(step for step in path.split(".") if step)
     answered = False
     for environment in compiled.environments:
@@ -238,13 +238,11 @@ def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Give
         if given:
             yield environment.name, given, list(_effects(environment.name, environment.bundle, nodes))
     if not answered:
-        raise NotFoundError(
-            f"nothing gives `{path}`; see the language reference for what it would be if left out", path
-        )
+        raise NotFoundError(f"no layer sets `{path}`; see the language reference for its default", path)
 
 
 def _long(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
-    """The path with short forms written out: `serving.runtime` is `services.<system>.runtime`."""
+    """The path with short forms expanded: `serving.runtime` becomes `services.<system>.runtime`."""
     plural = SINGULAR["MLSystem"].get(steps[0]) if steps else None
     try:
         return (plural, environment.system.metadata.name.value, *steps[1:]) if plural is not None else steps
@@ -260,11 +258,11 @@ def _given(layer: str, node: Node, *, first: bool) -> Given:
 
 
 def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Effect]]]:
-    """Everything that one line of the spec, counted from one, comes to in each environment."""
+    """Explain a line of the spec: everything that it affects, in each environment; line numbers are 1-based."""
     assert compiled.input.sources is not None
     file = compiled.input.sources.spec.file
     if not 0 < number <= len(file.lines):
-        raise NotFoundError(f"{file.name} has {len(file.lines)} lines", str(number))
+        raise NotFoundError(f"{file.name} has only {count(len(file.lines), 'line')}", str(number))
     for environment in compiled.environments:
         nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
         yield environment.name, list(_effects(environment.name, environment.bundle, nodes))
@@ -275,7 +273,7 @@ def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Ef
 
 
 def _effects(environment: str, bundle: Bundle, nodes: Iterable[Node]) -> Iterator[Effect]:
-    """The lines that rest on some nodes; of an object that exists because of them, its first line."""
+    """The lines that depend on some nodes; the first line of an object that exists because of them."""
     wanted = {node.span for node in nodes}
     for file in bundle.files():
         whole = any(node.span in wanted for node in reached(file.artifact.why))

@@ -1,6 +1,6 @@
-"""Promotion: how the release of one environment moves on, from a version's entry to its way back.
+"""Promotion: how to move the release of one environment forward, and how to roll it back.
 
-The answer is a new release file, and the system with it, or an error with the reason. Nothing is written here.
+The result is a new release file and the system with that file, or an error with a reason. This module writes no files.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from . import release as releases
 __all__ = ["CLOCK", "Entry", "Move", "promoted", "rolled_back"]
 
 CLOCK = "%Y-%m-%dT%H:%M:%SZ"
-"""How a moment is written, in UTC."""
+"""The format of a time in UTC."""
 
 
 class Entry(Record):
-    """What is promoted, when, and how fast. Without a source or a version, the version in the shadow goes on."""
+    """What to promote, when, and how fast. Without a source or a version, promotes the shadow version."""
 
     now: str
-    """The moment, such as `2026-11-02T04:12:00Z`."""
+    """The current time, such as `2026-11-02T04:12:00Z`."""
     source: str | None = None
-    """The environment whose version in service is taken."""
+    """The environment whose live version to promote."""
     version: Mapping | None = None
-    """A new version, as it was written."""
+    """A new version, as in its source file."""
     skip_shadow: bool = False
 
 
 class Move(Record):
-    """What the release of an environment becomes."""
+    """The new release of an environment."""
 
     environment: str
     said: str
-    """What changes, in words."""
+    """The change, in words."""
     path: str
-    """The release file."""
+    """The path of the release file."""
     text: str
-    """What it holds from then on."""
+    """The new content of the release file."""
     input: Input
     """The system with that file."""
 
 
 def promoted(system: Compiled, environment: str, model: str | None, entry: Entry) -> Move:
-    """Let a version enter its next stage in an environment: the shadow if the rollout has one, or service."""
+    """Move a version to its next stage in an environment: the shadow stage if the rollout has one, or live."""
     try:
         at = _at(system, environment, model)
         version = _entering(at, entry)
@@ -62,14 +62,14 @@ def promoted(system: Compiled, environment: str, model: str | None, entry: Entry
 
 
 def rolled_back(system: Compiled, environment: str, model: str | None, to: str) -> Move:
-    """Put an earlier version into service again."""
+    """Make a previous version live again."""
     try:
         at = _at(system, environment, model)
         release = at.release
         known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
         if release is None or to not in known:
-            have = f"it can go back to {listing(known)}" if known else "no earlier version is kept"
-            raise NotFoundError(f"`{at.environment.name}` cannot go back to version {to}: {have}", to, tuple(known))
+            have = f"choose {listing(known)}" if known else "its release file has no previous versions"
+            raise NotFoundError(f"`{at.environment.name}` has no previous version {to}: {have}", to, tuple(known))
         back = releases.rolled_back(release, to, at.keep)
         return _move(at, _change(at, back), back)
     except Unavailable:
@@ -77,7 +77,7 @@ def rolled_back(system: Compiled, environment: str, model: str | None, to: str) 
 
 
 class _At(Record):
-    """Where a release is about to change."""
+    """The release that is about to change."""
 
     system: Compiled
     environment: Environment
@@ -85,19 +85,19 @@ class _At(Record):
 
     @property
     def file(self) -> Mapping | None:
-        """The release file as it stands."""
+        """The current release file."""
         sources = self.system.input.sources
         return sources.releases.get(self.environment.name) if sources is not None else None
 
     @property
     def release(self) -> Mapping | None:
-        """The model's release as it stands."""
+        """The current release of the model."""
         found = lookup(self.file, ("releases", self.model)) if self.file is not None else None
         return found if isinstance(found, Mapping) else None
 
     @property
     def keep(self) -> int:
-        """How many versions can be gone back to."""
+        """How many previous versions to keep."""
         return self.environment.system.rollout.keep_versions.value
 
     @property
@@ -108,20 +108,20 @@ class _At(Record):
 
 
 def _unclear(system: Compiled) -> CompileError:
-    return CompileError(f"{system.input.shown} does not say enough of `rollout`: run mlspec lint", system.found)
+    return CompileError(f"{system.input.shown} has an error in `rollout`: run mlspec lint", system.found)
 
 
 def _at(system: Compiled, environment: str, model: str | None) -> _At:
     sources = system.input.sources
     if sources is None or system.name is None:
-        raise CompileError(f"{system.input.shown} cannot be understood: run mlspec lint", system.found)
+        raise CompileError(f"{system.input.shown} cannot be parsed: run mlspec lint", system.found)
     if system.input.path is None:
-        raise ReleaseError("a release belongs to one spec in a folder: name that spec")
+        raise ReleaseError("a release file is stored next to the spec, so the spec must be a file: pass its path")
     inline = sources.spec.keys.get("releases")
     if inline is not None:
         raise ReleaseError(
-            f"{system.input.shown}:{inline.line + 1}: the release is written inline, in a file that is yours.\n"
-            f"help: cut it out into a file of its own, and enter that: "
+            f"{system.input.shown}:{inline.line + 1}: the release is inline in the spec, which mlspec never edits\n"
+            f"help: move it to a separate file, and promote that file: "
             f"mlspec promote {system.input.shown} --to {environment} --release FILE"
         )
     chosen = next((e for e in system.environments if e.name == environment), None)
@@ -146,7 +146,7 @@ def _model(known: tuple[str, ...], asked: str | None) -> str:
 
 
 def _entering(at: _At, entry: Entry) -> Mapping | None:
-    """The version that enters from outside; None when the one in the shadow goes on."""
+    """The version from another environment or file; None to promote the shadow version."""
     if entry.version is not None or entry.source is None:
         return entry.version
     other = next((e for e in at.system.environments if e.name == entry.source), None)
@@ -154,14 +154,14 @@ def _entering(at: _At, entry: Entry) -> Mapping | None:
         raise _no_environment(entry.source, at.system)
     found = lookup(other.layered.tree, ("releases", at.model))
     if not isinstance(found, Mapping):
-        raise ReleaseError(f"nothing of `{at.model}` is in service in `{entry.source}`: let a version in there first")
-    return releases.in_service(found)
+        raise ReleaseError(f"`{at.model}` has no live version in `{entry.source}`: promote one there first")
+    return releases.live(found)
 
 
 def _entered(at: _At, version: Mapping, entry: Entry) -> Move:
     name = name_of(version, "version")
     if at.release is not None and name == name_of(at.release, "version"):
-        raise ReleaseError(f"version {name} is already in service in `{at.environment.name}`")
+        raise ReleaseError(f"version {name} is already live in `{at.environment.name}`")
     if at.release is None or at.shadow_duration is None or entry.skip_shadow:
         return _move(at, _change(at, version), releases.entered(at.release, version, at.keep))
     return _move(at, f"{name} enters the shadow stage", releases.shadowed(at.release, version, entry.now))
@@ -171,9 +171,7 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
     release = at.release
     shadow = release.entries.get("shadow") if release is not None else None
     if release is None or not isinstance(shadow, Mapping):
-        raise ReleaseError(
-            f"nothing is in the shadow stage of `{at.environment.name}`: name what enters with --from or --release"
-        )
+        raise ReleaseError(f"no version is in the shadow stage of `{at.environment.name}`: pass --from or --release")
     since, least = shadow.entries.get("since"), at.shadow_duration
     if isinstance(since, Scalar) and least is not None and not entry.skip_shadow:
         end = _seconds(since.text) + math.ceil(least.amount)
@@ -181,7 +179,7 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
             until = time.strftime(CLOCK, time.gmtime(end))
             raise TooEarlyError(
                 f"version {name_of(shadow, 'version')} is in the shadow stage for {least}, until {until}\n"
-                "help: wait, or pass --skip-shadow to cut the stage short",
+                "help: wait; or pass --skip-shadow to end the stage early",
                 until,
             )
     return _move(at, _change(at, shadow), releases.promoted(release, at.keep))
@@ -189,14 +187,14 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
 
 def _change(at: _At, version: Mapping) -> str:
     name = name_of(version, "version")
-    return f"{name_of(at.release, 'version')} -> {name}" if at.release is not None else f"{name} is the first"
+    return f"{name_of(at.release, 'version')} -> {name}" if at.release is not None else f"{name} is the first version"
 
 
 def _seconds(moment: str) -> int:
     try:
         return calendar.timegm(time.strptime(moment, CLOCK))
     except ValueError:
-        raise ReleaseError(f"`{moment}` is no moment in UTC: write it like 2026-11-02T04:12:00Z") from None
+        raise ReleaseError(f"`{moment}` is not a valid time in UTC: write it like 2026-11-02T04:12:00Z") from None
 
 
 def _move(at: _At, change: str, release: Mapping) -> Move:
@@ -217,7 +215,7 @@ def _move(at: _At, change: str, release: Mapping) -> Move:
 
 
 def _with_release(input_: Input, environment: str, file: Mapping) -> Input:
-    """The same system with another release file."""
+    """The same system with a new release file."""
     assert input_.sources is not None
     old = input_.sources.releases.get(environment)
     sources = input_.sources.but(releases={**input_.sources.releases, environment: file})

@@ -1,7 +1,7 @@
-"""Release: how the release of a model moves on, and how the file that holds it is written.
+"""Release: the transitions of a model's release, and the format of its file.
 
-A release holds what is in service, what is tried in the shadow, and what was in service before, newest first. All
-functions take trees and give trees, so a mistake in what enters is shown where it was written.
+A release holds the live version, the version in the shadow stage, and the previous versions, newest first. All
+functions take and return trees, so a diagnostic about a new version points to the place in its source file.
 """
 
 from __future__ import annotations
@@ -15,58 +15,58 @@ from ..emit.dump import dump
 from ..language import OBJECTS, Kind
 from ..tree import Mapping, Node, Scalar, Sequence, name_of
 
-__all__ = ["entered", "in_service", "promoted", "release_file", "render", "rolled_back", "shadowed", "versions_before"]
+__all__ = ["entered", "live", "promoted", "release_file", "render", "rolled_back", "shadowed", "versions_before"]
 
-HEADER = "# Written by mlspec promote and mlspec rollback; not by hand.\n"
+HEADER = "# Written by mlspec promote and mlspec rollback. Do not edit.\n"
 
 
-def in_service(release: Mapping) -> Mapping:
-    """The version that answers, alone."""
+def live(release: Mapping) -> Mapping:
+    """Only the live version."""
     return _without(release, "shadow", "previous", "since")
 
 
 def versions_before(release: Mapping) -> list[Mapping]:
-    """What was in service before, newest first."""
+    """The previous versions, newest first."""
     previous = release.entries.get("previous")
     items = previous.items if isinstance(previous, Sequence) else []
     return [item for item in items if isinstance(item, Mapping)]
 
 
 def shadowed(release: Mapping, version: Mapping, since: str) -> Mapping:
-    """A version has entered the shadow stage; one that was there leaves it."""
-    shadow = _with(in_service(version), "since", Scalar(version.place, since, False))
+    """The release after a version enters the shadow stage, replacing any version in it."""
+    shadow = _with(live(version), "since", Scalar(version.place, since, False))
     return _with(release, "shadow", shadow)
 
 
 def entered(release: Mapping | None, version: Mapping, keep: int) -> Mapping:
-    """A version has entered service; what was there can be gone back to."""
+    """The release after a version goes live; the one that it replaces becomes a previous version."""
     if release is None:
-        return in_service(version)
-    entering = _with_previous(in_service(version), [in_service(release), *versions_before(release)], keep)
+        return live(version)
+    entering = _with_previous(live(version), [live(release), *versions_before(release)], keep)
     shadow = release.entries.get("shadow")
     known = isinstance(shadow, Mapping) and name_of(shadow, "version") != name_of(version, "version")
     return _with(entering, "shadow", shadow) if known and shadow is not None else entering
 
 
 def promoted(release: Mapping, keep: int) -> Mapping:
-    """The version in the shadow has entered service."""
+    """The release after the shadow version goes live."""
     shadow = release.entries["shadow"]
     assert isinstance(shadow, Mapping)
     return entered(release, shadow, keep)
 
 
 def rolled_back(release: Mapping, to: str, keep: int) -> Mapping:
-    """An earlier version is in service again; the one that it replaces can be gone back to in turn."""
+    """The release after a rollback to a previous version; the one that it replaces becomes a previous version."""
     before = versions_before(release)
     chosen = next(version for version in before if name_of(version, "version") == to)
     rest = [version for version in before if version is not chosen]
-    back = _with_previous(chosen, [in_service(release), *rest], keep)
+    back = _with_previous(chosen, [live(release), *rest], keep)
     shadow = release.entries.get("shadow")
     return _with(back, "shadow", shadow) if shadow is not None else back
 
 
 def release_file(system: str, environment: str, releases: dict[str, Mapping], at: Node) -> Mapping:
-    """The tree of a release file, as it is after short forms were written out."""
+    """The tree of a release file, with short forms expanded."""
     models = Mapping(at.place, {model: Scalar(at.place, model, True) for model in releases}, {**releases})
     said = {"apiVersion": "mlspec/v1", "kind": "Release", "system": system, "environment": environment}
     file = Mapping(at.place, {}, {})
@@ -76,7 +76,7 @@ def release_file(system: str, environment: str, releases: dict[str, Mapping], at
 
 
 def render(file: Mapping) -> str:
-    """The text of a release file; the short form when its only model bears the system's name."""
+    """The text of a release file; uses the short form if its only model has the same name as the system."""
     body = _body(file, ("object", "ReleaseFile"))
     if list(body["releases"]) == [body["system"]]:
         body = {("release" if key == "releases" else key): value for key, value in body.items()}
@@ -86,14 +86,14 @@ def render(file: Mapping) -> str:
 
 
 def _body(node: Node, kind: Kind) -> Any:
-    """A tree as the dumper takes it: strings are strings whatever they look like, keys in the language's order."""
+    """A tree as input for the dumper: strings stay strings whatever they look like, and keys follow the language."""
     if isinstance(node, Sequence):
         return [_body(item, kind[1]) for item in node.items]
     if isinstance(node, Mapping):
         fields = OBJECTS[kind[1]] if kind[0] == "object" else dict.fromkeys(node.entries, ("", "", kind[1]))
         return {key: _body(node.entries[key], fields[key][2]) for key in fields if key in node.entries}
     assert isinstance(node, Scalar)
-    return Because(core_value(node), "as it was given", (node,)) if kind[0] == "number" else node.text
+    return Because(core_value(node), "as in its source", (node,)) if kind[0] == "number" else node.text
 
 
 def _with_previous(version: Mapping, before: Iterable[Mapping], keep: int) -> Mapping:

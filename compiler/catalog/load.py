@@ -1,4 +1,4 @@
-"""Read the catalog's files, each at most once, from the modules that `make generate` writes of them."""
+"""Load the files of the catalog, each at most once, from the modules that `make generate` creates from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class _Shipped(SourceFile):
-    """A file of the catalog. Its text is read when a piece of it is shown."""
+    """A file of the catalog. Its text is read only when a message shows part of it."""
 
     __slots__ = ()
 
@@ -59,7 +59,7 @@ def _file(name: str) -> Mapping:
 
 
 def _node(file: SourceFile, written: Any) -> Node:
-    """A node from its place and its content; of a scalar also whether it is plain."""
+    """A node from its place and its content, plus the plain flag of a scalar."""
     place, content = (file, *written[:4]), written[4]
     if isinstance(content, str):
         return Scalar(place, content, written[5])
@@ -70,13 +70,13 @@ def _node(file: SourceFile, written: Any) -> Node:
 
 
 def runtime(name: str) -> Mapping | None:
-    """The entry of one serving runtime."""
+    """The entry of a serving runtime."""
     return _file(f"runtimes/{name}") if name in runtime_names() else None
 
 
 @cache
 def runtime_names() -> tuple[str, ...]:
-    """The serving runtimes that the catalog knows."""
+    """The names of the serving runtimes in the catalog."""
     return tuple(_names("runtimes/"))
 
 
@@ -86,33 +86,33 @@ def _names(folder: str) -> Iterator[str]:
 
 @cache
 def providers(capability: str) -> dict[str, Node]:
-    """All providers of `rollout`, `traffic` or `autoscaling` by name."""
+    """All providers of `rollout`, `traffic`, or `autoscaling`, by name."""
     folder = f"providers/{capability}/"
     return {name: _file(f"{folder}{name}") for name in _names(folder)}
 
 
 def devices() -> Mapping:
-    """All whole accelerators by name."""
+    """All whole accelerators, by name."""
     return _file("accelerators")
 
 
 def accelerators() -> dict[str, Node]:
-    """All accelerators by name: whole devices, and the parts that they can be divided into."""
+    """All accelerators, by name: whole devices and their slices."""
     return {**devices().entries, **_file("slices").entries}
 
 
 def algorithms() -> Mapping:
-    """All algorithms that search for hyperparameters, by name."""
+    """All hyperparameter search algorithms, by name."""
     return _file("algorithms")
 
 
 def families() -> Mapping:
-    """All families of language models by name."""
+    """All families of language models, by name."""
     return _file("families")
 
 
 def metrics() -> Mapping:
-    """All metrics by name, without the `@k` of those that take one."""
+    """All metrics, by name; ranking metrics without their `@k`."""
     return _file("metrics")
 
 

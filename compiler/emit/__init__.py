@@ -1,4 +1,4 @@
-"""Emit: every target makes its pieces, and what one cannot make is said without stopping the others."""
+"""Emit: run every target. An error in one piece becomes a diagnostic, and does not stop the others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Emitted", "emit", "emit_system"]
 
 
 class Emitted(Record):
-    """All artifacts of one environment, or of the whole system, and what was refused."""
+    """All artifacts of one environment or of the whole system, and the diagnostics of what was refused."""
 
     artifacts: tuple[Artifact, ...]
     found: tuple[Diagnostic, ...]
     complete: bool
-    """Whether nothing was left out: then every value of the spec that has no effect can be told."""
+    """Whether every piece was emitted; only then can the compiler tell which values have no effect."""
 
 
 def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
-    """Ask each target in turn, and the other way round to finish: the first target sees what all others made."""
+    """Run the targets in order, then finish them in reverse order, so that the first one sees all other artifacts."""
     run = _Run((plan.name,))
     artifacts: list[Artifact] = []
     targets = tuple(targets)
@@ -40,14 +40,14 @@ def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
 
 
 def emit_system(made: tuple[Made, ...], targets: Iterable[SystemTarget]) -> Emitted:
-    """Ask each target for what it makes of all environments together."""
+    """Run the targets that cover all environments together."""
     run = _Run(tuple(one.plan.name for one in made))
     pieces = (piece for target in targets for piece in run.pieces(partial(target.emit, made)))
     return run.emitted(artifact for piece in pieces for artifact in run.made(piece))
 
 
 def _pieces(target: Target, system: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """A target's pieces, each tied to what lets it run in this environment."""
+    """The pieces of a target, each with the reason that it runs in this environment."""
     if target.runs is None:
         return target.emit(system, plan)
     runs = plan.runs(target.runs)

@@ -1,4 +1,4 @@
-"""What a target makes: one file with one object or with lines of text, and why it exists."""
+"""The output of a target: one file with one object or with lines of text, and why it exists."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["SYSTEM", "Artifact", "Body", "Made", "Piece", "SystemTarget", "Target", "resting"]
 
 Body = dict[str, Any]
-"""Plain data in the order in which it is written. Leaves that are no structural strings are `Because`."""
+"""Plain data in output order. Leaves are `Because`, except for structural strings."""
 
 SYSTEM = "_system"
-"""The folder of what is made once for all environments; no environment can have this name."""
+"""The output folder of files for all environments together; no environment can have this name."""
 
 
 class Artifact(Record):
@@ -28,12 +28,12 @@ class Artifact(Record):
 
     path: str
     body: Body | Lines
-    """An object or other YAML; or the lines of a file that is none, such as a page or a script."""
+    """An object or other YAML, or the lines of another kind of file, such as a page or a script."""
     why: Because[Any]
 
     @property
     def object(self) -> Body | None:
-        """The object that an API server is sent; None for every other file."""
+        """The object to send to the API server; None for other files."""
         return self.body if isinstance(self.body, dict) and "apiVersion" in self.body else None
 
 
@@ -41,14 +41,14 @@ Piece = Callable[[], Iterable[Artifact]]
 
 
 def resting(piece: Piece, *also: object) -> Piece:
-    """The same piece, whose artifacts exist for these reasons, too: what decided that the piece is made at all."""
+    """The same piece with additional reasons for its artifacts: the values that decide whether the piece exists."""
     return lambda: [made.but(why=made.why.also(also)) for made in piece()]
 
 
 class Target(Record):
-    """A back-end: a pure function from a system and its plan to the pieces that it can make for one environment.
+    """A backend: a pure function from a system and its plan to the pieces for one environment.
 
-    `emit` lists the pieces; each is made on its own, so that a part of the spec that is wrong takes only what rests on
+    `emit` lists the pieces. Each piece runs separately, so an error in the spec affects only the pieces that depend on
     it.
     """
 
@@ -56,16 +56,16 @@ class Target(Record):
     summary: str
     emit: Callable[[MLSystem, Plan], Iterable[Piece]]
     runs: Literal["serving", "monitoring", "training"] | None = None
-    """What an environment must run (`environments.*.runs`) so that anything is made here. Every piece then rests on
-    the line that says so."""
+    """What an environment must run (`environments.*.runs`) for this target to apply. Every piece then depends on that
+    line of the spec."""
     finish: Callable[[MLSystem, Plan, tuple[Artifact, ...]], Iterable[Artifact]] | None = None
-    """What can only be written once everything else is there, such as a list of all files."""
+    """Creates artifacts that depend on all others, such as a list of all files."""
     kinds: Mapping[str, Kind] = {}
-    """What is known of the kinds that it writes, beyond Kubernetes' own."""
+    """The kinds of objects that it writes, in addition to those of Kubernetes."""
 
 
 class Made(Record):
-    """What one environment came to, for a target that sees them all."""
+    """The result for one environment, as input for a target that sees them all."""
 
     system: MLSystem
     plan: Plan
@@ -73,13 +73,13 @@ class Made(Record):
 
 
 class SystemTarget(Record):
-    """A back-end for the whole system: it sees all environments, and its files lie beside theirs, in `_system/`.
+    """A backend for the whole system: it sees all environments, and writes to a separate folder, `_system/`.
 
-    It runs only when all environments are compiled, like a report on all of them or what deploys each one.
+    It runs only if all environments are compiled. Examples are a report about all of them, or objects that deploy each.
     """
 
     name: str
     summary: str
     emit: Callable[[tuple[Made, ...]], Iterable[Piece]]
     kinds: Mapping[str, Kind] = {}
-    """What is known of the kinds that it writes, beyond Kubernetes' own."""
+    """The kinds of objects that it writes, in addition to those of Kubernetes."""

@@ -1,4 +1,4 @@
-"""Back-ends: the targets and the providers that a system is compiled with, as one value."""
+"""Backends: the targets and the providers that compile a system, as one value."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .artifact import SystemTarget, Target
 __all__ = ["Backend", "Backends"]
 
 Backend = Target | SystemTarget | Provider
-"""What a plugin can be."""
+"""The types of plugin."""
 
 
 class Backends(Record):
-    """Targets in the order in which they emit, and the providers that they make objects with."""
+    """The targets, in the order in which they run, and the providers that they use."""
 
     targets: tuple[Target, ...] = ()
     system_targets: tuple[SystemTarget, ...] = ()
     providers: tuple[Provider, ...] = ()
 
     def also(self, added: Iterable[Backend]) -> Backends:
-        """These, and those of plugins after them."""
+        """These backends, followed by those of plugins."""
         found = (*self.targets, *self.system_targets, *self.providers, *added)
         return Backends(
             targets=tuple(one for one in found if isinstance(one, Target)),
@@ -39,7 +39,7 @@ class Backends(Record):
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
-        """Everything that is known of kinds of objects."""
+        """All known kinds of objects."""
         known = dict(KUBERNETES)
         backends: tuple[Backend, ...] = (*self.targets, *self.system_targets, *self.providers)
         for one in backends:

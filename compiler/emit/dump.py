@@ -1,8 +1,8 @@
-"""The dumper: a body with reasons to YAML, and for every line of it the reasons it rests on.
+"""The dumper: converts a body with reasons to YAML, and returns the reasons of every line.
 
-Unwrapping and writing are one pass, so a line and its reasons cannot drift apart. Keys keep the order in which a
-target built them; None leaves its key out. Strings that YAML 1.1 readers, kubectl among them, take for something else
-are quoted.
+Unwrapping and writing happen in one pass, so lines and reasons cannot get out of sync. Keys keep the order in which the
+target built them, and a value of None omits its key. Strings that a YAML 1.1 parser, such as kubectl's, would read as
+another type are quoted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Reasons = tuple[Because[Any], ...]
 
 
 class Lines:
-    """A text of several lines, such as a configuration file, each with its own reasons."""
+    """A multi-line text, such as a configuration file, whose lines have their own reasons."""
 
     __slots__ = ("lines",)
 
@@ -27,7 +27,7 @@ class Lines:
         self.lines = [part for line in lines for part in _split(line)]
 
     def text(self) -> str:
-        """The whole text, with a line break at its end."""
+        """The whole text, with a trailing newline."""
         return "".join(f"{line.value if isinstance(line, Because) else line}\n" for line in self.lines)
 
 
@@ -37,7 +37,7 @@ def _split(line: str | Because[str]) -> list[str | Because[str]]:
     return list(line.split("\n"))
 
 
-# A plain scalar that no reader takes for a number, a boolean, a date or an indicator, in YAML 1.1 or 1.2.
+# A plain scalar that no YAML 1.1 or 1.2 parser reads as a number, a boolean, a date, or an indicator.
 _SAFE = re.compile(
     r"[A-Za-z_/][A-Za-z0-9_./+@-]*(?::[A-Za-z0-9_./+@-]+)*(?: [A-Za-z0-9_./+(-][A-Za-z0-9_./+()%,;=-]*)*"
     r"|--?[a-z][A-Za-z0-9_./=,:-]*(?<!:)"  # an option of a command
@@ -46,13 +46,13 @@ _SAFE = re.compile(
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 
 
-# Characters that are only read back when they are escaped. Named one by one: the complement, which YAML defines, takes
-# seven times as long to compile.
+# Characters that only survive a round trip if they are escaped. They are listed one by one, because the complement,
+# which YAML defines, takes seven times as long to compile.
 _ESCAPED = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 
 
 def _readable(text: str) -> bool:
-    """Whether a text is read back as it is. ASCII, as most texts are, needs no pattern to tell."""
+    """Whether a text survives a round trip without escapes. ASCII text, the common case, needs no pattern."""
     return text.isprintable() if text.isascii() else re.search(_ESCAPED, text) is None
 
 
@@ -66,13 +66,13 @@ def scalar(value: object) -> str:
         return "null"
     if isinstance(value, int):
         return repr(value)
-    if isinstance(value, float):  # without a point YAML 1.1 takes 1e-05 for a string
+    if isinstance(value, float):  # YAML 1.1 reads 1e-05 as a string because it has no decimal point
         whole, exponent, power = repr(value).partition("e")
         return f"{whole}{'' if '.' in whole or not exponent else '.0'}{exponent}{power}"
-    raise TypeError(f"{type(value).__name__} is no leaf of an object: {value!r}")
+    raise TypeError(f"{type(value).__name__} cannot be a leaf of an object: {value!r}")
 
 
-@lru_cache(maxsize=4096)  # the same keys and names, again and again
+@lru_cache(maxsize=4096)  # the same keys and names repeat
 def _string(text: str) -> str:
     if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
         return text
@@ -90,7 +90,7 @@ def _escape(char: str) -> str:
 
 
 def dump(body: object, why: Because[Any], header: str = "") -> tuple[str, list[Reasons]]:
-    """YAML, and the reasons of each of its lines, innermost first. The header's lines have only the object's own."""
+    """YAML, and the reasons of each line, innermost first. Header lines only have the reason of the object."""
     writer = _Writer((why,))
     for line in header.splitlines():
         writer.line(line, writer.scope)
@@ -99,7 +99,7 @@ def dump(body: object, why: Because[Any], header: str = "") -> tuple[str, list[R
 
 
 def written(body: dict[str, Any] | Lines, why: Because[Any], header: str = "") -> tuple[str, list[Reasons]]:
-    """A file and the reasons of each of its lines: YAML below the header, or lines as they are."""
+    """A file and the reasons of each line: YAML below the header, or plain lines."""
     if isinstance(body, Lines):
         reasons: list[Reasons] = [(line, why) if isinstance(line, Because) else (why,) for line in body.lines]
         return body.text(), reasons
@@ -117,7 +117,7 @@ class _Writer:
         self.reasons.append(reasons)
 
     def block(self, value: object, indent: str, scope: Reasons) -> None:
-        """A mapping or a list that begins on a line of its own."""
+        """A mapping or a list that starts on a new line."""
         if type(value) is Because:
             scope = (value, *scope)
             value = value.value
@@ -128,10 +128,10 @@ class _Writer:
             for child in value:
                 self.item(child, indent, scope)
         else:
-            raise TypeError(f"a body is a mapping or a list, not {type(value).__name__}")
+            raise TypeError(f"a body must be a mapping or a list, not {type(value).__name__}")
 
     def entry(self, head: str, value: object, indent: str, scope: Reasons) -> None:
-        """`key: value`, with what is nested on the lines below; lists stand under their key, as kubectl writes them."""
+        """`key: value`, with nested values on the lines below. Lists are not indented, as in kubectl's output."""
         if type(value) is Because:
             scope = (value, *scope)
             value = value.value
@@ -158,7 +158,7 @@ class _Writer:
             self.block(value, indent, scope)
 
     def item(self, value: object, indent: str, scope: Reasons) -> None:
-        """`- value`: the first line of what is nested stands beside the dash."""
+        """`- value`, with the first line of a nested value next to the dash."""
         if type(value) is Because:
             scope = (value, *scope)
             value = value.value
@@ -171,7 +171,7 @@ class _Writer:
         elif isinstance(value, (dict, list, tuple)) and not value:
             self.line(f"{indent}- {'{}' if isinstance(value, dict) else '[]'}", scope)
         elif isinstance(value, (list, tuple)):
-            raise TypeError("no object of Kubernetes has a list in a list")
+            raise TypeError("Kubernetes objects have no nested lists")
         elif isinstance(value, str) and "\n" in value:
             self.string(f"{indent}-", value, indent + "  ", scope)
         elif isinstance(value, Lines):
@@ -180,7 +180,7 @@ class _Writer:
             self.line(f"{indent}- {scalar(value)}", scope)
 
     def string(self, head: str, value: str, indent: str, scope: Reasons) -> None:
-        """A string of several lines; `|-` when it does not end with a line break."""
+        """A multi-line string; uses `|-` if it does not end with a newline."""
         if value.strip("\n") and value[0] not in " \n" and not value.endswith("\n\n") and _readable_lines(value):
             mark = "|" if value.endswith("\n") else "|-"
             self.literal(f"{head} {mark}", Lines(value.removesuffix("\n")), indent, scope)
@@ -188,7 +188,7 @@ class _Writer:
             self.line(f"{head} {_string(value)}", scope)
 
     def text(self, head: str, value: Lines, indent: str, scope: Reasons) -> None:
-        """A text whose lines have their own reasons; what a literal block cannot hold loses them."""
+        """A text whose lines have their own reasons; a text that a literal block cannot hold loses them."""
         whole = value.text()
         if not whole.strip("\n") or whole[0] in " \n" or whole.endswith("\n\n") or not _readable_lines(whole):
             self.line(f"{head} {_string(whole)}", scope)
@@ -208,7 +208,7 @@ def _readable_lines(text: str) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A body as plain data, as a reader of the file would see it."""
+    """A body as plain data, as a parser of the file would return it."""
     if type(value) is str:
         return value
     if type(value) is Because:

@@ -1,4 +1,4 @@
-"""JSON as lines with reasons: a file inside a ConfigMap whose every line still knows where its value came from."""
+"""JSON as lines with reasons: a file in a ConfigMap where every line still has the reason of its value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def json_lines(body: dict[str, Any]) -> Lines:
-    """A body as pretty-printed JSON, one leaf a line; None leaves its key out. Keys keep their order."""
+    """A body as pretty-printed JSON, with one leaf per line. Keys keep their order; None omits the key."""
     return Lines(*_value(body, "", ""))
 
 
@@ -27,7 +27,7 @@ def _value(value: Any, indent: str, after: str) -> Iterator[str | Because[str]]:
     elif isinstance(value, (list, tuple)):
         yield from _block("[]", [("", child) for child in value if child is not None], indent, after)
     elif isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
-        for line in _value(value.value, indent, after):  # what has no reason of its own has that of the piece
+        for line in _value(value.value, indent, after):  # a line without a reason gets the reason of the piece
             yield line if isinstance(line, Because) else because(line, value.reason, value)
     else:
         yield _leaf(value, after)

@@ -1,7 +1,7 @@
-"""Plan: the architect's decisions for one environment, each with its reason.
+"""Plan: the planner's decisions for one environment, each with its reason.
 
-A plan is read, not run: each decision is made when it is first asked for, from the spec and from other decisions, and
-is then kept. What a part of the spec that is wrong would have decided is unavailable, and nothing else is.
+A plan is lazy: it makes each decision on first access, from the spec and from other decisions, and caches it. If a part
+of the spec is invalid, only the decisions that depend on that part are unavailable.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["Plan"]
 
 
 class Plan(Scope):
-    """Everything that targets need to know, beyond the spec itself, about one environment."""
+    """Everything that targets need to know about one environment, beyond the spec itself."""
 
     @cached_property
     def online(self) -> Named[ServicePlan]:
-        """The services that answer requests, by name."""
+        """The online services, by name."""
         here = self._served.items()
         return Named((name, ServicePlan(self, part)) for name, part in here if isinstance(part, OnlineService))
 
     @cached_property
     def batch(self) -> Named[BatchPlan]:
-        """The services that score by the clock, by name."""
+        """The batch inference services, by name."""
         here = self._served.items()
         return Named((name, BatchPlan(self, part)) for name, part in here if isinstance(part, BatchService))
 
@@ -48,7 +48,7 @@ class Plan(Scope):
 
     @cached_property
     def training(self) -> TrainingPlan | None:
-        """The training run, where there is one and it runs here."""
+        """The training run, if the system has one and it runs in this environment."""
         if self.system.training is None or not self.runs("training").value:
             return None
         self._only_here()
@@ -56,7 +56,7 @@ class Plan(Scope):
 
     @cached_property
     def selections(self) -> Named[Selection]:
-        """How the model in use was chosen, for each model that has candidates, by the model's name."""
+        """The comparison of candidates, for each model that has candidates, by model name."""
         models = {name: model for name, model in self.system.models.items() if model.candidates}
         serving = [service for service in self.online.values() if models]
         return Named(
@@ -66,28 +66,28 @@ class Plan(Scope):
 
     @cached_property
     def cost(self) -> CostPlan:
-        """What it costs in a month."""
+        """The monthly cost."""
         from .budget.cost import CostPlan
 
         return CostPlan(self)
 
     @cached_property
     def quota(self) -> QuotaPlan:
-        """What it has at its worst moment, and what it may have."""
+        """The peak resource usage, and the quota."""
         from .budget.quota import QuotaPlan
 
         return QuotaPlan(self)
 
     @cached_property
     def history(self) -> HistoryPlan:
-        """How much of the data's past is left to learn from."""
+        """How much of the data's history is left for training."""
         from .data.history import HistoryPlan
 
         return HistoryPlan(self.system)
 
     @cached_property
     def drift(self) -> DriftPlan | None:
-        """How much drift is noise, where drift is measured."""
+        """The noise level of drift, if drift is measured."""
         drift = self.system.monitoring.drift
         if drift is None or not self.runs("monitoring").value:
             return None
@@ -96,7 +96,7 @@ class Plan(Scope):
         return DriftPlan(self, drift)
 
     def _only_here(self) -> None:
-        """Refuse training that several environments would run, each registering its own model under one name."""
+        """Refuse training in several environments, because each would register its own model under the same name."""
         places = [place for place in self.system.environments.values() if self.runs("training", place).value]
         if len(places) > 1:
             raise refusal(
@@ -105,6 +105,6 @@ class Plan(Scope):
                 places[1].own_name,
                 label="training would run here",
                 others=((places[0].own_name, "and here"),),
-                note="each would register models of its own, and nobody could tell which one was judged",
+                note="each environment would register its own models, and no record would show which one was evaluated",
                 help="write `runs: [serving, monitoring]` in all environments but one",
             )

@@ -1,4 +1,4 @@
-"""What decisions share: the author's word first, bounds of a service before those of its system, and plain numbers."""
+"""Helpers that decisions share: explicit values before derived ones, assumptions, and numbers in readable form."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import TypeVar
 from ...schema.units import Duration
 from ..because import Because, Derived, sources_of
 
-__all__ = ["assumed", "count", "number", "or_else", "plural", "seconds", "spelt"]
+__all__ = ["assumed", "count", "number", "or_else", "plural", "readable", "seconds"]
 
 T = TypeVar("T")
 
 
 def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:
-    """What the author says, else what is decided."""
+    """The author's value if there is one, else the planner's decision."""
     return field.given if field.given is not None else decide()
 
 
 def assumed(path: str, value: T, why: str, *sources: object) -> Because[T]:
-    """What the planner takes for granted, until somebody writes it at `path`."""
+    """A value that the planner assumes until the spec or the platform file sets `path`."""
     return Because(value, why, tuple(sources_of(sources)), "assumed", path)
 
 
 def seconds(value: float) -> str:
-    """A length of time in words, with the digits that matter."""
+    """A duration with three significant digits and a suitable unit: `21.2 min`."""
     if value < 1:
         return f"{value * 1000:.3g} ms"
     if value < 120:
@@ -35,17 +35,17 @@ def seconds(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number in words, with the digits that matter."""
+    """A number with three significant digits, or a whole number with thousands separators from 100 up."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def count(value: int, what: str) -> str:
-    """`1 replica`, `2 replicas`, `1,000 tries`."""
+    """A number with its noun: `1 replica`, `2 replicas`, `1,000 retries`."""
     return f"{value:,} {plural(what, one=value == 1)}"
 
 
 def plural(noun: str, *, one: bool = False) -> str:
-    """A noun for any number but one: `replicas`, `tries`, `searches`."""
+    """The plural of a noun, or the noun itself for `one`: `replicas`, `retries`, `searches`."""
     if one:
         return noun
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
@@ -53,8 +53,8 @@ def plural(noun: str, *, one: bool = False) -> str:
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
-def spelt(length: Duration) -> str:
-    """A length of time in whole days, hours, minutes and seconds: `6d 21h 45m` rather than `9945m`."""
+def readable(length: Duration) -> str:
+    """A duration in whole days, hours, minutes, and seconds: `6d 21h 45m` rather than `9945m`."""
     left = int(length.amount)
     if length.amount < 120 or left != length.amount:
         return str(length)

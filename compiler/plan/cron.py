@@ -1,14 +1,18 @@
-"""Schedules in cron's five fields: when they fire, how far apart, and what follows for the runs that they start.
+"""Cron schedules with five fields: when they fire, the gaps between runs, and the limits that follow for each run.
 
-The fields are read as Kubernetes reads them (robfig/cron v3, `ParseStandard`). Its traps: Sunday is 0 and never 7; a
-day of the month and a day of the week together mean either of them, unless one is `*`; `*/2` is no `*` in that rule;
-a range does not wrap around. Gaps are those of the calendar: where clocks change, one of them is an hour off.
+The parser matches the one in Kubernetes (robfig/cron v3, `ParseStandard`). Its traps: Sunday is 0 and never 7; if both
+the day of the month and the day of the week are set, either one is enough, unless one of them is `*`; `*/2` does not
+count as `*` in that rule; a range does not wrap around. Gaps are calendar gaps: when clocks change, one of them is an
+hour off.
 
-Traps of runs that are handled here: one that may last until the next is due is skipped by `Forbid` without a word; a
-start that may be late for longer than the schedule's own gap lets missed starts pile up, and a hundred of them stop the
-schedule for ever; one that may be late for less than 10 s is never made, because the controller looks every 10 s
-(kubernetes.io, cron jobs); a schedule such as "weekdays at four" has gaps of one day and of three, so deadlines follow
-the shortest and alerts the longest.
+Traps with runs that this module handles:
+
+- `Forbid` silently skips a run if the previous one is still running, so a run must end before the next one is due.
+- If the start deadline is longer than the gap, missed starts accumulate, and 100 of them stop the schedule forever.
+- If the start deadline is shorter than 10 s, a run may never start, because the controller checks every 10 s
+  (kubernetes.io, cron jobs).
+- A schedule such as "weekdays at four" has gaps of one day and of three days, so deadlines follow the shortest gap and
+  alerts follow the longest.
 """
 
 from __future__ import annotations
@@ -53,14 +57,14 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 DAY = 1440
-"""Minutes in a day."""
+"""Minutes per day."""
 
 CYCLE = 28
-"""Years after which dates fall on the same weekdays again, as long as no century year leaves out its leap day."""
+"""Years until dates fall on the same weekdays again, as long as no century year skips its leap day."""
 
 
 class Field(Record):
-    """One of the five fields: what it is called, its bounds, and names for its numbers."""
+    """One of the five fields: its name, its bounds, and the names of its values."""
 
     what: str
     low: int
@@ -87,16 +91,16 @@ class Schedule(Record):
     weekdays: frozenset[int]
     """Sunday is 0."""
     either: bool
-    """Whether a day needs only its date or its weekday to fit, not both."""
+    """Whether a matching date or a matching weekday is enough; otherwise both must match."""
 
     def fires(self, date: int, weekday: int) -> bool:
-        """Whether it fires on a day of a month that fits."""
+        """Whether it fires on a day of a matching month."""
         by_date, by_weekday = date in self.dates, weekday in self.weekdays
         return by_date or by_weekday if self.either else by_date and by_weekday
 
     def days(self) -> Iterator[int]:
-        """The days on which it fires, counted through one cycle of the calendar and a year more."""
-        first = 0  # the number of the month's first day; 1 January 2001 was a Monday
+        """The days on which it fires, as day numbers, over one calendar cycle plus one year."""
+        first = 0  # the day number of the first of the month; January 1, 2001 was a Monday
         for year in range(2001, 2001 + CYCLE + 1):
             for month, length in enumerate(_LENGTHS, 1):
                 long = length + (month == 2 and year % 4 == 0)
@@ -106,7 +110,7 @@ class Schedule(Record):
 
 
 def read(schedule: str) -> Schedule:
-    """Read a schedule; `UnitError` when a field has no such value, or when it never fires."""
+    """Parse a schedule. Raises `UnitError` if a field has an invalid value, or if the schedule never fires."""
     sets, stars = zip(*(_field(t, f) for t, f in zip(_texts(schedule), _FIELDS, strict=True)), strict=True)
     minutes, hours, dates, months, weekdays = sets
     made = Schedule(
@@ -117,19 +121,19 @@ def read(schedule: str) -> Schedule:
         either=not stars[2] and not stars[4],
     )
     if next(made.days(), None) is None:
-        raise UnitError("never fires", "write a day that at least one of its months has")
+        raise UnitError("never fires", "choose a day that exists in at least one of its months")
     return made
 
 
 def _texts(schedule: str) -> list[str]:
     texts = _MACROS.get(schedule, schedule).split(" ")
     if len(texts) != len(_FIELDS):
-        raise UnitError("is not a schedule in cron's five fields", "write it like `0 3 * * 1`")
+        raise UnitError("is not a cron schedule with five fields", "write it like `0 3 * * 1`")
     return texts
 
 
 def _field(text: str, field: Field) -> tuple[frozenset[int], bool]:
-    """The numbers that a field stands for, and whether it stands for all of them by a star."""
+    """The numbers that a field selects, and whether a star selects them all."""
     parts = [_part(part, field) for part in text.split(",")]
     return frozenset(number for numbers, _ in parts for number in numbers), any(star for _, star in parts)
 
@@ -144,7 +148,7 @@ def _part(text: str, field: Field) -> tuple[range, bool]:
     high = _value(end, field) if dash else field.high if slash else low
     if low > high:
         message = f"has a range from `{start}` down to `{end}` as its {field.what}"
-        raise UnitError(message, "write two ranges: none wraps around")
+        raise UnitError(message, "write two ranges, because a range cannot wrap around")
     return range(low, high + 1, step), False
 
 
@@ -165,14 +169,16 @@ def _number(text: str, field: Field, least: int) -> int:
 
 def _wrong(text: str, field: Field) -> UnitError:
     if text == "7" and field.names == _WEEKDAYS:
-        return UnitError("has a day of the week `7`", "write `0` or `SUN`: Kubernetes counts from Sunday, 0, to 6")
+        return UnitError(
+            "has `7` as its day of the week", "write `0` or `SUN`: Kubernetes numbers the days from 0 (Sunday) to 6"
+        )
     names = f", or `{field.names[0].upper()}` to `{field.names[-1].upper()}`" if field.names else ""
-    return UnitError(f"has no valid {field.what}: `{text}`", f"write numbers from {field.low} to {field.high}{names}")
+    return UnitError(f"has an invalid {field.what}: `{text}`", f"write numbers from {field.low} to {field.high}{names}")
 
 
 @cache
 def _gaps(schedule: str) -> tuple[int, int]:
-    """The shortest and the longest gap in minutes."""
+    """The shortest and the longest gap, in minutes."""
     made = read(schedule)
     within = [later - sooner for sooner, later in pairwise(made.minutes)]
     overnight = made.minutes[0] - made.minutes[-1]
@@ -181,7 +187,7 @@ def _gaps(schedule: str) -> tuple[int, int]:
 
 
 def _between(schedule: Schedule) -> tuple[int, int]:
-    """The fewest and the most days from one day on which it fires to the next."""
+    """The minimum and maximum number of days between two days on which it fires."""
     if len(schedule.dates) == 31 and len(schedule.months) == 12 and not schedule.either:  # the same every week
         days = sorted(schedule.weekdays)
         apart = {later - sooner for sooner, later in pairwise((*days, days[0] + 7))}
@@ -196,12 +202,12 @@ def shortest_gap(schedule: str) -> Duration:
 
 
 def longest_gap(schedule: str) -> Duration:
-    """The longest time between two runs. A day that a century year leaves out is not counted."""
+    """The longest time between two runs, ignoring leap days that century years skip."""
     return Duration(_gaps(schedule)[1] * 60)
 
 
 def gap(schedule: Because[str], which: Callable[[str], Duration] = shortest_gap) -> Because[Duration]:
-    """The shortest or the longest gap of a schedule of the spec; refused where Kubernetes would not read it."""
+    """The shortest or the longest gap of a schedule in the spec. Refuses a schedule that Kubernetes would reject."""
     try:
         found = which(schedule.value)
     except UnitError as error:
@@ -210,26 +216,26 @@ def gap(schedule: Because[str], which: Callable[[str], Duration] = shortest_gap)
     return Because(found, f"the {named} time between two runs of `{schedule.value}`", (schedule,))
 
 
-# What follows for the runs
+# Limits for each run
 
 LONGEST_RUN = Duration(86400)
-"""A deadline that nobody gave is never longer: what has hung for a day does not come back."""
+"""The maximum deadline that the planner derives: a run that has hung for a day will not recover."""
 
 LEAST_LATE = 20
-"""Seconds that a start may be late at least: two looks of the controller."""
+"""The minimum start deadline in seconds: two checks of the controller."""
 
 LEAST_KEPT = 7 * 86400
-"""Seconds that a finished run is kept at least, so that who comes back from a week away can read its logs."""
+"""The minimum retention of a finished run in seconds, so that its logs are still there after a week of vacation."""
 
 UNNOTICED = 900
-"""Seconds after which a run that was due and has not started is a fault: the controller needs seconds."""
+"""Seconds after which a run that is due and has not started counts as missed. The controller needs only seconds."""
 
 CHANGE = 3600
-"""Seconds by which a day is shorter or longer when clocks change."""
+"""How many seconds longer or shorter a day is when clocks change."""
 
 
 def cadence(schedule: Because[str], zone: Because[str]) -> Because[Duration]:
-    """The shortest time between two runs, also on the day when clocks go forward."""
+    """The shortest time between two runs, including the day when clocks go forward."""
     return _cadence(gap(schedule), zone)
 
 
@@ -239,49 +245,52 @@ def _cadence(shortest: Because[Duration], zone: Because[str]) -> tuple[Duration,
         return shortest.value, shortest.reason
     return Duration(
         shortest.value.amount - CHANGE
-    ), f"{shortest.reason}, less an hour for the day when clocks go forward"
+    ), f"{shortest.reason}, minus an hour for the day when clocks go forward"
 
 
 @decision
 def deadline(gap: Because[Duration]) -> tuple[Duration, str]:
-    """How long a run may take where nothing is known of its work."""
+    """The deadline of a run whose duration is unknown."""
     half = Duration(math.floor(gap.value.amount / 2))
-    why = f"half of the {gap.value} between two runs, so that a late one still ends before the next"
+    why = f"half of the {gap.value} between two runs, so that a run that starts late still ends before the next one"
     if half > LONGEST_RUN:
-        return LONGEST_RUN, f"{why}; but at most {LONGEST_RUN}"
+        return LONGEST_RUN, f"{why}, but at most {LONGEST_RUN}"
     return half, why
 
 
 @decision
 def late(gap: Because[Duration], deadline: Because[Duration]) -> tuple[int, str]:
-    """Seconds that a start may be late."""
+    """The start deadline in seconds."""
     left = math.floor(gap.value.amount - deadline.value.amount)
-    why = f"what {gap.value} between two runs leave after {deadline.value} for the run itself"
+    why = f"{gap.value} between two runs minus {deadline.value} for the run itself"
     if left < LEAST_LATE:
-        return LEAST_LATE, f"{why}; but at least {LEAST_LATE} s, as the controller looks every 10 s"
+        return LEAST_LATE, f"{why}, but at least {LEAST_LATE} s because the controller checks every 10 s"
     return left, why
 
 
 @decision
 def kept(gap: Because[Duration]) -> tuple[int, str]:
-    """Seconds that a finished run is kept, by the longest gap."""
+    """How many seconds to keep a finished run, from the longest gap."""
     least = max(LEAST_KEPT, 2 * math.ceil(gap.value.amount))
-    return least, f"two runs, {gap.value} apart, and at least 7 days: an alert on a failed run ends with the run itself"
+    why = (
+        f"two gaps of {gap.value}, but at least 7 days, because the alert on a failed run ends when the run is deleted"
+    )
+    return least, why
 
 
 @decision
 def stale(gap: Because[Duration], deadline: Because[Duration]) -> tuple[Duration, str]:
-    """The age of the last success at which somebody is told, by the longest gap."""
+    """The age of the last success that fires an alert, from the longest gap."""
     return (
         Duration(2 * gap.value.amount + deadline.value.amount),
-        f"two runs, {gap.value} apart, and {deadline.value} for the run itself",
+        f"two gaps of {gap.value} plus {deadline.value} for the run itself",
     )
 
 
 @decision
 def overdue(gap: Because[Duration], zone: Because[str]) -> tuple[Duration, str]:
-    """The time since the last start at which a run has been missed, by the longest gap."""
+    """The time since the last start after which a run counts as missed, from the longest gap."""
     summer = 0 if zone.value == "UTC" else CHANGE
-    extra = "" if summer == 0 else ", an hour for the day on which clocks change,"
-    why = f"{gap.value} between two runs{extra} and {UNNOTICED // 60} minutes to start"
+    extra = "" if summer == 0 else ", an hour for the day when clocks change,"
+    why = f"{gap.value} between two runs{extra} plus {UNNOTICED // 60} minutes to start"
     return Duration(gap.value.amount + summer + UNNOTICED), why

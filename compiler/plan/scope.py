@@ -1,4 +1,4 @@
-"""What holds for everything in one environment: where it runs, what runs there, and which model a service serves."""
+"""Facts about one environment: its namespace, what runs in it, and which model each service serves."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Scope:
         self.system = system
         self.name = environment
         self.providers = providers if providers is not None else Providers()
-        """What makes the objects of the providers that the platform chooses."""
+        """The implementations of the providers that the platform selects."""
 
     @property
     def platform(self) -> Platform:
-        """The organisation's choices for this environment's cluster."""
+        """The platform file for this environment's cluster."""
         return self.system.platform
 
     @cached_property
@@ -52,38 +52,38 @@ class Scope:
         place = where if where is not None else self._declared
         said = place.runs if place is not None else ()
         if not said:
-            return because(True, "an environment that does not say what it runs, runs everything")
+            return because(True, "an environment without `runs` runs everything")
         here = [name for name in said if name.value == what]
-        return because(bool(here), "the environment says what it runs", here or said)
+        return because(bool(here), "the environment lists what it runs", here or said)
 
     def resource_of(self, asked: AcceleratorRequest) -> Because[str]:
-        """The extended resource that stands for an accelerator: slices have another name on some clouds."""
+        """The extended resource of an accelerator. Slices have different resource names on some clouds."""
         entry, cloud = self.platform.accelerators[asked.type.value], self.platform.cloud
         if not entry.resources:
             return entry.resource
         named = entry.resources.get(cloud.value, entry.resource)
-        return because(named.value, "what it is called on this cloud", named, cloud)
+        return because(named.value, "its resource name on this cloud", named, cloud)
 
     def release_of(self, model: Because[str]) -> Release:
-        """What is in service of a model."""
+        """The live release of a model."""
         if model.value not in self.system.releases:
             raise refusal(
                 "MLS009",
-                f"nothing says which version of `{model.value}` is in service in `{self.name}`",
+                f"no release of `{model.value}` is declared for `{self.name}`",
                 model,
-                help=f"add `release:`, or run `mlspec promote --to {self.name}`, which writes a release file",
+                help=f"add `release:`; or run `mlspec promote --to {self.name}`, which writes a release file",
             )
         return self.system.releases[model.value]
 
     def model_of(self, part: OnlineService | BatchService) -> Because[str]:
-        """The model that a service serves, by the rule that its usual runtime was chosen by."""
+        """The model that a service serves. Its default runtime is chosen by the same rule."""
         given, service, models = part.model.given, part.own_name.value, self.system.models
         if given is not None:
             return given
         model = served(service, None, models)
         if model is None:
             raise _which_model(part, list(models))
-        why = "the model of the same name as the service" if model == service else "the system's only model"
+        why = "the model with the same name as the service" if model == service else "the system's only model"
         return because(model, why, models[model].own_name)
 
 
@@ -91,8 +91,8 @@ def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusa
     unsaid = f"`{part.own_name.value}` does not say which model it serves"
     message = unsaid if names else "there is no model to serve"
     help_ = (
-        f"add `model: {names[0]}`, or another one"
+        f"add `model: {names[0]}` or another model"
         if names
-        else "add `model:` with what is known of it, such as its `approach` or its `signature`"
+        else "add `model:` with what is known about it, such as its `approach` or its `signature`"
     )
     return refusal("MLS009", message, part.mode, help=help_)

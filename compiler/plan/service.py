@@ -1,4 +1,4 @@
-"""All decisions for one online service, in one place for the targets."""
+"""All decisions about one online service, collected for the targets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["ServicePlan"]
 
 MIRRORING = ("none", "all", "percent")
-"""What mirroring can do, the least first."""
+"""The mirroring capabilities, weakest first."""
 
 
 class ServicePlan(ServiceFacts):
-    """One service that answers requests, with what follows from its facts."""
+    """One online service: its facts, and the decisions that follow from them."""
 
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         super().__init__(scope, part)
@@ -38,26 +38,26 @@ class ServicePlan(ServiceFacts):
 
     @cached_property
     def hardware(self) -> Hardware:
-        """What a replica runs on, and how a language model does on it."""
-        from .language_models.accelerator import Hardware  # most services name theirs, or have no language model
+        """The hardware of a replica, and how a language model fits and performs on it."""
+        from .language_models.accelerator import Hardware  # rarely needed, so imported late
 
         return Hardware(self)
 
     @cached_property
     def shadow(self) -> Shadow | None:
-        """The version in the shadow stage, if the rollout has that stage and a version is in it."""
+        """The version in the shadow stage, if the rollout has one and a version is in it."""
         return self.release.shadow if self.canary.shadow_stage is not None else None
 
     @cached_property
     def versions(self) -> tuple[ModelFiles, ...]:
-        """The files of every version that runs: of the one in service, then of the one in the shadow."""
+        """The files of every version that runs: the live version first, then the shadow version."""
         return (self.files,) if self.shadow is None else (self.files, ModelFiles(self.scope, self.shadow))
 
-    # What runs it, and leads to it
+    # Workload and traffic
 
     @cached_property
     def workload(self) -> Workload:
-        """What runs its pods: the rollout provider's, or a plain one where no version gets its traffic step by step."""
+        """The workload: the rollout provider's, or a plain Deployment if new versions are not rolled out in steps."""
         platform, steps = self.scope.platform, self.canary.progressive
         provider = platform.rollout.provider if steps.value else because("none", steps.reason, steps)
         entry = platform.providers.rollout[provider.value]
@@ -66,39 +66,39 @@ class ServicePlan(ServiceFacts):
 
     @cached_property
     def traffic_provider(self) -> Because[str]:
-        """What routes requests."""
+        """The provider that routes requests."""
         return self.scope.platform.traffic.provider
 
     @cached_property
     def routed(self) -> Because[bool]:
-        """Whether callers come through a gateway."""
+        """Whether requests arrive through a gateway."""
         traffic = self.scope.platform.providers.traffic[self.traffic_provider.value]
         return traffic.routes.also(self.traffic_provider)
 
     @cached_property
     def mirroring(self) -> Because[str]:
-        """Which mirroring there is: what the gateway supports, as far as the API that configures it can say so."""
+        """The available mirroring: what both the gateway and the API that configures it support."""
         platform = self.scope.platform
         able, gateway = platform.providers.traffic[self.traffic_provider.value].mirroring, platform.gateway.mirroring
         return min(able, gateway, key=lambda one: MIRRORING.index(one.value))
 
-    # What its pods take
+    # Pod resources
 
     @cached_property
     def pod_memory(self) -> Because[Memory]:
-        """Memory that a pod asks for: the replica's own, and shared memory, which counts against its limit."""
+        """The memory request of a pod: the replica's own memory plus shared memory, which counts against the limit."""
         shared = self.runtime.shared_memory
         return self.memory if shared is None else _pod_memory(self.memory, shared)
 
     @cached_property
     def in_place(self) -> Because[bool]:
-        """Whether a replica is better replaced in its place. A lone one is not: nobody would answer meanwhile."""
+        """Whether to replace replicas in place, without a surge. A single replica is not: requests would fail."""
         accelerated, replicas = self.accelerated, self.min_replicas
-        why = "a replica more would need an accelerator that may not be there"
+        why = "an extra replica would need another accelerator, which may not be available"
         return because(accelerated.value and replicas.value > 1, why, accelerated, replicas)
 
 
 @decision
 def _pod_memory(memory: Because[Memory], shared: Because[Memory]) -> tuple[Memory, str]:
     whole = Memory(memory.value.amount + shared.value.amount)
-    return whole, f"{memory.value}, and {shared.value} of shared memory, which counts against the limit"
+    return whole, f"{memory.value} plus {shared.value} of shared memory, which counts against the limit"

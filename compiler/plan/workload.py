@@ -1,6 +1,6 @@
-"""The workload of one service as a decision: what runs its pods, and how everyone else refers to it.
+"""The workload decision for one service: what runs its pods, and how other objects refer to it.
 
-Autoscaling, routes, analyses, monitoring and budgets read it here, and none of them knows a product.
+Autoscaling, routes, analyses, monitoring, and budgets all read it here, so none of them depends on a product.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ class Workload(Record):
     """What runs the pods of a service."""
 
     provider: Because[str]
-    """The rollout provider that manages it."""
+    """The rollout provider that manages the workload."""
     api: Because[str]
     kind: Because[str]
     name: Because[str]
     service: Because[str]
-    """The Service that answers for the version in service."""
+    """The Service for the live version."""
     new_service: Because[str] | None
-    """The Service that answers for a new version, where it has one of its own."""
+    """The Service for the new version, if it has a separate one."""
     new_pods: Because[str] | None
-    """The PromQL matchers of a new version's series, where the provider judges it by them."""
+    """The PromQL matchers for the new version's series, if the provider analyzes them."""
     pod_label: Because[str] | None
-    """The pod label that tells versions apart."""
+    """The pod label that distinguishes versions."""
     keeps_old_whole: Because[bool]
-    """Whether the old version keeps all its replicas until the new one has all traffic."""
+    """Whether the old version keeps all its replicas until the new version has all traffic."""
     writes_selectors: Because[bool]
-    """Whether a controller writes to the selectors of the Services."""
+    """Whether a controller modifies the selectors of the Services."""
     progressive: Because[bool]
-    """Whether a new version gets its traffic step by step."""
+    """Whether a new version gets traffic step by step."""
 
 
 def workload(
     name: Because[str], new_name: Because[str], provider: Because[str], entry: RolloutCapability, steps: Because[bool]
 ) -> Workload:
-    """The workload that a provider manages; `steps` says whether a new version gets its traffic step by step."""
+    """The workload that a provider manages; `steps` says whether a new version gets traffic step by step."""
 
     def of(value: Because[str]) -> Because[str]:
-        return because(value.value, "the workload", value, steps)
+        return because(value.value, "the workload of the rollout provider", value, steps)
 
     return Workload(
         provider=provider,
@@ -62,23 +62,23 @@ def workload(
 
 
 def cannot_run(stage: str, asked: object, platform: Platform) -> Refusal:
-    """A stage that the rollout provider does not have."""
+    """Refuse a stage that the rollout provider does not support."""
     provider = platform.rollout.provider
     able = [name for name, entry in platform.providers.rollout.items() if any(s.value == stage for s in entry.stages)]
-    other = f"set `platform.rollout.provider` to {listing(able)}, or " if able else ""
+    other = f"set `platform.rollout.provider` to {listing(able)}; or " if able else ""
     return refusal(
         "MLS012",
-        f"`{provider.value}` cannot run a {stage} stage",
+        f"`{provider.value}` does not support the {stage} stage",
         asked,
         provider,
         others=((provider, "the rollout provider"),),
         note="a new version would get all traffic at once",
-        help=f"{other}leave the stage out",
+        help=f"{other}remove the stage",
     )
 
 
 def paired(provider: Because[str], entry: RolloutCapability, platform: Platform) -> None:
-    """Refuse a rollout provider and a traffic provider that do not go together."""
+    """Refuse a rollout provider and a traffic provider that do not work together."""
     traffic, known = platform.traffic.provider, platform.providers.rollout
     able = [one.value for one in entry.traffic]
     if traffic.value in able:
@@ -93,5 +93,5 @@ def paired(provider: Because[str], entry: RolloutCapability, platform: Platform)
         provider,
         others=((provider, "the rollout provider"),),
         note="nothing would shift traffic to a new version",
-        help=", or ".join(helps) or "add the pair to `platform.providers.rollout`",
+        help="; or ".join(helps) or "add the pair to `platform.providers.rollout`",
     )

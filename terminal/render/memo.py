@@ -1,4 +1,4 @@
-"""Memos as text, Markdown and JSON, and what a changed setting changes in them."""
+"""Memos as text, Markdown, and JSON, and the changes that a setting makes to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VALUE = 19
 
 
 def text(memos: Iterable[Memo]) -> str:
-    """For a terminal: a column of decisions, one of values, and reasons beside or below them."""
+    """Memos for a terminal, with columns for decisions, values, and reasons."""
     return "\n".join(line for memo in memos for line in _memo(memo))
 
 
@@ -33,7 +33,7 @@ def _memo(memo: Memo) -> Iterator[str]:
             yield f"    undecided: {area.undecided}"
     if memo.assumptions:
         yield ""
-        yield "  Assumed, as nobody has said otherwise"
+        yield "  Assumptions"
         for assumption in memo.assumptions:
             yield from _row(assumption.path, assumption.value, assumption.why)
     yield ""
@@ -41,8 +41,8 @@ def _memo(memo: Memo) -> Iterator[str]:
 
 def _row(title: str, value: str, why: str) -> Iterator[str]:
     head = f"    {title:{TITLE}} {value:{VALUE}} "
-    beside = WIDTH - 4 - TITLE - VALUE - 2
-    lines = wrap(why, beside) or [""]
+    room = WIDTH - 4 - TITLE - VALUE - 2
+    lines = wrap(why, room) or [""]
     if len(head) > 4 + TITLE + VALUE + 2:
         yield head.rstrip()
         head = " " * (4 + TITLE + VALUE + 2)
@@ -52,7 +52,7 @@ def _row(title: str, value: str, why: str) -> Iterator[str]:
 
 
 def markdown(memos: Iterable[Memo]) -> str:
-    """For a document or a pull request: a table for each area."""
+    """Memos for a document or a pull request, with one table per area."""
     return "\n".join(line for memo in memos for line in _markdown(memo))
 
 
@@ -61,13 +61,13 @@ def _markdown(memo: Memo) -> Iterator[str]:
     for area in memo.areas:
         yield from ("", f"## {area.title}", "")
         rows = [(line.title, line.value, line.why, f"`{line.field}`" if line.field else "") for line in area.decisions]
-        yield from _table(("decision", "value", "why", "decided otherwise by"), rows)
+        yield from _table(("decision", "value", "reason", "override with"), rows)
         if area.undecided:
             yield from ("", f"Undecided: {area.undecided}")
     if memo.assumptions:
         yield from ("", "## Assumptions", "")
         assumed = [(f"`{one.path}`", one.value, one.why) for one in memo.assumptions]
-        yield from _table(("path", "value", "why"), assumed)
+        yield from _table(("path", "value", "reason"), assumed)
     yield ""
 
 
@@ -79,7 +79,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def json(memos: Iterable[Memo]) -> str:
-    """As one document; `version` grows when its shape changes."""
+    """Memos as one JSON document; `version` increases when its structure changes."""
     return dumps({"version": 1, "environments": [_document(memo) for memo in memos]}, indent=2) + "\n"
 
 
@@ -103,7 +103,7 @@ def _assumption(assumption: Assumption) -> dict[str, str]:
 
 
 def changes(found: Iterable[tuple[str, list[Change]]]) -> str:
-    """What would change, by environment: the value before and after, and why it is what it is then."""
+    """The changed decisions, by environment: the value before and after, and the reason of the new value."""
     return "\n".join(line for environment, some in found for line in _changes(environment, some))
 
 
@@ -121,14 +121,14 @@ def _changes(environment: str, found: list[Change]) -> Iterator[str]:
 
 def _turn(change: Change) -> str:
     if change.before == change.after:
-        return f"still {change.after}"
+        return f"{change.after} (unchanged)"
     return f"{change.before or '-'} -> {change.after or '-'}"
 
 
 def changes_json(found: Iterable[tuple[str, list[Change]]]) -> str:
-    """The same as one document."""
-    told = [
+    """The changed decisions as one JSON document."""
+    environments = [
         {"name": name, "changes": [{key: getattr(change, key) for key in Change._fields} for change in some]}
         for name, some in found
     ]
-    return dumps({"version": 1, "environments": told}, indent=2) + "\n"
+    return dumps({"version": 1, "environments": environments}, indent=2) + "\n"

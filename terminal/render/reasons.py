@@ -1,4 +1,4 @@
-"""Explanations as text and as JSON."""
+"""Explanations as text and JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from json import dumps
 from typing import Any
 
 from ...compiler.answer.explain import Effect, Given, Reason
+from ...compiler.plan.choose import count
 from ...compiler.record import Record
 
 __all__ = ["effects", "given", "json", "reason"]
@@ -16,11 +17,11 @@ MOST_LINES = 40
 
 
 def reason(heading: str, why: Reason) -> str:
-    """One line of output and the chain of its reasons, each below what rests on it."""
-    return "\n".join([heading, *_told(why, 1)])
+    """One line of output and the tree of its reasons."""
+    return "\n".join([heading, *_tree(why, 1)])
 
 
-def _told(why: Reason, depth: int) -> Iterator[str]:
+def _tree(why: Reason, depth: int) -> Iterator[str]:
     indent = "  " * depth
     if why.where:
         place = f"{why.path} at {why.where}" if why.path else why.where
@@ -30,20 +31,20 @@ def _told(why: Reason, depth: int) -> Iterator[str]:
     if depth >= MOST_DEEP:
         return
     for part in why.parts:
-        yield from _told(part, depth + 1)
+        yield from _tree(part, depth + 1)
 
 
 def given(environment: str, values: Sequence[Given]) -> str:
-    """Who gives a value, the winner first."""
+    """The layers that set a value, the winner first."""
     lines = [f"in {environment}:"]
     lines += [f"  {'=' if value.wins else ' '} {value.value}  {value.where} ({value.layer})" for value in values]
     return "\n".join(lines)
 
 
 def effects(found: Sequence[Effect]) -> str:
-    """What rests on it, by object."""
+    """The lines of output that depend on a value, by object."""
     if not found:
-        return "  changes no line of output here"
+        return "  affects no line of output here"
     lines = []
     last = ""
     for effect in found[:MOST_LINES]:
@@ -52,12 +53,12 @@ def effects(found: Sequence[Effect]) -> str:
             last = effect.object
         lines.append(f"    {effect.line}: {effect.text}")
     if len(found) > MOST_LINES:
-        lines.append(f"  and {len(found) - MOST_LINES} more lines")
+        lines.append(f"  and {count(len(found) - MOST_LINES, 'more line')}")
     return "\n".join(lines)
 
 
 def json(answer: Any) -> str:
-    """Any explanation as one document; `version` grows when its shape changes."""
+    """Any explanation as one JSON document; `version` increases when its structure changes."""
     return dumps({"version": 1, "explanation": _plain(answer)}, indent=2) + "\n"
 
 

@@ -1,9 +1,9 @@
-"""Memo: the decisions of one environment, as an architect would write them down for the people who decide.
+"""Memo: the decisions for one environment, as an architect would document them for a design review.
 
-Area by area, each decision with its value, its reason and its arithmetic; then every assumption that they rest on, with
-the path of the spec or of the platform file that replaces it. The functions that list decisions are the only place
-that knows which ones people are told of; a test holds the plan to them. A memo is plain text, made from the values with
-reasons that `decided` gives.
+A memo lists the decisions by area, each with its value, its reason, and its arithmetic. It then lists every assumption
+that the decisions depend on, with the path in the spec or in the platform file that replaces it. The functions that
+list decisions are the only place that determines which ones users see; a test checks that no decision of the plan is
+missing. A memo is plain text, built from the values with reasons that `decided` returns.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ class Decision(Record):
 
     title: str
     value: str
-    """What was decided, with its unit, such as `2 replicas`."""
+    """The value with its unit, such as `2 replicas`."""
     why: str
     """The reason and its arithmetic."""
     field: str
-    """The path of the spec that decides it otherwise; empty where it follows from other decisions."""
+    """The path in the spec that overrides the decision; empty if it follows from other decisions."""
 
 
 class Area(Record):
-    """One subject, with its decisions."""
+    """One subject and its decisions."""
 
     title: str
     decisions: tuple[Decision, ...]
     undecided: str = ""
-    """Why the rest of the area could not be decided."""
+    """Why the planner could not decide the rest of the area."""
 
 
 class Assumption(Record):
-    """A value that nobody gave, and that other values rest on."""
+    """A default or an estimate that decisions depend on."""
 
     path: str
-    """Where the author, or the platform file, would give it."""
+    """The path in the spec or in the platform file that replaces it."""
     value: str
     why: str
 
 
 class Memo(Record):
-    """What was decided for one environment."""
+    """The decisions for one environment."""
 
     environment: str
     areas: tuple[Area, ...]
     assumptions: tuple[Assumption, ...]
-    """Every default and estimate that the decisions rest on."""
+    """Every default and estimate that the decisions depend on."""
 
     def __repr__(self) -> str:
         count = sum(len(area.decisions) for area in self.areas)
@@ -69,27 +69,27 @@ class Memo(Record):
 
 
 class Decided(Record):
-    """An area before it is put into words: values with all their reasons."""
+    """An area before it becomes text: values with all their reasons."""
 
     title: str
     lines: tuple[Line, ...]
     undecided: str = ""
 
-    def told(self) -> Area:
-        """The area in words."""
+    def worded(self) -> Area:
+        """The area as text."""
         decisions = (Decision(title=x.title, value=x.text, why=x.why, field=x.field) for x in self.lines)
         return Area(title=self.title, decisions=tuple(decisions), undecided=self.undecided)
 
 
 def memo(environment: Environment) -> Memo:
-    """All areas of an environment in which something was decided."""
+    """The decisions for one environment, and the assumptions that they depend on."""
     areas = decided(environment.plan)
-    rests = assumptions(line.value for area in areas for line in area.lines)
-    return Memo(environment=environment.name, areas=tuple(area.told() for area in areas), assumptions=tuple(rests))
+    assumed = assumptions(line.value for area in areas for line in area.lines)
+    return Memo(environment=environment.name, areas=tuple(area.worded() for area in areas), assumptions=tuple(assumed))
 
 
 def decided(plan: Plan) -> list[Decided]:
-    """The areas of a plan in which something was decided."""
+    """The areas of a plan that have decisions."""
     return [area for title, lines in _areas(plan) if (area := _area(title, lines)) is not None]
 
 
@@ -100,7 +100,7 @@ def _areas(plan: Plan) -> _Areas:
     for some in (_learning, _serving, _whole):
         try:
             yield from some(plan)
-        except Unavailable:  # the spec is wrong there, which has been reported
+        except Unavailable:  # the spec is invalid there, which has been reported
             continue
 
 
@@ -117,11 +117,11 @@ def _serving(plan: Plan) -> _Areas:
         name = _name(service, key)
         yield f"Capacity of {name}", partial(serving.capacity, service)
         yield f"Language model of {name}", partial(llm.fit, service)
-        yield f"Start and end of {name}", partial(serving.times, service)
+        yield f"Startup and shutdown of {name}", partial(serving.times, service)
         yield f"Rollout of {name}", partial(rollout.stages, service)
-        yield f"Objectives of {name}", partial(monitoring.objectives, service)
+        yield f"Objectives of {name}", partial(monitoring.alerts, service)
     for key, run in plan.batch.items():
-        yield f"Batch inference {_name(run, key)}", partial(serving.batch, run)
+        yield f"Batch inference of {_name(run, key)}", partial(serving.batch, run)
 
 
 def _name(service: ServicePlan | BatchPlan, key: str) -> str:
@@ -133,7 +133,7 @@ def _name(service: ServicePlan | BatchPlan, key: str) -> str:
 
 def _whole(plan: Plan) -> _Areas:
     yield "Drift", partial(data.drift, plan)
-    yield "At the worst moment", partial(quota.at_once, plan)
+    yield "Peak resource usage", partial(quota.peak, plan)
     yield "Cost", partial(money.cost, plan)
 
 
@@ -146,19 +146,19 @@ def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Decided | None:
     except Refusal as refusal:
         undecided = f"{refusal.diagnostic.id}: {refusal.diagnostic.message}"
     except Unavailable:
-        undecided = "the spec is wrong here: see mlspec lint"
+        undecided = "the spec has an error here: see `mlspec lint`"
     return Decided(title=title, lines=tuple(found), undecided=undecided) if found or undecided else None
 
 
 def _written(value: object) -> str:
-    """A value as the language writes it."""
+    """A value in the syntax of the language."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def assumptions(values: Iterable[Because[Any]]) -> list[Assumption]:
-    """Every default that some decisions rest on, in the order in which they are met."""
+    """Every default and assumption that some values depend on, in the order of first use."""
     found: dict[str, Assumption] = {}
     seen: set[int] = set()
     waiting: list[Because[Any]] = list(values)[::-1]

@@ -1,4 +1,4 @@
-"""What a change of the spec changes in a memo."""
+"""How a change to the spec changes a memo."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ __all__ = ["Change", "changes"]
 
 
 class Change(Record):
-    """One decision that is another one now, or the same by other numbers; empty before when it is new, and after when
-    it is gone.
-    """
+    """One decision whose value or reason changes: `before` is empty if it is new, `after` if it no longer applies."""
 
     area: str
     title: str
@@ -23,7 +21,7 @@ class Change(Record):
 
 
 def changes(before: Memo, after: Memo) -> list[Change]:
-    """Every decision whose value or reason differs, in the order of the memo."""
+    """Every decision whose value or reason changes, in the order of the memo."""
     return [*_changed(before, after), *_gone(before, after)]
 
 
@@ -37,14 +35,14 @@ def _changed(before: Memo, after: Memo) -> Iterator[Change]:
     undecided = {area.title: area.undecided for area in before.areas}
     for found in after.areas:
         if found.undecided and found.undecided != undecided.get(found.title):
-            yield Change(area=found.title, title="cannot be decided", before="", after="", why=found.undecided)
+            yield Change(area=found.title, title="undecided", before="", after="", why=found.undecided)
 
 
 def _gone(before: Memo, after: Memo) -> Iterator[Change]:
     now = _decisions(after)
     for (area, title), decision in _decisions(before).items():
         if (area, title) not in now:
-            yield Change(area=area, title=title, before=decision.value, after="", why="nothing decides it any more")
+            yield Change(area=area, title=title, before=decision.value, after="", why="no longer applies")
 
 
 def _decisions(memo: Memo) -> dict[tuple[str, str], Decision]:

@@ -1,4 +1,4 @@
-"""How a language model fits on its accelerators, and how fast it is there."""
+"""How a language model fits on its accelerators, and how fast it is."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ __all__ = ["fit"]
 
 
 def fit(service: ServicePlan) -> Iterator[Line]:
-    """The accelerators, the memory and the speed; nothing for a model whose shape nobody knows."""
+    """The accelerators, the memory, and the speed; only the accelerators for a model of unknown shape."""
     devices, hardware = service.devices, service.hardware
     if devices is None:
         return
     kind = text("{count} x {type}", devices.type.reason, count=devices.count.map(str), type=devices.type)
-    yield Line(title="accelerators of a replica", value=kind, field=f"{service.part.spec_path}.resources.accelerator")
+    yield Line(title="accelerators per replica", value=kind, field=f"{service.part.spec_path}.resources.accelerator")
     if hardware.fit is None:
         return
     yield Line(title="weights", value=hardware.fit.model.weights.map(gibibytes))
-    yield Line(title="memory left for the cache", value=hardware.fit.budget.map(gibibytes))
-    yield Line(title="a whole context fits", value=hardware.fit.fits)
-    yield Line(title="usual sequences that fit", value=hardware.fit.sequences, count_of="sequence")
+    yield Line(title="memory for the KV cache", value=hardware.fit.budget.map(gibibytes))
+    yield Line(title="full context fits", value=hardware.fit.fits)
+    yield Line(title="typical sequences that fit", value=hardware.fit.sequences, count_of="sequence")
     if hardware.speed is not None:
         most = f"{service.part.spec_path}.batching.maxSize"
-        yield Line(title="sequences at once", value=hardware.speed.sequences, count_of="sequence", field=most)
-        yield Line(title="to read a prompt", value=hardware.speed.prefill.map(seconds))
-        yield Line(title="to write a token of each", value=hardware.speed.step.map(seconds))
+        yield Line(title="concurrent sequences", value=hardware.speed.sequences, count_of="sequence", field=most)
+        yield Line(title="prefill time", value=hardware.speed.prefill.map(seconds))
+        yield Line(title="decode step time", value=hardware.speed.step.map(seconds))
         yield Line(
-            title="a replica answers",
+            title="throughput per replica",
             value=hardware.speed.throughput,
             field=f"{service.part.spec_path}.serviceTime",
         )

@@ -1,4 +1,4 @@
-"""What the system is for, and what is known of its models."""
+"""The problem that the system solves, and the selection of its models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...because import Because, text
 from ...plan import Plan
+from ...plan.choose import number
 from ...plan.training.selection import Selection
 from .line import Line, shown
 
@@ -13,7 +14,7 @@ __all__ = ["choice", "problem"]
 
 
 def problem(plan: Plan) -> Iterator[Line]:
-    """The task, and the number that the organisation wants to move."""
+    """The task, and the business metric with its target."""
     system = plan.system
     yield Line(title="use case", value=system.problem.use_case)
     yield Line(title="task", value=system.problem.task)
@@ -22,14 +23,14 @@ def problem(plan: Plan) -> Iterator[Line]:
         parts = {"name": business.name, "target": business.target.map(shown)}
         if business.unit is not None:
             parts["unit"] = business.unit
-        template = "{name}: {target} {unit}" if business.unit is not None else "{name}: {target}"
-        yield Line(
-            title="business metric, target", value=text(template, "what the organisation wants to reach", **parts)
-        )
+        template = "{name}: {target}" if business.unit is None else "{name}: {target} {unit}"
+        if business.unit is not None and business.unit.value.startswith("%"):
+            template = "{name}: {target}{unit}"
+        yield Line(title="business metric, target", value=text(template, "the business target in the spec", **parts))
 
 
 def choice(plan: Plan, name: str) -> Iterator[Line]:
-    """The model, and the candidate that was selected."""
+    """The approach, the selected candidate, and the live version."""
     model = plan.system.models[name]
     if model.approach is not None:
         yield Line(title="approach", value=model.approach)
@@ -37,17 +38,17 @@ def choice(plan: Plan, name: str) -> Iterator[Line]:
         yield from _selection(plan.selections[name], plan)
     release = plan.system.releases.get(name)
     if release is not None:
-        yield Line(title="version in service", value=release.version)
+        yield Line(title="live version", value=release.version)
 
 
 def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
-    """The candidates side by side, and the best of those that are simpler or cheaper."""
+    """The candidates side by side, and the best one that is simpler or cheaper."""
     if selection.selected is not None:
         yield Line(title="selected", value=selection.selected.name)
     for name, row in selection.compared.items():
         chosen = selection.selected is not None and name == selection.selected.name.value
         for what, value in row.items():
-            if not (chosen and what in _SHARES):  # it is compared with itself
+            if not (chosen and what in _SHARES):  # relative to itself, it is 100%
                 yield _compared(name, what, value, plan)
     if selection.challenged_by is not None:
         yield Line(title="challenger", value=selection.challenged_by)
@@ -55,15 +56,15 @@ def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
 
 def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:
     if what in _SHARES:
-        return Line(title=f"{name}, {_SHARES[what]}", value=value.map(_per_cent))
+        return Line(title=f"{name}, {_SHARES[what]}", value=value.map(_percent))
     what = what.removeprefix("bounded ")
     metric = plan.system.metrics.get(what.partition("@")[0])
     unit = metric.unit.value if metric is not None and metric.unit is not None else ""
     return Line(title=f"{name}, {what}", value=value, unit=unit)
 
 
-_SHARES = {"gain": "share of the gain", "cost": "share of the cost"}
+_SHARES = {"gain": "relative gain", "cost": "relative cost"}
 
 
-def _per_cent(share: object) -> str:
-    return f"{float(str(share)) * 100:.3g} %"
+def _percent(share: object) -> str:
+    return f"{number(float(str(share)) * 100)}%"

@@ -1,4 +1,4 @@
-"""What is promised, and when somebody is told."""
+"""Objectives and their alerts."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from collections.abc import Iterator
 from ...plan.service import ServicePlan
 from .line import Line
 
-__all__ = ["objectives"]
+__all__ = ["alerts"]
 
 
-def objectives(service: ServicePlan) -> Iterator[Line]:
-    """Each objective with its bucket and the thresholds of its alerts."""
+def alerts(service: ServicePlan) -> Iterator[Line]:
+    """Each objective with its histogram bucket and the thresholds of its alerts."""
     path = f"{service.part.spec_path}.constraints"
-    for objective in service.objectives.all:
+    objectives = service.objectives
+    for objective in objectives.all:
         field = f"{path}.availability" if objective.kind == "availability" else ""
-        yield Line(title=f"{objective.name}, objective", value=objective.target, field=field)
+        yield Line(title=f"{objective.name}, target", value=objective.target, field=field)
         if objective.bucket is not None:
             bound = f"{path}.{_latency(objective.name)}"
-            yield Line(title=f"{objective.name}, judged at", value=objective.bucket.holds, field=bound)
-        for pair in service.objectives.pairs(objective):
-            title = f"{objective.name}, {pair.severity.value} at {pair.long.value} and {pair.short.value}"
+            yield Line(title=f"{objective.name}, histogram bucket", value=objective.bucket.holds, field=bound)
+        for pair in objectives.pairs(objective):
+            title = f"{objective.name}, {pair.severity.value} ({pair.long.value} and {pair.short.value})"
             yield Line(title=title, value=pair.threshold, share_of="requests", field="monitoring.slo.burn")
 
 
 def _latency(name: str) -> str:
-    """`firstToken.p95` of `first-token-p95`."""
+    """The path of a bound: `firstToken.p95` for `first-token-p95`."""
     kind, _, percentile = name.rpartition("-")
     return f"{kind.replace('-t', 'T')}.{percentile}"

@@ -1,4 +1,4 @@
-"""What the environment has at its worst moment, and what its namespace leaves."""
+"""The peak resource usage of an environment, and what the quota of its namespace leaves."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from ...plan import Plan
 from .line import Line
 
-__all__ = ["at_once"]
+__all__ = ["peak"]
 
-_KNOWN = {"cpu": ("processors", "cores"), "memory": ("memory", "")}
+_KNOWN = {"cpu": ("CPU", "core"), "memory": ("memory", "")}
 
 
-def at_once(plan: Plan) -> Iterator[Line]:
-    """What is needed, then what is left; nothing where nothing is scarce: no accelerator, and no quota."""
+def peak(plan: Plan) -> Iterator[Line]:
+    """The peak usage, then what is left; nothing if the environment has no accelerators and no quota."""
     needed, left = plan.quota.needed, plan.quota.left
     if not left and not plan.quota.accelerators:
         return
     for path, amount in needed.items():
-        title, unit = _told(path)
-        yield Line(title=title, value=amount, unit=unit)
+        title, noun = _named(path)
+        yield Line(title=title, value=amount, count_of=noun)
     for path, amount in left.items():
-        title, unit = _told(path)
-        yield Line(title=f"headroom: {title}", value=amount, unit=unit)
+        title, noun = _named(path)
+        yield Line(title=f"headroom: {title}", value=amount, count_of=noun)
 
 
-def _told(path: str) -> tuple[str, str]:
-    return _KNOWN.get(path) or (path.removeprefix("accelerators."), "accelerators")
+def _named(path: str) -> tuple[str, str]:
+    return _KNOWN.get(path) or (path.removeprefix("accelerators."), "accelerator")

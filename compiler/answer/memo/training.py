@@ -1,4 +1,4 @@
-"""What a training run does, and how long it may take."""
+"""The fits, deadlines, and retries of a training run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["lines"]
 
 
 def lines(plan: Plan) -> Iterator[Line]:
-    """The decisions for training runs, where they run here."""
+    """The decisions for training runs, if training runs in this environment."""
     training = plan.training
     if training is None:
         return
-    yield Line(title="trains", value=training.model)
+    yield Line(title="trained model", value=training.model)
     yield Line(
-        title="by the clock", value=training.suspended.map(lambda suspended: not suspended), field="retraining.schedule"
+        title="scheduled", value=training.suspended.map(lambda suspended: not suspended), field="retraining.schedule"
     )
-    yield Line(title="searches for hyperparameters", value=training.tunes, field="training.tuning")
-    yield Line(title="fits of a run", value=training.fits, count_of="fit")
+    yield Line(title="hyperparameter search", value=training.tunes, field="training.tuning")
+    yield Line(title="fits per run", value=training.fits, count_of="fit")
     if training.work is not None:
-        yield Line(title="fits for", value=training.work)
+        yield Line(title="fit time per run", value=training.work)
     yield Line(title="deadline", value=training.deadline, field="training.deadline")
     if training.cadence is not None:
-        yield Line(title="headroom: before the next run", value=left(training.cadence, training.deadline))
-    yield Line(title="tries after the first", value=training.retries, count_of="try", field="training.retries")
-    yield Line(title="a start may be late by", value=training.late.map(Duration))
-    yield Line(title="somebody is told after", value=training.stale)
+        yield Line(title="headroom: time until the next run", value=left(training.cadence, training.deadline))
+    yield Line(title="retries", value=training.retries, count_of="retry", field="training.retries")
+    yield Line(title="start deadline", value=training.late.map(Duration))
+    yield Line(title="alert if no success for", value=training.stale)

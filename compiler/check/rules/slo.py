@@ -13,7 +13,7 @@ from ...plan.choose import count, number, seconds
 from ...plan.objectives import Objective
 from ...plan.objectives.burn import BurnPair
 from ...plan.rollout.canary import CanaryPlan
-from ...plan.rollout.judgement import Change, Judgement
+from ...plan.rollout.judgment import Change, Judgment
 from ...plan.rollout.rollback import limit, looser_than_the_page
 from ...plan.service import ServicePlan
 from ...system import MLSystem
@@ -163,8 +163,8 @@ Wrong = tuple[str, str, object] | None
 
 def _unsure(canary: CanaryPlan) -> Wrong:
     """The odds of the verdicts that the controller actually reaches."""
-    judgements: tuple[Judgement, ...] = (*canary.background, *canary.final)
-    worst = max(judgements, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
+    judgments: tuple[Judgment, ...] = (*canary.background, *canary.final)
+    worst = max(judgments, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
     odds, why = worst.verdict.value, worst.verdict.reason
     if odds.sure:
         return None

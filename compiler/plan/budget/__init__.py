@@ -1,1 +1,1 @@
-"""Decisions about money and quotas: what a system costs, and the most it has at once."""
+"""Decisions about cost and quotas: what a system costs, and its peak resource usage."""

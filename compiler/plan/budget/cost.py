@@ -1,13 +1,13 @@
-"""What one environment costs in a month, by part: serving, what runs beside it during rollouts, training, batch runs.
+"""The monthly cost of one environment, by part: serving, extra pods during rollouts, training, and batch runs.
 
-A month has 730 hours (8,760 / 12), as in the list prices of large clouds. A part costs pods x hours x the price of what
-one pod requests: capacity is paid for while it is reserved, used or not. Where the platform file gives no prices they
-are list prices of one day, and a contract is easily a third below them. Storage, networks, the cluster itself and
-people are not counted.
+A month has 730 hours (8,760 / 12), as in the list prices of large clouds. A part costs pods x hours x the price of the
+requests of one pod, because reserved capacity costs money whether it is used or not. If the platform file has no
+prices, the planner uses list prices as of one day; a contract is easily a third below them. Storage, networking, the
+cluster itself, and people are not counted.
 
-Traps that are handled here: capacity for the peak is not what the mean of a month costs; a canary costs pods although
-the traffic stays the same; a search for hyperparameters costs its trials times a fit; money of two currencies is never
-added.
+Traps that this module handles: the average cost of a month is not the cost of peak capacity; a canary adds pods even
+though the traffic stays the same; a hyperparameter search costs its number of trials times one fit; amounts in
+different currencies are never added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ....schema.money import Budget, HourlyPrice, UnitPrice
 from ....schema.units import Count, Duration, Rate, plain
 from ...because import Because, decision, first, fixed
-from ..choose import count, number, spelt
+from ..choose import count, number, readable
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
 from .prices import MONTH, hourly, monthly, rounded
@@ -34,17 +34,17 @@ Parts = dict[str, Because[Budget]]
 
 
 class Share(NamedTuple):
-    """A budget, and what is paid from it."""
+    """A budget and the parts that it pays for."""
 
     service: str
-    """Whose it is; empty for the whole system's."""
+    """The service that the budget belongs to; empty for the whole system."""
     budget: Because[Budget]
     parts: Parts
     total: Because[Budget]
 
     @property
     def left(self) -> Because[Budget] | None:
-        """What is left, less than nothing where it is exceeded; None where prices are in another currency."""
+        """What is left, negative if the budget is exceeded; None if prices are in another currency."""
         return _left(self.budget, self.total) if self.budget.value.currency == self.total.value.currency else None
 
 
@@ -56,7 +56,7 @@ class CostPlan:
 
     @cached_property
     def runs(self) -> Because[Decimal]:
-        """Training runs a month; those that a trigger or a person starts are not known beforehand."""
+        """Training runs per month. Runs that a trigger or a person starts cannot be predicted."""
         retraining = self.plan.system.retraining
         if retraining is not None and retraining.schedule is not None:
             return monthly(retraining.schedule)
@@ -64,12 +64,12 @@ class CostPlan:
 
     @cached_property
     def versions(self) -> Because[Decimal]:
-        """New versions a month, each of which is rolled out."""
+        """New versions per month; each one is rolled out."""
         return self.runs if self.plan.system.training is None else _versions(self.runs)
 
     @cached_property
     def parts(self) -> Parts:
-        """Money a month by what it is spent on, all in one currency."""
+        """The monthly cost of each part, all in one currency."""
         parts: Parts = {}
         for service in self.plan.online.values():
             parts |= self._online(service)
@@ -79,12 +79,12 @@ class CostPlan:
 
     @cached_property
     def total(self) -> Because[Budget]:
-        """Money a month."""
+        """The total monthly cost."""
         return _total(self.parts, self.plan.platform.prices.core)
 
     @cached_property
     def budgets(self) -> tuple[Share, ...]:
-        """What budgets leave: the system's, then those of services that have one of their own."""
+        """The budgets and what they pay for: the system's, then those of individual services."""
         whole = self.plan.system.constraints.budget
         found = [Share("", whole, self.parts, self.total)] if whole is not None else []
         for name, service in self.plan.online.items():
@@ -95,9 +95,9 @@ class CostPlan:
 
     @cached_property
     def units(self) -> dict[str, Because[UnitPrice]]:
-        """What a million predictions of each service cost, or a million tokens of one that generates text.
+        """The price of a million predictions of each service, or of a million tokens for a service that generates text.
 
-        Of a system with one service all parts count; of several, only those of the service itself.
+        If the system has only one service, all parts count; otherwise only the parts of that service.
         """
         plan, made = self.plan, dict[str, Because[UnitPrice]]()
         alone = len(plan.online) + len(plan.batch) == 1
@@ -113,24 +113,24 @@ class CostPlan:
         return made
 
     def _online(self, service: ServicePlan) -> Parts:
-        """A service that answers requests, and what runs beside it while a new version is rolled out."""
+        """An online service, plus its extra pods while a new version rolls out."""
         name, canary = service.part.own_name.value, service.canary
         price = hourly(self.plan, service.cpu, service.pod_memory, service.devices)
         replicas = _replicas(service.for_mean, service.min_replicas, service.max_replicas)
         parts = {f"serving {name}": _always(replicas, price)}
         if canary.progressive.value:
             shares, lengths = zip(*((step.share, step.lasts) for step in canary.steps), strict=True)
-            final = tuple((judgement.windows, judgement.window) for judgement in canary.final)
-            parts[f"canaries of {name}"] = _rollouts(
+            final = tuple((judgment.windows, judgment.window) for judgment in canary.final)
+            parts[f"canary pods of {name}"] = _rollouts(
                 self.versions, _canary_hours(replicas, shares, lengths, final), price
             )
         if canary.shadow_stage is not None:
             hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, self.versions)
-            parts[f"shadows of {name}"] = _rollouts(self.versions, hours, price)
+            parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, price)
         return parts
 
     def _batch(self, batch: BatchPlan) -> Parts:
-        """A service that scores by the clock; nothing in a spec says how fast it is, so its deadline bounds it."""
+        """A batch inference service. Its speed is not in the spec, so its deadline is the upper bound."""
         price = hourly(self.plan, batch.cpu, batch.memory, batch.part.resources.accelerator)
         runs, length = monthly(batch.part.schedule), _at_most(batch.deadline)
         return {f"batch {batch.part.own_name.value}": _runs(runs, batch.parallel, length, price)}
@@ -152,7 +152,7 @@ class CostPlan:
 
 
 def _answer(service: ServicePlan) -> Because[int] | None:
-    """The most tokens that an answer may have, of a service that generates text."""
+    """The maximum number of output tokens, for a service that generates text."""
     llm = service.part.llm
     return llm.tokens.output if llm is not None and llm.tokens is not None else None
 
@@ -160,8 +160,8 @@ def _answer(service: ServicePlan) -> Because[int] | None:
 @decision
 def _replicas(mean: Because[int], least: Because[int], most: Because[int]) -> tuple[int, str]:
     chosen = min(max(mean.value, least.value), most.value)
-    bound = "" if chosen == mean.value else f", bounded by {least.value} and {most.value}"
-    return chosen, f"{count(mean.value, 'replica')} for the mean rate{bound}; swings of a day cost somewhat more"
+    bound = "" if chosen == mean.value else f", limited to between {least.value} and {most.value}"
+    return chosen, f"{count(mean.value, 'replica')} for the mean rate{bound}; daily peaks cost somewhat more"
 
 
 def _times(often: Because[Decimal], what: str) -> str:
@@ -170,7 +170,7 @@ def _times(often: Because[Decimal], what: str) -> str:
 
 @decision
 def _always(replicas: Because[int], price: Because[HourlyPrice]) -> tuple[Budget, str]:
-    said = f"{count(replicas.value, 'replica')} x {MONTH} h x {price.value}; a replica: {price.reason}"
+    said = f"{count(replicas.value, 'replica')} x {MONTH} h x {price.value}; per replica: {price.reason}"
     return _money(replicas.value * MONTH * price.value.amount, price), said
 
 
@@ -181,22 +181,24 @@ def _canary_hours(
     lengths: tuple[Because[Duration], ...],
     final: tuple[tuple[Because[int], Because[str]], ...],
 ) -> tuple[Decimal, str]:
-    """Hours of pods that one rollout has beside the stable ones: at each step its share of them, rounded up, as Argo
-    Rollouts scales with traffic routing (argo-rollouts.readthedocs.io, traffic management), and the last step for as
-    long as it is judged once more.
+    """The pod hours that one rollout adds to the stable pods. At each step it runs its share of them, rounded up, as
+    Argo Rollouts scales with traffic routing (argo-rollouts.readthedocs.io, traffic management). The last step also
+    lasts as long as the final analysis.
     """
     judged = max((windows.value * Duration.parse(window.value).amount for windows, window in final), default=Decimal(0))
     pods = [math.ceil(replicas.value * share.value / 100) for share in shares]
     times = [length.value.amount for length in lengths]
     times[-1] += judged
     hours = sum((many * time for many, time in zip(pods, times, strict=True)), Decimal(0)) / 3600
-    steps = " + ".join(f"{many} x {spelt(Duration(time))}" for many, time in zip(pods, times, strict=True))
-    return hours, f"{steps} beside {count(replicas.value, 'replica')}"
+    steps = " + ".join(
+        f"{count(many, 'pod')} x {readable(Duration(time))}" for many, time in zip(pods, times, strict=True)
+    )
+    return hours, f"{steps} in addition to {count(replicas.value, 'replica')}"
 
 
 @decision
 def _shadow_hours(replicas: Because[int], lasts: Because[Duration], versions: Because[Decimal]) -> tuple[Decimal, str]:
-    """Hours of pods that the shadow of one version has; the next version ends it."""
+    """The pod hours of the shadow stage of one version; the next version ends it."""
     between = MONTH / versions.value if versions.value else Decimal(MONTH)
     hours = lasts.value.amount / 3600
     if hours > between:
@@ -206,25 +208,25 @@ def _shadow_hours(replicas: Because[int], lasts: Because[Duration], versions: Be
 
 @decision
 def _versions(runs: Because[Decimal]) -> tuple[Decimal, str]:
-    return runs.value, f"each run is taken to bring a new version, which is the most there can be: {runs.reason}"
+    return runs.value, f"at most one new version per run: {runs.reason}"
 
 
 @decision
 def _guessed(versions: Because[float]) -> tuple[Decimal, str]:
-    return Decimal(str(versions.value)), f"{versions.value:g} a month, as no `retraining.schedule` says it"
+    return Decimal(str(versions.value)), f"{versions.value:g} per month, because there is no `retraining.schedule`"
 
 
 @decision
 def _rollouts(versions: Because[Decimal], hours: Because[Decimal], price: Because[HourlyPrice]) -> tuple[Budget, str]:
     each = number(float(hours.value))
     times = _times(versions, "new version")
-    said = f"{times} x {each} h of pods x {price.value}; a rollout: {hours.reason}; {versions.reason}"
+    said = f"{times} x {each} pod hours x {price.value}; per rollout: {hours.reason}; {versions.reason}"
     return _money(versions.value * hours.value * price.value.amount, price), said
 
 
 @decision
 def _at_most(deadline: Because[Duration]) -> tuple[Duration, str]:
-    return deadline.value, f"at most {deadline.value}, the deadline, as nothing says how long a run really takes"
+    return deadline.value, f"at most the deadline of {deadline.value}, because the actual duration is unknown"
 
 
 @decision
@@ -233,7 +235,7 @@ def _runs(
 ) -> tuple[Budget, str]:
     hours = length.value.amount / 3600
     many = f"{_times(runs, 'run')} x {count(pods.value, 'pod')} x {number(float(hours))} h x {price.value}"
-    why = f"{many}; {runs.reason}; a run: {length.reason}; a pod: {price.reason}"
+    why = f"{many}; {runs.reason}; per run: {length.reason}; per pod: {price.reason}"
     return _money(runs.value * pods.value * hours * price.value.amount, price), why
 
 
@@ -244,24 +246,26 @@ def _searches(
     hours = length.value.amount / 3600
     said = f"{number(float(hours))} h x {price.value}"
     if runs is None:
-        one = f"{said}: {number(float(hours * price.value.amount))} {price.value.currency}"
-        return _money(Decimal(0), price), f"`{when.value}`, so not counted; a search is {one}; {length.reason}"
+        one = f"{said} = {number(float(hours * price.value.amount))} {price.value.currency}"
+        return _money(
+            Decimal(0), price
+        ), f"not counted because of `when: {when.value}`; per search: {one}; {length.reason}"
     amount = runs.value * hours * price.value.amount
-    return _money(amount, price), f"{_times(runs, 'start')} x {said}; {runs.reason}; a search: {length.reason}"
+    return _money(amount, price), f"{_times(runs, 'run')} x {said}; {runs.reason}; per search: {length.reason}"
 
 
 @decision
 def _total(parts: Parts, core: Because[HourlyPrice]) -> tuple[Budget, str]:
     amount = sum((part.value.amount for part in parts.values()), Decimal(0))
     said = " + ".join(f"{name} {plain(part.value.amount)}" for name, part in parts.items())
-    left = "storage, networks and the cluster itself are not counted"
+    left = "without storage, networking, and the cluster itself"
     return Budget(amount, core.value.currency, "month"), f"{said or 'nothing runs here'}; {left}"
 
 
 @decision
 def _left(budget: Because[Budget], total: Because[Budget]) -> tuple[Budget, str]:
     left = budget.value.amount - total.value.amount
-    return Budget(left, budget.value.currency, "month"), f"{budget.value} less {total.value}"
+    return Budget(left, budget.value.currency, "month"), f"{budget.value} minus {total.value}"
 
 
 @decision
@@ -271,8 +275,8 @@ def _of_requests(parts: Parts, rate: Because[Rate], tokens: Because[int] | None)
     if tokens is None:
         return _unit(parts, many, "prediction"), f"{_sum(parts)} for {number(float(many))} predictions ({said})"
     many *= tokens.value
-    why = f"{said} x {count(tokens.value, 'token')}, if each answer is as long as it may be"
-    return _unit(parts, many, "token"), f"{_sum(parts)} for {number(float(many))} tokens of answers ({why})"
+    why = f"{said} x {count(tokens.value, 'token')}, if every response has the maximum length"
+    return _unit(parts, many, "token"), f"{_sum(parts)} for {number(float(many))} output tokens ({why})"
 
 
 @decision
@@ -291,10 +295,10 @@ def _unit(parts: Parts, many: Decimal, what: str) -> UnitPrice:
     whole = _sum(parts)
     million = Count(10**6)
     price = UnitPrice(rounded(whole.amount / many * million.amount, 4) / million.amount, whole.currency, what)
-    object.__setattr__(price, "count", million)  # quantities are immutable once they are made
+    object.__setattr__(price, "count", million)  # quantities are immutable
     return price
 
 
 def _money(amount: Decimal, price: Because[HourlyPrice]) -> Budget:
-    """Money a month, to the cent."""
+    """A monthly amount, rounded to the cent."""
     return Budget(rounded(amount, 2), price.value.currency, "month")

@@ -1,7 +1,7 @@
-"""What a pod costs in an hour, and how often a month has a run.
+"""The hourly price of a pod, and the number of runs per month.
 
-Prices are the platform's. Where it gives none they are list prices of one day: those of accelerators are dated and name
-where they are from. Money of two currencies is never added, and none is converted.
+Prices come from the platform file. The defaults are list prices as of one day; accelerator prices have a date and a
+source. Amounts in different currencies are never added or converted.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from ..scope import Scope
 __all__ = ["MONTH", "hourly", "monthly", "rounded"]
 
 MONTH = 730
-"""Hours: 365 x 24 / 12."""
+"""Hours per month: 365 x 24 / 12."""
 
 GIB = 2**30
 
 CYCLE_DAYS = 28 * 365 + 7
-"""Days after which dates fall on the same weekdays again."""
+"""Days until dates fall on the same weekdays again."""
 
 
 _WIDE = Context(prec=100)
 
 
 def rounded(amount: Decimal, digits: int) -> Decimal:
-    """Rounded to some digits after the point, also where those before it are more than a decimal usually keeps."""
+    """Round to some decimal places, even if the integer part has more digits than the default decimal context."""
     return amount.quantize(Decimal(1).scaleb(-digits), context=_WIDE)
 
 
 def hourly(
     scope: Scope, cpu: Because[Cores], memory: Because[Memory], asked: AcceleratorRequest | None
 ) -> Because[HourlyPrice]:
-    """What a pod costs in an hour; refused where an accelerator has no price, or one in another currency."""
+    """The hourly price of a pod. Refuses an accelerator without a price, and prices in different currencies."""
     prices = scope.platform.prices
     if asked is None:
         _in_one_currency(prices.core, prices.memory)
@@ -49,9 +49,9 @@ def hourly(
     if device.price is None:
         raise refusal(
             "MLS405",
-            f"nothing says what one `{asked.type.value}` costs",
+            f"`{asked.type.value}` has no price",
             asked.type,
-            note="the budget would be compared with a sum that lacks its largest part",
+            note="the budget would be compared with a total that lacks its largest part",
             help=f"add a price to the platform file: `accelerators: {{{asked.type.value}: {{price: 1.2 USD/h}}}}`",
         )
     _in_one_currency(prices.core, prices.memory, device.price)
@@ -68,8 +68,8 @@ def _in_one_currency(first_price: Because[HourlyPrice], *others: Because[HourlyP
                 price,
                 first_price,
                 others=((first_price, "the price of a core"),),
-                note="nothing is converted, as rates of exchange move; a sum of both would mean nothing",
-                help="give `prices` and the prices of `accelerators` in one currency in the platform file",
+                note="mlspec does not convert currencies, because exchange rates change, and cannot add the two",
+                help="in the platform file, give `prices` and the prices of `accelerators` in the same currency",
             )
 
 
@@ -109,20 +109,20 @@ def _cores(cores: Cores) -> str:
 
 
 def _listed(price: Because[HourlyPrice]) -> str:
-    """A price, and where it is from when the platform file does not give it."""
+    """A price, followed by its source if it is a default."""
     return f"{price.value} ({price.why})" if price.kind == "default" else str(price.value)
 
 
 def monthly(schedule: Because[str]) -> Because[Decimal]:
-    """How often a schedule fires in a month of 730 hours, as the mean over the 28 years of the calendar's cycle."""
-    cron.gap(schedule)  # refuses what Kubernetes would not read
+    """How often a schedule fires per month of 730 hours, averaged over the 28-year cycle of the calendar."""
+    cron.gap(schedule)  # refuses a schedule that Kubernetes would reject
     return _monthly(schedule)
 
 
 @decision
 def _monthly(schedule: Because[str]) -> tuple[Decimal, str]:
     fires = _fires(schedule.value)
-    return fires, f"`{schedule.value}` starts {number(float(fires))} in {MONTH} h"
+    return fires, f"`{schedule.value}` fires {number(float(fires))} times in {MONTH} h"
 
 
 @cache

@@ -1,14 +1,19 @@
-"""What one environment has at its worst moment, against what its namespace may have at once.
+"""The peak resource usage of one environment, compared with the quota of its namespace.
 
-At the worst moment everything coincides that may: each service has its most replicas while a new version of it is
-rolled out and another is in the shadow, and batch runs, a training run and a search have begun. Each part takes as many
-pods as it has by then, times what one of them requests, which is what a ResourceQuota counts (kubernetes.io, resource
-quotas).
+The peak assumes that everything coincides: every service runs its maximum replicas while one new version rolls out and
+another is in the shadow stage, and batch runs, a training run, and a hyperparameter search are in progress. Each part
+counts as its number of pods times the requests of one pod, which is what a ResourceQuota counts (kubernetes.io,
+resource quotas).
 
-Traps that are handled here: Argo Rollouts with traffic routing keeps the old version whole, and brings the new one to
-as many pods after the last step, whatever its share (utils/replicaset/canary.go); an autoscaler's maximum bounds the
-old version alone; shared memory is memory; a container that runs before the others counts only where it asks for more.
-Pods that are on their way out are left out: what waits for them waits no longer than they drain.
+Traps that this module handles:
+
+- Argo Rollouts with traffic routing keeps all replicas of the old version, and scales the new version to the same
+  number of pods after the last step, whatever its traffic share (utils/replicaset/canary.go).
+- An autoscaler's maximum limits only the old version.
+- Shared memory counts as memory.
+- An init container counts only if it requests more than the main containers.
+
+Terminating pods are not counted: a pod that waits for their resources waits no longer than they take to drain.
 """
 
 from __future__ import annotations
@@ -35,11 +40,11 @@ __all__ = ["QuotaPlan", "Share"]
 
 Amount = int | Cores | Memory
 Amounts = dict[str, Because[Any]]
-"""Amounts by their paths below `platform.quota`."""
+"""Amounts by their paths under `platform.quota`."""
 
 
 class Share(Record):
-    """One part of an environment: pods alike, each with what it requests."""
+    """One part of an environment: identical pods and the requests of each."""
 
     name: str
     pods: Because[int]
@@ -47,36 +52,36 @@ class Share(Record):
     memory: Because[Memory]
     devices: AcceleratorRequest | None
     numbers: tuple[object, ...]
-    """What decides how many pods there are, as far as it is written down."""
+    """The values in the spec that determine the number of pods."""
     resources: Resources | TrainingResources
     origin: Because[str]
-    """What makes it exist."""
+    """The value in the spec that this part exists because of."""
     part: ServicePlan | BatchPlan | None = None
-    """Whose number of replicas or of parts at once decides it."""
+    """The service or batch run whose replicas or parallel partitions determine the number of pods."""
 
     @property
     def each(self) -> Amounts:
-        """What one pod requests."""
+        """The requests of one pod."""
         devices = self.devices
         asked: Amounts = {f"accelerators.{devices.type.value}": devices.count} if devices is not None else {}
         return {**asked, "cpu": self.cpu, "memory": self.memory}
 
     def places(self, path: str) -> tuple[object, ...]:
-        """Where the author would make it take less of something, the best place first."""
+        """Where the author can reduce its use of a resource, best place first."""
         kind = self.devices.type if self.devices is not None else None
         own = kind if path.startswith("accelerators.") else getattr(self.resources, path)
         return (*self.numbers, own, kind, self.origin)
 
 
 class QuotaPlan:
-    """What one environment has at once, at most."""
+    """The peak resource usage of one environment."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
-        """All parts that have pods at the worst moment."""
+        """All parts that have pods at peak."""
         return tuple(share for share in self._all if share.pods.value)
 
     @property
@@ -90,13 +95,13 @@ class QuotaPlan:
 
     @cached_property
     def accelerators(self) -> tuple[str, ...]:
-        """The paths of the kinds that are needed."""
+        """The paths of the accelerator types in use."""
         each = dict.fromkeys(path for share in self.shares for path in share.each)
         return tuple(path for path in each if path.startswith("accelerators."))
 
     @cached_property
     def needed(self) -> Amounts:
-        """What is needed at once: of each kind of accelerator, of cores and of memory."""
+        """The peak usage of each accelerator type, of CPU, and of memory."""
         paths = (*self.accelerators, "cpu", "memory") if self.shares else ()
         return {path: _sum(self._of(path)) for path in paths}
 
@@ -105,7 +110,7 @@ class QuotaPlan:
 
     @cached_property
     def allowed(self) -> Amounts:
-        """What the namespace may have of what is needed; what the platform does not limit is not there."""
+        """The quota of each resource in use; resources without a quota are omitted."""
         quota = self.plan.platform.quota
         kinds = {f"accelerators.{name}": most for name, most in quota.accelerators.items()}
         limits = {**kinds, "cpu": quota.cpu, "memory": quota.memory}
@@ -113,16 +118,16 @@ class QuotaPlan:
 
     @cached_property
     def left(self) -> Amounts:
-        """What the quota leaves, less than nothing where it is exceeded."""
+        """What the quota leaves; negative if the quota is exceeded."""
         return {path: _left(most, self.needed[path]) for path, most in self.allowed.items()}
 
     def largest(self, path: str) -> Share:
-        """The part that takes the most of something."""
+        """The part that uses the most of a resource."""
         among = (share for share in self.shares if path in share.each)
         return max(among, key=lambda share: share.pods.value * _size(share.each[path].value))
 
     def most(self, part: ServicePlan | BatchPlan) -> int:
-        """How many replicas or parts at once there is room for in every quota, if nothing else changes."""
+        """How many replicas or parallel partitions fit in every quota if nothing else changes."""
         own = [share for share in self.shares if share.part is part]
         rooms = []
         for path, left in self.left.items():
@@ -139,13 +144,13 @@ class QuotaPlan:
 
 
 def _online(service: ServicePlan) -> Iterator[Share]:
-    """Its most replicas, what a rollout adds, and a shadow, which is replaced in its place."""
+    """The maximum replicas, the pods that a rollout adds, and the shadow, which is replaced in place."""
     name, canary = service.part.own_name.value, service.canary
     scaled = service.scales.value
     most = service.max_replicas if scaled else service.min_replicas
     pods = {
         "serving": most,
-        "rollout of": _beside(most, service.workload.keeps_old_whole, service.in_place),
+        "rollout of": _added(most, service.workload.keeps_old_whole, service.in_place),
         "shadow of": canary.shadow_replicas if canary.shadow_stage is not None else fixed(0, "there is no shadow"),
     }
     given = service.part.replicas
@@ -164,13 +169,13 @@ def _online(service: ServicePlan) -> Iterator[Share]:
 
 
 @decision
-def _beside(most: Because[int], keeps_old_whole: Because[bool], in_place: Because[bool]) -> tuple[int, str]:
-    """Pods of a new version beside those of the old one: as many with traffic routing, else the surge."""
+def _added(most: Because[int], keeps_old_whole: Because[bool], in_place: Because[bool]) -> tuple[int, str]:
+    """The pods that a new version adds to the old ones: the same number with traffic routing, else the surge."""
     if keeps_old_whole.value:
-        return most.value, f"the new version ends with {count(most.value, 'pod')}, and the old one keeps its own"
+        return most.value, f"the new version scales to {count(most.value, 'pod')} while the old version keeps its own"
     if in_place.value:
-        return 0, "replicas are replaced in their place"
-    return 1, "replicas are replaced one by one, each when the next one answers"
+        return 0, "replicas are replaced in place"
+    return 1, "replicas are replaced one at a time, each after its successor is ready"
 
 
 def _batch(batch: BatchPlan) -> Share:
@@ -188,11 +193,11 @@ def _batch(batch: BatchPlan) -> Share:
 
 
 def _training(training: TrainingPlan) -> Iterator[Share]:
-    """A run, and beside it a search with a schedule of its own."""
+    """A training run, plus a hyperparameter search if it has a separate schedule."""
     asked = training.part.resources
     pods = {"training": fixed(1, "a training run is one pod")}
     if training.search_schedule is not None:
-        pods["tuning"] = fixed(1, "a search is one pod, which tries several settings at once")
+        pods["tuning"] = fixed(1, "a search is one pod, which runs its trials in parallel")
     for name, many in pods.items():
         yield Share(
             name=name,
@@ -215,7 +220,7 @@ def _size(amount: Amount) -> Decimal:
 
 @decision
 def _cores(cpu: Because[Cores]) -> tuple[Cores, str]:
-    """Those of a pod: the container's, or those of one that runs before it."""
+    """The CPU request of a pod: the larger of its container's and its init container's."""
     return max(cpu.value, Cores.parse(conventions.HELPER_CPU)), cpu.reason
 
 
@@ -234,4 +239,4 @@ def _sum(shares: tuple[tuple[str, Because[int], Because[Any]], ...]) -> tuple[Am
 @decision
 def _left(allowed: Because[Any], needed: Because[Any]) -> tuple[Amount, str]:
     left = _size(allowed.value) - _size(needed.value)
-    return type(allowed.value)(left), f"{allowed.value} less {needed.value}"
+    return type(allowed.value)(left), f"{allowed.value} minus {needed.value}"

@@ -1,1 +1,1 @@
-"""Decisions about data: how much history is left to learn from, and how much drift is noise."""
+"""Decisions about data: how much history is left for training, and how much drift is noise."""

@@ -1,12 +1,12 @@
-"""How much of the data's past is left to learn from, and how many rows that is.
+"""How much of the data's history is left for training, and how many rows that is.
 
-Rows of the last days have no labels yet. A split by time leaves gaps between its parts, or the last training rows would
-have labels that nobody knew when the first test row happened. What is left after both is divided into the parts
-(R. Hyndman and G. Athanasopoulos, Forecasting: principles and practice, third edition, section 5.10; M. Lopez de Prado,
-Advances in financial machine learning, 2018, section 7.4, calls the gaps an embargo).
+The most recent rows have no labels yet. A split by time leaves gaps between its parts; otherwise the last training rows
+would have labels that were not known yet at the time of the first test row. What is left after both is split into the
+parts (R. Hyndman and G. Athanasopoulos, Forecasting: principles and practice, third edition, section 5.10; M. Lopez de
+Prado, Advances in financial machine learning, 2018, section 7.4, calls the gaps an embargo).
 
-Traps that are handled here: a feature's source with a short past shortens the whole; what arrives each day tells how
-far the past goes back only of the source whose rows are learned from, as others may be written anew each day.
+Traps that this module handles: the feature source with the shortest history limits the whole; the daily volume implies
+the length of the history only for the source of the training rows, because other sources may be rewritten every day.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from ..choose import count, number
 __all__ = ["HistoryPlan", "chance_of_best", "chance_of_one"]
 
 SURE = 1.96
-"""Standard errors within which 95 % of a normal variable lie."""
+"""The number of standard errors that contain 95% of a normal variable."""
 
 DAY = 86400
 
 LONGEST = 36500
-"""Days: nobody has recorded anything for more than a century."""
+"""The maximum history in days: no data set goes back more than a century."""
 
 
 class HistoryPlan:
-    """The past of the data that a system learns from."""
+    """The history of the training data of a system."""
 
     def __init__(self, system: MLSystem) -> None:
         self.system = system
 
     @property
     def split(self) -> Split | None:
-        """How rows are divided."""
+        """How the rows are split."""
         return self.system.data.split
 
     @cached_property
     def source(self) -> DataSource | None:
-        """The source whose rows are learned from: the one of the split's column, else of the labels, else the only."""
+        """The source of the training rows: the only source, else that of the split column, else that of the labels."""
         sources = {source.name.value: source for source in self.system.data.sources}
         if len(sources) == 1:
             return next(iter(sources.values()))
@@ -64,7 +64,7 @@ class HistoryPlan:
 
     @cached_property
     def length(self) -> Because[Duration] | None:
-        """How far back the data goes: as far as its shortest source; None where nobody says."""
+        """How far back the data goes: the shortest history of its sources; None if it is unknown."""
         volumes = [source.volume for source in self.system.data.sources if source.volume is not None]
         given = [volume.history for volume in volumes if volume.history is not None]
         own = self.source.volume if self.source is not None else None
@@ -74,7 +74,7 @@ class HistoryPlan:
 
     @cached_property
     def left(self) -> Because[Duration] | None:
-        """What is left of it to be divided; nothing, or less, where waiting takes it all."""
+        """The history that is left to split; zero or negative if label delay and gaps use it up."""
         if self.length is None:
             return None
         labels, split = self.system.data.labels, self.split
@@ -85,7 +85,7 @@ class HistoryPlan:
 
     @cached_property
     def rows(self) -> Because[int] | None:
-        """The rows in what is left; None where nobody says how many there are."""
+        """The rows in the remaining history; None if their number is unknown."""
         volume = self.source.volume if self.source is not None else None
         records = volume.records if volume is not None else None
         return _rows(records, self.left, self.length, self.named) if records is not None else None
@@ -99,46 +99,46 @@ class HistoryPlan:
 
     @cached_property
     def chosen_by(self) -> Because[int] | None:
-        """The rows that choose between trials: those for validation, or with folds all that are not for the test."""
+        """The rows that trials are compared on: the validation rows, or all but the test rows with cross-validation."""
         folded = self.system.training is not None and self.system.training.cross_validation is not None
         if folded and self.train is not None and self.validation is not None:
             return _folded(self.train, self.validation)
         return self.validation
 
     def events(self, rows: Because[int]) -> Because[int]:
-        """How many of some rows a metric of the rarer class rests on."""
+        """How many of some rows belong to the rarer class, which limits the precision of its metrics."""
         labels = self.system.data.labels
         share = labels.positive_share if labels is not None else None
         return _events(rows, share) if share is not None else rows
 
     @cached_property
     def train(self) -> Because[int] | None:
-        """The rows to learn from."""
+        """The training rows."""
         return self.part("train")
 
     @cached_property
     def validation(self) -> Because[int] | None:
-        """The rows to choose by."""
+        """The validation rows."""
         return self.part("validation")
 
     @cached_property
     def test(self) -> Because[int] | None:
-        """The rows to judge by."""
+        """The test rows."""
         return self.part("test")
 
 
 @decision
 def _estimated(records: Because[Count], daily: Because[Count]) -> tuple[Duration, str]:
     days = min(LONGEST, int(records.value.amount / daily.value.amount))
-    rate = f"{records.value} records at {daily.value} a day"
-    return Duration(days * DAY), f"{rate}, if they always came like this; `history` replaces the guess"
+    rate = f"{records.value} records at {daily.value} per day"
+    return Duration(days * DAY), f"{rate}, assuming a constant rate; set `history` to replace the guess"
 
 
 @decision
 def _shortest(_: Because[str] | None, *histories: Because[Duration]) -> tuple[Duration, str]:
     shortest, *others = histories
     longer = ", ".join(str(history.value) for history in others)
-    said = f"the shortest of {shortest.value}, {longer}" if others else str(shortest.value)
+    said = f"the shortest of the sources: {shortest.value}, {longer}" if others else str(shortest.value)
     return shortest.value, f"{said} ({shortest.reason})" if shortest.reason else said
 
 
@@ -151,11 +151,11 @@ def _left(
 ) -> tuple[Duration, str]:
     left, said = length.value.amount, f"{length.value} of history"
     if delay is not None and delay.value.amount:
-        left, said = left - delay.value.amount, f"{said} less {delay.value} until labels are known"
+        left, said = left - delay.value.amount, f"{said} minus {delay.value} until labels are known"
     gaps = sum(share.value.amount > 0 for share in shares) - 1
     if gap is not None and gap.value.amount and gaps > 0:
         left -= gaps * gap.value.amount
-        said += f" less {count(gaps, 'gap')} of {gap.value}"
+        said += f" minus {count(gaps, 'gap')} of {gap.value}"
     return Duration(left), said
 
 
@@ -167,7 +167,7 @@ def _rows(
     _: Because[str] | None,
 ) -> tuple[int, str]:
     if left is None or length is None or not length.value.amount:
-        return int(records.value), f"all {number(float(records.value))} records, as nobody says how far back they go"
+        return int(records.value), f"all {number(float(records.value))} records, because the history is unknown"
     share = max(Decimal(0), left.value.amount / length.value.amount)
     return int(records.value.amount * share), f"{records.value} records, {left.value} of {length.value}: {left.reason}"
 
@@ -179,33 +179,33 @@ def _part(rows: Because[int], share: Because[Percent], name: str) -> tuple[int, 
 
 @decision
 def _folded(train: Because[int], validation: Because[int]) -> tuple[int, str]:
-    return train.value + validation.value, "each of these rows validates once: there are folds"
+    return train.value + validation.value, "cross-validation uses each of these rows for validation once"
 
 
 @decision
 def _events(rows: Because[int], positive: Because[Percent]) -> tuple[int, str]:
     rarer = min(positive.value.amount, 1 - positive.value.amount)
-    return int(rows.value * rarer), f"{Percent(rarer)} of {number(rows.value)} rows are of the rarer class"
+    return int(rows.value * rarer), f"{Percent(rarer)} of {number(rows.value)} rows are in the rarer class"
 
 
 @decision
 def chance_of_one(rows: Because[int]) -> tuple[float, str]:
-    """How far a metric on some rows is from its true value by chance, in 95 of 100 cases.
+    """How far a metric can be from its true value by chance, with 95% confidence.
 
-    A mean of n values between 0 and 1 has a variance of at most 1/(4n) (T. Popoviciu, 1935), and so 1.96 standard
-    errors are at most 0.98 / sqrt(n). The area under the ROC curve keeps the same bound with n of the rarer class
-    (C. Cortes and M. Mohri, Confidence intervals for the area under the ROC curve, 2004).
+    A mean of n values between 0 and 1 has a variance of at most 1/(4n) (T. Popoviciu, 1935), so 1.96 standard errors
+    are at most 0.98 / sqrt(n). The area under the ROC curve has the same bound, where n is the number of rows in the
+    rarer class (C. Cortes and M. Mohri, Confidence intervals for the area under the ROC curve, 2004).
     """
     return SURE / (2 * math.sqrt(max(1, rows.value))), f"at most {SURE / 2:.2f} / sqrt({rows.value:,}): {rows.reason}"
 
 
 @decision
 def chance_of_best(trials: Because[int], rows: Because[int]) -> tuple[float, str]:
-    """How much better the best of some trials looks than it is, where all are equally good.
+    """How much better than its true value the best trial looks if all trials are equally good.
 
-    The maximum of T variables with standard errors of at most s is in expectation at most s sqrt(2 ln T) (S. Boucheron,
-    G. Lugosi, P. Massart, Concentration inequalities, 2013, theorem 2.5); with s = 1 / (2 sqrt(n)) that is
-    sqrt(ln T / (2 n)). What it does to models that are chosen so: G. Cawley and N. Talbot, On over-fitting in model
+    The expected maximum of T variables with standard errors of at most s is at most s sqrt(2 ln T) (S. Boucheron,
+    G. Lugosi, P. Massart, Concentration inequalities, 2013, theorem 2.5). With s = 1 / (2 sqrt(n)), that is
+    sqrt(ln T / (2 n)). For the effect on model selection, see G. Cawley and N. Talbot, On over-fitting in model
     selection, Journal of Machine Learning Research 11, 2010.
     """
     noise = math.sqrt(math.log(trials.value) / (2 * max(1, rows.value)))

@@ -1,1 +1,1 @@
-"""Decisions for language models: what fits on an accelerator, how fast it is, and which one to take."""
+"""Decisions for language models: memory fit, speed, and the choice of accelerator."""

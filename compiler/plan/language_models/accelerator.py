@@ -1,8 +1,8 @@
-"""The accelerators of one replica: those that the spec names, else the cheapest allowed ones that do.
+"""The accelerators of one replica: the ones in the spec, else the cheapest allowed ones that are sufficient.
 
-What counts is what all replicas for the mean rate cost: a device that is cheap by the hour is dear when it takes ten of
-them. A model whose shape nobody knows is judged by the size of its files alone. A slice of a device is never taken
-twice: a process sees one of them.
+The planner compares the cost of all replicas for the mean rate, because a device with a low hourly price is expensive
+if the service needs ten of them. If the shape of a model is unknown, only the size of its files counts. A replica never
+gets two slices of a device, because a process sees only one.
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ from .speed import Speed, Targets
 __all__ = ["COUNTS", "Hardware", "called"]
 
 COUNTS = (1, 2, 4, 8)
-"""How many devices a replica may have: tensors divide by powers of two, and most nodes hold eight at most."""
+"""The possible device counts per replica: tensors split into powers of two, and most nodes have at most 8 devices."""
 
-UNPROVEN = because(2, "two replicas, as no rate is given or none can be estimated")
+UNPROVEN = because(2, "two replicas, because the required rate or the speed of a replica is unknown")
 
 
 class Option(NamedTuple):
-    """Some accelerators of one kind for each replica."""
+    """A number of accelerators of one type for each replica."""
 
     name: Because[str]
     devices: Because[int]
     cost: Because[float] | None
-    """What all replicas cost an hour; None without a price."""
+    """The hourly cost of all replicas; None without a price."""
     busy: Because[float] | None
-    """Seconds of a replica for each request, where they can be estimated."""
+    """Seconds of replica time per request; None if they cannot be estimated."""
     unfit: Because[str]
-    """Why they cannot run it; empty when they can."""
+    """Why the accelerators cannot run the model; empty if they can."""
     late: Because[str]
-    """Why they would be too slow or too many; empty when they are neither."""
+    """Why the replicas would be too slow or too many; empty if they are neither."""
 
 
 class Hardware:
-    """What one replica runs on, and how a language model does on it."""
+    """The hardware of one replica, and how a language model fits and performs on it."""
 
     def __init__(self, service: ServiceFacts) -> None:
         self._service = service
 
     @cached_property
     def tokens(self) -> Tokens:
-        """What requests to a language model consist of."""
+        """The token counts of requests to a language model."""
         scope = self._service.scope
         return Tokens(scope.system.models[self._service.model.value], self._service.part, scope.platform)
 
     @cached_property
     def model(self) -> LanguageModel | None:
-        """What is served, if it is a language model whose shape is known: its own, or its family's."""
+        """The language model that is served, if its shape is known from the spec or from its family."""
         model, family = self.tokens.parent, self.tokens.family
         shape = first(model.llm.shape if model.llm is not None else None, family.shape if family is not None else None)
         return LanguageModel(shape, model, self.tokens.part, self.tokens.platform) if shape is not None else None
 
     @cached_property
     def chosen(self) -> AcceleratorRequest | None:
-        """The accelerators for a replica that needs some, where the spec allows several; None where it allows none."""
+        """The accelerators that the planner chooses from those the spec allows; None if it allows none."""
         allowed = self._service.scope.system.constraints.accelerators
         if not allowed:
             return None
@@ -81,13 +81,13 @@ class Hardware:
 
     @cached_property
     def device(self) -> Accelerator | None:
-        """The entry of the accelerator in the catalogue or the platform file."""
+        """The entry of the accelerator in the catalog or the platform file."""
         devices = self._service.devices
         return self._service.scope.platform.accelerators[devices.type.value] if devices is not None else None
 
     @cached_property
     def fit(self) -> Fit | None:
-        """How a language model fits; None while its shape or the memory is not known."""
+        """How a language model fits; None if its shape or the device memory is unknown."""
         devices = self._service.devices
         if devices is None or self.device is None:
             return None
@@ -95,11 +95,11 @@ class Hardware:
 
     @cached_property
     def speed(self) -> Speed | None:
-        """How fast a language model is; None while the bandwidth or the rate is not known."""
+        """How fast a language model is; None if the memory bandwidth or the compute rate is unknown."""
         return self._speed(self.fit, self.device) if self.fit is not None and self.device is not None else None
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
-        """The replicas that carry a rate; None while the speed is not known."""
+        """The replicas that sustain a rate; None if the speed is unknown."""
         return self.speed.needed(rate, availability) if self.speed is not None else None
 
     def _fit(self, device: Accelerator, devices: Because[int]) -> Fit | None:
@@ -120,17 +120,17 @@ class Hardware:
             if not speed.value.amount:
                 raise refusal(
                     "MLS008",
-                    f"no accelerator works at {speed.value}",
+                    f"an accelerator with {speed.value} is impossible",
                     speed,
-                    note="an answer would never end, so no number of replicas carries any traffic",
-                    help="write what its data sheet says of 16-bit numbers, or leave it out",
+                    note="a response would never complete, so no number of replicas could sustain any traffic",
+                    help="write the data sheet value for 16-bit numbers; or remove it",
                 )
         return Speed(fit, device.bandwidth, device.compute, targets, service.scope.platform.planning)
 
     # The choice
 
     def _options(self, allowed: tuple[Because[str], ...]) -> Iterator[Option]:
-        """Of each kind the fewest that do, and all that do not."""
+        """For each type, the smallest number of devices that is sufficient, and every smaller number."""
         for name in allowed:
             for devices in self._counts(self._service.scope.platform.accelerators[name.value].slice):
                 option = self._option(name, devices)
@@ -143,7 +143,7 @@ class Hardware:
             yield because(1, "a process sees one slice", slice_)
             return
         for devices in COUNTS if self.model is not None else COUNTS[:1]:
-            yield because(devices, "the fewest that do: more cost time to exchange numbers", slice_)
+            yield because(devices, "the fewest sufficient devices: more devices spend more time communicating", slice_)
 
     def _option(self, name: Because[str], devices: Because[int]) -> Option:
         service, device = self._service, self._service.scope.platform.accelerators[name.value]
@@ -170,13 +170,13 @@ class Hardware:
         )
 
     def _none_fits(self, options: tuple[Option, ...]) -> Refusal:
-        most = {option.name.value: option for option in options}  # the last of each kind has the most devices
+        most = {option.name.value: option for option in options}  # the last of each type has the most devices
         return refusal(
             "MLS408",
-            f"`{self._service.model.value}` fits on none of the accelerators that are allowed",
+            f"`{self._service.model.value}` fits on none of the allowed accelerators",
             tuple(option.name for option in options),
             note="; ".join(_against(option) for option in most.values()),
-            help="allow a larger one under `constraints.accelerators`, or limit `llm.tokens.context` of the service",
+            help="allow a larger one under `constraints.accelerators`; or limit `llm.tokens.context` of the service",
         )
 
 
@@ -196,13 +196,13 @@ def _unfit(
 ) -> tuple[str, str]:
     own, by_cloud = nodes
     if not own and cloud.value not in by_cloud:
-        return f"nobody knows how `{cloud.value}` names its nodes", "nodes are selected by their labels"
+        return f"its node labels on `{cloud.value}` are unknown", "nodes are selected by their labels"
     if fits is not None:
-        alone = ", and several slices cannot hold one model" if slice_.value else ""
+        alone = ", and one model cannot span several slices" if slice_.value else ""
         return ("" if fits.value else f"does not fit: {fits.reason}{alone}"), fits.reason
     if memory is not None and size is not None and memory.value < size.value:
-        return f"{memory.value} are less than the {size.value} of files", "a model is as large as its files at least"
-    return "", "nothing says that it does not fit"
+        return f"{memory.value} is less than the {size.value} of files", "a model is at least as large as its files"
+    return "", "no known reason that it does not fit"
 
 
 @decision
@@ -214,27 +214,28 @@ def _cost(price: Because[HourlyPrice], devices: Because[int], replicas: Because[
 
 @decision
 def _too_many(needed: Because[int], most: Because[int] | None) -> tuple[str, str]:
-    """An empty text while the replicas for the peak are allowed."""
+    """Why the replicas for the peak exceed the limit; empty if they do not."""
     if most is None or needed.value <= most.value:
-        return "", "as many replicas as are allowed"
-    return f"the peak needs {needed.value:,} replicas, and {most.value:,} are allowed", "more replicas than are allowed"
+        return "", "within the replica limit"
+    why = f"the peak needs {count(needed.value, 'replica')}, but `maxReplicas` allows only {most.value:,}"
+    return why, "more replicas than the limit"
 
 
 @decision
 def _picked(options: tuple[Option, ...]) -> tuple[tuple[str, int], str]:
-    """The cheapest that keeps the bounds; if none does, the one that is soonest done with a request."""
+    """The cheapest option that meets the bounds; if none does, the fastest one."""
     timely = any(_keeps(option) for option in options)
     ranked = sorted(options, key=_price if timely else _time)
     best = ranked[0]
-    first_of = "the cheapest that fits and keeps the bounds" if timely else "the fastest, as none keeps the bounds"
-    others = {option.name.value: option for option in reversed(ranked)}  # the best of each kind
+    first_of = "the cheapest that fits and meets the bounds" if timely else "the fastest, because none meets the bounds"
+    others = {option.name.value: option for option in reversed(ranked)}  # the best of each type
     others.pop(best.name.value)
     lost = "".join(f"; {_against(option)}" for option in others.values())
-    paid = f": {best.cost.reason}" if best.cost is not None else ", without a known price"
+    paid = f": {best.cost.reason}" if best.cost is not None else ", but its price is unknown"
     chosen = (best.name.value, best.devices.value)
     return chosen, (
         f"{called(best.devices.value, best.name.value)} is {first_of}{paid}{lost}; "
-        f"`resources.accelerator` overrides the choice"
+        f"set `resources.accelerator` to override the choice"
     )
 
 
@@ -256,10 +257,10 @@ def called(devices: int, name: str) -> str:
 
 
 def _against(option: Option) -> str:
-    """What speaks against one that was not chosen."""
+    """Why an option was not chosen."""
     name = called(option.devices.value, option.name.value)
     if option.unfit.value:
         return f"{name}: {option.unfit.value}"
     if option.late.value:
         return f"{name}: {option.late.value}"
-    return f"{name}: {option.cost.reason if option.cost is not None else 'no known price'}"
+    return f"{name}: {option.cost.reason if option.cost is not None else 'its price is unknown'}"

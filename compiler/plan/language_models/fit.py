@@ -1,8 +1,8 @@
-"""Whether a language model fits on its accelerators, by the memory that weights and cache take.
+"""Whether a language model fits on its accelerators, by the memory of its weights and its KV cache.
 
-Traps that are handled here: a data sheet's memory is more than what a driver reports; the cache of one long context can
-be larger than the weights; attention that is latent or sees a sliding window keeps less than the usual formula says;
-with more devices than key-value heads each head is kept several times; embeddings stay in 16 bits when the rest is
+Traps that this module handles: a driver reports less memory than the data sheet; the KV cache of one long context can
+be larger than the weights; latent attention and sliding-window attention cache less than the standard formula; with
+more devices than key-value heads, several devices hold a copy of each head; embeddings stay in 16 bits when the rest is
 quantized.
 """
 
@@ -13,29 +13,29 @@ from functools import cached_property
 from ....schema.units import Memory, Percent
 from ...because import Because, because, decision, first
 from ...system import Family, LlmShape, Model, OnlineService, Platform
-from ..choose import assumed
+from ..choose import assumed, count
 
 __all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
 
 BYTES = 2
-"""Bytes of one number of weights that are not quantized: 16 bits, as most models are published."""
+"""Bytes per weight without quantization: 16 bits, as most models are published."""
 
 WIDTHS = {"16-bit": BYTES, "fp8": 1}
-"""Bytes of one key or value of the cache."""
+"""Bytes per key or value in the cache."""
 
 BITS = {"awq": 4.16, "gptq": 4.16, "mxfp4": 4.25}
-"""Of four bits a weight with its part of the scales: 20 bits for a group of 128 (AWQ, GPTQ) or 8 for 32 (MXFP4)."""
+"""Bits per 4-bit weight, including its share of the scales: 20 bits per 128 weights (AWQ, GPTQ), 8 per 32 (MXFP4)."""
 
 USUAL_OUTPUT = 512
-"""Tokens of an answer, where nobody limits them."""
+"""The assumed output tokens if the spec does not limit them."""
 
 UTILIZATION = Percent.parse("92%")
 OVERHEAD = Memory.parse("1536Mi")
-"""What a server of language models is assumed to do with a device where its runtime does not say it: as vLLM does."""
+"""The assumed memory utilization and overhead on a device if the catalog does not know the runtime's, as for vLLM."""
 
 
 class Tokens:
-    """The tokens of one service's requests, as far as the spec and the model's family say them."""
+    """The token counts of one service's requests, from the spec and from the model's family."""
 
     def __init__(self, model: Model, part: OnlineService, platform: Platform) -> None:
         self.part = part
@@ -45,7 +45,7 @@ class Tokens:
 
     @cached_property
     def family(self) -> Family | None:
-        """The catalogue's or the platform's entry of its family."""
+        """The entry of its family in the catalog or the platform file."""
         return self.platform.families[self.named.value] if self.named is not None else None
 
     @property
@@ -55,31 +55,31 @@ class Tokens:
 
     @cached_property
     def window(self) -> Because[int] | None:
-        """The longest context that it was trained for."""
+        """The context window that the model was trained for."""
         own = self.parent.llm.window if self.parent.llm is not None else None
         return first(own, self.family.window if self.family is not None else None)
 
     @cached_property
     def context(self) -> Because[int] | None:
-        """The longest context that is served: a server that is not told takes the model's whole window."""
+        """The longest context that is served. Without a limit, a server uses the model's whole context window."""
         return first(self._budget.context if self._budget is not None else None, self.window)
 
     @cached_property
     def output(self) -> Because[int]:
-        """Tokens of an answer."""
+        """The output tokens of a response."""
         given = self._budget.output if self._budget is not None else None
         path = f"{self.part.spec_path}.llm.tokens.output"
-        return given if given is not None else assumed(path, USUAL_OUTPUT, "nothing limits answers")
+        return given if given is not None else assumed(path, USUAL_OUTPUT, "a guess, because responses have no limit")
 
     @cached_property
     def retrieved(self) -> Because[int] | None:
-        """Tokens of the chunks that retrieval puts into a context."""
+        """The tokens of the retrieved chunks in a context."""
         retrieval = self.part.llm.retrieval if self.part.llm is not None else None
         return _retrieved(retrieval.chunks, retrieval.chunk_tokens) if retrieval is not None else None
 
     @cached_property
     def parts(self) -> dict[str, Because[int]]:
-        """What shares a context, as far as the spec says it, by what it is called."""
+        """The parts of a context that the spec declares, by name."""
         budget = self._budget
         given = {} if budget is None else {"system": budget.system, "history": budget.history, "prompt": budget.prompt}
         named = {**given, "chunks": self.retrieved, "answer": budget.output if budget is not None else None}
@@ -87,7 +87,7 @@ class Tokens:
 
     @cached_property
     def prompt(self) -> Because[int]:
-        """Tokens that a request brings."""
+        """The prompt tokens of a request."""
         brought = {name: tokens for name, tokens in self.parts.items() if name != "answer"}
         if brought:
             return _brought(brought)
@@ -96,12 +96,12 @@ class Tokens:
 
     @cached_property
     def length(self) -> Because[int]:
-        """Tokens of a sequence when its answer is complete."""
+        """The tokens of a complete sequence: prompt plus output."""
         return _length(self.prompt, self.output)
 
 
 class LanguageModel(Tokens):
-    """A language model whose shape is known, and what one service makes of it, whatever it runs on."""
+    """A language model of known shape as one service serves it, independent of the hardware."""
 
     def __init__(self, shape: LlmShape, model: Model, part: OnlineService, platform: Platform) -> None:
         super().__init__(model, part, platform)
@@ -109,7 +109,7 @@ class LanguageModel(Tokens):
 
     @cached_property
     def weights(self) -> Because[int]:
-        """Bytes of its weights."""
+        """The size of its weights in bytes."""
         optimization = self.parent.optimization
         few = optimization.quantization if optimization is not None else None
         method, bits = (few.method, few.bits) if few is not None else (None, None)
@@ -117,15 +117,15 @@ class LanguageModel(Tokens):
 
     @cached_property
     def kept_as(self) -> Because[str]:
-        """How keys and values are kept."""
+        """The data type of the KV cache."""
         caching = self.part.llm.caching if self.part.llm is not None else None
-        usual = "in 16 bits, as most models are published"
+        usual = "the precision of most published models"
         path = f"{self.part.spec_path}.llm.caching.dtype"
         return caching.dtype if caching is not None else assumed(path, "16-bit", usual)
 
 
 class Fit:
-    """A language model on some accelerators of one kind, over which its tensors are divided."""
+    """A language model on accelerators of one type that share its tensors."""
 
     def __init__(self, model: LanguageModel, memory: Because[Memory], devices: Because[int]) -> None:
         self.model = model
@@ -134,42 +134,42 @@ class Fit:
         self.taken = model.part.container.device_memory
 
     def on(self, memory: Because[Memory], devices: Because[int]) -> Fit:
-        """The same model elsewhere."""
+        """The same model on other accelerators."""
         return Fit(self.model, memory, devices)
 
     @cached_property
     def budget(self) -> Because[int]:
-        """Bytes that are left for the cache on all devices; negative when the weights alone are too large."""
-        usual = "what vLLM does where nobody says otherwise"
+        """The bytes left for the KV cache on all devices; negative if the weights alone are too large."""
+        usual = "the default of vLLM"
         utilization = self.taken.utilization if self.taken is not None else because(UTILIZATION, usual)
         overhead = self.taken.overhead if self.taken is not None else because(OVERHEAD, usual)
         return _budget(self.model.weights, self.memory, utilization, overhead, self.devices)
 
     @cached_property
     def whole(self) -> Because[int]:
-        """Bytes that one sequence as long as the context needs."""
+        """The cache bytes of one sequence that fills the context."""
         context = self.model.context
         length = context if context is not None else self.model.length
         return _cache(self.model.shape, length, self.devices, self.model.kept_as)
 
     @cached_property
     def each(self) -> Because[int]:
-        """Bytes that one usual sequence needs."""
+        """The cache bytes of one typical sequence."""
         return _cache(self.model.shape, self.model.length, self.devices, self.model.kept_as)
 
     @cached_property
     def fits(self) -> Because[bool]:
-        """Whether the weights and one whole context do."""
+        """Whether the weights and one full context fit."""
         return _fits(self.budget, self.whole)
 
     @cached_property
     def sequences(self) -> Because[int]:
-        """How many usual sequences fit at once."""
+        """How many typical sequences fit concurrently."""
         return _sequences(self.budget, self.each)
 
     @cached_property
     def longest(self) -> int:
-        """The longest context that would fit, in tokens; 0 when none does."""
+        """The longest context that would fit, in tokens; 0 if none does."""
         each, low, high = WIDTHS[self.model.kept_as.value], 0, 2**27
         while low + 1 < high:
             middle = (low + high) // 2
@@ -179,11 +179,12 @@ class Fit:
 
 
 def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
-    """Bytes that all devices together keep of a sequence, with `each` bytes for a key or a value.
+    """The cache bytes of one sequence over all devices, with `each` bytes per key or value.
 
-    Keys and values of all heads, 2 · layers · heads · width · bytes for a token, as vLLM counts them; with more devices
-    than heads, each device has one. Latent attention keeps one latent for both, on every device (DeepSeek-V2,
-    arXiv:2405.04434, section 2.1.3). A layer that sees a sliding window keeps no more than that.
+    The cache holds keys and values of all heads: 2 · layers · heads · width · bytes per token, as vLLM counts them.
+    With more devices than heads, each device holds one head. Latent attention caches one latent vector for both keys
+    and values, on every device (DeepSeek-V2, arXiv:2405.04434, section 2.1.3). A layer with a sliding window caches no
+    more than the window.
     """
     layers, width = shape.layers.value, shape.head_dim.value * each
     if shape.attention.value == "latent":
@@ -196,57 +197,57 @@ def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
 
 
 def gibibytes(amount: float) -> str:
-    """Bytes in words."""
-    return f"{amount / 2**30:.2f} GiB"
+    """A number of bytes as GiB."""
+    return f"{amount / 2**30:,.2f} GiB"
 
 
 @decision
 def _weights(
     shape: LlmShape, named: Because[str] | None, method: Because[str] | None, bits: Because[int] | None
 ) -> tuple[int, str]:
-    """Parameters times bytes; what is quantized, without the embedding and the head, by its bits."""
+    """Parameters times bytes; quantized weights, which exclude the embedding and the head, count with their bits."""
     total, of = float(shape.parameters.value), f" of `{named.value}`" if named is not None else ""
     if method is None:
         size = int(total * BYTES)
-        return size, f"{counted(total)}{of} x {BYTES} bytes: {gibibytes(size)} of weights"
+        return size, f"{counted(total)} parameters{of} x {BYTES} bytes = {gibibytes(size)}"
     usual = 4 if method.value in BITS else 8
     plain = bits.value if bits is not None else usual
     few = BITS.get(method.value, plain) if plain == 4 else plain
     whole = float(shape.embedding_parameters.value) if shape.embedding_parameters is not None else 0.0
     size = int((total - whole) * few / 8 + whole * BYTES)
-    rest = f", and {counted(whole)} of embeddings x {BYTES} bytes" if whole else ""
-    return size, f"{counted(total - whole)}{of} x {few:g} bits{rest}: {gibibytes(size)} of weights"
+    rest = f" + {counted(whole)} embedding parameters x {BYTES} bytes" if whole else ""
+    return size, f"{counted(total - whole)} parameters{of} x {few:g} bits{rest} = {gibibytes(size)}"
 
 
 def counted(amount: float) -> str:
-    """A number of weights in words, as models are called."""
+    """A parameter count in the short form of model names: `8.03B`."""
     return f"{amount / 1e9:.3g}B" if amount >= 1e9 else f"{amount / 1e6:.3g}M"
 
 
 @decision
 def _retrieved(chunks: Because[int], tokens: Because[int]) -> tuple[int, str]:
-    return chunks.value * tokens.value, f"{chunks.value} chunks of {tokens.value} tokens"
+    return chunks.value * tokens.value, f"{count(chunks.value, 'chunk')} of {count(tokens.value, 'token')}"
 
 
 @decision
 def _brought(parts: dict[str, Because[int]]) -> tuple[int, str]:
-    said = " + ".join(f"{tokens.value:,} of {name}" for name, tokens in parts.items())
+    said = " + ".join(f"{tokens.value:,} for `{name}`" for name, tokens in parts.items())
     return sum(tokens.value for tokens in parts.values()), said
 
 
 @decision
 def _half(context: Because[int] | None, output: Because[int]) -> tuple[int, str]:
     if context is None:
-        return 4 * output.value, "four times the answer"
+        return 4 * output.value, "four times the output"
     left = max(1, (context.value - output.value) // 2)
-    return left, f"half of what a context of {context.value:,} leaves"
+    return left, f"half of what the output leaves of the context of {count(context.value, 'token')}"
 
 
 @decision
 def _length(prompt: Because[int], output: Because[int]) -> tuple[int, str]:
     return (
         prompt.value + output.value,
-        f"{prompt.value:,} tokens of prompt ({prompt.reason}) and {output.value:,} of answer",
+        f"{count(prompt.value, 'prompt token')} ({prompt.reason}) and {count(output.value, 'output token')}",
     )
 
 
@@ -258,11 +259,11 @@ def _budget(
     overhead: Because[Memory],
     devices: Because[int],
 ) -> tuple[int, str]:
-    """(utilization · reported memory - overhead) · devices - weights, as vLLM and SGLang divide it at their start."""
+    """(utilization · reported memory - overhead) · devices - weights, as vLLM and SGLang split it at startup."""
     usable = float(utilization.value) * float(memory.value) - float(overhead.value)
     left = usable * devices.value - weights.value
     times = f" x {devices.value}" if devices.value > 1 else ""
-    rest = f"leaves {gibibytes(left)} for the cache" if left >= 0 else f"is {gibibytes(-left)} too little"
+    rest = f"leaves {gibibytes(left)} for the KV cache" if left >= 0 else f"is {gibibytes(-left)} short"
     return int(left), (
         f"({utilization.value} of {gibibytes(float(memory.value))} - {gibibytes(float(overhead.value))}){times} "
         f"- {gibibytes(weights.value)} of weights {rest}"
@@ -278,10 +279,10 @@ def _cache(shape: LlmShape, length: Because[int], devices: Because[int], kept_as
 
 @decision
 def _fits(budget: Because[int], whole: Because[int]) -> tuple[bool, str]:
-    return whole.value <= budget.value, f"{budget.reason}; a whole context needs {whole.reason}"
+    return whole.value <= budget.value, f"{budget.reason}; a full context needs {whole.reason}"
 
 
 @decision
 def _sequences(budget: Because[int], each: Because[int]) -> tuple[int, str]:
     found = max(0, budget.value // each.value)
-    return found, f"{budget.reason}: {found:,} sequences, each with {each.reason}"
+    return found, f"{budget.reason}: {count(found, 'sequence')} with {each.reason} each"

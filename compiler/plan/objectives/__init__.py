@@ -1,4 +1,4 @@
-"""Service level objectives: which promises are made, and which bucket of which histogram stands for a latency."""
+"""Service level objectives, and the histogram buckets that measure latency objectives."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from .burn import BurnPair, burn_pairs
 __all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
 
 ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
-"""The percentiles that become objectives. A lower one has so large a budget that no fast burn is possible."""
+"""The percentiles that become objectives. A lower percentile has such a large error budget that no fast burn exists."""
 
 FARTHEST_BUCKET = Decimal("0.7")
-"""A bucket below this share of the bound would make another promise than the one that was asked for."""
+"""The lowest usable bucket as a share of the bound. A lower bucket would measure a different objective."""
 
 
 LONGEST = 10**15
-"""Seconds: no length of time has more digits before its point."""
+"""The longest duration in seconds: durations have at most 15 digits before the decimal point."""
 
 
 class Bucket(Record):
-    """The upper bound of a histogram that stands for a latency bound."""
+    """The histogram bucket that measures a latency bound."""
 
     bound: Because[str]
-    """In the histogram's own unit, as its `le` label has it."""
+    """The upper bound in the histogram's unit, as in the `le` label."""
     holds: Because[Duration]
-    """The latency that it really promises."""
+    """The upper bound as a duration: the latency that the objective really enforces."""
 
 
 class Objective(Record):
-    """One promise: a share of requests that are answered, or answered in time."""
+    """One objective: the share of requests that succeed, or that succeed in time."""
 
     name: str
     kind: Literal["availability", "latency"]
     target: Because[Percent]
     bucket: Bucket | None = None
     series: LatencySeries | None = None
-    """The histogram, for a latency."""
+    """The histogram of a latency objective."""
     asked: Because[Duration] | None = None
-    """The latency that the spec asks for."""
+    """The latency bound in the spec."""
 
     @property
     def budget(self) -> Because[Decimal]:
@@ -63,7 +63,7 @@ class Objectives:
 
     @cached_property
     def all(self) -> tuple[Objective, ...]:
-        """Availability first, then latencies from the lowest percentile up."""
+        """Availability first, then latencies by ascending percentile."""
         return (*self._availability(), *self._latencies())
 
     def _availability(self) -> tuple[Objective, ...]:
@@ -73,17 +73,17 @@ class Objectives:
         if promised.value.amount >= 1:
             raise refusal(
                 "MLS502",
-                "no system answers every request",
+                "an availability of 100% is impossible",
                 promised,
-                note="an objective of 100 % has no error budget: any failure would wake somebody",
+                note="an objective of 100% has no error budget, so every failure would page the on-call engineer",
                 help="write `99.9%` or less",
             )
         return (self.failures("availability", promised),)
 
     def failures(self, name: str, target: Because[Percent]) -> Objective:
-        """A promise on the share of requests that do not fail."""
+        """An objective for the share of requests that do not fail."""
         if not self.service.runtime.metrics.errors:
-            raise self._not_exported("errors", target)
+            raise self._not_exported("error", target)
         return Objective(name=name, kind="availability", target=target)
 
     def _latencies(self) -> tuple[Objective, ...]:
@@ -105,9 +105,9 @@ class Objectives:
             if asked is None:
                 continue
             if series is None or series.series is None:
-                raise self._not_exported(f"{name.replace('-', ' ')} times", asked)
+                raise self._not_exported(name if name == "latency" else f"{name} latency", asked)
             bucket = self._bucket(asked, series)
-            promised = because(target, f"the percentile that is bounded is {percentile}", asked)
+            promised = because(target, f"the bound is on {percentile}", asked)
             found.append(
                 Objective(
                     name=f"{name}-{percentile}",
@@ -125,54 +125,54 @@ class Objectives:
         if bound.value is None:
             raise self._no_bucket(asked, series)
         scale = _SCALES[series.unit.value]
-        holds = because(Duration(bound.value / scale), "the bucket that stands for the bound", bound)
+        holds = because(Duration(bound.value / scale), "the histogram bucket for this bound", bound)
         return Bucket(bound=bound.map(lambda value: plain(Decimal(value or 0))), holds=holds)
 
     def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
         scale = _SCALES[series.unit.value]
         exact = (Decimal(str(bucket.value)) / scale for bucket in series.buckets)
-        bounds = [_spellable(bound) for bound in exact if bound < LONGEST]
+        bounds = [_writable(bound) for bound in exact if bound < LONGEST]
         above = next((bound for bound in bounds if bound >= asked.value), None)
         below = next((bound for bound in reversed(bounds) if bound <= asked.value), None)
         nearest = [str(bound) for bound in (below, above) if bound is not None]
         runtime = self.service.runtime_name
         return refusal(
             "MLS501",
-            "latency bound is not a histogram bucket of this runtime",
+            "the latency bound is not a histogram bucket of this runtime",
             asked,
-            label="no bucket has this upper bound, nor one within 30 % below",
+            label="no bucket has this upper bound or one up to 30% lower",
             others=((runtime, f"its nearest buckets are {' and '.join(nearest)}"),),
             note="the objective would select an empty series and never alert",
-            help=f"use {' or '.join(nearest)}; {runtime.value}'s buckets cannot be set",
+            help=f"use {' or '.join(nearest)}; the buckets of `{runtime.value}` are not configurable",
         )
 
     def _not_exported(self, what: str, asked: Because[object]) -> Refusal:
         runtime = self.service.runtime_name
         return refusal(
             "MLS012",
-            f"`{runtime.value}` exports no {what}",
+            f"`{runtime.value}` does not export {what} metrics",
             asked,
             others=((runtime, "this runtime"),),
-            note="the objective would rest on a series that does not exist, and never alert",
-            help="leave the bound out, choose another runtime, or describe the series under "
+            note="the objective would query a series that does not exist, and never alert",
+            help="remove the bound; or choose another runtime; or declare the series under "
             f"`platform.runtimes.{runtime.value}.metrics`",
         )
 
     @property
     def slo(self) -> Slo:
-        """Over which time budgets are counted, and how fast a burn somebody is told of."""
+        """The SLO window, and the burn rates that fire alerts."""
         return self.service.scope.system.monitoring.slo
 
     def pairs(self, objective: Objective) -> tuple[BurnPair, ...]:
-        """The pairs of windows that guard an objective's budget, as far as they can fire."""
+        """The burn-rate window pairs of an objective that can fire."""
         if objective.name not in self._pairs:
             self._pairs[objective.name] = burn_pairs(objective.target, self.slo)
         return self._pairs[objective.name]
 
     def buckets(self, kind: Measured) -> Because[tuple[Decimal, ...]] | None:
-        """The buckets to configure for `latency`, `first_token` or `inter_token`: one at each bound, and some around.
+        """The buckets to configure for `latency`, `first_token`, or `inter_token`: one at each bound, and some around.
 
-        None where the runtime has no such histogram, or its buckets cannot be set.
+        None if the runtime has no such histogram, or if its buckets are not configurable.
         """
         series: LatencySeries | None = getattr(self.service.runtime.metrics, kind)
         if series is None or not series.settable.value:
@@ -182,8 +182,8 @@ class Objectives:
         return _buckets(series.unit, tuple(bounds), tuple(lower))
 
 
-def _spellable(bound: Decimal) -> Duration:
-    """The shortest length of time that can be written and is not below a bucket; some have fifteen digits."""
+def _writable(bound: Decimal) -> Duration:
+    """The shortest duration that the language can express and that is not below a bucket; some have fifteen digits."""
     _, _, exponent = bound.as_tuple()
     finer = isinstance(exponent, int) and exponent < -9
     return Duration(bound.quantize(Decimal("1e-9"), ROUND_CEILING) if finer else bound)
@@ -199,16 +199,14 @@ def _bound(
     wanted = (asked.value.amount * _SCALES[unit.value]).normalize()
     known = [Decimal(str(bucket.value)) for bucket in buckets]
     if settable.value:
-        return wanted, f"a bucket is set at {asked.value}, as the runtime's buckets can be"
+        return wanted, f"the runtime's buckets are configurable, so there is one at {asked.value}"
     if wanted in known:
         return wanted, f"the runtime has a bucket at {asked.value}"
     below = [bucket for bucket in known if bucket < wanted]
     if not below or below[-1] < wanted * FARTHEST_BUCKET:
-        return None, "no bucket is near enough"
+        return None, "no bucket is close enough"
     holds = Duration(below[-1] / _SCALES[unit.value])
-    return below[
-        -1
-    ], f"the nearest of the runtime's buckets below {asked.value} is {holds}; the promise is kept more strictly"
+    return below[-1], f"the runtime's closest bucket below {asked.value} is {holds}, which makes the objective stricter"
 
 
 @decision
@@ -220,6 +218,6 @@ def _buckets(
         {*(Decimal(bound.value) for bound in bounds), *((b.value.amount * scale).normalize() for b in lower)}
     )
     if not asked:
-        return (), "no latency is bounded"
+        return (), "there is no latency bound"
     around = {asked[0] / 4, asked[0] / 2, asked[-1] * 2, asked[-1] * 4, asked[-1] * 10}
-    return tuple(sorted({*asked, *around})), "one at each bound, and some around them for quantiles"
+    return tuple(sorted({*asked, *around})), "one bucket at each bound, and some around them for quantiles"

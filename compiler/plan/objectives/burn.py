@@ -1,8 +1,8 @@
-"""How fast a burn of an error budget somebody is told of.
+"""The burn rates of an error budget that fire alerts.
 
-Multi-window, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): a pair of windows fires when both burn
-faster than factor x budget. factor = budget share x period / long window, in decimal arithmetic: for 30 days 14.4, 6,
-3 and 1. A pair whose threshold is 100 % of requests or more can never fire, and is left out.
+Multiwindow, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): a pair of windows fires if both burn faster
+than burn rate x budget. The burn rate is budget share x period / long window, in decimal arithmetic: for 30 days 14.4,
+6, 3, and 1. A pair with a threshold of 100% of requests or more can never fire, and is omitted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _USUAL = (
 
 
 class Window(Record):
-    """Two windows, and the share of the budget that is gone in the long one."""
+    """A pair of windows, and the share of the budget that is consumed in the long one."""
 
     severity: Because[str]
     budget: Because[Percent]
@@ -38,23 +38,23 @@ class Window(Record):
 
 
 class BurnPair(Record):
-    """Two windows that must both burn for an alert."""
+    """A pair of windows; the alert fires if both burn."""
 
     severity: Because[str]
     """`page` or `ticket`."""
     long: Because[Duration]
     short: Because[Duration]
     threshold: Because[str]
-    """The error ratio that both must exceed, as PromQL writes it."""
+    """The error ratio that both must exceed, as a PromQL number."""
 
 
 def factor(share: Percent, period: Duration, long: Duration) -> Decimal:
-    """How many times faster than evenly the budget burns when a share of it is gone in one long window."""
+    """The burn rate that consumes a share of the budget in one long window."""
     return (share.amount * period.amount / long.amount).quantize(Decimal("0.0001")).normalize()
 
 
 def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
-    """The pairs of windows that can fire for a promise: pages before tickets, the shortest window first."""
+    """The window pairs that can fire for an objective: pages before tickets, shortest window first."""
     pairs = []
     for window in _windows(slo):
         threshold = _threshold(target, slo.window, window.budget, window.long)
@@ -65,16 +65,16 @@ def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
 
 
 def _windows(slo: Slo) -> tuple[Window, ...]:
-    return tuple(sorted(map(_asked, slo.burn), key=_first_told)) if slo.burn else _usual()
+    return tuple(sorted(map(_asked, slo.burn), key=_urgency)) if slo.burn else _usual()
 
 
-def _first_told(window: Window) -> tuple[str, Duration]:
+def _urgency(window: Window) -> tuple[str, Duration]:
     return window.severity.value, window.long.value
 
 
 @cache
 def _usual() -> tuple[Window, ...]:
-    why = "the usual pairs (Site Reliability Workbook, table 5-8)"
+    why = "the standard pairs (Site Reliability Workbook, table 5-8)"
     return tuple(
         Window(
             severity=fixed(severity, why),
@@ -91,22 +91,22 @@ def _asked(burn: Burn) -> Window:
     if not 0 < short.value.amount < burn.long.value.amount:
         raise refusal(
             "MLS008",
-            f"a short window of {short.value} is not within a long one of {burn.long.value}",
+            f"the short window of {short.value} is not shorter than the long window of {burn.long.value}",
             short,
             others=((burn.long, "the long window"),),
-            note="the short one says that it still burns: it must end sooner than the long one",
+            note="the short window resolves the alert soon after the burn stops, so it must be shorter",
             help="write a long window of `1h` or more"
             if burn.long.value.amount < 60
-            else f"write `short: {_twelfth(burn.long).value}`, a twelfth, or leave it out",
+            else f"write `short: {_twelfth(burn.long).value}`, which is a twelfth of it; or remove `short`",
         )
     for window in (burn.long, short):
         if window.value.amount % 1:
             raise refusal(
                 "MLS008",
-                f"requests cannot be counted over {window.value}",
+                f"a window of {window.value} is not a whole number of seconds",
                 window,
-                note="what is recorded over a window is named after it, in whole seconds",
-                help="write whole minutes, hours or days",
+                note="the name of a recording rule contains its window in whole seconds",
+                help="write whole minutes, hours, or days",
             )
     return Window(severity=burn.severity, budget=burn.budget, long=burn.long, short=short)
 
@@ -124,8 +124,8 @@ def _threshold(
     budget = 1 - target.value.amount
     threshold = times * budget
     if threshold >= 1:
-        return None, f"{times} times a budget of {plain(budget * 100)} % can never be exceeded"
+        return None, f"an error ratio can never exceed {times} x {plain(budget * 100)}%"
     return threshold, (
-        f"{plain(share.value.amount * 100)} % of the {period.value} budget gone in {long.value} is {plain(times)} "
-        f"times the even rate; {plain(times)} x {plain(budget * 100)} % = {plain(threshold * 100)} %"
+        f"{plain(share.value.amount * 100)}% of the {period.value} error budget in {long.value} is a burn rate of "
+        f"{plain(times)}; {plain(times)} x {plain(budget * 100)}% = {plain(threshold * 100)}%"
     )

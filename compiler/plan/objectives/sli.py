@@ -1,12 +1,12 @@
-"""Service level indicators: the PromQL that counts requests, failures and slow answers of one service.
+"""Service level indicators: the PromQL queries for requests, failures, and slow responses of one service.
 
-Written once, from the runtime's metric vocabulary, and used by rules, analyses and autoscaling alike.
+They are built in one place, from the runtime's metrics, and shared by alerting rules, analyses, and autoscaling.
 
-- A series that does not exist yet, as before the first error, counts as zero: `or vector(0)` on each sum.
-- No traffic is no data, not zero: the denominator is `> 0`, so that no NaN poisons what is recorded.
-- A good answer is counted, not a slow one, so that a bucket that is missing reads as wholly bad, and is heard.
-- A bucket's bound has several spellings: Prometheus 3 writes `le="100"` as `100.0`, and from a million on Go and C++
-  write `1.27482e+06`. All of one number are matched.
+- A series that does not exist yet, such as before the first error, counts as zero: each sum has `or vector(0)`.
+- No traffic means no data, not zero: the denominator is `> 0`, so that no NaN gets into recording rules.
+- Latency queries count fast responses, not slow ones. If a bucket is missing, every request counts as bad and alerts.
+- A bucket bound can be formatted in several ways: Prometheus 3 writes `le="100"` as `100.0`, and Go and C++ write
+  `1.27482e+06` from a million on. The matcher accepts all formats of the number.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ __all__ = ["Indicators", "target_labels"]
 
 
 def target_labels(service: ServiceFacts) -> Because[str]:
-    """The labels that the operator gives every series of a service's pods."""
+    """The labels that the Prometheus Operator adds to every series of a service's pods."""
     return promql('namespace="{namespace}",job="{job}"', namespace=service.scope.namespace, job=service.job)
 
 
 class Indicators:
-    """The expressions of one service, over the series that `match` selects."""
+    """The PromQL expressions of one service, over the series that `match` selects."""
 
     def __init__(self, service: ServiceFacts, match: Because[str] | None = None) -> None:
         self.service = service
         self.match = match if match is not None else target_labels(service)
 
     def requests(self, window: str, over: str = "rate") -> Because[str] | None:
-        """Finished requests a second, or with `increase` in the window; None where the runtime does not count them."""
+        """Completed requests per second, or per window with `increase`; None if the runtime does not count them."""
         return self._total(self.service.runtime.metrics.requests, window, over)
 
     def failures(self, window: str, over: str = "rate") -> Because[str] | None:
-        """Requests that failed by the server's fault; None where the runtime does not count them."""
+        """Requests that failed because of the server; None if the runtime does not count them."""
         return self._total(self.service.runtime.metrics.errors, window, over)
 
     def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str] | None:
@@ -54,17 +54,17 @@ class Indicators:
         return text(joined if len(sums) == 1 else f"({joined})", **sums) if sums else None
 
     def _needed(self, total: Because[str] | None, field: str) -> Because[str]:
-        """What an objective cannot do without; a refusal that names the field which says it."""
+        """Refuse an objective without the counters that it needs, and name the field that declares them."""
         if total is not None:
             return total
         runtime = self.service.runtime_name
         raise refusal(
             "MLS009",
-            f"nothing says which series are the {field} of `{runtime.value}`",
+            f"no series for the {field} of `{runtime.value}` is declared",
             self.service.runtime.metrics,
             runtime,
-            note="objectives, analyses and alerts count by them",
-            help=f"name them under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
+            note="objectives, analyses, and alerts depend on it",
+            help=f"declare it under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
         )
 
     def _sum(
@@ -82,27 +82,27 @@ class Indicators:
         return self._needed(self.failures(window, over), "errors")
 
     def bad_ratio(self, objective: Objective, window: str) -> Because[str]:
-        """The share of requests that break an objective; no sample while there is no traffic."""
+        """The share of requests that violate an objective; no sample without traffic."""
         if objective.bucket is None:
             return text("{bad}\n/\n({all} > 0)", bad=self._bad(window), all=self._all(window))
         good, every = self._timed(objective, window, "rate")
         return text("1 - (\n  {good}\n  /\n  ({all} > 0)\n)", good=good, all=every)
 
     def bad_events(self, objective: Objective, window: str) -> Because[str]:
-        """How many requests broke an objective in the window."""
+        """The number of requests in the window that violate an objective."""
         if objective.bucket is None:
             return self._bad(window, "increase")
         good, every = self._timed(objective, window, "increase")
         return text("{all} - {good}", all=every, good=good)
 
     def events(self, objective: Objective, window: str) -> Because[str]:
-        """How many requests the objective judges in the window: the volume gate."""
+        """The number of requests in the window that the objective covers: the minimum volume check."""
         if objective.bucket is None:
             return self._all(window, "increase")
         return self._timed(objective, window, "increase")[1]
 
     def _timed(self, objective: Objective, window: str, over: str) -> tuple[Because[str], Because[str]]:
-        """Requests that were answered in time, and all that were timed."""
+        """Requests that completed in time, and all timed requests."""
         histogram = objective.series
         assert histogram is not None
         assert histogram.series is not None
@@ -117,7 +117,7 @@ class Indicators:
         )
 
     def in_flight(self, window: Because[str]) -> Because[str] | None:
-        """How many requests are being worked on, over all replicas; None where the runtime does not say."""
+        """The requests in flight over all replicas; None if the runtime does not export them."""
         known = self.service.runtime.metrics.in_flight
         if known is None:
             return None
@@ -131,33 +131,33 @@ class Indicators:
         busy = rate(selector(known.busy, match), window)
         return because(
             f"sum({busy.value}){scale}",
-            "time spent on requests each second is requests in flight (Little's law)",
+            "the time spent on requests per second equals the requests in flight (Little's law)",
             busy,
             known.unit,
         )
 
     def up(self) -> Because[str]:
-        """Whether each replica answers the scrape: a series that exists from the start."""
+        """Whether Prometheus can scrape each replica: a series that always exists."""
         return text("up{{{match}}}", match=self.match)
 
 
 def _le(bound_: Because[str]) -> Because[str]:
     written, shortest = bound_.value, _shortest(Decimal(bound_.value))
-    spelt = _literal(written) if "." in written else f"{written}([.]0)?"
+    pattern = _literal(written) if "." in written else f"{written}([.]0)?"
     if shortest != written:
-        spelt += f"|{_literal(shortest)}"
-    if spelt == _literal(written):
+        pattern += f"|{_literal(shortest)}"
+    if pattern == _literal(written):
         return promql('le="{bound}"', bound=bound_)
-    return bound_.map(lambda _: f'le=~"{spelt}"')
+    return bound_.map(lambda _: f'le=~"{pattern}"')
 
 
 def _literal(number: str) -> str:
-    """A number as a regular expression for nothing but itself."""
+    """A regular expression that matches only this number."""
     return number.replace(".", "[.]").replace("+", "[+]")
 
 
 def _shortest(value: Decimal) -> str:
-    """As Go's `%g` and C++'s streams write a number: with an exponent below 1e-4 and from 1e6 on."""
+    """A number as Go's `%g` and C++ streams format it: with an exponent below 1e-4 and from 1e6 on."""
     exponent = value.adjusted()
     if -4 <= exponent < 6:
         return plain(value)

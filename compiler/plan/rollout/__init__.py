@@ -1,1 +1,1 @@
-"""Decisions for rollouts: steps, how each is judged, and the odds of a wrong verdict."""
+"""Decisions for rollouts: steps, analyses, and the probability of a wrong verdict."""

@@ -1,4 +1,4 @@
-"""How a new version reaches its users: stages, steps and their lengths, and how it is judged meanwhile."""
+"""How a new version rolls out: stages, steps, their durations, and the analysis that judges it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cached_property
 from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, because, decision, first, fixed
 from ...system import CanaryStage, RolloutCapability, ShadowStage, Stage
-from ..choose import assumed, count, or_else, spelt
+from ..choose import assumed, count, or_else, readable
 from ..objectives import Objective, Objectives
 from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
 from ..workload import cannot_run
-from .judgement import Change, Judgement, Step
+from .judgment import Change, Judgment, Step
 from .odds import MINUTES, Doubt, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit
 from .steps import ascending, at_least, long_enough, weight, whole_minutes
@@ -23,9 +23,9 @@ __all__ = ["CanaryPlan"]
 
 DEFAULT_STEPS = ("5%", "25%", "50%")
 UNKNOWN_STEP = Duration(600)
-"""A step's length while nobody has said how many requests arrive."""
+"""The duration of a step if the traffic is unknown."""
 
-UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "no throughput is given")
+UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "a guess, because the throughput is unknown")
 
 
 class CanaryPlan:
@@ -47,12 +47,12 @@ class CanaryPlan:
 
     @cached_property
     def stage(self) -> CanaryStage | None:
-        """The canary stage that the spec asks for."""
+        """The canary stage in the spec."""
         return next((stage.canary for stage in self._stages if stage.canary is not None), None)
 
     @cached_property
     def shadow_stage(self) -> ShadowStage | None:
-        """The shadow stage that the spec asks for."""
+        """The shadow stage in the spec."""
         asked = next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
         if asked is not None and not self._can("shadow"):
             raise cannot_run("shadow", asked, self.service.scope.platform)
@@ -60,7 +60,7 @@ class CanaryPlan:
 
     @cached_property
     def capability(self) -> RolloutCapability:
-        """What the platform's rollout provider can do."""
+        """The capabilities of the platform's rollout provider."""
         platform = self.service.scope.platform
         return platform.providers.rollout[platform.rollout.provider.value]
 
@@ -73,73 +73,76 @@ class CanaryPlan:
 
     @cached_property
     def progressive(self) -> Because[bool]:
-        """Whether new versions get their traffic step by step."""
+        """Whether new versions get traffic step by step."""
         provider = self.service.scope.platform.rollout.provider
         if not self._can("canary"):
             if self.stage is not None:
                 raise cannot_run("canary", self.stage, self.service.scope.platform)
-            return because(False, "the platform has nothing that shifts traffic", provider, self.capability.stages)
+            return because(
+                False, "the platform's rollout provider cannot shift traffic", provider, self.capability.stages
+            )
         if self._stages and self.stage is None:
             return because(
-                False, "the spec's stages have no canary", *(stage.node for stage in self._stages if stage.node)
+                False, "the spec has stages but no canary", *(stage.node for stage in self._stages if stage.node)
             )
         if self.stage is None:
-            return because(True, "online serving gets a canary unless the spec says otherwise", provider)
-        return because(True, "the spec asks for a canary", provider, *([self.stage.node] if self.stage.node else []))
+            return because(True, "online services get a canary by default", provider)
+        return because(True, "the spec has a canary stage", provider, *([self.stage.node] if self.stage.node else []))
 
     # Steps
 
     @cached_property
     def shares(self) -> tuple[Because[Percent], ...]:
-        """The share of each step."""
+        """The traffic share of each step."""
         first_ = self.change.first
         if first_ is None:
             return self._usual_shares
-        return (fixed(first_, "supposed"), *(share for share in self._usual_shares if share.value > first_))
+        return (fixed(first_, "hypothetical"), *(share for share in self._usual_shares if share.value > first_))
 
     @property
     def _usual_shares(self) -> tuple[Because[Percent], ...]:
         if self.stage is not None and self.stage.steps:
             return ascending(self.stage.steps)
-        why = "the usual shares: few users first, then enough to see load"
+        why = "the default shares: few users first, then enough to expose load problems"
         return tuple(because(Percent.parse(share), why) for share in DEFAULT_STEPS)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        """Shares with their lengths."""
-        _, lengths = self._beside
+        """The steps: shares with their durations."""
+        _, lengths = self._during
         return tuple(
             Step(share=weight(share, self.capability.weights), lasts=lasts)
             for share, lasts in zip(self.shares, lengths, strict=True)
         )
 
     @cached_property
-    def _beside(self) -> tuple[tuple[Judgement, ...], tuple[Because[Duration], ...]]:
-        """The judgements beside the steps, and the steps' lengths.
+    def _during(self) -> tuple[tuple[Judgment, ...], tuple[Because[Duration], ...]]:
+        """The background analysis during the steps, and the durations of the steps.
 
-        They rest on each other: longer steps have more windows, and longer windows need longer steps. So room is made
-        for windows of a minute, then for longer ones, until both odds of every judgement are small enough.
+        The two depend on each other: longer steps have more windows, and longer windows need longer steps. So the
+        search makes the steps long enough for windows of one minute, then of more, until both error probabilities of
+        every judgment are small enough.
         """
         given = self.given_duration
         if given is not None:
             lengths = tuple(given for _ in self.shares)
-            judged = self._judged_beside(lengths)
-            windows = tuple(judgement.window for judgement in judged)
+            judged = self._judged_during(lengths)
+            windows = tuple(judgment.window for judgment in judged)
             long_enough(given, len(lengths), self.delay, self.doubt.failures, windows)
             return judged, lengths
         arms = tuple(self.arm(share) for share in self.shares)
         for minutes in self._minutes:
-            lengths = self._padded(arms, fixed(f"{minutes}m", "the room that is made"))
-            judged = self._judged_beside(lengths, minutes)
-            exact = self._padded(arms, *(judgement.window for judgement in judged))
-            again = self._judged_beside(exact, minutes)
-            if all(judgement.verdict.value.sure for judgement in again) or minutes == self._minutes[-1]:
+            lengths = self._padded(arms, fixed(f"{minutes}m", "the window length to try"))
+            judged = self._judged_during(lengths, minutes)
+            exact = self._padded(arms, *(judgment.window for judgment in judged))
+            again = self._judged_during(exact, minutes)
+            if all(judgment.verdict.value.sure for judgment in again) or minutes == self._minutes[-1]:
                 return again, exact
         raise AssertionError("the longest window is the last")
 
-    def _judged_beside(
+    def _judged_during(
         self, lengths: tuple[Because[Duration], ...], most_minutes: int = MINUTES[-1]
-    ) -> tuple[Judgement, ...]:
+    ) -> tuple[Judgment, ...]:
         return tuple(self._judge(objective, self.shares[0], lengths, most_minutes) for objective in self.judged)
 
     def _padded(self, arms: tuple[Because[Duration], ...], *windows: Because[str]) -> tuple[Because[Duration], ...]:
@@ -147,71 +150,70 @@ class CanaryPlan:
 
     @property
     def given_duration(self) -> Because[Duration] | None:
-        """How long a step lasts, where the spec says it."""
+        """The duration of a step, if the spec sets it."""
         return self.stage.step_duration.given if self.stage is not None and not self.change.derived else None
 
     @cached_property
     def rate(self) -> Because[Rate] | None:
-        """The traffic that there really is."""
+        """The expected traffic."""
         return first(self.service.traffic("mean"), self.service.traffic("peak"))
 
     def arm(self, share: Because[Percent]) -> Because[Duration]:
-        """The time in which a step sees enough requests for the smallest harm that each objective must show."""
+        """How long a step needs to get enough requests to detect the smallest regression of each objective."""
         rate = self.rate
         if rate is None:
-            return because(
-                UNKNOWN_STEP, "unproven: no throughput is given, so nobody knows how many requests a step sees"
-            )
+            return because(UNKNOWN_STEP, "a guess, because the throughput, and so the requests per step, is unknown")
         if not rate.value.amount or not share.value.amount:
-            return because(UNKNOWN_STEP, "unproven: a step is expected to see no requests", rate, share)
+            return because(UNKNOWN_STEP, "a guess, because the step is expected to get no requests", rate, share)
         needed = [step_length(rate, share, size) for size in self.sizes.values()]
-        return max(needed, key=lambda length: length.value, default=because(UNKNOWN_STEP, "nothing is judged"))
+        unjudged = because(UNKNOWN_STEP, "a guess, because there is no objective to judge")
+        return max(needed, key=lambda length: length.value, default=unjudged)
 
     @cached_property
     def sizes(self) -> dict[str, Because[int]]:
-        """The requests in which a step shows the harm of each objective, by the objective's name."""
+        """The requests that a step needs to detect a regression of each objective, by the name of the objective."""
         sure = self.doubt.significance, self.doubt.power
         return {objective.name: arm_size(*self.harms(objective), *sure) for objective in self.judged}
 
     def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
-        """The share of bad requests without and with the harm that must not be missed."""
+        """The share of bad requests without and with the regression that the analysis must detect."""
         before, after = harm(objective, self.stage, self.objectives)
-        if self.stage is not None:  # a harm to another metric would leave the usual one
+        if self.stage is not None:  # a regression of another metric would leave the default
             metrics = [asked.metric for asked in self.stage.detect]
             before = before.also(metrics)
             after = after.also(metrics)
         if self.change.harm is not None and objective.kind == "availability":
-            return before, fixed(self.change.harm, "supposed")
+            return before, fixed(self.change.harm, "hypothetical")
         return before, after
 
     @cached_property
     def length(self) -> Because[Duration]:
-        """How long a version is rolled out: all steps, and the verdict after the last one."""
-        final = tuple((judgement.windows, judgement.window) for judgement in self.final)
+        """The duration of a rollout: all steps plus the final analysis."""
+        final = tuple((judgment.windows, judgment.window) for judgment in self.final)
         return _length(tuple(step.lasts for step in self.steps), final)
 
     @cached_property
     def delay(self) -> Because[Duration]:
-        """How long the analysis waits before its first verdict: until the model is loaded."""
+        """How long the analysis waits before its first verdict, which is until the model is loaded."""
         return self.timing.start
 
-    # Judgement
+    # Judgment
 
     @cached_property
     def judged(self) -> tuple[Objective, ...]:
-        """What a new version is judged by, where the rollout provider can judge at all."""
+        """The objectives that the analysis judges, if the rollout provider supports analyses."""
         if not self.capability.judges:
             return ()
         return judged_objectives(self.service.scope.system, self.stage, self.objectives)
 
     @cached_property
-    def background(self) -> tuple[Judgement, ...]:
-        """How objectives are judged from the first step on."""
-        return self._beside[0]
+    def background(self) -> tuple[Judgment, ...]:
+        """The background analysis, from the first step on."""
+        return self._during[0]
 
     @cached_property
-    def final(self) -> tuple[Judgement, ...]:
-        """How objectives are judged once more at the last step, before all traffic changes over."""
+    def final(self) -> tuple[Judgment, ...]:
+        """The final analysis at the last step, before the new version gets all traffic."""
         return tuple(self._judge(objective, self.shares[-1]) for objective in self.judged)
 
     def _judge(
@@ -220,8 +222,8 @@ class CanaryPlan:
         share: Because[Percent],
         steps: tuple[Because[Duration], ...] = (),
         most_minutes: int = MINUTES[-1],
-    ) -> Judgement:
-        """How an objective is judged beside `steps`, or for a fixed number of windows after them."""
+    ) -> Judgment:
+        """How the analysis judges an objective during `steps`, or for a fixed number of windows after them."""
         rate = self.rate
         before, after = self.harms(objective)
         asked = limit(objective, self.objectives) if not self.change.derived else None
@@ -241,9 +243,9 @@ class CanaryPlan:
             most_minutes,
         )
         guards = [(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when]
-        chosen = chosen.also(guards)  # one on another metric would leave the usual limit
+        chosen = chosen.also(guards)  # a condition on another metric would leave the default limit
         least = least_volume(objective, self.objectives)
-        return Judgement(
+        return Judgment(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
@@ -255,18 +257,18 @@ class CanaryPlan:
 
     @property
     def doubt(self) -> Doubt:
-        """How much of it a verdict may leave."""
+        """The accepted uncertainty of a verdict."""
         return doubt(self.service.scope.platform.planning)
 
     @property
     def given_window(self) -> Because[Duration] | None:
-        """Over how long requests are counted for one verdict, where the spec says it."""
+        """The window of one verdict, if the spec sets it."""
         given = self.stage.window.given if self.stage is not None and not self.change.derived else None
         return whole_minutes(given, self.service.rate_window) if given is not None else None
 
     @property
     def _minutes(self) -> tuple[int, ...]:
-        """The lengths that a window may have."""
+        """The possible lengths of a window."""
         given = self.given_window
         return MINUTES if given is None else (int(given.value.amount / 60),)
 
@@ -274,7 +276,7 @@ class CanaryPlan:
 
     @cached_property
     def shadow_replicas(self) -> Because[int]:
-        """How many replicas the shadow has."""
+        """The number of replicas of the shadow."""
         stage = self.shadow_stage
         assert stage is not None
         return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
@@ -286,8 +288,8 @@ def _length(
 ) -> tuple[Duration, str]:
     last = max((Duration(Duration.parse(each.value).amount * many.value) for many, each in final), default=Duration(0))
     took = sum((step.value.amount for step in steps), last.amount)
-    said = " + ".join(spelt(step.value) for step in steps)
-    return Duration(took), f"{said} of steps, and {spelt(last)} for the last verdict"
+    said = " + ".join(readable(step.value) for step in steps)
+    return Duration(took), f"steps of {said}, plus {readable(last)} for the final analysis"
 
 
 @decision

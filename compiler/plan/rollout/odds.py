@@ -1,9 +1,9 @@
-"""How sure a canary can be: sample sizes, and the odds of the verdicts that a controller really reaches.
+"""The statistics of canaries: sample sizes, and the error probabilities of the verdicts that a controller reaches.
 
-Two numbers that are often confused. `sample` is the classical size of each arm to tell two proportions apart (J. L.
-Fleiss, Statistical Methods for Rates and Proportions, 2003, section 4.2; two-sided 5 %, power 80 %). `Verdict` is what
-Argo Rollouts does: it judges each window by a limit and gives up after more than `failures` of them; the odds of
-giving up without cause and of missing the harm are binomial.
+Two numbers that are often confused: `sample` is the classical sample size of each arm to distinguish two proportions
+(J. L. Fleiss, Statistical Methods for Rates and Proportions, 2003, section 4.2; two-sided 5%, power 80%). `Verdict` is
+what Argo Rollouts does: it compares each window with a limit and aborts after more than `failures` failed windows. The
+probabilities of a false abort and of a missed regression are binomial.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...because import Because, decision
 from ...finding import refusal
 from ...record import Record
 from ...system import Planning
-from ..choose import count, number
+from ..choose import count, number, seconds
 
 __all__ = [
     "MINUTES",
@@ -40,31 +40,32 @@ UNKNOWN_VOLUME = 50
 
 
 class Doubt(NamedTuple):
-    """How much of it a verdict on a new version may leave; the platform file decides (`platform.planning`)."""
+    """The accepted uncertainty of a verdict on a new version, from the platform file (`platform.planning`)."""
 
     risk: Because[Percent]
-    """The largest probability of either wrong verdict by windows."""
+    """The maximum probability of a false abort, and of a missed regression."""
     failures: Because[int]
-    """Windows that may fail."""
+    """The failed windows that the analysis tolerates."""
     last: Because[int]
-    """Windows that are judged before all traffic changes over."""
+    """The windows of the final analysis, before the new version gets all traffic."""
     significance: Because[Percent]
-    """The chance that a step shows a harm that is none, two-sided."""
+    """The probability that a step detects a regression that does not exist, two-sided."""
     power: Because[Percent]
-    """The chance that it shows one that is."""
+    """The probability that a step detects a regression that exists."""
 
 
 def doubt(planning: Planning) -> Doubt:
-    """What a platform file says of it."""
+    """The accepted uncertainty in a platform file."""
     failures, last = planning.failed_windows, planning.last_windows
     if last.value <= failures.value:
         raise refusal(
             "MLS008",
-            f"of {count(last.value, 'window')} {failures.value} may fail, so no version is ever taken back",
+            f"the final analysis has {count(last.value, 'window')} and tolerates {failures.value} failed, so it can "
+            f"never roll back a version",
             last,
             failures,
-            others=((failures, "so many may fail"),),
-            note="an analysis ends as a success when fewer windows failed than would have to",
+            others=((failures, "the failed windows that it tolerates"),),
+            note="an analysis succeeds unless more windows fail than it tolerates",
             help=f"write `lastWindows: {failures.value + 2}` or more",
         )
     return Doubt(planning.risk, failures, last, planning.significance, planning.power)
@@ -72,7 +73,7 @@ def doubt(planning: Planning) -> Doubt:
 
 @cache
 def normal_quantile(probability: float) -> float:
-    """The value that a standard normal variable stays below with a probability, by bisection of its distribution."""
+    """The quantile of the standard normal distribution, by bisection of its distribution function."""
     low, high = -40.0, 40.0
     while high - low > 1e-12:
         middle = (low + high) / 2
@@ -82,7 +83,7 @@ def normal_quantile(probability: float) -> float:
 
 
 def sample(p1: float, p2: float, significance: float = 0.05, power: float = 0.8) -> int:
-    """Requests in each arm that are needed to see p1 become p2."""
+    """The requests that each arm needs to detect a change from p1 to p2."""
     mean = (p1 + p2) / 2
     spread = normal_quantile(1 - significance / 2) * math.sqrt(2 * mean * (1 - mean))
     spread += normal_quantile(power) * math.sqrt(p1 * (1 - p1) + p2 * (1 - p2))
@@ -90,7 +91,7 @@ def sample(p1: float, p2: float, significance: float = 0.05, power: float = 0.8)
 
 
 def exceeds(n: int, p: float, most: int) -> float:
-    """P(X > most) for X binomial in n trials of probability p; by the normal distribution from 700 expected events."""
+    """P(X > most) for binomial X with n trials of probability p; by normal approximation above 700 expected events."""
     if most >= n or p <= 0:
         return 0.0
     if most < 0 or p >= 1:
@@ -108,24 +109,24 @@ def exceeds(n: int, p: float, most: int) -> float:
 
 
 class Verdict(Record):
-    """One way to judge: by windows of some minutes, each against a limit."""
+    """An analysis by windows of some minutes, each compared with a limit, and its error probabilities."""
 
     minutes: int
     limit: float
-    """The share of bad requests above which a window has failed."""
+    """The share of bad requests above which a window fails."""
     windows: int
     failures: int
-    """How many windows may fail; one more and the rollout is taken back."""
+    """How many windows may fail; one more, and the version is rolled back."""
     requests: int
-    """How many requests a window is expected to have."""
+    """The expected requests per window."""
     false_abort: float
     missed: float
     risk: float
-    """The largest chance of either wrong verdict that is borne."""
+    """The maximum accepted probability of a false abort, and of a missed regression."""
 
     @property
     def sure(self) -> bool:
-        """Whether both risks are small enough."""
+        """Whether both probabilities are small enough."""
         return self.false_abort < self.risk and self.missed < self.risk
 
 
@@ -144,12 +145,12 @@ def verdict(
     risk: float = 0.05,
     lengths: tuple[int, ...] = MINUTES,
 ) -> Verdict:
-    """The shortest windows with which both risks are small enough, else the longest.
+    """The shortest windows with small enough error probabilities, else the longest windows.
 
-    `rate` is requests a second; `windows` how many windows are judged, or how many of so many minutes each, for an
-    analysis that runs beside the steps; `least_minutes` is what a rate needs to be computed at all, `most_minutes` what
-    there is room for; `lengths` are those that may be chosen. The limit lies between p1 and p2, as many standard
-    deviations from one as from the other; in the middle where p1 is nothing.
+    `rate` is in requests per second. `windows` is the number of windows, or a function from their length in minutes to
+    their number, for an analysis that runs during the steps. `least_minutes` is the minimum for computing a rate,
+    `most_minutes` is the maximum that fits, and `lengths` are the choices. The default limit is between p1 and p2, the
+    same number of standard deviations from both, or in the middle if p1 is zero.
     """
     chosen = None
     limit = _balanced(p1, p2) if limit is None else limit
@@ -169,7 +170,7 @@ def _balanced(p1: float, p2: float) -> float:
         return p2 / 2
     near, far = math.sqrt(p1 * (1 - p1)), math.sqrt(p2 * (1 - p2))
     limit = (p1 * far + p2 * near) / (near + far)
-    digits = 3 - math.floor(math.log10(limit)) - 1  # a limit that people can read: three digits
+    digits = 3 - math.floor(math.log10(limit)) - 1  # three significant digits, for readability
     return round(limit, digits)
 
 
@@ -195,19 +196,19 @@ def _judge(
 def arm_size(
     before: Because[Decimal], after: Because[Decimal], significance: Because[Percent], power: Because[Percent]
 ) -> tuple[int, str]:
-    """The requests in which an arm shows a harm."""
+    """The requests that an arm needs to detect a regression."""
     n = sample(float(before.value), float(after.value), float(significance.value), float(power.value))
     return n, (
-        f"{count(n, 'request')} show {plain(before.value * 100)} % become {plain(after.value * 100)} % (two-sided "
-        f"{significance.value}, power {power.value})"
+        f"{count(n, 'request')} to detect an increase from {plain(before.value * 100)}% to "
+        f"{plain(after.value * 100)}% (two-sided {significance.value}, power {power.value})"
     )
 
 
 @decision
 def step_length(rate: Because[Rate], share: Because[Percent], arm: Because[int]) -> tuple[Duration, str]:
-    """The time in which a step sees as many requests as its arm needs, rounded up to half minutes."""
+    """The time that a step needs to get the requests of its arm, rounded up to half minutes."""
     took = arm.value / (float(rate.value) * float(share.value))
-    said = f"{arm.reason}, and {share.value} of {rate.value} brings them in {took / 60:.1f} min"
+    said = f"{arm.reason}, which takes {seconds(took)} at {share.value} of {rate.value}"
     return Duration(math.ceil(took / 30) * 30), said
 
 
@@ -227,7 +228,7 @@ def judged(
     last: Because[int],
     most_minutes: int = MINUTES[-1],
 ) -> tuple[Verdict, str]:
-    def beside(minutes: int) -> int:
+    def during(minutes: int) -> int:
         longest = sum(step.value.amount for step in steps)
         return max(failures.value + 1, int((longest - delay.value.amount) / (60 * minutes)))
 
@@ -236,7 +237,7 @@ def judged(
         arriving,
         float(before.value),
         float(after.value),
-        beside if steps else last.value,
+        during if steps else last.value,
         failures.value,
         float(limit.value) if limit is not None else None,
         float(shortest.value) / 60,
@@ -244,26 +245,26 @@ def judged(
         float(risk.value.amount),
         MINUTES if given is None else (int(given.value.amount / 60),),
     )
-    odds = f"aborts without cause {chosen.false_abort:.1%}, misses {plain(after.value * 100)} % {chosen.missed:.1%}"
     return chosen, (
-        f"at {share.value} a window of {chosen.minutes} min has {number(chosen.requests)} requests; with a limit of "
-        f"{chosen.limit * 100:.3g} % and {count(chosen.failures, 'failed window')} of {chosen.windows} allowed it "
-        f"{odds}"
+        f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share.value} of traffic; with a "
+        f"limit of {chosen.limit * 100:.3g}% and {chosen.failures} of {count(chosen.windows, 'window')} allowed to "
+        f"fail, the probability of a false abort is {chosen.false_abort:.1%}, and that of missing "
+        f"{plain(after.value * 100)}% bad requests is {chosen.missed:.1%}"
     )
 
 
 @decision
 def volume(rate: Because[Rate] | None, trough: Because[Rate] | None, chosen: Because[Verdict]) -> tuple[str, str]:
-    """Below how many requests a window has no verdict: one failure alone must never be one."""
+    """The minimum requests for a window to have a verdict, so that a single failure never decides it."""
     alone = math.ceil(1 / chosen.value.limit)
     if rate is None:
-        return str(max(UNKNOWN_VOLUME, alone)), "no throughput is given; a ratio of fewer requests says nothing"
-    expected, when = float(chosen.value.requests), "a window is expected to have"
+        return str(max(UNKNOWN_VOLUME, alone)), "the throughput is unknown; with fewer requests, the ratio is noise"
+    expected, when = float(chosen.value.requests), "expected per window"
     if trough is not None and trough.value.amount and rate.value.amount:
         expected *= float(trough.value) / float(rate.value)
-        when = f"a window has at the trough of {trough.value}"
+        when = f"per window at the trough of {trough.value}"
     quarter, fewest = max(1, int(expected / 4)), min(alone, chosen.value.requests)
     if fewest > quarter:
-        why = f"of fewer requests a single failure is more than {chosen.value.limit * 100:.3g} %"
+        why = f"with fewer requests, a single failure would exceed {chosen.value.limit * 100:.3g}%"
         return str(fewest), why
-    return str(quarter), f"a quarter of the {number(expected)} requests that {when}"
+    return str(quarter), f"a quarter of the {number(expected)} requests {when}"

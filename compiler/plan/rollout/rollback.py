@@ -1,8 +1,8 @@
-"""What a rollout is judged by: its objectives, the harm that must not be missed, and the limit that takes it back.
+"""The criteria of a rollout analysis: its objectives, the regression to detect, and the limit that rolls it back.
 
-Analyses count requests that failed and requests that were slow, and nothing else. A condition on another metric would
-look like a guard and be none, so it is refused, and so is one on labels that never come. Labels that arrive after the
-rollout are a matter of lint (MLS603).
+Analyses only count failed requests and slow requests. A condition on another metric would look like a guard without
+being one, so it is refused. So is a condition that needs labels if labels never arrive. Lint handles labels that arrive
+after the rollout (MLS603).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["harm", "judged_objectives", "least_volume", "limit", "looser_than_th
 FAILURES = "error-rate"
 SLOW = "slow-rate"
 METRICS = {"availability": FAILURES, "latency": SLOW}
-"""What an analysis counts for each kind of objective."""
+"""The metric that an analysis counts for each kind of objective."""
 
 NAMES = {"availability", *(f"{kind}-{each}" for kind in ("latency", "first-token", "inter-token") for each in ALERTED)}
-"""Every objective that a service may have."""
+"""The names of all possible objectives of a service."""
 
 
 def judged_objectives(system: MLSystem, stage: CanaryStage | None, objectives: Objectives) -> tuple[Objective, ...]:
-    """The service's objectives; where none is on failures, what `rollbackWhen` says of them."""
+    """The service's objectives; if none covers failures, the `rollbackWhen` condition on failures as well."""
     _refuse_others(system, stage)
     judged = objectives.all
     if not any(objective.kind == "availability" for objective in judged):
@@ -42,20 +42,20 @@ def judged_objectives(system: MLSystem, stage: CanaryStage | None, objectives: O
 
 
 def asked_of(objective: Objective, objectives: Objectives) -> Condition | None:
-    """The condition of `rollbackWhen` on an objective: one that names it or its service, else one that names none."""
+    """The `rollbackWhen` condition for an objective: one with a matching `of`, else one without `of`."""
     conditions = _on(METRICS[objective.kind], objectives.service.scope.system)
     own = [one for one in conditions if one.of is not None and _means(one.of, objective, objectives)]
     return next(iter((*own, *(one for one in conditions if one.of is None))), None)
 
 
 def limit(objective: Objective, objectives: Objectives) -> Because[Decimal] | None:
-    """The share of bad requests above which `rollbackWhen` takes a version back."""
+    """The share of bad requests above which `rollbackWhen` rolls back a version."""
     condition = asked_of(objective, objectives)
     return _limit(condition) if condition is not None else None
 
 
 def least_volume(objective: Objective, objectives: Objectives) -> Because[str] | None:
-    """Below how many requests in a window `rollbackWhen` asks for no verdict."""
+    """The minimum requests in a window for a verdict, if `rollbackWhen` sets it."""
     condition = asked_of(objective, objectives)
     least = condition.min_samples if condition is not None else None
     return least.map(lambda samples: str(int(samples))) if least is not None else None
@@ -64,7 +64,7 @@ def least_volume(objective: Objective, objectives: Objectives) -> Because[str] |
 def looser_than_the_page(
     objectives: Objectives,
 ) -> Iterator[tuple[Because[Decimal], Objective, BurnPair]]:
-    """Limits of `rollbackWhen` above the share of bad requests that wakes somebody; and what does that."""
+    """Limits of `rollbackWhen` above the share of bad requests that fires an alert, each with that alert."""
     for objective in objectives.all:
         most, pairs = limit(objective, objectives), objectives.pairs(objective)
         if most is not None and pairs and most.value > Decimal(pairs[0].threshold.value):
@@ -74,16 +74,16 @@ def looser_than_the_page(
 def harm(
     objective: Objective, stage: CanaryStage | None, objectives: Objectives
 ) -> tuple[Because[Decimal], Because[Decimal]]:
-    """The share of bad requests without and with the harm that must not be missed."""
-    usual = because(objective.budget.value, "what the objective allows", objective.target)
-    after = because(min(Decimal("0.95"), 3 * usual.value), "three times what is allowed", objective.target)
+    """The share of bad requests without and with the regression that the analysis must detect."""
+    usual = because(objective.budget.value, "the error budget of the objective", objective.target)
+    after = because(min(Decimal("0.95"), 3 * usual.value), "three times the error budget", objective.target)
     if objective.name == FAILURES:
-        usual = fixed(Decimal(0), "no availability is promised, so no failures are expected")
+        usual = fixed(Decimal(0), "no failures are expected, because there is no availability target")
     elif pairs := objectives.pairs(objective):
-        told = "what would wake somebody" if pairs[0].severity.value == "page" else "what somebody would be told of"
-        after = because(Decimal(pairs[0].threshold.value), told, pairs[0].threshold)
+        why = f"the threshold of the {pairs[0].severity.value} alert"
+        after = because(Decimal(pairs[0].threshold.value), why, pairs[0].threshold)
     if after.value <= usual.value < 1:
-        after = because((1 + usual.value) / 2, "half of what so low an objective leaves", objective.target)
+        after = because((1 + usual.value) / 2, "halfway between the error budget and 100%", objective.target)
     for asked in stage.detect if stage is not None else ():
         if asked.metric.value == METRICS[objective.kind]:
             before = _share(asked.from_.given) if asked.from_.given is not None else usual
@@ -106,7 +106,7 @@ def _is(name: Because[str], objectives: Objectives) -> bool:
 def _limit(condition: Condition) -> Because[Decimal]:
     most = condition.max
     if most is None or condition.segment is not None:
-        raise _nothing_judges(condition.metric, "or another share of all requests, with `max`")
+        raise _nothing_judges(condition.metric, "or by another share of all requests with `max`")
     return _possible(most)
 
 
@@ -117,13 +117,15 @@ def _refuse_others(system: MLSystem, stage: CanaryStage | None) -> None:
         if metric.value in METRICS.values():
             continue
         if not system.metrics[metric.value.partition("@")[0]].needs_labels.value:
-            raise _nothing_judges(metric, f"or by `{{metric: {SLOW}, max: 5%}}`: how many miss `constraints.latency`")
+            raise _nothing_judges(
+                metric, f"or by `{{metric: {SLOW}, max: 5%}}`, the share of requests that miss `constraints.latency`"
+            )
         if system.data.labels is None:
-            raise _nothing_judges(metric, "instead: nothing under `data.labels` says that labels ever come")
+            raise _nothing_judges(metric, "instead, because without `data.labels` no labels ever arrive")
 
 
 def _refuse_idle(system: MLSystem, judged: tuple[Objective, ...], objectives: Objectives) -> None:
-    """Refuse a condition by which nothing is judged: it names no objective there is, or another one says more of it."""
+    """Refuse a condition without effect: its objective does not exist, or a more specific condition overrides it."""
     alone = len(system.services) == 1
     taken = [asked_of(objective, objectives) for objective in judged]
     for metric in METRICS.values():
@@ -141,31 +143,31 @@ def _stranger(condition: Condition, known: Iterable[str]) -> Refusal:
     assert condition.of is not None
     return refusal(
         "MLS008",
-        f"`{condition.of.value}` names neither a service nor an objective",
+        f"`{condition.of.value}` is neither a service nor an objective",
         condition.of,
-        note="the condition would hold of nothing, and every version would pass it",
-        help=f"write {listing(sorted(known))}, or leave `of` out",
+        note="the condition would apply to nothing, so every version would pass it",
+        help=f"write {listing(sorted(known))}; or remove `of`",
     )
 
 
 def _idle(condition: Condition, others: list[Condition]) -> Refusal:
     return refusal(
         "MLS008",
-        f"nothing is judged by this condition on `{condition.metric.value}`",
+        f"this condition on `{condition.metric.value}` has no effect",
         condition.of,
         condition.metric,
-        others=tuple((other.metric, "judged by this one") for other in others[:1]),
-        note="each objective has one limit, that of the condition which names it, and every version passes the others",
-        help="keep one condition for each objective, and say `of` which where there are several",
+        others=tuple((other.metric, "this condition applies instead") for other in others[:1]),
+        note="each objective has only one limit, from the most specific condition; every version passes the others",
+        help="keep one condition per objective; if there are several objectives, name each with `of`",
     )
 
 
 def _nothing_judges(metric: Because[str], how: str) -> Refusal:
     return refusal(
         "MLS012",
-        f"no analysis can judge a rollout by this condition on `{metric.value}`",
+        f"no rollout analysis can evaluate this condition on `{metric.value}`",
         metric,
-        note="it would look like a guard, and every version would pass it",
+        note="it would look like a guard, but every version would pass it",
         help=f"judge by `{{metric: {FAILURES}, max: 1%}}` {how}",
     )
 
@@ -174,10 +176,10 @@ def _possible(most: Because[Measure]) -> Because[Decimal]:
     if not 0 < most.value.amount < 1 or most.value.unit not in ("", "%"):
         raise refusal(
             "MLS008",
-            f"a limit of {most.value} judges no share of requests",
+            f"{most.value} is not a valid limit for a share of requests",
             most,
-            note="with none allowed the first bad request takes every version back, and with all allowed nothing does",
-            help="write a share between them, such as `1%`",
+            note="at 0% the first bad request rolls back every version, and at 100% nothing does",
+            help="write a share between 0% and 100%, such as `1%`",
         )
     return most.map(lambda measure: measure.amount)
 
@@ -187,22 +189,22 @@ def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
     if not before.value < after.value <= 1:
         raise refusal(
             "MLS008",
-            f"a share of {asked.to.value} of bad requests is no harm to detect",
+            f"a share of bad requests of {asked.to.value} is not a regression",
             asked.to,
-            others=((before, f"without the harm it is {plain(before.value * 100)} %"),),
-            note="the new version is taken back when it is more like the harm than like the usual",
-            help=f"write a share above {plain(before.value * 100)} %, or a lower `from`",
+            others=((before, f"without the regression it is {plain(before.value * 100)}%"),),
+            note="the analysis rolls back a version that is closer to the regression than to the normal share",
+            help=f"write a share above {plain(before.value * 100)}%; or lower `from`",
         )
-    return because(after.value, "the harm that must not be missed", after, asked.metric)
+    return because(after.value, "the regression to detect", after, asked.metric)
 
 
 def _share(given: Because[Measure]) -> Because[Decimal]:
     if given.value.amount < 0 or given.value.unit not in ("", "%"):
         raise refusal(
             "MLS008",
-            f"{given.value} is no share of requests",
+            f"{given.value} is not a share of requests",
             given,
-            note="the new version is taken back when more requests are bad than lie between the usual and the harm",
+            note="the limit that rolls back a version is between the normal share of bad requests and the regression",
             help="write a share, such as `1%`",
         )
     return given.map(lambda measure: measure.amount)

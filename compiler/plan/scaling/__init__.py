@@ -1,4 +1,4 @@
-"""What the autoscaler looks at, and how much of it one replica is meant to have."""
+"""Autoscaling: the signal, its target per replica, and the replica limits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ....schema.units import Percent, plain
 from ...because import Because, because, decision, first, fixed, text
 from ...finding import refusal
 from ...promql import bound, matchers, selector
-from ..choose import or_else
+from ..choose import count, or_else
 from ..objectives.sli import Indicators
 from ..serving.facts import ServiceFacts
 
 __all__ = ["Scaling"]
 
 QUEUE_PER_REPLICA = 5
-"""Waiting requests a replica at which another is added, where nobody says how many it works on: vLLM's own chart."""
+"""The target number of queued requests per replica if its concurrency is unknown, as in vLLM's Helm chart."""
 
 
 class Scaling:
@@ -27,24 +27,24 @@ class Scaling:
 
     @cached_property
     def provider(self) -> Because[str]:
-        """KEDA, a plain HorizontalPodAutoscaler, or nothing."""
+        """KEDA, a plain HorizontalPodAutoscaler, or none."""
         return self.service.scope.platform.autoscaling.provider
 
     @cached_property
     def adapter(self) -> Because[str] | None:
-        """What serves the load to a HorizontalPodAutoscaler."""
+        """The adapter that serves the signal to a HorizontalPodAutoscaler."""
         asked = self.service.scope.platform.autoscaling.adapter
         able = [adapter.value for adapter in self.service.scaler.adapters]
         return asked if asked is not None and asked.value in able else None
 
     @property
     def by_processors(self) -> bool:
-        """Whether replicas follow their processors, which counts the pods of every version alike."""
+        """Whether the autoscaler follows CPU utilization, which covers the pods of all versions."""
         return self.service.scaler.follows.value == "processors" and self.adapter is None
 
     @cached_property
     def signal(self) -> Because[str] | None:
-        """The kind of signal: requests in flight, else the queue; None where the runtime exports neither."""
+        """The kind of signal: requests in flight, else the queue, else None if the runtime exports neither."""
         metrics, asked = self.service.runtime.metrics, self.service.part.replicas.signal.given
         flying = first(metrics.in_flight.gauge, metrics.in_flight.busy) if metrics.in_flight is not None else None
         waiting = metrics.queue.series if metrics.queue is not None else None
@@ -61,21 +61,21 @@ class Scaling:
             runtime = self.service.runtime_name
             raise refusal(
                 "MLS012",
-                f"`{runtime.value}` does not export what `{asked.value}` would follow",
+                f"`{runtime.value}` does not export a metric for the signal `{asked.value}`",
                 asked,
                 others=((runtime, "this runtime"),),
-                note="the autoscaler would ask for a series that does not exist, and never add a replica",
-                help="leave `signal` out, and what the runtime exports is followed",
+                note="the autoscaler would query a series that does not exist, and never add a replica",
+                help="remove `signal` to scale on a metric that the runtime exports",
             )
-        return because(asked.value, f"as asked for; the runtime exports {series.value}", asked, series)
+        return because(asked.value, f"set in the spec; the runtime exports {series.value}", asked, series)
 
     @cached_property
     def query(self) -> Because[str] | None:
-        """The PromQL that reads the signal over all replicas.
+        """The PromQL query for the signal, summed over all replicas.
 
-        Before the first request some runtimes have no series yet: that is zero, as long as Prometheus reaches a
-        replica. When it reaches none (`up` is 0, not absent, for a replica that is too busy to answer) there is no
-        answer, and the autoscaler falls back instead of scaling down.
+        Some runtimes export no series before the first request. The query then returns zero if Prometheus can scrape at
+        least one replica. If it can scrape none (`up` is 0, not absent, for a replica that is too busy to respond), the
+        query returns nothing, and the autoscaler uses its fallback instead of scaling down.
         """
         if self.signal is None:
             return None
@@ -97,45 +97,45 @@ class Scaling:
 
     @cached_property
     def threshold(self) -> Because[str]:
-        """How much of the signal one replica is meant to have."""
+        """The target value of the signal per replica."""
         target = or_else(self.service.part.replicas.target, self._usual_target)
         return target.map(lambda requests: plain(Decimal(str(requests))))
 
     def _usual_target(self) -> Because[float]:
         assert self.signal is not None
         if self.signal.value == "queue":
-            why = "a short queue keeps batches full; a longer one makes answers late"
+            why = "a short queue keeps batches full; a longer queue delays responses"
             return fixed(QUEUE_PER_REPLICA, why)
         return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
 
     @cached_property
     def least(self) -> Because[int]:
-        """The fewest replicas that an autoscaler may leave: at least one, and no more than the most."""
+        """The minimum replicas of the autoscaler: at least one, and never above the maximum."""
         given, most = self.service.part.replicas.min.given, self.service.max_replicas
         if given is not None and given.value < 1:
             raise refusal(
                 "MLS012",
-                "nothing would start the first replica again",
+                "the autoscaler could not scale up again from zero replicas",
                 given,
-                others=((self.provider, "what scales"),),
-                note="requests do not wait at a service without replicas, so there is no load to scale on",
-                help="write `min: 1` or more, or leave it out",
+                others=((self.provider, "the autoscaler"),),
+                note="a service without replicas does not queue requests, so there is no load to scale on",
+                help="write `min: 1` or more; or remove it",
             )
         if given is not None and given.value > most.value:
             raise refusal(
                 "MLS008",
-                f"at least {given.value} and at most {most.value} replicas cannot both be",
+                f"the minimum of {count(given.value, 'replica')} is above the maximum of {most.value}",
                 given,
-                others=((most, "the most"),),
-                note="an autoscaler with a minimum above its maximum is refused by the cluster",
-                help=f"write `min: {most.value}` or less, or allow more",
+                others=((most, "the maximum"),),
+                note="the cluster rejects an autoscaler whose minimum is above its maximum",
+                help=f"write `min: {most.value}` or less; or raise the maximum",
             )
         wanted = self.service.min_replicas
         return wanted if wanted.value <= most.value else _at_most(wanted, most)
 
     @cached_property
     def fallback(self) -> Because[int]:
-        """The replicas to run while the signal cannot be read: those for the peak."""
+        """The replicas to run while the signal is unavailable: enough for the peak."""
         given = self.service.part.replicas.fallback
         return or_else(given, lambda: _fallback(self.service.for_peak, self.least, self.service.max_replicas))
 
@@ -148,15 +148,15 @@ def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
 @decision
 def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[float, str]:
     target = round(float(slots.value * utilization.value.amount), 2)
-    return target, f"{utilization.value} of the {slots.value} that a replica works on at once"
+    return target, f"{utilization.value} of {count(slots.value, 'concurrent request')} per replica"
 
 
 @decision
 def _at_most(wanted: Because[int], most: Because[int]) -> tuple[int, str]:
-    return most.value, f"{wanted.reason}; but at most {most.value} are allowed"
+    return most.value, f"{wanted.reason}; limited to the maximum of {most.value}"
 
 
 @decision
 def _fallback(peak: Because[int], least: Because[int], most: Because[int]) -> tuple[int, str]:
     chosen = min(max(peak.value, least.value), most.value)
-    return chosen, "enough for the peak, as nobody can see the load"
+    return chosen, "enough for the peak, because the load is unknown"

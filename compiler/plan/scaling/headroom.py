@@ -1,4 +1,4 @@
-"""Headroom: how far what was decided is from the point at which it would no longer do."""
+"""Headroom: how far each decision is from its limit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..serving.facts import ServiceFacts
 __all__ = ["headroom", "left"]
 
 STEPS = 60
-"""Halvings of the interval in which the rate is looked for: more than a float can tell apart."""
+"""Bisection steps in the search for the rate, beyond the precision of a float."""
 
 
 def headroom(service: ServiceFacts) -> Because[Rate] | None:
-    """The rate that the most replicas of a service carry; None while nobody has measured how long a request takes."""
+    """The rate that the maximum replicas of a service can sustain; None if the service time has not been measured."""
     if service.mean_time is None:
         return None
     planning, peak = service.scope.platform.planning, service.traffic("peak")
@@ -25,18 +25,18 @@ def headroom(service: ServiceFacts) -> Because[Rate] | None:
     by_use = _by_utilization(able, service.slots, service.mean_time, planning.utilization)
     patience, balancing = service.patience, service.scope.platform.gateway.load_balancing
     if patience is None or patience.value.amount <= 0:
-        return _beside(by_use, by_use, peak)
+        return _stricter(by_use, by_use, peak)
     by_wait = _by_waiting(by_use, able, service.slots, service.mean_time, patience, balancing, planning.waiting)
-    return _beside(by_use, by_wait, peak)
+    return _stricter(by_use, by_wait, peak)
 
 
 @decision
 def _able(
     replicas: Because[int], availability: Because[Percent] | None, spare_from: Because[Percent]
 ) -> tuple[int, str]:
-    """Those that are left when one is lost, where that must not show."""
+    """The replicas that remain after losing one, if the availability target requires a spare."""
     if availability is not None and availability.value >= spare_from.value and replicas.value > 1:
-        return replicas.value - 1, f"{replicas.value - 1} of {count(replicas.value, 'replica')}, as one may be lost"
+        return replicas.value - 1, f"{replicas.value - 1} of {count(replicas.value, 'replica')}, with one lost"
     return replicas.value, count(replicas.value, "replica")
 
 
@@ -59,7 +59,7 @@ def _by_waiting(
     balancing: Because[str],
     share: Because[Percent],
 ) -> tuple[Rate, str]:
-    """The largest rate, up to `most`, at which too long a wait is rare enough: Erlang C, solved for the load."""
+    """The highest rate, up to `most`, at which long waits are rare enough: Erlang C, solved for the load."""
 
     def rare(rate: float) -> bool:
         load, pooled = rate * float(service.value), balancing.value == "least-request"
@@ -77,13 +77,13 @@ def _by_waiting(
 
 
 @decision
-def _beside(by_use: Because[Rate], by_wait: Because[Rate], peak: Because[Rate] | None) -> tuple[Rate, str]:
+def _stricter(by_use: Because[Rate], by_wait: Because[Rate], peak: Because[Rate] | None) -> tuple[Rate, str]:
     least = min(by_use, by_wait, key=lambda rate: rate.value.amount)
     if peak is None or not peak.value.amount:
         return least.value, least.reason
     return (
         least.value,
-        f"{least.reason}: {number(float(least.value) / float(peak.value))} times the peak of {peak.value}",
+        f"{least.reason}; {number(float(least.value) / float(peak.value))} times the peak of {peak.value}",
     )
 
 
@@ -93,5 +93,5 @@ def _rate(rate: float) -> Rate:
 
 @decision
 def left(room: Because[Duration], needed: Because[Duration]) -> tuple[Duration, str]:
-    """The time that is left over."""
-    return Duration(max(Decimal(0), room.value.amount - needed.value.amount)), f"{room.value} less {needed.value}"
+    """The time left."""
+    return Duration(max(Decimal(0), room.value.amount - needed.value.amount)), f"{room.value} minus {needed.value}"

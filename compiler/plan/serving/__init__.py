@@ -1,1 +1,1 @@
-"""Decisions for one service: what it serves, how much of it is needed, and how it starts and stops."""
+"""Decisions for one service: what it serves, its capacity, and how it starts and stops."""

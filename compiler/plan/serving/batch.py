@@ -1,7 +1,7 @@
-"""The decisions for services that score by the clock: how wide a run is, how long it may take, when it is given up.
+"""Decisions for scheduled batch inference: parallelism, deadlines, and retries.
 
-What follows from the schedule alone is shared with training runs, in `cron`. A trap that is handled here: a run that
-may last until the next one is due is skipped by `Forbid` without a word.
+Decisions that depend only on the schedule are shared with training runs and are in `cron`. A trap that this module
+handles: `Forbid` silently skips a run if the previous one is still running when it is due.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .files import ModelFiles
 __all__ = ["BatchPlan"]
 
 BASE_MEMORY = 2**30
-"""Bytes for an interpreter, its libraries and the rows in hand: a start to be replaced by a measurement."""
+"""Bytes for an interpreter, its libraries, and the rows in memory: an initial guess, until someone measures it."""
 
 
 class BatchPlan:
-    """One service that scores a data set by the clock."""
+    """One service that scores a data set on a schedule."""
 
     def __init__(self, scope: Scope, part: BatchService) -> None:
         self.scope = scope
@@ -34,7 +34,7 @@ class BatchPlan:
 
     @cached_property
     def name(self) -> Because[str]:
-        """The name of the CronJob, and the beginning of the names of its runs."""
+        """The name of the CronJob, and the prefix of the names of its runs."""
         return service_name(self.scope, self.part.own_name)
 
     @cached_property
@@ -44,62 +44,62 @@ class BatchPlan:
 
     @cached_property
     def release(self) -> Release:
-        """What is in service."""
+        """The live release."""
         return self.scope.release_of(self.model)
 
     @cached_property
     def files(self) -> ModelFiles:
-        """The files of what is in service."""
+        """The files of the live release."""
         return ModelFiles(self.scope, self.release)
 
-    # How wide a run is
+    # Parallelism
 
     @cached_property
     def partitioned(self) -> Because[bool]:
-        """Whether the input is divided, so that each pod must know its part."""
+        """Whether the input is partitioned, so that each pod needs to know its partition."""
         return self.part.partitions.map(lambda partitions: partitions > 1)
 
     @cached_property
     def parallel(self) -> Because[int]:
-        """How many parts are worked on at once."""
+        """How many partitions run in parallel."""
         asked, parts, most = self.part.parallel.given, self.part.partitions, self.scope.system.constraints.max_replicas
         if asked is None:
             return _parallel(parts, most)
         if asked.value > parts.value:
-            raise _too_many(asked, parts, f"there {'is' if parts.value == 1 else 'are'} {count(parts.value, 'part')}")
+            raise _too_many(asked, parts, f"the run has only {count(parts.value, 'partition')}")
         if most is not None and asked.value > most.value:
-            raise _too_many(asked, most, f"`maxReplicas` allows {most.value}")
-        return because(asked.value, "as asked, and within what is allowed", asked, most)
+            raise _too_many(asked, most, f"`maxReplicas` allows only {most.value}")
+        return because(asked.value, "set in the spec, and within the limits", asked, most)
 
     @cached_property
     def items(self) -> Because[int] | None:
-        """How many items one part has, where the spec says how many there are."""
+        """The number of items per partition, if the spec declares the total."""
         items = self.scope.system.constraints.items
         return _items(items, self.part.partitions) if items is not None else None
 
     @cached_property
     def rounds(self) -> Because[int]:
-        """How many parts each of the pods works on, one after the other."""
+        """How many partitions each pod slot processes, one after another."""
         return _rounds(self.part.partitions, self.parallel)
 
     @cached_property
     def retries(self) -> Because[int]:
-        """How often one part is tried again."""
+        """The retries per partition."""
         return _retries(self.part.retries, self.part.partitions)
 
     @cached_property
     def failed_parts(self) -> Because[int]:
-        """How many parts may fail before the others are not worth their cost."""
+        """How many partitions may fail before the run stops."""
         return _failed_parts(self.part.partitions)
 
     @cached_property
     def cpu(self) -> Because[Cores]:
-        """Cores that a pod asks for."""
+        """The CPU request of a pod, in cores."""
         return or_else(self.part.resources.cpu, _cpu)
 
     @cached_property
     def memory(self) -> Because[Memory]:
-        """Memory that a pod asks for and may not exceed."""
+        """The memory request and limit of a pod."""
         return or_else(self.part.resources.memory, lambda: _memory(self.release.artifact.size))
 
     # Time
@@ -116,7 +116,7 @@ class BatchPlan:
 
     @cached_property
     def deadline(self) -> Because[Duration]:
-        """How long a run may take, with every try of every part."""
+        """The deadline of a run, including all retries of all partitions."""
         given = self.scope.system.constraints.deadline
         if given is None:
             return cron.deadline(self.gap)
@@ -126,32 +126,32 @@ class BatchPlan:
 
     @cached_property
     def late(self) -> Because[int]:
-        """Seconds that a start may be late."""
+        """The start deadline, in seconds."""
         return cron.late(self.gap, self.deadline)
 
     @cached_property
     def kept(self) -> Because[int]:
-        """Seconds that a finished run is kept."""
+        """How many seconds to keep a finished run."""
         return cron.kept(self.longest_gap)
 
     @cached_property
     def stale(self) -> Because[Duration]:
-        """The age of the last success at which somebody is told."""
+        """The age of the last success that fires an alert."""
         return cron.stale(self.longest_gap, self.deadline)
 
     @cached_property
     def overdue(self) -> Because[Duration]:
-        """The time since the last start at which a run has been missed."""
+        """The time since the last start after which a run counts as missed."""
         return cron.overdue(self.longest_gap, self.part.time_zone)
 
 
 def _too_many(asked: Because[int], bound: Because[int], why: str) -> Refusal:
     return refusal(
         "MLS012",
-        f"{count(asked.value, 'part')} cannot run at once, as {why}",
+        f"{count(asked.value, 'partition')} cannot run in parallel: {why}",
         asked,
-        others=((bound, "the bound"),),
-        help=f"write `parallel: {bound.value}` or less, or leave it out",
+        others=((bound, "the limit"),),
+        help=f"write `parallel: {bound.value}` or less; or remove it",
     )
 
 
@@ -161,52 +161,60 @@ def _overlapping(deadline: Because[Duration], batch: BatchPlan) -> Refusal:
         f"a run may take {deadline.value}, but the next one starts after {batch.gap.value}",
         deadline,
         others=((batch.part.schedule, "the schedule"),),
-        note="two runs never work at the same time, so the later one would be skipped without a word",
-        help=f"set `constraints.deadline` below {batch.gap.value}, or run less often",
+        note="two runs never overlap, so Kubernetes would silently skip the later one",
+        help=f"set `constraints.deadline` below {batch.gap.value}; or run less often",
     )
 
 
 @decision
 def _parallel(partitions: Because[int], most: Because[int] | None) -> tuple[int, str]:
     if most is not None and most.value < partitions.value:
-        return most.value, f"all {count(partitions.value, 'part')}; but at most {most.value} replicas are allowed"
-    return partitions.value, f"all {count(partitions.value, 'part')} at once"
+        return most.value, f"{count(partitions.value, 'partition')}, limited to {count(most.value, 'replica')}"
+    if partitions.value == 1:
+        return 1, "a single partition"
+    return partitions.value, f"{count(partitions.value, 'partition')}, all in parallel"
 
 
 @decision
 def _rounds(partitions: Because[int], parallel: Because[int]) -> tuple[int, str]:
     rounds = -(-partitions.value // parallel.value)
-    return rounds, f"{count(partitions.value, 'part')}, {parallel.value} at once"
+    return rounds, f"{count(partitions.value, 'partition')}, {parallel.value} at a time"
 
 
 @decision
 def _items(items: Because[Count], partitions: Because[int]) -> tuple[int, str]:
     each = math.ceil(items.value.amount / partitions.value)
-    return each, f"{number(float(items.value))} items in {count(partitions.value, 'part')}"
+    return each, f"{number(float(items.value))} items in {count(partitions.value, 'partition')}"
 
 
 @decision
 def _retries(retries: Because[int], partitions: Because[int]) -> tuple[int, str]:
-    each = "" if partitions.value == 1 else ", for each part on its own"
-    return retries.value, f"tried again {count(retries.value, 'time')}{each}; lost nodes are not counted"
+    each = "" if partitions.value == 1 else " per partition"
+    return retries.value, f"{count(retries.value, 'retry')}{each}; lost nodes do not count"
 
 
 @decision
 def _failed_parts(partitions: Because[int]) -> tuple[int, str]:
     most = max(1, partitions.value // 10)
-    return most, f"a tenth of {count(partitions.value, 'part')}: more have one cause, and the rest would share it"
+    if partitions.value == 1:
+        return most, "a single partition"
+    why = "more failures than that have a common cause, so the rest would fail too"
+    return most, f"a tenth of {count(partitions.value, 'partition')}, and at least 1; {why}"
 
 
 @decision
 def _cpu() -> tuple[Cores, str]:
-    return Cores(1), "one core, as nothing is known of the image; `resources.cpu` replaces the guess"
+    return Cores(1), "one core, a guess because the image is unknown; set `resources.cpu` to replace it"
 
 
 @decision
 def _memory(size: Because[Memory] | None) -> tuple[Memory, str]:
     step, base = 256 * 2**20, Memory(BASE_MEMORY)
     if size is None:
-        return base, f"{base} for the image; the size of the model is not known, and `resources.memory` replaces both"
+        return base, f"{base} for the image; the model size is unknown; set `resources.memory` to replace the guess"
     needed = BASE_MEMORY + 2 * int(size.value.amount)
-    why = f"{base} for the image and the model twice, as it is read and as it is used; `resources.memory` replaces it"
+    why = (
+        f"{base} for the image plus twice the model size (as read and as loaded); set `resources.memory` to replace "
+        f"the guess"
+    )
     return Memory(-(-needed // step) * step), why

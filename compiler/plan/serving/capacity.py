@@ -1,9 +1,9 @@
 """How many replicas online serving needs.
 
-Load is a = λ · S Erlangs, with λ the arrival rate and S the mean service time. A proxy that picks a replica at random
-makes N separate queues of c slots with a/N each; only least-request routing makes one queue of N·c slots. The waiting
-time of M/M/m follows Erlang's C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I, 1975, section 3.4): P(W
-> t) = C · exp(-(m - a) · t / S).
+The load is a = λ · S Erlangs, where λ is the arrival rate and S is the mean service time. A proxy that picks a replica
+at random creates N separate queues of c slots with load a/N each; only least-request routing creates one queue of N·c
+slots. The waiting time of M/M/m follows the Erlang C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I,
+1975, section 3.4): P(W > t) = C · exp(-(m - a) · t / S).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "patience", "repl
 
 
 class Care(NamedTuple):
-    """How careful the planner is; the platform file decides (`platform.planning`)."""
+    """The planner's safety margins, from the platform file (`platform.planning`)."""
 
     utilization: Because[Percent]
-    """The busiest that replicas may be on average."""
+    """The maximum average utilization of replicas."""
     waiting: Because[Percent]
     """The share of requests that may wait too long."""
     spare_from: Because[Percent]
-    """From this availability on, one replica less must still do."""
+    """The availability from which on the service must tolerate the loss of a replica."""
 
     @property
     def busiest(self) -> float:
@@ -39,37 +39,37 @@ class Care(NamedTuple):
         return float(self.utilization.value.amount)
 
     def spares(self, availability: Because[Percent] | None) -> bool:
-        """Whether a replica may be lost without anybody noticing."""
+        """Whether the service must tolerate the loss of a replica."""
         return availability is not None and availability.value >= self.spare_from.value
 
 
 def care(planning: Planning) -> Care:
-    """What a platform file says of it."""
+    """The margins in a platform file."""
     return Care(planning.utilization, planning.waiting, planning.spare_from)
 
 
 def measured(time: ServiceTime) -> Because[Duration]:
-    """How long requests are worked on, unless that is no time at all."""
+    """The measured mean service time. Refuses zero."""
     mean = time.mean
     if mean.value.amount:
         return Because(mean.value, mean.why, (mean,), "measured", f"{time.spec_path}.mean")
     raise refusal(
         "MLS008",
-        "no request takes no time",
+        "a service time of zero is impossible",
         mean,
-        note="one replica would carry any traffic, and all that is derived from its speed would be wrong",
-        help="write what was measured, such as `5ms`, or leave `serviceTime` out",
+        note="one replica would carry any traffic, and every decision based on the service time would be wrong",
+        help="write the measured value, such as `5ms`; or remove `serviceTime`",
     )
 
 
 MOST = 100_000
 
 TAIL = Decimal("5.3")
-"""The 99.5th percentile of an exponential distribution, in means: ln 200."""
+"""The 99.5th percentile of an exponential distribution as a multiple of its mean: ln 200."""
 
 
 def erlang_c(slots: int, load: float) -> float:
-    """The probability that a request must wait, by the stable recursion over Erlang's B; 1 when load reaches slots."""
+    """The probability that a request waits, by the stable Erlang B recursion; 1 if the load reaches the slots."""
     if load >= slots:
         return 1.0
     blocked = 1.0
@@ -80,7 +80,7 @@ def erlang_c(slots: int, load: float) -> float:
 
 
 def waiting(slots: int, load: float, service: float, patience: float) -> float:
-    """P(W > patience), in one queue of `slots` with `load` Erlangs; times in seconds."""
+    """P(W > patience) for one queue with `slots` servers and `load` Erlangs; times in seconds."""
     if load >= slots:
         return 1.0
     return erlang_c(slots, load) * math.exp(-(slots - load) * patience / service)
@@ -91,7 +91,7 @@ def _by_utilization(load: float, slots: int, care: Care) -> int:
 
 
 def _by_waiting(load: float, slots: int, service: float, patience: float, pooled: bool, care: Care) -> int | None:
-    """The fewest replicas with which too long a wait is rare enough; None when no number of them helps."""
+    """The minimum replicas that make long waits rare enough; None if no number of replicas does."""
     if patience <= 0:
         return None
 
@@ -100,7 +100,7 @@ def _by_waiting(load: float, slots: int, service: float, patience: float, pooled
         return waiting(*queue, service, patience) <= float(care.waiting.value.amount)
 
     low = high = _by_utilization(load, slots, care)
-    while not rare(high):  # more replicas never wait longer: double, then bisect
+    while not rare(high):  # waits never grow with more replicas: double, then bisect
         low, high = high, high * 2
         if high > MOST:
             return None
@@ -115,11 +115,11 @@ def _by_load(
     balancing: Because[str],
     care: Care,
 ) -> tuple[int, list[str]]:
-    """The fewest replicas by utilization and by waiting, and each rule's own answer in words."""
+    """The minimum replicas by utilization and by waiting time, and the result of each rule in words."""
     load = float(rate.value) * float(service.value)
     needed = _by_utilization(load, slots.value, care)
     said = [
-        f"{rate.value} x {service.value} keeps {number(load)} slots busy, of {slots.value} a replica",
+        f"{rate.value} x {service.value} = {number(load)} busy slots, with {count(slots.value, 'slot')} per replica",
         f"{count(needed, 'replica')} for {care.utilization.value} utilization",
     ]
     if patience is None:
@@ -128,10 +128,16 @@ def _by_load(
     left = float(patience.value)
     by_wait = _by_waiting(load, slots.value, float(service.value), left, pooled, care)
     if by_wait is None:
-        said.append(f"no number of them lets {on_time} of requests start within {seconds(left)}")
+        said.append(_never(on_time, left))
         return needed, said
-    said.append(f"{by_wait} so that {on_time} of requests start within {seconds(left)}")
+    said.append(f"{by_wait} for {on_time} of requests to start within {seconds(left)}")
     return max(needed, by_wait), said
+
+
+def _never(on_time: Percent, left: float) -> str:
+    if left <= 0:
+        return "no number of replicas meets the latency bound, because the model's own tail latency uses it up"
+    return f"no number of replicas lets {on_time} of requests start within {seconds(left)}"
 
 
 @decision
@@ -143,7 +149,7 @@ def carrying(
     balancing: Because[str],
     care: Care,
 ) -> tuple[int, str]:
-    """The fewest replicas that carry a rate while none of them is lost: rules 1 and 2 of `replicas`."""
+    """The minimum replicas that sustain a rate while all of them are up: rules 1 and 2 of `replicas`."""
     needed, said = _by_load(rate, service, slots, patience, balancing, care)
     return needed, "; ".join(said)
 
@@ -158,11 +164,11 @@ def replicas(
     availability: Because[Percent] | None,
     care: Care,
 ) -> tuple[int, str]:
-    """The fewest replicas that carry a rate; every rule is printed with its own answer.
+    """The minimum replicas that sustain a rate. The reason shows the result of each rule:
 
-    1. No replica is busier than it may be.
+    1. Utilization stays within its limit.
     2. Few enough requests wait longer than `patience`.
-    3. There are two; and from some availability on, one may be lost without breaking rule 1.
+    3. There are at least two replicas, and above an availability threshold, rule 1 holds even with one replica lost.
     """
     load = float(rate.value) * float(service.value)
     by_load, said = _by_load(rate, service, slots, patience, balancing, care)
@@ -175,7 +181,7 @@ def replicas(
 
 
 def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Because[Rate] | None) -> None:
-    """Refuse rates of which a lower one is above a higher one, as when an environment changes only some of them."""
+    """Refuse rates that are out of order, for example because an environment overrides only some of them."""
     named = [(name, rate) for name, rate in (("trough", trough), ("mean", mean), ("peak", peak)) if rate is not None]
     for (low, below), (high, above) in pairwise(named):
         if below.value > above.value:
@@ -184,27 +190,27 @@ def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Bec
                 f"the {low} of {below.value} is above the {high} of {above.value}",
                 below,
                 others=((above, f"the {high}"),),
-                note="replicas follow the peak, canaries and cost the mean: one of the two would be sized for nothing",
-                help=f"write `{high}: {below.value}` or more, or a lower {low}",
+                note="replicas are sized for the peak, and canaries and cost for the mean, so one would be sized wrong",
+                help=f"write `{high}: {below.value}` or more; or lower the {low}",
             )
 
 
 def patience(bound: Because[Duration], measured: ServiceTime, selected: Because[Duration] | None) -> Because[Duration]:
-    """How long a request may wait: what the bound on p99 leaves after the model's own slow tail, of which p99.5 is the
-    best measurement; `selected` is the p99 of the candidate that was selected.
+    """How long a request may wait: the p99 bound minus the model's own tail latency. The best measure of that tail is
+    p99.5; `selected` is the p99 of the selected candidate.
     """
     if measured.p995 is not None:
         return _left(bound, measured.p995, "its measured p99.5")
     if measured.p99 is not None:
-        return _left(bound, measured.p99, "its measured p99, as no p99.5 is given")
+        return _left(bound, measured.p99, "its measured p99; p99.5 is not set")
     if selected is not None:
-        return _left(bound, selected, "the selected candidate's p99, as no p99.5 is given")
+        return _left(bound, selected, "the p99 of the selected candidate; p99.5 is not set")
     guess = Duration(TAIL * measured.mean.value.amount)
-    why = f"{TAIL} x {measured.mean.value}, as of an exponential tail"
+    why = f"{TAIL} x {measured.mean.value}, assuming an exponential tail"
     return _left(bound, assumed(f"{measured.spec_path}.p995", guess, why, measured.mean), why)
 
 
 @decision
 def _left(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
     left = Duration(bound.value.amount - tail.value.amount)
-    return left, f"{bound.value} less the model's own {tail.value} ({which})"
+    return left, f"{bound.value} minus the model's own {tail.value} ({which})"

@@ -1,4 +1,4 @@
-"""The facts of one online service that its other decisions rest on."""
+"""The facts about one online service that its other decisions depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
 from ...part import Part
 from ...system import AcceleratorRequest, AutoscalingCapability, Latency, OnlineService, Release, Runtime
-from ..choose import assumed, number, or_else
+from ..choose import assumed, count, number, or_else
 from ..scope import Scope
 from .capacity import Care, care, measured, patience, replicas
 from .files import ModelFiles
@@ -22,11 +22,11 @@ from .replica import cores, memory
 __all__ = ["Measured", "ServiceFacts", "service_name"]
 
 Measured = Literal["latency", "first_token", "inter_token"]
-"""What takes time and can be bounded: the whole answer, its first token, and each further one."""
+"""The latencies that can be bounded: the whole response, its first token, and the time between tokens."""
 
 
 def service_name(scope: Scope, key: Because[str]) -> Because[str]:
-    """The name of a service's objects: the system's, and the service's own where the system has several."""
+    """The name of a service's objects: the system name, plus the service name unless they are the same."""
     system = scope.system.metadata.name
     if key.value == system.value:
         return system
@@ -34,18 +34,18 @@ def service_name(scope: Scope, key: Because[str]) -> Because[str]:
 
 
 class Estimates(Protocol):
-    """What is known of a replica's hardware, by whoever knows accelerators and language models."""
+    """What the planner can estimate about a replica's hardware."""
 
     @property
     def chosen(self) -> AcceleratorRequest | None:
-        """The accelerators for a replica that needs some and names none; None where none is allowed."""
+        """The accelerators for a replica that needs them but does not name any; None if none are allowed."""
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
-        """The replicas that carry a rate; None while the speed of a replica cannot be estimated."""
+        """The replicas that sustain a rate; None if the speed of a replica cannot be estimated."""
 
 
 class ServiceFacts(ABC):
-    """One service that answers requests: who it is, what it serves, on what, and how much of it is needed."""
+    """One online service: its names, its model and runtime, its hardware, and its capacity."""
 
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         self.scope = scope
@@ -53,75 +53,75 @@ class ServiceFacts(ABC):
 
     @cached_property
     def scrape_interval(self) -> Because[Duration]:
-        """How often metrics are read."""
+        """How often Prometheus scrapes the replicas."""
         own = self.scope.system.monitoring.scrape_interval
         return self.scope.platform.prometheus.scrape_interval if own is None else own
 
     @cached_property
     def rate_window(self) -> Because[Duration]:
-        """The shortest window that a rate can be taken over."""
+        """The shortest window that a rate can be computed over."""
         return _rate_window(self.scrape_interval)
 
     # Names
 
     @cached_property
     def name(self) -> Because[str]:
-        """The name of the workload and of the Service that answers for it."""
+        """The name of the workload and of its Service."""
         return service_name(self.scope, self.part.own_name)
 
     def named(self, suffix: str) -> Because[str]:
-        """The name of something beside it."""
+        """The name of a related object."""
         return text(f"{{name}}-{suffix}", name=self.name)
 
     @cached_property
     def canary_name(self) -> Because[str]:
-        """The Service that answers for a new version."""
+        """The name of the Service for the new version."""
         return self.named(conventions.CANARY)
 
     @cached_property
     def shadow_name(self) -> Because[str]:
-        """The workload and the Service of the version in the shadow stage."""
+        """The name of the workload and the Service for the shadow version."""
         return self.named(conventions.SHADOW)
 
     @cached_property
     def job(self) -> Because[str]:
-        """Prometheus' `job` label, as the operator makes it from a PodMonitor."""
+        """The `job` label that the Prometheus Operator derives from a PodMonitor."""
         return text("{namespace}/{name}", namespace=self.scope.namespace, name=self.name)
 
-    # What is served, and by what
+    # Model and runtime
 
     @cached_property
     def model(self) -> Because[str]:
-        """The model's name, as requests say it."""
+        """The model name that requests use."""
         return self.scope.model_of(self.part)
 
     @property
     def is_language_model(self) -> bool:
-        """Whether anything is said of the model as a language model."""
+        """Whether the spec describes the model as a language model."""
         return self.scope.system.models[self.model.value].llm is not None
 
     @cached_property
     def release(self) -> Release:
-        """What is in service."""
+        """The live release."""
         return self.scope.release_of(self.model)
 
     @cached_property
     def files(self) -> ModelFiles:
-        """The files of what is in service."""
+        """The files of the live release."""
         return ModelFiles(self.scope, self.release)
 
     @cached_property
     def runtime_name(self) -> Because[str]:
-        """The name of the serving runtime: the author's, or the usual one for the format of the model's files."""
+        """The name of the serving runtime: the author's choice, or the default for the model format."""
         name = self.part.runtime.given
         if name is None:
-            raise Unavailable  # nothing says it, which has been reported
+            raise Unavailable  # the runtime is unknown, which has been reported
         usual = any(isinstance(source, Usual) for source in name.sources)
-        return because(name.value, "the usual runtime for the format of the model's files", name) if usual else name
+        return because(name.value, "the default runtime for the model format", name) if usual else name
 
     @property
     def runtime(self) -> Runtime:
-        """The serving runtime: the catalogue's entry, the platform's changes, and the service's own."""
+        """The serving runtime: the catalog entry with the overrides of the platform and the service."""
         return self.part.container
 
     @cached_property
@@ -138,29 +138,29 @@ class ServiceFacts(ABC):
         assert runtime.image is not None
         return runtime.image
 
-    # What a replica has
+    # Hardware of a replica
 
     @cached_property
     def accelerated(self) -> Because[bool]:
         """Whether replicas have accelerators."""
         if self.devices is None:
-            return because(False, "no accelerator is asked for")
-        return because(True, "an accelerator is asked for", self.devices.type)
+            return because(False, "no accelerator is requested")
+        return because(True, "an accelerator is requested", self.devices.type)
 
     @property
     @abstractmethod
     def hardware(self) -> Estimates:
-        """What a replica runs on, and what can be estimated of it."""
+        """Estimates for the hardware of a replica."""
 
     @cached_property
     def devices(self) -> AcceleratorRequest | None:
-        """The accelerators of one replica: those that are asked for, else those that are chosen."""
+        """The accelerators of one replica: the requested ones, else those that the planner chooses."""
         asked = self.part.resources.accelerator
         return asked if asked is not None or not self.runtime.needs_accelerator.value else self.hardware.chosen
 
     @cached_property
     def cpu(self) -> Because[Cores]:
-        """Cores that a replica asks for."""
+        """The CPU request of a replica, in cores."""
         runtime = self.runtime
         return or_else(
             self.part.resources.cpu, lambda: cores(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
@@ -168,12 +168,12 @@ class ServiceFacts(ABC):
 
     @cached_property
     def memory(self) -> Because[Memory]:
-        """Memory that a replica asks for and may not exceed."""
+        """The memory request and limit of a replica."""
         size, caching = self.files.artifact.size, self.part.caching
         cache = caching.size if caching is not None else None
         return or_else(self.part.resources.memory, lambda: memory(self.runtime.memory, size, self.accelerated, cache))
 
-    # Bounds: the service's own before the system's
+    # Bounds: a service's own bounds override the system's
 
     def bounds(self, name: Measured) -> Latency:
         """The bounds on one kind of latency."""
@@ -182,17 +182,17 @@ class ServiceFacts(ABC):
 
     @cached_property
     def latency_bounds(self) -> tuple[Because[Duration], ...]:
-        """All bounds on the whole answer, lowest percentile first."""
+        """All bounds on the whole response, lowest percentile first."""
         latency = self.bounds("latency")
         return tuple(bound for name in latency.fields if (bound := getattr(latency, name)) is not None)
 
     @cached_property
     def availability(self) -> Because[Percent] | None:
-        """The share of requests that must be answered."""
+        """The share of requests that must succeed."""
         return first(self.part.constraints.availability, self.scope.system.constraints.availability)
 
     def traffic(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
-        """The mean, peak or trough of the arrival rate."""
+        """The mean, peak, or trough of the arrival rate."""
         own = self.part.constraints.throughput
         chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput
         return getattr(chosen, name)  # type: ignore[no-any-return]
@@ -201,20 +201,20 @@ class ServiceFacts(ABC):
 
     @cached_property
     def slots(self) -> Because[int]:
-        """How many requests a replica works on at once."""
+        """How many requests a replica handles concurrently."""
         time = self.part.service_time
         if time is not None:
             return time.at
-        return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica works on one request at a time")
+        return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica handles one request at a time")
 
     @cached_property
     def mean_time(self) -> Because[Duration] | None:
-        """How long a request is worked on."""
+        """The mean service time of a request."""
         return measured(self.part.service_time) if self.part.service_time is not None else None
 
     @cached_property
     def patience(self) -> Because[Duration] | None:
-        """How long a request may wait: what the bound on p99 leaves after the model's own slow tail."""
+        """How long a request may wait: the p99 bound minus the model's own tail latency."""
         bound = self.bounds("latency").p99
         if bound is None or self.part.service_time is None:
             return None
@@ -227,11 +227,11 @@ class ServiceFacts(ABC):
 
     @property
     def care(self) -> Care:
-        """How careful the planner is."""
+        """The planner's safety margins."""
         return care(self.scope.platform.planning)
 
     def needed(self, rate: Because[Rate]) -> Because[int] | None:
-        """The replicas that carry a rate; None while it is neither measured nor estimated how long the model takes."""
+        """The replicas that sustain a rate; None if the service time is neither measured nor estimated."""
         if self.mean_time is None:
             return self.hardware.needed(rate, self.availability) if self.is_language_model else None
         balancing = self.scope.platform.gateway.load_balancing
@@ -243,7 +243,7 @@ class ServiceFacts(ABC):
         rate = first(self.traffic("mean"), self.traffic("peak"))
         needed = self.needed(rate) if rate is not None else None
         if needed is None:
-            why = "unproven: without a service time and a throughput, two replicas are only a start"
+            why = "a starting point only, because the service time or the throughput is unknown"
             return assumed(f"{self.part.spec_path}.replicas.min", 2, why)
         return needed
 
@@ -256,30 +256,30 @@ class ServiceFacts(ABC):
 
     @cached_property
     def min_replicas(self) -> Because[int]:
-        """The fewest replicas: enough for the mean, or for the peak where nothing would add any."""
+        """The minimum replicas: enough for the mean rate, or for the peak without autoscaling."""
         return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
 
     @property
     def _always(self) -> Because[int]:
         if self.scales.value:
             return self.for_mean
-        why = f"{self.for_peak.reason}; nothing adds replicas"
+        why = f"{self.for_peak.reason}; sized for the peak because autoscaling is off"
         return because(self.for_peak.value, why, self.for_peak, self.scales)
 
     @cached_property
     def scaler(self) -> AutoscalingCapability:
-        """What the platform's autoscaling provider can do."""
+        """The capabilities of the platform's autoscaling provider."""
         platform = self.scope.platform
         return platform.providers.autoscaling[platform.autoscaling.provider.value]
 
     @cached_property
     def scales(self) -> Because[bool]:
-        """Whether anything adds replicas."""
+        """Whether an autoscaler adds replicas."""
         return self.scaler.scales.also(self.scope.platform.autoscaling.provider)
 
     @cached_property
     def max_replicas(self) -> Because[int]:
-        """The most replicas."""
+        """The maximum replicas."""
         return or_else(
             self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most, self._headroom)
         )
@@ -290,21 +290,21 @@ class ServiceFacts(ABC):
 
     @cached_property
     def most(self) -> Because[int] | None:
-        """The most replicas that are allowed."""
+        """The upper limit on replicas in the spec."""
         return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
 
 
 @decision
 def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
     least = max(60, 4 * math.ceil(scrape.value.amount))
-    why = f"four scrapes of {scrape.value}, so that one may be missed, in whole minutes"
+    why = f"four scrape intervals of {scrape.value}, rounded up to minutes, so that a missed scrape does no harm"
     return Duration(-(-least // 60) * 60), why
 
 
 @decision
 def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
     if most is not None and most.value < needed.value:
-        return most.value, f"{needed.reason}; but at most {most.value} are allowed"
+        return most.value, f"{needed.reason}; limited to `maxReplicas: {most.value}`"
     return needed.value, needed.reason
 
 
@@ -313,7 +313,7 @@ def _max_replicas(
     peak: Because[int], least: Because[int], most: Because[int] | None, headroom: Because[float]
 ) -> tuple[int, str]:
     wanted = max(least.value, math.ceil(peak.value * headroom.value - 1e-9))
-    why = f"{number(headroom.value)} times the {peak.value} for the peak"
+    why = f"{number(headroom.value)} times the {count(peak.value, 'replica')} for the peak"
     if most is not None and most.value < wanted:
-        return max(most.value, 1), f"{why}; but at most {most.value} are allowed"
+        return max(most.value, 1), f"{why}; limited to `maxReplicas: {most.value}`"
     return wanted, why

@@ -1,4 +1,4 @@
-"""The model's files: what they are called inside the pod, and how they get there."""
+"""The model files: their names inside the pod, and how they get there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...because import Because, because, decision
 from ...finding import Refusal, refusal
 from ...system import Artifact as ModelArtifact
 from ...system import Release, Shadow
+from ..choose import number
 from ..scope import Scope
 
 __all__ = ["ModelFiles", "bytes_of", "download_time", "transfer"]
@@ -19,7 +20,7 @@ SCHEMES = {
 }  # fmt: skip
 
 IMAGE_VOLUMES_FROM = "1.35"
-"""The first Kubernetes version with image volumes on by default (kubernetes.io, image volumes)."""
+"""The first Kubernetes version that enables image volumes by default (kubernetes.io, image volumes)."""
 
 
 class ModelFiles:
@@ -35,18 +36,18 @@ class ModelFiles:
 
     @cached_property
     def source(self) -> Because[str]:
-        """How the files are fetched: `rclone`, `hub` (the runtime does it) or `image` (a volume)."""
+        """How the files are fetched: `rclone`, `hub` (the runtime downloads them), or `image` (a volume)."""
         scheme = self.artifact.uri.value.partition("://")[0]
         if scheme not in SCHEMES:
             raise refusal(
                 "MLS012",
-                f"nothing fetches a model from `{scheme}://`",
+                f"mlspec cannot fetch a model from `{scheme}://`",
                 self.artifact.uri,
                 help=f"use {', '.join(f'`{known}://`' for known in SCHEMES)}",
             )
         source, version = SCHEMES[scheme], self.scope.platform.kubernetes
         if source != "image":
-            return because(source, f"what `{scheme}://` is fetched by", self.artifact.uri)
+            return because(source, f"the downloader for `{scheme}://`", self.artifact.uri)
         if version.value < IMAGE_VOLUMES_FROM:
             raise self._no_image_volumes()
         why = f"Kubernetes {version.value} mounts images as volumes"
@@ -59,18 +60,18 @@ class ModelFiles:
             f"Kubernetes {version.value} cannot mount a model from an image",
             self.artifact.uri,
             others=((version, "this version"),),
-            note=f"image volumes are on by default from {IMAGE_VOLUMES_FROM} on; before that the pod is refused",
-            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster has it, or use an object store",
+            note=f"image volumes are on by default from {IMAGE_VOLUMES_FROM}; older versions reject the pod",
+            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster runs it; or use an object store",
         )
 
     @cached_property
     def is_folder(self) -> Because[bool]:
-        """Whether the artifact is a folder: its path ends in `/`, or it comes from a hub or an image."""
+        """Whether the artifact is a folder: its path ends in `/`, or it is from a hub or an image."""
         return self.artifact.uri.map(lambda uri: uri.endswith("/") or uri.partition("://")[0] in ("hf", "oci"))
 
     @cached_property
     def number(self) -> Because[int]:
-        """The version as the number that Triton and TensorFlow Serving want for a folder."""
+        """The version as a number, because Triton and TensorFlow Serving require numbered version folders."""
         return _version_number(self.release.version)
 
 
@@ -79,27 +80,27 @@ def _version_number(version: Because[str]) -> tuple[int, str]:
     text = version.value
     if text.isascii() and text.isdecimal() and 0 < int(text) < 2**31:
         return int(text), "the version is a number"
-    return 1, f"`{text}` is no number, and runtimes want one for the version's folder; a pod holds only one version"
+    return 1, f"`{text}` is not a number, and the version folder requires one; a pod holds only one version"
 
 
 UNKNOWN_SIZE = 10**9
-"""Bytes that something counts as whose size nobody gave."""
+"""The assumed size, in bytes, of a model or image of unknown size."""
 
 
 def bytes_of(size: Because[Memory] | None) -> float:
-    """A size, or the usual guess."""
+    """A size in bytes, or the default guess."""
     return float(size.value) if size is not None else UNKNOWN_SIZE
 
 
 def transfer(amount: float, rate: Because[Bandwidth]) -> Duration:
-    """How long so many bytes take, in whole seconds."""
+    """How long it takes to transfer that many bytes, in whole seconds."""
     if not rate.value.amount:
         raise refusal(
             "MLS008",
-            "nothing is ever fetched at no bytes a second",
+            "a bandwidth of zero bytes per second is impossible",
             rate,
-            note="the time to start would have no end",
-            help="write `100 MB/s`, or what was measured",
+            note="a replica would never finish starting",
+            help="write `100 MB/s` or the measured value",
         )
     return Duration(int(amount / float(rate.value)) + 1)
 
@@ -108,7 +109,7 @@ def transfer(amount: float, rate: Because[Bandwidth]) -> Duration:
 def download_time(
     size: Because[Memory] | None, image: Because[Memory] | None, rate: Because[Bandwidth]
 ) -> tuple[Duration, str]:
-    """How long a node that has neither the image nor the model takes to fetch both."""
+    """How long a node that has neither the image nor the model needs to fetch both."""
     total = bytes_of(image) + bytes_of(size)
-    guessed = " (sizes that are not known count as 1 GB)" if size is None or image is None else ""
-    return transfer(total, rate), f"{total / 1e9:.3g} GB of image and model at {rate.value}{guessed}"
+    guessed = " (an unknown size counts as 1 GB)" if size is None or image is None else ""
+    return transfer(total, rate), f"{number(total / 1e9)} GB for the image and the model at {rate.value}{guessed}"

@@ -1,9 +1,10 @@
-"""What one replica asks for, where nobody says it: cores for the requests it works on, and memory for its model."""
+"""The resource requests of one replica if the spec does not set them: CPU for its requests, memory for its model."""
 
 from __future__ import annotations
 
 from ....schema.units import Cores, Memory
 from ...because import Because, decision
+from ..choose import count
 
 __all__ = ["cores", "memory"]
 
@@ -13,10 +14,10 @@ def cores(
     usual: Because[Cores], slots: Because[int], cpu_bound: Because[bool], accelerated: Because[bool]
 ) -> tuple[Cores, str]:
     if accelerated.value:
-        return usual.value, "what the runtime needs, as the accelerator does the work"
+        return usual.value, "enough for the runtime, because the accelerator does the work"
     if not cpu_bound.value or slots.value <= usual.value.amount:
-        return usual.value, "what the runtime needs"
-    return Cores(slots.value), f"a core for each of the {slots.value} requests that a replica works on at once"
+        return usual.value, "enough for the runtime"
+    return Cores(slots.value), f"one core for each of {count(slots.value, 'concurrent request')} per replica"
 
 
 @decision
@@ -28,7 +29,11 @@ def memory(
     needed = int(usual.value.amount) + (weights if accelerated.value else 2 * weights)
     what = f"{usual.value} for the runtime"
     if cache is not None:
-        needed, what = needed + int(cache.value.amount), f"{what}, {cache.value} for answers that are kept"
-    once = "once, on its way to the accelerator" if accelerated.value else "twice, as it is read and as it is served"
-    known = f" and the model {once}" if size is not None else "; the size of the model is not known"
+        needed, what = needed + int(cache.value.amount), f"{what}, {cache.value} for the response cache"
+    if size is None:
+        known = "; the model size is unknown"
+    elif accelerated.value:
+        known = f", {size.value} for the model on its way to the accelerator"
+    else:
+        known = f", and 2 x {size.value} for the model (as read and as loaded)"
     return Memory(-(-needed // step) * step), f"{what}{known}"

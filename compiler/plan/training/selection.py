@@ -1,9 +1,9 @@
-"""Which candidate was chosen, what each of them misses, and whether a simpler or cheaper one would do.
+"""The selected candidate, the bounds that each candidate misses, and simpler or cheaper alternatives.
 
-A candidate is judged only by what it declares: a number that is not there is neither kept nor missed.
+A candidate is judged only by the numbers that it declares; a missing number neither meets nor misses a bound.
 
-- Quality is compared as gain over the naive baseline, (q - q0) / (q* - q0). A quotient of the metrics themselves says
-  little: 0.849 of ROC AUC is 90 % of 0.943, and no better than a guess is already 53 % of it.
+- Quality is compared as gain over the naive baseline, (q - q0) / (q* - q0). A ratio of the metrics themselves says
+  little: a ROC AUC of 0.849 is 90% of 0.943, and a random guess already reaches 53% of it.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ __all__ = ["Check", "Rival", "Selection"]
 
 
 class Check(Record):
-    """One candidate against one bound that it declares a number for."""
+    """A candidate compared with one bound that it declares a number for."""
 
     subject: str
-    """What is bounded, in words."""
+    """The bounded quantity, in words."""
     asked: Because[object]
     """Where the spec sets the bound."""
     reached: Because[object]
-    """What the candidate declares."""
+    """The number that the candidate declares."""
     limit: Because[object]
     kept: Because[bool]
-    """Whether it keeps the bound; the reason has both numbers."""
+    """Whether the candidate meets the bound; the reason has both numbers."""
     of_champion: bool = False
-    """Whether the bound is what the version in service reached: a bar for its successors, not for other choices."""
+    """Whether the bound is the result of the live version, which applies to its successors, not to other candidates."""
 
 
 class Rival(Record):
-    """A candidate that is simpler or cheaper than the selected one and misses no bound of the system."""
+    """A candidate that is simpler or cheaper than the selected one and meets all bounds of the system."""
 
     candidate: Candidate
     simpler: Because[bool]
     gain: Because[Decimal]
-    """The share of the selected one's gain over the naive baseline."""
+    """Its gain over the naive baseline as a share of the selected candidate's gain."""
     cost: Because[Decimal] | None
-    """Its cost as a share of the selected one's; None where the two cannot be compared."""
+    """Its cost as a share of the selected candidate's cost; None if the two cannot be compared."""
 
 
 class Selection:
@@ -72,7 +72,7 @@ class Selection:
 
     @cached_property
     def selected(self) -> Candidate | None:
-        """The candidate that was chosen, if the spec says which."""
+        """The selected candidate, if the spec marks one."""
         return next((candidate for candidate in self.model.candidates if candidate.selected.value), None)
 
     # Bounds
@@ -82,11 +82,11 @@ class Selection:
         return tuple(chain(self._latency(candidate), self._cost(candidate), self._quality(candidate)))
 
     def missed(self, candidate: Candidate) -> tuple[Check, ...]:
-        """The bounds that it does not keep."""
+        """The bounds that it misses."""
         return tuple(check for check in self.checks(candidate) if not check.kept.value)
 
     def keepers(self, check: Check) -> tuple[tuple[Candidate, Check], ...]:
-        """The other candidates that keep a bound, those that keep all bounds first."""
+        """The other candidates that meet a bound, those that miss the fewest bounds first."""
         found = [
             (other, theirs)
             for other in self.model.candidates
@@ -109,7 +109,7 @@ class Selection:
 
     @cached_property
     def _bounds(self) -> tuple[tuple[str, Latency], ...]:
-        """The bounds of each service, or of the system where nothing serves the model here."""
+        """The bounds of each service, or of the system if no service serves the model in this environment."""
         if not self.services:
             return (("", self.scope.system.constraints.latency),)
         several = len(self.services) > 1
@@ -142,14 +142,14 @@ class Selection:
 
     @property
     def _gates(self) -> tuple[Condition, ...]:
-        """Those on the whole: candidates declare no numbers of segments."""
+        """The gates on all rows. Candidates declare no numbers for segments."""
         judged = self.scope.system.evaluation
         gates = judged.gates if judged is not None and self._is_trained else ()
         return tuple(gate for gate in gates if gate.segment is None and gate.of is None)
 
     @property
     def _is_trained(self) -> bool:
-        """Whether the evaluation is of this model: the only one, or the one called like the system."""
+        """Whether the evaluation is of this model: the only one, or the one with the same name as the system."""
         return len(self.scope.system.models) == 1 or (
             self.model.own_name.value == self.scope.system.metadata.name.value
         )
@@ -157,11 +157,11 @@ class Selection:
     def _least(self, gate: Condition) -> Because[bool]:
         """Whether the value must be at least the limit."""
         if gate.versus is None:
-            return because(gate.min is not None, "the gate's own bound", gate.metric)
+            return because(gate.min is not None, "the bound of the gate", gate.metric)
         return self.maximized(gate.metric)
 
     def maximized(self, metric: Because[str]) -> Because[bool]:
-        """Whether more of a metric is better."""
+        """Whether a higher value of a metric is better."""
         return self.scope.system.metrics[metric.value.partition("@")[0]].direction.map(lambda way: way == "maximize")
 
     def _limit(self, gate: Condition, candidate: Candidate) -> Because[Decimal] | None:
@@ -169,14 +169,14 @@ class Selection:
         if own is not None:
             return own.map(lambda measure: measure.amount)
         if gate.versus is None:
-            raise Unavailable  # a gate without a bound is a mistake that has been reported
+            raise Unavailable  # a gate without a bound is an error that has been reported
         rival = self._rival(gate.versus, gate.metric, candidate)
         if rival is None:
             return None
         return against(rival, gate.margin, self.maximized(gate.metric), gate.versus)
 
     def _rival(self, versus: Because[str], metric: Because[str], candidate: Candidate) -> Because[float] | None:
-        """What the rival reached in a metric; None where nobody says it, and for the rival itself."""
+        """The rival's value of a metric; None if it is unknown, and for the rival itself."""
         name = versus.value
         if name == "champion":
             release = self.scope.system.releases.get(self.model.own_name.value)
@@ -197,7 +197,7 @@ class Selection:
         return judged.primary if judged is not None and self._is_trained else None
 
     def naive(self, metric: Because[str]) -> Because[float] | None:
-        """What the best of the naive baselines reached."""
+        """The value of the best naive baseline."""
         naive = [candidate for candidate in self.model.candidates if candidate.role.value == "naive"]
         reached = [value for candidate in naive if (value := candidate.metrics.get(metric.value)) is not None]
         if not reached:
@@ -206,9 +206,9 @@ class Selection:
         return because(best.value, "the best naive baseline", best, reached, [c.role for c in naive])
 
     def gain(self, candidate: Candidate) -> Because[Decimal] | None:
-        """The share of the selected candidate's gain in the primary metric that another one reaches.
+        """A candidate's gain in the primary metric as a share of the selected candidate's gain.
 
-        None where a number is missing, or where the selected one gains nothing.
+        None if a number is missing, or if the selected candidate has no gain.
         """
         metric, selected = self._primary, self.selected
         if metric is None or selected is None:
@@ -225,13 +225,13 @@ class Selection:
 
     @cached_property
     def rivals(self) -> tuple[Rival, ...]:
-        """The candidates that are simpler or cheaper and could serve, the largest gain first."""
+        """The candidates that are simpler or cheaper and could replace the selected one, largest gain first."""
         found = (self._as_rival(candidate) for candidate in self.model.candidates if candidate is not self.selected)
         return tuple(sorted((rival for rival in found if rival is not None), key=lambda rival: -rival.gain.value))
 
     @property
     def challenger(self) -> Rival | None:
-        """The best of them."""
+        """The best rival."""
         return self.rivals[0] if self.rivals else None
 
     @property
@@ -244,9 +244,9 @@ class Selection:
 
     @cached_property
     def compared(self) -> dict[str, dict[str, Because[object]]]:
-        """The candidates side by side, by name: complexity, gain, share of the cost, and what bounds are held against.
+        """The candidates side by side, by name: complexity, gain, share of the cost, and the bounded quantities.
 
-        Naive baselines are left out: of them only the quality counts, and it is in every gain.
+        Naive baselines are omitted: only their quality matters, and every gain includes it.
         """
         return {c.name.value: dict(self._row(c)) for c in self.model.candidates if c.role.value != "naive"}
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan.objectives.sli import Indicators, target_labels
-from ....compiler.plan.rollout.judgement import Judgement
+from ....compiler.plan.rollout.judgment import Judgment
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
 from ... import naming
@@ -36,7 +36,7 @@ def templates(service: ServicePlan) -> Iterator[Artifact]:
     yield _template(service, "final", service.canary.final)
 
 
-def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]) -> Artifact:
+def _template(service: ServicePlan, name: str, judgments: tuple[Judgment, ...]) -> Artifact:
     scope = service.scope
     indicators = Indicators(service, matchers(target_labels(service), service.workload.new_pods))
     full_name = service.named(name)
@@ -49,10 +49,10 @@ def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]
             "args": [{"name": "canary-hash"}],
             "metrics": [
                 metric
-                for judgement in judgements
+                for judgment in judgments
                 for metric in (
-                    _ratio(service, indicators, judgement, finite),
-                    _volume(service, indicators, judgement, finite),
+                    _ratio(service, indicators, judgment, finite),
+                    _volume(service, indicators, judgment, finite),
                 )
             ],
         },
@@ -61,74 +61,72 @@ def _template(service: ServicePlan, name: str, judgements: tuple[Judgement, ...]
         name,
         "a new version is judged by the service's objectives",
         service.workload.progressive,
-        *(j.objective.target for j in judgements),
+        *(j.objective.target for j in judgments),
     )
     return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
 
 
-def _ratio(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
+def _ratio(service: ServicePlan, indicators: Indicators, judgment: Judgment, finite: bool) -> Body:
     """The share of requests that violate the objective."""
     return {
-        "name": judgement.objective.name,
-        "initialDelay": None if finite else _delay(service, judgement),
-        "interval": judgement.window,
-        "count": judgement.windows if finite else None,
-        "failureLimit": judgement.failures,
-        "inconclusiveLimit": _hold(judgement, finite),
+        "name": judgment.objective.name,
+        "initialDelay": None if finite else _delay(service, judgment),
+        "interval": judgment.window,
+        "count": judgment.windows if finite else None,
+        "failureLimit": judgment.failures,
+        "inconclusiveLimit": _hold(judgment, finite),
         "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
-        "successCondition": _condition("<=", judgement.limit),
-        "failureCondition": _condition(">", judgement.limit),
-        "provider": _prometheus(service, _ratio_of_enough(indicators, judgement), judgement.window),
+        "successCondition": _condition("<=", judgment.limit),
+        "failureCondition": _condition(">", judgment.limit),
+        "provider": _prometheus(service, _ratio_of_enough(indicators, judgment), judgment.window),
     }
 
 
-def _ratio_of_enough(indicators: Indicators, judgement: Judgement) -> Because[str]:
-    objective, window = judgement.objective, judgement.window.value
+def _ratio_of_enough(indicators: Indicators, judgment: Judgment) -> Because[str]:
+    objective, window = judgment.objective, judgment.window.value
     return text(
         "{ratio}\nand {events} >= {volume}",
         ratio=indicators.bad_ratio(objective, window),
         events=indicators.events(objective, window),
-        volume=judgement.volume,
+        volume=judgment.volume,
     )
 
 
-def _volume(service: ServicePlan, indicators: Indicators, judgement: Judgement, finite: bool) -> Body:
+def _volume(service: ServicePlan, indicators: Indicators, judgment: Judgment, finite: bool) -> Body:
     """Enough requests for a verdict. Too few requests never fail the analysis; they hold the rollout."""
     return {
-        "name": f"{judgement.objective.name}-volume",
-        "initialDelay": None if finite else _delay(service, judgement),
-        "interval": judgement.window,
-        "count": judgement.windows if finite else None,
+        "name": f"{judgment.objective.name}-volume",
+        "initialDelay": None if finite else _delay(service, judgment),
+        "interval": judgment.window,
+        "count": judgment.windows if finite else None,
         "failureLimit": fixed(0, "too few requests are not a failure"),
-        "inconclusiveLimit": _hold(judgement, finite),
+        "inconclusiveLimit": _hold(judgment, finite),
         "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
-        "successCondition": _condition(">=", judgement.volume),
+        "successCondition": _condition(">=", judgment.volume),
         "failureCondition": fixed(
             "len(result) > 0 && result[0] < 0",
             "never true: too few requests meet neither condition, so the rollout holds",
         ),
-        "provider": _prometheus(
-            service, indicators.events(judgement.objective, judgement.window.value), judgement.window
-        ),
+        "provider": _prometheus(service, indicators.events(judgment.objective, judgment.window.value), judgment.window),
     }
 
 
-def _delay(service: ServicePlan, judgement: Judgement) -> Because[str]:
+def _delay(service: ServicePlan, judgment: Judgment) -> Because[str]:
     """Wait until the model is loaded and one full window has passed."""
     start = int(service.canary.delay.value.amount)
-    minutes = int(judgement.window.value.removesuffix("m"))
+    minutes = int(judgment.window.value.removesuffix("m"))
     return because(
         f"{start + 60 * minutes}s",
         f"{start} s until the model is loaded, and one window",
         service.canary.delay,
-        judgement.window,
+        judgment.window,
     )
 
 
-def _hold(judgement: Judgement, finite: bool) -> Because[int]:
+def _hold(judgment: Judgment, finite: bool) -> Because[int]:
     if not finite:
         return fixed(HOLD, "after that, an engineer decides")
-    return _fewer_than_all(judgement.windows, judgement.failures)
+    return _fewer_than_all(judgment.windows, judgment.failures)
 
 
 @decision
