@@ -137,7 +137,7 @@ def sources_of(thing: object) -> list[Source]:
 
 def _gather(thing: object, found: list[Source]) -> None:
     if thing is None or type(thing) is str:
-        return  # as most things are that have no reason
+        return  # the most common things without a reason
     if isinstance(thing, (Because, Node)):
         found.append(thing)
     elif isinstance(thing, (tuple, list)):

@@ -52,7 +52,7 @@ change, so each piece is bound once.
 
 
 def bind(layered: Layered, known: Known | None = None) -> tuple[system.MLSystem, list[Reference], list[Diagnostic]]:
-    """Bind the merged tree of one environment; what is `known` already is not bound again."""
+    """Bind the merged tree of one environment, and reuse the pieces that are already `known`."""
     binder = Binder(layered, _short_forms(layered.tree), known)
     part = binder.object("MLSystem", layered.tree, "")
     return cast("system.MLSystem", part), binder.references, binder.wrong.found
@@ -86,7 +86,7 @@ class Binder:
         self.references: list[Reference] = []
         self.known: Known = known if known is not None else {}
         self.lacking = 0
-        """How many values were missing that only a partial tree may leave out."""
+        """The number of missing values that only a partial tree may omit."""
 
     # Mappings
 

@@ -87,24 +87,24 @@ class _Effects:
         self.used = {node.place for path, node in self.theirs.items() if path not in self._unused}
 
     def not_yet(self, used: set[Place]) -> Iterator[Diagnostic]:
-        """Warnings of what is not read yet, here or in another environment; to be asked for once, before the rest."""
+        """Warnings for what is not supported yet, here or in another environment. Call it once, before the rest."""
         unread = {path: node for path, node in self._unused.items() if node.place not in used}
         yield from _not_yet(self.layered, unread)
         self._unused = unread
 
     @cached_property
     def unread(self) -> Values:
-        """What neither an artifact nor a rule reads."""
+        """The values that neither an artifact nor a rule reads."""
         read = covered(self.layered.tree, self._judged) if self._unused else set()
         return {path: node for path, node in self._unused.items() if id(node) not in read}
 
     @cached_property
     def active(self) -> set[Place]:
-        """The author's values that something reads, or that were warned of."""
+        """The author's values that something reads, or that already have a warning."""
         return {node.place for path, node in self.theirs.items() if path not in self.unread}
 
     def idle(self, active: set[Place]) -> list[Path]:
-        """The values that are not active here or where else they stand."""
+        """The author's values that are active nowhere."""
         return [path for path in self.unread if path in self.theirs and self.theirs[path].place not in active]
 
 
@@ -119,7 +119,7 @@ def _given_by(written: Values, layered: Layered, *owners: str) -> Values:
 
 
 def reached(*things: Any) -> list[Node]:
-    """Every node of the spec that a body, or any value in it, rests on; some of them more than once."""
+    """Every node of the spec that a body, or any value in it, depends on; may contain duplicates."""
     found: list[Node] = []
     stack = list(things)
     seen: set[int] = set()

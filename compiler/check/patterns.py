@@ -1,6 +1,6 @@
-"""Patterns: the values of a tree by their paths, and the places in it that patterns name.
+"""Patterns: the values of a tree by path, and the places in it that patterns match.
 
-A pattern is a path in which `*` stands for one step, and `*[mode=edge]` for one under which `mode` is `edge`.
+A pattern is a path. In it, `*` matches one step, and `*[mode=edge]` one step under which `mode` is `edge`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["Path", "children", "covered", "selected", "values"]
 Path = tuple[str, ...]
 
 _HERE = ""
-"""Where a pattern ends, among the steps of a `_Trie`."""
+"""Marks the end of a pattern in a `_Trie`."""
 
 _Trie = dict[str, Any]
-"""Patterns by their first step: for each the rest of those that begin with it, or an end."""
+"""Maps the first step of patterns to the rest of them, or to an end."""
 
 
 def values(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
@@ -41,7 +41,7 @@ def _gather(node: Node, path: Path, found: list[tuple[Path, Scalar]]) -> None:
 
 
 def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
-    """Path, key and node of every place that a pattern names."""
+    """Path, key, and node of every place that a pattern matches."""
     places: list[tuple[Path, Node, Node]] = [((), tree, tree)]
     for wanted in pattern.split("."):
         places = [((*path, step), key, child) for path, _, node in places for step, key, child in _named(node, wanted)]
@@ -51,7 +51,7 @@ def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
 
 
 def covered(tree: Node, patterns: Iterable[str]) -> set[int]:
-    """Every value at or under the places that some patterns name; `a if b` names `a` where there is `b`."""
+    """Every value at or under the places that the patterns match; `a if b` matches `a` only if `b` exists."""
     parts = [pattern.partition(" if ") for pattern in patterns]
     found: list[tuple[Path, Scalar]] = []
     _cover(tree, _trie(tuple(path for path, _, needed in parts if not needed or selected(tree, needed))), found)
@@ -79,7 +79,7 @@ def _cover(node: Node, patterns: _Trie, found: list[tuple[Path, Scalar]]) -> Non
 
 
 def _named(node: Node, wanted: str) -> Iterator[tuple[str, Node, Node]]:
-    """The children that one step of a pattern names."""
+    """The children that one step of a pattern matches."""
     if wanted[0] != "*":
         if isinstance(node, Mapping) and wanted in node.entries:
             yield wanted, node.keys[wanted], node.entries[wanted]
@@ -89,7 +89,7 @@ def _named(node: Node, wanted: str) -> Iterator[tuple[str, Node, Node]]:
 
 
 def children(node: Node) -> Iterator[tuple[str, Node, Node]]:
-    """Step, key and node of everything right under a node."""
+    """Step, key, and node of every direct child."""
     if isinstance(node, Mapping):
         yield from ((step, node.keys[step], child) for step, child in node.entries.items())
     elif isinstance(node, Sequence):

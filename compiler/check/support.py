@@ -1,4 +1,4 @@
-"""Honors: what a service asks of its runtime, checked against what the runtime supports.
+"""Support: what a service asks of its runtime, checked against what the runtime supports.
 
 Law 2 of the language: a field that the chosen runtime does not support is an error that names the runtimes that do.
 """
