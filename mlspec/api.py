@@ -195,7 +195,7 @@ def explain(result: Result, question: str) -> dict[str, Reason]:
 def effects(result: Result, path: str) -> dict[str, tuple[list[Given], list[Effect]]]:
     """Return who sets a value of the spec, such as `constraints.latency.p99`, and which lines depend on it.
 
-    The key is the environment. Raises NotFoundError if nobody sets the value.
+    The key is the environment. Raises NotFoundError if no file sets the value.
     """
     return {name: (given, found) for name, given, found in _explain.explain_path(result._compiled, path)}
 

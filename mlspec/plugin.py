@@ -1,4 +1,4 @@
-"""What a target of one's own is made of; the same names keep their meaning within a version of the language.
+"""The names for custom targets and providers. They keep their meaning within a version of the language.
 
 A plugin is a `Target` that a platform file names: `plugins: [acme_quota:TARGET]`. See examples/plugin. Everything that
 functions and objects named here take and give has its name here, too. The parts of a system are classes of the module

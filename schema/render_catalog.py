@@ -1,4 +1,4 @@
-"""Write the catalog as Python literals, positions and all: byte code is read faster than YAML."""
+"""Write the catalog as Python literals, positions and all: bytecode is read faster than YAML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def catalog_modules(catalog: Path) -> dict[Path, str]:
     """The modules of all files, and what finds them."""
     paths = {path.relative_to(catalog).with_suffix("").as_posix(): path for path in catalog.rglob("*.yaml")}
     modules = {name: name.replace("/", "_").replace("-", "_") for name in sorted(paths)}
-    index = [_HEAD.format(doc="The catalog as byte code: the module of each file."), "MODULES: dict[str, str] = {\n"]
+    index = [_HEAD.format(doc="The catalog as bytecode: the module of each file."), "MODULES: dict[str, str] = {\n"]
     index += [f'    "{name}": "{module}",\n' for name, module in modules.items()]
     built = catalog / "built"
     return {

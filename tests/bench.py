@@ -1,6 +1,6 @@
-"""`make bench`: the processor time of whole commands, beside `kubectl kustomize` on what they wrote.
+"""`make bench`: the CPU time of whole commands, compared with `kubectl kustomize` on what they wrote.
 
-Each number is user and system time of one process by getrusage, the median of 21 after two that warm the byte code, of
+Each number is user and system time of one process by getrusage, the median of 21 after two that warm the bytecode, of
 the wheel in an environment of its own: an editable install pays for its import hook on every start. Nothing is cached
 between processes. It prints the tables of docs/performance.md.
 """

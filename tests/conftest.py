@@ -83,7 +83,7 @@ class CommittedFile(SingleFileSnapshotExtension):
         return Path(location).relative_to(self.folder).match(self.pattern)
 
     def discover_snapshots(self, *, test_location: Any, ignore_extensions: Any = None) -> SnapshotCollections:  # noqa: ARG002
-        """Golden files alone: what else lies in the folder would count as left over, and an update would delete it."""
+        """Golden files alone: any other file in the folder would count as left over, and an update would delete it."""
         found = SnapshotCollections()
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and self.is_snapshot_location(location=str(path)):
@@ -100,7 +100,7 @@ class CommittedFile(SingleFileSnapshotExtension):
 
 
 class CommittedOutput(CommittedFile):
-    """What an example compiles to, beside it."""
+    """What an example compiles to, next to it."""
 
     folder = ROOT / "examples"
     pattern = "*/out/**/*.yaml"
@@ -111,7 +111,7 @@ class CommittedOutput(CommittedFile):
 
 
 class CommittedMessages(CommittedFile):
-    """What is said about a spec with a mistake, beside it."""
+    """What is said about a spec with a mistake, next to it."""
 
     folder = ROOT / "tests" / "errors"
     pattern = "*/expected.txt"

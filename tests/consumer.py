@@ -1,4 +1,4 @@
-"""Code of somebody who uses mlspec, for type checkers: `Any` in the place of any of these types is an error."""
+"""Code of a user of mlspec, for type checkers: `Any` in the place of any of these types is an error."""
 
 from __future__ import annotations
 

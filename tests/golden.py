@@ -1,4 +1,4 @@
-"""`make golden`: write the examples' output, the error messages and the formats anew, and say what changed.
+"""`make golden`: write the examples' output, the error messages and the formats again, and say what changed.
 
 What is printed groups the changes by place, such as `+ spec.template.spec.hostUsers in 14 objects`, and is made for the
 commit message: a reviewer reads one line for each idea, and the diff for the rest.

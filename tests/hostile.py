@@ -136,7 +136,7 @@ def any_spec(chance: random.Random) -> dict[str, Any]:
     spec.update(apiVersion="mlspec/v1", kind="MLSystem")
     spec["metadata"] = {
         "name": "alpha",
-        "owner": "somebody",
+        "owner": "the-team",
         **{k: v for k, v in spec["metadata"].items() if k == "labels"},
     }
     return spec

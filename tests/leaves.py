@@ -1,7 +1,7 @@
 """Every value of a spec, and for each another one that is valid too.
 
 The trees of a system are read once. A change puts other texts in place of some scalars and shares all else, so a leaf
-keeps its place in the file, by which it is known in the reasons of what is compiled. What a leaf may be comes from the
+keeps its place in the file, which identifies it in the reasons of the output. What a leaf may be comes from the
 language itself; what it names, or what names it, is changed with it.
 """
 
@@ -34,9 +34,9 @@ class Leaf(NamedTuple):
     kind: Kind
     node: Scalar
     tag: bool = False
-    """Whether it decides which other keys stand beside it."""
+    """Whether it decides which other keys the mapping has."""
     value: Scalar | None = None
-    """Of a key, the value beside it, if that is a scalar."""
+    """The value of a key, if it is a scalar."""
     file: str = ""
     """The type of the file that it stands in."""
 
@@ -67,8 +67,8 @@ def typed(node: Node, kind: Kind, path: str) -> Iterator[Leaf]:
     elif isinstance(node, Mapping) and kind[0] == "map":
         for key, child in node.entries.items():
             if node.keys[key].text == key:  # the short form has none of its own
-                beside = child if isinstance(child, Scalar) else None
-                yield Leaf(f"{path}.{key}#", ("scalar", kind[2], kind[3]), node.keys[key], value=beside)
+                inner = child if isinstance(child, Scalar) else None
+                yield Leaf(f"{path}.{key}#", ("scalar", kind[2], kind[3]), node.keys[key], value=inner)
             yield from typed(child, kind[1], f"{path}.{key}")
     elif isinstance(node, Mapping) and kind[0] in ("object", "union"):
         yield from _object(node, kind, path)
@@ -118,7 +118,7 @@ def changes(leaf: Leaf, among: list[Leaf], input_: Input) -> Iterator[Change]:
 
 
 def misnamed(leaf: Leaf, among: list[Leaf]) -> Change | None:
-    """A name that leads nowhere, for a leaf that is used by its name or uses another's."""
+    """An undeclared name, for a leaf that is used by its name or uses another's."""
     linked = leaf.kind[0] == "scalar" and (leaf.kind[2] or any(_uses(leaf, among)))
     return {id(leaf.node): f"{leaf.node.text}x"} if linked else None
 

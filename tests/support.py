@@ -109,7 +109,7 @@ def ids(result: Result) -> list[str]:
 
 
 def tool(name: str) -> str:
-    """A program that a test needs. Its absence is a failure, unless somebody said that they do without."""
+    """A program that a test needs. Its absence is a failure, unless MLSPEC_WITHOUT_TOOLS=1 is set."""
     path = shutil.which(name)
     if path is not None:
         return path

@@ -143,8 +143,8 @@ def test_objects_are_what_an_api_server_is_sent(example: Path) -> None:
 
 def test_an_object_that_there_is_not_names_those_that_there_are(spec: Path) -> None:
     bundle = mlspec.compile(spec).bundles["default"]
-    with pytest.raises(mlspec.NotFoundError, match="there is no Rollout/nobody") as raised:
-        bundle.find("Rollout", "nobody")
+    with pytest.raises(mlspec.NotFoundError, match="there is no Rollout/missing") as raised:
+        bundle.find("Rollout", "missing")
     assert "Rollout/digit-reader" in raised.value.choices
 
 
@@ -200,8 +200,8 @@ def test_a_value_is_explained_both_ways(spec: Path) -> None:
     assert (given.value, given.wins) == ("20/s", True)
     assert "minReplicaCount: 2" in [effect.text for effect in effects]
     with pytest.raises(mlspec.NotFoundError) as raised:
-        mlspec.explain(result, "ScaledObject/nobody:spec")
-    assert raised.value.name == "ScaledObject/nobody"
+        mlspec.explain(result, "ScaledObject/missing:spec")
+    assert raised.value.name == "ScaledObject/missing"
     assert "ScaledObject/digit-reader" in raised.value.choices
     with pytest.raises(mlspec.NotFoundError, match=r"instead of `least`, choose .*`minReplicaCount`") as inside:
         mlspec.explain(result, "ScaledObject/digit-reader:spec.least")
@@ -222,7 +222,7 @@ UNNAMED = ("MLS006-a-name-in-capitals", "MLS007-a-mode", "MLS009-a-kind-of-servi
 
 @pytest.mark.parametrize("name", [*UNNAMED, *CASES[::12]])
 def test_a_wrong_spec_raises_no_error_but_ours(name: str) -> None:
-    """What the compiler raises inside, such as `Unavailable`, is nobody else's."""
+    """Internal exceptions of the compiler, such as `Unavailable`, never reach callers."""
     loaded = mlspec.load(ROOT / "tests" / "errors" / name / "mlspec.yaml")
     result = mlspec.compile(loaded)
     assert list(mlspec.plan(result)) == list(result.environments)

@@ -273,14 +273,14 @@ def test_trap_two_slices_do_not_hold_what_one_does_not(tmp_path: Path) -> None:
     ],
 )
 def test_half_a_device_is_cheaper_until_it_is_busy(tmp_path: Path, rate: str, name: str, cost: str) -> None:
-    """Half of the cache is left beside the same weights: 69 sequences instead of 203."""
+    """Half of the cache is left next to the same weights: 69 sequences instead of 203."""
     picked, count, why = chosen(tmp_path, rate, "llama-3.1-8b", "a100-80gb-3g-40gb", "a100-80gb")
     assert (picked, count) == (name, 1)
     assert cost in why
 
 
 def test_help_proposes_slices_only_where_they_are_allowed(tmp_path: Path) -> None:
-    """Half an A100 is the cheapest that holds 32,768 tokens of cache more, but somebody must have divided it."""
+    """Half an A100 is the cheapest that holds 32,768 tokens of cache more, but it must have been partitioned."""
     spec = unnamed("l4", llm__tokens={"context": 131_072, "prompt": 2000, "output": 300})
     spec["services"]["chat"]["resources"]["accelerator"] = {"type": "l4"}
     (told,) = found(tmp_path, spec, "MLS408")
@@ -299,7 +299,7 @@ def test_help_never_proposes_several_slices(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_line_that_changes_names_its_cause_where_a_slice_is_taken(tmp_path: Path) -> None:
-    """The cloud decides by which name a slice is asked for, and whether it is a slice how many are tried."""
+    """The cloud decides the resource name of a slice; a slice is requested once, whatever its count."""
     spec = unnamed("a100-80gb-3g-40gb", "l4", constraints__interToken={"p95": "80ms"})
     spec["constraints"]["maxReplicas"] = 40
     entry = {"slice": True, "resources": {"gke": "nvidia.com/gpu"}}

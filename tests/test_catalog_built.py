@@ -1,4 +1,4 @@
-"""The catalog as it is read from byte code is what its YAML says, each value in its place."""
+"""The catalog as it is read from bytecode is what its YAML says, each value in its place."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_gaps(schedule: str, shortest: str, longest: str) -> None:
 
 
 def test_a_date_and_a_weekday_mean_either() -> None:
-    """The 13th, and every Friday: at most a week apart, and one day where the 13th is beside a Friday."""
+    """The 13th, and every Friday: at most a week apart, and one day where the 13th is next to a Friday."""
     assert shortest_gap("0 0 13 * 5") == Duration.parse("1d")
     assert longest_gap("0 0 13 * 5") == Duration.parse("7d")
 

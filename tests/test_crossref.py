@@ -54,7 +54,7 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
         ("serving/service.yaml", "spec/selector", {"app": "no"}, "Service `fraud-scorer` selects no pods"),
         ("serving/service.yaml", "spec/ports/0/targetPort", "gone", "Service `fraud-scorer` forwards to port `gone`"),
         (ROLLOUT, "spec/selector/matchLabels", {"app": "no"}, "has a selector that does not match its own pods"),
-        (ROLLOUT, f"{POD}/serviceAccountName", "nobody", "runs as a ServiceAccount `nobody` that does not exist"),
+        (ROLLOUT, f"{POD}/serviceAccountName", "missing", "runs as a ServiceAccount `missing` that does not exist"),
         (ROLLOUT, f"{POD}/containers/0/volumeMounts/0/name", "gone", "mounts a volume `gone` that does not exist"),
         (ROLLOUT, f"{POD}/containers/0/volumeMounts/1/subPath", "no.txt", "which has no such key"),
         (ROLLOUT, f"{POD}/volumes/1/configMap/name", "gone", "mounts a ConfigMap `gone` that does not exist"),

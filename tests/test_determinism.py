@@ -1,4 +1,4 @@
-"""The same spec comes to the same bytes, whatever the machine, the day and the order."""
+"""The same spec compiles to the same bytes on any machine, on any day, and in any order."""
 
 from __future__ import annotations
 

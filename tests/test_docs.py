@@ -145,7 +145,7 @@ def broken(page: Path, target: str) -> str:
     if not path.is_relative_to(ROOT):
         return "leaves the project"
     if not path.exists():
-        return "leads nowhere"
+        return "does not exist"
     known = path.suffix != ".md" or anchor in anchors(path)
     return "" if not anchor or known else "has no such heading"
 
@@ -166,7 +166,7 @@ def test_a_broken_link_is_found() -> None:
     assert broken(page, "reference/language.md#specs") == ""
     assert broken(page, "reference/language.md#spelling-duration") == ""
     assert broken(page, "reference/language.md#no-such-heading") == "has no such heading"
-    assert broken(page, "nothing.md") == "leads nowhere"
+    assert broken(page, "nothing.md") == "does not exist"
     assert broken(page, "../../elsewhere.md") == "leaves the project"
 
 

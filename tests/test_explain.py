@@ -50,7 +50,7 @@ def ends(told: Reason) -> Iterator[Reason]:
 @pytest.mark.slow
 @EACH
 def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path) -> None:
-    """Each chain begins at a position of a file that was read, or at a reason in words of whoever chose it."""
+    """Each chain begins at a position of a file that was read, or at the reason of a deliberate choice."""
     astray = []
     for environment in compiled(example).environments:
         files = {layer.tree.file.name: layer.tree.file for layer in environment.layered.layers}
@@ -82,7 +82,7 @@ def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> No
 
 
 def test_a_line_of_a_file_is_explained_by_its_number() -> None:
-    """The same answer as for the bulk above, through the door that people use."""
+    """The same answer as for the bulk above, through the public command."""
     spec = compiled(MINIMAL)
     for file in spec.environments[0].bundle.files():
         for number, text in enumerate(file.text.split("\n")[:-1], 1):
@@ -105,7 +105,7 @@ def test_every_value_is_given_somewhere_and_says_what_rests_on_it(example: Path)
     }
     for leaf in leaves(spec.input):
         if leaf.path.endswith("#") or (leaf.file == "PlatformFile" and not leaf.path.startswith("platform.")):
-            continue  # a key is explained with its value; who owns the platform file is no value of a system
+            continue  # a key is explained with its value; the owner of the platform file is not part of a system
         if leaf.file == "ReleaseFile" and not leaf.path.startswith("releases."):
             continue
         answers = list(explain_path(spec, leaf.path))

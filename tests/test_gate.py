@@ -290,7 +290,7 @@ GATE = {"metric": "recall", "min": 0.6}
         {"evaluation": {"gates": [{"metric": ["recall"], "min": 1}]}},
         {"evaluation": {"gates": [{"metric": "recall"}]}},
         {"evaluation": {"gates": [{"metric": "recall", "min": "x"}]}},
-        {"evaluation": {"gates": [{"metric": "recall", "versus": "nobody"}]}},
+        {"evaluation": {"gates": [{"metric": "recall", "versus": "unknown"}]}},
         {"evaluation": {"gates": [{"metric": "recall", "versus": ["champion"]}]}},
         {"evaluation": {"gates": [{"metric": "recall", "versus": "champion", "margin": "x"}]}},
         {"evaluation": {"gates": [{**GATE, "minSamples": "many"}]}},

@@ -44,7 +44,7 @@ SAMPLE = 10
 
 
 class Outcome(NamedTuple):
-    """What one system came to, in short."""
+    """The result for one system, in short."""
 
     seed: int
     refused: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The end of a command: nothing that was said is lost, and whoever waits for the end is told."""
+"""The end of a command: no output is lost, and the parent process gets the exit status."""
 
 from __future__ import annotations
 

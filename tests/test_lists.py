@@ -1,6 +1,6 @@
 """No list is kept twice: where two places must name the same things, one is derived from the other or held to it here.
 
-Whoever adds a runtime, a target, a collection or a feature and forgets a step is told in a second.
+If you add a runtime, a target, a collection, or a feature and forget a step, a test fails in a second.
 """
 
 from __future__ import annotations

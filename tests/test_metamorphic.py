@@ -58,7 +58,7 @@ ENOUGH = 8
 """How many other values of a leaf are tried before it counts as one without effect."""
 
 NOT_VALID = {"MLS003", "MLS004", "MLS005", "MLS006", "MLS007", "MLS008", "MLS010", "MLS011"}
-"""Findings by which another value is not a valid one: it proves nothing, and the next one is tried."""
+"""Findings that make another value invalid: it proves nothing, and the test tries the next one."""
 
 WITHOUT_EFFECT = {
     "PlatformFile:metadata.*": "whom to ask about the file",
@@ -79,7 +79,7 @@ TITLES = ("*#", "metadata.name", "*.candidates.*.name", "*.selected")
 
 
 class Outcome(NamedTuple):
-    """What one compilation came to."""
+    """The result of one compilation."""
 
     compiled: Compiled
     files: dict[str, File]
@@ -280,7 +280,7 @@ def test_every_excuse_is_needed(examined: Examine) -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_line_of_a_runtime_that_changes_names_its_cause(tmp_path: Path, runtime: str) -> None:
-    """What most runtimes have in no example; and only a signature is idle, which not each of them is told."""
+    """What most runtimes have in no example; and only a signature is idle, because not every runtime receives it."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(runtime), sort_keys=False))
     found = Examined(tmp_path)
@@ -345,7 +345,7 @@ def _differing(old: File | None, new: File | None, before: list[str], after: lis
 
 
 def _slides(text: list[str], numbers: range) -> Iterator[range]:
-    """The same difference, begun at other lines: of two equal lines nobody can tell which one is new."""
+    """The same difference, begun at other lines: two equal lines do not show which one is new."""
     up = down = numbers
     while up.start and text[up.start - 1] == text[up.stop - 1]:
         up = range(up.start - 1, up.stop - 1)

@@ -1,7 +1,7 @@
-"""Every series that a rule, an analysis or an autoscaler reads is one that somebody writes.
+"""Every series that a rule, an analysis or an autoscaler reads is one that something exports.
 
 That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
-Prometheus itself (`up`); or kube-state-metrics. A query on a misspelt series answers nothing, and is silent for ever.
+Prometheus itself (`up`); or kube-state-metrics. A query on a misspelled series returns nothing, silently and forever.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ EXPORTS: dict[str, set[str]] = {
         "ray_serve_deployment_queued_queries",
     },
 }
-"""What the servers export by their own sources, of what an entry may name; a container of one's own is not here."""
+"""What the servers export by their own sources, limited to what an entry may name; a custom container is not here."""
 
 
 def exported(metrics: dict[str, Any]) -> Iterator[str]:

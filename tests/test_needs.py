@@ -1,7 +1,7 @@
 """What a rule says that it reads (`Rule.needs`) is what it reads.
 
-With less, a correct spec is told that a value has no effect; with more, a value that nothing reads passes silently. The
-reads are recorded: every field of a bound spec notes that it was asked for.
+With less, a correct spec gets an error that a value has no effect. With more, a value that nothing reads passes
+silently. The test records reads: every field of a bound spec notes that it was read.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Recorder:
         return property(read, slot.__set__)
 
     def reads(self, rule: Rule, environment: Environment) -> set[str]:
-        """What a rule reads of an environment, through its plan, too, which is made anew for it."""
+        """What a rule reads from an environment, also through its plan, which is created again for it."""
         plan = Plan(environment.system, environment.name, environment.backends.chosen)
         self.paths, self.on = set(), True
         try:
@@ -157,7 +157,7 @@ def test_what_a_rule_reads_it_names(rule: Rule, recorder: Recorder, folder: Path
         idle = {dotted(path) for path in _Effects(_used(environment), ()).unread}
         read = recorder.reads(rule, environment) & idle
         unnamed |= {path for path in read if not any(within(path, need) for need in rule.needs)}
-    assert unnamed == set(), "a correct spec would be told that this has no effect"
+    assert unnamed == set(), "a correct spec would get an error that this has no effect"
 
 
 def dotted(path: Steps) -> str:

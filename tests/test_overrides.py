@@ -192,7 +192,7 @@ def test_a_short_window_is_within_its_long_one(tmp_path: Path) -> None:
 
 
 def test_the_autoscaler_follows_what_it_is_told_to(tmp_path: Path) -> None:
-    """Triton exports both; a queue of 5 is the usual target, and 2.5 the one that is asked for."""
+    """Triton exports both; a queue of 5 is the default target, and the spec sets 2.5."""
     queue = emitted(tmp_path, "ScaledObject", serving__replicas={"signal": "queue"})["spec"]["triggers"][0]
     assert "nv_inference_pending_request_count" in queue["metadata"]["query"]
     assert queue["metadata"]["threshold"] == "5"
@@ -243,7 +243,7 @@ def test_a_window_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_limit_on_slow_answers_and_the_fewest_that_count(tmp_path: Path) -> None:
-    """The objective is 99 % within 100 ms, and somebody is woken at 14.4 % above it."""
+    """The objective is 99% within 100 ms, and the alert pages above 14.4%."""
     condition = {"metric": "slow-rate", "of": "latency-p99", "max": "4%", "minSamples": 500}
     templates = compile_text(tmp_path, minimal(rollout={"rollbackWhen": [condition]}))
     metrics = {m["name"]: m for t in objects(templates, "AnalysisTemplate") for m in cast(Any, t)["spec"]["metrics"]}

@@ -34,7 +34,7 @@ def test_erlang_c_of_the_textbook() -> None:
     """Two Erlangs offered to three servers: B = 4/19, C = 4/9 (Kleinrock, Queueing Systems I, section 3.4)."""
     assert erlang_c(3, 2.0) == pytest.approx(4 / 9)
     assert erlang_c(1, 0.5) == pytest.approx(0.5)  # one server: C is the utilization
-    assert erlang_c(2, 2.0) == 1.0  # load reaches the slots: everybody waits
+    assert erlang_c(2, 2.0) == 1.0  # load reaches the slots: every request waits
     assert waiting(1, 0.5, 1.0, 2.0) == pytest.approx(0.5 * 2.718281828 ** (-0.5 * 2.0))
 
 
@@ -156,8 +156,8 @@ EXTREMES = (
     ),
     ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: a service time of zero is impossible", "0s"),
     ({"rollout": {"progressDeadline": "1s"}}, "MLS008: every new version would fail after 1s", "1s"),
-    ({"monitoring": {"scrapeInterval": "0.5ms"}}, "MLS008: metrics cannot be read every 500us", "0.5ms"),
-    (_burn("2%", "1h", "30s"), "MLS008: metrics that are read every 30s cannot be judged over 30s", "30s"),
+    ({"monitoring": {"scrapeInterval": "0.5ms"}}, "MLS008: Prometheus cannot scrape every 500us", "0.5ms"),
+    (_burn("2%", "1h", "30s"), "MLS008: a scrape interval of 30s does not work with a window of 30s", "30s"),
     (_burn("2%", "11s", "30s"), "MLS008: the short window of 30s is not shorter than the long window of 11s", "30s"),
     (_burn("2%", "3600.5s", "5m"), "MLS008: a window of 3600500ms is not a whole number of seconds", "3600.5s"),
     (_burn("2%", "100s", "60s"), "MLS502: no alert on `availability` could ever fire", "99.5%"),

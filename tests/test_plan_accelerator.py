@@ -221,7 +221,7 @@ def test_hardware_without_its_unit_is_refused(kind: type[Quantity], text: str) -
 
 @pytest.mark.parametrize(("fact", "none"), [("compute", "0 TFLOP/s"), ("bandwidth", "0 MB/s")])
 def test_a_device_that_does_nothing_is_refused(fact: str, none: str) -> None:
-    """A speed that nobody measured is divided by both."""
+    """An unmeasured speed is divided by both."""
     settings = ["services.chat.serviceTime=null", f"platform.accelerators.l4.{fact}={none}"]
     told = mlspec.compile(ROOT / "examples" / "support-assistant" / "mlspec.yaml", settings=settings).diagnostics
     assert f"MLS008: an accelerator with {none} is impossible" in [f"{one.id}: {one.message}" for one in told]

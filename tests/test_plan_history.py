@@ -50,7 +50,7 @@ def changed(**sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def payments(volume: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
-    """The data with another volume of payments, and other sources beside them."""
+    """The data with another volume of payments, and with more sources."""
     return {**DATA, "sources": [{"name": "payments", "ingestion": "batch", "volume": volume}, *others]}
 
 
@@ -257,7 +257,7 @@ def test_what_rests_on_the_rarer_class_needs_more_rows(tmp_path: Path) -> None:
 
 
 def test_the_best_of_many_trials(tmp_path: Path) -> None:
-    """119,000 rows validate, 1 % of which are 1,190: sqrt(ln 500 / 2,380) is 0.0511."""
+    """119,000 rows validate, and 1% of them is 1,190: sqrt(ln 500 / 2,380) is 0.0511."""
     tuning = {"trials": 500, "parameters": {"depth": PARAMETER}}
     evaluation = {"primary": "recall"}
     data = changed(labels={"positiveShare": "1%"})

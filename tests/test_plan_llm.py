@@ -294,7 +294,7 @@ def test_a_prompt_is_the_sum_of_its_parts(tmp_path: Path) -> None:
 
 
 def test_a_mixture_of_experts_reads_prompts_with_the_active_ones_and_holds_them_all(tmp_path: Path) -> None:
-    """Mixtral: 46.7 G weights of which 12.9 G work: 2 x 12.9e9 x 2000 / (4 x 989e12 x 0.4)."""
+    """Mixtral: 46.7 G weights, 12.9 G of them active: 2 x 12.9e9 x 2000 / (4 x 989e12 x 0.4)."""
     spec = assistant(resources__accelerator={"type": "h100", "count": 4})
     spec["models"]["chat"]["llm"] = {"family": "mixtral-8x7b"}
     made = plan(tmp_path, spec).hardware

@@ -20,7 +20,7 @@ from mlspec.schema.units import Cores, Memory
 from .support import EXAMPLES, MINIMAL, changed, compile_text, run
 from .validation import load
 
-# Two services, of which one has accelerators; Triton adds 256 MiB of shared memory to a pod.
+# Two services, one with accelerators; Triton adds 256 MiB of shared memory to a pod.
 SPEC: dict[str, Any] = yaml.safe_load(f"""
 apiVersion: mlspec/v1
 kind: MLSystem

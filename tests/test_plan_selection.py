@@ -148,7 +148,7 @@ def test_ninety_per_cent_at_half_the_cost(other: str, fires: bool, tmp_path: Pat
 
 
 def test_a_bar_for_successors_is_none_for_other_choices(tmp_path: Path) -> None:
-    """Against the version in service each simpler candidate would lose, and nobody would hear of it."""
+    """Against the version in service each simpler candidate would lose, silently."""
     other = "{name: other, complexity: low, metrics: {roc_auc: 0.941}, cost: 0.3 USD/1M predictions}"
     gates = "release: {metrics: {roc_auc: 0.943}}\n" + candidates(other).replace(
         "primary: roc_auc", "primary: roc_auc, gates: [{metric: roc_auc, versus: champion, minSamples: 9}]"
@@ -175,9 +175,9 @@ def bounded(selected: str, other: str, bounds: str) -> str:
         ("latency: {p99: 60ms}", "latency: {p95: 40ms}", False),
         ("latency: {p99: 60ms}", "complexity: low", False),
     ],
-    ids=["missed", "kept", "missed by both", "by neighbours", "a higher one", "a lower one", "unknown"],
+    ids=["missed", "kept", "missed by both", "by neighbors", "a higher one", "a lower one", "unknown"],
 )
-def test_a_percentile_bounds_its_neighbours(selected: str, other: str, fires: bool, tmp_path: Path) -> None:
+def test_a_percentile_bounds_its_neighbors(selected: str, other: str, fires: bool, tmp_path: Path) -> None:
     fragment = bounded(selected, other, "constraints: {latency: {p99: 50ms}}")
     assert bool(findings(tmp_path, "MLS208", fragment)) is fires
 
@@ -284,7 +284,7 @@ def test_retrained_models_are_compared_with_the_one_in_service(gates: str, fires
     judged = f"evaluation: {{primary: recall, minSamples: 9, gates: {gates}}}\n"
     people = "problem: {humanPerformance: {metric: recall, value: 0.7}}\n"
     assert bool(findings(tmp_path, "MLS210", RETRAINED + judged + people)) is fires
-    assert findings(tmp_path / "by-hand", "MLS210", LATE + judged + people) == [], "somebody looks at it"
+    assert findings(tmp_path / "by-hand", "MLS210", LATE + judged + people) == [], "a person checks it"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_what_a_plugin_makes_is_listed_checked_and_explained(tmp_path: Path, mod
 
 
 def test_a_file_of_lines_is_written_and_not_applied(tmp_path: Path, modules: Path) -> None:
-    """A page or a script is a file of the bundle; kustomize is told of objects alone."""
+    """A page or a script is a file of the bundle; the kustomization lists only objects."""
     source = """
     def piece(system):
         why = because("page", "a test", system.metadata.name)

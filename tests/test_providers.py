@@ -120,7 +120,7 @@ def test_a_misspelled_provider_gets_the_names_that_there_are(tmp_path: Path) -> 
     assert (found.id, found.help) == ("MLS010", "write `argo-rollouts`")
 
 
-# A provider of one's own
+# A custom provider
 
 FLAGGER = {
     "workload": {"apiVersion": "apps/v1", "kind": "Deployment"},
@@ -133,7 +133,7 @@ FLAGGER = {
 }
 
 MODULE = '''
-"""Flagger: a Canary beside a plain Deployment, whose Services and weights Flagger itself makes."""
+"""Flagger: a Canary next to a plain Deployment. Flagger creates the Services and the weights itself."""
 
 from mlspec.plugin import Artifact, Kind, RolloutProvider, because, fixed, labels, metadata, path_of, rolling_update
 

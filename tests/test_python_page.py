@@ -1,4 +1,4 @@
-"""docs/python.md: its examples run as they stand, beside the example that they are about."""
+"""docs/python.md: its examples run unchanged, next to the example that they use."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_where_none_is_usual_one_must_be_named(changes: dict[str, object], note:
 def test_a_port_that_the_server_is_told_cannot_be_taken_away(runtime: str, kind: str, tmp_path: Path) -> None:
     container = online.spec(runtime)["serving"].get("container", {})
     found = online.refused(tmp_path, runtime, serving__container={**container, "ports": {kind: None}})
-    assert f"MLS009: `container` lacks `ports.{kind}`, on which `{runtime}` listens" in found
+    assert f"MLS009: `container` lacks `ports.{kind}`, which `{runtime}` listens on" in found
 
 
 @pytest.mark.parametrize("requests", [[], [{"match": 'code="200"'}]], ids=["none", "nameless"])

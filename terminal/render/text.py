@@ -13,7 +13,7 @@ from .report import Report, note
 
 __all__ = ["render", "snippets", "summary"]
 
-_COLOURS = {
+_COLORS = {
     "error": "\x1b[1;31m",
     "warning": "\x1b[1;33m",
     "info": "\x1b[1;36m",
@@ -45,7 +45,7 @@ class _Paint:
         self.on = on
 
     def __call__(self, style: str, text: str) -> str:
-        return f"{_COLOURS[style]}{text}{_END}" if self.on and text else text
+        return f"{_COLORS[style]}{text}{_END}" if self.on and text else text
 
 
 def _one(diagnostic: Diagnostic, paint: _Paint) -> str:

@@ -84,7 +84,7 @@ class _System:
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
             spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
-            spec["rollout"] = rollout(maker, self._objectives(), labelled=self.trains)
+            spec["rollout"] = rollout(maker, self._objectives(), labeled=self.trains)
         spec["monitoring"] = monitoring(maker, self._objectives(), online=self.online, bounded=self.trains)
         spec["success"] = success(maker, bounded=self.trains) if maker.maybe(0.3) else None
         spec["problem"] = maker.free("Problem", task=self.task)
@@ -114,7 +114,7 @@ class _System:
         return files
 
     def _environments(self) -> tuple[dict[str, Any], list[str], bool]:
-        """Environments, of which one trains; their clusters; and whether releases are written in the spec."""
+        """Environments, one with training; their clusters; and whether releases are written in the spec."""
         maker = self.maker
         if maker.maybe(0.4):
             return {}, [], True
@@ -186,17 +186,17 @@ class _System:
 
     def _beside(self) -> None:
         """A second service: of the same model by another mode, or of a second model."""
-        maker, beside = self.maker, {"nightly": serving.batch, "stream": serving.streaming, "devices": serving.edge}
+        maker, others = self.maker, {"nightly": serving.batch, "stream": serving.streaming, "devices": serving.edge}
         if not maker.maybe(0.4):
             return
-        name = maker.pick((*beside, "second")) if self.kind != "language" else "second"
+        name = maker.pick((*others, "second")) if self.kind != "language" else "second"
         if name == "second":
             if not {"firstToken", "interToken"} & set(self.spec["constraints"]):  # only a language model has tokens
                 self._second()
             return
         if name == "nightly" and not self.online:
             return
-        self.spec["services"][name] = beside[name](maker, self.name)
+        self.spec["services"][name] = others[name](maker, self.name)
 
     def _objectives(self) -> set[str]:
         """What is promised of some service, and can be judged."""

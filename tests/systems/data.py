@@ -69,7 +69,7 @@ def _columns(maker: Maker, strategy: str) -> Any:
 
 
 def _step(maker: Maker) -> dict[str, Any]:
-    """One step of preprocessing, with most of what it can be told."""
+    """One step of preprocessing, with most of its options."""
     step, type_name = maker.pick(UNIONS["PreprocessingStep"][1].items())
     told = {
         key: maker.pick(members(type_name, key)) for key in ("strategy", "method", "fitOn") if members(type_name, key)

@@ -63,7 +63,7 @@ _EXTREMES = {
     "cron": ("* * * * *", "0 0 29 2 *", "@yearly"),
     "text": tuple(text for text in INJECTED if text.isprintable() and len(text) < 100),
 }
-"""What people seldom say, and may: ends of ranges, and texts that mean something to somebody else."""
+"""Rare but valid values: the ends of ranges, and texts with a meaning in other languages."""
 
 
 class Maker(Shape):
@@ -119,7 +119,7 @@ class Maker(Shape):
         return [name for name in known if name in kept]
 
     def free(self, type_name: str, /, **given: Any) -> dict[str, Any]:
-        """An object of which only what is given depends on others; `from_` stands for `from`."""
+        """An object. Only the given fields depend on others; `from_` stands for `from`."""
         return self.object(type_name, 0, {key.rstrip("_"): value for key, value in given.items()})
 
     def texts(self, name: str) -> Iterable[str]:

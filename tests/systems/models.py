@@ -15,7 +15,7 @@ __all__ = ["SCHEMES", "candidates", "language_model", "model", "release"]
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 
 SCHEMES = {"s3": "s3", "gs": "gcs", "azure": "azure", "https": "http", "hf": "huggingface", "oci": "oci"}
-"""Where models lie, and by which access they are reached."""
+"""Where models are stored, and the access that reads them."""
 
 
 def signature(maker: Maker, setup: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .maker import Maker
 __all__ = ["monitoring", "rollout", "success"]
 
 
-def rollout(maker: Maker, objectives: Collection[str], *, labelled: bool) -> dict[str, Any] | None:
+def rollout(maker: Maker, objectives: Collection[str], *, labeled: bool) -> dict[str, Any] | None:
     """Stages that the platform has, in the order in which they follow each other, judged by what is promised."""
     shadow = {
         "shadow": maker.free("ShadowStage", percent="100%" if maker.mirroring == "all" else maker.pick(("5%", "50%")))
@@ -24,7 +24,7 @@ def rollout(maker: Maker, objectives: Collection[str], *, labelled: bool) -> dic
     elif maker.maybe(0.2):
         stages.append({"blueGreen": maker.free("BlueGreenStage")})
     conditions = _conditions(maker, objectives) if maker.canaries else []
-    if labelled and maker.canaries and maker.maybe(0.3):
+    if labeled and maker.canaries and maker.maybe(0.3):
         conditions.append(maker.free("Condition", metric="roc_auc", of=None, segment=None, min="0.6"))
     waits = maker.pick(("45m", "2h")) if maker.waits else None
     return maker.free("Rollout", stages=stages or None, rollbackWhen=conditions or None, progressDeadline=waits)
@@ -89,7 +89,7 @@ def monitoring(maker: Maker, objectives: Collection[str], *, online: bool, bound
 
 
 def _burn(maker: Maker) -> list[dict[str, Any]] | None:
-    """Windows that Prometheus remembers, and that burn fast enough of every budget to be told of."""
+    """Windows that Prometheus remembers, and that burn every budget fast enough to alert."""
     pairs = maker.some((("page", "2%", "1h", "5m"), ("page", "5%", "6h", None), ("ticket", "10%", "3d", "6h")))
     made = [
         maker.free("Burn", severity=severity, budget=budget, long=long, short=short)

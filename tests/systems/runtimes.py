@@ -81,9 +81,9 @@ def runtime(maker: Maker, *, language: bool, promised: Collection[str] = ()) -> 
 
 
 def _own_facts(maker: Maker) -> dict[str, Any]:
-    """An entry for a server of one's own, which is chosen for what nothing else is usual for."""
-    beside = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": _vocabulary(maker)}
-    return {**container(maker), **beside, **({"build": "it is ours"} if maker.maybe(0.3) else {})}
+    """An entry for a custom server, the default for formats without another default."""
+    more = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": _vocabulary(maker)}
+    return {**container(maker), **more, **({"build": "it is ours"} if maker.maybe(0.3) else {})}
 
 
 def _perhaps_unnamed(maker: Maker, chosen: Runtime) -> Runtime:
@@ -92,7 +92,7 @@ def _perhaps_unnamed(maker: Maker, chosen: Runtime) -> Runtime:
 
 
 def _vocabulary(maker: Maker) -> dict[str, Any]:
-    """What a runtime of one's own exports: everything, in units of its own."""
+    """What a custom runtime exports: everything, in different units."""
     unit = maker.pick(SECONDS)
     scale = 1 / SECONDS[unit]
     buckets = [float(bound * scale) for bound in map(Decimal, ("0.01", "0.05", "0.1", "0.5", "1", "5"))]

@@ -90,7 +90,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
 
 
 def _llm_caching(maker: Maker, server: Runtime) -> dict[str, Any] | None:
-    """Only servers that can be told of a type can be told of prefixes."""
+    """Only servers with a setting for the type have one for prefixes."""
     if not server.supports("llm.caching.dtype") or maker.maybe(0.4):
         return None
     return maker.free("LlmCaching", dtype=maker.pick((None, *members("LlmCaching", "dtype"))))
@@ -145,7 +145,7 @@ def _variables(maker: Maker) -> dict[str, str]:
 
 
 def _bounds(maker: Maker, server: Runtime) -> tuple[dict[str, Any], Decimal]:
-    """Bounds on percentiles, each on a bucket of the runtime where it cannot be told of others; and the lowest."""
+    """Bounds on percentiles, each on a bucket of the runtime where its buckets are fixed; and the lowest."""
     series = server.facts["metrics"].get("latency")
     if series is None:
         return {}, Decimal("0.1")
@@ -221,10 +221,10 @@ def _data(maker: Maker, name: str) -> dict[str, Any]:
 
 
 def streaming(maker: Maker, model: str | None) -> dict[str, Any]:
-    """A consumer of a stream, of which nothing is compiled yet."""
+    """A consumer of a stream, which is not supported yet."""
     return maker.free("StreamingService", mode="streaming", model=model)
 
 
 def edge(maker: Maker, model: str | None) -> dict[str, Any]:
-    """A model on devices, of which nothing is compiled yet."""
+    """A model on devices, which is not supported yet."""
     return maker.free("EdgeService", mode="edge", model=model)

@@ -51,7 +51,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
 
 
 def _effort(maker: Maker, searched: list[str]) -> dict[str, Any]:
-    """By which algorithm, of which one must know what a trial's effort is."""
+    """The algorithm. One of them needs to know the budget of a trial."""
     algorithm = maker.pick((None, *maker.declared["algorithms"], "hyperband"))
     return {"algorithm": algorithm, "resource": maker.pick(searched) if algorithm == "hyperband" else None}
 
@@ -70,7 +70,7 @@ def _parameter(maker: Maker, kind: str) -> dict[str, Any]:
 
 
 def evaluation(maker: Maker, metric: str, bar: float, own: str | None) -> dict[str, Any]:
-    """Gates against the version in service, the baseline, and bars, one of them of a metric of one's own."""
+    """Gates against the live version, the baseline, and fixed bounds, one of them on a custom metric."""
     sign = "max" if metric in ("wape", "rmse") else "min"
     gates = [
         maker.free("Condition", metric=metric, versus="champion", margin="-0.05", of=None, segment=None),
