@@ -32,6 +32,13 @@ def golden() -> dict[str, str]:
     return {str(path.relative_to(ROOT)): path.read_text() for path in sorted(paths)}
 
 
+def restore(files: dict[str, str]) -> None:
+    """Write back the files that are missing."""
+    for path, text in files.items():
+        if not (ROOT / path).exists():
+            (ROOT / path).write_text(text)
+
+
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """What changed between two sets of files: files that come and go first, then places by how often they changed."""
     lines = [f"- {path}" for path in before if path not in after]
@@ -78,9 +85,16 @@ def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
 
 
 def main() -> int:
-    """Update, and print what changed; the status of the tests that wrote."""
+    """Update the golden files, and print what changed. Returns the exit status of the tests that write them.
+
+    We delete all files first, so that files without a test disappear. If a test fails, we restore them.
+    """
     before = golden()
+    for path in before:
+        (ROOT / path).unlink()
     status = pytest.main(["-q", "--no-header", "--snapshot-update", *(str(ROOT / Path(test)) for test in TESTS)])
+    if status:
+        restore(before)
     for line in changes(before, golden()):
         click.echo(line)
     return int(status)

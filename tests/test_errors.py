@@ -49,6 +49,11 @@ def said(case: str, spec: str = "mlspec.yaml") -> tuple[Diagnostic, ...]:
 EACH = pytest.mark.parametrize("case", CASES)
 
 
+def test_every_case_has_a_spec() -> None:
+    """Without one, `expected.txt` remains from a case that no longer exists."""
+    assert sorted(path.parent.name for path in ERRORS.glob("*/expected.txt")) == CASES
+
+
 @EACH
 def test_the_message_is_what_is_committed(case: str, messages: SnapshotAssertion) -> None:
     assert text.snippets(said(case)) == messages(name=f"{case}/expected.txt")

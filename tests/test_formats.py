@@ -95,6 +95,10 @@ def test_the_format_is_what_is_committed(form: Format, formats: SnapshotAssertio
     assert rendered(form, REPORT) == formats(name=f"{form.name}.txt")
 
 
+def test_every_file_is_of_a_format() -> None:
+    assert {path.stem for path in (ROOT / "tests" / "formats").glob("*.txt")} == {form.name for form in FORMATS}
+
+
 @EACH
 def test_every_finding_is_told(form: Format) -> None:
     """Once, or in each spec that it was found in."""
