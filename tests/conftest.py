@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,12 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _share(items: list[pytest.Item], worker: int, workers: int) -> list[pytest.Item]:
     return items[len(items) * worker // workers : len(items) * (worker + 1) // workers]
-
-
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from scanning thousands of collected tests again and again."""
-    gc.freeze()
-    gc.set_threshold(50_000)  # as for commands: see mlspec/__main__.py
 
 
 @pytest.fixture(scope="session")
