@@ -220,7 +220,7 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if abs(value) < 10**4 else f"{value:,.0f}"
     text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
     first, *more = text.split("\n")
     return f"{first} ..." if more else first

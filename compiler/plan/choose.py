@@ -26,12 +26,12 @@ def assumed(path: str, value: T, why: str, *sources: object) -> Because[T]:
 def seconds(value: float) -> str:
     """A duration with three significant digits and a suitable unit: `21.2 min`."""
     if value < 1:
-        return f"{value * 1000:.3g} ms"
+        return f"{number(value * 1000)} ms"
     if value < 120:
-        return f"{value:.3g} s"
+        return f"{number(value)} s"
     if value < 7200:
-        return f"{value / 60:.3g} min"
-    return f"{value / 3600:.3g} h"
+        return f"{number(value / 60)} min"
+    return f"{number(value / 3600)} h"
 
 
 def number(value: float) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from ....schema.units import Memory, Percent
 from ...because import Because, because, decision, first
 from ...system import Family, LlmShape, Model, OnlineService, Platform
-from ..choose import assumed, count
+from ..choose import assumed, count, number
 
 __all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
 
@@ -221,7 +221,7 @@ def _weights(
 
 def counted(amount: float) -> str:
     """A parameter count in the short form of model names: `8.03B`."""
-    return f"{amount / 1e9:.3g}B" if amount >= 1e9 else f"{amount / 1e6:.3g}M"
+    return f"{number(amount / 1e9)}B" if amount >= 1e9 else f"{number(amount / 1e6)}M"
 
 
 @decision

@@ -86,12 +86,16 @@ def within_budget(price: Because[UnitPrice], budget: Because[Budget], *rates: Be
 
 @decision
 def at_least(reached: Because[float], limit: Because[Decimal]) -> tuple[bool, str]:
-    return _exact(reached.value) >= limit.value, f"{reached.value:g} against a minimum of {_sourced(limit)}"
+    return _exact(
+        reached.value
+    ) >= limit.value, f"{plain(_exact(reached.value))} against a minimum of {_sourced(limit)}"
 
 
 @decision
 def at_most(reached: Because[float], limit: Because[Decimal]) -> tuple[bool, str]:
-    return _exact(reached.value) <= limit.value, f"{reached.value:g} against a maximum of {_sourced(limit)}"
+    return _exact(
+        reached.value
+    ) <= limit.value, f"{plain(_exact(reached.value))} against a maximum of {_sourced(limit)}"
 
 
 @decision
@@ -107,7 +111,7 @@ def against(
     step = asked * abs(value) if margin is not None and margin.value.relative else asked
     limit = value + step if maximized.value else value - step
     required = f"; {plain(abs(step))} better is required" if step > 0 else f"; {plain(abs(step))} worse is allowed"
-    return limit, f"{versus.value} reaches {rival.value:g}{required if step else ''}"
+    return limit, f"{versus.value} reaches {plain(value)}{required if step else ''}"
 
 
 @decision
