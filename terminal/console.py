@@ -59,11 +59,16 @@ class Console(Record):
             if output.spoken:
                 sys.stderr.write(rendered(output.form, report))
 
+    @property
+    def reports(self) -> bool:
+        """Whether an output repeats all findings at the end of a run."""
+        return not all(output.spoken for output in self.outputs)
+
     def report(self, subjects: Iterable[Subject], status: int) -> int:
         """Write all findings to files and as a document, at the end of a run. Returns the exit status: 2 if writing
         fails.
         """
-        if all(output.spoken for output in self.outputs):
+        if not self.reports:
             return status
         here = os.getcwd()
         report = Report(subjects=tuple(subjects), status=status, here=here, root=repository(here), version=self.version)

@@ -39,7 +39,7 @@ class OutOfRange(Exception):  # noqa: N818
         self.help = help
 
 
-@lru_cache(maxsize=4096)  # each file is bound as it was written, and again in every environment
+@lru_cache(maxsize=1024)  # each file is bound as it was written, and again in every environment
 def parse(kind: Kind, text: str, is_plain: bool) -> Any:
     """The value of a scalar. Raises `UnitError` or one of the exceptions above if the text is invalid."""
     match kind[0]:

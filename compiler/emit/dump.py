@@ -72,7 +72,7 @@ def scalar(value: object) -> str:
     raise TypeError(f"{type(value).__name__} cannot be a leaf of an object: {value!r}")
 
 
-@lru_cache(maxsize=4096)  # the same keys and names repeat
+@lru_cache(maxsize=1024)  # the same keys and names repeat
 def _string(text: str) -> str:
     if _SAFE.fullmatch(text) and text.lower() not in _WORDS:
         return text

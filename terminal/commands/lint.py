@@ -47,7 +47,7 @@ def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = (
     systems = Systems(Selecting(**given, select=selected, ignore=ignored), judged)
     some = sum(1 for _ in systems)
     if some:
-        request.console.say(summary(systems.found))
+        request.console.say(summary(systems.counts))
     return systems.status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -47,13 +48,11 @@ class Systems:
         self.take = take
         self.warnings = warnings
         self.status = 0
+        self.counts: Counter[str] = Counter()
+        """The number of findings so far, by severity."""
         self.subjects: list[Subject] = []
+        """The findings, if an output repeats them at the end. If not, keeping them would fill the memory."""
         self._claimed: dict[Path, str] = {}
-
-    @property
-    def found(self) -> list[Diagnostic]:
-        """All findings so far."""
-        return [found for subject in self.subjects for found in subject.found]
 
     def __iter__(self) -> Iterator[Outcome]:
         paths, missing = find(self.request.specs)
@@ -74,13 +73,18 @@ class Systems:
                 yield system
 
     def _tell(self, name: str, found: list[Diagnostic]) -> None:
-        self.subjects.append(Subject(name=name, found=tuple(found)))
+        self.counts.update(one.severity for one in found)
+        if self.request.console.reports:
+            self.subjects.append(Subject(name=name, found=tuple(found)))
         self.request.console.tell(found)
 
     def add(self, found: Iterable[Diagnostic]) -> None:
         """Add errors that the command found in the current system and has already printed."""
-        last, more = self.subjects[-1], tuple(found)
-        self.subjects[-1] = last.but(found=(*last.found, *more))
+        more = tuple(found)
+        self.counts.update(one.severity for one in more)
+        if self.request.console.reports:
+            last = self.subjects[-1]
+            self.subjects[-1] = last.but(found=(*last.found, *more))
         self.status = max(self.status, 1 if more else 0)
 
     def _one(self, path: str) -> Outcome:

@@ -5,7 +5,7 @@ Control characters never reach the terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.words import visible
@@ -33,9 +33,9 @@ def snippets(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     return "\n".join(_one(diagnostic, _Paint(color)) for diagnostic in diagnostics)
 
 
-def summary(diagnostics: Sequence[Diagnostic]) -> str:
-    """How many there are of each severity, in one line."""
-    counts = [(sum(d.severity == severity for d in diagnostics), severity) for severity in ("error", "warning", "info")]
+def summary(numbers: Mapping[str, int]) -> str:
+    """The number of findings of each severity, in one line."""
+    counts = [(numbers.get(severity, 0), severity) for severity in ("error", "warning", "info")]
     parts = [f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for count, name in counts if count]
     return ", ".join(parts) or "no findings"
 
