@@ -70,7 +70,7 @@ def finding(
     )
 
 
-_NAME = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
+_NAME = r"(?a:[A-Za-z][\w./-]*)"
 """Text that YAML reads the same way with quotes and without."""
 
 
@@ -86,7 +86,7 @@ def guess(*names: tuple[object, str]) -> Fix | None:
 
 def _renamed(thing: object, name: str) -> Edit | None:
     node = next(iter(thing.sources), None) if isinstance(thing, Because) else thing
-    if not isinstance(node, Scalar) or node.line != node.end_line or not _NAME.fullmatch(name):
+    if not isinstance(node, Scalar) or node.line != node.end_line or not re.fullmatch(_NAME, name):
         return None
     quote = 0 if node.plain else 1
     start, end = node.column + quote, node.end_column - quote

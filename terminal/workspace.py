@@ -6,7 +6,6 @@ does not matter. Release files are in `releases/`, next to the spec.
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -69,13 +68,18 @@ def _matches(argument: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(argument, entry))
     elif os.path.exists(argument):
         yield argument
-    elif glob.has_magic(argument):
-        yield from sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
+    else:
+        import glob
+
+        if glob.has_magic(argument):
+            yield from sorted(path for path in glob.glob(argument, recursive=True) if os.path.isfile(path))
 
 
 def _why_none(argument: str) -> tuple[str, str]:
     if os.path.isdir(argument):
         return "the folder contains no spec", f"create `{SPEC}` there with `mlspec init`"
+    import glob
+
     if glob.has_magic(argument):
         return "no file matches the pattern", "quote the pattern, or check the folder"
     return "the file does not exist", "name a spec, or a folder that contains one"
@@ -190,10 +194,11 @@ def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping
     if folder is None or not (folder / "releases").is_dir():
         return {}
     trees = {}
-    for file in sorted((folder / "releases").glob("*.yaml")):
-        tree = _tree(str(file), _text(str(file)), "ReleaseFile", found)
+    for name in sorted(os.listdir(folder / "releases")):
+        file = str(folder / "releases" / name)
+        tree = _tree(file, _text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
         if tree is not None:
-            trees[file.stem] = tree
+            trees[name.removesuffix(".yaml")] = tree
     return trees
 
 

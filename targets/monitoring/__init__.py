@@ -9,7 +9,7 @@ from ...compiler.emit.artifact import Piece, Target
 from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import batch, podmonitor, rules, training
+from . import podmonitor, rules
 
 __all__ = ["TARGET"]
 
@@ -20,8 +20,12 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(podmonitor.pod_monitors, service)
         yield partial(rules.rules, service)
     for run in plan.batch.values():
+        from . import batch
+
         yield partial(batch.rules, run)
     if plan.training is not None:
+        from . import training
+
         yield partial(training.rules, plan.training)
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from ...compiler.emit.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import config, job, objects
 
 __all__ = ["TARGET"]
 
@@ -21,6 +20,8 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
     training = plan.training
     if training is None:
         return
+    from . import config, job, objects
+
     file = config.ConfigFile(training)
     yield partial(job.cron_job, training, file)
     yield partial(config.configuration, training, file)

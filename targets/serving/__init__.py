@@ -8,7 +8,7 @@ from functools import partial
 from ...compiler.emit.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import accounts, batch, network, objects, workload
+from . import accounts, network, objects, workload
 
 __all__ = ["TARGET"]
 
@@ -24,6 +24,8 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(objects.disruption_budget, service)
         yield partial(network.policy, service)
     for run in plan.batch.values():
+        from . import batch
+
         yield partial(batch.cron_job, run)
         yield partial(batch.network_policy, run)
 

@@ -71,7 +71,7 @@ def sentences(found: Diagnostic) -> list[str]:
     return [visible(f"{head}{text}") for head, text in parts if text]
 
 
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = "[\ud800-\udfff]"
 
 
 def document(data: Any) -> str:
@@ -85,7 +85,7 @@ def document(data: Any) -> str:
 
 def _whole(data: Any) -> Any:
     if isinstance(data, str):
-        return _HALF.sub("\ufffd", data)
+        return re.sub(_HALF, "\ufffd", data)
     if isinstance(data, dict):
         return {key: _whole(value) for key, value in data.items()}
     return [_whole(item) for item in data] if isinstance(data, (list, tuple)) else data
