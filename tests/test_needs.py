@@ -31,6 +31,8 @@ from mlspec.compiler.plan import Plan
 from .rules import BASE
 from .support import EXAMPLES, ROOT
 
+pytestmark = pytest.mark.slow
+
 READ_EVERYTHING = {"MLS901", "MLS902", "MLS903"}
 """Rules that search every text for secrets and strange hosts: to be searched is no effect."""
 
