@@ -18,6 +18,24 @@ def env(name: str, value: str) -> str:
     return f"training: {{env: {{{name}: '{value}'}}}}"
 
 
+KINDS = {
+    "AWS": AWS,
+    "AWS, temporary": AWS.replace("AKIA", "ASIA"),
+    "GitHub": GITHUB,
+    "GitHub, fine-grained": "github_pat_" + "a1B2" * 10,
+    "GitLab": GITLAB,
+    "Hugging Face": HUB,
+    "Slack": SLACK,
+    "Google": GOOGLE,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_token_is_found(kind: str, tmp_path: Path) -> None:
+    """Each kind is searched only in texts with a fixed part of it, so that part must be in every token of the kind."""
+    assert findings(tmp_path, "MLS901", env("SETTING", KINDS[kind]))
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
