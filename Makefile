@@ -41,7 +41,7 @@ golden: setup  ## update the golden output and messages; prints what changed, fo
 	python -m tests.golden
 
 bench: setup  ## measure CPU time, compared with kubectl kustomize; see docs/performance.md
-	python -m tests.bench
+	PYTHON=$(PYTHON) python -m tests.bench
 
 lock:  ## update the locked versions in requirements/ to the newest
 	PYTHON=$(PYTHON) requirements/lock.sh
