@@ -1,0 +1,86 @@
+"""The proving ground as a whole: control plane, kubelet, network, and Prometheus, started once for all tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from .api import Api, Object, path_of
+from .behavior import Behavior
+from .control_plane import ControlPlane
+from .kubelet import Kubelet, behavior_of
+from .network import Network
+from .prometheus import Prometheus
+
+__all__ = ["Ground", "in_order"]
+
+PROMETHEUS = "prometheus-operated.monitoring:9090"
+"""Where the examples' platform file says that Prometheus is."""
+
+RESTRICTED = {
+    f"pod-security.kubernetes.io/{mode}": level
+    for mode, level in (("enforce", "restricted"), ("warn", "restricted"), ("enforce-version", "latest"))
+}
+
+ORDER = ("Namespace", "ServiceAccount", "ConfigMap", "Secret", "Service")
+"""Kinds that others refer to go first."""
+
+
+class Ground:
+    """Everything that runs, and what was measured while it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.plane = ControlPlane(folder)
+        self.behaviors: dict[tuple[str, str], Behavior] = {}
+        self.exits: dict[str, int] = {}
+        """The exit status of jobs by namespace; 0 if a test says nothing."""
+        find = behavior_of(self.behaviors)
+        self.kubelet = Kubelet(self.plane.api, find, lambda pod: self.exits.get(pod["metadata"]["namespace"], 0))
+        self.network = Network(self.plane.api, find)
+        self.times: dict[str, float] = {}
+        self.definitions = 0
+
+    @property
+    def api(self) -> Api:
+        """The administrator's access."""
+        return self.plane.api
+
+    def start(self) -> None:
+        """Start everything."""
+        begin = time.monotonic()
+        self.plane.start()
+        self.times["control plane"] = time.monotonic() - begin
+        self.definitions = self.plane.define()
+        self.kubelet.start()
+        self.network.start()
+        away = {"HTTP_PROXY": self.network.proxy, "NO_PROXY": "127.0.0.1,localhost"}
+        metrics = self.plane.argo_rollouts(away)
+        self.prometheus = Prometheus(self.plane, self.network.proxy, metrics)
+        self.prometheus.start()
+        self.network.hosts[PROMETHEUS] = self.prometheus.address
+        self.times["everything"] = time.monotonic() - begin
+
+    def stop(self) -> None:
+        """End everything."""
+        for part in (self.prometheus, self.kubelet, self.network):
+            part.stop()
+        self.plane.stop()
+
+    def namespace(self, name: str) -> None:
+        """Create a namespace that enforces the restricted Pod Security Standard."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+        self.api.apply(body)
+
+    def apply(self, bodies: Iterable[Object], manager: str = "mlspec", force: bool = True) -> list[Object]:
+        """Apply objects on the server; the result is what the server holds now."""
+        return [self.api.apply(body, manager, force=force) for body in in_order(bodies)]
+
+    def live(self, body: Object) -> Object:
+        """The live state of an object."""
+        return self.api.get(path_of(body))
+
+
+def in_order(bodies: Iterable[Object]) -> list[Object]:
+    """Objects in the order in which they are applied."""
+    return sorted(bodies, key=lambda body: ORDER.index(body["kind"]) if body["kind"] in ORDER else len(ORDER))

@@ -1,0 +1,117 @@
+"""The programs of the proving ground: Kubernetes and Argo Rollouts built from source, etcd and Prometheus from Debian.
+
+They are built once, into the user's cache, in a folder named after everything that they are built from: the module's
+files, the linker flags, and the version of Go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+__all__ = ["KUBERNETES", "MissingError", "built", "debian", "generated_crds", "module_folder"]
+
+HERE = Path(__file__).parent
+KUBERNETES = "1.36.3"
+"""The version of the API server, as in `kubernetes/go.mod`. Without the flags below, it says that it is 0.0.0."""
+
+_MAJOR, _MINOR, _ = KUBERNETES.split(".")
+_VERSION = "k8s.io/component-base/version"
+FLAGS = {
+    "kubernetes": (
+        f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}"
+    ),
+    "rollouts": "-s -w",
+    "crds": "-s -w",
+}
+
+
+class MissingError(Exception):
+    """A program that the proving ground needs and that cannot be had here."""
+
+
+def cache_folder() -> Path:
+    """The folder for what is built once: `$XDG_CACHE_HOME/mlspec/cluster`, by default below `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "mlspec" / "cluster"
+
+
+@cache
+def built(module: str) -> Path:
+    """The folder of the programs that are the tools of a Go module next to this file; builds them when needed."""
+    if shutil.which("go") is None:
+        raise MissingError("Go 1.26 or later: install it from https://go.dev/dl, and put `go` on the PATH")
+    source = HERE / module
+    target = cache_folder() / f"{module}-{_sum(source, FLAGS[module])}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            out = Path(scratch) / "programs"
+            out.mkdir()
+            _go(source, "build", "-ldflags", FLAGS[module], "-o", f"{out}/", "tool")
+            for old in target.parent.glob(f"{module}-*"):
+                shutil.rmtree(old)
+            out.rename(target)
+    return target
+
+
+def module_folder(module: str, path: str) -> Path:
+    """Where the Go module cache holds the source of a module that a module next to this file requires."""
+    found = json.loads(_go(HERE / module, "mod", "download", "-json", path))
+    return Path(found["Dir"])
+
+
+OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
+
+
+def generated_crds(folder: Path) -> None:
+    """Write the definitions of the Prometheus operator's resources, from its Go types, as that project does."""
+    program = built("crds") / "controller-gen"
+    _run([str(program), "crd", f"paths={OPERATOR}/v1", f"output:crd:dir={folder}"], HERE / "crds")
+
+
+def debian(package: str, program: str) -> Path:
+    """A program from the PATH, or from a Debian package that is unpacked into the cache without installing it."""
+    found = shutil.which(program)
+    if found is not None:
+        return Path(found)
+    target = cache_folder() / package
+    if not target.exists():
+        if shutil.which("apt-get") is None:
+            raise MissingError(f"`{program}`: install it, and put it on the PATH")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            _run(["apt-get", "-qq", "download", package], Path(scratch))
+            archives = list(Path(scratch).glob("*.deb"))
+            _run(["dpkg", "-x", str(archives[0]), "unpacked"], Path(scratch))
+            (Path(scratch) / "unpacked").rename(target)
+    return target / "usr" / "bin" / program
+
+
+def _sum(source: Path, flags: str) -> str:
+    parts = hashlib.sha256(flags.encode())
+    parts.update(_go(source, "env", "GOVERSION").encode())
+    for file in sorted(source.rglob("*")):
+        if file.name in ("go.mod", "go.sum") or file.suffix == ".go":
+            parts.update(json.dumps([str(file.relative_to(source)), file.read_text()]).encode())
+    return parts.hexdigest()[:16]
+
+
+def _go(folder: Path, *arguments: str) -> str:
+    return _run(["go", *arguments], folder, CGO_ENABLED="0")
+
+
+def _run(command: Sequence[str], folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise MissingError(f"`{' '.join(command)}` failed:\n{done.stderr}")
+    return done.stdout

@@ -1,0 +1,197 @@
+// Gatewayapi is a traffic router plugin of Argo Rollouts that sets the weights of HTTPRoutes and GRPCRoutes.
+//
+// It stands in for argoproj-labs/gatewayAPI, which the Go module proxy does not serve, and does what version 0.15.0 of
+// it does for the plugin options that mlspec writes: it reads a route, sets the weights of the backends that are the
+// Rollout's stable and canary Service in every rule, labels the route while a canary runs, and updates it. The route's
+// managed fields then name the manager "gatewayAPI", because Argo Rollouts runs the plugin under that file name.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/argoproj/argo-rollouts/rollout/trafficrouting/plugin/rpc"
+	"github.com/argoproj/argo-rollouts/utils/plugin/types"
+	"github.com/hashicorp/go-plugin"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/retry"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gateway "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned"
+)
+
+const (
+	pluginName      = "argoproj-labs/gatewayAPI"
+	inProgressLabel = "rollouts.argoproj.io/gatewayapi-canary"
+	inProgressValue = "in-progress"
+)
+
+// options are the fields of the plugin's section of a Rollout that mlspec writes; others are refused.
+type options struct {
+	HTTPRoute  string      `json:"httpRoute"`
+	GRPCRoute  string      `json:"grpcRoute"`
+	HTTPRoutes []routeName `json:"httpRoutes"`
+	GRPCRoutes []routeName `json:"grpcRoutes"`
+	Namespace  string      `json:"namespace"`
+}
+
+type routeName struct {
+	Name string `json:"name"`
+}
+
+// router implements the interface that the controller calls over RPC.
+type router struct {
+	routes gateway.Interface
+}
+
+func (r *router) InitPlugin() types.RpcError {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return failed(err)
+	}
+	if r.routes, err = gateway.NewForConfig(config); err != nil {
+		return failed(err)
+	}
+	return types.RpcError{}
+}
+
+func (r *router) SetWeight(rollout *v1alpha1.Rollout, weight int32, _ []v1alpha1.WeightDestination) types.RpcError {
+	found, err := read(rollout)
+	if err != nil {
+		return failed(err)
+	}
+	for _, name := range found.HTTPRoutes {
+		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return r.setHTTP(rollout, found.Namespace, name.Name, weight) }); err != nil {
+			return failed(err)
+		}
+	}
+	for _, name := range found.GRPCRoutes {
+		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return r.setGRPC(rollout, found.Namespace, name.Name, weight) }); err != nil {
+			return failed(err)
+		}
+	}
+	return types.RpcError{}
+}
+
+func (r *router) setHTTP(rollout *v1alpha1.Rollout, namespace, name string, weight int32) error {
+	client := r.routes.GatewayV1().HTTPRoutes(namespace)
+	route, err := client.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for i := range route.Spec.Rules {
+		for j := range route.Spec.Rules[i].BackendRefs {
+			divide(rollout, &route.Spec.Rules[i].BackendRefs[j].BackendRef, weight, seen)
+		}
+	}
+	if len(seen) < 2 {
+		return fmt.Errorf("HTTPRoute %s does not have both Services as backends", name)
+	}
+	label(route, weight)
+	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
+	return err
+}
+
+func (r *router) setGRPC(rollout *v1alpha1.Rollout, namespace, name string, weight int32) error {
+	client := r.routes.GatewayV1().GRPCRoutes(namespace)
+	route, err := client.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for i := range route.Spec.Rules {
+		for j := range route.Spec.Rules[i].BackendRefs {
+			divide(rollout, &route.Spec.Rules[i].BackendRefs[j].BackendRef, weight, seen)
+		}
+	}
+	if len(seen) < 2 {
+		return fmt.Errorf("GRPCRoute %s does not have both Services as backends", name)
+	}
+	label(route, weight)
+	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
+	return err
+}
+
+// divide sets a backend's weight if it is one of the Rollout's two Services, and notes which of them it is.
+func divide(rollout *v1alpha1.Rollout, backend *gatewayv1.BackendRef, weight int32, seen map[string]bool) {
+	canary := rollout.Spec.Strategy.Canary
+	rest := 100 - weight
+	switch string(backend.Name) {
+	case canary.CanaryService:
+		backend.Weight = &weight
+	case canary.StableService:
+		backend.Weight = &rest
+	default:
+		return
+	}
+	seen[string(backend.Name)] = true
+}
+
+func label(route metav1.Object, weight int32) {
+	labels := route.GetLabels()
+	if weight == 0 {
+		delete(labels, inProgressLabel)
+	} else if labels == nil {
+		labels = map[string]string{inProgressLabel: inProgressValue}
+	} else {
+		labels[inProgressLabel] = inProgressValue
+	}
+	route.SetLabels(labels)
+}
+
+func read(rollout *v1alpha1.Rollout) (options, error) {
+	found := options{Namespace: rollout.Namespace}
+	reader := json.NewDecoder(bytes.NewReader(rollout.Spec.Strategy.Canary.TrafficRouting.Plugins[pluginName]))
+	reader.DisallowUnknownFields()
+	if err := reader.Decode(&found); err != nil {
+		return found, err
+	}
+	if found.HTTPRoute != "" {
+		found.HTTPRoutes = append(found.HTTPRoutes, routeName{found.HTTPRoute})
+	}
+	if found.GRPCRoute != "" {
+		found.GRPCRoutes = append(found.GRPCRoutes, routeName{found.GRPCRoute})
+	}
+	if len(found.HTTPRoutes)+len(found.GRPCRoutes) == 0 {
+		return found, fmt.Errorf("the Rollout names no route")
+	}
+	return found, nil
+}
+
+func (r *router) UpdateHash(*v1alpha1.Rollout, string, string, []v1alpha1.WeightDestination) types.RpcError {
+	return types.RpcError{}
+}
+
+func (r *router) SetHeaderRoute(*v1alpha1.Rollout, *v1alpha1.SetHeaderRoute) types.RpcError {
+	return failed(fmt.Errorf("header routes are not supported here"))
+}
+
+func (r *router) SetMirrorRoute(*v1alpha1.Rollout, *v1alpha1.SetMirrorRoute) types.RpcError {
+	return types.RpcError{}
+}
+
+func (r *router) VerifyWeight(*v1alpha1.Rollout, int32, []v1alpha1.WeightDestination) (types.RpcVerified, types.RpcError) {
+	return types.Verified, types.RpcError{}
+}
+
+func (r *router) RemoveManagedRoutes(*v1alpha1.Rollout) types.RpcError { return types.RpcError{} }
+
+func (r *router) Type() string { return "GatewayAPI" }
+
+func failed(err error) types.RpcError { return types.RpcError{ErrorString: err.Error()} }
+
+func main() {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion:  1,
+			MagicCookieKey:   "ARGO_ROLLOUTS_RPC_PLUGIN",
+			MagicCookieValue: "trafficrouter",
+		},
+		Plugins: map[string]plugin.Plugin{"RpcTrafficRouterPlugin": &rpc.RpcTrafficRouterPlugin{Impl: &router{}}},
+	})
+}

@@ -1,0 +1,116 @@
+"""New versions that are really rolled out by Argo Rollouts, and what becomes of them.
+
+All of them run at the same time, each in its own namespace, with steps of 20% and 50%. What must happen, and when, is
+taken from `mlspec plan` and from the emitted analyses.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .behavior import Behavior
+from .canaries import Canary, Scenario, run
+from .ground import Ground
+from .systems import applied, promised
+from .tools import argo_cd, flux, kubectl
+
+SCENARIOS = {
+    "good": Scenario(),
+    "bad": Scenario(Behavior(errors=0.1)),
+    "failing": Scenario(Behavior(errors=1.0)),
+    "slow": Scenario(Behavior(milliseconds=400)),
+    "blind": Scenario(Behavior(blind=True)),
+    "dying": Scenario(Behavior(dies=True)),
+    "hanging": Scenario(Behavior(hangs=True)),
+    "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
+    "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
+    "by-kubectl": Scenario(tool=kubectl, again=True),
+    "by-flux": Scenario(tool=flux, again=True),
+    "by-argo-cd": Scenario(tool=argo_cd, again=True),
+    "by-force": Scenario(again=True),
+}
+ROLLED_BACK = ("bad", "failing", "slow", "blind", "dying")
+HELD = ("hanging", "night")
+LONGEST = 900.0
+OVERHEAD = 45.0
+"""Seconds in which the pods of a step start, and the controller notices."""
+
+
+@pytest.fixture(scope="module")
+def canaries(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Canary]:
+    """All scenarios, after they ended."""
+    return run(ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
+
+
+def seconds(canary: Canary) -> float:
+    """How long the plan says that the rollout takes."""
+    return _seconds(promised(canary.result, "rollout duration"))
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    return sum(float(word[:-1]) * units[word[-1]] for word in text.split())
+
+
+def test_a_good_version_is_promoted_step_by_step_in_the_planned_time(canaries: dict[str, Canary]) -> None:
+    good = canaries["good"]
+    assert good.promoted, good.told()
+    assert good.shares[:3] == [0, 20, 50], good.told()
+    assert seconds(good) <= good.last.seconds <= seconds(good) + 3 * OVERHEAD, good.told()
+
+
+@pytest.mark.parametrize("name", ROLLED_BACK)
+def test_a_version_that_fails_is_rolled_back_at_its_first_step(name: str, canaries: dict[str, Canary]) -> None:
+    canary = canaries[name]
+    assert canary.last.aborted, canary.told()
+    assert 50 not in canary.shares, canary.told()
+    assert canary.last.canary == 0, canary.told()
+
+
+@pytest.mark.parametrize("name", ROLLED_BACK)
+def test_it_is_rolled_back_after_as_many_windows_as_the_analysis_says(name: str, canaries: dict[str, Canary]) -> None:
+    canary = canaries[name]
+    windows = [
+        (metric["failureLimit"] + 1) * _seconds(metric["interval"]) + _seconds(metric["initialDelay"])
+        for body in applied(canary.result)
+        if body["kind"] == "AnalysisTemplate"
+        for metric in body["spec"]["metrics"]
+    ]
+    assert canary.last.seconds <= max(windows) + 2 * OVERHEAD, canary.told()
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_version_that_nobody_can_judge_is_never_moved_on(name: str, canaries: dict[str, Canary]) -> None:
+    canary = canaries[name]
+    assert not canary.promoted, canary.told()
+    assert 50 not in canary.shares, canary.told()
+    assert canary.last.phase == "Paused", canary.told()
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_held_rollout_is_alerted(name: str, canaries: dict[str, Canary]) -> None:
+    assert "ModelRolloutHeld" in canaries[name].alerts, canaries[name].told()
+
+
+@pytest.mark.parametrize("name", ["by-kubectl", "by-flux", "by-argo-cd", "by-force"])
+def test_a_reapply_in_mid_canary_does_not_mix_the_versions(name: str, canaries: dict[str, Canary]) -> None:
+    canary = canaries[name]
+    assert canary.again is not None, canary.told()
+    assert all(moment.selected == (True, True) for moment in canary.moments), canary.told()
+    assert canary.promoted, canary.told()
+
+
+@pytest.mark.parametrize("name", ["by-flux", "by-argo-cd"])
+def test_a_reapply_with_the_settings_for_the_tool_leaves_the_traffic_alone(
+    name: str, canaries: dict[str, Canary]
+) -> None:
+    assert canaries[name].shares[:3] == [0, 20, 50], canaries[name].told()
+
+
+@pytest.mark.parametrize("name", ["by-kubectl", "by-force"])
+def test_a_reapply_without_settings_is_repaired_within_a_window(name: str, canaries: dict[str, Canary]) -> None:
+    canary = canaries[name]
+    assert canary.again is not None
+    away = [moment.seconds for moment in canary.moments if moment.seconds > canary.again and moment.canary == 20]
+    assert away, canary.told()
+    assert away[0] - canary.again <= 60, canary.told()
