@@ -1,0 +1,178 @@
+"""A real API server takes what mlspec writes: strictly, with CEL and Pod Security, twice, and without drift."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlspec
+from mlspec import Result
+
+from ..support import EXAMPLES, objects
+from ..systems import generated
+from ..validation import pod_of
+from .api import ApiError, Object, path_of
+from .control_plane import wait
+from .ground import Ground, in_order
+
+SEEDS = 60
+"""How many generated systems, over all runtimes, clouds, scalers, stages, batch services, and retraining."""
+
+CONTROLS: dict[str, Object] = {
+    "an unknown field": {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "namespace": "controls"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"spec": {}}, "replica": 1},
+    },
+    "a CEL rule": {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "a", "namespace": "controls"},
+        "spec": {"rules": [{"filters": [{"type": "RequestMirror"}]}]},
+    },
+    "Pod Security": {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "controls"},
+        "spec": {"containers": [{"name": "a", "image": "a", "securityContext": {"privileged": True}}]},
+    },
+}
+
+
+def bodies(result: Result) -> list[Object]:
+    """What an API server gets of a compiled system."""
+    return [body for body in objects(result) if body["kind"] != "Kustomization"]
+
+
+def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
+    """The examples, and the generated systems that mlspec accepts."""
+    for example in EXAMPLES:
+        yield example.name, bodies(mlspec.compile(example / "mlspec.yaml"))
+    (folder / ".git").mkdir()
+    for seed in range(SEEDS):
+        own = folder / str(seed)
+        for path, body in generated(seed).items():
+            (own / path).parent.mkdir(parents=True, exist_ok=True)
+            (own / path).write_text(json.dumps(body))
+        result = mlspec.compile(own / "mlspec.yaml")
+        if result.ok:
+            yield f"seed {seed}", bodies(result)
+
+
+@pytest.fixture(scope="module")
+def systems(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, list[Object]]]:
+    """The matrix, with its namespaces and accounts, which the server asks for before it looks at anything else."""
+    found = list(matrix(tmp_path_factory.mktemp("matrix")))
+    for name in {body["metadata"].get("namespace", "default") for _, made in found for body in made}:
+        ground.namespace(name)
+    for _, made in found:
+        for body in made:
+            if body["kind"] == "ServiceAccount":
+                ground.api.apply(body, force=True)
+    assert len(found) > SEEDS / 2
+    return found
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_the_server_refuses_what_it_should(control: str, ground: Ground) -> None:
+    ground.namespace("controls")
+    with pytest.raises(ApiError):
+        ground.api.apply(CONTROLS[control], dry_run=True)
+
+
+def test_every_object_is_admitted(ground: Ground, systems: list[tuple[str, list[Object]]]) -> None:
+    api, refused = ground.api, []
+    for name, made in systems:
+        for body in made:
+            try:
+                api.apply(body, dry_run=True)
+            except ApiError as error:
+                refused.append(f"{name}: {body['kind']} {body['metadata']['name']}: {error}")
+    assert refused == []
+    assert api.warnings == []
+
+
+def test_every_pod_is_admitted_as_a_pod(ground: Ground, systems: list[tuple[str, list[Object]]]) -> None:
+    """Pod Security does not look into Rollouts and CronJobs; their pods would be refused later, and silently."""
+    api, refused, count = ground.api, [], 0
+    for name, made in systems:
+        for body in made:
+            if pod_of(body) is None:
+                continue
+            count += 1
+            try:
+                api.request("POST", _pods(body), _pod(body), dryRun="All", fieldValidation="Strict")
+            except ApiError as error:
+                refused.append(f"{name}: {body['kind']} {body['metadata']['name']}: {error}")
+    assert refused == []
+    assert count > SEEDS / 2
+    assert api.warnings == []
+
+
+@pytest.fixture(scope="module")
+def lived(ground: Ground) -> list[Object]:
+    """The objects of the examples, applied, after all controllers have seen them."""
+    made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"))]
+    for name in {body["metadata"].get("namespace", "default") for body in made}:
+        ground.namespace(name)
+    ground.apply(made)
+    for body in made:
+        if body["kind"] in ("Rollout", "Deployment"):
+            wait(lambda body=body: "observedGeneration" in ground.live(body).get("status", {}), body["kind"])  # type: ignore[misc]
+    return made
+
+
+def test_a_second_apply_changes_nothing(ground: Ground, lived: list[Object]) -> None:
+    settled = {path_of(body): _generation(ground.live(body)) for body in lived}
+    changed = []
+    for body in in_order(lived):
+        after = ground.api.apply(body, force=True)
+        if _generation(after) != settled[path_of(body)]:
+            changed.append(path_of(body))
+    assert changed == []
+
+
+def test_no_controller_changes_what_was_written(ground: Ground, lived: list[Object]) -> None:
+    """A leaf that the server or a controller writes otherwise is a difference that a GitOps tool reports forever."""
+    drifted = [f"{path_of(body)} {leaf}" for body in lived for leaf in drift(body, ground.live(body))]
+    assert drifted == []
+
+
+def drift(written: Any, live: Any, path: str = "") -> Iterator[str]:
+    """The leaves that differ; the server may add fields, and it may write a quantity in its canonical form."""
+    if isinstance(written, dict):
+        for key, value in written.items():
+            inside = live.get(key) if isinstance(live, dict) else None
+            yield from drift(value, inside, f"{path}.{key}")
+    elif isinstance(written, list):
+        if not isinstance(live, list) or len(live) != len(written):
+            yield f"{path}: {len(written)} items, now {live}"
+            return
+        for index, value in enumerate(written):
+            yield from drift(value, live[index], f"{path}[{index}]")
+    elif written != live:
+        yield f"{path}: {written!r}, now {live!r}"
+
+
+def _generation(body: Object) -> Any:
+    """What changes when the specification of an object changes; objects without one have only their data."""
+    return body["metadata"].get("generation", body.get("data"))
+
+
+def _pods(body: Object) -> str:
+    return f"/api/v1/namespaces/{body['metadata'].get('namespace', 'default')}/pods"
+
+
+def _pod(body: Object) -> Object:
+    spec = body["spec"]["jobTemplate"]["spec"] if body["kind"] == "CronJob" else body["spec"]
+    template = spec["template"]
+    meta = copy.deepcopy(template.get("metadata", {}))
+    meta["name"] = re.sub(r"[^a-z0-9-]", "-", body["metadata"]["name"])[:50]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
