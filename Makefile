@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check lowest newest generate golden bench lock clean
+.PHONY: setup quick check cluster proof lowest newest generate golden bench lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -26,6 +26,13 @@ check: setup  ## run all checks that CI runs
 	lint-imports
 	mlspec check examples/*/mlspec.yaml
 	$(PYTEST)
+
+cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
+	python -m tests.cluster.programs
+	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
+
+proof: setup  ## run the proving ground, and write what was seen to docs/proof.md
+	MLSPEC_PROOF=1 python -m pytest -q tests/cluster
 
 lowest: setup  ## run the fast tests with the lowest versions that pyproject.toml allows
 	python -m tests.ranges lowest

@@ -98,6 +98,16 @@ class Canary:
         return self.done and not self.last.aborted
 
     @property
+    def end(self) -> str:
+        """How it ended, in a word or two."""
+        return "promoted" if self.promoted else "rolled back" if self.last.aborted else "held"
+
+    @property
+    def why(self) -> str:
+        """What the controller says in the end, on one line of a table."""
+        return self.last.message.partition(": ")[2].replace("|", "or") or self.last.message
+
+    @property
     def shares(self) -> list[int]:
         """The weights of the new version, in order, each once."""
         seen = [0]

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from ..support import ROOT
 from .ground import Ground
+from .programs import debian, version_of
+from .proof import Proof
+
+PAGE = ROOT / "docs" / "proof.md"
+PROOF = Proof()
+
+
+@pytest.fixture(scope="session")
+def proof() -> Proof:
+    """Where tests note what they saw."""
+    return PROOF
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +29,37 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     made = Ground(tmp_path_factory.mktemp("ground"))
     try:
         made.start()
+        _tell(made)
         yield made
         assert made.plane.ended() == []
         assert made.network.failures == []
         assert made.kubelet.failures == []
     finally:
         made.stop()
+
+
+def _tell(ground: Ground) -> None:
+    title, columns = "What ran", ("program", "version", "from")
+    for name, module, path in (
+        ("API server, controller manager, scheduler, kubectl", "kubernetes", "k8s.io/kubernetes"),
+        ("Argo Rollouts", "rollouts", "github.com/argoproj/argo-rollouts"),
+        ("definitions of the Gateway API", "rollouts", "sigs.k8s.io/gateway-api"),
+        ("definitions of KEDA", "keda", "github.com/kedacore/keda/v2"),
+        ("definitions of the Prometheus operator", "crds", "github.com/prometheus-operator/prometheus-operator"),
+    ):
+        PROOF.row(title, columns, name, version_of(module, path), "the Go module, built or read here")
+    for package, program in (("etcd-server", "etcd"), ("prometheus", "prometheus")):
+        said = subprocess.run([debian(package, program), "--version"], capture_output=True, text=True, check=True)
+        words = (said.stdout + said.stderr).replace(",", " ").split()
+        number = next(word for word in words if word[0].isdigit())
+        PROOF.row(title, columns, program, number, "Debian's package")
+    PROOF.row(title, columns, "traffic router plugin", "ours", "a stand-in for argoproj-labs/gatewayAPI 0.15.0")
+    PROOF.row("Start", ("what", "seconds"), "control plane", f"{ground.times['control plane']:.0f}")
+    PROOF.row("Start", ("what", "seconds"), "everything", f"{ground.times['everything']:.0f}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables; `make proof` also writes the page, if all tests passed."""
+    terminalreporter.write_line(PROOF.markdown())
+    if os.environ.get("MLSPEC_PROOF") and not terminalreporter.stats.get("failed"):
+        PAGE.write_text(PROOF.markdown())

@@ -11,12 +11,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["KUBERNETES", "MissingError", "built", "debian", "generated_crds", "module_folder"]
+__all__ = ["KUBERNETES", "MissingError", "built", "debian", "generated_crds", "module_folder", "version_of"]
 
 HERE = Path(__file__).parent
 KUBERNETES = "1.36.3"
@@ -68,6 +70,13 @@ def module_folder(module: str, path: str) -> Path:
     return Path(found["Dir"])
 
 
+def version_of(module: str, path: str) -> str:
+    """The version of a module, or of the first that begins with a path, in the go.mod of a module next to this file."""
+    lines = (HERE / module / "go.mod").read_text().splitlines()
+    found = [line.replace("require", "").split() for line in lines if path in line and "=>" not in line]
+    return next(words[1] for words in found if len(words) > 1 and words[1].startswith("v"))
+
+
 OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 
 
@@ -88,11 +97,20 @@ def debian(package: str, program: str) -> Path:
             raise MissingError(f"`{program}`: install it, and put it on the PATH")
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            _run(["apt-get", "-qq", "download", package], Path(scratch))
+            _download(package, Path(scratch))
             archives = list(Path(scratch).glob("*.deb"))
             _run(["dpkg", "-x", str(archives[0]), "unpacked"], Path(scratch))
             (Path(scratch) / "unpacked").rename(target)
     return target / "usr" / "bin" / program
+
+
+def _download(package: str, folder: Path) -> None:
+    download = ["apt-get", "-qq", "download", package]
+    try:
+        _run(download, folder)
+    except MissingError:  # a fresh machine has no package lists
+        _run([*([] if os.getuid() == 0 else ["sudo", "-n"]), "apt-get", "-qq", "update"], folder)
+        _run(download, folder)
 
 
 def _sum(source: Path, flags: str) -> str:
@@ -115,3 +133,22 @@ def _run(command: Sequence[str], folder: Path, **environment: str) -> str:
     if done.returncode != 0:
         raise MissingError(f"`{' '.join(command)}` failed:\n{done.stderr}")
     return done.stdout
+
+
+def main() -> None:
+    """Build and download everything, and say what takes long."""
+    for module in FLAGS:
+        begin = time.monotonic()
+        sys.stdout.write(f"{module}: ")
+        sys.stdout.flush()
+        built(module)
+        sys.stdout.write(f"ready after {time.monotonic() - begin:.0f} s\n")
+    for package, program in (("etcd-server", "etcd"), ("prometheus", "prometheus")):
+        sys.stdout.write(f"{debian(package, program)}\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(f"error: the proving ground needs {error}")

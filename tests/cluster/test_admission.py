@@ -20,7 +20,9 @@ from ..validation import pod_of
 from .api import ApiError, Object, path_of
 from .control_plane import wait
 from .ground import Ground, in_order
+from .proof import Proof
 
+COLUMNS = ("what", "how many", "refused or changed")
 SEEDS = 60
 """How many generated systems, over all runtimes, clouds, scalers, stages, batch services, and retraining."""
 
@@ -87,7 +89,7 @@ def test_the_server_refuses_what_it_should(control: str, ground: Ground) -> None
         ground.api.apply(CONTROLS[control], dry_run=True)
 
 
-def test_every_object_is_admitted(ground: Ground, systems: list[tuple[str, list[Object]]]) -> None:
+def test_every_object_is_admitted(ground: Ground, proof: Proof, systems: list[tuple[str, list[Object]]]) -> None:
     api, refused = ground.api, []
     for name, made in systems:
         for body in made:
@@ -97,9 +99,11 @@ def test_every_object_is_admitted(ground: Ground, systems: list[tuple[str, list[
                 refused.append(f"{name}: {body['kind']} {body['metadata']['name']}: {error}")
     assert refused == []
     assert api.warnings == []
+    count = sum(len(made) for _, made in systems)
+    proof.row("Admission", COLUMNS, "objects applied strictly on the server", f"{count} of {len(systems)} systems", 0)
 
 
-def test_every_pod_is_admitted_as_a_pod(ground: Ground, systems: list[tuple[str, list[Object]]]) -> None:
+def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: list[tuple[str, list[Object]]]) -> None:
     """Pod Security does not look into Rollouts and CronJobs; their pods would be refused later, and silently."""
     api, refused, count = ground.api, [], 0
     for name, made in systems:
@@ -114,6 +118,7 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, systems: list[tuple[str,
     assert refused == []
     assert count > SEEDS / 2
     assert api.warnings == []
+    proof.row("Admission", COLUMNS, "pod templates created as restricted pods", count, 0)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +134,7 @@ def lived(ground: Ground) -> list[Object]:
     return made
 
 
-def test_a_second_apply_changes_nothing(ground: Ground, lived: list[Object]) -> None:
+def test_a_second_apply_changes_nothing(ground: Ground, proof: Proof, lived: list[Object]) -> None:
     settled = {path_of(body): _generation(ground.live(body)) for body in lived}
     changed = []
     for body in in_order(lived):
@@ -137,12 +142,15 @@ def test_a_second_apply_changes_nothing(ground: Ground, lived: list[Object]) -> 
         if _generation(after) != settled[path_of(body)]:
             changed.append(path_of(body))
     assert changed == []
+    proof.row("Admission", COLUMNS, "objects of the examples applied a second time", len(lived), "0 changed")
 
 
-def test_no_controller_changes_what_was_written(ground: Ground, lived: list[Object]) -> None:
+def test_no_controller_changes_what_was_written(ground: Ground, proof: Proof, lived: list[Object]) -> None:
     """A leaf that the server or a controller writes otherwise is a difference that a GitOps tool reports forever."""
     drifted = [f"{path_of(body)} {leaf}" for body in lived for leaf in drift(body, ground.live(body))]
     assert drifted == []
+    leaves = sum(_leaves(body) for body in lived)
+    proof.row("Admission", COLUMNS, "leaves of them after all controllers worked", leaves, "0 changed")
 
 
 def drift(written: Any, live: Any, path: str = "") -> Iterator[str]:
@@ -159,6 +167,11 @@ def drift(written: Any, live: Any, path: str = "") -> Iterator[str]:
             yield from drift(value, live[index], f"{path}[{index}]")
     elif written != live:
         yield f"{path}: {written!r}, now {live!r}"
+
+
+def _leaves(value: Any) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_leaves, inside)) if inside else 1
 
 
 def _generation(body: Object) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from .behavior import Behavior
 from .canaries import Canary, Scenario, run
 from .ground import Ground
+from .proof import Proof
 from .systems import applied, promised
 from .tools import argo_cd, flux, kubectl
 
@@ -31,15 +32,20 @@ SCENARIOS = {
 }
 ROLLED_BACK = ("bad", "failing", "slow", "blind", "dying")
 HELD = ("hanging", "night")
+COLUMNS = ("version 2 is", "its traffic", "ended as", "seconds", "last message")
 LONGEST = 900.0
 OVERHEAD = 45.0
 """Seconds in which the pods of a step start, and the controller notices."""
 
 
 @pytest.fixture(scope="module")
-def canaries(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Canary]:
+def canaries(ground: Ground, proof: Proof, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Canary]:
     """All scenarios, after they ended."""
-    return run(ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
+    found = run(ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
+    for canary in found.values():
+        shares = " → ".join(f"{share}%" for share in canary.shares)
+        proof.row("Canaries", COLUMNS, canary.namespace, shares, canary.end, f"{canary.last.seconds:.0f}", canary.why)
+    return found
 
 
 def seconds(canary: Canary) -> float:
