@@ -86,21 +86,29 @@ class Canary:
         return self.moments[-1]
 
     @property
-    def done(self) -> bool:
-        """Whether the new version has all traffic, or was rolled back."""
-        if not self.moments:
-            return False
-        return self.last.aborted or (self.last.phase == "Healthy" and self.last.canary == 0 and self.last.seconds > 20)
+    def rolled_back(self) -> bool:
+        """Whether the new version was rolled back, and the route is as it was before."""
+        return bool(self.moments) and self.last.aborted and self.last.canary == 0
 
     @property
     def promoted(self) -> bool:
         """Whether the new version has all traffic."""
-        return self.done and not self.last.aborted
+        return bool(self.moments) and self.last.phase == "Healthy" and self.last.seconds > 20
+
+    @property
+    def held(self) -> bool:
+        """Whether the rollout waits for an engineer, who has been told."""
+        return bool(self.moments) and self.last.phase == "Paused" and "ModelRolloutHeld" in self.alerts
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.rolled_back or self.promoted or self.held
 
     @property
     def end(self) -> str:
         """How it ended, in a word or two."""
-        return "promoted" if self.promoted else "rolled back" if self.last.aborted else "held"
+        return "promoted" if self.promoted else "rolled back" if self.rolled_back else "held"
 
     @property
     def why(self) -> str:

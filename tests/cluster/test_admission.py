@@ -21,6 +21,7 @@ from .api import ApiError, Object, path_of
 from .control_plane import wait
 from .ground import Ground, in_order
 from .proof import Proof
+from .systems import applied, compiled
 
 COLUMNS = ("what", "how many", "refused or changed")
 SEEDS = 60
@@ -122,9 +123,10 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: l
 
 
 @pytest.fixture(scope="module")
-def lived(ground: Ground) -> list[Object]:
-    """The objects of the examples, applied, after all controllers have seen them."""
+def lived(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    """The objects of the examples and of one more system, applied, after all controllers have seen them."""
     made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"))]
+    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", serving__env={"EMPTY": ""}))  # F5
     for name in {body["metadata"].get("namespace", "default") for body in made}:
         ground.namespace(name)
     ground.apply(made)

@@ -1,0 +1,82 @@
+"""Batch runs and retraining as Kubernetes runs them: real Jobs of the emitted CronJobs, with real processes in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlspec
+
+from ..support import EXAMPLES, objects
+from .api import Object, path_of
+from .control_plane import wait
+from .ground import Ground
+from .processes import runs
+from .proof import Proof
+
+COLUMNS = ("what", "seen")
+SCORER = """
+import os, pathlib, sys
+folder, index = pathlib.Path(os.environ["TEST_FOLDER"]), int(os.environ["MLSPEC_PARTITION"])
+tries = len(list(folder.glob(f"{index}.*")))
+(folder / f"{index}.{tries}").write_text(os.environ["MLSPEC_RUN"] + " " + os.environ["MLSPEC_MODEL_VERSION"])
+if index == 3:
+    sys.exit(42)  # the contract: these items can never be scored, so do not try again
+if index == 5 and tries == 0:
+    sys.exit(1)  # the store was away for a moment
+"""
+
+
+@pytest.fixture(scope="module")
+def batch(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Object, Path]:
+    """The batch service of an example, with its schedule set to every minute, and the folder that its runs write to."""
+    (example,) = [path for path in EXAMPLES if path.name == "demand-forecast"]
+    made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["production"])))
+    cron = next(body for body in made if body["kind"] == "CronJob" and "retrain" not in body["metadata"]["name"])
+    folder = tmp_path_factory.mktemp("batch")
+    (folder / "score.py").write_text(SCORER)
+    namespace = cron["metadata"]["namespace"]
+    ground.namespace(namespace)
+    ground.jobs[namespace] = runs(folder / "score.py", folder)
+    ground.apply(body for body in made if body["kind"] != "Kustomization")
+    ground.api.merge(path_of(cron), {"spec": {"schedule": "* * * * *", "timeZone": "UTC"}})
+    return cron, folder
+
+
+def job_of(ground: Ground, cron: Object) -> Object:
+    """The first Job that the CronJob made."""
+    namespace, name = cron["metadata"]["namespace"], cron["metadata"]["name"]
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+    def found() -> list[Object]:
+        return [job for job in ground.api.items(path) if job["metadata"]["ownerReferences"][0]["name"] == name]
+
+    wait(lambda: bool(found()), "the schedule", 130)
+    job: Object = min(found(), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+    return job
+
+
+def test_a_scheduled_run_scores_every_partition_as_the_contract_says(
+    ground: Ground, proof: Proof, batch: tuple[Object, Path]
+) -> None:
+    cron, folder = batch
+    job = job_of(ground, cron)
+    ground.api.merge(path_of(cron), {"spec": {"suspend": True}})  # one run is enough
+    job["apiVersion"], job["kind"] = "batch/v1", "Job"
+    wait(lambda: _ended(ground.live(job)), "the run to end", 120)
+    status: dict[str, Any] = ground.live(job)["status"]
+    assert status["failedIndexes"] == "3", status
+    assert status["completedIndexes"] == "0-2,4-23", status
+    assert not (folder / "3.1").exists(), "42 means that no retry can help"
+    assert (folder / "5.1").exists(), "another failure is tried again"
+    run, version = (folder / "0.0").read_text().split()
+    assert run == job["metadata"]["name"]
+    assert version == cron["spec"]["jobTemplate"]["metadata"]["labels"]["app.kubernetes.io/version"]
+    proof.row("Jobs", COLUMNS, "a scheduled batch run of 24 partitions", "23 scored, one retried, one given up by 42")
+
+
+def _ended(job: Object) -> bool:
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
