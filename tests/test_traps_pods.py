@@ -186,6 +186,16 @@ def test_trap_nodes_with_accelerators_have_taints(tmp_path: Path) -> None:
     assert "tolerations" not in emitted(tmp_path).pod
 
 
+def test_trap_a_toleration_with_a_value_must_not_exist(tmp_path: Path) -> None:
+    """An API server refuses every pod with `Exists` and a value, which is what the default would make of it."""
+    taint = {"key": "team", "value": "payments"}
+    pod = emitted(tmp_path, platform__accelerators={"l4": {"tolerations": [taint]}}, **GPU).pod
+    assert {**taint, "operator": "Equal", "effect": "NoSchedule"} in pod["tolerations"]
+    both = {"l4": {"tolerations": [{**taint, "operator": "Exists"}]}}
+    found = refused(tmp_path, "triton", platform__accelerators=both, **GPU)
+    assert found == ["MLS008: a toleration with `operator: Exists` cannot have a value"]
+
+
 @pytest.mark.parametrize(
     ("cloud", "labels"),
     [

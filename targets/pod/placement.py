@@ -46,10 +46,26 @@ def tolerations(scope: Scope, asked: AcceleratorRequest | None) -> list[Body]:
 def _toleration(taint: Toleration, asked: Because[str]) -> Body:
     return {
         "key": because(taint.key.value, "nodes with the accelerator have this taint", taint.key, asked),
-        "operator": taint.operator,
+        "operator": _operator(taint),
         "value": taint.value,
         "effect": taint.effect,
     }
+
+
+def _operator(taint: Toleration) -> Because[str]:
+    """`Equal` for a taint with a value: Kubernetes refuses pods that have a value and `Exists`."""
+    if taint.value is None or taint.operator.value != "Exists":
+        return taint.operator
+    if taint.operator.kind == "default":
+        return because("Equal", "the toleration has a value", taint.value, taint.operator)
+    raise refusal(
+        "MLS008",
+        "a toleration with `operator: Exists` cannot have a value",
+        taint.value,
+        others=((taint.operator, "matches any value"),),
+        note="Kubernetes would refuse every pod, and the workload would never start",
+        help="write `operator: Equal`; or remove the value",
+    )
 
 
 def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any]:

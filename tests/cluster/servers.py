@@ -55,15 +55,19 @@ class Server:
 
 
 def server_of(pod: Object) -> Server | None:
-    """The server in a pod, or None for a pod that serves nothing, such as a job's."""
+    """The server in a pod, or None for a pod that serves nothing, such as a job's.
+
+    A server that is not described here answers nothing, so its pod never becomes ready.
+    """
     container = next((one for one in pod["spec"]["containers"] if one["name"] == "server"), None)
     if container is None:
         return None
     words = [*container.get("command", []), *container.get("args", [])]
     kinds = [make for name, make in _SERVERS.items() if name in container["image"]]
-    if not kinds:
-        raise LookupError(f"no server is known for the image {container['image']}")
-    return kinds[0](words)
+    return kinds[0](words) if kinds else _SILENT
+
+
+_SILENT = Server(http=0, metrics=0, ready=(), inference=lambda _: False, export=lambda _: iter(()))
 
 
 def _flag(words: list[str], name: str, usual: str = "") -> str:
