@@ -1,0 +1,106 @@
+"""A version's whole way by release files: shadow, canary, in service, and back by `mlspec rollback`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec import Release
+
+from ..support import changed
+from .control_plane import wait
+from .ground import Ground
+from .network import Demand
+from .proof import Proof
+from .systems import PATH, PLATFORM, SPEC, applied
+
+NAMESPACE = "released"
+ROLLOUT = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts/digits"
+COLUMNS = ("what", "seen")
+AT_ONCE = 90.0
+"""Seconds in which a rollback must have all traffic: the pods start, and no step is waited for."""
+
+
+def version(number: int) -> dict[str, Any]:
+    """A version as its training run describes it."""
+    artifact = {"uri": f"https://models.example.com/{number}.onnx", "format": "onnx", "size": "26Ki"}
+    return {"version": str(number), "artifact": {**artifact, "digest": f"sha256:{number:064x}"}}
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The system with a shadow stage, and version 1 in service."""
+    folder = tmp_path_factory.mktemp("released")
+    stages = [{"shadow": {"percent": "10%", "duration": "1h"}}, {"canary": {"steps": ["20%", "50%"]}}]
+    environments = {NAMESPACE: {"namespace": NAMESPACE}}
+    body = changed(SPEC, release=None, rollout={"stages": stages}, environments=environments)
+    head = {"apiVersion": "mlspec/v1", "kind": "Release", "system": "digits", "environment": NAMESPACE}
+    (folder / ".git").mkdir()
+    (folder / "releases").mkdir()
+    (folder / "mlspec.yaml").write_text(yaml.safe_dump(body, sort_keys=False))
+    (folder / "mlspec.platform.yaml").write_text(yaml.safe_dump(PLATFORM, sort_keys=False))
+    (folder / "releases" / f"{NAMESPACE}.yaml").write_text(yaml.safe_dump({**head, "release": version(1)}))
+    (folder / "2.yaml").write_text(yaml.safe_dump(version(2)))
+    return folder / "mlspec.yaml"
+
+
+def test_a_version_goes_into_service_and_back(ground: Ground, proof: Proof, spec: Path) -> None:
+    ground.namespace(NAMESPACE)
+    ground.apply(applied(mlspec.compile(spec, environments=[NAMESPACE])))
+    ground.network.demands[NAMESPACE] = Demand(PATH, lambda _: 200.0)
+    wait(lambda: _phase(ground) == "Healthy", "version 1")
+
+    _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, release=spec.parent / "2.yaml", now="2026-11-02T04:00:00Z"))
+    wait(lambda: _shadowed(ground) > 200, "mirrored requests")
+    seen = ground.network.seen[NAMESPACE]
+    whole, mirrored = seen.by_version["1"], seen.by_version["2"]
+    time.sleep(20)
+    share = (seen.by_version["2"] - mirrored) / (seen.by_version["1"] - whole)
+    assert share == pytest.approx(0.1, abs=0.01)
+    assert _weight(ground) == 0, "users get no answer of the shadow"
+    proof.row("Releases", COLUMNS, "share of requests mirrored to a shadow of 10%", f"{share:.1%}")
+
+    _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, now="2026-11-02T06:00:00Z"))
+    wait(lambda: ground.api.get(ROLLOUT)["status"].get("currentStepIndex") == 1, "the canary's first step")
+    ground.api.merge(f"{ROLLOUT}/status", {"status": {"promoteFull": True}})  # what `promote --full` does
+    wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "2", "version 2", 120)
+
+    begin = time.monotonic()
+    _apply(ground, spec, mlspec.rollback(spec, environment=NAMESPACE, to="1"))
+    wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "1", "version 1 again", AT_ONCE)
+    proof.row("Releases", COLUMNS, "`mlspec rollback` until all traffic is back", f"{time.monotonic() - begin:.0f} s")
+    wait(lambda: _weight(ground) == 0, "the route to be as before", 30)
+
+
+def _apply(ground: Ground, spec: Path, release: Release) -> None:
+    mlspec.write(release, spec.parent / "out")
+    ground.apply(applied(mlspec.compile(spec, environments=[NAMESPACE])))
+
+
+def _weight(ground: Ground) -> int:
+    return ground.network.seen[NAMESPACE].weights[-1][1]["digits-canary"]
+
+
+def _shadowed(ground: Ground) -> float:
+    return ground.network.seen[NAMESPACE].by_version.get("2", 0.0)
+
+
+def _phase(ground: Ground) -> str:
+    rollout = ground.api.get(ROLLOUT)
+    status = rollout.get("status", {})
+    fresh = status.get("observedGeneration") == str(rollout["metadata"]["generation"])
+    return str(status.get("phase")) if fresh else ""
+
+
+def _in_service(ground: Ground) -> str:
+    """The version of the pods that the stable Service selects."""
+    service = ground.api.get(f"/api/v1/namespaces/{NAMESPACE}/services/digits")
+    selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
+    pods = ground.api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=selector)["items"]
+    found = {pod["metadata"]["labels"]["app.kubernetes.io/version"] for pod in pods}
+    return found.pop() if len(found) == 1 else ""
