@@ -17,6 +17,7 @@ from docs import fields
 from mlspec import targets
 from mlspec.compiler import layer
 from mlspec.compiler.bind import references
+from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.check.support import FEATURES
 from mlspec.compiler.emit.artifact import Target
 from mlspec.compiler.language import OBJECTS, UNIONS, Kind
@@ -24,6 +25,7 @@ from mlspec.schema import render_schema
 from mlspec.targets.registry import TARGETS
 from mlspec.targets.serving import setups
 
+from . import online
 from .support import ROOT, compile_text, minimal
 
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
@@ -59,6 +61,23 @@ def test_every_word_of_setup_has_a_module_and_every_module_a_word() -> None:
     modules = {info.name.replace("_", "-") for info in pkgutil.iter_modules(setups.__path__)}
     built = {name for name in modules if hasattr(import_module(f"{setups.__name__}.{name.replace('-', '_')}"), "build")}
     assert words - {"none"} == built - {"custom"}
+
+
+def catalog_entry(runtime: str) -> dict[str, object]:
+    found: dict[str, object] = yaml.safe_load((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
+    return found
+
+
+@pytest.mark.parametrize("word", sorted({*OBJECTS["Runtime"]["setup"][2][1]} - {"none"}))
+def test_every_setup_is_of_a_runtime_and_has_its_traps_tested(word: str) -> None:
+    """An entry that forgets its `setup` would pass its model through environment variables, which no server reads."""
+    assert word in {catalog_entry(name).get("setup") for name in catalog.runtime_names()}
+    assert (ROOT / "tests" / f"test_traps_{word.replace('-', '_')}.py").exists()
+
+
+@pytest.mark.parametrize("runtime", catalog.runtime_names())
+def test_every_runtime_has_a_spec_that_the_tests_compile(runtime: str) -> None:
+    assert runtime in online._DIFFERENT
 
 
 @pytest.mark.parametrize("feature", FEATURES)
