@@ -6,7 +6,9 @@ If you add a runtime, a target, a collection, or a feature and forget a step, a 
 from __future__ import annotations
 
 import pkgutil
+import re
 import tomllib
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from mlspec import targets
 from mlspec.compiler import layer
 from mlspec.compiler.bind import references
 from mlspec.compiler.catalog import load as catalog
+from mlspec.compiler.check.not_yet import NOT_YET_READ, READ_BY_STAGES
 from mlspec.compiler.check.support import FEATURES
 from mlspec.compiler.emit.artifact import Target
 from mlspec.compiler.language import OBJECTS, UNIONS, Kind
@@ -113,6 +116,52 @@ def test_a_runtime_that_the_platform_changed_is_not_proposed_for_what_it_lost(tm
     (found,) = [one for one in result.diagnostics if "batching.maxSize" in one.message]
     assert "mlserver" in found.help
     assert "triton" not in found.help
+
+
+# Fields
+
+GIVEN_WHOLE = ("data", "training", "models.*.optimization")
+"""Sections that a training job receives as they are written."""
+READ_BY_OTHERS = {
+    "covers": "the reference of the catalog",
+    "maxCpu": "limits, which are read by the names of resources",
+    "maxMemory": "limits, which are read by the names of resources",
+    "maxLag": "streaming inference, which is not supported yet",
+}
+
+
+def fields_below(section: str, path: str) -> Iterator[tuple[str, str, str]]:
+    """The path, the key, and the attribute of every field that something should read."""
+    for key, (attribute, _, kind, *_) in OBJECTS[section].items():
+        place = f"{path}.{key}" if path else key
+        if place not in (*NOT_YET_READ, *READ_BY_STAGES, *GIVEN_WHOLE):
+            yield place, key, attribute
+            yield from _fields_in(kind, place)
+
+
+def _fields_in(kind: Kind, place: str) -> Iterator[tuple[str, str, str]]:
+    match kind[0]:
+        case "object":
+            yield from fields_below(kind[1], place)
+        case "union":
+            tag, variants = UNIONS[kind[1]]
+            for word, section in variants.items():
+                if f"{place}[{tag}={word}]" not in NOT_YET_READ:
+                    yield from fields_below(section, place)
+        case "list" | "map":
+            yield from _fields_in(kind[1], f"{place}.*")
+
+
+def test_every_field_is_read_or_known_not_to_be() -> None:
+    """By its name, which finds a field that nothing reads if no other has the name. It would be an MLS012 for users."""
+    folders = [ROOT / "targets", *(ROOT / "compiler" / name for name in ("answer", "bind", "check", "layer", "plan"))]
+    top = [*(ROOT / "compiler").glob("*.py")]
+    files = [path for folder in folders for path in folder.rglob("*.py")] + top
+    code = "".join(path.read_text() for path in files if path.name not in ("language.py", "system.py"))
+    words = set(re.findall(r"(?:\.|\")([A-Za-z_0-9]+)", code))
+    fields = [*fields_below("MLSystem", ""), *fields_below("Platform", "platform")]
+    unread = {place for place, key, attribute in fields if not {key, attribute} & words and key not in READ_BY_OTHERS}
+    assert unread == set(), "read it, or add it to NOT_YET_READ in compiler/check/not_yet.py"
 
 
 # Collections
