@@ -50,7 +50,7 @@ def test_a_format_is_a_function_of_a_report_and_says_what_it_is_for(form: Format
     assert str(inspect.signature(module.render)) == "(report: 'Report') -> 'str'"
     first, _, rest = (module.__doc__ or "").partition("\n\n")
     assert first.endswith("."), "the reference of commands quotes it"
-    assert rest
+    assert rest, "below it, say what the readers of the format require, and where that is documented"
 
 
 @EACH
