@@ -47,6 +47,6 @@ class Providers:
                 f"`{name.value}` has no implementation",
                 name,
                 note="`platform.providers` declares its capabilities, but neither mlspec nor a plugin implements it",
-                help="add the plugin that implements it under `platform.plugins`; or choose another provider",
+                help="add the plugin that implements it under `platform.plugins`, or choose another provider",
             )
         return found

@@ -74,7 +74,7 @@ def test_a_pair_that_does_not_go_together_is_refused_from_the_data(tmp_path: Pat
     (found,) = result.diagnostics
     assert (found.id, found.message) == ("MLS012", "`argo-rollouts` does not work with `none`")
     assert (
-        found.help == "set `platform.traffic.provider` to `gateway-api`; or set `platform.rollout.provider` to `none`"
+        found.help == "set `platform.traffic.provider` to `gateway-api`, or set `platform.rollout.provider` to `none`"
     )
     assert found.span.file.name.endswith("mlspec.platform.yaml")
 
@@ -111,7 +111,7 @@ def test_a_stage_that_a_provider_lacks_is_refused_from_the_data(tmp_path: Path) 
     result = compile_text(tmp_path, text, platform=platform(rollout={"provider": "none"}))
     (found,) = result.diagnostics
     assert found.message == "`none` does not support the canary stage"
-    assert found.help == "set `platform.rollout.provider` to `argo-rollouts`; or remove the stage"
+    assert found.help == "set `platform.rollout.provider` to `argo-rollouts`, or remove the stage"
 
 
 def test_a_misspelled_provider_gets_the_names_that_there_are(tmp_path: Path) -> None:

@@ -182,3 +182,10 @@ def test_every_description_is_a_phrase_with_a_period() -> None:
         if field.kind.name == "bool" and not field.doc.startswith("Whether")
     ]
     assert wrong == []
+
+
+def test_alternatives_are_joined_with_a_comma() -> None:
+    """As the style page says, in messages and in the pages that show them."""
+    folders = ("compiler", "targets", "terminal", "docs")
+    found = [name for name, text in searched() if name.startswith(folders) and re.search(r"; or\b", text)]
+    assert found == []

@@ -179,7 +179,7 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
             until = time.strftime(CLOCK, time.gmtime(end))
             raise TooEarlyError(
                 f"version {name_of(shadow, 'version')} is in the shadow stage for {least}, until {until}\n"
-                "help: wait; or pass --skip-shadow to end the stage early",
+                "help: wait, or pass --skip-shadow to end the stage early",
                 until,
             )
     return _move(at, _change(at, shadow), releases.promoted(release, at.keep))

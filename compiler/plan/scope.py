@@ -71,7 +71,7 @@ class Scope:
                 "MLS009",
                 f"no release of `{model.value}` is declared for `{self.name}`",
                 model,
-                help=f"add `release:`; or run `mlspec promote --to {self.name}`, which writes a release file",
+                help=f"add `release:`, or run `mlspec promote --to {self.name}`, which writes a release file",
             )
         return self.system.releases[model.value]
 

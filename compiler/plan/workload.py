@@ -65,7 +65,7 @@ def cannot_run(stage: str, asked: object, platform: Platform) -> Refusal:
     """Refuse a stage that the rollout provider does not support."""
     provider = platform.rollout.provider
     able = [name for name, entry in platform.providers.rollout.items() if any(s.value == stage for s in entry.stages)]
-    other = f"set `platform.rollout.provider` to {listing(able)}; or " if able else ""
+    other = f"set `platform.rollout.provider` to {listing(able)}, or " if able else ""
     return refusal(
         "MLS012",
         f"`{provider.value}` does not support the {stage} stage",
@@ -93,5 +93,5 @@ def paired(provider: Because[str], entry: RolloutCapability, platform: Platform)
         provider,
         others=((provider, "the rollout provider"),),
         note="nothing would shift traffic to a new version",
-        help="; or ".join(helps) or "add the pair to `platform.providers.rollout`",
+        help=", or ".join(helps) or "add the pair to `platform.providers.rollout`",
     )

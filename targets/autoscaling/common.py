@@ -46,6 +46,6 @@ def no_signal(service: ServicePlan) -> Refusal:
         runtime,
         others=((service.scaling.provider, "this autoscaler needs a load metric"),),
         note="replicas would follow CPU usage, which says little about queued requests, or nothing at all",
-        help=f"describe `inFlight` or `queue` under `platform.runtimes.{runtime.value}.metrics`; or set "
+        help=f"describe `inFlight` or `queue` under `platform.runtimes.{runtime.value}.metrics`, or set "
         "`platform.autoscaling.provider: none`",
     )

@@ -39,9 +39,9 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
                 (burn.long, "alerts on a share of the budget in this window") for burn in service.objectives.slo.burn
             ),
             note="its error budget is so large that no failure rate can burn it fast enough to alert",
-            help="set a stricter target, such as `99%`; or remove the objective"
+            help="set a stricter target, such as `99%`, or remove the objective"
             if not service.objectives.slo.burn
-            else "set a smaller `budget` or a longer window under `monitoring.slo.burn`; or set a stricter target",
+            else "set a smaller `budget` or a longer window under `monitoring.slo.burn`, or set a stricter target",
         )
     _scraped_often_enough(service, pairs)
     return {

@@ -86,7 +86,7 @@ def _tied(scope: Scope, account: Because[str] | None) -> Because[str] | None:
                 label="this access sets a second one",
                 others=((same[0], "the identity that another access sets"),),
                 note="an account is bound to one identity, so one of the stores would deny access to its pods",
-                help="set a separate `serviceAccount` in one of the accesses; or set one identity that can access both",
+                help="set a separate `serviceAccount` in one of the accesses, or set one identity that can access both",
             )
     return because(same[0].value, "the identity of the account", same) if same else None
 

@@ -78,7 +78,7 @@ def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
         label="this access sets it",
         others=((other, "also set here"),),
         note="a container has only one variable of each name, so one of the two values would be silently lost",
-        help="use one access for both stores; or rename the variables of one of them under its `keys`",
+        help="use one access for both stores, or rename the variables of one of them under its `keys`",
     )
 
 

@@ -148,7 +148,7 @@ def _check(files: ModelFiles) -> None:
             "a folder cannot be downloaded from a web server",
             artifact.uri,
             note="the init container would find none of the files, and the pod would never start",
-            help="name one file; or put the folder into an object store",
+            help="name one file, or put the folder into an object store",
         )
     check_access(files)
 

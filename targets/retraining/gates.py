@@ -132,7 +132,7 @@ def _check(training: TrainingPlan, gate: Condition, versus: Because[str], known:
             gate.of,
             others=((versus, "the rival"),),
             note="the results of rivals are known by metric, for the model as a whole",
-            help="set the bound with `min` or `max`; or leave `of` out",
+            help="set the bound with `min` or `max`, or leave `of` out",
         )
     if metric not in known.get(versus.value, {}):
         raise refusal(

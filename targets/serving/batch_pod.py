@@ -72,7 +72,7 @@ def _download(batch: BatchPlan) -> list[Because[Body]] | None:
             "a batch run cannot download a hub repository",
             batch.release.artifact.uri,
             others=((batch.part.mode, "a batch service"),),
-            help="put the files into an object store; or name one file of the hub by its `https://` address",
+            help="put the files into an object store, or name one file of the hub by its `https://` address",
         )
     if source.value == "image":
         return None

@@ -65,7 +65,7 @@ def _unreachable(service: ServicePlan) -> Refusal:
         service.part.mode,
         others=((service.traffic_provider, "no gateway routes to it"),),
         note="the network policy would block every caller in the cluster",
-        help="list them under `endpoint.callers`; or set `platform.network.policies: false`",
+        help="list them under `endpoint.callers`, or set `platform.network.policies: false`",
     )
 
 

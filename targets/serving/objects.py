@@ -63,7 +63,7 @@ def _annotations(service: ServicePlan) -> Body:
             "no target can run a transformer in front of the model",
             where,
             note="requests would reach the model without preprocessing",
-            help="preprocess in the `client`; or in the model's own `graph`",
+            help="preprocess in the `client`, or in the model's own `graph`",
         )
     tool, annotations = service.scope.platform.gitops.tool, Body()
     if where.sources:

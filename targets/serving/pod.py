@@ -85,7 +85,7 @@ def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> li
             files.artifact.uri,
             others=((service.runtime_name, "the runtime"),),
             note="the server would not find a model",
-            help="put the files into an object store; or name one file of the hub by its `https://` address",
+            help="put the files into an object store, or name one file of the hub by its `https://` address",
         )
     if files.source.value != "rclone":
         return None
@@ -176,7 +176,7 @@ def _asked(service: ServicePlan, name: str, by: Because[Any]) -> Because[int]:
             by,
             service.runtime,
             note="the kubelet would probe a port without a listener, and the pod would never become ready",
-            help=f"add the port under `container.ports`; or probe {listing(listening)}",
+            help=f"add the port under `container.ports`, or probe {listing(listening)}",
         )
     return because(listening[name].value, "the port of the probe", listening[name], by)
 

@@ -101,7 +101,7 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
             stage,
             others=((able, "what the platform supports"),),
             note="the shadow would silently get no traffic, or more than its replicas can handle",
-            help="remove the shadow stage" + ("" if able.value == "none" else "; or mirror 100%"),
+            help="remove the shadow stage" + ("" if able.value == "none" else ", or mirror 100%"),
         )
     mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
     if able.value == "percent":
@@ -130,7 +130,7 @@ def _timeout(length: Because[Duration]) -> Because[str]:
             f"a gateway cannot time out after {length.value}",
             length,
             note="its timeouts are at least 1 ms and at most 99,999 hours, and `0s` disables the timeout",
-            help="write four times the p99 objective; or leave the timeout out",
+            help="write four times the p99 objective, or leave the timeout out",
         )
     return length.map(gateway_duration)
 

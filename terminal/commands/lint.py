@@ -1,4 +1,4 @@
-"""`mlspec lint`: report errors in specs, and problems that would show up in production; or explain an ID."""
+"""`mlspec lint`: report errors in specs, and problems that would show up in production, or explain an ID."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ IDS: dict[str, Explanation] = {
         """Unreadable input.
 
         Why: the file is missing, is not UTF-8, is larger than 1 MiB, or is nested so deeply that YAML parsers crash on
-        it; or a `--set` option lacks a path or a value.
+        it, or a `--set` option lacks a path or a value.
 
         Bad:
             mlspec lint mlspec.yml

@@ -123,7 +123,7 @@ class Hardware:
                     f"an accelerator with {speed.value} is impossible",
                     speed,
                     note="a response would never complete, so no number of replicas could sustain any traffic",
-                    help="write the data sheet value for 16-bit numbers; or remove it",
+                    help="write the data sheet value for 16-bit numbers, or remove it",
                 )
         return Speed(fit, device.bandwidth, device.compute, targets, service.scope.platform.planning)
 
@@ -176,7 +176,7 @@ class Hardware:
             f"`{self._service.model.value}` fits on none of the allowed accelerators",
             tuple(option.name for option in options),
             note="; ".join(_against(option) for option in most.values()),
-            help="allow a larger one under `constraints.accelerators`; or limit `llm.tokens.context` of the service",
+            help="allow a larger one under `constraints.accelerators`, or limit `llm.tokens.context` of the service",
         )
 
 

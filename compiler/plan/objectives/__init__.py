@@ -154,7 +154,7 @@ class Objectives:
             asked,
             others=((runtime, "this runtime"),),
             note="the objective would query a series that does not exist, and never alert",
-            help="remove the bound; or choose another runtime; or declare the series under "
+            help="remove the bound, or choose another runtime, or declare the series under "
             f"`platform.runtimes.{runtime.value}.metrics`",
         )
 

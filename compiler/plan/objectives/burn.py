@@ -97,7 +97,7 @@ def _asked(burn: Burn) -> Window:
             note="the short window resolves the alert soon after the burn stops, so it must be shorter",
             help="write a long window of `1h` or more"
             if burn.long.value.amount < 60
-            else f"write `short: {_twelfth(burn.long).value}`, which is a twelfth of it; or remove `short`",
+            else f"write `short: {_twelfth(burn.long).value}`, which is a twelfth of it, or remove `short`",
         )
     for window in (burn.long, short):
         if window.value.amount % 1:

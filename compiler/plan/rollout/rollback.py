@@ -146,7 +146,7 @@ def _stranger(condition: Condition, known: Iterable[str]) -> Refusal:
         f"`{condition.of.value}` is neither a service nor an objective",
         condition.of,
         note="the condition would apply to nothing, so every version would pass it",
-        help=f"write {listing(sorted(known))}; or remove `of`",
+        help=f"write {listing(sorted(known))}, or remove `of`",
     )
 
 
@@ -193,7 +193,7 @@ def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
             asked.to,
             others=((before, f"without the regression it is {plain(before.value * 100)}%"),),
             note="the analysis rolls back a version that is closer to the regression than to the normal share",
-            help=f"write a share above {plain(before.value * 100)}%; or lower `from`",
+            help=f"write a share above {plain(before.value * 100)}%, or lower `from`",
         )
     return because(after.value, "the regression to detect", after, asked.metric)
 

@@ -46,7 +46,7 @@ def long_enough(
             f"{count(steps, 'step')} of {given.value} would end before the background analysis can fail",
             given,
             note=f"the analysis waits {delay.value} until the model is loaded, and then for {failed}",
-            help=f"write at least `{each}`; or remove `stepDuration`",
+            help=f"write at least `{each}`, or remove `stepDuration`",
         )
 
 
@@ -73,7 +73,7 @@ def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Bec
             window,
             others=((shortest, shortest.reason or "the shortest window"),),
             note="a rate needs several scrapes in its window, and windows are whole minutes",
-            help=f"write `{shortest.value}` or more, in whole minutes; or remove `window`",
+            help=f"write `{shortest.value}` or more, in whole minutes, or remove `window`",
         )
     return window
 

@@ -119,7 +119,7 @@ class Scaling:
                 given,
                 others=((self.provider, "the autoscaler"),),
                 note="a service without replicas does not queue requests, so there is no load to scale on",
-                help="write `min: 1` or more; or remove it",
+                help="write `min: 1` or more, or remove it",
             )
         if given is not None and given.value > most.value:
             raise refusal(
@@ -128,7 +128,7 @@ class Scaling:
                 given,
                 others=((most, "the maximum"),),
                 note="the cluster rejects an autoscaler whose minimum is above its maximum",
-                help=f"write `min: {most.value}` or less; or raise the maximum",
+                help=f"write `min: {most.value}` or less, or raise the maximum",
             )
         wanted = self.service.min_replicas
         return wanted if wanted.value <= most.value else _at_most(wanted, most)

@@ -151,7 +151,7 @@ def _too_many(asked: Because[int], bound: Because[int], why: str) -> Refusal:
         f"{count(asked.value, 'partition')} cannot run in parallel: {why}",
         asked,
         others=((bound, "the limit"),),
-        help=f"write `parallel: {bound.value}` or less; or remove it",
+        help=f"write `parallel: {bound.value}` or less, or remove it",
     )
 
 
@@ -162,7 +162,7 @@ def _overlapping(deadline: Because[Duration], batch: BatchPlan) -> Refusal:
         deadline,
         others=((batch.part.schedule, "the schedule"),),
         note="two runs never overlap, so Kubernetes would silently skip the later one",
-        help=f"set `constraints.deadline` below {batch.gap.value}; or run less often",
+        help=f"set `constraints.deadline` below {batch.gap.value}, or run less often",
     )
 
 

@@ -58,7 +58,7 @@ def measured(time: ServiceTime) -> Because[Duration]:
         "a service time of zero is impossible",
         mean,
         note="one replica would carry any traffic, and every decision based on the service time would be wrong",
-        help="write the measured value, such as `5ms`; or remove `serviceTime`",
+        help="write the measured value, such as `5ms`, or remove `serviceTime`",
     )
 
 
@@ -191,7 +191,7 @@ def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Bec
                 below,
                 others=((above, f"the {high}"),),
                 note="replicas are sized for the peak, and canaries and cost for the mean, so one would be sized wrong",
-                help=f"write `{high}: {below.value}` or more; or lower the {low}",
+                help=f"write `{high}: {below.value}` or more, or lower the {low}",
             )
 
 

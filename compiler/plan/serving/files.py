@@ -61,7 +61,7 @@ class ModelFiles:
             self.artifact.uri,
             others=((version, "this version"),),
             note=f"image volumes are on by default from {IMAGE_VOLUMES_FROM}; older versions reject the pod",
-            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster runs it; or use an object store",
+            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster runs it, or use an object store",
         )
 
     @cached_property

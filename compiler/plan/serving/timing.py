@@ -70,7 +70,7 @@ class Timing:
                 given.given,
                 others=((self.start, "the load time"),),
                 note=f"it becomes ready after {readable(self.start.value)}: {self.start.reason}",
-                help="write more than that, plus the time to fetch the image and the model; or remove it",
+                help="write more than that, plus the time to fetch the image and the model, or remove it",
             )
         return given.given.map(lambda wait: math.ceil(wait.amount))
 

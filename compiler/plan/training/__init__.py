@@ -121,7 +121,7 @@ class TrainingPlan:
         if tuning is None or tuning.when.value != "schedule":
             return None
         if tuning.schedule is None:
-            help_ = 'add a schedule, such as `schedule: "0 3 1 * *"`; or write `when: manual`'
+            help_ = 'add a schedule, such as `schedule: "0 3 1 * *"`, or write `when: manual`'
             raise refusal("MLS009", "the search has no schedule", tuning.when, help=help_)
         return tuning.schedule
 
@@ -204,7 +204,7 @@ def _end_in_time(
                 schedule,
                 others=((length, length.reason or "the duration of a run"),),
                 note="two runs never overlap, so Kubernetes would silently skip the later one",
-                help="start it less often; or make it shorter, with fewer trials or folds, or more of them in parallel",
+                help="start it less often, or make it shorter, with fewer trials or folds, or more of them in parallel",
             )
 
 

@@ -28,7 +28,7 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
             service.runtime_name,
             others=((service.canary.stage, "the canary"),),
             note="the sum would size the stable version alone, so the replica count would ratchet up to its maximum",
-            help="set `platform.autoscaling.provider: keda`; or set `platform.autoscaling.adapter`; or set "
+            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`, or set "
             "`platform.rollout.provider: none`",
         )
     body: Body = {
@@ -69,7 +69,7 @@ def _load(service: ServicePlan, adapter: Because[str]) -> Body:
             monitored,
             adapter,
             note="without the metric, the autoscaler neither adds nor removes replicas",
-            help="add `monitoring` to the environment's `runs`; or set `platform.autoscaling.provider: keda`",
+            help="add `monitoring` to the environment's `runs`, or set `platform.autoscaling.provider: keda`",
         )
     external: Body = {
         "metric": {"name": conventions.LOAD_METRIC, "selector": {"matchLabels": {"service": service.name}}},

@@ -61,7 +61,7 @@ def port(service: ServicePlan, kind: Literal["http", "grpc", "metrics"]) -> Beca
             service.runtime.ports,
             service.runtime_name,
             note="without it, the server would listen on its own default port",
-            help=f"add `ports: {{{kind}: {USUAL_PORTS[kind]}}}`; or leave `ports` out, as the catalog sets them",
+            help=f"add `ports: {{{kind}: {USUAL_PORTS[kind]}}}`, or leave `ports` out, as the catalog sets them",
         )
     return found
 
