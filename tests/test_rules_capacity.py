@@ -215,7 +215,12 @@ def test_an_unmeasured_tail_may_use_up_the_bound(bound: str, time: str, fires: b
     said = "the model's own tail latency leaves no time for queueing in the p99 bound of 47ms"
     assert [d.message for d in found] == [said] * fires
     if fires and "p99" not in time:
-        assert found[0].note.startswith("47ms minus the model's own 47.7ms (5.3 x 9ms, assuming an exponential tail)")
+        assert found[0].note.startswith(
+            "47ms minus the model's own 47.7ms (5.3 x 9ms, assuming an exponential tail) leaves no time: "
+            "it is 0.7 ms short, so"
+        )
+    if fires and "p99" in time:
+        assert " leaves no time, so" in found[0].note
 
 
 @pytest.mark.parametrize(

@@ -162,13 +162,14 @@ def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
     slow = at_least_takes(_own_time(plan, service), "p99")
     if bound is None or left is None or left.value.amount > 0 or (slow is not None and slow.value > bound.value):
         return
+    short = f": it is {seconds(-float(left.value))} short" if left.value.amount < 0 else ""
     yield finding(
         "MLS410",
         f"the model's own tail latency leaves no time for queueing in the p99 bound of {bound.value}",
         bound,
         others=((service.mean_time, "the service time"),),
-        note=f"{left.reason} is {seconds(float(left.value))}, so replicas are sized by utilization alone and the bound "
-        "is unproven",
+        note=f"{left.reason} leaves no time{short}, so replicas are sized by utilization alone and the bound is "
+        "unproven",
         help="measure `serviceTime.p995`, or raise the bound",
     )
 
