@@ -223,6 +223,17 @@ def test_what_changes_no_line_is_said_to(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "affects no line of output here" in told.out
 
 
+def test_environments_without_the_path_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canary of `staging`, which comes first, has fewer steps."""
+    monkeypatch.chdir(ROOT)
+    question = "Rollout/fraud-scorer:spec.strategy.canary.steps"
+    both = run("explain", "examples/fraud-scorer", question)
+    assert [line for line in both.out.splitlines() if line.startswith("in ")] == ["in staging:", "in production:"]
+    one = run("explain", "examples/fraud-scorer", f"{question}[5]")
+    assert [line for line in one.out.splitlines() if line.startswith("in ")] == ["in production:"]
+    assert run("explain", "examples/fraud-scorer", f"{question}[5]", "--env", "staging").status == 2
+
+
 def test_json_is_one_versioned_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     document = json.loads(run("explain", "examples/minimal", "constraints.availability", "--format", "json").out)

@@ -79,7 +79,10 @@ _TARGET = re.compile(r"([A-Za-z]+)/([A-Za-z0-9.-]+)(?::(.+))?")
 
 
 def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str, Reason]]:
-    """Explain `Kind/name:path`: the environment, the line of output, and its reason, for each environment with it."""
+    """Explain `Kind/name:path`: the environment, the line of output, and its reason, for each environment with it.
+
+    An environment whose object lacks the path is left out, unless all of them lack it.
+    """
     match = _TARGET.fullmatch(question)
     if match is None:
         raise NotFoundError(
@@ -88,6 +91,7 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
     kind, name, path = match[1], match[2], match[3] or ""
     seen: dict[str, None] = {}
     answered = False
+    missing: NotFoundError | None = None
     for place in _places(compiled):
         for file in place.bundle.files():
             if file.artifact.object is None:
@@ -97,9 +101,15 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
             if all(identity):
                 seen["/".join(identity)] = None
             if identity == (kind, name):
-                line = _line_of(file, tree, path)
+                try:
+                    line = _line_of(file, tree, path)
+                except NotFoundError as error:
+                    missing = missing or error
+                    continue
                 answered = True
                 yield place.name, file.text.split("\n")[line].strip(), _reason_of(place, file, line)
+    if missing is not None and not answered:
+        raise missing
     if not answered:
         raise NotFoundError(f"there is no {kind}/{name}: choose {listing(tuple(seen))}", f"{kind}/{name}", tuple(seen))
 
