@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 
 from ..compiler.diagnostics import Diagnostic
 from ..compiler.record import Record
@@ -26,7 +27,16 @@ class Console(Record):
     """The version of mlspec, for formats that name the tool."""
 
     def result(self, content: str) -> None:
-        """Print a result of the command."""
+        """Print a result for people. What the encoding of the terminal lacks is escaped, as on standard error."""
+        self._print(content)
+
+    def document(self, content: str) -> None:
+        """Print a result for programs. It is UTF-8, as in a file: its readers do not know the terminal's encoding."""
+        self._print(content, encoding="utf-8")
+
+    def _print(self, content: str, encoding: str | None = None) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
         sys.stdout.write(content if content.endswith("\n") or not content else f"{content}\n")
 
     def line(self, content: str) -> None:
@@ -77,7 +87,7 @@ class Console(Record):
                 status = 2
         for output in self.outputs:
             if output.result:
-                self.result(rendered(output.form, report))
+                (self.document if output.form.document else self.result)(rendered(output.form, report))
         return status
 
     def _written(self, file: str, text: str) -> bool:

@@ -243,6 +243,35 @@ def test_a_broken_pipe_is_not_an_error() -> None:
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("lint --format github", "invalid value `onlinë`"),  # a document is UTF-8, as in a file
+        ("lint --format github --output -", "invalid value `onlinë`"),
+        ("lint --format text --output -", r"invalid value `onlin\xeb`"),
+        ("lint --format concise --output -", r"invalid value `onlin\xeb`"),
+        ("plan", r"Read n\xb0 1"),
+        ("compile --stdout", "Read n° 1"),
+    ],
+)
+def test_a_terminal_without_unicode_shows_escapes_and_documents_are_utf8(
+    command: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mlspec.yaml"
+    mode = "onlinë" if command.startswith("lint") else "online"
+    path.write_text(minimal(problem__useCase="Read n° 1", serving__mode=mode), encoding="utf-8")
+    name, *options = command.split()
+    ran = subprocess.run(
+        [sys.executable, "-m", "mlspec", name, str(path), *options],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert b"This is a bug" not in ran.stderr
+    assert ran.returncode == (1 if name == "lint" else 0)
+    assert said in ran.stdout.decode()
+
+
 def test_a_bug_in_mlspec_is_one_line(spec: Path) -> None:
     program = (
         "import sys, mlspec.__main__ as m\n"

@@ -27,7 +27,7 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
         if system.failed or folder is None:
             continue
         if system.compiled is not None:
-            console.result(_stream(system.compiled))
+            console.document(_stream(system.compiled))
         else:
             worst = max(worst, written(system, folder, console, dry_run=dry_run))
     return max(worst, systems.status)

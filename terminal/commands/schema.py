@@ -21,7 +21,7 @@ __all__ = ["schema", "validate"]
 
 def schema(console: Console) -> int:
     """Print the schema."""
-    console.result(text())
+    console.document(text())
     return 0
 
 
