@@ -101,7 +101,7 @@ def _object(name: str) -> ObjectType:
     return found
 
 
-# Where types occur, and what is not compiled yet there
+# Where types occur, and what is not supported yet there
 
 
 def _short(pattern: str) -> str:
@@ -116,7 +116,7 @@ def _below(path: str, field: Field) -> str:
 
 @cache
 def _idle() -> dict[str, str]:
-    """What is not compiled yet: path to subject."""
+    """What is not supported yet: path to subject."""
     return {_short(path): subject for path, subject in NOT_YET_READ.items()}
 
 
@@ -128,7 +128,7 @@ def _by_subject() -> dict[str, list[str]]:
 
 
 Places = dict[str, dict[str, str]]
-"""By type: each path where it occurs, with the subject that is not compiled yet there, or an empty string."""
+"""By type: each path where it occurs, with the subject that is not supported yet there, or an empty string."""
 
 
 @cache
@@ -252,7 +252,7 @@ def _says(field: Field, places: dict[str, str]) -> Iterator[str]:
     idle = [below for path in active if (below := _below(path, field)) in _idle()]
     if idle:
         where = "" if len(idle) == len(active) else " at " + ", ".join(f"`{path}`" for path in idle)
-        yield f"[Not yet](#not-compiled-yet){where}."
+        yield f"[Not yet](#not-supported-yet){where}."
 
 
 def _example(key: str) -> tuple[str, str]:

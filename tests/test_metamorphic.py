@@ -190,7 +190,7 @@ def texts(made: Outcome) -> dict[str, str]:
 
 
 def _warned(compiled: Compiled) -> set[int]:
-    """The leaves that a warning says are not compiled yet, by the identity of their nodes."""
+    """The leaves that a warning says are not supported yet, by the identity of their nodes."""
     artifacts = [artifact for e in compiled.environments for artifact in e.emitted.artifacts]
     used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in artifacts))}
     trees = [e.layered.tree for e in compiled.environments]
