@@ -164,10 +164,10 @@ def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
     what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
     return finding(
         "MLS013",
-        f"{subject} is not supported yet",
+        f"{what} has no effect: {subject} is not supported yet",
         key,
         severity="warning",
-        note=f"this version of mlspec validates {what} and then ignores it: the system runs as if it were absent",
+        note="this version of mlspec validates it and then ignores it: the system runs as if it were absent",
         help="remove it, or keep it for a later version of mlspec",
     )
 
