@@ -95,7 +95,7 @@ def today() -> str:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="mlspec")
 def cli() -> None:
-    """Describe a machine-learning system in one YAML file: compile it to Kubernetes manifests, lint it before merge."""
+    """Compile one YAML file that describes a machine-learning system to Kubernetes manifests, and lint it first."""
 
 
 @cli.command("compile")
@@ -148,7 +148,7 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 @click.option("--explain", metavar="ID", help="Explain an ID; takes no SPEC.")
 @working_on_any_specs
 def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
-    """Report errors in specs, and problems that would show up in production."""
+    """Report errors, and problems that would show up in production."""
     from .terminal.commands import lint as command
 
     if explain is not None:
@@ -164,7 +164,10 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
 )
 @working_on_specs
 def plan(request: Any, form: str) -> int:
-    """Show all decisions and their reasons; with --set, show what would change."""
+    """Show all decisions and their reasons.
+
+    With --set, show only what would change, and why.
+    """
     from .terminal.commands import plan as command
 
     return command.plan(request, form)

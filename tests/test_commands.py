@@ -287,6 +287,10 @@ def test_a_bug_in_mlspec_is_one_line(spec: Path) -> None:
     assert ran.stderr.startswith("error: mlspec failed with ZeroDivisionError")
 
 
+def test_the_list_of_commands_cuts_no_sentence_off() -> None:
+    assert "..." not in run("--help").out.replace("[ARGS]...", "")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands(shell: str) -> None:
     ran = subprocess.run(
