@@ -322,6 +322,13 @@ def test_the_memo_as_text_markdown_and_json(monkeypatch: pytest.MonkeyPatch) -> 
     assert {"title", "value", "why", "field"} == set(capacity["lines"][0])
 
 
+def test_a_long_title_does_not_run_into_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    lines = run("plan", "examples/minimal").out.splitlines()
+    at = lines.index("    availability, requests to detect a regression")
+    assert lines[at + 1].startswith(f"{'':41}129 requests        129 requests to detect")
+
+
 def test_the_command_says_what_a_setting_would_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     said = run("plan", "examples/minimal", "--set", "constraints.throughput.peak=2000/s").out

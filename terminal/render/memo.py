@@ -40,6 +40,10 @@ def _memo(memo: Memo) -> Iterator[str]:
 
 
 def _row(title: str, value: str, why: str) -> Iterator[str]:
+    """The lines of one decision; a title that is too long for its column is alone on the first."""
+    if len(title) > TITLE:
+        yield f"    {title}"
+        title = ""
     head = f"    {title:{TITLE}} {value:{VALUE}} "
     room = WIDTH - 4 - TITLE - VALUE - 2
     lines = wrap(why, room) or [""]
