@@ -55,7 +55,7 @@ def test_quality_is_gain_over_the_baseline(reached: str, gain: str, tmp_path: Pa
     found = chosen.gain(other)
     assert found is not None
     assert found.value.quantize(Decimal("0.0001")) == Decimal(gain).quantize(Decimal("0.0001"))
-    assert found.reason.startswith(f"({reached} - 0.912) / (0.943 - 0.912) of roc_auc = ")
+    assert found.reason.startswith(f"({reached} - 0.912) / (0.943 - 0.912) = ")
 
 
 def test_the_direction_of_the_metric_counts(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_the_numbers_stand_side_by_side(tmp_path: Path) -> None:
     rival = selection(tmp_path, candidates(other)).challenger
     assert rival is not None
     assert rival.cost is not None
-    assert rival.gain.reason == "(0.937 - 0.912) / (0.943 - 0.912) of roc_auc = 81%"  # 0.025 / 0.031
-    assert rival.cost.reason == "0.4 USD/1M predictions of 0.9 USD/1M predictions = 44%"  # 4 / 9
+    assert rival.gain.reason == "(0.937 - 0.912) / (0.943 - 0.912) = 81% in roc_auc"  # 0.025 / 0.031
+    assert rival.cost.reason == "0.4 USD/1M predictions / 0.9 USD/1M predictions = 44%"  # 4 / 9
     assert rival.simpler.reason == "its complexity is low; that of the selected candidate is medium"
 
 

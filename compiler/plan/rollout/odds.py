@@ -248,9 +248,14 @@ def judged(
     return chosen, (
         f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share.value} of traffic; with a "
         f"limit of {chosen.limit * 100:.3g}% and {chosen.failures} of {count(chosen.windows, 'window')} allowed to "
-        f"fail, the probability of a false abort is {chosen.false_abort:.1%}, and that of missing "
-        f"{plain(after.value * 100)}% bad requests is {chosen.missed:.1%}"
+        f"fail, the probability of a false abort is {_chance(chosen.false_abort)}, and that of missing "
+        f"{plain(after.value * 100)}% bad requests is {_chance(chosen.missed)}"
     )
+
+
+def _chance(probability: float) -> str:
+    """A probability in percent. A small one is not 0."""
+    return f"{probability:.1%}" if probability >= 0.0005 else "less than 0.1%"
 
 
 @decision

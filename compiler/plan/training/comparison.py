@@ -121,7 +121,7 @@ def gain_of(
     """(q - q0) / (q* - q0); the metric's direction cancels out, because both differences have its sign."""
     q, q0, most = _exact(reached.value), _exact(naive.value), _exact(best.value)
     share = (q - q0) / (most - q0)
-    return share, f"({plain(q)} - {plain(q0)}) / ({plain(most)} - {plain(q0)}) of {metric.value} = {share:.0%}"
+    return share, f"({plain(q)} - {plain(q0)}) / ({plain(most)} - {plain(q0)}) = {share:.0%} in {metric.value}"
 
 
 @decision
@@ -141,4 +141,4 @@ def cost_share(theirs: Because[UnitPrice] | None, selected: Because[UnitPrice] |
 @decision
 def _share(theirs: Because[UnitPrice], selected: Because[UnitPrice]) -> tuple[Decimal, str]:
     share = theirs.value.amount / selected.value.amount
-    return share, f"{theirs.value} of {selected.value} = {Percent(share.quantize(Decimal('0.01')))}"
+    return share, f"{theirs.value} / {selected.value} = {Percent(share.quantize(Decimal('0.01')))}"
