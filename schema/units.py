@@ -132,10 +132,13 @@ class Duration(Quantity):
     USUAL = ("ms", "s", "h")
 
     def __str__(self) -> str:
-        """Zero is `0s`. Weeks print as days, like cadences and windows. A fractional millisecond prints in `ms`."""
+        """Zero is `0s`. Weeks print as days, like cadences and windows. A fractional millisecond prints in `ms`.
+
+        A difference of two durations can be negative.
+        """
         if not self.amount:
             return "0s"
-        if self.amount % Decimal("0.001") and self.amount >= Decimal("0.001"):
+        if self.amount % Decimal("0.001") and abs(self.amount) >= Decimal("0.001"):
             return f"{plain(self.amount * 1000)}ms"
         text = super().__str__()
         return text if text[-1] != "w" else f"{plain(self.amount / 86400)}d"

@@ -57,6 +57,10 @@ def test_reads_and_prints(kind: type[Quantity], text: str, amount: str, printed:
     assert kind.parse(printed) == read
 
 
+def test_a_negative_difference_prints_in_the_unit_of_its_size() -> None:
+    assert [str(Duration(Decimal(amount))) for amount in ("0.0077", "-0.0077", "-90")] == ["7.7ms", "-7.7ms", "-90s"]
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "help_"),
     [
