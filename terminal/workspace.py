@@ -77,7 +77,7 @@ def _matches(argument: str) -> Iterator[str]:
 
 def _why_none(argument: str) -> tuple[str, str]:
     if os.path.isdir(argument):
-        return "the folder contains no spec", f"create `{SPEC}` there with `mlspec init`"
+        return "the folder contains no spec", f"name a folder with a `{SPEC}`, or create one there with `mlspec init`"
     import glob
 
     if glob.has_magic(argument):

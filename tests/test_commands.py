@@ -73,6 +73,10 @@ def test_a_missing_file_is_wrong_usage(tmp_path: Path, command: str) -> None:
     assert run(command, "--no-such-option").status == 2
 
 
+def test_a_folder_of_folders_asks_for_one_with_a_spec() -> None:
+    assert "help: name a folder with a `mlspec.yaml`, or create one there" in run("lint", ROOT / "examples").err
+
+
 def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "mlspec.yaml"
     path.symlink_to(path)
