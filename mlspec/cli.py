@@ -160,7 +160,11 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
 
 @cli.command()
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", help="How the memo is shown."
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    help="Output format of the memo.",
 )
 @working_on_specs
 def plan(request: Any, form: str) -> int:
@@ -219,7 +223,11 @@ def rollback(request: Any, environment: str, to: str, model: str | None, dry_run
 @cli.command()
 @click.argument("name", required=False)
 @click.option(
-    "--template", type=click.Choice(["online", "llm", "batch", "platform"]), default="online", show_default=True
+    "--template",
+    type=click.Choice(["online", "llm", "batch", "platform"]),
+    default="online",
+    show_default=True,
+    help="What to start from: a spec for online, language-model, or batch serving, or a platform file.",
 )
 @saying
 def init(console: Any, name: str | None, template: str) -> int:

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from mlspec.cli import cli
 
 from .support import ROOT, minimal, run
 
@@ -293,6 +296,11 @@ def test_a_bug_in_mlspec_is_one_line(spec: Path) -> None:
 
 def test_the_list_of_commands_cuts_no_sentence_off() -> None:
     assert "..." not in run("--help").out.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize("command", cli.commands.values(), ids=lambda command: str(command.name))
+def test_every_option_has_a_help(command: click.Command) -> None:
+    assert [one.name for one in command.params if isinstance(one, click.Option) and not one.help] == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
