@@ -16,7 +16,7 @@ Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
-SCOPELESS = frozenset({"Namespace", "Node", "CustomResourceDefinition", "PriorityClass"})
+SCOPELESS = frozenset({"APIService", "CustomResourceDefinition", "Namespace", "Node", "PriorityClass"})
 IRREGULAR = {"NetworkPolicy": "networkpolicies", "GatewayClass": "gatewayclasses", "PriorityClass": "priorityclasses"}
 
 

@@ -60,7 +60,7 @@ class ControlPlane:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"https://127.0.0.1:{free_port()}"
         self.certificate = folder / "server.crt"
-        self._key = folder / "server.key"
+        self.key = folder / "server.key"
         self._accounts = folder / "accounts.key"
 
     @property
@@ -194,7 +194,7 @@ class ControlPlane:
         name = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc"
         made = ["-nodes", "-days", "30", "-subj", "/CN=ground", "-addext", name]
         new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        self._openssl(*new, *made, "-keyout", self._key, "-out", self.certificate)
+        self._openssl(*new, *made, "-keyout", self.key, "-out", self.certificate)
         self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self._accounts)
         rows = [f'{token},{user},{user},"{group}"' for token, (user, group) in TOKENS.items()]
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
@@ -214,7 +214,7 @@ class ControlPlane:
     def _api_server(self, program: Path, etcd: str) -> None:
         port = self.url.rsplit(":", 1)[1]
         flags = [f"--etcd-servers={etcd}", "--bind-address=127.0.0.1", f"--secure-port={port}"]
-        flags += [f"--tls-cert-file={self.certificate}", f"--tls-private-key-file={self._key}"]
+        flags += [f"--tls-cert-file={self.certificate}", f"--tls-private-key-file={self.key}"]
         flags += [f"--token-auth-file={self.folder / 'tokens.csv'}", "--authorization-mode=RBAC"]
         flags += ["--service-account-issuer=https://kubernetes.default.svc"]
         flags += [f"--service-account-key-file={self._accounts}"]

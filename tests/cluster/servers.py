@@ -87,13 +87,15 @@ def _triton(words: list[str]) -> Server:
         yield f'nv_inference_request_failure{{{labels},reason="CANCELED"}} 0'
         yield f'nv_inference_request_failure{{{labels},reason="OTHER"}} 0'
         yield f'nv_inference_request_failure{{{labels},reason="REJECTED"}} 0'
+        busy = sum(ms * many for ms, many in count.milliseconds.items())
+        yield f"nv_inference_request_duration_us{{{labels}}} {int(busy * 1000)}"
         yield f"nv_inference_pending_request_count{{{labels}}} 0"
         if histograms:
             name = "nv_inference_first_response_histogram_ms"
             for bound in (100, 500, 2000, 5000):
                 yield f'{name}_bucket{{{labels},le="{bound}"}} {count.within(bound)}'
             yield f'{name}_bucket{{{labels},le="+Inf"}} {int(count.good)}'
-            yield f"{name}_sum{{{labels}}} {sum(ms * n for ms, n in count.milliseconds.items()):.3f}"
+            yield f"{name}_sum{{{labels}}} {busy:.3f}"
             yield f"{name}_count{{{labels}}} {int(count.good)}"
 
     return Server(

@@ -121,8 +121,8 @@ def test_a_reapply_with_the_settings_for_the_tool_leaves_the_traffic_alone(
 
 @pytest.mark.parametrize("name", WITHOUT_SETTINGS)
 def test_a_reapply_without_settings_harms_no_user_and_is_alerted(name: str, canaries: dict[str, Canary]) -> None:
-    """F1a: the new version gets no traffic until the next step; it must then be held, not promoted unjudged."""
+    """F1a: the new version gets no traffic until the controller looks again, so it must be held, not promoted."""
     canary = canaries[name]
-    assert canary.shares == [0, 20, 0], canary.told()
+    assert canary.shares == [0, 20, 0, 20], canary.told()
     assert canary.last.phase == "Paused", canary.told()
     assert "ModelRolloutHeld" in canary.alerts, canary.told()
