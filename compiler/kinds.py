@@ -8,7 +8,7 @@ before anything is written. Objects outside the bundle, such as a gateway or a S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .record import Record
@@ -23,9 +23,15 @@ LONGEST_NAME = 63
 
 
 class Known:
-    """The objects by kind and name, and the pod templates of the workloads."""
+    """The objects by kind and name, the workloads' pod templates, and the Services that controllers point to them."""
 
-    def __init__(self, objects: list[Object]) -> None:
+    def __init__(self, objects: list[Object], kinds: Mapping[str, Kind]) -> None:
+        self.pointed: dict[str, Object] = {}
+        """The pod template behind each Service whose selector a controller writes."""
+        for body in objects:
+            kind, template = kinds.get(body["kind"]), pods_of(body)
+            if kind is not None and template is not None:
+                self.pointed |= dict.fromkeys(kind.points(body), template)
         self.names: dict[str, dict[str, Object]] = {}
         for body in objects:
             self.names.setdefault(body["kind"], {})[str(body.get("metadata", {}).get("name"))] = body
@@ -47,6 +53,10 @@ def _names_nothing(_: Object, __: Known) -> Iterator[str]:
     return iter(())
 
 
+def _points_nothing(_: Object) -> Iterator[str]:
+    return iter(())
+
+
 class Kind(Record):
     """One kind of object."""
 
@@ -56,6 +66,8 @@ class Kind(Record):
     """The longest name that leaves room for what its controller appends."""
     adds: str = ""
     """What its controller appends to the name, if anything."""
+    points: Callable[[Object], Iterable[str]] = staticmethod(_points_nothing)
+    """The Services without a selector that its controller points to its pods."""
 
 
 def pods_of(body: Object) -> Object | None:
@@ -118,7 +130,8 @@ def _config(config: str, used: list[str | None], known: Known) -> Iterator[str]:
 
 
 def _service(body: Object, known: Known) -> Iterator[str]:
-    pods = known.selected(body["spec"].get("selector", {}))
+    pointed = known.pointed.get(body["metadata"]["name"]) if "selector" not in body["spec"] else None
+    pods = known.selected(body["spec"].get("selector", {})) if pointed is None else [pointed]
     if not pods:
         yield "selects no pods"
     for port in body["spec"].get("ports", []):

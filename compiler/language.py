@@ -1017,7 +1017,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "namespace": ('namespace', 'default', ('scalar', 'name', ''), 'gateway-system', 'a common choice'),
         "listener": ('listener', 'optional', ('scalar', 'name', ''), None, ''),
         "loadBalancing": ('load_balancing', 'default', ('enum', ('random', 'least-request')), 'random', 'how a Kubernetes Service balances'),
-        "mirroring": ('mirroring', 'default', ('enum', ('percent', 'all', 'none')), 'percent', 'extended support in Gateway API 1.2 and later'),
+        "mirroring": ('mirroring', 'default', ('enum', ('percent', 'all', 'none')), 'percent', 'extended support in Gateway API 1.3 and later'),
     },
     "Prometheus": {
         "url": ('url', 'default', ('scalar', 'url', ''), 'http://prometheus-operated.monitoring:9090', 'the Service that the Prometheus operator creates, in its conventional namespace'),
@@ -1060,7 +1060,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "load": ('load', 'default', ('scalar', 'bandwidth', ''), '500 MB/s', 'a slow cloud disk'),
         "risk": ('risk', 'default', ('scalar', 'chance', ''), '5%', 'the conventional level of a statistical test'),
         "failedWindows": ('failed_windows', 'default', ('integer', 0, 10), '1', 'one bad window is noise, two are a trend'),
-        "lastWindows": ('last_windows', 'default', ('integer', 2, 100), '3', 'a single window could be chance'),
+        "stepWindows": ('step_windows', 'default', ('integer', 2, 100), '4', 'two may lack requests and one may fail, and one must still be good'),
         "significance": ('significance', 'default', ('scalar', 'chance', ''), '5%', 'the conventional level of a two-sided test'),
         "power": ('power', 'default', ('scalar', 'chance', ''), '80%', 'the conventional power of a test'),
         "versions": ('versions', 'default', ('number', 0, 1000, False, False), '1', 'a guess'),

@@ -1801,7 +1801,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "last_windows", "significance", "power", "versions", "training_headroom", "memory_efficiency", "compute_efficiency", "rough",)
+    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "memory_efficiency", "compute_efficiency", "rough",)
 
     utilization: Because[Percent]
     waiting: Because[Percent]
@@ -1811,7 +1811,7 @@ class Planning(Part):
     load: Because[Bandwidth]
     risk: Because[Percent]
     failed_windows: Because[int]
-    last_windows: Because[int]
+    step_windows: Because[int]
     significance: Because[Percent]
     power: Because[Percent]
     versions: Because[float]

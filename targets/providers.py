@@ -8,16 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..compiler.because import Because
 from ..compiler.emit.artifact import Artifact, Body
 from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
+from ..compiler.record import Record
 
-__all__ = ["AutoscalingProvider", "RolloutProvider", "TrafficProvider", "no_artifacts"]
+__all__ = ["AutoscalingProvider", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
 
 
 def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
     """For a provider that writes no objects."""
     return ()
+
+
+class Phases(Record):
+    """How Prometheus sees the states of a rollout that an engineer must know about, as queries that are 1 then."""
+
+    held: Because[str]
+    """It waits: too few requests for a verdict, or an engineer paused it."""
+    aborted: Because[str]
+    """The new version was rolled back, or cannot start."""
+
+
+def _unseen(_: ServicePlan) -> Phases | None:
+    return None
 
 
 class RolloutProvider(Provider):
@@ -27,6 +42,8 @@ class RolloutProvider(Provider):
     """The workload's `spec`, given the common part: replicas, history, deadline, selector, and template."""
     judge: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
     """The objects that judge a new version."""
+    phases: Callable[[ServicePlan], Phases | None] = staticmethod(_unseen)
+    """The states of a rollout, if its controller exports them."""
 
 
 class TrafficProvider(Provider):

@@ -62,7 +62,7 @@ class Gateway(Section):
         "how a Kubernetes Service balances",
     )
     mirroring: Literal["percent", "all", "none"] = default(
-        "percent", "The request mirroring it supports.", "extended support in Gateway API 1.2 and later"
+        "percent", "The request mirroring it supports.", "extended support in Gateway API 1.3 and later"
     )
 
 
@@ -259,10 +259,10 @@ class Planning(Section):
         ge=0,
         le=10,
     )
-    last_windows: int = default(
-        3,
-        "How many windows to analyze at the last step, before all traffic switches over.",
-        "a single window could be chance",
+    step_windows: int = default(
+        4,
+        "The minimum number of windows to analyze at each step.",
+        "two may lack requests and one may fail, and one must still be good",
         ge=2,
         le=100,
     )

@@ -19,8 +19,15 @@ __all__ = ["credentials", "pull_secrets", "variables"]
 
 
 def variables(named: Mapping[str, Because[Any]]) -> list[Because[Body]]:
-    """Variables with values. The line with a name has the same sources as the value."""
-    return [because({"name": name, "value": value}, "an environment variable", value) for name, value in named.items()]
+    """Variables with values. The line with a name has the same sources as the value.
+
+    An empty value is left out, which means the same: typed controllers drop it, and GitOps tools would report a
+    difference forever.
+    """
+    return [
+        because({"name": name, "value": value if str(value.value) else None}, "an environment variable", value)
+        for name, value in named.items()
+    ]
 
 
 def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[Because[Body]]:

@@ -20,9 +20,14 @@ __all__ = ["configuration", "disruption_budget", "service_account", "services"]
 
 
 def services(service: ServicePlan) -> Iterator[Artifact]:
-    """The stable Service, the canary's, and the shadow's."""
+    """The stable Service, the canary's, and the shadow's.
+
+    A controller that writes selectors finds none to start with: one in the manifest would be applied again in the
+    middle of a rollout, and both Services would select both versions until the controller notices.
+    """
     answers = because("Service", "callers reach the service by this name", service.part.own_name, service.runtime_name)
-    yield _service(service, service.workload.service, PREDICTOR, answers)
+    pointed = service.workload.writes_selectors
+    yield _service(service, service.workload.service, PREDICTOR, answers, pointed)
     new = service.workload.new_service
     if new is not None:
         shifts = because(
@@ -31,15 +36,18 @@ def services(service: ServicePlan) -> Iterator[Artifact]:
             service.workload.progressive,
             service.runtime_name,
         )
-        yield _service(service, new, PREDICTOR, shifts)
+        yield _service(service, new, PREDICTOR, shifts, pointed)
     if service.shadow is not None:
         mirrors = because(
             "Service", "the gateway mirrors requests to this name", service.shadow.version, service.runtime_name
         )
-        yield _service(service, service.shadow_name, conventions.SHADOW, mirrors)
+        own = fixed(False, "no controller works on the shadow's Service")
+        yield _service(service, service.shadow_name, conventions.SHADOW, mirrors, own)
 
 
-def _service(service: ServicePlan, name: Because[str], component: str, why: Because[Any]) -> Artifact:
+def _service(
+    service: ServicePlan, name: Because[str], component: str, why: Because[Any], pointed: Because[bool]
+) -> Artifact:
     scope = service.scope
     body: Body = {
         "apiVersion": "v1",
@@ -48,14 +56,14 @@ def _service(service: ServicePlan, name: Because[str], component: str, why: Beca
         "spec": {
             "type": "ClusterIP",
             "ports": _ports(service),
-            "selector": naming.selector(scope, component, service.name),
+            "selector": None if pointed.value else naming.selector(scope, component, service.name),
         },
     }
     return Artifact(path=naming.path_of(scope, "serving", "Service", name), body=body, why=why)
 
 
 def _annotations(service: ServicePlan) -> Body:
-    """What callers need to know, and an annotation that keeps a GitOps tool from undoing a rollout."""
+    """What callers need to know."""
     where = service.part.preprocessing
     if where.value == "transformer":
         raise refusal(
@@ -65,14 +73,7 @@ def _annotations(service: ServicePlan) -> Body:
             note="requests would reach the model without preprocessing",
             help="preprocess in the `client`, or in the model's own `graph`",
         )
-    tool, annotations = service.scope.platform.gitops.tool, Body()
-    if where.sources:
-        annotations["mlspec/preprocessing"] = where
-    if tool.value == "argocd" and service.workload.writes_selectors.value:
-        annotations["argocd.argoproj.io/sync-options"] = because(
-            "ServerSideApply=false", "a server-side apply would remove the rollout's hash from the selector", tool
-        )
-    return annotations
+    return {"mlspec/preprocessing": where} if where.sources else {}
 
 
 def _ports(service: ServicePlan) -> list[Body]:

@@ -68,7 +68,7 @@ def _planning(maker: Maker) -> dict[str, Any]:
         headroom=maker.pick((1, 2.5)),
         risk=maker.pick(("5%", "10%")),
         failedWindows=maker.pick((0, 1, 2)),
-        lastWindows=maker.pick((3, 5)),
+        stepWindows=maker.pick((6, 9)),
         significance=maker.pick(("1%", "10%")),
         power=maker.pick(("50%", "95%")),
         versions=maker.pick((0, 0.5, 1000)),

@@ -26,23 +26,21 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         yield Line(title=f"{name}, requests to detect a regression", value=size, count_of="request", field=STAGES)
     for step in canary.steps:
         yield Line(title=f"duration of the {step.share.value}% step", value=step.lasts, field=STAGES)
+        for judgment in step.judgments:
+            yield from _judged(step.share.value, judgment)
     yield Line(title="rollout duration", value=canary.length)
-    for judgment in canary.background:
-        yield from _judged("background", judgment)
-    for judgment in canary.final:
-        yield from _judged("final", judgment)
 
 
-def _judged(analysis: str, judgment: Judgment) -> Iterator[Line]:
+def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
     name = judgment.objective.name
     yield Line(
-        title=f"{name} limit, {analysis} analysis",
+        title=f"{name} limit at {share}%",
         value=judgment.limit,
         share_of="requests",
         field="rollout.rollbackWhen",
     )
     yield Line(
-        title=f"{name} minimum, {analysis} analysis",
+        title=f"{name} minimum at {share}%",
         value=judgment.volume,
         count_of="request",
         field="rollout.rollbackWhen",

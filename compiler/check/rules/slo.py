@@ -13,7 +13,7 @@ from ...plan.choose import count, number, seconds
 from ...plan.objectives import Objective
 from ...plan.objectives.burn import BurnPair
 from ...plan.rollout.canary import CanaryPlan
-from ...plan.rollout.judgment import Change, Judgment
+from ...plan.rollout.judgment import Change
 from ...plan.rollout.rollback import limit, looser_than_the_page
 from ...plan.service import ServicePlan
 from ...system import MLSystem
@@ -163,7 +163,7 @@ Wrong = tuple[str, str, object] | None
 
 def _unsure(canary: CanaryPlan) -> Wrong:
     """The odds of the verdicts that the controller actually reaches."""
-    judgments: tuple[Judgment, ...] = (*canary.background, *canary.final)
+    judgments = [judgment for step in canary.steps for judgment in step.judgments]
     worst = max(judgments, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
     odds, why = worst.verdict.value, worst.verdict.reason
     if odds.sure:

@@ -120,10 +120,7 @@ class CostPlan:
         parts = {f"serving {name}": _always(replicas, price)}
         if canary.progressive.value:
             shares, lengths = zip(*((step.share, step.lasts) for step in canary.steps), strict=True)
-            final = tuple((judgment.windows, judgment.window) for judgment in canary.final)
-            parts[f"canary pods of {name}"] = _rollouts(
-                self.versions, _canary_hours(replicas, shares, lengths, final), price
-            )
+            parts[f"canary pods of {name}"] = _rollouts(self.versions, _canary_hours(replicas, shares, lengths), price)
         if canary.shadow_stage is not None:
             hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, self.versions)
             parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, price)
@@ -179,16 +176,12 @@ def _canary_hours(
     replicas: Because[int],
     shares: tuple[Because[int], ...],
     lengths: tuple[Because[Duration], ...],
-    final: tuple[tuple[Because[int], Because[str]], ...],
 ) -> tuple[Decimal, str]:
     """The pod hours that one rollout adds to the stable pods. At each step it runs its share of them, rounded up, as
-    Argo Rollouts scales with traffic routing (argo-rollouts.readthedocs.io, traffic management). The last step also
-    lasts as long as the final analysis.
+    Argo Rollouts scales with traffic routing (argo-rollouts.readthedocs.io, traffic management).
     """
-    judged = max((windows.value * Duration.parse(window.value).amount for windows, window in final), default=Decimal(0))
     pods = [math.ceil(replicas.value * share.value / 100) for share in shares]
     times = [length.value.amount for length in lengths]
-    times[-1] += judged
     hours = sum((many * time for many, time in zip(pods, times, strict=True)), Decimal(0)) / 3600
     steps = " + ".join(
         f"{count(many, 'pod')} x {readable(Duration(time))}" for many, time in zip(pods, times, strict=True)

@@ -15,9 +15,9 @@ from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
 from ..workload import cannot_run
 from .judgment import Change, Judgment, Step
-from .odds import MINUTES, Doubt, arm_size, doubt, judged, step_length, volume
+from .odds import MINUTES, Doubt, Verdict, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit
-from .steps import ascending, at_least, long_enough, weight, whole_minutes
+from .steps import ascending, long_enough, weight, whole_minutes
 
 __all__ = ["CanaryPlan"]
 
@@ -108,45 +108,40 @@ class CanaryPlan:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        """The steps: shares with their durations."""
-        _, lengths = self._during
-        return tuple(
-            Step(share=weight(share, self.capability.weights), lasts=lasts)
-            for share, lasts in zip(self.shares, lengths, strict=True)
+        """The steps. Each is judged by itself and lasts as long as its analysis, so none ends before its verdict."""
+        return tuple(self._step(share) for share in self.shares)
+
+    def _step(self, share: Because[Percent]) -> Step:
+        given, shortest = self.given_duration, first(self.given_window, self.service.rate_window)
+        assert shortest is not None
+        length = long_enough(given, self.doubt.windows, shortest) if given is not None else self.arm(share)
+        judgments = self._judged(share, length)
+        return Step(
+            share=weight(share, self.capability.weights),
+            judgments=judgments,
+            lasts=_lasting(length, judgments[0].windows, judgments[0].window) if judgments else length,
         )
 
-    @cached_property
-    def _during(self) -> tuple[tuple[Judgment, ...], tuple[Because[Duration], ...]]:
-        """The background analysis during the steps, and the durations of the steps.
+    def _judged(self, share: Because[Percent], length: Because[Duration]) -> tuple[Judgment, ...]:
+        """One judgment for each objective, all with the shortest windows that are long enough for every objective.
 
-        The two depend on each other: longer steps have more windows, and longer windows need longer steps. So the
-        search makes the steps long enough for windows of one minute, then of more, until both error probabilities of
-        every judgment are small enough.
+        Windows that are long enough for one objective may suit another that had enough with shorter ones less well, so
+        they are judged again.
         """
-        given = self.given_duration
-        if given is not None:
-            lengths = tuple(given for _ in self.shares)
-            judged = self._judged_during(lengths)
-            windows = tuple(judgment.window for judgment in judged)
-            long_enough(given, len(lengths), self.delay, self.doubt.failures, windows)
-            return judged, lengths
-        arms = tuple(self.arm(share) for share in self.shares)
-        for minutes in self._minutes:
-            lengths = self._padded(arms, fixed(f"{minutes}m", "the window length to try"))
-            judged = self._judged_during(lengths, minutes)
-            exact = self._padded(arms, *(judgment.window for judgment in judged))
-            again = self._judged_during(exact, minutes)
-            if all(judgment.verdict.value.sure for judgment in again) or minutes == self._minutes[-1]:
-                return again, exact
-        raise AssertionError("the longest window is the last")
+        minutes = self._minutes
+        while self.judged:
+            alone = tuple(self._verdict(objective, share, length, minutes) for objective in self.judged)
+            longest = max(verdict.value.minutes for verdict in alone)
+            same = tuple(self._verdict(objective, share, length, (longest,)) for objective in self.judged)
+            minutes = tuple(each for each in minutes if each > longest and self._fits(each, length))
+            if all(verdict.value.sure for verdict in same) or not minutes:
+                pairs = zip(self.judged, same, strict=True)
+                return tuple(self._judgment(objective, verdict.also(alone)) for objective, verdict in pairs)
+        return ()
 
-    def _judged_during(
-        self, lengths: tuple[Because[Duration], ...], most_minutes: int = MINUTES[-1]
-    ) -> tuple[Judgment, ...]:
-        return tuple(self._judge(objective, self.shares[0], lengths, most_minutes) for objective in self.judged)
-
-    def _padded(self, arms: tuple[Because[Duration], ...], *windows: Because[str]) -> tuple[Because[Duration], ...]:
-        return tuple(at_least(arm, self.delay, self.doubt.failures, *windows) for arm in arms)
+    def _fits(self, minutes: int, length: Because[Duration]) -> bool:
+        """Whether a step can have enough windows of this length: one whose duration is derived can."""
+        return self.given_duration is None or minutes * 60 * self.doubt.windows.value <= length.value.amount
 
     @property
     def given_duration(self) -> Because[Duration] | None:
@@ -188,14 +183,8 @@ class CanaryPlan:
 
     @cached_property
     def length(self) -> Because[Duration]:
-        """The duration of a rollout: all steps plus the final analysis."""
-        final = tuple((judgment.windows, judgment.window) for judgment in self.final)
-        return _length(tuple(step.lasts for step in self.steps), final)
-
-    @cached_property
-    def delay(self) -> Because[Duration]:
-        """How long the analysis waits before its first verdict, which is until the model is loaded."""
-        return self.timing.start
+        """The duration of a rollout: all steps."""
+        return _length(tuple(step.lasts for step in self.steps))
 
     # Judgment
 
@@ -206,24 +195,10 @@ class CanaryPlan:
             return ()
         return judged_objectives(self.service.scope.system, self.stage, self.objectives)
 
-    @cached_property
-    def background(self) -> tuple[Judgment, ...]:
-        """The background analysis, from the first step on."""
-        return self._during[0]
-
-    @cached_property
-    def final(self) -> tuple[Judgment, ...]:
-        """The final analysis at the last step, before the new version gets all traffic."""
-        return tuple(self._judge(objective, self.shares[-1]) for objective in self.judged)
-
-    def _judge(
-        self,
-        objective: Objective,
-        share: Because[Percent],
-        steps: tuple[Because[Duration], ...] = (),
-        most_minutes: int = MINUTES[-1],
-    ) -> Judgment:
-        """How the analysis judges an objective during `steps`, or for a fixed number of windows after them."""
+    def _verdict(
+        self, objective: Objective, share: Because[Percent], length: Because[Duration], minutes: tuple[int, ...]
+    ) -> Because[Verdict]:
+        """How the analysis judges an objective at a share of the traffic, with windows of one of these lengths."""
         rate = self.rate
         before, after = self.harms(objective)
         asked = limit(objective, self.objectives) if not self.change.derived else None
@@ -234,24 +209,28 @@ class CanaryPlan:
             after,
             asked,
             self.service.rate_window,
-            self.delay,
-            steps,
-            self.given_window,
+            length,
+            self.given_duration is not None,
+            minutes,
             self.doubt.risk,
             self.doubt.failures,
-            self.doubt.last,
-            most_minutes,
+            self.doubt.windows,
         )
-        guards = [(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when]
-        chosen = chosen.also(guards)  # a condition on another metric would leave the default limit
+        if self.given_window is not None:
+            chosen = chosen.also(self.given_window)
+        # a condition on another metric would leave the default limit
+        return chosen.also([(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when])
+
+    def _judgment(self, objective: Objective, chosen: Because[Verdict]) -> Judgment:
         least = least_volume(objective, self.objectives)
         return Judgment(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
+            held=_held(self.doubt.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=least if least is not None else volume(rate, self.service.traffic("trough"), chosen),
+            volume=least if least is not None else volume(self.rate, self.service.traffic("trough"), chosen),
             verdict=chosen,
         )
 
@@ -283,13 +262,25 @@ class CanaryPlan:
 
 
 @decision
-def _length(
-    steps: tuple[Because[Duration], ...], final: tuple[tuple[Because[int], Because[str]], ...]
-) -> tuple[Duration, str]:
-    last = max((Duration(Duration.parse(each.value).amount * many.value) for many, each in final), default=Duration(0))
-    took = sum((step.value.amount for step in steps), last.amount)
-    said = " + ".join(readable(step.value) for step in steps)
-    return Duration(took), f"steps of {said}, plus {readable(last)} for the final analysis"
+def _lasting(length: Because[Duration], windows: Because[int], window: Because[str]) -> tuple[Duration, str]:
+    lasts = Duration(Duration.parse(window.value).amount * windows.value)
+    said = f"{count(windows.value, 'window')} of {window.value}"
+    if lasts.amount - length.value.amount < Duration.parse(window.value).amount:
+        return lasts, f"{said}: {length.reason}" if length.reason else said
+    return lasts, f"{said}, the fewest that can tell a bad version from one with too few requests"
+
+
+@decision
+def _held(failures: Because[int]) -> tuple[int, str]:
+    """One more than the failed windows that are tolerated, so that a version that fails is never held instead."""
+    held = failures.value + 1
+    return held, f"a bad version fails after {count(held, 'window')}, so only a longer lack of requests holds it"
+
+
+@decision
+def _length(steps: tuple[Because[Duration], ...]) -> tuple[Duration, str]:
+    took = sum((step.value.amount for step in steps), Duration(0).amount)
+    return Duration(took), f"steps of {' + '.join(readable(step.value) for step in steps)}"
 
 
 @decision

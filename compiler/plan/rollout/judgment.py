@@ -1,4 +1,4 @@
-"""Data structures of a rollout plan: its steps, and how the analysis judges each objective."""
+"""Data structures of a rollout plan: its steps, and how the analysis of each step judges each objective."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from .odds import Verdict
 __all__ = ["Change", "Judgment", "Step"]
 
 
-class Step(Record):
-    """One step: a share of the traffic and its duration."""
-
-    share: Because[int]
-    """In percent."""
-    lasts: Because[Duration]
-
-
 class Judgment(Record):
-    """How the analysis judges one objective during a rollout."""
+    """How the analysis of a step judges one objective."""
 
     objective: Objective
     window: Because[str]
+    """The length of a window, the same for all objectives of a step, so that none holds before another fails."""
     limit: Because[str]
     """The share of bad requests above which a window fails, as a PromQL number."""
     failures: Because[int]
+    """The windows that may fail; one more, and the version is rolled back."""
+    held: Because[int]
+    """The windows that may have too few requests; one more, and the rollout waits for an engineer."""
     windows: Because[int]
-    """The number of windows; unused by the background analysis, which runs as long as the steps."""
     volume: Because[str]
     """The minimum number of requests in a window; below it, the window has no verdict."""
     verdict: Because[Verdict]
     """The verdict that the other values are from, with its error probabilities."""
+
+
+class Step(Record):
+    """One step: a share of the traffic, how the new version is judged with it, and its duration."""
+
+    share: Because[int]
+    """In percent."""
+    judgments: tuple[Judgment, ...]
+    """Empty if the rollout provider cannot judge, or if there is no objective."""
+    lasts: Because[Duration]
 
 
 class Change(Record):

@@ -46,8 +46,8 @@ class Doubt(NamedTuple):
     """The maximum probability of a false abort, and of a missed regression."""
     failures: Because[int]
     """The failed windows that the analysis tolerates."""
-    last: Because[int]
-    """The windows of the final analysis, before the new version gets all traffic."""
+    windows: Because[int]
+    """The fewest windows of the analysis of a step."""
     significance: Because[Percent]
     """The probability that a step detects a regression that does not exist, two-sided."""
     power: Because[Percent]
@@ -56,19 +56,20 @@ class Doubt(NamedTuple):
 
 def doubt(planning: Planning) -> Doubt:
     """The accepted uncertainty in a platform file."""
-    failures, last = planning.failed_windows, planning.last_windows
-    if last.value <= failures.value:
+    failures, windows = planning.failed_windows, planning.step_windows
+    least = 2 * failures.value + 2
+    if windows.value < least:
         raise refusal(
             "MLS008",
-            f"the final analysis has {count(last.value, 'window')} and tolerates {failures.value} failed, so it can "
-            f"never roll back a version",
-            last,
+            f"{count(windows.value, 'window')} at each step cannot judge a version if {failures.value} may fail",
+            windows,
             failures,
             others=((failures, "the failed windows that it tolerates"),),
-            note="an analysis succeeds unless more windows fail than it tolerates",
-            help=f"write `lastWindows: {failures.value + 2}` or more",
+            note=f"{failures.value + 1} bad windows roll back, before {failures.value + 2} with too few requests hold "
+            "the rollout; and at least one must be good",
+            help=f"write `stepWindows: {least}` or more",
         )
-    return Doubt(planning.risk, failures, last, planning.significance, planning.power)
+    return Doubt(planning.risk, failures, windows, planning.significance, planning.power)
 
 
 @cache
@@ -162,7 +163,8 @@ def verdict(
         chosen = _judge(n, minutes, p1, p2, count, failures, limit, risk)
         if chosen.sure:
             return chosen
-    return chosen or _judge(1, lengths[-1], p1, p2, failures + 2, failures, limit, risk)
+    count = windows if isinstance(windows, int) else windows(lengths[-1])
+    return chosen or _judge(1, lengths[-1], p1, p2, count, failures, limit, risk)
 
 
 def _balanced(p1: float, p2: float) -> float:
@@ -220,30 +222,31 @@ def judged(
     after: Because[Decimal],
     limit: Because[Decimal] | None,
     shortest: Because[Duration],
-    delay: Because[Duration],
-    steps: tuple[Because[Duration], ...],
-    given: Because[Duration] | None,
+    length: Because[Duration],
+    exactly: bool,
+    minutes: tuple[int, ...],
     risk: Because[Percent],
     failures: Because[int],
-    last: Because[int],
-    most_minutes: int = MINUTES[-1],
+    windows: Because[int],
 ) -> tuple[Verdict, str]:
-    def during(minutes: int) -> int:
-        longest = sum(step.value.amount for step in steps)
-        return max(failures.value + 1, int((longest - delay.value.amount) / (60 * minutes)))
+    """The verdict of a step that lasts as long as `length`, or longer unless it must last `exactly` so long."""
+
+    def during(each: int) -> int:
+        many = float(length.value.amount) / (60 * each)
+        return max(windows.value, int(many) if exactly else math.ceil(many))
 
     arriving = float(rate.value) * float(share.value)
     chosen = verdict(
         arriving,
         float(before.value),
         float(after.value),
-        during if steps else last.value,
+        during,
         failures.value,
         float(limit.value) if limit is not None else None,
         float(shortest.value) / 60,
-        most_minutes,
+        int(length.value.amount / 60 / windows.value) if exactly else MINUTES[-1],
         float(risk.value.amount),
-        MINUTES if given is None else (int(given.value.amount / 60),),
+        minutes,
     )
     return chosen, (
         f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share.value} of traffic; with a "

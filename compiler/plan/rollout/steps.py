@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 from ....schema.units import Duration, Percent
-from ...because import Because, decision
+from ...because import Because
 from ...finding import refusal
 from ..choose import count
 
-__all__ = ["ascending", "at_least", "long_enough", "weight", "whole_minutes"]
+__all__ = ["ascending", "long_enough", "weight", "whole_minutes"]
 
 
 def ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], ...]:
@@ -22,32 +21,24 @@ def ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], .
                 f"a step of {after.value} cannot follow a step of {before.value}",
                 after,
                 others=((before, "the step before"),),
-                note="the final analysis runs at the last step, so the last step must have the largest share",
+                note="each step sends the new version more traffic than the one before",
                 help="write the shares in ascending order",
             )
     return shares
 
 
-def long_enough(
-    given: Because[Duration],
-    steps: int,
-    delay: Because[Duration],
-    failures: Because[int],
-    windows: tuple[Because[str], ...],
-) -> None:
-    """Refuse steps that end before the background analysis can fail."""
-    longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (failures.value + 1)
-    failed = f"{count(failures.value + 1, 'window')} of {longest}"
-    if windows and steps * given.value.amount < least:
-        each = Duration(math.ceil(least / steps / 30) * 30)
+def long_enough(given: Because[Duration], least: Because[int], shortest: Because[Duration]) -> Because[Duration]:
+    """The duration of a step in the spec. Refuses one that ends before its analysis could fail or hold."""
+    needed = Duration(shortest.value.amount * least.value)
+    if given.value < needed:
         raise refusal(
             "MLS008",
-            f"{count(steps, 'step')} of {given.value} would end before the background analysis can fail",
+            f"a step of {given.value} would end before its analysis can fail",
             given,
-            note=f"the analysis waits {delay.value} until the model is loaded, and then for {failed}",
-            help=f"write at least `{each}`, or remove `stepDuration`",
+            note=f"the analysis needs {count(least.value, 'window')} of at least {shortest.value}",
+            help=f"write at least `{needed}`; or remove `stepDuration`",
         )
+    return given
 
 
 def weight(share: Because[Percent], weights: Because[str]) -> Because[int]:
@@ -76,16 +67,3 @@ def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Bec
             help=f"write `{shortest.value}` or more, in whole minutes, or remove `window`",
         )
     return window
-
-
-@decision
-def at_least(
-    length: Because[Duration], delay: Because[Duration], failures: Because[int], *windows: Because[str]
-) -> tuple[Duration, str]:
-    longest = max((Duration.parse(window.value) for window in windows), default=Duration(0))
-    least = delay.value.amount + longest.amount * (failures.value + 1)
-    if length.value.amount >= least:
-        return length.value, length.reason
-    rounded = Duration(math.ceil(least / 30) * 30)
-    failed = f"{count(failures.value + 1, 'window')} of {longest}"
-    return rounded, f"{delay.value} until the model is loaded plus {failed}, so that the analysis can fail"

@@ -1,13 +1,19 @@
-"""The analyses: does the new version meet its objectives, and did it get enough requests to tell?
+"""The analyses: is the new version up, does it meet its objectives, and did it get enough requests to tell?
 
-Every metric has a success and a failure condition. Missing data meets neither, so the rollout holds instead of passing
-or aborting. An empty result cannot be indexed, so each condition checks its length first. A NaN fails every comparison,
-so each condition checks for NaN as well.
+Each step has an analysis of its own, with one grid of windows for all its objectives:
 
-A ratio of few requests is inconclusive, too: one failure in three requests does not mean that a third of all users see
-errors. So the ratio has no sample below the minimum volume, and a separate metric shows how many requests there were.
-The failure limit and the inconclusive limit together stay below the number of measurements, so a run without one good
-window does not pass.
+- A window with too many bad requests fails. One more than the tolerated windows, and the version is rolled back.
+- A ratio of few requests says nothing: one failure in three requests does not mean that a third of all users see
+  errors. So the ratio has no sample below the minimum volume, and a window without a sample is inconclusive. It takes
+  one window more to hold the rollout than to roll it back, so a version that fails is never held.
+- Argo Rollouts counts a run that ends within both limits as successful, whatever its windows measured. There are more
+  windows than both limits together, so at least one of them was good.
+
+Two guards look every 20 seconds for what needs no statistics: pods that Prometheus cannot scrape, and a version that
+fails most of its requests.
+
+Missing data meets neither condition. An empty result cannot be indexed, so each condition checks its length first. A
+NaN fails every comparison, so each condition checks for NaN as well.
 """
 
 from __future__ import annotations
@@ -17,30 +23,39 @@ from collections.abc import Iterator
 from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan.objectives.sli import Indicators, target_labels
-from ....compiler.plan.rollout.judgment import Judgment
+from ....compiler.plan.rollout.judgment import Judgment, Step
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
+from ....schema.units import Duration
 from ... import naming
 
-__all__ = ["templates"]
+__all__ = ["step_name", "templates"]
 
-HOLD = 3
-"""Inconclusive measurements before the rollout pauses until an engineer decides."""
+GUARD_SECONDS = 20
+"""How often the guards look."""
+
+PATIENT = fixed(30, "a query that fails for five minutes ends the rollout: Prometheus may restart in the meantime")
+"""Argo Rollouts repeats a failed query after ten seconds (metricproviders, DefaultErrorRetryInterval)."""
+
+SPORADIC = fixed(2, "a scrape may fail, and Prometheus may restart")
+
+
+def step_name(number: int) -> str:
+    """The name of the analysis of a step, counted from one."""
+    return f"step-{number}"
 
 
 def templates(service: ServicePlan) -> Iterator[Artifact]:
-    """One analysis in the background of the steps, and one after the last step."""
-    if not service.canary.background:
-        return
-    yield _template(service, "background", service.canary.background)
-    yield _template(service, "final", service.canary.final)
+    """One analysis for each step."""
+    for number, step in enumerate(service.canary.steps, 1):
+        if step.judgments:
+            yield _template(service, step_name(number), step)
 
 
-def _template(service: ServicePlan, name: str, judgments: tuple[Judgment, ...]) -> Artifact:
+def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
     scope = service.scope
     indicators = Indicators(service, matchers(target_labels(service), service.workload.new_pods))
     full_name = service.named(name)
-    finite = name == "final"
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisTemplate",
@@ -48,12 +63,8 @@ def _template(service: ServicePlan, name: str, judgments: tuple[Judgment, ...]) 
         "spec": {
             "args": [{"name": "canary-hash"}],
             "metrics": [
-                metric
-                for judgment in judgments
-                for metric in (
-                    _ratio(service, indicators, judgment, finite),
-                    _volume(service, indicators, judgment, finite),
-                )
+                *_guards(service, indicators, step),
+                *(_ratio(service, indicators, judgment) for judgment in step.judgments),
             ],
         },
     }
@@ -61,21 +72,59 @@ def _template(service: ServicePlan, name: str, judgments: tuple[Judgment, ...]) 
         name,
         "a new version is judged by the service's objectives",
         service.workload.progressive,
-        *(j.objective.target for j in judgments),
+        *(j.objective.target for j in step.judgments),
     )
     return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
 
 
-def _ratio(service: ServicePlan, indicators: Indicators, judgment: Judgment, finite: bool) -> Body:
+def _guards(service: ServicePlan, indicators: Indicators, step: Step) -> Iterator[Body]:
+    """What needs no statistics: no pod is up, or most requests fail."""
+    window = f"{int(service.rate_window.value.amount / 60)}m"
+    up = text("count({up} == 1) or vector(0)", up=indicators.up())
+    yield _guard(service, step, "up", up, ">= 1", "< 1")
+    requests, failures = indicators.requests(window, "increase"), indicators.failures(window, "increase")
+    if requests is not None and failures is not None:
+        most = text(
+            "{failures}\n> {half} *\n{requests}\nand {requests} >= {few}\nor vector(0)",
+            failures=failures,
+            requests=requests,
+            half=fixed("0.5", "no objective allows half of all requests to fail"),
+            few=fixed("10", "a few requests could fail by chance"),
+        )
+        yield _guard(service, step, "most-requests-fail", most, "< 1", ">= 1")
+
+
+def _guard(service: ServicePlan, step: Step, name: str, query: Because[str], good: str, bad: str) -> Body:
+    return {
+        "name": name,
+        "initialDelay": service.rate_window.map(str),
+        "interval": fixed(f"{GUARD_SECONDS}s", "a catastrophe must not wait for a window to end"),
+        "count": _looks(step.lasts, service.rate_window),
+        "failureLimit": SPORADIC,
+        "inconclusiveLimit": SPORADIC,
+        "consecutiveErrorLimit": PATIENT,
+        "successCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {good}",
+        "failureCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {bad}",
+        "provider": _prometheus(service, query, service.rate_window.map(str)),
+    }
+
+
+@decision
+def _looks(lasts: Because[Duration], delay: Because[Duration]) -> tuple[int, str]:
+    looks = max(1, int((lasts.value.amount - delay.value.amount) / GUARD_SECONDS))
+    return looks, f"every {GUARD_SECONDS} s until the step ends"
+
+
+def _ratio(service: ServicePlan, indicators: Indicators, judgment: Judgment) -> Body:
     """The share of requests that violate the objective."""
     return {
         "name": judgment.objective.name,
-        "initialDelay": None if finite else _delay(service, judgment),
+        "initialDelay": judgment.window,  # the window that the first query looks back on
         "interval": judgment.window,
-        "count": judgment.windows if finite else None,
+        "count": judgment.windows,
         "failureLimit": judgment.failures,
-        "inconclusiveLimit": _hold(judgment, finite),
-        "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
+        "inconclusiveLimit": judgment.held,
+        "consecutiveErrorLimit": PATIENT,
         "successCondition": _condition("<=", judgment.limit),
         "failureCondition": _condition(">", judgment.limit),
         "provider": _prometheus(service, _ratio_of_enough(indicators, judgment), judgment.window),
@@ -90,49 +139,6 @@ def _ratio_of_enough(indicators: Indicators, judgment: Judgment) -> Because[str]
         events=indicators.events(objective, window),
         volume=judgment.volume,
     )
-
-
-def _volume(service: ServicePlan, indicators: Indicators, judgment: Judgment, finite: bool) -> Body:
-    """Enough requests for a verdict. Too few requests never fail the analysis; they hold the rollout."""
-    return {
-        "name": f"{judgment.objective.name}-volume",
-        "initialDelay": None if finite else _delay(service, judgment),
-        "interval": judgment.window,
-        "count": judgment.windows if finite else None,
-        "failureLimit": fixed(0, "too few requests are not a failure"),
-        "inconclusiveLimit": _hold(judgment, finite),
-        "consecutiveErrorLimit": fixed(4, "a query that fails five times in 40 s ends the rollout"),
-        "successCondition": _condition(">=", judgment.volume),
-        "failureCondition": fixed(
-            "len(result) > 0 && result[0] < 0",
-            "never true: too few requests meet neither condition, so the rollout holds",
-        ),
-        "provider": _prometheus(service, indicators.events(judgment.objective, judgment.window.value), judgment.window),
-    }
-
-
-def _delay(service: ServicePlan, judgment: Judgment) -> Because[str]:
-    """Wait until the model is loaded and one full window has passed."""
-    start = int(service.canary.delay.value.amount)
-    minutes = int(judgment.window.value.removesuffix("m"))
-    return because(
-        f"{start + 60 * minutes}s",
-        f"{start} s until the model is loaded, and one window",
-        service.canary.delay,
-        judgment.window,
-    )
-
-
-def _hold(judgment: Judgment, finite: bool) -> Because[int]:
-    if not finite:
-        return fixed(HOLD, "after that, an engineer decides")
-    return _fewer_than_all(judgment.windows, judgment.failures)
-
-
-@decision
-def _fewer_than_all(windows: Because[int], failures: Because[int]) -> tuple[int, str]:
-    """Argo Rollouts counts a run that ends within both limits as successful, whatever the windows measured."""
-    return max(0, windows.value - failures.value - 1), "with the windows that may fail, one window must still be good"
 
 
 def _condition(compare: str, limit: Because[str]) -> Because[str]:

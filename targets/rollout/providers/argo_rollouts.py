@@ -1,21 +1,21 @@
 """Argo Rollouts: a Rollout that shifts traffic step by step, judged by AnalysisTemplates.
 
-Traps handled here: a version that cannot start blocks the next one unless it is rolled back. An analysis without a
-single measurement passes, so the last step judges again.
+Traps handled here: a version that cannot start blocks the next one unless it is rolled back. An analysis in the
+background does not hold a step, so each step has its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import because, fixed
+from ....compiler.because import Because, because, text
 from ....compiler.emit.artifact import Body
 from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
-from ....compiler.plan.rollout.canary import CanaryPlan
 from ....compiler.plan.service import ServicePlan
-from ...providers import RolloutProvider
-from .argo_analysis import templates
+from ....compiler.promql import promql
+from ...providers import Phases, RolloutProvider
+from .argo_analysis import step_name, templates
 
 __all__ = ["PROVIDER"]
 
@@ -38,14 +38,12 @@ def workload(service: ServicePlan, common: Body) -> Body:
 
 
 def _canary(service: ServicePlan) -> Body:
-    canary = service.canary
     return {
         "canary": {
             "canaryService": service.workload.new_service,
             "stableService": service.workload.service,
             "trafficRouting": SHIFTING[service.traffic_provider.value](service),
-            "analysis": _background(service) if canary.background else None,
-            "steps": list(_steps(canary, service)),
+            "steps": list(_steps(service)),
         }
     }
 
@@ -64,34 +62,32 @@ SHIFTING = {"gateway-api": _gateway_api}
 """How it shifts traffic with each traffic provider, by the names in its catalog entry."""
 
 
-def _background(service: ServicePlan) -> Body:
-    """Starts with the first step. A run without a measurement would pass, so the last step judges again."""
-    return {
-        "startingStep": fixed(1, "once the canary gets its first share of traffic"),
-        "templates": [{"templateName": service.named("background")}],
-        "args": _arguments(),
-    }
+def _steps(service: ServicePlan) -> Iterator[Body]:
+    """A share of the traffic, and the analysis that judges the new version with it.
+
+    The analysis is a step of its own: Argo Rollouts goes on when it succeeds, rolls back when it fails, and waits when
+    it is inconclusive. An analysis in the background would hold no step (`rollout/canary.go`).
+    """
+    for number, step in enumerate(service.canary.steps, 1):
+        yield {"setWeight": step.share}
+        if step.judgments:
+            name = service.named(step_name(number))
+            yield {"analysis": {"templates": [{"templateName": name}], "args": _arguments()}}
+        else:
+            yield {"pause": {"duration": step.lasts.map(lambda lasts: f"{int(lasts.amount)}s")}}
 
 
 def _arguments() -> list[Body]:
     return [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
 
 
-def _steps(canary: CanaryPlan, service: ServicePlan) -> Iterator[Body]:
-    for step in canary.steps:
-        yield {"setWeight": step.share}
-        yield {"pause": {"duration": step.lasts.map(lambda lasts: f"{int(lasts.amount)}s")}}
-    if canary.final:
-        yield {"analysis": {"templates": [{"templateName": service.named("final")}], "args": _arguments()}}
-
-
 def _resolved(body: Object, known: Known) -> Iterator[str]:
     """Check the pods, the Services, the route, and the analyses that a Rollout refers to."""
     yield from pods_and_selector(body, known)
     canary = body["spec"].get("strategy", {}).get("canary", {})
-    for key in ("canaryService", "stableService"):
-        if key in canary and not known.has("Service", canary[key]):
-            yield f"refers to a Service `{canary[key]}` that does not exist"
+    for name in _services(body):
+        if not known.has("Service", name):
+            yield f"refers to a Service `{name}` that does not exist"
     plugin = canary.get("trafficRouting", {}).get("plugins", {}).get("argoproj-labs/gatewayAPI", {})
     for key, kind in (("httpRoute", "HTTPRoute"), ("grpcRoute", "GRPCRoute")):
         if key in plugin and not known.has(kind, plugin[key]):
@@ -113,12 +109,41 @@ def _analysis(analysis: Object, known: Known) -> Iterator[str]:
             yield f"passes the arguments {sorted(given)} to `{reference['templateName']}`, which takes {sorted(wanted)}"
 
 
+def _services(body: Object) -> Iterator[str]:
+    canary = body["spec"].get("strategy", {}).get("canary", {})
+    yield from (canary[key] for key in ("canaryService", "stableService") if key in canary)
+
+
+def _phase(service: ServicePlan, phase: str) -> Because[str]:
+    """The series of a Rollout in a phase (controller/metrics/prommetrics.go).
+
+    The series is the controller's, so a scrape that keeps its own labels renames `namespace` to `exported_namespace`.
+    """
+    found = [
+        promql(
+            f'rollout_info{{{{{label}="{{namespace}}",name="{{name}}",phase="{phase}"}}}}',
+            namespace=service.scope.namespace,
+            name=service.name,
+        )
+        for label in ("namespace", "exported_namespace")
+    ]
+    return text("max({own} or {kept}) == 1", own=found[0], kept=found[1])
+
+
+def phases(service: ServicePlan) -> Phases:
+    """How Prometheus sees a rollout that waits, or that was rolled back."""
+    return Phases(held=_phase(service, "Paused"), aborted=_phase(service, "Degraded"))
+
+
 PROVIDER = RolloutProvider(
     name="argo-rollouts",
     workload=workload,
     judge=templates,
+    phases=phases,
     kinds={
-        "Rollout": Kind(check=_resolved, longest=52, adds="a ReplicaSet appends a hash of 10 characters"),
+        "Rollout": Kind(
+            check=_resolved, longest=52, adds="a ReplicaSet appends a hash of 10 characters", points=_services
+        ),
         "AnalysisTemplate": Kind(),
     },
 )
