@@ -233,9 +233,9 @@ class Emitted:
         return found
 
     def series(self) -> set[str]:
-        """The series that the bundle's PromQL reads, except for those that its own rules record."""
+        """The series of its pods that the bundle's PromQL reads: not those of its own rules or of controllers."""
         names = re.findall(r"([a-zA-Z_:][\w:]*)\{", re.sub(r'"[^"]*"', '""', self.promql()))
-        return {name for name in names if not name.startswith("mlspec:") and name != "up"}
+        return {name for name in names if not name.startswith("mlspec:") and name not in ("up", "rollout_info")}
 
 
 def _queries(body: Any) -> Iterator[str]:

@@ -36,7 +36,7 @@ Phase = tuple[int, float]
 """The length in minutes, and the growth of a counter per minute."""
 
 
-def labeled(name: str, **labels: str) -> str:
+def labeled(name: str, /, **labels: str) -> str:
     """A series in promtool's notation."""
     return name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 

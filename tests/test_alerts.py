@@ -300,6 +300,30 @@ def busy(of: Watched, share: float, length: int = 60) -> dict[str, str]:
     return {**alive, labeled(name, **own): counter((30, 0), (length, step))}
 
 
+def rollout(
+    of: Watched,
+    phase: str,
+    label: str = "namespace",
+    *,
+    name: str | None = None,
+    namespace: str | None = None,
+    values: str = "1x60",
+) -> dict[str, str]:
+    """What Argo Rollouts exports of a Rollout: one series, for the phase that it is in.
+
+    A scrape adds the namespace of the controller, unless it keeps the series' own labels.
+    """
+    own = {"namespace": "argo-rollouts", label: namespace or of.namespace, "name": name or of.service}
+    return {labeled("rollout_info", **own, strategy="canary", phase=phase): values}
+
+
+HELD = (
+    "the rollout waits, because the new version gets too few requests for a verdict, or an engineer paused it; promote "
+    "the version, or roll it back"
+)
+ABORTED = "the new version was rolled back; its AnalysisRun says why, and the old version stays live"
+
+
 Case = tuple[Callable[[Watched], dict[str, str]], int, str | None]
 
 HEALTH: dict[str, list[Case]] = {
@@ -323,6 +347,31 @@ HEALTH: dict[str, list[Case]] = {
         (lambda of: busy(of, 0.8), 55, None),
         (lambda of: busy(of, 0.9), 42, None),  # a spike before the autoscaler reacts
         (lambda of: up(of, "1x90"), 55, None),  # no request yet
+    ],
+    "ModelRolloutHeld": [
+        (lambda of: rollout(of, "Paused"), 5, HELD),
+        (lambda of: rollout(of, "Paused", "exported_namespace"), 5, HELD),  # the scrape keeps the controller's labels
+        (lambda of: rollout(of, "Paused", values="_x10 1x60"), 15, HELD),
+        (lambda of: rollout(of, "Paused"), 1, None),  # the controller may only be about to go on
+        (lambda of: rollout(of, "Paused", values="1x3 stale"), 10, None),  # promoted
+        (lambda of: rollout(of, "Progressing"), 30, None),
+        (lambda of: rollout(of, "Healthy"), 30, None),
+        (lambda of: rollout(of, "Degraded"), 30, None),
+        (lambda of: rollout(of, "Paused", name="another"), 30, None),
+        (lambda of: rollout(of, "Paused", namespace="another"), 30, None),
+        (lambda of: rollout(of, "Paused", "exported_namespace", namespace="another"), 30, None),
+        (lambda _: {}, 30, None),  # no controller that exports it
+    ],
+    "ModelRolloutAborted": [
+        (lambda of: rollout(of, "Degraded"), 5, ABORTED),
+        (lambda of: rollout(of, "Degraded", "exported_namespace"), 5, ABORTED),
+        (lambda of: rollout(of, "Degraded", values="1x60 stale"), 90, None),  # the next release
+        (lambda of: rollout(of, "Paused"), 30, None),
+        (lambda of: rollout(of, "Progressing"), 30, None),
+        (lambda of: rollout(of, "Healthy"), 30, None),
+        (lambda of: rollout(of, "Degraded", name="another"), 30, None),
+        (lambda of: rollout(of, "Degraded", namespace="another"), 30, None),
+        (lambda _: {}, 30, None),
     ],
     "ModelTooOld": [],  # tested below: it depends only on the clock
 }

@@ -1,7 +1,8 @@
 """Every series that a rule, an analysis or an autoscaler reads is one that something exports.
 
 That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
-Prometheus itself (`up`); or kube-state-metrics. A query on a misspelled series returns nothing, silently and forever.
+Prometheus itself (`up`); kube-state-metrics; or a controller. A query on a misspelled series returns nothing, silently
+and forever.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ KUBE_STATE = {
     "kube_job_status_start_time",
 }
 """Of kube-state-metrics, docs/metrics/workload/{cronjob,job}-metrics.md."""
+
+CONTROLLERS = {"rollout_info"}
+"""Of Argo Rollouts, controller/metrics/prommetrics.go."""
 
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 FUNCTIONS = {
@@ -99,7 +103,7 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     recorded = {rule["record"] for rule in rules if "record" in rule}
     asked = {name for body in bodies for query in queries(body) for name in read(query)}
     assert asked, "nothing is asked at all"
-    return asked - known(made) - recorded - KUBE_STATE - {"up"}
+    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - {"up"}
 
 
 def _rules(body: Any) -> Iterator[dict[str, Any]]:
