@@ -53,6 +53,13 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
     [
         ("serving/service.yaml", "spec/selector", {"app": "no"}, "Service `fraud-scorer` selects no pods"),
         ("serving/service.yaml", "spec/ports/0/targetPort", "gone", "Service `fraud-scorer` forwards to port `gone`"),
+        ("serving/service-canary.yaml", "spec/ports/0/targetPort", "gone", "forwards to port `gone`"),
+        (
+            "serving/service-shadow.yaml",
+            "spec/selector",
+            {"app": "no"},
+            "`fraud-scorer-shadow` selects no pods",
+        ),
         (ROLLOUT, "spec/selector/matchLabels", {"app": "no"}, "has a selector that does not match its own pods"),
         (ROLLOUT, f"{POD}/serviceAccountName", "missing", "runs as a ServiceAccount `missing` that does not exist"),
         (ROLLOUT, f"{POD}/containers/0/volumeMounts/0/name", "gone", "mounts a volume `gone` that does not exist"),
@@ -68,11 +75,16 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
         ),
         (
             ROLLOUT,
-            "spec/strategy/canary/analysis/templates/0/templateName",
+            "spec/strategy/canary/steps/1/analysis/templates/0/templateName",
             "gone",
             "refers to an AnalysisTemplate `gone` that does not exist",
         ),
-        (ROLLOUT, "spec/strategy/canary/analysis/args", [], "passes the arguments [] to `fraud-scorer-background`"),
+        (
+            ROLLOUT,
+            "spec/strategy/canary/steps/3/analysis/args",
+            [],
+            "passes the arguments [] to `fraud-scorer-step-2`",
+        ),
         (
             "rollout/httproute.yaml",
             "spec/rules/0/backendRefs/1/name",
@@ -102,9 +114,17 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
 def test_a_dangling_reference_is_found(file: str, path: str, value: object, message: str) -> None:
     bodies = copy.deepcopy(bundle())
     holder, last = at(bodies[file], path)
-    assert holder[last] != value
     holder[last] = value
+    assert bodies != bundle()
     assert [line for line in found(bodies) if message in line]
+
+
+def test_a_service_without_a_selector_that_no_controller_points_to_pods_is_found() -> None:
+    """The Rollout points both Services to its pods, so only the one that it forgets selects none."""
+    bodies = copy.deepcopy(bundle())
+    assert all("selector" not in bodies[f"serving/{name}.yaml"]["spec"] for name in ("service", "service-canary"))
+    bodies[ROLLOUT]["spec"]["strategy"]["canary"]["stableService"] = "fraud-scorer-canary"
+    assert found(bodies) == ["Service `fraud-scorer` selects no pods"]
 
 
 def test_an_object_without_a_required_part_is_a_finding() -> None:

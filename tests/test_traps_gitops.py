@@ -53,10 +53,16 @@ def test_flux_replaces_variables_that_are_part_of_a_script(tmp_path: Path) -> No
     assert "commonAnnotations" not in kustomization(tmp_path, platform__gitops__tool="argocd")
 
 
-def test_a_server_side_apply_removes_the_hash_from_a_selector(tmp_path: Path) -> None:
-    of = emitted(tmp_path, platform__gitops__tool="argocd")
+@pytest.mark.parametrize("tool", ["kustomize", "argocd", "flux"])
+def test_a_sync_during_a_canary_would_remove_the_hash_from_a_selector_in_the_manifest(
+    tool: str, tmp_path: Path
+) -> None:
+    """A selector is an atomic map, so a server-side apply replaces all of it: both Services would get both versions."""
+    of = emitted(tmp_path, **({} if tool == "kustomize" else {"platform__gitops__tool": tool}))
+    assert len(of.all("Service")) == 2
     for service in of.all("Service"):
-        assert service["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "ServerSideApply=false"
+        assert "selector" not in service["spec"]
+        assert "annotations" not in service["metadata"], "no tool needs an exception"
 
 
 @pytest.mark.parametrize("tool", ["kustomize", "argocd", "flux"])

@@ -285,3 +285,12 @@ def test_each_service_has_its_own_objects(tmp_path: Path) -> None:
     made = of(tmp_path, two_services())
     assert {body["metadata"]["name"] for body in made.all("Rollout")} == {"fraud-a", "fraud-b"}
     assert errors(tmp_path, two_services()) == []
+
+
+@pytest.mark.parametrize("runtime", ["triton", "vllm"])
+def test_an_empty_variable_with_a_value_would_differ_from_the_cluster_forever(runtime: str, tmp_path: Path) -> None:
+    """A typed controller drops an empty value, and a GitOps tool would write it again."""
+    server = emitted(tmp_path, runtime, serving__env={"EMPTY": "", "ZERO": "0", "FALSE": "false"}).server
+    listed = {variable["name"]: variable for variable in server["env"]}
+    assert listed["EMPTY"] == {"name": "EMPTY"}
+    assert (listed["ZERO"]["value"], listed["FALSE"]["value"]) == ("0", "false")
