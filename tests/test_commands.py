@@ -177,7 +177,7 @@ def test_check_reports_a_file_that_is_no_longer_generated(spec: Path) -> None:
     run("compile", spec)
     ran = run("check", spec, "--set", "platform.rollout.provider=none")
     assert ran.status == 1
-    assert f"{spec.parent}/out/default/rollout/analysistemplate-final.yaml: stale" in ran.out
+    assert f"{spec.parent}/out/default/rollout/analysistemplate-step-3.yaml: stale" in ran.out
 
 
 def test_a_dry_run_prints_what_would_change(spec: Path) -> None:

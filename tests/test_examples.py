@@ -16,6 +16,7 @@ from mlspec.api import Result
 from mlspec.compiler.link import File
 from mlspec.terminal.write import contents, rendered
 
+from .canaries import canaries, judged_steps
 from .support import EXAMPLES, ROOT, tool
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
@@ -65,6 +66,14 @@ def test_objects_are_valid(example: Path, version: str) -> None:
         body = load(file.text)
         if "kind" in body and body["kind"] != "Kustomization":
             assert list(problems(body, version)) == [], path
+
+
+@EACH
+def test_no_step_of_a_canary_ends_before_a_verdict_and_no_bad_version_is_held(example: Path) -> None:
+    for bundle in compiled(example).bundles.values():
+        bodies = [body for body in map(load, bundle.files.values()) if "kind" in body]
+        steps = sum(len(body["spec"]["strategy"]["canary"]["steps"]) for body, _ in canaries(bodies))
+        assert judged_steps(bodies) == steps / 2, "each of them is judged"
 
 
 @EACH

@@ -24,6 +24,7 @@ from mlspec.compiler.diagnostics import Span
 from mlspec.compiler.language import Kind
 from mlspec.schema.scalars import SCALARS
 
+from .canaries import judged_steps
 from .scenes import promtool
 from .shared import Shared
 from .support import files
@@ -53,6 +54,8 @@ class Outcome(NamedTuple):
     """Errors without a position or without a way out."""
     invalid: tuple[str, ...]
     """What is wrong with the objects."""
+    judged: int
+    """How many steps of canaries have an analysis."""
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +70,16 @@ def outcome(folder: Path, seed: int) -> Outcome:
     own = folder / str(seed)
     result = compiled(own, generated(seed))
     refused, unhelpful = errors(result)
-    invalid = tuple(wrong(result, mlspec.compile(own / "mlspec.yaml"), own, seed)) if result.ok else ()
-    return Outcome(seed, refused, unhelpful, invalid)
+    if not result.ok:
+        return Outcome(seed, refused, unhelpful, (), 0)
+    invalid = [*wrong(result, mlspec.compile(own / "mlspec.yaml"), own, seed)]
+    judged = 0
+    for bundle in result.bundles.values():
+        try:
+            judged += judged_steps([body for body in map(load, bundle.files.values()) if "kind" in body])
+        except AssertionError as failed:
+            invalid.append(f"a canary: {failed}")
+    return Outcome(seed, refused, unhelpful, tuple(invalid), judged)
 
 
 def compiled(folder: Path, files: Files) -> Result:

@@ -246,9 +246,9 @@ def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
         "CPU per replica": "1 core -> 2 cores",
         "target per replica": "0.7 requests -> 1.4 requests",
         "serving digit-reader": "59.86 USD/month -> 110.96 USD/month",
-        "canary pods of digit-reader": "0.01 USD/month -> 0.02 USD/month",
-        "total": "59.87 USD/month -> 110.98 USD/month",
-        "unit price, digit-reader": "1.1391 USD/1M predictions -> 2.1115 USD/1M predictions",
+        "canary pods of digit-reader": "0.02 USD/month -> 0.03 USD/month",
+        "total": "59.88 USD/month -> 110.99 USD/month",
+        "unit price, digit-reader": "1.1393 USD/1M predictions -> 2.1117 USD/1M predictions",
     }
 
 
@@ -262,27 +262,27 @@ def test_a_lower_promise_changes_its_thresholds() -> None:
 
 
 def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None:
-    """0.5 % to 3 %, mean 1.75 %: (1.96 x 0.18544 + 0.8416 x 0.18459)^2 / 0.025^2 = 430.7 requests. Two windows of
-    10 min and 6 s to load are 1206 s: steps of 1230 s, and 3 x 1230 s + 3 x 2 min are 1 h 7.5 min.
+    """0.5 % to 3 %, mean 1.75 %: (1.96 x 0.18544 + 0.8416 x 0.18459)^2 / 0.025^2 = 430.7 requests, in 431 s at 1/s.
+
+    With a limit of 1.23 %, a window of 2 min has 120 requests, and more than one of them fails with probability 12.2 %:
+    two of four windows would with 7.5 %. Of 300 in 5 min, more than three fail with 6.6 %: two of four with 2.4 %. So
+    the first step has four windows of 5 min, and 1 / 0.0123 = 81.3 requests are needed in each, more than a quarter.
     """
     found = changed_by("rollout.stages=[{canary: {detect: [{metric: error-rate, to: 3%}]}}]")
     assert found == {
         "availability, requests to detect a regression": "129 requests -> 431 requests",
-        "duration of the 5% step": "4m 30s -> 20m 30s",
-        "duration of the 25% step": "4m 30s -> 20m 30s",
-        "duration of the 50% step": "4m 30s -> 20m 30s",
-        "rollout duration": "19m 30s -> 1h 7m 30s",
-        "availability limit, background analysis": "1.94% of requests -> 1.23% of requests",
-        "availability minimum, background analysis": "52 requests -> 150 requests",
-        "availability limit, final analysis": "1.94% of requests -> 1.23% of requests",
-        "canary pods of digit-reader": "0.01 USD/month -> 0.05 USD/month",
-        "total": "59.87 USD/month -> 59.91 USD/month",
-        "unit price, digit-reader": "1.1391 USD/1M predictions -> 1.1398 USD/1M predictions",
+        "duration of the 5% step": "8m -> 20m",
+        "rollout duration": "24m -> 36m",
+        "availability limit at 5%": "1.94% of requests -> 1.23% of requests",
+        "availability limit at 25%": "1.94% of requests -> 1.23% of requests",
+        "availability limit at 50%": "1.94% of requests -> 1.23% of requests",
+        "availability minimum at 5%": "52 requests -> 82 requests",
+        "latency-p99 minimum at 5%": "30 requests -> 75 requests",
     }
 
 
 def test_another_accelerator_changes_what_it_costs() -> None:
-    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 5.96 for 7.884 million predictions; at worst
+    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 3.37 (56 min) for 7.884 million predictions; at worst
     3 replicas and as many of a new version.
     """
     spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
@@ -291,17 +291,17 @@ def test_another_accelerator_changes_what_it_costs() -> None:
         "l4": "26 accelerators -> 20 accelerators",
         "a100-80gb": " -> 6 accelerators",
         "serving embedder": "1437.81 USD/month -> 5270.6 USD/month",
-        "canary pods of embedder": "1.62 USD/month -> 5.96 USD/month",
-        "total": "4250.25 USD/month -> 8087.38 USD/month",
-        "headroom: unused budget": "4749.75 USD/month -> 912.62 USD/month",
-        "unit price, embedder": "182.5761 USD/1M predictions -> 669.2745 USD/1M predictions",
+        "canary pods of embedder": "0.92 USD/month -> 3.37 USD/month",
+        "total": "4248.99 USD/month -> 8084.23 USD/month",
+        "headroom: unused budget": "4751.01 USD/month -> 915.77 USD/month",
+        "unit price, embedder": "182.4873 USD/1M predictions -> 668.946 USD/1M predictions",
     }
 
 
 def test_another_budget_changes_what_is_left_of_it() -> None:
     spec = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
     assert changed_by("constraints.budget=2000 USD/month", spec=spec) == {
-        "headroom: unused budget": "3753.82 USD/month -> 1753.82 USD/month"
+        "headroom: unused budget": "3753.96 USD/month -> 1753.96 USD/month"
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 import mlspec
 from mlspec.compiler.answer.memo import Memo, memo
 
+from .canaries import GUARDS
 from .online import refused
 from .support import EXAMPLES, ROOT, compile_text, minimal, objects
 
@@ -38,12 +39,12 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("availability, requests to detect a regression", HARM.format("error-rate"), "2,319 requests"),
     ("(latency|first-token)-.*, requests to detect a regression", HARM.format("slow-rate"), "2,319 requests"),
     ("duration of the .*% step", "rollout.stages=[{canary: {stepDuration: 7h}}]", "7h"),
-    ("availability limit, .*", LIMIT.format("error-rate"), "2% of requests"),
-    ("availability minimum, .*", LIMIT.format("error-rate"), "77 requests"),
-    ("latency-.* limit, .*", LIMIT.format("slow-rate"), "2% of requests"),
-    ("latency-.* minimum, .*", LIMIT.format("slow-rate"), "77 requests"),
-    ("first-token-.* limit, .*", LIMIT.format("slow-rate, of: first-token-p95"), "2% of requests"),
-    ("first-token-.* minimum, .*", LIMIT.format("slow-rate"), "77 requests"),
+    ("availability limit at .*", LIMIT.format("error-rate"), "2% of requests"),
+    ("availability minimum at .*", LIMIT.format("error-rate"), "77 requests"),
+    ("latency-.* limit at .*", LIMIT.format("slow-rate"), "2% of requests"),
+    ("latency-.* minimum at .*", LIMIT.format("slow-rate"), "77 requests"),
+    ("first-token-.* limit at .*", LIMIT.format("slow-rate, of: first-token-p95"), "2% of requests"),
+    ("first-token-.* minimum at .*", LIMIT.format("slow-rate"), "77 requests"),
     ("availability, target", "constraints.availability=99%", "99%"),
     ("latency-p95, histogram bucket", "constraints.latency.p95=5s", "5s"),
     ("latency-p99, histogram bucket", "constraints.latency.p99=5s", "5s|4130.43ms"),  # the nearest bucket below
@@ -206,19 +207,27 @@ def test_a_signal_that_the_runtime_does_not_export_is_refused(tmp_path: Path) ->
     assert found == ["MLS012: `tensorflow-serving` does not export a metric for the signal `queue`"]
 
 
-def test_windows_that_may_fail_and_windows_at_the_end(tmp_path: Path) -> None:
-    made = {"failedWindows": 2, "lastWindows": 5}
+def test_windows_that_may_fail_and_windows_of_a_step(tmp_path: Path) -> None:
+    """One more may have too few requests than may fail: two fail, three have too few, and two are good."""
+    made = {"failedWindows": 2, "stepWindows": 7}
     templates = compile_text(tmp_path, minimal(platform={"planning": made}))
-    _, final = (cast(Any, template) for template in objects(templates, "AnalysisTemplate"))
-    ratio = final["spec"]["metrics"][0]
-    assert (ratio["count"], ratio["failureLimit"], ratio["inconclusiveLimit"]) == (5, 2, 2)
+    for template in objects(templates, "AnalysisTemplate"):
+        ratio = {metric["name"]: metric for metric in cast(Any, template)["spec"]["metrics"]}["availability"]
+        assert (ratio["count"], ratio["failureLimit"], ratio["inconclusiveLimit"]) == (7, 2, 3)
 
 
-def test_an_analysis_that_could_never_fail_is_refused(tmp_path: Path) -> None:
-    found = errors(tmp_path, platform={"planning": {"failedWindows": 3, "lastWindows": 3}})
-    assert found == [
-        "MLS008: the final analysis has 3 windows and tolerates 3 failed, so it can never roll back a version"
-    ]
+@pytest.mark.parametrize(("failed", "least"), [(0, 2), (1, 4), (3, 8), (10, 22)])
+def test_an_analysis_that_could_pass_without_a_good_window_is_refused(failed: int, least: int, tmp_path: Path) -> None:
+    """Of 8 windows, 3 may fail and 4 may have too few requests, so one is good; of 7, none has to be."""
+    few = {"failedWindows": failed, "stepWindows": max(2, least - 1)}
+    said = [d for d in compile_text(tmp_path, minimal(platform={"planning": few})).diagnostics if d.severity == "error"]
+    if least > 2:
+        (found,) = said
+        assert found.id == "MLS008"
+        assert found.message == f"{least - 1} windows at each step cannot judge a version if {failed} may fail"
+        assert found.help == f"write `stepWindows: {least}` or more"
+    obeyed = {"failedWindows": failed, "stepWindows": least}
+    assert errors(tmp_path, platform={"planning": obeyed}) == []
 
 
 def test_significance_and_power() -> None:
@@ -231,12 +240,12 @@ def test_significance_and_power() -> None:
 
 
 def test_a_window_of_ones_own(tmp_path: Path) -> None:
-    """Two windows of 7 min and 6 s to load are 846 s: steps of 870 s, in half minutes."""
+    """Four windows of 7 min."""
     made = one("rollout.stages=[{canary: {window: 7m}}]")
-    assert made["duration of the 5% step"] == "14m 30s"
-    background = compile_text(tmp_path, minimal(rollout={"stages": [{"canary": {"window": "7m"}}]}))
-    template = cast(Any, objects(background, "AnalysisTemplate")[0])
-    assert {metric["interval"] for metric in template["spec"]["metrics"]} == {"7m"}
+    assert made["duration of the 5% step"] == "28m"
+    judged = compile_text(tmp_path, minimal(rollout={"stages": [{"canary": {"window": "7m"}}]}))
+    template = cast(Any, objects(judged, "AnalysisTemplate")[0])
+    assert {metric["interval"] for metric in template["spec"]["metrics"] if metric["name"] not in GUARDS} == {"7m"}
     assert errors(tmp_path, rollout={"stages": [{"canary": {"window": "90s"}}]}) == [
         "MLS008: an analysis window of 90s is not possible"
     ]
@@ -271,9 +280,9 @@ def test_how_full_is_too_full(tmp_path: Path) -> None:
 
 
 def test_versions_a_month() -> None:
-    """Each takes 0.01 USD of pods for its rollout, 0.013 by three digits: ten take 0.13."""
-    assert one()["canary pods of digit-reader"] == "0.01 USD/month"
-    assert one("platform.planning.versions=10")["canary pods of digit-reader"] == "0.13 USD/month"
+    """Each takes a pod of 0.041 USD per hour for three steps of 8 min: 0.0164 USD, and ten take 0.16."""
+    assert one()["canary pods of digit-reader"] == "0.02 USD/month"
+    assert one("platform.planning.versions=10")["canary pods of digit-reader"] == "0.16 USD/month"
 
 
 def test_a_pair_that_can_never_fire_is_no_alert(tmp_path: Path) -> None:

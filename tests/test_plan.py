@@ -151,7 +151,7 @@ EXTREMES = (
     ({"platform": {"planning": {"power": "100%"}}}, "MLS006: `100%` is not a percentage above 0% and below", "100%"),
     (
         {"platform": {"planning": {"failedWindows": 9}}},
-        "MLS008: the final analysis has 3 windows and tolerates 9 failed",
+        "MLS008: 4 windows at each step cannot judge a version if 9 may fail",
         "9",
     ),
     ({"serving__serviceTime": {"mean": "0s"}}, "MLS008: a service time of zero is impossible", "0s"),

@@ -143,21 +143,26 @@ rollout: {stages: [{canary: {steps: [5%%, 25%%, 50%%], detect: [{metric: error-r
 def test_odds_of_the_analysis_that_is_emitted(mean: str, fires: bool, tmp_path: Path) -> None:
     """1/s x 5% x 1 h = 180 requests. A limit of 0.389% allows none, and 0.999^180 = 0.8352 of good windows have none.
 
-    Of seven windows one may fail: 1 - 0.8352^7 - 7 x 0.1648 x 0.8352^6 = 1 - 0.2835 - 0.3916 = 32.5%.
+    The 635 requests of the step take 3.5 h, so it has four windows, and one may fail:
+    1 - 0.8352^4 - 4 x 0.1648 x 0.8352^3 = 1 - 0.4866 - 0.3840 = 12.9%.
     """
     found = findings(tmp_path, "MLS602", FRAUD % mean)
     assert bool(found) is fires
     if fires:
         good = 0.999**180
-        assert round(1 - good**7 - 7 * (1 - good) * good**6, 3) == 0.325
-        assert found[0].message == "32.5% of good versions would be rolled back, judged by `availability`"
+        assert round(1 - good**4 - 4 * (1 - good) * good**3, 3) == 0.129
+        assert found[0].message == "12.9% of good versions would be rolled back, judged by `availability`"
         assert "180 requests per window of 60 min at 5% of traffic" in found[0].note
 
 
 def test_the_remedy_works(tmp_path: Path) -> None:
-    """A spec that follows the help has no finding."""
+    """A spec that follows the help has no finding.
+
+    At 50% a window of 5 min has 150 requests without a failure with 0.999^150 = 0.8606, and two of four windows fail
+    with 9.6%. In the 300 of 10 min one may: 0.7407 + 0.2224 = 0.9631, and two of four fail with 0.8%. Four are 40 min.
+    """
     found = one(tmp_path, "MLS602", FRAUD % "1/s")
-    assert found.help == "start with a step of 50%: the rollout then takes 51.5 min, and both error rates are below 5%"
+    assert found.help == "start with a step of 50%: the rollout then takes 40 min, and both error rates are below 5%"
     obeyed = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
     assert findings(tmp_path / "fixed", "MLS602", obeyed) == []
 
@@ -182,10 +187,15 @@ def test_each_remedy_works(traffic: str, steps: str, tmp_path: Path) -> None:
     assert findings(tmp_path / "fixed", "MLS602", spec % (traffic, shares, detect)) == []
 
 
-@pytest.mark.parametrize(("duration", "fires"), [("30m", True), ("9m", True), ("11m", False)])
+@pytest.mark.parametrize(("duration", "fires"), [("31m", True), ("9m", True), ("19m", True), ("20m", False)])
 def test_a_step_detects_the_harm_or_is_too_long(duration: str, fires: bool, tmp_path: Path) -> None:
-    """20/s x 5%: 635 requests take 10.6 min, rounded up to 11. Four steps of half an hour are two hours."""
-    steps = "5%, 10%, 25%, 50%" if duration == "30m" else "5%, 25%, 50%"
+    """20/s x 5% are 120 requests in the windows of 2 min that fit into 9 min four times, and into 19 min nine times.
+
+    None of them may fail (a limit of 0.389%): 0.999^120 = 0.8869, so two of four windows fail with
+    1 - 0.8869^4 - 4 x 0.1131 x 0.8869^3 = 6.6%, and two of nine with 27.1%. In the 300 of 5 min one may: 0.9631, and
+    two of four fail with 0.8%. Four steps of 30 min (31 min are six windows of 5 min) and a fifth are over two hours.
+    """
+    steps = "5%, 10%, 25%, 40%, 50%" if duration == "31m" else "5%, 25%, 50%"
     found = findings(
         tmp_path,
         "MLS602",
@@ -196,10 +206,26 @@ def test_a_step_detects_the_harm_or_is_too_long(duration: str, fires: bool, tmp_
         """,
     )
     assert bool(found) is fires
-    if duration == "9m":
-        assert found[0].message == "a step of 9m at 5% is too short to detect the harm, which takes 11m"
-    if duration == "30m":
+    odds = {"9m": "6.6%", "19m": "27.1%"}.get(duration)
+    if odds is not None:
+        assert found[0].message == f"{odds} of good versions would be rolled back, judged by `availability`"
+    if duration == "31m":
         assert found[0].message.endswith("h, over the limit of 2h")
+
+
+def test_a_step_within_an_accepted_risk_can_still_be_too_short(tmp_path: Path) -> None:
+    """The 6.6% of four windows of 2 min are accepted, but 635 requests take 10.6 min, rounded up to 11."""
+    found = one(
+        tmp_path,
+        "MLS602",
+        """
+        constraints: {availability: 99.9%}
+        platform: {planning: {risk: 10%}}
+        rollout: {stages: [{canary: {steps: [5%, 25%, 50%], stepDuration: 9m, detect: [
+          {metric: error-rate, to: 1.5%}]}}]}
+        """,
+    )
+    assert found.message == "a step of 9m at 5% is too short to detect the harm, which takes 11m"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from mlspec.compiler.plan.rollout.canary import CanaryPlan
 from mlspec.compiler.plan.rollout.judgment import Judgment
 from mlspec.targets.registry import BACKENDS
 
+from .canaries import GUARDS, judged_steps
 from .online import RUNTIMES, Emitted, emitted, refused, spec
 from .scenes import counter, labeled, limits, minutes, outcome, reads, verdict
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 NAN, INF = math.nan, math.inf
+NO_FAILURES = {"kserve-huggingface"}
+"""Runtimes that count no failed requests."""
 NONE: list[float] = []
 
 
@@ -32,8 +36,26 @@ def metrics(of: Emitted, name: str) -> dict[str, dict[str, Any]]:
     return {metric["name"]: metric for metric in listed}
 
 
+def steps(of: Emitted) -> list[str]:
+    """The names of the analyses, one for each step."""
+    names = [body["metadata"]["name"].removeprefix("fraud-") for body in of.all("AnalysisTemplate")]
+    assert names == [f"step-{number}" for number in range(1, len(names) + 1)]
+    return names
+
+
 def every(of: Emitted) -> list[dict[str, Any]]:
-    return [metric for name in ("background", "final") for metric in metrics(of, name).values()]
+    return [metric for name in steps(of) for metric in metrics(of, name).values()]
+
+
+def ratios(of: Emitted) -> list[dict[str, Any]]:
+    """The metrics of objectives."""
+    found = [metric for metric in every(of) if metric["name"] not in GUARDS]
+    assert found
+    return found
+
+
+def guards(of: Emitted) -> list[dict[str, Any]]:
+    return [metric for metric in every(of) if metric["name"] in GUARDS]
 
 
 def query(metric: dict[str, Any]) -> str:
@@ -50,7 +72,8 @@ def limit(metric: dict[str, Any]) -> float:
 
 
 def enough(metric: dict[str, Any]) -> int:
-    (least,) = re.findall(r"result\[0\] >= ([0-9]+)$", metric["successCondition"])
+    """The requests below which a window has no sample."""
+    (least,) = re.findall(r"\nand .* >= ([0-9]+)$", query(metric))
     return int(least)
 
 
@@ -59,9 +82,7 @@ def enough(metric: dict[str, Any]) -> int:
 
 @EACH
 def test_the_conditions_hold_without_data_and_otherwise_pass_or_fail(runtime: str, tmp_path: Path) -> None:
-    ratios = [metric for metric in every(emitted(tmp_path, runtime)) if not metric["name"].endswith("-volume")]
-    assert ratios
-    for metric in ratios:
+    for metric in ratios(emitted(tmp_path, runtime)):
         most = limit(metric)
         assert verdict(metric, NONE) == "Inconclusive", "an empty result cannot be indexed"
         assert verdict(metric, [NAN]) == "Inconclusive"
@@ -74,13 +95,16 @@ def test_the_conditions_hold_without_data_and_otherwise_pass_or_fail(runtime: st
 
 
 @EACH
-def test_too_few_requests_hold_and_never_fail(runtime: str, tmp_path: Path) -> None:
-    volumes = [metric for metric in every(emitted(tmp_path, runtime)) if metric["name"].endswith("-volume")]
-    assert volumes
-    for metric in volumes:
-        least = enough(metric)
-        assert [verdict(metric, r) for r in (NONE, [NAN], [0.0], [least - 0.1])] == ["Inconclusive"] * 4
-        assert [verdict(metric, r) for r in ([float(least)], [least + 0.1], [1e9])] == ["Successful"] * 3
+def test_a_guard_that_waits_for_enough_requests_comes_too_late(runtime: str, tmp_path: Path) -> None:
+    """The guards look every 20 seconds, and the third bad look rolls back, so 40 seconds after the first one."""
+    found = guards(emitted(tmp_path, runtime))
+    assert {metric["name"] for metric in found} == {*GUARDS} - ({GUARDS[1]} if runtime in NO_FAILURES else set())
+    for metric in found:
+        assert minutes(metric["interval"]) * 60 * limits(metric)["failureLimit"] == 40
+        good, bad = ([1.0], [0.0]) if metric["name"] == "up" else ([0.0], [5.0])
+        assert [verdict(metric, result) for result in (good, bad)] == ["Successful", "Failed"]
+        assert [verdict(metric, result) for result in (NONE, [NAN])] == ["Inconclusive", "Inconclusive"]
+        assert query(metric).endswith("or vector(0)"), "without data it is zero, so it never holds a version"
 
 
 @EACH
@@ -98,60 +122,68 @@ def test_functions_that_misread_prometheus_are_not_used(runtime: str, tmp_path: 
 
 @EACH
 def test_limits_that_are_not_below_the_count_can_never_fail(runtime: str, tmp_path: Path) -> None:
-    for metric in metrics(emitted(tmp_path, runtime), "final").values():
+    for metric in ratios(emitted(tmp_path, runtime)):
         own = limits(metric)
         assert own["failureLimit"] < metric["count"]
         assert own["inconclusiveLimit"] < metric["count"]
         assert own["failureLimit"] + own["inconclusiveLimit"] < metric["count"], "otherwise no window has to be good"
 
 
-def test_the_outcome_of_a_final_run(tmp_path: Path) -> None:
-    """Three windows: one may fail, and one may be inconclusive."""
-    metric = metrics(emitted(tmp_path), "final")["availability"]
-    good, bad, none = [0.0], [1.0], NONE
-    assert outcome(metric, [good, good, good]) == "Successful"
-    assert outcome(metric, [good, bad, good]) == "Successful"
-    assert outcome(metric, [bad, good, bad]) == "Failed"
-    assert outcome(metric, [bad, bad]) == "Failed"
-    assert outcome(metric, [good, none, good]) == "Successful"
-    assert outcome(metric, [bad, none, good]) == "Successful"
-    assert outcome(metric, [none, none, none]) == "Inconclusive", "a run without data must not pass"
-    assert outcome(metric, [none, none, bad]) == "Inconclusive", "nor a run without a good window"
-    assert outcome(metric, [none, good, none]) == "Inconclusive"
-    assert outcome(metric, [good, good]) == "Running"
+GOOD, BAD = [0.0], [1.0]
 
 
-def test_the_outcome_of_a_background_run(tmp_path: Path) -> None:
-    metric = metrics(emitted(tmp_path), "background")["availability"]
-    assert "count" not in metric, "it runs until the rollout ends"
-    assert outcome(metric, [[0.0]] * 100) == "Running"
-    assert outcome(metric, [[1.0], *[[0.0]] * 50, [1.0]]) == "Failed"
-    assert outcome(metric, [NONE] * 3) == "Running"
-    assert outcome(metric, [NONE] * 4) == "Inconclusive", "after that, an engineer decides"
+@pytest.mark.parametrize(
+    ("results", "ends"),
+    [
+        ([GOOD, GOOD, GOOD, GOOD], "Successful"),
+        ([GOOD, BAD, GOOD, GOOD], "Successful"),
+        ([BAD, BAD], "Failed"),
+        ([BAD, GOOD, GOOD, BAD], "Failed"),
+        ([NONE, NONE, BAD, BAD], "Failed"),
+        ([NONE, NONE, NONE], "Inconclusive"),
+        ([BAD, NONE, NONE, NONE], "Inconclusive"),
+        ([NONE, NONE, BAD, GOOD], "Successful"),
+        ([GOOD, GOOD, GOOD], "Running"),
+    ],
+)
+def test_the_outcome_of_a_run(results: list[list[float]], ends: str, tmp_path: Path) -> None:
+    """Four windows: one may fail, and two may be inconclusive."""
+    for name in steps(of := emitted(tmp_path)):
+        assert outcome(metrics(of, name)["availability"], results) == ends
+
+
+@pytest.mark.parametrize("failed", [0, 1, 2, 3])
+def test_argo_would_pass_a_run_without_a_good_window(failed: int, tmp_path: Path) -> None:
+    """Of 3^n possible runs, none passes without a good window, and a run of bad windows always fails."""
+    planning = {"failedWindows": failed, "stepWindows": 2 * failed + 2}
+    metric = metrics(emitted(tmp_path, platform__planning=planning), "step-1")["availability"]
+    assert metric["count"] == 2 * failed + 2
+    for results in product((GOOD, BAD, NONE), repeat=metric["count"]):
+        assert outcome(metric, list(results)) != "Successful" or GOOD in results
+        assert GOOD in results or NONE in results or outcome(metric, list(results)) == "Failed"
 
 
 @EACH
-def test_five_failed_queries_abort_in_forty_seconds_so_none_fails(runtime: str, tmp_path: Path) -> None:
-    """An error is retried after ten seconds, whatever the interval. No result may count as an error."""
+def test_five_failed_queries_would_end_a_rollout_while_prometheus_restarts(runtime: str, tmp_path: Path) -> None:
+    """An error is retried after ten seconds, whatever the interval: 30 take five minutes. No result may be an error."""
     for metric in every(emitted(tmp_path, runtime)):
-        assert limits(metric)["consecutiveErrorLimit"] == 4
+        assert limits(metric)["consecutiveErrorLimit"] * 10 == 5 * 60
         assert all(verdict(metric, answer) != "Error" for answer in (NONE, [NAN], [0.0], [1.0], [INF]))
 
 
 @EACH
-def test_the_first_measurement_waits_for_the_model_and_a_window(runtime: str, tmp_path: Path) -> None:
+def test_a_first_measurement_at_once_would_judge_the_step_before(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, serving__load="200s")
-    for metric in metrics(of, "background").values():
-        assert minutes(metric["initialDelay"]) * 60 == 200 + 60 * minutes(metric["interval"])
-    for metric in metrics(of, "final").values():
-        assert "initialDelay" not in metric, "by then, the model is loaded"
+    for metric in ratios(of):
+        assert metric["initialDelay"] == metric["interval"], "the model is loaded before the step begins"
+    for metric in guards(of):
+        assert {metric["initialDelay"]} >= set(re.findall(r"\[(\w+)\]", query(metric)))
 
 
 @EACH
 def test_a_dry_run_by_an_unanchored_pattern_would_switch_metrics_off(runtime: str, tmp_path: Path) -> None:
-    for name in ("background", "final"):
-        given = emitted(tmp_path, runtime).one("AnalysisTemplate", f"fraud-{name}")["spec"]
-        assert set(given) == {"args", "metrics"}
+    for template in emitted(tmp_path, runtime).all("AnalysisTemplate"):
+        assert set(template["spec"]) == {"args", "metrics"}
 
 
 # Queries
@@ -171,9 +203,11 @@ def test_a_query_without_the_hash_mixes_the_versions(runtime: str, tmp_path: Pat
 @EACH
 def test_the_window_of_a_rate_is_the_interval_and_four_scrapes(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, monitoring={"scrapeInterval": "45s"})
-    for metric in every(of):
+    for metric in ratios(of):
         assert set(re.findall(r"\[(\w+)\]", query(metric))) == {metric["interval"]}
         assert minutes(metric["interval"]) >= 3
+    for metric in guards(of):
+        assert minutes(metric["initialDelay"]) >= 3
 
 
 NEW, OLD = "7f9c", "5d4b"
@@ -203,16 +237,60 @@ def served(version: str, good: float, bad: float | None, length: int = 30) -> di
     ],
 )
 def test_the_result_of_the_ratio(series: dict[str, str], value: float | None, tmp_path: Path) -> None:
-    metric = metrics(emitted(tmp_path), "background")["availability"]
+    metric = metrics(emitted(tmp_path), "step-1")["availability"]
     reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, value)
 
 
-@pytest.mark.parametrize(("series", "value"), [({}, 0.0), (served(NEW, 2, 1), 6.0), (served(OLD, 9, 9), 0.0)])
-def test_the_result_of_the_volume(series: dict[str, str], value: float, tmp_path: Path) -> None:
-    """In two minutes. No traffic gives zero, not an empty result."""
-    metric = metrics(emitted(tmp_path), "background")["availability-volume"]
-    assert metric["interval"] == "2m"
-    reads(tmp_path, query(metric).replace("{{args.canary-hash}}", NEW), series, 20, value)
+@pytest.mark.parametrize(
+    ("bad", "holds"),
+    [
+        (25.0, True),  # 50 of 100 in two minutes: as many succeed
+        (26.0, False),  # 52 of 100
+        (50.0, False),
+    ],
+)
+def test_a_version_that_fails_most_requests_would_have_to_wait_for_two_windows(
+    bad: float, holds: bool, tmp_path: Path
+) -> None:
+    metric = metrics(emitted(tmp_path), "step-1")["most-requests-fail"]
+    value = 0.0 if holds else 2 * bad
+    asked = f"({query(metric).replace('{{args.canary-hash}}', NEW)})"
+    reads(tmp_path, asked, served(NEW, 50 - bad, bad), 20, value)
+    assert verdict(metric, [value]) == ("Successful" if holds else "Failed")
+
+
+@pytest.mark.parametrize("series", [{}, served(OLD, 0, 900), served(NEW, 0, 4)], ids=["none", "the old one", "a few"])
+def test_no_requests_or_a_few_are_no_catastrophe(series: dict[str, str], tmp_path: Path) -> None:
+    """Four per minute are eight in two minutes, below ten."""
+    metric = metrics(emitted(tmp_path), "step-1")["most-requests-fail"]
+    reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, 0.0)
+
+
+def test_a_version_that_may_fail_most_requests_would_be_rolled_back_as_a_catastrophe(tmp_path: Path) -> None:
+    condition = {"metric": "error-rate", "max": "60%"}
+    of = emitted(tmp_path, constraints__availability=None, rollout__rollbackWhen=[condition])
+    assert {metric["name"] for metric in guards(of)} == {"up"}
+
+
+def alive(version: str, value: str, pod: str = "a") -> dict[str, str]:
+    own = {"namespace": "default", "job": "default/fraud", "rollouts_pod_template_hash": version, "pod": pod}
+    return {labeled("up", **own): value}
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({}, 0.0),
+        (alive(NEW, "0x30"), 0.0),
+        (alive(OLD, "1x30"), 0.0),  # the stable version's pods do not count
+        (alive(NEW, "1x30"), 1.0),
+        ({**alive(NEW, "0x30"), **alive(NEW, "1x30", "b")}, 1.0),
+    ],
+)
+def test_a_version_without_metrics_would_only_be_held(series: dict[str, str], value: float, tmp_path: Path) -> None:
+    metric = metrics(emitted(tmp_path), "step-1")["up"]
+    reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, value)
+    assert verdict(metric, [value]) == ("Successful" if value else "Failed")
 
 
 TRAFFIC = [
@@ -227,10 +305,10 @@ TRAFFIC = [
 @pytest.mark.parametrize("traffic", TRAFFIC)
 def test_one_failure_alone_never_fails_a_window(traffic: dict[str, str] | None, tmp_path: Path) -> None:
     of = emitted(tmp_path, constraints__throughput=traffic)
-    for name in ("background", "final"):
+    for name in steps(of):
         found = metrics(of, name)
         for slo in ("availability", "latency-p99"):
-            assert 1 / enough(found[f"{slo}-volume"]) <= limit(found[slo]), (name, slo)
+            assert 1 / enough(found[slo]) <= limit(found[slo]), (name, slo)
 
 
 # What judges a rollout
@@ -239,15 +317,14 @@ def test_one_failure_alone_never_fails_a_window(traffic: dict[str, str] | None, 
 @pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "kserve-huggingface"])  # counts no errors
 def test_a_rollback_limit_is_the_analysis_limit(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, rollout__rollbackWhen=[{"metric": "error-rate", "max": "2.5%"}])
-    assert limit(metrics(of, "background")["availability"]) == 0.025
-    assert limit(metrics(of, "final")["availability"]) == 0.025
+    assert {limit(metrics(of, name)["availability"]) for name in steps(of)} == {0.025}
 
 
 def test_a_rollback_limit_applies_without_an_availability_objective_too(tmp_path: Path) -> None:
     of = emitted(
         tmp_path, constraints__availability=None, rollout__rollbackWhen=[{"metric": "error-rate", "max": "2%"}]
     )
-    assert limit(metrics(of, "background")["error-rate"]) == 0.02
+    assert {limit(metrics(of, name)["error-rate"]) for name in steps(of)} == {0.02}
     groups = of.one("PrometheusRule")["spec"]["groups"]
     assert not any("error-rate" in group["name"] for group in groups), "there is no objective, so no budget burns"
 
@@ -283,7 +360,7 @@ def test_a_harm_within_the_objective_cannot_be_detected(to: str, tmp_path: Path)
 
 def test_a_service_that_never_fails_still_has_a_limit(tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "from": "0%", "to": "1%"}]}}]
-    assert limit(metrics(emitted(tmp_path, rollout__stages=stages), "background")["availability"]) == 0.005
+    assert limit(metrics(emitted(tmp_path, rollout__stages=stages), "step-1")["availability"]) == 0.005
 
 
 @pytest.mark.parametrize(
@@ -295,10 +372,11 @@ def test_no_traffic_and_very_much_traffic_both_compile(
     traffic: dict[str, str], availability: str, tmp_path: Path
 ) -> None:
     of = emitted(tmp_path, constraints__throughput=traffic, constraints__availability=availability)
-    for name in ("background", "final"):
+    assert judged_steps(of.bodies) == 3
+    for name in steps(of):
         found = metrics(of, name)
         assert 0 < limit(found["availability"]) < 1
-        assert enough(found["availability-volume"]) >= 1
+        assert enough(found["availability"]) >= 1
 
 
 # Odds
@@ -350,7 +428,7 @@ def test_the_odds_in_the_explanation_are_binomial(
 ) -> None:
     plan = canary(tmp_path, constraints__throughput=traffic, constraints__availability=usual["availability"])
     budgets = {"availability": 1 - Decimal(usual["availability"][:-1]) / 100, "latency-p99": Decimal("0.01")}
-    for judgment in (*plan.background, *plan.final):
+    for judgment in (judgment for step in plan.steps for judgment in step.judgments):
         said = told(judgment)
         n, windows, failures = (int(said[name].replace(",", "")) for name in ("n", "windows", "failures"))
         most = int(Decimal(said["limit"]) / 100 * n)
@@ -368,21 +446,42 @@ def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
 
     A limit of 1.94% of 120 allows two failures. At 0.5%, the probabilities of zero, one, and two failures are 0.54799,
     0.33044, and 0.09880, which leaves 0.02277 for more. At 7.2%, they are 0.00013, 0.00119, and 0.00548, which leaves
-    0.99320. Six windows fit into three steps of 270 s minus 6 s of loading: more than one fails without cause with
-    probability 0.00732, and fewer than two fail despite the harm with probability 9e-11.
+    0.99320. The step needs 129 requests, which is two windows, so it has four: more than one fails without cause with
+    probability 6 x 0.02277^2 x 0.97723^2 + 4 x 0.02277^3 x 0.97723 = 0.00302, and fewer than two fail despite the harm
+    with probability 4 x 0.99320 x 0.00680^3 = 1.2e-6.
     """
     plan = canary(tmp_path)
-    said = told(plan.background[0])
-    assert (said["minutes"], said["n"], said["limit"], said["windows"]) == ("2", "120", "1.94", "6")
+    said = told(plan.steps[0].judgments[0])
+    assert (said["minutes"], said["n"], said["limit"], said["windows"]) == ("2", "120", "1.94", "4")
     assert float(more_than(2, 120, Decimal("0.005"))) == pytest.approx(0.02277, abs=1e-5)
     assert float(more_than(2, 120, Decimal("0.072"))) == pytest.approx(0.99320, abs=1e-5)
-    assert (said["abort"], said["missed"]) == ("0.7", "less than 0.1")
+    assert (said["abort"], said["missed"]) == ("0.3", "0.0")
 
 
 @pytest.mark.parametrize("traffic", TRAFFIC)
-def test_the_windows_of_the_explanation_fit_into_the_steps(traffic: dict[str, str] | None, tmp_path: Path) -> None:
+def test_a_step_has_enough_windows_for_its_requests_and_at_least_four(
+    traffic: dict[str, str] | None, tmp_path: Path
+) -> None:
     plan = canary(tmp_path, constraints__throughput=traffic, serving__load="3m")
-    lasting = sum(step.lasts.value.amount for step in plan.steps)
-    for judgment in plan.background:
-        window = 60 * minutes(judgment.window.value)
-        assert judgment.windows.value == int((float(lasting) - 180) / window)
+    for share, step in zip(plan.shares, plan.steps, strict=True):
+        needed = float(plan.arm(share).value)
+        for judgment in step.judgments:
+            window = 60 * minutes(judgment.window.value)
+            assert judgment.windows.value == max(4, math.ceil(needed / window))
+            assert float(step.lasts.value) == judgment.windows.value * window
+
+
+def test_windows_that_are_enough_for_one_objective_can_be_too_short_for_another(tmp_path: Path) -> None:
+    """5% of 0.3/s is 0.9 requests per minute, and the step needs 61 requests, which is 68 min.
+
+    Alone, the availability would have 34 windows of 2 min with one request each, and no failure may be among them: at
+    1%, more than one window fails with probability 1 - 0.99^34 - 34 x 0.01 x 0.99^33 = 4.5%. In the 14 windows of 5 min
+    that the latency needs, with four requests each, 3.9% of windows have a failure, so it is 10.3%. In four of 30 min,
+    with 27 requests and one failure allowed, 3.0% of windows fail, so it is 0.5%.
+    """
+    odd = {"constraints__availability": "99%", "constraints__latency": {"p95": "100ms"}}
+    plan = canary(tmp_path, constraints__throughput={"mean": "0.3/s", "peak": "1/s"}, **odd)
+    both = plan.steps[0].judgments
+    assert [judgment.window.value for judgment in both] == ["30m", "30m"]
+    assert [told(judgment)["abort"] for judgment in both] == ["0.5", "0.0"]
+    assert all(judgment.verdict.value.sure for judgment in both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from mlspec.schema.units import Duration
 
-from .online import RUNTIMES, Emitted, emitted, refused
+from .canaries import GUARDS, judged_steps
+from .online import RUNTIMES, Emitted, compiled, emitted, refused, spec
 from .scenes import minutes
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -38,11 +40,6 @@ def rule(of: Emitted, kind: str = "HTTPRoute") -> dict[str, Any]:
     return found
 
 
-def pauses(of: Emitted) -> list[float]:
-    """The minutes of each step."""
-    return [minutes(step["pause"]["duration"]) for step in canary(of)["steps"] if "pause" in step]
-
-
 def keys(body: object) -> set[str]:
     if isinstance(body, dict):
         return set(body).union(*map(keys, body.values()))
@@ -57,7 +54,7 @@ def test_the_validator_does_not_require_services_with_a_plugin(runtime: str, tmp
     of = emitted(tmp_path, runtime)
     stable, new = canary(of)["stableService"], canary(of)["canaryService"]
     assert stable != new
-    assert of.one("Service", stable)["spec"]["selector"] == of.one("Service", new)["spec"]["selector"]
+    assert of.one("Service", stable)["spec"] == of.one("Service", new)["spec"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +92,13 @@ def test_the_plugins_own_mirror_and_header_steps_do_nothing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("given", ["1d", "90m", "3600s"])
 def test_a_pause_in_days_is_not_a_go_duration(given: str, tmp_path: Path) -> None:
-    of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["5%"], "stepDuration": given}}])
+    """Without an objective there is nothing to judge, so the steps pause."""
+    unpromised = {"constraints__availability": None, "constraints__latency": None}
+    lenient = {"policies": {"severity": {"MLS601": "warning"}}}
+    platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": lenient}
+    (tmp_path / "mlspec.platform.yaml").write_text(json.dumps(platform))
+    of = emitted(tmp_path, rollout__stages=[{"canary": {"steps": ["5%"], "stepDuration": given}}], **unpromised)
+    assert of.all("AnalysisTemplate") == []
     (pause,) = [step["pause"]["duration"] for step in canary(of)["steps"] if "pause" in step]
     assert re.fullmatch(r"[0-9]+(s|m|h)", pause)
     assert minutes(pause) == {"1d": 1440, "90m": 90, "3600s": 60}[given]
@@ -154,9 +157,26 @@ def test_selectors_are_immutable_so_they_contain_no_version(runtime: str, tmp_pa
         "app.kubernetes.io/instance",
         "app.kubernetes.io/component",
     }
-    for service in of.all("Service"):
-        assert "app.kubernetes.io/version" not in service["spec"]["selector"]
-        assert "rollouts-pod-template-hash" not in service["spec"]["selector"], "the controller writes it"
+
+
+@EACH
+def test_a_selector_in_the_manifest_would_be_applied_again_in_mid_canary(runtime: str, tmp_path: Path) -> None:
+    """The controller adds its hash, which is the whole selector then."""
+    of = emitted(tmp_path, runtime)
+    assert len(of.all("Service")) == 2
+    assert not [service for service in of.all("Service") if "selector" in service["spec"]]
+
+
+@EACH
+def test_a_service_without_a_selector_reaches_nothing_where_no_controller_writes_it(
+    runtime: str, tmp_path: Path
+) -> None:
+    of = emitted(tmp_path, runtime, **NO_CANARY)
+    (service,) = of.all("Service")
+    selected, pods = service["spec"]["selector"], of.workload["spec"]["template"]["metadata"]["labels"]
+    assert selected
+    assert selected.items() <= pods.items()
+    assert "app.kubernetes.io/version" not in selected
 
 
 def test_a_config_map_that_changes_alone_starts_no_rollout(tmp_path: Path) -> None:
@@ -180,24 +200,30 @@ def test_one_replica_does_not_block_a_drain(tmp_path: Path) -> None:
 def test_an_argument_that_the_template_does_not_declare_is_dropped(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime)
     steps = [step["analysis"] for step in canary(of)["steps"] if "analysis" in step]
-    for analysis in (canary(of)["analysis"], *steps):
+    assert len(steps) == 3
+    for analysis in steps:
         assert analysis["args"] == [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
         for template in analysis["templates"]:
             assert of.one("AnalysisTemplate", template["templateName"])["spec"]["args"] == [{"name": "canary-hash"}]
 
 
 @EACH
-def test_a_background_run_without_a_measurement_passes_so_a_step_judges_last(runtime: str, tmp_path: Path) -> None:
+def test_a_background_run_holds_no_step_so_each_step_has_its_own(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime)
-    last = canary(of)["steps"][-1]["analysis"]["templates"]
-    (template,) = [of.one("AnalysisTemplate", each["templateName"]) for each in last]
-    assert all(metric["count"] >= 1 for metric in template["spec"]["metrics"]), "a step that never ends is rejected"
+    assert judged_steps(of.bodies) == 3
+    assert [next(iter(step)) for step in canary(of)["steps"]] == ["setWeight", "analysis"] * 3
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {},
+        {"constraints__throughput": {"mean": "0/s"}},
+        {"constraints__throughput": {"mean": "1/d"}},
+        {"platform__planning": {"failedWindows": 0, "stepWindows": 2}},
+        {"platform__planning": {"failedWindows": 3, "stepWindows": 8}},
+        {"rollout__stages": [{"canary": {"steps": ["5%", "50%"], "window": "7m"}}]},
+        {"rollout__rollbackWhen": [{"metric": "slow-rate", "max": "3%", "minSamples": "2k"}]},
         {"serving__load": "10m"},
         {"constraints__throughput": {"mean": "1/s", "peak": "2/s"}},
         {"constraints__throughput": None},
@@ -207,23 +233,29 @@ def test_a_background_run_without_a_measurement_passes_so_a_step_judges_last(run
         {"rollout__stages": [{"canary": {"steps": ["50%"], "stepDuration": "1h"}}]},
     ],
 )
-def test_the_background_run_must_be_able_to_fail_before_the_steps_end(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_no_step_ends_before_a_verdict_and_no_bad_version_is_held(changes: dict[str, Any], tmp_path: Path) -> None:
     of = emitted(tmp_path, **changes)
-    analysis = canary(of)["analysis"]
-    assert canary(of)["steps"][analysis["startingStep"] - 1] == {"setWeight": canary(of)["steps"][0]["setWeight"]}
-    for metric in of.one("AnalysisTemplate", "fraud-background")["spec"]["metrics"]:
-        needed = minutes(metric["initialDelay"]) + minutes(metric["interval"]) * metric["failureLimit"]
-        assert sum(pauses(of)) >= needed, metric["name"]
-        if "stepDuration" not in str(changes):
-            assert min(pauses(of)) >= needed, "each share alone is judged"
+    assert judged_steps(of.bodies) == len(canary(of)["steps"]) / 2
 
 
-@pytest.mark.parametrize("given", ["1s", "30s", "2m"])
-def test_steps_that_end_before_the_background_run_can_fail_are_refused(given: str, tmp_path: Path) -> None:
-    changes = {"rollout__stages": [{"canary": {"steps": ["50%"], "stepDuration": given}}]}
-    (said,) = refused(tmp_path, "triton", **changes)
-    assert said.startswith("MLS008: 1 step of ")
-    assert said.endswith("would end before the background analysis can fail")
+@pytest.mark.parametrize(("given", "windows"), [("8m", 4), ("9m", 4), ("10m", 5)])
+def test_a_step_lasts_as_many_whole_windows_as_fit(given: str, windows: int, tmp_path: Path) -> None:
+    """A rate needs four scrapes of 30 s, so the shortest window is 2 min, and at 10/s it is long enough."""
+    stages = [{"canary": {"steps": ["50%"], "stepDuration": given}}]
+    metrics = emitted(tmp_path, rollout__stages=stages).one("AnalysisTemplate", "fraud-step-1")["spec"]["metrics"]
+    for metric in (metric for metric in metrics if metric["name"] not in GUARDS):
+        assert (metric["interval"], metric["count"]) == ("2m", windows)
+
+
+@pytest.mark.parametrize("given", ["1s", "2m", "479s"])
+def test_a_step_that_ends_before_its_analysis_can_fail_is_refused(given: str, tmp_path: Path) -> None:
+    """Four windows of 2 min are 8 min."""
+    stages = [{"canary": {"steps": ["50%"], "stepDuration": given}}]
+    (said,) = [d for d in compiled(tmp_path, spec(rollout__stages=stages)).diagnostics if d.severity == "error"]
+    assert f"{said.id}: {said.message}" == f"MLS008: a step of {given} would end before its analysis can fail"
+    assert said.help == "write at least `8m`; or remove `stepDuration`"
+    for obeyed in ({"steps": ["50%"], "stepDuration": "8m"}, {"steps": ["50%"]}):
+        assert compiled(tmp_path, spec(rollout__stages=[{"canary": obeyed}])).diagnostics == ()
 
 
 # Without a canary
