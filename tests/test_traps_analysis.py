@@ -107,6 +107,14 @@ def test_a_guard_that_waits_for_enough_requests_comes_too_late(runtime: str, tmp
         assert query(metric).endswith("or vector(0)"), "without data it is zero, so it never holds a version"
 
 
+@pytest.mark.parametrize(("scrape", "looks"), [("15s", 2), ("30s", 2), ("45s", 3), ("1m", 3), ("150s", 8)])
+def test_one_failed_scrape_would_roll_back_a_version(scrape: str, looks: int, tmp_path: Path) -> None:
+    """Its zero stays until the next scrape, and the guard sees it every 20 seconds: three times in a minute."""
+    of = emitted(tmp_path, monitoring={"scrapeInterval": scrape})
+    assert {limits(metric)["failureLimit"] for metric in guards(of)} == {looks}
+    assert judged_steps(of.bodies) == 3
+
+
 @EACH
 def test_functions_that_misread_prometheus_are_not_used(runtime: str, tmp_path: Path) -> None:
     """`default(result, 0)` never helps, as an empty result is not nil; `isNaN(result)` of a vector is a type error."""

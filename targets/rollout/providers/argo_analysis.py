@@ -18,6 +18,7 @@ NaN fails every comparison, so each condition checks for NaN as well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ....compiler.because import Because, because, decision, fixed, text
@@ -36,8 +37,6 @@ GUARD_SECONDS = 20
 
 PATIENT = fixed(30, "a query that fails for five minutes ends the rollout: Prometheus may restart in the meantime")
 """Argo Rollouts repeats a failed query after ten seconds (metricproviders, DefaultErrorRetryInterval)."""
-
-SPORADIC = fixed(2, "a scrape may fail, and Prometheus may restart")
 
 
 def step_name(number: int) -> str:
@@ -100,18 +99,25 @@ def _may_fail_mostly(step: Step) -> bool:
 
 
 def _guard(service: ServicePlan, step: Step, name: str, query: Because[str], good: str, bad: str) -> Body:
+    missed = _missed(service.scrape_interval)
     return {
         "name": name,
         "initialDelay": service.rate_window.map(str),
         "interval": fixed(f"{GUARD_SECONDS}s", "a catastrophe must not wait for a window to end"),
         "count": _looks(step.lasts, service.rate_window),
-        "failureLimit": SPORADIC,
-        "inconclusiveLimit": SPORADIC,
+        "failureLimit": missed,
+        "inconclusiveLimit": missed,
         "consecutiveErrorLimit": PATIENT,
         "successCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {good}",
         "failureCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {bad}",
         "provider": _prometheus(service, query, service.rate_window.map(str)),
     }
+
+
+@decision
+def _missed(scrape: Because[Duration]) -> tuple[int, str]:
+    missed = max(2, math.ceil(scrape.value.amount / GUARD_SECONDS))
+    return missed, f"a scrape may fail, and the next one is {scrape.value} later"
 
 
 @decision
