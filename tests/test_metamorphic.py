@@ -68,7 +68,6 @@ WITHOUT_EFFECT = {
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.complexity": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
-    "environments.staging.spec.constraints.throughput.trough": "with so few requests a canary is judged by none",
     "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",
     "environments.production.spec.platform.gateway.loadBalancing": "feed-ranker's replicas hardly wait either way",
 }
