@@ -192,6 +192,7 @@ def leaves(thing: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.slow
 def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outcomes: list[Outcome]) -> None:
     assert [(one.seed, one.invalid[:5]) for one in outcomes if one.invalid] == []
+    assert sum(one.judged for one in outcomes) >= len(outcomes), "every other system has a canary"
 
 
 # What they are drawn from
