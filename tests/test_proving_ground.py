@@ -151,7 +151,7 @@ def moment(**changed: Any) -> Moment:
         (moment(phase="Degraded", aborted=True, canary=0), {}, "rolled back"),
         (moment(phase="Paused"), {"ModelRolloutHeld": 60.0}, "held"),
         (moment(phase="Degraded", aborted=True), {}, None),  # the route still has the weight
-        (moment(phase="Paused"), {}, None),  # nobody has been told
+        (moment(phase="Paused"), {}, None),  # the engineer has not been told
     ],
 )
 def test_a_canary_is_done_when_nothing_more_will_happen(

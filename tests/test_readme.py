@@ -47,6 +47,6 @@ def test_the_error_is_a_golden_one() -> None:
 
 def test_ci_runs_the_commands_of_the_readme() -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines()]
-    assert commands == ["./quickstart", "./quickstart tests"]
+    assert commands == ["./quickstart", "./quickstart tests", "./quickstart cluster"]
     lines = (ROOT / ".ci/run").read_text().splitlines()
     assert [line for line in lines if line.startswith("./")] == commands

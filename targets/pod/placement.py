@@ -64,7 +64,7 @@ def _operator(taint: Toleration) -> Because[str]:
         taint.value,
         others=((taint.operator, "matches any value"),),
         note="Kubernetes would refuse every pod, and the workload would never start",
-        help="write `operator: Equal`; or remove the value",
+        help="write `operator: Equal`, or remove the value",
     )
 
 

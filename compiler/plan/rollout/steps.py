@@ -36,7 +36,7 @@ def long_enough(given: Because[Duration], least: Because[int], shortest: Because
             f"a step of {given.value} would end before its analysis can fail",
             given,
             note=f"the analysis needs {count(least.value, 'window')} of at least {shortest.value}",
-            help=f"write at least `{needed}`; or remove `stepDuration`",
+            help=f"write at least `{needed}`, or remove `stepDuration`",
         )
     return given
 
