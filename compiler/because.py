@@ -8,7 +8,7 @@ composed by `text`, or written by the dumper, which therefore knows where every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Union
 
@@ -141,17 +141,22 @@ def _gather(thing: object, found: list[Source]) -> None:
     if isinstance(thing, (Because, Node)):
         found.append(thing)
     elif isinstance(thing, (tuple, list)):
-        for item in thing:
-            _gather(item, found)
+        _gather_all(thing, found)
     elif isinstance(thing, dict):
-        for item in thing.values():
-            _gather(item, found)
+        _gather_all(thing.values(), found)
     elif isinstance(thing, Derived):
         if thing.given is not None:
             found.append(thing.given)
     elif isinstance(thing, Holder):
-        for leaf in thing.leaves():
-            _gather(leaf, found)
+        _gather_all(thing.leaves(), found)
+
+
+def _gather_all(things: Iterable[object], found: list[Source]) -> None:
+    for thing in things:
+        if type(thing) is Because:  # most of them are, and need no call
+            found.append(thing)
+        else:
+            _gather(thing, found)
 
 
 def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
@@ -163,7 +168,7 @@ def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
     @wraps(decide)
     def decided(*args: P.args, **kwargs: P.kwargs) -> Because[T]:
         value, why = decide(*args, **kwargs)
-        return Because(value, why, tuple(sources_of((args, kwargs))))
+        return Because(value, why, tuple(sources_of((*args, *kwargs.values()))))
 
     return decided
 

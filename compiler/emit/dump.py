@@ -209,14 +209,13 @@ def _readable_lines(text: str) -> bool:
 
 def plain(value: Any) -> Any:
     """A body as plain data, as a parser of the file would return it."""
+    while type(value) is Because:
+        value = value.value
     if type(value) is str:
         return value
-    if type(value) is Because:
-        return plain(value.value)
-    if isinstance(value, Lines):
-        return value.text()
     if isinstance(value, dict):
-        return {key: child for key, child in ((k, plain(v)) for k, v in value.items()) if child is not None}
+        pairs = ((key, child if type(child) is str else plain(child)) for key, child in value.items())
+        return {key: child for key, child in pairs if child is not None}
     if isinstance(value, (list, tuple)):
         return [plain(child) for child in value]
-    return value
+    return value.text() if isinstance(value, Lines) else value
