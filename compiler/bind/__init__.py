@@ -7,11 +7,13 @@ One walk, driven by the generated table. In *partial* mode, used on a file befor
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 from ...schema.units import UnitError
 from .. import system
 from ..because import Because, Derived
+from ..catalog.load import ships
 from ..diagnostics import Diagnostic
 from ..language import EXACTLY_ONE, OBJECTS, SINGULAR, UNIONS, Entry, Kind
 from ..layer import SAME_EVERYWHERE, Layered
@@ -124,7 +126,7 @@ class Binder:
             case "group" if kind == _RUNTIME:
                 return _WRONG  # layering adds the runtime's entry to each service, unless that runtime does not exist
             case "group":
-                return None if kind[0] == "overlay" else self.object(kind[1], None, path)
+                return None if kind[0] == "overlay" else _omitted(kind[1], path)
         if self.partial:
             self.lacking += 1
         elif parent is not None:
@@ -246,13 +248,21 @@ class Binder:
         for key, child in node.entries.items():
             where = f"{path}.{key}"
             name = self._scalar(("scalar", key_kind, key_ref), node.keys[key], where, text=key)
-            value = self._null(item, child, where) if is_null(child) else self._value(item, child, where)
+            value = self._null(item, child, where) if is_null(child) else self._entry(item, child, where)
             if value is _WRONG:
                 continue
             if isinstance(value, Part) and name is not _WRONG:
                 value.own_name = name
             bound[key] = value
         return bound if bound or not node.entries else _WRONG
+
+    def _entry(self, kind: Kind, node: Node, path: str) -> Any:
+        shipped = _shipped(kind, node, path) if isinstance(node, Mapping) and ships(node.file) else None
+        if shipped is None:
+            return self._value(kind, node, path)
+        value, references = shipped
+        self.references += references
+        return value
 
     # Scalars
 
@@ -277,6 +287,20 @@ class Binder:
                 self.references.append(Reference(to=kind[2], node=node, path=path))
             return Because(value, "", (node,))
         return _WRONG
+
+
+@lru_cache(maxsize=256)  # the same in a file as it was written, and in every environment
+def _omitted(type_name: str, path: str) -> Part:
+    """A mapping that the spec omits, with its defaults."""
+    return Binder(None, {}).object(type_name, None, path)
+
+
+@lru_cache(maxsize=512)  # the catalog is the same for every system
+def _shipped(kind: Kind, node: Mapping, path: str) -> tuple[Any, list[Reference]] | None:
+    """An entry of the catalog, with its references; None if it has a mistake, which each system reports."""
+    binder = Binder(None, {})
+    value = binder._value(kind, node, path)
+    return None if binder.wrong.found else (value, binder.references)
 
 
 def _key_at(node: Mapping, place: str) -> Scalar | None:
