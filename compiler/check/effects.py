@@ -22,7 +22,7 @@ from ..tree import Node, Place, Scalar
 from ..words import last
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
-from .patterns import Path, children, covered, selected, values
+from .patterns import Path, children, covered, selected, values, written
 
 __all__ = ["READERS", "Used", "reached", "without_effect"]
 
@@ -80,9 +80,8 @@ class _Effects:
         self._judged = judged
         used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in made.artifacts))}
         used |= covered(layered.tree, READ_BY_STAGES)
-        written = dict(values(layered.tree))
-        self.theirs = _given_by(written, layered, "system")
-        both = _given_by(written, layered, "system", "platform")
+        both = dict(written(layered.tree))
+        self.theirs = _of_author(both, layered)
         self._unused = {path: node for path, node in both.items() if id(node) not in used}
         self.used = {node.place for path, node in self.theirs.items() if path not in self._unused}
 
@@ -108,14 +107,14 @@ class _Effects:
         return [path for path in self.unread if path in self.theirs and self.theirs[path].place not in active]
 
 
-def given(layered: Layered) -> Values:
-    """Every value that the spec's author set; the platform's values serve all systems."""
-    return _given_by(dict(values(layered.tree)), layered, "system")
+def _of_author(both: Values, layered: Layered) -> Values:
+    """The values that the spec's author set; the platform's values serve all systems."""
+    files = {id(layer.tree.file) for layer in layered.layers if layer.owner == "system"}
+    return {path: node for path, node in both.items() if id(node.file) in files}
 
 
-def _given_by(written: Values, layered: Layered, *owners: str) -> Values:
-    files = {id(layer.tree.file) for layer in layered.layers if layer.owner in owners}
-    return {path: node for path, node in written.items() if id(node.file) in files}
+_LEAVES = frozenset((str, int, float, bool, type(None)))
+"""The most common types of values that contain no other."""
 
 
 def reached(*things: Any) -> list[Node]:
@@ -127,15 +126,16 @@ def reached(*things: Any) -> list[Node]:
         thing = stack.pop()
         kind = type(thing)
         if kind is Because:
-            if id(thing) not in seen:
-                seen.add(id(thing))
+            name = id(thing)
+            if name not in seen:
+                seen.add(name)
                 stack += thing.sources
-                if type(thing.value) is not str:
+                if type(thing.value) not in _LEAVES:
                     stack.append(thing.value)
-        elif kind is str:
-            continue
         elif kind is Scalar:
             found.append(thing)
+        elif kind in _LEAVES:
+            continue
         elif isinstance(thing, dict):
             stack += thing.values()
         elif isinstance(thing, (list, tuple)):

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from ..catalog.load import ships
 from ..tree import Mapping, Node, Scalar, Sequence, name_of
 
-__all__ = ["Path", "children", "covered", "selected", "values"]
+__all__ = ["Path", "children", "covered", "selected", "values", "written"]
 
 Path = tuple[str, ...]
 
@@ -25,19 +26,31 @@ _Trie = dict[str, Any]
 def values(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
     """Every value at or under a node, with its path."""
     found: list[tuple[Path, Scalar]] = []
-    _gather(node, path, found)
+    _gather(node, path, found, False)
     return found
 
 
-def _gather(node: Node, path: Path, found: list[tuple[Path, Scalar]]) -> None:
+def written(tree: Node) -> list[tuple[Path, Scalar]]:
+    """The same without the catalog's values.
+
+    A merged mapping belongs to the highest file in it, so everything in one of the catalog's is the catalog's.
+    """
+    found: list[tuple[Path, Scalar]] = []
+    _gather(tree, (), found, True)
+    return found
+
+
+def _gather(node: Node, path: Path, found: list[tuple[Path, Scalar]], authored: bool) -> None:
+    if authored and ships(node.file):
+        return
     if isinstance(node, Scalar):
         found.append((path, node))
     elif isinstance(node, Mapping):
         for step, child in node.entries.items():
-            _gather(child, (*path, step), found)
+            _gather(child, (*path, step), found, authored)
     elif isinstance(node, Sequence):
         for index, child in enumerate(node.items):
-            _gather(child, (*path, str(index)), found)
+            _gather(child, (*path, str(index)), found, authored)
 
 
 def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
@@ -53,9 +66,9 @@ def selected(tree: Node, pattern: str) -> list[tuple[Path, Node, Node]]:
 def covered(tree: Node, patterns: Iterable[str]) -> set[int]:
     """Every value at or under the places that the patterns match; `a if b` matches `a` only if `b` exists."""
     parts = [pattern.partition(" if ") for pattern in patterns]
-    found: list[tuple[Path, Scalar]] = []
+    found: set[int] = set()
     _cover(tree, _trie(tuple(path for path, _, needed in parts if not needed or selected(tree, needed))), found)
-    return {id(node) for _, node in found}
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -69,13 +82,17 @@ def _trie(patterns: tuple[str, ...]) -> _Trie:
     return whole
 
 
-def _cover(node: Node, patterns: _Trie, found: list[tuple[Path, Scalar]]) -> None:
+def _cover(node: Node, patterns: _Trie, found: set[int]) -> None:
     if _HERE in patterns:
-        _gather(node, (), found)
+        found.update([id(value) for _, value in values(node)])
         return
+    entries = node.entries if isinstance(node, Mapping) else {}
     for wanted, rest in patterns.items():
-        for _, _, child in _named(node, wanted):
-            _cover(child, rest, found)
+        if wanted[0] == "*":
+            for _, _, child in _named(node, wanted):
+                _cover(child, rest, found)
+        elif wanted in entries:
+            _cover(entries[wanted], rest, found)
 
 
 def _named(node: Node, wanted: str) -> Iterator[tuple[str, Node, Node]]:

@@ -40,11 +40,14 @@ def texts(system: MLSystem) -> tuple[Text, ...]:
 
 
 def _fields(part: Part) -> Iterator[tuple[str, object]]:
+    """The valid fields that have a value."""
     for name in part.fields:
         try:
-            yield name, getattr(part, name)
+            value = getattr(part, name)
         except Unavailable:
             continue
+        if value is not None:
+            yield name, value
 
 
 def _gather(key: str, thing: object, variable: bool, found: list[Text]) -> None:
