@@ -139,7 +139,9 @@ class _Writer:
             raise TypeError(f"{head.strip()} {value!r} has no reason: use fixed() or a decision")
         if value is None:
             return
-        if isinstance(value, Lines):
+        if type(value) is str and "\n" not in value:  # most values
+            self.line(f"{head} {_string(value)}", scope)
+        elif isinstance(value, Lines):
             self.text(head, value, indent + "  ", scope)
         elif isinstance(value, dict):
             self.nested(head, value, indent + "  ", scope)
@@ -164,7 +166,9 @@ class _Writer:
             value = value.value
         elif isinstance(value, (bool, int, float, Derived)):
             raise TypeError(f"- {value!r} has no reason: use fixed() or a decision")
-        if isinstance(value, dict) and any(child is not None for child in value.values()):
+        if type(value) is str and "\n" not in value:
+            self.line(f"{indent}- {_string(value)}", scope)
+        elif isinstance(value, dict) and any(child is not None for child in value.values()):
             start = len(self.lines)
             self.block(value, indent + "  ", scope)
             self.lines[start] = f"{indent}- {self.lines[start][len(indent) + 2 :]}"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from ..because import Because, because, text
+from ..because import Because, because
 from .dump import Lines
 
 __all__ = ["json_lines"]
@@ -17,40 +16,48 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 def json_lines(body: dict[str, Any]) -> Lines:
     """A body as pretty-printed JSON, with one leaf per line. Keys keep their order; None omits the key."""
-    return Lines(*_value(body, "", ""))
+    lines: list[str | Because[str]] = []
+    _value(body, "", "", "", lines)
+    return Lines(*lines)
 
 
-def _value(value: Any, indent: str, after: str) -> Iterator[str | Because[str]]:
+def _value(value: Any, head: str, indent: str, after: str, lines: list[str | Because[str]]) -> None:
     if isinstance(value, dict):
         entries = [(f"{json.dumps(key)}: ", child) for key, child in value.items() if child is not None]
-        yield from _block("{}", entries, indent, after)
+        _block("{}", entries, head, indent, after, lines)
     elif isinstance(value, (list, tuple)):
-        yield from _block("[]", [("", child) for child in value if child is not None], indent, after)
+        _block("[]", [("", child) for child in value if child is not None], head, indent, after, lines)
     elif isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
-        for line in _value(value.value, indent, after):  # a line without a reason gets the reason of the piece
-            yield line if isinstance(line, Because) else because(line, value.reason, value)
+        start = len(lines)
+        _value(value.value, "", indent, after, lines)
+        for index in range(start, len(lines)):  # a line without a reason gets the reason of the piece
+            line = lines[index]
+            lines[index] = line if isinstance(line, Because) else because(line, value.reason, value)
+        lines[start] = _prefixed(head, lines[start])
     else:
-        yield _leaf(value, after)
+        lines.append(_prefixed(head, _leaf(value, after)))
 
 
-def _block(brackets: str, entries: list[tuple[str, Any]], indent: str, after: str) -> Iterator[str | Because[str]]:
+def _block(
+    brackets: str,
+    entries: list[tuple[str, Any]],
+    head: str,
+    indent: str,
+    after: str,
+    lines: list[str | Because[str]],
+) -> None:
     if not entries:
-        yield f"{brackets}{after}"
+        lines.append(f"{head}{brackets}{after}")
         return
-    yield brackets[0]
+    lines.append(f"{head}{brackets[0]}")
     inner = f"{indent}  "
-    for index, (head, child) in enumerate(entries):
-        lines = _value(child, inner, "," if index + 1 < len(entries) else "")
-        yield _prefixed(f"{inner}{head}", next(lines))
-        yield from lines
-    yield f"{indent}{brackets[1]}{after}"
+    for index, (key, child) in enumerate(entries):
+        _value(child, f"{inner}{key}", inner, "," if index + 1 < len(entries) else "", lines)
+    lines.append(f"{indent}{brackets[1]}{after}")
 
 
 def _prefixed(head: str, line: str | Because[str]) -> str | Because[str]:
-    if isinstance(line, str):
-        return head + line
-    escaped = head.replace("{", "{{").replace("}", "}}")
-    return text(f"{escaped}{{line}}", line=line)
+    return Because(head + line.value, "", (line,)) if isinstance(line, Because) else head + line
 
 
 def _leaf(value: Any, after: str) -> str | Because[str]:
