@@ -62,7 +62,7 @@ class _Reader:
         """The tree of the file, or of the start of it. Raises `YAMLError` if the library rejects the text."""
         loader = yaml.CSafeLoader(text)
         try:
-            events = _events(loader)
+            events: Iterator[Any] = iter(loader.get_event, None)
             next(events)  # stream start
             if isinstance(next(events), yaml.StreamEndEvent):
                 raise self._stop(
@@ -202,11 +202,6 @@ class _Reader:
                 help="remove one of them",
             )
         )
-
-
-def _events(loader: yaml.CSafeLoader) -> Iterator[Any]:
-    while (event := loader.get_event()) is not None:
-        yield event
 
 
 def _beyond_bounds(file: SourceFile, line: int, column: int) -> Diagnostic | None:

@@ -59,7 +59,7 @@ class Scalar(Node):
     what = "a value"
 
     def __init__(self, place: Place, text: str, plain: bool) -> None:
-        super().__init__(place)
+        self.file, self.line, self.column, self.end_line, self.end_column = place
         self.text = text
         self.plain = plain
 
@@ -71,7 +71,7 @@ class Sequence(Node):
     what = "a list"
 
     def __init__(self, place: Place, items: list[Node]) -> None:
-        super().__init__(place)
+        self.file, self.line, self.column, self.end_line, self.end_column = place
         self.items = items
 
 
@@ -82,7 +82,7 @@ class Mapping(Node):
     what = "a mapping"
 
     def __init__(self, place: Place, keys: dict[str, Scalar], entries: dict[str, Node]) -> None:
-        super().__init__(place)
+        self.file, self.line, self.column, self.end_line, self.end_column = place
         self.keys = keys
         self.entries = entries
 

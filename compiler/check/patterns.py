@@ -84,7 +84,7 @@ def _trie(patterns: tuple[str, ...]) -> _Trie:
 
 def _cover(node: Node, patterns: _Trie, found: set[int]) -> None:
     if _HERE in patterns:
-        found.update([id(value) for _, value in values(node)])
+        found.update([id(node)] if isinstance(node, Scalar) else [id(value) for _, value in values(node)])
         return
     entries = node.entries if isinstance(node, Mapping) else {}
     for wanted, rest in patterns.items():
