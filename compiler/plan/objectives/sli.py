@@ -35,6 +35,8 @@ class Indicators:
     def __init__(self, service: ServiceFacts, match: Because[str] | None = None) -> None:
         self.service = service
         self.match = match if match is not None else target_labels(service)
+        self._selectors: dict[tuple[int, str, int], Because[str]] = {}
+        """The selectors, which do not depend on the window. Each keeps the values alive whose identity is its key."""
 
     def requests(self, window: str, over: str = "rate") -> Because[str] | None:
         """Completed requests per second, or per window with `increase`; None if the runtime does not count them."""
@@ -67,13 +69,18 @@ class Indicators:
             help=f"declare it under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
         )
 
-    def _sum(
-        self, series: Because[str], match: Because[str] | None, window: str, over: str, suffix: str = ""
+    def _sum(self, series: Because[str], match: Because[str] | None, window: str, over: str) -> Because[str]:
+        return text(f"(sum({over}({{chosen}}[{window}])) or vector(0))", chosen=self._selector(series, match))
+
+    def _selector(
+        self, series: Because[str], match: Because[str] | None, suffix: str = "", most: Because[str] | None = None
     ) -> Because[str]:
-        chosen = selector(
-            series, matchers(self.match, bound(match, self.service.model) if match is not None else None), suffix
-        )
-        return text(f"(sum({over}({{chosen}}[{window}])) or vector(0))", chosen=chosen)
+        key = (id(series), suffix, id(most))
+        if key not in self._selectors:
+            own = bound(match, self.service.model) if match is not None else None
+            within = _le(most) if most is not None else None
+            self._selectors[key] = selector(series, matchers(self.match, own, within), suffix)
+        return self._selectors[key]
 
     def _all(self, window: str, over: str = "rate") -> Because[str]:
         return self._needed(self.requests(window, over), "requests")
@@ -107,10 +114,8 @@ class Indicators:
         assert histogram is not None
         assert histogram.series is not None
         assert objective.bucket is not None
-        own = bound(histogram.match, self.service.model) if histogram.match is not None else None
-        within = matchers(self.match, own, _le(objective.bucket.bound))
-        every = selector(histogram.series, matchers(self.match, own), "_count")
-        good = selector(histogram.series, within, "_bucket")
+        every = self._selector(histogram.series, histogram.match, "_count")
+        good = self._selector(histogram.series, histogram.match, "_bucket", objective.bucket.bound)
         return (
             text(f"(sum({over}({{good}}[{window}])) or vector(0))", good=good),
             text(f"(sum({over}({{every}}[{window}])) or vector(0))", every=every),
