@@ -168,7 +168,10 @@ def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
     @wraps(decide)
     def decided(*args: P.args, **kwargs: P.kwargs) -> Because[T]:
         value, why = decide(*args, **kwargs)
-        return Because(value, why, tuple(sources_of((*args, *kwargs.values()))))
+        found: list[Source] = []
+        _gather_all(args, found)
+        _gather_all(kwargs.values(), found)
+        return Because(value, why, tuple(found))
 
     return decided
 

@@ -218,8 +218,12 @@ def plain(value: Any) -> Any:
     if type(value) is str:
         return value
     if isinstance(value, dict):
-        pairs = ((key, child if type(child) is str else plain(child)) for key, child in value.items())
-        return {key: child for key, child in pairs if child is not None}
+        made = {}
+        for key, child in value.items():
+            known = child if type(child) is str else plain(child)
+            if known is not None:
+                made[key] = known
+        return made
     if isinstance(value, (list, tuple)):
         return [plain(child) for child in value]
     return value.text() if isinstance(value, Lines) else value
