@@ -38,6 +38,7 @@ class CanaryPlan:
         self.timing = timing
         self.objectives = objectives
         self.change = change if change is not None else Change()
+        self._harms: dict[str, tuple[Because[Decimal], Because[Decimal]]] = {}
 
     def changed(self, change: Change) -> CanaryPlan:
         """The same rollout with a change."""
@@ -172,6 +173,11 @@ class CanaryPlan:
 
     def harms(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
         """The share of bad requests without and with the regression that the analysis must detect."""
+        if objective.name not in self._harms:
+            self._harms[objective.name] = self._harms_of(objective)
+        return self._harms[objective.name]
+
+    def _harms_of(self, objective: Objective) -> tuple[Because[Decimal], Because[Decimal]]:
         before, after = harm(objective, self.stage, self.objectives)
         if self.stage is not None:  # a regression of another metric would leave the default
             metrics = [asked.metric for asked in self.stage.detect]
@@ -234,7 +240,7 @@ class CanaryPlan:
             verdict=chosen,
         )
 
-    @property
+    @cached_property
     def doubt(self) -> Doubt:
         """The accepted uncertainty of a verdict."""
         return doubt(self.service.scope.platform.planning)
