@@ -253,7 +253,7 @@ def test_a_step_that_ends_before_its_analysis_can_fail_is_refused(given: str, tm
     stages = [{"canary": {"steps": ["50%"], "stepDuration": given}}]
     (said,) = [d for d in compiled(tmp_path, spec(rollout__stages=stages)).diagnostics if d.severity == "error"]
     assert f"{said.id}: {said.message}" == f"MLS008: a step of {given} would end before its analysis can fail"
-    assert said.help == "write at least `8m`; or remove `stepDuration`"
+    assert said.help == "write at least `8m`, or remove `stepDuration`"
     for obeyed in ({"steps": ["50%"], "stepDuration": "8m"}, {"steps": ["50%"]}):
         assert compiled(tmp_path, spec(rollout__stages=[{"canary": obeyed}])).diagnostics == ()
 
