@@ -251,6 +251,77 @@ def schema(console: Any, files: tuple[str, ...]) -> int:
     return command.validate(files, console) if files else command.schema(console)
 
 
+CLUSTER = (
+    click.option("--context", metavar="NAME", help="The context of the kubeconfig, instead of the current one."),
+    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig, instead of $KUBECONFIG or ~/.kube/config."),
+)
+FORM = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format of the result."
+)
+
+
+def in_a_cluster(command: Callable[..., int]) -> Callable[..., None]:
+    """Add the parameters of commands that compile one environment and work on it in a cluster."""
+
+    @wraps(command)
+    def run(request: Any, context: str | None, kubeconfig: str | None, **given: Any) -> int:
+        from .terminal.commands.cluster import Target
+
+        return command(request, Target(context, kubeconfig), **given)
+
+    for option in reversed(CLUSTER):
+        option(run)
+    return working_on_one_spec(run)
+
+
+@cli.group()
+def cluster() -> None:
+    """Apply a system to a cluster, and show what runs there."""
+
+
+@cluster.command("apply")
+@click.option("--force-conflicts", "force", is_flag=True, help="Take over fields that other managers own.")
+@click.option("--wait/--no-wait", default=True, help="Wait until the workloads are rolled out; on by default.")
+@click.option("--timeout", metavar="DURATION", default="10m", show_default=True, help="How long to wait at most.")
+@in_a_cluster
+def cluster_apply(request: Any, target: Any, force: bool, wait: bool, timeout: str) -> int:
+    """Apply one environment to a cluster.
+
+    Tries all objects on the server first, and applies none if one would be refused. Never changes the traffic of a
+    rollout in progress, and deletes nothing. Fails if a workload is not rolled out in time, or waits for a person.
+    """
+    from .terminal.commands import cluster as command
+
+    return command.apply(request, target, force=force, wait=wait, timeout=timeout)
+
+
+@cluster.command("diff")
+@FORM
+@in_a_cluster
+def cluster_diff(request: Any, target: Any, form: str) -> int:
+    """Fail if a cluster differs from what the spec compiles to.
+
+    Prints the differences, as a dry run on the server finds them, and the objects that are not in the output any more.
+    """
+    from .terminal.commands import cluster as command
+
+    return command.diff(request, target, form)
+
+
+@cluster.command("status")
+@FORM
+@in_a_cluster
+def cluster_status(request: Any, target: Any, form: str) -> int:
+    """Show the live state of each workload.
+
+    For a rollout: the versions and their traffic, the step, the last measurements and their limits, and what it waits
+    for. Fails if a workload is missing, was rolled back, or waits for a person.
+    """
+    from .terminal.commands import cluster as command
+
+    return command.status(request, target, form)
+
+
 @cli.group()
 def runtime() -> None:
     """Run the programs of compiled jobs in a cluster."""
