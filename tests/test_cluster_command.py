@@ -69,12 +69,11 @@ class Ground:
         self.server.status(
             ROLLOUT,
             observedGeneration=generation,
-            phase="Paused",
-            message="CanaryPauseStep",
+            phase="Progressing",
+            message="more replicas need to be updated",
             stableRS="aaa",
             currentPodHash="bbb",
             currentStepIndex=1,
-            pauseConditions=[{"reason": "CanaryPauseStep", "startTime": "2026-11-26T10:00:00Z"}],
         )
 
     @property
@@ -287,9 +286,10 @@ def test_a_selector_that_the_output_leaves_to_the_controller_is_not_removed(live
         live.move()
     service, rollout = (json.loads(json.dumps(live.server.objects[at])) for at in (STABLE, ROLLOUT))
     service["metadata"] = {"name": NAME, "namespace": "default"}
-    service["spec"].pop("selector")
+    service["spec"]["selector"] = before = {"app": "x", HASH: "aaa"}
     cluster = Cluster(live.server, "test")
-    before = live.server.objects[STABLE]["spec"]["selector"]
+    cluster.apply(service, force=True)
+    del service["spec"]["selector"]
     sent(cluster, Holds(cluster, [rollout]).prepare(service))
     assert live.server.objects[STABLE]["spec"]["selector"] == before
 
