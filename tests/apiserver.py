@@ -30,6 +30,7 @@ class ApiServer:
         self.namespace = namespace
         self.missing = missing
         """A group and version that it does not serve."""
+        self.warnings: list[str] = []
         self.objects: dict[str, Object] = {}
         self.applied: list[str] = []
         """What was applied, in order."""

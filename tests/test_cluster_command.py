@@ -50,7 +50,12 @@ class Ground:
         """Do what Argo Rollouts does when a Rollout is created or becomes stable."""
         if body["kind"] == "Rollout":
             seen = str(body["metadata"]["generation"])
-            status = {"observedGeneration": seen, "phase": "Healthy", "stableRS": "aaa", "currentPodHash": "aaa"}
+            status: Object = {
+                "observedGeneration": seen,
+                "phase": "Healthy",
+                "stableRS": "aaa",
+                "currentPodHash": "aaa",
+            }
             if body.get("status") != status:
                 self.server.status(ROLLOUT, **status)
 
@@ -200,6 +205,11 @@ def test_a_conflict_names_object_field_and_manager_and_is_refused_unless_forced(
     assert live.server.objects[ROLLOUT]["spec"]["revisionHistoryLimit"] != 99
 
 
+def test_a_warning_of_the_server_is_shown_once(ground: Ground) -> None:
+    ground.server.warnings += ["policy/v1beta1 is deprecated", "policy/v1beta1 is deprecated"]
+    assert ground.run("apply").err.count("warning: the API server says: policy/v1beta1 is deprecated\n") == 1
+
+
 def test_old_configuration_is_never_deleted(live: Ground) -> None:
     configs = {at for at in live.server.objects if at.startswith("ConfigMap/")}
     live.write(constraints__throughput={"mean": "100/s", "peak": "900/s"})
@@ -344,6 +354,20 @@ def test_a_status_of_an_older_generation_does_not_end_the_wait(ground: Ground) -
     ran = ground.run("apply", "--timeout", "50ms")
     assert ran.status == 1
     assert "waits for Argo Rollouts to notice the change" in ran.err
+
+
+def test_a_short_outage_does_not_end_the_wait(live: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, left = live.server.request, [3]
+
+    def fail(method: str, path: str, *more: Any, **query: Any) -> Object:
+        if len(live.server.applied) == len(live.server.objects) and left[0]:
+            left[0] -= 1
+            raise ClusterError("the connection was reset")
+        return answer(method, path, *more, **query)
+
+    monkeypatch.setattr(live.server, "request", fail)
+    assert live.run("apply").status == 0
+    assert left == [0]
 
 
 # Diff

@@ -70,6 +70,9 @@ def _manager(message: str) -> str:
 class Server(Protocol):
     """One API server: JSON in, JSON out."""
 
+    warnings: list[str]
+    """What the server warned about so far, such as deprecated versions."""
+
     def request(self, method: str, path: str, body: Object | None = None, **query: str) -> Object:
         """Send a request. Raises RefusedError for a status of 400 or more, and ClusterError without access."""
 
@@ -203,6 +206,7 @@ class _Connection:
     def __init__(self, client: Any, context: str) -> None:
         self._client = client
         self._context = context
+        self.warnings: list[str] = []
 
     def request(self, method: str, path: str, body: Object | None = None, **query: str) -> Object:
         """Send a request."""
@@ -220,6 +224,7 @@ class _Connection:
             )
         except urllib3.exceptions.HTTPError as error:
             raise ClusterError(self._unreachable(error)) from None
+        self.warnings += [_warning(text) for text in answer.headers.getlist("Warning")]
         return self._read(answer.status, answer.data)
 
     def _unreachable(self, error: Exception) -> str:
@@ -242,6 +247,11 @@ class _Connection:
             details = answer.get("details") if isinstance(answer, dict) else None
             raise RefusedError(status, said or f"the API server answered {status}: {text[:200]}", details)
         return answer
+
+
+def _warning(header: str) -> str:
+    """The text of a warning: `299 - "text"`."""
+    return header.partition('"')[2].removesuffix('"').replace('\\"', '"') or header
 
 
 def told(body: Object, error: RefusedError) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ...compiler.record import Record
 from ...targets.live import READERS, State
-from .access import Cluster, Object, RefusedError, key, told
+from .access import Cluster, ClusterError, Object, RefusedError, key, told
 from .fields import fields
 from .hold import Holds, Prepared, sent
 from .order import ordered
@@ -119,10 +119,17 @@ def ready(
     """Wait until every workload is rolled out, needs a person, or the time is over. Returns the last states."""
     waiting = {key(body): body for body in ordered(bodies) if body["kind"] in READERS}
     states: dict[str, State] = {}
-    end = time.monotonic() + seconds
+    end, failures = time.monotonic() + seconds, 0
     while True:
         for name, body in list(waiting.items()):
-            state = state_of(cluster, body)
+            try:
+                state = state_of(cluster, body)
+            except (ClusterError, RefusedError):
+                failures += 1
+                if failures == TRIES:
+                    raise
+                continue
+            failures = 0
             if name not in states or (states[name].said, states[name].step) != (state.said, state.step):
                 say(f"{name}: {state.said}{_step(state)}")
             states[name] = state

@@ -143,7 +143,10 @@ def _on(request: Request, target: Target, work: Callable[[Chosen], int]) -> int:
         cluster = connect(target.context, target.kubeconfig)
         namespace = ", ".join(sorted({cluster.namespace_of(body) for body in bodies})) or cluster.namespace
         console.say(f"context: {cluster.context}, namespace: {namespace}")
-        return work(Chosen(system.input.shown, system.name or "", namespace, bodies, cluster))
+        status = work(Chosen(system.input.shown, system.name or "", namespace, bodies, cluster))
+        for warning in dict.fromkeys(cluster.server.warnings):
+            console.say(f"warning: the API server says: {warning}")
+        return status
     except ClusterError as error:
         console.complain(f"error: {error}")
         return 2

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from ..support import Ran, run
+import mlspec
+
+from ..support import EXAMPLES, Ran, run
 from .api import Object
 from .control_plane import wait
 from .ground import Ground
@@ -180,6 +182,30 @@ def test_a_wrong_token_is_2_without_a_traceback(ground: Ground, system: System, 
     ran = run("cluster", "status", system.folder, "--kubeconfig", config)
     assert ran.status == 2
     assert "does not accept the credentials of context `ground`" in ran.err
+
+
+def environments() -> Iterator[tuple[Path, str]]:
+    """Every environment of every example."""
+    for folder in EXAMPLES:
+        yield from ((folder, name) for name in mlspec.compile(folder / "mlspec.yaml").environments)
+
+
+@pytest.mark.parametrize(("folder", "name"), [*environments()], ids=lambda value: getattr(value, "name", value))
+def test_every_example_is_applied_and_then_differs_in_nothing(ground: Ground, folder: Path, name: str) -> None:
+    """A field that the server drops or rewrites would be a difference forever. No pods: only their objects matter."""
+    bundle = mlspec.compile(folder / "mlspec.yaml", environments=[name]).bundles[name]
+    for namespace in {body["metadata"]["namespace"] for body in bundle.objects}:
+        ground.namespace(namespace)
+        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "0"}}}
+        ground.api.apply({**quota, "metadata": {"name": "no-pods", "namespace": namespace}})
+    options = (folder, "--env", name, "--kubeconfig", ground.plane.kubeconfig("admin"))
+    first = run("cluster", "apply", *options, "--no-wait")
+    assert first.status == 0, first
+    diff = run("cluster", "diff", *options)
+    assert (diff.status, diff.out) == (0, ""), diff
+    again = run("cluster", "apply", *options, "--no-wait")
+    assert (again.status, again.out.partition(":")[0]) == (0, "nothing to change"), again
+    assert run("cluster", "status", *options).status in (0, 1)
 
 
 def test_the_status_in_the_middle_of_a_canary_names_share_and_step(moving: System) -> None:
