@@ -132,8 +132,9 @@ DOOR = {"mlspec.__main__", "mlspec.cli", "mlspec.options", "mlspec.terminal", "m
 """What says which commands and options there are: the click commands, and the one list of formats."""
 
 
-def test_help_imports_nothing_of_the_compiler() -> None:
-    names = imported("--help")
+@pytest.mark.parametrize("command", [["--help"], ["cluster", "apply", "--help"]])
+def test_help_imports_nothing_of_the_compiler(command: list[str]) -> None:
+    names = imported(*command)
     assert not names & (HEAVY | {"yaml", "decimal", "pathlib"})
     assert {name for name in names if name.startswith("mlspec.")} <= DOOR
 
@@ -142,6 +143,7 @@ def test_help_imports_nothing_of_the_compiler() -> None:
 def test_compiling_imports_only_what_it_needs(command: list[str]) -> None:
     names = imported(*command, "examples/minimal")
     assert not names & (HEAVY - {"json"})
+    assert not [name for name in names if name.startswith(("mlspec.terminal.cluster", "mlspec.targets.live"))]
     assert not [name for name in names if name.startswith("mlspec.schema.models")]
 
 

@@ -249,6 +249,14 @@ def test_a_wait_that_ends_too_early_says_what_the_rollout_does(moving: System) -
     assert "error: Rollout/digits is not rolled out after 2s" in ran.err
 
 
+def test_a_newer_version_in_the_middle_of_a_canary_starts_with_the_first_step(moving: System) -> None:
+    moving.release(3)
+    ran = moving.run("apply", "--no-wait")
+    assert (ran.status, moving.weight in (0, 20)) == (0, True), ran
+    assert "~ Rollout/digits: changed" in ran.out
+    wait(lambda: "version 3 (canary) 20%" in moving.run("status").out, "the first step of version 3", every=2)
+
+
 def test_the_plain_patch_rolls_back_and_the_status_says_so(moving: System) -> None:
     found = json.loads(moving.run("status", "--format", "json").out)
     (rollout,) = [one for one in found["workloads"] if one["kind"] == "Rollout"]
@@ -260,3 +268,9 @@ def test_the_plain_patch_rolls_back_and_the_status_says_so(moving: System) -> No
     assert ran.status == 1
     assert "Rollout/digits: degraded: the new version was rolled back" in ran.out
     assert moving.run("apply").status == 1
+
+
+def test_after_a_rollback_a_new_version_can_be_applied(moving: System) -> None:
+    moving.release(4)
+    assert moving.run("apply", "--no-wait").status == 0
+    wait(lambda: moving.weight == 20, "the first step of version 4")
