@@ -454,6 +454,16 @@ def test_the_status_of_a_canary_names_its_shares_and_its_step(live: Ground) -> N
     assert [share["percent"] for share in one["shares"]] == [80, 20]
 
 
+def test_text_from_the_cluster_cannot_control_the_terminal(live: Ground) -> None:
+    live.move()
+    live.server.objects[ROLLOUT]["status"]["message"] = "\x1b[2Jgone"
+    ran = live.run("status")
+    assert "gone" in ran.out
+    assert "\x1b" not in ran.out
+    live.server.refusals[ROUTE] = RefusedError(422, "\x1b[2Jgone")
+    assert "\x1b" not in live.run("apply").err
+
+
 # Usage and access
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...compiler.emit.dump import plain
 from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled, Environment
-from ...compiler.words import listing
+from ...compiler.words import listing, visible
 from ...schema.units import Duration, UnitError
 from ...targets.live import State
 from ..cluster.access import Cluster, ClusterError, Object, RefusedError, connect
@@ -61,7 +61,7 @@ def _applied(chosen: Chosen, console: Console, limit: Duration, *, force: bool, 
                 console.result(f"{signs[one.change]} {one.name}: {one.change}")
     except Refusal as refusal:
         for line in refusal.lines:
-            console.complain(f"error: {line}")
+            console.complain(visible(f"error: {line}"))
         if refusal.conflicts:
             console.complain(
                 "help: let the other manager give up the field, or take it over with --force-conflicts; "
@@ -145,13 +145,13 @@ def _on(request: Request, target: Target, work: Callable[[Chosen], int]) -> int:
         console.say(f"context: {cluster.context}, namespace: {namespace}")
         status = work(Chosen(system.input.shown, system.name or "", namespace, bodies, cluster))
         for warning in dict.fromkeys(cluster.server.warnings):
-            console.say(f"warning: the API server says: {warning}")
+            console.say(visible(f"warning: the API server says: {warning}"))
         return status
     except ClusterError as error:
-        console.complain(f"error: {error}")
+        console.complain(visible(f"error: {error}"))
         return 2
     except RefusedError as error:
-        console.complain(f"error: the API server refused a request: {error}")
+        console.complain(visible(f"error: the API server refused a request: {error}"))
         return 2
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...compiler.record import Record
+from ...compiler.words import visible
 from ...targets.live.values import Analysis, Measurement, State
 from ..cluster.diff import Difference
 from .report import document
@@ -24,7 +25,7 @@ _WORDS = {
 
 def differences(found: Iterable[Difference]) -> str:
     """Every object that differs, with its unified diff."""
-    return "".join(f"{line}\n" for one in found for line in _difference(one))
+    return "".join(f"{visible(line)}\n" for one in found for line in _difference(one))
 
 
 def _difference(one: Difference) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _fields(record: Record) -> dict[str, Any]:
 
 def state(one: State) -> str:
     """The state of a workload in words."""
-    return "".join(f"{line}\n" for line in _state(one))
+    return "".join(f"{visible(line)}\n" for line in _state(one))
 
 
 def _state(one: State) -> Iterator[str]:
