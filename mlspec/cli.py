@@ -255,9 +255,6 @@ CLUSTER = (
     click.option("--context", metavar="NAME", help="The context of the kubeconfig, instead of the current one."),
     click.option("--kubeconfig", metavar="FILE", help="The kubeconfig, instead of $KUBECONFIG or ~/.kube/config."),
 )
-FORM = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format of the result."
-)
 
 
 def in_a_cluster(command: Callable[..., int]) -> Callable[..., None]:
@@ -296,22 +293,22 @@ def cluster_apply(request: Any, target: Any, force: bool, wait: bool, timeout: s
 
 
 @cluster.command("diff")
-@FORM
+@ANSWER
 @in_a_cluster
-def cluster_diff(request: Any, target: Any, form: str) -> int:
+def cluster_diff(request: Any, target: Any) -> int:
     """Fail if a cluster differs from what the spec compiles to.
 
     Prints the differences, as a dry run on the server finds them, and the objects that are not in the output any more.
     """
     from .terminal.commands import cluster as command
 
-    return command.diff(request, target, form)
+    return command.diff(request, target)
 
 
 @cluster.command("status")
-@FORM
+@ANSWER
 @in_a_cluster
-def cluster_status(request: Any, target: Any, form: str) -> int:
+def cluster_status(request: Any, target: Any) -> int:
     """Show the live state of each workload.
 
     For a rollout: the versions and their traffic, the step, the last measurements and their limits, and what it waits
@@ -319,7 +316,7 @@ def cluster_status(request: Any, target: Any, form: str) -> int:
     """
     from .terminal.commands import cluster as command
 
-    return command.status(request, target, form)
+    return command.status(request, target)
 
 
 @cli.group()

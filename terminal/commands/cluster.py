@@ -18,6 +18,7 @@ from ..cluster.apply import apply as apply_all
 from ..cluster.diff import differences
 from ..cluster.status import states
 from ..console import Console
+from ..outputs import Output
 from ..render import cluster as render
 from .outcome import whole
 from .request import Request, Systems
@@ -92,15 +93,15 @@ def _summary(counts: Counter[str]) -> str:
     return f"{counts['created']} created, {counts['changed']} changed, {counts['unchanged']} unchanged"
 
 
-def diff(request: Request, target: Target, form: str) -> int:
+def diff(request: Request, target: Target) -> int:
     """Print the differences between the cluster and what the spec compiles to."""
-    return _on(request, target, lambda chosen: _compared(chosen, request.console, form))
+    return _on(request, target, lambda chosen: _compared(chosen, request.console))
 
 
-def _compared(chosen: Chosen, console: Console, form: str) -> int:
+def _compared(chosen: Chosen, console: Console) -> int:
     found = list(differences(chosen.cluster, chosen.bodies, chosen.system))
     differing = sum(one.counts for one in found)
-    if form == "json":
+    if _document(console):
         console.result(render.differences_json(chosen.cluster.context, chosen.namespace, found))
     else:
         console.result(render.differences(found))
@@ -112,24 +113,30 @@ def _compared(chosen: Chosen, console: Console, form: str) -> int:
     return 1 if differing else 0
 
 
-def status(request: Request, target: Target, form: str) -> int:
+def status(request: Request, target: Target) -> int:
     """Print the live state of each workload."""
-    return _on(request, target, lambda chosen: _shown(chosen, request.console, form))
+    return _on(request, target, lambda chosen: _shown(chosen, request.console))
 
 
-def _shown(chosen: Chosen, console: Console, form: str) -> int:
+def _shown(chosen: Chosen, console: Console) -> int:
     found: list[State] = list(states(chosen.cluster, chosen.bodies))
-    if form == "json":
+    if _document(console):
         console.result(render.states_json(chosen.cluster.context, chosen.namespace, found))
     else:
         console.result("\n".join(render.state(state) for state in found))
     return 1 if any(state.phase in ("missing", "degraded", "waiting") for state in found) else 0
 
 
+def _document(console: Console) -> bool:
+    """Whether the result is a document, which is then alone on standard output."""
+    return any(output.result for output in console.outputs)
+
+
 def _on(request: Request, target: Target, work: Callable[[Chosen], int]) -> int:
     """Compile the one environment that the request names, connect to the cluster, and work on both."""
     console = request.console
-    systems = Systems(request, whole)
+    plain_text = console.but(outputs=(Output(),)) if _document(console) else console
+    systems = Systems(request.but(console=plain_text), whole)
     compiled = [outcome.compiled for outcome in systems if outcome.compiled is not None]
     if systems.status:
         return systems.status
