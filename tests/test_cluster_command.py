@@ -370,6 +370,21 @@ def test_a_short_outage_does_not_end_the_wait(live: Ground, monkeypatch: pytest.
     assert left == [0]
 
 
+def test_a_workload_that_was_never_seen_is_not_ready(live: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = live.server.request
+
+    def fail(method: str, path: str, *more: Any, **query: Any) -> Object:
+        if len(live.server.applied) == len(live.server.objects):
+            raise ClusterError("the connection was reset")
+        return answer(method, path, *more, **query)
+
+    monkeypatch.setattr(live.server, "request", fail)
+    for timeout in ("0s", "10m"):
+        live.server.applied.clear()
+        ran = live.run("apply", "--timeout", timeout)
+        assert (ran.status, "the connection was reset" in ran.err) == (2, True)
+
+
 # Diff
 
 

@@ -120,12 +120,13 @@ def ready(
     waiting = {key(body): body for body in ordered(bodies) if body["kind"] in READERS}
     states: dict[str, State] = {}
     end, failures = time.monotonic() + seconds, 0
+    failure: ClusterError | RefusedError = ClusterError("no state was read")
     while True:
         for name, body in list(waiting.items()):
             try:
                 state = state_of(cluster, body)
-            except (ClusterError, RefusedError):
-                failures += 1
+            except (ClusterError, RefusedError) as error:
+                failures, failure = failures + 1, error
                 if failures == TRIES:
                     raise
                 continue
@@ -136,6 +137,8 @@ def ready(
             if state.settled:
                 del waiting[name]
         if not waiting or time.monotonic() >= end:
+            if waiting.keys() - states.keys():
+                raise failure  # a workload that was never seen is not ready
             return list(states.values())
         time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
 
