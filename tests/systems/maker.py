@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -121,6 +121,12 @@ class Maker(Shape):
     def free(self, type_name: str, /, **given: Any) -> dict[str, Any]:
         """An object. Only the given fields depend on others; `from_` stands for `from`."""
         return self.object(type_name, 0, {key.rstrip("_"): value for key, value in given.items()})
+
+    def object(self, name: str, depth: int = 0, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        made = super().object(name, depth, given)
+        if name == "Toleration" and "value" in made:
+            made["operator"] = "Equal"  # no pod may have a value and `Exists`
+        return made
 
     def texts(self, name: str) -> Iterable[str]:
         if name in _EXTREMES and self.maybe(self.odd):
