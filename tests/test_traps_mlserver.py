@@ -46,10 +46,11 @@ def test_trap_the_version_is_a_parameter_next_to_the_path(tmp_path: Path, uri: s
 
 
 def test_trap_the_shell_of_the_image_swallows_sigterm(tmp_path: Path) -> None:
-    """The server itself is process 1, and gets the folder with both files as an argument."""
+    """The server itself becomes process 1, and gets the folder with both files as an argument."""
     made = emitted(tmp_path, RUNTIME)
-    *start, folder = made.server["command"]
-    assert start == ["mlserver", "start"]
+    *_, script = made.server["command"]
+    start, _, folder = script.rpartition(" ")
+    assert start.endswith("exec mlserver start")
     assert made.mounts[folder] == "config"
     assert made.pod["terminationGracePeriodSeconds"] == 5 + 30 + 5
 
@@ -70,6 +71,21 @@ def test_trap_batching_needs_a_size_and_a_time_in_seconds(tmp_path: Path) -> Non
 def test_trap_a_python_process_works_on_one_request_at_a_time(tmp_path: Path) -> None:
     made = emitted(tmp_path, RUNTIME, serving__serviceTime={"mean": "5ms", "at": 4})
     assert settings(made, "settings.json")["parallel_workers"] == 4
+
+
+def test_trap_busy_workers_are_killed_after_five_seconds(tmp_path: Path) -> None:
+    """Without the setting, a longer answer is lost, and the server never exits: see test_real_servers.py."""
+    made = emitted(tmp_path, RUNTIME)
+    drain = settings(made, "settings.json")["parallel_workers_timeout"]
+    assert drain == 30
+    assert made.pod["terminationGracePeriodSeconds"] == 5 + drain + 5
+
+
+def test_trap_metrics_outlive_a_crash_in_the_volume_of_the_pod(tmp_path: Path) -> None:
+    """Requests that were in flight would be in flight forever, and the autoscaler would add replicas for them."""
+    made = emitted(tmp_path, RUNTIME)
+    assert made.env["MLSERVER_METRICS_DIR"].startswith("/tmp/")
+    assert made.server["command"][2].startswith('rm -rf "$MLSERVER_METRICS_DIR" && ')
 
 
 def test_trap_inputs_have_the_types_of_the_protocol(tmp_path: Path) -> None:

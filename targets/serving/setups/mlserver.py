@@ -2,6 +2,7 @@
 
 Traps handled here: MLServer is ready even without a model, so the probes name the model (see the catalog). The working
 directory is read-only, so metrics and environments go elsewhere. The version in metrics is `None` unless it is set.
+Five seconds after SIGTERM, MLServer kills workers that are still busy, and then never exits.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def _server(service: ServicePlan) -> dict[str, Any]:
         "metrics_port": ports.metrics,
         "metrics_endpoint": service.runtime.metrics.path,
         "parallel_workers": _workers(service),
+        "parallel_workers_timeout": service.timing.drain,
         "debug": fixed(False, "debug output slows every request"),
     }
 
