@@ -29,6 +29,7 @@ check: setup  ## run all checks that CI runs
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	python -m tests.cluster.programs
+	python -m tests.cluster.real_servers.environments
 	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
 
 proof: setup  ## run the proving ground, and write what was seen to docs/proof.md

@@ -6,6 +6,8 @@
 #     dev.txt     the same versions, and all development tools
 #     lowest.txt  the tests, with the lowest versions that pyproject.toml allows
 #
+# and, in tests/cluster/real_servers/requirements/, one file for each server of the proving ground, from the .in next to it.
+#
 # The files work for Python 3.11 and later, on Linux and macOS, on x86_64 and arm64. They do not name a package index.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,3 +27,8 @@ lock() { # lock NAME OPTION...
 lock dev --group dev
 lock run --group build --constraint requirements/dev.txt
 lock lowest --group test --resolution lowest-direct
+
+for list in tests/cluster/real_servers/requirements/*.in; do
+    UV_CUSTOM_COMPILE_COMMAND='make lock' "$tool/bin/uv" pip compile "$list" --quiet --no-config \
+        --universal --python-version 3.11 --generate-hashes --upgrade --output-file "${list%.in}.txt"
+done

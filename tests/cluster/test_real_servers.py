@@ -1,0 +1,239 @@
+"""The catalog, held against the servers themselves: each runs as the emitted pod says, is asked, and is scraped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mlspec.schema.units import Memory
+
+from .. import online
+from ..support import ROOT
+from .proof import Proof
+from .real_servers.container import Answer, Container, Image
+from .real_servers.scrapes import Scrape, Selector, selectors
+from .real_servers.servers import SERVERS, Server
+
+TITLE = "Servers"
+COLUMNS = ("server", "what", "seen")
+
+TARGET = {
+    "namespace": "default",
+    "job": "default/fraud",
+    "app_kubernetes_io_version": "7",
+    "rollouts_pod_template_hash": "{{args.canary-hash}}",
+}
+"""The labels that the PodMonitor adds; the analysis gets the hash from Argo Rollouts."""
+
+
+@dataclass
+class Served:
+    """A server, and the container that runs it."""
+
+    runtime: str
+    server: Server
+    image: Image
+    model: Path
+    emitted: online.Emitted
+    container: Container
+    said: list[tuple[int | None, int | None]] = field(default_factory=list)
+    """What the startup and the readiness probe said until the startup probe succeeded."""
+
+    @cached_property
+    def catalog(self) -> dict[str, Any]:
+        """The runtime's entry in the catalog."""
+        text = (ROOT / "compiler" / "catalog" / "runtimes" / f"{self.runtime}.yaml").read_text()
+        made: dict[str, Any] = yaml.safe_load(text)
+        return made
+
+    def ask(self, first: float, timeout: float = 30) -> Answer:
+        """Send an inference request."""
+        return self.container.ask("http", self.server.path, self.server.body(first), timeout)
+
+    def scrape(self) -> Scrape:
+        """The metrics."""
+        return Scrape(self.container.scrape(), TARGET)
+
+    def series(self, kind: str) -> list[Selector]:
+        """The counters of the catalog for requests or errors."""
+        metrics = self.catalog["metrics"].get(kind, [])
+        return [Selector.of(one["series"], _match(one)) for one in metrics]
+
+    def bucket(self, bound: float | str) -> list[Selector]:
+        """The series of one bucket of the latency histogram."""
+        latency = self.catalog["metrics"]["latency"]
+        text = bound if isinstance(bound, str) else f"{bound:g}([.]0)?"
+        le = "[+]Inf" if text == "+Inf" else text
+        return [Selector.of(f"{latency['series']}_bucket", f'{_match(latency)},le=~"{le}"')]
+
+
+def _match(series: dict[str, Any]) -> str:
+    return str(series.get("match", "")).replace("{model}", "fraud")
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, proof: Proof) -> Iterator[Served]:
+    """Each server, as its pod starts it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    server = SERVERS[request.param]
+    image, model = server.make(folder)
+    spec = folder / "spec"
+    spec.mkdir()
+    emitted = online.emitted(spec, request.param, **server.changes)
+    proof.row(TITLE, COLUMNS, request.param, "version", f"{server.package} {server.version(request.param)}")
+    with Container(emitted, image, model, folder) as container:
+        yield Served(request.param, server, image, model, emitted, container)
+
+
+@pytest.fixture(scope="module")
+def running(served: Served, proof: Proof) -> Served:
+    """Each server, once its startup probe has succeeded; it was never ready before."""
+    served.said = served.container.start()
+    took = time.monotonic() - served.container.began
+    before = sorted({str(status or "no answer") for status, _ in served.said[:-1]})
+    proof.row(TITLE, COLUMNS, served.runtime, "startup probe", f"{', '.join(before)}; 200 after {took:.1f} s")
+    return served
+
+
+@pytest.fixture
+def second(running: Served, tmp_path: Path) -> Iterator[Served]:
+    """Another container of the same pod, which a test may end."""
+    with Container(running.emitted, running.image, running.model, tmp_path) as container:
+        container.start()
+        yield Served(running.runtime, running.server, running.image, running.model, running.emitted, container)
+
+
+def test_a_server_without_its_model_gets_no_requests(running: Served) -> None:
+    startup = [status for status, _ in running.said]
+    assert len(startup) > 10, "loading takes three seconds"
+    assert 200 not in startup[:-1]
+    assert running.ask(0, timeout=1).status == 200, "the first request after the startup probe"
+
+
+def test_a_good_server_passes_its_probes(running: Served) -> None:
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert running.container.probe(name) == 200, name
+
+
+def test_an_inference_request_gets_an_answer(running: Served) -> None:
+    answer = running.ask(0)
+    assert answer.status == 200, answer
+    assert running.server.output(answer.json) == [0], answer
+
+
+def test_requests_are_counted_by_their_outcome(running: Served, proof: Proof) -> None:
+    _ask_all(running)
+    before = running.scrape()
+    good, failures, mistakes = _ask_all(running)
+    assert failures == [running.server.failure] * 2
+    assert mistakes == [status for _, _, status in running.server.mistakes]
+    assert good == [200] * 3
+    time.sleep(running.server.lag)
+    after = running.scrape()
+
+    def counted(kind: str) -> float:
+        return after.total(running.series(kind)) - before.total(running.series(kind))
+
+    errors = sum(status >= 500 for status in failures + mistakes)
+    seen = f"{counted('requests'):g} of 3 good, 2 failed, and {len(mistakes)} wrong requests are requests"
+    if running.series("errors"):
+        seen += f"; {counted('errors'):g} are errors"
+        assert counted("errors") == errors
+    proof.row(TITLE, COLUMNS, running.runtime, "counters", seen)
+    assert counted("requests") == len(good + failures + mistakes) - running.server.uncounted
+
+
+def _ask_all(served: Served) -> tuple[list[int], list[int], list[int]]:
+    good = [served.ask(0).status for _ in range(3)]
+    failures = [served.ask(-1).status for _ in range(2)]
+    mistakes = [served.container.ask("http", path, body).status for path, body, _ in served.server.mistakes]
+    return good, failures, mistakes
+
+
+def test_every_selector_of_our_queries_finds_a_series(running: Served) -> None:
+    _ask_all(running)
+    time.sleep(running.server.lag)
+    scrape = running.scrape()
+    asked = selectors(running.emitted.promql())
+    assert len(asked) > 4
+    assert [str(one) for one in asked if not scrape.find(one)] == []
+
+
+def test_a_slow_request_is_in_the_bucket_of_its_latency(running: Served) -> None:
+    running.ask(0)
+    time.sleep(running.server.lag)
+    before = running.scrape()
+    assert running.ask(0.3).status == 200
+    time.sleep(running.server.lag)
+    after = running.scrape()
+    latency = running.catalog["metrics"]["latency"]
+    found = {float(s.labels["le"]) for s in after.find(Selector.of(f"{latency['series']}_bucket", _match(latency)))}
+    assert sorted(found - {float("inf")}) == sorted(map(float, latency["buckets"]))
+    ms = {"s": 0.001, "ms": 1.0, "us": 1000.0}[latency.get("unit", "s")]
+    for bound in (*latency["buckets"], "+Inf"):
+        grew = after.total(running.bucket(bound)) - before.total(running.bucket(bound))
+        if bound == "+Inf" or bound >= 2000 * ms:
+            assert grew == 1, bound
+        elif bound < 300 * ms:
+            assert grew == 0, bound
+
+
+def test_the_autoscaler_sees_requests_in_flight(running: Served) -> None:
+    source = running.catalog["metrics"]["inFlight"]
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(running.ask, 2 + 2 * running.server.lag)
+        time.sleep(1 + running.server.lag)
+        if "gauge" in source:
+            assert running.scrape().total([Selector.of(source["gauge"], _match(source))]) == 1
+        assert asked.result().status == 200
+    time.sleep(running.server.lag)
+    if "gauge" in source:
+        assert running.scrape().total([Selector.of(source["gauge"], _match(source))]) == 0
+
+
+def test_a_tiny_model_fits_the_memory_request(running: Served, proof: Proof) -> None:
+    limit = int(Memory.parse(running.container.server["resources"]["limits"]["memory"]).amount)
+    processes = running.container.processes()
+    seen = f"{running.container.memory >> 20} MiB of {limit >> 20} MiB, in {len(processes)} processes"
+    proof.row(TITLE, COLUMNS, running.runtime, "memory with a tiny model", seen)
+    assert running.container.memory < limit
+
+
+def test_a_crashed_server_leaves_no_requests_in_flight_behind(second: Served) -> None:
+    source = second.catalog["metrics"]["inFlight"]
+    if "gauge" not in source:
+        pytest.skip("its requests in flight are the rate of a counter")
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(second.ask, 20) for _ in range(3)]
+        time.sleep(1)
+        second.container.crash()
+        assert all(one.exception() is not None for one in asked)
+    second.container.start()
+    assert second.ask(0).status == 200
+    time.sleep(second.server.lag)
+    assert second.scrape().total([Selector.of(source["gauge"], _match(source))]) == 0
+
+
+def test_a_request_in_flight_survives_the_end_of_its_pod(second: Served, proof: Proof) -> None:
+    """The request needs eight seconds after SIGTERM, which is more than servers give by themselves."""
+    pod = second.container.pod
+    left = pod["terminationGracePeriodSeconds"] - second.container.server["lifecycle"]["preStop"]["sleep"]["seconds"]
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(second.ask, 8)
+        time.sleep(0.5)
+        begin = time.monotonic()
+        second.container.terminate()
+        answer = asked.result()
+    assert answer.status == 200, answer
+    status = second.container.ended(left - (time.monotonic() - begin))
+    took = time.monotonic() - begin
+    seen = f"answered, exit status {status} after {took:.1f} s of {left} s"
+    proof.row(TITLE, COLUMNS, second.runtime, "SIGTERM with 8 s in flight", seen)
