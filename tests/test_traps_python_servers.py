@@ -56,6 +56,11 @@ def test_bentoml_has_separate_probe_endpoints(tmp_path: Path) -> None:
     assert emitted(tmp_path, BENTOML).pod["securityContext"]["runAsUser"] == 1034
 
 
+def test_trap_bentoml_creates_folders_in_its_home(tmp_path: Path) -> None:
+    """The home of its images is in the read-only root file system: see test_real_servers.py."""
+    assert emitted(tmp_path, BENTOML).env["BENTOML_HOME"].startswith("/tmp/")
+
+
 # Ray Serve
 
 
@@ -142,3 +147,9 @@ def test_trap_kserve_would_follow_a_repository_that_changes(tmp_path: Path) -> N
     artifact = {"uri": "hf://org/classifier", "format": "safetensors", "digest": COMMIT, "access": "hub"}
     changes = {"access": {"hub": {"kind": "huggingface", "secret": "t"}}, "release__artifact": artifact}
     assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` cannot download a hub repository"]
+
+
+def test_trap_kserves_probes_wait_for_the_requests_before_them(tmp_path: Path) -> None:
+    """A model blocks the event loop: with a timeout of one second, the kubelet would restart a server that is busy."""
+    server = emitted(tmp_path, KSERVE).server
+    assert [server[f"{probe}Probe"]["timeoutSeconds"] for probe in ("readiness", "liveness")] == [5, 10]

@@ -35,11 +35,13 @@ WRITTEN: object = (1, 0, 37, 0, {
   (19, 2, 19, 9, 'startup', True): (19, 11, 19, 45, {
    (19, 12, 19, 16, 'path', True): (19, 18, 19, 44, '/v2/models/{model}/ready', False),
   }),
-  (20, 2, 20, 11, 'readiness', True): (20, 13, 20, 47, {
+  (20, 2, 20, 11, 'readiness', True): (20, 13, 20, 60, {
    (20, 14, 20, 18, 'path', True): (20, 20, 20, 46, '/v2/models/{model}/ready', False),
+   (20, 48, 20, 55, 'timeout', True): (20, 57, 20, 59, '5s', True),
   }),
-  (21, 2, 21, 10, 'liveness', True): (21, 12, 21, 35, {
+  (21, 2, 21, 10, 'liveness', True): (21, 12, 21, 49, {
    (21, 13, 21, 17, 'path', True): (21, 19, 21, 34, '/v2/health/live', True),
+   (21, 36, 21, 43, 'timeout', True): (21, 45, 21, 48, '10s', True),
   }),
  }),
  (22, 0, 22, 5, 'drain', True): (22, 7, 22, 53, {
