@@ -43,9 +43,9 @@ def environment(name: str) -> Path:
     return target
 
 
-def version_of(name: str, package: str) -> str:
-    """The locked version of a package."""
-    lines = (LISTS / f"{name}.txt").read_text().splitlines()
+def version_of(package: str) -> str:
+    """The locked version of a server's package."""
+    lines = [line for name in NAMES for line in (LISTS / f"{name}.txt").read_text().splitlines()]
     return next(line.split("==")[1].split()[0] for line in lines if line.startswith(f"{package}=="))
 
 
