@@ -631,6 +631,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
         "acceleratedImage": ('accelerated_image', 'optional', ('scalar', 'image', ''), None, ''),
         "imageSize": ('image_size', 'optional', ('scalar', 'memory', ''), None, ''),
+        "startTime": ('start_time', 'optional', ('scalar', 'duration', ''), None, ''),
         "user": ('user', 'optional', ('integer', 1, 2147483647), None, ''),
         "formats": ('formats', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
         "usualFor": ('usual_for', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),

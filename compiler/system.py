@@ -1047,7 +1047,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "features", "cpu", "memory", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "features", "cpu", "memory", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1057,6 +1057,7 @@ class Runtime(Part):
     image: Because[str] | None
     accelerated_image: Because[str] | None
     image_size: Because[Memory] | None
+    start_time: Because[Duration] | None
     user: Because[int] | None
     formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     usual_for: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]

@@ -87,6 +87,12 @@ def test_trap_a_head_is_healthy_before_a_replica_is(tmp_path: Path) -> None:
     assert paths == ["/readyz", "/-/healthz", "/-/healthz"]
 
 
+def test_trap_ray_starts_longer_than_models_load(tmp_path: Path) -> None:
+    """Twice 20 s to start plus 0.1 s to read 40 MiB, with a probe every 5 s: 9 probes, not 6 as for other servers."""
+    assert emitted(tmp_path, RAY).server["startupProbe"]["failureThreshold"] == 9
+    assert emitted(tmp_path, BENTOML).server["startupProbe"]["failureThreshold"] == 6
+
+
 def test_trap_ray_exports_metrics_on_another_port(tmp_path: Path) -> None:
     made = emitted(tmp_path, RAY)
     assert {port["name"]: port["containerPort"] for port in made.server["ports"]} == {"http": 8000, "metrics": 8080}

@@ -173,6 +173,7 @@ class Runtime(Section):
     image: Image | None = optional("The image, pinned.")
     accelerated_image: Image | None = optional("The image for pods with an accelerator, if it differs.")
     image_size: Memory | None = optional("The image size, which determines how long the first pull takes.")
+    start_time: Duration | None = optional("How long it takes to start, before it loads the model.")
     user: int | None = optional("The numeric user ID it runs as; never 0.", ge=1, le=2**31 - 1)
     formats: list[Format] = listed("The model formats it can load.")
     usual_for: list[Format] = listed("The model formats it is the default runtime for.")

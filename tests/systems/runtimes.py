@@ -125,6 +125,7 @@ def container(maker: Maker) -> dict[str, Any]:
         needsAccelerator=None,
         deviceMemory=None,
         imageSize=None if maker.waits else maker.pick((None, "4G")),
+        startTime=None if maker.waits else maker.pick((None, "10s")),
         features=None,
         ports=ports,
         probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),

@@ -37,7 +37,8 @@ class Timing:
         if part.load.given is None and size is None:
             guess = _unknown(self.service.accelerated)
             return assumed(f"{part.spec_path}.load", guess.value, guess.reason, guess)
-        return or_else(part.load, lambda: _load(size, self.service.accelerated, rate))
+        own = self.service.runtime.start_time
+        return or_else(part.load, lambda: _load(size, self.service.accelerated, rate, own))
 
     @cached_property
     def start(self) -> Because[Duration]:
@@ -101,8 +102,12 @@ def _unknown(accelerated: Because[bool]) -> tuple[Duration, str]:
 
 
 @decision
-def _load(size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth]) -> tuple[Duration, str]:
+def _load(
+    size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth], own: Because[Duration] | None
+) -> tuple[Duration, str]:
     base = 30 if accelerated.value else 5
+    if own is not None:
+        base = max(base, math.ceil(own.value.amount))
     took = base + transfer(bytes_of(size), rate).amount
     said = f"{size.value} of model files" if size is not None else "a model of unknown size (counted as 1 GB)"
     return Duration(took), f"{base} s to start, plus reading {said} at {rate.value}; set `load` to replace the estimate"
