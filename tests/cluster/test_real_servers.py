@@ -103,10 +103,11 @@ def running(served: Served, proof: Proof) -> Served:
     return served
 
 
-@pytest.fixture
-def second(running: Served, tmp_path: Path) -> Iterator[Served]:
-    """Another container of the same pod, which a test may end."""
-    with Container(running.emitted, running.image, running.model, tmp_path) as container:
+@pytest.fixture(scope="module")
+def second(running: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Another container of the same pod, which one test crashes and the last one ends."""
+    folder = tmp_path_factory.mktemp(running.runtime)
+    with Container(running.emitted, running.image, running.model, folder) as container:
         container.start()
         yield Served(running.runtime, running.server, running.image, running.model, running.emitted, container)
 
@@ -224,6 +225,17 @@ def test_a_busy_server_is_not_restarted(running: Served) -> None:
         for name in ("livenessProbe", "readinessProbe"):
             assert running.container.probe(name) == 200, name
         assert {one.result().status for one in asked} == {200}
+
+
+def test_a_server_works_on_as_many_requests_at_once_as_the_plan_says(running: Served, proof: Proof) -> None:
+    at = running.server.slots
+    with ThreadPoolExecutor() as pool:
+        begin = time.monotonic()
+        asked = [pool.submit(running.ask, 1) for _ in range(at)]
+        assert {one.result().status for one in asked} == {200}
+    took = time.monotonic() - begin
+    assert took < 1.8
+    proof.row(TITLE, COLUMNS, running.runtime, f"{at} at once of 1 s", f"{took:.1f} s")
 
 
 def test_a_crashed_server_leaves_no_requests_in_flight_behind(second: Served) -> None:

@@ -56,6 +56,8 @@ class Server:
     """The status of the answer when the model fails."""
     drains: bool = True
     """Whether the server finishes requests after SIGTERM."""
+    slots: int = 1
+    """How many requests a replica works on at once, in the spec."""
     changes: dict[str, object] = field(default_factory=dict)
     """What differs from the spec in tests/online.py."""
     lag: float = 0.0
@@ -160,6 +162,8 @@ SERVERS = {
         path="/v2/models/fraud/infer",
         body=_v2,
         output=lambda answer: answer["outputs"][0]["data"],
+        slots=2,
+        changes={"serving__serviceTime": {"mean": "2ms", "at": 2}},
         mistakes=(
             Mistake("/v2/models/fraud/infer", "{", 422),
             Mistake("/v2/models/fraud/infer", {"inputs": []}, 400),
@@ -216,8 +220,10 @@ SERVERS = {
             Mistake("/v2/models/fraud/infer", _v2(0, features=3), 400, counted=False),
             Mistake("/v2/models/other/infer", _v2(0), 404, counted=False),
         ),
+        slots=2,
         changes={
             "constraints__latency": None,
+            "serving__serviceTime": {"mean": "2ms", "at": 2},
             "release__artifact__uri": "s3://models/fraud/7/model.py",
             "release__artifact__format": "python",
         },
