@@ -652,6 +652,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "features": ('features', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'enough for one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'enough for a small server'),
+        "workerMemory": ('worker_memory', 'optional', ('scalar', 'memory', ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -88,6 +88,16 @@ def test_trap_metrics_outlive_a_crash_in_the_volume_of_the_pod(tmp_path: Path) -
     assert made.server["command"][2].startswith('rm -rf "$MLSERVER_METRICS_DIR" && ')
 
 
+def test_trap_every_worker_loads_its_own_copy_of_the_model(tmp_path: Path) -> None:
+    """Measured: 240 MiB + workers x (143 MiB + the model). Sixteen with 40 MiB need 3.1 GiB, which 1280Mi would kill.
+
+    1024 for the first, 2 x 40 for its model, and 15 x (256 + 40) for the others are 5544 MiB: 22 x 256 MiB.
+    """
+    assert emitted(tmp_path, RUNTIME).server["resources"]["limits"] == {"memory": "1280Mi"}
+    many = emitted(tmp_path, RUNTIME, serving__serviceTime={"mean": "5ms", "at": 16})
+    assert many.server["resources"]["limits"] == {"memory": "5632Mi"}
+
+
 def test_trap_inputs_have_the_types_of_the_protocol(tmp_path: Path) -> None:
     inputs = [{"name": "country", "dtype": "string"}, {"name": "amount", "dtype": "float64", "shape": [-1, 3]}]
     made = settings(emitted(tmp_path, RUNTIME, model__signature__inputs=inputs))

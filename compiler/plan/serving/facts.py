@@ -171,7 +171,12 @@ class ServiceFacts(ABC):
         """The memory request and limit of a replica."""
         size, caching = self.files.artifact.size, self.part.caching
         cache = caching.size if caching is not None else None
-        return or_else(self.part.resources.memory, lambda: memory(self.runtime.memory, size, self.accelerated, cache))
+        return or_else(self.part.resources.memory, lambda: self._memory(size, cache))
+
+    def _memory(self, size: Because[Memory] | None, cache: Because[Memory] | None) -> Because[Memory]:
+        worker = self.runtime.worker_memory
+        slots = self.slots if worker is not None else None
+        return memory(self.runtime.memory, size, self.accelerated, cache, worker, slots)
 
     # Bounds: a service's own bounds override the system's
 
