@@ -46,6 +46,8 @@ class Served:
     container: Container
     said: list[tuple[int | None, int | None]] = field(default_factory=list)
     """What the startup and the readiness probe said until the startup probe succeeded."""
+    took: float = 0.0
+    """The seconds until then."""
 
     @cached_property
     def catalog(self) -> dict[str, Any]:
@@ -97,9 +99,9 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def running(served: Served, proof: Proof) -> Served:
     """Each server, once its startup probe has succeeded; it was never ready before."""
     served.said = served.container.start()
-    took = time.monotonic() - served.container.began
+    served.took = time.monotonic() - served.container.began
     before = sorted({str(status or "no answer") for status, _ in served.said[:-1]})
-    proof.row(TITLE, COLUMNS, served.runtime, "startup probe", f"{', '.join(before)}; 200 after {took:.1f} s")
+    proof.row(TITLE, COLUMNS, served.runtime, "startup probe", f"{', '.join(before)}; 200 after {served.took:.1f} s")
     return served
 
 
@@ -114,7 +116,8 @@ def second(running: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_a_server_without_its_model_gets_no_requests(running: Served) -> None:
     startup = [status for status, _ in running.said]
-    assert len(startup) > 10, "loading takes three seconds"
+    assert running.took > 3, "loading takes three seconds"
+    assert len(startup) > 1
     assert 200 not in startup[:-1]
     assert running.ask(0, timeout=1).status == 200, "the first request after the startup probe"
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +25,13 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 BIND, RECURSIVE, PRIVATE, DETACH = 0x1000, 0x4000, 0x40000, 2
 PIVOT_ROOT, MOUNT_SETATTR = 155, 442
 ALL_MOUNTS, READ_ONLY = 0x8000, 1
+SET_FLAGS, UP, RUNNING = 0x8914, 0x1, 0x40
 
 
 def main() -> None:
     """Set up the container, start it, and answer until the other side is closed."""
     container, channel = json.loads(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _start_loopback()
     root = Path(container["root"])
     _build(root, container)
     _enter(root)
@@ -170,6 +173,11 @@ def _processes(above: int) -> Any:
 
 
 # Network
+
+
+def _start_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", b"lo", UP | RUNNING))
 
 
 def _connect(channel: socket.socket, port: int) -> None:
