@@ -653,6 +653,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'enough for one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'enough for a small server'),
         "workerMemory": ('worker_memory', 'optional', ('scalar', 'memory', ''), None, ''),
+        "workerBatches": ('worker_batches', 'default', ('bool',), 'false', 'workers of most runtimes do not share their requests'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

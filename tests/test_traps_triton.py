@@ -252,3 +252,19 @@ def test_trap_the_python_backend_needs_more_than_64_mebibytes_of_shared_memory(t
     made = emitted(tmp_path)
     assert made.mounts["/dev/shm"] == "shm"
     assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "256Mi"}
+
+
+def test_trap_every_instance_has_its_own_copy_of_the_model(tmp_path: Path) -> None:
+    """Eight instances with 500 MiB: 1024 for the server, 2 x 500 for the first, and 7 x (32 + 500) for the others are
+    5748 MiB, so 23 x 256 MiB, plus 256 MiB of shared memory. One instance that batches for all needs 2024 MiB.
+    """
+    changes: dict[str, object] = {
+        "release__artifact__size": "500Mi",
+        "serving__serviceTime": {"mean": "5ms", "at": 8},
+    }
+    made = emitted(tmp_path, **changes)
+    assert "instance_group [{ count: 8, kind: KIND_CPU }]" in made.file("config.pbtxt")
+    assert made.server["resources"]["limits"] == {"memory": "6Gi"}
+    batched = emitted(tmp_path, **changes, serving__batching={"maxSize": 8})
+    assert "instance_group [{ count: 1, kind: KIND_CPU }]" in batched.file("config.pbtxt")
+    assert batched.server["resources"]["limits"] == {"memory": "2304Mi"}

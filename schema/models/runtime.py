@@ -202,7 +202,10 @@ class Runtime(Section):
     cpu: Cores = default("1", "The minimum number of cores.", "enough for one request at a time")
     memory: Memory = default("512Mi", "The memory it needs in addition to the model.", "enough for a small server")
     worker_memory: Memory | None = optional(
-        "What each further concurrent request adds, besides a copy of the model, if each has its own process."
+        "What each further concurrent request adds, besides a copy of the model, if each has its own worker."
+    )
+    worker_batches: bool = default(
+        False, "Whether one worker batches for all requests.", "workers of most runtimes do not share their requests"
     )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")

@@ -175,8 +175,18 @@ class ServiceFacts(ABC):
 
     def _memory(self, size: Because[Memory] | None, cache: Because[Memory] | None) -> Because[Memory]:
         worker = self.runtime.worker_memory
-        slots = self.slots if worker is not None else None
-        return memory(self.runtime.memory, size, self.accelerated, cache, worker, slots)
+        workers = self.workers if worker is not None else None
+        return memory(self.runtime.memory, size, self.accelerated, cache, worker, workers)
+
+    @cached_property
+    def workers(self) -> Because[int]:
+        """How many processes or instances of the model a replica has, if the runtime has one for each request."""
+        batches, batching = self.runtime.worker_batches, self.part.batching
+        if batches.value and self.accelerated.value:
+            return because(1, "on an accelerator, one instance batches for all requests", batches, self.accelerated)
+        if batches.value and batching is not None:
+            return because(1, "one instance batches for all requests", batches, batching.max_size)
+        return because(self.slots.value, "one per concurrent request", self.slots)
 
     # Bounds: a service's own bounds override the system's
 

@@ -27,7 +27,7 @@ def memory(
     accelerated: Because[bool],
     cache: Because[Memory] | None,
     worker: Because[Memory] | None,
-    slots: Because[int] | None,
+    workers: Because[int] | None,
 ) -> tuple[Memory, str]:
     step = 256 * 2**20
     weights = 0 if size is None else int(size.value.amount)
@@ -35,8 +35,8 @@ def memory(
     what = f"{usual.value} for the runtime"
     if cache is not None:
         needed, what = needed + int(cache.value.amount), f"{what}, {cache.value} for the response cache"
-    if worker is not None and slots is not None and slots.value > 1:
-        more = slots.value - 1
+    if worker is not None and workers is not None and workers.value > 1:
+        more = workers.value - 1
         needed += more * (int(worker.value.amount) + weights)
         copy = "" if size is None else " and a copy of the model"
         what = f"{what}, {count(more, 'further worker')} with {worker.value}{copy} each"

@@ -59,15 +59,10 @@ def _server(service: ServicePlan) -> dict[str, Any]:
         "grpc_port": ports.grpc,
         "metrics_port": ports.metrics,
         "metrics_endpoint": service.runtime.metrics.path,
-        "parallel_workers": _workers(service),
+        "parallel_workers": service.workers,  # a Python process works on one request at a time
         "parallel_workers_timeout": service.timing.drain,
         "debug": fixed(False, "debug output slows every request"),
     }
-
-
-def _workers(service: ServicePlan) -> Because[int]:
-    """One process per concurrent request, because a Python process works on one at a time."""
-    return because(service.slots.value, "one process per concurrent request", service.slots)
 
 
 def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict[str, Any]:

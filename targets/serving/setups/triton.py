@@ -128,12 +128,9 @@ def _dims(tensor: Input | Output) -> Because[str]:
 
 
 def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
-    """One instance per concurrent request. On an accelerator, one instance batches for all."""
+    """One instance per concurrent request. On an accelerator, or with batching, one instance batches for all."""
     kind = because("KIND_GPU" if service.accelerated.value else "KIND_CPU", "where the model runs", service.accelerated)
-    if service.accelerated.value or service.part.batching is not None:
-        yield text("instance_group [{{ count: 1, kind: {kind} }}]", kind=kind)
-    else:
-        yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.slots, kind=kind)
+    yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.workers, kind=kind)
 
 
 def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
