@@ -16,7 +16,9 @@ Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
-SCOPELESS = frozenset({"APIService", "CustomResourceDefinition", "Namespace", "Node", "PriorityClass"})
+SCOPELESS = frozenset(
+    {"APIService", "CustomResourceDefinition", "Namespace", "Node", "PersistentVolume", "PriorityClass"}
+)
 IRREGULAR = {"NetworkPolicy": "networkpolicies", "GatewayClass": "gatewayclasses", "PriorityClass": "priorityclasses"}
 
 

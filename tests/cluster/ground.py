@@ -11,6 +11,7 @@ from .behavior import Behavior
 from .control_plane import ControlPlane
 from .kubelet import Kubelet, behavior_of
 from .network import Network
+from .processes import Exits
 from .prometheus import Prometheus
 
 __all__ = ["Ground", "in_order"]
@@ -23,6 +24,9 @@ RESTRICTED = {
     for mode, level in (("enforce", "restricted"), ("warn", "restricted"), ("enforce-version", "latest"))
 }
 
+VOLUMES = 8
+"""Volumes that claims are bound to: there is no provisioner."""
+
 ORDER = ("Namespace", "ServiceAccount", "ConfigMap", "Secret", "Service")
 """Kinds that others refer to go first."""
 
@@ -33,8 +37,8 @@ class Ground:
     def __init__(self, folder: Path) -> None:
         self.plane = ControlPlane(folder)
         self.behaviors: dict[tuple[str, str], Behavior] = {}
-        self.jobs: dict[str, Callable[[Object], int]] = {}
-        """What runs a job's pod and returns its exit status, by namespace; without it, pods succeed."""
+        self.jobs: dict[str, Callable[[Object], Exits]] = {}
+        """What runs the containers of a job's pod, by namespace; without it, pods succeed."""
         find = behavior_of(self.behaviors)
         self.kubelet = Kubelet(self.plane.api, find, self._run)
         self.network = Network(self.plane.api, find)
@@ -46,9 +50,9 @@ class Ground:
         """The administrator's access."""
         return self.plane.api
 
-    def _run(self, pod: Object) -> int:
+    def _run(self, pod: Object) -> Exits:
         job = self.jobs.get(pod["metadata"]["namespace"])
-        return job(pod) if job is not None else 0
+        return job(pod) if job is not None else {}
 
     def start(self) -> None:
         """Start everything."""
@@ -56,6 +60,8 @@ class Ground:
         self.plane.start()
         self.times["control plane"] = time.monotonic() - begin
         self.definitions = self.plane.define()
+        for number in range(VOLUMES):
+            self.api.apply(_volume(number))
         self.kubelet.start()
         self.network.start()
         away = {"HTTP_PROXY": self.network.proxy, "NO_PROXY": "127.0.0.1,localhost"}
@@ -83,6 +89,19 @@ class Ground:
     def live(self, body: Object) -> Object:
         """The live state of an object."""
         return self.api.get(path_of(body))
+
+
+def _volume(number: int) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"volume-{number}"},
+        "spec": {
+            "capacity": {"storage": "1Ti"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/played"},
+        },
+    }
 
 
 def in_order(bodies: Iterable[Object]) -> list[Object]:

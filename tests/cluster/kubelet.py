@@ -18,6 +18,7 @@ import urllib3
 
 from .api import Api, ApiError, Object
 from .behavior import GOOD, Behavior
+from .processes import Exits
 from .servers import server_of
 
 __all__ = ["Kubelet", "behavior_of"]
@@ -49,7 +50,7 @@ class Kubelet:
         self,
         api: Api,
         behavior: Callable[[Object], Behavior],
-        job: Callable[[Object], int | None] = lambda _: 0,
+        job: Callable[[Object], Exits] = lambda _: {},
     ) -> None:
         self._api = api
         self._behavior = behavior
@@ -112,8 +113,7 @@ class Kubelet:
         if age < START_SECONDS:
             return None
         if (pod["metadata"].get("ownerReferences") or [{}])[0].get("kind") == "Job":
-            code = self._job(pod)
-            return None if code is None and pod["status"]["phase"] == "Running" else _job_status(pod, run, code)
+            return _job_status(pod, run, self._job(pod))
         up, run.restarts = self._up(pod, age)
         ready = up and self._probes_succeed(pod)
         now = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
@@ -239,16 +239,24 @@ def _running(pod: Object, run: _Run, up: bool, ready: bool) -> Object:
     }
 
 
-def _job_status(pod: Object, run: _Run, code: int | None) -> Object:
-    """A job's pod: running without a code, ended with one."""
-    if code is None:
-        return _running(pod, run, True, True)
-    statuses = [_container(one, _done(code), False) for one in pod["spec"]["containers"]]
+def _job_status(pod: Object, run: _Run, exits: Exits) -> Object:
+    """The pod of a job that has ended: what each container ended with; those after a failure never started."""
+    failed = next((name for name, code in exits.items() if code != 0), None)
+    waiting = {"waiting": {"reason": "PodInitializing"}}
+
+    def statuses(containers: list[Object]) -> list[Object]:
+        ran = [one["name"] in exits or failed is None for one in containers]
+        states = [
+            _done(exits.get(one["name"], 0)) if has else waiting for one, has in zip(containers, ran, strict=True)
+        ]
+        return [_container(one, state, False) for one, state in zip(containers, states, strict=True)]
+
     return {
         **_common(pod, run),
-        "phase": "Succeeded" if code == 0 else "Failed",
+        "phase": "Succeeded" if failed is None else "Failed",
         "conditions": _conditions(True, False),
-        "containerStatuses": statuses,
+        "initContainerStatuses": statuses(pod["spec"].get("initContainers", [])),
+        "containerStatuses": statuses(pod["spec"]["containers"]),
     }
 
 

@@ -39,7 +39,7 @@ def batch(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Obj
     (folder / "score.py").write_text(SCORER)
     namespace = cron["metadata"]["namespace"]
     ground.namespace(namespace)
-    ground.jobs[namespace] = runs(folder / "score.py", folder)
+    ground.jobs[namespace] = runs(ground.api, folder / "score.py", folder)
     ground.apply(body for body in made if body["kind"] != "Kustomization")
     ground.api.merge(path_of(cron), {"spec": {"schedule": "* * * * *", "timeZone": "UTC"}})
     return cron, folder
@@ -75,6 +75,72 @@ def test_a_scheduled_run_scores_every_partition_as_the_contract_says(
     assert run == job["metadata"]["name"]
     assert version == cron["spec"]["jobTemplate"]["metadata"]["labels"]["app.kubernetes.io/version"]
     proof.row("Jobs", COLUMNS, "a scheduled batch run of 24 partitions", "23 scored, one retried, one given up by 42")
+
+
+TRAINER = """
+import json, os, pathlib, sys
+step, output = os.environ["MLSPEC_STEP"], pathlib.Path(os.environ["MLSPEC_OUTPUT"])
+case = (pathlib.Path(os.environ["TEST_FOLDER"]) / "case").read_text()
+config = json.loads(pathlib.Path(os.environ["MLSPEC_CONFIG"]).read_text())
+if step == "train":
+    (output / "model.onnx").write_bytes(b"weights")
+    (output / "model.json").write_text(json.dumps({"version": 1, "path": "model.onnx", "format": "onnx"}))
+elif step == "evaluate":
+    good = case == "better"
+    value = lambda share: {"value": share, "samples": 250000, "events": 9000}
+    metrics = {"roc_auc": value(0.97 if good else 0.5), "recall": value(0.9 if good else 0.1)}
+    segments = {"country": {"DE": {"recall": value(0.9 if good else 0.1)}}}
+    text = json.dumps({"version": 1, "metrics": metrics, "segments": segments})
+    (output / "metrics.json").write_text("{" if case == "broken" else text)
+elif step == "register":
+    verdict = json.loads((pathlib.Path(os.environ["MLSPEC_INPUT"]) / "gate" / "verdict.json").read_text())
+    (pathlib.Path(os.environ["TEST_FOLDER"]) / f"published-{case}").write_text(str(verdict["pass"]))
+"""
+
+
+@pytest.fixture(scope="module")
+def training(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Object, Path]:
+    """The retraining of an example, and the folder of its runs."""
+    (example,) = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+    made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["production"])))
+    cron = next(body for body in made if body["kind"] == "CronJob")
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "train.py").write_text(TRAINER)
+    namespace = cron["metadata"]["namespace"]
+    ground.namespace(namespace)
+    ground.jobs[namespace] = runs(ground.api, folder / "train.py", folder)
+    ground.apply(body for body in made if body["kind"] != "Kustomization")
+    return cron, folder
+
+
+@pytest.mark.parametrize(
+    ("case", "ends", "published", "attempts"),
+    [("better", "Complete", "True", 1), ("worse", "Complete", "False", 1), ("broken", "Failed", None, 1)],
+)
+def test_a_training_run_publishes_what_the_gate_passes(
+    case: str,
+    ends: str,
+    published: str | None,
+    attempts: int,
+    ground: Ground,
+    proof: Proof,
+    training: tuple[Object, Path],
+) -> None:
+    """The gate is the real program. A worse model is no failure; a broken file is one that no retry can mend."""
+    cron, folder = training
+    (folder / "case").write_text(case)
+    namespace = cron["metadata"]["namespace"]
+    meta = {"name": f"run-{case}", "namespace": namespace}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": cron["spec"]["jobTemplate"]["spec"]}
+    ground.api.request("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", job)
+    wait(lambda: _ended(ground.live(job)), "the run to end", 120)
+    status = ground.live(job)["status"]
+    assert {one["type"] for one in status["conditions"] if one["status"] == "True"} >= {ends}, status
+    assert status.get("failed", 0) + status.get("succeeded", 0) == attempts, status
+    file = folder / f"published-{case}"
+    assert (file.read_text() if file.exists() else None) == published
+    words = {"True": "published", "False": "not published", None: "failed at once, without a retry"}
+    proof.row("Jobs", COLUMNS, f"a training run with a {case} evaluation", words[published])
 
 
 def _ended(job: Object) -> bool:
