@@ -100,7 +100,7 @@ def test_a_decision_that_is_refused_is_said_in_its_place() -> None:
 
 NOT_TOLD = {
     "name", "job", "model", "image", "canary_name", "shadow_name", "parallel_names", "scrape_interval", "rate_window",
-    "slots", "mean_time", "accelerated", "availability", "patience", "for_peak", "for_mean", "min_replicas",
+    "slots", "workers", "mean_time", "accelerated", "availability", "patience", "for_peak", "for_mean", "min_replicas",
     "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended",
