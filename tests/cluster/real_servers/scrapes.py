@@ -77,6 +77,10 @@ def _samples(text: str) -> Iterator[Sample]:
 
 
 def selectors(promql: str) -> set[Selector]:
-    """The selectors of all queries, except for those of series that our own rules record."""
+    """The selectors of series that the server itself exports: those with its job, except for `up`.
+
+    Others are recorded by our own rules, or exported by controllers.
+    """
     found = {Selector.of(name, matchers) for name, matchers, *_ in _SELECTOR.findall(promql)}
-    return {one for one in found if not one.name.startswith("mlspec:") and one.name != "up"}
+    ours = {one for one in found if any(label == "job" for label, _, _ in one.matchers)}
+    return {one for one in ours if not one.name.startswith("mlspec:") and one.name != "up"}
