@@ -57,7 +57,7 @@ def built(module: str) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             out = Path(scratch) / "programs"
             out.mkdir()
-            _go(source, "build", "-ldflags", FLAGS[module], "-o", f"{out}/", "tool")
+            _go(source, "build", "-buildvcs=false", "-ldflags", FLAGS[module], "-o", f"{out}/", "tool")
             for old in target.parent.glob(f"{module}-*"):
                 shutil.rmtree(old)
             out.rename(target)
