@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,10 @@ def batch(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Obj
 
 def job_of(ground: Ground, cron: Object) -> Object:
     """The first Job that the CronJob made."""
-    namespace, name = cron["metadata"]["namespace"], cron["metadata"]["name"]
-    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
 
     def found() -> list[Object]:
-        return [job for job in ground.api.items(path) if job["metadata"]["ownerReferences"][0]["name"] == name]
+        jobs = ground.api.items(_jobs(cron))
+        return [job for job in jobs if job["metadata"]["ownerReferences"][0]["name"] == _name(cron)]
 
     wait(lambda: bool(found()), "the schedule", 130)
     job: Object = min(found(), key=lambda job: str(job["metadata"]["creationTimestamp"]))
@@ -75,6 +75,37 @@ def test_a_scheduled_run_scores_every_partition_as_the_contract_says(
     assert run == job["metadata"]["name"]
     assert version == cron["spec"]["jobTemplate"]["metadata"]["labels"]["app.kubernetes.io/version"]
     proof.row("Jobs", COLUMNS, "a scheduled batch run of 24 partitions", "23 scored, one retried, one given up by 42")
+
+
+def test_a_run_that_was_missed_starts_late_and_once(ground: Ground, proof: Proof) -> None:
+    """The controller was away, or the CronJob was suspended: `startingDeadlineSeconds` lets the run start later."""
+    (example,) = [path for path in EXAMPLES if path.name == "demand-forecast"]
+    made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["staging"])))
+    cron = next(body for body in made if body["kind"] == "CronJob" and "retrain" not in body["metadata"]["name"])
+    ground.namespace(cron["metadata"]["namespace"])
+    ground.apply(body for body in made if body["kind"] != "Kustomization")
+    due = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    spec = {"schedule": f"{due.minute} {due.hour} * * *", "timeZone": "UTC", "suspend": True}
+    ground.api.merge(path_of(cron), {"spec": spec})
+    wait(lambda: datetime.now(UTC) > due + timedelta(seconds=15), "the time to pass", 90)
+    ground.api.merge(path_of(cron), {"spec": {"suspend": False}})
+    job = job_of(ground, cron)
+    late = (datetime.now(UTC) - due).total_seconds()
+    assert job["metadata"]["name"].endswith(f"-{int(due.timestamp() / 60)}")
+    wait(lambda: _ended(ground.live({**job, "apiVersion": "batch/v1", "kind": "Job"})), "the run to end", 120)
+    again = [
+        one for one in ground.api.items(_jobs(cron)) if one["metadata"]["ownerReferences"][0]["name"] == _name(cron)
+    ]
+    assert len(again) == 1
+    proof.row("Jobs", COLUMNS, "a batch run that was due while the CronJob was suspended", f"once, {late:.0f} s late")
+
+
+def _jobs(cron: Object) -> str:
+    return f"/apis/batch/v1/namespaces/{cron['metadata']['namespace']}/jobs"
+
+
+def _name(body: Object) -> str:
+    return str(body["metadata"]["name"])
 
 
 TRAINER = """
@@ -126,7 +157,7 @@ def test_a_training_run_publishes_what_the_gate_passes(
     proof: Proof,
     training: tuple[Object, Path],
 ) -> None:
-    """The gate is the real program. A worse model is no failure; a broken file is one that no retry can mend."""
+    """The gate is the real program. A worse model is no failure; a broken file is one that no retry can repair."""
     cron, folder = training
     (folder / "case").write_text(case)
     namespace = cron["metadata"]["namespace"]
