@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mlspec.compiler.language import OBJECTS
+
 from .online import DIGEST, RUNTIMES, Emitted, emitted
 
 IMAGE: dict[str, Any] = {
@@ -82,6 +84,13 @@ def test_trap_a_shadow_may_come_from_another_port(tmp_path: Path) -> None:
     stages = [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}]
     changes = {"rollout__stages": stages, "release__shadow": {"version": 8, "artifact": artifact}}
     assert reached(emitted(tmp_path, **changes)) == {443, 8443}
+
+
+def test_trap_a_share_of_the_requests_is_mirrored_only_since_gateway_api_1_3() -> None:
+    """`requestMirror.percent` is in the standard HTTPRoute of 1.3.0, and not of 1.2.1, which would mirror everything."""
+    *_, default, why = OBJECTS["Gateway"]["mirroring"]
+    assert default == "percent"
+    assert "Gateway API 1.3" in why
 
 
 def test_trap_a_shadow_without_a_policy_may_connect_anywhere(tmp_path: Path) -> None:

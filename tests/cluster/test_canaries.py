@@ -89,7 +89,8 @@ def test_it_is_rolled_back_after_as_many_windows_as_the_analysis_says(name: str,
 
 
 @pytest.mark.parametrize("name", HELD)
-def test_a_version_that_nobody_can_judge_is_never_moved_on(name: str, canaries: dict[str, Canary]) -> None:
+def test_a_version_that_cannot_be_judged_is_never_moved_on(name: str, canaries: dict[str, Canary]) -> None:
+    """F2: an analysis in the background let it go on to the next step."""
     canary = canaries[name]
     assert not canary.promoted, canary.told()
     assert 50 not in canary.shares, canary.told()
@@ -98,6 +99,7 @@ def test_a_version_that_nobody_can_judge_is_never_moved_on(name: str, canaries: 
 
 @pytest.mark.parametrize("name", HELD)
 def test_a_held_rollout_is_alerted(name: str, canaries: dict[str, Canary]) -> None:
+    """F3: a rollout that waits, and one that was rolled back, told no engineer."""
     assert "ModelRolloutHeld" in canaries[name].alerts, canaries[name].told()
 
 
