@@ -113,7 +113,7 @@ class Canary:
     @property
     def why(self) -> str:
         """What the controller says in the end, on one line of a table."""
-        return self.last.message.partition(": ")[2].replace("|", "or") or self.last.message
+        return self.last.message.rpartition("error/failed: ")[2].replace("|", "or")
 
     @property
     def shares(self) -> list[int]:

@@ -36,6 +36,8 @@ WITH_SETTINGS = ("by-flux", "by-argo-cd")
 WITHOUT_SETTINGS = ("by-kubectl", "by-force")
 AGAIN = (*WITH_SETTINGS, *WITHOUT_SETTINGS)
 COLUMNS = ("version 2 is", "its traffic", "ended as", "seconds", "last message")
+MOST = 5
+"""Changes of the weight that a row shows: pods that die and come back change it again and again."""
 LONGEST = 900.0
 OVERHEAD = 45.0
 """Seconds in which the pods of a step start, and the controller notices."""
@@ -46,7 +48,8 @@ def canaries(ground: Ground, proof: Proof, tmp_path_factory: pytest.TempPathFact
     """All scenarios, after they ended."""
     found = run(ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
     for canary in found.values():
-        shares = " → ".join(f"{share}%" for share in canary.shares)
+        shown = [f"{share}%" for share in canary.shares]
+        shares = " → ".join(shown if len(shown) <= MOST else [*shown[: MOST - 1], "…"])
         proof.row("Canaries", COLUMNS, canary.namespace, shares, canary.end, f"{canary.last.seconds:.0f}", canary.why)
     return found
 

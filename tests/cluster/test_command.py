@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import mlspec
 
 from ..support import EXAMPLES, Ran, run
-from .api import Object
+from .api import Object, path_of
 from .control_plane import wait
 from .ground import Ground
 from .network import Demand
@@ -190,14 +190,29 @@ def environments() -> Iterator[tuple[Path, str]]:
         yield from ((folder, name) for name in mlspec.compile(folder / "mlspec.yaml").environments)
 
 
+@pytest.fixture
+def idle(ground: Ground) -> Iterator[Callable[[str], None]]:
+    """Creates namespaces in which nothing gets a pod, until the end of the test."""
+    made: list[Object] = []
+
+    def create(namespace: str) -> None:
+        ground.namespace(namespace)
+        body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods", "namespace": namespace}}
+        made.append(ground.api.apply({**body, "spec": {"hard": {"pods": "0"}}}))
+
+    yield create
+    for body in made:
+        ground.api.request("DELETE", path_of({**body, "apiVersion": "v1", "kind": "ResourceQuota"}))
+
+
 @pytest.mark.parametrize(("folder", "name"), [*environments()], ids=lambda value: getattr(value, "name", value))
-def test_every_example_is_applied_and_then_differs_in_nothing(ground: Ground, folder: Path, name: str) -> None:
+def test_every_example_is_applied_and_then_differs_in_nothing(
+    ground: Ground, idle: Callable[[str], None], folder: Path, name: str
+) -> None:
     """A field that the server drops or rewrites would be a difference forever. No pods: only their objects matter."""
     bundle = mlspec.compile(folder / "mlspec.yaml", environments=[name]).bundles[name]
     for namespace in {body["metadata"]["namespace"] for body in bundle.objects}:
-        ground.namespace(namespace)
-        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "0"}}}
-        ground.api.apply({**quota, "metadata": {"name": "no-pods", "namespace": namespace}})
+        idle(namespace)
     options = (folder, "--env", name, "--kubeconfig", ground.plane.kubeconfig("admin"))
     first = run("cluster", "apply", *options, "--no-wait")
     assert first.status == 0, first
