@@ -124,10 +124,6 @@ class Canary:
                 seen.append(moment.canary)
         return seen
 
-    def at(self, share: int) -> float:
-        """When the new version first had a share of the traffic, in seconds."""
-        return next(moment.seconds for moment in self.moments if moment.canary == share)
-
     def told(self) -> str:
         """The states that it went through, for the message of a failed test."""
         return f"{self.namespace}:\n" + "\n".join(map(str, self.moments))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from ..support import ROOT
+from .canaries import Canary, run
 from .ground import Ground
-from .programs import debian, version_of
+from .programs import PACKAGES, debian, version_of
 from .proof import Proof
+from .scenarios import LONGEST, SCENARIOS
 
 PAGE = ROOT / "docs" / "proof.md"
 PROOF = Proof()
@@ -38,6 +41,29 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         made.stop()
 
 
+@pytest.fixture(scope="session")
+def releases(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[dict[str, Canary]]]:
+    """The new versions of all scenarios, which roll out while other tests run."""
+    with ThreadPoolExecutor(1, "releases") as pool:
+        yield pool.submit(run, ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _begin_early(request: pytest.FixtureRequest) -> None:
+    """Canaries take ten minutes: the first test starts them, and the last ones look at them."""
+    if any(_waits(item) for item in request.session.items):
+        request.getfixturevalue("releases")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that wait for the canaries last."""
+    items.sort(key=_waits)
+
+
+def _waits(item: pytest.Item) -> bool:
+    return "releases" in getattr(item, "fixturenames", ())
+
+
 def _tell(ground: Ground) -> None:
     title, columns = "What ran", ("program", "version", "from")
     for name, module, path in (
@@ -48,8 +74,8 @@ def _tell(ground: Ground) -> None:
         ("definitions of the Prometheus operator", "crds", "github.com/prometheus-operator/prometheus-operator"),
     ):
         PROOF.row(title, columns, name, version_of(module, path), "the Go module, built or read here")
-    for package, program in (("etcd-server", "etcd"), ("prometheus", "prometheus")):
-        said = subprocess.run([debian(package, program), "--version"], capture_output=True, text=True, check=True)
+    for program in PACKAGES:
+        said = subprocess.run([debian(program), "--version"], capture_output=True, text=True, check=True)
         words = (said.stdout + said.stderr).replace(",", " ").split()
         number = next(word for word in words if word[0].isdigit())
         PROOF.row(title, columns, program, number, "Debian's package")
@@ -60,6 +86,8 @@ def _tell(ground: Ground) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the tables; `make proof` also writes the page, if all tests passed."""
+    if not PROOF.tables:
+        return
     terminalreporter.write_line(PROOF.markdown())
     if os.environ.get("MLSPEC_PROOF") and not terminalreporter.stats.get("failed"):
         PAGE.write_text(PROOF.markdown())

@@ -92,15 +92,14 @@ class ControlPlane:
         wait(lambda: self.api.find(accounts) is not None, "the controller manager")
         return time.monotonic() - begin
 
-    def define(self) -> int:
-        """Install the custom resource definitions, and wait until the server serves them; returns how many."""
+    def define(self) -> None:
+        """Install the custom resource definitions, and wait until the server serves them."""
         found = list(_definitions(self.folder / "crds"))
         for body in found:
             self.api.apply(body, force=True)
         for body in found:
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{body['metadata']['name']}"
             wait(lambda path=path: _established(self.api.get(path)), body["metadata"]["name"])  # type: ignore[misc]
-        return len(found)
 
     def argo_rollouts(self, environment: Mapping[str, str]) -> str:
         """Start the controller with the Gateway API plugin; returns the address of its metrics."""
@@ -207,7 +206,7 @@ class ControlPlane:
         flags = [f"--data-dir={self.folder / 'etcd'}", f"--listen-client-urls={client}"]
         flags += [f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"]
         flags += [f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}"]
-        self.run("etcd", [debian("etcd-server", "etcd"), *flags])
+        self.run("etcd", [debian("etcd"), *flags])
         wait(lambda: answers(f"{client}/health"), "etcd")
         return client
 

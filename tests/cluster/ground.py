@@ -43,7 +43,6 @@ class Ground:
         self.kubelet = Kubelet(self.plane.api, find, self._run)
         self.network = Network(self.plane.api, find)
         self.times: dict[str, float] = {}
-        self.definitions = 0
 
     @property
     def api(self) -> Api:
@@ -59,7 +58,7 @@ class Ground:
         begin = time.monotonic()
         self.plane.start()
         self.times["control plane"] = time.monotonic() - begin
-        self.definitions = self.plane.define()
+        self.plane.define()
         for number in range(VOLUMES):
             self.api.apply(_volume(number))
         self.kubelet.start()

@@ -14,25 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["KUBERNETES", "MissingError", "built", "debian", "generated_crds", "module_folder", "version_of"]
+__all__ = ["PACKAGES", "MissingError", "built", "debian", "generated_crds", "module_folder", "version_of"]
 
 HERE = Path(__file__).parent
-KUBERNETES = "1.36.3"
-"""The version of the API server, as in `kubernetes/go.mod`. Without the flags below, it says that it is 0.0.0."""
 
-_MAJOR, _MINOR, _ = KUBERNETES.split(".")
-_VERSION = "k8s.io/component-base/version"
-FLAGS = {
-    "kubernetes": (
-        f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}"
-    ),
-    "rollouts": "-s -w",
-    "crds": "-s -w",
-}
+MODULES = ("kubernetes", "rollouts", "crds")
+"""The Go modules next to this file whose tools are built."""
+
+PACKAGES = {"etcd": "etcd-server", "prometheus": "prometheus"}
+"""The Debian package of each program."""
 
 
 class MissingError(Exception):
@@ -51,13 +45,13 @@ def built(module: str) -> Path:
     if shutil.which("go") is None:
         raise MissingError("Go 1.26 or later: install it from https://go.dev/dl, and put `go` on the PATH")
     source = HERE / module
-    target = cache_folder() / f"{module}-{_sum(source, FLAGS[module])}"
+    target = cache_folder() / f"{module}-{_sum(source, _flags(module))}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             out = Path(scratch) / "programs"
             out.mkdir()
-            _go(source, "build", "-buildvcs=false", "-ldflags", FLAGS[module], "-o", f"{out}/", "tool")
+            _go(source, "build", "-buildvcs=false", "-ldflags", _flags(module), "-o", f"{out}/", "tool")
             for old in target.parent.glob(f"{module}-*"):
                 shutil.rmtree(old)
             out.rename(target)
@@ -83,11 +77,12 @@ OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitori
 def generated_crds(folder: Path) -> None:
     """Write the definitions of the Prometheus operator's resources, from its Go types, as that project does."""
     program = built("crds") / "controller-gen"
-    _run([str(program), "crd", f"paths={OPERATOR}/v1", f"output:crd:dir={folder}"], HERE / "crds")
+    run([str(program), "crd", f"paths={OPERATOR}/v1", f"output:crd:dir={folder}"], HERE / "crds")
 
 
-def debian(package: str, program: str) -> Path:
-    """A program from the PATH, or from a Debian package that is unpacked into the cache without installing it."""
+def debian(program: str) -> Path:
+    """A program from the PATH, or from its Debian package, which is unpacked into the cache without installing it."""
+    package = PACKAGES[program]
     found = shutil.which(program)
     if found is not None:
         return Path(found)
@@ -99,18 +94,28 @@ def debian(package: str, program: str) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             _download(package, Path(scratch))
             archives = list(Path(scratch).glob("*.deb"))
-            _run(["dpkg", "-x", str(archives[0]), "unpacked"], Path(scratch))
+            run(["dpkg", "-x", str(archives[0]), "unpacked"], Path(scratch))
             (Path(scratch) / "unpacked").rename(target)
     return target / "usr" / "bin" / program
+
+
+def _flags(module: str) -> str:
+    """The linker's flags. Without its version, a built API server says that it is 0.0.0."""
+    if module != "kubernetes":
+        return "-s -w"
+    version = version_of("kubernetes", "k8s.io/kubernetes")
+    major, minor, _ = version.removeprefix("v").split(".")
+    at = "k8s.io/component-base/version"
+    return f"-s -w -X {at}.gitVersion={version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
 
 
 def _download(package: str, folder: Path) -> None:
     download = ["apt-get", "-qq", "download", package]
     try:
-        _run(download, folder)
+        run(download, folder)
     except MissingError:  # a fresh machine has no package lists
-        _run([*([] if os.getuid() == 0 else ["sudo", "-n"]), "apt-get", "-qq", "update"], folder)
-        _run(download, folder)
+        run([*([] if os.getuid() == 0 else ["sudo", "-n"]), "apt-get", "-qq", "update"], folder)
+        run(download, folder)
 
 
 def _sum(source: Path, flags: str) -> str:
@@ -123,10 +128,11 @@ def _sum(source: Path, flags: str) -> str:
 
 
 def _go(folder: Path, *arguments: str) -> str:
-    return _run(["go", *arguments], folder, CGO_ENABLED="0")
+    return run(["go", *arguments], folder, CGO_ENABLED="0")
 
 
-def _run(command: Sequence[str], folder: Path, **environment: str) -> str:
+def run(command: Sequence[str], folder: Path, **environment: str) -> str:
+    """Run a program in a folder, and return what it prints. Raises MissingError if it fails."""
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -135,20 +141,19 @@ def _run(command: Sequence[str], folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-def main() -> None:
-    """Build and download everything, and say what takes long."""
-    for module in FLAGS:
+def make(build: Callable[[str], object], names: Iterable[str]) -> None:
+    """Build what has these names, and say what takes long. Ends the process if something is missing."""
+    for name in names:
         begin = time.monotonic()
-        sys.stdout.write(f"{module}: ")
+        sys.stdout.write(f"{name}: ")
         sys.stdout.flush()
-        built(module)
+        try:
+            build(name)
+        except MissingError as error:
+            sys.exit(f"error: the proving ground needs {error}")
         sys.stdout.write(f"ready after {time.monotonic() - begin:.0f} s\n")
-    for package, program in (("etcd-server", "etcd"), ("prometheus", "prometheus")):
-        sys.stdout.write(f"{debian(package, program)}\n")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except MissingError as error:
-        sys.exit(f"error: the proving ground needs {error}")
+    make(built, MODULES)
+    make(debian, PACKAGES)

@@ -37,6 +37,7 @@ class Prometheus:
         self._rollouts = rollouts
         self._folder = plane.folder / "prometheus"
         self._end = threading.Event()
+        self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._discover, name="discovery")
         self.address = f"127.0.0.1:{free_port()}"
 
@@ -46,7 +47,7 @@ class Prometheus:
         self._write(self._plane.api)
         flags = [f"--config.file={self._folder / 'prometheus.yaml'}", f"--web.listen-address={self.address}"]
         flags += [f"--storage.tsdb.path={self._folder / 'data'}", "--web.enable-lifecycle"]
-        self._plane.run("prometheus", [debian("prometheus", "prometheus"), *flags], self._folder)
+        self._plane.run("prometheus", [debian("prometheus"), *flags], self._folder)
         wait(lambda: answers(f"http://{self.address}/-/ready"), "Prometheus")
         self._thread.start()
 
@@ -57,8 +58,9 @@ class Prometheus:
 
     def sync(self) -> None:
         """Take over the PodMonitors and PrometheusRules of all namespaces."""
-        self._write(self._plane.api)
-        answer = urllib3.request("POST", f"http://{self.address}/-/reload")
+        with self._writing:
+            self._write(self._plane.api)
+            answer = urllib3.request("POST", f"http://{self.address}/-/reload")
         if answer.status != 200:
             raise ValueError(answer.data.decode())
 

@@ -1,35 +1,20 @@
 """New versions that are really rolled out by Argo Rollouts, and what becomes of them.
 
-All of them run at the same time, each in its own namespace, with steps of 20% and 50%. What must happen, and when, is
-taken from `mlspec plan` and from the emitted analyses.
+All of them run at the same time, each in its own namespace, with steps of 20% and 50%, beside the other tests: they
+take ten minutes, and these tests come last. What must happen, and when, is taken from `mlspec plan` and from the
+emitted analyses.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
-from .behavior import Behavior
-from .canaries import Canary, Scenario, run
-from .ground import Ground
+from .canaries import Canary
 from .proof import Proof
 from .systems import applied, promised
-from .tools import argo_cd, flux, kubectl
 
-SCENARIOS = {
-    "good": Scenario(),
-    "bad": Scenario(Behavior(errors=0.1)),
-    "failing": Scenario(Behavior(errors=1.0)),
-    "slow": Scenario(Behavior(milliseconds=400)),
-    "blind": Scenario(Behavior(blind=True)),
-    "dying": Scenario(Behavior(dies=True)),
-    "hanging": Scenario(Behavior(hangs=True)),
-    "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
-    "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
-    "by-kubectl": Scenario(tool=kubectl, again=True),
-    "by-flux": Scenario(tool=flux, again=True),
-    "by-argo-cd": Scenario(tool=argo_cd, again=True),
-    "by-force": Scenario(again=True),
-}
 ROLLED_BACK = ("bad", "failing", "slow", "blind", "dying")
 HELD = ("hanging", "night")
 WITH_SETTINGS = ("by-flux", "by-argo-cd")
@@ -38,15 +23,14 @@ AGAIN = (*WITH_SETTINGS, *WITHOUT_SETTINGS)
 COLUMNS = ("version 2 is", "its traffic", "ended as", "seconds", "last message")
 MOST = 5
 """Changes of the weight that a row shows: pods that die and come back change it again and again."""
-LONGEST = 900.0
 OVERHEAD = 45.0
 """Seconds in which the pods of a step start, and the controller notices."""
 
 
 @pytest.fixture(scope="module")
-def canaries(ground: Ground, proof: Proof, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Canary]:
+def canaries(releases: Future[dict[str, Canary]], proof: Proof) -> dict[str, Canary]:
     """All scenarios, after they ended."""
-    found = run(ground, tmp_path_factory.mktemp("canaries"), SCENARIOS, LONGEST)
+    found = releases.result()
     for canary in found.values():
         shown = [f"{share}%" for share in canary.shares]
         shares = " → ".join(shown if len(shown) <= MOST else [*shown[: MOST - 1], "…"])
@@ -89,6 +73,14 @@ def test_it_is_rolled_back_after_as_many_windows_as_the_analysis_says(name: str,
         for metric in body["spec"]["metrics"]
     ]
     assert canary.last.seconds <= max(windows) + 2 * OVERHEAD, canary.told()
+
+
+def test_a_version_that_never_becomes_ready_gets_no_request_and_is_rolled_back(canaries: dict[str, Canary]) -> None:
+    """After the progress deadline of one minute."""
+    unready = canaries["unready"]
+    assert unready.rolled_back, unready.told()
+    assert unready.shares == [0], unready.told()
+    assert unready.last.seconds <= 60 + OVERHEAD, unready.told()
 
 
 @pytest.mark.parametrize("name", HELD)

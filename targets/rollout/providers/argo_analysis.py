@@ -160,6 +160,6 @@ def _prometheus(service: ServicePlan, query: Because[str], window: Because[str])
     return {
         "prometheus": {
             "address": service.scope.platform.prometheus.url,
-            "query": because(query.value, "the error ratio or the volume of the objective", query, window),
+            "query": because(query.value, "what the metric measures", query, window),
         }
     }

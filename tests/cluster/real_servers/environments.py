@@ -5,13 +5,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 
-from ..programs import MissingError, cache_folder
+from ..programs import cache_folder, make, run
 
 __all__ = ["NAMES", "environment", "version_of"]
 
@@ -35,10 +33,9 @@ def environment(name: str) -> Path:
         if not ready.exists():
             for old in target.parent.glob(f"servers-{name}-*"):
                 shutil.rmtree(old)
-            _run(sys.executable, "-m", "venv", target)
-            _run(
-                target / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes", "-r", listed
-            )
+            run([sys.executable, "-m", "venv", str(target)], LISTS)
+            pip = [str(target / "bin" / "pip"), "install", "-q", "--disable-pip-version-check"]
+            run([*pip, "--require-hashes", "-r", str(listed)], LISTS)
             ready.touch()
     return target
 
@@ -49,24 +46,5 @@ def version_of(package: str) -> str:
     return next(line.split("==")[1].split()[0] for line in lines if line.startswith(f"{package}=="))
 
 
-def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise MissingError(f"`{' '.join(map(str, command))}` failed:\n{done.stderr}")
-
-
-def main() -> None:
-    """Build all of them, and say what takes long."""
-    for name in NAMES:
-        begin = time.monotonic()
-        sys.stdout.write(f"{name}: ")
-        sys.stdout.flush()
-        environment(name)
-        sys.stdout.write(f"ready after {time.monotonic() - begin:.0f} s\n")
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except MissingError as error:
-        sys.exit(f"error: the proving ground needs {error}")
+    make(environment, NAMES)

@@ -83,16 +83,15 @@ func (r *router) setHTTP(rollout *v1alpha1.Rollout, namespace, name string, weig
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
+	var backends []*gatewayv1.BackendRef
 	for i := range route.Spec.Rules {
 		for j := range route.Spec.Rules[i].BackendRefs {
-			divide(rollout, &route.Spec.Rules[i].BackendRefs[j].BackendRef, weight, seen)
+			backends = append(backends, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
 		}
 	}
-	if len(seen) < 2 {
-		return fmt.Errorf("HTTPRoute %s does not have both Services as backends", name)
+	if err := divide(rollout, route, backends, weight); err != nil {
+		return err
 	}
-	label(route, weight)
 	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
 	return err
 }
@@ -103,33 +102,35 @@ func (r *router) setGRPC(rollout *v1alpha1.Rollout, namespace, name string, weig
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
+	var backends []*gatewayv1.BackendRef
 	for i := range route.Spec.Rules {
 		for j := range route.Spec.Rules[i].BackendRefs {
-			divide(rollout, &route.Spec.Rules[i].BackendRefs[j].BackendRef, weight, seen)
+			backends = append(backends, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
 		}
 	}
-	if len(seen) < 2 {
-		return fmt.Errorf("GRPCRoute %s does not have both Services as backends", name)
+	if err := divide(rollout, route, backends, weight); err != nil {
+		return err
 	}
-	label(route, weight)
 	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
 	return err
 }
 
-// divide sets a backend's weight if it is one of the Rollout's two Services, and notes which of them it is.
-func divide(rollout *v1alpha1.Rollout, backend *gatewayv1.BackendRef, weight int32, seen map[string]bool) {
+// divide sets the weights of the Rollout's two Services among the backends of a route, and labels the route.
+func divide(rollout *v1alpha1.Rollout, route metav1.Object, backends []*gatewayv1.BackendRef, weight int32) error {
 	canary := rollout.Spec.Strategy.Canary
-	rest := 100 - weight
-	switch string(backend.Name) {
-	case canary.CanaryService:
-		backend.Weight = &weight
-	case canary.StableService:
-		backend.Weight = &rest
-	default:
-		return
+	weights := map[string]int32{canary.CanaryService: weight, canary.StableService: 100 - weight}
+	seen := map[string]bool{}
+	for _, backend := range backends {
+		if share, known := weights[string(backend.Name)]; known {
+			backend.Weight = &share
+			seen[string(backend.Name)] = true
+		}
 	}
-	seen[string(backend.Name)] = true
+	if len(seen) < 2 {
+		return fmt.Errorf("route %s does not have both Services as backends", route.GetName())
+	}
+	label(route, weight)
+	return nil
 }
 
 func label(route metav1.Object, weight int32) {

@@ -1,0 +1,28 @@
+"""The new versions that the proving ground rolls out: how they behave, and who applies their files."""
+
+from __future__ import annotations
+
+from .behavior import Behavior
+from .canaries import Scenario
+from .tools import argo_cd, flux, kubectl
+
+__all__ = ["LONGEST", "SCENARIOS"]
+
+SCENARIOS = {
+    "good": Scenario(),
+    "bad": Scenario(Behavior(errors=0.1)),
+    "failing": Scenario(Behavior(errors=1.0)),
+    "slow": Scenario(Behavior(milliseconds=400)),
+    "blind": Scenario(Behavior(blind=True)),
+    "dying": Scenario(Behavior(dies=True)),
+    "hanging": Scenario(Behavior(hangs=True)),
+    "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
+    "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
+    "by-kubectl": Scenario(tool=kubectl, again=True),
+    "by-flux": Scenario(tool=flux, again=True),
+    "by-argo-cd": Scenario(tool=argo_cd, again=True),
+    "by-force": Scenario(again=True),
+}
+
+LONGEST = 900.0
+"""Seconds after which a scenario that has not ended is left as it is."""
