@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from annotated_types import Ge
+from typing import Literal
 
 from .base import (
-    AcceleratorName,
     AutoscalingProviderName,
     Bandwidth,
-    Chance,
     Compute,
     Cores,
     Date,
@@ -25,11 +21,9 @@ from .base import (
     Module,
     Name,
     ObjectName,
-    Percent,
     RolloutProviderName,
     RuleId,
     Section,
-    Share,
     SpecOverlay,
     SpecPath,
     Text,
@@ -43,6 +37,7 @@ from .base import (
     required,
 )
 from .model import Family
+from .planning import Planning, Prices, Quota
 from .provider import Providers
 from .runtime import Runtime
 from .training import Algorithm
@@ -178,17 +173,6 @@ class Accelerator(Section):
     source: Url | None = optional("The source of these facts.")
 
 
-class Prices(Section):
-    """Prices of CPU and memory. Accelerators have their own price."""
-
-    core: HourlyPrice = default(
-        "0.035 USD/h",
-        "The price of one core.",
-        "list price of the major clouds, 2026",
-    )
-    memory: HourlyPrice = default("0.004 USD/h", "The price of one gibibyte.", "list price of the major clouds, 2026")
-
-
 class Policies(Section):
     """Policies that specs must comply with."""
 
@@ -202,105 +186,11 @@ class Policies(Section):
     max_memory: Memory | None = optional("The maximum memory request per container.")
 
 
-class Quota(Section):
-    """What a namespace may use at the same time, as a ResourceQuota limits it. Omitted resources are unlimited.
-
-    If several systems share a namespace, each is compared with the full quota.
-    """
-
-    accelerators: dict[AcceleratorName, Annotated[int, Ge(0)]] = mapped(
-        "The number of accelerators of each type, even if a ResourceQuota counts all types together."
-    )
-    cpu: Cores | None = optional("The total CPU request of all pods.")
-    memory: Memory | None = optional("The total memory request of all pods.")
-
-
 class Network(Section):
     """Network policy settings."""
 
     policies: bool = default(True, "Whether to emit network policies.", "access to a model should be explicit")
     dns: Name = default("kube-system", "The namespace of the cluster's DNS.", "where every distribution runs it")
-
-
-class Planning(Section):
-    """What the planner assumes in the absence of measurements, and its safety margins."""
-
-    utilization: Share = default(
-        "70%", "The maximum average utilization of a replica.", "queueing delay grows faster than load above this"
-    )
-    waiting: Chance = default(
-        "0.5%",
-        "The share of requests that may queue longer than the p99 bound leaves room for.",
-        "half of the 1% that the percentile allows; the other half is the model's own slow tail",
-    )
-    spare_from: Percent = default(
-        "99.9%",
-        "The availability target at which the plan adds a spare replica, so that the peak survives the loss of one.",
-        "three nines leave no error budget for losing a replica",
-    )
-    headroom: float = default(
-        1.5,
-        "The maximum number of replicas, as a multiple of the replicas for the peak.",
-        "headroom for an unexpected traffic spike",
-        ge=1,
-        le=100,
-    )
-    download: Bandwidth = default("100 MB/s", "The download speed of images and models.", "a slow link to a registry")
-    load: Bandwidth = default("500 MB/s", "The read speed of a volume.", "a slow cloud disk")
-    risk: Chance = default(
-        "5%",
-        "The maximum probability of a wrong canary verdict, in either direction.",
-        "the conventional level of a statistical test",
-    )
-    failed_windows: int = default(
-        1,
-        "How many canary windows may fail; one more triggers a rollback.",
-        "one bad window is noise, two are a trend",
-        ge=0,
-        le=10,
-    )
-    step_windows: int = default(
-        4,
-        "The minimum number of windows to analyze at each step.",
-        "two may lack requests and one may fail, and one must still be good",
-        ge=2,
-        le=100,
-    )
-    significance: Chance = default(
-        "5%",
-        "The probability that a step reports a regression that does not exist.",
-        "the conventional level of a two-sided test",
-    )
-    power: Chance = default(
-        "80%", "The probability that a step detects a real regression.", "the conventional power of a test"
-    )
-    versions: float = default(
-        1, "How many new versions are rolled out per month, if there is no schedule.", "a guess", ge=0, le=1000
-    )
-    training_headroom: float = default(
-        1.5,
-        "The maximum duration of a training run, as a multiple of its fits.",
-        "validation and evaluation take time, and fits vary",
-        ge=1,
-        le=100,
-    )
-    memory_efficiency: Share = default(
-        "60%",
-        "The share of an accelerator's memory bandwidth that token generation achieves.",
-        "measurements range from 40% to 90%",
-    )
-    compute_efficiency: Share = default(
-        "40%",
-        "The share of an accelerator's FLOP/s that prompt processing achieves.",
-        "measurements range from 27% to 60%",
-    )
-    rough: float = default(
-        1.5,
-        "The error factor of an estimated speed: how many times too high or too low it may be.",
-        "the distance between measurements and the two assumed efficiencies",
-        ge=1,
-        le=100,
-    )
 
 
 class Platform(Section):
