@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .values import Analysis, Command, Measurement, Object, Phase, Related, Share, State, condition
+from .analyses import RUNS, analyses
+from .values import Command, Object, Phase, Related, Share, State, condition
 
 __all__ = ["HASH", "Held", "held", "in_progress", "state", "wanted", "weights_of", "without_weights"]
 
@@ -75,16 +76,13 @@ def without_weights(rules: Iterable[Object]) -> list[Object]:
 def wanted(rollout: Object) -> Related:
     """The routes, the runs of analyses, and the ReplicaSets that `state` reads."""
     canary, status = rollout.get("status", {}).get("canary", {}), rollout.get("status", {})
-    runs = [canary[key]["name"] for key in _RUNS if canary.get(key)]
+    runs = [canary[key]["name"] for key in RUNS if canary.get(key)]
     hashes = {status.get("stableRS"), status.get("currentPodHash")} - {None, ""}
     return Related(
         routes=tuple(_named(one.kind, one.name) for one in held(rollout) if one.field == "rules"),
         analyses=tuple(_named("AnalysisRun", name) for name in runs),
         versions=tuple(_named("ReplicaSet", f"{rollout['metadata']['name']}-{hash_}") for hash_ in sorted(hashes)),
     )
-
-
-_RUNS = {"currentStepAnalysisRunStatus": "step", "currentBackgroundAnalysisRunStatus": "background"}
 
 
 def _named(kind: str, name: str) -> Object:
@@ -109,7 +107,7 @@ def state(rollout: Object, related: Related) -> State:
         step=min(index + 1, len(steps)) if moving and steps and index is not None else None,
         steps=len(steps) if moving and steps else None,
         doing=_step(steps[index]) if moving and index is not None and index < len(steps) else "",
-        analyses=tuple(_analyses(rollout, related)),
+        analyses=tuple(analyses(rollout, related)),
         ready=status.get("readyReplicas", 0),
         replicas=rollout["spec"].get("replicas", 1),
         commands=tuple(_commands(rollout, phase)),
@@ -224,62 +222,6 @@ def _shares(rollout: Object, related: Related) -> tuple[Share, ...]:
         Share(version=versions.get(stable) or stable, role="stable", percent=100 - new),
         Share(version=versions.get(current) or own or current, role="canary", percent=new),
     )
-
-
-def _analyses(rollout: Object, related: Related) -> Iterator[Analysis]:
-    canary = rollout.get("status", {}).get("canary", {})
-    known = {body["metadata"]["name"]: body for body in related.analyses}
-    for key, role in _RUNS.items():
-        run = canary.get(key)
-        if not run:
-            continue
-        live = known.get(run["name"], {})
-        status = live.get("status", {})
-        yield Analysis(
-            name=run["name"],
-            role=role,
-            phase=status.get("phase") or run.get("status", ""),
-            since=status.get("startedAt") or live.get("metadata", {}).get("creationTimestamp"),
-            measurements=tuple(_measurements(live)),
-            message=status.get("message") or run.get("message", ""),
-        )
-
-
-def _measurements(run: Object) -> Iterator[Measurement]:
-    results = {one["name"]: one for one in run.get("status", {}).get("metricResults") or []}
-    for metric in run.get("spec", {}).get("metrics", []):
-        result = results.get(metric["name"], {})
-        last = (result.get("measurements") or [{}])[-1]
-        yield Measurement(
-            metric=metric["name"],
-            result=last.get("phase", "Pending"),
-            value=_value(last.get("value")),
-            limit=_limit(metric),
-            at=last.get("finishedAt") or last.get("startedAt"),
-            count=result.get("count", 0),
-            message=last.get("message") or result.get("message", ""),
-        )
-
-
-def _value(value: str | None) -> str | None:
-    """A measured value without the brackets of a vector with one element; `no data` for an empty one."""
-    if value is None:
-        return None
-    inner = value.strip().removeprefix("[").removesuffix("]").strip()
-    return inner or "no data"
-
-
-_COMPARED = re.compile(r"result(?:\[0\])?\s*(<=|>=|<|>)\s*([0-9.eE+-]+)")
-_WORDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
-
-
-def _limit(metric: Object) -> str | None:
-    """The condition of success in words, or as it is written."""
-    condition_ = metric.get("successCondition")
-    if condition_ is None:
-        return f"fails if {metric['failureCondition']}" if "failureCondition" in metric else None
-    found = _COMPARED.findall(condition_)
-    return " and ".join(f"{_WORDS[sign]} {number}" for sign, number in found) or str(condition_)
 
 
 def _commands(rollout: Object, phase: Phase) -> Iterator[Command]:

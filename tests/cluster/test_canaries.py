@@ -1,6 +1,6 @@
 """New versions that are really rolled out by Argo Rollouts, and what becomes of them.
 
-All of them run at the same time, each in its own namespace, with steps of 20% and 50%, beside the other tests: they
+All of them run at the same time, each in its own namespace, with steps of 20% and 50%, while other tests run: they
 take ten minutes, and these tests come last. What must happen, and when, is taken from `mlspec plan` and from the
 emitted analyses.
 """

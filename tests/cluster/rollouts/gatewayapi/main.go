@@ -64,55 +64,59 @@ func (r *router) SetWeight(rollout *v1alpha1.Rollout, weight int32, _ []v1alpha1
 	if err != nil {
 		return failed(err)
 	}
+	api := r.routes.GatewayV1()
 	for _, name := range found.HTTPRoutes {
-		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return r.setHTTP(rollout, found.Namespace, name.Name, weight) }); err != nil {
+		if err := set(api.HTTPRoutes(found.Namespace), name.Name, rollout, weight, backendsOfHTTP); err != nil {
 			return failed(err)
 		}
 	}
 	for _, name := range found.GRPCRoutes {
-		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return r.setGRPC(rollout, found.Namespace, name.Name, weight) }); err != nil {
+		if err := set(api.GRPCRoutes(found.Namespace), name.Name, rollout, weight, backendsOfGRPC); err != nil {
 			return failed(err)
 		}
 	}
 	return types.RpcError{}
 }
 
-func (r *router) setHTTP(rollout *v1alpha1.Rollout, namespace, name string, weight int32) error {
-	client := r.routes.GatewayV1().HTTPRoutes(namespace)
-	route, err := client.Get(context.Background(), name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	var backends []*gatewayv1.BackendRef
-	for i := range route.Spec.Rules {
-		for j := range route.Spec.Rules[i].BackendRefs {
-			backends = append(backends, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
-		}
-	}
-	if err := divide(rollout, route, backends, weight); err != nil {
-		return err
-	}
-	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
-	return err
+// client is the part of a clientset that reads and updates routes of one kind.
+type client[T any] interface {
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+	Update(ctx context.Context, route T, options metav1.UpdateOptions) (T, error)
 }
 
-func (r *router) setGRPC(rollout *v1alpha1.Rollout, namespace, name string, weight int32) error {
-	client := r.routes.GatewayV1().GRPCRoutes(namespace)
-	route, err := client.Get(context.Background(), name, metav1.GetOptions{})
-	if err != nil {
+// set reads a route, sets the weights of its backends, and updates it; again if it changed in the meantime.
+func set[T metav1.Object](
+	routes client[T], name string, rollout *v1alpha1.Rollout, weight int32, backends func(T) []*gatewayv1.BackendRef,
+) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		route, err := routes.Get(context.Background(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if err := divide(rollout, route, backends(route), weight); err != nil {
+			return err
+		}
+		_, err = routes.Update(context.Background(), route, metav1.UpdateOptions{})
 		return err
-	}
-	var backends []*gatewayv1.BackendRef
+	})
+}
+
+func backendsOfHTTP(route *gatewayv1.HTTPRoute) (found []*gatewayv1.BackendRef) {
 	for i := range route.Spec.Rules {
 		for j := range route.Spec.Rules[i].BackendRefs {
-			backends = append(backends, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
+			found = append(found, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
 		}
 	}
-	if err := divide(rollout, route, backends, weight); err != nil {
-		return err
+	return found
+}
+
+func backendsOfGRPC(route *gatewayv1.GRPCRoute) (found []*gatewayv1.BackendRef) {
+	for i := range route.Spec.Rules {
+		for j := range route.Spec.Rules[i].BackendRefs {
+			found = append(found, &route.Spec.Rules[i].BackendRefs[j].BackendRef)
+		}
 	}
-	_, err = client.Update(context.Background(), route, metav1.UpdateOptions{})
-	return err
+	return found
 }
 
 // divide sets the weights of the Rollout's two Services among the backends of a route, and labels the route.
