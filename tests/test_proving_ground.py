@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from .cluster.api import path_of
 from .cluster.behavior import GOOD, Behavior
 from .cluster.canaries import Canary, Moment
+from .cluster.control_plane import ControlPlane, wait
 from .cluster.kubelet import behavior_of
 from .cluster.network import _matches
 from .cluster.processes import environment
@@ -162,6 +164,17 @@ def test_a_canary_is_done_when_nothing_more_will_happen(
     assert canary.done is (end is not None)
     if end is not None:
         assert canary.end == end
+
+
+def test_a_program_that_leaves_others_behind_takes_them_along(tmp_path: Path) -> None:
+    """Argo Rollouts starts its plugins in groups of their own, and does not end them."""
+    plane, noted = ControlPlane(tmp_path), tmp_path / "pid"
+    plane.run("parent", ["sh", "-c", f"setsid sleep 600 & echo $! > {noted}; wait"])
+    wait(lambda: noted.exists() and noted.read_text().endswith("\n"), "the child", 10)
+    child = Path(f"/proc/{noted.read_text().strip()}/stat")
+    assert child.exists()
+    plane.stop()
+    wait(lambda: not child.exists() or child.read_text().split()[2] == "Z", "the child to end", 10)
 
 
 def test_what_was_proven_is_a_table() -> None:

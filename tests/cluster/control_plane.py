@@ -7,6 +7,7 @@ process id. Nothing waits by sleeping: each program is ready when it answers, or
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 import socket
@@ -162,7 +163,7 @@ class ControlPlane:
                 env={**os.environ, **(environment or {})},
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Argo Rollouts starts its plugins as children; they end with their group
+                start_new_session=True,  # an interrupt at the terminal is for the tests, which then stop the programs
             )
 
     def ended(self) -> list[str]:
@@ -178,15 +179,19 @@ class ControlPlane:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def stop(self) -> None:
-        """End every program, the last one first."""
+        """End every program, the last one first, with the programs that it started."""
         for child in reversed(self.children.values()):
+            started = _started_by(child.pid)
             if child.poll() is None:
-                os.killpg(child.pid, signal.SIGTERM)
+                child.terminate()
             try:
                 child.wait(10)
             except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
+                child.kill()
                 child.wait()
+            for process in started:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         self.children.clear()
 
     def _secrets(self) -> None:
@@ -229,6 +234,15 @@ class ControlPlane:
             if ended := self.ended():
                 raise RuntimeError("\n".join(ended)) from None
             return False
+
+
+def _started_by(pid: int) -> list[int]:
+    """The processes that a process has started. Argo Rollouts leaves its plugins behind, in groups of their own."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread may end in the meantime
+            found += map(int, thread.read_text().split())
+    return found
 
 
 def answers(url: str) -> bool:
