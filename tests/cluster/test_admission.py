@@ -122,11 +122,18 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: l
     proof.row("Admission", COLUMNS, "pod templates created as restricted pods", count, 0)
 
 
+EMPTY: dict[str, object] = {"serving__env": {"EMPTY": ""}, "platform__rollout__provider": "none", "rollout": None}
+
+
 @pytest.fixture(scope="module")
 def lived(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
-    """The objects of the examples and of one more system, applied, after all controllers have seen them."""
+    """The objects of the examples and of one more system, applied, after all controllers have seen them.
+
+    That one has an empty variable, which typed Go drops, in a Deployment: the API server writes that as typed Go, and a
+    Rollout only after its controller updated the whole object.
+    """
     made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"))]
-    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", serving__env={"EMPTY": ""}))  # F5
+    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", **EMPTY))  # F5
     for name in {body["metadata"].get("namespace", "default") for body in made}:
         ground.namespace(name)
     ground.apply(made)
