@@ -1041,6 +1041,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "GitOps": {
         "tool": ('tool', 'default', ('enum', ('kustomize', 'argocd', 'flux')), 'kustomize', '`kubectl apply -k` needs nothing else'),
+        "repository": ('repository', 'optional', ('scalar', 'git-repository', ''), None, ''),
+        "revision": ('revision', 'default', ('scalar', 'git-revision', ''), 'HEAD', 'the default branch'),
+        "project": ('project', 'default', ('scalar', 'object-name', ''), 'default', 'every Argo CD has it'),
+        "server": ('server', 'default', ('scalar', 'url', ''), 'https://kubernetes.default.svc', 'the cluster that Argo CD runs in'),
+        "source": ('source', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "interval": ('interval', 'default', ('scalar', 'duration', ''), '10m', 'the interval in its documentation'),
+        "path": ('path', 'default', ('scalar', 'output-path', ''), '{system}/{environment}', 'where `mlspec compile --out DIR` writes it, if DIR is the root of the repository'),
+        "namespace": ('namespace', 'derived', ('scalar', 'name', ''), None, "as the tool's own"),
     },
     "Images": {
         "downloader": ('downloader', 'default', ('scalar', 'image', ''), 'docker.io/rclone/rclone:1.75.1@sha256:45401ad7410db1d67ffdb58e19059ad20b0d8e0285a60e38bbec55cc1019c7a5', 'a public image that supports every object store'),

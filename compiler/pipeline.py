@@ -168,6 +168,8 @@ def _whole(environments: list[Environment], input_: Input, found: list[Diagnosti
         return None
     made = tuple(Made(system=e.system, plan=e.plan, artifacts=e.emitted.artifacts) for e in environments)
     emitted = emit_system(made, targets.values())
+    if not emitted.artifacts and emitted.complete:
+        return None
     kinds = {name: kind for e in environments for name, kind in e.backends.kinds.items()}
     bundle, wrong = link_system(emitted, tuple(e.name for e in environments), input_.name, kinds)
     found += [*emitted.found, *wrong]

@@ -1767,11 +1767,19 @@ class Autoscaling(Part):
 
 
 class GitOps(Part):
-    """The GitOps tool, which applies the output."""
+    """The GitOps tool, which applies the output, and the objects that tell it to."""
 
-    __slots__ = fields = ("tool",)
+    __slots__ = fields = ("tool", "repository", "revision", "project", "server", "source", "interval", "path", "namespace",)
 
     tool: Because[Literal['kustomize', 'argocd', 'flux']]
+    repository: Because[str] | None
+    revision: Because[str]
+    project: Because[str]
+    server: Because[str]
+    source: Because[str] | None
+    interval: Because[Duration]
+    path: Because[str]
+    namespace: Derived[str]
 
 
 class Images(Part):

@@ -29,7 +29,7 @@ from .schema.hardware import Bandwidth, Compute
 from .schema.money import Budget, HourlyPrice, UnitPrice
 from .schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
 from .targets.naming import labels, metadata, path_of, selector
-from .targets.providers import AutoscalingProvider, Phases, RolloutProvider, TrafficProvider
+from .targets.providers import AutoscalingProvider, Moving, Phases, RolloutProvider, TrafficProvider
 from .targets.rolling import rolling_update
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "Node",
     "Object",
     "Percent",
+    "Moving",
     "Phases",
     "Piece",
     "Place",

@@ -127,6 +127,19 @@ SCALARS: dict[str, Scalar] = {
         ("s3://bucket/scores/{date}/",),
     ),
     "url": Scalar("an http or https URL", r"https?://[^\s\"'\\`${}]{1,2000}", ("https://runbooks.example.com/fraud",)),
+    "git-repository": Scalar(
+        "the URL of a Git repository",
+        r"(?:(?:https?|ssh)://[^\s\"'\\`${}]{1,2000}|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._/~-]{1,1000})",
+        ("https://git.example.com/deploy.git",),
+    ),
+    "git-revision": Scalar(
+        "a Git branch, tag, or commit", r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}", ("main", "release/2026.11")
+    ),
+    "output-path": Scalar(
+        "a relative path, without braces other than `{system}` and `{environment}`",
+        r"(?:[A-Za-z0-9_-]|\{system\}|\{environment\})(?:[A-Za-z0-9._/-]|\{system\}|\{environment\}){0,499}",
+        ("deploy/{system}/{environment}",),
+    ),
     "image": Scalar(
         "a container image",
         r"(?:[a-zA-Z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",

@@ -14,7 +14,7 @@ from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
 
-__all__ = ["AutoscalingProvider", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
+__all__ = ["AutoscalingProvider", "Moving", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
 
 
 def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
@@ -46,11 +46,27 @@ class RolloutProvider(Provider):
     """The states of a rollout, if its controller exports them."""
 
 
+class Moving(Record):
+    """What a rollout controller changes in an object that is also in Git, for GitOps tools to leave alone."""
+
+    group: str
+    kind: str
+    name: Because[str]
+    pointers: tuple[Because[str], ...]
+    """JSON pointers (RFC 6901) to the fields."""
+
+
+def _nothing(_: ServicePlan) -> Iterable[Moving]:
+    return ()
+
+
 class TrafficProvider(Provider):
     """How requests reach a service."""
 
     route: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
     """The route to the live version, to a new one, and to a shadow."""
+    moving: Callable[[ServicePlan], Iterable[Moving]] = staticmethod(_nothing)
+    """What changes in the route while a new version rolls out."""
 
 
 class AutoscalingProvider(Provider):

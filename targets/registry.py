@@ -1,8 +1,8 @@
-"""The only list of targets and the only list of providers. Adding one takes a module and a line here."""
+"""The only lists of targets and of providers. Adding one takes a module and a line here."""
 
 from __future__ import annotations
 
-from ..compiler.emit.artifact import Target
+from ..compiler.emit.artifact import SystemTarget, Target
 from ..compiler.emit.backends import Backends
 from ..compiler.provider import Provider
 from . import autoscaling, gitops, monitoring, retraining, rollout, serving
@@ -13,7 +13,7 @@ from .rollout.providers import none as no_rollout
 from .traffic import gateway_api
 from .traffic import none as no_traffic
 
-__all__ = ["BACKENDS", "PROVIDERS", "TARGETS"]
+__all__ = ["BACKENDS", "PROVIDERS", "SYSTEM_TARGETS", "TARGETS"]
 
 TARGETS: tuple[Target, ...] = (
     gitops.TARGET,  # lists the objects of all others, so it finishes last
@@ -34,5 +34,7 @@ PROVIDERS: tuple[Provider, ...] = (
     no_autoscaling.PROVIDER,
 )
 
-BACKENDS = Backends(targets=TARGETS, providers=PROVIDERS)
+SYSTEM_TARGETS: tuple[SystemTarget, ...] = (gitops.DEPLOYMENTS,)
+
+BACKENDS = Backends(targets=TARGETS, system_targets=SYSTEM_TARGETS, providers=PROVIDERS)
 """Everything that mlspec compiles a system with, apart from the plugins that its platform file names."""

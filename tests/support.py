@@ -27,6 +27,14 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yam
 CARE = Care(*(fixed(Percent.parse(share), "the default") for share in ("70%", "0.5%", "99.9%")))
 """How careful the planner is where the platform file does not say otherwise."""
 
+KEPT_BY_ARGO_CD = {
+    "argocd.argoproj.io/sync-options": "Prune=false",
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+}
+KEPT_BY_FLUX = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+KEPT = [("argocd", KEPT_BY_ARGO_CD), ("flux", KEPT_BY_FLUX), ("kustomize", {**KEPT_BY_ARGO_CD, **KEPT_BY_FLUX})]
+"""The annotations of an object that outlives its place in Git, by the tool that the platform names."""
+
 MINIMAL = (ROOT / "examples" / "minimal" / "mlspec.yaml").read_text()
 
 

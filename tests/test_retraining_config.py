@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .retraining import PLATFORM, configuration, objects
+from .support import KEPT
 
 TUNED = {
     "training__tuning": {"when": "every-run", "trials": 6, "parallel": 3, "parameters": {}},
@@ -102,15 +103,9 @@ def test_trap_a_run_that_has_started_keeps_its_configuration(tmp_path: Path) -> 
         assert {"name": "config", "configMap": {"name": name}} in volumes
 
 
-@pytest.mark.parametrize(
-    ("tool", "annotation"),
-    [
-        ("argocd", {"argocd.argoproj.io/sync-options": "Prune=false"}),
-        ("flux", {"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
-    ],
-)
+@pytest.mark.parametrize(("tool", "annotations"), KEPT)
 def test_trap_pruning_would_remove_the_configuration_of_a_run(
-    tmp_path: Path, tool: str, annotation: dict[str, str]
+    tmp_path: Path, tool: str, annotations: dict[str, str]
 ) -> None:
     platform = {**PLATFORM, "platform": {**PLATFORM["platform"], "gitops": {"tool": tool}}}
-    assert objects(tmp_path, platform)["ConfigMap"]["metadata"]["annotations"] == annotation
+    assert objects(tmp_path, platform)["ConfigMap"]["metadata"]["annotations"] == annotations

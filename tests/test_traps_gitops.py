@@ -70,7 +70,7 @@ def test_a_canary_blocks_the_waves_after_it_so_there_are_none(tool: str, tmp_pat
     changes = {} if tool == "kustomize" else {"platform__gitops__tool": tool}
     for body in emitted(tmp_path, **changes).bodies:
         given = body["metadata"].get("annotations", {})
-        assert not [key for key in given if key.startswith("argocd.argoproj.io/") and "sync-options" not in key]
+        assert not [key for key in given if key.startswith("argocd.argoproj.io/") and key.endswith("sync-wave")]
 
 
 @EACH

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .online import DIGEST, GPU, RUNTIMES, emitted, errors, of, refused, two_services
+from .support import KEPT
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 SHADOW: dict[str, Any] = {
@@ -73,16 +74,11 @@ def test_trap_a_changed_configuration_restarts_nothing(tmp_path: Path, runtime: 
     assert all(made.one("ConfigMap", name)["immutable"] is True for made, name in zip((old, new), names, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("tool", "annotation"),
-    [
-        ("argocd", {"argocd.argoproj.io/sync-options": "Prune=false"}),
-        ("flux", {"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
-    ],
-)
-def test_trap_a_tool_prunes_what_old_pods_still_mount(tmp_path: Path, tool: str, annotation: dict[str, str]) -> None:
+@pytest.mark.parametrize(("tool", "annotations"), KEPT)
+def test_trap_a_tool_prunes_what_old_pods_still_mount(tmp_path: Path, tool: str, annotations: dict[str, str]) -> None:
+    """A spec that names no tool is often deployed by one that reads its kustomization."""
     [config] = emitted(tmp_path, platform__gitops__tool=tool).all("ConfigMap")
-    assert config["metadata"]["annotations"] == annotation
+    assert config["metadata"]["annotations"] == annotations
 
 
 # Permissions

@@ -11,6 +11,8 @@ from .base import (
     Cores,
     Date,
     Duration,
+    GitRepository,
+    GitRevision,
     Host,
     HourlyPrice,
     Identifier,
@@ -21,6 +23,7 @@ from .base import (
     Module,
     Name,
     ObjectName,
+    OutputPath,
     RolloutProviderName,
     RuleId,
     Section,
@@ -30,6 +33,7 @@ from .base import (
     TrafficProviderName,
     Url,
     default,
+    derived,
     group,
     listed,
     mapped,
@@ -111,11 +115,35 @@ class Autoscaling(Section):
 
 
 class GitOps(Section):
-    """The GitOps tool, which applies the output."""
+    """The GitOps tool, which applies the output, and the objects that tell it to."""
 
     tool: Literal["kustomize", "argocd", "flux"] = default(
         "kustomize", "The GitOps tool.", "`kubectl apply -k` needs nothing else"
     )
+    repository: GitRepository | None = optional(
+        "The URL of the Git repository that holds the output. With it, mlspec writes an Argo CD Application for each "
+        "environment, which leaves the weights of a canary alone."
+    )
+    revision: GitRevision = default("HEAD", "The branch, tag, or commit that Argo CD deploys.", "the default branch")
+    project: ObjectName = default("default", "The Argo CD project.", "every Argo CD has it")
+    server: Url = default(
+        "https://kubernetes.default.svc",
+        "The API server of the cluster, as Argo CD knows it.",
+        "the cluster that Argo CD runs in",
+    )
+    source: ObjectName | None = optional(
+        "The Flux GitRepository of the output. With it, mlspec writes a Flux Kustomization for each environment, which "
+        "leaves the weights of a canary alone."
+    )
+    interval: Duration = default(
+        "10m", "How often Flux compares the cluster with the output.", "the interval in its documentation"
+    )
+    path: OutputPath = default(
+        "{system}/{environment}",
+        "The folder of an environment in the repository.",
+        "where `mlspec compile --out DIR` writes it, if DIR is the root of the repository",
+    )
+    namespace: Name | None = derived("The namespace of these objects.", "as the tool's own")
 
 
 class Images(Section):

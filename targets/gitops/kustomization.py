@@ -1,4 +1,4 @@
-"""GitOps: the kustomization that lists every object, for `kubectl apply -k` and tools that read the same format.
+"""The kustomization that lists every object, for `kubectl apply -k` and tools that read the same format.
 
 It sets only `resources` and annotations. Labels that kustomize adds would end up in selectors, which are immutable. If
 the user turns on substitution, Flux replaces `${...}` everywhere and fails on an unknown variable, and shell scripts
@@ -7,23 +7,17 @@ are full of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ..compiler.because import Because, because
-from ..compiler.emit.artifact import Artifact, Body, Piece, Target
-from ..compiler.kinds import Kind
-from ..compiler.plan import Plan
-from ..compiler.system import MLSystem
+from ...compiler.because import Because, because
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan import Plan
+from ...compiler.system import MLSystem
 
-__all__ = ["TARGET"]
-
-
-def emit(_: MLSystem, __: Plan) -> Iterable[Piece]:
-    """No objects of its own."""
-    return ()
+__all__ = ["kustomization"]
 
 
-def finish(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
+def kustomization(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> Iterator[Artifact]:
     """`kustomization.yaml`, which lists every object and no other files."""
     objects = [artifact for artifact in artifacts if artifact.object is not None]
     body: Body = {
@@ -46,12 +40,3 @@ def _as_written(plan: Plan) -> Because[Body] | None:
         "what looks like a variable is part of a shell script",
         tool,
     )
-
-
-TARGET = Target(
-    name="gitops",
-    summary="kustomization.yaml for each environment",
-    emit=emit,
-    finish=finish,
-    kinds={"Kustomization": Kind()},
-)

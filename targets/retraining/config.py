@@ -17,6 +17,7 @@ from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
+from ..kept import kept
 from . import gates
 from .plain import as_data
 
@@ -103,20 +104,12 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
     data: Body = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": naming.metadata(scope, file.name, labels(training), _kept(training)),
+        "metadata": naming.metadata(
+            scope, file.name, labels(training), kept(scope, "a run that has started may still use it")
+        ),
         "data": {FILE: file.lines},
         "immutable": fixed(True, "its name includes a checksum of its content"),
     }
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)
     called = text("{system}-training", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
-
-
-def _kept(training: TrainingPlan) -> Body | None:
-    """A run that has started may retry with the previous configuration, so no GitOps tool may prune it."""
-    tool, why = training.scope.platform.gitops.tool, "a run that has started may still use it"
-    if tool.value == "argocd":
-        return {"argocd.argoproj.io/sync-options": because("Prune=false", why, tool)}
-    if tool.value == "flux":
-        return {"kustomize.toolkit.fluxcd.io/prune": because("disabled", why, tool)}
-    return None

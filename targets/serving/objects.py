@@ -11,6 +11,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from .. import naming
+from ..kept import kept
 from ..pod import access
 from .pod import accesses, config_name, needs_config
 from .setups import setup
@@ -102,7 +103,7 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
                     service.scope,
                     name,
                     naming.labels(service.scope, PREDICTOR, service.name, files.release.version),
-                    _kept(service),
+                    kept(service.scope, "pods of an older version may still use it"),
                 ),
                 "data": made.files,
                 "immutable": fixed(True, "its name includes a checksum of its content"),
@@ -113,20 +114,6 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
                 body=body,
                 why=why,
             )
-
-
-def _kept(service: ServicePlan) -> Body | None:
-    """Pods of the previous version still mount their own, so no GitOps tool may prune it while they run."""
-    tool = service.scope.platform.gitops.tool
-    if tool.value == "argocd":
-        return {
-            "argocd.argoproj.io/sync-options": because("Prune=false", "pods of an older version may still use it", tool)
-        }
-    if tool.value == "flux":
-        return {
-            "kustomize.toolkit.fluxcd.io/prune": because("disabled", "pods of an older version may still use it", tool)
-        }
-    return None
 
 
 def service_account(service: ServicePlan) -> Iterator[Artifact]:

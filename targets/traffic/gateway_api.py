@@ -16,7 +16,7 @@ from ...compiler.kinds import Kind, Known, Object
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration, Percent
 from .. import naming
-from ..providers import TrafficProvider
+from ..providers import Moving, TrafficProvider
 
 __all__ = ["PROVIDER"]
 
@@ -24,8 +24,7 @@ __all__ = ["PROVIDER"]
 def route(service: ServicePlan) -> Iterator[Artifact]:
     """An HTTPRoute, or a GRPCRoute if callers use gRPC."""
     plan, gateway = service.scope, service.scope.platform.gateway
-    grpc = service.part.protocol.value == "grpc"
-    kind = "GRPCRoute" if grpc else "HTTPRoute"
+    grpc, kind = service.part.protocol.value == "grpc", _kind(service)
     timeout = _timeout(service.timing.timeout)
     body: Body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
@@ -54,6 +53,22 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
     }
     why = because(kind, "the gateway routes requests to the service", service.part.protocol, service.runtime_name)
     yield Artifact(path=naming.path_of(plan, "rollout", kind, service.name), body=body, why=why)
+
+
+def moving(service: ServicePlan) -> Iterator[Moving]:
+    """The weights of both versions, in the only rule of the route."""
+    if service.workload.new_service is None:
+        return
+    why = "the weights that the controller sets"
+    pointers = tuple(
+        because(f"/spec/rules/0/backendRefs/{number}/weight", why, service.workload.progressive)
+        for number in range(len(_backends(service)))
+    )
+    yield Moving(group="gateway.networking.k8s.io", kind=_kind(service), name=service.name, pointers=pointers)
+
+
+def _kind(service: ServicePlan) -> str:
+    return "GRPCRoute" if service.part.protocol.value == "grpc" else "HTTPRoute"
 
 
 def _backends(service: ServicePlan) -> list[Body]:
@@ -160,5 +175,8 @@ def _resolved(body: Object, known: Known) -> Iterator[str]:
 
 
 PROVIDER = TrafficProvider(
-    name="gateway-api", route=route, kinds={"HTTPRoute": Kind(check=_resolved), "GRPCRoute": Kind(check=_resolved)}
+    name="gateway-api",
+    route=route,
+    moving=moving,
+    kinds={"HTTPRoute": Kind(check=_resolved), "GRPCRoute": Kind(check=_resolved)},
 )

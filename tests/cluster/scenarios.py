@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .behavior import Behavior
 from .canaries import Scenario
-from .tools import argo_cd, flux, kubectl
+from .tools import ARGO_CD, FLUX, argo_cd, flux, kubectl
 
 __all__ = ["LONGEST", "SCENARIOS"]
 
@@ -19,8 +19,8 @@ SCENARIOS = {
     "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
     "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
     "by-kubectl": Scenario(tool=kubectl, again=True),
-    "by-flux": Scenario(tool=flux, again=True),
-    "by-argo-cd": Scenario(tool=argo_cd, again=True),
+    "by-flux": Scenario(tool=flux, again=True, changes=FLUX),
+    "by-argo-cd": Scenario(tool=argo_cd, again=True, changes=ARGO_CD),
     "by-force": Scenario(again=True),
 }
 

@@ -72,7 +72,7 @@ def compiled(folder: Path, namespace: str, platform: Mapping[str, object] = PLAT
 
 def applied(result: Result) -> list[Object]:
     """The objects of all environments that an API server gets, as it reads their files."""
-    return [body for body in objects(result) if body["kind"] != "Kustomization"]
+    return [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
 
 
 def promised(result: Result, title: str) -> str:

@@ -110,7 +110,7 @@ def test_a_reapply_in_mid_canary_never_mixes_the_versions(name: str, canaries: d
 def test_a_reapply_with_the_settings_for_the_tool_leaves_the_traffic_alone(
     name: str, canaries: dict[str, Canary]
 ) -> None:
-    """F1d: with the settings of docs/gitops.md."""
+    """F1d: with the objects that mlspec writes for the tool."""
     canary = canaries[name]
     assert canary.shares[:3] == [0, 20, 50], canary.told()
     assert canary.promoted, canary.told()
