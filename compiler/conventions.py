@@ -14,6 +14,7 @@ __all__ = [
     "MANAGED_BY",
     "MODEL_INFO",
     "SHADOW",
+    "SHADOW_AGREEMENT",
     "label_value",
 ]
 
@@ -35,6 +36,10 @@ MODEL_INFO = "mlspec:model_info"
 LOAD = "mlspec:load:sum"
 LOAD_METRIC = "mlspec_load"
 """The name under which a metrics adapter serves `LOAD`: an API path cannot contain a colon."""
+
+SHADOW_AGREEMENT = "mlspec_shadow_agreement_ratio"
+"""What a job exports that compares the answers of a shadow with those of the live version: the share that are alike,
+from 0 to 1. Its labels are `namespace`, `service`, and `version`, the one of the shadow."""
 
 
 def label_value(text: str) -> str:

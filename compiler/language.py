@@ -447,6 +447,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "profile": ('profile', 'optional', ('scalar', 'uri', ''), None, ''),
         "trainedAt": ('trained_at', 'optional', ('scalar', 'timestamp', ''), None, ''),
         "shadow": ('shadow', 'optional', ('object', 'Shadow'), None, ''),
+        "skippedShadow": ('skipped_shadow', 'default', ('bool',), 'false', 'the stage is there to be used'),
         "previous": ('previous', 'list', ('list', ('object', 'Version'), ''), None, ''),
     },
     "Artifact": {
@@ -866,6 +867,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "percent": ('percent', 'default', ('scalar', 'percent', ''), '100%', 'mirror all traffic'),
         "duration": ('duration', 'default', ('scalar', 'duration', ''), '24h', 'a full day of traffic'),
         "replicas": ('replicas', 'derived', ('integer', 1, None), None, 'from the mirrored share of the mean throughput'),
+        "agreement": ('agreement', 'optional', ('scalar', 'share', ''), None, ''),
     },
     "CanaryStage": {
         "steps": ('steps', 'list', ('list', ('scalar', 'percent', ''), ''), None, ''),

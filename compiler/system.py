@@ -738,7 +738,7 @@ class Adapter(Part):
 class Release(Part):
     """The live version, the shadow version, and previous versions."""
 
-    __slots__ = fields = ("version", "artifact", "data_version", "code", "metrics", "profile", "trained_at", "shadow", "previous",)
+    __slots__ = fields = ("version", "artifact", "data_version", "code", "metrics", "profile", "trained_at", "shadow", "skipped_shadow", "previous",)
 
     version: Because[str]
     artifact: Artifact
@@ -748,6 +748,7 @@ class Release(Part):
     profile: Because[str] | None
     trained_at: Because[str] | None
     shadow: Shadow | None
+    skipped_shadow: Because[bool]
     previous: tuple[Version, ...]
 
 
@@ -1462,11 +1463,12 @@ class Stage(Part):
 class ShadowStage(Part):
     """The new version receives mirrored requests; its responses are discarded."""
 
-    __slots__ = fields = ("percent", "duration", "replicas",)
+    __slots__ = fields = ("percent", "duration", "replicas", "agreement",)
 
     percent: Because[Percent]
     duration: Because[Duration]
     replicas: Derived[int]
+    agreement: Because[Percent] | None
 
 
 class CanaryStage(Part):

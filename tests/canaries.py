@@ -40,7 +40,12 @@ def judged_steps(bodies: list[Body]) -> int:
     for rollout, templates in canaries(bodies):
         canary = rollout["spec"]["strategy"]["canary"]
         assert "analysis" not in canary, "an analysis in the background holds no step"
-        steps = canary["steps"]
+        steps = list(canary["steps"])
+        if "analysis" in steps[0]:  # of the shadow stage: it looks back, so each metric is measured once
+            (named,) = steps.pop(0)["analysis"]["templates"]
+            for metric in templates[named["templateName"]]["spec"]["metrics"]:
+                assert limits(metric)["failureLimit"] == limits(metric)["inconclusiveLimit"] == 0
+                assert not {"interval", "count", "initialDelay"} & set(metric)
         assert len(steps) % 2 == 0
         for weight, verdict in zip(steps[::2], steps[1::2], strict=True):
             assert set(weight) == {"setWeight"}

@@ -374,6 +374,9 @@ HEALTH: dict[str, list[Case]] = {
         (lambda _: {}, 30, None),
     ],
     "ModelTooOld": [],  # tested below: it depends only on the clock
+    "ModelShadowDown": [],  # in test_shadow.py, like the next two
+    "ModelShadowIdle": [],
+    "ModelShadowFailing": [],
 }
 
 

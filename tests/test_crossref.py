@@ -75,13 +75,13 @@ ROLLOUT, POD = "serving/rollout.yaml", "spec/template/spec"
         ),
         (
             ROLLOUT,
-            "spec/strategy/canary/steps/1/analysis/templates/0/templateName",
+            "spec/strategy/canary/steps/2/analysis/templates/0/templateName",
             "gone",
             "refers to an AnalysisTemplate `gone` that does not exist",
         ),
         (
             ROLLOUT,
-            "spec/strategy/canary/steps/3/analysis/args",
+            "spec/strategy/canary/steps/4/analysis/args",
             [],
             "passes the arguments [] to `fraud-scorer-step-2`",
         ),

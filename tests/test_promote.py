@@ -83,6 +83,19 @@ def test_the_shadow_stage_lasts_as_long_as_the_spec_says(system: Path) -> None:
     assert release(system)["version"] == "2"
 
 
+def test_the_rollout_of_an_urgent_fix_would_wait_for_the_judgment_of_its_shadow(system: Path) -> None:
+    assert promote(system, "--release", system / "v2.yaml", "--skip-shadow") == 0
+    assert release(system)["skippedShadow"] is True
+    assert not list((system / "out").glob("production/rollout/analysistemplate-shadow.yaml"))
+    assert promote(system, "--release", system / "v3.yaml") == 0
+    assert promote(system, now="2026-11-05T04:00:01Z") == 0
+    assert "skippedShadow" not in release(system)
+    assert all("skippedShadow" not in version for version in release(system)["previous"])  # type: ignore[attr-defined]
+    assert list((system / "out").glob("production/rollout/analysistemplate-shadow.yaml"))
+    assert run("rollback", system / "mlspec.yaml", "--env", "production", "--to", "2").status == 0
+    assert release(system)["skippedShadow"] is True, "a rollback does not wait for a shadow either"
+
+
 def test_what_is_in_service_elsewhere_can_be_taken(system: Path) -> None:
     assert promote(system, "--release", system / "v2.yaml", "--skip-shadow", to="staging") == 0
     assert promote(system, "--from", "staging", "--skip-shadow") == 0

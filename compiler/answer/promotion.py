@@ -71,6 +71,7 @@ def rolled_back(system: Compiled, environment: str, model: str | None, to: str) 
             have = f"choose {listing(known)}" if known else "its release file has no previous versions"
             raise NotFoundError(f"`{at.environment.name}` has no previous version {to}: {have}", to, tuple(known))
         back = releases.rolled_back(release, to, at.keep)
+        back = back if at.shadow_duration is None else releases.skipping(back)
         return _move(at, _change(at, back), back)
     except Unavailable:
         raise _unclear(system) from None
@@ -162,8 +163,10 @@ def _entered(at: _At, version: Mapping, entry: Entry) -> Move:
     name = name_of(version, "version")
     if at.release is not None and name == name_of(at.release, "version"):
         raise ReleaseError(f"version {name} is already live in `{at.environment.name}`")
-    if at.release is None or at.shadow_duration is None or entry.skip_shadow:
+    if at.release is None or at.shadow_duration is None:
         return _move(at, _change(at, version), releases.entered(at.release, version, at.keep))
+    if entry.skip_shadow:
+        return _move(at, _change(at, version), releases.skipping(releases.entered(at.release, version, at.keep)))
     return _move(at, f"{name} enters the shadow stage", releases.shadowed(at.release, version, entry.now))
 
 
@@ -182,7 +185,8 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
                 "help: wait, or pass --skip-shadow to end the stage early",
                 until,
             )
-    return _move(at, _change(at, shadow), releases.promoted(release, at.keep))
+    live = releases.promoted(release, at.keep)
+    return _move(at, _change(at, shadow), releases.skipping(live) if entry.skip_shadow else live)
 
 
 def _change(at: _At, version: Mapping) -> str:

@@ -15,14 +15,24 @@ from ..emit.dump import dump
 from ..language import OBJECTS, Kind
 from ..tree import Mapping, Node, Scalar, Sequence, name_of
 
-__all__ = ["entered", "live", "promoted", "release_file", "render", "rolled_back", "shadowed", "versions_before"]
+__all__ = [
+    "entered",
+    "live",
+    "promoted",
+    "release_file",
+    "render",
+    "rolled_back",
+    "shadowed",
+    "skipping",
+    "versions_before",
+]
 
 HEADER = "# Written by mlspec promote and mlspec rollback. Do not edit.\n"
 
 
 def live(release: Mapping) -> Mapping:
     """Only the live version."""
-    return _without(release, "shadow", "previous", "since")
+    return _without(release, "shadow", "skippedShadow", "previous", "since")
 
 
 def versions_before(release: Mapping) -> list[Mapping]:
@@ -46,6 +56,11 @@ def entered(release: Mapping | None, version: Mapping, keep: int) -> Mapping:
     shadow = release.entries.get("shadow")
     known = isinstance(shadow, Mapping) and name_of(shadow, "version") != name_of(version, "version")
     return _with(entering, "shadow", shadow) if known and shadow is not None else entering
+
+
+def skipping(release: Mapping) -> Mapping:
+    """The release whose live version skipped the shadow stage."""
+    return _with(release, "skippedShadow", Scalar(release.place, "true", True))
 
 
 def promoted(release: Mapping, keep: int) -> Mapping:
@@ -93,7 +108,7 @@ def _body(node: Node, kind: Kind) -> Any:
         fields = OBJECTS[kind[1]] if kind[0] == "object" else dict.fromkeys(node.entries, ("", "", kind[1]))
         return {key: _body(node.entries[key], fields[key][2]) for key in fields if key in node.entries}
     assert isinstance(node, Scalar)
-    return Because(core_value(node), "as in its source", (node,)) if kind[0] == "number" else node.text
+    return Because(core_value(node), "as in its source", (node,)) if kind[0] in ("number", "bool") else node.text
 
 
 def _with_previous(version: Mapping, before: Iterable[Mapping], keep: int) -> Mapping:

@@ -10,6 +10,7 @@ from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
 from .objectives import Objectives
 from .rollout.canary import CanaryPlan
+from .rollout.shadow import ShadowPlan
 from .scaling import Scaling
 from .scope import Scope
 from .serving.facts import ServiceFacts
@@ -47,6 +48,25 @@ class ServicePlan(ServiceFacts):
     def shadow(self) -> Shadow | None:
         """The version in the shadow stage, if the rollout has one and a version is in it."""
         return self.release.shadow if self.canary.shadow_stage is not None else None
+
+    @cached_property
+    def shadow_plan(self) -> ShadowPlan | None:
+        """How a version that comes from the shadow stage is judged; None if nothing can judge it."""
+        stage = self.canary.shadow_stage
+        judges = self.canary.progressive.value and self.canary.capability.judges
+        if stage is None or not judges or self.runtime.ports.metrics is None:
+            return None
+        return ShadowPlan(self.canary, stage)
+
+    @cached_property
+    def after_shadow(self) -> Because[bool]:
+        """Whether the rollout of the live version begins with the judgment of its shadow stage."""
+        skipped = self.release.skipped_shadow
+        if self.shadow_plan is None:
+            return because(False, "there is no shadow stage, or nothing to judge it by")
+        if skipped.value:
+            return because(False, "the version skipped the shadow stage", skipped)
+        return because(True, "the rollout has a shadow stage", self.shadow_plan.stage.percent, skipped)
 
     @cached_property
     def versions(self) -> tuple[ModelFiles, ...]:

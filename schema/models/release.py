@@ -16,6 +16,7 @@ from .base import (
     Text,
     Timestamp,
     Uri,
+    default,
     listed,
     mapped,
     optional,
@@ -77,6 +78,12 @@ class Release(Version):
     """The live version, the shadow version, and previous versions."""
 
     shadow: Shadow | None = optional("The version in the shadow stage.")
+    skipped_shadow: bool = default(
+        False,
+        "Whether the live version skipped the shadow stage, so that its rollout does not wait for the judgment of one. "
+        "`mlspec promote --skip-shadow` and `mlspec rollback` set it.",
+        "the stage is there to be used",
+    )
     previous: list[Version] = listed("Previous versions, newest first: the targets of a rollback.")
 
 

@@ -13,6 +13,7 @@ from .base import (
     ModelName,
     Percent,
     Section,
+    Share,
     Text,
     default,
     derived,
@@ -30,6 +31,10 @@ class ShadowStage(Section):
     duration: Duration = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
     replicas: int | None = derived(
         "The number of shadow replicas.", "from the mirrored share of the mean throughput", ge=1
+    )
+    agreement: Share | None = optional(
+        "The minimum share of mirrored requests that both versions answer alike. It takes a job that compares the "
+        "answers and exports the metric `mlspec_shadow_agreement_ratio`."
     )
 
 

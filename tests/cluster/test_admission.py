@@ -122,7 +122,7 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: l
     proof.row("Admission", COLUMNS, "pod templates created as restricted pods", count, 0)
 
 
-EMPTY: dict[str, object] = {"serving__env": {"EMPTY": ""}, "platform__rollout__provider": "none", "rollout": None}
+EMPTY: dict[str, Any] = {"serving__env": {"EMPTY": ""}, "platform__rollout__provider": "none", "rollout": None}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import mlspec
 from mlspec import Release
 
 from ..support import changed
+from .behavior import Behavior
 from .control_plane import wait
 from .ground import Ground
 from .network import Demand
@@ -22,6 +23,9 @@ from .systems import PATH, PLATFORM, SPEC, applied
 NAMESPACE = "released"
 ROLLOUT = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts/digits"
 COLUMNS = ("what", "seen")
+NOW = "2026-11-03T04:00:00Z"
+ENOUGH = 1500.0
+"""More mirrored requests than the judgment needs: a quarter of those in two minutes, 600."""
 AT_ONCE = 90.0
 """Seconds in which a rollback must have all traffic: the pods start, and no step is waited for."""
 
@@ -36,7 +40,7 @@ def version(number: int) -> dict[str, Any]:
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The system with a shadow stage, and version 1 in service."""
     folder = tmp_path_factory.mktemp("released")
-    stages = [{"shadow": {"percent": "10%", "duration": "1h"}}, {"canary": {"steps": ["20%", "50%"]}}]
+    stages = [{"shadow": {"percent": "10%", "duration": "2m"}}, {"canary": {"steps": ["20%", "50%"]}}]
     environments = {NAMESPACE: {"namespace": NAMESPACE}}
     body = changed(SPEC, release=None, rollout={"stages": stages}, environments=environments)
     head = {"apiVersion": "mlspec/v1", "kind": "Release", "system": "digits", "environment": NAMESPACE}
@@ -45,7 +49,8 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mlspec.yaml").write_text(yaml.safe_dump(body, sort_keys=False))
     (folder / "mlspec.platform.yaml").write_text(yaml.safe_dump(PLATFORM, sort_keys=False))
     (folder / "releases" / f"{NAMESPACE}.yaml").write_text(yaml.safe_dump({**head, "release": version(1)}))
-    (folder / "2.yaml").write_text(yaml.safe_dump(version(2)))
+    for number in (2, 3, 4):
+        (folder / f"{number}.yaml").write_text(yaml.safe_dump(version(number)))
     return folder / "mlspec.yaml"
 
 
@@ -56,7 +61,8 @@ def test_a_version_goes_into_service_and_back(ground: Ground, proof: Proof, spec
     wait(lambda: _phase(ground) == "Healthy", "version 1")
 
     _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, release=spec.parent / "2.yaml", now="2026-11-02T04:00:00Z"))
-    wait(lambda: _shadowed(ground) > 200, "mirrored requests")
+    ground.prometheus.sync()
+    wait(lambda: _shadowed(ground, "2") > 200, "mirrored requests")
     seen = ground.network.seen[NAMESPACE]
     whole, mirrored = seen.by_version["1"], seen.by_version["2"]
     time.sleep(20)
@@ -64,9 +70,11 @@ def test_a_version_goes_into_service_and_back(ground: Ground, proof: Proof, spec
     assert share == pytest.approx(0.1, abs=0.01)
     assert _weight(ground) == 0, "users get no answer of the shadow"
     proof.row("Releases", COLUMNS, "share of requests mirrored to a shadow of 10%", f"{share:.1%}")
+    wait(lambda: _shadowed(ground, "2") > ENOUGH, "enough mirrored requests for a verdict", 180)
 
     _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, now="2026-11-02T06:00:00Z"))
-    wait(lambda: ground.api.get(ROLLOUT)["status"].get("currentStepIndex") == 1, "the canary's first step")
+    wait(lambda: ground.api.get(ROLLOUT)["status"].get("currentStepIndex") == 2, "the canary's first step")
+    proof.row("Releases", COLUMNS, "a version that was good in the shadow", "gets its first requests")
     ground.api.merge(f"{ROLLOUT}/status", {"status": {"promoteFull": True}})  # what `promote --full` does
     wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "2", "version 2", 120)
 
@@ -75,6 +83,44 @@ def test_a_version_goes_into_service_and_back(ground: Ground, proof: Proof, spec
     wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "1", "version 1 again", AT_ONCE)
     proof.row("Releases", COLUMNS, "`mlspec rollback` until all traffic is back", f"{time.monotonic() - begin:.0f} s")
     wait(lambda: _weight(ground) == 0, "the route to be as before", 30)
+
+
+def test_a_version_that_was_in_no_shadow_waits(ground: Ground, proof: Proof, spec: Path) -> None:
+    """A release file that was edited by hand leaves the stage out, and says nothing of it."""
+    release = mlspec.promote(spec, to=NAMESPACE, release=spec.parent / "3.yaml", now=NOW, skip_shadow=True)
+    mlspec.write(release, spec.parent / "out")
+    file = spec.parent / "releases" / f"{NAMESPACE}.yaml"
+    file.write_text(file.read_text().replace("  skippedShadow: true\n", ""))
+    ground.apply(applied(mlspec.compile(spec, environments=[NAMESPACE])))
+    wait(lambda: _phase(ground) == "Paused", "the rollout to wait")
+    ground.prometheus.sync()
+    wait(lambda: _fires(ground, "ModelRolloutHeld"), "the alert", 240)
+    assert _weight(ground) == 0
+    assert _shadowed(ground, "3") == 0, "no request reached the version"
+    proof.row("Releases", COLUMNS, "a version that was in no shadow", "waits before its first request")
+
+
+def test_a_version_that_fails_in_the_shadow_never_gets_a_request(ground: Ground, proof: Proof, spec: Path) -> None:
+    """Each mirrored request fails, and no caller notices."""
+    ground.behaviors[NAMESPACE, "4"] = Behavior(errors=1.0)
+    _apply(ground, spec, mlspec.rollback(spec, environment=NAMESPACE, to="1"))
+    wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "1", "version 1", AT_ONCE)
+    _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, release=spec.parent / "4.yaml", now=NOW))
+    ground.prometheus.sync()
+    wait(lambda: _shadowed(ground, "4") > ENOUGH, "enough mirrored requests for a verdict", 180)
+    wait(lambda: _fires(ground, "ModelShadowFailing"), "the alert", 120)
+    mirrored = _shadowed(ground, "4")
+    _apply(ground, spec, mlspec.promote(spec, to=NAMESPACE, now="2026-11-03T06:00:00Z"))
+    wait(lambda: bool(ground.api.get(ROLLOUT)["status"].get("abort")), "the rollout to be aborted")
+    assert _weight(ground) == 0
+    assert _shadowed(ground, "4") < mirrored + 200, "no request but those that were on their way"
+    assert _in_service(ground) == "1"
+    proof.row("Releases", COLUMNS, "a version that fails in the shadow", "is rolled back before its first request")
+
+
+def _fires(ground: Ground, name: str) -> bool:
+    found = [one for one in ground.prometheus.alerts() if one["labels"].get("namespace") == NAMESPACE]
+    return any(one["state"] == "firing" and one["labels"]["alertname"] == name for one in found)
 
 
 def _apply(ground: Ground, spec: Path, release: Release) -> None:
@@ -86,8 +132,8 @@ def _weight(ground: Ground) -> int:
     return ground.network.seen[NAMESPACE].weights[-1][1]["digits-canary"]
 
 
-def _shadowed(ground: Ground) -> float:
-    return ground.network.seen[NAMESPACE].by_version.get("2", 0.0)
+def _shadowed(ground: Ground, number: str) -> float:
+    return ground.network.seen[NAMESPACE].by_version.get(number, 0.0)
 
 
 def _phase(ground: Ground) -> str:

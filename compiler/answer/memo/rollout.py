@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...plan.rollout.judgment import Judgment
+from ...plan.rollout.shadow import ShadowPlan
 from ...plan.service import ServicePlan
 from .line import Line
 
@@ -19,6 +20,9 @@ def stages(service: ServicePlan) -> Iterator[Line]:
     if canary.shadow_stage is not None:
         yield Line(title="shadow duration", value=canary.shadow_stage.duration, field=STAGES)
         yield Line(title="shadow replicas", value=canary.shadow_replicas, count_of="replica", field=STAGES)
+    if service.shadow_plan is not None:
+        yield Line(title="judgment of the shadow stage", value=service.after_shadow, field=STAGES)
+        yield from _shadow(service.shadow_plan)
     if not canary.progressive.value:
         yield Line(title="progressive rollout", value=canary.progressive, field="platform.rollout.provider")
         return
@@ -29,6 +33,15 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         for judgment in step.judgments:
             yield from _judged(step.share.value, judgment)
     yield Line(title="rollout duration", value=canary.length)
+
+
+def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
+    yield Line(title="the judgment looks back", value=shadow.window, count_of="minute", field=STAGES)
+    yield Line(title="required uptime of a shadow", value=shadow.least, count_of="minute", field=STAGES)
+    for judgment in shadow.judgments:
+        name = judgment.objective.name
+        yield Line(title=f"{name} limit in the shadow", value=judgment.limit, share_of="requests", field=STAGES)
+        yield Line(title=f"{name} minimum in the shadow", value=judgment.volume, count_of="request", field=STAGES)
 
 
 def _judged(share: int, judgment: Judgment) -> Iterator[Line]:

@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     rollout.judged_by_late_labels,
     rollout.shapes_its_own_data,
     gitops.resets_the_canary,
+    rollout.shadow_without_judgment,
     monitoring.drift_without_reference,
     retraining.unattended_promotion,
     retraining.no_age_limit,

@@ -11,7 +11,7 @@ from ...plan import Plan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["judged_by_late_labels", "nothing_to_judge", "shapes_its_own_data"]
+__all__ = ["judged_by_late_labels", "nothing_to_judge", "shadow_without_judgment", "shapes_its_own_data"]
 
 
 @rule("MLS601", "error", "constraints.availability", "constraints.latency", "rollout.rollbackWhen")
@@ -135,3 +135,34 @@ def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             if experiments
             else "add an `experiment` stage with `holdOut: 1%`: a share of cases that the model does not decide",
         )
+
+
+@rule("MLS615", "warning")
+def shadow_without_judgment(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Shadow stage that nothing judges.
+
+    Why: callers never see the answers of a shadow, so a version that fails every request looks like one that works. The
+    judgment of a shadow is the first step of a canary. Without a canary, it goes into service whatever it did.
+
+    Bad:
+        constraints: {availability: 99.9%}
+        rollout:
+          stages: [{shadow: {percent: 10%}}]
+    Good:
+        constraints: {availability: 99.9%}
+        rollout:
+          stages: [{shadow: {percent: 10%}}, {canary: {steps: [5%, 50%]}}]
+    """
+    for service in plan.online.values():
+        stage = service.canary.shadow_stage
+        if stage is not None and service.shadow_plan is None:
+            yield finding(
+                "MLS615",
+                "nothing judges a version in the shadow stage",
+                stage.percent,
+                stage,
+                note="a version that fails every mirrored request would go into service",
+                help="add a canary after it: `- canary: {steps: [5%, 25%, 50%]}`"
+                if not service.canary.progressive.value
+                else "declare the port of its metrics under `container.ports`",
+            )

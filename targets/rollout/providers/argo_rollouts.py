@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, because, text
-from ....compiler.emit.artifact import Body
+from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import promql
 from ...providers import Phases, RolloutProvider
 from .argo_analysis import step_name, templates
+from .argo_shadow import shadow_name, shadow_template
 
 __all__ = ["PROVIDER"]
 
@@ -68,13 +69,22 @@ def _steps(service: ServicePlan) -> Iterator[Body]:
     The analysis is a step of its own: Argo Rollouts goes on when it succeeds, rolls back when it fails, and waits when
     it is inconclusive. An analysis in the background would hold no step (`rollout/canary.go`).
     """
+    after_shadow = service.after_shadow
+    if after_shadow.value:
+        yield {"analysis": {"templates": [{"templateName": shadow_name(service).also(after_shadow)}]}}
     for number, step in enumerate(service.canary.steps, 1):
-        yield {"setWeight": step.share}
+        yield {"setWeight": step.share.also(after_shadow)}
         if step.judgments:
             name = service.named(step_name(number))
             yield {"analysis": {"templates": [{"templateName": name}], "args": _arguments()}}
         else:
             yield {"pause": {"duration": step.lasts.map(lambda lasts: f"{int(lasts.amount)}s")}}
+
+
+def judge(service: ServicePlan) -> Iterator[Artifact]:
+    """The analyses: of the shadow stage, then of each step."""
+    yield from shadow_template(service)
+    yield from templates(service)
 
 
 def _arguments() -> list[Body]:
@@ -138,7 +148,7 @@ def phases(service: ServicePlan) -> Phases:
 PROVIDER = RolloutProvider(
     name="argo-rollouts",
     workload=workload,
-    judge=templates,
+    judge=judge,
     phases=phases,
     kinds={
         "Rollout": Kind(

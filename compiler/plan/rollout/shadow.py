@@ -1,0 +1,92 @@
+"""How a version in the shadow stage is judged before it gets any traffic.
+
+The answers of a shadow are discarded, so its failures hurt no caller, and no one notices them. The judgment looks back
+on the stage when the version is promoted: it ran, it met the objectives, and, if a job compares the answers, it agreed
+with the live version. Whether there are enough requests follows from the same statistics as for a canary, over one
+window that is as long as the stage.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+
+from ....schema.units import Duration, Percent, plain
+from ...because import Because, decision, fixed
+from ...record import Record
+from ...system import ShadowStage
+from ..objectives import Objective
+from .canary import UNKNOWN_RATE, CanaryPlan
+from .odds import judged, volume
+from .rollback import limit
+
+__all__ = ["ShadowJudgment", "ShadowPlan"]
+
+RUNS = fixed(Percent.parse("90%"), "a node may be drained, and a replica takes its time to start")
+"""The share of the stage during which a replica must answer."""
+
+
+class ShadowJudgment(Record):
+    """How the judgment of a shadow treats one objective."""
+
+    objective: Objective
+    limit: Because[str]
+    """The share of bad requests above which the version is rolled back, as a PromQL number."""
+    volume: Because[str]
+    """The minimum number of mirrored requests; with fewer, the rollout waits."""
+
+
+class ShadowPlan:
+    """The judgment of one service's shadow."""
+
+    def __init__(self, canary: CanaryPlan, stage: ShadowStage) -> None:
+        self.canary = canary
+        self.stage = stage
+
+    @cached_property
+    def window(self) -> Because[int]:
+        """How far the judgment looks back, in minutes: a version may be promoted until then."""
+        return _window(self.stage.duration)
+
+    @cached_property
+    def least(self) -> Because[int]:
+        """The minutes in which a replica must have answered."""
+        return _least(self.stage.duration, RUNS)
+
+    @cached_property
+    def judgments(self) -> tuple[ShadowJudgment, ...]:
+        """One for each objective that the canary is judged by."""
+        return tuple(self._judgment(objective) for objective in self.canary.judged)
+
+    def _judgment(self, objective: Objective) -> ShadowJudgment:
+        rate, duration = self.canary.rate, self.stage.duration
+        chosen = judged(
+            rate if rate is not None else UNKNOWN_RATE,
+            self.stage.percent,
+            *self.canary.harms(objective),
+            limit(objective, self.canary.objectives),
+            self.canary.service.rate_window,
+            duration,
+            True,
+            (max(1, int(duration.value.amount / 60)),),
+            self.canary.doubt.risk,
+            fixed(0, "there is only one window"),
+            fixed(1, "the whole stage"),
+        )
+        return ShadowJudgment(
+            objective=objective,
+            limit=chosen.map(lambda verdict: plain(Decimal(str(verdict.limit)))),
+            volume=volume(rate, self.canary.service.traffic("trough"), chosen),
+        )
+
+
+@decision
+def _window(duration: Because[Duration]) -> tuple[int, str]:
+    minutes = max(2, int(2 * duration.value.amount / 60))
+    return minutes, f"twice the {duration.value} of the stage, so that a version may be promoted a while later"
+
+
+@decision
+def _least(duration: Because[Duration], share: Because[Percent]) -> tuple[int, str]:
+    minutes = max(1, int(duration.value.amount / 60 * share.value.amount))
+    return minutes, f"{share.value} of {duration.value}: {share.reason}"
