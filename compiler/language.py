@@ -1001,6 +1001,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "prometheus": ('prometheus', 'group', ('object', 'Prometheus'), None, ''),
         "rollout": ('rollout', 'group', ('object', 'RolloutProvider'), None, ''),
         "traffic": ('traffic', 'group', ('object', 'TrafficProvider'), None, ''),
+        "mesh": ('mesh', 'group', ('object', 'Mesh'), None, ''),
         "autoscaling": ('autoscaling', 'group', ('object', 'Autoscaling'), None, ''),
         "gitops": ('gitops', 'group', ('object', 'GitOps'), None, ''),
         "images": ('images', 'group', ('object', 'Images'), None, ''),
@@ -1036,6 +1037,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "TrafficProvider": {
         "provider": ('provider', 'default', ('scalar', 'name', 'traffic-providers'), 'gateway-api', "Kubernetes's own routing API"),
+    },
+    "Mesh": {
+        "provider": ('provider', 'default', ('scalar', 'name', 'mesh-providers'), 'none', 'most clusters have none'),
+        "waypoint": ('waypoint', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Autoscaling": {
         "provider": ('provider', 'default', ('scalar', 'name', 'autoscaling-providers'), 'keda', 'it scales on queries without an adapter, and is safe during a canary'),
@@ -1129,6 +1134,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "rollout": ('rollout', 'map', ('map', ('object', 'RolloutCapability'), 'name', ''), None, ''),
         "traffic": ('traffic', 'map', ('map', ('object', 'TrafficCapability'), 'name', ''), None, ''),
         "autoscaling": ('autoscaling', 'map', ('map', ('object', 'AutoscalingCapability'), 'name', ''), None, ''),
+        "mesh": ('mesh', 'map', ('map', ('object', 'MeshCapability'), 'name', ''), None, ''),
     },
     "RolloutCapability": {
         "workload": ('workload', 'group', ('object', 'WorkloadKind'), None, ''),
@@ -1161,6 +1167,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "scales": ('scales', 'default', ('bool',), 'true', 'the purpose of an autoscaler'),
         "follows": ('follows', 'default', ('enum', ('queries', 'processors')), 'queries', 'the load that the runtime reports'),
         "adapters": ('adapters', 'list', ('list', ('enum', ('prometheus-adapter',)), ''), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "MeshCapability": {
+        "callers": ('callers', 'list', ('list', ('enum', ('http', 'grpc')), ''), None, ''),
+        "tunnelPort": ('tunnel_port', 'optional', ('integer', 1, 65535), None, ''),
+        "probes": ('probes', 'optional', ('scalar', 'cidr', ''), None, ''),
+        "waypointLabel": ('waypoint_label', 'optional', ('scalar', 'label-key', ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

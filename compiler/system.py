@@ -1694,7 +1694,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "providers", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "providers", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
@@ -1702,6 +1702,7 @@ class Platform(Part):
     prometheus: Prometheus
     rollout: RolloutProvider
     traffic: TrafficProvider
+    mesh: Mesh
     autoscaling: Autoscaling
     gitops: GitOps
     images: Images
@@ -1757,6 +1758,15 @@ class TrafficProvider(Part):
     __slots__ = fields = ("provider",)
 
     provider: Because[str]
+
+
+class Mesh(Part):
+    """The service mesh that the pods of every service are in."""
+
+    __slots__ = fields = ("provider", "waypoint",)
+
+    provider: Because[str]
+    waypoint: Because[str] | None
 
 
 class Autoscaling(Part):
@@ -1910,11 +1920,12 @@ class Family(Part):
 class Providers(Part):
     """What each provider supports, by capability."""
 
-    __slots__ = fields = ("rollout", "traffic", "autoscaling",)
+    __slots__ = fields = ("rollout", "traffic", "autoscaling", "mesh",)
 
     rollout: Named[RolloutCapability]
     traffic: Named[TrafficCapability]
     autoscaling: Named[AutoscalingCapability]
+    mesh: Named[MeshCapability]
 
 
 class RolloutCapability(Part):
@@ -1972,6 +1983,19 @@ class AutoscalingCapability(Part):
     scales: Because[bool]
     follows: Because[Literal['queries', 'processors']]
     adapters: tuple[Because[Literal['prometheus-adapter']], ...]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class MeshCapability(Part):
+    """What a service mesh does with the traffic between pods."""
+
+    __slots__ = fields = ("callers", "tunnel_port", "probes", "waypoint_label", "checked", "source",)
+
+    callers: tuple[Because[Literal['http', 'grpc']], ...]
+    tunnel_port: Because[int] | None
+    probes: Because[str] | None
+    waypoint_label: Because[str] | None
     checked: Because[str] | None
     source: Because[str] | None
 

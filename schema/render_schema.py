@@ -29,6 +29,7 @@ KNOWN = {
     "algorithms": "identifier",
     "autoscaling-providers": "name",
     "families": "identifier",
+    "mesh-providers": "name",
     "metrics": "metric",
     "rollout-providers": "name",
     "runtimes": "name",

@@ -70,6 +70,20 @@ def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str
     return Scalar(what, pattern, examples, parse=parse, quantity=kind)
 
 
+def _cidr(text: str) -> str:
+    """A range in its shortest form. API servers refuse bits behind the prefix."""
+    from ipaddress import ip_network  # rarely needed, so imported late
+
+    kind = SCALARS["cidr"]
+    try:
+        whole = str(ip_network(text, strict=False)) if "/" in text else ""
+    except ValueError:
+        whole = ""
+    if whole != text:
+        raise UnitError(f"is not {kind.what}", f"write {f'`{whole}`' if whole else f'it like `{kind.examples[0]}`'}")
+    return text
+
+
 _ABOVE_NOTHING = r"(?!0+(?:\.0+)?%)"
 _ALL = r"100(?:\.0{1,9})?%"
 _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
@@ -119,6 +133,12 @@ SCALARS: dict[str, Scalar] = {
         "`champion`, `naive`, `human`, or a candidate's name", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("champion", "naive")
     ),
     "host": Scalar("a host name", DNS_NAME, ("fraud.internal.example.com",)),
+    "cidr": Scalar(
+        "an IP address range",
+        r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}|[0-9A-Fa-f:]{2,39}/[0-9]{1,3}",
+        ("10.0.0.0/24", "fd00::/64"),
+        parse=_cidr,
+    ),
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
     "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
     "dated-uri": Scalar(

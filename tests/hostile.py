@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mlspec.compiler.catalog import load as catalog
+from mlspec.compiler.language import OBJECTS
 from mlspec.schema.scalars import SCALARS
 
 from .shapes import Shape, readable
@@ -163,7 +164,7 @@ _USUAL = {
     "rivals": ("champion", "naive", "human", "alpha"),
     "origins": ("request", "features.alpha.beta"),
     "runtimes": catalog.runtime_names(),
-    **{f"{one}-providers": tuple(catalog.providers(one)) for one in ("rollout", "traffic", "autoscaling")},
+    **{f"{one}-providers": tuple(catalog.providers(one)) for one in OBJECTS["Providers"]},
     "accelerators": ("l4", "a100-80gb", "h100"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),

@@ -1,4 +1,4 @@
-"""Providers as data plus one module each.
+"""Providers as data, most of them plus one module each.
 
 The language's words, the catalog's entries and the modules are the same; pairs that do not go together are refused from
 the data; and a new provider touches nothing else.
@@ -25,6 +25,8 @@ CAPABILITIES = {
     "autoscaling": providers.AutoscalingProvider,
 }
 
+DATA = ("mesh",)
+"""Capabilities whose products have no objects of their own, so an entry is all there is to one."""
 
 CALLED = {"serving__endpoint": {"callers": [{"namespace": "checkout"}]}}
 """Without a gateway, a network policy lets only those in that the spec names."""
@@ -39,7 +41,7 @@ def platform(**sections: object) -> str:
 
 def test_the_language_has_an_entry_and_a_choice_for_every_capability() -> None:
     chosen = {name for name, kind in OBJECTS["Platform"].items() if "provider" in OBJECTS.get(kind[2][1], {})}
-    assert set(OBJECTS["Providers"]) == set(CAPABILITIES) == chosen
+    assert set(OBJECTS["Providers"]) == {*CAPABILITIES, *DATA} == chosen
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -48,7 +50,7 @@ def test_every_entry_has_a_module_and_every_module_an_entry(capability: str) -> 
     assert sorted(modules) == list(catalog.providers(capability))
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("capability", [*CAPABILITIES, *DATA])
 def test_the_default_of_the_language_has_an_entry(capability: str) -> None:
     section = OBJECTS["Platform"][capability][2][1]
     assert OBJECTS[section]["provider"][3] in catalog.providers(capability)
@@ -59,7 +61,7 @@ def test_argo_rollouts_shifts_traffic_with_what_its_entry_names() -> None:
     assert sorted(SHIFTING) == entry["traffic"]
 
 
-@pytest.mark.parametrize("section", [f"{one.capitalize()}Capability" for one in CAPABILITIES])
+@pytest.mark.parametrize("section", [f"{one.capitalize()}Capability" for one in (*CAPABILITIES, *DATA)])
 def test_every_fact_of_an_entry_is_read(section: str) -> None:
     code = "".join(path.read_text() for name in ("plan", "check") for path in (ROOT / "compiler" / name).rglob("*.py"))
     facts = {entry[0] for key, entry in OBJECTS[section].items() if key not in ("checked", "source")}
@@ -118,6 +120,13 @@ def test_a_misspelled_provider_gets_the_names_that_there_are(tmp_path: Path) -> 
     result = compile_text(tmp_path, platform=platform(rollout={"provider": "argo-rollout"}))
     (found,) = result.diagnostics
     assert (found.id, found.help) == ("MLS010", "write `argo-rollouts`")
+
+
+def test_a_mesh_of_the_platforms_own_needs_only_an_entry(tmp_path: Path) -> None:
+    text = platform(mesh={"provider": "own"}, providers={"mesh": {"own": {"tunnelPort": 4143}}})
+    (policy,) = objects(compile_text(tmp_path, platform=text), "NetworkPolicy")
+    served = policy["spec"]["ingress"][0]  # type: ignore[index]
+    assert 4143 in [port["port"] for port in served["ports"]]
 
 
 # A custom provider

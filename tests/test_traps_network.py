@@ -70,6 +70,37 @@ def test_trap_a_policy_that_forgets_the_gateway_is_an_outage(tmp_path: Path) -> 
     assert [source.get("podSelector") for source in served["from"]] == [None, None, {"matchLabels": {"app": "shop"}}]
 
 
+def test_trap_an_ambient_mesh_delivers_requests_at_its_own_port(tmp_path: Path) -> None:
+    """A policy that only names the ports of the runtime drops every tunneled request and every scrape."""
+    plain = policy(emitted(tmp_path))["ingress"]
+    served, scraped, _ = policy(emitted(tmp_path, platform__mesh={"provider": "istio-ambient"}))["ingress"]
+    assert [(ports(served), served["from"]), (ports(scraped), scraped["from"])] == [
+        ([8000, 8001, 15008], plain[0]["from"]),
+        ([8002, 15008], plain[1]["from"]),
+    ]
+
+
+def test_trap_an_ambient_mesh_changes_the_source_of_probes(tmp_path: Path) -> None:
+    """ztunnel gives the kubelet's probes a link-local source, so they no longer come from the node."""
+    probes = policy(emitted(tmp_path, platform__mesh={"provider": "istio-ambient"}))["ingress"][2]
+    assert probes["from"] == [{"ipBlock": {"cidr": "169.254.7.127/32"}}]
+    assert ports(probes) == [8000, 8001, 8002]
+
+
+def test_trap_a_waypoint_forwards_requests_from_its_own_address(tmp_path: Path) -> None:
+    made = emitted(tmp_path, platform__mesh={"provider": "istio-ambient", "waypoint": "models"})
+    *_, waypoint = policy(made)["ingress"][0]["from"]
+    assert waypoint == {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": made.workload["metadata"]["namespace"]}},
+        "podSelector": {"matchLabels": {"gateway.networking.k8s.io/gateway-name": "models"}},
+    }
+
+
+@pytest.mark.parametrize("mesh", ["none", "istio", "cilium", "linkerd"])
+def test_a_mesh_without_a_tunnel_needs_no_more_ports(tmp_path: Path, mesh: str) -> None:
+    assert policy(emitted(tmp_path, platform__mesh={"provider": mesh})) == policy(emitted(tmp_path))
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_trap_an_empty_selector_selects_the_whole_namespace(tmp_path: Path, runtime: str) -> None:
     made = emitted(tmp_path, runtime)

@@ -86,7 +86,7 @@ def _names(folder: str) -> Iterator[str]:
 
 @cache
 def providers(capability: str) -> dict[str, Node]:
-    """All providers of `rollout`, `traffic`, or `autoscaling`, by name."""
+    """All providers of one capability, such as `rollout` or `mesh`, by name."""
     folder = f"providers/{capability}/"
     return {name: _file(f"{folder}{name}") for name in _names(folder)}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...schema.units import Memory
 from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
+from .mesh import MeshPlan
 from .objectives import Objectives
 from .rollout.canary import CanaryPlan
 from .rollout.shadow import ShadowPlan
@@ -33,6 +34,7 @@ class ServicePlan(ServiceFacts):
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         super().__init__(scope, part)
         self.timing = Timing(self)
+        self.mesh = MeshPlan(self)
         self.objectives = Objectives(self)
         self.scaling = Scaling(self)
         self.canary = CanaryPlan(self, self.timing, self.objectives)

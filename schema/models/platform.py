@@ -20,6 +20,7 @@ from .base import (
     LabelKey,
     LabelValue,
     Memory,
+    MeshProviderName,
     Module,
     Name,
     ObjectName,
@@ -99,6 +100,15 @@ class TrafficProvider(Section):
 
     provider: TrafficProviderName = default(
         "gateway-api", "The traffic provider; `none` creates no route.", "Kubernetes's own routing API"
+    )
+
+
+class Mesh(Section):
+    """The service mesh that the pods of every service are in."""
+
+    provider: MeshProviderName = default("none", "The service mesh.", "most clusters have none")
+    waypoint: ObjectName | None = optional(
+        "The waypoint of every service, in the service's namespace. Its pods forward the requests of other pods."
     )
 
 
@@ -238,6 +248,7 @@ class Platform(Section):
     prometheus: Prometheus = group(Prometheus, "The Prometheus that scrapes metrics and answers queries.")
     rollout: RolloutProvider = group(RolloutProvider, "The rollout provider.")
     traffic: TrafficProvider = group(TrafficProvider, "The traffic provider.")
+    mesh: Mesh = group(Mesh, "The service mesh.")
     autoscaling: Autoscaling = group(Autoscaling, "The autoscaling provider.")
     gitops: GitOps = group(GitOps, "The GitOps tool that applies the output.")
     images: Images = group(Images, "Helper images.")
@@ -255,7 +266,7 @@ class Platform(Section):
         "Language-model families: changes to the catalog, and your own entries."
     )
     providers: Providers = group(
-        Providers, "Rollout, traffic, and autoscaling providers: changes to the catalog, and your own entries."
+        Providers, "Rollout, traffic, autoscaling, and mesh providers: changes to the catalog, and your own entries."
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."

@@ -1,7 +1,8 @@
 """Providers as data: the features that each product supports, by capability.
 
 The catalog entries (`compiler/catalog/providers/*/*.yaml`) use this section of the language. A platform file can
-override them or add its own. Each entry has a module with the same name that creates the objects.
+override them or add its own. Entries for rollout, traffic, and autoscaling have a module with the same name that
+creates the objects. A mesh needs none.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import (
+    Cidr,
     Date,
     Identifier,
     LabelKey,
@@ -91,9 +93,27 @@ class AutoscalingCapability(Section):
     source: Url | None = optional("The source of these facts.")
 
 
+class MeshCapability(Section):
+    """What a service mesh does with the traffic between pods."""
+
+    callers: list[Literal["http", "grpc"]] = listed(
+        "The protocols of the routes that it follows if their parent is a Service."
+    )
+    tunnel_port: int | None = optional(
+        "The port at which tunneled requests arrive at a pod, instead of the port that they are for.", ge=1, le=65535
+    )
+    probes: Cidr | None = optional("The source of the kubelet's probes, if the mesh changes it.")
+    waypoint_label: LabelKey | None = optional(
+        "The label of a waypoint's pods whose value is its name, if routes with a Service as their parent need one."
+    )
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
+
+
 class Providers(Section):
     """What each provider supports, by capability."""
 
     rollout: dict[Name, RolloutCapability] = mapped("Rollout providers.")
     traffic: dict[Name, TrafficCapability] = mapped("Traffic providers.")
     autoscaling: dict[Name, AutoscalingCapability] = mapped("Autoscaling providers.")
+    mesh: dict[Name, MeshCapability] = mapped("Service meshes.")

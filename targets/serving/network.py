@@ -1,4 +1,8 @@
-"""Who may connect to the pods, and where the pods may connect to. Probes come from the node and need no rule."""
+"""Who may connect to the pods, and where the pods may connect to.
+
+Traps handled here: a mesh that tunnels requests delivers them at its own port, so a policy that only names the ports of
+the runtime drops them. The same mesh changes the source of the kubelet's probes, which otherwise need no rule.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +36,9 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
             "egress": _egress(service),
         },
     }
-    why = because(
-        "NetworkPolicy", "limits who may connect to the model", scope.platform.network.policies, service.runtime_name
-    )
+    platform = scope.platform
+    sources = (platform.network.policies, service.runtime_name, platform.mesh.provider)
+    why = because("NetworkPolicy", "limits who may connect to the model", *sources)
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
 
@@ -50,10 +54,20 @@ def _ingress(service: ServicePlan) -> list[Body]:
     gateway = [namespace(platform.gateway.namespace)] if service.routed.value else []
     if not callers and not gateway:
         raise _unreachable(service)
+    mesh = service.mesh
+    waypoint = [] if mesh.waypoint is None else [namespace(service.scope.namespace, mesh.waypoint)]
     return [
-        {"from": [*gateway, *callers], "ports": tcp(ports.http, ports.grpc)},
-        {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics)},
+        {"from": [*gateway, *callers, *waypoint], "ports": tcp(ports.http, ports.grpc, mesh.tunnel)},
+        {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics, mesh.tunnel)},
+        *_probes(service),
     ]
+
+
+def _probes(service: ServicePlan) -> Iterator[Body]:
+    """The kubelet connects from the node, which every policy allows, unless a mesh changes the source."""
+    source, ports = service.mesh.probes, service.runtime.ports
+    if source is not None:
+        yield {"from": [{"ipBlock": {"cidr": source}}], "ports": tcp(ports.http, ports.grpc, ports.metrics)}
 
 
 def _unreachable(service: ServicePlan) -> Refusal:

@@ -80,7 +80,7 @@ class Maker(Shape):
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(cataloged("metrics")),
             "rivals": ["champion", "naive", "human"],
-            **{f"{one}-providers": list(catalog.providers(one)) for one in ("rollout", "traffic", "autoscaling")},
+            **{f"{one}-providers": list(catalog.providers(one)) for one in OBJECTS["Providers"]},
         }
         super().__init__(chance, self.declared)
         self.odd = chance.choice((0, 0, 0.02, 0.2))

@@ -56,6 +56,7 @@ def _providers(maker: Maker) -> dict[str, Any]:
         "rollout": {"own": maker.free("RolloutCapability")},
         "traffic": {"own": maker.free("TrafficCapability")},
         "autoscaling": {"own": maker.free("AutoscalingCapability")},
+        "mesh": {"own": maker.free("MeshCapability")},
     }
 
 

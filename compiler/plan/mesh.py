@@ -1,0 +1,64 @@
+"""What the service mesh means for a service: which routes it follows, and how requests and probes arrive at a pod."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ..because import Because, because
+from ..system import Mesh, MeshCapability
+from .serving.facts import ServiceFacts
+
+__all__ = ["MeshPlan"]
+
+
+class MeshPlan:
+    """The service mesh of one online service."""
+
+    def __init__(self, service: ServiceFacts) -> None:
+        self._service = service
+
+    @property
+    def _chosen(self) -> Mesh:
+        return self._service.scope.platform.mesh
+
+    @cached_property
+    def entry(self) -> MeshCapability:
+        """What the mesh does."""
+        return self._service.scope.platform.providers.mesh[self._chosen.provider.value]
+
+    @cached_property
+    def follows_routes(self) -> Because[bool]:
+        """Whether requests of other pods follow a route whose parent is the Service, in the service's protocol."""
+        protocol, mesh = self._service.part.protocol, self._chosen.provider
+        able = [one for one in self.entry.callers if one.value == protocol.value]
+        if not able:
+            return because(False, "the mesh does not follow routes of this protocol", protocol, mesh)
+        needed, waypoint = self.entry.waypoint_label, self._chosen.waypoint
+        if needed is not None and waypoint is None:
+            return because(False, "the mesh follows routes at a waypoint, and there is none", mesh, needed)
+        return because(True, "the mesh follows routes of this protocol", able, protocol, mesh, waypoint)
+
+    @cached_property
+    def tunnel(self) -> Because[int] | None:
+        """The port at which tunneled requests arrive at the pods, whatever port they are for."""
+        port = self.entry.tunnel_port
+        if port is None:
+            return None
+        return because(port.value, "where the mesh delivers tunneled requests", port, self._chosen.provider)
+
+    @cached_property
+    def probes(self) -> Because[str] | None:
+        """The address range that the kubelet's probes come from, if the mesh changes it."""
+        source = self.entry.probes
+        if source is None:
+            return None
+        return because(source.value, "the mesh gives the kubelet's probes this source", source, self._chosen.provider)
+
+    @cached_property
+    def waypoint(self) -> dict[str, Because[str]] | None:
+        """The labels of the waypoint's pods, which forward the requests of other pods."""
+        label, name = self.entry.waypoint_label, self._chosen.waypoint
+        if label is None or name is None:
+            return None
+        why = "the waypoint forwards the requests of other pods"
+        return {label.value: because(name.value, why, name, label, self._chosen.provider)}
