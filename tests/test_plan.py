@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ def test_replicas_of_the_worked_table(
     assert max(random, 2) <= expected
     by_use = max(1, -(-int(float(Rate.parse(rate).amount * Duration.parse(time).amount) * 1000) // (slots * 700)))
     assert needed(rate, time, slots, patience, "least-request") == max(pooled, by_use, 2)
+
+
+def test_trap_a_service_time_of_ages_hangs_the_planner() -> None:
+    """Erlang's recursion takes one step per slot, so a load of 10^14 slots must not start it."""
+    assert needed("100/s", "999999999999999ms", 1, 0.039, "least-request") == math.ceil(100 * 999999999999.999 / 0.7)
 
 
 def test_the_reason_says_every_rule() -> None:

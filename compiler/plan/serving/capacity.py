@@ -100,11 +100,9 @@ def _by_waiting(load: float, slots: int, service: float, patience: float, pooled
         return waiting(*queue, service, patience) <= float(care.waiting.value.amount)
 
     low = high = _by_utilization(load, slots, care)
-    while not rare(high):  # waits never grow with more replicas: double, then bisect
+    while high <= MOST and not rare(high):  # waits never grow with more replicas: double, then bisect
         low, high = high, high * 2
-        if high > MOST:
-            return None
-    return bisect_left(range(high), True, lo=low, key=rare)
+    return None if high > MOST else bisect_left(range(high), True, lo=low, key=rare)
 
 
 def _by_load(
