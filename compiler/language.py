@@ -146,6 +146,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
         "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
         "kind": ('kind', 'required', ('enum', ('kafka',)), None, ''),
+        "brokers": ('brokers', 'list', ('list', ('scalar', 'address', ''), ''), None, ''),
         "mechanism": ('mechanism', 'default', ('enum', ('scram-sha-512', 'scram-sha-256', 'plain', 'oauthbearer', 'tls')), 'scram-sha-512', 'the strongest password mechanism that every broker supports'),
     },
     "TrackingAccess": {
@@ -154,6 +155,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
         "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
         "kind": ('kind', 'required', ('enum', ('tracking',)), None, ''),
+        "url": ('url', 'optional', ('scalar', 'url', ''), None, ''),
     },
     "GitAccess": {
         "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
@@ -162,6 +164,26 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
         "kind": ('kind', 'required', ('enum', ('git',)), None, ''),
         "host": ('host', 'default', ('scalar', 'host', ''), 'github.com', 'the most common Git host'),
+    },
+    "TcpAccess": {
+        "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "identity": ('identity', 'optional', ('scalar', 'text', ''), None, ''),
+        "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
+        "kind": ('kind', 'required', ('enum', ('tcp',)), None, ''),
+        "host": ('host', 'required', ('scalar', 'host', ''), None, ''),
+        "ports": ('ports', 'required', ('list', ('integer', 1, 65535), ''), None, ''),
+        "namespace": ('namespace', 'derived', ('scalar', 'name', ''), None, 'from a host like `redis.cache.svc`; a host without dots is a Service in the same namespace'),
+        "pods": ('pods', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "cidrs": ('cidrs', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
+    },
+    "ServiceAccess": {
+        "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "identity": ('identity', 'optional', ('scalar', 'text', ''), None, ''),
+        "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
+        "kind": ('kind', 'required', ('enum', ('service',)), None, ''),
+        "service": ('service', 'required', ('scalar', 'name', 'services'), None, ''),
     },
     "Data": {
         "sources": ('sources', 'list', ('list', ('object', 'DataSource'), 'name'), None, ''),
@@ -996,7 +1018,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Platform": {
         "kubernetes": ('kubernetes', 'default', ('enum', ('1.33', '1.34', '1.35', '1.36', '1.37')), '1.33', 'the oldest supported version; its output runs on all others'),
-        "cloud": ('cloud', 'default', ('enum', ('gke', 'eks', 'eks-auto', 'aks', 'none')), 'none', "uses the labels of NVIDIA's GPU feature discovery"),
+        "cloud": ('cloud', 'default', ('scalar', 'name', 'clouds'), 'none', "uses the labels of NVIDIA's GPU feature discovery"),
         "gateway": ('gateway', 'group', ('object', 'Gateway'), None, ''),
         "prometheus": ('prometheus', 'group', ('object', 'Prometheus'), None, ''),
         "rollout": ('rollout', 'group', ('object', 'RolloutProvider'), None, ''),
@@ -1014,6 +1036,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "runtimes": ('runtimes', 'map', ('map', ('object', 'Runtime'), 'name', ''), None, ''),
         "accelerators": ('accelerators', 'map', ('map', ('object', 'Accelerator'), 'name', ''), None, ''),
         "families": ('families', 'map', ('map', ('object', 'Family'), 'identifier', ''), None, ''),
+        "clouds": ('clouds', 'map', ('map', ('object', 'Cloud'), 'name', ''), None, ''),
         "providers": ('providers', 'group', ('object', 'Providers'), None, ''),
         "algorithms": ('algorithms', 'map', ('map', ('object', 'Algorithm'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
@@ -1067,7 +1090,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Network": {
         "policies": ('policies', 'default', ('bool',), 'true', 'access to a model should be explicit'),
-        "dns": ('dns', 'default', ('scalar', 'name', ''), 'kube-system', 'where every distribution runs it'),
+        "dns": ('dns', 'optional', ('scalar', 'name', ''), None, ''),
     },
     "Planning": {
         "utilization": ('utilization', 'default', ('scalar', 'share', ''), '70%', 'queueing delay grows faster than load above this'),
@@ -1129,6 +1152,18 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "Cloud": {
+        "dnsPods": ('dns_pods', 'default', ('bool',), 'true', 'most clusters run CoreDNS in pods'),
+        "resolvers": ('resolvers', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
+        "issuers": ('issuers', 'list', ('list', ('object', 'Issuer'), ''), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "Issuer": {
+        "accounts": ('accounts', 'default', ('enum', ('all', 'with-identity', 'without-identity')), 'all', 'most clouds have one way to get credentials'),
+        "cidrs": ('cidrs', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
+        "ports": ('ports', 'required', ('list', ('integer', 1, 65535), ''), None, ''),
     },
     "Providers": {
         "rollout": ('rollout', 'map', ('map', ('object', 'RolloutCapability'), 'name', ''), None, ''),
@@ -1231,7 +1266,7 @@ SINGULAR: dict[str, dict[str, str]] = {
 }
 
 UNIONS: dict[str, tuple[str, dict[str, str]]] = {
-    'Access': ('kind', {'s3': 'S3Access', 'gcs': 'GcsAccess', 'azure': 'AzureAccess', 'http': 'HttpAccess', 'huggingface': 'HuggingFaceAccess', 'oci': 'OciAccess', 'kafka': 'KafkaAccess', 'tracking': 'TrackingAccess', 'git': 'GitAccess'}),
+    'Access': ('kind', {'s3': 'S3Access', 'gcs': 'GcsAccess', 'azure': 'AzureAccess', 'http': 'HttpAccess', 'huggingface': 'HuggingFaceAccess', 'oci': 'OciAccess', 'kafka': 'KafkaAccess', 'tracking': 'TrackingAccess', 'git': 'GitAccess', 'tcp': 'TcpAccess', 'service': 'ServiceAccess'}),
     'PreprocessingStep': ('step', {'impute': 'Impute', 'clip': 'Clip', 'scale': 'Scale', 'encode': 'Encode', 'tokenize': 'Tokenize', 'resize': 'Resize', 'deduplicate': 'Deduplicate', 'custom': 'CustomStep'}),
     'Split': ('strategy', {'temporal': 'TemporalSplit', 'random': 'RandomSplit', 'stratified': 'StratifiedSplit', 'grouped': 'GroupedSplit'}),
     'Parameter': ('type', {'double': 'DoubleParameter', 'int': 'IntParameter', 'categorical': 'CategoricalParameter'}),

@@ -218,28 +218,30 @@ class OciAccess(Part):
 
 
 class KafkaAccess(Part):
-    """A Kafka broker."""
+    """A Kafka cluster."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "mechanism",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "brokers", "mechanism",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
     kind: Because[Literal['kafka']]
+    brokers: tuple[Because[str], ...]
     mechanism: Because[Literal['scram-sha-512', 'scram-sha-256', 'plain', 'oauthbearer', 'tls']]
 
 
 class TrackingAccess(Part):
     """An experiment tracking server."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "url",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
     kind: Because[Literal['tracking']]
+    url: Because[str] | None
 
 
 class GitAccess(Part):
@@ -253,6 +255,36 @@ class GitAccess(Part):
     keys: Named[Because[str]]
     kind: Because[Literal['git']]
     host: Because[str]
+
+
+class TcpAccess(Part):
+    """Any other server: a cache, a database, a feature server, or an API with a key. `secret` and `keys` set environment variables. Pods get the address through their own `env`."""
+
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "host", "ports", "namespace", "pods", "cidrs",)
+
+    service_account: Because[str] | None
+    identity: Because[str] | None
+    secret: Because[str] | None
+    keys: Named[Because[str]]
+    kind: Because[Literal['tcp']]
+    host: Because[str]
+    ports: tuple[Because[int], ...]
+    namespace: Derived[str]
+    pods: Named[Because[str]]
+    cidrs: tuple[Because[str], ...]
+
+
+class ServiceAccess(Part):
+    """Another online service of the same system, which then admits the pods that use this access. Its address is the name of its Service: the name of the system, a dash, and the name of the service."""
+
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "service",)
+
+    service_account: Because[str] | None
+    identity: Because[str] | None
+    secret: Because[str] | None
+    keys: Named[Because[str]]
+    kind: Because[Literal['service']]
+    service: Because[str]
 
 
 class Data(Part):
@@ -1694,10 +1726,10 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "providers", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
-    cloud: Because[Literal['gke', 'eks', 'eks-auto', 'aks', 'none']]
+    cloud: Because[str]
     gateway: Gateway
     prometheus: Prometheus
     rollout: RolloutProvider
@@ -1715,6 +1747,7 @@ class Platform(Part):
     runtimes: Named[Runtime]
     accelerators: Named[Accelerator]
     families: Named[Family]
+    clouds: Named[Cloud]
     providers: Providers
     algorithms: Named[Algorithm]
     plugins: tuple[Because[str], ...]
@@ -1818,7 +1851,7 @@ class Network(Part):
     __slots__ = fields = ("policies", "dns",)
 
     policies: Because[bool]
-    dns: Because[str]
+    dns: Because[str] | None
 
 
 class Planning(Part):
@@ -1915,6 +1948,28 @@ class Family(Part):
     window: Because[int] | None
     checked: Because[str] | None
     source: Because[str] | None
+
+
+class Cloud(Part):
+    """A cloud, as far as network policies depend on it."""
+
+    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "checked", "source",)
+
+    dns_pods: Because[bool]
+    resolvers: tuple[Because[str], ...]
+    issuers: tuple[Issuer, ...]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class Issuer(Part):
+    """A server that issues the credentials of a pod's identity."""
+
+    __slots__ = fields = ("accounts", "cidrs", "ports",)
+
+    accounts: Because[Literal['all', 'with-identity', 'without-identity']]
+    cidrs: tuple[Because[str], ...]
+    ports: tuple[Because[int], ...]
 
 
 class Providers(Part):
@@ -2069,7 +2124,7 @@ class PlatformMetadata(Part):
     owner: Because[str] | None
 
 
-Access: TypeAlias = Union["S3Access", "GcsAccess", "AzureAccess", "HttpAccess", "HuggingFaceAccess", "OciAccess", "KafkaAccess", "TrackingAccess", "GitAccess"]
+Access: TypeAlias = Union["S3Access", "GcsAccess", "AzureAccess", "HttpAccess", "HuggingFaceAccess", "OciAccess", "KafkaAccess", "TrackingAccess", "GitAccess", "TcpAccess", "ServiceAccess"]
 
 
 PreprocessingStep: TypeAlias = Union["Impute", "Clip", "Scale", "Encode", "Tokenize", "Resize", "Deduplicate", "CustomStep"]

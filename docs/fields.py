@@ -17,6 +17,7 @@ NAMES = {
     "accelerators": "[accelerator](catalog.md#accelerators)",
     "algorithms": "[algorithm](catalog.md#search-algorithms)",
     "families": "[family](catalog.md#families)",
+    "clouds": "[cloud](catalog.md#clouds)",
     "clusters": "name in `clusters`",
     "columns": "name in `data.columns`",
     "entities": "name in `features.entities`",

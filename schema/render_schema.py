@@ -28,6 +28,7 @@ KNOWN = {
     "accelerators": "name",
     "algorithms": "identifier",
     "autoscaling-providers": "name",
+    "clouds": "name",
     "families": "identifier",
     "mesh-providers": "name",
     "metrics": "metric",

@@ -139,6 +139,11 @@ SCALARS: dict[str, Scalar] = {
         ("10.0.0.0/24", "fd00::/64"),
         parse=_cidr,
     ),
+    "address": Scalar(
+        "a host name, with or without a port",
+        rf"{DNS_NAME}(?::(?:[1-9][0-9]{{0,3}}|[1-5][0-9]{{4}}|6[0-4][0-9]{{3}}|65[0-4][0-9]{{2}}|655[0-2][0-9]|6553[0-5]))?",
+        ("b-1.payments.example.com:9096", "broker.payments"),
+    ),
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
     "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
     "dated-uri": Scalar(

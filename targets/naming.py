@@ -9,7 +9,7 @@ from ..compiler.conventions import MANAGED_BY, label_value
 from ..compiler.emit.artifact import Body
 from ..compiler.plan.scope import Scope
 
-__all__ = ["labels", "metadata", "path_of", "selector"]
+__all__ = ["labels", "metadata", "path_of", "selector", "shared"]
 
 
 def metadata(scope: Scope, name: Because[str], labels_: Body, annotations: Body | None = None) -> Body:
@@ -45,6 +45,14 @@ def selector(scope: Scope, component: str, instance: Because[str] | None = None)
         "app.kubernetes.io/name": scope.system.metadata.name,
         "app.kubernetes.io/instance": scope.system.metadata.name if instance is None else instance,
         "app.kubernetes.io/component": component,
+    }
+
+
+def shared(scope: Scope, instance: Because[str]) -> Body:
+    """The labels that all pods of one service or of training share, whatever their component and version."""
+    return {
+        "app.kubernetes.io/name": scope.system.metadata.name,
+        "app.kubernetes.io/instance": instance,
     }
 
 

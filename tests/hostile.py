@@ -166,6 +166,7 @@ _USUAL = {
     "runtimes": catalog.runtime_names(),
     **{f"{one}-providers": tuple(catalog.providers(one)) for one in OBJECTS["Providers"]},
     "accelerators": ("l4", "a100-80gb", "h100"),
+    "clouds": ("gke", "eks-auto", "none"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),
     "parameters": ("alpha", "beta"),

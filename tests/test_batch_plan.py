@@ -102,7 +102,8 @@ def test_a_run_connects_to_its_stores_and_accepts_no_connections(tmp_path: Path)
     policy = objects(tmp_path, spec())["NetworkPolicy"]["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in policy
-    assert [[port["port"] for port in rule["ports"]] for rule in policy["egress"]] == [[53, 53], [443, 9000]]
+    ports = [[port["port"] for port in rule["ports"]] for rule in policy["egress"]]
+    assert ports == [[53, 53, 5353, 5353], [443, 9000]]
 
 
 IMAGE_VOLUMES = "{apiVersion: mlspec/v1, kind: Platform, platform: {kubernetes: '1.35'}}"

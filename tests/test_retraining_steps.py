@@ -204,7 +204,7 @@ def test_a_run_connects_to_its_sources_its_stores_and_the_tracker_and_accepts_no
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert "ingress" not in policy
         ports = [[port["port"] for port in rule["ports"]] for rule in policy["egress"]]
-        assert ports == [[53, 53], [443, 5000, *sorted((9000, kafka))]]
+        assert ports == [[53, 53, 5353, 5353], [443, 5000, *sorted((9000, kafka))]]
 
 
 @pytest.mark.parametrize(

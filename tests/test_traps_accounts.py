@@ -108,8 +108,8 @@ def test_an_account_of_one_service_has_its_labels(tmp_path: Path) -> None:
 
 def test_trap_the_kind_of_an_access_by_account_changes_nothing(tmp_path: Path) -> None:
     """It sets no variables, but its kind, which is required, does not count as a field without effect."""
-    tracker = {"tracker": {"kind": "tracking", "serviceAccount": "digits"}}
-    assert compile_text(tmp_path, minimal(access=tracker, serving__access=["tracker"])).ok
+    lake = {"lake": {"kind": "gcs", "serviceAccount": "digits"}}
+    assert compile_text(tmp_path, minimal(access=lake, serving__access=["lake"])).ok
 
 
 def test_trap_one_of_two_accesses_may_set_the_identity(tmp_path: Path) -> None:

@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mlspec.compiler.language import OBJECTS
 
-from .online import DIGEST, RUNTIMES, Emitted, emitted
-
-IMAGE: dict[str, Any] = {
-    "platform__kubernetes": "1.35",
-    "release__artifact__uri": "oci://registry.example.com/fraud/model:7",
-    "release__artifact__access": None,
-    "access__store": None,
-}
-
-
-def policy(made: Emitted) -> dict[str, Any]:
-    found: dict[str, Any] = made.one("NetworkPolicy")["spec"]
-    return found
-
-
-def ports(rule: dict[str, Any]) -> list[int]:
-    return [port["port"] for port in rule["ports"]]
-
-
-def reached(made: Emitted) -> set[int]:
-    """The ports that are allowed for any address."""
-    return {port for rule in policy(made)["egress"] if "to" not in rule for port in ports(rule)}
-
+from .online import DIGEST, RUNTIMES, emitted
+from .policies import policy, ports, reached
 
 # Ingress
 
@@ -131,60 +109,6 @@ def test_trap_a_shadow_without_a_policy_may_connect_anywhere(tmp_path: Path) -> 
     made = emitted(tmp_path, **changes)
     shadow = made.one("Deployment", "fraud-shadow")["spec"]["template"]["metadata"]["labels"]
     assert policy(made)["podSelector"]["matchLabels"].items() <= shadow.items()
-
-
-# Egress
-
-
-def test_trap_dns_uses_udp_and_tcp(tmp_path: Path) -> None:
-    dns = policy(emitted(tmp_path, platform__network__dns="openshift-dns"))["egress"][0]
-    assert dns["ports"] == [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
-    [to] = dns["to"]
-    assert to["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "openshift-dns"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, {443}),
-        ({"access__store": {"kind": "s3", "secret": "k", "endpoint": "https://minio.example.com:9000"}}, {443, 9000}),
-        ({"release__artifact__uri": "https://models.example.com:8443/7.onnx", "release__artifact__access": None,
-          "access": None}, {8443}),
-        (IMAGE, set()),
-        ({**IMAGE, "access__features": {"kind": "gcs", "secret": "k"}, "serving__access": ["features"]}, {443}),
-        ({**IMAGE, "access__events": {"kind": "kafka", "secret": "k"}, "serving__access": ["events"]}, {9092}),
-    ],
-    ids=["a store", "a custom store", "a web server", "an image", "a store at run time", "a broker at run time"],
-)  # fmt: skip
-def test_trap_blocked_connections_time_out(tmp_path: Path, changes: dict[str, Any], expected: set[int]) -> None:
-    """Nodes pull images, so pods need no egress to a registry."""
-    assert reached(emitted(tmp_path, **changes)) == expected
-
-
-EVERYWHERE: dict[str, object] = {"serving__resources": {"accelerator": {"type": "a100-80gb"}}}
-"""An accelerator that every cloud has."""
-
-
-@pytest.mark.parametrize(
-    ("cloud", "servers"),
-    [
-        ("eks", {("169.254.170.23/32", 80)}),
-        ("eks-auto", {("169.254.170.23/32", 80)}),
-        ("gke", {("169.254.169.252/32", 988), ("169.254.169.254/32", 80)}),
-        ("aks", set()),
-        ("none", set()),
-    ],
-)
-def test_trap_credentials_come_from_an_address_of_the_node(
-    tmp_path: Path, cloud: str, servers: set[tuple[str, int]]
-) -> None:
-    """Only for pods with an identity. AKS and others issue credentials over HTTPS."""
-    by_identity = {"access__store": {"kind": "s3", "serviceAccount": "fraud-models"}}
-    made = policy(emitted(tmp_path, platform__cloud=cloud, **by_identity, **EVERYWHERE))
-    blocks = [rule for rule in made["egress"] if "ipBlock" in rule.get("to", [{}])[0]]
-    assert {(rule["to"][0]["ipBlock"]["cidr"], ports(rule)[0]) for rule in blocks} == servers
-    by_secret = policy(emitted(tmp_path, platform__cloud=cloud, **EVERYWHERE))
-    assert not [rule for rule in by_secret["egress"] if "ipBlock" in rule.get("to", [{}])[0]]
 
 
 def test_a_platform_without_policies_gets_none(tmp_path: Path) -> None:

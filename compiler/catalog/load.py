@@ -15,6 +15,7 @@ from .built import MODULES
 __all__ = [
     "accelerators",
     "algorithms",
+    "clouds",
     "devices",
     "families",
     "metrics",
@@ -104,6 +105,11 @@ def accelerators() -> dict[str, Node]:
 def algorithms() -> Mapping:
     """All hyperparameter search algorithms, by name."""
     return _file("algorithms")
+
+
+def clouds() -> Mapping:
+    """All clouds, by name."""
+    return _file("clouds")
 
 
 def families() -> Mapping:

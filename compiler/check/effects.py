@@ -216,6 +216,8 @@ _BATCH = "remove it: only a service with `mode: batch` uses it"
 _ONLINE = "remove it: only a service with `mode: online` uses it"
 
 READERS = {
+    "access.*.keys": "add the `secret` that has these keys, or remove it",
+    "access.*.identity": "add the `serviceAccount` that is bound to it, or remove it",
     "access.*.*": _NOBODY,
     "access.*": "refer to it where it is needed, such as `access: {name}` in a source or an artifact, or remove it",
     "access": "refer to its entries where they are needed, such as in a source or an artifact, or remove it",

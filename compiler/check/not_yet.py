@@ -63,6 +63,11 @@ READ_BY_STAGES: tuple[str, ...] = (
     "platform.autoscaling.provider",
     "platform.rollout.provider",
     "platform.traffic.provider",
+    "access.*[kind=tcp] if platform.*[policies=false]",  # without network policies, nothing is left to open
+    "access.*[kind=service] if platform.*[policies=false]",
+    "services.*.access if platform.*[policies=false]",
+    "training.access if platform.*[policies=false]",
+    "access.*[kind=tracking].url if platform.*[policies=false]",
     "models.*.signature",
     "constraints.accelerators",
     "metrics.* if monitoring.rules",  # the metric may be for what is not supported yet, which has a warning

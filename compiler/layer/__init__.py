@@ -154,6 +154,7 @@ def _accelerators(names: set[str]) -> Entries:
 _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "runtimes": (("platform", "runtimes"), _runtimes),
     "accelerators": (("platform", "accelerators"), _accelerators),
+    "clouds": (("platform", "clouds"), lambda _: catalog.clouds().entries),
     "families": (("platform", "families"), lambda _: catalog.families().entries),
     "algorithms": (("platform", "algorithms"), lambda _: catalog.algorithms().entries),
     "rollout-providers": (("platform", "providers", "rollout"), lambda _: catalog.providers("rollout")),

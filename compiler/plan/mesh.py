@@ -6,9 +6,31 @@ from functools import cached_property
 
 from ..because import Because, because
 from ..system import Mesh, MeshCapability
+from .scope import Scope
 from .serving.facts import ServiceFacts
 
-__all__ = ["MeshPlan"]
+__all__ = ["MeshPlan", "tunnel", "waypoint"]
+
+
+def _entry(scope: Scope) -> MeshCapability:
+    return scope.platform.providers.mesh[scope.platform.mesh.provider.value]
+
+
+def tunnel(scope: Scope) -> Because[int] | None:
+    """The port at which tunneled requests arrive at any pod in the mesh, whatever port they are for."""
+    port = _entry(scope).tunnel_port
+    if port is None:
+        return None
+    return because(port.value, "where the mesh delivers tunneled requests", port, scope.platform.mesh.provider)
+
+
+def waypoint(scope: Scope) -> dict[str, Because[str]] | None:
+    """The labels of the waypoint's pods, which forward the requests of other pods."""
+    label, name = _entry(scope).waypoint_label, scope.platform.mesh.waypoint
+    if label is None or name is None:
+        return None
+    why = "the waypoint forwards the requests of other pods"
+    return {label.value: because(name.value, why, name, label, scope.platform.mesh.provider)}
 
 
 class MeshPlan:
@@ -24,7 +46,7 @@ class MeshPlan:
     @cached_property
     def entry(self) -> MeshCapability:
         """What the mesh does."""
-        return self._service.scope.platform.providers.mesh[self._chosen.provider.value]
+        return _entry(self._service.scope)
 
     @cached_property
     def follows_routes(self) -> Because[bool]:
@@ -41,10 +63,7 @@ class MeshPlan:
     @cached_property
     def tunnel(self) -> Because[int] | None:
         """The port at which tunneled requests arrive at the pods, whatever port they are for."""
-        port = self.entry.tunnel_port
-        if port is None:
-            return None
-        return because(port.value, "where the mesh delivers tunneled requests", port, self._chosen.provider)
+        return tunnel(self._service.scope)
 
     @cached_property
     def probes(self) -> Because[str] | None:
@@ -57,8 +76,4 @@ class MeshPlan:
     @cached_property
     def waypoint(self) -> dict[str, Because[str]] | None:
         """The labels of the waypoint's pods, which forward the requests of other pods."""
-        label, name = self.entry.waypoint_label, self._chosen.waypoint
-        if label is None or name is None:
-            return None
-        why = "the waypoint forwards the requests of other pods"
-        return {label.value: because(name.value, why, name, label, self._chosen.provider)}
+        return waypoint(self._service.scope)

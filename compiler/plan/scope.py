@@ -9,7 +9,7 @@ from ..finding import Refusal, refusal
 from ..layer import DEFAULT_ENVIRONMENT
 from ..layer.usual import served
 from ..provider import Providers
-from ..system import AcceleratorRequest, BatchService, Environment, MLSystem, OnlineService, Platform, Release
+from ..system import AcceleratorRequest, BatchService, Cloud, Environment, MLSystem, OnlineService, Platform, Release
 
 __all__ = ["Scope"]
 
@@ -27,6 +27,11 @@ class Scope:
     def platform(self) -> Platform:
         """The platform file for this environment's cluster."""
         return self.system.platform
+
+    @property
+    def cloud(self) -> Cloud:
+        """What is known about the cloud that the cluster runs on."""
+        return self.platform.clouds[self.platform.cloud.value]
 
     @cached_property
     def _declared(self) -> Environment | None:

@@ -9,6 +9,7 @@ from ...schema.units import Memory
 from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
 from .mesh import MeshPlan
+from .network import siblings
 from .objectives import Objectives
 from .rollout.canary import CanaryPlan
 from .rollout.shadow import ShadowPlan
@@ -96,6 +97,11 @@ class ServicePlan(ServiceFacts):
         """Whether requests arrive through a gateway."""
         traffic = self.scope.platform.providers.traffic[self.traffic_provider.value]
         return traffic.routes.also(self.traffic_provider)
+
+    @cached_property
+    def siblings(self) -> tuple[Because[str], ...]:
+        """What else in the system calls it, past the gateway: the names of the objects whose pods do."""
+        return siblings(self.scope, self.part.own_name)
 
     @cached_property
     def mirroring(self) -> Because[str]:

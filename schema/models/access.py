@@ -6,7 +6,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import EnvName, Host, Identifier, ObjectName, Section, Text, Url, default, mapped, optional, required
+from .base import (
+    Address,
+    Cidr,
+    EnvName,
+    Host,
+    Identifier,
+    LabelKey,
+    LabelValue,
+    Name,
+    ObjectName,
+    Section,
+    ServiceName,
+    Text,
+    Url,
+    default,
+    derived,
+    listed,
+    mapped,
+    optional,
+    required,
+)
+from .network import Port
 
 
 class _Access(Section):
@@ -65,9 +86,13 @@ class OciAccess(_Access):
 
 
 class KafkaAccess(_Access):
-    """A Kafka broker."""
+    """A Kafka cluster."""
 
     kind: Literal["kafka"] = required("The kind of service.")
+    brokers: list[Address] = listed(
+        "The brokers that clients connect to first, such as `b-1.payments.example.com:9096`. Clients receive them as "
+        "`KAFKA_BOOTSTRAP_SERVERS`, and network policies open their ports. A broker without a port listens on 9092."
+    )
     mechanism: Literal["scram-sha-512", "scram-sha-256", "plain", "oauthbearer", "tls"] = default(
         "scram-sha-512", "How clients authenticate.", "the strongest password mechanism that every broker supports"
     )
@@ -77,6 +102,10 @@ class TrackingAccess(_Access):
     """An experiment tracking server."""
 
     kind: Literal["tracking"] = required("The kind of service.")
+    url: Url | None = optional(
+        "The URL of the server, which MLflow clients receive as `MLFLOW_TRACKING_URI`. If omitted, the `uri` of "
+        "`training.tracking`."
+    )
 
 
 class GitAccess(_Access):
@@ -84,6 +113,40 @@ class GitAccess(_Access):
 
     kind: Literal["git"] = required("The kind of service.")
     host: Host = default("github.com", "The host name.", "the most common Git host")
+
+
+class TcpAccess(_Access):
+    """Any other server: a cache, a database, a feature server, or an API with a key.
+
+    `secret` and `keys` set environment variables. Pods get the address through their own `env`.
+    """
+
+    kind: Literal["tcp"] = required("The kind of service.")
+    host: Host = required(
+        "The host name of the server, or its address. Network policies select pods and addresses, not names: pods may "
+        "connect to the pods and addresses that follow from the fields below. If those are unknown, they may connect "
+        "to any address at these ports."
+    )
+    ports: list[Port] = required(
+        "The TCP ports that the server listens on. Behind a Service, list the port of its pods, because most networks "
+        "check policies after the translation. The VPC CNI of AWS checks them before, so list both if they differ."
+    )
+    namespace: Name | None = derived(
+        "The namespace of the pods that answer.",
+        "from a host like `redis.cache.svc`; a host without dots is a Service in the same namespace",
+    )
+    pods: dict[LabelKey, LabelValue] = mapped("The labels of the pods that answer. If omitted, all pods there.")
+    cidrs: list[Cidr] = listed("The addresses of the server, if it does not run in the cluster.")
+
+
+class ServiceAccess(_Access):
+    """Another online service of the same system, which then admits the pods that use this access.
+
+    Its address is the name of its Service: the name of the system, a dash, and the name of the service.
+    """
+
+    kind: Literal["service"] = required("The kind of service.")
+    service: ServiceName = required("The service that is called, without going through the gateway.")
 
 
 Access = Annotated[
@@ -95,6 +158,8 @@ Access = Annotated[
     | OciAccess
     | KafkaAccess
     | TrackingAccess
-    | GitAccess,
+    | GitAccess
+    | TcpAccess
+    | ServiceAccess,
     Field(discriminator="kind"),
 ]

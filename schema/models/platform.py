@@ -7,6 +7,7 @@ from typing import Literal
 from .base import (
     AutoscalingProviderName,
     Bandwidth,
+    CloudName,
     Compute,
     Cores,
     Date,
@@ -42,6 +43,7 @@ from .base import (
     required,
 )
 from .model import Family
+from .network import Cloud, Network
 from .planning import Planning, Prices, Quota
 from .provider import Providers
 from .runtime import Runtime
@@ -224,13 +226,6 @@ class Policies(Section):
     max_memory: Memory | None = optional("The maximum memory request per container.")
 
 
-class Network(Section):
-    """Network policy settings."""
-
-    policies: bool = default(True, "Whether to emit network policies.", "access to a model should be explicit")
-    dns: Name = default("kube-system", "The namespace of the cluster's DNS.", "where every distribution runs it")
-
-
 class Platform(Section):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
@@ -239,9 +234,9 @@ class Platform(Section):
         "The Kubernetes version that must accept the output.",
         "the oldest supported version; its output runs on all others",
     )
-    cloud: Literal["gke", "eks", "eks-auto", "aks", "none"] = default(
+    cloud: CloudName = default(
         "none",
-        "The cloud, which determines how accelerator nodes are labeled.",
+        "The cloud, which determines how accelerator nodes are labeled, and where pods get their credentials.",
         "uses the labels of NVIDIA's GPU feature discovery",
     )
     gateway: Gateway = group(Gateway, "The gateway that routes attach to.")
@@ -265,6 +260,7 @@ class Platform(Section):
     families: dict[Identifier, Family] = mapped(
         "Language-model families: changes to the catalog, and your own entries."
     )
+    clouds: dict[Name, Cloud] = mapped("Clouds: changes to the catalog, and your own entries.")
     providers: Providers = group(
         Providers, "Rollout, traffic, autoscaling, and mesh providers: changes to the catalog, and your own entries."
     )

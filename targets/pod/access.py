@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Body
-from ...compiler.finding import refusal
+from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.scope import Scope
 from ...compiler.record import Record
-from ...compiler.system import Access
+from ...compiler.system import Access, ServiceAccess
 
 __all__ = [
     "Grant",
@@ -21,6 +21,7 @@ __all__ = [
     "identity",
     "identity_annotations",
     "pod_labels",
+    "stores",
 ]
 
 # kind -> the variables that its clients read, and their default keys in a Secret
@@ -34,6 +35,8 @@ _USUAL = {
     "tracking": {"MLFLOW_TRACKING_USERNAME": "username", "MLFLOW_TRACKING_PASSWORD": "password"},
     "git": {"GIT_TOKEN": "token"},
     "oci": {},
+    "tcp": {},
+    "service": {},
 }
 
 _ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"
@@ -66,6 +69,24 @@ def granted(scope: Scope, names: Iterable[Because[str] | None]) -> list[Grant]:
     ]
 
 
+def stores(scope: Scope, *names: Because[str] | None) -> Iterator[Because[str]]:
+    """The accesses to what has a URI. One of kind `service` is for requests and reads nothing."""
+    for name in names:
+        if name is None:
+            continue
+        access = scope.system.access[name.value]
+        if isinstance(access, ServiceAccess):
+            raise refusal(
+                "MLS012",
+                f"the access `{name.value}` cannot read or write data",
+                name,
+                others=((access.kind, "its kind"),),
+                note="it is for requests to a service of this system, and has no credentials for a store",
+                help="list it under the `access` of a service or of `training`, and use the store's own access here",
+            )
+        yield name
+
+
 def _tied(scope: Scope, account: Because[str] | None) -> Because[str] | None:
     """The identity of an account. It applies to everything that runs as the account, and one access may set it."""
     if account is None:
@@ -96,6 +117,8 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
     access = grant.access
     if access.secret is None:
         return []
+    if not access.keys and not _USUAL[access.kind.value]:
+        raise _no_variables(grant, access.secret)
     keys: dict[str, str | Because[str]] = {**access.keys} if access.keys else {**_USUAL[access.kind.value]}
     return [
         because(
@@ -110,6 +133,17 @@ def environment(grant: Grant, renamed: dict[str, str] | None = None) -> list[Bec
         )
         for name, key in keys.items()
     ]
+
+
+def _no_variables(grant: Grant, secret: Because[str]) -> Refusal:
+    return refusal(
+        "MLS009",
+        f"no variable is set from the Secret `{secret.value}`",
+        secret,
+        others=((grant.access.kind, "clients of this kind have no common variables"), (grant.named, "used here")),
+        note="the container would never see the credentials",
+        help="add a variable and a key of the Secret to the access, such as `keys: {API_KEY: key}`",
+    )
 
 
 class Identity(Record):

@@ -12,7 +12,15 @@ from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Body
 from ...compiler.emit.dump import plain
 from ...compiler.finding import Refusal, refusal
-from ...compiler.system import AzureAccess, GitAccess, HuggingFaceAccess, KafkaAccess, OciAccess, S3Access
+from ...compiler.system import (
+    AzureAccess,
+    GitAccess,
+    HuggingFaceAccess,
+    KafkaAccess,
+    OciAccess,
+    S3Access,
+    TrackingAccess,
+)
 from .access import Grant, environment
 
 __all__ = ["credentials", "pull_secrets", "variables"]
@@ -37,8 +45,9 @@ def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[B
         for variable in (*_secrets(grant), *_locations(grant)):
             name = plain(variable)["name"]
             other, first = seen.setdefault(name, (grant.named, variable))
-            if first is None or plain(first) != plain(variable):
-                raise _twice(name, grant, other)
+            known = {"name": name, "value": other.value} if first is None else plain(first)
+            if plain(variable) != known:
+                raise _twice(name, grant, other, of_author=first is None)
     return [variable for _, variable in seen.values() if variable is not None]
 
 
@@ -58,7 +67,9 @@ def _locations(grant: Grant) -> Iterator[Because[Body]]:
     elif isinstance(access, GitAccess):
         known = {"GIT_HOST": access.host}
     elif isinstance(access, KafkaAccess):
-        known = dict(_kafka(access.mechanism))
+        known = dict(_kafka(access))
+    elif isinstance(access, TrackingAccess):
+        known = {"MLFLOW_TRACKING_URI": access.url}
     for name, value in known.items():
         if value is not None:
             yield because(
@@ -69,15 +80,18 @@ def _locations(grant: Grant) -> Iterator[Because[Body]]:
             )
 
 
-def _kafka(mechanism: Because[str]) -> Iterator[tuple[str, Because[str]]]:
+def _kafka(access: KafkaAccess) -> Iterator[tuple[str, Because[str]]]:
     """The values that librdkafka expects."""
+    mechanism, brokers = access.mechanism, access.brokers
+    if brokers:
+        yield "KAFKA_BOOTSTRAP_SERVERS", because(",".join(one.value for one in brokers), "the brokers", brokers)
     by_certificate = mechanism.value == "tls"
     yield "KAFKA_SECURITY_PROTOCOL", mechanism.map(lambda _: "SSL" if by_certificate else "SASL_SSL")
     if not by_certificate:
         yield "KAFKA_SASL_MECHANISM", mechanism.map(str.upper)
 
 
-def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
+def _twice(name: str, grant: Grant, other: Because[str], *, of_author: bool) -> Refusal:
     return refusal(
         "MLS012",
         f"`{name}` would be set twice",
@@ -85,7 +99,9 @@ def _twice(name: str, grant: Grant, other: Because[str]) -> Refusal:
         label="this access sets it",
         others=((other, "also set here"),),
         note="a container has only one variable of each name, so one of the two values would be silently lost",
-        help="use one access for both stores, or rename the variables of one of them under its `keys`",
+        help="remove one of the two settings, or rename the access's variable under its `keys`"
+        if of_author
+        else "use one access for both stores, or rename the variables of one of them under its `keys`",
     )
 
 

@@ -1,45 +1,70 @@
-"""Where pods may connect to: DNS, the stores that they have access to, and the servers that issue cloud credentials."""
+"""Where pods may connect to: DNS, the stores and services that they have access to, and the servers that issue cloud
+credentials.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Body
+from ...compiler.plan.mesh import tunnel, waypoint
+from ...compiler.plan.network import Reach, dns, issuers, port_of, reach
 from ...compiler.plan.scope import Scope
-from ...compiler.system import HuggingFaceAccess, KafkaAccess, OciAccess, S3Access, TrackingAccess
+from .. import naming
 from .access import Grant
 
-__all__ = ["egress", "namespace", "port_of", "tcp"]
-
-# Where pods get the credentials of their identity, by cloud.
-_IDENTITY_SERVERS = {
-    "eks": (("169.254.170.23/32", 80),),
-    "eks-auto": (("169.254.170.23/32", 80),),
-    "gke": (("169.254.169.252/32", 988), ("169.254.169.254/32", 80)),
-}
-
-_PORTS = {"http": 80, "kafka": 9092}
+__all__ = ["egress", "namespace", "siblings", "tcp"]
 
 
 def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body | Because[Body]]:
-    """Allow DNS lookups and connections to stores, and nothing else. The addresses of stores change, so the rules list
-    only ports.
-    """
+    """Allow DNS lookups and connections to stores and services, and nothing else."""
     uris, grants = tuple(uris), tuple(grants)
-    dns = fixed(53, "DNS")
-    rules: list[Body] = [
-        {
-            "to": [namespace(scope.platform.network.dns)],
-            "ports": [{"protocol": "UDP", "port": dns}, {"protocol": "TCP", "port": dns}],
-        }
+    accounts = [(grant.named, grant.identity) for grant in grants if grant.access.service_account is not None]
+    used = [found for one in grants if (found := reach(scope, one.access, one.named, uris)) is not None]
+    known = [*used, *issuers(scope, accounts)]
+    anywhere = [port for one in known if one.anywhere for port in one.ports]
+    stores = [*(port_of(uri) for uri in uris), *anywhere]
+    open_ = tcp(*stores, tunnel(scope)) if stores else []
+    return [
+        _dns(scope),
+        *([{"ports": open_}] if open_ else []),
+        *(_rule(scope, one) for one in known if not one.anywhere),
     ]
-    stores = tcp(*(port_of(uri) for uri in (*uris, *_addresses(grants, uris))))
-    return [*rules, *([{"ports": stores}] if stores else []), *_identity(scope, grants)]
 
 
-def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
+def _dns(scope: Scope) -> Body:
+    """Lookups use UDP, and TCP if the answer is long."""
+    resolvers = dns(scope)
+    ports = [{"protocol": protocol, "port": port} for port in resolvers.ports for protocol in ("UDP", "TCP")]
+    return {"to": list(_peers(scope, resolvers)) or None, "ports": ports}
+
+
+def _rule(scope: Scope, servers: Reach) -> Because[Body]:
+    """One rule for one access or one issuer of credentials. A mesh may tunnel what is for pods to its own port."""
+    pods = servers.instance is not None or servers.namespace is not None
+    body = {"to": list(_peers(scope, servers)), "ports": tcp(*servers.ports, tunnel(scope) if pods else None)}
+    return because(body, servers.ports[0].reason, servers.ports)
+
+
+def _peers(scope: Scope, servers: Reach) -> Iterator[Body]:
+    if servers.instance is not None:
+        yield siblings(scope, servers.instance)
+        forwarding = waypoint(scope)
+        if forwarding is not None:
+            yield namespace(scope.namespace, forwarding)
+    elif servers.namespace is not None:
+        yield namespace(servers.namespace, servers.pods)
+    yield from ({"ipBlock": {"cidr": cidr}} for cidr in servers.cidrs)
+
+
+def siblings(scope: Scope, instance: Because[str]) -> Body:
+    """The pods of another part of the same system, in all versions."""
+    return {"podSelector": {"matchLabels": naming.shared(scope, instance)}}
+
+
+def namespace(name: Because[str], pods: Mapping[str, Any] | None = None) -> Body:
     """All pods of a namespace, or those with certain labels."""
     return {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
@@ -48,52 +73,17 @@ def namespace(name: Because[str], pods: dict[str, Any] | None = None) -> Body:
 
 
 def tcp(*ports: Because[int] | None) -> list[Because[Body]]:
-    """TCP ports in order, each once, with all its sources."""
-    reasons: dict[int, list[Because[int]]] = {}
+    """TCP ports in order, each once, with all its sources and reasons."""
+    found: dict[int, list[Because[int]]] = {}
     for port in ports:
         if port is not None:
-            reasons.setdefault(port.value, []).append(port)
-    return [_tcp(because(number, "the port it listens on", why)) for number, why in sorted(reasons.items())]
+            found.setdefault(port.value, []).append(port)
+    return [_tcp(because(number, _why(same), same)) for number, same in sorted(found.items())]
+
+
+def _why(same: list[Because[int]]) -> str:
+    return ", and ".join(dict.fromkeys(port.reason for port in same if port.reason)) or "the port it listens on"
 
 
 def _tcp(port: Because[int]) -> Because[Body]:
     return because({"protocol": "TCP", "port": port}, "the endpoint at this port", port)
-
-
-def port_of(uri: Because[str]) -> Because[int]:
-    """The TCP port of a URI: its own, otherwise the scheme's default, which is 443 for every object store."""
-
-    def port(text: str) -> int:
-        scheme, _, rest = text.partition("://")
-        _, colon, own = rest.partition("/")[0].rpartition(":")
-        return int(own) if colon and own.isdecimal() else _PORTS.get(scheme, 443)
-
-    return uri.map(port)
-
-
-def _addresses(grants: Iterable[Grant], uris: tuple[Because[str], ...]) -> Iterator[Because[str]]:
-    """The addresses of accesses: the one that an access sets, otherwise the default of its kind. Registries are not
-    included, because the node pulls images. Neither are tracking servers, because their address is not in the access.
-    """
-    brokers = any(uri.value.startswith("kafka://") for uri in uris)
-    for grant in grants:
-        access = grant.access
-        if isinstance(access, (S3Access, HuggingFaceAccess)) and access.endpoint is not None:
-            yield access.endpoint
-        elif isinstance(access, KafkaAccess):
-            if not brokers:
-                yield because("kafka://", "the default port of brokers", access.kind, grant.named)
-        elif not isinstance(access, (OciAccess, TrackingAccess)):
-            yield because("https://", "the default port of stores", access.kind, grant.named)
-
-
-def _identity(scope: Scope, grants: Iterable[Grant]) -> Iterator[Because[Body]]:
-    cloud = scope.platform.cloud
-    by_account = [grant.named for grant in grants if grant.access.service_account is not None]
-    why = "the server that issues the credentials of the pod's identity"
-    for address, port in _IDENTITY_SERVERS.get(cloud.value, ()) if by_account else ():
-        rule = {
-            "to": [{"ipBlock": {"cidr": because(address, why, cloud, by_account)}}],
-            "ports": [{"protocol": "TCP", "port": because(port, why, cloud, by_account)}],
-        }
-        yield because(rule, why, cloud, by_account)

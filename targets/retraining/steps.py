@@ -65,9 +65,12 @@ def grants(training: TrainingPlan) -> list[Grant]:
     return access.granted(
         training.scope,
         (
-            *(source.access for source in system.data.sources),
-            test_set.access if test_set is not None else None,
-            part.tracking.access if part.tracking is not None else None,
+            *access.stores(
+                training.scope,
+                *(source.access for source in system.data.sources),
+                test_set.access if test_set is not None else None,
+                part.tracking.access if part.tracking is not None else None,
+            ),
             *part.access,
         ),
     )

@@ -61,7 +61,7 @@ def grants(batch: BatchPlan) -> list[Grant]:
 
 
 def _used_by_the_run(batch: BatchPlan) -> tuple[Because[str] | None, ...]:
-    return (batch.part.input.access, batch.part.output.access, *batch.part.access)
+    return (*access.stores(batch.scope, batch.part.input.access, batch.part.output.access), *batch.part.access)
 
 
 def _download(batch: BatchPlan) -> list[Because[Body]] | None:

@@ -13,7 +13,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.service import ServicePlan
 from .. import naming
-from ..pod.egress import egress, namespace, tcp
+from ..pod.egress import egress, namespace, siblings, tcp
 from .pod import accesses
 from .workload import PREDICTOR
 
@@ -30,7 +30,7 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         "kind": "NetworkPolicy",
         "metadata": naming.metadata(scope, service.name, naming.labels(scope, PREDICTOR, service.name)),
         "spec": {
-            "podSelector": {"matchLabels": _all_versions(service)},
+            "podSelector": {"matchLabels": naming.shared(scope, service.name)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _ingress(service),
             "egress": _egress(service),
@@ -42,22 +42,20 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
 
-def _all_versions(service: ServicePlan) -> Body:
-    selector = naming.selector(service.scope, PREDICTOR, service.name)
-    return {key: value for key, value in selector.items() if key != "app.kubernetes.io/component"}
-
-
 def _ingress(service: ServicePlan) -> list[Body]:
-    """The gateway and the callers may connect to the service's ports, and Prometheus to the metrics port."""
+    """The gateway, the callers, and the system's own callers may connect to the service's ports, and Prometheus to the
+    metrics port.
+    """
     platform, ports = service.scope.platform, service.runtime.ports
     callers = [namespace(caller.namespace, caller.labels) for caller in service.part.endpoint.callers]
     gateway = [namespace(platform.gateway.namespace)] if service.routed.value else []
-    if not callers and not gateway:
+    own = [siblings(service.scope, sibling) for sibling in service.siblings]
+    if not callers and not gateway and not own:
         raise _unreachable(service)
     mesh = service.mesh
     waypoint = [] if mesh.waypoint is None else [namespace(service.scope.namespace, mesh.waypoint)]
     return [
-        {"from": [*gateway, *callers, *waypoint], "ports": tcp(ports.http, ports.grpc, mesh.tunnel)},
+        {"from": [*gateway, *callers, *own, *waypoint], "ports": tcp(ports.http, ports.grpc, mesh.tunnel)},
         {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics, mesh.tunnel)},
         *_probes(service),
     ]

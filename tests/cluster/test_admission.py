@@ -133,7 +133,7 @@ def lived(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[Obje
     Rollout only after its controller updated the whole object.
     """
     made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"))]
-    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", **EMPTY))  # F5
+    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", **EMPTY))
     for name in {body["metadata"].get("namespace", "default") for body in made}:
         ground.namespace(name)
     ground.apply(made)

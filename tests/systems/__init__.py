@@ -160,6 +160,7 @@ class _System:
         self.spec["releases"][name] = models.release(maker, formats, schemes, {self.metric: self.better})
         self.spec["models"][name] = self._model(server)
         self.spec["services"][name] = self._service(server)
+        maker.called = name if self.online else None
         self._beside()
         allowed = [*maker.declared["accelerators"], *maker.accelerators]
         drawn = maker.free("Constraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))

@@ -76,6 +76,7 @@ class Maker(Shape):
             "runtimes": list(catalog.runtime_names()),
             "accelerators": list(self.devices),
             "algorithms": list(cataloged("algorithms")),
+            "clouds": list(cataloged("clouds")),
             "families": list(cataloged("families")),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(cataloged("metrics")),
@@ -91,7 +92,7 @@ class Maker(Shape):
         self.identity = self.pick((None, *_IDENTITIES))
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))
-        self.cloud = self.pick(members("Platform", "cloud"))
+        self.cloud = self.pick(self.declared["clouds"])
         self.rollouts = self.pick(self.declared["rollout-providers"])
         self.scaler = self.pick(self.declared["autoscaling-providers"])
         self.mirroring = self.pick(members("Gateway", "mirroring"))
@@ -104,6 +105,8 @@ class Maker(Shape):
         self.runtimes: dict[str, Any] = {}
         self.accelerators: dict[str, Any] = {}
         self.families: dict[str, Any] = {}
+        self.called: str | None = None
+        """The online service that others may call."""
 
     def share(self, depth: int) -> float:  # noqa: ARG002 - all of a system is as full as the rest of it
         return self.fullness
@@ -177,8 +180,31 @@ class Maker(Shape):
             serviceAccount="its-account" if by_account else None,
             identity=self.identity if by_account else None,
             secret=None if by_account else f"{kind}-credentials",
-            keys={f"{kind.upper()}_KEY": "key"} if not by_account and kind != "oci" and self.maybe(0.5) else None,
+            keys={f"{kind.upper()}_KEY": "key"} if not by_account and self._renames(kind) else None,
+            **self._address(kind),
         )
+
+    def _renames(self, kind: str) -> bool:
+        """Whether an access says which variables it sets; some kinds have none by themselves."""
+        return kind in ("tcp", "service") or (kind != "oci" and self.maybe(0.5))
+
+    def _address(self, kind: str) -> dict[str, Any]:
+        """Where a server is. Labels select pods of a namespace that is known."""
+        if kind == "tracking":
+            return {"url": "http://mlflow.mlops:5000"}
+        if kind == "service":
+            return {"service": self.called}
+        if kind != "tcp":
+            return {}
+        namespace = self.pick((None, "cache"))
+        pods = {"app": "redis"} if namespace is not None and self.maybe(0.5) else None
+        ports = self.pick(([6379], [443, 8443]))
+        return {"host": "redis.example.com", "ports": ports, "namespace": namespace, "pods": pods}
+
+    def uses(self, *kinds: str, calls: bool) -> list[str] | None:
+        """Accesses at run time; `calls` is whether it may call a service of the same system."""
+        able = [*kinds, "tcp", *(["service"] if calls and self.called is not None else [])]
+        return [self.use(kind) for kind in self.some(able, 2)] if self.maybe(0.25) else None
 
 
 _OF_TRAINING = ("kafka", "tracking", "git")

@@ -33,15 +33,22 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         images=maker.free(
             "Images", runtime=maker.pick(maker.texts("image")), downloader=maker.pick(maker.texts("image"))
         ),
-        network=maker.free("Network", policies=maker.network),
+        network=maker.free("Network", policies=maker.network, dns=_dns(maker)),
         planning=_planning(maker) if online else None,
         prices=maker.free("Prices", core="0.03 USD/h", memory="0.004 USD/h"),
         policies=_policies(maker),
         runtimes=maker.runtimes or None,
         accelerators=maker.accelerators or None,
         families=maker.families or None,
+        clouds={"own": maker.free("Cloud")},
         plugins=None,
     )
+
+
+def _dns(maker: Maker) -> str | None:
+    """The namespace of DNS, where pods answer it."""
+    answers = maker.cloud != "eks-auto" and maker.maybe(0.3)
+    return maker.pick(("kube-system", "openshift-dns")) if answers else None
 
 
 def _autoscaling(maker: Maker) -> dict[str, Any]:

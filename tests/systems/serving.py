@@ -44,7 +44,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         resources=None if server.name == "custom" else _resources(maker),
         env=None if server.name == "custom" else _variables(maker),
         constraints=own,
-        access=[maker.use("http" if maker.trains else "git")] if maker.maybe(0.2) else None,
+        access=maker.uses("http" if maker.trains else "git", calls=model == "second"),
         load=maker.pick((None, "20s", "3m")),
         llm=None,
     )
@@ -200,7 +200,7 @@ def batch(maker: Maker, model: str | None) -> dict[str, Any]:
         "BatchService",
         mode="batch",
         model=model,
-        access=[maker.use("http")] if maker.maybe(0.2) else None,
+        access=maker.uses("http", calls=model is not None),
         schedule=maker.pick(("0 4 * * *", "30 2 * * 1", "@daily")),
         partitions=partitions,
         parallel=maker.pick((None, 1, partitions)),

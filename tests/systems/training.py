@@ -20,7 +20,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
     return maker.free(
         "Training",
         env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
-        access=[maker.use(maker.pick(("git", "tracking")))] if maker.maybe(0.3) else None,
+        access=maker.uses("git", "tracking", calls=True),
         resources=maker.free(
             "TrainingResources", accelerator={"type": maker.accelerator(), "count": 1} if maker.maybe(0.3) else None
         ),

@@ -17,6 +17,8 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     """Replicas, their resources, and the autoscaling signal."""
     path = service.part.spec_path
     yield Line(title="runtime", value=service.runtime_name, field=f"{path}.runtime")
+    for sibling in service.siblings:
+        yield Line(title="called within the system by", value=sibling)
     yield Line(title="replicas for the mean load", value=service.for_mean, count_of="replica")
     yield Line(title="replicas for the peak load", value=service.for_peak, count_of="replica")
     yield Line(title="minimum replicas", value=service.scaling.least, count_of="replica", field=f"{path}.replicas.min")
