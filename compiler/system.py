@@ -1080,7 +1080,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "probes", "drain", "metrics", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1105,6 +1105,7 @@ class Runtime(Part):
     shared_memory: Because[Memory] | None
     writable_root: Because[bool]
     ports: Ports
+    routes: Routes
     probes: Probes
     drain: Drain
     metrics: MetricVocabulary
@@ -1136,6 +1137,15 @@ class Ports(Part):
     http: Because[int] | None
     grpc: Because[int] | None
     metrics: Because[int] | None
+
+
+class Routes(Part):
+    """What the gateway forwards to the runtime. `{model}` is replaced with the model name."""
+
+    __slots__ = fields = ("http", "grpc",)
+
+    http: tuple[Because[str], ...]
+    grpc: tuple[Because[str], ...]
 
 
 class Probes(Part):
@@ -1756,13 +1766,25 @@ class Platform(Part):
 class Gateway(Part):
     """The Gateway API gateway that routes attach to."""
 
-    __slots__ = fields = ("name", "namespace", "listener", "load_balancing", "mirroring",)
+    __slots__ = fields = ("provider", "name", "namespace", "listener", "load_balancing", "mirroring", "data_plane",)
 
+    provider: Because[str]
     name: Because[str]
     namespace: Because[str]
     listener: Because[str] | None
     load_balancing: Because[Literal['random', 'least-request']]
-    mirroring: Because[Literal['percent', 'all', 'none']]
+    mirroring: Derived[Literal['percent', 'all', 'none']]
+    data_plane: DataPlane
+
+
+class DataPlane(Part):
+    """Where the requests of a gateway come from. It replaces what the provider's entry says."""
+
+    __slots__ = fields = ("namespace", "labels", "cidrs",)
+
+    namespace: Because[str] | None
+    labels: Named[Because[str]]
+    cidrs: tuple[Because[str], ...]
 
 
 class Prometheus(Part):
@@ -1975,11 +1997,12 @@ class Issuer(Part):
 class Providers(Part):
     """What each provider supports, by capability."""
 
-    __slots__ = fields = ("rollout", "traffic", "autoscaling", "mesh",)
+    __slots__ = fields = ("rollout", "traffic", "autoscaling", "gateway", "mesh",)
 
     rollout: Named[RolloutCapability]
     traffic: Named[TrafficCapability]
     autoscaling: Named[AutoscalingCapability]
+    gateway: Named[GatewayCapability]
     mesh: Named[MeshCapability]
 
 
@@ -2038,6 +2061,25 @@ class AutoscalingCapability(Part):
     scales: Because[bool]
     follows: Because[Literal['queries', 'processors']]
     adapters: tuple[Because[Literal['prometheus-adapter']], ...]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class GatewayCapability(Part):
+    """What an implementation of the Gateway API supports, and where its proxies run."""
+
+    __slots__ = fields = ("data_plane", "namespace", "labels", "cidrs", "missing", "timeouts", "longest", "mirroring", "grpc", "objects", "checked", "source",)
+
+    data_plane: Because[Literal['gateway-namespace', 'namespace', 'outside', 'node']]
+    namespace: Because[str] | None
+    labels: Named[Because[str]]
+    cidrs: tuple[Because[str], ...]
+    missing: Because[str] | None
+    timeouts: Because[Literal['route', 'objects', 'none']]
+    longest: Because[Duration] | None
+    mirroring: Because[Literal['percent', 'all', 'none']]
+    grpc: Because[Literal['any', 'https', 'none']]
+    objects: Because[Literal['none', 'gke', 'alb', 'lattice']]
     checked: Because[str] | None
     source: Because[str] | None
 

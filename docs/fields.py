@@ -29,6 +29,7 @@ NAMES = {
     "services": "name in `services`",
     "sources": "name in `data.sources`",
     "autoscaling-providers": "[autoscaling provider](catalog.md#providers)",
+    "gateway-providers": "[gateway provider](catalog.md#providers)",
     "mesh-providers": "[service mesh](catalog.md#providers)",
     "rollout-providers": "[rollout provider](catalog.md#providers)",
     "traffic-providers": "[traffic provider](catalog.md#providers)",

@@ -30,6 +30,7 @@ KNOWN = {
     "autoscaling-providers": "name",
     "clouds": "name",
     "families": "identifier",
+    "gateway-providers": "name",
     "mesh-providers": "name",
     "metrics": "metric",
     "rollout-providers": "name",

@@ -19,6 +19,10 @@ LABEL_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 DNS_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?){0,9}"
 
 
+_STEP = r"(?:[A-Za-z0-9_~-]|\{model\})(?:[-A-Za-z0-9._~:]|\{model\}){0,127}"
+"""One step of a path; never `.` or `..`, which the Gateway API refuses."""
+
+
 class Scalar:
     """One scalar kind: a description, its format, its parser, and examples.
 
@@ -189,6 +193,16 @@ SCALARS: dict[str, Scalar] = {
         ("2026-11-02T04:12:00Z",),
     ),
     "path": Scalar("an absolute path", r"/[A-Za-z0-9._/-]{0,255}", ("/healthz",)),
+    "route-path": Scalar(
+        "an HTTP path, or a path and `/*` for everything below it",
+        rf"/|(?:/{_STEP}){{0,8}}/\*|(?:/{_STEP}){{1,8}}",
+        ("/v2/models/{model}/infer", "/v1/models/*"),
+    ),
+    "route-method": Scalar(
+        "a gRPC service, or a service and a method",
+        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15}(?:/[A-Za-z_][A-Za-z0-9_]{0,127})?",
+        ("inference.GRPCInferenceService/ModelInfer", "tensorflow.serving.PredictionService"),
+    ),
     "env-name": Scalar("an environment variable name", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
     "label-key": Scalar("a label key", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
     "label-value": Scalar("a label value", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),

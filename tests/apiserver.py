@@ -7,6 +7,7 @@ What it says is worded as Kubernetes 1.36 does; `tests/cluster` asks the real on
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +16,7 @@ from mlspec.terminal.cluster.order import KINDS
 
 __all__ = ["ApiServer"]
 
-IRREGULAR = {"NetworkPolicy": "networkpolicies"}
-PLURALS = {kind: IRREGULAR.get(kind, f"{kind.lower()}s") for _, kind in KINDS}
+PLURALS = {kind: re.sub(r"ys$", "ies", f"{kind.lower()}s") for _, kind in KINDS}
 PLURALS |= {"ReplicaSet": "replicasets", "AnalysisRun": "analysisruns"}
 ATOMIC = {"selector", "rules"}
 

@@ -90,6 +90,7 @@ FOLLOWS = {
     "prefill time|decode step time": "the accelerator and its two efficiencies",
     "fetch time": "sizes and `platform.planning.download`",
     "startup time": "`load` and `warmup`",
+    "request timeout|time that a request may take|listener of the GRPCRoute": "the gateway's provider and `protocol`",
     "termination grace period": "`preStop` and `drain`",
     "rollout duration": "its steps",
     ".*, target": "the percentile that is bounded",

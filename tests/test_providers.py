@@ -25,7 +25,7 @@ CAPABILITIES = {
     "autoscaling": providers.AutoscalingProvider,
 }
 
-DATA = ("mesh",)
+DATA = ("gateway", "mesh")
 """Capabilities whose products have no objects of their own, so an entry is all there is to one."""
 
 CALLED = {"serving__endpoint": {"callers": [{"namespace": "checkout"}]}}

@@ -33,7 +33,8 @@ TRITON: dict[str, Any] = {
             {
                 "name": "server",
                 "image": "nvcr.io/nvidia/tritonserver:26.07-py3",
-                "args": ["tritonserver", "--load-model=digits", "--metrics-config=histogram_latencies=true"],
+                "args": ["tritonserver", "--model-repository=/models", "--metrics-config=histogram_latencies=true"],
+                "volumeMounts": [{"name": "model", "mountPath": "/models/digits/1"}],
                 "ports": [{"name": "http", "containerPort": 8000}, {"name": "metrics", "containerPort": 8002}],
                 "env": [
                     {"name": "EMPTY"},

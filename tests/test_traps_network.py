@@ -97,7 +97,7 @@ def test_trap_a_shadow_may_come_from_another_port(tmp_path: Path) -> None:
 
 def test_trap_a_share_of_the_requests_is_mirrored_only_since_gateway_api_1_3() -> None:
     """`requestMirror.percent` is in the standard HTTPRoute of 1.3.0. That of 1.2.1 would mirror everything."""
-    *_, default, why = OBJECTS["Gateway"]["mirroring"]
+    *_, default, why = OBJECTS["GatewayCapability"]["mirroring"]
     assert default == "percent"
     assert "Gateway API 1.3" in why
 

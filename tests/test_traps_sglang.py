@@ -256,7 +256,7 @@ def test_trap_series_were_renamed(tmp_path: Path, changes: dict[str, Any]) -> No
 def test_trap_probes_are_counted_as_requests(tmp_path: Path) -> None:
     bad, every = emitted(tmp_path, "sglang").ratio("availability").split("\n/\n")
     assert 'status_code=~"5.."' in bad
-    assert all('endpoint=~"/v1/.*"' in side for side in (bad, every))
+    assert all('endpoint=~"/v1/.*|' in side and 'method=~"POST|PUT"' in side for side in (bad, every))
 
 
 def test_trap_there_is_no_bucket_below_100_milliseconds(tmp_path: Path) -> None:

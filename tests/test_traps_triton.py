@@ -38,10 +38,13 @@ def test_trap_a_version_folder_is_a_number_without_a_leading_zero(tmp_path: Path
     assert config(made)["version_policy"] == [{"specific": [{"versions": [folder]}]}]
 
 
-def test_trap_everything_in_the_repository_is_loaded_or_polled_without_explicit_control(tmp_path: Path) -> None:
-    flags = emitted(tmp_path).flags
-    assert (flags["--model-control-mode"], flags["--load-model"]) == ("explicit", "fraud")
-    assert "--repository-poll-secs" not in flags
+def test_trap_explicit_control_lets_every_caller_load_and_unload_models(tmp_path: Path) -> None:
+    """`none` loads everything in the repository, which contains only the model, and does not poll."""
+    made = emitted(tmp_path)
+    assert made.flags["--model-control-mode"] == "none"
+    assert not {"--load-model", "--repository-poll-secs"} & set(made.flags)
+    below = {path.split("/")[2] for path in made.mounts if path.startswith("/models/")}
+    assert below == {"fraud"}
 
 
 def test_trap_a_server_is_ready_only_when_its_models_are(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_trap_each_backend_wants_its_own_file_name(tmp_path: Path, format_: str,
 def test_trap_the_layout_is_repository_model_version(tmp_path: Path) -> None:
     """The download, the mounts, the flag, and the configuration use the same path."""
     made = emitted(tmp_path)
-    root, name = made.flags["--model-repository"], made.flags["--load-model"]
+    root, name = made.flags["--model-repository"], "fraud"
     assert made.mounts[f"{root}/{name}/7"] == "model"
     assert made.mounts[f"{root}/{name}/config.pbtxt"] == "config"
     assert config(made)["name"] == [name]

@@ -218,7 +218,7 @@ def test_trap_statuses_are_grouped(tmp_path: Path) -> None:
     bad, every = emitted(tmp_path, "vllm").ratio("availability").split("\n/\n")
     assert "http_requests_total{" in bad
     assert 'status="5xx"' in bad
-    assert all('handler=~"/v1/.*"' in side for side in (bad, every))
+    assert all('handler=~"/v1/.*|' in side and 'method="POST"' in side for side in (bad, every))
 
 
 def test_trap_the_first_bucket_is_300_milliseconds(tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "rollout-providers": (("platform", "providers", "rollout"), lambda _: catalog.providers("rollout")),
     "traffic-providers": (("platform", "providers", "traffic"), lambda _: catalog.providers("traffic")),
     "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),
+    "gateway-providers": (("platform", "providers", "gateway"), lambda _: catalog.providers("gateway")),
     "mesh-providers": (("platform", "providers", "mesh"), lambda _: catalog.providers("mesh")),
     "metrics": (("metrics",), lambda _: catalog.metrics().entries),
 }

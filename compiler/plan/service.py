@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...schema.units import Memory
 from ..because import Because, because, decision
 from ..system import OnlineService, Shadow
+from .gateway import GatewayPlan
 from .mesh import MeshPlan
 from .network import siblings
 from .objectives import Objectives
@@ -35,6 +36,7 @@ class ServicePlan(ServiceFacts):
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         super().__init__(scope, part)
         self.timing = Timing(self)
+        self.gateway = GatewayPlan(self, self.timing)
         self.mesh = MeshPlan(self)
         self.objectives = Objectives(self)
         self.scaling = Scaling(self)
@@ -106,9 +108,8 @@ class ServicePlan(ServiceFacts):
     @cached_property
     def mirroring(self) -> Because[str]:
         """The available mirroring: what both the gateway and the API that configures it support."""
-        platform = self.scope.platform
-        able, gateway = platform.providers.traffic[self.traffic_provider.value].mirroring, platform.gateway.mirroring
-        return min(able, gateway, key=lambda one: MIRRORING.index(one.value))
+        able = self.scope.platform.providers.traffic[self.traffic_provider.value].mirroring
+        return min(self.gateway.mirroring, able, key=lambda one: MIRRORING.index(one.value))
 
     # Pod resources
 

@@ -7,11 +7,13 @@ from typing import Literal
 from .base import (
     AutoscalingProviderName,
     Bandwidth,
+    Cidr,
     CloudName,
     Compute,
     Cores,
     Date,
     Duration,
+    GatewayProviderName,
     GitRepository,
     GitRevision,
     Host,
@@ -50,22 +52,35 @@ from .runtime import Runtime
 from .training import Algorithm
 
 
+class DataPlane(Section):
+    """Where the requests of a gateway come from. It replaces what the provider's entry says."""
+
+    namespace: Name | None = optional("The namespace of the proxies' pods.")
+    labels: dict[LabelKey, LabelValue] = mapped("The labels of the proxies' pods.")
+    cidrs: list[Cidr] = listed("The address ranges of a gateway outside the cluster.")
+
+
 class Gateway(Section):
     """The Gateway API gateway that routes attach to."""
 
-    name: ObjectName = default("gateway", "The Gateway object.", "a placeholder; set your own")
-    namespace: Name = default(
-        "gateway-system", "The namespace of the Gateway; its pods may call services.", "a common choice"
+    provider: GatewayProviderName = default(
+        "generic",
+        "The implementation of the Gateway API.",
+        "an implementation of Gateway API 1.3 that runs its proxies in the Gateway's namespace",
     )
+    name: ObjectName = default("gateway", "The Gateway object.", "a placeholder; set your own")
+    namespace: Name = default("gateway-system", "The namespace of the Gateway.", "a common choice")
     listener: Name | None = optional("The listener that routes attach to. If omitted, all listeners.")
     load_balancing: Literal["random", "least-request"] = default(
         "random",
         "How it picks a replica; `least-request` turns N queues into one.",
         "how a Kubernetes Service balances",
     )
-    mirroring: Literal["percent", "all", "none"] = default(
-        "percent", "The request mirroring it supports.", "extended support in Gateway API 1.3 and later"
+    mirroring: Literal["percent", "all", "none"] | None = derived(
+        "The request mirroring it supports. `percent` needs the CRDs of Gateway API 1.3 or later.",
+        "from the provider",
     )
+    data_plane: DataPlane = group(DataPlane, "Where its requests come from, if the provider's default does not apply.")
 
 
 class Prometheus(Section):
@@ -262,7 +277,8 @@ class Platform(Section):
     )
     clouds: dict[Name, Cloud] = mapped("Clouds: changes to the catalog, and your own entries.")
     providers: Providers = group(
-        Providers, "Rollout, traffic, autoscaling, and mesh providers: changes to the catalog, and your own entries."
+        Providers,
+        "Rollout, traffic, autoscaling, gateway, and mesh providers: changes to the catalog, and your own entries.",
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."

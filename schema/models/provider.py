@@ -2,7 +2,7 @@
 
 The catalog entries (`compiler/catalog/providers/*/*.yaml`) use this section of the language. A platform file can
 override them or add its own. Entries for rollout, traffic, and autoscaling have a module with the same name that
-creates the objects. A mesh needs none.
+creates the objects. Gateways and meshes need none.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Literal
 from .base import (
     Cidr,
     Date,
+    Duration,
     Identifier,
     LabelKey,
+    LabelValue,
     Matcher,
     Name,
     Section,
@@ -93,6 +95,42 @@ class AutoscalingCapability(Section):
     source: Url | None = optional("The source of these facts.")
 
 
+class GatewayCapability(Section):
+    """What an implementation of the Gateway API supports, and where its proxies run."""
+
+    data_plane: Literal["gateway-namespace", "namespace", "outside", "node"] = default(
+        "gateway-namespace",
+        "Where the proxies run: in the Gateway's namespace, in their own, outside the cluster, or on each node, where "
+        "no network policy can select them.",
+        "where most implementations start them",
+    )
+    namespace: Name | None = optional("The proxies' own namespace.")
+    labels: dict[LabelKey, LabelValue] = mapped("The labels of the proxies' pods. If omitted, all pods there.")
+    cidrs: list[Cidr] = listed("The known address ranges of requests and health checks from outside the cluster.")
+    missing: Text | None = optional(
+        "A further range that depends on your network; `platform.gateway.dataPlane.cidrs` must contain it."
+    )
+    timeouts: Literal["route", "objects", "none"] = default(
+        "route",
+        "Where it takes a request timeout from: the route, its own objects, or nowhere.",
+        "standard since Gateway API 1.2",
+    )
+    longest: Duration | None = optional("When it ends a request whose answer has not arrived, whatever a route says.")
+    mirroring: Literal["percent", "all", "none"] = default(
+        "percent", "The request mirroring it supports.", "standard since Gateway API 1.3"
+    )
+    grpc: Literal["any", "https", "none"] = default(
+        "any", "The listeners that GRPCRoutes can attach to.", "standard since Gateway API 1.1"
+    )
+    objects: Literal["none", "gke", "alb", "lattice"] = default(
+        "none",
+        "The objects of its own that each Service needs.",
+        "most implementations follow the readiness of pods",
+    )
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
+
+
 class MeshCapability(Section):
     """What a service mesh does with the traffic between pods."""
 
@@ -116,4 +154,5 @@ class Providers(Section):
     rollout: dict[Name, RolloutCapability] = mapped("Rollout providers.")
     traffic: dict[Name, TrafficCapability] = mapped("Traffic providers.")
     autoscaling: dict[Name, AutoscalingCapability] = mapped("Autoscaling providers.")
+    gateway: dict[Name, GatewayCapability] = mapped("Implementations of the Gateway API.")
     mesh: dict[Name, MeshCapability] = mapped("Service meshes.")

@@ -17,6 +17,8 @@ from .base import (
     Matcher,
     Memory,
     Path,
+    RouteMethod,
+    RoutePath,
     RuntimeName,
     Section,
     Series,
@@ -49,6 +51,15 @@ class Ports(Section):
     http: int | None = optional("HTTP.", ge=1, le=65535)
     grpc: int | None = optional("gRPC.", ge=1, le=65535)
     metrics: int | None = optional("Prometheus metrics; may equal the HTTP port.", ge=1, le=65535)
+
+
+class Routes(Section):
+    """What the gateway forwards to the runtime. `{model}` is replaced with the model name."""
+
+    http: list[RoutePath] = listed(
+        "The HTTP paths of inference; `/*` at the end stands for a path and everything below it. If omitted, all paths."
+    )
+    grpc: list[RouteMethod] = listed("The gRPC services, or methods of them. If omitted, all methods.")
 
 
 class Probe(Section):
@@ -192,6 +203,7 @@ class Runtime(Section):
         False, "Whether it needs a writable root file system.", "`writable` is enough for most runtimes"
     )
     ports: Ports = group(Ports, "The ports it listens on.")
+    routes: Routes = group(Routes, "What the gateway forwards to it.")
     probes: Probes = group(Probes, "Startup, readiness, and liveness probes.")
     drain: Drain = group(Drain, "How it shuts down.")
     metrics: MetricVocabulary = group(MetricVocabulary, "The metrics it exports.")

@@ -104,7 +104,10 @@ class Endpoint(Section):
     """How callers reach the service."""
 
     hosts: list[Host] = listed("The host names of the service. If omitted, the gateway's own.")
-    timeout: Duration | None = derived("The gateway's request timeout.", "from the slowest latency bound")
+    timeout: Duration | None = derived(
+        "The gateway's request timeout. GRPCRoutes have none, and some gateways ignore it.",
+        "from the slowest latency bound",
+    )
     auth: Auth | None = optional("Authentication at the gateway.")
     callers: list[Caller] = listed("Callers that may bypass the gateway.")
 

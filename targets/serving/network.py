@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.gateway import Source
 from ...compiler.plan.service import ServicePlan
 from .. import naming
 from ..pod.egress import egress, namespace, siblings, tcp
@@ -42,23 +43,42 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
 
-def _ingress(service: ServicePlan) -> list[Body]:
+def _ingress(service: ServicePlan) -> list[Body | Because[Body]]:
     """The gateway, the callers, and the system's own callers may connect to the service's ports, and Prometheus to the
     metrics port.
     """
     platform, ports = service.scope.platform, service.runtime.ports
-    callers = [namespace(caller.namespace, caller.labels) for caller in service.part.endpoint.callers]
-    gateway = [namespace(platform.gateway.namespace)] if service.routed.value else []
-    own = [siblings(service.scope, sibling) for sibling in service.siblings]
-    if not callers and not gateway and not own:
-        raise _unreachable(service)
-    mesh = service.mesh
-    waypoint = [] if mesh.waypoint is None else [namespace(service.scope.namespace, mesh.waypoint)]
     return [
-        {"from": [*gateway, *callers, *own, *waypoint], "ports": tcp(ports.http, ports.grpc, mesh.tunnel)},
-        {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics, mesh.tunnel)},
+        _served(service),
+        {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics, service.mesh.tunnel)},
         *_probes(service),
     ]
+
+
+def _served(service: ServicePlan) -> Body | Because[Body]:
+    """The rule for requests, and for the health checks that a gateway outside the cluster sends like requests."""
+    mesh, runtime, callers = service.mesh, service.runtime.ports, service.part.endpoint.callers
+    ports = [runtime.http, runtime.grpc, mesh.tunnel]
+    sources = [namespace(caller.namespace, caller.labels) for caller in callers]
+    sources += [siblings(service.scope, sibling) for sibling in service.siblings]
+    if mesh.waypoint is not None:
+        sources.append(namespace(service.scope.namespace, mesh.waypoint))
+    if service.routed.value:
+        gateway, check = service.gateway.sources, service.gateway.check
+        if gateway is None:
+            why = "no network policy can select a gateway on the nodes, so the rule admits every source"
+            return because({"ports": tcp(*ports)}, why, service.gateway.provider, callers, service.siblings)
+        sources = [*map(_source, gateway), *sources]
+        ports.append(None if check is None else check.port)
+    if not sources:
+        raise _unreachable(service)
+    return {"from": sources, "ports": tcp(*ports)}
+
+
+def _source(source: Source) -> Body:
+    if source.namespace is not None:
+        return namespace(source.namespace, dict(source.labels))
+    return {"ipBlock": {"cidr": source.cidr}}
 
 
 def _probes(service: ServicePlan) -> Iterator[Body]:

@@ -16,9 +16,9 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.files import ModelFiles
+from ...compiler.plan.serving.probing import checked, listening
 from ...compiler.plan.serving.timing import PROBE_PERIOD
 from ...compiler.system import Probe
-from ...compiler.words import listing
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
@@ -152,39 +152,16 @@ def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
 
 def _ports(service: ServicePlan) -> list[Body]:
     """Named ports. Metrics on the HTTP port use its name, because a port cannot be listed twice."""
-    listening = _listening(service)
+    known = listening(service)
     seen: dict[int, str] = {}
-    for name, port in listening.items():
+    for name, port in known.items():
         seen.setdefault(port.value, name)
-    return [{"name": name, "containerPort": listening[name]} for name in seen.values()]
+    return [{"name": name, "containerPort": known[name]} for name in seen.values()]
 
 
-def _listening(service: ServicePlan) -> dict[str, Because[int]]:
-    """The ports that the container listens on."""
-    ports = service.runtime.ports
-    named = {"http": ports.http, "grpc": ports.grpc, "metrics": ports.metrics}
-    return {name: port for name, port in named.items() if port is not None}
-
-
-def _asked(service: ServicePlan, name: str, by: Because[Any]) -> Because[int]:
-    """The port that a probe uses."""
-    listening = _listening(service)
-    if name not in listening:
-        raise refusal(
-            "MLS009",
-            f"`container` lacks `ports.{name}`, which a probe uses",
-            by,
-            service.runtime,
-            note="the kubelet would probe a port without a listener, and the pod would never become ready",
-            help=f"add the port under `container.ports`, or probe {listing(listening)}",
-        )
-    return because(listening[name].value, "the port of the probe", listening[name], by)
-
-
-def _port_name(service: ServicePlan, by: Because[str]) -> Because[str]:
+def _port_name(service: ServicePlan, asked: Because[int]) -> Because[str]:
     """The name of the probe's port in the pod."""
-    asked = _asked(service, by.value, by)
-    names = (name for name, port in _listening(service).items() if port.value == asked.value)
+    names = (name for name, port in listening(service).items() if port.value == asked.value)
     return because(next(names), "the name of the port in the pod", asked)
 
 
@@ -201,21 +178,16 @@ def _resources(service: ServicePlan) -> Body:
 def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) -> Body | None:
     if probe is None:
         return None
+    made = checked(service, probe)
     check: Body
-    if probe.grpc.value:
-        check = {"grpc": {"port": _asked(service, "grpc", probe.grpc)}}
-    elif probe.path is not None:
-        path = because(
-            probe.path.value.replace("{model}", service.model.value),
-            "the health endpoint of the runtime",
-            probe.path,
-            service.model,
-        )
-        asked = {"path": path, "port": _port_name(service, probe.port)}
-        check = {"httpGet": because(asked, "how the kubelet probes the runtime", probe.grpc)}
+    if made.grpc.value:
+        check = {"grpc": {"port": made.port}}
+    elif made.path is not None:
+        asked = {"path": made.path, "port": _port_name(service, made.port)}
+        check = {"httpGet": because(asked, "how the kubelet probes the runtime", made.grpc)}
     else:
-        asked = {"port": _port_name(service, probe.port)}
-        check = {"tcpSocket": because(asked, "how the kubelet probes the runtime", probe.grpc)}
+        asked = {"port": _port_name(service, made.port)}
+        check = {"tcpSocket": because(asked, "how the kubelet probes the runtime", made.grpc)}
     return {
         **check,
         "periodSeconds": fixed(PROBE_PERIOD, "often enough to catch a failure, rarely enough to cost nothing"),

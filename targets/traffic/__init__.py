@@ -1,1 +1,1 @@
-"""The traffic providers, one module each."""
+"""The traffic providers, one module each, and the objects of their own that some gateways need, one module each."""

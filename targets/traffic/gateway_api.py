@@ -1,8 +1,9 @@
 """Gateway API: a route with explicit weights for both versions, a mirror to the shadow, and timeouts.
 
 Traps handled here: a missing weight counts as 1, so a sync in the middle of a canary would send half of all requests to
-the new version. The gateway plugin's own mirror step does nothing, and a static mirror to the canary's Service would
-hit stable pods between rollouts, so the mirror goes to the shadow's Service. A timeout of `0s` means no timeout.
+the new version. A route for every path would let callers load and unload models. The gateway plugin's own mirror step
+does nothing, and a static mirror to the canary's Service would hit stable pods between rollouts, so the mirror goes to
+the shadow's Service. A timeout of `0s` means no timeout.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration, Percent
 from .. import naming
 from ..providers import Moving, TrafficProvider
+from . import alb, gke, lattice
 
 __all__ = ["PROVIDER"]
+
+OBJECTS = {"gke": gke, "alb": alb, "lattice": lattice}
+"""The modules that write what some gateways need for each Service, by `objects` in their catalog entries."""
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
     """An HTTPRoute, or a GRPCRoute if callers use gRPC."""
     plan, gateway = service.scope, service.scope.platform.gateway
-    grpc, kind = service.part.protocol.value == "grpc", _kind(service)
-    timeout = _timeout(service.timing.timeout)
+    kind = service.gateway.route_kind
+    grpc = kind.value == "GRPCRoute"
     body: Body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": kind,
@@ -43,32 +48,41 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
             "hostnames": list(service.part.endpoint.hosts) or None,
             "rules": [
                 {
-                    "matches": None if grpc else [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    "matches": _methods(service) if grpc else _paths(service),
                     "filters": _mirror(service),
                     "backendRefs": _backends(service),
-                    "timeouts": None if grpc else {"request": timeout, "backendRequest": timeout},
+                    "timeouts": _timeouts(service),
                 }
             ],
         },
     }
-    why = because(kind, "the gateway routes requests to the service", service.part.protocol, service.runtime_name)
-    yield Artifact(path=naming.path_of(plan, "rollout", kind, service.name), body=body, why=why)
+    sources = (kind, service.runtime_name, service.gateway.provider)
+    why = because(kind.value, "the gateway routes requests to the service", *sources)
+    yield Artifact(path=naming.path_of(plan, "rollout", kind.value, service.name), body=body, why=why)
+    own = OBJECTS.get(service.gateway.entry.objects.value)
+    if own is not None:
+        yield from own.objects(service)
 
 
 def moving(service: ServicePlan) -> Iterator[Moving]:
     """The weights of both versions, in the only rule of the route."""
     if service.workload.new_service is None:
         return
-    why = "the weights that the controller sets"
+    kind, why = service.gateway.route_kind, "the weights that the controller sets"
     pointers = tuple(
         because(f"/spec/rules/0/backendRefs/{number}/weight", why, service.workload.progressive)
         for number in range(len(_backends(service)))
     )
-    yield Moving(group="gateway.networking.k8s.io", kind=_kind(service), name=service.name, pointers=pointers)
+    yield Moving(group="gateway.networking.k8s.io", kind=kind.value, name=service.name.also(kind), pointers=pointers)
 
 
-def _kind(service: ServicePlan) -> str:
-    return "GRPCRoute" if service.part.protocol.value == "grpc" else "HTTPRoute"
+def _paths(service: ServicePlan) -> list[Body]:
+    return [{"path": {"type": path.type, "value": path.value}} for path in service.gateway.paths]
+
+
+def _methods(service: ServicePlan) -> list[Body] | None:
+    taken = service.gateway.methods
+    return [{"method": {"type": "Exact", "service": one.service, "method": one.method}} for one in taken] or None
 
 
 def _backends(service: ServicePlan) -> list[Body]:
@@ -116,7 +130,9 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
             stage,
             others=((able, "what the platform supports"),),
             note="the shadow would silently get no traffic, or more than its replicas can handle",
-            help="remove the shadow stage" + ("" if able.value == "none" else ", or mirror 100%"),
+            help="remove the shadow stage"
+            + ("" if able.value == "none" else ", or mirror 100%")
+            + ", or set `platform.gateway.mirroring` to what your version of the gateway supports",
         )
     mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
     if able.value == "percent":
@@ -136,6 +152,15 @@ def _percent(share: Because[Percent]) -> Because[int]:
             "MLS008", f"a gateway cannot mirror {share.value} of the requests", share, help="write a whole percentage"
         )
     return share.map(lambda value: int(value.amount * 100))
+
+
+def _timeouts(service: ServicePlan) -> Body | None:
+    """The request timeout, if the gateway takes it from the route. Others refuse the route, or ignore the field."""
+    length = service.gateway.timeout
+    if length is None or service.gateway.enforces_timeout.value != "route":
+        return None
+    timeout = _timeout(length)
+    return {"request": timeout, "backendRequest": timeout}
 
 
 def _timeout(length: Because[Duration]) -> Because[str]:
@@ -178,5 +203,9 @@ PROVIDER = TrafficProvider(
     name="gateway-api",
     route=route,
     moving=moving,
-    kinds={"HTTPRoute": Kind(check=_resolved), "GRPCRoute": Kind(check=_resolved)},
+    kinds={
+        "HTTPRoute": Kind(check=_resolved),
+        "GRPCRoute": Kind(check=_resolved),
+        **{kind: entry for own in OBJECTS.values() for kind, entry in own.KINDS.items()},
+    },
 )

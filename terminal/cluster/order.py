@@ -18,6 +18,10 @@ BEFORE = (
     ("argoproj.io/v1alpha1", "AnalysisTemplate"),  # a Rollout without its templates is invalid
     ("monitoring.coreos.com/v1", "PodMonitor"),
     ("monitoring.coreos.com/v1", "PrometheusRule"),
+    ("networking.gke.io/v1", "GCPBackendPolicy"),  # a load balancer reads these when it gets the route
+    ("networking.gke.io/v1", "HealthCheckPolicy"),
+    ("gateway.k8s.aws/v1", "TargetGroupConfiguration"),
+    ("application-networking.k8s.aws/v1alpha1", "TargetGroupPolicy"),
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),  # the controller sets weights in it as soon as a rollout starts
     ("gateway.networking.k8s.io/v1", "GRPCRoute"),
 )

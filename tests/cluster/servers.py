@@ -62,9 +62,8 @@ def server_of(pod: Object) -> Server | None:
     container = next((one for one in pod["spec"]["containers"] if one["name"] == "server"), None)
     if container is None:
         return None
-    words = [*container.get("command", []), *container.get("args", [])]
     kinds = [make for name, make in _SERVERS.items() if name in container["image"]]
-    return kinds[0](words) if kinds else _SILENT
+    return kinds[0](container) if kinds else _SILENT
 
 
 _SILENT = Server(http=0, metrics=0, ready=(), inference=lambda _: False, export=lambda _: iter(()))
@@ -75,9 +74,12 @@ def _flag(words: list[str], name: str, usual: str = "") -> str:
     return found[-1] if found else usual
 
 
-def _triton(words: list[str]) -> Server:
+def _triton(container: Object) -> Server:
     """Triton 26.07: `docs/protocol/extension_*.md` and `src/metrics.cc` of its core; histograms only when asked for."""
-    model = _flag(words, "load-model")
+    words = [*container.get("command", []), *container.get("args", [])]
+    repository = f"{_flag(words, 'model-repository', '/nowhere')}/"
+    mounted = [str(mount["mountPath"]) for mount in container.get("volumeMounts", [])]
+    (model,) = {path.removeprefix(repository).split("/")[0] for path in mounted if path.startswith(repository)}
     labels = f'model="{model}",version="1"'
     histograms = any(word == "--metrics-config=histogram_latencies=true" for word in words)
 
@@ -107,4 +109,4 @@ def _triton(words: list[str]) -> Server:
     )
 
 
-_SERVERS: dict[str, Callable[[list[str]], Server]] = {"tritonserver": _triton}
+_SERVERS: dict[str, Callable[[Object], Server]] = {"tritonserver": _triton}

@@ -22,7 +22,7 @@ PLATFORM: dict[str, Any] = {
     "platform": {
         "kubernetes": "1.36",
         "cloud": "eks",
-        "gateway": {"name": "internal", "namespace": "gateways"},
+        "gateway": {"provider": "istio", "name": "internal", "namespace": "gateways"},
         "prometheus": {
             "url": "http://prometheus-operated.monitoring:9090",
             "namespace": "monitoring",

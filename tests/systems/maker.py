@@ -96,6 +96,8 @@ class Maker(Shape):
         self.rollouts = self.pick(self.declared["rollout-providers"])
         self.scaler = self.pick(self.declared["autoscaling-providers"])
         self.mirroring = self.pick(members("Gateway", "mirroring"))
+        self.gateway = self.pick(self.declared["gateway-providers"])
+        self.behind = cataloged(f"providers/gateway/{self.gateway}")
         self.waits = self.maybe(0.3)
         self.network = self.maybe(0.7)
         self.shadows = self.mirroring != "none" and self.maybe(0.5)

@@ -24,7 +24,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         "Platform",
         kubernetes=maker.kubernetes,
         cloud=maker.cloud,
-        gateway=maker.free("Gateway", mirroring=maker.mirroring) if maker.traffic != "none" else None,
+        gateway=_gateway(maker) if maker.traffic != "none" else None,
         prometheus=maker.free("Prometheus", scrapeInterval=maker.pick((None, "15s", "1m")), retention="40d"),
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
@@ -51,6 +51,12 @@ def _dns(maker: Maker) -> str | None:
     return maker.pick(("kube-system", "openshift-dns")) if answers else None
 
 
+def _gateway(maker: Maker) -> dict[str, Any]:
+    """A product, and the addresses that only the platform knows."""
+    place = maker.free("DataPlane", **({"cidrs": ["10.0.8.0/23"]} if "missing" in maker.behind else {}))
+    return maker.free("Gateway", provider=maker.gateway, mirroring=maker.mirroring, dataPlane=place)
+
+
 def _autoscaling(maker: Maker) -> dict[str, Any]:
     """An autoscaler that goes with a canary."""
     adapter = members("Autoscaling", "adapter")[0] if maker.scaler == "hpa" else None
@@ -63,6 +69,7 @@ def _providers(maker: Maker) -> dict[str, Any]:
         "rollout": {"own": maker.free("RolloutCapability")},
         "traffic": {"own": maker.free("TrafficCapability")},
         "autoscaling": {"own": maker.free("AutoscalingCapability")},
+        "gateway": {"own": maker.free("GatewayCapability")},
         "mesh": {"own": maker.free("MeshCapability")},
     }
 

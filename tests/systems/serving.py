@@ -20,6 +20,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
     routed = maker.traffic != "none"
     mean = shortest / 10
     own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
+    protocol = maker.pick([one for one in _protocols(maker) if one in server.facts["ports"]]) if routed else None
     batching = {"maxSize": 8, "maxDelay": "1ms"} if server.supports("batching.maxDelay") and maker.maybe(0.5) else None
     return maker.free(
         "OnlineService",
@@ -27,8 +28,8 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         model=maker.pick((None, model)),
         runtime=server.written,
         container=container(maker) if server.name == "custom" else _otherwise(maker, server),
-        protocol=maker.pick([name for name in ("http", "grpc") if name in server.facts["ports"]]) if routed else None,
-        endpoint=_endpoint(maker) if routed else _named_callers(maker),
+        protocol=protocol,
+        endpoint=_endpoint(maker, protocol) if routed else _named_callers(maker),
         preprocessing=maker.pick((None, "client", "graph")),
         serviceTime=maker.free(
             "ServiceTime",
@@ -69,7 +70,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         runtime=server.written,
         container=_of_language(maker, server),
         protocol="http" if maker.traffic != "none" else None,
-        endpoint=_endpoint(maker) if maker.traffic != "none" else _named_callers(maker),
+        endpoint=_endpoint(maker, "http") if maker.traffic != "none" else _named_callers(maker),
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
@@ -175,9 +176,15 @@ def _throughput(maker: Maker, mean: Decimal) -> dict[str, str]:
     return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s"}
 
 
-def _endpoint(maker: Maker) -> dict[str, Any]:
+def _protocols(maker: Maker) -> tuple[str, ...]:
+    return ("http",) if maker.behind.get("grpc") == "none" else ("http", "grpc")
+
+
+def _endpoint(maker: Maker, protocol: str | None) -> dict[str, Any]:
+    """A timeout only where the gateway enforces it."""
+    enforced = maker.behind.get("timeouts") != "none" and protocol != "grpc"
     callers = [maker.free("Caller")] if maker.network and maker.maybe(0.5) else None
-    return maker.free("Endpoint", timeout=maker.pick((None, "15s", "300s")), callers=callers)
+    return maker.free("Endpoint", timeout=maker.pick((None, "15s", "300s")) if enforced else None, callers=callers)
 
 
 def _named_callers(maker: Maker) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....schema.units import Duration
+from ...because import because
 from ...plan.scaling.headroom import headroom
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
@@ -46,11 +47,27 @@ def times(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="startup time", value=timing.start)
     deadline = timing.progress_deadline
     yield Line(title="progress deadline", value=deadline.map(Duration), field="rollout.progressDeadline")
-    yield Line(title="request timeout", value=timing.timeout, field=f"{path}.endpoint.timeout")
+    yield from _timeout(service)
     drain = f"{path}.container.drain"
     yield Line(title="preStop delay", value=timing.pre_stop.map(Duration), field=f"{drain}.preStop")
     yield Line(title="drain timeout", value=timing.drain.map(Duration), field=f"{drain}.timeout")
     yield Line(title="termination grace period", value=timing.grace.map(Duration))
+
+
+def _timeout(service: ServicePlan) -> Iterator[Line]:
+    """When the gateway gives up on a request, if it ever does."""
+    title, enforced = "request timeout", service.gateway.enforces_timeout
+    value = service.timing.timeout.also(enforced)
+    if service.routed.value and enforced.value == "none":
+        yield Line(title=title, value=enforced)
+        yield Line(title="time that a request may take", value=value)
+    else:
+        yield Line(title=title, value=value, field=f"{service.part.spec_path}.endpoint.timeout")
+    listeners, protocol = service.gateway.entry.grpc, service.part.protocol
+    if service.routed.value and protocol.value == "grpc" and listeners.value != "any":
+        why = "the gateway provider attaches GRPCRoutes only to these"
+        sources = (listeners, protocol, service.gateway.provider)
+        yield Line(title="listener of the GRPCRoute", value=because(listeners.value, why, *sources))
 
 
 def batch(run: BatchPlan) -> Iterator[Line]:

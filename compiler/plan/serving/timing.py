@@ -77,7 +77,7 @@ class Timing:
 
     @cached_property
     def timeout(self) -> Because[Duration]:
-        """The request timeout of the gateway."""
+        """How long a request may take: the request timeout of the gateway, if it enforces one."""
         return or_else(self.service.part.endpoint.timeout, lambda: _timeout(*self.service.latency_bounds))
 
     @cached_property

@@ -1,7 +1,7 @@
 """Triton: a model repository with one pinned version, and `config.pbtxt` from the signature.
 
-Traps handled here: the default version policy follows whatever is in the repository. Without explicit control, Triton
-loads all models, and a broken one stops the server. Latency histograms are off by default, and their buckets are too
+Traps handled here: the default version policy follows whatever is in the repository. With explicit control, Triton lets
+every caller load and unload models. Latency histograms are off by default, and their buckets are too
 wide. Triton silently skips a warm-up with a batch size of zero.
 """
 
@@ -41,7 +41,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
     name, number = service.model, files.number
     root = service.runtime.model_path
     return Setup(
-        args=tuple(_args(service, root, name)),
+        args=tuple(_args(service, root)),
         env={},
         files={"config.pbtxt": Lines(*_config(service, files))},
         mounts=(Mount(file="config.pbtxt", path=text("{root}/{name}/config.pbtxt", root=root, name=name)),),
@@ -50,10 +50,9 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
     )
 
 
-def _args(service: ServicePlan, root: Because[str], name: Because[str]) -> Iterator[str | Because[str]]:
+def _args(service: ServicePlan, root: Because[str]) -> Iterator[str | Because[str]]:
     yield text("--model-repository={root}", root=root)
-    yield "--model-control-mode=explicit"
-    yield text("--load-model={name}", name=name)
+    yield fixed("--model-control-mode=none", "callers must not load or unload models; the repository has only this one")
     yield text("--exit-timeout-secs={seconds}", seconds=service.timing.drain)
     buckets = service.objectives.buckets("latency")
     if buckets is not None and buckets.value:
