@@ -36,13 +36,21 @@ class Known:
         for body in objects:
             self.names.setdefault(body["kind"], {})[str(body.get("metadata", {}).get("name"))] = body
         self.pods = [template for body in objects if (template := pods_of(body)) is not None]
+        self.labeled = [
+            ({**template["metadata"].get("labels", {}), **added}, template)
+            for body in objects
+            if (template := pods_of(body)) is not None
+            for added in (kinds[body["kind"]].labels(body) if body["kind"] in kinds else ({},))
+        ]
+        """The labels that pods of each template have while they run, with those that a controller adds."""
 
     def has(self, kind: str, name: str) -> bool:
         return name in self.names.get(kind, {})
 
     def selected(self, labels: Object) -> list[Object]:
         """The pod templates that a selector matches."""
-        return [pod for pod in self.pods if labels and labels.items() <= pod["metadata"].get("labels", {}).items()]
+        found = {id(pod): pod for own, pod in self.labeled if labels and labels.items() <= own.items()}
+        return list(found.values())
 
 
 Check = Callable[[Object, Known], Iterator[str]]
@@ -57,6 +65,10 @@ def _points_nothing(_: Object) -> Iterator[str]:
     return iter(())
 
 
+def _adds_no_labels(_: Object) -> Iterable[Object]:
+    return ({},)
+
+
 class Kind(Record):
     """One kind of object."""
 
@@ -68,6 +80,8 @@ class Kind(Record):
     """What its controller appends to the name, if anything."""
     points: Callable[[Object], Iterable[str]] = staticmethod(_points_nothing)
     """The Services without a selector that its controller points to its pods."""
+    labels: Callable[[Object], Iterable[Object]] = staticmethod(_adds_no_labels)
+    """The labels that its controller adds to running pods, one set for each role that they can have."""
 
 
 def pods_of(body: Object) -> Object | None:

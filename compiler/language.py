@@ -733,7 +733,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "unit": ('unit', 'default', ('enum', ('s', 'ms', 'us')), 's', 'the Prometheus convention'),
         "buckets": ('buckets', 'list', ('list', ('number', None, None, False, False), ''), None, ''),
         "settable": ('settable', 'default', ('bool',), 'false', 'most runtimes hard-code them'),
-        "covers": ('covers', 'optional', ('scalar', 'text', ''), None, ''),
+        "covers": ('covers', 'default', ('enum', ('requests', 'successes')), 'requests', 'most servers time a request however it ends'),
     },
     "InFlight": {
         "gauge": ('gauge', 'optional', ('scalar', 'series', ''), None, ''),
@@ -1192,6 +1192,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "newService": ('new_service', 'default', ('bool',), 'false', 'one Service selects all pods'),
         "writesSelectors": ('writes_selectors', 'default', ('bool',), 'false', 'most controllers do not'),
         "newPods": ('new_pods', 'group', ('object', 'NewPods'), None, ''),
+        "roles": ('roles', 'group', ('object', 'Roles'), None, ''),
         "judges": ('judges', 'list', ('list', ('enum', ('prometheus',)), ''), None, ''),
         "traffic": ('traffic', 'list', ('list', ('scalar', 'name', 'traffic-providers'), ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
@@ -1204,6 +1205,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "NewPods": {
         "label": ('label', 'optional', ('scalar', 'label-key', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
+        "others": ('others', 'optional', ('scalar', 'matcher', ''), None, ''),
+    },
+    "Roles": {
+        "label": ('label', 'optional', ('scalar', 'label-key', ''), None, ''),
+        "live": ('live', 'optional', ('scalar', 'text', ''), None, ''),
+        "new": ('new', 'optional', ('scalar', 'text', ''), None, ''),
     },
     "TrafficCapability": {
         "routes": ('routes', 'default', ('bool',), 'true', 'callers use a gateway'),

@@ -1214,7 +1214,7 @@ class LatencySeries(Part):
     unit: Because[Literal['s', 'ms', 'us']]
     buckets: tuple[Because[float], ...]
     settable: Because[bool]
-    covers: Because[str] | None
+    covers: Because[Literal['requests', 'successes']]
 
 
 class InFlight(Part):
@@ -2009,7 +2009,7 @@ class Providers(Part):
 class RolloutCapability(Part):
     """What a rollout provider supports."""
 
-    __slots__ = fields = ("workload", "stages", "weights", "keeps_old_whole", "new_service", "writes_selectors", "new_pods", "judges", "traffic", "checked", "source",)
+    __slots__ = fields = ("workload", "stages", "weights", "keeps_old_whole", "new_service", "writes_selectors", "new_pods", "roles", "judges", "traffic", "checked", "source",)
 
     workload: WorkloadKind
     stages: tuple[Because[Literal['shadow', 'canary', 'experiment', 'blueGreen']], ...]
@@ -2018,6 +2018,7 @@ class RolloutCapability(Part):
     new_service: Because[bool]
     writes_selectors: Because[bool]
     new_pods: NewPods
+    roles: Roles
     judges: tuple[Because[Literal['prometheus']], ...]
     traffic: tuple[Because[str], ...]
     checked: Because[str] | None
@@ -2036,10 +2037,21 @@ class WorkloadKind(Part):
 class NewPods(Part):
     """How to distinguish the pods of a new version from those of the live version."""
 
-    __slots__ = fields = ("label", "match",)
+    __slots__ = fields = ("label", "match", "others",)
 
     label: Because[str] | None
     match: Because[str] | None
+    others: Because[str] | None
+
+
+class Roles(Part):
+    """The label that tells the pods of both versions apart; the controller sets it on running pods."""
+
+    __slots__ = fields = ("label", "live", "new",)
+
+    label: Because[str] | None
+    live: Because[str] | None
+    new: Because[str] | None
 
 
 class TrafficCapability(Part):

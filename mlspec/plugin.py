@@ -29,7 +29,7 @@ from .schema.hardware import Bandwidth, Compute
 from .schema.money import Budget, HourlyPrice, UnitPrice
 from .schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
 from .targets.naming import labels, metadata, path_of, selector
-from .targets.providers import AutoscalingProvider, Moving, Phases, RolloutProvider, TrafficProvider
+from .targets.providers import AutoscalingProvider, Moving, Phase, Phases, RolloutProvider, TrafficProvider
 from .targets.rolling import rolling_update
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "Object",
     "Percent",
     "Moving",
+    "Phase",
     "Phases",
     "Piece",
     "Place",

@@ -14,7 +14,7 @@ from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
 
-__all__ = ["AutoscalingProvider", "Moving", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
+__all__ = ["AutoscalingProvider", "Moving", "Phase", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
 
 
 def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
@@ -22,12 +22,21 @@ def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
     return ()
 
 
-class Phases(Record):
-    """How Prometheus sees the states of a rollout that an engineer must know about, as queries that are 1 then."""
+class Phase(Record):
+    """A state of a rollout that an engineer must know about."""
 
-    held: Because[str]
+    seen: Because[str]
+    """How Prometheus sees it: a query that is 1 then."""
+    action: Because[str]
+    """What the engineer types."""
+
+
+class Phases(Record):
+    """The states of a rollout that an engineer must know about."""
+
+    held: Phase
     """It waits: too few requests for a verdict, or an engineer paused it."""
-    aborted: Because[str]
+    aborted: Phase
     """The new version was rolled back, or cannot start."""
 
 

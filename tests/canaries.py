@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 
 from .scenes import limits, minutes
 
-__all__ = ["GUARDS", "canaries", "judged_steps"]
+__all__ = ["GUARDS", "VERSUS", "canaries", "judged_steps"]
 
 Body = dict[str, Any]
 
-GUARDS = ("up", "most-requests-fail")
+GUARDS = ("up", "most-requests-fail", "answers", "most-requests-unfinished")
 """The metrics that need no statistics."""
+
+VERSUS = "-vs-stable"
+"""How the name of a comparison with the live version ends."""
 
 
 class Timed(NamedTuple):
@@ -60,7 +63,12 @@ def judged_steps(bodies: list[Body]) -> int:
 
 def _analysis(metrics: list[Body]) -> None:
     objectives = [metric for metric in metrics if metric["name"] not in GUARDS]
-    assert objectives, "guards alone would pass a version that misses its objectives"
+    named = {metric["name"] for metric in objectives}
+    assert named, "guards alone would pass a version that misses its objectives"
+    for metric in objectives:
+        if metric["name"].endswith(VERSUS):
+            assert metric["name"].removesuffix(VERSUS) in named, "a version without requests would pass a comparison"
+            assert _answers_always(metric), "a comparison would hold a version"
     grids = {(metric["initialDelay"], metric["interval"], metric["count"]) for metric in objectives}
     assert len(grids) == 1, "an objective with shorter windows could hold a version before another one fails"
     assert objectives[0]["initialDelay"] == objectives[0]["interval"], "the first window is of this step"

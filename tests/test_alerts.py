@@ -317,11 +317,8 @@ def rollout(
     return {labeled("rollout_info", **own, strategy="canary", phase=phase): values}
 
 
-HELD = (
-    "the rollout waits, because the new version gets too few requests for a verdict, or an engineer paused it; promote "
-    "the version, or roll it back"
-)
-ABORTED = "the new version was rolled back; its AnalysisRun says why, and the old version stays live"
+HELD = "the rollout waits, because the new version gets too few requests for a verdict, or an engineer paused it"
+ABORTED = "the new version was rolled back, and the old version stays live"
 
 
 Case = tuple[Callable[[Watched], dict[str, str]], int, str | None]

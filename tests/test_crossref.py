@@ -127,6 +127,15 @@ def test_a_service_without_a_selector_that_no_controller_points_to_pods_is_found
     assert found(bodies) == ["Service `fraud-scorer` selects no pods"]
 
 
+@pytest.mark.parametrize("role", ["stable", "canary"])
+def test_a_budget_for_a_role_that_the_controller_does_not_set_is_found(role: str) -> None:
+    """The label is in no pod template: the controller sets it on running pods, as the Rollout says."""
+    bodies = copy.deepcopy(bundle())
+    del bodies[ROLLOUT]["spec"]["strategy"]["canary"][f"{role}Metadata"]
+    name = "fraud-scorer" if role == "stable" else "fraud-scorer-canary"
+    assert found(bodies) == [f"PodDisruptionBudget `{name}` selects no pods"]
+
+
 def test_an_object_without_a_required_part_is_a_finding() -> None:
     bodies = copy.deepcopy(bundle())
     del bodies["rollout/httproute.yaml"]["spec"]

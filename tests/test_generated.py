@@ -34,10 +34,14 @@ from .validation import load, pod_of, problems, unrestricted
 
 DEFAULT = 60
 COUNT = int(os.environ.get("MLSPEC_EXAMPLES", DEFAULT))
+CANARY = ("rollout", "analysistemplate")
+"""How the names of the files start that say how a new version rolls out."""
 ACCEPTED = 0.95
 """The least share of systems that are accepted."""
 DRAWN = 1500
 """How many systems are drawn, and not compiled, to see that every word of the language is."""
+CANARIES = max(COUNT, 500)
+"""How many systems are compiled, and not validated, to see that their canaries keep what tests/canaries.py says."""
 OFTEN = 0.005
 """The least share of accepted systems in which each field and word occurs: in 50 of 10,000."""
 SAMPLE = 10
@@ -193,6 +197,32 @@ def leaves(thing: Any) -> Iterator[tuple[Any, Any]]:
 def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outcomes: list[Outcome]) -> None:
     assert [(one.seed, one.invalid[:5]) for one in outcomes if one.invalid] == []
     assert sum(one.judged for one in outcomes) >= len(outcomes), "every other system has a canary"
+
+
+@pytest.mark.slow
+def test_no_canary_of_many_systems_ends_a_step_before_its_verdict_or_holds_a_bad_version(
+    tmp_path: Path, shared: Shared
+) -> None:
+    (tmp_path / ".git").mkdir()
+    wrong, judged = shared.once("generated canaries", lambda: canaries(tmp_path))
+    assert wrong == []
+    assert judged > CANARIES
+
+
+def canaries(folder: Path) -> tuple[list[str], int]:
+    """What is wrong with the canaries of many systems, and how many of their steps have an analysis."""
+    wrong, judged = [], 0
+    for seed in range(CANARIES):
+        files = generated(seed)
+        if '"online"' not in json.dumps(files["mlspec.yaml"]):
+            continue
+        for name, bundle in compiled(folder / str(seed), files).bundles.items():
+            bodies = [load(text) for path, text in bundle.files.items() if path.rpartition("/")[2].startswith(CANARY)]
+            try:
+                judged += judged_steps(bodies)
+            except AssertionError as failed:
+                wrong.append(f"seed {seed}, {name}: {failed}")
+    return wrong, judged
 
 
 # What they are drawn from

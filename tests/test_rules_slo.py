@@ -11,7 +11,8 @@ import yaml
 
 from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.objectives.burn import factor
-from mlspec.compiler.plan.rollout.odds import arm_size, sample, step_length, verdict
+from mlspec.compiler.plan.rollout.odds import arm_size, sample, step_length
+from mlspec.compiler.plan.rollout.verdict import verdict
 from mlspec.schema.units import Duration, Percent, Rate
 
 from .batch import spec as batch
@@ -162,7 +163,7 @@ def test_the_remedy_works(tmp_path: Path) -> None:
     with 9.6%. In the 300 of 10 min one may: 0.7407 + 0.2224 = 0.9631, and two of four fail with 0.8%. Four are 40 min.
     """
     found = one(tmp_path, "MLS602", FRAUD % "1/s")
-    assert found.help == "start with a step of 50%: the rollout then takes 40 min, and both error rates are below 5%"
+    assert found.help == "start with a step of 50%: the rollout then takes 40 min, and all risks are below 5%"
     obeyed = (FRAUD % "1/s").replace("5%, 25%, 50%", "50%")
     assert findings(tmp_path / "fixed", "MLS602", obeyed) == []
 
@@ -211,6 +212,25 @@ def test_a_step_detects_the_harm_or_is_too_long(duration: str, fires: bool, tmp_
         assert found[0].message == f"{odds} of good versions would be rolled back, judged by `availability`"
     if duration == "31m":
         assert found[0].message.endswith("h, over the limit of 2h")
+
+
+def test_a_version_that_windows_cannot_judge_is_found(tmp_path: Path) -> None:
+    """`minSamples: 400` of the 120 requests that 5% of 20/s bring in 2 min, the longest that fit into 9 min four times.
+
+    Every window lacks requests, so every version waits for an engineer.
+    """
+    found = one(
+        tmp_path,
+        "MLS602",
+        """
+        constraints: {availability: 99.9%}
+        rollout:
+          stages: [{canary: {steps: [5%, 25%, 50%], stepDuration: 9m}}]
+          rollbackWhen: [{metric: error-rate, max: 1.4%, minSamples: 400}]
+        """,
+    )
+    assert found.message.startswith("100.0% of good versions would wait for an engineer, for lack of requests")
+    assert "fewer than 400 requests" in found.note
 
 
 def test_a_step_within_an_accepted_risk_can_still_be_too_short(tmp_path: Path) -> None:
@@ -289,3 +309,62 @@ def test_a_metric_that_needs_labels_is_read_where_a_rollout_is_judged_by_it(tmp_
     told = {d.id: d.severity for d in made.diagnostics}
     assert told["MLS603"] == "warning"
     assert "error" not in told.values()
+
+
+# MLS613
+
+NIGHT = """
+constraints: {availability: 99.5%%, throughput: {mean: 20/s, peak: 60/s, trough: %s}}
+rollout: {stages: [{canary: {steps: [%s]%s}}]}
+"""
+
+
+def test_a_release_at_night_would_wait_for_requests_that_never_come(tmp_path: Path) -> None:
+    """5% of 0.5/s in 2 min is 3 requests, and one failure is within the limit of 1.94% from 52 requests on."""
+    found = one(tmp_path, "MLS613", NIGHT % ("0.5/s", "5%, 50%", ""))
+    assert found.severity == "info"
+    assert found.message == (
+        "at the trough, a rollout waits for an engineer at its step of 5% with a probability of 100%"
+    )
+    assert found.note == (
+        "`availability`: a window of 2 min at 5% of 0.5/s gets 3 requests, and a verdict needs 52 requests"
+    )
+
+
+def test_the_odds_at_the_trough_calculated_by_hand(tmp_path: Path) -> None:
+    """5% of 8/s in 2 min is 48 requests. Fewer than 52 of 48 arrive with probability 70.0%: e^-48 48^k / k! up to 51.
+
+    More than two of four windows: 4 x 0.700^3 x 0.300 + 0.700^4 = 65.1%. Of 72 at 12/s, 0.5% are fewer: 5e-7.
+    """
+    few = sum(math.exp(-48) * 48**k / math.factorial(k) for k in range(52))
+    waits = 4 * few**3 * (1 - few) + few**4
+    assert (round(few, 3), round(waits, 3)) == (0.7, 0.651)
+    assert "probability of 65.1%" in one(tmp_path, "MLS613", NIGHT % ("8/s", "5%, 50%", "")).message
+    assert findings(tmp_path / "enough", "MLS613", NIGHT % ("12/s", "5%, 50%", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("trough", "steps", "help_", "obeyed"),
+    [
+        ("8/s", "5%, 50%", "write `window: 5m` under `canary`, with which the rollout takes 40 min", "window: 5m"),
+        (
+            "0.5/s",
+            "5%, 50%",
+            "start with a step of 25% and write `window: 10m`, with which the rollout takes 80 min",
+            "",
+        ),
+        ("0/s", "5%, 50%", "release when there are at least 10/s, and suppress this finding", None),
+    ],
+)
+def test_the_help_for_the_night_works(trough: str, steps: str, help_: str, obeyed: str | None, tmp_path: Path) -> None:
+    assert one(tmp_path, "MLS613", NIGHT % (trough, steps, "")).help.startswith(help_)
+    if obeyed is not None:
+        fixed_ = (trough, steps, f", {obeyed}") if obeyed else (trough, "25%, 50%", ", window: 10m")
+        assert findings(tmp_path / "fixed", "MLS613", NIGHT % fixed_) == []
+        assert findings(tmp_path / "long", "MLS602", NIGHT % fixed_) == []
+
+
+def test_a_rollout_that_even_the_mean_rate_cannot_judge_is_found_only_once(tmp_path: Path) -> None:
+    spec = "constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s, trough: 0.1/s}}"
+    assert findings(tmp_path, "MLS602", spec) != []
+    assert findings(tmp_path / "again", "MLS613", spec) == []

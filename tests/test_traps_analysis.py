@@ -16,10 +16,11 @@ import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.rollout.canary import CanaryPlan
+from mlspec.compiler.plan.rollout.comparison import differs
 from mlspec.compiler.plan.rollout.judgment import Judgment
 from mlspec.targets.registry import BACKENDS
 
-from .canaries import GUARDS, judged_steps
+from .canaries import GUARDS, VERSUS, judged_steps
 from .online import RUNTIMES, Emitted, emitted, refused, spec
 from .scenes import counter, labeled, limits, minutes, outcome, reads, verdict
 
@@ -27,6 +28,8 @@ EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 NAN, INF = math.nan, math.inf
 NO_FAILURES = {"kserve-huggingface"}
 """Runtimes that count no failed requests."""
+TIME_SUCCESSES = {"vllm", "sglang", "tgi", "tensorflow-serving"}
+"""Runtimes whose latency histogram has no sample of a request that fails or breaks off."""
 NONE: list[float] = []
 
 
@@ -49,7 +52,7 @@ def every(of: Emitted) -> list[dict[str, Any]]:
 
 def ratios(of: Emitted) -> list[dict[str, Any]]:
     """The metrics of objectives."""
-    found = [metric for metric in every(of) if metric["name"] not in GUARDS]
+    found = [metric for metric in every(of) if metric["name"] not in GUARDS and not metric["name"].endswith(VERSUS)]
     assert found
     return found
 
@@ -98,7 +101,9 @@ def test_the_conditions_hold_without_data_and_otherwise_pass_or_fail(runtime: st
 def test_a_guard_that_waits_for_enough_requests_comes_too_late(runtime: str, tmp_path: Path) -> None:
     """The guards look every 20 seconds, and the third bad look rolls back, so 40 seconds after the first one."""
     found = guards(emitted(tmp_path, runtime))
-    assert {metric["name"] for metric in found} == {*GUARDS} - ({GUARDS[1]} if runtime in NO_FAILURES else set())
+    absent = {"most-requests-fail"} if runtime in NO_FAILURES else set()
+    absent |= {"most-requests-unfinished"} - ({"most-requests-unfinished"} if runtime in TIME_SUCCESSES else set())
+    assert {metric["name"] for metric in found} == {*GUARDS} - absent
     for metric in found:
         assert minutes(metric["interval"]) * 60 * limits(metric)["failureLimit"] == 40
         good, bad = ([1.0], [0.0]) if metric["name"] == "up" else ([0.0], [5.0])
@@ -113,6 +118,26 @@ def test_one_failed_scrape_would_roll_back_a_version(scrape: str, looks: int, tm
     of = emitted(tmp_path, monitoring={"scrapeInterval": scrape})
     assert {limits(metric)["failureLimit"] for metric in guards(of)} == {looks}
     assert judged_steps(of.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("mean", "window", "lasts", "looks"),
+    [
+        ("20/s", 2, 8, 2),  # 24 looks: one failed scrape of 30 s is seen at most twice
+        ("1/s", 10, 40, 6),  # 120 looks, and 5% of them
+        ("0.3/s", 45, 180, 27),
+    ],
+)
+def test_two_failed_scrapes_in_three_hours_would_roll_back_a_good_version(
+    mean: str, window: int, lasts: int, looks: int, tmp_path: Path
+) -> None:
+    """A failure limit counts over the whole step. If one of 200 scrapes fails, two of the 360 in three hours do."""
+    of = emitted(tmp_path, constraints__throughput={"mean": mean}, constraints__availability="99%")
+    found = metrics(of, "step-1")
+    objective = found["availability"]
+    assert (minutes(objective["interval"]), minutes(objective["interval"]) * objective["count"]) == (window, lasts)
+    assert limits(found["up"])["failureLimit"] == looks
+    assert looks * 20 <= 60 * window, "it fails within a window, long before a lack of requests holds the version"
 
 
 @EACH
@@ -185,7 +210,7 @@ def test_a_first_measurement_at_once_would_judge_the_step_before(runtime: str, t
     for metric in ratios(of):
         assert metric["initialDelay"] == metric["interval"], "the model is loaded before the step begins"
     for metric in guards(of):
-        assert {metric["initialDelay"]} >= set(re.findall(r"\[(\w+)\]", query(metric)))
+        assert all(minutes(metric["initialDelay"]) >= minutes(each) for each in re.findall(r"\[(\w+)\]", query(metric)))
 
 
 @EACH
@@ -203,7 +228,10 @@ def test_a_query_without_the_hash_mixes_the_versions(runtime: str, tmp_path: Pat
         selectors = re.findall(r"\{((?:[^{}\"]|\"[^\"]*\")*)\}", query(metric))
         assert selectors
         for selector in selectors:
-            assert 'rollouts_pod_template_hash="{{args.canary-hash}}"' in selector
+            new, others = (f'rollouts_pod_template_hash{how}"{{{{args.canary-hash}}}}"' for how in ("=", "!="))
+            assert (new in selector) != (others in selector)
+            if others in selector:
+                assert 'rollouts_pod_template_hash!=""' in selector, "a series without the label is of no version"
             assert 'namespace="default"' in selector
             assert 'job="default/fraud"' in selector, "the shadow's pods have another job"
 
@@ -277,7 +305,7 @@ def test_no_requests_or_a_few_are_no_catastrophe(series: dict[str, str], tmp_pat
 def test_a_version_that_may_fail_most_requests_would_be_rolled_back_as_a_catastrophe(tmp_path: Path) -> None:
     condition = {"metric": "error-rate", "max": "60%"}
     of = emitted(tmp_path, constraints__availability=None, rollout__rollbackWhen=[condition])
-    assert {metric["name"] for metric in guards(of)} == {"up"}
+    assert {metric["name"] for metric in guards(of)} == {"up", "answers"}
 
 
 def alive(version: str, value: str, pod: str = "a") -> dict[str, str]:
@@ -299,6 +327,192 @@ def test_a_version_without_metrics_would_only_be_held(series: dict[str, str], va
     metric = metrics(emitted(tmp_path), "step-1")["up"]
     reads(tmp_path, f"({query(metric).replace('{{args.canary-hash}}', NEW)})", series, 20, value)
     assert verdict(metric, [value]) == ("Successful" if value else "Failed")
+
+
+# A version that never answers
+
+
+def asked(metric: dict[str, Any]) -> str:
+    return f"({query(metric).replace('{{args.canary-hash}}', NEW)})"
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({}, 0.0),  # no caller
+        (served(OLD, 150, 0), 15.0),  # 300 requests in two minutes, and 5% of them would have been the new version's
+        (served(OLD, 149, 0), 0.0),  # 14.9: too few to tell
+        (served(OLD, 0, 150), 15.0),  # the old version fails, but it answers
+        ({**served(OLD, 150, 0), **served(NEW, 0, 0)}, 15.0),  # its counters exist, and do not move
+        ({**served(OLD, 150, 0), **served(NEW, 1, 0)}, 0.0),
+        ({**served(OLD, 150, 0), **served(NEW, 0, 1)}, 0.0),  # a failure is an answer
+        (served("", 150, 0), 0.0),  # pods without the label are of no version
+    ],
+)
+def test_a_version_that_answers_nothing_would_only_be_held(
+    series: dict[str, str], value: float, tmp_path: Path
+) -> None:
+    metric = metrics(emitted(tmp_path), "step-1")["answers"]
+    reads(tmp_path, asked(metric), series, 20, value)
+    assert verdict(metric, [value]) == ("Failed" if value else "Successful")
+
+
+def test_none_of_enough_requests_has_a_probability_of_three_in_ten_million() -> None:
+    """(1 - p)^(15 / p) for every share p is at most e^-15. With p / (1 - p) instead, it would be 0.5^15 at 50%."""
+    for percent in range(1, 100):
+        share = Decimal(percent) / 100
+        assert (1 - share) ** (15 / share) <= Decimal(-15).exp() < Decimal("3.1e-7")
+    assert Decimal("0.5") ** 15 > Decimal("3e-5")
+
+
+@pytest.mark.parametrize(
+    ("mean", "window"),
+    [
+        ("20/s", "2m"),  # 20/s x 95% x 5% x 2 min = 114
+        ("5/s", "5m"),  # 28.5 in 2 min are fewer than 30
+        ("1/s", "15m"),  # the windows of the objectives, although 42.75 in 15 min are enough
+    ],
+)
+def test_a_window_with_too_few_requests_could_never_tell(mean: str, window: str, tmp_path: Path) -> None:
+    metric = metrics(emitted(tmp_path, constraints__throughput={"mean": mean}), "step-1")["answers"]
+    (found,) = set(re.findall(r"\[(\w+)\]", query(metric)))
+    assert found == window
+
+
+@pytest.mark.parametrize(("timeout", "delay"), [("90s", 210), ("250ms", 121)])
+def test_a_request_that_still_runs_is_not_lost(timeout: str, delay: int, tmp_path: Path) -> None:
+    """Two minutes of requests, and all had the time to be answered."""
+    metric = metrics(emitted(tmp_path, serving__endpoint={"timeout": timeout}), "step-1")["answers"]
+    assert round(minutes(metric["initialDelay"]) * 60) == delay
+
+
+def test_a_guard_that_fails_after_the_rollout_is_held_is_left_out(tmp_path: Path) -> None:
+    """Windows of 2 min hold after 6 min. A request may take 4 min, so the guard would fail after 6 min 40 s."""
+    for timeout, found in (("3m", True), ("4m", False)):
+        of = emitted(tmp_path, serving__endpoint={"timeout": timeout})
+        assert ("answers" in metrics(of, "step-1")) is found
+        assert judged_steps(of.bodies) == 3
+
+
+# Requests that leave no sample of their latency
+
+
+def called(version: str, answered: float, timed: float) -> dict[str, str]:
+    """What vLLM counts for one version, in requests per minute."""
+    own = {"namespace": "default", "job": "default/fraud", "rollouts_pod_template_hash": version}
+    return {
+        labeled("http_requests_total", **own, handler="/v1/chat/completions", status="2xx"): counter((30, answered)),
+        labeled("vllm:e2e_request_latency_seconds_count", **own): counter((30, timed)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({}, 0.0),
+        ({**called(OLD, 900, 880), **called(NEW, 50, 48)}, 0.0),  # callers who give up
+        ({**called(OLD, 900, 880), **called(NEW, 50, 25)}, 0.0),  # half of them
+        ({**called(OLD, 900, 880), **called(NEW, 50, 24)}, 52.0),  # 26 of 50 break off, in each of two minutes
+        ({**called(OLD, 900, 880), **called(NEW, 50, 0)}, 100.0),
+        ({**called(OLD, 900, 880), **called(NEW, 4, 0)}, 0.0),  # eight in two minutes are too few
+        ({**called(OLD, 900, 100), **called(NEW, 50, 0)}, 0.0),  # the callers, not the version
+        (called(NEW, 50, 0), 100.0),
+    ],
+)
+def test_streams_that_break_count_as_answered_and_would_only_be_held(
+    series: dict[str, str], value: float, tmp_path: Path
+) -> None:
+    """vLLM answers 200 before the stream breaks, and times only the requests that it finishes."""
+    of = emitted(tmp_path, "vllm", constraints__throughput={"mean": "30/s", "peak": "60/s"})
+    metric = metrics(of, "step-1")["most-requests-unfinished"]
+    assert set(re.findall(r"\[(\w+)\]", query(metric))) == {"2m"}
+    reads(tmp_path, asked(metric), series, 20, value)
+    assert verdict(metric, [value]) == ("Failed" if value else "Successful")
+
+
+# The comparison with the live version
+
+
+def versus(of: Emitted) -> list[str]:
+    """The steps that compare the failures with those of the live version."""
+    return [name for name in steps(of) if f"availability{VERSUS}" in metrics(of, name)]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "worse"),
+    [
+        ((600, 0), (600, 0), 0.0),
+        ((600, 6), (600, 0), 0.01),  # 12 of 1,200 and none: 2 x sqrt(0.01) = 0.2, and 2.5 x sqrt(2 / 1200) = 0.102
+        ((600, 3), (600, 0), 0.0),  # 0.5% is not above the margin of 0.5%
+        ((600, 6), (600, 3), 0.0),  # 1% and 0.5%: the difference is not above the margin
+        ((600, 9), (600, 5), 0.0),  # 1.5% and 0.833%: material, but 2 x (0.1225 - 0.0913) = 0.062 is chance
+        ((600, 15), (600, 3), 0.02),  # 2.5% and 0.5%: 2 x (0.1581 - 0.0707) = 0.175
+        ((600, 30), (600, 60), 0.0),  # both are bad, and the new version is better
+        ((0, 0), (600, 3), 0.0),  # without requests, the objective itself has no verdict
+        ((600, 6), (0, 0), 0.0),
+    ],
+)
+def test_a_version_within_the_limit_could_be_much_worse_than_the_live_one(
+    new: tuple[int, int], old: tuple[int, int], worse: float, tmp_path: Path
+) -> None:
+    """At 50% of 20/s, the limit is 1.94% and a window of two minutes has 1,200 requests of each version."""
+    metric = metrics(emitted(tmp_path), "step-3")[f"availability{VERSUS}"]
+    series = {**served(NEW, new[0] - new[1], new[1]), **served(OLD, old[0] - old[1], old[1])}
+    reads(tmp_path, asked(metric), series, 20, worse)
+    assert verdict(metric, [worse]) == ("Failed" if worse else "Successful")
+
+
+def test_without_any_series_a_comparison_holds_nothing(tmp_path: Path) -> None:
+    metric = metrics(emitted(tmp_path), "step-3")[f"availability{VERSUS}"]
+    reads(tmp_path, asked(metric), {}, 20, 0.0)
+
+
+def by_hand(new: int, old: int, p_new: float, p_old: float, margin: float) -> float:
+    """The sum of both Poisson distributions over all pairs of counts that fail a window."""
+    ours = [math.exp(-new * p_new) * (new * p_new) ** k / math.factorial(k) for k in range(60)]
+    theirs = [math.exp(-old * p_old) * (old * p_old) ** k / math.factorial(k) for k in range(60)]
+    spread = 2.5 * math.sqrt(1 / new + 1 / old)
+    return sum(
+        ours[a] * theirs[b]
+        for a, b in product(range(60), repeat=2)
+        if a / new - b / old > margin and 2 * (math.sqrt(a / new) - math.sqrt(b / old)) > spread
+    )
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "p_new", "p_old"),
+    [(120, 2280, 0.0194, 0.005), (1200, 1200, 0.005, 0.005), (1200, 1200, 0.0194, 0.005), (600, 1800, 0.01, 0.0)],
+)
+def test_the_odds_of_a_comparison_are_sums_over_all_counts(new: int, old: int, p_new: float, p_old: float) -> None:
+    assert differs(new, old, p_new, p_old, 0.005) == pytest.approx(by_hand(new, old, p_new, p_old, 0.005), abs=1e-9)
+
+
+def test_the_odds_of_many_failures_are_normal() -> None:
+    """At 690 and at 710 expected failures, the two formulas must agree."""
+    exact, normal = (differs(each, each, 0.0069, 0.0051, 0.001) for each in (100_000, 103_000))
+    assert exact == pytest.approx(normal, abs=0.02)
+    assert 0.9 < exact < 1
+
+
+def test_a_single_failure_would_end_a_rollout() -> None:
+    """None of the 9,900 requests of the live version fails, and a window needs two failures of 100 to fail.
+
+    One is expected at 1%, so there are two or more with probability 1 - 2/e = 26.4%.
+    """
+    fails = [2 * math.sqrt(bad / 100) > 2.5 * math.sqrt(1 / 100 + 1 / 9900) for bad in (1, 2)]
+    assert fails == [False, True]
+    assert differs(100, 9900, 0.01, 0.0, 0.005) == pytest.approx(1 - 2 / math.e, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("mean", "compared"), [("1/s", []), ("20/s", ["step-3"]), ("60/s", ["step-2", "step-3"]), (None, [])]
+)
+def test_a_comparison_of_too_few_requests_would_find_nothing(
+    mean: str | None, compared: list[str], tmp_path: Path
+) -> None:
+    of = emitted(tmp_path, constraints__throughput={"mean": mean} if mean is not None else None)
+    assert versus(of) == compared
+    assert judged_steps(of.bodies) == 3
 
 
 TRAFFIC = [
@@ -400,14 +614,20 @@ def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
 SAID = re.compile(
     r"(?P<n>[0-9,]+) requests per window of (?P<minutes>[0-9]+) min at (?P<share>[0-9.]+)% of traffic; with a limit of "
     r"(?P<limit>[0-9.]+)% and (?P<failures>[0-9]+) of (?P<windows>[0-9]+) windows? allowed to fail, the probability of "
-    r"a false abort is (?P<abort>(?:less than )?[0-9.]+)%, and that of missing (?P<harm>[0-9.]+)% bad requests is "
-    r"(?P<missed>(?:less than )?[0-9.]+)%"
+    r"a false abort is (?P<abort>(?:less than )?[0-9.]+)%, that of missing (?P<harm>[0-9.]+)% bad requests is "
+    r"(?P<missed>(?:less than )?[0-9.]+)%, and that of waiting for an engineer, because windows have fewer than "
+    r"(?P<least>[0-9,]+) requests?, is (?P<held>(?:less than )?[0-9.]+)%"
 )
 
 
 def more_than(most: int, n: int, p: Decimal) -> Decimal:
     """P(X > most) for a binomial X: 1 minus the sum of C(n, k) p^k (1 - p)^(n - k) for k up to most."""
     return 1 - sum((math.comb(n, k) * power(p, k) * power(1 - p, n - k) for k in range(most + 1)), Decimal(0))
+
+
+def fewer_than(least: int, mean: Decimal) -> Decimal:
+    """P(X < least) for a Poisson X: the sum of e^-mean mean^k / k! for k below least."""
+    return sum(((-mean).exp() * power(mean, k) / math.factorial(k) for k in range(least)), Decimal(0))
 
 
 def power(base: Decimal, exponent: int) -> Decimal:
@@ -431,7 +651,7 @@ def told(judgment: Judgment) -> re.Match[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("traffic", TRAFFIC[:4])
 @pytest.mark.parametrize("usual", [{"availability": "99.5%"}, {"availability": "99.9%"}])
-def test_the_odds_in_the_explanation_are_binomial(
+def test_the_odds_in_the_explanation_are_binomial_and_poisson(
     traffic: dict[str, str], usual: dict[str, str], tmp_path: Path
 ) -> None:
     plan = canary(tmp_path, constraints__throughput=traffic, constraints__availability=usual["availability"])
@@ -447,6 +667,11 @@ def test_the_odds_in_the_explanation_are_binomial(
         assert is_said(missed, said["missed"])
         rate = Decimal(traffic["mean"].removesuffix("/s")) * Decimal(said["share"]) / 100
         assert n == int(rate * 60 * int(said["minutes"]))
+        least = int(said["least"].replace(",", ""))
+        assert least == int(judgment.volume.value)
+        if n < 10_000:
+            held = more_than(failures + 1, windows, fewer_than(least, rate * 60 * int(said["minutes"])))
+            assert is_said(held, said["held"])
 
 
 def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
@@ -456,7 +681,8 @@ def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
     0.33044, and 0.09880, which leaves 0.02277 for more. At 7.2%, they are 0.00013, 0.00119, and 0.00548, which leaves
     0.99320. The step needs 129 requests, which is two windows, so it has four: more than one fails without cause with
     probability 6 x 0.02277^2 x 0.97723^2 + 4 x 0.02277^3 x 0.97723 = 0.00302, and fewer than two fail despite the harm
-    with probability 4 x 0.99320 x 0.00680^3 = 1.2e-6.
+    with probability 4 x 0.99320 x 0.00680^3 = 1.2e-6. One failure in 52 requests is within 1.94%, and fewer than 52 of
+    120 expected arrive with probability 2.7e-12.
     """
     plan = canary(tmp_path)
     said = told(plan.steps[0].judgments[0])
@@ -464,6 +690,7 @@ def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
     assert float(more_than(2, 120, Decimal("0.005"))) == pytest.approx(0.02277, abs=1e-5)
     assert float(more_than(2, 120, Decimal("0.072"))) == pytest.approx(0.99320, abs=1e-5)
     assert (said["abort"], said["missed"]) == ("0.3", "less than 0.1")
+    assert (said["least"], said["held"]) == ("52", "less than 0.1")
 
 
 @pytest.mark.parametrize("traffic", TRAFFIC)
@@ -484,12 +711,36 @@ def test_windows_that_are_enough_for_one_objective_can_be_too_short_for_another(
 
     Alone, the availability would have 34 windows of 2 min with one request each, and no failure may be among them: at
     1%, more than one window fails with probability 1 - 0.99^34 - 34 x 0.01 x 0.99^33 = 4.5%. In the 14 windows of 5 min
-    that the latency needs, with four requests each, 3.9% of windows have a failure, so it is 10.3%. In four of 30 min,
-    with 27 requests and one failure allowed, 3.0% of windows fail, so it is 0.5%.
+    that the latency needs, with four requests each, 3.9% of windows have a failure, so it is 10.3%. In four of 45 min,
+    with 40 requests and one failure allowed, 6.1% of windows fail, so it is 2.0%.
     """
     odd = {"constraints__availability": "99%", "constraints__latency": {"p95": "100ms"}}
     plan = canary(tmp_path, constraints__throughput={"mean": "0.3/s", "peak": "1/s"}, **odd)
     both = plan.steps[0].judgments
-    assert [judgment.window.value for judgment in both] == ["30m", "30m"]
-    assert [told(judgment)["abort"] for judgment in both] == ["0.5", "less than 0.1"]
+    assert [judgment.window.value for judgment in both] == ["45m", "45m"]
+    assert [told(judgment)["abort"] for judgment in both] == ["2.0", "less than 0.1"]
     assert all(judgment.verdict.value.sure for judgment in both)
+
+
+def test_windows_of_the_mean_rate_would_often_lack_requests_and_hold_a_good_version(tmp_path: Path) -> None:
+    """5% of 0.3/s is 27 requests in 30 min, and one failure is within the limit of 3.96% from 26 requests on.
+
+    Fewer than 26 of 27 arrive with probability 39.8%, so more than two of four windows lack requests with
+    4 x 0.398^3 x 0.602 + 0.398^4 = 17.7%. Of the 40.5 in 45 min, fewer than 26 arrive with probability 0.6%: 8e-7.
+    """
+    for mean, windows in (("27", Decimal("0.177")), ("40.5", Decimal("0"))):
+        held = more_than(2, 4, fewer_than(26, Decimal(mean)))
+        assert float(held) == pytest.approx(float(windows), abs=5e-4)
+    plan = canary(tmp_path, constraints__throughput={"mean": "0.3/s", "peak": "1/s"}, constraints__availability="99%")
+    (judgment,) = (each for each in plan.steps[0].judgments if each.objective.name == "availability")
+    assert (judgment.window.value, judgment.volume.value) == ("45m", "26")
+    assert judgment.verdict.value.held == pytest.approx(8e-7, abs=5e-7)
+
+
+def test_a_minimum_that_the_traffic_never_reaches_would_hold_every_version(tmp_path: Path) -> None:
+    """`minSamples: 2k` needs 2,000 requests per window. 5% of 20/s is 1 per second: 30 min have 1,800, 45 min 2,700."""
+    condition = {"metric": "error-rate", "max": "2%", "minSamples": "2k"}
+    plan = canary(tmp_path, rollout__rollbackWhen=[condition])
+    (judgment,) = (each for each in plan.steps[0].judgments if each.objective.name == "availability")
+    assert (judgment.window.value, judgment.volume.value) == ("45m", "2000")
+    assert judgment.verdict.value.held_at(1800 / (45 * 60)) > 0.99

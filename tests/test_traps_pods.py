@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .online import DIGEST, GPU, RUNTIMES, emitted, errors, of, refused, two_services
+from .online import DIGEST, GPU, RUNTIMES, Emitted, emitted, errors, of, refused, two_services
 from .support import KEPT
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -248,7 +248,7 @@ def test_trap_a_shadow_needs_no_surge(tmp_path: Path) -> None:
     assert shadow["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
 
-@pytest.mark.parametrize(("least", "budgets"), [(1, 0), (2, 1), (5, 1)])
+@pytest.mark.parametrize(("least", "budgets"), [(1, 0), (2, 2), (5, 2)])
 def test_trap_a_budget_for_a_lone_replica_blocks_every_drain(tmp_path: Path, least: int, budgets: int) -> None:
     made = emitted(tmp_path, serving__replicas={"min": least, "max": 6})
     assert len(made.all("PodDisruptionBudget")) == budgets
@@ -259,13 +259,42 @@ def test_trap_a_replica_that_is_still_loading_blocks_a_drain(tmp_path: Path) -> 
     namespace.
     """
     made = emitted(tmp_path, **SHADOW)
-    budget = made.one("PodDisruptionBudget")["spec"]
-    assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
-    assert "minAvailable" not in budget
-    chosen = budget["selector"]["matchLabels"].items()
-    assert chosen <= made.workload["spec"]["template"]["metadata"]["labels"].items()
+    labels = made.workload["spec"]["template"]["metadata"]["labels"]
     shadow = made.one("Deployment", "fraud-shadow")["spec"]["template"]["metadata"]["labels"]
-    assert not chosen <= shadow.items()
+    for body in made.all("PodDisruptionBudget"):
+        budget = body["spec"]
+        assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+        assert "minAvailable" not in budget
+        chosen = budget["selector"]["matchLabels"]
+        assert chosen.items() <= {**labels, "mlspec/role": chosen["mlspec/role"]}.items()
+        assert not chosen.items() <= {**shadow, "mlspec/role": chosen["mlspec/role"]}.items()
+
+
+def test_trap_one_budget_for_both_versions_lets_all_live_replicas_go_at_once(tmp_path: Path) -> None:
+    """Two live replicas and one new one: with one budget, two are healthy enough, so both live ones may be evicted.
+
+    Argo Rollouts sets a label on the running pods of each version. A pod in two budgets could not be evicted at all.
+    """
+    made = emitted(tmp_path, serving__replicas={"min": 2, "max": 6})
+    canary = made.workload["spec"]["strategy"]["canary"]
+    live, new = (canary[f"{name}Metadata"]["labels"] for name in ("stable", "canary"))
+    assert (live, new) == ({"mlspec/role": "stable"}, {"mlspec/role": "canary"})
+    labels = made.workload["spec"]["template"]["metadata"]["labels"]
+    assert "mlspec/role" not in labels, "the label of a role changes, and the template does not"
+    budgets = {body["metadata"]["name"]: body["spec"]["selector"]["matchLabels"] for body in budgets_of(made)}
+    for pods, own in (({**labels, **live}, "fraud"), ({**labels, **new}, "fraud-canary")):
+        assert [name for name, chosen in budgets.items() if chosen.items() <= pods.items()] == [own]
+
+
+def test_trap_a_budget_that_waits_for_a_label_protects_no_deployment(tmp_path: Path) -> None:
+    made = emitted(tmp_path, **PLAIN, serving__replicas={"min": 2, "max": 6})
+    (budget,) = budgets_of(made)
+    labels = made.workload["spec"]["template"]["metadata"]["labels"]
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def budgets_of(made: Emitted) -> list[dict[str, Any]]:
+    return made.all("PodDisruptionBudget")
 
 
 def test_trap_replicas_in_git_fight_the_autoscaler(tmp_path: Path) -> None:

@@ -258,6 +258,23 @@ def test_a_step_that_ends_before_its_analysis_can_fail_is_refused(given: str, tm
         assert compiled(tmp_path, spec(rollout__stages=[{"canary": obeyed}])).diagnostics == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "verbs"),
+    [
+        ("ModelRolloutHeld", ["get rollout", "promote", "abort"]),
+        ("ModelRolloutAborted", ["get rollout", "retry rollout"]),
+    ],
+)
+def test_an_engineer_would_have_to_look_up_what_to_type_at_night(name: str, verbs: list[str], tmp_path: Path) -> None:
+    of = emitted(tmp_path, environments={"test": {"namespace": "payments"}})
+    rules = [rule for group in of.one("PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+    (found,) = (rule["annotations"]["action"] for rule in rules if rule.get("alert") == name)
+    assert re.findall(r"`(kubectl [^`]*)`", found) == [
+        f"kubectl argo rollouts {verb} fraud -n payments" for verb in verbs
+    ]
+    assert "`mlspec cluster status`" in found
+
+
 # Without a canary
 
 

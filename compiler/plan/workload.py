@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..because import Because, because
 from ..finding import Refusal, refusal
 from ..record import Record
-from ..system import Platform, RolloutCapability
+from ..system import Platform, Roles, RolloutCapability
 from ..words import listing
 
 __all__ = ["Workload", "cannot_run", "paired"]
@@ -28,12 +28,16 @@ class Workload(Record):
     """The Service for the new version, if it has a separate one."""
     new_pods: Because[str] | None
     """The PromQL matchers for the new version's series, if the provider analyzes them."""
+    other_pods: Because[str] | None
+    """The PromQL matchers for the series of all other versions."""
     pod_label: Because[str] | None
     """The pod label that distinguishes versions."""
     keeps_old_whole: Because[bool]
     """Whether the old version keeps all its replicas until the new version has all traffic."""
     writes_selectors: Because[bool]
     """Whether a controller modifies the selectors of the Services."""
+    roles: Roles
+    """How objects select the pods of only one version."""
     progressive: Because[bool]
     """Whether a new version gets traffic step by step."""
 
@@ -54,9 +58,11 @@ def workload(
         service=name,
         new_service=new_name if entry.new_service.value else None,
         new_pods=entry.new_pods.match,
+        other_pods=entry.new_pods.others,
         pod_label=entry.new_pods.label,
         keeps_old_whole=entry.keeps_old_whole,
         writes_selectors=entry.writes_selectors,
+        roles=entry.roles,
         progressive=steps,
     )
 

@@ -73,7 +73,7 @@ class Planning(Section):
     load: Bandwidth = default("500 MB/s", "The read speed of a volume.", "a slow cloud disk")
     risk: Chance = default(
         "5%",
-        "The maximum probability of a wrong canary verdict, in either direction.",
+        "The maximum probability of a wrong canary verdict in either direction, and of a canary without a verdict.",
         "the conventional level of a statistical test",
     )
     failed_windows: int = default(

@@ -111,7 +111,7 @@ class Throughput(Section):
 
     mean: Rate | None = optional("The daily average.")
     peak: Rate | None = optional("The highest per-minute rate that must be served within the latency bounds.")
-    trough: Rate | None = optional("The lowest hourly rate; determines how long a canary step takes at night.")
+    trough: Rate | None = optional("The lowest hourly rate. A canary may lack requests for a verdict then.")
 
 
 class Constraints(Section):

@@ -44,6 +44,18 @@ class NewPods(Section):
     match: Matcher | None = optional(
         "PromQL matchers for the series of the new version, in the syntax of its analysis."
     )
+    others: Matcher | None = optional(
+        "PromQL matchers for the series of all other versions, in the syntax of its analysis. Without them, nothing "
+        "compares the new version with the live one."
+    )
+
+
+class Roles(Section):
+    """The label that tells the pods of both versions apart; the controller sets it on running pods."""
+
+    label: LabelKey | None = optional("The pod label.")
+    live: Text | None = optional("Its value on pods of the live version.")
+    new: Text | None = optional("Its value on pods of the new version.")
 
 
 class RolloutCapability(Section):
@@ -66,6 +78,9 @@ class RolloutCapability(Section):
         False, "Whether its controller modifies the selectors of Services.", "most controllers do not"
     )
     new_pods: NewPods = group(NewPods, "How to distinguish the pods of the new version.")
+    roles: Roles = group(
+        Roles, "How objects select the pods of only one version. Without a label, they select those of both."
+    )
     judges: list[Literal["prometheus"]] = listed("The metric sources it can analyze a new version with.")
     traffic: list[TrafficProviderName] = listed("The traffic providers it works with.")
     checked: Date | None = optional("When these facts were last verified.")

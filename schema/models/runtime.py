@@ -136,7 +136,11 @@ class LatencySeries(Section):
     unit: Literal["s", "ms", "us"] = default("s", "The unit of its buckets.", "the Prometheus convention")
     buckets: list[float] = listed("The upper bounds of the buckets, in that unit.")
     settable: bool = default(False, "Whether the buckets are configurable.", "most runtimes hard-code them")
-    covers: Text | None = optional("The requests it counts, if not all.")
+    covers: Literal["requests", "successes"] = default(
+        "requests",
+        "Whether it has a sample of each request, or only of successes: a request that fails or breaks off has none.",
+        "most servers time a request however it ends",
+    )
 
 
 class InFlight(Section):

@@ -29,6 +29,7 @@ def alert(
     expression: Because[str],
     summary: Because[str],
     *,
+    action: Because[str] | None = None,
     labels: dict[str, Any] | None = None,
     wait: Because[str] | None = None,
     keep: Because[str] | None = None,
@@ -57,6 +58,7 @@ def alert(
         },
         "annotations": {
             "summary": summary,
+            "action": action,
             "impact": system.problem.use_case.map(_escaped),
             "runbook_url": first(alerts.runbook, system.metadata.links.runbook),
             "dashboard_url": system.metadata.links.dashboard,

@@ -24,23 +24,25 @@ def groups(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelRolloutHeld",
         "ticket",
-        phases.held,
+        phases.held.seen,
         text(
             "{service}: the rollout waits, because the new version gets too few requests for a verdict, or an engineer "
-            "paused it; promote the version, or roll it back",
+            "paused it",
             service=service.name,
         ),
+        action=phases.held.action,
         wait=_longer_than(tuple(step.lasts for step in service.canary.steps if not step.judgments)),
     )
     aborted = alert(
         service,
         "ModelRolloutAborted",
         "ticket",
-        phases.aborted,
+        phases.aborted.seen,
         text(
-            "{service}: the new version was rolled back; its AnalysisRun says why, and the old version stays live",
+            "{service}: the new version was rolled back, and the old version stays live",
             service=service.name,
         ),
+        action=phases.aborted.action,
         wait=fixed("1m", "a controller that restarts needs seconds"),
     )
     yield {

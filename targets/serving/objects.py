@@ -135,19 +135,35 @@ def service_account(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def disruption_budget(service: ServicePlan) -> Iterator[Artifact]:
-    """One replica at a time. With a single replica there is no budget, because it would block every node drain."""
+    """One replica of each version at a time. A single replica has no budget, because it would block every node drain.
+
+    While a new version rolls out, one budget for both would count the new pods as healthy replicas of the live version:
+    with two of those and one new pod, it would let both be evicted at once.
+    """
     if service.min_replicas.value < 2:
         return
+    roles = service.workload.roles
+    if roles.label is None:
+        yield _budget(service, service.name, {}, "one replica may be evicted at a time")
+        return
+    for name, role, whose in (
+        (service.name, roles.live, "the live version"),
+        (service.canary_name, roles.new, "a new version"),
+    ):
+        yield _budget(service, name, {roles.label.value: role}, f"one replica of {whose} may be evicted at a time")
+
+
+def _budget(service: ServicePlan, name: Because[str], role: Body, why: str) -> Artifact:
     scope = service.scope
     body: Body = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": naming.metadata(scope, service.name, naming.labels(scope, PREDICTOR, service.name)),
+        "metadata": naming.metadata(scope, name, naming.labels(scope, PREDICTOR, service.name)),
         "spec": {
-            "maxUnavailable": because(1, "one replica may be evicted at a time", service.min_replicas),
+            "maxUnavailable": because(1, why, service.min_replicas),
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
+            "selector": {"matchLabels": {**naming.selector(scope, PREDICTOR, service.name), **role}},
         },
     }
-    why = because("PodDisruptionBudget", "there are at least two replicas", service.min_replicas)
-    yield Artifact(path=naming.path_of(scope, "serving", "PodDisruptionBudget", service.name), body=body, why=why)
+    exists = because("PodDisruptionBudget", "there are at least two replicas", service.min_replicas)
+    return Artifact(path=naming.path_of(scope, "serving", "PodDisruptionBudget", name), body=body, why=exists)

@@ -11,6 +11,7 @@ __all__ = ["LONGEST", "SCENARIOS"]
 SCENARIOS = {
     "good": Scenario(),
     "bad": Scenario(Behavior(errors=0.1)),
+    "worse": Scenario(Behavior(errors=0.015)),
     "failing": Scenario(Behavior(errors=1.0)),
     "slow": Scenario(Behavior(milliseconds=400)),
     "blind": Scenario(Behavior(blind=True)),

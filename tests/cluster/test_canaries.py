@@ -15,8 +15,8 @@ from .canaries import Canary
 from .proof import Proof
 from .systems import applied, promised
 
-ROLLED_BACK = ("bad", "failing", "slow", "blind", "dying")
-HELD = ("hanging", "night")
+ROLLED_BACK = ("bad", "failing", "slow", "blind", "dying", "hanging", "worse")
+HELD = ("night",)
 WITH_SETTINGS = ("by-flux", "by-argo-cd")
 WITHOUT_SETTINGS = ("by-kubectl", "by-force")
 AGAIN = (*WITH_SETTINGS, *WITHOUT_SETTINGS)
@@ -117,9 +117,16 @@ def test_a_reapply_with_the_settings_for_the_tool_leaves_the_traffic_alone(
 
 
 @pytest.mark.parametrize("name", WITHOUT_SETTINGS)
-def test_a_reapply_without_settings_harms_no_user_and_is_alerted(name: str, canaries: dict[str, Canary]) -> None:
-    """F1a: the new version gets no traffic until the controller looks again, so it must be held, not promoted."""
+def test_a_reapply_without_settings_harms_no_user_and_promotes_nothing(name: str, canaries: dict[str, Canary]) -> None:
+    """F1a: the new version gets no traffic until the controller looks again, as if it answered no request."""
     canary = canaries[name]
-    assert canary.shares == [0, 20, 0, 20], canary.told()
-    assert canary.last.phase == "Paused", canary.told()
-    assert "ModelRolloutHeld" in canary.alerts, canary.told()
+    assert canary.shares[:3] == [0, 20, 0], canary.told()
+    assert 50 not in canary.shares, canary.told()
+    assert canary.rolled_back, canary.told()
+    assert "answers" in canary.why, canary.told()
+
+
+def test_what_rolls_a_version_back_is_what_is_wrong_with_it(canaries: dict[str, Canary]) -> None:
+    """A hanging version counts nothing, and one that is worse than the live version is within its limit."""
+    assert "answers" in canaries["hanging"].why, canaries["hanging"].told()
+    assert "availability-vs-stable" in canaries["worse"].why, canaries["worse"].told()

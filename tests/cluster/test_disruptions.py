@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from .api import ApiError, Object
@@ -11,16 +14,21 @@ from .proof import Proof
 from .systems import applied, compiled
 
 NAMESPACE = "drained"
+COLUMNS = ("what", "seen")
 
 
 @pytest.fixture(scope="module")
-def pods(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("drained")
+
+
+@pytest.fixture(scope="module")
+def pods(ground: Ground, folder: Path) -> list[Object]:
     """The ready pods of a service with two replicas."""
     ground.namespace(NAMESPACE)
-    ground.apply(applied(compiled(tmp_path_factory.mktemp("drained"), NAMESPACE)))
+    ground.apply(applied(compiled(folder / "1", NAMESPACE)))
     wait(lambda: len(_ready(ground)) == 2, "two replicas")
-    budget = f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/digits"
-    wait(lambda: ground.api.get(budget)["status"].get("disruptionsAllowed") == 1, "the budget")
+    wait(lambda: _allowed(ground) == 1, "the budget")
     return _ready(ground)
 
 
@@ -31,13 +39,48 @@ def test_a_drain_takes_one_replica_at_a_time(ground: Ground, proof: Proof, pods:
         _evict(ground, second)
     assert refused.value.status == 429
     wait(lambda: len(_ready(ground)) == 2 and first["metadata"]["name"] not in map(_name, _ready(ground)), "a new one")
-    proof.row("Disruptions", ("what", "seen"), "two evictions at once of two replicas", "the second is refused")
+    proof.row("Disruptions", COLUMNS, "two evictions at once of two replicas", "the second is refused")
+
+
+@pytest.mark.usefixtures("pods")
+def test_a_new_version_does_not_count_as_a_replica_of_the_live_one(ground: Ground, proof: Proof, folder: Path) -> None:
+    """With one budget for both, three pods were healthy and two were expected, so both live ones could go at once."""
+    wait(lambda: _roles(ground) == {"stable": 2}, "the label of the live version")
+    ground.apply(applied(compiled(folder / "2", NAMESPACE, release__version=2)))
+    wait(lambda: _roles(ground) == {"stable": 2, "canary": 1}, "a pod of the new version", 60)
+    wait(lambda: _allowed(ground) == 1 and _allowed(ground, "digits-canary") == 1, "both budgets")
+    live = [pod for pod in _ready(ground) if _role(pod) == "stable"]
+    (new,) = (pod for pod in _ready(ground) if _role(pod) == "canary")
+    _evict(ground, live[0])
+    with pytest.raises(ApiError) as refused:
+        _evict(ground, live[1])
+    assert refused.value.status == 429
+    _evict(ground, new)
+    wait(lambda: _roles(ground) == {"stable": 2, "canary": 1}, "new pods with the labels of their version", 60)
+    assert {_name(pod) for pod in live} - {_name(pod) for pod in _ready(ground)} == {_name(live[0])}
+    proof.row("Disruptions", COLUMNS, "the same while a new version has a third pod", "the second is refused")
 
 
 def _evict(ground: Ground, pod: Object) -> None:
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{_name(pod)}/eviction"
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": _name(pod), "namespace": NAMESPACE}}
     ground.api.request("POST", path, body)
+
+
+def _allowed(ground: Ground, name: str = "digits") -> int:
+    """How many pods of a budget may be evicted now."""
+    budget = ground.api.get(f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/{name}")
+    allowed: int = budget.get("status", {}).get("disruptionsAllowed", 0)
+    return allowed
+
+
+def _roles(ground: Ground) -> Counter[str]:
+    """The ready pods by the version that the controller says they have."""
+    return Counter(map(_role, _ready(ground)))
+
+
+def _role(pod: Object) -> str:
+    return str(pod["metadata"]["labels"].get("mlspec/role"))
 
 
 def _ready(ground: Ground) -> list[Object]:

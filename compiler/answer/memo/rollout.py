@@ -33,6 +33,9 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         for judgment in step.judgments:
             yield from _judged(step.share.value, judgment)
     yield Line(title="rollout duration", value=canary.length)
+    if canary.idle is not None:
+        share = canary.idle.step.share.value
+        yield Line(title=f"probability of waiting at {share}% at the trough", value=canary.idle.odds)
 
 
 def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
@@ -58,3 +61,5 @@ def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
         count_of="request",
         field="rollout.rollbackWhen",
     )
+    if judgment.versus is not None:
+        yield Line(title=f"{name} compared with the live version at {share}%", value=judgment.versus.sure)

@@ -117,7 +117,7 @@ WRITTEN: object = (1, 0, 51, 0, {
     (42, 289, 42, 299, '1474760000', True),
    )),
    (43, 4, 43, 12, 'settable', True): (43, 14, 43, 19, 'false', True),
-   (44, 4, 44, 10, 'covers', True): (44, 12, 44, 36, 'only successful requests', True),
+   (44, 4, 44, 10, 'covers', True): (44, 12, 44, 21, 'successes', True),
   }),
   (45, 2, 45, 10, 'inFlight', True): (45, 12, 45, 121, {
    (45, 13, 45, 17, 'busy', True): (45, 19, 45, 60, ':tensorflow:serving:request_latency_sum', False),

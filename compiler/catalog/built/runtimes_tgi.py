@@ -129,7 +129,7 @@ WRITTEN: object = (1, 0, 60, 0, {
     (50, 688, 50, 706, '145.61096060497135', True),
    )),
    (51, 4, 51, 12, 'settable', True): (51, 14, 51, 19, 'false', True),
-   (52, 4, 52, 10, 'covers', True): (52, 12, 52, 36, 'only successful requests', True),
+   (52, 4, 52, 10, 'covers', True): (52, 12, 52, 21, 'successes', True),
   }),
   (53, 2, 53, 10, 'inFlight', True): (53, 12, 53, 43, {
    (53, 13, 53, 18, 'gauge', True): (53, 20, 53, 42, 'tgi_batch_current_size', True),

@@ -21,7 +21,8 @@ def resets_the_canary(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """GitOps tool that resets a canary.
 
     Why: the weights of a route are in Git and change during a rollout. Argo CD and Flux set them back, so the new
-    version loses its traffic and the rollout waits for an engineer. The objects that mlspec writes prevent it.
+    version loses its traffic. It looks like one that answers no request, and is rolled back. The objects that mlspec
+    writes prevent it.
 
     Bad:
         platform:
@@ -42,8 +43,8 @@ def resets_the_canary(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             f"`{gitops.tool.value}` would reset the traffic of a canary",
             gitops.tool,
             others=tuple((service.workload.progressive, "the canary") for service in shifted[:1]),
-            note="each time it applies the route, the new version gets no requests until its step ends, and the "
-            "rollout waits for an engineer",
+            note="each time it applies the route, the new version gets no requests until its step ends; it looks like "
+            "one that answers none, and is rolled back",
             help=f"write `{needs}: {example}`, so that mlspec writes the object that prevents it, or apply the "
             "settings of docs/gitops.md and turn this rule off",
         )

@@ -77,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     rollout.judged_by_late_labels,
     rollout.shapes_its_own_data,
     gateways.unknown_gateway,
+    rollout.idle_at_night,
     gitops.resets_the_canary,
     rollout.shadow_without_judgment,
     gateways.cut_off,

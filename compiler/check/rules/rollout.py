@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....schema.units import Rate
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import seconds
+from ...plan.rollout.canary import CanaryPlan
+from ...plan.rollout.judgment import Change
+from ...plan.rollout.night import likeliest_to_wait
+from ...plan.rollout.verdict import MINUTES
 from ...system import MLSystem
 from ..lint import rule
+from .slo import FIRST_STEPS, LONGEST
 
-__all__ = ["judged_by_late_labels", "nothing_to_judge", "shadow_without_judgment", "shapes_its_own_data"]
+__all__ = [
+    "idle_at_night",
+    "judged_by_late_labels",
+    "nothing_to_judge",
+    "shadow_without_judgment",
+    "shapes_its_own_data",
+]
 
 
 @rule("MLS601", "error", "constraints.availability", "constraints.latency", "rollout.rollbackWhen")
@@ -85,6 +98,83 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 note="the canary would be judged by the answers of another version, and always pass",
                 help=f"judge by `error-rate` or `slow-rate`, and monitor `{metric.value}` under `monitoring.quality`",
             )
+
+
+@rule("MLS613", "info", "constraints.throughput.trough", "services.*.constraints.throughput.trough")
+def idle_at_night(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Canary that waits for an engineer at the trough of the traffic.
+
+    Why: an analysis counts the requests of a window, and its length is for the mean rate. At night, the windows of a
+    small step lack requests, so the analysis has no verdict. The rollout then waits, and the owner gets a ticket.
+
+    Bad:
+        constraints:
+          availability: 99.5%
+          throughput: {mean: 20/s, peak: 60/s, trough: 0.1/s}
+    Good:
+        constraints:
+          availability: 99.5%
+          throughput: {mean: 20/s, peak: 60/s, trough: 15/s}
+    """
+    for service in plan.online.values():
+        canary, trough = service.canary, service.traffic("trough")
+        if trough is None or not canary.progressive.value or canary.rate is None or _unsure(canary):
+            continue  # MLS602 is about a rollout that even the mean rate cannot judge
+        if canary.idle is None or not _waits(canary):
+            continue
+        share = f"{canary.idle.step.share.value}%"
+        yield finding(
+            "MLS613",
+            f"at the trough, a rollout waits for an engineer at its step of {share} with a probability of "
+            f"{canary.idle.odds.value}",
+            trough,
+            others=((canary.rate, "the length of the windows is for this rate"),),
+            note=f"`{canary.idle.judgment.objective.name}`: {canary.idle.odds.reason}",
+            help=_for_the_night(canary),
+        )
+
+
+def _unsure(canary: CanaryPlan) -> bool:
+    return any(not judgment.verdict.value.sure for step in canary.steps for judgment in step.judgments)
+
+
+def _waits(canary: CanaryPlan) -> bool:
+    return canary.idle is not None and canary.idle.odds.value >= canary.doubt.risk.value
+
+
+def _for_the_night(canary: CanaryPlan) -> str:
+    """The smallest change with which the trough has enough requests, and the way out without one."""
+    for words, change in _changes(canary):
+        other = canary.changed(change)
+        if not _unsure(other) and not _waits(other) and other.length.value <= LONGEST:
+            took = seconds(float(other.length.value))
+            return f"{words}, with which the rollout takes {took}, or release by day and suppress this finding"
+    return f"release when there are at least {_enough(canary)}, and suppress this finding"
+
+
+def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
+    first = [share for share in FIRST_STEPS if share > canary.shares[0].value]
+    fixed = canary.given_window is not None or canary.given_duration is not None
+    windows = () if fixed else MINUTES
+    for minutes in windows:
+        yield f"write `window: {minutes}m` under `canary`", Change(window=minutes)
+    for share in first:
+        yield f"start with a step of {share}", Change(first=share)
+    for share in first:
+        for minutes in windows:
+            yield f"start with a step of {share} and write `window: {minutes}m`", Change(first=share, window=minutes)
+
+
+def _enough(canary: CanaryPlan) -> Rate:
+    """The lowest rate in tenths of the mean rate at which no step waits."""
+    rate = canary.rate
+    assert rate is not None
+    for tenths in range(1, 10):
+        lower = Rate(rate.value.amount * tenths / 10)
+        worst = likeliest_to_wait(canary.steps, lower)
+        if worst is not None and worst[0] < canary.doubt.risk.value.amount:
+            return lower
+    return rate.value
 
 
 def _judging(system: MLSystem) -> Iterator[Because[str]]:

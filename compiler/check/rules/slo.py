@@ -19,7 +19,7 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["forgotten_window", "quiet_service", "unsure_rollout"]
+__all__ = ["FIRST_STEPS", "LONGEST", "forgotten_window", "quiet_service", "unsure_rollout"]
 
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
@@ -122,8 +122,9 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Rollout that cannot detect the harm, or takes too long.
 
-    Why: a verdict on too few requests is a guess: good versions are rolled back, and bad ones pass. The odds of both
-    are binomial, and should be below 5%. And no one watches a rollout for hours.
+    Why: a verdict on too few requests is a guess: good versions are rolled back, and bad ones pass. And a window with
+    hardly any requests has no verdict at all, so the rollout waits for an engineer. The odds of all three should be
+    below 5%. And no one watches a rollout for hours.
 
     Bad:
         constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s}}
@@ -164,14 +165,16 @@ Wrong = tuple[str, str, object] | None
 def _unsure(canary: CanaryPlan) -> Wrong:
     """The odds of the verdicts that the controller actually reaches."""
     judgments = [judgment for step in canary.steps for judgment in step.judgments]
-    worst = max(judgments, key=lambda j: max(j.verdict.value.false_abort, j.verdict.value.missed))
+    worst = max(judgments, key=lambda j: j.verdict.value.wrong)
     odds, why = worst.verdict.value, worst.verdict.reason
     if odds.sure:
         return None
-    if odds.false_abort >= odds.missed:
+    if odds.false_abort == odds.wrong:
         message = f"{odds.false_abort:.1%} of good versions would be rolled back"
-    else:
+    elif odds.missed == odds.wrong:
         message = f"{odds.missed:.1%} of bad versions would pass"
+    else:
+        message = f"{odds.held:.1%} of good versions would wait for an engineer, for lack of requests"
     return f"{message}, judged by `{worst.objective.name}`", why, canary.rate
 
 
@@ -207,7 +210,7 @@ def _remedy(canary: CanaryPlan) -> str:
         if not (_unsure(other) or _short(other) or _long(other)):
             risk = canary.doubt.risk.value
             took = seconds(float(other.length.value))
-            return f"{words}: the rollout then takes {took}, and both error rates are below {risk}"
+            return f"{words}: the rollout then takes {took}, and all risks are below {risk}"
     return "turn the canary off here with `platform.rollout.provider: none`, or send it more requests"
 
 

@@ -46,6 +46,17 @@ class Indicators:
         """Requests that failed because of the server; None if the runtime does not count them."""
         return self._total(self.service.runtime.metrics.errors, window, over)
 
+    def unfinished(self, window: str) -> Because[str] | None:
+        """The requests in the window that left no sample of their latency, because they failed or broke off.
+
+        None if the runtime times every request, however it ends.
+        """
+        histogram, every = self.service.runtime.metrics.latency, self.requests(window, "increase")
+        if every is None or histogram is None or histogram.series is None or histogram.covers.value != "successes":
+            return None
+        timed = self._selector(histogram.series, histogram.match, "_count")
+        return text(f"({{every}} - (sum(increase({{timed}}[{window}])) or vector(0)))", every=every, timed=timed)
+
     def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str] | None:
         sums = {}
         for index, counter in enumerate(counters):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from functools import cached_property
 
 from ....schema.units import Duration, Percent, Rate, plain
-from ...because import Because, because, decision, first, fixed
+from ...because import Because, because, first, fixed
 from ...system import CanaryStage, RolloutCapability, ShadowStage, Stage
-from ..choose import assumed, count, or_else, readable
+from ..choose import assumed, or_else
 from ..objectives import Objective, Objectives
 from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
 from ..workload import cannot_run
+from .comparison import Comparison, comparison
+from .guards import Answers, answers
 from .judgment import Change, Judgment, Step
-from .odds import MINUTES, Doubt, Verdict, arm_size, doubt, judged, step_length, volume
+from .night import Idle, idle
+from .odds import Doubt, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit
-from .steps import ascending, long_enough, weight, whole_minutes
+from .steps import ascending, held, lasting, length_of, long_enough, shadow_replicas, weight, whole_minutes
+from .verdict import MINUTES, Verdict
 
 __all__ = ["CanaryPlan"]
 
@@ -25,6 +28,7 @@ DEFAULT_STEPS = ("5%", "25%", "50%")
 UNKNOWN_STEP = Duration(600)
 """The duration of a step if the traffic is unknown."""
 
+THROUGH = fixed(Percent(1), "all requests pass the gateway")
 UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "a guess, because the throughput is unknown")
 
 
@@ -116,12 +120,25 @@ class CanaryPlan:
         given, shortest = self.given_duration, first(self.given_window, self.service.rate_window)
         assert shortest is not None
         length = long_enough(given, self.doubt.windows, shortest) if given is not None else self.arm(share)
-        judgments = self._judged(share, length)
+        judgments, whole = self._judged(share, length), weight(share, self.capability.weights)
         return Step(
-            share=weight(share, self.capability.weights),
+            share=whole,
             judgments=judgments,
-            lasts=_lasting(length, judgments[0].windows, judgments[0].window) if judgments else length,
+            lasts=lasting(length, judgments[0].windows, judgments[0].window) if judgments else length,
+            answers=self._answers(whole, judgments[0]) if judgments else None,
         )
+
+    def _answers(self, share: Because[int], judgment: Judgment) -> Answers | None:
+        """The guard against a version that never answers, if something tells the other versions' requests."""
+        if self.capability.new_pods.others is None or not self.through.value.amount:
+            return None
+        found = answers(self.rate, share, self.through, self.service.rate_window, judgment.window, self.timing.timeout)
+        return found if found.in_time(judgment.window, judgment.held, self.service.scrape_interval) else None
+
+    @property
+    def through(self) -> Because[Percent]:
+        """The share of all requests that pass the gateway, and so can reach a new version."""
+        return THROUGH
 
     def _judged(self, share: Because[Percent], length: Because[Duration]) -> tuple[Judgment, ...]:
         """One judgment for each objective, all with the shortest windows that are long enough for every objective.
@@ -190,7 +207,7 @@ class CanaryPlan:
     @cached_property
     def length(self) -> Because[Duration]:
         """The duration of a rollout: all steps."""
-        return _length(tuple(step.lasts for step in self.steps))
+        return length_of(tuple(step.lasts for step in self.steps))
 
     # Judgment
 
@@ -221,6 +238,9 @@ class CanaryPlan:
             self.doubt.risk,
             self.doubt.failures,
             self.doubt.windows,
+            self.service.traffic("trough"),
+            least_volume(objective, self.objectives),
+            rate is not None,
         )
         if self.given_window is not None:
             chosen = chosen.also(self.given_window)
@@ -234,11 +254,18 @@ class CanaryPlan:
             window=chosen.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
-            held=_held(self.doubt.failures),
+            held=held(self.doubt.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=least if least is not None else volume(self.rate, self.service.traffic("trough"), chosen),
+            volume=least.map(str) if least is not None else volume(self.rate, self.service.traffic("trough"), chosen),
             verdict=chosen,
+            versus=self._versus(objective, chosen),
         )
+
+    def _versus(self, objective: Objective, chosen: Because[Verdict]) -> Comparison | None:
+        """The comparison with the live version, of failures only: new pods are slower while their caches are cold."""
+        if objective.kind != "availability" or self.capability.new_pods.others is None:
+            return None
+        return comparison(self.rate, chosen, self.harms(objective)[0], objective.budget)
 
     @cached_property
     def doubt(self) -> Doubt:
@@ -255,7 +282,15 @@ class CanaryPlan:
     def _minutes(self) -> tuple[int, ...]:
         """The possible lengths of a window."""
         given = self.given_window
-        return MINUTES if given is None else (int(given.value.amount / 60),)
+        if given is None:
+            return MINUTES if self.change.window is None else (self.change.window,)
+        return (int(given.value.amount / 60),)
+
+    @cached_property
+    def idle(self) -> Idle | None:
+        """What a rollout at the trough most probably waits for."""
+        trough = self.service.traffic("trough")
+        return idle(self.steps, trough) if trough is not None else None
 
     # The shadow
 
@@ -264,32 +299,4 @@ class CanaryPlan:
         """The number of replicas of the shadow."""
         stage = self.shadow_stage
         assert stage is not None
-        return or_else(stage.replicas, lambda: _shadow_replicas(self.service.for_mean, stage.percent))
-
-
-@decision
-def _lasting(length: Because[Duration], windows: Because[int], window: Because[str]) -> tuple[Duration, str]:
-    lasts = Duration(Duration.parse(window.value).amount * windows.value)
-    said = f"{count(windows.value, 'window')} of {window.value}"
-    if lasts.amount - length.value.amount < Duration.parse(window.value).amount:
-        return lasts, f"{said}: {length.reason}" if length.reason else said
-    return lasts, f"{said}, the fewest that can tell a bad version from one with too few requests"
-
-
-@decision
-def _held(failures: Because[int]) -> tuple[int, str]:
-    """One more than the failed windows that are tolerated, so that a version that fails is never held instead."""
-    held = failures.value + 1
-    return held, f"a bad version fails after {count(held, 'window')}, so only a longer lack of requests holds it"
-
-
-@decision
-def _length(steps: tuple[Because[Duration], ...]) -> tuple[Duration, str]:
-    took = sum((step.value.amount for step in steps), Duration(0).amount)
-    return Duration(took), f"steps of {' + '.join(readable(step.value) for step in steps)}"
-
-
-@decision
-def _shadow_replicas(mean: Because[int], percent: Because[Percent]) -> tuple[int, str]:
-    needed = max(1, math.ceil(mean.value * percent.value.amount))
-    return needed, f"{percent.value} of the {count(mean.value, 'replica')} for the mean rate"
+        return or_else(stage.replicas, lambda: shadow_replicas(self.service.for_mean, stage.percent))

@@ -8,7 +8,9 @@ from ....schema.units import Duration, Percent
 from ...because import Because
 from ...record import Record
 from ..objectives import Objective
-from .odds import Verdict
+from .comparison import Comparison
+from .guards import Answers
+from .verdict import Verdict
 
 __all__ = ["Change", "Judgment", "Step"]
 
@@ -30,6 +32,8 @@ class Judgment(Record):
     """The minimum number of requests in a window; below it, the window has no verdict."""
     verdict: Because[Verdict]
     """The verdict that the other values are from, with its error probabilities."""
+    versus: Comparison | None
+    """How the version is compared with the live one; None if nothing compares them."""
 
 
 class Step(Record):
@@ -40,6 +44,8 @@ class Step(Record):
     judgments: tuple[Judgment, ...]
     """Empty if the rollout provider cannot judge, or if there is no objective."""
     lasts: Because[Duration]
+    answers: Answers | None
+    """The guard against a version that never answers; None if nothing can tell."""
 
 
 class Change(Record):
@@ -49,5 +55,7 @@ class Change(Record):
     """The share of the first step; smaller steps are dropped."""
     harm: Decimal | None = None
     """The share of failures that the analysis must detect."""
+    window: int | None = None
+    """The length of a window in minutes, unless the spec sets it."""
     derived: bool = False
     """Whether to derive the duration of steps and the limits of analyses even if the spec sets them."""

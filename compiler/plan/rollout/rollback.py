@@ -54,11 +54,11 @@ def limit(objective: Objective, objectives: Objectives) -> Because[Decimal] | No
     return _limit(condition) if condition is not None else None
 
 
-def least_volume(objective: Objective, objectives: Objectives) -> Because[str] | None:
+def least_volume(objective: Objective, objectives: Objectives) -> Because[int] | None:
     """The minimum requests in a window for a verdict, if `rollbackWhen` sets it."""
     condition = asked_of(objective, objectives)
     least = condition.min_samples if condition is not None else None
-    return least.map(lambda samples: str(int(samples))) if least is not None else None
+    return least.map(int) if least is not None else None
 
 
 def looser_than_the_page(

@@ -18,7 +18,7 @@ from ...system import ShadowStage
 from ..objectives import Objective
 from .canary import UNKNOWN_RATE, CanaryPlan
 from .odds import judged, volume
-from .rollback import limit
+from .rollback import least_volume, limit
 
 __all__ = ["ShadowJudgment", "ShadowPlan"]
 
@@ -60,6 +60,7 @@ class ShadowPlan:
 
     def _judgment(self, objective: Objective) -> ShadowJudgment:
         rate, duration = self.canary.rate, self.stage.duration
+        trough = self.canary.service.traffic("trough")
         chosen = judged(
             rate if rate is not None else UNKNOWN_RATE,
             self.stage.percent,
@@ -72,11 +73,14 @@ class ShadowPlan:
             self.canary.doubt.risk,
             fixed(0, "there is only one window"),
             fixed(1, "the whole stage"),
+            trough,
+            least_volume(objective, self.canary.objectives),
+            rate is not None,
         )
         return ShadowJudgment(
             objective=objective,
             limit=chosen.map(lambda verdict: plain(Decimal(str(verdict.limit)))),
-            volume=volume(rate, self.canary.service.traffic("trough"), chosen),
+            volume=volume(rate, trough, chosen),
         )
 
 

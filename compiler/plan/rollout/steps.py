@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from ....schema.units import Duration, Percent
-from ...because import Because
+from ...because import Because, decision
 from ...finding import refusal
-from ..choose import count
+from ..choose import count, readable
+from .verdict import held_windows
 
-__all__ = ["ascending", "long_enough", "weight", "whole_minutes"]
+__all__ = ["ascending", "held", "lasting", "length_of", "long_enough", "shadow_replicas", "weight", "whole_minutes"]
 
 
 def ascending(shares: tuple[Because[Percent], ...]) -> tuple[Because[Percent], ...]:
@@ -67,3 +69,34 @@ def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Bec
             help=f"write `{shortest.value}` or more, in whole minutes, or remove `window`",
         )
     return window
+
+
+@decision
+def lasting(length: Because[Duration], windows: Because[int], window: Because[str]) -> tuple[Duration, str]:
+    """The duration of a step: its windows."""
+    lasts = Duration(Duration.parse(window.value).amount * windows.value)
+    said = f"{count(windows.value, 'window')} of {window.value}"
+    if lasts.amount - length.value.amount < Duration.parse(window.value).amount:
+        return lasts, f"{said}: {length.reason}" if length.reason else said
+    return lasts, f"{said}, the fewest that can tell a bad version from one with too few requests"
+
+
+@decision
+def held(failures: Because[int]) -> tuple[int, str]:
+    """One more than the failed windows that are tolerated, so that a version that fails is never held instead."""
+    more = held_windows(failures.value)
+    return more, f"a bad version fails after {count(more, 'window')}, so only a longer lack of requests holds it"
+
+
+@decision
+def length_of(steps: tuple[Because[Duration], ...]) -> tuple[Duration, str]:
+    """The duration of all steps together."""
+    took = sum((step.value.amount for step in steps), Duration(0).amount)
+    return Duration(took), f"steps of {' + '.join(readable(step.value) for step in steps)}"
+
+
+@decision
+def shadow_replicas(mean: Because[int], percent: Because[Percent]) -> tuple[int, str]:
+    """The replicas of a shadow that gets a share of the traffic."""
+    needed = max(1, math.ceil(mean.value * percent.value.amount))
+    return needed, f"{percent.value} of the {count(mean.value, 'replica')} for the mean rate"

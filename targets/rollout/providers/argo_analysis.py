@@ -9,8 +9,9 @@ Each step has an analysis of its own, with one grid of windows for all its objec
 - Argo Rollouts counts a run that ends within both limits as successful, whatever its windows measured. There are more
   windows than both limits together, so at least one of them was good.
 
-Two guards look every 20 seconds for what needs no statistics: pods that Prometheus cannot scrape, and a version that
-fails most of its requests.
+Guards look every 20 seconds for what needs no statistics: pods that Prometheus cannot scrape, and a version that fails
+most of its requests, answers none, or breaks most of them off. And where the traffic allows, a window also compares the
+failures with those of the live version.
 
 Missing data meets neither condition. An empty result cannot be indexed, so each condition checks its length first. A
 NaN fails every comparison, so each condition checks for NaN as well.
@@ -24,6 +25,8 @@ from collections.abc import Iterator
 from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan.objectives.sli import Indicators, target_labels
+from ....compiler.plan.rollout.comparison import Comparison
+from ....compiler.plan.rollout.guards import EACH, EXPECTED, missed, unreachable
 from ....compiler.plan.rollout.judgment import Judgment, Step
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
@@ -32,9 +35,8 @@ from ... import naming
 
 __all__ = ["step_name", "templates"]
 
-GUARD_SECONDS = 20
-"""How often the guards look."""
-
+HALF = fixed("0.5", "no version of a service that mostly works may fail more")
+FEW = fixed("10", "a few requests could fail by chance")
 PATIENT = fixed(30, "a query that fails for five minutes ends the rollout: Prometheus may restart in the meantime")
 """Argo Rollouts repeats a failed query after ten seconds (metricproviders, DefaultErrorRetryInterval)."""
 
@@ -53,7 +55,7 @@ def templates(service: ServicePlan) -> Iterator[Artifact]:
 
 def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
     scope = service.scope
-    indicators = Indicators(service, matchers(target_labels(service), service.workload.new_pods))
+    new, others = _of(service, service.workload.new_pods), _of(service, service.workload.other_pods)
     full_name = service.named(name)
     body: Body = {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -62,8 +64,8 @@ def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
         "spec": {
             "args": [{"name": "canary-hash"}],
             "metrics": [
-                *_guards(service, indicators, step),
-                *(_ratio(service, indicators, judgment) for judgment in step.judgments),
+                *_guards(service, new, others, step),
+                *(metric for judgment in step.judgments for metric in _objective(service, new, others, judgment)),
             ],
         },
     }
@@ -76,21 +78,61 @@ def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
     return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
 
 
-def _guards(service: ServicePlan, indicators: Indicators, step: Step) -> Iterator[Body]:
-    """What needs no statistics: no pod is up, or most requests fail."""
-    window = f"{int(service.rate_window.value.amount / 60)}m"
-    up = text("count({up} == 1) or vector(0)", up=indicators.up())
-    yield _guard(service, step, "up", up, ">= 1", "< 1")
-    requests, failures = indicators.requests(window, "increase"), indicators.failures(window, "increase")
+def _of(service: ServicePlan, pods: Because[str] | None) -> Indicators:
+    return Indicators(service, matchers(target_labels(service), pods))
+
+
+def _guards(service: ServicePlan, new: Indicators, others: Indicators, step: Step) -> Iterator[Body]:
+    """What needs no statistics: no pod is up, or most requests fail, or none is answered."""
+    shortest = service.rate_window
+    window = shortest.map(lambda each: f"{int(each.amount / 60)}m")
+    up = text("count({up} == 1) or vector(0)", up=new.up())
+    yield {
+        **_guard(service, step, "up", up, window, shortest, (">= 1", "< 1")),
+        "failureLimit": unreachable(service.scrape_interval, step.lasts, step.judgments[0].window),
+    }
+    requests, failures = new.requests(window.value, "increase"), new.failures(window.value, "increase")
     if requests is not None and failures is not None and not _may_fail_mostly(step):
         most = text(
             "{failures}\n> {half} *\n{requests}\nand {requests} >= {few}\nor vector(0)",
             failures=failures,
             requests=requests,
-            half=fixed("0.5", "no version of a service that mostly works may fail more"),
-            few=fixed("10", "a few requests could fail by chance"),
+            half=HALF,
+            few=FEW,
         )
-        yield _guard(service, step, "most-requests-fail", most, "< 1", ">= 1")
+        yield _guard(service, step, "most-requests-fail", most, window, shortest)
+    if step.answers is not None:
+        yield from _without_an_answer(service, new, others, step)
+
+
+def _without_an_answer(service: ServicePlan, new: Indicators, others: Indicators, step: Step) -> Iterator[Body]:
+    """A version that takes requests and answers none, or that breaks most of them off."""
+    asked = step.answers
+    assert asked is not None
+    window = asked.window.value
+    ours, theirs = new.requests(window, "increase"), others.requests(window, "increase")
+    if ours is None or theirs is None:
+        return
+    none = text(
+        "{theirs} * {share} >= {enough}\nunless {ours} > 0\nor vector(0)",
+        theirs=theirs,
+        share=asked.share,
+        enough=fixed(str(EXPECTED), "the probability of no request is 3e-7, if so many are expected"),
+        ours=ours,
+    )
+    yield _guard(service, step, "answers", none, asked.window, asked.delay)
+    broken, usual = new.unfinished(window), others.unfinished(window)
+    if broken is not None and usual is not None and not _may_fail_mostly(step):
+        most = text(
+            "{broken}\n> {half} *\n{ours}\nand {ours} >= {few}\nunless {usual}\n> {half} *\n{theirs}\nor vector(0)",
+            broken=broken,
+            half=HALF,
+            ours=ours,
+            few=FEW,
+            usual=usual,
+            theirs=theirs,
+        )
+        yield _guard(service, step, "most-requests-unfinished", most, asked.window, asked.delay)
 
 
 def _may_fail_mostly(step: Step) -> bool:
@@ -98,47 +140,96 @@ def _may_fail_mostly(step: Step) -> bool:
     return any(float(each.limit.value) >= 0.5 for each in step.judgments if each.objective.kind == "availability")
 
 
-def _guard(service: ServicePlan, step: Step, name: str, query: Because[str], good: str, bad: str) -> Body:
-    missed = _missed(service.scrape_interval)
+def _guard(
+    service: ServicePlan,
+    step: Step,
+    name: str,
+    query: Because[str],
+    window: Because[str],
+    delay: Because[Duration],
+    compare: tuple[str, str] = ("< 1", ">= 1"),
+) -> Body:
+    misses = missed(service.scrape_interval)
+    good, bad = (f"len(result) > 0 && !isNaN(result[0]) && result[0] {each}" for each in compare)
     return {
         "name": name,
-        "initialDelay": service.rate_window.map(str),
-        "interval": fixed(f"{GUARD_SECONDS}s", "a catastrophe must not wait for a window to end"),
-        "count": _looks(step.lasts, service.rate_window),
-        "failureLimit": missed,
-        "inconclusiveLimit": missed,
+        "initialDelay": delay.map(str),
+        "interval": fixed(f"{EACH}s", "a catastrophe must not wait for a window to end"),
+        "count": _looks(step.lasts, delay),
+        "failureLimit": misses,
+        "inconclusiveLimit": misses,
         "consecutiveErrorLimit": PATIENT,
-        "successCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {good}",
-        "failureCondition": f"len(result) > 0 && !isNaN(result[0]) && result[0] {bad}",
-        "provider": _prometheus(service, query, service.rate_window.map(str)),
+        "successCondition": good,
+        "failureCondition": bad,
+        "provider": _prometheus(service, query, window),
     }
 
 
 @decision
-def _missed(scrape: Because[Duration]) -> tuple[int, str]:
-    missed = max(2, math.ceil(scrape.value.amount / GUARD_SECONDS))
-    return missed, f"a scrape may fail, and the next one is {scrape.value} later"
-
-
-@decision
 def _looks(lasts: Because[Duration], delay: Because[Duration]) -> tuple[int, str]:
-    looks = max(1, int((lasts.value.amount - delay.value.amount) / GUARD_SECONDS))
-    return looks, f"every {GUARD_SECONDS} s until the step ends"
+    looks = max(1, math.ceil((lasts.value.amount - delay.value.amount) / EACH))
+    return looks, f"every {EACH} s until the step ends"
 
 
-def _ratio(service: ServicePlan, indicators: Indicators, judgment: Judgment) -> Body:
-    """The share of requests that violate the objective."""
+def _objective(service: ServicePlan, new: Indicators, others: Indicators, judgment: Judgment) -> Iterator[Body]:
+    """The share of requests that violate the objective, and how it compares with the live version's."""
+    yield _measured(
+        service,
+        judgment,
+        judgment.objective.name,
+        _ratio_of_enough(new, judgment),
+        (_condition("<=", judgment.limit), _condition(">", judgment.limit)),
+    )
+    versus = judgment.versus
+    if versus is not None and versus.sure.value:
+        none = because("0", "the comparison does not fail", versus.sure)
+        yield _measured(
+            service,
+            judgment,
+            f"{judgment.objective.name}-vs-stable",
+            _worse(new, others, judgment, versus),
+            (_condition("<=", none), _condition(">", none)),
+        )
+
+
+def _worse(new: Indicators, others: Indicators, judgment: Judgment, versus: Comparison) -> Because[str]:
+    """How much higher the new version's share of failures is, if that is material and not by chance; else zero.
+
+    Without requests of either version, it is zero: the objective itself needs requests.
+    """
+    objective, window = judgment.objective, judgment.window.value
+    return text(
+        "{bad} / {all}\n- {old_bad} / {old_all}\n> {margin}\n"
+        "and 2 * sqrt({bad} / {all})\n- 2 * sqrt({old_bad} / {old_all})\n"
+        "> {deviations} * sqrt(1 / {all} + 1 / {old_all})\nor vector(0)",
+        bad=new.bad_events(objective, window),
+        all=new.events(objective, window),
+        old_bad=others.bad_events(objective, window),
+        old_all=others.events(objective, window),
+        margin=versus.margin,
+        deviations=versus.deviations,
+    )
+
+
+def _measured(
+    service: ServicePlan,
+    judgment: Judgment,
+    name: str,
+    query: Because[str],
+    conditions: tuple[Because[str], Because[str]],
+) -> Body:
+    good, bad = conditions
     return {
-        "name": judgment.objective.name,
+        "name": name,
         "initialDelay": judgment.window,  # the window that the first query looks back on
         "interval": judgment.window,
         "count": judgment.windows,
         "failureLimit": judgment.failures,
         "inconclusiveLimit": judgment.held,
         "consecutiveErrorLimit": PATIENT,
-        "successCondition": _condition("<=", judgment.limit),
-        "failureCondition": _condition(">", judgment.limit),
-        "provider": _prometheus(service, _ratio_of_enough(indicators, judgment), judgment.window),
+        "successCondition": good,
+        "failureCondition": bad,
+        "provider": _prometheus(service, query, judgment.window),
     }
 
 

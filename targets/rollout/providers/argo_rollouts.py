@@ -14,7 +14,7 @@ from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import promql
-from ...providers import Phases, RolloutProvider
+from ...providers import Phase, Phases, RolloutProvider
 from .argo_analysis import step_name, templates
 from .argo_shadow import shadow_name, shadow_template
 
@@ -43,9 +43,21 @@ def _canary(service: ServicePlan) -> Body:
         "canary": {
             "canaryService": service.workload.new_service,
             "stableService": service.workload.service,
+            **_roles(service),
             "trafficRouting": SHIFTING[service.traffic_provider.value](service),
             "steps": list(_steps(service)),
         }
+    }
+
+
+def _roles(service: ServicePlan) -> Body:
+    """The labels that the controller sets on the pods of each version, and changes when the new one goes live."""
+    roles = service.workload.roles
+    if roles.label is None:
+        return {}
+    return {
+        "canaryMetadata": {"labels": {roles.label.value: roles.new}},
+        "stableMetadata": {"labels": {roles.label.value: roles.live}},
     }
 
 
@@ -124,6 +136,12 @@ def _services(body: Object) -> Iterator[str]:
     yield from (canary[key] for key in ("canaryService", "stableService") if key in canary)
 
 
+def _labels(body: Object) -> Iterator[Object]:
+    """The labels of the live version's pods, and of the new one's."""
+    canary = body["spec"].get("strategy", {}).get("canary", {})
+    yield from (canary.get(key, {}).get("labels", {}) for key in ("stableMetadata", "canaryMetadata"))
+
+
 def _phase(service: ServicePlan, phase: str) -> Because[str]:
     """The series of a Rollout in a phase (controller/metrics/prommetrics.go).
 
@@ -141,8 +159,36 @@ def _phase(service: ServicePlan, phase: str) -> Because[str]:
 
 
 def phases(service: ServicePlan) -> Phases:
-    """How Prometheus sees a rollout that waits, or that was rolled back."""
-    return Phases(held=_phase(service, "Paused"), aborted=_phase(service, "Degraded"))
+    """How Prometheus sees a rollout that waits, or that was rolled back, and what an engineer does about it."""
+    held = _typed(
+        service,
+        "{get}, or `mlspec cluster status`, shows what it waits for. Then {promote} sends the new version more "
+        "traffic, and {abort} rolls it back.",
+        get="get rollout",
+        promote="promote",
+        abort="abort",
+    )
+    aborted = _typed(
+        service,
+        "{get}, or `mlspec cluster status`, shows which measurement failed. Release another version, or try the same "
+        "one again with {retry}.",
+        get="get rollout",
+        retry="retry rollout",
+    )
+    return Phases(
+        held=Phase(seen=_phase(service, "Paused"), action=held),
+        aborted=Phase(seen=_phase(service, "Degraded"), action=aborted),
+    )
+
+
+def _typed(service: ServicePlan, said: str, **verbs: str) -> Because[str]:
+    """A sentence with commands of `kubectl argo rollouts`."""
+    name, namespace = service.name, service.scope.namespace
+    lines = {
+        key: text(f"`kubectl argo rollouts {verb} {{name}} -n {{namespace}}`", name=name, namespace=namespace)
+        for key, verb in verbs.items()
+    }
+    return text(said, **lines)
 
 
 PROVIDER = RolloutProvider(
@@ -152,7 +198,11 @@ PROVIDER = RolloutProvider(
     phases=phases,
     kinds={
         "Rollout": Kind(
-            check=_resolved, longest=52, adds="a ReplicaSet appends a hash of 10 characters", points=_services
+            check=_resolved,
+            longest=52,
+            adds="a ReplicaSet appends a hash of 10 characters",
+            points=_services,
+            labels=_labels,
         ),
         "AnalysisTemplate": Kind(),
     },

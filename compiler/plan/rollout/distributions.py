@@ -1,0 +1,58 @@
+"""The distributions behind the odds of a verdict: normal, binomial, and Poisson."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+__all__ = ["MANY", "exceeds", "falls_below", "normal_below", "normal_quantile"]
+
+MANY = 700
+"""The expected events above which a sum is replaced with the normal approximation: e^-MANY is still above zero."""
+
+
+@cache
+def normal_quantile(probability: float) -> float:
+    """The quantile of the standard normal distribution, by bisection of its distribution function."""
+    low, high = -40.0, 40.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if normal_below(middle) < probability else (low, middle)
+    return (low + high) / 2
+
+
+def normal_below(deviations: float) -> float:
+    """P(Z < deviations) for standard normal Z."""
+    return 0.5 * math.erfc(-deviations / math.sqrt(2))
+
+
+def exceeds(n: int, p: float, most: int) -> float:
+    """P(X > most) for binomial X with n trials of probability p."""
+    if most >= n or p <= 0:
+        return 0.0
+    if most < 0 or p >= 1:
+        return 1.0
+    if n * p > MANY:
+        return normal_below((n * p - most - 0.5) / math.sqrt(n * p * (1 - p)))
+    term = math.exp(n * math.log1p(-p))
+    below = term
+    for k in range(most):
+        term *= (n - k) / (k + 1) * p / (1 - p)
+        below += term
+        if k > n * p and term < 1e-15:
+            break
+    return max(0.0, 1.0 - below)
+
+
+def falls_below(mean: float, least: int) -> float:
+    """P(X < least) for Poisson X: how likely so few requests arrive, if `mean` are expected."""
+    if mean > MANY:
+        return normal_below((least - 0.5 - mean) / math.sqrt(mean))
+    term = math.exp(-mean)
+    below = 0.0
+    for k in range(least):
+        below += term
+        term *= mean / (k + 1)
+        if k > mean and term < 1e-15:
+            break
+    return min(1.0, below)
