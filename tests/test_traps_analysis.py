@@ -400,8 +400,9 @@ def test_a_guard_that_fails_after_the_rollout_is_held_is_left_out(tmp_path: Path
 def called(version: str, answered: float, timed: float) -> dict[str, str]:
     """What vLLM counts for one version, in requests per minute."""
     own = {"namespace": "default", "job": "default/fraud", "rollouts_pod_template_hash": version}
+    posted = {"handler": "/v1/chat/completions", "method": "POST", "status": "2xx"}
     return {
-        labeled("http_requests_total", **own, handler="/v1/chat/completions", status="2xx"): counter((30, answered)),
+        labeled("http_requests_total", **own, **posted): counter((30, answered)),
         labeled("vllm:e2e_request_latency_seconds_count", **own): counter((30, timed)),
     }
 
