@@ -746,6 +746,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "timeout": ('timeout', 'derived', ('scalar', 'duration', ''), None, 'from the slowest latency bound'),
         "auth": ('auth', 'optional', ('object', 'Auth'), None, ''),
         "callers": ('callers', 'list', ('list', ('object', 'Caller'), ''), None, ''),
+        "throughGateway": ('through_gateway', 'derived', ('scalar', 'percent', ''), None, 'as 100% without `callers`, and as 0% with `callers` but without `hosts` and stages'),
     },
     "Auth": {
         "issuer": ('issuer', 'required', ('scalar', 'url', ''), None, ''),
@@ -1051,6 +1052,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "name": ('name', 'default', ('scalar', 'object-name', ''), 'gateway', 'a placeholder; set your own'),
         "namespace": ('namespace', 'default', ('scalar', 'name', ''), 'gateway-system', 'a common choice'),
         "listener": ('listener', 'optional', ('scalar', 'name', ''), None, ''),
+        "domain": ('domain', 'optional', ('scalar', 'host', ''), None, ''),
         "loadBalancing": ('load_balancing', 'default', ('enum', ('random', 'least-request')), 'random', 'how a Kubernetes Service balances'),
         "mirroring": ('mirroring', 'derived', ('enum', ('percent', 'all', 'none')), None, 'from the provider'),
         "dataPlane": ('data_plane', 'group', ('object', 'DataPlane'), None, ''),

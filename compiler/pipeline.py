@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from .because import Unavailable
 from .bind import Known, bind, check_as_written
 from .bind.references import resolve
+from .check.claims import Claims, claims
+from .check.collisions import between_environments, graded
 from .check.effects import Used, without_effect
 from .check.lint import Rule, judge, lint
 from .check.support import unsupported
@@ -49,6 +51,11 @@ class Environment(Record):
     bound: bool
     """Whether the whole spec has valid structure and values."""
 
+    def claims(self) -> Claims:
+        """What it takes for itself in its cluster."""
+        name, namespace = self.system.metadata.name.value, self.plan.namespace
+        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.artifacts)
+
 
 class Whole(Record):
     """The result for all environments together."""
@@ -67,6 +74,8 @@ class Compiled(Record):
     declared: tuple[str, ...] = ()
     """The names of all environments, including those that were not requested."""
     found: tuple[Diagnostic, ...] = ()
+    claims: tuple[Claims, ...] = ()
+    """What it takes for itself in each cluster, to compare with the other systems of a run."""
 
     @property
     def name(self) -> str | None:
@@ -123,9 +132,19 @@ def compile_system(
     environments = [_environment(tree, input_, backends, rules, known, found) for tree in chosen]
     others = (_environment(tree, input_, backends, rules, known, []) for tree in trees if tree not in chosen)
     whole = _whole(environments, input_, found) if len(chosen) == len(trees) else None
+    claimed = _claims(environments)
+    found += between_environments(claimed)
     found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
-    judged = judge(merged(found, declared), environments[0].system, input_, today, whole=len(chosen) == len(trees))
-    return Compiled(input=input_, environments=tuple(environments), whole=whole, declared=declared, found=tuple(judged))
+    system = environments[0].system
+    judged = judge(merged(found, declared), system, input_, today, whole=len(chosen) == len(trees))
+    return Compiled(
+        input=input_,
+        environments=tuple(environments),
+        whole=whole,
+        declared=declared,
+        found=tuple(judged),
+        claims=graded(claimed, system, input_, today),
+    )
 
 
 def missing_environments(shown: str, declared: Sequence[str], asked: Iterable[str]) -> list[NotFoundError]:
@@ -159,6 +178,17 @@ def _environment(
         bundle=bundle,
         bound=not wrong,
     )
+
+
+def _claims(environments: Iterable[Environment]) -> tuple[Claims, ...]:
+    """The claims of each environment; none of one whose name or namespace is unknown."""
+    found = []
+    for environment in environments:
+        try:
+            found.append(environment.claims())
+        except Unavailable:
+            continue
+    return tuple(found)
 
 
 def _whole(environments: list[Environment], input_: Input, found: list[Diagnostic]) -> Whole | None:

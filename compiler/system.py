@@ -1231,12 +1231,13 @@ class InFlight(Part):
 class Endpoint(Part):
     """How callers reach the service."""
 
-    __slots__ = fields = ("hosts", "timeout", "auth", "callers",)
+    __slots__ = fields = ("hosts", "timeout", "auth", "callers", "through_gateway",)
 
     hosts: tuple[Because[str], ...]
     timeout: Derived[Duration]
     auth: Auth | None
     callers: tuple[Caller, ...]
+    through_gateway: Derived[Percent]
 
 
 class Auth(Part):
@@ -1766,12 +1767,13 @@ class Platform(Part):
 class Gateway(Part):
     """The Gateway API gateway that routes attach to."""
 
-    __slots__ = fields = ("provider", "name", "namespace", "listener", "load_balancing", "mirroring", "data_plane",)
+    __slots__ = fields = ("provider", "name", "namespace", "listener", "domain", "load_balancing", "mirroring", "data_plane",)
 
     provider: Because[str]
     name: Because[str]
     namespace: Because[str]
     listener: Because[str] | None
+    domain: Because[str] | None
     load_balancing: Because[Literal['random', 'least-request']]
     mirroring: Derived[Literal['percent', 'all', 'none']]
     data_plane: DataPlane

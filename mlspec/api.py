@@ -15,6 +15,7 @@ from .compiler.answer import explain as _explain
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Decision, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
+from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
 from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .compiler.errors import (
@@ -63,6 +64,7 @@ __all__ = [
     "UnmanagedFileError",
     "Written",
     "check",
+    "collisions",
     "compile",
     "effects",
     "explain",
@@ -182,6 +184,16 @@ def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
 
 def _rendered(result: Result) -> list[Rendered]:
     return [rendered(bundle) for bundle in result.raise_for_errors()._compiled.bundles]
+
+
+def collisions(results: Iterable[Result]) -> tuple[Diagnostic, ...]:
+    """Return what several systems claim in one cluster: routes for the same requests, and objects of the same name.
+
+    `mlspec lint` and `mlspec compile` report these for all specs of a run. The collisions within one system are among
+    its own diagnostics.
+    """
+    ledger = Ledger()
+    return tuple(found for result in results for found in ledger.add(result._compiled.claims))
 
 
 def explain(result: Result, question: str) -> dict[str, Reason]:

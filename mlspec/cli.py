@@ -148,7 +148,10 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 @click.option("--explain", metavar="ID", help="Explain an ID; takes no SPEC.")
 @working_on_any_specs
 def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
-    """Report errors, and problems that would show up in production."""
+    """Report errors, and problems that would show up in production.
+
+    Compares all specs of a run, too: routes for the same requests, and objects that two systems write.
+    """
     from .terminal.commands import lint as command
 
     if explain is not None:

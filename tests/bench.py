@@ -121,7 +121,8 @@ def generated(folder: Path, count: int) -> list[Path]:
         home = folder / f"system-{number:04}"
         shutil.copytree(EXAMPLE.parent, home, ignore=shutil.ignore_patterns("out", "README.md"))
         for file in home.rglob("*.yaml"):
-            file.write_text(file.read_text().replace("fraud-scorer", home.name))
+            named = file.read_text().replace("fraud-scorer", home.name)
+            file.write_text(named.replace("hosts: [fraud", f"hosts: [{home.name}"))  # two routes may not share a host
         specs.append(home / "mlspec.yaml")
     shutil.copy(ROOT / "examples" / "mlspec.platform.yaml", folder)
     (folder / ".git").mkdir(exist_ok=True)  # the platform file is looked for up to here

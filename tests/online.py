@@ -47,7 +47,7 @@ model:
 release:
   version: 7
   artifact: {uri: "s3://models/fraud/7/model.onnx", format: onnx, digest: "DIGEST", size: 40Mi, access: store}
-serving: {mode: online, runtime: triton, serviceTime: {mean: 2ms}}
+serving: {mode: online, runtime: triton, serviceTime: {mean: 2ms}, endpoint: {hosts: [fraud.example.com]}}
 """
 
 _WEIGHTS: dict[str, object] = {
@@ -124,7 +124,8 @@ def two_services(**of_second: object) -> dict[str, Any]:
     """Two services, `fraud-a` and `fraud-b`, that serve the same model through the same access."""
     made = spec(access__store={"kind": "s3", "serviceAccount": "fraud-models"})
     serving = made.pop("serving")
-    made["services"] = {"a": serving, "b": {**copy.deepcopy(serving), **of_second}}
+    own = {"endpoint": {"hosts": ["other.example.com"]}}
+    made["services"] = {"a": serving, "b": {**copy.deepcopy(serving), **own, **of_second}}
     return made
 
 

@@ -79,7 +79,7 @@ def calling(caller: dict[str, Any] | None = None, **changes: object) -> dict[str
     """A service `fraud-embedder`, an API that calls it, and others by name."""
     made = spec(access__embedder={"kind": "service", "service": "embedder"})
     serving = made.pop("serving")
-    made["services"] = {"api": {**serving, "access": ["embedder"]}, "embedder": serving}
+    made["services"] = {"api": {**serving, "access": ["embedder"]}, "embedder": {**serving, "endpoint": {}}}
     if caller is not None:
         made["services"]["api"] = caller
     return changed(made, **changes)

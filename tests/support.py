@@ -38,6 +38,10 @@ KEPT = [("argocd", KEPT_BY_ARGO_CD), ("flux", KEPT_BY_FLUX), ("kustomize", {**KE
 MINIMAL = (ROOT / "examples" / "minimal" / "mlspec.yaml").read_text()
 
 
+DOMAIN: dict[str, object] = {"serving__endpoint": {}, "platform__gateway__domain": "models.example.com"}
+"""Changes that give each environment a host of its own, for specs with several."""
+
+
 def compile_text(tmp_path: Path, text: str = MINIMAL, *, platform: str | None = None, **more: object) -> Result:
     """Compile a spec that is given as text."""
     (tmp_path / "mlspec.yaml").write_text(dedent(text))

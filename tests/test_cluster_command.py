@@ -19,7 +19,7 @@ from mlspec.terminal.cluster.order import KINDS, ordered
 from mlspec.terminal.commands import cluster as command
 
 from .apiserver import ApiServer
-from .support import EXAMPLES, ROOT, Ran, minimal, run
+from .support import DOMAIN, EXAMPLES, ROOT, Ran, minimal, run
 
 NAMESPACE = "digit-reader"
 NAME = "digit-reader"
@@ -483,7 +483,7 @@ def test_text_from_the_cluster_cannot_control_the_terminal(live: Ground) -> None
 
 
 def test_exactly_one_environment_is_needed(ground: Ground) -> None:
-    ground.write(environments={"staging": {}, "production": {}})
+    ground.write(environments={"staging": {}, "production": {}}, **DOMAIN)
     ran = ground.run("apply")
     assert (ran.status, ground.server.tried) == (2, [])
     assert "choose one with --env: `staging` or `production`" in ran.err
@@ -503,7 +503,9 @@ def test_a_spec_with_errors_is_not_applied(ground: Ground) -> None:
 
 
 def test_one_spec_at_a_time(ground: Ground) -> None:
-    (ground.folder / "other.mlspec.yaml").write_text(minimal(metadata__name="other"))
+    (ground.folder / "other.mlspec.yaml").write_text(
+        minimal(metadata__name="other", serving__endpoint={"hosts": ["other.example.com"]})
+    )
     ran = ground.run("diff")
     assert ran.status == 2
     assert "works on one spec at a time" in ran.err

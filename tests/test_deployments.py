@@ -21,7 +21,8 @@ EACH = pytest.mark.parametrize("gitops", [ARGO_CD, FLUX], ids=["argocd", "flux"]
 
 
 def made(tmp_path: Path, gitops: dict[str, str], **changes: object) -> Result:
-    changes = {"environments": {"staging": {}, "production": {"namespace": "fraud"}}, **changes}
+    staging = {"serving": {"endpoint": {"hosts": ["fraud.staging.example.com"]}}}
+    changes = {"environments": {"staging": {"spec": staging}, "production": {"namespace": "fraud"}}, **changes}
     return compiled(tmp_path, spec(platform__gitops=gitops, **changes))
 
 

@@ -20,7 +20,9 @@ from mlspec.compiler.answer.explain import (
     explain_path,
 )
 from mlspec.compiler.check.effects import reached
-from mlspec.compiler.pipeline import Compiled
+from mlspec.compiler.check.patterns import values
+from mlspec.compiler.diagnostics import SourceFile
+from mlspec.compiler.pipeline import Compiled, Environment
 from mlspec.terminal.render.reasons import reason
 
 from .leaves import leaves
@@ -44,6 +46,12 @@ def ends(told: Reason) -> Iterator[Reason]:
         yield from ends(part)
 
 
+def files_of(environment: Environment) -> dict[str, SourceFile]:
+    """The files that an environment was read from; a layer of the catalog has several."""
+    nodes = (node for layer in environment.layered.layers for _, node in values(layer.tree))
+    return {node.file.name: node.file for node in nodes}
+
+
 # Lines of output
 
 
@@ -53,7 +61,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
     """Each chain begins at a position of a file that was read, or at the reason of a deliberate choice."""
     astray = []
     for environment in compiled(example).environments:
-        files = {layer.tree.file.name: layer.tree.file for layer in environment.layered.layers}
+        files = files_of(environment)
         explainer = _Explainer((environment.layered,))
         for file in environment.bundle.files():
             for number, reasons in enumerate(file.reasons, 1):
@@ -70,13 +78,13 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
 @EACH
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
-        texts = {layer.tree.file.name: layer.tree.file.lines for layer in environment.layered.layers}
+        files = files_of(environment)
         explainer = _Explainer((environment.layered,))
         for file in environment.bundle.files():
             for end in (end for reasons in file.reasons for end in ends(explainer.explain(reasons))):
                 if end.path:
                     name, line, column = end.where.rsplit(":", 2)
-                    written = texts[name][int(line) - 1][int(column) - 1 :]
+                    written = files[name].lines[int(line) - 1][int(column) - 1 :]
                     bare = written.lstrip("\"'")
                     assert bare.startswith(end.value[:1]) or bare[0] in ".0123456789-", f"{end} is not {written}"
 

@@ -110,6 +110,8 @@ NOT_TOLD = {
 """What other decisions rest on and print, or what only an object needs."""
 
 NOT_TOLD_OF: dict[str, set[str]] = {
+    "Arrival": {"by_gateway", "by_mesh"},
+    "Plan": {"cluster"},
     "ModelFiles": {"is_folder", "number", "source"},
     "CostPlan": {"runs", "versions"},
     "HistoryPlan": {"named", "rows"},
@@ -288,19 +290,18 @@ def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None
 
 
 def test_another_accelerator_changes_what_it_costs() -> None:
-    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD; 5270.60 + 3.37 (56 min) for 7.884 million predictions; at worst
-    3 replicas and as many of a new version.
+    """2 x 730 h x (4 x 0.035 + 10 x 0.004 + 3.43) USD for 7.884 million predictions; at worst 3 replicas, which are
+    replaced in place, because no route leads to the embedder.
     """
     spec = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
     assert changed_by("services.embedder.resources.accelerator.type=a100-80gb", spec=spec) == {
         "accelerators per replica": "1 x l4 -> 1 x a100-80gb",
-        "l4": "26 accelerators -> 20 accelerators",
-        "a100-80gb": " -> 6 accelerators",
+        "l4": "23 accelerators -> 20 accelerators",
+        "a100-80gb": " -> 3 accelerators",
         "serving embedder": "1437.81 USD/month -> 5270.6 USD/month",
-        "canary pods of embedder": "0.92 USD/month -> 3.37 USD/month",
-        "total": "4248.99 USD/month -> 8084.23 USD/month",
-        "headroom: unused budget": "4751.01 USD/month -> 915.77 USD/month",
-        "unit price, embedder": "182.4873 USD/1M predictions -> 668.946 USD/1M predictions",
+        "total": "4248.07 USD/month -> 8080.86 USD/month",
+        "headroom: unused budget": "4751.93 USD/month -> 919.14 USD/month",
+        "unit price, embedder": "182.3706 USD/1M predictions -> 668.5185 USD/1M predictions",
     }
 
 

@@ -36,7 +36,22 @@ CONTROLLERS = {"rollout_info"}
 
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 FUNCTIONS = {
-    *("sum", "max", "min", "count", "avg", "rate", "increase", "absent", "count_over_time", "vector", "time", "round", "scalar", "sqrt"),
+    *(
+        "sum",
+        "max",
+        "min",
+        "count",
+        "avg",
+        "rate",
+        "increase",
+        "absent",
+        "count_over_time",
+        "vector",
+        "time",
+        "round",
+        "scalar",
+        "sqrt",
+    ),
     *("clamp_min", "clamp_max", "histogram_quantile", "label_replace", "topk", "quantile", "changes", "delta"),
 }
 

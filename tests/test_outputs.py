@@ -14,7 +14,7 @@ from mlspec.terminal.outputs import Misplaced, paired
 from mlspec.terminal.render import FORMATS, Format
 
 from .readers import READERS
-from .support import minimal, run
+from .support import DOMAIN, minimal, run
 
 EACH = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 
@@ -24,7 +24,9 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`clean.mlspec.yaml`, `wrong.mlspec.yaml` with one error, and nothing else."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "clean.mlspec.yaml").write_text(minimal())
-    (tmp_path / "wrong.mlspec.yaml").write_text(minimal(metadata__name="wrong", constraints__availability=99.5))
+    (tmp_path / "wrong.mlspec.yaml").write_text(
+        minimal(metadata__name="wrong", constraints__availability=99.5, **DOMAIN)
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

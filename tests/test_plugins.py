@@ -11,7 +11,7 @@ import pytest
 import mlspec
 from mlspec.api import Result
 
-from .support import MINIMAL, compile_text, ids, minimal, run
+from .support import DOMAIN, MINIMAL, compile_text, ids, minimal, run
 
 PLATFORM = "apiVersion: mlspec/v1\nkind: Platform\nplatform: {{plugins: [{plugin}]}}\n"
 HEAD = (
@@ -134,7 +134,7 @@ TARGET = SystemTarget(name="x", summary="x", emit=lambda made: [partial(piece, m
 def across(tmp_path: Path, modules: Path) -> None:
     """A system of two environments with a target that sees both."""
     (modules / "across.py").write_text(HEAD + ACROSS)
-    (tmp_path / "mlspec.yaml").write_text(minimal(environments={"staging": {}, "production": {}}))
+    (tmp_path / "mlspec.yaml").write_text(minimal(environments={"staging": {}, "production": {}}, **DOMAIN))
     (tmp_path / "mlspec.platform.yaml").write_text(PLATFORM.format(plugin="across:TARGET"))
     (tmp_path / ".git").mkdir()
 

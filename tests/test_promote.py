@@ -13,7 +13,7 @@ from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
 
-from .support import EXAMPLES, minimal, run
+from .support import DOMAIN, EXAMPLES, minimal, run
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -38,6 +38,7 @@ def system(tmp_path: Path) -> Path:
             release=None,
             rollout={"stages": [{"shadow": {"duration": "24h"}}, {"canary": {}}], "keepVersions": 2},
             environments={"staging": {}, "production": {}},
+            **DOMAIN,
         )
     )
     for name, digest in (("1", A), ("2", B), ("3", C), ("4", C)):
@@ -70,6 +71,27 @@ def test_a_new_version_enters_the_shadow_stage_and_then_service(system: Path) ->
     assert release(system)["version"] == "2"
     assert "shadow" not in release(system)
     assert [v["version"] for v in release(system)["previous"]] == ["1"]  # type: ignore[attr-defined]
+
+
+def test_a_version_that_no_route_could_mirror_requests_to_skips_the_shadow_stage(system: Path) -> None:
+    """It would never leave its replicas idle, but never get a request either."""
+    spec = yaml.safe_load((system / "mlspec.yaml").read_text())
+    model, serving = spec.pop("model"), spec.pop("serving")
+    spec["models"] = {"front": model, "back": model}
+    direct = {"callers": [{"namespace": "front"}], "throughGateway": "0%"}
+    spec["services"] = {"front": serving, "back": {**serving, "endpoint": direct}}
+    (system / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    for environment in ("staging", "production"):
+        head = f"apiVersion: mlspec/v1\nkind: Release\nsystem: digit-reader\nenvironment: {environment}\n"
+        live = yaml.safe_load(version("1", A))
+        (system / "releases" / f"{environment}.yaml").write_text(
+            head + yaml.safe_dump({"releases": {"front": live, "back": live}})
+        )
+    for name in ("front", "back"):
+        assert promote(system, "--release", system / "v2.yaml", "--model", name) == 0
+    found = yaml.safe_load((system / "releases" / "production.yaml").read_text())["releases"]
+    assert (found["front"]["version"], found["front"]["shadow"]["version"]) == ("1", "2")
+    assert (found["back"]["version"], "shadow" in found["back"]) == ("2", False)
 
 
 def test_the_shadow_stage_lasts_as_long_as_the_spec_says(system: Path) -> None:

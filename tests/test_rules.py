@@ -157,6 +157,7 @@ def test_ids_are_unique_and_in_order() -> None:
 
 NO_FRAGMENT = {
     "MLS002": "is about files that cannot be read",
+    "MLS611": "is about two environments, and a fragment is one",
     "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",
     "MLS018": "is only reported by `mlspec schema --validate`",

@@ -26,7 +26,7 @@ def specs(tmp_path: Path) -> Path:
     (tmp_path / ".git").mkdir()
     for number in range(MANY):
         (tmp_path / f"s{number:02}").mkdir()
-        text = minimal(metadata__name=f"system-{number}")
+        text = minimal(metadata__name=f"system-{number}", serving__endpoint={"hosts": [f"{number}.example.com"]})
         if number == 3:
             text = minimal(metadata__name="wrong", constraints__availability=99.5)
         if number == 5:

@@ -87,7 +87,8 @@ def test_every_gateway_has_its_sources_tested() -> None:
 
 def test_trap_cilium_matches_its_gateway_with_no_selector_and_no_range(tmp_path: Path) -> None:
     """Callers in the spec stay valid, although the rule admits them anyway."""
-    made = emitted(tmp_path, **behind("cilium", serving__endpoint={"callers": [{"namespace": "web"}]}))
+    both = {"hosts": ["fraud.example.com"], "callers": [{"namespace": "web"}], "throughGateway": "90%"}
+    made = emitted(tmp_path, **behind("cilium", serving__endpoint=both))
     first, scraped = made.one("NetworkPolicy")["spec"]["ingress"]
     assert set(first) == {"ports"}
     assert [port["port"] for port in first["ports"]] == [8000, 8001]
@@ -158,7 +159,7 @@ def test_trap_a_timeout_that_the_gateway_ignores(tmp_path: Path, provider: str) 
 
 
 def test_trap_a_grpc_route_has_no_timeouts(tmp_path: Path) -> None:
-    changes = {"serving__protocol": "grpc", "serving__endpoint": {"timeout": "9s"}}
+    changes = {"serving__protocol": "grpc", "serving__endpoint": {"hosts": ["fraud.example.com"], "timeout": "9s"}}
     (found,) = compiled(tmp_path, spec(**changes)).diagnostics
     assert f"{found.id}: {found.message}" == "MLS012: the gateway would ignore `timeout: 9s`"
     assert found.help == "leave it out, and set a deadline in the client"

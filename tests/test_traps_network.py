@@ -42,7 +42,8 @@ def test_trap_prometheus_needs_only_the_metrics_port(
 
 def test_trap_a_policy_that_forgets_the_gateway_is_an_outage(tmp_path: Path) -> None:
     callers = [{"namespace": "payments"}, {"namespace": "web", "labels": {"app": "shop"}}]
-    [served, _] = policy(emitted(tmp_path, serving__endpoint={"callers": callers}))["ingress"]
+    endpoint = {"hosts": ["fraud.example.com"], "callers": callers, "throughGateway": "90%"}
+    [served, _] = policy(emitted(tmp_path, serving__endpoint=endpoint))["ingress"]
     names = [source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for source in served["from"]]
     assert names == ["gateway-system", "payments", "web"]
     assert [source.get("podSelector") for source in served["from"]] == [None, None, {"matchLabels": {"app": "shop"}}]

@@ -26,17 +26,15 @@ def test_trap_siblings_cannot_call_each_other(tmp_path: Path) -> None:
     assert ports(rule) == ports(called["ingress"][0]) == [8000, 8001]
     *_, sibling = called["ingress"][0]["from"]
     assert sibling == {"podSelector": {"matchLabels": {**labels, "app.kubernetes.io/instance": "fraud-api"}}}
-    for name in ("fraud-api", "fraud-embedder"):
-        pods = made.one("Rollout", name)["spec"]["template"]["metadata"]["labels"]
+    for kind, name in (("Rollout", "fraud-api"), ("Deployment", "fraud-embedder")):
+        pods = made.one(kind, name)["spec"]["template"]["metadata"]["labels"]
         assert of_service(made, name)["podSelector"]["matchLabels"].items() <= pods.items()
     assert len(caller["ingress"][0]["from"]) == 1
 
 
 def test_trap_batch_runs_and_training_runs_call_services_too(tmp_path: Path) -> None:
     made = of(tmp_path, calling({**BATCH, "access": ["embedder"]}, **trains(access=["embedder"])))
-    callers = [
-        peer["podSelector"]["matchLabels"] for peer in of_service(made, "fraud-embedder")["ingress"][0]["from"][1:]
-    ]
+    callers = [peer["podSelector"]["matchLabels"] for peer in of_service(made, "fraud-embedder")["ingress"][0]["from"]]
     assert [labels["app.kubernetes.io/instance"] for labels in callers] == ["fraud-api", "fraud-retrain"]
     for job, labels in zip(
         (made.one("CronJob", "fraud-api"), made.one("CronJob", "fraud-retrain")), callers, strict=True
@@ -103,7 +101,7 @@ def of_page(services: dict[str, Any]) -> dict[str, Any]:
     made = spec(metadata__name="support", **{f"access__{name}": one for name, one in services["access"].items()})
     made["models"] = {"fraud": made.pop("model")}
     made["releases"] = {"fraud": made.pop("release")}
-    serving = made.pop("serving")
+    serving = {key: value for key, value in made.pop("serving").items() if key != "endpoint"}
     return {**made, "services": {name: {**serving, **one} for name, one in services["services"].items()}}
 
 

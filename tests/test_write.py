@@ -18,7 +18,7 @@ from mlspec.compiler.errors import UnmanagedFileError
 from mlspec.terminal import write as writer
 from mlspec.terminal.write import Rendered, changes, contents, rendered, write
 
-from .support import compile_text, minimal
+from .support import DOMAIN, compile_text, minimal
 
 TWO: dict[str, object] = {"staging": {}, "production": {}}
 DECLARED = tuple(TWO)
@@ -60,17 +60,19 @@ def test_old_files_are_removed_and_unmanaged_files_stay(tmp_path: Path) -> None:
 
 def test_an_environment_that_is_no_longer_declared_is_removed(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(out, files(compile_text(tmp_path, minimal(environments=TWO))), DECLARED)
+    write(out, files(compile_text(tmp_path, minimal(environments=TWO, **DOMAIN))), DECLARED)
     write(out, files(compile_text(tmp_path, minimal(environments={"production": {}}))), ["production"])
     assert [p.name for p in out.iterdir()] == ["production"]
 
 
 def test_an_environment_that_was_not_requested_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    both = compile_text(tmp_path, minimal(environments=TWO))
+    both = compile_text(tmp_path, minimal(environments=TWO, **DOMAIN))
     write(out, files(both), DECLARED)
     before = state(out / "staging")
-    changed = compile_text(tmp_path, minimal(environments=TWO, metadata__owner="others"), environments=["production"])
+    changed = compile_text(
+        tmp_path, minimal(environments=TWO, **DOMAIN, metadata__owner="others"), environments=["production"]
+    )
     write(out, files(changed), DECLARED)
     assert state(out / "staging") == before
     assert "others" in (out / "production" / "serving" / "rollout.yaml").read_text()
@@ -150,7 +152,7 @@ def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: P
     """
     states = []
     for name, owner in (("a", "first"), ("b", "second")):
-        bundles = files(compile_text(tmp_path, minimal(environments=TWO, metadata__owner=owner)))
+        bundles = files(compile_text(tmp_path, minimal(environments=TWO, **DOMAIN, metadata__owner=owner)))
         write(tmp_path / name, bundles, DECLARED)
         states.append(state(tmp_path / name))
     shutil.copytree(tmp_path / "a", tmp_path / "out")

@@ -103,7 +103,10 @@ class _At(Record):
 
     @property
     def shadow_duration(self) -> Duration | None:
-        """How long the shadow stage lasts, if the rollout has one."""
+        """How long the shadow stage lasts, if the rollout has one and a route can mirror requests to it."""
+        services = [one for one in self.environment.plan.online.values() if one.model.value == self.model]
+        if services and all(service.arrival.direct.value for service in services):
+            return None
         stages = self.environment.system.rollout.stages
         return next((stage.shadow.duration.value for stage in stages if stage.shadow is not None), None)
 

@@ -15,7 +15,10 @@ from ..record import Record
 from ..system import MLSystem
 from ..tree import same
 
-__all__ = ["Check", "Rule", "judge", "lint", "rule", "without_comment"]
+__all__ = ["Check", "Rule", "judge", "lint", "rule", "severities", "without_comment"]
+
+OF_A_RUN = ("MLS610", "MLS611")
+"""Findings that also depend on the other systems of a run, so one system cannot tell whether a comment is idle."""
 
 Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
 
@@ -80,9 +83,20 @@ def judge(
             yield answer.report(
                 "has expired", f"it was valid until {answer.until}", "fix what it suppresses, or set a new date"
             )
-        elif whole and id(answer) not in used:
+        elif whole and id(answer) not in used and not set(answer.ids) & set(OF_A_RUN):
             idle = answer.report("suppresses nothing", "it would hide the next finding on its line", "remove it")
             yield idle.but(fix=without_comment(idle.span))
+
+
+def severities(
+    found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None
+) -> Iterator[Severity | None]:
+    """The severity that each finding would have; None if the platform or a comment turns it off."""
+    answers = [answer for _, tree in input_.written for answer in suppressions(tree.file) if not answer.expired(today)]
+    for diagnostic in found:
+        graded = _graded(diagnostic, system)
+        off = graded is None or any(answer.answers(diagnostic) for answer in answers)
+        yield None if graded is None or off else graded.severity
 
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:

@@ -68,6 +68,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "services.*.access if platform.*[policies=false]",
     "training.access if platform.*[policies=false]",
     "access.*[kind=tracking].url if platform.*[policies=false]",
+    "services.*.endpoint.throughGateway",  # 0% drops the route and the canary
     "models.*.signature",
     "constraints.accelerators",
     "metrics.* if monitoring.rules",  # the metric may be for what is not supported yet, which has a warning

@@ -52,6 +52,11 @@ class Scope:
             return given
         return because(self.environment.value, "the environment's name", self.environment)
 
+    @cached_property
+    def cluster(self) -> Because[str] | None:
+        """The cluster, if the environment names one. Environments that name none are taken to share one."""
+        return self._declared.cluster if self._declared is not None else None
+
     def runs(self, what: str, where: Environment | None = None) -> Because[bool]:
         """Whether serving, monitoring or training runs here, or in another environment."""
         place = where if where is not None else self._declared

@@ -94,11 +94,15 @@ class ServicePlan(ServiceFacts):
         """The provider that routes requests."""
         return self.scope.platform.traffic.provider
 
-    @cached_property
+    @property
     def routed(self) -> Because[bool]:
         """Whether requests arrive through a gateway."""
-        traffic = self.scope.platform.providers.traffic[self.traffic_provider.value]
-        return traffic.routes.also(self.traffic_provider)
+        return self.arrival.by_gateway
+
+    @property
+    def meshed(self) -> Because[bool]:
+        """Whether the requests of other pods follow a route whose parent is the Service."""
+        return self.mesh.follows_routes
 
     @cached_property
     def siblings(self) -> tuple[Because[str], ...]:

@@ -71,6 +71,9 @@ class Gateway(Section):
     name: ObjectName = default("gateway", "The Gateway object.", "a placeholder; set your own")
     namespace: Name = default("gateway-system", "The namespace of the Gateway.", "a common choice")
     listener: Name | None = optional("The listener that routes attach to. If omitted, all listeners.")
+    domain: Host | None = optional(
+        "The domain of the gateway; a service without `endpoint.hosts` gets `<service>.<namespace>.<domain>`."
+    )
     load_balancing: Literal["random", "least-request"] = default(
         "random",
         "How it picks a replica; `least-request` turns N queues into one.",

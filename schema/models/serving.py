@@ -22,6 +22,7 @@ from .base import (
     Memory,
     ModelName,
     Name,
+    Percent,
     RuntimeName,
     Section,
     Text,
@@ -103,13 +104,21 @@ class Auth(Section):
 class Endpoint(Section):
     """How callers reach the service."""
 
-    hosts: list[Host] = listed("The host names of the service. If omitted, the gateway's own.")
+    hosts: list[Host] = listed(
+        "The host names of the service. If omitted, its name below `platform.gateway.domain`; without a domain, "
+        "all of the gateway's."
+    )
     timeout: Duration | None = derived(
         "The gateway's request timeout. GRPCRoutes have none, and some gateways ignore it.",
         "from the slowest latency bound",
     )
     auth: Auth | None = optional("Authentication at the gateway.")
     callers: list[Caller] = listed("Callers that may bypass the gateway.")
+    through_gateway: Percent | None = derived(
+        "The share of requests that arrive through the gateway; 0% for a service without a route. A canary and a "
+        "shadow only get requests from these, unless a mesh routes the callers.",
+        "as 100% without `callers`, and as 0% with `callers` but without `hosts` and stages",
+    )
 
 
 class Replicas(Section):

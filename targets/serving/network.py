@@ -38,7 +38,7 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         },
     }
     platform = scope.platform
-    sources = (platform.network.policies, service.runtime_name, platform.mesh.provider)
+    sources = (platform.network.policies, service.runtime_name, platform.mesh.provider, service.arrival.direct)
     why = because("NetworkPolicy", "limits who may connect to the model", *sources)
     yield Artifact(path=naming.path_of(scope, "serving", "NetworkPolicy", service.name), body=body, why=why)
 
@@ -95,7 +95,7 @@ def _unreachable(service: ServicePlan) -> Refusal:
         f"the callers of `{service.part.own_name.value}` are unknown",
         service.part.endpoint,
         service.part.mode,
-        others=((service.traffic_provider, "no gateway routes to it"),),
+        others=((service.routed, "no gateway routes to it"),),
         note="the network policy would block every caller in the cluster",
         help="list them under `endpoint.callers`, or set `platform.network.policies: false`",
     )

@@ -27,25 +27,19 @@ OBJECTS = {"gke": gke, "alb": alb, "lattice": lattice}
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
-    """An HTTPRoute, or a GRPCRoute if callers use gRPC."""
-    plan, gateway = service.scope, service.scope.platform.gateway
-    kind = service.gateway.route_kind
+    """An HTTPRoute, or a GRPCRoute if callers use gRPC; none if callers reach the Service directly."""
+    parents = _parents(service)
+    if not parents:
+        return
+    plan, kind = service.scope, service.gateway.route_kind
     grpc = kind.value == "GRPCRoute"
     body: Body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": kind,
         "metadata": naming.metadata(plan, service.name, naming.labels(plan, "route", service.name)),
         "spec": {
-            "parentRefs": [
-                {
-                    "group": "gateway.networking.k8s.io",
-                    "kind": "Gateway",
-                    "name": gateway.name,
-                    "namespace": gateway.namespace,
-                    "sectionName": gateway.listener,
-                }
-            ],
-            "hostnames": list(service.part.endpoint.hosts) or None,
+            "parentRefs": parents,
+            "hostnames": list(service.arrival.hosts) or None,
             "rules": [
                 {
                     "matches": _methods(service) if grpc else _paths(service),
@@ -56,11 +50,11 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
             ],
         },
     }
-    sources = (kind, service.runtime_name, service.gateway.provider)
+    sources = (kind, service.part.own_name, service.part.mode, service.runtime_name, service.gateway.provider)
     why = because(kind.value, "the gateway routes requests to the service", *sources)
     yield Artifact(path=naming.path_of(plan, "rollout", kind.value, service.name), body=body, why=why)
     own = OBJECTS.get(service.gateway.entry.objects.value)
-    if own is not None:
+    if own is not None and service.arrival.by_gateway.value:
         yield from own.objects(service)
 
 
@@ -83,6 +77,30 @@ def _paths(service: ServicePlan) -> list[Body]:
 def _methods(service: ServicePlan) -> list[Body] | None:
     taken = service.gateway.methods
     return [{"method": {"type": "Exact", "service": one.service, "method": one.method}} for one in taken] or None
+
+
+def _parents(service: ServicePlan) -> list[Body | Because[Body]]:
+    """The gateway, and the Service if the mesh follows routes to it.
+
+    A mesh does not read `hostnames`, so one route can have both parents (Gateway API, GEP-1426; Istio replaces them by
+    the Service's own name in `conversion.go`).
+    """
+    arrival, gateway = service.arrival, service.scope.platform.gateway
+    parents: list[Body | Because[Body]] = []
+    if arrival.by_gateway.value:
+        parents.append(
+            {
+                "group": "gateway.networking.k8s.io",
+                "kind": "Gateway",
+                "name": gateway.name,
+                "namespace": gateway.namespace,
+                "sectionName": gateway.listener,
+            }
+        )
+    if arrival.by_mesh.value:
+        own: Body = {"group": "", "kind": "Service", "name": service.workload.service, "port": _port(service)}
+        parents.append(because(own, arrival.by_mesh.reason, arrival.by_mesh))
+    return parents
 
 
 def _backends(service: ServicePlan) -> list[Body]:
@@ -187,16 +205,24 @@ def gateway_duration(length: Duration) -> str:
 
 
 def _resolved(body: Object, known: Known) -> Iterator[str]:
-    """Check every Service and port that a route sends or mirrors requests to."""
+    """Check every Service and port that a route has as its parent, or sends or mirrors requests to."""
+    for parent in body["spec"].get("parentRefs", []):
+        if parent.get("kind") == "Service":
+            yield from _reached(parent, known, "is attached")
     for rule in body["spec"].get("rules", []):
         filters = [one for one in rule.get("filters", []) if one.get("type") == "RequestMirror"]
         mirrors = [one.get("requestMirror", {}).get("backendRef", {}) for one in filters]
         for backend in [*rule.get("backendRefs", []), *mirrors]:
-            service = known.names.get("Service", {}).get(backend.get("name"))
-            if service is None:
-                yield f"routes to a Service `{backend.get('name')}` that does not exist"
-            elif backend.get("port") not in [port.get("port") for port in service["spec"].get("ports", [])]:
-                yield f"routes to port {backend.get('port')} of `{backend.get('name')}`, which has no such port"
+            yield from _reached(backend, known, "routes")
+
+
+def _reached(reference: Object, known: Known, verb: str) -> Iterator[str]:
+    name, port = reference.get("name"), reference.get("port")
+    service = known.names.get("Service", {}).get(str(name))
+    if service is None:
+        yield f"{verb} to a Service `{name}` that does not exist"
+    elif port not in [one.get("port") for one in service["spec"].get("ports", [])]:
+        yield f"{verb} to port {port} of `{name}`, which has no such port"
 
 
 PROVIDER = TrafficProvider(

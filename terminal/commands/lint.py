@@ -27,9 +27,10 @@ class Selecting(Request):
     def compile(self, input_: Input, *only: str) -> Compiled:
         """One system, with the selected findings."""
         system = super().compile(input_, *only)
-        return system.but(found=tuple(found for found in system.found if self._is_wanted(found)))
+        return system.but(found=tuple(found for found in system.found if self.wants(found)))
 
-    def _is_wanted(self, found: Diagnostic) -> bool:
+    def wants(self, found: Diagnostic) -> bool:
+        """Whether the options select a finding."""
         if found.id.startswith(WRONG) and found.severity == "error":
             return True
         selected = not self.select or found.id.startswith(self.select)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...compiler.check.claims import Claims
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.pipeline import Compiled
 from ...compiler.record import Record
@@ -31,6 +32,8 @@ class Outcome(Record):
     kept: tuple[str, ...]
     """The folders that stay unchanged unless they were compiled."""
     found: tuple[Diagnostic, ...]
+    claims: tuple[Claims, ...] = ()
+    """What it takes for itself in its clusters."""
     files: tuple[Rendered, ...] = ()
     """The files of each compiled environment; none if there are errors."""
     compiled: Compiled | None = None
@@ -65,6 +68,7 @@ def judged(system: Compiled) -> Outcome:
         declared=system.declared,
         kept=system.kept,
         found=system.found,
+        claims=system.claims,
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from ...compiler.check.collisions import Ledger
 from ...compiler.check.rules.registry import RULES
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.inputs import Input
@@ -31,6 +32,10 @@ class Request(Record):
     today: str | None = None
     console: Console = Console()
 
+    def wants(self, found: Diagnostic) -> bool:  # noqa: ARG002 - a command may select some
+        """Whether the command reports a finding."""
+        return True
+
     def compile(self, input_: Input, *only: str) -> Compiled:
         """Compile one system with all targets and rules, for the requested environments."""
         return compile_system(input_, BACKENDS, RULES, self.today, only or self.environments)
@@ -53,6 +58,7 @@ class Systems:
         self.subjects: list[Subject] = []
         """The findings, if an output repeats them at the end. If not, keeping them would fill the memory."""
         self._claimed: dict[Path, str] = {}
+        self._ledger = Ledger()
 
     def __iter__(self) -> Iterator[Outcome]:
         paths, missing = find(self.request.specs)
@@ -66,11 +72,17 @@ class Systems:
         self.status = self.request.console.report(self.subjects, self.status)
 
     def _each(self, paths: list[str]) -> Iterator[Outcome]:
-        for system in map(self._one, paths) if STDIN in paths or self.take is whole else spread(self._one, paths):
+        for alone in map(self._one, paths) if STDIN in paths or self.take is whole else spread(self._one, paths):
+            system = self._among_others(alone)
             self.status = max(self.status, system.status)
             self._tell(system.shown, [d for d in system.found if self.warnings or d.severity == "error"])
             if self._has_environments(system):
                 yield system
+
+    def _among_others(self, system: Outcome) -> Outcome:
+        """The system with its collisions with those before it. It is the one that is not written."""
+        found = [one for one in self._ledger.add(system.claims) if self.request.wants(one)]
+        return system.but(found=(*system.found, *found), claims=()) if found else system
 
     def _tell(self, name: str, found: list[Diagnostic]) -> None:
         self.counts.update(one.severity for one in found)

@@ -123,10 +123,20 @@ class _System:
         everything = ["serving", "monitoring", *(["training"] if self.trains else [])]
         made = {"production": maker.free("Environment", runs=everything, spec=self._overlay())}
         if maker.maybe(0.5):
+            overlay = {**(self._overlay() or {}), **self._hosts("staging")}
             made["staging"] = maker.free(
-                "Environment", namespace="test", runs=["serving", "monitoring"], spec=self._overlay()
+                "Environment", namespace="test", runs=["serving", "monitoring"], spec=overlay or None
             )
         return made, clusters, maker.maybe(0.5)
+
+    def _hosts(self, environment: str) -> dict[str, Any]:
+        """Hosts of its own for an environment that may share a cluster with another."""
+        named = {name for name, one in self.spec["services"].items() if (one.get("endpoint") or {}).get("hosts")}
+        own = {
+            name: {"mode": "online", "endpoint": {"hosts": [f"{environment}.{name}.example.com"]}}
+            for name in sorted(named)
+        }
+        return {"services": own} if own else {}
 
     def _overlay(self) -> dict[str, Any] | None:
         """What one environment has otherwise."""

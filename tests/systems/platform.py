@@ -54,7 +54,9 @@ def _dns(maker: Maker) -> str | None:
 def _gateway(maker: Maker) -> dict[str, Any]:
     """A product, and the addresses that only the platform knows."""
     place = maker.free("DataPlane", **({"cidrs": ["10.0.8.0/23"]} if "missing" in maker.behind else {}))
-    return maker.free("Gateway", provider=maker.gateway, mirroring=maker.mirroring, dataPlane=place)
+    return maker.free(
+        "Gateway", provider=maker.gateway, mirroring=maker.mirroring, dataPlane=place, domain="models.example.com"
+    )
 
 
 def _autoscaling(maker: Maker) -> dict[str, Any]:

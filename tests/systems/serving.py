@@ -29,7 +29,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         runtime=server.written,
         container=container(maker) if server.name == "custom" else _otherwise(maker, server),
         protocol=protocol,
-        endpoint=_endpoint(maker, protocol) if routed else _named_callers(maker),
+        endpoint=_endpoint(maker, model, protocol) if routed else _named_callers(maker),
         preprocessing=maker.pick((None, "client", "graph")),
         serviceTime=maker.free(
             "ServiceTime",
@@ -70,7 +70,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         runtime=server.written,
         container=_of_language(maker, server),
         protocol="http" if maker.traffic != "none" else None,
-        endpoint=_endpoint(maker, "http") if maker.traffic != "none" else _named_callers(maker),
+        endpoint=_endpoint(maker, model, "http") if maker.traffic != "none" else _named_callers(maker),
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
@@ -180,11 +180,17 @@ def _protocols(maker: Maker) -> tuple[str, ...]:
     return ("http",) if maker.behind.get("grpc") == "none" else ("http", "grpc")
 
 
-def _endpoint(maker: Maker, protocol: str | None) -> dict[str, Any]:
-    """A timeout only where the gateway enforces it."""
+def _endpoint(maker: Maker, name: str, protocol: str | None) -> dict[str, Any]:
+    """With a host that no other service has, or its own below the gateway's domain, and a timeout that is enforced."""
     enforced = maker.behind.get("timeouts") != "none" and protocol != "grpc"
     callers = [maker.free("Caller")] if maker.network and maker.maybe(0.5) else None
-    return maker.free("Endpoint", timeout=maker.pick((None, "15s", "300s")) if enforced else None, callers=callers)
+    return maker.free(
+        "Endpoint",
+        hosts=maker.pick((None, [f"{name}.example.com"])),
+        timeout=maker.pick((None, "15s", "300s")) if enforced else None,
+        callers=callers,
+        throughGateway="90%" if callers else maker.pick((None, "100%")),
+    )
 
 
 def _named_callers(maker: Maker) -> dict[str, Any] | None:

@@ -12,11 +12,13 @@ from .line import Line
 __all__ = ["stages"]
 
 STAGES = "rollout.stages"
+SHARE = "endpoint.throughGateway"
 
 
 def stages(service: ServicePlan) -> Iterator[Line]:
     """The shadow stage, the steps, and the analyses with their error probabilities."""
     canary = service.canary
+    yield from _arriving(service)
     if canary.shadow_stage is not None:
         yield Line(title="shadow duration", value=canary.shadow_stage.duration, field=STAGES)
         yield Line(title="shadow replicas", value=canary.shadow_replicas, count_of="replica", field=STAGES)
@@ -24,7 +26,8 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="judgment of the shadow stage", value=service.after_shadow, field=STAGES)
         yield from _shadow(service.shadow_plan)
     if not canary.progressive.value:
-        yield Line(title="progressive rollout", value=canary.progressive, field="platform.rollout.provider")
+        field = f"{service.part.spec_path}.{SHARE}" if service.arrival.direct.value else "platform.rollout.provider"
+        yield Line(title="progressive rollout", value=canary.progressive, field=field)
         return
     for name, size in canary.sizes.items():
         yield Line(title=f"{name}, requests to detect a regression", value=size, count_of="request", field=STAGES)
@@ -45,6 +48,15 @@ def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
         name = judgment.objective.name
         yield Line(title=f"{name} limit in the shadow", value=judgment.limit, share_of="requests", field=STAGES)
         yield Line(title=f"{name} minimum in the shadow", value=judgment.volume, count_of="request", field=STAGES)
+
+
+def _arriving(service: ServicePlan) -> Iterator[Line]:
+    """The derived host, and the share of the requests that pass the route, where callers may bypass it."""
+    path, endpoint, arrival = service.part.spec_path, service.part.endpoint, service.arrival
+    if arrival.hosts and not endpoint.hosts:
+        yield Line(title="host", value=arrival.hosts[0], field=f"{path}.endpoint.hosts")
+    if arrival.callers and arrival.routed_share is not None:
+        yield Line(title="requests that pass the route", value=arrival.routed_share, field=f"{path}.{SHARE}")
 
 
 def _judged(share: int, judgment: Judgment) -> Iterator[Line]:

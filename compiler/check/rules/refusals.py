@@ -205,6 +205,39 @@ REFUSALS: dict[str, Explanation] = {
               autoscaling: {provider: hpa, adapter: prometheus-adapter}
         """
     ),
+    "MLS610": explained(
+        """Two routes that match the same requests.
+
+        Why: the gateway sends all of these requests to the older route, or else to the first by name. The other route
+        is accepted, too, and its service silently gets no requests. Services, environments without a `cluster` of
+        their own, and all systems of a run are compared.
+
+        Bad:
+            services:
+              base: {endpoint: {hosts: [models.example.com]}}
+              challenger: {mode: online, runtime: triton, model: base, endpoint: {hosts: [models.example.com]}}
+        Good:
+            services:
+              base: {endpoint: {hosts: [base.example.com]}}
+              challenger: {mode: online, runtime: triton, model: base, endpoint: {hosts: [challenger.example.com]}}
+        """
+    ),
+    "MLS611": explained(
+        """Object that two environments or two systems write.
+
+        Why: the version that is applied last replaces the other. Environments without a `cluster` are taken to share
+        one. A ServiceAccount may be shared if all systems write the same.
+
+        Bad:
+            environments:
+              staging: {namespace: models}
+              production: {namespace: models}
+        Good:
+            environments:
+              staging: {namespace: models-staging}
+              production: {namespace: models}
+        """
+    ),
     "MLS705": explained(
         """Run that cannot finish before the next one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lint import Rule
 from . import (
+    arrival,
     capacity,
     cost,
     data,
@@ -77,10 +78,13 @@ RULES: tuple[Rule, ...] = (
     rollout.judged_by_late_labels,
     rollout.shapes_its_own_data,
     gateways.unknown_gateway,
+    arrival.bypassed_canary,
+    arrival.timeout_below_the_objective,
     rollout.idle_at_night,
     gitops.resets_the_canary,
     rollout.shadow_without_judgment,
     gateways.cut_off,
+    arrival.answers_every_host,
     monitoring.drift_without_reference,
     retraining.unattended_promotion,
     retraining.no_age_limit,

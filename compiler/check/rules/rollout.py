@@ -117,7 +117,7 @@ def idle_at_night(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           throughput: {mean: 20/s, peak: 60/s, trough: 15/s}
     """
     for service in plan.online.values():
-        canary, trough = service.canary, service.traffic("trough")
+        canary, trough = service.canary, service.canary.trough
         if trough is None or not canary.progressive.value or canary.rate is None or _unsure(canary):
             continue  # MLS602 is about a rollout that even the mean rate cannot judge
         if canary.idle is None or not _waits(canary):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ....schema.units import Duration, Percent, plain
+from ....schema.units import Duration, Percent, Rate, plain
+from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
@@ -56,13 +57,13 @@ def quiet_service(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             if (pairs := service.objectives.pairs(objective)) and pairs[0].severity.value == "page"
         ]
         quietest = min(pages, key=lambda page: Decimal(page[1].threshold.value), default=None)
-        if quietest is not None and service.canary.rate is not None:
-            yield from _quiet(service, *quietest)
+        rate = first(service.traffic("mean"), service.traffic("peak"))
+        if quietest is not None and rate is not None:
+            yield from _quiet(service, rate, *quietest)
 
 
-def _quiet(service: ServicePlan, objective: Objective, page: BurnPair) -> Iterator[Diagnostic]:
-    rate, least = service.canary.rate, service.objectives.slo.min_events.value
-    assert rate is not None
+def _quiet(service: ServicePlan, rate: Because[Rate], objective: Objective, page: BurnPair) -> Iterator[Diagnostic]:
+    least = service.objectives.slo.min_events.value
     requests = rate.value.amount * page.long.value.amount
     threshold = Decimal(page.threshold.value)
     expected = requests * threshold

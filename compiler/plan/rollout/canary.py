@@ -59,7 +59,9 @@ class CanaryPlan:
     def shadow_stage(self) -> ShadowStage | None:
         """The shadow stage in the spec."""
         asked = next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
-        if asked is not None and not self._can("shadow"):
+        if asked is None or self.service.arrival.direct.value:
+            return None
+        if not self._can("shadow"):
             raise cannot_run("shadow", asked, self.service.scope.platform)
         return asked
 
@@ -86,6 +88,9 @@ class CanaryPlan:
             return because(
                 False, "the platform's rollout provider cannot shift traffic", provider, self.capability.stages
             )
+        direct = self.service.arrival.direct
+        if direct.value:
+            return because(False, direct.reason, direct)
         if self._stages and self.stage is None:
             return because(
                 False, "the spec has stages but no canary", *(stage.node for stage in self._stages if stage.node)
@@ -132,13 +137,14 @@ class CanaryPlan:
         """The guard against a version that never answers, if something tells the other versions' requests."""
         if self.capability.new_pods.others is None or not self.through.value.amount:
             return None
-        found = answers(self.rate, share, self.through, self.service.rate_window, judgment.window, self.timing.timeout)
+        found = answers(self._all, share, self.through, self.service.rate_window, judgment.window, self.timing.timeout)
         return found if found.in_time(judgment.window, judgment.held, self.service.scrape_interval) else None
 
     @property
     def through(self) -> Because[Percent]:
         """The share of all requests that pass the gateway, and so can reach a new version."""
-        return THROUGH
+        share = self.service.arrival.routed_share
+        return THROUGH if share is None else share
 
     def _judged(self, share: Because[Percent], length: Because[Duration]) -> tuple[Judgment, ...]:
         """One judgment for each objective, all with the shortest windows that are long enough for every objective.
@@ -168,8 +174,18 @@ class CanaryPlan:
 
     @cached_property
     def rate(self) -> Because[Rate] | None:
-        """The expected traffic."""
+        """The expected traffic that passes the route, and so can reach a new version."""
+        return self.service.arrival.passing(self._all)
+
+    @property
+    def _all(self) -> Because[Rate] | None:
+        """The expected traffic, with that of callers who bypass the route."""
         return first(self.service.traffic("mean"), self.service.traffic("peak"))
+
+    @property
+    def trough(self) -> Because[Rate] | None:
+        """The lowest traffic that passes the route, if the spec sets it."""
+        return self.service.arrival.passing(self.service.traffic("trough"))
 
     def arm(self, share: Because[Percent]) -> Because[Duration]:
         """How long a step needs to get enough requests to detect the smallest regression of each objective."""
@@ -238,7 +254,7 @@ class CanaryPlan:
             self.doubt.risk,
             self.doubt.failures,
             self.doubt.windows,
-            self.service.traffic("trough"),
+            self.trough,
             least_volume(objective, self.objectives),
             rate is not None,
         )
@@ -256,7 +272,7 @@ class CanaryPlan:
             failures=chosen.map(lambda v: v.failures),
             held=held(self.doubt.failures),
             windows=chosen.map(lambda v: v.windows),
-            volume=least.map(str) if least is not None else volume(self.rate, self.service.traffic("trough"), chosen),
+            volume=least.map(str) if least is not None else volume(self.rate, self.trough, chosen),
             verdict=chosen,
             versus=self._versus(objective, chosen),
         )
@@ -289,8 +305,7 @@ class CanaryPlan:
     @cached_property
     def idle(self) -> Idle | None:
         """What a rollout at the trough most probably waits for."""
-        trough = self.service.traffic("trough")
-        return idle(self.steps, trough) if trough is not None else None
+        return idle(self.steps, self.trough) if self.trough is not None else None
 
     # The shadow
 
@@ -299,4 +314,5 @@ class CanaryPlan:
         """The number of replicas of the shadow."""
         stage = self.shadow_stage
         assert stage is not None
-        return or_else(stage.replicas, lambda: shadow_replicas(self.service.for_mean, stage.percent))
+        share = self.service.arrival.routed_share
+        return or_else(stage.replicas, lambda: shadow_replicas(self.service.for_mean, stage.percent, share))

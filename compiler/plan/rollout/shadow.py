@@ -60,7 +60,7 @@ class ShadowPlan:
 
     def _judgment(self, objective: Objective) -> ShadowJudgment:
         rate, duration = self.canary.rate, self.stage.duration
-        trough = self.canary.service.traffic("trough")
+        trough = self.canary.trough
         chosen = judged(
             rate if rate is not None else UNKNOWN_RATE,
             self.stage.percent,

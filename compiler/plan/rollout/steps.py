@@ -96,7 +96,11 @@ def length_of(steps: tuple[Because[Duration], ...]) -> tuple[Duration, str]:
 
 
 @decision
-def shadow_replicas(mean: Because[int], percent: Because[Percent]) -> tuple[int, str]:
-    """The replicas of a shadow that gets a share of the traffic."""
-    needed = max(1, math.ceil(mean.value * percent.value.amount))
-    return needed, f"{percent.value} of the {count(mean.value, 'replica')} for the mean rate"
+def shadow_replicas(mean: Because[int], percent: Because[Percent], passing: Because[Percent] | None) -> tuple[int, str]:
+    """The replicas of a shadow, which only gets requests that pass the route; `passing` is None if their share is
+    unknown.
+    """
+    share = passing.value if passing is not None else Percent(1)
+    needed = max(1, math.ceil(mean.value * percent.value.amount * share.amount))
+    said = f"{percent.value} of the {count(mean.value, 'replica')} for the mean rate"
+    return needed, said if share == Percent(1) else f"{said}, of whose requests {share} pass the route"

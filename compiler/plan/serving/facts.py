@@ -15,6 +15,7 @@ from ...part import Part
 from ...system import AcceleratorRequest, AutoscalingCapability, Latency, OnlineService, Release, Runtime
 from ..choose import assumed, count, number, or_else
 from ..scope import Scope
+from .arrival import Arrival
 from .capacity import Care, care, measured, patience, replicas
 from .files import ModelFiles
 from .replica import cores, memory
@@ -50,6 +51,7 @@ class ServiceFacts(ABC):
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         self.scope = scope
         self.part = part
+        self.arrival = Arrival(self)
 
     @cached_property
     def scrape_interval(self) -> Because[Duration]:
@@ -146,6 +148,16 @@ class ServiceFacts(ABC):
         if self.devices is None:
             return because(False, "no accelerator is requested")
         return because(True, "an accelerator is requested", self.devices.type)
+
+    @property
+    @abstractmethod
+    def siblings(self) -> tuple[Because[str], ...]:
+        """What else in the system calls it, past the gateway."""
+
+    @property
+    @abstractmethod
+    def meshed(self) -> Because[bool]:
+        """Whether the requests of other pods follow a route whose parent is the Service."""
 
     @property
     @abstractmethod

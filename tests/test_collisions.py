@@ -1,0 +1,272 @@
+"""What two services, environments, or systems of one run both claim in a cluster."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.compiler.check.claims import Claims, RouteClaim
+from mlspec.compiler.check.collisions import Ledger, shared_host
+from mlspec.compiler.diagnostics import SourceFile, Span
+
+from .online import compiled, spec, two_services
+from .support import Ran, minimal, run
+
+HOST = {"serving__endpoint": {"hosts": ["models.example.com"]}}
+
+
+def of_services(tmp_path: Path, first: dict[str, Any], second: dict[str, Any], **changes: Any) -> list[str]:
+    made = two_services(**second)
+    made["services"]["a"] |= first
+    made |= changes
+    return [f"{one.id}: {one.message}" for one in compiled(tmp_path, made).diagnostics if one.severity == "error"]
+
+
+def hosts(*names: str, **more: Any) -> dict[str, Any]:
+    return {"endpoint": {"hosts": list(names)}, **more}
+
+
+BOTH = "the routes of `fraud-b` and `fraud-a` match"
+GATEWAY = "of the gateway `gateway-system/gateway`"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        (hosts("x.example.com"), hosts("y.example.com"), []),
+        (hosts("x.example.com"), hosts("x.example.com"),
+         [f"MLS610: {BOTH} the host `x.example.com` and the path `/v2` {GATEWAY}"]),
+        (hosts("x.example.com", "y.example.com"), hosts("z.example.com", "y.example.com"),
+         [f"MLS610: {BOTH} the host `y.example.com` and the path `/v2` {GATEWAY}"]),
+        (hosts(), hosts(),
+         [f"MLS610: {BOTH} every host and the path `/v2` {GATEWAY}"]),
+        (hosts("x.example.com"), hosts(), []),  # the longer host name wins, and the other route gets the rest
+        (hosts("x.example.com"), hosts("x.example.com", protocol="grpc"),
+         [f"MLS610: `fraud-a` has an HTTPRoute and `fraud-b` a GRPCRoute for the host `x.example.com` {GATEWAY}"]),
+        (hosts("x.example.com"), hosts(protocol="grpc"),
+         [f"MLS610: `fraud-a` has an HTTPRoute and `fraud-b` a GRPCRoute for the host `x.example.com` {GATEWAY}"]),
+        (hosts("x.example.com"), hosts("y.example.com", protocol="grpc"), []),
+    ],
+    ids=["two hosts", "one host", "one of several", "no hosts", "one without", "kinds", "other kind", "apart"],
+)  # fmt: skip
+def test_of_two_equal_routes_one_silently_gets_nothing(
+    first: dict[str, Any], second: dict[str, Any], found: list[str], tmp_path: Path
+) -> None:
+    assert of_services(tmp_path, first, second) == found
+
+
+def test_a_patched_path_is_another_path(tmp_path: Path) -> None:
+    """The check reads the objects as they are applied."""
+    rules = [{"matches": [{"path": {"type": "PathPrefix", "value": "/v2"}}]}]  # the runtime's is exact
+    patch = {
+        "target": {"kind": "HTTPRoute", "name": "fraud-b"},
+        "reason": "one host",
+        "patch": {"spec": {"rules": rules}},
+    }
+    assert of_services(tmp_path, hosts("x.example.com"), hosts("x.example.com"), patches=[patch]) == []
+    rules[0]["matches"][0]["path"]["type"] = "Exact"
+    found = of_services(tmp_path, hosts("x.example.com"), hosts("x.example.com"), patches=[patch])
+    assert [one[:6] for one in found] == ["MLS610"]
+
+
+def test_services_with_paths_of_their_own_may_share_a_host(tmp_path: Path) -> None:
+    """The help of a route that shares only some paths leads there."""
+    shared, ready = hosts("x.example.com"), {"container": {"routes": {"http": ["/v2", "/v2/models/{model}/ready"]}}}
+    made = two_services(**shared, **ready)
+    made["services"]["a"] |= shared
+    (found,) = compiled(tmp_path, made).diagnostics
+    assert "list only what the other one lacks under `container.routes`" in found.help
+    made["services"]["a"]["container"] = {"routes": {"http": ["/v2/models/{model}/infer"]}}
+    assert compiled(tmp_path, made).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "common"),
+    [
+        ((), (), ""),
+        (("a.example.com",), (), "a.example.com"),
+        (("a.example.com",), ("*.example.com",), "a.example.com"),
+        (("*.example.com",), ("b.a.example.com",), "*.example.com"),
+        (("example.com",), ("*.example.com",), None),
+        (("*.a.example.com",), ("*.example.com",), "*.a.example.com"),
+        (("a.example.com",), ("b.example.com",), None),
+    ],
+)
+def test_a_wildcard_matches_one_or_more_labels(
+    one: tuple[str, ...], other: tuple[str, ...], common: str | None
+) -> None:
+    assert shared_host(one, other) == common
+
+
+def claim(listener: str, name: str) -> Claims:
+    route = RouteClaim(
+        gateway=("", "gateways", "public"),
+        listener=listener,
+        kind="HTTPRoute",
+        namespace="models",
+        name=name,
+        hosts=(),
+        matches=("/*",),
+        places=(Span(SourceFile(f"{name}.yaml", "a: b"), 0, 0, 0, 1),),
+    )
+    return Claims(system=name, environment="default", objects=(), routes=(route,))
+
+
+@pytest.mark.parametrize(("one", "other", "found"), [("a", "b", 0), ("a", "a", 1), ("", "b", 1), ("a", "", 1)])
+def test_a_route_without_a_listener_is_attached_to_all(one: str, other: str, found: int) -> None:
+    ledger = Ledger()
+    assert ledger.add([claim(one, "first")]) == []
+    assert len(ledger.add([claim(other, "second")])) == found
+
+
+# Environments
+
+
+def of_environments(tmp_path: Path, first: object, second: object) -> list[str]:
+    platform = {
+        "apiVersion": "mlspec/v1",
+        "kind": "Platform",
+        "clusters": {"eu": {"cloud": "eks"}, "us": {"cloud": "eks"}},
+    }
+    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    made = spec(environments={"one": first, "two": second})
+    return [f"{one.id}: {one.message}" for one in compiled(tmp_path, made).diagnostics if one.severity == "error"]
+
+
+def test_environments_of_one_cluster_share_its_gateway_and_its_namespaces(tmp_path: Path) -> None:
+    assert [one[:6] for one in of_environments(tmp_path, {}, {})] == ["MLS610"]
+    assert [one[:6] for one in of_environments(tmp_path, {"cluster": "eu"}, {"cluster": "eu"})] == ["MLS610"]
+    assert of_environments(tmp_path, {"cluster": "eu"}, {"cluster": "us"}) == []
+    same = {"namespace": "fraud"}
+    (found,) = of_environments(tmp_path, same, same)
+    assert found.startswith("MLS611: `two` and `one` both write the Service `fraud` in the namespace `fraud`, and ")
+    assert of_environments(tmp_path, {**same, "cluster": "eu"}, {**same, "cluster": "us"}) == []
+
+
+def test_an_environment_that_is_not_compiled_claims_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(environments={"one": {}, "two": {}})))
+    assert [one.id for one in mlspec.lint(tmp_path / "mlspec.yaml")] == ["MLS610"]
+    assert mlspec.lint(tmp_path / "mlspec.yaml", environments=["one"]) == ()
+
+
+# Systems of one run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def written(place: Path, name: str, /, **changes: object) -> Path:
+    folder = place / name
+    folder.mkdir(exist_ok=True)
+    (folder / "mlspec.yaml").write_text(minimal(**{"metadata__name": name, **changes}))
+    return folder
+
+
+def linted(*specs: Path, more: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    ran = run("lint", *specs, "--format", "json", *more)
+    found: list[dict[str, Any]] = json.loads(ran.out)["diagnostics"]
+    return found
+
+
+def test_two_systems_with_one_host_are_reported_with_both_places(place: Path) -> None:
+    one, two = written(place, "one", **HOST), written(place, "two", **HOST)
+    (found,) = linted(one, two)
+    assert found["id"] == "MLS610"
+    assert found["message"].startswith("the routes of `two` in `default` and `one` in `default` match the host ")
+    ran = run("lint", one, two)
+    assert ran.status == 1
+    assert f"--> {two}/mlspec.yaml:" in ran.err
+    assert f"::: {one}/mlspec.yaml:" in ran.err
+    assert "models.example.com" in ran.err.partition(":::")[2], "the text of the other file is shown, too"
+    assert linted(one) == linted(two) == []
+
+
+def test_a_system_that_collides_is_not_written(place: Path) -> None:
+    one, two = written(place, "one", **HOST), written(place, "two", **HOST)
+    assert run("compile", one, two).status == 1
+    assert (one / "out").exists()
+    assert not (two / "out").exists()
+
+
+def test_two_systems_of_one_name_and_namespace_write_the_same_objects(place: Path) -> None:
+    one, two = written(place, "one", metadata__name="same"), written(place, "two", metadata__name="same")
+    (found,) = linted(one, two)
+    assert found["id"] == "MLS611"
+    assert "both write the Service `same` in the namespace `default`, and 13 more objects" in found["message"]
+
+
+def shared(place: Path, name: str, identity: str) -> Path:
+    store = {"kind": "s3", "serviceAccount": "models", "identity": f"arn:aws:iam::123456789012:role/{identity}"}
+    artifact = {"uri": "s3://models/7/model.onnx", "access": "store"}
+    digest = {"format": "onnx", "digest": f"sha256:{'1' * 64}"}
+    hosts = {"hosts": [f"{name}.example.com"]}
+    changes = {"access": {"store": store}, "release__artifact": {**artifact, **digest}, "serving__endpoint": hosts}
+    return written(place, name, **changes, platform__cloud="eks")
+
+
+def test_a_service_account_may_be_shared_but_not_by_two_identities(place: Path) -> None:
+    assert linted(shared(place, "one", "models"), shared(place, "two", "models")) == []
+    (found,) = linted(shared(place, "one", "models"), shared(place, "two", "other"))
+    assert (found["id"], found["help"][:38]) == ("MLS611", "write the same `identity` in both, or ")
+    assert "the ServiceAccount `models` in the namespace `default`" in found["message"]
+
+
+def test_a_collision_between_systems_can_be_suppressed_and_graded_like_any_finding(place: Path) -> None:
+    one, two = written(place, "one", **HOST), written(place, "two", **HOST)
+    file = two / "mlspec.yaml"
+    lines = file.read_text().splitlines()
+    (at,) = (number for number, line in enumerate(lines) if "models.example.com" in line)
+    lines[at] += "  # mlspec: ignore[MLS610] the clusters differ"
+    file.write_text("\n".join(lines))
+    assert linted(one, two) == []
+    assert linted(two) == [], "another run uses the comment"
+    assert linted(two, one) == []
+    assert [found["id"] for found in linted(one, written(place, "three", **HOST))] == ["MLS610"]
+    warned = written(place, "warned", **HOST)
+    platform = {"apiVersion": "mlspec/v1", "kind": "Platform"}
+    policies = {"platform": {"policies": {"severity": {"MLS61": "warning"}}}}
+    (warned / "mlspec.platform.yaml").write_text(yaml.safe_dump({**platform, **policies}))
+    assert [found["severity"] for found in linted(one, warned)] == ["warning"]
+    assert linted(one, warned, more=("--ignore", "MLS610")) == []
+
+
+@pytest.mark.parametrize("form", ["text", "concise", "json", "sarif", "github", "gitlab", "junit"])
+def test_every_format_reports_it(place: Path, form: str) -> None:
+    one, two = written(place, "one", **HOST), written(place, "two", **HOST)
+    ran: Ran = run("lint", one, two, "--format", form)
+    assert "MLS610" in ran.out + ran.err
+    assert ran.status == 1
+
+
+def test_many_systems_are_compared_whichever_core_compiles_them(place: Path) -> None:
+    hosts = [{"serving__endpoint": {"hosts": [f"{number % 11}.example.com"]}} for number in range(12)]
+    several = [written(place, f"s{number:02}", **given) for number, given in enumerate(hosts)]
+    (found,) = linted(*several)
+    assert found["message"].startswith("the routes of `s11` in `default` and `s00` in `default` match")
+
+
+def test_what_is_kept_of_a_system_is_small(place: Path) -> None:
+    """A run over a thousand systems keeps the claims of all: the lines that a finding may show, and no file or plan."""
+    folder = written(place, "one", **HOST)
+    file = folder / "mlspec.yaml"
+    file.write_text(file.read_text() + "# comment\n" * 20000)
+    ledger = Ledger()
+    ledger.add(mlspec.compile(file)._compiled.claims)
+    assert len(pickle.dumps(ledger)) < 10_000
+
+
+def test_the_api_compares_results(place: Path) -> None:
+    one, two = written(place, "one", **HOST), written(place, "two", **HOST)
+    results = [mlspec.compile(folder / "mlspec.yaml") for folder in (one, two)]
+    assert [found.id for found in mlspec.collisions(results)] == ["MLS610"]
+    assert mlspec.collisions(results[:1]) == ()
