@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
@@ -65,7 +66,8 @@ def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
             "args": [{"name": "canary-hash"}],
             "metrics": [
                 *_guards(service, new, others, step),
-                *(metric for judgment in step.judgments for metric in _objective(service, new, others, judgment)),
+                *(_objective(service, new, judgment) for judgment in step.judgments),
+                *(metric for judgment in step.judgments for metric in _versus(service, new, others, judgment)),
             ],
         },
     }
@@ -74,6 +76,7 @@ def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
         "a new version is judged by the service's objectives",
         service.workload.progressive,
         *(j.objective.target for j in step.judgments),
+        *(j.versus.sure for j in step.judgments if j.versus is not None),
     )
     return Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", full_name), body=body, why=why)
 
@@ -171,25 +174,22 @@ def _looks(lasts: Because[Duration], delay: Because[Duration]) -> tuple[int, str
     return looks, f"every {EACH} s until the step ends"
 
 
-def _objective(service: ServicePlan, new: Indicators, others: Indicators, judgment: Judgment) -> Iterator[Body]:
-    """The share of requests that violate the objective, and how it compares with the live version's."""
-    yield _measured(
-        service,
-        judgment,
-        judgment.objective.name,
-        _ratio_of_enough(new, judgment),
-        (_condition("<=", judgment.limit), _condition(">", judgment.limit)),
-    )
+def _objective(service: ServicePlan, new: Indicators, judgment: Judgment) -> Body:
+    """The share of requests that violate the objective."""
+    conditions = (_condition("<=", judgment.limit), _condition(">", judgment.limit))
+    provider = _prometheus(service, _ratio_of_enough(new, judgment), judgment.window)
+    return _measured(judgment, judgment.objective.name, conditions, provider)
+
+
+def _versus(service: ServicePlan, new: Indicators, others: Indicators, judgment: Judgment) -> Iterator[Body]:
+    """The comparison of that share with the live version's, if there are enough requests."""
     versus = judgment.versus
-    if versus is not None and versus.sure.value:
-        none = because("0", "the comparison does not fail", versus.sure)
-        yield _measured(
-            service,
-            judgment,
-            f"{judgment.objective.name}-vs-stable",
-            _worse(new, others, judgment, versus),
-            (_condition("<=", none), _condition(">", none)),
-        )
+    if versus is None or not versus.sure.value:
+        return
+    none = because("0", "the comparison does not fail", versus.sure)
+    provider = _prometheus(service, _worse(new, others, judgment, versus), judgment.window, versus.sure)
+    name = because(f"{judgment.objective.name}-vs-stable", "there are enough requests to compare", versus.sure)
+    yield _measured(judgment, name, (_condition("<=", none), _condition(">", none)), provider)
 
 
 def _worse(new: Indicators, others: Indicators, judgment: Judgment, versus: Comparison) -> Because[str]:
@@ -212,11 +212,7 @@ def _worse(new: Indicators, others: Indicators, judgment: Judgment, versus: Comp
 
 
 def _measured(
-    service: ServicePlan,
-    judgment: Judgment,
-    name: str,
-    query: Because[str],
-    conditions: tuple[Because[str], Because[str]],
+    judgment: Judgment, name: Because[str] | str, conditions: tuple[Because[str], Because[str]], provider: Body
 ) -> Body:
     good, bad = conditions
     return {
@@ -229,7 +225,7 @@ def _measured(
         "consecutiveErrorLimit": PATIENT,
         "successCondition": good,
         "failureCondition": bad,
-        "provider": _prometheus(service, query, judgment.window),
+        "provider": provider,
     }
 
 
@@ -247,10 +243,12 @@ def _condition(compare: str, limit: Because[str]) -> Because[str]:
     return text(f"len(result) > 0 && !isNaN(result[0]) && result[0] {compare} {{limit}}", limit=limit)
 
 
-def _prometheus(service: ServicePlan, query: Because[str], window: Because[str]) -> Body:
+def _prometheus(service: ServicePlan, query: Because[str], window: Because[str], *causes: Because[Any]) -> Body:
+    """Where and what to ask; `causes` are why it is asked at all."""
+    url = service.scope.platform.prometheus.url
     return {
         "prometheus": {
-            "address": service.scope.platform.prometheus.url,
-            "query": because(query.value, "what the metric measures", query, window),
+            "address": because(url.value, "where the metric is", url, *causes) if causes else url,
+            "query": because(query.value, "what the metric measures", query, window, *causes),
         }
     }
