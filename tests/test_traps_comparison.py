@@ -77,6 +77,12 @@ def test_the_odds_of_many_failures_are_normal() -> None:
     assert 0.9 < exact < 1
 
 
+def test_a_count_that_never_occurs_would_be_searched_forever() -> None:
+    """None of a billion requests fails, and a window needs 70 million failures."""
+    assert differs(1e9, 1e9, 0.0, 0.0, 0.07) == 0.0
+    assert differs(1e9, 1e9, 1e-7, 1e-7, 0.07) == pytest.approx(0, abs=1e-12)
+
+
 def test_a_single_failure_would_end_a_rollout() -> None:
     """None of the 9,900 requests of the live version fails, and a window needs two failures of 100 to fail.
 

@@ -96,6 +96,8 @@ def differs(new: float, old: float, p_new: float, p_old: float, margin: float) -
     whole, weight = 0.0, math.exp(-old * p_old)
     for bad_old in range(math.ceil(old * p_old + 10 * math.sqrt(old * p_old) + 10)):
         while not fails(least, bad_old):
+            if tail < 1e-12:
+                return whole  # no count of the new version is so high
             tail -= term
             least += 1
             term *= new * p_new / least
