@@ -350,7 +350,7 @@ def test_the_odds_at_the_trough_calculated_by_hand(tmp_path: Path) -> None:
         (
             "0.5/s",
             "5%, 50%",
-            "start with a step of 25% and write `window: 10m`, with which the rollout takes 80 min",
+            "start with a step of 25% and write `window: 10m` under `canary`, with which the rollout takes 80 min",
             "",
         ),
         ("0/s", "5%, 50%", "release when there are at least 10/s, and suppress this finding", None),

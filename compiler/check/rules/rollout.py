@@ -153,16 +153,22 @@ def _for_the_night(canary: CanaryPlan) -> str:
 
 
 def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
-    first = [share for share in FIRST_STEPS if share > canary.shares[0].value]
+    """The changes with which a window at the trough can have enough requests, and a rollout can be short enough."""
+    trough = canary.service.traffic("trough")
+    assert trough is not None
+    usual = canary.shares[0].value
+    least = max(1 / judgment.verdict.value.limit for step in canary.steps for judgment in step.judgments)
+    longest = float(LONGEST) / 60 / canary.doubt.windows.value
     fixed = canary.given_window is not None or canary.given_duration is not None
-    windows = () if fixed else MINUTES
-    for minutes in windows:
-        yield f"write `window: {minutes}m` under `canary`", Change(window=minutes)
-    for share in first:
-        yield f"start with a step of {share}", Change(first=share)
-    for share in first:
-        for minutes in windows:
-            yield f"start with a step of {share} and write `window: {minutes}m`", Change(first=share, window=minutes)
+    for first in (None, *(share for share in FIRST_STEPS if share > usual)):
+        arriving = float(trough.value) * 60 * float(first if first is not None else usual)
+        start = f"start with a step of {first}" if first is not None else ""
+        if first is not None and arriving * MINUTES[-1] >= least:
+            yield start, Change(first=first)
+        for minutes in () if fixed else MINUTES:
+            if arriving * minutes >= least and minutes <= longest:
+                window = f"write `window: {minutes}m` under `canary`"
+                yield f"{start} and {window}" if start else window, Change(first=first, window=minutes)
 
 
 def _enough(canary: CanaryPlan) -> Rate:
