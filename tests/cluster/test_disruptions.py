@@ -61,6 +61,29 @@ def test_a_new_version_does_not_count_as_a_replica_of_the_live_one(ground: Groun
     proof.row("Disruptions", COLUMNS, "the same while a new version has a third pod", "the second is refused")
 
 
+@pytest.mark.usefixtures("pods")
+def test_a_version_that_goes_live_takes_over_the_budget_of_the_live_one(ground: Ground, proof: Proof) -> None:
+    """The controller changes the label on the running pods: no pod starts again."""
+    wait(lambda: _roles(ground) == {"stable": 2, "canary": 1}, "the state after the test before")
+    before = {_name(pod) for pod in _ready(ground) if _role(pod) == "canary"}
+    ground.api.merge(
+        f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts/digits/status", {"status": {"promoteFull": True}}
+    )
+    wait(lambda: _roles(ground) == {"stable": 2} and _versions(ground) == {"2"}, "the new version to be live")
+    assert before <= {_name(pod) for pod in _ready(ground)}
+    wait(lambda: _allowed(ground) == 1 and _allowed(ground, "digits-canary") == 0, "both budgets")
+    first, second = _ready(ground)
+    _evict(ground, first)
+    with pytest.raises(ApiError) as refused:
+        _evict(ground, second)
+    assert refused.value.status == 429
+    proof.row("Disruptions", COLUMNS, "the same after the new version went live", "the second is refused")
+
+
+def _versions(ground: Ground) -> set[str]:
+    return {pod["metadata"]["labels"]["app.kubernetes.io/version"] for pod in _ready(ground)}
+
+
 def _evict(ground: Ground, pod: Object) -> None:
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{_name(pod)}/eviction"
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": _name(pod), "namespace": NAMESPACE}}
