@@ -94,6 +94,17 @@ def test_a_version_that_no_route_could_mirror_requests_to_skips_the_shadow_stage
     assert (found["back"]["version"], "shadow" in found["back"]) == ("2", False)
 
 
+def test_a_release_outlives_the_shadow_stage_that_it_skipped(system: Path) -> None:
+    """Else the file that a command wrote would be an error as soon as the spec has no shadow stage."""
+    assert promote(system, "--release", system / "v2.yaml", "--skip-shadow") == 0
+    assert release(system)["skippedShadow"] is True
+    spec = yaml.safe_load((system / "mlspec.yaml").read_text())
+    spec["rollout"]["stages"] = [{"canary": {}}]
+    (system / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    ran = run("lint", system / "mlspec.yaml")
+    assert ran.status == 0, ran.err
+
+
 def test_the_shadow_stage_lasts_as_long_as_the_spec_says(system: Path) -> None:
     promote(system, "--release", system / "v2.yaml")
     before = (system / "releases" / "production.yaml").read_bytes()

@@ -192,6 +192,27 @@ def test_the_trough_of_a_canary_is_a_part_of_the_trough_as_well(tmp_path: Path) 
     assert str(trough.value) == "1/s"
 
 
+def test_the_other_versions_answer_the_requests_that_bypass_the_route(tmp_path: Path) -> None:
+    """At 20%, a new version gets 10% of all requests if half of them pass the route: what a guard expects of it."""
+    half = endpoint(hosts=["a.example.com"], callers=CALLERS, throughGateway="50%")
+    step = [{"canary": {"steps": ["20%"]}}]
+    shares = []
+    for given in ({}, half):
+        (only,) = service(tmp_path, rollout__stages=step, **given).canary.steps
+        assert only.answers is not None
+        shares.append(only.answers.share.value)
+    assert shares == ["0.2", "0.1"]
+
+
+def test_the_night_of_a_canary_is_that_of_its_route(tmp_path: Path) -> None:
+    """Enough requests at the trough for the whole service are too few for a canary that gets a tenth of them."""
+    some = endpoint(hosts=["a.example.com"], callers=CALLERS, throughGateway="10%")
+    night = {"constraints__throughput": {"mean": "20/s", "peak": "60/s", "trough": "15/s"}}
+    step = {"rollout__stages": [{"canary": {"steps": ["50%"]}}]}
+    troughs = [service(tmp_path, **night, **step, **more).canary.trough for more in ({}, some)]
+    assert [str(trough.value) for trough in troughs if trough is not None] == ["15/s", "1.5/s"]
+
+
 def test_a_shadow_has_replicas_for_the_requests_that_are_mirrored(tmp_path: Path) -> None:
     """Only those that pass the route: 40% of ten replicas' requests need four."""
     busy = {"constraints__throughput": {"mean": "3000/s", "peak": "3000/s"}}

@@ -78,6 +78,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "services.*.llm.caching.dtype",  # 16-bit has no flag, and a runtime without the choice is an error
     "releases.*.artifact.format",
     "releases.*.shadow.artifact.format",
+    "releases.*.skippedShadow",  # `mlspec promote` writes it, and the spec may have lost its shadow stage since
     "releases.*.previous",  # what `mlspec rollback` goes back to
     "releases.*.shadow.since",  # what `mlspec promote` waits for
     "rollout.stages.*.shadow",  # applies to the next shadow version, even if there is none now
