@@ -32,6 +32,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("load time", "load=77s", "77s"),
     ("progress deadline", "rollout.progressDeadline=1777s", "29m 37s"),
     ("request timeout", "endpoint.timeout=7s", "7s"),
+    ("requests that pass the route", "endpoint.throughGateway=50%", "50%"),
     ("preStop delay", "container.drain.preStop=17s", "17s"),
     ("drain timeout", "container.drain.timeout=177s", "2m 57s"),
     ("shadow duration", "rollout.stages=[{shadow: {duration: 7h}}, {canary: {}}]", "7h"),
@@ -39,10 +40,10 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("availability, requests to detect a regression", HARM.format("error-rate"), "2,319 requests"),
     ("(latency|first-token)-.*, requests to detect a regression", HARM.format("slow-rate"), "2,319 requests"),
     ("duration of the .*% step", "rollout.stages=[{canary: {stepDuration: 6h}}]", "6h"),
-    ("availability limit at .*", LIMIT.format("error-rate"), "2% of requests"),
-    ("availability minimum at .*", LIMIT.format("error-rate"), "77 requests"),
-    ("latency-.* limit at .*", LIMIT.format("slow-rate"), "2% of requests"),
-    ("latency-.* minimum at .*", LIMIT.format("slow-rate"), "77 requests"),
+    ("availability limit (at|in) .*", LIMIT.format("error-rate"), "2% of requests"),
+    ("availability minimum (at|in) .*", LIMIT.format("error-rate"), "77 requests"),
+    ("latency-.* limit (at|in) .*", LIMIT.format("slow-rate"), "2% of requests"),
+    ("latency-.* minimum (at|in) .*", LIMIT.format("slow-rate"), "77 requests"),
     ("first-token-.* limit at .*", LIMIT.format("slow-rate, of: first-token-p95"), "2% of requests"),
     ("first-token-.* minimum at .*", LIMIT.format("slow-rate"), "77 requests"),
     ("availability, target", "constraints.availability=99%", "99%"),
@@ -70,6 +71,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
 """Patterns. A field that is not written from the root is that of the line's service."""
 
 ELSEWHERE = {
+    "progressive rollout": "a test of its own: with one, its steps take the place of the line",
     "runtime": "given: without one there is no service",
     "scaling signal": "a test of its own: not every runtime exports both",
     r".*, (page|ticket) \(.*\)": "a test of its own: the titles change",
@@ -93,6 +95,7 @@ FOLLOWS = {
     "request timeout|time that a request may take|listener of the GRPCRoute": "the gateway's provider and `protocol`",
     "termination grace period": "`preStop` and `drain`",
     "rollout duration": "its steps",
+    "judgment of the shadow stage|the judgment looks back|required uptime of a shadow": "the shadow stage",
     "probability of waiting .* at the trough": "the trough, the steps and their windows",
     ".* compared with the live version at .*": "the traffic, the limit and `platform.planning.risk`",
     ".*, target": "the percentile that is bounded",

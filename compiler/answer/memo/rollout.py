@@ -12,6 +12,7 @@ from .line import Line
 __all__ = ["stages"]
 
 STAGES = "rollout.stages"
+LIMIT = "rollout.rollbackWhen"
 SHARE = "endpoint.throughGateway"
 
 
@@ -23,7 +24,7 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="shadow duration", value=canary.shadow_stage.duration, field=STAGES)
         yield Line(title="shadow replicas", value=canary.shadow_replicas, count_of="replica", field=STAGES)
     if service.shadow_plan is not None:
-        yield Line(title="judgment of the shadow stage", value=service.after_shadow, field=STAGES)
+        yield Line(title="judgment of the shadow stage", value=service.after_shadow)
         yield from _shadow(service.shadow_plan)
     if not canary.progressive.value:
         field = f"{service.part.spec_path}.{SHARE}" if service.arrival.direct.value else "platform.rollout.provider"
@@ -42,12 +43,12 @@ def stages(service: ServicePlan) -> Iterator[Line]:
 
 
 def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
-    yield Line(title="the judgment looks back", value=shadow.window, count_of="minute", field=STAGES)
-    yield Line(title="required uptime of a shadow", value=shadow.least, count_of="minute", field=STAGES)
+    yield Line(title="the judgment looks back", value=shadow.window, count_of="minute")
+    yield Line(title="required uptime of a shadow", value=shadow.least, count_of="minute")
     for judgment in shadow.judgments:
         name = judgment.objective.name
-        yield Line(title=f"{name} limit in the shadow", value=judgment.limit, share_of="requests", field=STAGES)
-        yield Line(title=f"{name} minimum in the shadow", value=judgment.volume, count_of="request", field=STAGES)
+        yield Line(title=f"{name} limit in the shadow", value=judgment.limit, share_of="requests", field=LIMIT)
+        yield Line(title=f"{name} minimum in the shadow", value=judgment.volume, count_of="request", field=LIMIT)
 
 
 def _arriving(service: ServicePlan) -> Iterator[Line]:
@@ -65,13 +66,13 @@ def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
         title=f"{name} limit at {share}%",
         value=judgment.limit,
         share_of="requests",
-        field="rollout.rollbackWhen",
+        field=LIMIT,
     )
     yield Line(
         title=f"{name} minimum at {share}%",
         value=judgment.volume,
         count_of="request",
-        field="rollout.rollbackWhen",
+        field=LIMIT,
     )
     if judgment.versus is not None:
         yield Line(title=f"{name} compared with the live version at {share}%", value=judgment.versus.sure)
