@@ -1171,6 +1171,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "dnsPods": ('dns_pods', 'default', ('bool',), 'true', 'most clusters run CoreDNS in pods'),
         "resolvers": ('resolvers', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
         "issuers": ('issuers', 'list', ('list', ('object', 'Issuer'), ''), None, ''),
+        "gateways": ('gateways', 'list', ('list', ('scalar', 'name', 'gateway-providers'), ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -1977,11 +1977,12 @@ class Family(Part):
 class Cloud(Part):
     """A cloud, as far as network policies depend on it."""
 
-    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "checked", "source",)
+    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "gateways", "checked", "source",)
 
     dns_pods: Because[bool]
     resolvers: tuple[Because[str], ...]
     issuers: tuple[Issuer, ...]
+    gateways: tuple[Because[str], ...]
     checked: Because[str] | None
     source: Because[str] | None
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from .base import Cidr, Date, Name, Section, Url, default, listed, optional, required
+from .base import Cidr, Date, GatewayProviderName, Name, Section, Url, default, listed, optional, required
 
 Port = Annotated[int, Ge(1), Le(65535)]
 """A TCP or UDP port."""
@@ -36,6 +36,7 @@ class Cloud(Section):
         "Addresses of a node that answer DNS lookups, such as those of a node-local cache. No selector matches them."
     )
     issuers: list[Issuer] = listed("The servers that issue the credentials of a pod's identity.")
+    gateways: list[GatewayProviderName] = listed("The cloud's own gateway providers.")
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

@@ -8,12 +8,13 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...system import Gateway, MLSystem
+from ...words import listing
 from ..lint import rule
 
 __all__ = ["cut_off", "unknown_gateway"]
 
 
-@rule("MLS608", "info")
+@rule("MLS608", "warning", "platform.clouds.*.gateways")
 def unknown_gateway(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Gateway of an unknown product.
 
@@ -39,9 +40,10 @@ def unknown_gateway(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             f"the network policies admit only pods of the namespace `{gateway.namespace.value}`",
             *named,
             label="the Gateway, whose proxies may run elsewhere",
-            note="other products run their proxies elsewhere, and the policies would drop every request",
-            help="set `platform.gateway.provider` to the product, such as `envoy-gateway`, or to `generic` if it runs "
-            "its proxies in that namespace",
+            note="other products run their proxies elsewhere, and the policies would drop every request; the load "
+            "balancers of clouds also check pods at a path that no model server answers, unless an object tells them",
+            help=f"set `platform.gateway.provider` to the product, such as {listing(_products(plan))}, or to `generic` "
+            "if it runs its proxies in that namespace",
         )
 
 
@@ -77,6 +79,11 @@ def cut_off(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 help=f"write a bound below `{longest.value}`, or use another gateway, or, if yours waits longer, set "
                 f"`platform.providers.gateway.{provider.value}.longest`",
             )
+
+
+def _products(plan: Plan) -> list[str]:
+    """The cloud's own products first."""
+    return [*(one.value for one in plan.cloud.gateways), "istio", "envoy-gateway"]
 
 
 def _placed(gateway: Gateway) -> bool:
