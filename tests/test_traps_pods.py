@@ -81,6 +81,32 @@ def test_trap_a_tool_prunes_what_old_pods_still_mount(tmp_path: Path, tool: str,
     assert config["metadata"]["annotations"] == annotations
 
 
+@pytest.mark.parametrize(
+    ("paths", "twice"),
+    [
+        (["/cache", "/cache"], "/cache"),
+        (["/cache", "/cache/"], "/cache/"),
+        (["/models/fraud/7"], "/models/fraud/7"),
+        (["/dev/shm"], "/dev/shm"),
+    ],
+)
+def test_trap_an_api_server_refuses_two_mounts_at_one_path(tmp_path: Path, paths: list[str], twice: str) -> None:
+    """A path that is listed twice, that of the model, and that of shared memory."""
+    assert refused(tmp_path, "triton", serving__container={"writable": paths}) == [
+        f"MLS008: `{twice}` is mounted twice"
+    ]
+
+
+def test_trap_paths_that_differ_share_the_name_of_a_volume(tmp_path: Path) -> None:
+    """A name has only lowercase letters, digits, and dashes, so these three would be one volume."""
+    pod = emitted(tmp_path, serving__container={"writable": ["/var/cache", "/var-cache", "/Var/Cache", "/config"]}).pod
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    named = [mounts[path] for path in ("/var/cache", "/var-cache", "/Var/Cache", "/config")]
+    assert named == ["var-cache", "var-cache-files", "var-cache-2", "config-files"]
+    volumes = [volume["name"] for volume in pod["volumes"]]
+    assert len(set(volumes)) == len(volumes)
+
+
 # Permissions
 
 

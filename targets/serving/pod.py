@@ -7,7 +7,6 @@ may set the same variable. A changed ConfigMap restarts nothing unless its name 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +24,7 @@ from ..pod.access import Grant
 from ..pod.credentials import credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
+from .writable import mounted_once, writable
 
 __all__ = ["config_name", "needs_config", "template"]
 
@@ -218,7 +218,7 @@ def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]
     volumes = [model.volume(files)] if files.source.value != "hub" else []
     if needs_config(made):
         volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
-    volumes += [{"name": _volume_name(path.value), "emptyDir": {}} for path in service.runtime.writable]
+    volumes += [{"name": name, "emptyDir": {}} for name, _ in writable(service)]
     shared = service.runtime.shared_memory
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
@@ -238,13 +238,5 @@ def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
         }
         for own in made.mounts
     ]
-    mounts += [{"name": _volume_name(path.value), "mountPath": path} for path in service.runtime.writable]
-    if service.runtime.shared_memory is not None:
-        mounts.append({"name": "shm", "mountPath": "/dev/shm"})
-    return mounts
-
-
-def _volume_name(path: str) -> str:
-    """A DNS label that differs from the names of the other volumes."""
-    name = re.sub("[^a-z0-9]+", "-", path.lower()).strip("-")[-50:].strip("-")
-    return f"{name}-files" if name in ("config", "model", "shm") else name
+    shared = [] if service.runtime.shared_memory is None else [{"name": "shm", "mountPath": "/dev/shm"}]
+    return [*mounts, *mounted_once([*mounts, *shared], writable(service)), *shared]
