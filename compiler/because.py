@@ -26,6 +26,7 @@ __all__ = [
     "decision",
     "first",
     "fixed",
+    "literal",
     "text",
     "sources_of",
 ]
@@ -174,6 +175,11 @@ def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:
         return Because(value, why, tuple(found))
 
     return decided
+
+
+def literal(words: str) -> str:
+    """Words from a spec as part of a template of `text`, in which a brace would be a placeholder."""
+    return words.replace("{", "{{").replace("}", "}}")
 
 
 def text(template: str, why: str = "", /, **parts: Because[Any]) -> Because[str]:

@@ -9,13 +9,14 @@ continues as far as it can: an error affects only what depends on it. Writing fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .because import Unavailable
 from .bind import Known, bind, check_as_written
 from .bind.references import resolve
 from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
+from .check.complete import Lacking, incomplete
 from .check.effects import Used, without_effect
 from .check.lint import Rule, judge, lint
 from .check.support import unsupported
@@ -50,6 +51,8 @@ class Environment(Record):
     bundle: Bundle
     bound: bool
     """Whether the whole spec has valid structure and values."""
+    left_out: tuple[str, ...]
+    """What was skipped because it needs a value that is missing: rules, and pieces of the output."""
 
     def claims(self) -> Claims:
         """What it takes for itself in its cluster."""
@@ -136,7 +139,8 @@ def compile_system(
     found += between_environments(claimed)
     found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
     system = environments[0].system
-    judged = judge(merged(found, declared), system, input_, today, whole=len(chosen) == len(trees))
+    judged = list(judge(merged(found, declared), system, input_, today, whole=len(chosen) == len(trees)))
+    judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
     return Compiled(
         input=input_,
         environments=tuple(environments),
@@ -164,7 +168,8 @@ def _environment(
     added, broken = plugins(layered)
     backends = backends.also(added) if added else backends
     plan = Plan(system, layered.environment, backends.chosen)
-    found += [*unsupported(plan), *lint(system, plan, rules), *broken]
+    skipped: list[str] = []
+    found += [*unsupported(plan), *lint(system, plan, rules, skipped), *broken]
     emitted = emit(system, plan, backends.targets)
     bundle, unlinked = link(emitted, system, plan.name, input_.name, backends.kinds)
     found += [*emitted.found, *unlinked]
@@ -177,6 +182,7 @@ def _environment(
         emitted=emitted,
         bundle=bundle,
         bound=not wrong,
+        left_out=(*skipped, *emitted.left_out),
     )
 
 
@@ -204,6 +210,14 @@ def _whole(environments: list[Environment], input_: Input, found: list[Diagnosti
     bundle, wrong = link_system(emitted, tuple(e.name for e in environments), input_.name, kinds)
     found += [*emitted.found, *wrong]
     return Whole(emitted=emitted, bundle=bundle)
+
+
+def _lacking(environments: Iterable[Environment], whole: Whole | None) -> Iterator[Lacking]:
+    """What the environments, and the result for all of them together, lack."""
+    for one in environments:
+        yield Lacking(environment=one.name, left_out=one.left_out, refused=one.emitted.found)
+    if whole is not None:
+        yield Lacking(environment=SYSTEM, left_out=whole.emitted.left_out, refused=whole.emitted.found)
 
 
 def _used(environment: Environment, whole: Whole | None = None) -> Used:

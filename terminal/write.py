@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..compiler.conventions import INDEX
-from ..compiler.errors import UnmanagedFileError
+from ..compiler.errors import CompileError, UnmanagedFileError
 from ..compiler.link import Bundle
 from ..compiler.record import Record
 
@@ -53,7 +53,9 @@ class Rendered(Record):
 
 
 def rendered(bundle: Bundle) -> Rendered:
-    """Every file of an environment, and its index."""
+    """Every file of an environment, and its index. An incomplete one is refused: writing it would delete objects."""
+    if not bundle.complete:
+        raise CompileError(f"the output for {bundle.environment} is incomplete, so it was not written")
     files = {f"{bundle.environment}/{file.path}": file.text.encode() for file in bundle.files()}
     files[f"{bundle.environment}/{INDEX}"] = _index(bundle)
     return Rendered(environment=bundle.environment, files=files)

@@ -50,14 +50,14 @@ def rule(id: str, severity: Severity, *needs: str) -> Callable[[Check], Rule]:  
     return made
 
 
-def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule]) -> Iterator[Diagnostic]:
-    """The findings of all rules. A rule that needs an invalid part of the spec reports nothing."""
+def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule], skipped: list[str]) -> Iterator[Diagnostic]:
+    """The findings of all rules. A rule that needs an invalid part of the spec reports nothing, and is `skipped`."""
     for one in rules:
         try:
             for found in one.check(system, plan):
                 yield found.but(id=one.id, severity=one.severity, environments=(plan.name,))
-        except Unavailable:
-            continue
+        except Unavailable as missing:
+            skipped.append(f"the rule {one.id}, which needs `{missing}`")
         except Refusal as refusal:
             yield refusal.diagnostic.but(environments=(plan.name,))
 

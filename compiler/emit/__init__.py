@@ -21,8 +21,13 @@ class Emitted(Record):
 
     artifacts: tuple[Artifact, ...]
     found: tuple[Diagnostic, ...]
-    complete: bool
-    """Whether every piece was emitted; only then can the compiler tell which values have no effect."""
+    left_out: tuple[str, ...] = ()
+    """What is missing, for each piece that was not emitted: the target, and the value that it needed."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every piece was emitted; only then can the compiler tell which values have no effect."""
+        return not self.left_out
 
 
 def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
@@ -31,19 +36,19 @@ def emit(system: MLSystem, plan: Plan, targets: Iterable[Target]) -> Emitted:
     artifacts: list[Artifact] = []
     targets = tuple(targets)
     for target in targets:
-        for piece in run.pieces(partial(_pieces, target, system, plan)):
-            artifacts += run.made(piece)
+        for piece in run.pieces(target.name, partial(_pieces, target, system, plan)):
+            artifacts += run.made(target.name, piece)
     for target in reversed(targets):
         if target.finish is not None:
-            artifacts += run.made(partial(target.finish, system, plan, tuple(artifacts)))
+            artifacts += run.made(target.name, partial(target.finish, system, plan, tuple(artifacts)))
     return run.emitted(artifacts)
 
 
 def emit_system(made: tuple[Made, ...], targets: Iterable[SystemTarget]) -> Emitted:
     """Run the targets that cover all environments together."""
     run = _Run(tuple(one.plan.name for one in made))
-    pieces = (piece for target in targets for piece in run.pieces(partial(target.emit, made)))
-    return run.emitted(artifact for piece in pieces for artifact in run.made(piece))
+    pieces = ((t.name, piece) for t in targets for piece in run.pieces(t.name, partial(t.emit, made)))
+    return run.emitted(artifact for name, piece in pieces for artifact in run.made(name, piece))
 
 
 def _pieces(target: Target, system: MLSystem, plan: Plan) -> Iterable[Piece]:
@@ -58,28 +63,28 @@ class _Run:
     def __init__(self, environments: tuple[str, ...]) -> None:
         self.environments = environments
         self.found: list[Diagnostic] = []
-        self.complete = True
+        self.left_out: list[str] = []
 
-    def pieces(self, listed: Callable[[], Iterable[Piece]]) -> Iterator[Piece]:
+    def pieces(self, target: str, listed: Callable[[], Iterable[Piece]]) -> Iterator[Piece]:
         try:
             yield from listed()
-        except Unavailable:
-            self.complete = False
+        except Unavailable as missing:
+            self.left_out.append(f"the target `{target}`, which needs `{missing}`")
         except Refusal as refusal:
-            self._refused(refusal)
+            self._refused(target, refusal)
 
-    def made(self, piece: Piece) -> list[Artifact]:
+    def made(self, target: str, piece: Piece) -> list[Artifact]:
         try:
             return list(piece())
-        except Unavailable:
-            self.complete = False
+        except Unavailable as missing:
+            self.left_out.append(f"an object of the target `{target}`, which needs `{missing}`")
         except Refusal as refusal:
-            self._refused(refusal)
+            self._refused(target, refusal)
         return []
 
     def emitted(self, artifacts: Iterable[Artifact]) -> Emitted:
-        return Emitted(artifacts=tuple(artifacts), found=tuple(self.found), complete=self.complete)
+        return Emitted(artifacts=tuple(artifacts), found=tuple(self.found), left_out=tuple(self.left_out))
 
-    def _refused(self, refusal: Refusal) -> None:
-        self.complete = False
+    def _refused(self, target: str, refusal: Refusal) -> None:
+        self.left_out.append(f"an object of the target `{target}`, which {refusal.diagnostic.id} refuses")
         self.found.append(refusal.diagnostic.but(environments=self.environments))

@@ -2,8 +2,8 @@
 
 From lowest to highest: catalog, platform, the platform's entry for the cluster, spec, release file, the spec's own
 environment, `--set`. Mappings merge. Lists are replaced, unless the language defines a key for their items. `null` in a
-higher layer removes the value below. A changed discriminator replaces the whole object. Nodes are shared, never copied,
-so each one still knows its file and line.
+higher layer removes the value below, but no entry of the catalog. A changed discriminator replaces the whole object.
+Nodes are shared, never copied, so each one still knows its file and line.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from ..language import Kind
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, lookup, only, wrapped
 from . import usual
+from .floor import emptied, no_value, restored, sections
 from .merge import desugar, merge, system_name
 from .named import Names, names_in
 
-__all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer"]
+__all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer", "merged_layers"]
 
 DEFAULT_ENVIRONMENT = "default"
 SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
@@ -79,13 +80,18 @@ def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
 def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
     layers = list(_platform_layers(sources.platform, overlay))
     layers += _spec_layers(name, overlay, sources, found)
-    tree = _merge_all(layers)
+    layers = [_with_sections(layer, name, found) for layer in layers]
+    tree = merged_layers(layers)
     chosen = usual.chosen(tree)
     found += usual.undecided(tree, chosen, name)
     names = names_in(tree)
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
-    layers = [*_catalog_layers(names), *layers]
-    tree = usual.with_containers(_merge_all(layers), chosen)
+    shipped = list(_catalog_layers(names))
+    floor = merged_layers(shipped) if shipped else only(sources.spec)
+    nulls = emptied([layer.tree for layer in layers], floor, _COLLECTIONS)
+    found += [no_value(key, node, name, section=False) for key, node in nulls]
+    tree = usual.with_containers(merged_layers(layers, floor), chosen)
+    layers = [*shipped, *layers]
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
 
 
@@ -121,12 +127,21 @@ def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diag
         yield Layer(name="--set", tree=desugar(tree, "MLSystem", system_name(sources.spec))[0])
 
 
-def _merge_all(layers: list[Layer]) -> Mapping:
-    tree = layers[0].tree
-    for above in layers[1:]:
+def _with_sections(layer: Layer, environment: str, found: list[Diagnostic]) -> Layer:
+    """A layer in which no `null` removes a section that holds entries of the catalog; it is reported instead."""
+    tree, nulls = sections(layer.tree, _COLLECTIONS)
+    found.extend(no_value(key, node, environment, section=True) for key, node in nulls)
+    return layer.but(tree=tree) if nulls else layer
+
+
+def merged_layers(layers: Iterable[Layer], floor: Mapping | None = None) -> Mapping:
+    """All layers in one tree. No layer removes an entry of the `floor`."""
+    tree = floor
+    for above in layers:
         merged = merge(tree, above.tree, _ROOT)
-        assert isinstance(merged, Mapping)
-        tree = merged
+        assert isinstance(merged, Mapping)  # as both of them are
+        tree = merged if floor is None else restored(merged, floor, _COLLECTIONS)
+    assert tree is not None  # the spec is always a layer
     return tree
 
 
@@ -165,6 +180,9 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "metrics": (("metrics",), lambda _: catalog.metrics().entries),
 }
 """The collections that the catalog provides: their path in a spec, and the catalog's entries for some names."""
+
+_COLLECTIONS = frozenset(path for path, _ in _CATALOG.values())
+"""The paths of the collections."""
 
 
 def _cataloged(path: tuple[str, ...], entries: Entries) -> Mapping:

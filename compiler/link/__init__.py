@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..because import Because
+from ..because import Because, Unavailable
 from ..diagnostics import Diagnostic
 from ..emit import Emitted
 from ..emit.artifact import SYSTEM, Artifact
@@ -18,7 +18,7 @@ from ..finding import finding
 from ..kinds import Kind
 from ..plan.choose import count
 from ..record import Record, one_line
-from ..system import MLSystem
+from ..system import MLSystem, Patch
 from .crossref import unresolved
 from .patch import patched
 
@@ -43,6 +43,8 @@ class Bundle(Record):
     environment: str
     artifacts: tuple[Artifact, ...]
     spec_name: str
+    complete: bool
+    """Whether it contains everything that the spec asks for. An incomplete bundle is never written."""
 
     def files(self) -> Iterator[File]:
         """Each file in path order, rendered on demand."""
@@ -64,9 +66,18 @@ def link(
     emitted: Emitted, system: MLSystem, environment: str, spec_name: str, kinds: Mapping[str, Kind]
 ) -> tuple[Bundle, list[Diagnostic]]:
     """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
-    made, found = patched(emitted.artifacts, system.patches) if emitted.complete else (emitted.artifacts, [])
+    made, found = patched(emitted.artifacts, _patches(system)) if emitted.complete else (emitted.artifacts, [])
     found += [*_paths(made), *_names(made, kinds), *(unresolved(made, kinds) if emitted.complete else ())]
-    return bundled(made, environment, spec_name), [one.but(environments=(environment,)) for one in found]
+    bundle = bundled(made, environment, spec_name, complete=emitted.complete)
+    return bundle, [one.but(environments=(environment,)) for one in found]
+
+
+def _patches(system: MLSystem) -> tuple[Patch, ...]:
+    """The patches of a spec; none if they are not a list, which has been reported."""
+    try:
+        return system.patches
+    except Unavailable:
+        return ()
 
 
 def link_system(
@@ -76,13 +87,14 @@ def link_system(
     found = [*_paths(emitted.artifacts), *_names(emitted.artifacts, kinds)]
     if emitted.complete:
         found += unresolved(emitted.artifacts, kinds)
-    return bundled(emitted.artifacts, SYSTEM, spec_name), [one.but(environments=environments) for one in found]
+    bundle = bundled(emitted.artifacts, SYSTEM, spec_name, complete=emitted.complete)
+    return bundle, [one.but(environments=environments) for one in found]
 
 
-def bundled(artifacts: tuple[Artifact, ...], environment: str, spec_name: str) -> Bundle:
+def bundled(artifacts: tuple[Artifact, ...], environment: str, spec_name: str, *, complete: bool) -> Bundle:
     """The artifacts in path order."""
     ordered = tuple(sorted(artifacts, key=lambda artifact: artifact.path))
-    return Bundle(environment=environment, artifacts=ordered, spec_name=spec_name)
+    return Bundle(environment=environment, artifacts=ordered, spec_name=spec_name, complete=complete)
 
 
 def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ...compiler.because import Because, because, text
+from ...compiler.because import Because, because, literal, text
 from ...compiler.plan.training import TrainingPlan
 
 __all__ = ["variables"]
@@ -34,7 +34,7 @@ def _context(training: TrainingPlan, image: Because[str]) -> Because[str]:
     """
     tags = {key: value.map(_quoted) for key, value in _tags(training, image).items() if value is not None}
     parts = {f"tag{index}": value for index, value in enumerate(tags.values())}
-    inner = ", ".join(f"{json.dumps(key)}: {{{part}}}" for key, part in zip(tags, parts, strict=True))
+    inner = ", ".join(f"{literal(json.dumps(key))}: {{{part}}}" for key, part in zip(tags, parts, strict=True))
     return text(f"{{{{{inner}}}}}", "", **parts)
 
 

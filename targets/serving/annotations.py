@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...compiler.because import Because, text
+from ...compiler.because import Because, literal, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
 from ...compiler.system import Release, Shadow, Version
@@ -30,5 +30,5 @@ def version_annotations(scope: Scope, version: Version | Release | Shadow) -> Bo
 def _metrics(version: Version | Release | Shadow) -> Because[str]:
     """Its evaluation results: `roc_auc=0.943, recall=0.751`."""
     parts = {f"m{index}": value for index, value in enumerate(version.metrics.values())}
-    template = ", ".join(f"{name}={{{key}}}" for name, key in zip(version.metrics, parts, strict=True))
+    template = ", ".join(f"{literal(name)}={{{key}}}" for name, key in zip(version.metrics, parts, strict=True))
     return text(template, **parts)

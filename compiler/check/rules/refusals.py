@@ -122,6 +122,36 @@ REFUSALS: dict[str, Explanation] = {
             platform: {plugins: []}
         """
     ),
+    "MLS037": explained(
+        """Incomplete output.
+
+        Why: mlspec leaves out what it refuses to compile. If a comment or the platform turns off the finding that says
+        so, the output lacks objects, and a GitOps tool deletes them from the cluster. Such output is never written.
+
+        Bad:
+            constraints:
+              latency: {p99: 200ms}
+            release:
+              artifact: {format: sklearn}
+            serving:
+              runtime: mlserver
+            # mlspec.platform.yaml
+            apiVersion: mlspec/v1
+            kind: Platform
+            platform: {policies: {severity: {MLS501: "off"}}}
+        Good:
+            constraints:
+              latency: {p99: 250ms}
+            release:
+              artifact: {format: sklearn}
+            serving:
+              runtime: mlserver
+            # mlspec.platform.yaml
+            apiVersion: mlspec/v1
+            kind: Platform
+            platform: {policies: {severity: {MLS501: "off"}}}
+        """
+    ),
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 
