@@ -37,7 +37,7 @@ class Known:
             self.names.setdefault(body["kind"], {})[str(body.get("metadata", {}).get("name"))] = body
         self.pods = [template for body in objects if (template := pods_of(body)) is not None]
         self.labeled = [
-            ({**template["metadata"].get("labels", {}), **added}, template)
+            ({**(_at(template, "metadata", "labels") or {}), **added}, template)
             for body in objects
             if (template := pods_of(body)) is not None
             for added in (kinds[body["kind"]].labels(body) if body["kind"] in kinds else ({},))
@@ -86,10 +86,15 @@ class Kind(Record):
 
 def pods_of(body: Object) -> Object | None:
     """The pod template of an object that creates pods: at `spec.template`, or in the job that it creates."""
-    spec = body.get("spec", {})
-    job = spec.get("jobTemplate", {}).get("spec", {}) if isinstance(spec, dict) else {}
-    template = spec.get("template", job.get("template")) if isinstance(spec, dict) else None
+    template = _at(body, "spec", "template") or _at(body, "spec", "jobTemplate", "spec", "template")
     return template if isinstance(template, dict) and "spec" in template else None
+
+
+def _at(body: Any, *path: str) -> Any:
+    """The part of an object at a path; None if there is none, as a patch may have replaced anything above it."""
+    for step in path:
+        body = body.get(step) if isinstance(body, dict) else None
+    return body
 
 
 def _containers(template: Object) -> list[Object]:

@@ -171,7 +171,7 @@ def _environment(
     skipped: list[str] = []
     found += [*unsupported(plan), *lint(system, plan, rules, skipped), *broken]
     emitted = emit(system, plan, backends.targets)
-    bundle, unlinked = link(emitted, system, plan.name, input_.name, backends.kinds)
+    bundle, unlinked = link(emitted, system, layered, input_.name, backends.kinds)
     found += [*emitted.found, *unlinked]
     return Environment(
         name=layered.environment,

@@ -87,7 +87,7 @@ def claims(
     in_ = cluster.value if cluster is not None else ""
     bodies = [(artifact, artifact.object) for artifact in artifacts if artifact.object is not None]
     objects = (_object(in_, body, artifact.why, namespace) for artifact, body in bodies)
-    routes = (_routes(in_, artifact, body) for artifact, body in bodies if plain(body.get("kind")) in ROUTES)
+    routes = (_readable(in_, artifact, body) for artifact, body in bodies if plain(body.get("kind")) in ROUTES)
     return Claims(
         system=system,
         environment=environment,
@@ -122,6 +122,14 @@ def _content(body: Body) -> str:
     known = plain(body)
     known["metadata"] = {key: value for key, value in known["metadata"].items() if key != "labels"}
     return repr(known)
+
+
+def _readable(cluster: str, artifact: Artifact, body: Body) -> list[RouteClaim]:
+    """The claims of a route; none of one that a patch has broken, which has been reported."""
+    try:
+        return list(_routes(cluster, artifact, body))
+    except (AttributeError, KeyError, TypeError):
+        return []
 
 
 def _routes(cluster: str, artifact: Artifact, body: Body) -> Iterator[RouteClaim]:

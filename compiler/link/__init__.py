@@ -16,6 +16,7 @@ from ..emit.artifact import SYSTEM, Artifact
 from ..emit.dump import Reasons, plain, written
 from ..finding import finding
 from ..kinds import Kind
+from ..layer import Layered
 from ..plan.choose import count
 from ..record import Record, one_line
 from ..system import MLSystem, Patch
@@ -63,11 +64,12 @@ def is_object(artifact: Artifact) -> bool:
 
 
 def link(
-    emitted: Emitted, system: MLSystem, environment: str, spec_name: str, kinds: Mapping[str, Kind]
+    emitted: Emitted, system: MLSystem, layered: Layered, spec_name: str, kinds: Mapping[str, Kind]
 ) -> tuple[Bundle, list[Diagnostic]]:
     """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
-    made, found = patched(emitted.artifacts, _patches(system)) if emitted.complete else (emitted.artifacts, [])
+    made, found = patched(emitted.artifacts, _patches(system), layered) if emitted.complete else (emitted.artifacts, [])
     found += [*_paths(made), *_names(made, kinds), *(unresolved(made, kinds) if emitted.complete else ())]
+    environment = layered.environment
     bundle = bundled(made, environment, spec_name, complete=emitted.complete)
     return bundle, [one.but(environments=(environment,)) for one in found]
 

@@ -4,7 +4,7 @@ carries the author's reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..because import Because, Unavailable
@@ -13,33 +13,57 @@ from ..diagnostics import Diagnostic, Fix
 from ..emit.artifact import Artifact
 from ..emit.dump import plain
 from ..finding import finding, guess
+from ..layer import Layered
 from ..system import Patch
-from ..tree import Mapping, Node, Scalar, Sequence, is_null
+from ..tree import Mapping, Node, Scalar, is_null
+from ..tree import Sequence as Listed
 from ..words import closest, listing
+from .fits import Misfit, misfits
+from .locked import Locked
 
 __all__ = ["patched"]
 
 
-def patched(artifacts: tuple[Artifact, ...], patches: Iterable[Patch]) -> tuple[tuple[Artifact, ...], list[Diagnostic]]:
-    """The artifacts with all patches applied, and a finding for each patch whose target does not exist."""
+def patched(
+    artifacts: tuple[Artifact, ...], patches: Sequence[Patch], layered: Layered
+) -> tuple[tuple[Artifact, ...], list[Diagnostic]]:
+    """The artifacts with all patches applied, and a finding for each one without a target, or that must not apply."""
+    if not patches:
+        return artifacts, []
+    locked = Locked(layered)
     found: list[Diagnostic] = []
     made = list(artifacts)
     for patch in patches:
         try:
-            found += _apply(patch, made)
+            found += _apply(patch, made, locked)
         except Unavailable:
             continue  # the mistake in the patch has been reported
     return tuple(made), found
 
 
-def _apply(patch: Patch, made: list[Artifact]) -> Iterator[Diagnostic]:
+def _apply(patch: Patch, made: list[Artifact], locked: Locked) -> Iterator[Diagnostic]:
     places = [index for index, artifact in enumerate(made) if _is(artifact, patch)]
     if not places:
         yield _nothing(made, patch)
     for index in places:
         artifact = made[index]
-        body = _merged(artifact.body, patch.patch, patch.reason) if patch.patch is not None else artifact.body
-        made[index] = artifact.but(body=body)
+        if patch.patch is None:
+            continue
+        wrong = [_misfit(one, patch) for one in misfits(artifact.body, patch.patch)]
+        yield from wrong
+        if not wrong:
+            yield from locked.broken(artifact, patch)
+            made[index] = artifact.but(body=_merged(artifact.body, patch.patch, patch.reason))
+
+
+def _misfit(wrong: Misfit, patch: Patch) -> Diagnostic:
+    return finding(
+        "MLS038",
+        f"the patch of the {patch.target.kind.value} `{patch.target.name.value}` {wrong.said}",
+        wrong.node,
+        note="the API server would reject the object, after other objects of the same release were applied",
+        help=wrong.help,
+    )
 
 
 def _identity(artifact: Artifact) -> tuple[str, str]:
@@ -96,7 +120,7 @@ def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
 def _value(node: Node, reason: Because[str]) -> Any:
     if isinstance(node, Scalar):
         return Because(core_value(node), reason.value, (node, reason), "patched")
-    if isinstance(node, Sequence):
+    if isinstance(node, Listed):
         return [_value(item, reason) for item in node.items]
     assert isinstance(node, Mapping)
     return {key: _value(child, reason) for key, child in node.entries.items()}

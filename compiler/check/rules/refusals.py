@@ -152,6 +152,25 @@ REFUSALS: dict[str, Explanation] = {
             platform: {policies: {severity: {MLS501: "off"}}}
         """
     ),
+    "MLS038": explained(
+        """Patch that does not fit its object.
+
+        Why: fields of Kubernetes objects have one type, and the API server rejects an object in which a list replaces a
+        mapping, or a number a string, after other objects have been applied. The kind and the name of an object are
+        what other objects refer to.
+
+        Bad:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: owned by the payments team
+                patch: {metadata: {annotations: {example.com/team: 7}}}
+        Good:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: owned by the payments team
+                patch: {metadata: {annotations: {example.com/team: "7"}}}
+        """
+    ),
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 
