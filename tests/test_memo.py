@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import mlspec
 from mlspec.compiler import plan
@@ -19,7 +20,7 @@ from mlspec.compiler.answer.memo.change import changes
 from mlspec.compiler.because import Because, Unavailable
 from mlspec.compiler.finding import Refusal
 
-from .support import EXAMPLES, ROOT, run
+from .support import EXAMPLES, ROOT, minimal, run
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
@@ -361,3 +362,30 @@ def test_a_spec_without_what_areas_are_named_by_has_a_memo_of_the_rest(case: str
     ran = run("plan", ROOT / "tests" / "errors" / case)
     assert ran.status == 1
     assert "  Problem\n" in ran.out
+
+
+# Specs with errors
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "A B", "", "{x}"])
+@pytest.mark.parametrize("place", ["metadata__name", "services", "models"])
+def test_trap_the_memo_of_a_system_with_a_wrong_name_crashes(place: str, name: str, tmp_path: Path) -> None:
+    base = yaml.safe_load(MINIMAL.read_text())
+    changes_: dict[str, dict[str, object]] = {
+        "metadata__name": {"metadata__name": name},
+        "services": {"serving": None, "services": {name: base["serving"]}},
+        "models": {"model": None, "models": {name: base["model"]}},
+    }
+    (tmp_path / "mlspec.yaml").write_text(minimal(**changes_[place]))
+    for settings in ((), ("--set", "constraints.throughput.peak=70/s")):
+        ran = run("plan", tmp_path / "mlspec.yaml", *settings)
+        assert ran.status == 1
+        assert "error[MLS006]" in ran.err
+
+
+@pytest.mark.parametrize("section", ["metadata", "problem", "model", "release", "serving", "constraints"])
+def test_trap_the_memo_of_a_system_without_a_section_crashes(section: str, tmp_path: Path) -> None:
+    (tmp_path / "mlspec.yaml").write_text(minimal(**{section: None}))
+    ran = run("plan", tmp_path / "mlspec.yaml")
+    assert ran.status in (0, 1)
+    assert "mlspec failed" not in ran.err
