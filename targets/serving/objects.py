@@ -165,5 +165,7 @@ def _budget(service: ServicePlan, name: Because[str], role: Body, why: str) -> A
             "selector": {"matchLabels": {**naming.selector(scope, PREDICTOR, service.name), **role}},
         },
     }
-    exists = because("PodDisruptionBudget", "there are at least two replicas", service.min_replicas)
+    exists = because(
+        "PodDisruptionBudget", "there are at least two replicas", service.min_replicas, service.workload.progressive
+    )
     return Artifact(path=naming.path_of(scope, "serving", "PodDisruptionBudget", name), body=body, why=exists)
