@@ -67,14 +67,17 @@ class TooEarlyError(ReleaseError):
 
 
 class UnmanagedFileError(MlspecError):
-    """A file that mlspec did not write would be overwritten."""
+    """Something that mlspec did not write is where it wants to write, or cannot be read."""
 
     path: Path
-    """The file in the way."""
+    """The file, link, or folder in the way."""
+    why: str
+    """What is wrong with it, such as `was not written by mlspec`."""
 
-    def __init__(self, message: str, path: Path = Path()) -> None:
+    def __init__(self, message: str, path: Path = Path(), why: str = "was not written by mlspec") -> None:
         super().__init__(message)
         self.path = path
+        self.why = why
 
 
 for _name in __all__:  # so that tracebacks show the name that people import

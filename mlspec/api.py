@@ -31,8 +31,9 @@ from .compiler.pipeline import compile_system, missing_environments
 from .results import Bundle, Release, Result, Spec
 from .schema.published import text as _schema
 from .targets.registry import BACKENDS
+from .terminal.releases import alone, store
 from .terminal.workspace import Options, load_file, load_text, read_version, with_settings
-from .terminal.write import Change, Rendered, Written, changes, rendered, replace
+from .terminal.write import Change, Rendered, Written, changes, rendered
 from .terminal.write import write as _write
 
 __all__ = [
@@ -166,15 +167,17 @@ def _compiled(input_: Input, environments: tuple[str, ...] = (), today: str | No
 def write(made: Result | Release, folder: StrPath) -> Written:
     """Write a compiled system to its folder, such as `out`. For a release, write the release file first.
 
-    Raises CompileError if there are errors, and UnmanagedFileError if a file that mlspec did not write would be
-    overwritten; nothing is written then.
+    Raises CompileError if there are errors, UnmanagedFileError if a file that mlspec did not write would be
+    overwritten, and ReleaseError if the release file has changed since it was read; nothing is written then.
     """
     result = made.result if isinstance(made, Release) else made
-    files = _rendered(result)
-    if isinstance(made, Release):
-        changes(Path(folder), files, result._compiled.kept)  # raises what writing would, while nothing is written yet
-        replace(str(made.path), made.text)
-    return _write(Path(folder), files, result._compiled.kept)
+    files, out, kept = _rendered(result), Path(folder), result._compiled.kept
+    if not isinstance(made, Release):
+        return _write(out, files, kept)
+    with alone(made.path.parent.parent, out):
+        changes(out, files, kept)  # raises what writing would, while nothing is written yet
+        store(made.path, made.text, made.before)
+        return _write(out, files, kept)
 
 
 def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
@@ -273,7 +276,14 @@ def _for_release(spec: StrPath | Spec, platform: StrPath | None) -> Input:
 
 def _released(move: Move) -> Release:
     result = _compiled(move.input, (move.environment,))
-    return Release(environment=move.environment, change=move.said, path=Path(move.path), text=move.text, result=result)
+    return Release(
+        environment=move.environment,
+        change=move.said,
+        path=Path(move.path),
+        text=move.text,
+        before=move.before,
+        result=result,
+    )
 
 
 def json_schema() -> str:

@@ -149,6 +149,8 @@ class Release(Record):
     """The release file."""
     text: str
     """The new contents of the file."""
+    before: str | None
+    """Its contents when it was read; None if there was none. `write` refuses to replace any other."""
     result: Result
     """What the environment compiles to with the new file."""
 

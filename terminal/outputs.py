@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.record import Record
+from .disk import replace
 from .render import FORMATS, Format, named
-from .write import replace
 
 __all__ = ["Misplaced", "Output", "overwritten", "paired", "put"]
 
@@ -97,9 +97,9 @@ def put(file: str, text: str) -> None:
 
     Write lone surrogates, which file names can contain, as escapes: UTF-8 cannot encode them.
     """
-    whole = text.encode("utf-8", "backslashreplace").decode()
+    whole = text.encode("utf-8", "backslashreplace")
     if os.path.abspath(file).startswith("/dev/") or (os.path.exists(file) and not os.path.isfile(file)):
-        with open(file, "a", encoding="utf-8") as handle:
+        with open(file, "ab") as handle:
             handle.write(whole)
     else:
         replace(os.path.realpath(file), whole)

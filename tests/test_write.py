@@ -15,7 +15,7 @@ import pytest
 from mlspec.api import Result
 from mlspec.compiler.conventions import INDEX
 from mlspec.compiler.errors import UnmanagedFileError
-from mlspec.terminal import write as writer
+from mlspec.terminal import exchange as exchanger
 from mlspec.terminal.write import Rendered, changes, contents, rendered, write
 
 from .support import DOMAIN, compile_text, minimal
@@ -129,7 +129,7 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
     write(out, files(compile_text(tmp_path)), ["default"])
     order: list[str] = []
     replace = os.replace
-    monkeypatch.setattr(writer, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(exchanger, "_renameat2", lambda *_: False)
 
     def recorded(source: Path, target: Path) -> None:
         order.append(target.name)

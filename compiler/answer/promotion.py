@@ -47,6 +47,8 @@ class Move(Record):
     """The path of the release file."""
     text: str
     """The new content of the release file."""
+    before: str | None
+    """Its content when it was read; None if there was none."""
     input: Input
     """The system with that file."""
 
@@ -217,6 +219,7 @@ def _move(at: _At, change: str, release: Mapping) -> Move:
         said=f"{at.model} in {at.environment.name}: {change}",
         path=str(spec.parent / "releases" / f"{at.environment.name}.yaml"),
         text=releases.render(file),
+        before=at.file.file.text if at.file is not None else None,
         input=_with_release(at.system.input, at.environment.name, file),
     )
 

@@ -37,9 +37,9 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
     try:
         found = changes(folder, system.files, system.kept)
     except UnmanagedFileError as error:
-        console.line(f"{error.path}: not written by mlspec")
-        message = f"was not written by mlspec, but is at the path of an output file of `{system.spec}`"
-        yield _outdated(error.path, message, "move or delete the file")
+        console.line(f"{error.path}: {error.why.removeprefix('was ')}")
+        message = f"{error.why}; it is in the way of the output of `{system.spec}`"
+        yield _outdated(error.path, message, "move or delete it")
         return
     for change in found.changes:
         state, message = _STATES[change.kind]

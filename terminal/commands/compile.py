@@ -8,6 +8,7 @@ from ...compiler.errors import UnmanagedFileError
 from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled
 from ..console import Console
+from ..releases import alone
 from ..write import Written, changes, write
 from .outcome import Outcome, made, whole
 from .request import Request, Systems
@@ -28,9 +29,22 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
             continue
         if system.compiled is not None:
             console.document(_stream(system.compiled))
+        elif dry_run:
+            worst = max(worst, written(system, folder, console, dry_run=True))
         else:
-            worst = max(worst, written(system, folder, console, dry_run=dry_run))
+            worst = max(worst, _written(systems, system, folder, console))
     return max(worst, systems.status)
+
+
+def _written(systems: Systems, system: Outcome, folder: Path, console: Console) -> int:
+    """Write one system as its release files are now, while no other command can change them."""
+    try:
+        with alone(system.folder, folder):
+            now = systems.current(system)
+            return now.status if now.failed else written(now, folder, console, dry_run=False)
+    except OSError as error:
+        console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
+        return 2
 
 
 def _say_platform(platform: str | None, console: Console) -> None:

@@ -8,6 +8,7 @@ from ...compiler.check.claims import Claims
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.pipeline import Compiled
 from ...compiler.record import Record
+from ..releases import Seen
 from ..write import Rendered, rendered
 
 __all__ = ["Outcome", "judged", "made", "whole"]
@@ -36,6 +37,8 @@ class Outcome(Record):
     """What it takes for itself in its clusters."""
     files: tuple[Rendered, ...] = ()
     """The files of each compiled environment; none if there are errors."""
+    seen: Seen = ()
+    """The release files that it was compiled from, to notice when a command changes one."""
     compiled: Compiled | None = None
     """The whole result, for commands that inspect it. It cannot come from another process."""
 

@@ -2,20 +2,23 @@
 
 The new release is compiled in memory first, so a release that does not compile changes nothing. Then the file is
 replaced in one step, and the bundle in another. If the process is killed between the two, `mlspec check` reports it,
-and `mlspec compile` finishes the release.
+and `mlspec compile` finishes the release. One lock is held from reading the release file to writing the bundle, so that
+commands that run at the same time work one after the other.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.errors import CompileError, MlspecError, TooEarlyError
 from ...compiler.pipeline import Compiled
 from ...compiler.tree import Mapping
+from ..releases import alone, store
 from ..workspace import STDIN, find, load, read_version
-from ..write import replace
+from ..write import changes
 from .compile import written
 from .outcome import made
 from .request import Request, folder_of
@@ -65,7 +68,21 @@ def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: boo
     if len(paths) != 1 or paths[0] == STDIN:
         request.console.complain("error: a release needs exactly one spec, in a file: name that file")
         return 2
-    input_ = load(paths[0], request.options)
+    if dry_run:
+        return _alone(request, paths[0], change, dry_run=True)
+    spec = Path(paths[0])
+    folder = Path(request.out) / "any" if request.out is not None else spec.parent / "out"
+    try:
+        with alone(spec.parent, folder):
+            return _alone(request, paths[0], change, dry_run=False)
+    except OSError as error:
+        request.console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
+        return 2
+
+
+def _alone(request: Request, path: str, change: Callable[[Compiled], Move], *, dry_run: bool) -> int:
+    """The same, while no other command can change the release file or the output."""
+    input_ = load(path, request.options)
     try:
         move = change(request.compile(input_))
     except MlspecError as error:
@@ -80,12 +97,17 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     if result.failed:
         request.console.complain("error: the release does not compile, so nothing was written")
         return 1
+    outcome = made(result)
+    folder = folder_of(outcome, request.out)
     if not dry_run:
         try:
-            replace(move.path, move.text)
+            changes(folder, outcome.files, outcome.kept)  # raises what writing would, while nothing is written yet
+            store(Path(move.path), move.text, move.before)
+        except MlspecError as error:
+            request.console.complain(f"error: {error}")
+            return 1
         except OSError as error:
             request.console.complain(f"error: {move.path} cannot be written: {error.strerror}")
             return 2
     request.console.result(f"{move.path}: {'would change' if dry_run else 'wrote'} {move.said}")
-    outcome = made(result)
-    return written(outcome, folder_of(outcome, request.out), request.console, dry_run=dry_run)
+    return written(outcome, folder, request.console, dry_run=dry_run)

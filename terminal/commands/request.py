@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ...compiler.pipeline import Compiled, compile_system, missing_environments
 from ...compiler.record import Record
 from ...targets.registry import BACKENDS
 from ..console import Console
+from ..releases import seen
 from ..render.report import Subject
 from ..workspace import STDIN, Options, find, load
 from .outcome import Outcome, whole
@@ -57,7 +59,7 @@ class Systems:
         """The number of findings so far, by severity."""
         self.subjects: list[Subject] = []
         """The findings, if an output repeats them at the end. If not, keeping them would fill the memory."""
-        self._claimed: dict[Path, str] = {}
+        self._claimed: dict[str, str] = {}
         self._ledger = Ledger()
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -100,7 +102,21 @@ class Systems:
         self.status = max(self.status, 1 if more else 0)
 
     def _one(self, path: str) -> Outcome:
-        return self.take(self.request.compile(load(path, self.request.options)))
+        before = seen(Path(path).parent) if path != STDIN else ()
+        return self.take(self.request.compile(load(path, self.request.options))).but(seen=before)
+
+    def current(self, system: Outcome) -> Outcome:
+        """The system with its release files as they are now, which another command may have changed meanwhile.
+
+        Call it under the lock. It prints the new findings if the system has errors now.
+        """
+        if system.shown == STDIN or seen(system.folder) == system.seen:
+            return system
+        again = self._one(system.shown)
+        if again.failed:
+            self.status = max(self.status, again.status)
+            self._tell(again.shown, [d for d in again.found if d.severity == "error"])
+        return again
 
     def _wrong(self, what: str | None = None) -> None:
         self.status = 2
@@ -116,11 +132,15 @@ class Systems:
     def folder(self, system: Outcome) -> Path | None:
         """The output folder of a system; None, after an error, if another system has claimed the folder."""
         folder = folder_of(system, self.request.out)
-        other = self._claimed.setdefault(folder, system.shown)
+        other = self._claimed.setdefault(os.path.realpath(folder), system.shown)
         if other != system.shown:
-            self._wrong(f"{other} and {system.shown} both write to {folder}: give the systems different names")
+            way_out = "give the systems different names" if self.request.out is not None else _OWN_FOLDERS
+            self._wrong(f"{other} and {system.shown} both write to {folder}: {way_out}")
             return None
         return folder
+
+
+_OWN_FOLDERS = "pass -o DIR, where each system has a folder of its own, or move one of them to another folder"
 
 
 def folder_of(system: Outcome, out: str | None) -> Path:

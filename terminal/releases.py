@@ -1,0 +1,52 @@
+"""Release files: written in one step, and never on top of a change that was not read."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ..compiler.errors import ReleaseError
+from .disk import in_the_way, kind, locked, opened, replace, sweep
+
+__all__ = ["FOLDER", "alone", "seen", "store"]
+
+FOLDER = "releases"
+"""Next to the spec."""
+
+Seen = tuple[tuple[str, int, int, int], ...]
+_MOST = 2**20
+"""The largest release file, in bytes: as large as any file that mlspec reads."""
+
+
+def alone(spec_folder: Path, out_folder: Path) -> AbstractContextManager[None]:
+    """The lock on the release files of a spec and on its output, to hold from reading the first to writing the last."""
+    above = os.path.dirname(os.path.realpath(out_folder))
+    os.makedirs(above, exist_ok=True)
+    return locked(spec_folder, above)
+
+
+def seen(spec_folder: Path) -> Seen:
+    """The names of the release files, and what changes when one is replaced or edited: inode, time, and size."""
+    try:
+        with os.scandir(spec_folder / FOLDER) as found:
+            there = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+    except OSError:
+        return ()
+    return tuple(sorted((name, status.st_ino, status.st_mtime_ns, status.st_size) for name, status in there))
+
+
+def store(path: Path, text: str, before: str | None) -> None:
+    """Replace a release file. `before` is what it contained when the change was computed; None if there was none.
+
+    Raises ReleaseError if it has changed since, and UnmanagedFileError for a link or anything else in its place. Call
+    it under the lock.
+    """
+    if (found := kind(path.parent)) not in ("a folder", None):
+        raise in_the_way(path.parent, found, "folder")
+    path.parent.mkdir(exist_ok=True)
+    present = opened(path, _MOST)
+    if (None if present is None else present[1].decode("utf-8-sig", "replace")) != before:
+        raise ReleaseError(f"{path} has changed since it was read, so nothing was written: run the command again")
+    sweep(path.parent)
+    replace(path, text.encode())
