@@ -130,6 +130,15 @@ class Duration(Quantity):
     PATTERN = rf"({NUMBER})(us|ms|s|m|h|d|w)"
     EXAMPLES = ("50ms", "24h", "45d")
     USUAL = ("ms", "s", "h")
+    LONGEST: ClassVar[str] = "36500d"
+    """A hundred years. Prometheus and Kubernetes count a duration in nanoseconds in 64 bits: no more than 292 years."""
+
+    @classmethod
+    def _from(cls, match: re.Match[str]) -> Self:
+        made = super()._from(match)
+        if made.amount > 36500 * cls.UNITS["d"]:
+            raise UnitError("is longer than a hundred years", f"write at most `{cls.LONGEST}`")
+        return made
 
     def __str__(self) -> str:
         """Zero is `0s`. Weeks print as days, like cadences and windows. A fractional millisecond prints in `ms`.

@@ -35,6 +35,7 @@ SHOWN_ELSEWHERE = {
 
 AT_ONE_DEPTH = {
     "MLS015": "`release` is only allowed at the top level of a spec",
+    "MLS016": "`environment` and `system` are only allowed at the top level of a release file",
     "MLS611": "an environment's namespace is only allowed there",
 }
 """Ids that cannot occur at two depths."""

@@ -160,6 +160,7 @@ NO_FRAGMENT = {
     "MLS611": "is about two environments, and a fragment is one",
     "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",
+    "MLS016": "is about a release file, and the base has its release inside the spec",
     "MLS018": "is only reported by `mlspec schema --validate`",
     "MLS020": "is only reported by `mlspec check`",
 }

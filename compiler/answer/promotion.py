@@ -11,8 +11,10 @@ import time
 
 from ...schema.units import Duration
 from ..because import Unavailable
+from ..bind import check_as_written
 from ..errors import CompileError, NotFoundError, ReleaseError, TooEarlyError
 from ..inputs import Input
+from ..layer.releases import misplaced
 from ..pipeline import Compiled, Environment
 from ..record import Record
 from ..tree import Mapping, Scalar, lookup, name_of
@@ -133,7 +135,21 @@ def _at(system: Compiled, environment: str, model: str | None) -> _At:
     chosen = next((e for e in system.environments if e.name == environment), None)
     if chosen is None:
         raise _no_environment(environment, system)
+    _refuse_wrong(system, environment)
     return _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), model))
+
+
+def _refuse_wrong(system: Compiled, environment: str) -> None:
+    """A release file with errors in itself must not become the base of the next one: its history would be lost."""
+    sources = system.input.sources
+    file = sources.releases.get(environment) if sources is not None else None
+    if sources is None or file is None:
+        return
+    wrong = [*check_as_written(file, "ReleaseFile"), *misplaced(sources.spec, file, environment)]
+    errors = tuple(one for one in wrong if one.severity == "error")
+    if errors:
+        at = f"{file.file.name}:{errors[0].span.line + 1}"
+        raise CompileError(f"{at}: {errors[0].message}\nhelp: fix the release file, and see mlspec lint", errors)
 
 
 def _no_environment(name: str, system: Compiled) -> NotFoundError:
@@ -181,7 +197,8 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
     if release is None or not isinstance(shadow, Mapping):
         raise ReleaseError(f"no version is in the shadow stage of `{at.environment.name}`: pass --from or --release")
     since, least = shadow.entries.get("since"), at.shadow_duration
-    if isinstance(since, Scalar) and least is not None and not entry.skip_shadow:
+    if least is not None and not entry.skip_shadow:
+        assert isinstance(since, Scalar)  # _refuse_wrong has seen to it
         end = _seconds(since.text) + math.ceil(least.amount)
         if _seconds(entry.now) < end:
             until = time.strftime(CLOCK, time.gmtime(end))

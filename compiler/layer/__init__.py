@@ -20,6 +20,7 @@ from . import usual
 from .floor import emptied, no_value, restored, sections
 from .merge import desugar, merge, system_name
 from .named import Names, names_in
+from .releases import misplaced, releases_of
 
 __all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer", "merged_layers"]
 
@@ -117,7 +118,8 @@ def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     release = sources.releases.get(name)
     if release is not None:
         found.extend(_inline_release(sources.spec, release))
-        yield Layer(name="the release file", tree=only(release, "releases"))
+        found.extend(misplaced(sources.spec, release, name))
+        yield Layer(name="the release file", tree=releases_of(sources.spec, release))
     own = overlay.entries.get("spec")
     if isinstance(own, Mapping):
         tree, twice = desugar(own, "MLSystem", system_name(sources.spec))

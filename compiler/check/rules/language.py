@@ -240,6 +240,28 @@ IDS: dict[str, Explanation] = {
             release: {version: 13, artifact: {...}}
         """
     ),
+    "MLS016": explained(
+        """Release file of another environment or system.
+
+        Why: the file decides which version is live. One that was copied from another environment, or that belongs to
+        another system in the same folder, releases a version that was never meant for this one.
+
+        Bad:
+            # releases/production.yaml
+            apiVersion: mlspec/v1
+            kind: Release
+            system: fraud-scorer
+            environment: staging
+            release: {version: 13, artifact: {...}}
+        Good:
+            # releases/production.yaml
+            apiVersion: mlspec/v1
+            kind: Release
+            system: fraud-scorer
+            environment: production
+            release: {version: 13, artifact: {...}}
+        """
+    ),
     "MLS017": explained(
         """Conflicting settings.
 
