@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -307,3 +308,87 @@ def test_trap_a_killed_run_leaves_a_file_of_others_that_the_next_run_removes(
     write(out, again, DECLARED)
     assert state(out) == {**contents(again), "new.txt": b"new"}
     assert not list(tmp_path.glob(".out*"))
+
+
+# Power
+
+
+def test_trap_power_fails_after_the_swap_and_the_files_are_empty(
+    tmp_path: Path, made: list[Rendered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may write the new names to the disk long before the contents, unless it is asked to wait."""
+    out = tmp_path / "out"
+    write(out, made, DECLARED)
+    order: list[str] = []
+    sync, swap = exchanger._syncfs, exchanger._renameat2
+
+    def synced(folder: str) -> bool:
+        order.append("sync")
+        return sync(folder)
+
+    def swapped(new: str, folder: str) -> bool:
+        order.append("swap")
+        return swap(new, folder)
+
+    monkeypatch.setattr(exchanger, "_syncfs", synced)
+    monkeypatch.setattr(exchanger, "_renameat2", swapped)
+    changed_again(tmp_path)
+    assert order == ["sync", "swap"]
+    assert not changed_again(tmp_path).changes
+    assert order == ["sync", "swap"], "an unchanged bundle costs nothing"
+
+
+def test_trap_a_system_without_syncfs_swaps_in_files_that_are_not_on_the_disk(
+    tmp_path: Path, made: list[Rendered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[str] = set()
+    fsync, swap = os.fsync, exchanger._renameat2
+
+    def recorded(handle: int) -> None:
+        synced.add(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    def swapped(new: str, folder: str) -> bool:
+        written = {str(path) for path in Path(new).rglob("*") if path.is_dir() or path.stat().st_nlink == 1}
+        assert any(path.endswith(".yaml") for path in written)
+        assert {*written, new} <= synced
+        return swap(new, folder)
+
+    monkeypatch.setattr(exchanger, "_syncfs", lambda _: False)
+    write(tmp_path / "out", made, DECLARED)
+    monkeypatch.setattr(os, "fsync", recorded)
+    monkeypatch.setattr(exchanger, "_renameat2", swapped)
+    changed_again(tmp_path)
+
+
+def test_trap_power_fails_after_a_release_file_was_renamed_and_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def renamed(source: Path, target: Path) -> None:
+        order.append("rename")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    replace(tmp_path / "production.yaml", b"new")
+    assert order == ["file", "rename", "folder"]
+
+
+def test_trap_a_full_disk_leaves_a_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "production.yaml").write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace(tmp_path / "production.yaml", b"new")
+    assert snapshot(tmp_path).keys() == {"production.yaml"}
+    assert (tmp_path / "production.yaml").read_text() == "old"
