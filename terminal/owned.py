@@ -14,13 +14,16 @@ from ..compiler.conventions import INDEX
 from ..compiler.link import HEADER
 from .disk import in_the_way, kind, opened, unreadable
 
-__all__ = ["difference", "environments", "is_ours", "listed", "make_way"]
+__all__ = ["difference", "environments", "is_ours", "listed", "make_way", "written_from"]
 
 MOST = 4 * 2**20
 """The largest index that is read, in bytes; one of a thousand files has 50,000."""
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 1024
 """In bytes, and in characters: Linux has no longer names, and mlspec writes no longer paths."""
+
+_AFTER = HEADER.partition("}")[2]
+"""What follows the name of the spec in the first line."""
 
 _OURS = HEADER.partition("{")[0].encode()
 """What every file begins with that mlspec writes, except an index."""
@@ -77,6 +80,15 @@ def is_ours(path: str) -> bool:
             return file.read(len(_OURS)) == _OURS
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def written_from(folder: str, environment: str) -> str | None:
+    """The name of the spec that the output of an environment was compiled from; None if there is none."""
+    path = os.path.join(folder, environment, "kustomization.yaml")
+    if not is_ours(path):
+        return None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline()[len(_OURS) :].partition(_AFTER)[0]
 
 
 def make_way(folder: str, paths: Iterable[str]) -> None:

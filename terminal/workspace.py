@@ -194,12 +194,25 @@ def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping
     if folder is None or not (folder / "releases").is_dir():
         return {}
     trees = {}
-    for name in sorted(os.listdir(folder / "releases")):
+    try:
+        names = sorted(os.listdir(folder / "releases"))
+    except OSError as error:
+        names = []
+        help_ = "check its permissions"
+        found.append(_unreadable(str(folder / "releases"), f"the folder cannot be read: {error.strerror}", help_))
+    for name in names:
         file = str(folder / "releases" / name)
-        tree = _tree(file, _text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
+        tree = _tree(file, _release_text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
         if tree is not None:
             trees[name.removesuffix(".yaml")] = tree
     return trees
+
+
+def _release_text(path: str) -> str | Diagnostic:
+    """The text of a file that no one named: unlike a spec, it must not be a pipe, which could make mlspec wait."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return _unreadable(path, "the release file is not a file", "move it away, and run `mlspec promote`")
+    return _text(path)
 
 
 def _text(path: str) -> str | Diagnostic:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..compiler.conventions import INDEX
+from ..compiler.errors import CompileError
 from ..compiler.link import Bundle
 from ..compiler.record import Record
 from .disk import locked, replace, sweep, unmanaged

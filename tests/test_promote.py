@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from textwrap import dedent
 
@@ -313,5 +314,41 @@ def test_two_systems_in_one_folder_are_told_how_to_write_both(tmp_path: Path, mo
         assert "both write to" in ran.err
         assert "pass -o DIR" in ran.err
         assert "name: one" in (tmp_path / "a/out/default/serving/rollout.yaml").read_text()
+    (tmp_path / "a/out/default/serving/rollout.yaml").write_text("")
+    ran = run("compile", "a/two.mlspec.yaml")
+    assert ran.status == 1, "also one run after the other"
+    assert "a/out has the output of one.mlspec.yaml, another spec in the same folder: pass -o DIR" in ran.err
+    (tmp_path / "a/one.mlspec.yaml").rename(tmp_path / "a/renamed.mlspec.yaml")
+    assert run("compile", "a/renamed.mlspec.yaml").status == 0, "a spec may get another name"
     assert run("compile", "a", "-o", "all").status == 0
     assert run("check", "a", "-o", "all").status == 0
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "device", "unreadable"])
+def test_a_release_file_that_is_none_stops_neither_lint_nor_promote_forever(
+    system: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe has no beginning, and a device no end."""
+    file = system / "releases" / "production.yaml"
+    file.unlink()
+    match what:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "unreadable":
+            listed = os.listdir
+
+            def denied(folder: str | Path = ".") -> list[str]:  # root can read everything
+                if Path(folder).name == "releases":
+                    raise PermissionError(13, "Permission denied", str(folder))
+                return listed(folder)
+
+            monkeypatch.setattr(os, "listdir", denied)
+    for arguments in (("lint",), ("compile",), ("promote", "--to", "production", "--release", system / "v2.yaml")):
+        ran = run(arguments[0], system / "mlspec.yaml", *arguments[1:])
+        assert ran.status != 0
+        assert "error[MLS002]" in ran.err
+    assert not (system / "out").exists()

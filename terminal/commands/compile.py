@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...compiler.errors import UnmanagedFileError
 from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled
 from ..console import Console
+from ..owned import written_from
 from ..releases import alone
 from ..write import Written, changes, write
 from .outcome import Outcome, made, whole
-from .request import Request, Systems
+from .request import OWN_FOLDERS, Request, Systems
 
 __all__ = ["compile_", "written"]
 
@@ -59,6 +61,10 @@ def _stream(system: Compiled) -> str:
 
 def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -> int:
     """Write one system, and print what changed."""
+    other = _other_spec(system, folder)
+    if other is not None:
+        console.complain(f"error: {folder} has the output of {other}, another spec in the same folder: {OWN_FOLDERS}")
+        return 1
     try:
         written = (changes if dry_run else write)(folder, system.files, system.kept)
     except UnmanagedFileError as error:
@@ -74,6 +80,13 @@ def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -
             "run `mlspec check` to verify that it is complete"
         )
     return 0
+
+
+def _other_spec(system: Outcome, folder: Path) -> str | None:
+    """The spec that the folder was compiled from, if it is another one that still exists."""
+    names = (written_from(str(folder), one.environment) for one in system.files)
+    others = (name for name in names if name is not None and name != system.spec)
+    return next((name for name in others if os.path.basename(name) == name and (system.folder / name).is_file()), None)
 
 
 def _report(folder: Path, written: Written, *, dry_run: bool) -> str:

@@ -21,7 +21,7 @@ from ..workspace import STDIN, Options, find, load
 from .outcome import Outcome, whole
 from .spread import spread
 
-__all__ = ["Request", "Systems", "folder_of"]
+__all__ = ["OWN_FOLDERS", "Request", "Systems", "folder_of"]
 
 
 class Request(Record):
@@ -134,13 +134,13 @@ class Systems:
         folder = folder_of(system, self.request.out)
         other = self._claimed.setdefault(os.path.realpath(folder), system.shown)
         if other != system.shown:
-            way_out = "give the systems different names" if self.request.out is not None else _OWN_FOLDERS
+            way_out = "give the systems different names" if self.request.out is not None else OWN_FOLDERS
             self._wrong(f"{other} and {system.shown} both write to {folder}: {way_out}")
             return None
         return folder
 
 
-_OWN_FOLDERS = "pass -o DIR, where each system has a folder of its own, or move one of them to another folder"
+OWN_FOLDERS = "pass -o DIR, where each system has a folder of its own, or move one of them to another folder"
 
 
 def folder_of(system: Outcome, out: str | None) -> Path:
