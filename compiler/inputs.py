@@ -24,6 +24,8 @@ class Input(Record):
     sources: Sources | None
     platform: str | None
     """The path of the platform file, as a user would type it."""
+    nearer: tuple[str, ...] = ()
+    """The paths of platform files below that one, which also apply."""
     written: tuple[tuple[str, Mapping], ...] = ()
     """The tree of every file before layering, with the type of its root."""
     found: tuple[Diagnostic, ...] = ()

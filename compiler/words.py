@@ -1,10 +1,22 @@
-"""Helpers for the wording of messages: lists of names, one-line excerpts, and the closest name to a misspelled one."""
+"""Helpers for the wording of messages: lists of names, excerpts without control characters, and the closest name to a
+misspelled one.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-__all__ = ["closest", "last", "listing", "shown", "visible"]
+__all__ = ["closest", "escaped", "hostile", "last", "listing", "shown", "visible"]
+
+# What a terminal or a CI system obeys, what reorders or hides the text around it, and what is not text: control
+# characters; line and paragraph separators; the marks, embeddings, overrides, and isolates of bidirectional text; half
+# surrogate pairs, which also stand for bytes of file names that are not UTF-8; annotations; invisible tags.
+CONTROLS = (
+    "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+"""Such characters, as the inside of a character class."""
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
@@ -28,6 +40,25 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def hostile(text: str) -> bool:
+    """Whether a text contains control characters or others that change how the text around it is shown or read."""
+    return not text.isprintable() and re.search(f"[{CONTROLS}]", text) is not None
+
+
+def escaped(text: str, keep: str = "\n\t") -> str:
+    """Text of several lines without control characters, written as in JSON: `\\u202e`. JSON keeps its meaning."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+
+    def written(found: re.Match[str]) -> str:
+        if found[0] in keep:
+            return found[0]
+        pair = found[0].encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{pair[at : at + 4]}" for at in range(0, len(pair), 4))
+
+    return re.sub(f"[{CONTROLS}]", written, text)
 
 
 def last(path: str) -> str:

@@ -12,6 +12,9 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run a command, and exit."""
+    from .compiler.imports import elsewhere
+
+    sys.path[:] = elsewhere(sys.path)  # `python -m mlspec` looks for modules in the working directory first
     gc.set_threshold(50_000)  # a short run has few cycles, and looking for them takes a tenth of its time
     status = _run()
     if os.environ.get("MLSPEC_DEBUG"):

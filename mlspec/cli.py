@@ -29,11 +29,32 @@ SAYING = (
 )
 COMMON = (
     click.option(
-        "--platform", metavar="FILE", help="The platform file, instead of the one next to the spec or above it."
+        "--platform",
+        metavar="FILE",
+        envvar="MLSPEC_PLATFORM",
+        show_envvar=True,
+        help="The only platform file, instead of those next to the spec and above it.",
     ),
-    click.option("--today", metavar="DATE", help="Treat this as the current date when suppressions expire."),
+    click.option(
+        "--today",
+        metavar="DATE",
+        callback=lambda _, __, value: _date(value),
+        help="Treat this as the current date when suppressions expire, as in 2026-11-23.",
+    ),
     *SAYING,
 )
+
+
+def _date(given: str | None) -> str | None:
+    """A date as suppressions state it, because dates are compared as text."""
+    from datetime import date
+
+    try:
+        if given is None or date.fromisoformat(given).isoformat() == given:
+            return given
+    except ValueError:
+        pass
+    raise click.BadParameter("write a date, as in 2026-11-23")
 
 
 def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:

@@ -1,7 +1,7 @@
 """Input: files, folders, patterns, and standard input become the sources of systems.
 
 The platform file is next to a spec or in a folder above it, up to the root of the repository; the working directory
-does not matter. Release files are in `releases/`, next to the spec.
+does not matter. `places` decides which one counts. Release files are in `releases/`, next to the spec.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..compiler.layer.merge import desugar
 from ..compiler.read import MAX_BYTES, read
 from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
+from ..compiler.words import visible
+from .places import PLATFORM, platforms, refused, repository
 
 __all__ = [
     "PLATFORM",
@@ -36,7 +38,6 @@ __all__ = [
 ]
 
 SPEC = "mlspec.yaml"
-PLATFORM = "mlspec.platform.yaml"
 STDIN = "-"
 
 
@@ -120,19 +121,23 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
     name = path.name if path is not None else SPEC
     spec = _tree(shown, text, "MLSystem", found)
     folder = path.parent if path is not None else Path()
-    platform_path = options.platform or _platform_beside(folder if path is not None else None)
-    platform = _tree(platform_path, _text(platform_path), "PlatformFile", found) if platform_path else None
+    paths = _platforms(folder if path is not None else None, options)
+    read_in_order = [(one, _tree(one, _text(one), "PlatformFile", found)) for one in paths]
+    platform = read_in_order[0][1] if paths else None
+    nearer = tuple(tree for _, tree in read_in_order[1:] if tree is not None)
     releases = _releases(folder if path is not None else None, found)
-    written = [("MLSystem", spec), ("PlatformFile", platform), *(("ReleaseFile", tree) for tree in releases.values())]
+    written = [("MLSystem", spec), *(("PlatformFile", tree) for _, tree in read_in_order)]
+    written += [("ReleaseFile", tree) for tree in releases.values()]
     sources = None
     if spec is not None:
-        sources = Sources(spec=spec, platform=platform, releases=releases)
+        sources = Sources(spec=spec, platform=platform, nearer=nearer, releases=releases)
     input_ = Input(
         path=path,
         name=name,
         shown=shown,
         sources=sources,
-        platform=platform_path,
+        platform=paths[0] if paths else None,
+        nearer=tuple(paths[1:]),
         written=tuple((type_, tree) for type_, tree in written if tree is not None),
         found=tuple(found),
     )
@@ -164,30 +169,11 @@ def _tree(shown: str, text: str | Diagnostic, type_name: str, found: list[Diagno
     return tree
 
 
-def repository(folder: str) -> str:
-    """The root of the repository that contains a folder, or else the folder itself."""
-    above = folder
-    while not os.path.exists(os.path.join(above, ".git")):
-        parent = os.path.dirname(above)
-        if parent == above:
-            return folder
-        above = parent
-    return above
-
-
-def _platform_beside(folder: Path | None) -> str | None:
-    """The nearest platform file in a folder or above it, as a path relative to it."""
-    if folder is None:
-        return None
-    above = os.path.abspath(folder)
-    shown = str(folder)
-    while True:
-        if os.path.isfile(os.path.join(above, PLATFORM)):
-            return os.path.normpath(os.path.join(shown, PLATFORM))
-        parent = os.path.dirname(above)
-        if parent == above or os.path.exists(os.path.join(above, ".git")):
-            return None
-        above, shown = parent, os.path.join(shown, os.pardir)
+def _platforms(folder: Path | None, options: Options) -> list[str]:
+    """The platform files that count, outermost first."""
+    if options.platform is not None:
+        return [options.platform]
+    return platforms(folder) if folder is not None else []
 
 
 def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping]:
@@ -216,6 +202,9 @@ def _release_text(path: str) -> str | Diagnostic:
 
 
 def _text(path: str) -> str | Diagnostic:
+    why = refused(path)
+    if why is not None:
+        return _unreadable(path, *why)
     try:
         with open(path, "rb") as file:
             return _decoded(path, file.read(MAX_BYTES + 1))
@@ -236,7 +225,7 @@ def _decoded(shown: str, data: bytes) -> str | Diagnostic:
 
 
 def _unreadable(shown: str, message: str, help_: str) -> Diagnostic:
-    file = SourceFile(shown, "")
+    file = SourceFile(visible(shown), "")
     return Diagnostic(id="MLS002", severity="error", message=message, span=Span(file, 0, 0, 0, 0), help=help_)
 
 

@@ -1,19 +1,25 @@
 """Plugins: an organization's own targets and providers, loaded only because its platform file names them.
 
-Installing a plugin by itself changes no output. A plugin that cannot be loaded or that fails is a finding at the line
-that names it; the rest of the bundle is still checked, and nothing is written.
+Installing a plugin by itself changes no output. Plugins are installed packages: a module of Python itself, a program,
+or a file in the working directory is refused, because in CI that folder holds a pull request. A plugin that cannot be
+loaded or that fails is a finding at the line that names it; the rest of the bundle is still checked, and nothing is
+written.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import ParamSpec, TypeVar
 
 from ..because import Unavailable
 from ..diagnostics import Diagnostic
 from ..finding import Refusal, finding
+from ..imports import from_elsewhere
 from ..layer import Layered
 from ..provider import Provider
 from ..tree import Scalar, Sequence, lookup
@@ -50,10 +56,24 @@ def _named(layered: Layered) -> list[Scalar]:
 @cache
 def _load(name: str) -> Backend:
     module, _, attribute = name.partition(":")
-    plugin = getattr(import_module(module), attribute)
+    with from_elsewhere():
+        _refuse_foreign(module)
+        plugin = getattr(import_module(module), attribute)
     if not isinstance(plugin, Backend):
         raise TypeError(f"{attribute} is a {type(plugin).__name__}, not a Target, a SystemTarget, or a Provider")
     return plugin
+
+
+def _refuse_foreign(module: str) -> None:
+    """Refuse, before they run, modules that are not plugins: some act as soon as they are imported."""
+    top, *rest = module.split(".")
+    if "__main__" in (top, *rest):
+        raise ImportError(f"{module} is a program, not a plugin")
+    found = find_spec(top)
+    library, origin = os.path.dirname(os.__file__) + os.sep, (found.origin or "") if found is not None else ""
+    inside = origin.removeprefix(library).split(os.sep, 1)[0] if origin.startswith(library) else None
+    if top in sys.stdlib_module_names or (inside is not None and inside not in ("site-packages", "dist-packages")):
+        raise ImportError(f"{top} is part of Python, not a plugin")
 
 
 def _guarded(plugin: Backend, place: Scalar) -> Backend:

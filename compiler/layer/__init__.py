@@ -1,9 +1,9 @@
 """Layer the trees of all files into one tree per environment.
 
-From lowest to highest: catalog, platform, the platform's entry for the cluster, spec, release file, the spec's own
-environment, `--set`. Mappings merge. Lists are replaced, unless the language defines a key for their items. `null` in a
-higher layer removes the value below, but no entry of the catalog. A changed discriminator replaces the whole object.
-Nodes are shared, never copied, so each one still knows its file and line.
+From lowest to highest: catalog, platform, the platform's entry for the cluster, the same of platform files nearer to
+the spec, spec, release file, the spec's own environment, `--set`. Mappings merge. Lists are replaced, unless the
+language defines a key for their items. `null` in a higher layer removes the value below. A changed discriminator
+replaces the whole object. Nodes are shared, never copied, so each one still knows its file and line.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Layer(Record):
 
     name: str
     tree: Mapping
-    owner: Literal["catalog", "platform", "system"] = "system"
-    """Who made the choices in it."""
+    owner: Literal["catalog", "platform", "team", "system"] = "system"
+    """Who made the choices in it. A team's are those of a platform file below the platform's, near its systems."""
 
 
 class Sources(Record):
@@ -44,6 +44,8 @@ class Sources(Record):
 
     spec: Mapping
     platform: Mapping | None = None
+    nearer: tuple[Mapping, ...] = ()
+    """Platform files below that one and above the spec, outermost first. They set values, but no policies."""
     releases: dict[str, Mapping]
     settings: tuple[Mapping, ...] = ()
 
@@ -80,6 +82,11 @@ def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
 
 def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
     layers = list(_platform_layers(sources.platform, overlay))
+    for nearer in sources.nearer:
+        layers += [
+            one.but(owner="team", name=one.name.replace("the platform", "the nearer platform", 1))
+            for one in _platform_layers(nearer, overlay)
+        ]
     layers += _spec_layers(name, overlay, sources, found)
     layers = [_with_sections(layer, name, found) for layer in layers]
     tree = merged_layers(layers)
@@ -87,13 +94,11 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     found += usual.undecided(tree, chosen, name)
     names = names_in(tree)
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
-    shipped = list(_catalog_layers(names))
-    floor = merged_layers(shipped) if shipped else only(sources.spec)
-    nulls = emptied([layer.tree for layer in layers], floor, _COLLECTIONS)
-    found += [no_value(key, node, name, section=False) for key, node in nulls]
-    tree = usual.with_containers(merged_layers(layers, floor), chosen)
-    layers = [*shipped, *layers]
-    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform))
+    layers = [*_catalog_layers(names), *layers]
+    tree = usual.with_containers(_merge_all(layers), chosen)
+    return Layered(
+        environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform, *sources.nearer)
+    )
 
 
 def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Layer]:
@@ -199,9 +204,9 @@ def _cataloged(path: tuple[str, ...], entries: Entries) -> Mapping:
     return made
 
 
-def _cluster_names(platform: Mapping | None) -> tuple[str, ...]:
-    clusters = platform.entries.get("clusters") if platform is not None else None
-    return tuple(clusters.entries) if isinstance(clusters, Mapping) else ()
+def _cluster_names(*platforms: Mapping | None) -> tuple[str, ...]:
+    found = (platform.entries.get("clusters") for platform in platforms if platform is not None)
+    return tuple(dict.fromkeys(name for node in found if isinstance(node, Mapping) for name in node.entries))
 
 
 def _inline_release(spec: Mapping, release: Mapping) -> Iterator[Diagnostic]:

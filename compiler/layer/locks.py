@@ -58,22 +58,18 @@ def locked_nodes(layered: Layered) -> dict[int, Lock]:
 
 
 def broken_locks(layered: Layered) -> Iterator[Diagnostic]:
-    """Every locked value that a layer above the platform's changes or removes.
-
-    A layer removes one with `null`, a scalar, or a list at any of its parents, or with another discriminator. So this
-    also compares the merged tree with what the platform's layers alone merge into.
-    """
-    below, above = _platform(layered), [layer for layer in layered.layers if layer.owner == "system"]
-    for lock in locks(layered):
-        changed: set[Path] = set()
+    """Every value in a layer above the platform's that differs from the locked value below it."""
+    below = [layer for layer in layered.layers if layer.owner in ("catalog", "platform")]
+    above = [layer for layer in layered.layers if layer.owner in ("team", "system")]
+    locks: list[tuple[str, Scalar | None]] = [(path, None) for path in ALWAYS]
+    locks += [(lock.text, lock) for lock in _locks(below)]
+    for path, lock in locks:
         for layer in above:
-            for path, node in _matching(layer.tree, lock.steps):
-                if not _same(node, known := lookup(below, path)):
-                    changed.add(path)
-                    yield _locked(layered.environment, lock, node, known)
-        for path, known in _matching(below, lock.steps):
-            if path not in changed and not _same(known, lookup(layered.tree, path)):
-                yield _locked(layered.environment, lock, _remover(above, path), known)
+            for steps, node in _matching(layer.tree, tuple(path.split("."))):
+                known = next((n for low in reversed(below) if (n := lookup(low.tree, steps)) is not None), None)
+                if not _same(node, known):
+                    found = _locked(layered.environment, path, node, lock, known)
+                    yield _of_a_team(found, path, below) if layer.owner == "team" else found
 
 
 def _below(layered: Layered) -> list[Layer]:
@@ -155,4 +151,17 @@ def _locked(environment: str, lock: Lock, node: Node, below: Node | None) -> Dia
         note="the platform team owns this value in every system",
         help="remove it, or ask the platform team to change or unlock it in the platform file",
         environments=(environment,),
+    )
+
+
+def _of_a_team(found: Diagnostic, path: str, below: list[Layer]) -> Diagnostic:
+    """The finding for a platform file below the platform's, with both places."""
+    above = next((layer.tree for layer in below if layer.owner == "platform"), None)
+    others = found.others
+    if not others and above is not None:
+        others = (Label(span=next(iter(above.keys.values())).span, text="the platform file that may set it"),)
+    return found.but(
+        others=others,
+        note="a platform file below another one is as easy to change as a spec, so it cannot set what holds for specs",
+        help=f"move `{path}` to the platform file above, or name the file that counts with `--platform`",
     )

@@ -24,7 +24,7 @@ class Outcome(Record):
     folder: Path
     """The folder of the spec."""
     platform: str | None
-    """The platform file that was used, as one would type it."""
+    """The platform file that was used, and those below it, as one would type them."""
     readable: bool
     name: str | None
     """The system's name, if it has a valid one."""
@@ -65,7 +65,7 @@ def judged(system: Compiled) -> Outcome:
         shown=system.input.shown,
         spec=system.input.name,
         folder=path.parent if path is not None else Path(),
-        platform=system.input.platform,
+        platform=", ".join((system.input.platform, *system.input.nearer)) if system.input.platform else None,
         readable=system.input.sources is not None,
         name=system.name,
         declared=system.declared,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlspec
 
 SYSTEM = Path(__file__).parent.parent / "system" / "mlspec.yaml"
+PLATFORM = SYSTEM.with_name("mlspec.platform.yaml")
 
 
 def chain(reason: mlspec.Reason) -> Iterator[mlspec.Reason]:
@@ -18,22 +20,27 @@ def chain(reason: mlspec.Reason) -> Iterator[mlspec.Reason]:
         yield from chain(part)
 
 
+def compiled(**more: Any) -> mlspec.Result:
+    """The system, with the platform file that enables the plugin."""
+    return mlspec.compile(SYSTEM, platform=PLATFORM, **more)
+
+
 def texts(result: mlspec.Result) -> dict[str, str]:
     return {path: text for bundle in result.bundles.values() for path, text in bundle.files.items()}
 
 
 def test_the_quota_covers_two_versions_of_the_most_replicas() -> None:
     """`maxReplicas: 3` with one core each gives six pods and six cores while both versions run."""
-    quota = texts(mlspec.compile(SYSTEM, settings=["constraints.maxReplicas=3"]))["quota/resourcequota.yaml"]
+    quota = texts(compiled(settings=["constraints.maxReplicas=3"]))["quota/resourcequota.yaml"]
     assert "    pods: '6'\n    requests.cpu: '6'\n" in quota
 
 
 def test_it_is_listed_with_the_other_objects() -> None:
-    assert "- quota/resourcequota.yaml\n" in texts(mlspec.compile(SYSTEM))["kustomization.yaml"]
+    assert "- quota/resourcequota.yaml\n" in texts(compiled())["kustomization.yaml"]
 
 
 def test_every_number_has_its_reason() -> None:
-    (why,) = mlspec.explain(mlspec.compile(SYSTEM), "ResourceQuota/digit-reader:spec.hard.pods").values()
+    (why,) = mlspec.explain(compiled(), "ResourceQuota/digit-reader:spec.hard.pods").values()
     assert "times two versions during a rollout" in " ".join(reason.why for reason in chain(why))
     assert "constraints.throughput.peak" in [reason.path for reason in chain(why)]
 
