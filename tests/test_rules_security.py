@@ -237,3 +237,29 @@ services:
 def test_a_prompt_has_a_version(prompt: str, message: str | None, tmp_path: Path) -> None:
     found = findings(tmp_path, "MLS803", served(prompt))
     assert [d.message for d in found] == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("store", "uri", "fine"),
+    [
+        ("s3://models/team/", "s3://models/team/../../other-bucket/x.onnx", False),
+        ("s3://models/team/", "s3://models/team/./x.onnx", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/../evil/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/%2e%2E/evil/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/%252e%252e/evil/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/..%2fevil/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/..%5cevil/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com//zoo/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com@evil.example.com/zoo/x", False),
+        ("https://hub.example.com/zoo/", "https://hub.example.com:8443/zoo/x", False),
+        ("https://hub.example.com/zoo/", "https://HUB.example.com:443/zoo/x", True),
+        ("https://hub.example.com/zoo/", "https://hub.example.com./zoo/a..b/x", True),
+        ("https://hub.example.com/zoo/", "https://hub.example.com/zoo/my%20model", True),
+        ("s3://models/team", "s3://models/te%61m/x", False),  # an object store decodes nothing
+        ("abfss://ours@account.example.com/x", "abfss://theirs@account.example.com/x/y", False),
+    ],
+)
+def test_no_way_of_writing_a_uri_leaves_its_store(store: str, uri: str, fine: bool, tmp_path: Path) -> None:
+    """A comparison of texts allows `team/../../other-bucket`, and download programs send it as it stands."""
+    of_model = "https://models.example.com"
+    assert (findings(tmp_path, "MLS903", STORES % (f"'{store}', '{of_model}'", f"'{uri}'")) == []) is fine

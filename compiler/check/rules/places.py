@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from ...because import Because
 from ...diagnostics import Diagnostic
@@ -88,7 +89,7 @@ def foreign_place(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 def _registries(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     allowed = system.platform.policies.registries
-    names = [registry.value for registry in allowed]
+    names = [registry.value.lower() for registry in allowed]
     for image, at in _images(system, plan) if allowed else ():
         registry = _registry(image.value)
         if registry not in names:
@@ -115,7 +116,8 @@ def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Becaus
 def _registry(image: str) -> str:
     """The registry of an image; Docker Hub if the image names none."""
     first, slash, _ = image.partition("/")
-    return first.partition(":")[0] if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+    given = slash and ("." in first or ":" in first or first == "localhost")
+    return first.partition(":")[0].lower() if given else "docker.io"
 
 
 def _stores(system: MLSystem) -> Iterator[Diagnostic]:
@@ -133,8 +135,49 @@ def _stores(system: MLSystem) -> Iterator[Diagnostic]:
 
 
 def _lies_in(uri: str, store: str) -> bool:
-    """`s3://lake` contains `s3://lake/x`, but not `s3://lake-of-another`."""
-    return uri == store or uri.startswith(store if store.endswith("/") else f"{store}/")
+    """`s3://lake` contains `s3://lake/x`, but not `s3://lake-of-another`.
+
+    Servers and download programs differ in what they decode, so a URI must be in the store either way, and one that
+    steps out of a folder is in none.
+    """
+    decoded = _decoded(uri)
+    if decoded is None or not uri.isprintable() or {".", ".."} & {*decoded.replace("\\", "/").split("/")}:
+        return False
+    return all(
+        _within(_parts(one), _parts(other)) for one, other in ((uri, store), (decoded, _decoded(store) or store))
+    )
+
+
+def _decoded(uri: str) -> str | None:
+    """Without percent-encoding, even if it was applied several times; None if it was applied more often than that."""
+    for _ in range(4):
+        uri, before = unquote(uri), uri
+        if uri == before:
+            return uri
+    return None
+
+
+def _within(inner: list[str], outer: list[str]) -> bool:
+    """Whether a path is at or below another one; one that ends with `/` has an empty part that stands for any other."""
+    if outer[-1] == "":
+        return len(inner) >= len(outer) and inner[: len(outer) - 1] == outer[:-1]
+    return inner[: len(outer)] == outer
+
+
+def _parts(uri: str) -> list[str]:
+    """The scheme, host, and path of a URI, without what does not change the server: case, user, and default port."""
+    scheme, found, rest = uri.partition("://")
+    if not found:
+        return uri.split("/")
+    host, *path = rest.split("/")
+    scheme, host = scheme.lower(), host.lower()
+    if scheme in _DEFAULT_PORTS:
+        host = host.rpartition("@")[2].removesuffix(f":{_DEFAULT_PORTS[scheme]}").removesuffix(".")
+    return [scheme, host, *path]
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The schemes in which a name before `@` is a user; in `abfss://container@account`, it is the container."""
 
 
 def _uris(system: MLSystem) -> Iterator[Because[str]]:
