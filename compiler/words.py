@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["closest", "escaped", "hostile", "last", "listing", "shown", "visible"]
+__all__ = ["CONTROLS", "closest", "escaped", "hostile", "last", "listing", "shown", "visible"]
 
 # What a terminal or a CI system obeys, what reorders or hides the text around it, and what is not text: control
 # characters; line and paragraph separators; the marks, embeddings, overrides, and isolates of bidirectional text; half

@@ -7,7 +7,11 @@ import errno
 import gc
 import os
 import sys
-from typing import NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from click import ClickException
 
 
 def main() -> NoReturn:
@@ -15,6 +19,7 @@ def main() -> NoReturn:
     from .compiler.imports import elsewhere
 
     sys.path[:] = elsewhere(sys.path)  # `python -m mlspec` looks for modules in the working directory first
+    _open_streams()
     gc.set_threshold(50_000)  # a short run has few cycles, and looking for them takes a tenth of its time
     status = _run()
     if os.environ.get("MLSPEC_DEBUG"):
@@ -24,14 +29,28 @@ def main() -> NoReturn:
 
 def _run() -> int:
     """Run a command, and return its exit status. A bug in mlspec prints one line, and exits with 2."""
+    from click import Abort, ClickException
+
     from .cli import cli
 
     try:
-        cli(prog_name="mlspec")
+        return int(cli(prog_name="mlspec", standalone_mode=False) or 0)
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise
         return end.code
+    except ClickException as error:
+        return _misused(error)
+    except (Abort, KeyboardInterrupt):
+        _complain("Aborted!")
+        return 1
+    except OSError as error:
+        if os.environ.get("MLSPEC_DEBUG"):
+            raise
+        if error.errno == errno.EPIPE:  # a reader that closes the pipe has read enough
+            return 1
+        _complain(f"error: {_place(error)}: {error.strerror}")
+        return 2
     except Exception as error:
         if os.environ.get("MLSPEC_DEBUG"):
             raise
@@ -39,12 +58,55 @@ def _run() -> int:
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where is not None else "?"
-        sys.stderr.write(
+        _complain(
             f"error: mlspec failed with {type(error).__name__} at {place}. This is a bug: please report it, with the "
-            "spec, at https://github.com/mlspec/mlspec/issues (MLSPEC_DEBUG=1 prints the traceback)\n"
+            "spec, at https://github.com/mlspec/mlspec/issues (MLSPEC_DEBUG=1 prints the traceback)"
         )
         return 2
-    return 0
+
+
+def _misused(error: ClickException) -> int:
+    """Print what click says about the command line, without the control characters of an argument."""
+    from io import StringIO
+
+    said = StringIO()
+    error.show(said)
+    _complain(said.getvalue().rstrip("\n"))
+    return error.exit_code
+
+
+def _complain(text: str) -> None:
+    """Print an error, if standard error can be written."""
+    from .compiler.words import escaped
+
+    with suppress(OSError):  # the exit status still says it
+        sys.stderr.write(escaped(f"{text}\n"))
+
+
+def _place(error: OSError) -> str:
+    """What the operating system refused to read or write."""
+    if error.filename is not None:
+        return f"{os.fspath(error.filename)!r} cannot be used"
+    try:
+        os.getcwd()
+    except OSError:
+        return "the working directory cannot be used"
+    return "standard output or standard input cannot be used"
+
+
+def _open_streams() -> None:
+    """Open the standard streams that the caller closed, so that no other file takes their place.
+
+    Each is opened the wrong way around, except for standard error, so that using it is an error and not silence.
+    """
+    for number, (name, flags) in enumerate((("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115
 
 
 def _leave(status: int) -> NoReturn:
@@ -59,7 +121,7 @@ def _leave(status: int) -> NoReturn:
         sys.stdout.flush()
     except OSError as error:
         if error.errno != errno.EPIPE and status == 0:  # a reader that closes the pipe has read enough
-            sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+            _complain(f"error: standard output cannot be written: {error.strerror}")
             status = 2
         status = status or 1
     try:

@@ -1,14 +1,20 @@
-"""Output: results to standard output, everything else to standard error."""
+"""Output: results to standard output, everything else to standard error.
+
+Everything that mlspec prints or reports passes here, so here it loses the characters that a terminal or a CI system
+would obey.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
 
 from ..compiler.diagnostics import Diagnostic
 from ..compiler.record import Record
+from ..compiler.words import escaped
 from .outputs import Output, overwritten, put
 from .render import rendered
 from .render.report import Report, Subject
@@ -37,23 +43,23 @@ class Console(Record):
     def _print(self, content: str, encoding: str | None = None) -> None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
-        sys.stdout.write(content if content.endswith("\n") or not content else f"{content}\n")
+        sys.stdout.write(escaped(content if content.endswith("\n") or not content else f"{content}\n"))
 
     def line(self, content: str) -> None:
         """A result that documents contain too. It goes to standard error if a document goes to standard output."""
         if any(output.result for output in self.outputs):
-            sys.stderr.write(f"{content}\n")
+            self.complain(content)
         else:
             self.result(content)
 
     def say(self, content: str) -> None:
         """Print progress and notes, unless `--quiet` is set."""
         if not self.quiet:
-            sys.stderr.write(f"{content}\n")
+            self.complain(content)
 
     def complain(self, content: str) -> None:
         """Print an error."""
-        sys.stderr.write(f"{content}\n")
+        sys.stderr.write(escaped(f"{content}\n"))
 
     def would_replace(self, paths: Iterable[str]) -> bool:
         """Whether an output would overwrite an input file. Reports it."""
@@ -67,7 +73,7 @@ class Console(Record):
         report = Report(subjects=(Subject(name="", found=tuple(found)),), color=self._colored())
         for output in self.outputs:
             if output.spoken:
-                sys.stderr.write(rendered(output.form, report))
+                sys.stderr.write(_colors_kept(rendered(output.form, report)))
 
     @property
     def reports(self) -> bool:
@@ -83,7 +89,7 @@ class Console(Record):
         here = os.getcwd()
         report = Report(subjects=tuple(subjects), status=status, here=here, root=repository(here), version=self.version)
         for output in self.outputs:
-            if output.path is not None and not self._written(output.path, rendered(output.form, report)):
+            if output.path is not None and not self._written(output.path, escaped(rendered(output.form, report))):
                 status = 2
         for output in self.outputs:
             if output.result:
@@ -102,3 +108,8 @@ class Console(Record):
         if self.color is not None:
             return self.color
         return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _colors_kept(text: str) -> str:
+    """The same text without control characters other than colors. The renderer has removed those of the author."""
+    return "".join(part if at % 2 else escaped(part) for at, part in enumerate(re.split(r"(\x1b\[[0-9;]*m)", text)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..compiler.words import hostile
 
-__all__ = ["PLATFORM", "platforms", "refused", "repository"]
+__all__ = ["PLATFORM", "as_text", "platforms", "refused", "repository"]
 
 PLATFORM = "mlspec.platform.yaml"
 
@@ -60,14 +60,22 @@ def _reach(folder: str) -> Iterator[str]:
 def _same_owner(folder: str, parent: str) -> bool:
     try:
         own, other = os.stat(folder), os.stat(parent)
-    except OSError:
+    except (OSError, ValueError):  # gone, or a name that no file can have
         return False
     return (own.st_uid, own.st_dev) == (other.st_uid, other.st_dev) and not other.st_mode & stat.S_IWOTH
 
 
+def as_text(path: str) -> str:
+    """A path as people read it, also where Python decodes file names as ASCII."""
+    try:
+        return path if path.isascii() else os.fsencode(path).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair that stands for no byte
+        return path
+
+
 def refused(path: str) -> tuple[str, str] | None:
     """Why mlspec does not read a file because of its name, or because it links to a file elsewhere; and what to do."""
-    if hostile(path):
+    if hostile(as_text(path)):
         what = "the name of the file has characters that are not text, or that a terminal or a CI system would obey"
         return what, "rename the file"
     where = os.path.abspath(path)

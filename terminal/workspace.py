@@ -16,11 +16,11 @@ from ..compiler.diagnostics import Diagnostic, SourceFile, Span
 from ..compiler.inputs import Input
 from ..compiler.layer import SAME_EVERYWHERE, Sources
 from ..compiler.layer.merge import desugar
-from ..compiler.read import MAX_BYTES, read
+from ..compiler.read import MAX_BYTES, MAX_DEPTH, read
 from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
 from ..compiler.words import visible
-from .places import PLATFORM, platforms, refused, repository
+from .places import PLATFORM, as_text, platforms, refused, repository
 
 __all__ = [
     "PLATFORM",
@@ -118,7 +118,8 @@ def with_settings(input_: Input, settings: Iterable[str]) -> Input:
 
 def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Options) -> Input:
     found: list[Diagnostic] = []
-    name = path.name if path is not None else SPEC
+    shown = as_text(shown)
+    name = as_text(path.name) if path is not None else SPEC
     spec = _tree(shown, text, "MLSystem", found)
     folder = path.parent if path is not None else Path()
     paths = _platforms(folder if path is not None else None, options)
@@ -244,6 +245,9 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
     file = SourceFile("--set", argument)
     path, equals, value = argument.partition("=")
     steps = path.split(".")
+    if len(steps) > MAX_DEPTH:
+        deep = f"a path has at most {MAX_DEPTH} steps"
+        return None, [_wrong_setting(file, len(path), deep, "name a value of the spec")]
     if not equals or not all(steps):
         help_ = "write it as in --set constraints.throughput.peak=2000/s"
         return None, [_wrong_setting(file, len(argument), "a setting needs a path, `=`, and a value", help_)]

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -79,14 +80,20 @@ class Ran(NamedTuple):
     err: str
 
 
-def run(*arguments: str | Path, stdin: str = "") -> Ran:
-    """Run `mlspec` with arguments; an exception that a user would see as a fault of mlspec fails the test."""
+def run(*arguments: str | Path, stdin: str = "", program: Callable[[], int] | None = None) -> Ran:
+    """Run `mlspec` with arguments; an exception that a user would see as a fault of mlspec fails the test. With
+    `program`, the whole program runs, which also prints what is wrong with the arguments.
+    """
     out, err = _stream(), _stream()
     with pytest.MonkeyPatch.context() as patch:
         for name, stream in (("stdin", _stream(stdin)), ("stdout", out), ("stderr", err)):
             patch.setattr(sys, name, stream)
+        given = [str(argument) for argument in arguments]
+        if program is not None:
+            patch.setattr(sys, "argv", ["mlspec", *given])
+            return Ran(program(), _written(out), _written(err))
         with pytest.raises(SystemExit) as left:
-            cli([str(argument) for argument in arguments], prog_name="mlspec")
+            cli(given, prog_name="mlspec")
     status = left.value.code
     assert isinstance(status, int)
     return Ran(status, _written(out), _written(err))

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..because import Because, Derived
+from ..words import CONTROLS, escaped
 
 __all__ = ["Lines", "Reasons", "dump", "plain"]
 
@@ -46,9 +47,9 @@ _SAFE = re.compile(
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 
 
-# Characters that only survive a round trip if they are escaped. They are listed one by one, because the complement,
-# which YAML defines, takes seven times as long to compile.
-_ESCAPED = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+# Characters that only survive a round trip if they are escaped, and those that would show a reviewer another text. They
+# are listed one by one, because the complement, which YAML defines, takes seven times as long to compile.
+_ESCAPED = f"[{CONTROLS}\ufffe\uffff]"
 
 
 def _readable(text: str) -> bool:
@@ -92,8 +93,8 @@ def _escape(char: str) -> str:
 def dump(body: object, why: Because[Any], header: str = "") -> tuple[str, list[Reasons]]:
     """YAML, and the reasons of each line, innermost first. Header lines only have the reason of the object."""
     writer = _Writer((why,))
-    for line in header.splitlines():
-        writer.line(line, writer.scope)
+    for line in header.removesuffix("\n").split("\n") if header else ():
+        writer.line(escaped(line), writer.scope)
     writer.block(body, "", writer.scope)
     return "\n".join(writer.lines) + "\n", writer.reasons
 
@@ -102,7 +103,7 @@ def written(body: dict[str, Any] | Lines, why: Because[Any], header: str = "") -
     """A file and the reasons of each line: YAML below the header, or plain lines."""
     if isinstance(body, Lines):
         reasons: list[Reasons] = [(line, why) if isinstance(line, Because) else (why,) for line in body.lines]
-        return body.text(), reasons
+        return escaped(body.text()), reasons
     return dump(body, why, header)
 
 

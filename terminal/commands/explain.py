@@ -15,6 +15,9 @@ from .request import Request, Systems
 
 __all__ = ["explain"]
 
+MAX_LINE = 999_999
+"""More lines than any output file has. Python does not read numbers of thousands of digits."""
+
 
 def explain(request: Request, question: str | None, line: int | None) -> int:
     """Explain an output line, or what a value or a line of the spec affects."""
@@ -67,4 +70,6 @@ def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
         return None
     if start is None:
         raise NotFoundError(f"{path} is not in an environment of this spec: {', '.join(system.declared)}")
+    if len(number) > len(str(MAX_LINE)):
+        raise NotFoundError(f"{path} has fewer than {MAX_LINE:,} lines")
     return steps[start], "/".join(steps[start + 1 :]), int(number)
