@@ -1131,6 +1131,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Policies": {
         "locked": ('locked', 'list', ('list', ('scalar', 'spec-path', ''), ''), None, ''),
         "severity": ('severity', 'map', ('map', ('enum', ('error', 'warning', 'info', 'off')), 'rule-id', ''), None, ''),
+        "suppressible": ('suppressible', 'list', ('list', ('scalar', 'rule-id', ''), ''), None, ''),
         "registries": ('registries', 'list', ('list', ('scalar', 'host', ''), ''), None, ''),
         "stores": ('stores', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "maxCpu": ('max_cpu', 'optional', ('scalar', 'cores', ''), None, ''),

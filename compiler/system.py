@@ -1913,10 +1913,11 @@ class Prices(Part):
 class Policies(Part):
     """Policies that specs must comply with."""
 
-    __slots__ = fields = ("locked", "severity", "registries", "stores", "max_cpu", "max_memory",)
+    __slots__ = fields = ("locked", "severity", "suppressible", "registries", "stores", "max_cpu", "max_memory",)
 
     locked: tuple[Because[str], ...]
     severity: Named[Because[Literal['error', 'warning', 'info', 'off']]]
+    suppressible: tuple[Because[str], ...]
     registries: tuple[Because[str], ...]
     stores: tuple[Because[str], ...]
     max_cpu: Because[Cores] | None

@@ -72,6 +72,7 @@ def test_every_finding_has_a_place_and_a_help(case: str) -> None:
 
 
 ALSO = {
+    "MLS039-plain-http": {"MLS902"},  # the comment has no effect
     "MLS603-a-harm": {"MLS012"},  # a metric that is known too late does not size a canary either
 }
 """Cases with a second mistake that follows from the first."""

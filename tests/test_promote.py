@@ -240,12 +240,115 @@ def test_release_files_of_the_examples_are_as_promote_writes_them(file: Path) ->
     assert render(desugar(tree, "ReleaseFile")[0]) == file.read_text()
 
 
-def test_a_shadow_stage_without_end_is_too_early_and_not_a_fault(system: Path) -> None:
-    """Its end would be after the year 9999, which no clock can express."""
-    spec = yaml.safe_load((system / "mlspec.yaml").read_text())
-    stage = next(one["shadow"] for one in spec["rollout"]["stages"] if "shadow" in one)
-    stage["duration"] = "999999999999999d"
-    (system / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+# Release files that promote did not write
+
+
+def edited(system: Path, *changes: tuple[str, str], environment: str = "production") -> str:
+    file = system / "releases" / f"{environment}.yaml"
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("environment: production", "environment: staging"), "says `environment: staging`"),
+        (("system: digit-reader", "system: other"), "says `system: other`"),
+    ],
+)
+def test_a_release_file_of_another_place_is_not_overwritten(system: Path, change: tuple[str, str], said: str) -> None:
+    """Its history would be lost, or become that of a model that does not exist."""
+    text = edited(system, change)
+    linted = run("lint", system / "mlspec.yaml")
+    assert linted.status == 1
+    assert linted.err.count("error[") == linted.err.count("error[MLS016]") == 1
+    assert said in linted.err
+    for arguments in (("--release", system / "v2.yaml"), ("--release", system / "v2.yaml", "--skip-shadow")):
+        ran = run("promote", system / "mlspec.yaml", "--to", "production", *arguments)
+        assert ran.status == 1
+        assert said in ran.err
+    assert (system / "releases" / "production.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("since", [None, "[]", "tomorrow", "'2026-13-02T04:00:00Z'", "", "{}"])
+def test_a_shadow_without_a_valid_time_would_skip_its_stage(system: Path, since: str | None) -> None:
     assert promote(system, "--release", system / "v2.yaml") == 0
-    ran = run("promote", system / "mlspec.yaml", "--to", "production", "--now", "2026-11-03T03:59:59Z")
-    assert (ran.status, "until 9999-12-31" in ran.err) == (1, True)
+    line = next(line for line in (system / "releases" / "production.yaml").read_text().splitlines() if "since:" in line)
+    text = edited(system, (f"{line}\n", "" if since is None else f"{line.partition(':')[0]}: {since}\n"))
+    assert run("lint", system / "mlspec.yaml").status == 1
+    ran = run("promote", system / "mlspec.yaml", "--to", "production", "--now", "2026-11-02T05:00:00Z")
+    assert ran.status == 1
+    assert "production.yaml:" in ran.err
+    assert (system / "releases" / "production.yaml").read_text() == text
+
+
+def test_a_shadow_stage_longer_than_any_calendar_is_refused(system: Path) -> None:
+    spec = (system / "mlspec.yaml").read_text()
+    (system / "mlspec.yaml").write_text(spec.replace("24h", "36500d"))
+    assert promote(system, "--release", system / "v2.yaml") == 0
+    ran = run("promote", system / "mlspec.yaml", "--to", "production", "--now", "2026-11-02T05:00:00Z")
+    assert ran.status == 1
+    assert "until 2126-10-09T04:00:00Z" in ran.err
+    (system / "mlspec.yaml").write_text(spec.replace("24h", "999999999999999d"))
+    ran = run("lint", system / "mlspec.yaml")
+    assert ran.status == 1
+    assert "is longer than a hundred years" in ran.err
+    assert run("promote", system / "mlspec.yaml", "--to", "production").status == 1
+
+
+def test_two_systems_in_one_folder_are_told_how_to_write_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However their paths are written: the second would replace the files of the first."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / "a" / f"{name}.mlspec.yaml").write_text(minimal(metadata__name=name, **DOMAIN))
+    (tmp_path / "link").symlink_to("a")
+    for second in (tmp_path / "a", Path("link"), Path("a/../a")):
+        ran = run("compile", "a/one.mlspec.yaml", second / "two.mlspec.yaml")
+        assert ran.status == 2
+        assert "both write to" in ran.err
+        assert "pass -o DIR" in ran.err
+        assert "name: one" in (tmp_path / "a/out/default/serving/rollout.yaml").read_text()
+    (tmp_path / "a/out/default/serving/rollout.yaml").write_text("")
+    ran = run("compile", "a/two.mlspec.yaml")
+    assert ran.status == 1, "also one run after the other"
+    assert "a/out has the output of one.mlspec.yaml, another spec in the same folder: pass -o DIR" in ran.err
+    (tmp_path / "a/one.mlspec.yaml").rename(tmp_path / "a/renamed.mlspec.yaml")
+    assert run("compile", "a/renamed.mlspec.yaml").status == 0, "a spec may get another name"
+    assert run("compile", "a", "-o", "all").status == 0
+    assert run("check", "a", "-o", "all").status == 0
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "device", "unreadable"])
+def test_a_release_file_that_is_none_stops_neither_lint_nor_promote_forever(
+    system: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe has no beginning, and a device no end."""
+    file = system / "releases" / "production.yaml"
+    file.unlink()
+    match what:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "unreadable":
+            listed = os.listdir
+
+            def denied(folder: str | Path = ".") -> list[str]:  # root can read everything
+                if Path(folder).name == "releases":
+                    raise PermissionError(13, "Permission denied", str(folder))
+                return listed(folder)
+
+            monkeypatch.setattr(os, "listdir", denied)
+    for arguments in (("lint",), ("compile",), ("promote", "--to", "production", "--release", system / "v2.yaml")):
+        ran = run(arguments[0], system / "mlspec.yaml", *arguments[1:])
+        assert ran.status != 0
+        assert "error[MLS002]" in ran.err
+    assert not (system / "out").exists()

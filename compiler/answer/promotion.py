@@ -26,9 +26,6 @@ __all__ = ["CLOCK", "Entry", "Move", "promoted", "rolled_back"]
 CLOCK = "%Y-%m-%dT%H:%M:%SZ"
 """The format of a time in UTC."""
 
-LAST_SECOND = 253_402_300_799
-"""The end of the year 9999, in seconds since 1970. This format has no later moment."""
-
 
 class Entry(Record):
     """What to promote, when, and how fast. Without a source or a version, promotes the shadow version."""
@@ -200,8 +197,9 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
     if release is None or not isinstance(shadow, Mapping):
         raise ReleaseError(f"no version is in the shadow stage of `{at.environment.name}`: pass --from or --release")
     since, least = shadow.entries.get("since"), at.shadow_duration
-    if isinstance(since, Scalar) and least is not None and not entry.skip_shadow:
-        end = min(_seconds(since.text) + math.ceil(least.amount), LAST_SECOND)
+    if least is not None and not entry.skip_shadow:
+        assert isinstance(since, Scalar)  # _refuse_wrong has seen to it
+        end = _seconds(since.text) + math.ceil(least.amount)
         if _seconds(entry.now) < end:
             until = time.strftime(CLOCK, time.gmtime(end))
             raise TooEarlyError(

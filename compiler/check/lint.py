@@ -70,7 +70,8 @@ def judge(
     An unused suppression is itself a finding, if the `whole` system was checked.
     """
     graded = [d for d in (_graded(diagnostic, system) for diagnostic in found) if d is not None]
-    answers = [answer for _, tree in input_.written for answer in suppressions(tree.file)]
+    answers, beyond = _answers(system, input_)
+    yield from beyond
     used: set[int] = set()
     for diagnostic in graded:
         answer = next((a for a in answers if a.answers(diagnostic) and not a.expired(today)), None)
@@ -92,11 +93,54 @@ def severities(
     found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None
 ) -> Iterator[Severity | None]:
     """The severity that each finding would have; None if the platform or a comment turns it off."""
-    answers = [answer for _, tree in input_.written for answer in suppressions(tree.file) if not answer.expired(today)]
+    answers = [answer for answer in _answers(system, input_)[0] if not answer.expired(today)]
     for diagnostic in found:
         graded = _graded(diagnostic, system)
         off = graded is None or any(answer.answers(diagnostic) for answer in answers)
         yield None if graded is None or off else graded.severity
+
+
+def _answers(system: MLSystem, input_: Input) -> tuple[list[Suppression], list[Diagnostic]]:
+    """The suppressions in all files, each with the rules that the platform lets it suppress, and those beyond that.
+
+    The platform file may suppress any rule: who writes it also sets the severities.
+    """
+    platform = input_.sources.platform if input_.sources is not None else None
+    answers: list[Suppression] = []
+    beyond: list[Diagnostic] = []
+    for answer in (answer for _, tree in input_.written for answer in suppressions(tree.file)):
+        own = platform is not None and answer.span.file is platform.file
+        locked = [] if own else [id_ for id_ in answer.ids if not _suppressible(id_, system)]
+        beyond += [_not_suppressible(answer, id_) for id_ in locked]
+        left = tuple(id_ for id_ in answer.ids if id_ not in locked)
+        answers += [answer.but(ids=left)] if left else []
+    return answers, beyond
+
+
+def _suppressible(id_: str, system: MLSystem) -> bool:
+    """Whether the platform lets a comment suppress a rule. Mistakes in the spec itself have their own answer."""
+    try:
+        policies = system.platform.policies
+        allowed = [rule.value for rule in policies.suppressible]
+        graded = policies.severity
+    except Unavailable:
+        return True
+    if allowed or id_.startswith(WRONG):
+        return id_.startswith((WRONG, *allowed))
+    name = max((name for name in graded if id_.startswith(name)), key=len, default=None)
+    return name is None or graded[name].value != "error"
+
+
+def _not_suppressible(answer: Suppression, id_: str) -> Diagnostic:
+    return Diagnostic(
+        id="MLS039",
+        severity="error",
+        message=f"the platform does not let a spec suppress {id_}",
+        span=answer.span,
+        note="the platform team relies on this rule in every system, so the comment has no effect",
+        help=f"remove the comment and fix the finding, or ask the platform team to add `{id_}` to "
+        "`platform.policies.suppressible`",
+    )
 
 
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:

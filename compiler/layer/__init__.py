@@ -2,8 +2,9 @@
 
 From lowest to highest: catalog, platform, the platform's entry for the cluster, the same of platform files nearer to
 the spec, spec, release file, the spec's own environment, `--set`. Mappings merge. Lists are replaced, unless the
-language defines a key for their items. `null` in a higher layer removes the value below. A changed discriminator
-replaces the whole object. Nodes are shared, never copied, so each one still knows its file and line.
+language defines a key for their items. `null` in a higher layer removes the value below, but no entry of the catalog. A
+changed discriminator replaces the whole object. Nodes are shared, never copied, so each one still knows its file and
+line.
 """
 
 from __future__ import annotations
@@ -94,11 +95,14 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     found += usual.undecided(tree, chosen, name)
     names = names_in(tree)
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
-    layers = [*_catalog_layers(names), *layers]
-    tree = usual.with_containers(_merge_all(layers), chosen)
-    return Layered(
-        environment=name, tree=tree, layers=tuple(layers), clusters=_cluster_names(sources.platform, *sources.nearer)
-    )
+    shipped = list(_catalog_layers(names))
+    floor = merged_layers(shipped) if shipped else only(sources.spec)
+    nulls = emptied([layer.tree for layer in layers], floor, _COLLECTIONS)
+    found += [no_value(key, node, name, section=False) for key, node in nulls]
+    tree = usual.with_containers(merged_layers(layers, floor), chosen)
+    layers = [*shipped, *layers]
+    clusters = _cluster_names(sources.platform, *sources.nearer)
+    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters)
 
 
 def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Layer]:

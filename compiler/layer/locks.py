@@ -15,6 +15,9 @@ ALWAYS = ("platform.plugins", "platform.policies")
 """Locked on every platform: linting a spec must not load its code, and a spec must not set its own lint policy."""
 
 
+ABOVE = ("team", "system")
+"""The owners of layers that locks hold for."""
+
 Path = tuple[str, ...]
 
 
@@ -58,22 +61,27 @@ def locked_nodes(layered: Layered) -> dict[int, Lock]:
 
 
 def broken_locks(layered: Layered) -> Iterator[Diagnostic]:
-    """Every value in a layer above the platform's that differs from the locked value below it."""
-    below = [layer for layer in layered.layers if layer.owner in ("catalog", "platform")]
-    above = [layer for layer in layered.layers if layer.owner in ("team", "system")]
-    locks: list[tuple[str, Scalar | None]] = [(path, None) for path in ALWAYS]
-    locks += [(lock.text, lock) for lock in _locks(below)]
-    for path, lock in locks:
+    """Every locked value that a layer above the platform's changes or removes.
+
+    A layer removes one with `null`, a scalar, or a list at any of its parents, or with another discriminator. So this
+    also compares the merged tree with what the platform's layers alone merge into.
+    """
+    below, above = _platform(layered), [layer for layer in layered.layers if layer.owner in ABOVE]
+    for lock in locks(layered):
+        changed: set[Path] = set()
         for layer in above:
-            for steps, node in _matching(layer.tree, tuple(path.split("."))):
-                known = next((n for low in reversed(below) if (n := lookup(low.tree, steps)) is not None), None)
-                if not _same(node, known):
-                    found = _locked(layered.environment, path, node, lock, known)
-                    yield _of_a_team(found, path, below) if layer.owner == "team" else found
+            for path, node in _matching(layer.tree, lock.steps):
+                if not _same(node, known := lookup(below, path)):
+                    changed.add(path)
+                    found = _locked(layered.environment, lock, node, known)
+                    yield _of_a_team(found, lock.path, _below(layered)) if layer.owner == "team" else found
+        for path, known in _matching(below, lock.steps):
+            if path not in changed and not _same(known, lookup(layered.tree, path)):
+                yield _locked(layered.environment, lock, _remover(above, path), known)
 
 
 def _below(layered: Layered) -> list[Layer]:
-    return [layer for layer in layered.layers if layer.owner != "system"]
+    return [layer for layer in layered.layers if layer.owner not in ABOVE]
 
 
 def _platform(layered: Layered) -> Mapping:

@@ -238,6 +238,10 @@ class Policies(Section):
     severity: dict[RuleId, Literal["error", "warning", "info", "off"]] = mapped(
         "The severity of rules, by ID or prefix."
     )
+    suppressible: list[RuleId] = listed(
+        "The rules, by ID or prefix, that a comment in a spec may suppress. If omitted, all except those that "
+        "`severity` sets to `error`."
+    )
     registries: list[Host] = listed("The allowed image registries. If omitted, all.")
     stores: list[Text] = listed("The allowed URI prefixes for models and data. If omitted, all.")
     max_cpu: Cores | None = optional("The maximum CPU request per container.")

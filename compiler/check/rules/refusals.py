@@ -171,6 +171,28 @@ REFUSALS: dict[str, Explanation] = {
                 patch: {metadata: {annotations: {example.com/team: "7"}}}
         """
     ),
+    "MLS039": explained(
+        """Suppression that the platform does not allow.
+
+        Why: a rule that the platform sets to `error` holds for every system. If a comment could suppress it, the author
+        of a spec would decide whether it applies.
+
+        Bad:
+            constraints:
+              availability: 99.9%  # mlspec: ignore[MLS502] low traffic
+            # mlspec.platform.yaml
+            apiVersion: mlspec/v1
+            kind: Platform
+            platform: {policies: {severity: {MLS5: error}}}
+        Good:
+            constraints:
+              availability: 99.9%
+            # mlspec.platform.yaml
+            apiVersion: mlspec/v1
+            kind: Platform
+            platform: {policies: {severity: {MLS5: error}}}
+        """
+    ),
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 
