@@ -259,3 +259,16 @@ def test_a_file_name_puts_nothing_into_output(name: str, tmp_path: Path) -> None
 def test_a_name_in_another_script_is_fine(tmp_path: Path) -> None:
     (tmp_path / "überblick-日本.mlspec.yaml").write_text(MINIMAL)
     assert run("lint", tmp_path).status == 0
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\0b/mlspec.yaml", "\ud800.yaml", "a\nb/../mlspec.yaml"])
+def test_a_name_that_no_file_can_have_is_a_finding(name: str, tmp_path: Path) -> None:
+    """For the Python API and for an editor, too, which may ask about a buffer that was never saved."""
+    for given in (name, f"{tmp_path}/{name}"):
+        if "\n" not in given:  # which the API takes for a text
+            assert ids_of(mlspec.lint(given)) == ["MLS002"]
+    assert run("lint", "--platform", f"{tmp_path}/{name}", ROOT / "examples" / "minimal").status != 0
+
+
+def ids_of(found: tuple[mlspec.Diagnostic, ...]) -> list[str]:
+    return [one.id for one in found]
