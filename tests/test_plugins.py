@@ -158,6 +158,7 @@ def test_what_is_made_for_the_whole_system_is_written_checked_kept_and_removed(t
     assert fleet.is_file(), "one environment alone says nothing of what is made for all"
     fleet.write_text("edited by hand\n")
     assert run("check", spec).status == 1
+    assert run("compile", spec).status == 0
     (tmp_path / "mlspec.platform.yaml").unlink()
     assert run("compile", spec).status == 0
     assert not fleet.exists()

@@ -97,9 +97,10 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
     shipped = list(_catalog_layers(names))
     floor = merged_layers(shipped) if shipped else only(sources.spec)
-    nulls = emptied([layer.tree for layer in layers], floor, _COLLECTIONS)
-    found += [no_value(key, node, name, section=False) for key, node in nulls]
-    tree = usual.with_containers(merged_layers(layers, floor), chosen)
+    nulls = tuple(emptied([layer.tree for layer in layers], floor, _COLLECTIONS))
+    found += [no_value(key, node, name, section=False) for key, node, removes in nulls if not removes]
+    whole = merged_layers(layers, floor) if nulls else merged_layers([*shipped, *layers])
+    tree = usual.with_containers(whole, chosen)
     layers = [*shipped, *layers]
     clusters = _cluster_names(sources.platform, *sources.nearer)
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters)

@@ -59,15 +59,14 @@ def sections(tree: Mapping, collections: frozenset[Path], path: Path = ()) -> tu
     return whole, nulls
 
 
-def emptied(trees: Sequence[Mapping], floor: Mapping, collections: frozenset[Path]) -> Iterator[tuple[str, Node]]:
-    """Each `null` that would remove nothing but entries of the catalog, with its key.
+def emptied(trees: Sequence[Mapping], floor: Mapping, collections: frozenset[Path]) -> Iterator[tuple[str, Node, bool]]:
+    """Each `null` at entries of the catalog, with its key, and whether there is anything else that it removes.
 
     `trees` are those of all files and settings, from lowest to highest.
     """
     for index, tree in enumerate(trees):
         for path, node in _nulls(tree, floor, collections):
-            if not any(lookup(below, path) is not None for below in trees[:index]):
-                yield path[-1], node
+            yield path[-1], node, any(lookup(below, path) is not None for below in trees[:index])
 
 
 def _is_entry(path: Path, collections: frozenset[Path]) -> bool:
