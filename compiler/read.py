@@ -14,13 +14,12 @@ from typing import Any
 import yaml
 
 from .diagnostics import Diagnostic, Label, SourceFile, Span
+from .limits import FILE, LEVELS, TEXT, VALUES
 from .tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "read"]
 
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
-MAX_NODES = 50_000
+MAX_BYTES, MAX_DEPTH, MAX_NODES = FILE.most, LEVELS.most, VALUES.most
 
 # libyaml counts these as line breaks and editors do not, so later positions would be wrong. Surrogates are not text.
 _REFUSED = "[\u0085\u2028\u2029\ud800-\udfff]|\r(?!\n)"
@@ -151,7 +150,23 @@ class _Reader:
         file, line, column, end_line, end_column = self._at(event)
         if event.style in ("|", ">"):  # libyaml ends a block scalar where the next token begins
             end_line, end_column = line, len(file.lines[line].rstrip())
-        return Scalar((file, line, column, end_line, end_column), event.value, event.implicit[0])
+        scalar = Scalar((file, line, column, end_line, end_column), event.value, event.implicit[0])
+        if len(scalar.text) > TEXT.most:
+            self._too_long(scalar)
+        return scalar
+
+    def _too_long(self, scalar: Scalar) -> None:
+        self.found.append(
+            Diagnostic(
+                id="MLS002",
+                severity="error",
+                message=f"the value has {len(scalar.text):,} characters, more than {TEXT.most:,}",
+                span=Span(scalar.file, scalar.line, scalar.column, scalar.line, scalar.column + 1),
+                label="it starts here",
+                note=TEXT.why,
+                help=f"shorten it by {len(scalar.text) - TEXT.most:,} characters",
+            )
+        )
 
     def _sequence(self, start: Any, events: Iterator[Any], depth: int) -> Sequence:
         items: list[Node] = []

@@ -1,7 +1,8 @@
 """`python -m docs.generate [--check]`: generate the reference from its sources, or fail if it is stale.
 
-The language comes from the models, the commands from click, the diagnostics from the rules and their table, and the
-catalog from its files. The prose of each page is in `docs/templates`; this module only provides the data.
+The language comes from the models, the commands from click, the diagnostics from the rules and their table, the limits
+from their table, and the catalog from its files. The prose of each page is in `docs/templates`; this module only
+provides the data.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mlspec.cli import cli
 from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.limits import LIMITS
 from mlspec.schema.units import Duration
 from mlspec.terminal import render
 
@@ -39,6 +41,7 @@ SUBJECTS = {
     "MLS01": "The language",
     "MLS02": "Committed output",
     "MLS03": "Objects and their names",
+    "MLS04": "The size of objects",
     "MLS1": "Data and features",
     "MLS2": "Evaluation",
     "MLS3": "Reproducibility",
@@ -59,6 +62,7 @@ def generated() -> dict[Path, str]:
         PAGES / "commands.md": page("commands", formats=formats(), **commands()),
         PAGES / "diagnostics.md": page("diagnostics", subjects=diagnostics()),
         PAGES / "catalog.md": page("catalog", **catalog()),
+        PAGES / "limits.md": page("limits", limits=LIMITS),
     }
 
 
@@ -157,7 +161,8 @@ def diagnostics() -> dict[str, list[tuple[str, Explanation]]]:
 
 
 def _subject(id_: str) -> str:
-    return next(subject for beginning, subject in SUBJECTS.items() if id_.startswith(beginning))
+    (subject,) = (subject for beginning, subject in SUBJECTS.items() if id_.startswith(beginning))
+    return subject
 
 
 # The catalog

@@ -14,7 +14,19 @@ from typing import Any, Literal
 
 from ..compiler.record import Record
 
-__all__ = ["Answer", "Bound", "Measured", "Outcome", "Rival", "Unreadable", "bound_of", "judged", "number", "wilson"]
+__all__ = [
+    "Answer",
+    "Bound",
+    "Measured",
+    "Outcome",
+    "Rival",
+    "Unreadable",
+    "bound_of",
+    "judged",
+    "number",
+    "outside",
+    "wilson",
+]
 
 ERROR = 0.05
 """The probability that any one segment counts against the model, or for it, by chance alone."""
@@ -36,8 +48,14 @@ class Bound(Record):
     least: bool
     words: str
     """The limit in words, with its origin."""
-    unit_interval: bool
-    """Whether the metric is between 0 and 1, so that the variance of a mean is at most p (1 - p)."""
+    low: Decimal | None = None
+    """The smallest possible value of the metric; None if there is none."""
+    high: Decimal | None = None
+
+    @property
+    def unit_interval(self) -> bool:
+        """Whether the metric is between 0 and 1, so that the variance of a mean is at most p (1 - p)."""
+        return self.low == 0 and self.high == 1
 
     def keeps(self, value: Decimal) -> bool:
         """Whether a value meets the bound."""
@@ -95,6 +113,9 @@ def _measured(entry: object) -> Measured:
     if value is None:
         raise _Unusable("its value in metrics.json is not a number")
     counts = {key: _count(entry, key) for key in ("samples", "events")}
+    samples, events = counts["samples"], counts["events"]
+    if samples is not None and events is not None and events > samples:
+        raise _Unusable(f"its `events` in metrics.json are more than its `samples`: {events:,} of {samples:,}")
     return Measured(value=value, interval=_interval(entry, value), **counts)
 
 
@@ -123,22 +144,51 @@ def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) 
     above it if the metric is maximized, and below it if the metric is minimized. A `relative` margin is a share of the
     rival's value.
     """
-    unit_interval = number(metric.get("min")) == 0 and number(metric.get("max")) == 1
+    low, high = _given(metric, "min"), _given(metric, "max")
+    direction, relative = metric.get("direction", "maximize"), gate.get("relative", False)
+    if direction not in ("maximize", "minimize") or not isinstance(relative, bool):
+        raise Unreadable("the configuration has an invalid `direction` or `relative`")
     for key, least in (("min", True), ("max", False)):
-        limit = number(gate.get(key))
+        limit = _given(gate, key)
         if limit is not None:
             words = f"at {'least' if least else 'most'} {_plain(limit)}"
-            return Bound(limit=limit, least=least, words=words, unit_interval=unit_interval)
-    margin, least = number(gate.get("margin", 0)), metric.get("direction") != "minimize"
-    if rival is None or margin is None:
+            return Bound(limit=limit, least=least, words=words, low=low, high=high)
+    margin, least = _given(gate, "margin") or Decimal(0), direction == "maximize"
+    if rival is None:
         raise Unreadable("the configuration has a gate without a bound")
-    step = margin * abs(rival.value) if gate.get("relative") is True else margin
+    beyond = outside(rival.value, low, high)
+    if beyond is not None:
+        raise Unreadable(f"the result of {rival.words} is impossible: {beyond}")
+    step = margin * abs(rival.value) if relative else margin
     limit = rival.value + step if least else rival.value - step
     if abs(limit) > LARGEST:
         raise Unreadable("the configuration has a bound that is too large to compute with")
-    said = f"{_plain(margin * 100)}%" if gate.get("relative") is True else _plain(margin)
+    said = f"{_plain(margin * 100)}%" if relative else _plain(margin)
     words = f"at {'least' if least else 'most'} {_plain(limit)}: {_plain(rival.value)} of {rival.words}"
-    return Bound(limit=limit, least=least, words=f"{words}, margin {said}", unit_interval=unit_interval)
+    return Bound(limit=limit, least=least, words=f"{words}, margin {said}", low=low, high=high)
+
+
+def _given(holder: dict[str, Any], key: str) -> Decimal | None:
+    """A number of the configuration; None if it is not there."""
+    if key not in holder:
+        return None
+    given = number(holder[key])
+    if given is None:
+        raise Unreadable(f"`{key}` in the configuration is not a number")
+    return given
+
+
+def outside(value: Decimal, low: Decimal | None, high: Decimal | None) -> str | None:
+    """What is wrong with a value outside the range of its metric: often, it is a percentage."""
+    if (low is None or value >= low) and (high is None or value <= high):
+        return None
+    allowed = f"at least {_plain(low)}" if low is not None else ""
+    if high is not None:
+        allowed = f"between {_plain(low)} and {_plain(high)}" if low is not None else f"at most {_plain(high)}"
+    share = (
+        f" (write {_exact(value / 100)}, not {_exact(value)})" if low == 0 and high == 1 and 1 < value <= 100 else ""
+    )
+    return f"{_exact(value)} is outside the range of the metric, which is {allowed}{share}"
 
 
 def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], segments: int = 0) -> Outcome:
@@ -151,6 +201,9 @@ def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], s
         found = _measured(entry)
     except _Unusable as wrong:
         return Outcome(answer="fail", words=str(wrong))
+    beyond = outside(found.value, bound.low, bound.high)
+    if beyond is not None:
+        return Outcome(answer="fail", words=beyond, found=found.value)
     few = _too_few(found, *needed)
     if few is None and segments and found.events == 0:
         few = "it is based on no events"
@@ -201,6 +254,11 @@ def wilson(share: float, events: int, z: float) -> tuple[float, float]:
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _exact(value: Decimal) -> str:
+    """A number with all its digits, unless it has very many: 1.0000001 is more than 1."""
+    return str(float(value)).removesuffix(".0")
 
 
 def _plain(value: Decimal) -> str:

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from ..compiler.record import Record
 from .conditions import Unreadable
 from .digest import digest_of, size_of
-from .verdict import VERSION, Verdict, judge, shown
+from .verdict import VERSION, Verdict, is_version, judge, shown
 
 __all__ = ["Files", "by_hand", "gate", "of_the_job"]
 
@@ -81,21 +81,35 @@ def _read(path: Path) -> Any:
     if len(content) > LARGEST:
         raise Unreadable(f"{path} is larger than {LARGEST // 2**20} MiB")
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as wrong:
         raise Unreadable(f"{path} is not JSON: {wrong}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping without duplicate keys: of two results, the reader would silently believe the last one."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in made if keys.count(key) > 1)
+        raise ValueError(f"the key {shown(twice)} appears twice")
+    return made
 
 
 def _model(description: Path) -> dict[str, Any]:
     """The model that `model.json` describes, with its digest. The model is next to its description."""
     model = _read(description)
     path, format_ = (model.get("path"), model.get("format")) if isinstance(model, dict) else (None, None)
-    if not isinstance(path, str) or not isinstance(format_, str) or model.get("version") != VERSION:
+    if not isinstance(path, str) or not isinstance(format_, str) or not is_version(model.get("version")):
         raise Unreadable(f"{description} needs `version: {VERSION}`, `path`, and `format`")
     steps = PurePosixPath(path)
     if "\0" in path or steps.is_absolute() or ".." in steps.parts:
         raise Unreadable(f"{description} names a model that is not next to it: {shown(path)}")
     files = description.parent / steps
+    if any((description.parent / step).is_symlink() for step in (steps, *steps.parents)[:-1]):
+        raise Unreadable(f"{description} names a link, not a model: {shown(path)}")
+    if files.exists() and not files.is_file() and not files.is_dir():
+        raise Unreadable(f"{files} is neither a file nor a folder")
     digest = digest_of(files)
     if model.get("digest", digest) != digest:
         raise Unreadable(f"{files} does not match the digest in {description}: it is {digest}")

@@ -6,12 +6,13 @@ pass, and neither is a configuration without gates.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from ..compiler.record import Record
 from .conditions import Answer, Bound, Outcome, Rival, Unreadable, bound_of, judged, number
 
-__all__ = ["Reason", "Verdict", "judge", "shown"]
+__all__ = ["Reason", "Verdict", "is_version", "judge", "shown"]
 
 VERSION = 1
 
@@ -78,9 +79,14 @@ def judge(config: Any, metrics: Any) -> Verdict:
 def _versioned(document: Any, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Unreadable(f"{what} is not a mapping")
-    if document.get("version") != VERSION:
+    if not is_version(document.get("version")):
         raise Unreadable(f"{what} does not have version {VERSION}")
     return document
+
+
+def is_version(thing: object) -> bool:
+    """Whether it is our version: in Python, `true` and `1.0` equal 1."""
+    return type(thing) is int and thing == VERSION
 
 
 def _mapping(document: dict[str, Any], key: str, what: str) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def _reason(
         outcome = judged(values.get(metric), bound, needed)
         found = float(outcome.found) if outcome.found is not None else None
         return Reason(metric=metric, bound=bound, found=found, verdict=outcome.answer, words=outcome.words)
-    each = _each(metric, _entry(segments, segment), bound, needed)
+    each = _each(metric, _entry(segments, segment), bound, needed, _entry(values, metric).get("samples"))
     answer, words = _together(each)
     return Reason(metric=metric, segment=str(segment), bound=bound, verdict=answer, words=words, values=each)
 
@@ -137,11 +143,20 @@ def _least(holder: dict[str, Any]) -> int | None:
 
 
 def _each(
-    metric: str, values: dict[str, Any], bound: Bound, needed: tuple[int | None, int | None]
+    metric: str, values: dict[str, Any], bound: Bound, needed: tuple[int | None, int | None], rows: object
 ) -> dict[str, Outcome]:
-    """The result of each value of a segment."""
+    """The result of each value of a segment, which cannot have more than all `rows`."""
     entries = {value: entry.get(metric) if isinstance(entry, dict) else None for value, entry in values.items()}
-    return {value: judged(entry, bound, needed, segments=len(entries)) for value, entry in entries.items()}
+    return {value: _part(entry, bound, needed, len(entries), number(rows)) for value, entry in entries.items()}
+
+
+def _part(
+    entry: object, bound: Bound, needed: tuple[int | None, int | None], segments: int, rows: Decimal | None
+) -> Outcome:
+    own = number(entry.get("samples")) if isinstance(entry, dict) else None
+    if rows is not None and own is not None and own > rows:
+        return Outcome(answer="fail", words=f"it has {own:,} samples, and the whole test set has {rows:,}")
+    return judged(entry, bound, needed, segments=segments)
 
 
 def _together(each: dict[str, Outcome]) -> tuple[Answer, str]:

@@ -96,6 +96,17 @@ BOMBS: dict[str, bytes] = {
     "a slow pattern": b"serving: {image: " + b"a-" * 50_000 + b"!}\n",
     "a slow host": b"serving: {mode: online, endpoint: {hosts: [" + b"a." * 50_000 + b"]}}\n",
     "a slow matcher": b"metrics: {x: {query: '" + b'a="' * 30_000 + b"'}}\n",
+    "a suppression with blanks": b"a: 1  # mlspec: ignore[MLS501]x" + b" " * 1_000_000 + b"x\n",
+    "many suppressions": b"# mlspec: ignore[MLS501]\n" * 40_000 + b"a: 1\n",
+    "many environments": b"environments:\n" + b"".join(b"  e%d: {}\n" % n for n in range(20_000)),
+    "many services": b"services:\n" + b"".join(b"  s%d: {mode: online}\n" % n for n in range(12_000)),
+    "many services in many environments": b"s: &s {mode: online}\nservices: {"
+    + b", ".join(b"s%d: *s" % n for n in range(900))
+    + b"}\nenvironments: {"
+    + b", ".join(b"e%d: {}" % n for n in range(90))
+    + b"}\n",
+    "many patches": b"patches:\n" + b"  - {target: {kind: Service, name: a}, patch: {}, reason: a}\n" * 5_000,
+    "a long text": b"problem: {useCase: " + b"x" * 300_000 + b"}\n",
     "a suppression without end": b"# mlspec: ignore[" + b"A, " * 100_000 + b"\na: 1\n",
 }
 """The worst of them, each as a whole file."""

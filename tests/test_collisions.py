@@ -208,7 +208,7 @@ def test_two_systems_of_one_name_and_namespace_write_the_same_objects(place: Pat
 def shared(place: Path, name: str, identity: str) -> Path:
     store = {"kind": "s3", "serviceAccount": "models", "identity": f"arn:aws:iam::123456789012:role/{identity}"}
     artifact = {"uri": "s3://models/7/model.onnx", "access": "store"}
-    digest = {"format": "onnx", "digest": f"sha256:{'1' * 64}"}
+    digest = {"format": "onnx", "digest": f"sha256:{'1' * 64}", "size": "40Mi"}
     hosts = {"hosts": [f"{name}.example.com"]}
     changes = {"access": {"store": store}, "release__artifact": {**artifact, **digest}, "serving__endpoint": hosts}
     return written(place, name, **changes, platform__cloud="eks")

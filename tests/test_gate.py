@@ -154,6 +154,68 @@ def test_one_failed_gate_is_enough() -> None:
     assert judge(asked, measured(recall={"value": 0.7}, rmse={"value": 19})).passed is False
 
 
+# Impossible values
+
+
+@pytest.mark.parametrize(
+    ("gate", "value", "words"),
+    [
+        (
+            {"metric": "recall", "min": 0.6},
+            94,
+            "94 is outside the range of the metric, which is between 0 and 1 (write 0.94, not 94)",
+        ),
+        ({"metric": "recall", "min": 0.6}, 1.0000001, "1.0000001 is outside the range of the metric, which is"),
+        ({"metric": "recall", "min": 0.6}, 1e299, "1e+299 is outside the range of the metric, which is"),
+        ({"metric": "recall", "max": 0.6}, -0.1, "-0.1 is outside the range of the metric, which is"),
+        ({"metric": "rmse", "max": 18}, -1, "-1 is outside the range of the metric, which is at least 0"),
+    ],
+)
+def test_trap_a_percentage_passes_every_minimum(gate: dict[str, Any], value: float, words: str) -> None:
+    reason = one(gate, measured(recall={"value": value}, rmse={"value": value}))
+    assert reason.verdict == "fail"
+    assert reason.words.startswith(words)
+
+
+def test_an_impossible_value_of_a_segment_fails() -> None:
+    assert by_country({"value": 64, "events": 420, "low": 63, "high": 65}, 1).verdict == "fail"
+
+
+def test_trap_a_rival_measured_in_percent_lets_every_lower_error_pass() -> None:
+    """At most 94 is no bound on a Brier score."""
+    asked = config({"metric": "brier_score", "versus": "champion"})
+    asked["metrics"]["brier_score"] = {"direction": "minimize", "unit": "ratio", "min": 0.0, "max": 1.0}
+    rivals = {"champion": {"brier_score": {"value": 94}}}
+    with pytest.raises(Unreadable, match=r"write 0\.94, not 94"):
+        judge(asked, measured(brier_score={"value": 0.9}, rivals=rivals))
+
+
+def test_more_events_than_samples_are_a_contradiction() -> None:
+    entry = {"value": 0.7, "samples": 10, "events": 100_000_000}
+    reason = one({"metric": "recall", "min": 0.6, "minSamples": 400}, measured(recall=entry))
+    assert (reason.verdict, reason.words) == (
+        "fail",
+        "its `events` in metrics.json are more than its `samples`: 100,000,000 of 10",
+    )
+
+
+def test_a_segment_has_no_more_samples_than_the_whole_test_set() -> None:
+    part = {"value": 0.9, "samples": 1001, "events": 900}
+    segments = {"country": {"DE": {"recall": part}}}
+    assert one(BY_COUNTRY, measured(segments, recall={"value": 0.9, "samples": 1001})).verdict == "pass"
+    assert one(BY_COUNTRY, measured(segments, recall={"value": 0.9, "samples": 1000})).verdict == "fail"
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", 2, None])
+def test_another_version_is_refused_whatever_equals_one(version: object) -> None:
+    for documents in (
+        ({**config(GATE), "version": version}, measured(recall={"value": 0.7})),
+        (config(GATE), {**measured(recall={"value": 0.7}), "version": version}),
+    ):
+        with pytest.raises(Unreadable, match="version 1"):
+            judge(*documents)
+
+
 # Segments
 
 
@@ -294,6 +356,10 @@ GATE = {"metric": "recall", "min": 0.6}
         {"evaluation": {"gates": [{"metric": "recall", "versus": ["champion"]}]}},
         {"evaluation": {"gates": [{"metric": "recall", "versus": "champion", "margin": "x"}]}},
         {"evaluation": {"gates": [{**GATE, "minSamples": "many"}]}},
+        {"evaluation": {"gates": [{"metric": "recall", "min": "0.9", "versus": "champion"}]}},
+        {"evaluation": {"gates": [{"metric": "recall", "versus": "champion", "relative": "true"}]}},
+        {"metrics": {"recall": {"direction": "up"}}, "evaluation": {"gates": [GATE]}},
+        {"metrics": {"recall": {"direction": "maximize", "max": "1"}}, "evaluation": {"gates": [GATE]}},
         {"evaluation": {"gates": [GATE], "minSamples": None}},
         {"rivals": 7, "evaluation": {"gates": [{"metric": "recall", "versus": "champion"}]}},
         {

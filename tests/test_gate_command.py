@@ -125,6 +125,9 @@ HOSTILE = [
     '{"version": 1, "metrics": []}',
     '{"version": 1, "metrics": {}, "segments": 7}',
     '{"version": 1, "metrics": {}, "rivals": 7}',
+    '{"version": true, "metrics": {"recall": {"value": 0.7}}}',
+    '{"version": 1, "metrics": {"recall": {"value": 0.1, "value": 0.7}}}',
+    '{"version": 1, "metrics": {"recall": {"value": 0.1}}, "metrics": {"recall": {"value": 0.7}}}',
     DEEP,
     "1" * 10_000,
     " " * (8 * 2**20 + 1),
@@ -150,6 +153,11 @@ def test_hostile_metrics_are_one_line(job: Job, monkeypatch: pytest.MonkeyPatch,
         {"version": 1, "path": "model.onnx"},
         {"version": 1, "path": 7, "format": "onnx"},
         {"path": "model.onnx", "format": "onnx"},
+        {"version": True, "path": "model.onnx", "format": "onnx"},
+        {"version": 1.0, "path": "model.onnx", "format": "onnx"},
+        {"version": 1, "path": "link", "format": "onnx"},
+        {"version": 1, "path": "folder/file", "format": "onnx"},
+        {"version": 1, "path": "pipe", "format": "onnx"},
         {"version": 1, "path": "model.onnx", "format": "onnx", "digest": f"sha256:{'0' * 64}"},
         [],
     ],
@@ -158,6 +166,11 @@ def test_hostile_metrics_are_one_line(job: Job, monkeypatch: pytest.MonkeyPatch,
 def test_a_model_that_does_not_match_its_description_gets_no_verdict(
     job: Job, monkeypatch: pytest.MonkeyPatch, model: object
 ) -> None:
+    (job.folder / "elsewhere").mkdir()
+    (job.folder / "elsewhere" / "file").write_bytes(b"another model")
+    (job.folder / "train" / "link").symlink_to("model.onnx")
+    (job.folder / "train" / "folder").symlink_to(job.folder / "elsewhere")
+    os.mkfifo(job.folder / "train" / "pipe")
     job.write("train/model.json", model)
     assert job.run(monkeypatch).status == 42
     assert not (job.folder / "gate" / "verdict.json").exists()

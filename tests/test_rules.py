@@ -157,6 +157,8 @@ def test_ids_are_unique_and_in_order() -> None:
 
 NO_FRAGMENT = {
     "MLS002": "is about files that cannot be read",
+    "MLS040": "is about objects of more than 256 KiB",
+    "MLS041": "is about objects of more than 256 KiB",
     "MLS611": "is about two environments, and a fragment is one",
     "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from ..because import Unavailable
 from ..diagnostics import Diagnostic, Edit, Fix, Severity, SourceFile, Span, applied
 from ..finding import Refusal
 from ..inputs import Input
+from ..limits import SUPPRESSIONS
 from ..plan import Plan
 from ..read import read
 from ..record import Record
@@ -70,33 +72,39 @@ def judge(
     An unused suppression is itself a finding, if the `whole` system was checked.
     """
     graded = [d for d in (_graded(diagnostic, system) for diagnostic in found) if d is not None]
-    answers, beyond = _answers(system, input_)
-    yield from beyond
+    answers, refused = _answers(system, input_)
+    yield from refused
+    valid = _by_place(answer for answer in answers if not answer.expired(today))
     used: set[int] = set()
     for diagnostic in graded:
-        answer = next((a for a in answers if a.answers(diagnostic) and not a.expired(today)), None)
+        answer = _answer(diagnostic, valid)
         if answer is None:
             yield diagnostic
         else:
             used.add(id(answer))
-    for answer in answers:
+    beyond = tuple(_too_many(answers))
+    yield from beyond
+    fixes: Counter[SourceFile] = Counter()
+    crowded = {one.span.file for one in beyond}
+    for answer in (answer for answer in answers if answer.span.file not in crowded):
         if answer.expired(today):
             yield answer.report(
                 "has expired", f"it was valid until {answer.until}", "fix what it suppresses, or set a new date"
             )
         elif whole and id(answer) not in used and not set(answer.ids) & set(OF_A_RUN):
             idle = answer.report("suppresses nothing", "it would hide the next finding on its line", "remove it")
-            yield idle.but(fix=without_comment(idle.span))
+            fixes[answer.span.file] += 1
+            yield idle.but(fix=without_comment(idle.span)) if fixes[answer.span.file] <= _VERIFIED else idle
 
 
 def severities(
     found: Iterable[Diagnostic], system: MLSystem, input_: Input, today: str | None
 ) -> Iterator[Severity | None]:
     """The severity that each finding would have; None if the platform or a comment turns it off."""
-    answers = [answer for answer in _answers(system, input_)[0] if not answer.expired(today)]
+    valid = _by_place(answer for answer in _answers(system, input_)[0] if not answer.expired(today))
     for diagnostic in found:
         graded = _graded(diagnostic, system)
-        off = graded is None or any(answer.answers(diagnostic) for answer in answers)
+        off = graded is None or _answer(diagnostic, valid) is not None
         yield None if graded is None or off else graded.severity
 
 
@@ -143,6 +151,41 @@ def _not_suppressible(answer: Suppression, id_: str) -> Diagnostic:
     )
 
 
+_ByPlace = dict[tuple[SourceFile, int], list["Suppression"]]
+
+
+def _by_place(answers: Iterable[Suppression]) -> _ByPlace:
+    """Suppressions by the file and the line that they apply to, so that each finding is compared with few."""
+    found: _ByPlace = {}
+    for answer in answers:
+        found.setdefault((answer.span.file, answer.line), []).append(answer)
+    return found
+
+
+def _answer(diagnostic: Diagnostic, valid: _ByPlace) -> Suppression | None:
+    """The suppression that applies to a finding."""
+    here = valid.get((diagnostic.span.file, diagnostic.span.line), ())
+    return next((answer for answer in here if answer.answers(diagnostic)), None)
+
+
+def _too_many(answers: Iterable[Suppression]) -> Iterator[Diagnostic]:
+    """An error at the first suppression beyond the limit of a file."""
+    counts: Counter[SourceFile] = Counter()
+    for answer in answers:
+        counts[answer.span.file] += 1
+        if counts[answer.span.file] == SUPPRESSIONS.most + 1:
+            yield Diagnostic(
+                id="MLS002",
+                severity="error",
+                message=f"the file has more than {SUPPRESSIONS.most:,} suppressions",
+                span=answer.span,
+                label="the first one beyond the limit",
+                note="that many are not reviewed, and hide the findings that matter",
+                help="remove those that suppress nothing, or set the severity of the rule in "
+                "`platform.policies.severity`",
+            )
+
+
 def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
     """Apply the platform policy with the longest matching id prefix. Mistakes in the spec itself stay errors."""
     if diagnostic.id.startswith(WRONG):
@@ -156,7 +199,11 @@ def _graded(diagnostic: Diagnostic, system: MLSystem) -> Diagnostic | None:
     return None if severity == "off" else diagnostic.but(severity=severity)
 
 
-_COMMENT = r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]\s*(.*?)\s*(?:until\s+([0-9]{4}-[0-9]{2}-[0-9]{2})\s*)?$"
+_COMMENT = r"#\s*mlspec:\s*ignore\[([A-Z0-9, ]+)\]"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+_VERIFIED = 20
+"""The maximum number of comments of a file with a fix that deletes them: each fix is verified by reading the file."""
 
 
 class Suppression(Record):
@@ -192,29 +239,37 @@ class Suppression(Record):
 
 
 def suppressions(file: SourceFile) -> list[Suppression]:
-    """All suppressions of a file."""
+    """All suppressions of a file. Reads each line once, from the last one up."""
     found = []
-    for number, text in enumerate(file.lines):
-        match = re.search(_COMMENT, text.rstrip("\r")) if "mlspec:" in text else None
-        if match is None:
-            continue
-        alone = not text[: match.start()].strip()
-        found.append(
-            Suppression(
-                ids=tuple(part.strip() for part in match[1].split(",") if part.strip()),
-                reason=match[2],
-                until=match[3],
-                span=Span(file, number, match.start(), number, len(text.rstrip())),
-                line=_next_line(file, number) if alone else number,
+    below: int | None = None  # the next line with content
+    for number in reversed(range(len(file.lines))):
+        text = file.lines[number]
+        match = re.search(_COMMENT, text) if "mlspec:" in text else None
+        alone = match is not None and not text[: match.start()].strip()
+        if match is not None:
+            reason, until = _reason(text[match.end() :])
+            found.append(
+                Suppression(
+                    ids=tuple(part.strip() for part in match[1].split(",") if part.strip()),
+                    reason=reason,
+                    until=until,
+                    span=Span(file, number, match.start(), number, len(text.rstrip())),
+                    line=below if alone and below is not None else number,
+                )
             )
-        )
-    return found
+        if text.strip() and not text.lstrip().startswith("#"):
+            below = number
+    return found[::-1]
 
 
-def _next_line(file: SourceFile, number: int) -> int:
-    """The next line with content, below a comment on a line of its own."""
-    below = range(number + 1, len(file.lines))
-    return next((n for n in below if file.lines[n].strip() and not file.lines[n].lstrip().startswith("#")), number)
+def _reason(text: str) -> tuple[str, str | None]:
+    """The reason after the ids of a suppression, and the date of an `until` at its end."""
+    text = text.strip()
+    if re.fullmatch(_DATE, text[-10:]):
+        before = text[:-10].rstrip()
+        if before.endswith("until") and len(before) < len(text) - 10:
+            return before.removesuffix("until").rstrip(), text[-10:]
+    return text, None
 
 
 def without_comment(comment: Span) -> Fix | None:

@@ -18,6 +18,7 @@ from ..language import Kind
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, lookup, only, wrapped
 from . import usual
+from .bounds import Bounds
 from .floor import emptied, no_value, restored, sections
 from .merge import desugar, merge, system_name
 from .named import Names, names_in
@@ -69,19 +70,21 @@ class Layered(Record):
 def layer(sources: Sources) -> tuple[list[Layered], list[Diagnostic]]:
     """One merged tree for each environment of the spec, and violations of the layering rules."""
     found: list[Diagnostic] = []
-    layered = [_environment(name, node, sources, found) for name, node in _environments(sources.spec)]
+    bounds = Bounds(found)
+    environments = _environments(sources.spec, bounds)
+    layered = [_environment(name, node, sources, found, bounds) for name, node in environments]
     return layered, found
 
 
-def _environments(spec: Mapping) -> list[tuple[str, Mapping]]:
+def _environments(spec: Mapping, bounds: Bounds) -> list[tuple[str, Mapping]]:
     declared = spec.entries.get("environments")
-    entries = declared.entries if isinstance(declared, Mapping) else {}
+    entries = bounds.environments(declared) if isinstance(declared, Mapping) else {}
     empty = Mapping((spec.file, spec.line, spec.column, spec.line, spec.column), {}, {})
     pairs = [(name, node if isinstance(node, Mapping) else empty) for name, node in entries.items()]
     return pairs or [(DEFAULT_ENVIRONMENT, empty)]
 
 
-def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic]) -> Layered:
+def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diagnostic], bounds: Bounds) -> Layered:
     layers = list(_platform_layers(sources.platform, overlay))
     for nearer in sources.nearer:
         layers += [
@@ -100,7 +103,7 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     nulls = tuple(emptied([layer.tree for layer in layers], floor, _COLLECTIONS))
     found += [no_value(key, node, name, section=False) for key, node, removes in nulls if not removes]
     whole = merged_layers(layers, floor) if nulls else merged_layers([*shipped, *layers])
-    tree = usual.with_containers(whole, chosen)
+    tree = usual.with_containers(bounds.within(whole), chosen)
     layers = [*shipped, *layers]
     clusters = _cluster_names(sources.platform, *sources.nearer)
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters)

@@ -22,6 +22,7 @@ from ..record import Record, one_line
 from ..system import MLSystem, Patch
 from .crossref import unresolved
 from .patch import patched
+from .sizes import too_large
 
 __all__ = ["Bundle", "File", "HEADER", "is_object", "link", "link_system"]
 
@@ -70,6 +71,7 @@ def link(
     made, found = patched(emitted.artifacts, _patches(system), layered) if emitted.complete else (emitted.artifacts, [])
     found += [*_paths(made), *_names(made, kinds), *(unresolved(made, kinds) if emitted.complete else ())]
     environment = layered.environment
+    found += too_large(made)
     bundle = bundled(made, environment, spec_name, complete=emitted.complete)
     return bundle, [one.but(environments=(environment,)) for one in found]
 
@@ -89,6 +91,7 @@ def link_system(
     found = [*_paths(emitted.artifacts), *_names(emitted.artifacts, kinds)]
     if emitted.complete:
         found += unresolved(emitted.artifacts, kinds)
+    found += too_large(emitted.artifacts)
     bundle = bundled(emitted.artifacts, SYSTEM, spec_name, complete=emitted.complete)
     return bundle, [one.but(environments=environments) for one in found]
 

@@ -171,7 +171,7 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 def _end(begin: str | None, duration: str) -> str:
     """The end of a pause: `at 10:02:30Z`, or `after 150s` if the start is unknown."""
-    parts = re.findall(r"([0-9.]+)(h|ms|m|s)", duration)
+    parts = re.findall(r"([0-9.]{1,20})(h|ms|m|s)", duration)
     if begin is None or "".join(number + unit for number, unit in parts) != duration:
         return f"after {duration}"
     length = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))

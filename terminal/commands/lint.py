@@ -47,7 +47,7 @@ def lint(request: Request, select: Iterable[str] = (), ignore: Iterable[str] = (
     given = {name: getattr(request, name) for name in Request._fields}
     systems = Systems(Selecting(**given, select=selected, ignore=ignored), judged)
     some = sum(1 for _ in systems)
-    if some:
+    if some and systems.complete:
         request.console.say(summary(systems.counts))
     return systems.status
 

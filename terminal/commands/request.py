@@ -19,7 +19,7 @@ from ..releases import seen
 from ..render.report import Subject
 from ..workspace import STDIN, Options, find, load
 from .outcome import Outcome, whole
-from .spread import spread
+from .spread import WorkerDiedError, spread
 
 __all__ = ["OWN_FOLDERS", "Request", "Systems", "folder_of"]
 
@@ -55,6 +55,8 @@ class Systems:
         self.take = take
         self.warnings = warnings
         self.status = 0
+        self.complete = True
+        """Whether all systems were compiled, as far as possible."""
         self.counts: Counter[str] = Counter()
         """The number of findings so far, by severity."""
         self.subjects: list[Subject] = []
@@ -70,7 +72,12 @@ class Systems:
         for found in missing:
             self._wrong()
             self._tell(found.span.file.name, [found])
-        yield from () if missing else self._each(paths)
+        try:
+            yield from () if missing else self._each(paths)
+        except WorkerDiedError as died:
+            self.complete = False
+            self._wrong(str(died))
+            return  # a report without the other systems would look as if they had no findings
         self.status = self.request.console.report(self.subjects, self.status)
 
     def _each(self, paths: list[str]) -> Iterator[Outcome]:

@@ -2,17 +2,21 @@
 
 Results come in the order of the paths. Only a few are pending at a time, so that a thousand systems take no more memory
 than a few. Outside Linux, forking is not safe, and one core does all the work.
+
+A process that dies, for example because the kernel ends it for lack of memory, raises `WorkerDiedError`. When this
+process dies, its workers end, too.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["spread"]
+__all__ = ["WorkerDiedError", "spread"]
 
 T = TypeVar("T")
 
@@ -22,24 +26,51 @@ FEWEST = 8
 WAITING = 4
 """The maximum number of pending systems for each core."""
 
+PARENT_DIED = 1
+"""`PR_SET_PDEATHSIG` of prctl(2): the signal that a process gets when its parent dies."""
+
+
+class WorkerDiedError(Exception):
+    """A process ended before it returned its result."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process was killed, probably because memory ran out: run mlspec on fewer systems at a time, or "
+            "give it more memory"
+        )
+
 
 def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
-    """The result of `work` for each path, in order."""
+    """The result of `work` for each path, in order. Raises `WorkerDiedError`."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if cores < 2 or len(paths) < FEWEST:
         yield from map(work, paths)
         return
-    import multiprocessing  # takes 10 ms, which a single system should not pay
+    # takes 20 ms, which a single system should not pay
+    import multiprocessing
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     _Worker.work = work
-    waiting: deque[multiprocessing.pool.AsyncResult[T]] = deque()
-    with multiprocessing.get_context("fork").Pool(cores, _begin) as pool:
-        for path in paths:
-            waiting.append(pool.apply_async(_done, (path,)))
+    waiting: deque[Future[T]] = deque()
+    forked = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(cores, mp_context=forked, initializer=_begin, initargs=(os.getpid(),))
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # inherited: this process ends its workers
+        try:
+            waiting.append(pool.submit(_done, paths[0]))  # starts all processes
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
+        for path in paths[1:]:
+            waiting.append(pool.submit(_done, path))
             if len(waiting) >= WAITING * cores:
-                yield waiting.popleft().get()
+                yield waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().get()
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise WorkerDiedError from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Worker:
@@ -48,10 +79,12 @@ class _Worker:
     work: Callable[[str], Any]
 
 
-def _begin() -> None:
-    import signal
+def _begin(parent: int) -> None:
+    import ctypes
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends its workers
+    ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the call
+        os._exit(1)
 
 
 def _done(path: str) -> Any:

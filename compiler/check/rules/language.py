@@ -29,8 +29,8 @@ IDS: dict[str, Explanation] = {
     "MLS002": explained(
         """Unreadable input.
 
-        Why: the file is missing, is not UTF-8, is larger than 1 MiB, or is nested so deeply that YAML parsers crash on
-        it, or a `--set` option lacks a path or a value.
+        Why: the file is missing, is not UTF-8, or exceeds one of the [limits](limits.md), for example 1 MiB or 100
+        environments, or a `--set` option lacks a path or a value.
 
         Bad:
             mlspec lint mlspec.yml

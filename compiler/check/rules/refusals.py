@@ -193,6 +193,43 @@ REFUSALS: dict[str, Explanation] = {
             platform: {policies: {severity: {MLS5: error}}}
         """
     ),
+    "MLS040": explained(
+        """Object that is too large for the cluster.
+
+        Why: the API server rejects objects whose annotations exceed 256 KiB or whose data exceeds 1 MiB, and etcd those
+        of more than 1.5 MiB. Only a patch, or very many texts, can cause this.
+
+        Bad:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: notes on every incident
+                patch: {metadata: {annotations: {a: "30 KiB", b: "30 KiB", ..., i: "30 KiB"}}}
+        Good:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: notes on every incident
+                patch: {metadata: {annotations: {incidents: https://wiki.example.com/incidents}}}
+        """
+    ),
+    "MLS041": explained(
+        """Object that `kubectl apply` cannot apply.
+
+        Why: without `--server-side`, `kubectl apply`, like Argo CD by default, keeps a copy of each object in an
+        annotation, and annotations are limited to 256 KiB. If you apply on the server's side, suppress this finding.
+
+        Bad:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: notes on every incident
+                patch: {metadata: {annotations: {a: "30 KiB", b: "30 KiB", ..., h: "30 KiB"}}}
+        Good:
+            patches:
+              - target: {kind: Service, name: base}
+                reason: notes on every incident
+                patch: {metadata: {annotations: {incidents: https://wiki.example.com/incidents}}}
+        """,
+        "warning",
+    ),
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 

@@ -1,0 +1,60 @@
+"""The rule on how much a pod may download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.serving.files import ModelFiles
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["unknown_size"]
+
+
+@rule("MLS414", "warning", "releases.*.artifact.size", "releases.*.shadow.artifact.size")
+def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Model of unknown size.
+
+    Why: the volume for the download has no limit without it. A store that sends the wrong file, or never stops sending,
+    fills the disk of the node, and Kubernetes evicts the other pods there. The memory and the startup time are guesses,
+    too.
+
+    Bad:
+        release:
+          artifact:
+            uri: https://models.example.com/1.onnx
+            format: onnx
+            digest: sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            size: null
+    Good:
+        release:
+          artifact:
+            uri: https://models.example.com/1.onnx
+            format: onnx
+            digest: sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            size: 38Mi
+    """
+    known = set[int]()
+    for files in _downloads(plan):
+        artifact = files.artifact
+        if artifact.size is None and files.source.value == "rclone" and id(artifact.uri) not in known:
+            known.add(id(artifact.uri))
+            yield finding(
+                "MLS414",
+                "the size of the model is unknown",
+                artifact.uri,
+                label="the download has no limit",
+                note="a wrong file can fill the disk of the node, and Kubernetes then evicts the other pods there",
+                help="add `size: 38Mi`, with the size of the model, next to the URI",
+            )
+
+
+def _downloads(plan: Plan) -> Iterator[ModelFiles]:
+    """The files of every version that runs."""
+    for service in plan.online.values():
+        yield from service.versions
+    for batch in plan.batch.values():
+        yield batch.files
