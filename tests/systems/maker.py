@@ -131,6 +131,10 @@ class Maker(Shape):
         made = super().object(name, depth, given)
         if name == "Toleration" and "value" in made:
             made["operator"] = "Equal"  # no pod may have a value and `Exists`
+        if "writable" in made:
+            made["writable"] = ["/var/cache", "/scratch"][: len(made["writable"])]  # nor two mounts at one path
+        if "workerMemory" not in made:
+            made.pop("workerBatches", None)  # it says how many workers there are, which only their memory needs
         return made
 
     def texts(self, name: str) -> Iterable[str]:

@@ -100,6 +100,8 @@ def _version(
         access=access,
     )
     given: dict[str, Any] = {"shadow": None, "previous": None} if type_name == "Release" else {}
+    if type_name == "Shadow":
+        given["since"] = "2026-11-02T04:12:00Z"  # as `mlspec promote` writes it
     return maker.free(
         type_name,
         **given,
