@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,8 @@ def linting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text = minimal(metadata__name=f"system-{number}", serving__endpoint={"hosts": [f"{number}.example.com"]})
         (tmp_path / f"s{number:03}" / "mlspec.yaml").write_text(text)
     command = [sys.executable, "-m", "mlspec", "lint", f"{tmp_path}/*/mlspec.yaml"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=_as_in_a_terminal, **pipes) as run:  # noqa: PLW1509
         while len(workers(run)) < 2:
             assert run.poll() is None
             time.sleep(0.005)
@@ -52,6 +54,11 @@ def linting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         assert run.poll() is None
         yield run
         run.kill()
+
+
+def _as_in_a_terminal() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and every program below inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def workers(run: subprocess.Popen[str]) -> list[int]:
