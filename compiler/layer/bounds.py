@@ -15,6 +15,7 @@ class Bounds:
     def __init__(self, found: list[Diagnostic]) -> None:
         self.found = found
         self.services = 0
+        self._reported: set[Limit] = set()
 
     def environments(self, declared: Mapping) -> dict[str, Node]:
         """The environments that are compiled."""
@@ -45,8 +46,9 @@ class Bounds:
         )
 
     def _report(self, at: Node, limit: Limit) -> None:
-        if any(one.message.startswith(f"the spec has more than {limit.most:,} ") for one in self.found):
+        if limit in self._reported:
             return  # one finding is enough: the next environment has the same entries
+        self._reported.add(limit)
         self.found.append(
             Diagnostic(
                 id="MLS002",
