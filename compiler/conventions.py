@@ -9,6 +9,7 @@ __all__ = [
     "HELPER_CPU",
     "HELPER_MEMORY",
     "INDEX",
+    "KUSTOMIZATION",
     "LOAD",
     "LOAD_METRIC",
     "MANAGED_BY",
@@ -20,6 +21,7 @@ __all__ = [
 
 MANAGED_BY = "mlspec"
 INDEX = ".mlspec-index.json"
+KUSTOMIZATION = "kustomization.yaml"
 
 # Suffixes of object names. The longest one limits the length of a system's name (schema.scalars, `system-name`).
 CANARY = "canary"

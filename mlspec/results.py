@@ -11,7 +11,6 @@ from .compiler.emit.dump import plain
 from .compiler.errors import CompileError, NotFoundError
 from .compiler.inputs import Input
 from .compiler.link import Bundle as Linked
-from .compiler.link import is_object
 from .compiler.pipeline import Compiled
 from .compiler.record import Record, one_line
 from .compiler.words import listing
@@ -66,7 +65,7 @@ class Bundle:
     @cached_property
     def objects(self) -> tuple[dict[str, Any], ...]:
         """The Kubernetes objects as plain data, as `kubectl` would send them, in the order of their files."""
-        return tuple(plain(artifact.body) for artifact in self._linked.artifacts if is_object(artifact))
+        return tuple(plain(artifact.body) for artifact in self._linked.artifacts if artifact.sent is not None)
 
     def find(self, kind: str, name: str) -> dict[str, Any]:
         """Return one object, such as `find("Rollout", "fraud-scorer")`. Raises NotFoundError if there is none."""

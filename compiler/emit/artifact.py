@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..because import Because
+from ..conventions import KUSTOMIZATION
 from ..kinds import Kind
 from ..record import Record
 from .dump import Lines
@@ -33,8 +34,13 @@ class Artifact(Record):
 
     @property
     def object(self) -> Body | None:
-        """The object to send to the API server; None for other files."""
+        """The body, if it is an object as Kubernetes and its tools write them; None for other files."""
         return self.body if isinstance(self.body, dict) and "apiVersion" in self.body else None
+
+    @property
+    def sent(self) -> Body | None:
+        """The object, if it is sent to the API server: `kubectl` reads a kustomization only locally."""
+        return self.object if not self.path.endswith(KUSTOMIZATION) else None
 
 
 Piece = Callable[[], Iterable[Artifact]]

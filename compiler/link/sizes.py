@@ -18,8 +18,8 @@ __all__ = ["too_large"]
 def too_large(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:
     """A finding at the longest value of each object that would be rejected."""
     for artifact in artifacts:
-        if artifact.object is not None and not artifact.path.endswith("kustomization.yaml"):
-            yield from _judged(artifact, artifact.object)
+        if artifact.sent is not None:
+            yield from _judged(artifact, artifact.sent)
 
 
 def _judged(artifact: Artifact, body: dict[str, Any]) -> Iterator[Diagnostic]:

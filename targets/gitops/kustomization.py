@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, because
+from ...compiler.conventions import KUSTOMIZATION
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
@@ -26,9 +27,7 @@ def kustomization(_: MLSystem, plan: Plan, artifacts: tuple[Artifact, ...]) -> I
         "commonAnnotations": _as_written(plan),
         "resources": [because(artifact.path, "one of the objects", artifact.why) for artifact in objects],
     }
-    yield Artifact(
-        path="kustomization.yaml", body=body, why=because("Kustomization", "lists every object", plan.environment)
-    )
+    yield Artifact(path=KUSTOMIZATION, body=body, why=because("Kustomization", "lists every object", plan.environment))
 
 
 def _as_written(plan: Plan) -> Because[Body] | None:

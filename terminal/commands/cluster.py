@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...compiler.emit.dump import plain
-from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled, Environment
 from ...compiler.words import listing, visible
 from ...schema.units import Duration, UnitError
@@ -145,7 +144,7 @@ def _on(request: Request, target: Target, work: Callable[[Chosen], int]) -> int:
         console.complain(f"error: {found}")
         return 2
     system, environment = found
-    bodies = [plain(one.body) for one in environment.bundle.artifacts if is_object(one)]
+    bodies = [plain(one.body) for one in environment.bundle.artifacts if one.sent is not None]
     try:
         cluster = connect(target.context, target.kubeconfig)
         namespace = ", ".join(sorted({cluster.namespace_of(body) for body in bodies})) or cluster.namespace

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from ...compiler.errors import UnmanagedFileError
-from ...compiler.link import is_object
 from ...compiler.pipeline import Compiled
 from ..console import Console
 from ..owned import written_from
@@ -55,7 +54,7 @@ def _say_platform(platform: str | None, console: Console) -> None:
 
 def _stream(system: Compiled) -> str:
     """All objects as one multi-document stream, for `kubectl apply -f -`."""
-    files = [file for bundle in system.bundles for file in bundle.files() if is_object(file.artifact)]
+    files = [file for bundle in system.bundles for file in bundle.files() if file.artifact.sent is not None]
     return "".join(f"---\n{file.text}" for file in files)
 
 
