@@ -18,6 +18,7 @@ __all__ = [
     "in_the_way",
     "kind",
     "locked",
+    "mode",
     "opened",
     "replace",
     "sweep",
@@ -82,7 +83,7 @@ def replace(path: Path_, content: bytes) -> None:
     file = Path(path)
     temporary = file.with_name(f".{file.name}.{os.urandom(6).hex()}.mlspec-new")
     try:
-        write_new(temporary, content, _mode(file))
+        write_new(temporary, content, mode(file))
         synced([temporary])
         os.replace(temporary, file)
     except BaseException:
@@ -101,16 +102,17 @@ def sweep(folder: Path_) -> None:
             os.unlink(os.path.join(folder, name))
 
 
-def write_new(path: Path_, content: bytes, mode: int | None = None) -> None:
+def write_new(path: Path_, content: bytes, permissions: int | None = None) -> None:
     """Create a file. Fails if there is anything of that name, even a link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o666), "wb") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
+        if permissions is not None:
+            os.fchmod(file.fileno(), permissions)
         file.write(content)
 
 
-def _mode(path: Path_) -> int | None:
+def mode(path: Path_) -> int | None:
+    """The permissions of a file; None if there is none."""
     try:
         return stat.S_IMODE(os.lstat(path).st_mode)
     except OSError:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import count
 
 from ..compiler.conventions import INDEX
-from .disk import in_the_way, kind, synced, unmanaged, unreadable, write_new
+from .disk import in_the_way, kind, mode, synced, unmanaged, unreadable, write_new
 from .owned import environments, is_ours, listed
 
 __all__ = ["drop_empty", "exchange", "sweep_old"]
@@ -135,17 +135,10 @@ def _write(old: str, new: str, files: Mapping[str, bytes]) -> None:
     for parent in dict.fromkeys(map(os.path.dirname, files)):
         os.makedirs(os.path.join(new, parent), exist_ok=True)
     for path, content in files.items():
-        write_new(os.path.join(new, path), content, _mode(os.path.join(old, path)))
+        write_new(os.path.join(new, path), content, mode(os.path.join(old, path)))
     if not _syncfs(new):
         synced(os.path.join(new, path) for path in files)
         synced(parent for parent, _, _ in os.walk(new))
-
-
-def _mode(path: str) -> int | None:
-    try:
-        return os.lstat(path).st_mode & 0o777
-    except OSError:
-        return None
 
 
 def _syncfs(folder: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from ..compiler.conventions import INDEX
+from ..compiler.conventions import INDEX, KUSTOMIZATION
 from ..compiler.link import HEADER
 from .disk import in_the_way, kind, opened, unreadable
 
@@ -84,7 +84,7 @@ def is_ours(path: str) -> bool:
 
 def written_from(folder: str, environment: str) -> str | None:
     """The name of the spec that the output of an environment was compiled from; None if there is none."""
-    path = os.path.join(folder, environment, "kustomization.yaml")
+    path = os.path.join(folder, environment, KUSTOMIZATION)
     if not is_ours(path):
         return None
     with open(path, encoding="utf-8", errors="replace") as file:

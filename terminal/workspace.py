@@ -21,6 +21,7 @@ from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
 from ..compiler.words import visible
 from .places import PLATFORM, as_text, platforms, refused, repository
+from .releases import FOLDER
 
 __all__ = [
     "PLATFORM",
@@ -178,17 +179,17 @@ def _platforms(folder: Path | None, options: Options) -> list[str]:
 
 
 def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping]:
-    if folder is None or not (folder / "releases").is_dir():
+    if folder is None or not (folder / FOLDER).is_dir():
         return {}
     trees = {}
     try:
-        names = sorted(os.listdir(folder / "releases"))
+        names = sorted(os.listdir(folder / FOLDER))
     except OSError as error:
         names = []
         help_ = "check its permissions"
-        found.append(_unreadable(str(folder / "releases"), f"the folder cannot be read: {error.strerror}", help_))
+        found.append(_unreadable(str(folder / FOLDER), f"the folder cannot be read: {error.strerror}", help_))
     for name in names:
-        file = str(folder / "releases" / name)
+        file = str(folder / FOLDER / name)
         tree = _tree(file, _release_text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
         if tree is not None:
             trees[name.removesuffix(".yaml")] = tree
