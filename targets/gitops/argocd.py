@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import because, fixed
+from ...compiler.because import fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ..providers import Moving
-from .common import folder, metadata, moving, path_of
+from .common import deployment, folder, moving
 
 __all__ = ["application"]
 
@@ -24,26 +24,20 @@ def application(plan: Plan) -> Iterator[Artifact]:
     gitops = plan.platform.gitops
     if gitops.repository is None:
         return
-    body: Body = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Application",
-        "metadata": metadata(plan, "argocd"),
-        "spec": {
-            "project": gitops.project,
-            "source": {"repoURL": gitops.repository, "targetRevision": gitops.revision, "path": folder(plan)},
-            "destination": {"server": gitops.server, "namespace": plan.namespace},
-            "syncPolicy": {
-                "automated": {
-                    "prune": fixed(True, "what the spec no longer describes must not keep running"),
-                    "selfHeal": fixed(True, "the cluster must match Git"),
-                },
-                "syncOptions": [fixed("ApplyOutOfSyncOnly=true", "an unchanged route keeps the weights of a canary")],
+    spec: Body = {
+        "project": gitops.project,
+        "source": {"repoURL": gitops.repository, "targetRevision": gitops.revision, "path": folder(plan)},
+        "destination": {"server": gitops.server, "namespace": plan.namespace},
+        "syncPolicy": {
+            "automated": {
+                "prune": fixed(True, "what the spec no longer describes must not keep running"),
+                "selfHeal": fixed(True, "the cluster must match Git"),
             },
-            "ignoreDifferences": [_ignored(each) for each in moving(plan)] or None,
+            "syncOptions": [fixed("ApplyOutOfSyncOnly=true", "an unchanged route keeps the weights of a canary")],
         },
+        "ignoreDifferences": [_ignored(each) for each in moving(plan)] or None,
     }
-    why = because("Application", "deploys this environment", gitops.tool, gitops.repository, plan.environment)
-    yield Artifact(path=path_of(plan), body=body, why=why)
+    yield deployment(plan, "argoproj.io/v1alpha1", "Application", "argocd", gitops.repository, spec)
 
 
 def _ignored(moved: Moving) -> Body:

@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, because, text
-from ...compiler.emit.artifact import Body
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ...compiler.plan.choose import or_else
 from .. import naming
 from ..providers import Moving, TrafficProvider
 
-__all__ = ["folder", "metadata", "moving", "name", "path_of"]
+__all__ = ["folder", "moving", "deployment"]
 
 
-def name(plan: Plan) -> Because[str]:
-    """The name of the object that deploys an environment."""
-    return text("{system}-{environment}", system=plan.system.metadata.name, environment=plan.environment)
+def deployment(plan: Plan, version: str, kind: str, usual: str, reads: Because[str], spec: Body) -> Artifact:
+    """The object that deploys an environment.
+
+    `usual` is the namespace in which the tool looks for such objects, and `reads` names the repository that it reads.
+    """
+    body = {"apiVersion": version, "kind": kind, "metadata": _metadata(plan, usual), "spec": spec}
+    why = because(kind, "deploys this environment", plan.platform.gitops.tool, reads, plan.environment)
+    return Artifact(path=f"gitops/{plan.environment.value}.yaml", body=body, why=why)
 
 
-def path_of(plan: Plan) -> str:
-    """Its file, among those for all environments."""
-    return f"gitops/{plan.environment.value}.yaml"
-
-
-def metadata(plan: Plan, usual: str) -> Body:
-    """Its metadata; `usual` is the namespace in which the tool looks for such objects."""
+def _metadata(plan: Plan, usual: str) -> Body:
     tool = plan.platform.gitops.tool
     return {
-        "name": name(plan),
+        "name": text("{system}-{environment}", system=plan.system.metadata.name, environment=plan.environment),
         "namespace": or_else(
             plan.platform.gitops.namespace, lambda: because(usual, "the namespace of the tool itself", tool)
         ),

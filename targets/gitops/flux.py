@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import because, fixed, text
+from ...compiler.because import fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ...schema.units import Duration
 from ..providers import Moving
-from .common import folder, metadata, moving, path_of
+from .common import deployment, folder, moving
 
 __all__ = ["kustomization"]
 
@@ -23,20 +23,14 @@ def kustomization(plan: Plan) -> Iterator[Artifact]:
     gitops = plan.platform.gitops
     if gitops.source is None:
         return
-    body: Body = {
-        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-        "kind": "Kustomization",
-        "metadata": metadata(plan, "flux-system"),
-        "spec": {
-            "interval": gitops.interval.map(_go),
-            "path": text("./{folder}", folder=folder(plan)),
-            "prune": fixed(True, "what the spec no longer describes must not keep running"),
-            "sourceRef": {"kind": "GitRepository", "name": gitops.source},
-            "ignore": [_ignored(each) for each in moving(plan)] or None,
-        },
+    spec: Body = {
+        "interval": gitops.interval.map(_go),
+        "path": text("./{folder}", folder=folder(plan)),
+        "prune": fixed(True, "what the spec no longer describes must not keep running"),
+        "sourceRef": {"kind": "GitRepository", "name": gitops.source},
+        "ignore": [_ignored(each) for each in moving(plan)] or None,
     }
-    why = because("Kustomization", "deploys this environment", gitops.tool, gitops.source, plan.environment)
-    yield Artifact(path=path_of(plan), body=body, why=why)
+    yield deployment(plan, "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system", gitops.source, spec)
 
 
 def _ignored(moved: Moving) -> Body:
