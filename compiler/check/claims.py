@@ -37,13 +37,13 @@ class ObjectClaim(Record):
     namespace: str
     name: str
     content: str
-    """What all that write a shared object must agree on; empty for objects that have one owner."""
+    """What all writers of a shared object must agree on; empty for objects that have one owner."""
     named: Span
     """Where its name comes from."""
     placed: Span
     """Where its namespace comes from."""
     severity: Severity | None = "error"
-    """How bad a collision is here: what the platform says, or None if it or a comment turns it off."""
+    """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
 
     @property
     def key(self) -> str:
@@ -68,7 +68,7 @@ class RouteClaim(Record):
     places: tuple[Span, ...]
     """Where each host comes from; where the route does, if it has none."""
     severity: Severity | None = "error"
-    """How bad a collision is here: what the platform says, or None if it or a comment turns it off."""
+    """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
 
 
 class Claims(Record):

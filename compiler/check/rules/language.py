@@ -7,6 +7,7 @@ docstring. In a fragment, a line such as `# releases/production.yaml` starts ano
 from __future__ import annotations
 
 from .explanation import Explanation, explained
+from .linking import LINKING
 from .refusals import REFUSALS
 
 __all__ = ["IDS"]
@@ -317,5 +318,6 @@ IDS: dict[str, Explanation] = {
             mlspec compile fraud-scorer && mlspec check fraud-scorer
         """
     ),
+    **LINKING,
     **REFUSALS,
 }

@@ -1,0 +1,167 @@
+"""Clashes: two owners of one thing in a cluster, and the findings that say so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..diagnostics import Diagnostic, Label, Severity, SourceFile, Span
+from ..plan.choose import count
+from .claims import ObjectClaim, RouteClaim
+
+__all__ = [
+    "OBJECT",
+    "ROUTE",
+    "Clash",
+    "KnownObject",
+    "KnownRoute",
+    "Owner",
+    "Place",
+    "place_of",
+    "same_object",
+    "same_requests",
+]
+
+ROUTE, OBJECT = "MLS610", "MLS611"
+
+
+class Owner(NamedTuple):
+    """One system in one environment."""
+
+    system: str
+    environment: str
+
+
+class Place(NamedTuple):
+    """A span without its file: with the only line of it that a finding shows."""
+
+    file: str
+    text: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def span(self) -> Span:
+        """The span, in a file that has no other line."""
+        file = SourceFile(self.file, "\n" * self.line + self.text)
+        return Span(file, self.line, self.column, self.end_line, self.end_column)
+
+
+class KnownObject(NamedTuple):
+    """Who writes an object, and what the owner of another one must know of it."""
+
+    owner: Owner
+    content: str
+    severity: Severity | None
+    place: Span | Place
+
+
+class KnownRoute(NamedTuple):
+    """Who writes a route, and where its hosts are from."""
+
+    owner: Owner
+    claim: RouteClaim
+    places: tuple[Span | Place, ...]
+
+
+class Clash(NamedTuple):
+    """The route that another one collides with, and where: a host, or none for every host, and a match."""
+
+    other: KnownRoute
+    host: str
+    match: str
+
+
+def place_of(claim: ObjectClaim, *, apart: bool) -> Span:
+    """Where a collision shows: between systems, where the name is from, and within one, where the namespace is from."""
+    return claim.named if apart else claim.placed
+
+
+def _told(mine: Owner, other: Owner, *, apart: bool) -> tuple[str, str]:
+    """How a message names the two."""
+    if not apart:
+        return f"`{mine.environment}`", f"`{other.environment}`"
+    return f"`{mine.system}` in `{mine.environment}`", f"`{other.system}` in `{other.environment}`"
+
+
+def same_object(mine: Owner, pairs: list[tuple[ObjectClaim, KnownObject]], *, apart: bool) -> Diagnostic:
+    one, known = min(pairs, key=lambda pair: (pair[0].kind != "Service", len(pair[0].name)))  # the best known one
+    us, them = _told(mine, known.owner, apart=apart)
+    more = f", and {count(len(pairs) - 1, 'more object')}" if len(pairs) > 1 else ""
+    names = "give the systems different names or namespaces" if apart else "give each environment its own `namespace`"
+    if one.content:
+        names = "write the same `identity` in both, or use another `serviceAccount`"
+    return _finding(
+        OBJECT,
+        f"{us} and {them} both write the {one.kind} `{one.name}` in the namespace `{one.namespace}`{more}",
+        place_of(one, apart=apart),
+        (known.place, f"{them} writes it as well"),
+        "the version that is applied last replaces the other, so one of the two runs with the other's settings",
+        f"{names}, or name their clusters with `cluster` if they differ",
+        (mine,) if apart else (known.owner, mine),
+    )
+
+
+def same_requests(mine: Owner, route: RouteClaim, clash: Clash, *, apart: bool) -> Diagnostic:
+    other, hosts = clash.other, f"the host `{clash.host}`" if clash.host else "every host"
+    together = not apart and mine.environment == other.owner.environment
+    us, them = (f"`{route.name}`", f"`{other.claim.name}`") if together else _told(mine, other.owner, apart=apart)
+    if other.claim.kind == route.kind:
+        said = f"the routes of {us} and {them} match {hosts} and {_in_words(route.kind, clash.match)}"
+        note = "gets all of these requests; the other one is accepted, too, and silently gets none"
+        note = f"the older route, or else the first by name, {note}"
+    else:
+        said = f"{us} has {_A[route.kind]} and {them} {_A[other.claim.kind]} for {hosts}"
+        note = "it refuses the younger route, whose service gets no requests"
+        note = f"a gateway accepts only one of the two kinds for a host: {note}"
+    ways = ["give each its own host under `endpoint.hosts`"]
+    ways += [] if route.hosts else ["set `platform.gateway.domain`"]
+    if route.kind == other.claim.kind and {*route.matches} != {*other.claim.matches}:
+        ways.append("list only what the other one lacks under `container.routes`")
+    ways += [] if together else ["name their clusters with `cluster` if they differ"]
+    return _finding(
+        ROUTE,
+        f"{said} of the gateway `{'/'.join(route.gateway[1:])}`",
+        route.places[_index(route, clash.host)],
+        (other.places[_index(other.claim, clash.host)], f"the route of {them}"),
+        note,
+        ", or ".join(ways),
+        (mine,) if apart else (other.owner, mine),
+    )
+
+
+_A = {"HTTPRoute": "an HTTPRoute", "GRPCRoute": "a GRPCRoute"}
+
+
+def _in_words(kind: str, match: str) -> str:
+    if kind == "HTTPRoute":
+        return f"the path `{match}`"
+    return f"the method `{match}`" if match else "every method"
+
+
+def _index(route: RouteClaim, host: str) -> int:
+    """The place of a host, or of the first one, if a pattern matches it."""
+    return route.hosts.index(host) if host in route.hosts else 0
+
+
+def _finding(
+    id_: str,
+    message: str,
+    at: Span,
+    other: tuple[Span | Place, str],
+    note: str,
+    help_: str,
+    owners: tuple[Owner, ...],
+) -> Diagnostic:
+    place, label = other
+    known = place if isinstance(place, Span) else place.span()
+    return Diagnostic(
+        id=id_,
+        severity="error",
+        message=message,
+        span=at,
+        others=(Label(span=known, text=label),) if known != at else (),
+        note=note,
+        help=help_,
+        environments=tuple(dict.fromkeys(owner.environment for owner in owners)),
+    )
