@@ -3,114 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import click
 
 from . import __version__
-from .options import ANSWER, Ordered, console_of, reporting
+from .options import (
+    ANSWER,
+    Ordered,
+    in_a_cluster,
+    reporting,
+    saying,
+    working_on_a_release,
+    working_on_any_specs,
+    working_on_one_spec,
+    working_on_specs,
+)
 
-SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-SPEC = click.argument("specs", nargs=1, callback=lambda _, __, value: (value,), metavar="SPEC")
 OUT = click.option(
     "-o", "--out", metavar="DIR", help="Output folder for all systems, instead of out/ next to each spec."
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, without writing anything.")
 MODEL = click.option("--model", metavar="NAME", help="The model, if the spec has more than one.")
-SELECTION = (
-    click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Override one value, above all files."),
-    click.option("--env", "environments", multiple=True, metavar="NAME", help="Use only this environment."),
-)
-SAYING = (
-    click.option("-q", "--quiet", is_flag=True, help="Print only results and problems."),
-    click.option("--color/--no-color", "color", default=None, help="Force color output on or off."),
-)
-COMMON = (
-    click.option(
-        "--platform",
-        metavar="FILE",
-        envvar="MLSPEC_PLATFORM",
-        show_envvar=True,
-        help="The only platform file, instead of those next to the spec and above it.",
-    ),
-    click.option(
-        "--today",
-        metavar="DATE",
-        callback=lambda _, __, value: _date(value),
-        help="Treat this as the current date when suppressions expire, as in 2026-11-23.",
-    ),
-    *SAYING,
-)
-
-
-def _date(given: str | None) -> str | None:
-    """A date as suppressions state it, because dates are compared as text."""
-    from datetime import date
-
-    try:
-        if given is None or date.fromisoformat(given).isoformat() == given:
-            return given
-    except ValueError:
-        pass
-    raise click.BadParameter("write a date, as in 2026-11-23")
-
-
-def working_on_specs(command: Callable[..., int]) -> Callable[..., None]:
-    """Add the parameters of all commands that take specs, and pass them on as one request."""
-    return _working_on(command, SPECS, *SELECTION, *COMMON)
-
-
-def working_on_any_specs(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands where a spec is optional."""
-    return _working_on(command, click.argument("specs", nargs=-1, metavar="SPEC..."), *SELECTION, *COMMON)
-
-
-def working_on_one_spec(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands that take exactly one spec."""
-    return _working_on(command, SPEC, *SELECTION, *COMMON)
-
-
-def working_on_a_release(command: Callable[..., int]) -> Callable[..., None]:
-    """The same for commands that write a release file, without the options that apply to a single run."""
-    return _working_on(command, SPEC, *COMMON)
-
-
-def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) -> Callable[..., None]:
-    @wraps(command)
-    def run(specs: tuple[str, ...], out: str | None = None, **given: Any) -> None:
-        from .terminal.commands.request import Request
-        from .terminal.workspace import Options
-
-        options = Options(platform=given.pop("platform"), settings=given.pop("settings", ()))
-        console = console_of(given)
-        environments, day = given.pop("environments", ()), given.pop("today") or today()
-        request = Request(specs=specs, options=options, environments=environments, out=out, today=day, console=console)
-        sys.exit(command(request, **given))
-
-    for parameter in reversed(parameters):
-        parameter(run)
-    return run
-
-
-def saying(command: Callable[..., int]) -> Callable[..., None]:
-    """Add the parameters of commands that take no spec."""
-
-    @wraps(command)
-    def run(**given: Any) -> None:
-        sys.exit(command(console_of(given), **given))
-
-    for option in reversed(SAYING):
-        option(run)
-    return run
-
-
-def today() -> str:
-    """The current date. Compiled output does not depend on it."""
-    import time
-
-    return time.strftime("%Y-%m-%d")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -273,26 +187,6 @@ def schema(console: Any, files: tuple[str, ...]) -> int:
     from .terminal.commands import schema as command
 
     return command.validate(files, console) if files else command.schema(console)
-
-
-CLUSTER = (
-    click.option("--context", metavar="NAME", help="The context of the kubeconfig, instead of the current one."),
-    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig, instead of $KUBECONFIG or ~/.kube/config."),
-)
-
-
-def in_a_cluster(command: Callable[..., int]) -> Callable[..., None]:
-    """Add the parameters of commands that compile one environment and work on it in a cluster."""
-
-    @wraps(command)
-    def run(request: Any, context: str | None, kubeconfig: str | None, **given: Any) -> int:
-        from .terminal.commands.cluster import Target
-
-        return command(request, Target(context, kubeconfig), **given)
-
-    for option in reversed(CLUSTER):
-        option(run)
-    return working_on_one_spec(run)
 
 
 @cli.group()
