@@ -176,8 +176,8 @@ def test_a_shadow_that_is_down_tells_no_one(tmp_path: Path) -> None:
 def test_a_mirror_that_does_nothing_tells_no_one(tmp_path: Path) -> None:
     rule = alert("ModelShadowIdle")
     told = (
-        "fraud-scorer: no request is mirrored to version 14 in the shadow stage, so nothing is tried out; does the "
-        "gateway support mirroring?"
+        "fraud-scorer: no requests are mirrored to version 14 in the shadow stage, so it is not tested; check that the "
+        "gateway supports mirroring"
     )
     busy, night = answered(LIVE, 1000, 0, 120), answered(LIVE, 10, 0, 120)
     for series, said in (

@@ -74,7 +74,7 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
         mirrored=mirrored,
         live=live,
         share=stage.percent.map(lambda share: f"{float(share.amount):g}"),
-        few=fixed("100", "by chance, none of 100 requests are mirrored once in 10^43 hours"),
+        few=fixed("100", "if 100 are expected, the probability that none arrive by chance is 10^-43"),
     )
     yield alert(
         service,
@@ -82,8 +82,8 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
         "ticket",
         query,
         text(
-            "{service}: no request is mirrored to version {version} in the shadow stage, so nothing is tried out; does "
-            "the gateway support mirroring?",
+            "{service}: no requests are mirrored to version {version} in the shadow stage, so it is not tested; check "
+            "that the gateway supports mirroring",
             service=service.name,
             version=_version(service),
         ),
