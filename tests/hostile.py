@@ -5,8 +5,9 @@ Every generator is a function of a `random.Random`, so that a seed is all that a
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mlspec.compiler.catalog import load as catalog
@@ -15,7 +16,7 @@ from mlspec.schema.scalars import SCALARS
 
 from .shapes import Shape, readable
 
-__all__ = ["BOMBS", "INJECTED", "any_spec", "broken"]
+__all__ = ["BOMBS", "INJECTED", "any_spec", "broken", "mutated", "places"]
 
 INJECTED = (
     'x"} or vector(1) #',
@@ -137,6 +138,37 @@ _TOKENS = (
     b"\0", b"\xff", b"\xed\xa0\x80", b"\xe2\x80\xa8", b"\r", b"null", b"~", b"true", b"-1", b"1e999", b"9" * 20, b"@",
     b"0/s", b"0ms", b"0%", b"100%", b"101%", b"<<: ", b"? ", b"---\n", b"...\n", b"\\", b"${x}", b"{{x}}", b"\n\n  \n",
 )  # fmt: skip
+
+
+# Broken documents
+
+
+def places(thing: Any) -> list[tuple[Any, Any]]:
+    """Every place of a document: the mapping or list, and the key or index in it."""
+    inside = list(thing.items()) if isinstance(thing, dict) else []
+    inside = list(enumerate(thing)) if isinstance(thing, list) else inside
+    return [(thing, key) for key, _ in inside] + [place for _, child in inside for place in places(child)]
+
+
+def mutated(chance: random.Random, document: Any, words: Sequence[Any], names: Sequence[str]) -> Any:
+    """A copy after one to three accidents: a value is removed, renamed, another's, or a word."""
+    made = copy.deepcopy(document)
+    for _ in range(chance.randint(1, 3)):
+        among = places(made)
+        if not among:
+            break
+        holder, key = chance.choice(among)
+        match chance.randrange(5):
+            case 0:
+                del holder[key]
+            case 1 if isinstance(holder, dict):
+                holder[chance.choice(names)] = holder.pop(key)
+            case 2:
+                other, its = chance.choice(among)
+                holder[key] = copy.deepcopy(other[its])
+            case _:
+                holder[key] = copy.deepcopy(chance.choice(words))
+    return made
 
 
 # Specs that are valid in form: any shape that the language knows

@@ -12,8 +12,6 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +23,13 @@ from hypothesis import strategies as st
 import mlspec
 from mlspec.api import Result
 from mlspec.compiler.check.rules.registry import RULES
-from mlspec.compiler.inputs import Input
-from mlspec.compiler.pipeline import Compiled, compile_system
+from mlspec.compiler.pipeline import compile_system
 from mlspec.targets.registry import BACKENDS
 from mlspec.terminal.render import text as rendering
 
+from .attack.structure import PLAIN, changed_files, differences, files, harmless, known
 from .hostile import BOMBS, INJECTED, any_spec, broken
-from .leaves import Leaf, changed, leaves
+from .leaves import changed
 from .support import EXAMPLES, MINIMAL, ROOT, minimal
 from .validation import load
 
@@ -50,12 +48,6 @@ MANY = settings(
 SEEDS = st.integers(0, 2**48)
 SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "schema" / "mlspec.v1.schema.json").read_text()))
 TEXTS = [(example / "mlspec.yaml").read_text() for example in EXAMPLES]
-
-
-@cache
-def known(example: Path) -> tuple[Input, tuple[Leaf, ...]]:
-    input_ = mlspec.load(example / "mlspec.yaml")._input
-    return input_, tuple(leaves(input_))
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +128,6 @@ def test_a_spec_of_any_shape_gets_a_diagnostic(folder: Path, seed: int) -> None:
             load(file.text)
 
 
-def files(made: Compiled) -> dict[str, str]:
-    return {f"{e.name}/{file.path}": file.text for e in made.environments for file in e.bundle.files()}
-
-
 @pytest.mark.parametrize("wrong", [{"target": {"kind": "Service", "name": "A_B"}}, {"reason": None}, {"patch": "x"}])
 def test_a_wrong_patch_gets_a_diagnostic(tmp_path: Path, wrong: dict[str, Any]) -> None:
     target = {"kind": "Service", "name": "digit-reader"}
@@ -166,67 +154,14 @@ def test_no_string_changes_the_structure_of_the_output(example: Path, part: int)
         for string in INJECTED if COUNT > DEFAULT else _some(number):
             made = compile_system(changed(input_, {id(leaf.node): string}), BACKENDS, RULES)
             if not made.failed and not plain.failed:
-                found = [one for one in differences(*_changed_files(plain, made), ()) if not harmless(one, string)]
+                found = [one for one in differences(*changed_files(plain, made), ()) if not harmless(one, string)]
                 wrong += [f"{leaf.path} = {string!r}: {one}" for one in found]
     assert wrong == []
-
-
-PLAIN = "plain words"
 
 
 def _some(number: int) -> list[str]:
     """Two of the strings, different ones for each leaf."""
     return [INJECTED[(number * 2 + offset) % len(INJECTED)] for offset in range(2)]
-
-
-def _changed_files(one: Compiled, other: Compiled) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The files that differ between two compilations, parsed."""
-    before, after = files(one), files(other)
-    apart = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    return {p: load(before[p]) for p in apart if p in before}, {p: load(after[p]) for p in apart if p in after}
-
-
-Difference = tuple[tuple[str | int, ...], Any, Any]
-
-
-def differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[Difference]:
-    """The places where two documents differ: leaves, or parts with different structure."""
-    if isinstance(old, dict) and isinstance(new, dict) and list(old) == list(new):
-        for key in old:
-            yield from differences(old[key], new[key], (*path, key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, pair in enumerate(zip(old, new, strict=True)):
-            yield from differences(*pair, (*path, index))
-    elif old != new:
-        yield path, old, new
-
-
-def harmless(difference: Difference, string: str) -> bool:
-    """Whether only the text itself has changed, inside the quotes of the language around it."""
-    path, old, new = difference
-    if not isinstance(old, str) or not isinstance(new, str):
-        return False
-    if unquoted(old) == unquoted(new) or _HASH.sub("", old) == _HASH.sub("", new):
-        return True
-    if path[-1] in ("expr", "query", "successCondition", "failureCondition"):
-        return False
-    if "labels" in path and path[0] != "expr" and _LABEL.fullmatch(new):
-        return True  # mlspec turns invalid label values into valid ones
-    return new.replace(template_escaped(string), string).replace(string, PLAIN) == old
-
-
-_HASH = re.compile(r"[0-9a-f]{8}$")
-_LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"')
-
-
-def unquoted(text: str) -> str:
-    """PromQL, JSON, or protobuf text without the contents of its quotes."""
-    return _QUOTED.sub('""', text)
-
-
-def template_escaped(text: str) -> str:
-    return text.replace("{{", '{{ "{{" }}')
 
 
 @pytest.mark.parametrize("string", INJECTED, ids=lambda string: repr(string)[:30])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -19,59 +18,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.terminal.releases import alone
 
-from .support import DOMAIN, minimal, run
+from .racing import COMMAND, left_over, promoted, promoting, released, versions
+from .support import run
 from .test_promote import version
 
 ROUNDS = int(os.environ.get("MLSPEC_ROUNDS", "1"))
 AT_ONCE = 10
 """How many promotions run at once in each round."""
 
-_COMMAND = [sys.executable, "-m", "mlspec"]
-_LEFT = re.compile(r"mlspec-(new|kept)")
-
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
-    """A system with one environment that has released one version."""
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "mlspec.yaml").write_text(
-        minimal(release=None, rollout={"keepVersions": 50}, environments={"production": {}}, **DOMAIN)
-    )
-    (tmp_path / "releases").mkdir()
-    head = "apiVersion: mlspec/v1\nkind: Release\nsystem: digit-reader\nenvironment: production\nrelease:\n"
-    first = "".join(f"  {line}\n" for line in version("first", "a" * 64).splitlines())
-    (tmp_path / "releases" / "production.yaml").write_text(head + first)
-    assert run("compile", tmp_path / "mlspec.yaml").status == 0
-    return tmp_path
-
-
-def promoting(system: Path, name: str) -> subprocess.Popen[str]:
-    file = system / f"{name}.yaml"
-    file.write_text(version(name, "b" * 64))
-    spec = str(system / "mlspec.yaml")
-    arguments = ["promote", spec, "--to", "production", "--release", str(file)]
-    return subprocess.Popen([*_COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def promoted(system: Path, name: str) -> tuple[int, str]:
-    """Promote in a process of its own; its exit status, and what it says on standard error."""
-    running = promoting(system, name)
-    said = running.communicate()[1]
-    return running.returncode, said
-
-
-def versions(system: Path) -> list[str]:
-    release = yaml.safe_load((system / "releases" / "production.yaml").read_text())["release"]
-    return [release["version"], *(one["version"] for one in release.get("previous", ()))]
-
-
-def left_over(system: Path) -> list[str]:
-    return [str(path) for path in system.rglob("*") if _LEFT.search(path.name)]
+    return released(tmp_path)
 
 
 @pytest.mark.slow
@@ -174,7 +136,7 @@ def test_trap_files_that_others_write_during_compiles_are_lost(system: Path) -> 
     try:
         for round_ in range(3 * ROUNDS):
             owner = f"metadata.owner=team-{round_}"
-            subprocess.run([*_COMMAND, "compile", "-q", str(system / "mlspec.yaml"), "--set", owner], check=True)
+            subprocess.run([*COMMAND, "compile", "-q", str(system / "mlspec.yaml"), "--set", owner], check=True)
     finally:
         done.set()
         writer.join()
