@@ -66,8 +66,9 @@ def _matches(argument: str) -> Iterator[str]:
         yield STDIN
     elif os.path.isdir(argument):
         for entry in sorted(os.listdir(argument)):
-            if entry == SPEC or entry.endswith(".mlspec.yaml"):
-                yield os.path.normpath(os.path.join(argument, entry))
+            path = os.path.normpath(os.path.join(argument, entry))
+            if (entry == SPEC or entry.endswith(".mlspec.yaml")) and not _makes_wait(path):
+                yield path
     elif os.path.exists(argument):
         yield argument
     else:
@@ -124,7 +125,8 @@ def _load(path: Path | None, shown: str, text: str | Diagnostic, options: Option
     spec = _tree(shown, text, "MLSystem", found)
     folder = path.parent if path is not None else Path()
     paths = _platforms(folder if path is not None else None, options)
-    read_in_order = [(one, _tree(one, _text(one), "PlatformFile", found)) for one in paths]
+    text_of = _text if options.platform is not None else _found_text
+    read_in_order = [(one, _tree(one, text_of(one), "PlatformFile", found)) for one in paths]
     platform = read_in_order[0][1] if paths else None
     nearer = tuple(tree for _, tree in read_in_order[1:] if tree is not None)
     releases = _releases(folder if path is not None else None, found)
@@ -190,17 +192,22 @@ def _releases(folder: Path | None, found: list[Diagnostic]) -> dict[str, Mapping
         found.append(_unreadable(str(folder / FOLDER), f"the folder cannot be read: {error.strerror}", help_))
     for name in names:
         file = str(folder / FOLDER / name)
-        tree = _tree(file, _release_text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
+        tree = _tree(file, _found_text(file), "ReleaseFile", found) if name.endswith(".yaml") else None
         if tree is not None:
             trees[name.removesuffix(".yaml")] = tree
     return trees
 
 
-def _release_text(path: str) -> str | Diagnostic:
-    """The text of a file that no one named: unlike a spec, it must not be a pipe, which could make mlspec wait."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        return _unreadable(path, "the release file is not a file", "move it away, and run `mlspec promote`")
+def _found_text(path: str) -> str | Diagnostic:
+    """The text of a file that mlspec found by itself."""
+    if _makes_wait(path):
+        return _unreadable(path, "this is not a file, but a folder, a pipe, or a device", "move it away")
     return _text(path)
+
+
+def _makes_wait(path: str) -> bool:
+    """Whether a path that no one named is a pipe or a device, which could make mlspec wait forever."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _text(path: str) -> str | Diagnostic:
