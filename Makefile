@@ -4,9 +4,11 @@ BIN = .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Without bytecode, each worker would compile all tests and all of mlspec again.
 unexport PYTHONDONTWRITEBYTECODE
+SCALE = 1
+SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check cluster proof lowest newest generate golden bench lock clean
+.PHONY: setup quick check attack fuzz cluster proof lowest newest generate golden bench lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -26,6 +28,19 @@ check: setup  ## run all checks that CI runs
 	lint-imports
 	mlspec check examples/*/mlspec.yaml
 	$(PYTEST)
+
+attack: setup  ## attack everything that mlspec reads, in tens of thousands of ways; prints a table (SCALE=0.05 for a try)
+	python -m tests.attack --scale $(SCALE)
+
+fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for SECONDS=60 in each of four targets
+	for target in reader binder patches gate; do \
+		.fuzz/bin/python -m tests.attack.fuzz $$target $(SECONDS) .fuzz/found || exit 1; \
+	done
+
+.fuzz/.ready: pyproject.toml requirements/fuzz.txt
+	test -x .fuzz/bin/pip || $(PYTHON) -m venv .fuzz
+	.fuzz/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	touch $@
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	python -m tests.cluster.programs
@@ -55,4 +70,4 @@ lock:  ## update the locked versions in requirements/ to the newest
 	PYTHON=$(PYTHON) requirements/lock.sh
 
 clean:
-	rm -rf .venv build src/*.egg-info
+	rm -rf .venv .fuzz build src/*.egg-info

@@ -65,7 +65,7 @@ def asked(group: str) -> list[Requirement]:
 DEPENDENCIES = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
 
 
-@pytest.mark.parametrize(("name", "group"), [("run", "build"), ("dev", "dev"), ("lowest", "test")])
+@pytest.mark.parametrize(("name", "group"), [("run", "build"), ("dev", "dev"), ("fuzz", "fuzz"), ("lowest", "test")])
 def test_every_requirement_is_locked(name: str, group: str) -> None:
     """If someone changes a range but does not run `make lock`, CI and users get different versions."""
     locked = pins(name)
@@ -75,7 +75,7 @@ def test_every_requirement_is_locked(name: str, group: str) -> None:
             assert version in requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "lowest"])
+@pytest.mark.parametrize("name", ["run", "dev", "fuzz", "lowest"])
 def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     assert "://" not in text
@@ -86,6 +86,11 @@ def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
 
 def test_both_commands_of_quickstart_install_the_same_versions() -> None:
     assert pins("run").items() <= pins("dev").items()
+
+
+def test_the_fuzzer_runs_with_the_versions_of_development() -> None:
+    dev, fuzz = pins("dev"), pins("fuzz")
+    assert {name: version for name, version in fuzz.items() if dev.get(name) != version}.keys() == {"atheris"}
 
 
 def test_what_builds_the_package_is_locked_with_the_rest() -> None:

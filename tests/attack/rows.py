@@ -1,0 +1,11 @@
+"""All rows of the table, in their order."""
+
+from __future__ import annotations
+
+from . import commands, emptied, gates, indexes, injected, mutated, races
+
+__all__ = ["ROWS"]
+
+ROWS = {
+    row.name: row for module in (mutated, injected, emptied, gates, indexes, commands, races) for row in module.ROWS
+}
