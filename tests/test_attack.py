@@ -19,7 +19,7 @@ from .support import ROOT
 FEW = {"promotions": 1, "killed promotions": 3, "killed compiles": 3, "processes": 6, "specs": 60, "settings": 25}
 """How many attempts of a row are made here; of the others, 40."""
 QUICK = ("metrics", "gates", "gate files", "links", "command lines")
-"""The rows that take no time, of which the fast tests make a few hundred attempts."""
+"""The rows that take no time: the fast tests make a few hundred attempts."""
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -14,7 +14,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mlspec"]):
-    from .targets import TARGETS, seeds
+    from .targets import LARGEST, TARGETS, seeds, words
 
 __all__ = ["main"]
 
@@ -35,14 +35,9 @@ def main(arguments: list[str]) -> int:
     kept.mkdir(exist_ok=True)
     for number, content in enumerate(seeds(name)):
         (kept / f"seed-{number}").write_bytes(content)
-    limits = [
-        f"-max_total_time={seconds}",
-        "-max_len=20000",
-        "-timeout=20",
-        "-rss_limit_mb=2048",
-        "-print_final_stats=1",
-    ]
-    atheris.Setup([name, *limits, f"-artifact_prefix={folder}/", str(kept)], TARGETS[name])
+    (folder / "words").write_text("".join(f'"{word}"\n' for word in words()))
+    options = [f"-max_total_time={seconds}", *LIMITS, f"-dict={folder / 'words'}", f"-artifact_prefix={folder}/"]
+    atheris.Setup([name, *options, str(kept)], TARGETS[name])
     atheris.Fuzz()
     return 0
 

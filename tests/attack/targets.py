@@ -1,4 +1,4 @@
-"""What is fuzzed: four functions of bytes, each of which must return whatever the bytes are."""
+"""What is fuzzed: four functions of bytes. Each must return, whatever the bytes are."""
 
 from __future__ import annotations
 
