@@ -155,6 +155,42 @@ def test_what_the_autoscaler_reads(series: dict[str, str], value: float | None, 
     reads(tmp_path, f"({query(emitted(tmp_path))})", series, 20, value)
 
 
+def silent(name: str, share: float, since: int, up: str = "0x30") -> dict[str, str]:
+    """A replica that answers no scrape from some minute on, so its series end; `up` is what is left of it."""
+    own = {**OWN, "pod": name}
+    work = f"{counter((since, share * 60e6))} stale"
+    return {labeled("nv_inference_request_duration_us", **own, model="fraud"): work, labeled("up", **own): up}
+
+
+@pytest.mark.parametrize(
+    ("others", "minute", "value"),
+    [
+        (silent("b", 4, 17, "1x17 0x30"), 18, 8.0),  # its window still has samples
+        (silent("b", 4, 17, "1x17 0x30"), 20, 8.0),
+        (silent("b", 4, 17, "1x17 0x30"), 26, 8.0),
+        (silent("b", 4, 17, "1x17 0x30"), 29, 4.0),  # it is not busy but gone: the others have its requests
+        (silent("b", 4, 17, "1x17 stale"), 18, 4.0),  # its pod is gone
+        ({labeled("up", **OWN, pod="b"): "_x10 0x30"}, 20, 4.0),  # it loads its model
+    ],
+)
+def test_the_load_of_a_replica_that_is_too_busy_to_be_scraped_does_not_disappear(
+    others: dict[str, str], minute: int, value: float, tmp_path: Path
+) -> None:
+    """With the load of the others alone, the autoscaler would remove a replica when it needs one more."""
+    reads(tmp_path, f"({query(emitted(tmp_path))})", {**pod("a", 4), **others}, minute, value)
+
+
+def test_a_gauge_of_a_replica_that_is_too_busy_to_be_scraped_does_not_disappear(tmp_path: Path) -> None:
+    gauge = "vllm:num_requests_running"
+    series = {
+        labeled(gauge, **OWN, pod="a"): "4x30",
+        labeled(gauge, **OWN, pod="b"): "4x17 stale",
+        labeled("up", **OWN, pod="a"): "1x30",
+        labeled("up", **OWN, pod="b"): "1x17 0x30",
+    }
+    reads(tmp_path, f"({query(emitted(tmp_path, 'vllm'))})", series, 20, 8.0)
+
+
 @pytest.mark.parametrize(
     ("runtime", "time", "threshold"),
     [

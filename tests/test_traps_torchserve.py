@@ -91,7 +91,7 @@ def test_trap_there_is_no_histogram(tmp_path: Path) -> None:
 def test_trap_time_is_counted_in_microseconds(tmp_path: Path) -> None:
     asked = emitted(tmp_path, "torchserve").trigger["query"]
     assert asked.startswith("sum(rate(ts_inference_latency_microseconds{")
-    assert "/ 1000000 or" in asked
+    assert "/ 1000000 * count(" in asked
 
 
 def test_trap_batches_are_the_archives_own(tmp_path: Path) -> None:

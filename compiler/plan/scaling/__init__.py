@@ -18,6 +18,9 @@ __all__ = ["Scaling"]
 QUEUE_PER_REPLICA = 5
 """The target number of queued requests per replica if its concurrency is unknown, as in vLLM's Helm chart."""
 
+SILENT = fixed("10m", "twice the time that the autoscaler waits before it removes a replica")
+"""How long a replica that no longer answers counts as busy."""
+
 
 class Scaling:
     """The autoscaler of one online service."""
@@ -75,7 +78,9 @@ class Scaling:
 
         Some runtimes export no series before the first request. The query then returns zero if Prometheus can scrape at
         least one replica. If it can scrape none (`up` is 0, not absent, for a replica that is too busy to respond), the
-        query returns nothing, and the autoscaler uses its fallback instead of scaling down.
+        query returns nothing, and the autoscaler uses its fallback instead of scaling down. If it can scrape only some,
+        the others count with the mean load of those, or else the load of a replica that is too busy to be scraped would
+        disappear. A replica that has not answered yet is loading its model, and has no load.
         """
         if self.signal is None:
             return None
@@ -86,7 +91,12 @@ class Scaling:
             else indicators.in_flight(self.service.rate_window.map(str))
         )
         assert value is not None
-        return text("{value} or 0 * sum({up} == 1)", value=value, up=indicators.up())
+        return text(
+            "{value} * count(max_over_time({up}[{silent}]) == 1 and {up}) / count({up} == 1) or 0 * sum({up} == 1)",
+            value=value,
+            up=indicators.up(),
+            silent=SILENT,
+        )
 
     def _queue(self, indicators: Indicators) -> Because[str]:
         queue = self.service.runtime.metrics.queue
