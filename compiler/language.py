@@ -714,8 +714,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "MetricVocabulary": {
         "path": ('path', 'default', ('scalar', 'path', ''), '/metrics', 'the Prometheus convention'),
-        "requests": ('requests', 'list', ('list', ('object', 'SeriesRef'), ''), None, ''),
-        "errors": ('errors', 'list', ('list', ('object', 'SeriesRef'), ''), None, ''),
+        "requests": ('requests', 'list', ('list', ('object', 'Counter'), ''), None, ''),
+        "errors": ('errors', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "latency": ('latency', 'optional', ('object', 'LatencySeries'), None, ''),
         "firstToken": ('first_token', 'optional', ('object', 'LatencySeries'), None, ''),
         "interToken": ('inter_token', 'optional', ('object', 'LatencySeries'), None, ''),
@@ -723,9 +723,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "queue": ('queue', 'optional', ('object', 'SeriesRef'), None, ''),
         "saturation": ('saturation', 'optional', ('object', 'SeriesRef'), None, ''),
     },
-    "SeriesRef": {
+    "Counter": {
         "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
+        "born": ('born', 'default', ('enum', ('start', 'event')), 'event', 'most client libraries create a series when its labels first occur'),
     },
     "LatencySeries": {
         "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
@@ -734,11 +735,16 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "buckets": ('buckets', 'list', ('list', ('number', None, None, False, False), ''), None, ''),
         "settable": ('settable', 'default', ('bool',), 'false', 'most runtimes hard-code them'),
         "covers": ('covers', 'default', ('enum', ('requests', 'successes')), 'requests', 'most servers time a request however it ends'),
+        "born": ('born', 'default', ('enum', ('start', 'event')), 'event', 'most client libraries create a series when its labels first occur'),
     },
     "InFlight": {
         "gauge": ('gauge', 'optional', ('scalar', 'series', ''), None, ''),
         "busy": ('busy', 'optional', ('scalar', 'series', ''), None, ''),
         "unit": ('unit', 'default', ('enum', ('s', 'ms', 'us')), 's', 'the Prometheus convention'),
+        "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
+    },
+    "SeriesRef": {
+        "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
     },
     "Endpoint": {

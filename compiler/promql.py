@@ -6,7 +6,10 @@ from typing import Any
 
 from .because import Because, text
 
-__all__ = ["bound", "matchers", "promql", "rate", "selector"]
+__all__ = ["bound", "counted", "matchers", "promql", "rate", "selector"]
+
+BEFORE = "15m"
+"""How far before a window a series counts as old: longer than a restart of Prometheus, or scrapes that fail."""
 
 
 def promql(template: str, /, **parts: Because[Any]) -> Because[str]:
@@ -36,6 +39,22 @@ def selector(series: Because[str], match: Because[str], suffix: str = "") -> Bec
 def rate(selected: Because[str], window: Because[str]) -> Because[str]:
     """`rate(selected[window])`."""
     return text("rate({selected}[{window}])", selected=selected, window=window)
+
+
+def counted(selected: Because[str], window: str, born: Because[str]) -> Because[str]:
+    """The events that the selected counters counted in a window, over all series; zero without any.
+
+    `increase()` compares samples, so it never sees the value that a series is born with: the first errors of a server
+    that creates the series with them. So the first value of each series that is younger than the window is added. For a
+    counter that never resets, that is its minimum. A range also sees the series of pods that are gone by now, and
+    before the window, it sees past the markers of failed scrapes. If Prometheus itself lacks the samples before the
+    window, every event counts as recent, good ones and bad ones alike.
+    """
+    grown = f"(sum(increase({{series}}[{window}])) or vector(0))"
+    if born.value == "start":
+        return text(grown, series=selected).also(born)
+    young = f"min_over_time({{series}}[{window}]) unless last_over_time({{series}}[{BEFORE}] offset {window})"
+    return text(f"({grown}\n  + (sum({young}) or vector(0)))", series=selected).also(born)
 
 
 def bound(match: Because[str], model: Because[str]) -> Because[str]:

@@ -1185,8 +1185,8 @@ class MetricVocabulary(Part):
     __slots__ = fields = ("path", "requests", "errors", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
 
     path: Because[str]
-    requests: tuple[SeriesRef, ...]
-    errors: tuple[SeriesRef, ...]
+    requests: tuple[Counter, ...]
+    errors: tuple[Counter, ...]
     latency: LatencySeries | None
     first_token: LatencySeries | None
     inter_token: LatencySeries | None
@@ -1195,19 +1195,20 @@ class MetricVocabulary(Part):
     saturation: SeriesRef | None
 
 
-class SeriesRef(Part):
-    """One Prometheus series, with the label matchers that select it."""
+class Counter(Part):
+    """A Prometheus counter, with the label matchers that select it."""
 
-    __slots__ = fields = ("series", "match",)
+    __slots__ = fields = ("series", "match", "born",)
 
     series: Because[str] | None
     match: Because[str] | None
+    born: Because[Literal['start', 'event']]
 
 
 class LatencySeries(Part):
     """A latency histogram."""
 
-    __slots__ = fields = ("series", "match", "unit", "buckets", "settable", "covers",)
+    __slots__ = fields = ("series", "match", "unit", "buckets", "settable", "covers", "born",)
 
     series: Because[str] | None
     match: Because[str] | None
@@ -1215,6 +1216,7 @@ class LatencySeries(Part):
     buckets: tuple[Because[float], ...]
     settable: Because[bool]
     covers: Because[Literal['requests', 'successes']]
+    born: Because[Literal['start', 'event']]
 
 
 class InFlight(Part):
@@ -1225,6 +1227,15 @@ class InFlight(Part):
     gauge: Because[str] | None
     busy: Because[str] | None
     unit: Because[Literal['s', 'ms', 'us']]
+    match: Because[str] | None
+
+
+class SeriesRef(Part):
+    """One Prometheus series, with the label matchers that select it."""
+
+    __slots__ = fields = ("series", "match",)
+
+    series: Because[str] | None
     match: Because[str] | None
 
 

@@ -20,7 +20,7 @@ from .scenes import counter, labeled
 
 __all__ = [
     "NEW", "OLD", "TRAFFIC", "asked", "canary", "enough", "every", "guards", "limit", "metrics", "query", "ratios",
-    "served", "steps",
+    "served", "steps", "windows",
 ]  # fmt: skip
 
 NEW, OLD = "7f9c", "5d4b"
@@ -67,6 +67,11 @@ def query(metric: dict[str, Any]) -> str:
     return asked
 
 
+def windows(metric: dict[str, Any]) -> set[str]:
+    """The windows that a query looks back on, without the time before them that tells which series are new."""
+    return set(re.findall(r"\[(\w+)\](?! offset)", query(metric)))
+
+
 def limit(metric: dict[str, Any]) -> float:
     """The number in both conditions."""
     (good,) = re.findall(r"result\[0\] <= ([0-9.]+)$", metric["successCondition"])
@@ -77,7 +82,7 @@ def limit(metric: dict[str, Any]) -> float:
 
 def enough(metric: dict[str, Any]) -> int:
     """The requests below which a window has no sample."""
-    (least,) = re.findall(r"\nand .* >= ([0-9]+)$", query(metric))
+    (least,) = re.findall(r"\nand (?:.|\n)* >= ([0-9]+)$", query(metric))
     return int(least)
 
 

@@ -53,6 +53,7 @@ FUNCTIONS = {
         "sqrt",
     ),
     *("clamp_min", "clamp_max", "histogram_quantile", "label_replace", "topk", "quantile", "changes", "delta"),
+    *("min_over_time", "max_over_time", "avg_over_time", "last_over_time", "resets"),
 }
 
 

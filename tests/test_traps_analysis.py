@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .analyses import NEW, OLD, TRAFFIC, enough, every, guards, limit, metrics, query, ratios, served, steps
+from .analyses import NEW, OLD, TRAFFIC, enough, every, guards, limit, metrics, query, ratios, served, steps, windows
 from .canaries import judged_steps
 from .online import RUNTIMES, emitted, refused
 from .scenes import limits, minutes, outcome, reads, verdict
@@ -106,7 +106,7 @@ def test_a_first_measurement_at_once_would_judge_the_step_before(runtime: str, t
     for metric in ratios(of):
         assert metric["initialDelay"] == metric["interval"], "the model is loaded before the step begins"
     for metric in guards(of):
-        assert all(minutes(metric["initialDelay"]) >= minutes(each) for each in re.findall(r"\[(\w+)\]", query(metric)))
+        assert all(minutes(metric["initialDelay"]) >= minutes(each) for each in windows(metric))
 
 
 @EACH
@@ -136,7 +136,7 @@ def test_a_query_without_the_hash_mixes_the_versions(runtime: str, tmp_path: Pat
 def test_the_window_of_a_rate_is_the_interval_and_four_scrapes(runtime: str, tmp_path: Path) -> None:
     of = emitted(tmp_path, runtime, monitoring={"scrapeInterval": "45s"})
     for metric in ratios(of):
-        assert set(re.findall(r"\[(\w+)\]", query(metric))) == {metric["interval"]}
+        assert windows(metric) == {metric["interval"]}
         assert minutes(metric["interval"]) >= 3
     for metric in guards(of):
         assert minutes(metric["initialDelay"]) >= 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.rollout.guards import answers
 from mlspec.schema.units import Duration, Percent, Rate
 
-from .analyses import NEW, OLD, asked, guards, metrics, query, served
+from .analyses import NEW, OLD, asked, guards, metrics, query, served, windows
 from .canaries import GUARDS, judged_steps
 from .online import RUNTIMES, emitted
 from .scenes import counter, labeled, limits, minutes, reads, verdict
@@ -164,7 +163,7 @@ def test_none_of_enough_requests_has_a_probability_of_three_in_ten_million() -> 
 )
 def test_a_window_with_too_few_requests_could_never_tell(mean: str, window: str, tmp_path: Path) -> None:
     metric = metrics(emitted(tmp_path, constraints__throughput={"mean": mean}), "step-1")["answers"]
-    (found,) = set(re.findall(r"\[(\w+)\]", query(metric)))
+    (found,) = windows(metric)
     assert found == window
 
 
@@ -235,6 +234,6 @@ def test_streams_that_break_count_as_answered_and_would_only_be_held(
     """vLLM answers 200 before the stream breaks, and times only the requests that it finishes."""
     of = emitted(tmp_path, "vllm", constraints__throughput={"mean": "30/s", "peak": "60/s"})
     metric = metrics(of, "step-1")["most-requests-unfinished"]
-    assert set(re.findall(r"\[(\w+)\]", query(metric))) == {"2m"}
+    assert windows(metric) == {"2m"}
     reads(tmp_path, asked(metric), series, 20, value)
     assert verdict(metric, [value]) == ("Failed" if value else "Successful")

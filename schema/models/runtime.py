@@ -126,6 +126,21 @@ class SeriesRef(Section):
     )
 
 
+Born = Literal["start", "event"]
+"""When a counter's series appears: with the server, or with the first event that it counts."""
+
+
+class Counter(SeriesRef):
+    """A Prometheus counter, with the label matchers that select it."""
+
+    born: Born = default(
+        "event",
+        "When its series appears: `start` for a counter that is 0 when the server starts, or `event` for one that is "
+        "born with the first event it counts. Then the first events need a longer query.",
+        "most client libraries create a series when its labels first occur",
+    )
+
+
 class LatencySeries(Section):
     """A latency histogram."""
 
@@ -140,6 +155,12 @@ class LatencySeries(Section):
         "requests",
         "Whether it has a sample of each request, or only of successes: a request that fails or breaks off has none.",
         "most servers time a request however it ends",
+    )
+    born: Born = default(
+        "event",
+        "When its series appear: `start` if they are 0 when the server starts, or `event` if the first sample creates "
+        "them.",
+        "most client libraries create a series when its labels first occur",
     )
 
 
@@ -158,8 +179,8 @@ class MetricVocabulary(Section):
     """The metrics that the runtime exports, by meaning. The runtime does not export the ones omitted here."""
 
     path: Path = default("/metrics", "The path of the metrics endpoint.", "the Prometheus convention")
-    requests: list[SeriesRef] = listed("Counters that add up to all completed requests.")
-    errors: list[SeriesRef] = listed("Counters that add up to the requests that failed with a server error.")
+    requests: list[Counter] = listed("Counters that add up to all completed requests.")
+    errors: list[Counter] = listed("Counters that add up to the requests that failed with a server error.")
     latency: LatencySeries | None = optional("The response-time histogram.")
     first_token: LatencySeries | None = optional("The time-to-first-token histogram.")
     inter_token: LatencySeries | None = optional("The inter-token latency histogram.")

@@ -65,7 +65,7 @@ def _down(service: ServicePlan, shadow: Indicators) -> Body:
 
 def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
     """A mirror that does nothing looks like a shadow without errors."""
-    mirrored, live = shadow.requests(HOUR, "increase"), Indicators(service).requests(HOUR, "increase")
+    mirrored, live = shadow.requests(HOUR), Indicators(service).requests(HOUR)
     stage = service.canary.shadow_stage
     if mirrored is None or live is None or stage is None:
         return

@@ -100,8 +100,8 @@ def _vocabulary(maker: Maker) -> dict[str, Any]:
     return maker.free(
         "MetricVocabulary",
         path="/metrics",
-        requests=[maker.free("SeriesRef", series="own_requests_total")],
-        errors=[maker.free("SeriesRef", series="own_errors_total")],
+        requests=[maker.free("Counter", series="own_requests_total")],
+        errors=[maker.free("Counter", series="own_errors_total")],
         latency=maker.free("LatencySeries", **latency),
         firstToken=None,
         interToken=None,

@@ -3,6 +3,7 @@
 They are built in one place, from the runtime's metrics, and shared by alerting rules, analyses, and autoscaling.
 
 - A series that does not exist yet, such as before the first error, counts as zero: each sum has `or vector(0)`.
+- A series may appear with its first event, which `increase()` never sees: `counted` adds it.
 - No traffic means no data, not zero: the denominator is `> 0`, so that no NaN gets into recording rules.
 - Latency queries count fast responses, not slow ones. If a bucket is missing, every request counts as bad and alerts.
 - A bucket bound can be formatted in several ways: Prometheus 3 writes `le="100"` as `100.0`, and Go and C++ write
@@ -16,8 +17,8 @@ from decimal import Decimal
 from ....schema.units import plain
 from ...because import Because, because, text
 from ...finding import refusal
-from ...promql import bound, matchers, promql, rate, selector
-from ...system import SeriesRef
+from ...promql import bound, counted, matchers, promql, rate, selector
+from ...system import Counter
 from ..serving.facts import ServiceFacts
 from . import Objective
 
@@ -38,31 +39,31 @@ class Indicators:
         self._selectors: dict[tuple[int, str, int], Because[str]] = {}
         """The selectors, which do not depend on the window. Each keeps the values alive whose identity is its key."""
 
-    def requests(self, window: str, over: str = "rate") -> Because[str] | None:
-        """Completed requests per second, or per window with `increase`; None if the runtime does not count them."""
-        return self._total(self.service.runtime.metrics.requests, window, over)
+    def requests(self, window: str) -> Because[str] | None:
+        """Requests that completed in the window; None if the runtime does not count them."""
+        return self._total(self.service.runtime.metrics.requests, window)
 
-    def failures(self, window: str, over: str = "rate") -> Because[str] | None:
+    def failures(self, window: str) -> Because[str] | None:
         """Requests that failed because of the server; None if the runtime does not count them."""
-        return self._total(self.service.runtime.metrics.errors, window, over)
+        return self._total(self.service.runtime.metrics.errors, window)
 
     def unfinished(self, window: str) -> Because[str] | None:
         """The requests in the window that left no sample of their latency, because they failed or broke off.
 
         None if the runtime times every request, however it ends.
         """
-        histogram, every = self.service.runtime.metrics.latency, self.requests(window, "increase")
+        histogram, every = self.service.runtime.metrics.latency, self.requests(window)
         if every is None or histogram is None or histogram.series is None or histogram.covers.value != "successes":
             return None
-        timed = self._selector(histogram.series, histogram.match, "_count")
-        return text(f"({{every}} - (sum(increase({{timed}}[{window}])) or vector(0)))", every=every, timed=timed)
+        timed = counted(self._selector(histogram.series, histogram.match, "_count"), window, histogram.born)
+        return text("({every} - {timed})", every=every, timed=timed)
 
-    def _total(self, counters: tuple[SeriesRef, ...], window: str, over: str) -> Because[str] | None:
+    def _total(self, counters: tuple[Counter, ...], window: str) -> Because[str] | None:
         sums = {}
         for index, counter in enumerate(counters):
             if counter.series is None:
                 return None
-            sums[f"s{index}"] = self._sum(counter.series, counter.match, window, over)
+            sums[f"s{index}"] = counted(self._selector(counter.series, counter.match), window, counter.born)
         joined = " + ".join(f"{{{key}}}" for key in sums)
         return text(joined if len(sums) == 1 else f"({joined})", **sums) if sums else None
 
@@ -80,9 +81,6 @@ class Indicators:
             help=f"declare it under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
         )
 
-    def _sum(self, series: Because[str], match: Because[str] | None, window: str, over: str) -> Because[str]:
-        return text(f"(sum({over}({{chosen}}[{window}])) or vector(0))", chosen=self._selector(series, match))
-
     def _selector(
         self, series: Because[str], match: Because[str] | None, suffix: str = "", most: Because[str] | None = None
     ) -> Because[str]:
@@ -93,33 +91,33 @@ class Indicators:
             self._selectors[key] = selector(series, matchers(self.match, own, within), suffix)
         return self._selectors[key]
 
-    def _all(self, window: str, over: str = "rate") -> Because[str]:
-        return self._needed(self.requests(window, over), "requests")
+    def _all(self, window: str) -> Because[str]:
+        return self._needed(self.requests(window), "requests")
 
-    def _bad(self, window: str, over: str = "rate") -> Because[str]:
-        return self._needed(self.failures(window, over), "errors")
+    def _bad(self, window: str) -> Because[str]:
+        return self._needed(self.failures(window), "errors")
 
     def bad_ratio(self, objective: Objective, window: str) -> Because[str]:
         """The share of requests that violate an objective; no sample without traffic."""
         if objective.bucket is None:
             return text("{bad}\n/\n({all} > 0)", bad=self._bad(window), all=self._all(window))
-        good, every = self._timed(objective, window, "rate")
+        good, every = self._timed(objective, window)
         return text("1 - (\n  {good}\n  /\n  ({all} > 0)\n)", good=good, all=every)
 
     def bad_events(self, objective: Objective, window: str) -> Because[str]:
         """The number of requests in the window that violate an objective."""
         if objective.bucket is None:
-            return self._bad(window, "increase")
-        good, every = self._timed(objective, window, "increase")
+            return self._bad(window)
+        good, every = self._timed(objective, window)
         return text("{all} - {good}", all=every, good=good)
 
     def events(self, objective: Objective, window: str) -> Because[str]:
         """The number of requests in the window that the objective covers: the minimum volume check."""
         if objective.bucket is None:
-            return self._all(window, "increase")
-        return self._timed(objective, window, "increase")[1]
+            return self._all(window)
+        return self._timed(objective, window)[1]
 
-    def _timed(self, objective: Objective, window: str, over: str) -> tuple[Because[str], Because[str]]:
+    def _timed(self, objective: Objective, window: str) -> tuple[Because[str], Because[str]]:
         """Requests that completed in time, and all timed requests."""
         histogram = objective.series
         assert histogram is not None
@@ -127,10 +125,7 @@ class Indicators:
         assert objective.bucket is not None
         every = self._selector(histogram.series, histogram.match, "_count")
         good = self._selector(histogram.series, histogram.match, "_bucket", objective.bucket.bound)
-        return (
-            text(f"(sum({over}({{good}}[{window}])) or vector(0))", good=good),
-            text(f"(sum({over}({{every}}[{window}])) or vector(0))", every=every),
-        )
+        return counted(good, window, histogram.born), counted(every, window, histogram.born)
 
     def in_flight(self, window: Because[str]) -> Because[str] | None:
         """The requests in flight over all replicas; None if the runtime does not export them."""
@@ -144,10 +139,11 @@ class Indicators:
         if known.busy is None:
             return None
         scale = {"s": "", "ms": " / 1000", "us": " / 1000000"}[known.unit.value]
-        busy = rate(selector(known.busy, match), window)
+        busy = text("{busy} and on (pod) {up} == 1", busy=rate(selector(known.busy, match), window), up=self.up())
         return because(
             f"sum({busy.value}){scale}",
-            "the time spent on requests per second equals the requests in flight (Little's law)",
+            "the time spent on requests per second equals the requests in flight (Little's law), of the replicas that "
+            "answer: a window still has samples of the others",
             busy,
             known.unit,
         )

@@ -94,7 +94,7 @@ def _guards(service: ServicePlan, new: Indicators, others: Indicators, step: Ste
         **_guard(service, step, "up", up, window, shortest, (">= 1", "< 1")),
         "failureLimit": unreachable(service.scrape_interval, step.lasts, step.judgments[0].window),
     }
-    requests, failures = new.requests(window.value, "increase"), new.failures(window.value, "increase")
+    requests, failures = new.requests(window.value), new.failures(window.value)
     if requests is not None and failures is not None and not _may_fail_mostly(step):
         most = text(
             "{failures}\n> {half} *\n{requests}\nand {requests} >= {few}\nor vector(0)",
@@ -113,7 +113,7 @@ def _without_an_answer(service: ServicePlan, new: Indicators, others: Indicators
     asked = step.answers
     assert asked is not None
     window = asked.window.value
-    ours, theirs = new.requests(window, "increase"), others.requests(window, "increase")
+    ours, theirs = new.requests(window), others.requests(window)
     if ours is None or theirs is None:
         return
     none = text(
