@@ -31,6 +31,17 @@ HEALTHY = {
 }
 
 
+SUCCEEDED_UNTIL_TWO = {f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x11 7800x60"}
+STOPPED = {
+    f"kube_cronjob_status_last_schedule_time{CRONJOB}": "_x12 3600x60",
+    f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x60",
+}
+
+
+def late(since: str) -> str:
+    return f"no run has succeeded since the last one was due, {since} ago; the deadline is 30m"
+
+
 def failed(name: str, start: int, since: int) -> dict[str, str]:
     """A Job that started at some second and is failed from some sample on. It stays in the history."""
     own = f'namespace="default",job_name="{name}"'
@@ -70,12 +81,22 @@ def test_alerts_name_their_receiver_and_their_runbook(tmp_path: Path) -> None:
         ("BatchJobAbsent", "page"),
         ("BatchRunMissed", "ticket"),
         ("BatchRunFailed", "ticket"),
+        ("BatchDeadlineMissed", "page"),
         ("BatchScoresStale", "page"),
         ("ModelTooOld", "ticket"),
     ]
     for rule in alerts:
         assert rule["labels"]["owner"] == rule["labels"]["receiver"] == "supply"
         assert rule["annotations"]["runbook_url"] == "https://runbooks.example.com/demand"
+
+
+def test_only_a_declared_deadline_pages(tmp_path: Path) -> None:
+    """Without one, the planner only limits how long a run may take."""
+    bundle = compiled(tmp_path, spec(constraints__deadline=None)).environments[0].bundle
+    (rules,) = [artifact for artifact in bundle.artifacts if artifact.path == "monitoring/rules.yaml"]
+    found = [rule.get("alert") for rule in plain(rules.body)["groups"][0]["rules"]]
+    assert "BatchDeadlineMissed" not in found
+    assert "BatchScoresStale" in found
 
 
 @pytest.mark.parametrize(
@@ -122,6 +143,24 @@ def test_alerts_name_their_receiver_and_their_runbook(tmp_path: Path) -> None:
         ("BatchRunFailed", {**HEALTHY, **failed("demand-180", 10800, 37)}, 230, None),  # still in the history
         ("BatchRunFailed", {**CREATED, **retried("demand-60")}, 90, None),
         ("BatchRunFailed", {**CREATED, **failed("demand-extra-60", 3600, 15)}, 90, None),  # another CronJob's
+        # the run of 3:00 fails at its deadline of half an hour, or waits for a node: the last success was at 2:10
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 216, late("36m 0s")),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 215, None),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 170, None),
+        # the run of 4:00 succeeds
+        (
+            "BatchDeadlineMissed",
+            {**HEALTHY, f"kube_cronjob_status_last_successful_time{CRONJOB}": "_x14 4200x11 7800x23 15000x11"},
+            255,
+            None,
+        ),
+        # no run starts after that of 1:00, which succeeded: 75 minutes and the deadline later
+        ("BatchDeadlineMissed", {**CREATED, **STOPPED}, 166, late("1h 46m 0s")),
+        ("BatchDeadlineMissed", {**CREATED, **STOPPED}, 165, None),
+        ("BatchDeadlineMissed", CREATED, 106, late("1h 46m 0s")),  # nor does the first one
+        ("BatchDeadlineMissed", CREATED, 105, None),
+        *(("BatchDeadlineMissed", HEALTHY, minute, None) for minute in (20, 65, 96, 130, 156, 190, 216, 250)),
+        ("BatchDeadlineMissed", {}, 250, None),
         ("ModelTooOld", HEALTHY, 125, "the model was trained 2h 5m 0s ago; the limit is 1h"),
         ("ModelTooOld", HEALTHY, 60, None),
     ],

@@ -30,6 +30,7 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
                 _absent(batch),
                 _missed(batch),
                 _failed(batch),
+                *_late(batch),
                 _stale(batch),
                 *age(batch, batch.release),
             ],
@@ -79,6 +80,30 @@ def _failed(batch: BatchPlan) -> Body:
         "ticket",
         cronjob.failed(batch),
         text("{service}: a run failed after all retries, and no run has succeeded since", service=batch.name),
+    )
+
+
+def _late(batch: BatchPlan) -> Iterator[Body]:
+    """Consumers need the scores by the deadline, so the on-call engineer gets paged then, not after the next run."""
+    if batch.late_from is None or batch.late_without is None:
+        return
+    yield alert(
+        batch,
+        "BatchDeadlineMissed",
+        "page",
+        cronjob.late(batch, batch.late_from, batch.late_without),
+        text(
+            "{service}: no run has succeeded since the last one was due, {{{{ $value | humanizeDuration }}}} ago; the "
+            "deadline is {deadline}",
+            service=batch.name,
+            deadline=batch.deadline.map(str),
+        ),
+        action=text(
+            "`kubectl describe cronjob {service} -n {namespace}` shows its last runs. The batch contract in the "
+            "documentation says how to run a day again.",
+            service=batch.name,
+            namespace=batch.scope.namespace,
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from ...compiler.plan.scope import Scope
 from ...compiler.promql import promql
 from ...schema.units import Duration
 
-__all__ = ["Scheduled", "absent", "failed", "missed", "stale"]
+__all__ = ["Scheduled", "absent", "failed", "late", "missed", "stale"]
 
 
 class Scheduled(Protocol):
@@ -63,6 +63,26 @@ def failed(runs: Scheduled) -> Because[str]:
         namespace=runs.scope.namespace,
         name=runs.name,
         succeeded=_series(runs, "status_last_successful_time"),
+    )
+
+
+def late(runs: Scheduled, limit: Because[Duration], never: Because[Duration]) -> Because[str]:
+    """Whether no run has succeeded when it was needed: `limit` after it was due, whether it failed, hangs, or waits.
+
+    Kubernetes records when a run was due, not when it started (`lastScheduleTime`), and only of runs that start. One
+    that never starts is due `never` after the one before, at the latest.
+    """
+    due, created, succeeded = (
+        _series(runs, what) for what in ("status_last_schedule_time", "created", "status_last_successful_time")
+    )
+    return text(
+        "(time() - max({due}) > {limit}\nunless max({succeeded}) > max({due}))\n"
+        "or\ntime() - (max({due}) or max({created})) > {never}",
+        due=due,
+        created=created,
+        succeeded=succeeded,
+        limit=limit.map(lambda limit: int(limit.amount)),
+        never=never.map(lambda never: int(never.amount)),
     )
 
 

@@ -24,6 +24,9 @@ __all__ = ["BatchPlan"]
 BASE_MEMORY = 2**30
 """Bytes for an interpreter, its libraries, and the rows in memory: an initial guess, until someone measures it."""
 
+SEEN = 300
+"""Seconds until Prometheus sees the end of a run that ended just at its deadline."""
+
 
 class BatchPlan:
     """One service that scores a data set on a schedule."""
@@ -140,6 +143,16 @@ class BatchPlan:
         return cron.stale(self.longest_gap, self.deadline)
 
     @cached_property
+    def late_from(self) -> Because[Duration] | None:
+        """How long after a run was due its scores are late; None without a deadline in the spec."""
+        return _late(self.deadline) if self.scope.system.constraints.deadline is not None else None
+
+    @cached_property
+    def late_without(self) -> Because[Duration] | None:
+        """The time since the last run was due after which the next one is late, even if it never starts."""
+        return _never(self.overdue, self.deadline) if self.late_from is not None else None
+
+    @cached_property
     def overdue(self) -> Because[Duration]:
         """The time since the last start after which a run counts as missed."""
         return cron.overdue(self.longest_gap, self.part.time_zone)
@@ -164,6 +177,16 @@ def _overlapping(deadline: Because[Duration], batch: BatchPlan) -> Refusal:
         note="two runs never overlap, so Kubernetes would silently skip the later one",
         help=f"set `constraints.deadline` below {batch.gap.value}, or run less often",
     )
+
+
+@decision
+def _late(deadline: Because[Duration]) -> tuple[Duration, str]:
+    return Duration(deadline.value.amount + SEEN), f"{deadline.value} and {SEEN // 60} minutes until Prometheus sees it"
+
+
+@decision
+def _never(overdue: Because[Duration], deadline: Because[Duration]) -> tuple[Duration, str]:
+    return Duration(overdue.value.amount + deadline.value.amount), f"{overdue.value}, and {deadline.value} for the run"
 
 
 @decision
