@@ -6,7 +6,7 @@ from typing import Any
 
 from .because import Because, text
 
-__all__ = ["bound", "counted", "matchers", "promql", "rate", "selector"]
+__all__ = ["bound", "counted", "exported", "matchers", "promql", "rate", "selector"]
 
 BEFORE = "15m"
 """How far before a window a series counts as old: longer than a restart of Prometheus, or scrapes that fail."""
@@ -55,6 +55,18 @@ def counted(selected: Because[str], window: str, born: Because[str]) -> Because[
         return text(grown, series=selected).also(born)
     young = f"min_over_time({{series}}[{window}]) unless last_over_time({{series}}[{BEFORE}] offset {window})"
     return text(f"({grown}\n  + (sum({young}) or vector(0)))", series=selected).also(born)
+
+
+def exported(template: str, namespace: Because[str], **parts: Because[Any]) -> Because[str]:
+    """The highest value of a query about an object, whose series a controller exports; `{own}` is its namespace.
+
+    The series is the controller's, so a scrape that keeps its own labels renames `namespace` to `exported_namespace`.
+    """
+    found = {
+        label: promql(template.replace("{own}", f'{label}="{{namespace}}"'), namespace=namespace, **parts)
+        for label in ("namespace", "exported_namespace")
+    }
+    return text("max({namespace} or {exported_namespace})", **found)
 
 
 def bound(match: Because[str], model: Because[str]) -> Because[str]:

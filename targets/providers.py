@@ -14,7 +14,17 @@ from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
 
-__all__ = ["AutoscalingProvider", "Moving", "Phase", "Phases", "RolloutProvider", "TrafficProvider", "no_artifacts"]
+__all__ = [
+    "AutoscalingProvider",
+    "Moving",
+    "Phase",
+    "Phases",
+    "Replicas",
+    "RolloutProvider",
+    "Scaler",
+    "TrafficProvider",
+    "no_artifacts",
+]
 
 
 def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
@@ -44,6 +54,19 @@ def _unseen(_: ServicePlan) -> Phases | None:
     return None
 
 
+class Replicas(Record):
+    """How Prometheus sees the replicas of a workload over the last minutes: queries without labels."""
+
+    available: Because[str]
+    """The most that were available at any time."""
+    wanted: Because[str]
+    """The fewest that were wanted at any time; nothing if the workload is younger."""
+
+
+def _uncounted(_: ServicePlan, __: Because[str]) -> Replicas | None:
+    return None
+
+
 class RolloutProvider(Provider):
     """How a new version of a service replaces the live one."""
 
@@ -53,6 +76,8 @@ class RolloutProvider(Provider):
     """The objects that judge a new version."""
     phases: Callable[[ServicePlan], Phases | None] = staticmethod(_unseen)
     """The states of a rollout, if its controller exports them."""
+    replicas: Callable[[ServicePlan, Because[str]], Replicas | None] = staticmethod(_uncounted)
+    """How Prometheus sees the workload's replicas over a time, such as `15m`, if anything exports them."""
 
 
 class Moving(Record):
@@ -78,8 +103,23 @@ class TrafficProvider(Provider):
     """What changes in the route while a new version rolls out."""
 
 
+class Scaler(Record):
+    """What an autoscaler exports about one service."""
+
+    name: Because[str]
+    """The name of its HorizontalPodAutoscaler."""
+    failing: Because[str]
+    """How Prometheus sees that it cannot read the load: a query with a result then."""
+
+
+def _unscaled(_: ServicePlan) -> Scaler | None:
+    return None
+
+
 class AutoscalingProvider(Provider):
     """How replicas are added and removed."""
 
     scaler: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
     """The objects that change the workload's replicas."""
+    watched: Callable[[ServicePlan], Scaler | None] = staticmethod(_unscaled)
+    """What the autoscaler exports, if there is one."""

@@ -21,6 +21,7 @@ from .support import tool
 __all__ = [
     "Phase",
     "counter",
+    "fires",
     "labeled",
     "limits",
     "minutes",
@@ -100,6 +101,24 @@ def proves(
         {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": told} for (minute, name), told in fired.items()
     ]
     _run(folder, rules, {"input_series": _series(series), "alert_rule_test": tests}, every)
+
+
+def fires(
+    folder: Path, rules: list[dict[str, Any]], series: dict[str, str], expected: dict[int, set[tuple[str, str]]]
+) -> None:
+    """At each minute, exactly these alerts fire, each with its severity, of all the rules."""
+    tests = [
+        {
+            "expr": 'max by (alertname, severity) (ALERTS{alertstate="firing"})',
+            "eval_time": f"{minute}m",
+            "exp_samples": [
+                {"labels": labeled("", alertname=name, severity=severity), "value": 1}
+                for name, severity in sorted(told)
+            ],
+        }
+        for minute, told in expected.items()
+    ]
+    _run(folder, rules, {"input_series": _series(series), "promql_expr_test": tests})
 
 
 def _fired(rule: dict[str, Any], summary: str) -> dict[str, Any]:

@@ -374,6 +374,16 @@ HEALTH: dict[str, list[Case]] = {
     "ModelShadowDown": [],  # in test_shadow.py, like the next two
     "ModelShadowIdle": [],
     "ModelShadowFailing": [],
+    "ModelRequestsHang": [],  # in test_outages.py, like the rest
+    "ModelTrafficGone": [],
+    "ModelRequestsCancelled": [],
+    "ModelServiceFlapping": [],
+    "ModelReplicaFlapping": [],
+    "ModelReplicaRestarting": [],
+    "ModelReplicasMissing": [],
+    "ModelPodMetricsAbsent": [],
+    "ModelAutoscalerAtMaximum": [],
+    "ModelAutoscalerFailing": [],
 }
 
 

@@ -28,11 +28,23 @@ KUBE_STATE = {
     "kube_cronjob_status_last_successful_time",
     "kube_job_failed",
     "kube_job_status_start_time",
+    "kube_deployment_spec_replicas",
+    "kube_deployment_status_replicas_available",
+    "kube_deployment_status_replicas_updated",
+    "kube_horizontalpodautoscaler_spec_max_replicas",
+    "kube_horizontalpodautoscaler_status_condition",
+    "kube_horizontalpodautoscaler_status_current_replicas",
+    "kube_pod_container_status_restarts_total",
 }
-"""Of kube-state-metrics, docs/metrics/workload/{cronjob,job}-metrics.md."""
+"""Of kube-state-metrics, docs/metrics/workload/{cronjob,job,deployment,horizontalpodautoscaler,pod}-metrics.md."""
 
-CONTROLLERS = {"rollout_info"}
-"""Of Argo Rollouts, controller/metrics/prommetrics.go."""
+CONTROLLERS = {
+    "rollout_info",
+    "rollout_info_replicas_available",
+    "rollout_info_replicas_desired",
+    "keda_scaler_detail_errors_total",
+}
+"""Of Argo Rollouts, controller/metrics/prommetrics.go, and of KEDA, pkg/metricscollector/prommetrics.go."""
 
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 FUNCTIONS = {

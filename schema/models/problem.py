@@ -111,7 +111,10 @@ class Throughput(Section):
 
     mean: Rate | None = optional("The daily average.")
     peak: Rate | None = optional("The highest per-minute rate that must be served within the latency bounds.")
-    trough: Rate | None = optional("The lowest hourly rate. A canary may lack requests for a verdict then.")
+    trough: Rate | None = optional(
+        "The lowest hourly rate. A canary may lack requests for a verdict then, and below a tenth of it, the on-call "
+        "engineer gets paged."
+    )
 
 
 class Constraints(Section):
@@ -121,9 +124,14 @@ class Constraints(Section):
     first_token: Latency = group(Latency, "Bounds on the time to first token of a generated answer.")
     inter_token: Latency = group(Latency, "Bounds on the inter-token latency of a generated answer.")
     throughput: Throughput = group(Throughput, "The request rate, for online serving.")
-    availability: Percent | None = optional("The share of requests that must succeed without a server error.")
+    availability: Percent | None = optional(
+        "The share of requests that must succeed without a server error, by the server's own counters: they miss what "
+        "the gateway answers itself, such as a 503 without a replica and a 504 at the timeout."
+    )
     budget: Budget | None = optional("The budget for the whole system.")
-    deadline: Duration | None = optional("The maximum duration of a batch run.")
+    deadline: Duration | None = optional(
+        "The maximum duration of a batch run; if none has succeeded by then, the on-call engineer gets paged."
+    )
     items: Count | None = optional("How many items a batch run scores.")
     max_lag: Duration | None = optional("The maximum age of an event at scoring time, for streaming.")
     rate: Rate | None = optional("The event rate, for streaming.")

@@ -181,6 +181,9 @@ class MetricVocabulary(Section):
     path: Path = default("/metrics", "The path of the metrics endpoint.", "the Prometheus convention")
     requests: list[Counter] = listed("Counters that add up to all completed requests.")
     errors: list[Counter] = listed("Counters that add up to the requests that failed with a server error.")
+    cancelled: list[Counter] = listed(
+        "Counters that add up to the requests whose callers gave up, if the requests do not include them."
+    )
     latency: LatencySeries | None = optional("The response-time histogram.")
     first_token: LatencySeries | None = optional("The time-to-first-token histogram.")
     inter_token: LatencySeries | None = optional("The inter-token latency histogram.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, decision, fixed, text
+from ...compiler.because import because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Percent, plain
 from .alert import alert
+from .replicas import settled
 from .version import age, info
 
 __all__ = ["group"]
@@ -64,15 +64,8 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
         "ticket",
         text("count({up} == 0) > 0", up=up),
         text("{service}: Prometheus cannot scrape {{{{ $value }}}} of the replicas", service=service.name),
-        wait=_replaced(service.timing.progress_deadline),
+        wait=settled(service.timing.progress_deadline),
     )
-
-
-@decision
-def _replaced(deadline: Because[int]) -> tuple[str, str]:
-    """A pod that is still downloading or loading its model is already a scrape target, but does not answer."""
-    wait = max(15, math.ceil(deadline.value / 60))
-    return f"{wait}m", f"longer than the {deadline.value} s after which a new replica has failed, and at least 15 min"
 
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:

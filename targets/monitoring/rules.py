@@ -12,7 +12,7 @@ from ...compiler.because import because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.service import ServicePlan
 from .. import naming
-from . import health, rollout, shadow
+from . import health, replicas, rollout, scaler, shadow, traffic
 from .burn import burn_group
 
 __all__ = ["rules"]
@@ -22,6 +22,7 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     """The same groups twice: for the Prometheus Operator, and as a plain rule file."""
     scope = service.scope
     groups = [*(burn_group(service, objective) for objective in service.objectives.all), health.group(service)]
+    groups += [replicas.group(service), *traffic.groups(service), *scaler.groups(service)]
     groups += [*rollout.groups(service), *shadow.groups(service)]
     why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)
     body: Body = {

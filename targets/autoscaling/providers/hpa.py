@@ -10,8 +10,9 @@ from ....compiler.because import Because, because, fixed
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.finding import refusal
 from ....compiler.plan.service import ServicePlan
+from ....compiler.promql import promql
 from ... import naming
-from ...providers import AutoscalingProvider
+from ...providers import AutoscalingProvider, Scaler
 from ..common import behavior, no_signal, target
 
 __all__ = ["PROVIDER"]
@@ -83,4 +84,15 @@ def _quantity(threshold: str) -> str:
     return threshold if "." not in threshold else f"{int(Decimal(threshold) * 1000)}m"
 
 
-PROVIDER = AutoscalingProvider(name="hpa", scaler=scaler)
+def watched(service: ServicePlan) -> Scaler:
+    """It says itself that it cannot compute a replica count, as kube-state-metrics sees it."""
+    failing = promql(
+        'kube_horizontalpodautoscaler_status_condition{{namespace="{namespace}",horizontalpodautoscaler="{name}",'
+        'condition="ScalingActive",status="false"}} == 1',
+        namespace=service.scope.namespace,
+        name=service.name,
+    )
+    return Scaler(name=service.name, failing=failing)
+
+
+PROVIDER = AutoscalingProvider(name="hpa", scaler=scaler, watched=watched)

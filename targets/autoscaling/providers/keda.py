@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, because, fixed
+from ....compiler.because import Because, because, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.kinds import Kind, scales
 from ....compiler.plan.service import ServicePlan
+from ....compiler.promql import exported
 from ... import naming
-from ...providers import AutoscalingProvider
+from ...providers import AutoscalingProvider, Scaler
 from ..common import behavior, no_signal, target
 
 __all__ = ["PROVIDER"]
@@ -62,9 +63,26 @@ def _trigger(service: ServicePlan, query: Because[str]) -> Body:
     }
 
 
+def watched(service: ServicePlan) -> Scaler:
+    """KEDA counts the queries that fail, for its own polls and those of the HorizontalPodAutoscaler it creates.
+
+    Before KEDA 2.14, the counter had another name (pkg/metricscollector/prommetrics.go).
+    """
+    failing = exported(
+        'increase(keda_scaler_detail_errors_total{{{own},scaledObject="{name}"}}[15m])',
+        service.scope.namespace,
+        name=service.name,
+    )
+    few = fixed("10", "KEDA asks at least 30 times in this time; a restart of Prometheus fails a few of them")
+    return Scaler(
+        name=text("keda-hpa-{name}", name=service.name), failing=text("{failing} >= {few}", failing=failing, few=few)
+    )
+
+
 PROVIDER = AutoscalingProvider(
     name="keda",
     scaler=scaler,
+    watched=watched,
     kinds={
         "ScaledObject": Kind(
             check=scales,

@@ -13,8 +13,8 @@ from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
 from ....compiler.plan.service import ServicePlan
-from ....compiler.promql import promql
-from ...providers import Phase, Phases, RolloutProvider
+from ....compiler.promql import exported
+from ...providers import Phase, Phases, Replicas, RolloutProvider
 from .argo_analysis import step_name, templates
 from .argo_shadow import shadow_name, shadow_template
 
@@ -143,19 +143,24 @@ def _labels(body: Object) -> Iterator[Object]:
 
 
 def _phase(service: ServicePlan, phase: str) -> Because[str]:
-    """The series of a Rollout in a phase (controller/metrics/prommetrics.go).
+    """The series of a Rollout in a phase (controller/metrics/prommetrics.go)."""
+    seen = exported(
+        f'rollout_info{{{{{{own}},name="{{name}}",phase="{phase}"}}}}', service.scope.namespace, name=service.name
+    )
+    return text("{seen} == 1", seen=seen)
 
-    The series is the controller's, so a scrape that keeps its own labels renames `namespace` to `exported_namespace`.
-    """
-    found = [
-        promql(
-            f'rollout_info{{{{{label}="{{namespace}}",name="{{name}}",phase="{phase}"}}}}',
-            namespace=service.scope.namespace,
-            name=service.name,
-        )
-        for label in ("namespace", "exported_namespace")
-    ]
-    return text("max({own} or {kept}) == 1", own=found[0], kept=found[1])
+
+def replicas(service: ServicePlan, over: Because[str]) -> Replicas:
+    """The replicas of a Rollout, of all its versions (controller/metrics/prommetrics.go)."""
+
+    def of(template: str) -> Because[str]:
+        return exported(template, service.scope.namespace, name=service.name, over=over)
+
+    desired = 'rollout_info_replicas_desired{{{own},name="{name}"}}'
+    return Replicas(
+        available=of('max_over_time(rollout_info_replicas_available{{{own},name="{name}"}}[{over}])'),
+        wanted=of(f"(min_over_time({desired}[{{over}}]) and {desired} offset {{over}})"),
+    )
 
 
 def phases(service: ServicePlan) -> Phases:
@@ -195,6 +200,7 @@ PROVIDER = RolloutProvider(
     name="argo-rollouts",
     workload=workload,
     judge=judge,
+    replicas=replicas,
     phases=phases,
     kinds={
         "Rollout": Kind(
