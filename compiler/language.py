@@ -716,7 +716,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "path": ('path', 'default', ('scalar', 'path', ''), '/metrics', 'the Prometheus convention'),
         "requests": ('requests', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "errors": ('errors', 'list', ('list', ('object', 'Counter'), ''), None, ''),
-        "cancelled": ('cancelled', 'list', ('list', ('object', 'Counter'), ''), None, ''),
+        "canceled": ('canceled', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "latency": ('latency', 'optional', ('object', 'LatencySeries'), None, ''),
         "firstToken": ('first_token', 'optional', ('object', 'LatencySeries'), None, ''),
         "interToken": ('inter_token', 'optional', ('object', 'LatencySeries'), None, ''),

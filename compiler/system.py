@@ -1182,12 +1182,12 @@ class Drain(Part):
 class MetricVocabulary(Part):
     """The metrics that the runtime exports, by meaning. The runtime does not export the ones omitted here."""
 
-    __slots__ = fields = ("path", "requests", "errors", "cancelled", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
+    __slots__ = fields = ("path", "requests", "errors", "canceled", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
 
     path: Because[str]
     requests: tuple[Counter, ...]
     errors: tuple[Counter, ...]
-    cancelled: tuple[Counter, ...]
+    canceled: tuple[Counter, ...]
     latency: LatencySeries | None
     first_token: LatencySeries | None
     inter_token: LatencySeries | None

@@ -29,7 +29,16 @@ from .schema.hardware import Bandwidth, Compute
 from .schema.money import Budget, HourlyPrice, UnitPrice
 from .schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
 from .targets.naming import labels, metadata, path_of, selector
-from .targets.providers import AutoscalingProvider, Moving, Phase, Phases, RolloutProvider, TrafficProvider
+from .targets.providers import (
+    AutoscalingProvider,
+    Moving,
+    Phase,
+    Phases,
+    Replicas,
+    RolloutProvider,
+    Scaler,
+    TrafficProvider,
+)
 from .targets.rolling import rolling_update
 
 __all__ = [
@@ -67,6 +76,8 @@ __all__ = [
     "Moving",
     "Phase",
     "Phases",
+    "Replicas",
+    "Scaler",
     "Piece",
     "Place",
     "Plan",

@@ -236,7 +236,8 @@ class Emitted:
     def series(self) -> set[str]:
         """The series of its pods that the bundle's PromQL reads: not those of its own rules or of controllers."""
         names = re.findall(r"([a-zA-Z_:][\w:]*)\{", re.sub(r'"[^"]*"', '""', self.promql()))
-        return {name for name in names if not name.startswith("mlspec:") and name not in ("up", "rollout_info")}
+        others = ("mlspec:", "kube_", "keda_", "rollout_info")
+        return {name for name in names if not name.startswith(others) and name != "up"}
 
 
 def _queries(body: Any) -> Iterator[str]:

@@ -376,7 +376,7 @@ HEALTH: dict[str, list[Case]] = {
     "ModelShadowFailing": [],
     "ModelRequestsHang": [],  # in test_outages.py, like the rest
     "ModelTrafficGone": [],
-    "ModelRequestsCancelled": [],
+    "ModelRequestsCanceled": [],
     "ModelServiceFlapping": [],
     "ModelReplicaFlapping": [],
     "ModelReplicaRestarting": [],

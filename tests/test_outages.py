@@ -40,7 +40,7 @@ def joins(minute: int) -> str:
 HANGING = "the backend hangs: the replicas are up, requests arrive, and none ends"
 FLAPPING = "both replicas flap: up one minute of four"
 LOOPING = "one replica is in a crash loop: up two minutes of six"
-CANCELLED = "a tenth of the callers give up"
+CANCELED = "a tenth of the callers give up"
 PENDING = "a replica is pending: it is no target"
 GONE = "traffic is gone"
 LIMITED = "the load asks for more replicas than the maximum"
@@ -71,12 +71,12 @@ OUTAGES: dict[str, tuple[Service, int, set[tuple[str, str]]]] = {
     "all callers give up": (
         Service(ends=lambda m: 600 if m < 60 else 0, cancel=lambda m: 0 if m < 60 else 600),
         90,
-        {("ModelRequestsCancelled", "ticket"), ("ModelTrafficGone", "page")},
+        {("ModelRequestsCanceled", "ticket"), ("ModelTrafficGone", "page")},
     ),
-    CANCELLED: (
+    CANCELED: (
         Service(cancel=lambda m: 0 if m < 60 else 66),
         100,
-        {("ModelRequestsCancelled", "ticket")},
+        {("ModelRequestsCanceled", "ticket")},
     ),
     PENDING: (
         Service(wanted=lambda m: 2 if m < 60 else 3, scaled=lambda m: 2 if m < 60 else 3),
@@ -194,8 +194,8 @@ SAID = {
     ("ModelReplicaRestarting", LOOPING): "1 of the containers restarted three times or more in an hour",
     ("ModelReplicasMissing", PENDING): "at most 2 replicas have been available for 15m, fewer than wanted",
     (
-        "ModelRequestsCancelled",
-        CANCELLED,
+        "ModelRequestsCanceled",
+        CANCELED,
     ): "callers gave up on 9.91% of the requests of 30m; the objectives do not count them",
     ("ModelAutoscalerAtMaximum", LIMITED): "the load asks for more than the maximum of 3 replicas",
     ("ModelAutoscalerFailing", UNREAD): "the autoscaler cannot read the load, so replicas no longer follow it",
@@ -325,7 +325,7 @@ def test_only_a_declared_trough_tells_that_traffic_is_gone(
 
 def test_ray_counts_the_callers_who_left_and_the_objectives_do_not(tmp_path: Path) -> None:
     of = emitted(tmp_path, "ray-serve")
-    (rule,) = alerts(of, "ModelRequestsCancelled")
+    (rule,) = alerts(of, "ModelRequestsCanceled")
     own = {**OWN, "application": "default", "method": "POST"}
     series = {
         labeled("ray_serve_num_http_requests_total", **own, status_code="200"): counter((60, 90)),

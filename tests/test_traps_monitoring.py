@@ -245,7 +245,7 @@ def counts(good: float, bad: float | None) -> dict[str, str]:
         (counts(99, 1), 0.01),
         (counts(0, 5), 1.0),
         ({}, None),
-        ({labeled("nv_inference_request_failure", **OWN, model="fraud", reason="CANCELED"): counter((90, 5))}, 0.0),
+        ({labeled("nv_inference_request_failure", **OWN, model="fraud", reason="CANCELED"): counter((90, 5))}, None),
     ],
 )
 def test_no_traffic_gives_no_data_and_no_failures_give_zero(

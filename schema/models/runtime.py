@@ -181,7 +181,7 @@ class MetricVocabulary(Section):
     path: Path = default("/metrics", "The path of the metrics endpoint.", "the Prometheus convention")
     requests: list[Counter] = listed("Counters that add up to all completed requests.")
     errors: list[Counter] = listed("Counters that add up to the requests that failed with a server error.")
-    cancelled: list[Counter] = listed(
+    canceled: list[Counter] = listed(
         "Counters that add up to the requests whose callers gave up, if the requests do not include them."
     )
     latency: LatencySeries | None = optional("The response-time histogram.")

@@ -27,7 +27,7 @@ GONE = 0.1
 
 def groups(service: ServicePlan) -> Iterator[Body]:
     """The alerts on traffic, if anything tells."""
-    rules = [*_hanging(service), *_gone(service), *_cancelled(service)]
+    rules = [*_hanging(service), *_gone(service), *_canceled(service)]
     if rules:
         yield {
             "name": text("mlspec-{service}-traffic", service=service.name),
@@ -130,15 +130,15 @@ def _few(trough: Because[Rate], window: Because[int]) -> tuple[str, str]:
     return f"{GONE * expected:.6g}", f"{GONE:.0%} of those expected at the trough of {trough.value}"
 
 
-def _cancelled(service: ServicePlan) -> Iterator[Body]:
+def _canceled(service: ServicePlan) -> Iterator[Body]:
     """Callers give up before they get an answer: their deadline is too short, or the server too slow."""
     indicators, window = Indicators(service), "30m"
-    gone, ended = indicators.cancelled(window), indicators.requests(window)
+    gone, ended = indicators.canceled(window), indicators.requests(window)
     if gone is None or ended is None:
         return
     yield alert(
         service,
-        "ModelRequestsCancelled",
+        "ModelRequestsCanceled",
         "ticket",
         text(
             "{gone}\n/ ({ended} + {gone} > 0)\n> {most}\nand {gone} >= {least}",

@@ -64,10 +64,10 @@ WRITTEN: object = (1, 0, 37, 0, {
     (23, 55, 23, 60, 'match', True): (23, 62, 23, 98, 'application!="",status_code=~"5.."', False),
    }),
   )),
-  (24, 2, 24, 11, 'cancelled', True): (24, 13, 24, 102, (
-   (24, 14, 24, 101, {
-    (24, 15, 24, 21, 'series', True): (24, 23, 24, 56, 'ray_serve_num_http_requests_total', True),
-    (24, 58, 24, 63, 'match', True): (24, 65, 24, 100, 'application!="",status_code="499"', False),
+  (24, 2, 24, 10, 'canceled', True): (24, 12, 24, 101, (
+   (24, 13, 24, 100, {
+    (24, 14, 24, 20, 'series', True): (24, 22, 24, 55, 'ray_serve_num_http_requests_total', True),
+    (24, 57, 24, 62, 'match', True): (24, 64, 24, 99, 'application!="",status_code="499"', False),
    }),
   )),
   (25, 2, 25, 9, 'latency', True): (26, 4, 30, 2, {

@@ -96,7 +96,7 @@ WRITTEN: object = (1, 0, 63, 0, {
     (44, 90, 44, 94, 'born', True): (44, 96, 44, 101, 'start', True),
    }),
   )),
-  (45, 2, 45, 11, 'cancelled', True): (46, 4, 47, 2, (
+  (45, 2, 45, 10, 'canceled', True): (46, 4, 47, 2, (
    (46, 6, 46, 101, {
     (46, 7, 46, 13, 'series', True): (46, 15, 46, 43, 'nv_inference_request_failure', True),
     (46, 45, 46, 50, 'match', True): (46, 52, 46, 87, 'model="{model}",reason="CANCELED"', False),

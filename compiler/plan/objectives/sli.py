@@ -47,9 +47,9 @@ class Indicators:
         """Requests that failed because of the server; None if the runtime does not count them."""
         return self._total(self.service.runtime.metrics.errors, window)
 
-    def cancelled(self, window: str) -> Because[str] | None:
+    def canceled(self, window: str) -> Because[str] | None:
         """Requests whose callers gave up; None if the runtime does not count them, or counts them as successes."""
-        return self._total(self.service.runtime.metrics.cancelled, window)
+        return self._total(self.service.runtime.metrics.canceled, window)
 
     def unfinished(self, window: str) -> Because[str] | None:
         """The requests in the window that left no sample of their latency, because they failed or broke off.
