@@ -673,6 +673,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "probes": ('probes', 'group', ('object', 'Probes'), None, ''),
         "drain": ('drain', 'group', ('object', 'Drain'), None, ''),
         "metrics": ('metrics', 'group', ('object', 'MetricVocabulary'), None, ''),
+        "grpcMetrics": ('grpc_metrics', 'optional', ('object', 'MetricVocabulary'), None, ''),
+        "workerQueues": ('worker_queues', 'default', ('bool',), 'false', 'the requests of most runtimes wait in one queue'),
         "features": ('features', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'enough for one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'enough for a small server'),
@@ -703,6 +705,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Probe": {
         "path": ('path', 'optional', ('scalar', 'text', ''), None, ''),
+        "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "port": ('port', 'default', ('enum', ('http', 'grpc', 'metrics')), 'http', 'the port most runtimes answer on'),
         "grpc": ('grpc', 'default', ('bool',), 'false', 'few runtimes implement it'),
         "timeout": ('timeout', 'default', ('scalar', 'duration', ''), '1s', "Kubernetes's own default"),
@@ -716,6 +719,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "path": ('path', 'default', ('scalar', 'path', ''), '/metrics', 'the Prometheus convention'),
         "requests": ('requests', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "errors": ('errors', 'list', ('list', ('object', 'Counter'), ''), None, ''),
+        "successes": ('successes', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "canceled": ('canceled', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "latency": ('latency', 'optional', ('object', 'LatencySeries'), None, ''),
         "firstToken": ('first_token', 'optional', ('object', 'LatencySeries'), None, ''),
@@ -741,6 +745,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "InFlight": {
         "gauge": ('gauge', 'optional', ('scalar', 'series', ''), None, ''),
         "busy": ('busy', 'optional', ('scalar', 'series', ''), None, ''),
+        "plus": ('plus', 'optional', ('scalar', 'series', ''), None, ''),
+        "minus": ('minus', 'optional', ('scalar', 'series', ''), None, ''),
         "unit": ('unit', 'default', ('enum', ('s', 'ms', 'us')), 's', 'the Prometheus convention'),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
     },

@@ -1080,7 +1080,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1109,6 +1109,8 @@ class Runtime(Part):
     probes: Probes
     drain: Drain
     metrics: MetricVocabulary
+    grpc_metrics: MetricVocabulary | None
+    worker_queues: Because[bool]
     features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
@@ -1159,11 +1161,12 @@ class Probes(Part):
 
 
 class Probe(Part):
-    """How the kubelet checks the runtime: an HTTP path, a gRPC health check, or an open port."""
+    """How the kubelet checks the runtime: an HTTP path, a command, a gRPC health check, or an open port."""
 
-    __slots__ = fields = ("path", "port", "grpc", "timeout",)
+    __slots__ = fields = ("path", "command", "port", "grpc", "timeout",)
 
     path: Because[str] | None
+    command: tuple[Because[str], ...]
     port: Because[Literal['http', 'grpc', 'metrics']]
     grpc: Because[bool]
     timeout: Because[Duration]
@@ -1182,11 +1185,12 @@ class Drain(Part):
 class MetricVocabulary(Part):
     """The metrics that the runtime exports, by meaning. The runtime does not export the ones omitted here."""
 
-    __slots__ = fields = ("path", "requests", "errors", "canceled", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
+    __slots__ = fields = ("path", "requests", "errors", "successes", "canceled", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
 
     path: Because[str]
     requests: tuple[Counter, ...]
     errors: tuple[Counter, ...]
+    successes: tuple[Counter, ...]
     canceled: tuple[Counter, ...]
     latency: LatencySeries | None
     first_token: LatencySeries | None
@@ -1223,10 +1227,12 @@ class LatencySeries(Part):
 class InFlight(Part):
     """The number of requests in flight: a gauge, or busy seconds per second (Little's law)."""
 
-    __slots__ = fields = ("gauge", "busy", "unit", "match",)
+    __slots__ = fields = ("gauge", "busy", "plus", "minus", "unit", "match",)
 
     gauge: Because[str] | None
     busy: Because[str] | None
+    plus: Because[str] | None
+    minus: Because[str] | None
     unit: Because[Literal['s', 'ms', 'us']]
     match: Because[str] | None
 

@@ -171,6 +171,8 @@ requests to start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% 
 exponential tail
                 2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             random: the default of platform.gateway.loadBalancing: how a Kubernetes Service balances
+              false: the default of services.digit-reader.container.workerQueues: the requests of most runtimes wait \
+in one queue
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
             70%: the default of platform.planning.utilization: queueing delay grows faster than load above this
     """

@@ -69,7 +69,6 @@ WITHOUT_EFFECT = {
     "models.*.candidates.2.complexity": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
     "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",
-    "environments.production.spec.platform.gateway.loadBalancing": "feed-ranker's replicas hardly wait either way",
 }
 """Leaves that no compiled output can show, with the reason why they are in the language."""
 

@@ -96,13 +96,13 @@ HISTOGRAM = ("bucket", "count", "sum")
 
 def exported(metrics: dict[str, Any]) -> Iterator[str]:
     """The series of one runtime, as its entry names them."""
-    for counter in (*metrics.get("requests", ()), *metrics.get("errors", ())):
-        yield counter["series"]
+    for meaning in ("requests", "errors", "successes"):
+        yield from (counter["series"] for counter in metrics.get(meaning, ()))
     for name in ("latency", "firstToken", "interToken"):
         if name in metrics:
             yield from (f"{metrics[name]['series']}_{suffix}" for suffix in HISTOGRAM)
     flying = metrics.get("inFlight", {})
-    yield from (flying[key] for key in ("gauge", "busy") if key in flying)
+    yield from (flying[key] for key in ("gauge", "busy", "plus", "minus") if key in flying)
     yield from (metrics[name]["series"] for name in ("queue", "saturation") if name in metrics)
 
 

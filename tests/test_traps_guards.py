@@ -19,8 +19,6 @@ from .scenes import counter, labeled, limits, minutes, reads, verdict
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
 NAN = math.nan
-NO_FAILURES = {"kserve-huggingface"}
-"""Runtimes that count no failed requests."""
 TIME_SUCCESSES = {"vllm", "sglang", "tgi", "tensorflow-serving"}
 """Runtimes whose latency histogram has no sample of a request that fails or breaks off."""
 NONE: list[float] = []
@@ -30,8 +28,7 @@ NONE: list[float] = []
 def test_a_guard_that_waits_for_enough_requests_comes_too_late(runtime: str, tmp_path: Path) -> None:
     """The guards look every 20 seconds, and the third bad look rolls back, so 40 seconds after the first one."""
     found = guards(emitted(tmp_path, runtime))
-    absent = {"most-requests-fail"} if runtime in NO_FAILURES else set()
-    absent |= {"most-requests-unfinished"} - ({"most-requests-unfinished"} if runtime in TIME_SUCCESSES else set())
+    absent = {"most-requests-unfinished"} - ({"most-requests-unfinished"} if runtime in TIME_SUCCESSES else set())
     assert {metric["name"] for metric in found} == {*GUARDS} - absent
     for metric in found:
         assert minutes(metric["interval"]) * 60 * limits(metric)["failureLimit"] == 40

@@ -205,7 +205,7 @@ def test_trap_the_series_of_a_histogram_end_in_bucket(tmp_path: Path) -> None:
 def test_trap_durations_are_counters_of_microseconds(tmp_path: Path) -> None:
     """Their rate in seconds is the number of in-flight requests. A replica should use 70% of its slots."""
     trigger = emitted(tmp_path).trigger
-    assert trigger["query"].startswith("sum(rate(nv_inference_request_duration_us{")
+    assert trigger["query"].startswith("(sum(rate(nv_inference_request_duration_us{")
     assert "/ 1000000" in trigger["query"]
     assert trigger["threshold"] == "0.7"
 

@@ -252,4 +252,4 @@ def test_trap_the_cache_usage_is_a_fraction_and_not_a_percentage(tmp_path: Path)
 def test_trap_memory_of_an_accelerator_says_nothing_about_load(
     tmp_path: Path, changes: dict[str, Any], series: str
 ) -> None:
-    assert emitted(tmp_path, "vllm", **changes).trigger["query"].startswith(f"sum({series}{{")
+    assert emitted(tmp_path, "vllm", **changes).trigger["query"].lstrip("(").startswith(f"sum({series}{{")

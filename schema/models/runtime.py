@@ -63,9 +63,13 @@ class Routes(Section):
 
 
 class Probe(Section):
-    """How the kubelet checks the runtime: an HTTP path, a gRPC health check, or an open port."""
+    """How the kubelet checks the runtime: an HTTP path, a command, a gRPC health check, or an open port."""
 
     path: Text | None = optional("The HTTP path; `{model}` is replaced with the model name.")
+    command: list[Text] = listed(
+        "A command to run in the container instead, if the port alone says too little; `{model}` is replaced with the "
+        "model name."
+    )
     port: Literal["http", "grpc", "metrics"] = default("http", "The port to probe.", "the port most runtimes answer on")
     grpc: bool = default(False, "Whether to use the gRPC health protocol.", "few runtimes implement it")
     timeout: Duration = default("1s", "The probe timeout.", "Kubernetes's own default")
@@ -167,8 +171,10 @@ class LatencySeries(Section):
 class InFlight(Section):
     """The number of requests in flight: a gauge, or busy seconds per second (Little's law)."""
 
-    gauge: Series | None = optional("A gauge of requests in flight.")
+    gauge: Series | None = optional("A gauge of requests in flight, or with `minus`, a counter of those that arrived.")
     busy: Series | None = optional("A counter of time spent on requests; its rate is the number in flight.")
+    plus: Series | None = optional("A gauge of requests that wait, if the first series leaves them out.")
+    minus: Series | None = optional("A counter of requests that ended, if `gauge` counts those that arrived.")
     unit: Literal["s", "ms", "us"] = default("s", "The unit of that counter.", "the Prometheus convention")
     match: Matcher | None = optional(
         "Label matchers that every query needs; `{model}` is replaced with the model name."
@@ -181,6 +187,9 @@ class MetricVocabulary(Section):
     path: Path = default("/metrics", "The path of the metrics endpoint.", "the Prometheus convention")
     requests: list[Counter] = listed("Counters that add up to all completed requests.")
     errors: list[Counter] = listed("Counters that add up to the requests that failed with a server error.")
+    successes: list[Counter] = listed(
+        "Counters that add up to the requests that succeeded, if no counter of errors exists: all others are errors."
+    )
     canceled: list[Counter] = listed(
         "Counters that add up to the requests whose callers gave up, if the requests do not include them."
     )
@@ -235,6 +244,14 @@ class Runtime(Section):
     probes: Probes = group(Probes, "Startup, readiness, and liveness probes.")
     drain: Drain = group(Drain, "How it shuts down.")
     metrics: MetricVocabulary = group(MetricVocabulary, "The metrics it exports.")
+    grpc_metrics: MetricVocabulary | None = optional(
+        "The metrics of gRPC requests, if they have their own. If omitted, `metrics` counts them too."
+    )
+    worker_queues: bool = default(
+        False,
+        "Whether each worker has a queue of its own, so that a request can wait behind a busy one.",
+        "the requests of most runtimes wait in one queue",
+    )
     features: list[Feature] = listed(
         "The service features it supports. `llm.tokens.output` means that it can limit output tokens, and "
         "`llm.caching.dtype` that it can use a smaller KV cache."

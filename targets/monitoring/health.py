@@ -70,7 +70,7 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:
     """The use of the resource that runs out first, or of the slots."""
-    metrics, indicators = service.runtime.metrics, Indicators(service)
+    metrics, indicators = service.metrics, Indicators(service)
     if metrics.saturation is not None and metrics.saturation.series is not None:
         expression = text(
             "max({series}{{{match}}}) > {limit}",

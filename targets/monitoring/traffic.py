@@ -46,6 +46,9 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
         return
     parts = {f"g{index}": gauge for index, gauge in enumerate(gauges)}
     now = text(" + ".join(f"(sum({{{key}}}) or vector(0))" for key in parts), **parts)
+    gone = _ended(service)
+    if gone is not None:
+        now = text("{now} - (sum({gone}) or vector(0))", now=now, gone=gone)
     moved = text(
         " + ".join(f"(sum(changes({{{key}}}[{{window}}])) or vector(0))" for key in parts), **parts, window=window
     )
@@ -65,15 +68,21 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
 
 def _gauges(service: ServicePlan) -> list[Because[str]]:
     """The gauges of requests that the replicas work on, or that wait."""
-    metrics, indicators = service.runtime.metrics, Indicators(service)
-    flying, queue = metrics.in_flight, metrics.queue
+    flying, queue = service.metrics.in_flight, service.metrics.queue
     known = [(flying.gauge, flying.match)] if flying is not None else []
     known += [(queue.series, queue.match)] if queue is not None else []
-    return [
-        selector(series, matchers(indicators.match, bound(match, service.model) if match is not None else None))
-        for series, match in known
-        if series is not None
-    ]
+    return [_selected(service, series, match) for series, match in known if series is not None]
+
+
+def _ended(service: ServicePlan) -> Because[str] | None:
+    """The requests that ended, where the first of the gauges is a counter of those that arrived."""
+    flying = service.metrics.in_flight
+    return _selected(service, flying.minus, flying.match) if flying is not None and flying.minus is not None else None
+
+
+def _selected(service: ServicePlan, series: Because[str], match: Because[str] | None) -> Because[str]:
+    own = bound(match, service.model) if match is not None else None
+    return selector(series, matchers(Indicators(service).match, own))
 
 
 @decision

@@ -182,6 +182,8 @@ def _probe(service: ServicePlan, probe: Probe | None, failures: Because[int]) ->
     check: Body
     if made.grpc.value:
         check = {"grpc": {"port": made.port}}
+    elif made.command:
+        check = {"exec": {"command": list(made.command)}}
     elif made.path is not None:
         asked = {"path": made.path, "port": _port_name(service, made.port)}
         check = {"httpGet": because(asked, "how the kubelet probes the runtime", made.grpc)}

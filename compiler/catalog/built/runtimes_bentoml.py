@@ -49,10 +49,10 @@ WRITTEN: object = (1, 0, 29, 0, {
   (15, 21, 15, 28, 'timeout', True): (15, 30, 15, 33, '30s', True),
  }),
  (16, 0, 16, 7, 'metrics', True): (17, 2, 25, 0, {
-  (17, 2, 17, 10, 'requests', True): (17, 12, 17, 99, (
-   (17, 13, 17, 98, {
+  (17, 2, 17, 10, 'requests', True): (17, 12, 17, 125, (
+   (17, 13, 17, 124, {
     (17, 14, 17, 20, 'series', True): (17, 22, 17, 51, 'bentoml_service_request_total', True),
-    (17, 53, 17, 58, 'match', True): (17, 60, 17, 97, 'endpoint!~"/(livez|readyz|healthz)"', False),
+    (17, 53, 17, 58, 'match', True): (17, 60, 17, 123, 'endpoint!~"/(livez|readyz|healthz)",http_response_code!="404"', False),
    }),
   )),
   (18, 2, 18, 8, 'errors', True): (18, 10, 18, 123, (
@@ -63,7 +63,7 @@ WRITTEN: object = (1, 0, 29, 0, {
   )),
   (19, 2, 19, 9, 'latency', True): (20, 4, 23, 2, {
    (20, 4, 20, 10, 'series', True): (20, 12, 20, 52, 'bentoml_service_request_duration_seconds', True),
-   (21, 4, 21, 9, 'match', True): (21, 11, 21, 48, 'endpoint!~"/(livez|readyz|healthz)"', False),
+   (21, 4, 21, 9, 'match', True): (21, 11, 21, 74, 'endpoint!~"/(livez|readyz|healthz)",http_response_code!="404"', False),
    (22, 4, 22, 11, 'buckets', True): (22, 13, 22, 88, (
     (22, 14, 22, 19, '0.005', True),
     (22, 21, 22, 25, '0.01', True),

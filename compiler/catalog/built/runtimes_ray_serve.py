@@ -36,11 +36,13 @@ WRITTEN: object = (1, 0, 37, 0, {
   (14, 20, 14, 27, 'metrics', True): (14, 29, 14, 33, '8080', True),
  }),
  (15, 0, 15, 6, 'probes', True): (16, 2, 19, 0, {
-  (16, 2, 16, 9, 'startup', True): (16, 11, 16, 26, {
+  (16, 2, 16, 9, 'startup', True): (16, 11, 16, 39, {
    (16, 12, 16, 16, 'path', True): (16, 18, 16, 25, '/readyz', True),
+   (16, 27, 16, 34, 'timeout', True): (16, 36, 16, 38, '5s', True),
   }),
-  (17, 2, 17, 11, 'readiness', True): (17, 13, 17, 31, {
-   (17, 14, 17, 18, 'path', True): (17, 20, 17, 30, '/-/healthz', True),
+  (17, 2, 17, 11, 'readiness', True): (17, 13, 17, 41, {
+   (17, 14, 17, 18, 'path', True): (17, 20, 17, 27, '/readyz', True),
+   (17, 29, 17, 36, 'timeout', True): (17, 38, 17, 40, '5s', True),
   }),
   (18, 2, 18, 10, 'liveness', True): (18, 12, 18, 43, {
    (18, 13, 18, 17, 'path', True): (18, 19, 18, 29, '/-/healthz', True),
@@ -53,26 +55,26 @@ WRITTEN: object = (1, 0, 37, 0, {
  }),
  (20, 0, 20, 7, 'metrics', True): (21, 2, 33, 0, {
   (21, 2, 21, 10, 'requests', True): (22, 4, 23, 2, (
-   (22, 6, 22, 94, {
+   (22, 6, 22, 108, {
     (22, 7, 22, 13, 'series', True): (22, 15, 22, 48, 'ray_serve_num_http_requests_total', True),
-    (22, 50, 22, 55, 'match', True): (22, 57, 22, 93, 'application!="",status_code!="499"', False),
+    (22, 50, 22, 55, 'match', True): (22, 57, 22, 107, 'application!="",method!="GET",status_code!="499"', False),
    }),
   )),
-  (23, 2, 23, 8, 'errors', True): (23, 10, 23, 100, (
-   (23, 11, 23, 99, {
+  (23, 2, 23, 8, 'errors', True): (23, 10, 23, 114, (
+   (23, 11, 23, 113, {
     (23, 12, 23, 18, 'series', True): (23, 20, 23, 53, 'ray_serve_num_http_requests_total', True),
-    (23, 55, 23, 60, 'match', True): (23, 62, 23, 98, 'application!="",status_code=~"5.."', False),
+    (23, 55, 23, 60, 'match', True): (23, 62, 23, 112, 'application!="",method!="GET",status_code=~"5.."', False),
    }),
   )),
-  (24, 2, 24, 10, 'canceled', True): (24, 12, 24, 101, (
-   (24, 13, 24, 100, {
+  (24, 2, 24, 10, 'canceled', True): (24, 12, 24, 115, (
+   (24, 13, 24, 114, {
     (24, 14, 24, 20, 'series', True): (24, 22, 24, 55, 'ray_serve_num_http_requests_total', True),
-    (24, 57, 24, 62, 'match', True): (24, 64, 24, 99, 'application!="",status_code="499"', False),
+    (24, 57, 24, 62, 'match', True): (24, 64, 24, 113, 'application!="",method!="GET",status_code="499"', False),
    }),
   )),
   (25, 2, 25, 9, 'latency', True): (26, 4, 30, 2, {
    (26, 4, 26, 10, 'series', True): (26, 12, 26, 45, 'ray_serve_http_request_latency_ms', True),
-   (27, 4, 27, 9, 'match', True): (27, 11, 27, 28, 'application!=""', False),
+   (27, 4, 27, 9, 'match', True): (27, 11, 27, 61, 'application!="",method!="GET",status_code!="499"', False),
    (28, 4, 28, 8, 'unit', True): (28, 10, 28, 12, 'ms', True),
    (29, 4, 29, 11, 'buckets', True): (29, 13, 29, 115, (
     (29, 14, 29, 15, '1', True),

@@ -175,8 +175,9 @@ WRITTEN: object = (1, 0, 75, 0, {
    )),
    (66, 4, 66, 12, 'settable', True): (66, 14, 66, 18, 'true', True),
   }),
-  (67, 2, 67, 10, 'inFlight', True): (67, 12, 67, 44, {
+  (67, 2, 67, 10, 'inFlight', True): (67, 12, 67, 73, {
    (67, 13, 67, 18, 'gauge', True): (67, 20, 67, 43, 'sglang:num_running_reqs', True),
+   (67, 45, 67, 49, 'plus', True): (67, 51, 67, 72, 'sglang:num_queue_reqs', True),
   }),
   (68, 2, 68, 7, 'queue', True): (68, 9, 68, 40, {
    (68, 10, 68, 16, 'series', True): (68, 18, 68, 39, 'sglang:num_queue_reqs', True),

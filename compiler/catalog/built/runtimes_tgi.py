@@ -131,8 +131,9 @@ WRITTEN: object = (1, 0, 60, 0, {
    (51, 4, 51, 12, 'settable', True): (51, 14, 51, 19, 'false', True),
    (52, 4, 52, 10, 'covers', True): (52, 12, 52, 21, 'successes', True),
   }),
-  (53, 2, 53, 10, 'inFlight', True): (53, 12, 53, 43, {
+  (53, 2, 53, 10, 'inFlight', True): (53, 12, 53, 65, {
    (53, 13, 53, 18, 'gauge', True): (53, 20, 53, 42, 'tgi_batch_current_size', True),
+   (53, 44, 53, 48, 'plus', True): (53, 50, 53, 64, 'tgi_queue_size', True),
   }),
   (54, 2, 54, 7, 'queue', True): (54, 9, 54, 33, {
    (54, 10, 54, 16, 'series', True): (54, 18, 54, 32, 'tgi_queue_size', True),

@@ -177,8 +177,9 @@ WRITTEN: object = (1, 0, 79, 0, {
    )),
    (70, 4, 70, 12, 'settable', True): (70, 14, 70, 19, 'false', True),
   }),
-  (71, 2, 71, 10, 'inFlight', True): (71, 12, 71, 46, {
+  (71, 2, 71, 10, 'inFlight', True): (71, 12, 71, 79, {
    (71, 13, 71, 18, 'gauge', True): (71, 20, 71, 45, 'vllm:num_requests_running', True),
+   (71, 47, 71, 51, 'plus', True): (71, 53, 71, 78, 'vllm:num_requests_waiting', True),
   }),
   (72, 2, 72, 7, 'queue', True): (72, 9, 72, 44, {
    (72, 10, 72, 16, 'series', True): (72, 18, 72, 43, 'vllm:num_requests_waiting', True),

@@ -103,8 +103,7 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         peak = first(service.traffic("peak"), service.traffic("mean"))
         if peak is None or service.mean_time is None:
             continue
-        balancing = plan.platform.gateway.load_balancing
-        needed = carrying(peak, service.mean_time, service.slots, service.patience, balancing, service.care)
+        needed = carrying(peak, service.mean_time, service.slots, service.patience, service.queues, service.care)
         scaled = service.scales.value
         allowed = service.max_replicas if scaled else service.min_replicas
         if allowed.value < needed.value:
@@ -179,7 +178,8 @@ def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Concurrency that does not match the cores or the batch size.
 
     Why: if a request keeps a core busy, more requests than cores only take turns. And a batch larger than the number of
-    requests in flight never fills, so every batch waits out its full delay.
+    requests in flight never fills, so every batch waits out its full delay. A language-model server works on at most
+    `maxSize` requests, so a time that was measured with more of them does not hold.
 
     Bad:
         serving: {serviceTime: {mean: 2ms, at: 4}, batching: {maxSize: 64, maxDelay: 5ms}}
@@ -191,6 +191,7 @@ def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if time is None:
             continue
         yield from _never_full(service.part.batching, time.at)
+        yield from _never_taken(service, time.at)
         bound = service.runtime.cpu_bound.value and not service.accelerated.value
         if cores is not None and bound and time.at.value > cores.value.amount:
             yield finding(
@@ -206,6 +207,20 @@ def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _cores(cores: Because[Cores]) -> str:
     whole = int(cores.value.amount)
     return count(whole, "core") if whole == cores.value.amount else f"{cores.value.amount} cores"
+
+
+def _never_taken(service: ServicePlan, at: Because[int]) -> Iterator[Diagnostic]:
+    """A service time that was measured with more requests in flight than the server takes."""
+    if service.slots.value < at.value:
+        yield finding(
+            "MLS411",
+            f"the service time holds for {count(at.value, 'request')} in flight, but a replica takes at most "
+            f"{service.slots.value}",
+            at,
+            others=((service.slots, "the limit"),),
+            note="the others wait, so a replica answers fewer requests per second than planned",
+            help=f"write `maxSize: {at.value}`, or measure again with `at: {service.slots.value}`",
+        )
 
 
 def _never_full(batching: Batching | None, slots: Because[int]) -> Iterator[Diagnostic]:

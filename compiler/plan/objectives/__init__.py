@@ -82,12 +82,12 @@ class Objectives:
 
     def failures(self, name: str, target: Because[Percent]) -> Objective:
         """An objective for the share of requests that do not fail."""
-        if not self.service.runtime.metrics.errors:
+        if not self.service.metrics.errors and not self.service.metrics.successes:
             raise self._not_exported("error", target)
         return Objective(name=name, kind="availability", target=target)
 
     def _latencies(self) -> tuple[Objective, ...]:
-        metrics = self.service.runtime.metrics
+        metrics = self.service.metrics
         bounds = self.service.bounds
         sets = (
             ("latency", bounds("latency"), metrics.latency),
@@ -174,7 +174,7 @@ class Objectives:
 
         None if the runtime has no such histogram, or if its buckets are not configurable.
         """
-        series: LatencySeries | None = getattr(self.service.runtime.metrics, kind)
+        series: LatencySeries | None = getattr(self.service.metrics, kind)
         if series is None or not series.settable.value:
             return None
         bounds = [o.bucket.bound for o in self.all if o.bucket is not None and o.series is series]

@@ -18,7 +18,7 @@ from ....schema.units import plain
 from ...because import Because, because, text
 from ...finding import refusal
 from ...promql import bound, counted, matchers, promql, rate, selector
-from ...system import Counter
+from ...system import Counter, InFlight
 from ..serving.facts import ServiceFacts
 from . import Objective
 
@@ -41,22 +41,26 @@ class Indicators:
 
     def requests(self, window: str) -> Because[str] | None:
         """Requests that completed in the window; None if the runtime does not count them."""
-        return self._total(self.service.runtime.metrics.requests, window)
+        return self._total(self.service.metrics.requests, window)
 
     def failures(self, window: str) -> Because[str] | None:
         """Requests that failed because of the server; None if the runtime does not count them."""
-        return self._total(self.service.runtime.metrics.errors, window)
+        failed = self._total(self.service.metrics.errors, window)
+        succeeded, every = self._total(self.service.metrics.successes, window), self.requests(window)
+        if failed is not None or succeeded is None or every is None:
+            return failed
+        return text("clamp_min({every} - {succeeded}, 0)", every=every, succeeded=succeeded)
 
     def canceled(self, window: str) -> Because[str] | None:
         """Requests whose callers gave up; None if the runtime does not count them, or counts them as successes."""
-        return self._total(self.service.runtime.metrics.canceled, window)
+        return self._total(self.service.metrics.canceled, window)
 
     def unfinished(self, window: str) -> Because[str] | None:
         """The requests in the window that left no sample of their latency, because they failed or broke off.
 
         None if the runtime times every request, however it ends.
         """
-        histogram, every = self.service.runtime.metrics.latency, self.requests(window)
+        histogram, every = self.service.metrics.latency, self.requests(window)
         if every is None or histogram is None or histogram.series is None or histogram.covers.value != "successes":
             return None
         timed = counted(self._selector(histogram.series, histogram.match, "_count"), window, histogram.born)
@@ -79,7 +83,7 @@ class Indicators:
         raise refusal(
             "MLS009",
             f"no series for the {field} of `{runtime.value}` is declared",
-            self.service.runtime.metrics,
+            self.service.metrics,
             runtime,
             note="objectives, analyses, and alerts depend on it",
             help=f"declare it under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
@@ -133,11 +137,24 @@ class Indicators:
 
     def in_flight(self, window: Because[str]) -> Because[str] | None:
         """The requests in flight over all replicas; None if the runtime does not export them."""
-        known = self.service.runtime.metrics.in_flight
+        known = self.service.metrics.in_flight
         if known is None:
             return None
         own = bound(known.match, self.service.model) if known.match is not None else None
         match = matchers(self.match, own)
+        flying = self._flying(known, match, window)
+        if flying is None:
+            return None
+        if known.minus is not None:
+            ended = selector(known.minus, match)
+            flying = text("({flying} - (sum({ended}) or vector(0)))", flying=flying, ended=ended)
+        if known.plus is not None:
+            waiting = selector(known.plus, match)
+            flying = text("({flying} + (sum({waiting}) or vector(0)))", flying=flying, waiting=waiting)
+        return flying
+
+    def _flying(self, known: InFlight, match: Because[str], window: Because[str]) -> Because[str] | None:
+        """The series that counts requests in flight, or the time spent on them."""
         if known.gauge is not None:
             return text("sum({gauge})", gauge=selector(known.gauge, match))
         if known.busy is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from functools import cached_property
 
-from ....schema.units import Percent, plain
+from ....schema.units import Cores, Duration, Percent, Rate, plain
 from ...because import Because, because, decision, first, fixed, text
 from ...finding import refusal
 from ...promql import bound, matchers, selector
-from ..choose import count, or_else
+from ..choose import count, number, or_else
 from ..objectives.sli import Indicators
+from ..serving.capacity import carrying
 from ..serving.facts import ServiceFacts
 
 __all__ = ["Scaling"]
@@ -48,7 +50,7 @@ class Scaling:
     @cached_property
     def signal(self) -> Because[str] | None:
         """The kind of signal: requests in flight, else the queue, else None if the runtime exports neither."""
-        metrics, asked = self.service.runtime.metrics, self.service.part.replicas.signal.given
+        metrics, asked = self.service.metrics, self.service.part.replicas.signal.given
         flying = first(metrics.in_flight.gauge, metrics.in_flight.busy) if metrics.in_flight is not None else None
         waiting = metrics.queue.series if metrics.queue is not None else None
         if asked is not None:
@@ -99,7 +101,7 @@ class Scaling:
         )
 
     def _queue(self, indicators: Indicators) -> Because[str]:
-        queue = self.service.runtime.metrics.queue
+        queue = self.service.metrics.queue
         assert queue is not None
         assert queue.series is not None
         own = bound(queue.match, self.service.model) if queue.match is not None else None
@@ -117,6 +119,16 @@ class Scaling:
             why = "a short queue keeps batches full; a longer queue delays responses"
             return fixed(QUEUE_PER_REPLICA, why)
         return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
+
+    @cached_property
+    def processors(self) -> Because[int]:
+        """The CPU utilization that the autoscaler aims for, in percent: that of the planned replicas at the peak."""
+        service, most = self.service, self.service.scope.platform.planning.utilization
+        rate = first(service.traffic("peak"), service.traffic("mean"))
+        if rate is None or service.mean_time is None or not service.runtime.cpu_bound.value:
+            return most.map(lambda share: int(share.amount * 100))
+        loaded = carrying(rate, service.mean_time, service.slots, service.patience, service.queues, service.care)
+        return _processors(rate, service.mean_time, loaded, service.cpu, self.least, most)
 
     @cached_property
     def least(self) -> Because[int]:
@@ -159,6 +171,30 @@ def _signal(kind: str, series: Because[str] | None) -> tuple[str, str]:
 def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tuple[float, str]:
     target = round(float(slots.value * utilization.value.amount), 2)
     return target, f"{utilization.value} of {count(slots.value, 'concurrent request')} per replica"
+
+
+@decision
+def _processors(
+    rate: Because[Rate],
+    service: Because[Duration],
+    replicas: Because[int],
+    cpu: Because[Cores],
+    least: Because[int],
+    most: Because[Percent],
+) -> tuple[int, str]:
+    """The highest whole percentage at which an autoscaler runs as many replicas at the peak as the load needs."""
+    cores, each, limit = float(rate.value) * float(service.value), float(cpu.value.amount), int(most.value.amount * 100)
+    if replicas.value <= least.value:
+        return (
+            limit,
+            f"the minimum of {count(least.value, 'replica')} carries the peak; this leaves room for waiting",
+        )
+    exact = 100 * cores / (replicas.value * each)
+    target = math.ceil(exact) if math.ceil(100 * cores / (math.ceil(exact) * each)) >= replicas.value else int(exact)
+    said = f"{rate.value} x {service.value} keep {number(cores)} cores busy, {number(exact)}% of those of the "
+    if target >= limit:
+        return limit, f"{said}{count(replicas.value, 'replica')}; at most {most.value}"
+    return max(1, target), f"{said}{count(replicas.value, 'replica')} that the peak needs"
 
 
 @decision

@@ -7,7 +7,7 @@ from decimal import Decimal
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, decision
 from ..choose import count, number, seconds
-from ..serving.capacity import waiting
+from ..serving.capacity import queue, waiting
 from ..serving.facts import ServiceFacts
 
 __all__ = ["headroom", "left"]
@@ -23,10 +23,10 @@ def headroom(service: ServiceFacts) -> Because[Rate] | None:
     planning, peak = service.scope.platform.planning, service.traffic("peak")
     able = _able(service.max_replicas, service.availability, planning.spare_from)
     by_use = _by_utilization(able, service.slots, service.mean_time, planning.utilization)
-    patience, balancing = service.patience, service.scope.platform.gateway.load_balancing
+    patience = service.patience
     if patience is None or patience.value.amount <= 0:
         return _stricter(by_use, by_use, peak)
-    by_wait = _by_waiting(by_use, able, service.slots, service.mean_time, patience, balancing, planning.waiting)
+    by_wait = _by_waiting(by_use, able, service.slots, service.mean_time, patience, service.queues, planning.waiting)
     return _stricter(by_use, by_wait, peak)
 
 
@@ -56,15 +56,14 @@ def _by_waiting(
     slots: Because[int],
     service: Because[Duration],
     patience: Because[Duration],
-    balancing: Because[str],
+    queues: Because[str],
     share: Because[Percent],
 ) -> tuple[Rate, str]:
     """The highest rate, up to `most`, at which long waits are rare enough: Erlang C, solved for the load."""
 
     def rare(rate: float) -> bool:
-        load, pooled = rate * float(service.value), balancing.value == "least-request"
-        queue = (slots.value * able.value, load) if pooled else (slots.value, load / able.value)
-        return waiting(*queue, float(service.value), float(patience.value)) <= float(share.value.amount)
+        one = queue(queues.value, slots.value, able.value, rate * float(service.value))
+        return waiting(*one, float(service.value), float(patience.value)) <= float(share.value.amount)
 
     low, high = 0.0, float(most.value)
     for _ in range(STEPS):

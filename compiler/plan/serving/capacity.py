@@ -2,8 +2,9 @@
 
 The load is a = λ · S Erlangs, where λ is the arrival rate and S is the mean service time. A proxy that picks a replica
 at random creates N separate queues of c slots with load a/N each; only least-request routing creates one queue of N·c
-slots. The waiting time of M/M/m follows the Erlang C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I,
-1975, section 3.4): P(W > t) = C · exp(-(m - a) · t / S).
+slots, and a server that gives each worker its own queue creates N·c queues of one slot. The waiting time of M/M/m
+follows the Erlang C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I, 1975, section 3.4):
+P(W > t) = C · exp(-(m - a) · t / S).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ...finding import refusal
 from ...system import Planning, ServiceTime
 from ..choose import assumed, count, number, seconds
 
-__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "patience", "replicas", "waiting"]
+__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "patience", "queue", "replicas", "waiting"]
 
 
 class Care(NamedTuple):
@@ -86,18 +87,26 @@ def waiting(slots: int, load: float, service: float, patience: float) -> float:
     return erlang_c(slots, load) * math.exp(-(slots - load) * patience / service)
 
 
+def queue(how: str, slots: int, replicas: int, load: float) -> tuple[int, float]:
+    """The servers of one queue, and its load in Erlangs: of all replicas, of each, or of each worker."""
+    if how == "least-request":
+        return slots * replicas, load
+    if how == "workers":
+        return 1, load / (slots * replicas)
+    return slots, load / replicas
+
+
 def _by_utilization(load: float, slots: int, care: Care) -> int:
     return max(1, math.ceil(load / (slots * care.busiest) - 1e-9))
 
 
-def _by_waiting(load: float, slots: int, service: float, patience: float, pooled: bool, care: Care) -> int | None:
+def _by_waiting(load: float, slots: int, service: float, patience: float, how: str, care: Care) -> int | None:
     """The minimum replicas that make long waits rare enough; None if no number of replicas does."""
     if patience <= 0:
         return None
 
     def rare(n: int) -> bool:
-        queue = (slots * n, load) if pooled else (slots, load / n)
-        return waiting(*queue, service, patience) <= float(care.waiting.value.amount)
+        return waiting(*queue(how, slots, n, load), service, patience) <= float(care.waiting.value.amount)
 
     low = high = _by_utilization(load, slots, care)
     while high <= MOST and not rare(high):  # waits never grow with more replicas: double, then bisect
@@ -110,7 +119,7 @@ def _by_load(
     service: Because[Duration],
     slots: Because[int],
     patience: Because[Duration] | None,
-    balancing: Because[str],
+    queues: Because[str],
     care: Care,
 ) -> tuple[int, list[str]]:
     """The minimum replicas by utilization and by waiting time, and the result of each rule in words."""
@@ -122,9 +131,8 @@ def _by_load(
     ]
     if patience is None:
         return needed, said
-    pooled, on_time = balancing.value == "least-request", Percent(1 - care.waiting.value.amount)
-    left = float(patience.value)
-    by_wait = _by_waiting(load, slots.value, float(service.value), left, pooled, care)
+    on_time, left = Percent(1 - care.waiting.value.amount), float(patience.value)
+    by_wait = _by_waiting(load, slots.value, float(service.value), left, queues.value, care)
     if by_wait is None:
         said.append(_never(on_time, left))
         return needed, said
@@ -144,11 +152,11 @@ def carrying(
     service: Because[Duration],
     slots: Because[int],
     patience: Because[Duration] | None,
-    balancing: Because[str],
+    queues: Because[str],
     care: Care,
 ) -> tuple[int, str]:
     """The minimum replicas that sustain a rate while all of them are up: rules 1 and 2 of `replicas`."""
-    needed, said = _by_load(rate, service, slots, patience, balancing, care)
+    needed, said = _by_load(rate, service, slots, patience, queues, care)
     return needed, "; ".join(said)
 
 
@@ -158,7 +166,7 @@ def replicas(
     service: Because[Duration],
     slots: Because[int],
     patience: Because[Duration] | None,
-    balancing: Because[str],
+    queues: Because[str],
     availability: Because[Percent] | None,
     care: Care,
 ) -> tuple[int, str]:
@@ -169,7 +177,7 @@ def replicas(
     3. There are at least two replicas, and above an availability threshold, rule 1 holds even with one replica lost.
     """
     load = float(rate.value) * float(service.value)
-    by_load, said = _by_load(rate, service, slots, patience, balancing, care)
+    by_load, said = _by_load(rate, service, slots, patience, queues, care)
     spare = care.spares(availability)
     by_loss = max(2, _by_utilization(load, slots.value, care) + 1 if spare else 2)
     said.append(f"{by_loss} so that one can be lost" if spare else "2 so that one can be replaced")

@@ -12,7 +12,15 @@ from ... import conventions
 from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
 from ...part import Part
-from ...system import AcceleratorRequest, AutoscalingCapability, Latency, OnlineService, Release, Runtime
+from ...system import (
+    AcceleratorRequest,
+    AutoscalingCapability,
+    Latency,
+    MetricVocabulary,
+    OnlineService,
+    Release,
+    Runtime,
+)
 from ..choose import assumed, count, number, or_else
 from ..scope import Scope
 from .arrival import Arrival
@@ -127,6 +135,12 @@ class ServiceFacts(ABC):
         return self.part.container
 
     @cached_property
+    def metrics(self) -> MetricVocabulary:
+        """The metrics that count the requests of the service's protocol."""
+        own = self.runtime.grpc_metrics
+        return own if own is not None and self.part.protocol.value == "grpc" else self.runtime.metrics
+
+    @cached_property
     def image(self) -> Because[str]:
         """The runtime's image."""
         runtime = self.runtime
@@ -229,7 +243,12 @@ class ServiceFacts(ABC):
     @cached_property
     def slots(self) -> Because[int]:
         """How many requests a replica handles concurrently."""
-        time = self.part.service_time
+        time, batching = self.part.service_time, self.part.batching
+        if time is not None and batching is not None and batching.max_size.value < time.at.value:
+            language = [feature for feature in self.runtime.features if feature.value == "llm"]
+            if language:
+                why = "the server takes no more requests at once"
+                return because(batching.max_size.value, why, batching.max_size, time.at, language)
         if time is not None:
             return time.at
         return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica handles one request at a time")
@@ -252,6 +271,16 @@ class ServiceFacts(ABC):
         chosen = next((candidate for candidate in candidates if candidate.selected.value), None)
         return chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
 
+    @cached_property
+    def queues(self) -> Because[str]:
+        """Where requests wait: `least-request` in one queue for all replicas, `random` in one for each, `workers` in
+        one for each worker.
+        """
+        apart = self.runtime.worker_queues
+        if apart.value and self.slots.value > 1:
+            return because("workers", "each worker of the server has its own queue", apart, self.slots)
+        return self.scope.platform.gateway.load_balancing.also(apart)
+
     @property
     def care(self) -> Care:
         """The planner's safety margins."""
@@ -261,8 +290,7 @@ class ServiceFacts(ABC):
         """The replicas that sustain a rate; None if the service time is neither measured nor estimated."""
         if self.mean_time is None:
             return self.hardware.needed(rate, self.availability) if self.is_language_model else None
-        balancing = self.scope.platform.gateway.load_balancing
-        return replicas(rate, self.mean_time, self.slots, self.patience, balancing, self.availability, self.care)
+        return replicas(rate, self.mean_time, self.slots, self.patience, self.queues, self.availability, self.care)
 
     @cached_property
     def for_mean(self) -> Because[int]:

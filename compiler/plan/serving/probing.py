@@ -17,6 +17,8 @@ class Checked(Record):
 
     path: Because[str] | None
     """The HTTP path; None for a gRPC health check or an open port."""
+    command: tuple[Because[str], ...]
+    """The command to run in the container instead; empty for all other probes."""
     port: Because[int]
     grpc: Because[bool]
     """Whether it uses the gRPC health protocol."""
@@ -25,16 +27,16 @@ class Checked(Record):
 def checked(service: ServiceFacts, probe: Probe) -> Checked:
     """What a probe of a service's runtime asks. Refuses a port that the container does not have."""
     if probe.grpc.value:
-        return Checked(path=None, port=asked(service, "grpc", probe.grpc), grpc=probe.grpc)
+        return Checked(path=None, command=(), port=asked(service, "grpc", probe.grpc), grpc=probe.grpc)
     path = None
     if probe.path is not None:
-        path = because(
-            probe.path.value.replace("{model}", service.model.value),
-            "the health endpoint of the runtime",
-            probe.path,
-            service.model,
-        )
-    return Checked(path=path, port=asked(service, probe.port.value, probe.port), grpc=probe.grpc)
+        path = _named(service, probe.path, "the health endpoint of the runtime")
+    command = tuple(_named(service, part, "how the runtime says that it is healthy") for part in probe.command)
+    return Checked(path=path, command=command, port=asked(service, probe.port.value, probe.port), grpc=probe.grpc)
+
+
+def _named(service: ServiceFacts, part: Because[str], why: str) -> Because[str]:
+    return because(part.value.replace("{model}", service.model.value), why, part, service.model)
 
 
 def listening(service: ServiceFacts) -> dict[str, Because[int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ....compiler import conventions
-from ....compiler.because import Because, because, fixed
+from ....compiler.because import Because, because
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.finding import refusal
 from ....compiler.plan.service import ServicePlan
@@ -40,7 +40,7 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
             "scaleTargetRef": target(service),
             "minReplicas": service.scaling.least,
             "maxReplicas": service.max_replicas,
-            "metrics": [_cpu() if adapter is None else _load(service, adapter)],
+            "metrics": [_cpu(service) if adapter is None else _load(service, adapter)],
             "behavior": behavior(),
         },
     }
@@ -50,8 +50,8 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
     )
 
 
-def _cpu() -> Body:
-    busy = fixed(70, "queueing delay grows faster than load above this")
+def _cpu(service: ServicePlan) -> Body:
+    busy = service.scaling.processors
     return {
         "type": "Resource",
         "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": busy}},

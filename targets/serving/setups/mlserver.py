@@ -76,8 +76,23 @@ def _model(service: ServicePlan, files: ModelFiles, place: Because[str]) -> dict
         "max_batch_time": _batch_time(batching.max_size, delay) if batching is not None else None,
         "inputs": [_tensor(tensor) for tensor in signature.inputs] if signature is not None else None,
         "outputs": [_tensor(tensor) for tensor in signature.outputs] if signature is not None else None,
-        "parameters": {"uri": place, "version": files.release.version},
+        "parameters": {
+            "uri": place,
+            "version": files.release.version,
+            "content_type": _decoded(files, signature.inputs if signature is not None else ()),
+        },
     }
+
+
+def _decoded(files: ModelFiles, inputs: tuple[Input, ...]) -> Because[str] | None:
+    """How MLServer decodes requests that don't say it. MLflow's models do not take what it makes of them by default:
+    tensors by name. One tensor becomes an array, several become the columns of a data frame.
+    """
+    if files.artifact.format.value != "mlflow":
+        return None
+    if len(inputs) > 1:
+        return because("pd", "an MLflow model takes several inputs as a data frame", files.artifact.format, inputs)
+    return because("np", "an MLflow model takes one input as an array", files.artifact.format, inputs)
 
 
 def _batch_time(size: Because[int], delay: Because[Any] | None) -> Because[float]:
