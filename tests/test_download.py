@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import subprocess
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.runtime.digest import digest_of
 from mlspec.targets.pod.download import SCRIPT
 
 RCLONE = """#!/bin/sh
-# Copies from $REMOTE, as rclone would from a store: `copyurl` and `copyto` a file, `copy` a folder.
+# Copies from $REMOTE, as rclone would from a store: `copyto` a file, or a folder that has the name; `copy` a folder.
+echo "$@" > "$SEEN/arguments"
+printf '%s\n' "${RCLONE_HTTP_HEADERS-none}" > "$SEEN/headers"
 command=$1; shift
 while [ $# -gt 2 ]; do shift; done
 [ -z "$FAIL" ] || exit 3
 case $command in
-  copyurl|copyto) cp "$REMOTE/model" "$2" ;;
+  copyto) cp -R "$REMOTE/model" "$2" ;;
   copy) cp -R "$REMOTE/." "$2" ;;
 esac
 """
@@ -28,7 +32,8 @@ class Pod:
 
     def __init__(self, folder: Path) -> None:
         self.remote, self.volume, self.bin = folder / "remote", folder / "volume", folder / "bin"
-        for path in (self.remote, self.volume, self.bin):
+        self.seen = folder / "seen"
+        for path in (self.remote, self.volume, self.bin, self.seen):
             path.mkdir()
         (self.bin / "rclone").write_text(RCLONE)
         (self.bin / "rclone").chmod(0o755)
@@ -37,9 +42,11 @@ class Pod:
         environment = {
             "PATH": f"{self.bin}:{os.environ['PATH']}",
             "REMOTE": str(self.remote),
+            "SEEN": str(self.seen),
             "MODEL_REMOTE": remote,
             "MODEL_FILE": "model.onnx",
             "MODEL_DIGEST": digest,
+            "MODEL_LIMIT": str(2**20),
             "MODEL_VOLUME": str(self.volume),
             "FAIL": "",
             **more,
@@ -65,7 +72,7 @@ def folder_digest(files: dict[str, bytes]) -> str:
     return sha256("".join(lines).encode())
 
 
-@pytest.mark.parametrize("remote", ["https://models.example.com/m.onnx", ":s3:bucket/m.onnx"])
+@pytest.mark.parametrize("remote", [":http:m.onnx", ":s3:bucket/m.onnx"])
 def test_a_file_arrives_under_its_name(pod: Pod, remote: str) -> None:
     (pod.remote / "model").write_bytes(b"weights")
     done = pod.run(remote, sha256(b"weights"))
@@ -74,7 +81,7 @@ def test_a_file_arrives_under_its_name(pod: Pod, remote: str) -> None:
 
 
 @pytest.mark.parametrize("position", [0, 3, 6])
-@pytest.mark.parametrize("remote", ["https://models.example.com/m.onnx", ":s3:bucket/m.onnx"])
+@pytest.mark.parametrize("remote", [":http:m.onnx", ":s3:bucket/m.onnx"])
 def test_a_flipped_bit_fails_and_leaves_nothing(pod: Pod, remote: str, position: int) -> None:
     flipped = bytearray(b"weights")
     flipped[position] ^= 1
@@ -143,6 +150,68 @@ def test_a_restart_does_not_download_again(pod: Pod) -> None:
     again = pod.run(":s3:bucket/m.onnx", sha256(b"weights"), FAIL="1")
     assert again.returncode == 0
     assert "here already" in again.stdout
+
+
+def test_a_folder_that_is_named_like_a_file_says_so(pod: Pod) -> None:
+    """It was reported as `sha256: instead of sha256:...`: a pipe hides that sha256sum fails."""
+    (pod.remote / "model").mkdir()
+    (pod.remote / "model" / "MLmodel").write_bytes(b"x")
+    done = pod.run(":s3:bucket/models/7", sha256(b"x"))
+    assert done.returncode == 1
+    assert "the URI of a folder ends in /" in done.stderr
+    assert pod.left() == []
+
+
+@pytest.mark.parametrize("program", ["sha256sum", "sort", "sed", "find"])
+def test_no_pipe_hides_a_failure(pod: Pod, program: str) -> None:
+    """A folder's digest takes five programs. The one that fails ends the download, instead of a wrong digest."""
+    fill(pod, FOLDER)
+    (pod.bin / program).write_text("#!/bin/sh\necho broken >&2; exit 7\n")
+    (pod.bin / program).chmod(0o755)
+    done = pod.run(":gcs:bucket/model/", folder_digest(FOLDER))
+    assert done.returncode == 7
+    assert "not what was released" not in done.stderr
+
+
+@pytest.mark.parametrize("remote", [":http:m.onnx", ":gcs:bucket/model/"])
+def test_a_store_that_never_stops_sending_cannot_fill_the_node(pod: Pod, remote: str) -> None:
+    """The kubelet looks at a volume's size about every ten seconds, in which a fast store sends gigabytes."""
+    (pod.remote / "model").write_bytes(b"x" * 2**21)
+    done = pod.run(remote, sha256(b"x" * 2**21))
+    assert done.returncode != 0
+    assert pod.left() in ([], ["part/model"], ["part/model.onnx"])
+    assert sum(path.stat().st_size for path in pod.volume.rglob("*") if path.is_file()) <= 2**20
+
+
+@pytest.mark.parametrize("token", ["s3cret", "s3cret\n", 'with,"both'])
+def test_a_token_stands_in_no_argument(pod: Pod, token: str) -> None:
+    """Every process of the pod, and every agent of the node, can list arguments."""
+    (pod.remote / "model").write_bytes(b"weights")
+    done = pod.run(":http:m.onnx", sha256(b"weights"), MODEL_TOKEN=token)
+    assert done.returncode == 0, done.stderr
+    assert token.strip() not in (pod.seen / "arguments").read_text() + done.stdout + done.stderr
+    [[name, value]] = csv.reader([(pod.seen / "headers").read_text().strip()])
+    assert (name, value) == ("Authorization", f"Bearer {token.strip()}")
+
+
+def test_a_public_file_is_fetched_without_headers(pod: Pod) -> None:
+    (pod.remote / "model").write_bytes(b"weights")
+    pod.run(":http:m.onnx", sha256(b"weights"))
+    assert (pod.seen / "headers").read_text() == "none\n"
+
+
+ODD = {**FOLDER, "back\\slash": b"1", "-n": b"2", " both ": b"3", "Größe/ü": b"4", "tab\there": b"5", "a\x01": b"6"}
+
+
+def test_the_same_digest_before_and_after_the_download(pod: Pod) -> None:
+    """What `mlspec digest` prints, what the gate writes, and what the download finds are the same."""
+    fill(pod, ODD)
+    digest = digest_of(pod.remote)
+    assert digest == folder_digest(ODD)
+    done = pod.run(":gcs:bucket/model/", digest)
+    assert done.returncode == 0, done.stderr
+    (pod.remote / "model").write_bytes(b"weights")
+    assert digest_of(pod.remote / "model") == sha256(b"weights")
 
 
 def test_the_script_is_plain_shell() -> None:

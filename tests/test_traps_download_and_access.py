@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .online import DIGEST, emitted, refused, variables
+from .online import DIGEST, compiled, emitted, refused, spec, variables
 
 FILE = {"release__artifact__uri": "https://models.example.com/fraud.onnx"}
 
@@ -27,6 +27,16 @@ def test_trap_a_model_is_mounted_only_when_its_digest_is_right(tmp_path: Path) -
 def test_trap_a_volume_without_a_limit_fills_the_node(tmp_path: Path) -> None:
     """40 MiB plus a quarter, plus 16 MiB for the file system."""
     assert emitted(tmp_path).volume("model")["emptyDir"] == {"sizeLimit": "66Mi"}
+
+
+def test_trap_a_volume_for_a_model_of_unknown_size_has_a_limit_too(tmp_path: Path) -> None:
+    made = emitted(tmp_path, release__artifact__size=None)
+    assert made.volume("model")["emptyDir"] == {"sizeLimit": "10240Mi"}
+    assert variables(made.download)["MODEL_LIMIT"] == str(10 * 2**30)
+
+
+def test_trap_the_download_stops_at_the_limit_of_its_volume(tmp_path: Path) -> None:
+    assert variables(emitted(tmp_path).download)["MODEL_LIMIT"] == str(66 * 2**20)
 
 
 def test_trap_the_server_must_be_able_to_read_the_download(tmp_path: Path) -> None:
@@ -71,8 +81,11 @@ def test_trap_the_downloader_is_pinned(tmp_path: Path) -> None:
         (
             "https://models.example.com/7.onnx",
             {"kind": "http", "secret": "k"},
-            "https://models.example.com/7.onnx",
-            {"MODEL_TOKEN": {"secretKeyRef": {"name": "k", "key": "token"}}},
+            ":http:7.onnx",
+            {
+                "RCLONE_HTTP_URL": "https://models.example.com/",
+                "MODEL_TOKEN": {"secretKeyRef": {"name": "k", "key": "token"}},
+            },
         ),
     ],
     ids=["s3", "minio", "gcs", "azure", "http"],
@@ -131,6 +144,94 @@ def test_trap_an_access_of_another_kind_has_other_variables(tmp_path: Path, runt
     changes = {f"access__{name}": {"kind": "git", "secret": "k"}}
     scheme = "hf" if runtime == "vllm" else "s3"
     assert f"MLS012: the access `{name}` does not work for `{scheme}://`" in refused(tmp_path, runtime, **changes)
+
+
+# What passes for the address of a file
+
+
+@pytest.mark.parametrize(
+    ("uri", "remote", "folder"),
+    [
+        ("https://m.example.com/a/b/m.onnx", ":http:m.onnx", "https://m.example.com/a/b/"),
+        ("https://m.example.com/m.onnx?v=3", ":http:m.onnx?v=3", "https://m.example.com/"),
+        ("https://m.example.com/m.onnx?path=a/b#part", ":http:m.onnx?path=a%2Fb", "https://m.example.com/"),
+        ("https://m.example.com/a%20b/m%20x.onnx", ":http:m%20x.onnx", "https://m.example.com/a%20b/"),
+    ],
+)
+def test_trap_rclone_takes_a_url_apart(tmp_path: Path, uri: str, remote: str, folder: str) -> None:
+    """It gets the folder and the file separately, each as its server needs it escaped."""
+    access = {"release__artifact__access": None, "access": None}
+    env = variables(emitted(tmp_path, release__artifact__uri=uri, **access).download)
+    assert (env["MODEL_REMOTE"], env["RCLONE_HTTP_URL"]) == (remote, folder)
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("https://h.example.com/m.bin?v=3", "m.bin"),
+        ("https://h.example.com/m.bin?path=x/y", "m.bin"),
+        ("https://h.example.com/m.bin#v3", "m.bin"),
+        ("s3://models/m.bin?v=3", "m.bin?v=3"),
+    ],
+)
+def test_trap_a_query_is_not_part_of_a_file_name(tmp_path: Path, uri: str, name: str) -> None:
+    """Loaders choose by the suffix. In an object store, `?` is a character like any other."""
+    changes = {} if uri.startswith("s3") else {"release__artifact__access": None, "access": None}
+    made = emitted(tmp_path, "custom", release__artifact__uri=uri, **changes)
+    assert variables(made.download)["MODEL_FILE"] == name
+    assert made.env["MLSPEC_MODEL_PATH"] == f"/models/{name}"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "format_"), [("mlserver", "mlflow"), ("custom", "mlflow"), ("custom", "savedmodel")]
+)
+def test_trap_a_folder_without_a_slash_is_found_before_the_merge(tmp_path: Path, runtime: str, format_: str) -> None:
+    """What KServe's `storageUri` looks like; the pod would end in a crash loop."""
+    changes = {"release__artifact__format": format_}
+    told = refused(tmp_path, runtime, release__artifact__uri="s3://models/7", **changes)
+    assert f"MLS012: a model in the format `{format_}` is a folder, but this is the URI of a file" in told
+    emitted(tmp_path, runtime, release__artifact__uri="s3://models/7/", **changes)
+
+
+ARCHIVES = ["m.tar.gz", "m.tgz", "m.TAR", "m.zip", "m.onnx.gz", "m.tar.zst", "m.7z"]
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_trap_nothing_unpacks_an_archive(tmp_path: Path, name: str) -> None:
+    told = refused(tmp_path, "triton", release__artifact__uri=f"s3://models/{name}")
+    assert "MLS012: `triton` cannot load an archive" in told
+    emitted(tmp_path, "custom", release__artifact__uri=f"s3://models/{name}")  # its own code can unpack it
+
+
+def test_trap_an_archive_of_a_server_is_no_archive_to_unpack(tmp_path: Path) -> None:
+    emitted(tmp_path, "torchserve")  # model.mar
+
+
+COMMIT = "1cd752f4a3d818fa215aa621c78b8a10a4a1a3a5"
+
+
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [
+        (f"https://huggingface.co/o/m/blob/{COMMIT}/m.onnx", f"https://huggingface.co/o/m/resolve/{COMMIT}/m.onnx"),
+        ("https://huggingface.co/o/m/blob/main/m.onnx", "https://huggingface.co/o/m/resolve/<commit>/m.onnx"),
+        ("https://hf.co/o/m/blob/main/a/m.onnx", "https://hf.co/o/m/resolve/<commit>/a/m.onnx"),
+        (f"https://github.com/o/m/blob/{COMMIT}/m.onnx", f"https://github.com/o/m/raw/{COMMIT}/m.onnx"),
+        (f"https://gitlab.com/o/m/-/blob/{COMMIT}/m.onnx", f"https://gitlab.com/o/m/-/raw/{COMMIT}/m.onnx"),
+    ],
+)
+def test_trap_the_page_about_a_file_is_not_the_file(tmp_path: Path, page: str, file: str) -> None:
+    public = {"release__artifact__access": None, "access": None}
+    told = compiled(tmp_path, spec("triton", release__artifact__uri=page, **public)).diagnostics
+    [found] = [one for one in told if "page about a file" in one.message]
+    assert found.help == f"write `{file}`"
+    emitted(tmp_path, release__artifact__uri=file.replace("<commit>", COMMIT), **public)
+
+
+@pytest.mark.parametrize("uri", ["https://models.example.com", "https://models.example.com/a/?v=3"])
+def test_trap_a_url_without_a_file_downloads_a_page(tmp_path: Path, uri: str) -> None:
+    public = {"release__artifact__access": None, "access": None}
+    assert "MLS012: the URL names no file" in refused(tmp_path, "triton", release__artifact__uri=uri, **public)
 
 
 # Secrets

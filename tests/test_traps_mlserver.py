@@ -32,7 +32,8 @@ def settings(made: Emitted, name: str = "model-settings.json") -> dict[str, Any]
     ],
 )
 def test_trap_the_implementation_is_a_class(tmp_path: Path, format_: str, implementation: str) -> None:
-    made = settings(emitted(tmp_path, RUNTIME, release__artifact__format=format_))
+    changes = {"release__artifact__uri": "s3://models/fraud/7/"} if format_ == "mlflow" else {}
+    made = settings(emitted(tmp_path, RUNTIME, release__artifact__format=format_, **changes))
     assert (made["name"], made["implementation"]) == ("fraud", implementation)
 
 

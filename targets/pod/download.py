@@ -13,9 +13,10 @@ from ...compiler import conventions
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
-from ...compiler.plan.serving.files import ModelFiles
+from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 from .access import Grant, environment, granted
+from .address import check_place
 
 __all__ = ["SCRIPT", "check_access", "init_container", "mount", "volume"]
 
@@ -24,24 +25,40 @@ set -eu
 part=$MODEL_VOLUME/part model=$MODEL_VOLUME/model
 if [ -e "$model" ]; then echo "the model is here already"; exit 0; fi
 rm -rf "$part" && mkdir -p "$part"
+ulimit -f "$((MODEL_LIMIT / 512))"  # a file that grows beyond it ends the download
 
+# rclone sends these headers to the host of the URL only. Variables do not show in the process list, as arguments do.
+token=$(printf %s "${MODEL_TOKEN:-}")  # without the line break that a Secret often ends with
+token=$(printf %s "$token" | sed 's/"/""/g')  # quoted as in a CSV file
+if [ -n "$token" ]; then export RCLONE_HTTP_HEADERS="Authorization,\"Bearer $token\""; fi
+
+# No pipe runs a command whose failure matters: a pipe only reports its last one.
+sha256_of() { sum=$(sha256sum < "$1"); echo "${sum%% *}"; }
 digest_of_folder() {  # SHA-256 over the sorted lines: path NUL sha256
-  cd "$part" && find . -type f | sed 's|^\./||' | LC_ALL=C sort | while IFS= read -r file; do
-    printf '%s\0%s\n' "$file" "$(sha256sum < "$file" | cut -d' ' -f1)"
-  done | sha256sum | cut -d' ' -f1
+  cd "$part"
+  find . -type f > "$MODEL_VOLUME/files"
+  sed 's|^\./||' "$MODEL_VOLUME/files" > "$MODEL_VOLUME/paths"
+  LC_ALL=C sort "$MODEL_VOLUME/paths" > "$MODEL_VOLUME/sorted"
+  while IFS= read -r file; do
+    sum=$(sha256_of "$file")
+    printf '%s\0%s\n' "$file" "$sum"
+  done < "$MODEL_VOLUME/sorted" > "$MODEL_VOLUME/lines"
+  sha256_of "$MODEL_VOLUME/lines"
+  rm "$MODEL_VOLUME/files" "$MODEL_VOLUME/paths" "$MODEL_VOLUME/sorted" "$MODEL_VOLUME/lines"
 }
 
 case $MODEL_REMOTE in
-  http://*|https://*)
-    rclone copyurl --config "" --retries 5 ${MODEL_TOKEN:+--header "Authorization: Bearer $MODEL_TOKEN"} \
-      "$MODEL_REMOTE" "$part/$MODEL_FILE"
-    found=$(sha256sum < "$part/$MODEL_FILE" | cut -d' ' -f1) ;;
   */)
     rclone copy --config "" --retries 5 "$MODEL_REMOTE" "$part"
     found=$(digest_of_folder) ;;
   *)
     rclone copyto --config "" --retries 5 "$MODEL_REMOTE" "$part/$MODEL_FILE"
-    found=$(sha256sum < "$part/$MODEL_FILE" | cut -d' ' -f1) ;;
+    if [ -d "$part/$MODEL_FILE" ]; then
+      echo "the store has a folder there, not a file: the URI of a folder ends in /" >&2
+      rm -rf "$part"
+      exit 1
+    fi
+    found=$(sha256_of "$part/$MODEL_FILE") ;;
 esac
 
 if [ "sha256:$found" != "$MODEL_DIGEST" ]; then
@@ -56,7 +73,10 @@ echo "the model is complete: $MODEL_DIGEST"
 VOLUME = "/download"
 
 # scheme -> the rclone remote for such a store
-REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:"}
+REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:", "http": ":http:", "https": ":http:"}
+
+UNKNOWN_LIMIT = 10 * 2**30
+"""The bytes that a model of unknown size may have. Fargate and Autopilot give a pod 20 GiB and 10 GiB of disk."""
 
 
 def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
@@ -74,6 +94,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
             {"name": "MODEL_FILE", "value": file},
             {"name": "MODEL_DIGEST", "value": artifact.digest},
+            {"name": "MODEL_LIMIT", "value": _room(files).map(lambda room: str(room * 2**20))},
             {"name": "MODEL_VOLUME", "value": VOLUME},
             {"name": "HOME", "value": VOLUME},
             *_store(artifact.uri, grant),
@@ -96,8 +117,15 @@ _RENAMED = {"TOKEN": "MODEL_TOKEN"}
 
 
 def _remote(uri: Because[str]) -> Because[str]:
+    """Where rclone finds the model. It gets the folder of a URL separately."""
     scheme, _, rest = uri.value.partition("://")
-    return uri.map(lambda whole: REMOTES[scheme] + rest if scheme in REMOTES else whole)
+    return uri.map(lambda whole: REMOTES[scheme] + (_in_folder(whole) if scheme in WEB else rest))
+
+
+def _in_folder(url: str) -> str:
+    """The rest of a URL. A `/` in the query must not look like another folder."""
+    _, leaf, query = url_parts(url)
+    return leaf + query.replace("/", "%2F")
 
 
 def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
@@ -118,6 +146,10 @@ def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
             named["RCLONE_S3_ENDPOINT"] = access.endpoint
     elif scheme == "gs":
         named["RCLONE_GCS_ENV_AUTH" if isinstance(access, GcsAccess) else "RCLONE_GCS_ANONYMOUS"] = known
+    elif scheme in WEB:
+        named["RCLONE_HTTP_URL"] = uri.map(lambda whole: url_parts(whole)[0])
+        named["RCLONE_HTTP_NO_HEAD"] = fixed("true", "signed URLs refuse requests for the size")
+        named["RCLONE_HTTP_NO_ESCAPE"] = fixed("true", "the URL is escaped as its server needs it")
     elif scheme == "azure" and isinstance(access, AzureAccess):
         named["RCLONE_AZUREBLOB_ACCOUNT"] = access.account
         named["RCLONE_AZUREBLOB_ENV_AUTH"] = known
@@ -132,7 +164,6 @@ _KINDS = {
 
 def _check(files: ModelFiles) -> None:
     artifact = files.artifact
-    scheme = artifact.uri.value.partition("://")[0]
     if not artifact.digest.value.startswith("sha256:"):
         raise refusal(
             "MLS012",
@@ -142,14 +173,7 @@ def _check(files: ModelFiles) -> None:
             note="a commit pins only a hub repository",
             help="write `sha256:` and the 64 hex digits that `sha256sum` prints",
         )
-    if scheme in ("http", "https") and files.is_folder.value:
-        raise refusal(
-            "MLS012",
-            "a folder cannot be downloaded from a web server",
-            artifact.uri,
-            note="the init container would find none of the files, and the pod would never start",
-            help="name one file, or put the folder into an object store",
-        )
+    check_place(files)
     check_access(files)
 
 
@@ -173,14 +197,17 @@ def check_access(files: ModelFiles) -> None:
 
 def volume(files: ModelFiles) -> Body:
     """The volume for the download, with room for the model and a little more."""
+    return {"name": "model", "emptyDir": {"sizeLimit": _room(files).map(lambda room: f"{room}Mi")}}
+
+
+def _room(files: ModelFiles) -> Because[int]:
+    """The size of the volume in MiB. A store that sends more than that has another model, or is not a store."""
     size = files.artifact.size
     if size is None:
-        return {"name": "model", "emptyDir": {}}
-    room = size.map(lambda s: f"{-(-int(s.amount) * 5 // 4 // 2**20) + 16}Mi")
-    return {
-        "name": "model",
-        "emptyDir": {"sizeLimit": because(room.value, "the size of the model plus a quarter", size)},
-    }
+        why = "the size of the model is unknown, and without a limit, it could fill the disk of the node"
+        return because(UNKNOWN_LIMIT // 2**20, why, files.artifact.uri)
+    room = -(-int(size.value.amount) * 5 // 4 // 2**20) + 16
+    return because(room, "the size of the model plus a quarter", size)
 
 
 def mount(path: Because[str]) -> Body:

@@ -12,7 +12,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import ModelFiles
 from . import download
 
-__all__ = ["file_name", "mount", "volume"]
+__all__ = ["mount", "volume"]
 
 
 def volume(files: ModelFiles) -> Body:
@@ -44,8 +44,3 @@ def mount(files: ModelFiles, path: Because[str]) -> Body:
     if files.source.value == "rclone":
         return download.mount(path)
     return {"name": "model", "mountPath": path, "readOnly": fixed(True, "image volumes are read-only")}
-
-
-def file_name(files: ModelFiles) -> Because[str]:
-    """The file name of a single-file model: the last segment of its address."""
-    return files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")

@@ -76,7 +76,7 @@ def _download(batch: BatchPlan) -> list[Because[Body]] | None:
         )
     if source.value == "image":
         return None
-    container = download.init_container(batch.files, model.file_name(batch.files), container_security())
+    container = download.init_container(batch.files, batch.files.file, container_security())
     return [because(container, "the model is downloaded before the scoring starts", source)]
 
 
@@ -128,7 +128,7 @@ def _partition(batch: BatchPlan) -> Body:
 
 def _contract(batch: BatchPlan) -> dict[str, Because[str] | None]:
     part, release, files = batch.part, batch.release, batch.files
-    path = text("{folder}/{file}", folder=MODELS, file=model.file_name(files))
+    path = text("{folder}/{file}", folder=MODELS, file=files.file)
     return {
         "MLSPEC_MODEL_PATH": because(
             MODELS.value if files.is_folder.value else path.value, "where the model is", files.is_folder, path

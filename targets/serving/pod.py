@@ -21,6 +21,7 @@ from ...compiler.system import Probe
 from .. import naming
 from ..pod import access, download, model, placement
 from ..pod.access import Grant
+from ..pod.address import check_loadable
 from ..pod.credentials import credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
@@ -89,6 +90,8 @@ def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> li
         )
     if files.source.value != "rclone":
         return None
+    if "custom" not in {known.value for known in service.runtime.formats}:
+        check_loadable(files, service.runtime_name)
     container = download.init_container(files, made.file, container_security())
     return [because(container, "the model is downloaded before the server starts", files.source)]
 

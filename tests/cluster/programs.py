@@ -1,4 +1,5 @@
-"""The programs of the proving ground: Kubernetes and Argo Rollouts built from source, etcd and Prometheus from Debian.
+"""The programs of the proving ground: Kubernetes, Argo Rollouts, and rclone built from source, etcd and Prometheus from
+Debian.
 
 They are built once, into the user's cache, in a folder named after everything that they are built from: the module's
 files, the linker flags, and the version of Go.
@@ -22,7 +23,7 @@ __all__ = ["PACKAGES", "MissingError", "built", "debian", "generated_crds", "mod
 
 HERE = Path(__file__).parent
 
-MODULES = ("kubernetes", "rollouts", "crds")
+MODULES = ("kubernetes", "rollouts", "crds", "rclone")
 """The Go modules next to this file whose tools are built."""
 
 PACKAGES = {"etcd": "etcd-server", "prometheus": "prometheus"}

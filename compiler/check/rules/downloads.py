@@ -18,9 +18,9 @@ __all__ = ["unknown_size"]
 def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Model of unknown size.
 
-    Why: the volume for the download has no limit without it. A store that sends the wrong file, or never stops sending,
-    fills the disk of the node, and Kubernetes evicts the other pods there. The memory and the startup time are guesses,
-    too.
+    Why: the volume for the download gets a limit of 10 GiB instead of one that fits. A larger model never arrives, and
+    a store that sends the wrong file, or never stops sending, can fill the disk of the node up to there. The memory and
+    the startup time are guesses, too.
 
     Bad:
         release:
@@ -46,8 +46,8 @@ def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "MLS414",
                 "the size of the model is unknown",
                 artifact.uri,
-                label="the download has no limit",
-                note="a wrong file can fill the disk of the node, and Kubernetes then evicts the other pods there",
+                label="the limit of the download is a guess",
+                note="the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",
                 help="add `size: 38Mi`, with the size of the model, next to the URI",
             )
 

@@ -13,11 +13,14 @@ from ...system import Release, Shadow
 from ..choose import number
 from ..scope import Scope
 
-__all__ = ["ModelFiles", "bytes_of", "download_time", "transfer"]
+__all__ = ["WEB", "ModelFiles", "bytes_of", "download_time", "is_commit", "transfer", "url_parts"]
 
 SCHEMES = {
     "https": "rclone", "http": "rclone", "s3": "rclone", "gs": "rclone", "azure": "rclone", "hf": "hub", "oci": "image",
 }  # fmt: skip
+
+WEB = ("http", "https")
+"""The schemes of web servers, which have no folders."""
 
 IMAGE_VOLUMES_FROM = "1.35"
 """The first Kubernetes version that enables image volumes by default (kubernetes.io, image volumes)."""
@@ -70,9 +73,34 @@ class ModelFiles:
         return self.artifact.uri.map(lambda uri: uri.endswith("/") or uri.partition("://")[0] in ("hf", "oci"))
 
     @cached_property
+    def file(self) -> Because[str]:
+        """The name of a single-file model: the last segment of its address. Loaders choose by its suffix."""
+        return self.artifact.uri.map(_last_segment)
+
+    @cached_property
     def number(self) -> Because[int]:
         """The version as a number, because Triton and TensorFlow Serving require numbered version folders."""
         return _version_number(self.release.version)
+
+
+def _last_segment(uri: str) -> str:
+    path = url_parts(uri)[1] if uri.partition("://")[0] in WEB else uri.partition("://")[2]
+    return path.rstrip("/").rpartition("/")[2] or "model"
+
+
+def url_parts(url: str) -> tuple[str, str, str]:
+    """The folder of a URL with its `/`, the last segment, and the query with its `?`. A fragment stays with the caller.
+
+    In an object store, `?` and `#` are characters of a name.
+    """
+    path, mark, query = url.partition("#")[0].partition("?")
+    folder, slash, leaf = path.rpartition("/")
+    return folder + slash, leaf, mark + query
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is the hash of a commit, which never moves."""
+    return len(revision) in (40, 64) and all(char in "0123456789abcdef" for char in revision)
 
 
 @decision

@@ -11,10 +11,9 @@ from . import Setup
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
     """`MLSPEC_MODEL_PATH`, `MLSPEC_MODEL_NAME`, and `MLSPEC_MODEL_VERSION`; nothing else is assumed."""
     root = service.runtime.model_path
-    file = files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")
     env = {
-        "MLSPEC_MODEL_PATH": root if files.is_folder.value else text("{root}/{file}", root=root, file=file),
+        "MLSPEC_MODEL_PATH": root if files.is_folder.value else text("{root}/{file}", root=root, file=files.file),
         "MLSPEC_MODEL_NAME": service.model,
         "MLSPEC_MODEL_VERSION": files.release.version,
     }
-    return Setup(env=env, files={}, model=root, file=file)
+    return Setup(env=env, files={}, model=root, file=files.file)

@@ -38,8 +38,7 @@ DATATYPES = {
 def build(service: ServicePlan, files: ModelFiles) -> Setup:
     """The two files, which the server reads from one folder."""
     root = service.runtime.model_path
-    file = files.artifact.uri.map(lambda uri: uri.rstrip("/").rpartition("/")[2] or "model")
-    place = root if files.is_folder.value else text("{root}/{file}", root=root, file=file)
+    place = root if files.is_folder.value else text("{root}/{file}", root=root, file=files.file)
     return Setup(
         env={},
         files={
@@ -48,7 +47,7 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
         },
         folder=FOLDER,
         model=root,
-        file=file,
+        file=files.file,
     )
 
 

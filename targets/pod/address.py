@@ -1,0 +1,95 @@
+"""Addresses that a download cannot use: folders that are written as files, web pages, and archives.
+
+All of them pass for the address of a file. The pod would find out after the merge: its download fails, and it never
+starts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...compiler.because import Because
+from ...compiler.finding import refusal
+from ...compiler.plan.serving.files import WEB, ModelFiles, is_commit, url_parts
+
+__all__ = ["FOLDERS", "check_loadable", "check_place"]
+
+FOLDERS = ("mlflow", "savedmodel")
+"""The formats that are always folders: of an MLmodel file and what it names, or of a graph and its variables."""
+
+# host -> what the path of a file's page has, what the path of the file itself has, and who shows the page
+PAGES = {
+    "huggingface.co": (r"/blob/", "/resolve/", "Hugging Face"),
+    "hf.co": (r"/blob/", "/resolve/", "Hugging Face"),
+    "github.com": (r"/blob/", "/raw/", "GitHub"),
+    "gitlab.com": (r"/-/blob/", "/-/raw/", "GitLab"),
+}
+
+ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
+
+
+def check_place(files: ModelFiles) -> None:
+    """Refuse the address of something that is not the model's file or folder."""
+    uri, is_folder = files.artifact.uri, files.is_folder.value
+    if uri.value.partition("://")[0] in WEB:
+        if is_folder or files.artifact.format.value in FOLDERS:
+            raise refusal(
+                "MLS012",
+                "a folder cannot be downloaded from a web server",
+                uri,
+                others=() if is_folder else ((files.artifact.format, "a model of this format is a folder"),),
+                note="the init container would find none of the files, and the pod would never start",
+                help="put the folder into an object store, and write its URI with `/` at the end",
+            )
+        _check_url(uri)
+    elif files.artifact.format.value in FOLDERS and not is_folder:
+        raise refusal(
+            "MLS012",
+            f"a model in the format `{files.artifact.format.value}` is a folder, but this is the URI of a file",
+            uri,
+            others=((files.artifact.format, "the format"),),
+            note="the init container would find no file of this name, and the pod would never start",
+            help=f"write `{uri.value}/`, if that folder contains the model's files",
+        )
+
+
+def _check_url(uri: Because[str]) -> None:
+    folder, leaf, _ = url_parts(uri.value)
+    if not leaf or folder.endswith("://"):
+        raise refusal(
+            "MLS012",
+            "the URL names no file",
+            uri,
+            note="the web server would answer with a page, and the pod would never start",
+            help="write the URL of the model's file, such as `https://models.example.com/fraud/7/model.onnx`",
+        )
+    page, raw, who = PAGES.get(uri.value.partition("://")[2].partition("/")[0].lower(), ("", "", ""))
+    if page and page in folder:
+        raise refusal(
+            "MLS012",
+            f"this is {who}'s page about a file, not the file",
+            uri,
+            note="the download would be HTML, whose digest is never the released one, and the pod would never start",
+            help=f"write `{_of_the_file(uri.value, page, raw)}`",
+        )
+
+
+def _of_the_file(uri: str, page: str, raw: str) -> str:
+    """The address of the file, with a commit as its revision: a branch or a tag can move."""
+    before, _, after = uri.partition(page)
+    revision, _, path = after.partition("/")
+    return f"{before}{raw}{revision if is_commit(revision) else '<commit>'}/{path}"
+
+
+def check_loadable(files: ModelFiles, server: Because[str]) -> None:
+    """Refuse an archive for a server that loads the files itself. A custom image can unpack what it likes."""
+    uri = files.artifact.uri
+    if files.source.value == "rclone" and re.search(ARCHIVES, files.file.value.lower()):
+        raise refusal(
+            "MLS012",
+            f"`{server.value}` cannot load an archive",
+            uri,
+            others=((server, "the runtime"),),
+            note="mlspec unpacks nothing, so that the digest covers what the server reads",
+            help="unpack it, upload the model's file or folder, and write its URI and its digest",
+        )
