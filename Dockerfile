@@ -4,8 +4,11 @@
 #     docker build -t REGISTRY/mlspec-runtime:VERSION .
 #     docker push REGISTRY/mlspec-runtime:VERSION
 
-FROM python:3.11.13-slim-bookworm AS build
+FROM python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1 AS build
 WORKDIR /src
+COPY requirements/run.txt requirements/run.txt
+RUN python -m venv /mlspec && \
+    /mlspec/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY compiler/ compiler/
 COPY mlspec/ mlspec/
@@ -14,11 +17,11 @@ COPY schema/ schema/
 COPY src/ src/
 COPY targets/ targets/
 COPY terminal/ terminal/
-RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN /mlspec/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
-FROM python:3.11.13-slim-bookworm
-RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    python -m pip install --no-cache-dir --root-user-action=ignore /wheels/*.whl
+FROM python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1
+COPY --from=build /mlspec /mlspec
+ENV PATH=/mlspec/bin:$PATH
 # A number, because the kubelet cannot tell whether a named user is root.
 USER 65532:65532
 ENTRYPOINT ["mlspec"]

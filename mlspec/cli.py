@@ -189,6 +189,19 @@ def schema(console: Any, files: tuple[str, ...]) -> int:
     return command.validate(files, console) if files else command.schema(console)
 
 
+@cli.command()
+@click.argument("path", metavar="PATH")
+@saying
+def digest(console: Any, path: str) -> int:
+    """Print the digest of a model for a release.
+
+    PATH is a file or a folder. The download in a pod computes the same digest, and fails if it differs.
+    """
+    from .terminal.commands import digest as command
+
+    return command.digest(path, console)
+
+
 @cli.group()
 def cluster() -> None:
     """Apply a system to a cluster, and show what runs there."""

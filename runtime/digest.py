@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["digest_of", "size_of"]
+__all__ = ["digest_of", "inside", "size_of"]
 
 
 def digest_of(model: Path) -> str:
@@ -26,7 +27,18 @@ def size_of(model: Path) -> int:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in inside(folder) if path.is_file() and not path.is_symlink()]
+
+
+def inside(folder: Path) -> Iterator[Path]:
+    """Everything below a folder except folders. `rglob` would skip a folder that cannot be read."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=stop):
+        yield from (Path(parent, name) for name in files)
+        yield from (path for name in folders if (path := Path(parent, name)).is_symlink())
 
 
 def _sha256(file: Path) -> str:

@@ -217,14 +217,17 @@ def test_the_digest_of_a_folder(tmp_path: Path) -> None:
 
 def test_the_digest_is_the_one_that_a_download_verifies(tmp_path: Path) -> None:
     """Otherwise, a model would be judged and published, and then every pod that should serve it would reject it."""
+    model, volume = tmp_path / "model", tmp_path / "volume"
+    volume.mkdir()
     for name in ("a", "a.b", "c/b", "A", "with blank", "ä", "\U0001f600", os.fsdecode(b"\xff")):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path = model / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name.encode("utf-8", "replace").decode())
-    (function,) = re.findall(r"^digest_of_folder\(\).*?^\}", SCRIPT, re.DOTALL | re.MULTILINE)
-    program = f"part={shlex.quote(str(tmp_path))}\n{function}\ndigest_of_folder"
+    (functions,) = re.findall(r"^sha256_of\(\).*?^\}", SCRIPT, re.DOTALL | re.MULTILINE)
+    folders = f"part={shlex.quote(str(model))} MODEL_VOLUME={shlex.quote(str(volume))}"
+    program = f"set -eu\n{folders}\n{functions}\ndigest_of_folder"
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True)
-    assert digest_of(tmp_path) == f"sha256:{done.stdout.strip()}"
+    assert digest_of(model) == f"sha256:{done.stdout.strip()}"
 
 
 def test_the_gate_runs_without_the_compiler() -> None:

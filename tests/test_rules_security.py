@@ -27,6 +27,13 @@ KINDS = {
     "Hugging Face": HUB,
     "Slack": SLACK,
     "Google": GOOGLE,
+    "Azure, a SAS": "https://a.blob.core.windows.net/c/m.onnx?sp=r&se=2027-01-01T00:00:00Z&sig="
+    + "Zm9vYmFy" * 5
+    + "%3D",
+    "AWS, a signed URL": "https://b.s3.amazonaws.com/m.onnx?X-Amz-Date=20270101T000000Z&X-Amz-Signature=" + "a1b2" * 16,
+    "Google, a signed URL": "https://storage.googleapis.com/b/m.onnx?X-Goog-Expires=900&X-Goog-Signature=" + "0f" * 128,
+    "CloudFront, a signed URL": "https://d1.cloudfront.net/m.onnx?Expires=1&Key-Pair-Id=K2&Signature=" + "Ab3~-_" * 9,
+    "Google, an older signed URL": "https://storage.googleapis.com/b/m?GoogleAccessId=x&Signature=" + "AbC%2F" * 9,
 }
 
 

@@ -10,20 +10,13 @@ import re
 
 from ...compiler.because import Because
 from ...compiler.finding import refusal
-from ...compiler.plan.serving.files import WEB, ModelFiles, is_commit, url_parts
+from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
+from ...compiler.plan.serving.hubs import file_of
 
 __all__ = ["FOLDERS", "check_loadable", "check_place"]
 
 FOLDERS = ("mlflow", "savedmodel")
 """The formats that are always folders: of an MLmodel file and what it names, or of a graph and its variables."""
-
-# host -> what the path of a file's page has, what the path of the file itself has, and who shows the page
-PAGES = {
-    "huggingface.co": (r"/blob/", "/resolve/", "Hugging Face"),
-    "hf.co": (r"/blob/", "/resolve/", "Hugging Face"),
-    "github.com": (r"/blob/", "/raw/", "GitHub"),
-    "gitlab.com": (r"/-/blob/", "/-/raw/", "GitLab"),
-}
 
 ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 
@@ -63,22 +56,17 @@ def _check_url(uri: Because[str]) -> None:
             note="the web server would answer with a page, and the pod would never start",
             help="write the URL of the model's file, such as `https://models.example.com/fraud/7/model.onnx`",
         )
-    page, raw, who = PAGES.get(uri.value.partition("://")[2].partition("/")[0].lower(), ("", "", ""))
-    if page and page in folder:
+    page = file_of(uri.value)
+    if page is not None:
+        site, address = page
         raise refusal(
             "MLS012",
-            f"this is {who}'s page about a file, not the file",
+            f"this is {site}'s page about a file, not the file",
             uri,
             note="the download would be HTML, whose digest is never the released one, and the pod would never start",
-            help=f"write `{_of_the_file(uri.value, page, raw)}`",
+            help=f"write `{address}`"
+            + (", with the commit that the page's history shows" if "<commit>" in address else ""),
         )
-
-
-def _of_the_file(uri: str, page: str, raw: str) -> str:
-    """The address of the file, with a commit as its revision: a branch or a tag can move."""
-    before, _, after = uri.partition(page)
-    revision, _, path = after.partition("/")
-    return f"{before}{raw}{revision if is_commit(revision) else '<commit>'}/{path}"
 
 
 def check_loadable(files: ModelFiles, server: Because[str]) -> None:

@@ -10,7 +10,7 @@ WRITTEN: object = (1, 0, 48, 0, {
  (4, 0, 4, 10, 'successors', True): (4, 12, 4, 20, (
   (4, 13, 4, 19, 'triton', True),
  )),
- (5, 0, 5, 5, 'image', True): (5, 7, 5, 46, 'docker.io/pytorch/torchserve:0.12.0-cpu', True),
+ (5, 0, 5, 5, 'image', True): (5, 7, 5, 118, 'docker.io/pytorch/torchserve:0.12.0-cpu@sha256:50e189492f630a56214dce45ec6fd8db3ad45845890c0e8c26b469c6b06ca4fe', True),
  (6, 0, 6, 16, 'acceleratedImage', True): (6, 18, 6, 57, 'docker.io/pytorch/torchserve:0.12.0-gpu', True),
  (7, 0, 7, 9, 'imageSize', True): (7, 11, 7, 13, '4G', True),
  (8, 0, 8, 4, 'user', True): (8, 6, 8, 10, '1000', True),

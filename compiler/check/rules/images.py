@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...because import Because
+from ...catalog.load import ships
 from ...finding import where
 from ...system import MLSystem, OnlineService, Service
 
-__all__ = ["given_images", "is_given"]
+__all__ = ["given_images", "is_given", "is_of_the_catalog", "registry_of"]
 
 
 def given_images(system: MLSystem) -> Iterator[Because[str]]:
@@ -34,3 +35,16 @@ def is_given(value: Because[object], system: MLSystem) -> bool:
     """Whether a value is set in the spec, or on the command line, which overrides it."""
     here, spec = where(value), where(system.metadata.name)
     return here is not None and spec is not None and (here.file is spec.file or here.file.name == "--set")
+
+
+def is_of_the_catalog(value: Because[object]) -> bool:
+    """Whether nothing overrides the catalog's value."""
+    here = where(value)
+    return here is not None and ships(here.file)
+
+
+def registry_of(image: str) -> str:
+    """The registry of an image; Docker Hub if the image names none."""
+    first, slash, _ = image.partition("/")
+    given = slash and ("." in first or ":" in first or first == "localhost")
+    return first.partition(":")[0].lower() if given else "docker.io"

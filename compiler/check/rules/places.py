@@ -12,7 +12,7 @@ from ...plan import Plan
 from ...system import BatchService, MLSystem
 from ...words import listing
 from ..lint import rule
-from .images import given_images, is_given
+from .images import given_images, is_given, registry_of
 from .texts import texts
 
 __all__ = ["foreign_place", "plain_text"]
@@ -91,7 +91,7 @@ def _registries(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     allowed = system.platform.policies.registries
     names = [registry.value.lower() for registry in allowed]
     for image, at in _images(system, plan) if allowed else ():
-        registry = _registry(image.value)
+        registry = registry_of(image.value)
         if registry not in names:
             yield finding(
                 "MLS903",
@@ -111,13 +111,6 @@ def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Becaus
     for service in plan.online.values():
         if service.runtime.image is not None and not is_given(service.runtime.image, system):
             yield service.image, service.runtime_name
-
-
-def _registry(image: str) -> str:
-    """The registry of an image; Docker Hub if the image names none."""
-    first, slash, _ = image.partition("/")
-    given = slash and ("." in first or ":" in first or first == "localhost")
-    return first.partition(":")[0].lower() if given else "docker.io"
 
 
 def _stores(system: MLSystem) -> Iterator[Diagnostic]:

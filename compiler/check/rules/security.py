@@ -18,6 +18,10 @@ from .texts import Text, texts
 
 __all__ = ["credential"]
 
+_SIGNATURE = "the signature of a URL"
+_READERS = "anyone who can read the repository, its history, or the pod spec has it"
+_EXPIRES = f"{_READERS}, and once it expires, no new replica can start"
+
 # Formats that identify a credential by themselves: what it is, a fixed text that every match contains, and the pattern.
 _FORMS = (
     ("an AWS access key", "AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
@@ -29,6 +33,7 @@ _FORMS = (
     ("a Hugging Face token", "hf_", r"\bhf_[A-Za-z0-9]{30}"),
     ("a Slack token", "xox", r"\bxox[abprs]-[A-Za-z0-9-]{10}"),
     ("a Google API key", "AIza", r"\bAIza[A-Za-z0-9_-]{35}"),
+    (_SIGNATURE, "=", r"(?i:[?&](?:x-(?:amz|goog|oss|cos)-)?sig(?:nature)?=)[A-Za-z0-9%+/_~-]{20}"),
     ("a username and a password", "@", r"://[^/\s:@$]+:[^/\s@$]+@"),
     ("a password", "=", r"(?i:\b(?:password|passwd|pwd|secret|token|api[_-]?key)=[^\s&;,$<{]{4})"),
 )
@@ -70,8 +75,10 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             "MLS901",
             what,
             text.value,
-            note="anyone who can read the repository, its history, or the pod spec has it",
-            help="remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`",
+            note=_EXPIRES if form == _SIGNATURE else _READERS,
+            help="write the URL without it, revoke it where it was issued, and name the store's access under `access`"
+            if form == _SIGNATURE
+            else "remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`",
         )
 
 

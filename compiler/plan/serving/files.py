@@ -13,7 +13,7 @@ from ...system import Release, Shadow
 from ..choose import number
 from ..scope import Scope
 
-__all__ = ["WEB", "ModelFiles", "bytes_of", "download_time", "is_commit", "transfer", "url_parts"]
+__all__ = ["WEB", "ModelFiles", "bytes_of", "download_time", "transfer", "url_parts"]
 
 SCHEMES = {
     "https": "rclone", "http": "rclone", "s3": "rclone", "gs": "rclone", "azure": "rclone", "hf": "hub", "oci": "image",
@@ -96,11 +96,6 @@ def url_parts(url: str) -> tuple[str, str, str]:
     path, mark, query = url.partition("#")[0].partition("?")
     folder, slash, leaf = path.rpartition("/")
     return folder + slash, leaf, mark + query
-
-
-def is_commit(revision: str) -> bool:
-    """Whether a revision is the hash of a commit, which never moves."""
-    return len(revision) in (40, 64) and all(char in "0123456789abcdef" for char in revision)
 
 
 @decision
