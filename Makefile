@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check attack fuzz cluster proof lowest newest generate golden bench lock clean
+.PHONY: setup quick check attack fuzz cluster proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -65,6 +65,14 @@ golden: setup  ## update the golden output and messages; prints what changed, fo
 
 bench: setup  ## measure CPU time, compared with kubectl kustomize; see docs/performance.md
 	PYTHON=$(PYTHON) python -m tests.bench
+
+sbom: .venv/release/.ready  ## write a software bill of materials of what users install to dist/
+	.venv/release/bin/python requirements/release.py dist --only-list
+
+.venv/release/.ready: requirements/release.txt
+	$(PYTHON) -m venv .venv/release
+	.venv/release/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/release.txt
+	touch $@
 
 lock:  ## update the locked versions in requirements/ to the newest
 	PYTHON=$(PYTHON) requirements/lock.sh

@@ -65,7 +65,10 @@ def asked(group: str) -> list[Requirement]:
 DEPENDENCIES = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
 
 
-@pytest.mark.parametrize(("name", "group"), [("run", "build"), ("dev", "dev"), ("fuzz", "fuzz"), ("lowest", "test")])
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("run", "build"), ("dev", "dev"), ("fuzz", "fuzz"), ("release", "release"), ("lowest", "test")],
+)
 def test_every_requirement_is_locked(name: str, group: str) -> None:
     """If someone changes a range but does not run `make lock`, CI and users get different versions."""
     locked = pins(name)
@@ -75,7 +78,7 @@ def test_every_requirement_is_locked(name: str, group: str) -> None:
             assert version in requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "fuzz", "lowest"])
+@pytest.mark.parametrize("name", ["run", "dev", "fuzz", "release", "lowest"])
 def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     assert "://" not in text
