@@ -74,6 +74,22 @@ def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str
     return Scalar(what, pattern, examples, parse=parse, quantity=kind)
 
 
+_URI = r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}"
+
+
+def _uri(text: str) -> str:
+    """A registry can give the same name to other files tomorrow, so a spec says where the files are."""
+    if compiled(_URI).fullmatch(text) is not None:
+        return text
+    if text.startswith(("models:/", "runs:/")):
+        name = "get_model_version_download_uri" if text.startswith("models:") else "get_run"
+        raise UnitError(
+            "is a name that only MLflow can resolve",
+            f"write where the files are, which `mlflow.MlflowClient().{name}` tells, with `/` at the end of a folder",
+        )
+    raise UnitError("is not a URI", "write it like `s3://bucket/path`")
+
+
 def _cidr(text: str) -> str:
     """A range in its shortest form. API servers refuse bits behind the prefix."""
     from ipaddress import ip_network  # rarely needed, so imported late
@@ -149,7 +165,7 @@ SCALARS: dict[str, Scalar] = {
         ("b-1.payments.example.com:9096", "broker.payments"),
     ),
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
-    "uri": Scalar("a URI", r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}", ("s3://bucket/path",)),
+    "uri": Scalar("a URI", _URI, ("s3://bucket/path",), parse=_uri),
     "dated-uri": Scalar(
         "a URI, without braces other than `{date}`",
         r"[a-z][a-z0-9+.-]{0,31}://(?:[^\s\"'\\`${}]|\{date\}){1,2000}",

@@ -228,6 +228,15 @@ def test_trap_the_page_about_a_file_is_not_the_file(tmp_path: Path, page: str, f
     emitted(tmp_path, release__artifact__uri=file.replace("<commit>", COMMIT), **public)
 
 
+@pytest.mark.parametrize("uri", ["models:/fraud/3", "models:/fraud@champion", "runs:/0e9e39f2/model"])
+def test_trap_a_name_in_a_registry_is_not_an_address(tmp_path: Path, uri: str) -> None:
+    """An alias can point to another version tomorrow, and the downloader does not know the tracking server."""
+    told = compiled(tmp_path, spec("mlserver", release__artifact__uri=uri)).diagnostics
+    [found] = [one for one in told if one.severity == "error"]
+    assert found.message == f"`{uri}` is a name that only MLflow can resolve"
+    assert "mlflow.MlflowClient()" in found.help
+
+
 @pytest.mark.parametrize("uri", ["https://models.example.com", "https://models.example.com/a/?v=3"])
 def test_trap_a_url_without_a_file_downloads_a_page(tmp_path: Path, uri: str) -> None:
     public = {"release__artifact__access": None, "access": None}

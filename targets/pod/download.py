@@ -171,7 +171,7 @@ def _check(files: ModelFiles) -> None:
             artifact.digest,
             others=((artifact.uri, "the download"),),
             note="a commit pins only a hub repository",
-            help="write `sha256:` and the 64 hex digits that `sha256sum` prints",
+            help="write the digest that `mlspec digest PATH` prints for the model's file or folder",
         )
     check_place(files)
     check_access(files)
