@@ -113,7 +113,7 @@ NOT_TOLD = {
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
     "Plan": {"cluster"},
-    "ModelFiles": {"is_folder", "number", "source"},
+    "ModelFiles": {"file", "is_folder", "number", "source"},
     "CostPlan": {"runs", "versions"},
     "HistoryPlan": {"named", "rows"},
     "DriftPlan": {"columns", "of_features", "of_prediction"},

@@ -40,7 +40,7 @@ class Artifact(Section):
     format: Format = required("The model format, which determines the runtimes that can load it.")
     digest: Digest = required(
         "The digest that pins the files: for a file, its SHA-256; for a folder, the SHA-256 of its sorted lines "
-        "`path NUL sha256`, both of which `mlspec digest PATH` prints; for an image, the manifest digest; for a hub "
+        "`path NUL sha256` (`mlspec digest PATH` prints either); for an image, the manifest digest; for a hub "
         "repository, the commit. The download fails if it differs."
     )
     size: Memory | None = optional("The total size; memory and startup time are derived from it.")
