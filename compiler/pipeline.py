@@ -24,7 +24,7 @@ from .diagnostics import Diagnostic, merged
 from .emit import Emitted, emit, emit_system
 from .emit.artifact import SYSTEM, Made
 from .emit.backends import Backends
-from .emit.plugins import plugins
+from .emit.plugins import named, plugins
 from .errors import NotFoundError
 from .inputs import Input
 from .layer import Layered, layer
@@ -79,6 +79,8 @@ class Compiled(Record):
     found: tuple[Diagnostic, ...] = ()
     claims: tuple[Claims, ...] = ()
     """What it takes for itself in each cluster, to compare with the other systems of a run."""
+    plugged: bool = False
+    """Whether the platform names plugins, so that the result depends on code that is not part of mlspec."""
 
     @property
     def name(self) -> str | None:
@@ -148,6 +150,7 @@ def compile_system(
         declared=declared,
         found=tuple(judged),
         claims=graded(claimed, system, input_, today),
+        plugged=any(named(tree) for tree in trees),
     )
 
 

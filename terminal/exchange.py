@@ -17,7 +17,7 @@ from ..compiler.conventions import INDEX
 from .disk import in_the_way, kind, mode, synced, unmanaged, unreadable, write_new
 from .owned import environments, is_ours, listed
 
-__all__ = ["drop_empty", "exchange", "sweep_old"]
+__all__ = ["drop_empty", "exchange", "is_settled", "sweep_old"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -81,6 +81,11 @@ def sweep_old(folder: str) -> None:
             _retire(path, folder, {one for one in managed if is_ours(os.path.join(path, one))}, {})
     with suppress(OSError):
         os.rmdir(own)
+
+
+def is_settled(folder: str) -> bool:
+    """Whether no run was killed while it wrote the folder."""
+    return kind(_own(folder)) is None
 
 
 def _own(folder: str) -> str:

@@ -82,7 +82,20 @@ def refused(path: str) -> tuple[str, str] | None:
     if where.startswith(("/dev/", "/proc/")):
         return None  # such as standard input or a pipe, which only a caller can name
     *_, top = _reach(os.path.dirname(where))
-    if os.path.commonpath((os.path.realpath(where), os.path.realpath(top))) == os.path.realpath(top):
+    if not _linked(where, top) or _inside(os.path.realpath(where), os.path.realpath(top)):
         return None
     limit = "repository" if os.path.exists(os.path.join(top, ".git")) else f"folder `{top}`"
     return f"the file is a link to a file outside of the {limit}", "copy the file, or link to one inside"
+
+
+def _linked(path: str, top: str) -> bool:
+    """Whether a path, or a folder of it below one above it, is a link. If not, what it names is inside, too."""
+    while len(path) > len(top):
+        if os.path.islink(path):
+            return True
+        path = os.path.dirname(path)
+    return False
+
+
+def _inside(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder

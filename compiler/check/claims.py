@@ -17,7 +17,7 @@ from ..emit.dump import plain
 from ..finding import where
 from ..record import Record
 
-__all__ = ["Claims", "ObjectClaim", "RouteClaim", "claims"]
+__all__ = ["ROUTES", "Claims", "ObjectClaim", "RouteClaim", "claims", "requests"]
 
 ROUTES = ("HTTPRoute", "GRPCRoute")
 
@@ -94,6 +94,13 @@ def claims(
         objects=tuple(one for one in objects if one is not None),
         routes=tuple(one for found in routes for one in found),
     )
+
+
+def requests(route: RouteClaim) -> Iterator[tuple[object, ...]]:
+    """What no other route of its kind may match on a listener: each host with each match."""
+    for host in route.hosts or ("",):
+        for match in route.matches:
+            yield route.gateway, route.kind, host, match
 
 
 def _object(cluster: str, body: Body, why: Because[Any], namespace: object) -> ObjectClaim | None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ..diagnostics import Diagnostic, Severity, Span
 from ..inputs import Input
 from ..system import MLSystem
-from .claims import Claims, ObjectClaim, RouteClaim
+from .claims import Claims, ObjectClaim, RouteClaim, requests
 from .clashes import OBJECT, ROUTE, Clash, KnownObject, KnownRoute, Owner, Place, place_of, same_object, same_requests
 from .lint import severities
 
@@ -89,7 +89,7 @@ class _Book:
         for route in claims.routes:
             places = tuple(map(self._kept, route.places))
             kept = KnownRoute(owner, route.but(places=()), places)
-            for key in _keys(route):
+            for key in requests(route):
                 self._paths.setdefault(key, []).append(kept)
             self._kinds.setdefault((route.gateway, route.kind), []).append(kept)
 
@@ -128,7 +128,7 @@ class _Book:
         return mine if other is not None else None
 
     def _equal(self, route: RouteClaim) -> Clash | None:
-        for key in _keys(route):
+        for key in requests(route):
             for other in self._paths.get(key, ()):
                 if _of_one_listener(route, other.claim) and not _is_same(route, other.claim):
                     return Clash(other, host=str(key[2]), match=str(key[3]))
@@ -141,12 +141,6 @@ class _Book:
             if host is not None:
                 return Clash(other, host=host, match="")
         return None
-
-
-def _keys(route: RouteClaim) -> Iterator[tuple[object, ...]]:
-    for host in route.hosts or ("",):
-        for match in route.matches:
-            yield route.gateway, route.kind, host, match
 
 
 def _of_one_listener(one: RouteClaim, other: RouteClaim) -> bool:

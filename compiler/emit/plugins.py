@@ -27,7 +27,7 @@ from ..words import shown
 from .artifact import Piece, SystemTarget
 from .backends import Backend
 
-__all__ = ["plugins"]
+__all__ = ["named", "plugins"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def plugins(layered: Layered) -> tuple[list[Backend], list[Diagnostic]]:
     """The targets and providers that the platform names, in order; only the platform's own layers count."""
     loaded: list[Backend] = []
     found: list[Diagnostic] = []
-    for place in _named(layered):
+    for place in named(layered):
         try:
             loaded.append(_guarded(_load(place.text), place))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure in its module is the plugin's fault
@@ -45,7 +45,8 @@ def plugins(layered: Layered) -> tuple[list[Backend], list[Diagnostic]]:
     return loaded, found
 
 
-def _named(layered: Layered) -> list[Scalar]:
+def named(layered: Layered) -> list[Scalar]:
+    """The plugins that the platform names, in order."""
     lists = (
         lookup(layer.tree, ("platform", "plugins")) for layer in reversed(layered.layers) if layer.owner == "platform"
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.errors import UnmanagedFileError
 from ..console import Console
-from ..write import changes
+from ..write import Written, changes
 from .outcome import Outcome, made
-from .request import Request, Systems
+from .request import Request
+from .systems import Systems
 
 __all__ = ["check"]
 
@@ -21,7 +22,10 @@ def check(request: Request) -> int:
     for system in systems:
         folder = systems.folder(system) if system.name is not None else None
         if folder is not None and not system.failed:
-            systems.add(_checked(system, folder, request.console))
+            wrong = tuple(_checked(system, folder, request.console))
+            systems.add(wrong)
+            if not wrong and system.unchanged is None:
+                systems.wrote(system, folder)
     return systems.status
 
 
@@ -35,7 +39,7 @@ _STATES = {
 
 def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagnostic]:
     try:
-        found = changes(folder, system.files, system.kept)
+        found = _changes(system, folder)
     except UnmanagedFileError as error:
         console.line(f"{error.path}: {error.why.removeprefix('was ')}")
         message = f"{error.why}; it is in the way of the output of `{system.spec}`"
@@ -51,6 +55,12 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
         console.say(f"{len(found.changes)} {files} from what {system.spec} compiles to: run `mlspec compile`")
     else:
         console.say(f"{folder}: {found.unchanged} files are up to date")
+
+
+def _changes(system: Outcome, folder: Path) -> Written:
+    if system.unchanged is not None:
+        return Written(changes=(), unchanged=system.unchanged)
+    return changes(folder, system.files, system.kept)
 
 
 def _outdated(path: Path, message: str, help_: str) -> Diagnostic:

@@ -20,7 +20,8 @@ from ..console import Console
 from ..outputs import Output
 from ..render import cluster as render
 from .outcome import whole
-from .request import Request, Systems
+from .request import Request
+from .systems import Systems
 
 __all__ = ["Target", "apply", "diff", "status"]
 

@@ -12,7 +12,8 @@ from ..owned import written_from
 from ..releases import alone
 from ..write import Written, changes, write
 from .outcome import Outcome, made, whole
-from .request import OWN_FOLDERS, Request, Systems
+from .request import Request
+from .systems import OWN_FOLDERS, Systems
 
 __all__ = ["compile_", "written"]
 
@@ -30,6 +31,8 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
             continue
         if system.compiled is not None:
             console.document(_stream(system.compiled))
+        elif system.unchanged is not None:
+            console.result(_report(folder, Written(changes=(), unchanged=system.unchanged), dry_run=dry_run))
         elif dry_run:
             worst = max(worst, written(system, folder, console, dry_run=True))
         else:
@@ -42,10 +45,15 @@ def _written(systems: Systems, system: Outcome, folder: Path, console: Console) 
     try:
         with alone(system.folder, folder):
             now = systems.current(system)
-            return now.status if now.failed else written(now, folder, console, dry_run=False)
+            if now.failed:
+                return now.status
+            status = written(now, folder, console, dry_run=False)
     except OSError as error:
         console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
         return 2
+    if status == 0:
+        systems.wrote(now, folder)
+    return status
 
 
 def _say_platform(platform: str | None, console: Console) -> None:

@@ -11,7 +11,8 @@ from ...compiler.pipeline import Compiled
 from ..outputs import Output
 from ..render import reasons
 from .outcome import whole
-from .request import Request, Systems
+from .request import Request
+from .systems import Systems
 
 __all__ = ["explain"]
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 from ...compiler.check.lint import WRONG
 from ...compiler.diagnostics import Diagnostic
-from ...compiler.inputs import Input
-from ...compiler.pipeline import Compiled
 from ...compiler.words import listing
 from ..console import Console
 from ..render import FORMATS
 from ..render.text import summary
 from .outcome import judged
-from .request import Request, Systems
+from .request import Request
+from .systems import Systems
 
 __all__ = ["explain", "lint"]
 
@@ -23,11 +22,6 @@ class Selecting(Request):
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-
-    def compile(self, input_: Input, *only: str) -> Compiled:
-        """One system, with the selected findings."""
-        system = super().compile(input_, *only)
-        return system.but(found=tuple(found for found in system.found if self.wants(found)))
 
     def wants(self, found: Diagnostic) -> bool:
         """Whether the options select a finding."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...compiler.check.claims import Claims
+from ...compiler.check.outline import Outline
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.pipeline import Compiled
 from ...compiler.record import Record
@@ -39,6 +40,12 @@ class Outcome(Record):
     """The files of each compiled environment; none if there are errors."""
     seen: Seen = ()
     """The release files that it was compiled from, to notice when a command changes one."""
+    outline: Outline | None = None
+    """What of its claims decides whether it can collide with others; None if it has the claims themselves."""
+    key: str | None = None
+    """What decided it, if the cache has it under this key."""
+    unchanged: int | None = None
+    """The number of its files, if the output on the disk is known to be the same, so that it has no `files`."""
     compiled: Compiled | None = None
     """The whole result, for commands that inspect it. It cannot come from another process."""
 

@@ -7,7 +7,8 @@ from ...compiler.answer.memo.change import changes
 from ...compiler.pipeline import Compiled
 from ..render import memo as render
 from .outcome import whole
-from .request import Request, Systems
+from .request import Request
+from .systems import Systems
 
 __all__ = ["plan"]
 
