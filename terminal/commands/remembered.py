@@ -55,11 +55,13 @@ class Remembered:
         try:
             slot = self._slot(path)
             found = key(texts, slot, self._request.today)
+            if found is None:
+                return outcome
             known = outcome.but(outline=outline(outcome.claims), key=found)
-            lines = _lines(texts, known)
+            kept = self._folder.write(slot, _lines(texts, known))
         except (OSError, TypeError):
             return outcome
-        return known.but(claims=()) if found is not None and self._folder.write(slot, lines) else outcome
+        return known.but(claims=()) if kept else outcome
 
     def wrote(self, outcome: Outcome, folder: str) -> None:
         """Stamp the output of a system, now or later: a file is stamped once the clock has moved on."""
