@@ -63,13 +63,21 @@ def _bare(value: object) -> object:
 
 def _size(value: object) -> int:
     """The bytes of a value as JSON, without escapes; without quotes at the top."""
-    value = _bare(value)
-    if isinstance(value, dict):
-        return 2 + sum(len(key) + 6 + _size(child) for key, child in value.items())
-    if isinstance(value, (list, tuple)):
-        return 2 + sum(3 + _size(child) for child in value)
-    text = value if isinstance(value, str) else value.text() if isinstance(value, Lines) else str(value)
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))
+    size, stack = 0, [value]
+    while stack:  # a loop, because every value of every object passes here
+        one = stack.pop()
+        if type(one) is Because:
+            one = one.value
+        if isinstance(one, dict):
+            size += 2 + 6 * len(one) + sum(map(len, one))
+            stack += one.values()
+        elif isinstance(one, (list, tuple)):
+            size += 2 + 3 * len(one)
+            stack += one
+        else:
+            text = one if isinstance(one, str) else one.text() if isinstance(one, Lines) else str(one)
+            size += len(text) if text.isascii() else len(text.encode(errors="replace"))
+    return size
 
 
 def _annotations(body: object) -> Iterator[dict[str, Any]]:

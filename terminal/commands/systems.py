@@ -6,20 +6,22 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...compiler.check.claims import Claims
 from ...compiler.check.outline import Neighbors
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.pipeline import Compiled, missing_environments
-from ..cache.folder import Folder
 from ..releases import seen
 from ..render.report import Subject
 from ..texts import STDIN, gathered
 from ..workspace import find, load, parsed
 from .outcome import Outcome, judged, made, whole
-from .remembered import Remembered
 from .request import Request, folder_of
 from .spread import WorkerDiedError, spread
+
+if TYPE_CHECKING:
+    from .remembered import Remembered
 
 __all__ = ["OWN_FOLDERS", "Systems"]
 
@@ -66,9 +68,8 @@ class Systems:
 
     def _all(self, paths: list[str]) -> Iterator[Outcome]:
         """All systems, the ones that the cache knows from there."""
-        folder = Folder.opened() if self.take is not whole else None
-        if folder is not None:
-            self._remembered = Remembered(self.request, folder, written=self.take is made)
+        if self.take is not whole:
+            self._remembered = _remembered(self.request, written=self.take is made)
         known = {path: outcome for path in paths if (outcome := self._recalled(path)) is not None}
         rest = [path for path in paths if path not in known]
         alone = map(self._one, rest) if STDIN in paths or self.take is whole else spread(self._one, rest)
@@ -163,3 +164,15 @@ class Systems:
         """Note that a folder has the output of a system now, so that the next run need not compare it."""
         if self._remembered is not None:
             self._remembered.wrote(system, str(folder))
+
+
+def _remembered(request: Request, *, written: bool) -> Remembered | None:
+    """What the user's cache knows for a request; None if there is no cache."""
+    from ..cache.folder import Folder
+
+    folder = Folder.opened()
+    if folder is None:
+        return None
+    from .remembered import Remembered  # it needs OpenSSL's digests, which take longer to load than most of mlspec
+
+    return Remembered(request, folder, written=written)

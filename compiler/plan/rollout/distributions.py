@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 __all__ = ["MANY", "exceeds", "falls_below", "normal_below", "normal_quantile"]
 
@@ -26,6 +26,7 @@ def normal_below(deviations: float) -> float:
     return 0.5 * math.erfc(-deviations / math.sqrt(2))
 
 
+@lru_cache(maxsize=1024)  # objectives and windows that are compared ask for the same odds
 def exceeds(n: int, p: float, most: int) -> float:
     """P(X > most) for binomial X with n trials of probability p."""
     if most >= n or p <= 0:
@@ -44,6 +45,7 @@ def exceeds(n: int, p: float, most: int) -> float:
     return max(0.0, 1.0 - below)
 
 
+@lru_cache(maxsize=1024)
 def falls_below(mean: float, least: int) -> float:
     """P(X < least) for Poisson X: how likely so few requests arrive, if `mean` are expected."""
     if mean > MANY:
