@@ -22,7 +22,7 @@ from mlspec.compiler.tree import Mapping
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.gate import _unique
 from mlspec.runtime.verdict import judge
-from mlspec.terminal.workspace import _decoded
+from mlspec.terminal.texts import _decoded
 
 from ..gates import CONFIG, METRICS, possible
 from ..support import EXAMPLES, ROOT
