@@ -485,6 +485,16 @@ def test_a_change_within_one_tick_of_the_clock_is_noticed(tmp_path: Path) -> Non
         assert stamps is None or not still(str(tmp_path), stamps, ())
 
 
+def test_a_file_gets_no_stamp_before_the_clock_has_passed_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"one")
+    changed = (tmp_path / "file").stat().st_ctime_ns
+    for now, kept in ((changed - 1, False), (changed, False), (changed + 1, True)):
+        monkeypatch.setattr("time.clock_gettime_ns", lambda _, now=now: now)
+        assert (stamped(str(tmp_path), {"file": b"one"}, ()) is not None) == kept
+
+
 def test_output_that_differs_gets_no_stamps(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"one")
     assert stamped(str(tmp_path), {"file": b"one"}, ()) is not None
