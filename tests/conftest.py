@@ -26,7 +26,6 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     return [f"{left} == {right}", *(f"{name}: {one!r} != {other!r}" for name, one, other in pairs if one != other)]
 
 
-os.environ["MLSPEC_CACHE"] = "off"  # also for programs that tests start; the tests of the cache turn it on
 settings.register_profile("untimed", deadline=None)  # speed is measured by benchmarks; a busy machine fails no test
 settings.load_profile("untimed")
 
