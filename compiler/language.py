@@ -224,7 +224,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "unique": ('unique', 'default', ('bool',), 'false', 'only keys are unique'),
         "min": ('min', 'optional', ('number', None, None, False, False), None, ''),
         "max": ('max', 'optional', ('number', None, None, False, False), None, ''),
-        "pattern": ('pattern', 'optional', ('scalar', 'text', ''), None, ''),
+        "pattern": ('pattern', 'optional', ('scalar', 'regex', ''), None, ''),
         "values": ('values', 'optional', ('object', 'Values'), None, ''),
         "personal": ('personal', 'default', ('bool',), 'false', 'only the data owner can mark it as personal'),
         "available": ('available', 'default', ('enum', ('at-prediction', 'after-outcome')), 'at-prediction', 'most columns are; mark the ones known only after the outcome, or they leak into training'),
@@ -383,19 +383,19 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "outputs": ('outputs', 'list', ('list', ('object', 'Output'), 'name'), None, ''),
     },
     "Input": {
-        "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
+        "name": ('name', 'required', ('scalar', 'tensor-name', ''), None, ''),
         "dtype": ('dtype', 'required', ('enum', ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float16', 'bfloat16', 'float32', 'float64', 'string', 'bytes', 'category', 'timestamp', 'date')), None, ''),
         "shape": ('shape', 'list', ('list', ('integer', None, None), ''), None, ''),
         "from": ('from_', 'default', ('scalar', 'origin', 'origins'), 'request', 'callers send most inputs'),
     },
     "Output": {
-        "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
+        "name": ('name', 'required', ('scalar', 'tensor-name', ''), None, ''),
         "dtype": ('dtype', 'required', ('enum', ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float16', 'bfloat16', 'float32', 'float64', 'string', 'bytes', 'category', 'timestamp', 'date')), None, ''),
         "shape": ('shape', 'list', ('list', ('integer', None, None), ''), None, ''),
         "means": ('means', 'optional', ('scalar', 'text', ''), None, ''),
     },
     "OperatingPoint": {
-        "output": ('output', 'required', ('scalar', 'identifier', 'outputs'), None, ''),
+        "output": ('output', 'required', ('scalar', 'tensor-name', 'outputs'), None, ''),
         "threshold": ('threshold', 'required', ('number', None, None, False, False), None, ''),
     },
     "Candidate": {
@@ -1309,6 +1309,17 @@ EXACTLY_ONE: dict[str, tuple[str, ...]] = {
     'Condition': ('min', 'max', 'versus'),
     'Stage': ('shadow', 'canary', 'experiment', 'blueGreen'),
     'SuccessCriterion': ('min', 'max', 'versus'),
+}
+
+ASCENDING: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    'Latency': ((('p50', 'p90', 'p95', 'p99', 'p999'), 'the bound of the higher percentile already implies a lower one'),),
+    'Throughput': ((('trough', 'mean', 'peak'), 'replicas are sized for the peak, and canaries and cost for the mean, so one would be sized wrong'),),
+    'Column': ((('min', 'max'), 'every row would fail validation, because no value is possible'),),
+    'Clip': ((('min', 'max'), 'every value would become the same one'), (('quantiles',), 'every value would become the same one')),
+    'CustomMetric': ((('min', 'max'), 'no value is possible, so every gate on it would fail'),),
+    'DoubleParameter': ((('min', 'max'), 'every search would fail at its first trial'),),
+    'IntParameter': ((('min', 'max'), 'every search would fail at its first trial'),),
+    'ServiceTime': ((('mean', 'p99', 'p995'), 'replicas would be sized by a tail that is faster than the average request'),),
 }
 
 SINGULAR: dict[str, dict[str, str]] = {

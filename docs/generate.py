@@ -183,7 +183,7 @@ def catalog() -> dict[str, Any]:
             for folder in sorted((CATALOG / "providers").iterdir())
             if folder.is_dir() and folder.name != "__pycache__"
         },
-        "zones": len((CATALOG / "time-zones.txt").read_text().split()),
+        "zones": len((CATALOG / "time-zones.txt").read_text().splitlines()),
     }
 
 

@@ -104,6 +104,17 @@ def _cidr(text: str) -> str:
     return text
 
 
+def _regex(text: str) -> str:
+    """A regular expression that Python compiles."""
+    import re  # rarely needed, so imported late
+
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UnitError(f"is not a regular expression: {error}", "write it like `[A-Z]{2}[0-9]+`") from None
+    return text
+
+
 _ABOVE_NOTHING = r"(?!0+(?:\.0+)?%)"
 _ALL = r"100(?:\.0{1,9})?%"
 _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
@@ -231,6 +242,13 @@ SCALARS: dict[str, Scalar] = {
         r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
         ("acme.model_card:TARGET",),
     ),
+    "tensor-name": Scalar(
+        "a name without control characters",
+        r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,256}",
+        ("onnx::Shape_261",),
+        bare=("number", "boolean"),
+    ),
+    "regex": Scalar("a regular expression", parse=_regex, bare=("number", "boolean")),
     "matcher": Scalar(
         "PromQL label matchers",
         r"[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\"(?:,[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\")*",

@@ -87,10 +87,10 @@ def test_without_a_service_time_there_is_no_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("throughput", "said"),
     [
-        ("mean: 61/s", "the mean of 61/s is above the peak of 60/s"),
+        ("mean: 61/s", "the `mean` of 61/s is above the `peak` of 60/s"),
         ("mean: 60/s", None),
-        ("trough: 21/s", "the trough of 21/s is above the mean of 20/s"),
-        ("trough: 70/s, mean: null", "the trough of 70/s is above the peak of 60/s"),
+        ("trough: 21/s", "the `trough` of 21/s is above the `mean` of 20/s"),
+        ("trough: 70/s, mean: null", "the `trough` of 70/s is above the `peak` of 60/s"),
         ("trough: 1200/m", None),
         ("mean: 30/s, peak: null, trough: 0/s", None),
     ],

@@ -24,6 +24,7 @@ from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
 from ..words import shown
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .mistakes import Mistakes
+from .order import falls
 
 __all__ = ["Binder", "Known", "Reference", "bind", "check_as_written"]
 
@@ -97,6 +98,7 @@ class Binder:
         part: Part = getattr(system, type_name)(path, node)
         table = OBJECTS[type_name]
         entries = node.entries if node is not None else {}
+        values: dict[str, Any] = {}
         for key in entries:
             if key not in table and node is not None:
                 self.wrong.unknown_key(node.keys[key], node, type_name, path)
@@ -106,8 +108,11 @@ class Binder:
             value = self._absent(entry, node, key, where) if child is None else self._present(entry, child, where)
             if value is not _WRONG:
                 setattr(part, entry[0], value)
+                values[key] = value
         if node is not None:
             self._exactly_one(type_name, node, path)
+            for fall in falls(type_name, values, node):
+                self.wrong.falls(fall, path)
         return part
 
     def _absent(self, entry: Entry, parent: Mapping | None, key: str, path: str) -> Any:

@@ -12,6 +12,7 @@ from ..language import OBJECTS
 from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
 from ..words import closest, last, listing, shown
+from .order import Fall
 
 __all__ = ["Mistakes"]
 
@@ -162,6 +163,18 @@ class Mistakes:
         note = "they are alternatives, and mlspec cannot tell which one you mean"
         help_ = f"keep either `{first}` or `{second}`"
         self.add("MLS017", message, node.keys[second], path, others=(other,), note=note, help=help_)
+
+    def falls(self, fall: Fall, path: str) -> None:
+        """Two values in the wrong order."""
+        low, high, larger, smaller = fall.low, fall.high, shown(fall.below.text), shown(fall.above.text)
+        if low == high:
+            message, label = f"the values of `{low}` fall from {larger} to {smaller}", "the next value"
+            help_ = "write the values in ascending order"
+        else:
+            message, label = f"the `{low}` of {larger} is above the `{high}` of {smaller}", f"the `{high}`"
+            help_ = f"write `{low}: {smaller}` or less, or raise `{high}`"
+        other = (Label(span=fall.above.span, text=label),)
+        self.add("MLS008", message, fall.below, path, others=other, note=fall.why, help=help_)
 
     def no_value(self, node: Node, path: str, *, text: bool) -> None:
         """`null` where no lower layer sets a value to remove."""

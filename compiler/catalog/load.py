@@ -123,6 +123,10 @@ def metrics() -> Mapping:
 
 
 @cache
-def time_zones() -> frozenset[str]:
-    """The names of the IANA time zone database, release 2026a or later."""
-    return frozenset(_content("time-zones.txt").split())
+def time_zones() -> dict[str, tuple[str, ...]]:
+    """The zones of the IANA time zone database, release 2026a or later, by name.
+
+    If clocks change, each has the weekday and the times that they skip once a year, such as `sun` and `02:00-03:00`,
+    and then the weekday and the times that they repeat.
+    """
+    return {name: tuple(changes) for name, *changes in map(str.split, _content("time-zones.txt").splitlines())}

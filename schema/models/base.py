@@ -22,14 +22,19 @@ from pydantic.alias_generators import to_camel
 from ..scalars import SCALARS
 from ..units import UnitError
 
+Ascending = tuple[tuple[tuple[str, ...], str], ...]
+"""Groups of keys whose values must not fall, each with what happens if they do."""
+
 
 class Section(BaseModel):
     """A mapping of the language: keys are camelCase, and unknown keys are errors.
 
-    `exactly_one` names mutually exclusive keys; exactly one of them must be present.
+    `exactly_one` names mutually exclusive keys; exactly one of them must be present. `ascending` lists keys whose
+    values must not fall in this order, each group with the reason; the items of a list count like keys.
     """
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
+    ascending: ClassVar[Ascending] = ()
 
     model_config = ConfigDict(
         extra="forbid",
@@ -164,6 +169,8 @@ RuleId = Annotated[str, Leaf("rule-id"), _reader("rule-id")]
 SpecPath = Annotated[str, Leaf("spec-path"), _reader("spec-path")]
 Module = Annotated[str, Leaf("module"), _reader("module")]
 Matcher = Annotated[str, Leaf("matcher"), _reader("matcher")]
+TensorName = Annotated[str, Leaf("tensor-name"), _reader("tensor-name")]
+Regex = Annotated[str, Leaf("regex"), _reader("regex")]
 Series = Annotated[str, Leaf("series"), _reader("series")]
 
 SpecOverlay = Annotated[dict[str, Any], Overlay()]
@@ -185,6 +192,6 @@ SourceName = Annotated[str, Leaf("identifier"), Ref("sources"), _reader("identif
 ColumnName = Annotated[str, Leaf("identifier"), Ref("columns"), _reader("identifier")]
 SegmentName = Annotated[str, Leaf("identifier"), Ref("columns"), _reader("identifier")]
 EntityName = Annotated[str, Leaf("identifier"), Ref("entities"), _reader("identifier")]
-OutputName = Annotated[str, Leaf("identifier"), Ref("outputs"), _reader("identifier")]
+OutputName = Annotated[str, Leaf("tensor-name"), Ref("outputs"), _reader("tensor-name")]
 CloudName = Annotated[str, Leaf("name"), Ref("clouds"), _reader("name")]
 ClusterName = Annotated[str, Leaf("name"), Ref("clusters"), _reader("name")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from .base import (
     AccessName,
+    Ascending,
     ColumnName,
     Count,
     Cron,
@@ -16,6 +17,7 @@ from .base import (
     Identifier,
     Memory,
     Percent,
+    Regex,
     Section,
     SourceName,
     Text,
@@ -81,6 +83,10 @@ class Values(Section):
 class Column(Section):
     """One column and its expectations: the data contract that the validate step enforces."""
 
+    ascending: ClassVar[Ascending] = (
+        (("min", "max"), "every row would fail validation, because no value is possible"),
+    )
+
     name: Identifier = required("The column name.")
     dtype: Dtype = required("The data type.")
     from_: SourceName | None = optional("The source, if there is more than one.")
@@ -92,7 +98,7 @@ class Column(Section):
     unique: bool = default(False, "Whether every value is distinct.", "only keys are unique")
     min: float | None = optional("The smallest allowed value.")
     max: float | None = optional("The largest allowed value.")
-    pattern: Text | None = optional("A regular expression that every value must match.")
+    pattern: Regex | None = optional("A regular expression that every value must match.")
     values: Values | None = optional("The allowed values, or how many distinct values there may be.")
     personal: bool = default(False, "Whether it is personal data.", "only the data owner can mark it as personal")
     available: Literal["at-prediction", "after-outcome"] = default(
@@ -148,6 +154,11 @@ class Impute(Section):
 
 class Clip(Section):
     """Clip outliers to a range."""
+
+    ascending: ClassVar[Ascending] = (
+        (("min", "max"), "every value would become the same one"),
+        (("quantiles",), "every value would become the same one"),
+    )
 
     step: Literal["clip"] = required("The kind of step.")
     columns: list[ColumnName] = listed("The columns to clip.")

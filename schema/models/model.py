@@ -20,6 +20,7 @@ from .base import (
     Percent,
     Section,
     ServiceName,
+    TensorName,
     Text,
     UnitPrice,
     Uri,
@@ -39,7 +40,7 @@ Complexity = Literal["low", "medium", "high"]
 class Input(Section):
     """One input of the model."""
 
-    name: Identifier = required("The input's name in the model.")
+    name: TensorName = required("The input's name in the model, as the exporter wrote it.")
     dtype: Dtype = required("The data type.")
     shape: list[int] = listed(
         "The dimensions, -1 for a dynamic one. With `batching`, omit the batch dimension. Empty means a scalar."
@@ -54,7 +55,7 @@ class Input(Section):
 class Output(Section):
     """One output of the model."""
 
-    name: Identifier = required("The output's name in the model.")
+    name: TensorName = required("The output's name in the model, as the exporter wrote it.")
     dtype: Dtype = required("The data type.")
     shape: list[int] = listed("The dimensions, as for inputs.")
     means: Text | None = optional("What the output means, for human readers.")

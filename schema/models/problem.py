@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from .base import (
     AcceleratorName,
+    Ascending,
     Budget,
     Count,
     Date,
@@ -99,6 +100,10 @@ class Problem(Section):
 class Latency(Section):
     """Upper bounds on the time from request to complete response, by percentile."""
 
+    ascending: ClassVar[Ascending] = (
+        (("p50", "p90", "p95", "p99", "p999"), "the bound of the higher percentile already implies a lower one"),
+    )
+
     p50: Duration | None = optional("The median.")
     p90: Duration | None = optional("The 90th percentile.")
     p95: Duration | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
@@ -108,6 +113,13 @@ class Latency(Section):
 
 class Throughput(Section):
     """The request rate. The peak determines capacity; the mean determines canaries and cost."""
+
+    ascending: ClassVar[Ascending] = (
+        (
+            ("trough", "mean", "peak"),
+            "replicas are sized for the peak, and canaries and cost for the mean, so one would be sized wrong",
+        ),
+    )
 
     mean: Rate | None = optional("The daily average.")
     peak: Rate | None = optional("The highest per-minute rate that must be served within the latency bounds.")
@@ -170,6 +182,8 @@ class SuccessCriterion(Condition):
 
 class CustomMetric(Section):
     """A metric that is not in the catalog."""
+
+    ascending: ClassVar[Ascending] = ((("min", "max"), "no value is possible, so every gate on it would fail"),)
 
     direction: Literal["maximize", "minimize"] = required("The direction of improvement.")
     unit: Literal["ratio", "seconds", "per-second", "number"] = default(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from .base import (
     AcceleratorName,
     AccessName,
+    Ascending,
     Cores,
     Cron,
     DatedUri,
@@ -61,6 +62,10 @@ class Resources(Section):
 
 class ServiceTime(Section):
     """How long the model takes to process a request, measured on one replica."""
+
+    ascending: ClassVar[Ascending] = (
+        (("mean", "p99", "p995"), "replicas would be sized by a tail that is faster than the average request"),
+    )
 
     mean: Duration = required("The mean processing time of a request, excluding queueing.")
     at: int = default(1, "How many requests were in flight on the replica.", "one request at a time", ge=1, le=4096)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from .base import (
     AccessName,
     AlgorithmName,
+    Ascending,
     Cores,
     Count,
     Cron,
@@ -75,6 +76,8 @@ class Distributed(Section):
 class DoubleParameter(Section):
     """A real number."""
 
+    ascending: ClassVar[Ascending] = ((("min", "max"), "every search would fail at its first trial"),)
+
     type: Literal["double"] = required("The kind of parameter.")
     min: float = required("The smallest value.")
     max: float = required("The largest value.")
@@ -84,6 +87,8 @@ class DoubleParameter(Section):
 
 class IntParameter(Section):
     """An integer."""
+
+    ascending: ClassVar[Ascending] = ((("min", "max"), "every search would fail at its first trial"),)
 
     type: Literal["int"] = required("The kind of parameter.")
     min: int = required("The smallest value.")

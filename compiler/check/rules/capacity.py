@@ -11,7 +11,7 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, seconds
 from ...plan.service import ServicePlan
-from ...plan.serving.capacity import carrying, in_order
+from ...plan.serving.capacity import carrying
 from ...plan.training.comparison import at_least_takes, percentiles
 from ...system import Batching, MLSystem
 from ..lint import rule
@@ -99,7 +99,6 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {max: 8}}
     """
     for service in plan.online.values():
-        in_order(*(service.traffic(name) for name in ("trough", "mean", "peak")))
         peak = first(service.traffic("peak"), service.traffic("mean"))
         if peak is None or service.mean_time is None:
             continue

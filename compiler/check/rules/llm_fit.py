@@ -17,7 +17,7 @@ from ..lint import rule
 if TYPE_CHECKING:
     from ...plan.language_models.fit import Fit
 
-__all__ = ["context_overrun", "does_not_fit"]
+__all__ = ["context_overrun", "does_not_fit", "indivisible_heads"]
 
 
 @rule(
@@ -126,6 +126,71 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
 
 def _price(device: Accelerator) -> float:
     return float(device.price.value) if device.price is not None else math.inf
+
+
+@rule(
+    "MLS415",
+    "error",
+    "models.*.llm.family",
+    "models.*.llm.shape",
+    "services.*.resources.accelerator.count",
+    "platform.families",
+)
+def indivisible_heads(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Language model whose heads cannot be divided among the devices.
+
+    Why: tensor parallelism gives every device the same number of key-value heads, or every head the same number of
+    devices. Any other number ends the server at startup, in every replica (vllm-project/vllm#596).
+
+    Bad:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l40s, count: 3}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    Good:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l40s, count: 2}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    """
+    for service in plan.online.values():
+        fit, devices = service.hardware.fit if service.is_language_model else None, service.devices
+        if fit is None or devices is None:
+            continue
+        heads, count = fit.model.shape.kv_heads, devices.count
+        if _divides(heads.value, count.value):
+            continue
+        able = [number for number in range(1, 65) if _divides(heads.value, number)]
+        fewer, more = max(n for n in able if n < count.value), min(n for n in able if n > count.value)
+        yield finding(
+            "MLS415",
+            f"{heads.value} key-value heads cannot be divided among {count.value} devices",
+            count,
+            devices.type,
+            others=((heads, "the heads of the model"),),
+            note=f"`{service.runtime_name.value}` exits at startup, in every replica",
+            help=f"write `count: {fewer}` or `count: {more}`",
+        )
+
+
+def _divides(heads: int, devices: int) -> bool:
+    return heads % devices == 0 or devices % heads == 0
 
 
 @rule(

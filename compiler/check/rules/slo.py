@@ -12,7 +12,7 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, seconds
 from ...plan.objectives import Objective
-from ...plan.objectives.burn import BurnPair
+from ...plan.objectives.burn import BurnPair, burn_windows
 from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Change
 from ...plan.rollout.rollback import limit, looser_than_the_page
@@ -20,7 +20,7 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["FIRST_STEPS", "LONGEST", "forgotten_window", "quiet_service", "unsure_rollout"]
+__all__ = ["FIRST_STEPS", "LONGEST", "forgotten_window", "quiet_service", "silent_page", "unsure_rollout"]
 
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
@@ -117,6 +117,35 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                     help=f"have Prometheus keep `{longest}` or more, and write that here; its own default is `15d`",
                 )
                 return
+
+
+@rule("MLS507", "warning", "services.*.constraints.availability", "monitoring.slo")
+def silent_page(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Objective that never pages anyone.
+
+    Why: a page fires when the error ratio is many times what the objective allows. If it already allows a third of the
+    requests to fail, no ratio is that high, so an outage only opens a ticket, or nothing at all.
+
+    Bad:
+        constraints: {availability: 60%}
+    Good:
+        constraints: {availability: 99.5%}
+    """
+    for service in plan.online.values():
+        for objective in service.objectives.all:
+            pairs = service.objectives.pairs(objective)
+            if not pairs or any(pair.severity.value == "page" for pair in pairs):
+                continue  # without any pair, that is MLS502
+            if not any(window.severity.value == "page" for window in burn_windows(service.objectives.slo)):
+                continue
+            yield finding(
+                "MLS507",
+                f"no page can fire for the objective of {objective.target.value}",
+                objective.target,
+                note=f"it allows {plain(objective.budget.value * 100)}% to fail, and a page takes many times that, "
+                "which is more than all requests",
+                help="write the share that callers need, such as `99.5%`, or tickets alone under `monitoring.slo.burn`",
+            )
 
 
 @rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")

@@ -17,7 +17,7 @@ from ...record import Record
 from ...system import Burn, Slo
 from ..choose import or_else
 
-__all__ = ["BurnPair", "burn_pairs", "factor"]
+__all__ = ["BurnPair", "burn_pairs", "burn_windows", "factor"]
 
 # severity, share of the budget, long and short window (Site Reliability Workbook, table 5-8)
 _USUAL = (
@@ -56,7 +56,7 @@ def factor(share: Percent, period: Duration, long: Duration) -> Decimal:
 def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
     """The window pairs that can fire for an objective: pages before tickets, shortest window first."""
     pairs = []
-    for window in _windows(slo):
+    for window in burn_windows(slo):
         threshold = _threshold(target, slo.window, window.budget, window.long)
         if threshold.value is not None:
             written = threshold.map(lambda t: plain(t or Decimal(0)))
@@ -64,7 +64,8 @@ def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
     return tuple(pairs)
 
 
-def _windows(slo: Slo) -> tuple[Window, ...]:
+def burn_windows(slo: Slo) -> tuple[Window, ...]:
+    """The window pairs of the spec, or else the standard ones, whether they can fire or not."""
     return tuple(sorted(map(_asked, slo.burn), key=_urgency)) if slo.burn else _usual()
 
 

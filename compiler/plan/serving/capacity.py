@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from decimal import Decimal
-from itertools import pairwise
 from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate
@@ -21,7 +20,7 @@ from ...finding import refusal
 from ...system import Planning, ServiceTime
 from ..choose import assumed, count, number, seconds
 
-__all__ = ["Care", "care", "carrying", "erlang_c", "in_order", "patience", "queue", "replicas", "waiting"]
+__all__ = ["Care", "care", "carrying", "erlang_c", "patience", "queue", "replicas", "waiting"]
 
 
 class Care(NamedTuple):
@@ -184,21 +183,6 @@ def replicas(
     chosen = max(by_load, by_loss)
     use = load / (chosen * slots.value)
     return chosen, f"{'; '.join(said)}: {count(chosen, 'replica')}, {use:.0%} busy"
-
-
-def in_order(trough: Because[Rate] | None, mean: Because[Rate] | None, peak: Because[Rate] | None) -> None:
-    """Refuse rates that are out of order, for example because an environment overrides only some of them."""
-    named = [(name, rate) for name, rate in (("trough", trough), ("mean", mean), ("peak", peak)) if rate is not None]
-    for (low, below), (high, above) in pairwise(named):
-        if below.value > above.value:
-            raise refusal(
-                "MLS008",
-                f"the {low} of {below.value} is above the {high} of {above.value}",
-                below,
-                others=((above, f"the {high}"),),
-                note="replicas are sized for the peak, and canaries and cost for the mean, so one would be sized wrong",
-                help=f"write `{high}: {below.value}` or more, or lower the {low}",
-            )
 
 
 def patience(bound: Because[Duration], measured: ServiceTime, selected: Because[Duration] | None) -> Because[Duration]:

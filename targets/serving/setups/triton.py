@@ -100,10 +100,15 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
 def _tensors(side: str, tensors: tuple[Input, ...] | tuple[Output, ...]) -> Iterator[str | Because[str]]:
     for tensor in tensors:
         yield f"{side} {{"
-        yield text('  name: "{name}"', name=tensor.name)
+        yield text("  name: {name}", name=_quoted(tensor.name))
         yield text("  data_type: {dtype}", dtype=_dtype(tensor.dtype))
         yield text("  dims: [{dims}]", dims=_dims(tensor))
         yield "}"
+
+
+def _quoted(name: Because[str]) -> Because[str]:
+    """A name as a string of protobuf's text format."""
+    return name.map(lambda written: '"' + written.replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
 def _dtype(dtype: Because[str]) -> Because[str]:
@@ -149,7 +154,7 @@ def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str |
     for tensor in inputs:
         dims = _dims(tensor).map(lambda text_: text_.replace("-1", "1"))
         yield "  inputs {"
-        yield text('    key: "{name}"', name=tensor.name)
+        yield text("    key: {name}", name=_quoted(tensor.name))
         yield text(
             "    value {{ data_type: {dtype}, dims: [{dims}], zero_data: true }}", dtype=_dtype(tensor.dtype), dims=dims
         )

@@ -1,0 +1,122 @@
+"""Rules on values that cannot be: a metric outside its own range, and a search that cannot draw a single trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import CustomMetric, DoubleParameter, IntParameter, MLSystem
+from ..lint import rule
+
+__all__ = ["impossible_metric", "log_scale_from_zero"]
+
+Said = tuple[Because[str], Because[Any], float]
+"""A metric, the value that the spec gives it, and its number."""
+
+
+@rule(
+    "MLS211",
+    "error",
+    "evaluation.gates.*.metric",
+    "evaluation.gates.*.min",
+    "evaluation.gates.*.max",
+    "releases.*.metrics",
+    "models.*.candidates.*.metrics",
+    "problem.humanPerformance",
+    "metrics",
+)
+def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Metric with a value that it cannot have.
+
+    Why: 0.94 and 94 are the same result in two notations, and mlspec compares them as numbers. A gate of `min: 95` on
+    a metric from 0 to 1 rejects every model, and a champion with 91.2 is never beaten, so nothing new is registered.
+
+    Bad:
+        release: {metrics: {roc_auc: 94.1}}
+    Good:
+        release: {metrics: {roc_auc: 0.941}}
+    """
+    for metric, given, value in _said(system):
+        known = system.metrics[metric.value.partition("@")[0]]
+        low, high = known.min, known.max
+        if (low is None or value >= low.value) and (high is None or value <= high.value):
+            continue
+        yield finding(
+            "MLS211",
+            f"`{metric.value}` cannot be {given.value}",
+            given,
+            others=((metric, _range(known)),),
+            note=f"{_range(known)}, so a comparison with this value always has the same result",
+            help=_instead(value, high),
+        )
+
+
+def _said(system: MLSystem) -> Iterator[Said]:
+    """Every value of a metric in the spec, except those whose order is all that counts."""
+    if system.evaluation is not None:
+        for gate in system.evaluation.gates:
+            for bound in (gate.min, gate.max):
+                if bound is not None:
+                    yield gate.metric, bound, float(bound.value.amount)
+    scored = [release.metrics for release in system.releases.values()]
+    scored += [candidate.metrics for model in system.models.values() for candidate in model.candidates]
+    for metrics in scored:
+        for name, value in metrics.items():
+            yield Because(name, "", (value,)), value, value.value
+    human = system.problem.human_performance
+    if human is not None:
+        yield human.metric, human.value, human.value.value
+
+
+def _range(known: CustomMetric) -> str:
+    low, high = known.min, known.max
+    if low is not None and high is not None:
+        return f"its values are from {low.value:g} to {high.value:g}"
+    return f"its values are at least {low.value:g}" if low is not None else f"its values are at most {_top(high)}"
+
+
+def _top(high: Because[float] | None) -> str:
+    return f"{high.value:g}" if high is not None else "unlimited"
+
+
+def _instead(value: float, high: Because[float] | None) -> str:
+    if high is not None and high.value == 1 and 1 < value <= 100:
+        return f"write `{value / 100:.6g}`: a share, not a percentage"
+    return "write a value that the metric can have, or declare another metric under `metrics`"
+
+
+@rule("MLS708", "error", "training.tuning.parameters")
+def log_scale_from_zero(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Log scale with a bound that has no logarithm.
+
+    Why: a search on a log scale draws the exponent of a value, and neither zero nor a negative number has one. The
+    search fails at its first trial, in the cluster.
+
+    Bad:
+        training:
+          tuning:
+            parameters:
+              learning_rate: {type: double, min: 0, max: 0.1, scale: log}
+    Good:
+        training:
+          tuning:
+            parameters:
+              learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+    """
+    tuning = system.training.tuning if system.training is not None else None
+    for name, parameter in tuning.parameters.items() if tuning is not None else ():
+        if not isinstance(parameter, (DoubleParameter, IntParameter)):
+            continue
+        if parameter.scale.value == "log" and parameter.min.value <= 0:
+            yield finding(
+                "MLS708",
+                f"`{name}` starts at {parameter.min.value:g}, which has no logarithm",
+                parameter.min,
+                others=((parameter.scale, "the log scale"),),
+                note="the search would fail at its first trial",
+                help="write a smallest value above 0, or `scale: linear`",
+            )

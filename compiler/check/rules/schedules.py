@@ -1,0 +1,127 @@
+"""Rules on schedules that do not mean what they say: hours that clocks skip or repeat, and steps that do not divide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ....schema.units import UnitError
+from ...because import Because
+from ...catalog.load import time_zones
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan, cron
+from ...system import BatchService, MLSystem
+from ..lint import rule
+
+__all__ = ["hour_that_clocks_change", "step_that_does_not_divide"]
+
+Timed = tuple[Because[str], Because[str]]
+"""A schedule and its time zone."""
+
+_STEP = re.compile(r"\*/([0-9]+)")
+_FIELDS = (("minute", 60), ("hour", 24))
+
+
+def _schedules(system: MLSystem) -> Iterator[Timed]:
+    for service in system.services.values():
+        if isinstance(service, BatchService):
+            yield service.schedule, service.time_zone
+    retraining = system.retraining
+    if retraining is not None and retraining.schedule is not None:
+        yield retraining.schedule, retraining.time_zone
+
+
+@rule(
+    "MLS709",
+    "warning",
+    "services.*.schedule",
+    "services.*.timeZone",
+    "retraining.schedule",
+    "retraining.timeZone",
+)
+def hour_that_clocks_change(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Schedule in an hour that does not exist once a year.
+
+    Why: when clocks go forward, the hour that they skip never comes, and a job that is scheduled in it does not run
+    that day. When they go back, the hour comes twice, and so does the job (kubernetes/kubernetes#121594).
+
+    Bad:
+        retraining: {schedule: "30 2 * * *", timeZone: Europe/Berlin}
+    Good:
+        retraining: {schedule: "30 4 * * *", timeZone: Europe/Berlin}
+    """
+    for schedule, zone in _schedules(system):
+        changes = time_zones().get(zone.value, ())
+        if not changes:
+            continue
+        skipped, repeated = _hit(schedule.value, *changes[:2]), _hit(schedule.value, *changes[2:])
+        if skipped or repeated:
+            yield finding(
+                "MLS709",
+                f"{_said(skipped, repeated)} in {zone.value}",
+                schedule,
+                others=((zone, "its clocks change"),),
+                note=f"clocks skip {changes[1]} and repeat {changes[3]}, and so do jobs that are scheduled then",
+                help="write a time outside of both, or remove `timeZone`, which means UTC",
+            )
+
+
+def _said(skipped: str, repeated: str) -> str:
+    missing, twice = "does not exist on one day of the year", "comes twice on one day of the year"
+    if skipped == repeated:
+        return f"{skipped} {missing} and comes twice on another"
+    return " and ".join(f"{at} {what}" for at, what in ((skipped, missing), (repeated, twice)) if at)
+
+
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+EVERY_HOUR = 24
+"""The runs per day of a job that runs every hour: no one expects exactly as many on the days when clocks change."""
+
+
+def _hit(schedule: str, weekday: str, times: str) -> str:
+    """The first time of day at which a schedule fires while clocks change; empty if it never does."""
+    try:
+        read = cron.read(schedule)
+    except UnitError:
+        return ""  # which has been reported
+    if len(read.minutes) >= EVERY_HOUR or not any(read.fires(date, _WEEKDAYS.index(weekday)) for date in range(1, 32)):
+        return ""
+    first, _, end = times.partition("-")
+    return next((at for minute in read.minutes if first <= (at := f"{minute // 60:02}:{minute % 60:02}") < end), "")
+
+
+@rule(
+    "MLS710",
+    "warning",
+    "services.*.schedule",
+    "services.*.timeZone",
+    "retraining.schedule",
+    "retraining.timeZone",
+)
+def step_that_does_not_divide(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Schedule with a step that does not divide its field.
+
+    Why: `*/90` in the minutes means every minute that is a multiple of 90, which is only minute 0: it runs every hour.
+    `*/45` runs at 0 and at 45, so 45 and 15 minutes apart. Cron has no intervals.
+
+    Bad:
+        retraining: {schedule: "0 */36 * * *"}
+    Good:
+        retraining: {schedule: "0 0 * * *"}
+    """
+    for schedule, _zone in _schedules(system):
+        for text, (field, size) in zip(schedule.value.split(" "), _FIELDS, strict=False):
+            step = _STEP.fullmatch(text)
+            if step is None or size % int(step[1]) == 0:
+                continue
+            fires = list(range(0, size, int(step[1])))
+            means = f"{field} 0" if len(fires) == 1 else f"{field}s {', '.join(map(str, fires))}"
+            divides = max(number for number in range(1, min(int(step[1]), size) + 1) if size % number == 0)
+            yield finding(
+                "MLS710",
+                f"`{text}` does not mean every {step[1]} {field}s: it runs at {means}",
+                schedule,
+                note=f"the count starts again at 0, and {step[1]} does not divide {size}",
+                help=f"write a step that divides {size}, such as `*/{divides}`, or list the {field}s",
+            )

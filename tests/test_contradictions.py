@@ -1,0 +1,213 @@
+"""Contradictions in a spec: values that cannot hold together, found where they stand."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from mlspec.compiler.catalog.load import time_zones
+from mlspec.compiler.language import ASCENDING, OBJECTS
+
+from .attack.structure import unquoted
+from .hostile import INJECTED
+from .online import emitted, refused, spec
+from .rules import findings
+from .support import ROOT
+
+CLIPPED = "data: {columns: [{name: x, dtype: float64}], preprocessing: [{step: clip, columns: [x], %s}]}"
+SEARCH = "training: {tuning: {parameters: {rate: {type: double, %s}}}}"
+
+
+# Values in the wrong order
+
+
+@pytest.mark.parametrize(
+    ("fragment", "said"),
+    [
+        ("data: {columns: [{name: x, dtype: float64, min: 5, max: 1}]}", "the `min` of 5 is above the `max` of 1"),
+        (
+            CLIPPED % "min: 9, max: 1",
+            "the `min` of 9 is above the `max` of 1",
+        ),
+        (
+            CLIPPED % "quantiles: [99%, 1%]",
+            "the values of `quantiles` fall from 99% to 1%",
+        ),
+        (SEARCH % "min: 0.1, max: 0.01", "the `min` of 0.1 is above the `max` of 0.01"),
+        (
+            "training: {tuning: {parameters: {depth: {type: int, min: 9, max: 3}}}}",
+            "the `min` of 9 is above the `max` of 3",
+        ),
+        ("metrics: {mine: {direction: maximize, min: 1, max: 0}}", "the `min` of 1 is above the `max` of 0"),
+        ("serving: {serviceTime: {mean: 20ms, p99: 9ms}}", "the `mean` of 20ms is above the `p99` of 9ms"),
+        ("serving: {serviceTime: {mean: 2ms, p99: 9ms, p995: 8ms}}", "the `p99` of 9ms is above the `p995` of 8ms"),
+        ("constraints: {latency: {p50: 300ms, p99: 200ms}}", "the `p50` of 300ms is above the `p99` of 200ms"),
+    ],
+)
+def test_values_in_the_wrong_order(fragment: str, said: str, tmp_path: Path) -> None:
+    [found] = findings(tmp_path, "MLS008", fragment)
+    assert found.message == said
+    assert found.note, "it says what would happen"
+    assert len(found.others) == 1, "it shows both"
+
+
+def test_the_order_is_compared_as_values_and_equal_ones_are_fine(tmp_path: Path) -> None:
+    assert findings(tmp_path / "a", "MLS008", "constraints: {latency: {p50: 900ms, p99: 1s}}") == []
+    assert findings(tmp_path / "b", "MLS008", SEARCH % "min: 1e-2, max: 0.01") == []
+
+
+def test_everything_with_a_minimum_and_a_maximum_is_in_order() -> None:
+    """Gates have one of both, and replicas are compared once the planner has chosen what is left out."""
+    pairs = {name for name, table in OBJECTS.items() if {"min", "max"} <= set(table)}
+    assert pairs - set(ASCENDING) == {"Condition", "SuccessCriterion", "Replicas"}
+
+
+# Metrics, searches, and patterns
+
+
+@pytest.mark.parametrize(
+    ("fragment", "instead"),
+    [
+        ("release: {metrics: {roc_auc: 94.1}}", "0.941"),
+        ("evaluation: {primary: roc_auc, gates: [{metric: roc_auc, min: 95, minSamples: 9}]}", "0.95"),
+        ("evaluation: {primary: roc_auc, gates: [{metric: roc_auc, max: 1.5, minSamples: 9}]}", "0.015"),
+        ("problem: {humanPerformance: {metric: recall, value: 88}}", "0.88"),
+        ("model: {candidates: [{name: trees, selected: true, metrics: {f1: 90}}]}", "0.9"),
+        ("release: {metrics: {ndcg@10: 55}}", "0.55"),
+        ("release: {metrics: {rmse: -2}}", ""),
+        ("metrics: {mine: {direction: maximize, min: 0, max: 10}}\nrelease: {metrics: {mine: 11}}", ""),
+    ],
+)
+def test_a_metric_that_cannot_have_this_value(fragment: str, instead: str, tmp_path: Path) -> None:
+    [found] = findings(tmp_path, "MLS211", fragment)
+    assert found.help.startswith(f"write `{instead}`" if instead else "write a value that the metric can have")
+
+
+def test_a_metric_within_its_range_is_fine(tmp_path: Path) -> None:
+    for index, value in enumerate(("0", "1", "0.941")):
+        assert findings(tmp_path / str(index), "MLS211", f"release: {{metrics: {{roc_auc: {value}}}}}") == []
+    assert findings(tmp_path / "r2", "MLS211", "release: {metrics: {r2: -7}}") == [], "it has no lower bound"
+
+
+def test_zero_has_no_logarithm(tmp_path: Path) -> None:
+    assert findings(tmp_path / "a", "MLS708", SEARCH % "min: 0, max: 0.1, scale: log")
+    assert findings(tmp_path / "b", "MLS708", SEARCH % "min: 0.001, max: 0.1, scale: log") == []
+    assert findings(tmp_path / "c", "MLS708", SEARCH % "min: 0, max: 0.1") == []
+
+
+@pytest.mark.parametrize("pattern", ["[0-9", "(", "*", "a{2,1}", "(?P<a>x)(?P<a>y)"])
+def test_a_pattern_that_is_none(pattern: str, tmp_path: Path) -> None:
+    columns = f"data: {{columns: [{{name: x, dtype: string, pattern: '{pattern}'}}]}}"
+    [found] = findings(tmp_path, "MLS006", columns)
+    assert "is not a regular expression: " in found.message
+
+
+# Objectives
+
+
+@pytest.mark.parametrize(("availability", "fires"), [("0.995%", True), ("83%", True), ("84%", False), ("99.5%", False)])
+def test_an_objective_that_pages_no_one(availability: str, fires: bool, tmp_path: Path) -> None:
+    """5% of 30 days in 6 hours is a burn rate of 6, and 6 x 16.7% are all requests: below 83.4%, no page can fire."""
+    found = findings(tmp_path, "MLS507", f"constraints: {{availability: {availability}}}")
+    assert bool(found) is fires
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "said"),
+    [
+        ("30 2 * * *", "Europe/Berlin", "02:30 does not exist on one day of the year and comes twice on another"),
+        ("30 2 * * *", "America/New_York", "02:30 does not exist on one day of the year"),
+        ("30 1 * * *", "America/New_York", "01:30 comes twice on one day of the year"),
+        ("30 3 * * *", "Europe/Berlin", None),
+        ("30 2 * * 1", "Europe/Berlin", None),  # clocks change on Sundays
+        ("30 2 * * 0", "Europe/Berlin", "02:30 does not exist on one day of the year and comes twice on another"),
+        ("0 * * * *", "Europe/Berlin", None),  # one run more or less
+        ("30 2 * * *", "UTC", None),
+        ("30 2 * * *", "Asia/Tokyo", None),
+    ],
+)
+def test_an_hour_that_clocks_skip_or_repeat(schedule: str, zone: str, said: str | None, tmp_path: Path) -> None:
+    found = findings(tmp_path, "MLS709", f'retraining: {{schedule: "{schedule}", timeZone: {zone}}}')
+    assert [d.message for d in found] == ([f"{said} in {zone}"] if said is not None else [])
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"])
+def test_the_times_of_the_catalog_are_those_of_the_database(zone: str) -> None:
+    """At a skipped time, the offset after the change differs; at a repeated one, both folds exist."""
+    place, changes = ZoneInfo(zone), time_zones()[zone]
+    for weekday, times, gap in ((changes[0], changes[1], True), (changes[2], changes[3], False)):
+        hour, minute = map(int, times[:5].split(":"))
+        days = (datetime.datetime(2026, 1, 1, hour, minute) + datetime.timedelta(days=day) for day in range(365))
+        found = []
+        for day in days:
+            first, second = day.replace(tzinfo=place, fold=0), day.replace(tzinfo=place, fold=1)
+            there = first.astimezone(datetime.UTC).astimezone(place).replace(tzinfo=None) == day
+            if first.utcoffset() != second.utcoffset() and there is not gap:
+                found.append(day.strftime("%a").lower())
+        assert found == [weekday]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("*/90 * * * *", "`*/90` does not mean every 90 minutes: it runs at minute 0"),
+        ("*/45 * * * *", "`*/45` does not mean every 45 minutes: it runs at minutes 0, 45"),
+        ("0 */36 * * *", "`*/36` does not mean every 36 hours: it runs at hour 0"),
+        ("*/15 * * * *", None),
+        ("0 */6 * * *", None),
+    ],
+)
+def test_a_step_that_does_not_divide(schedule: str, said: str | None, tmp_path: Path) -> None:
+    found = findings(tmp_path, "MLS710", f'retraining: {{schedule: "{schedule}"}}')
+    assert [d.message for d in found] == ([said] if said is not None else [])
+
+
+# Language models
+
+
+@pytest.mark.parametrize(("devices", "fits"), [(1, True), (2, True), (3, False), (4, True), (5, False), (6, False),
+                                               (7, False), (8, True), (12, False), (16, True)])  # fmt: skip
+def test_heads_are_divided_among_the_devices(devices: int, fits: bool, tmp_path: Path) -> None:
+    """Eight key-value heads: vLLM exits with three, five, six, seven, or twelve devices."""
+    said = refused(
+        tmp_path,
+        "vllm",
+        problem__task="generation",
+        model__llm={"family": "llama-3.1-8b"},
+        serving__resources={"cpu": 6, "memory": "24Gi", "accelerator": {"type": "h100", "count": devices}},
+        serving__llm={"tokens": {"context": 4096, "output": 256}},
+    )
+    assert bool([line for line in said if line.startswith("MLS415")]) is not fits
+
+
+# Names of tensors
+
+
+@pytest.mark.parametrize(
+    "name", ["onnx::Shape_261", "dense/BiasAdd:0", "508", "input:0", "model.layers[0].out", 'a"b\\c']
+)
+def test_a_tensor_has_the_name_that_its_exporter_wrote(name: str, tmp_path: Path) -> None:
+    made = emitted(tmp_path, model__signature__inputs=[{"name": name, "dtype": "float32", "shape": [4]}])
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'  name: "{escaped}"' in made.file("config.pbtxt").splitlines()
+
+
+@pytest.mark.parametrize("text", [text for text in INJECTED if text.isprintable() and 0 < len(text) <= 256])
+def test_the_name_of_a_tensor_injects_nothing(text: str, tmp_path: Path) -> None:
+    made = spec(model__signature__inputs=[{"name": text, "dtype": "float32", "shape": [4]}])
+    assert yaml.safe_load(yaml.safe_dump(made)) == made
+    inputs = made["model"]["signature"]["inputs"]
+    named = emitted(tmp_path, model__signature__inputs=inputs).file("config.pbtxt")
+    assert unquoted(named) == unquoted(emitted(tmp_path).file("config.pbtxt"))
+
+
+def test_the_catalog_has_every_zone_once() -> None:
+    lines = (ROOT / "compiler" / "catalog" / "time-zones.txt").read_text().splitlines()
+    assert len(lines) == len(time_zones()) > 500
