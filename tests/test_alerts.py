@@ -282,6 +282,12 @@ def up(of: Watched, first: str, second: str | None = None) -> dict[str, str]:
     return made if second is None else {**made, labeled("up", **{**of.target, "pod": "other"}): second}
 
 
+def waits(of: Watched, values: str) -> dict[str, str]:
+    """The requests in the queue of one replica."""
+    own = {**of.target, "model_name": of.model, "engine": "0"}
+    return {**up(of, "1x90"), labeled("vllm:num_requests_waiting", **own): values}
+
+
 def busy(of: Watched, share: float, length: int = 60) -> dict[str, str]:
     """Two replicas with a share of their capacity in use."""
     alive = up(of, f"1x{length + 30}", f"1x{length + 30}")
@@ -344,6 +350,11 @@ HEALTH: dict[str, list[Case]] = {
         (lambda of: busy(of, 0.8), 55, None),
         (lambda of: busy(of, 0.9), 42, None),  # a spike before the autoscaler reacts
         (lambda of: up(of, "1x90"), 55, None),  # no request yet
+    ],
+    "ModelRequestsWait": [
+        (lambda of: waits(of, "5x60"), 40, "5 requests wait, and some have all the time"),
+        (lambda of: waits(of, "0x20 5x60"), 30, None),
+        (lambda of: waits(of, "0x60"), 40, None),
     ],
     "ModelRolloutHeld": [
         (lambda of: rollout(of, "Paused"), 5, HELD),

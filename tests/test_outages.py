@@ -51,7 +51,7 @@ OUTAGES: dict[str, tuple[Service, int, set[tuple[str, str]]]] = {
     HANGING: (
         Service(ends=lambda m: 600 if m < 60 else 0, waiting=lambda m: m % 3 if m < 60 else m - 60),
         90,
-        {("ModelRequestsHang", "page"), ("ModelTrafficGone", "page")},
+        {("ModelRequestsHang", "page"), ("ModelTrafficGone", "page"), ("ModelServiceSaturated", "ticket")},
     ),
     FLAPPING: (
         Service(replicas=[line((60, "."), (MINUTES, ".xxx"))] * 2),

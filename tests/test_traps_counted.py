@@ -22,8 +22,9 @@ from mlspec.compiler.plan.serving.capacity import carrying
 from mlspec.schema.units import Duration, Rate
 
 from .online import Emitted, compiled, emitted, refused, spec
-from .scenes import counter, labeled, reads
+from .scenes import counter, fires, labeled, reads
 from .support import CARE
+from .test_traps_monitoring import alerts
 
 OWN = {"namespace": "default", "job": "default/fraud"}
 GRPC = {"serving__protocol": "grpc"}
@@ -272,3 +273,28 @@ def test_mlflow_models_get_an_array_or_a_data_frame(columns: int, content: str, 
     assert json.loads(made.file("model-settings.json"))["parameters"]["content_type"] == content
     plain = emitted(tmp_path, "mlserver", model__signature__inputs=inputs)
     assert "content_type" not in json.loads(plain.file("model-settings.json"))["parameters"]
+
+
+# Saturation
+
+
+@pytest.mark.parametrize(("running", "waiting", "memory", "fires_"), [
+    (8, "300x40", "0.5x40", {"ModelRequestsWait"}),  # the server works on no more than 8, with free memory
+    (8, "0x40", "0.95x40", {"ModelServiceSaturated"}),
+    (8, "0 5 0 4 0 7 0 1 0 2 0x30", "0.5x40", set()),  # a queue that empties again and again
+    (3, "0x40", "0.5x40", set()),
+])  # fmt: skip
+def test_a_queue_is_heard_although_memory_is_free(
+    running: int, waiting: str, memory: str, fires_: set[str], tmp_path: Path
+) -> None:
+    """vLLM with 300 waiting requests and half of its cache free was silent for two hours."""
+    series = {
+        labeled("vllm:num_requests_running", **OWN): f"{running}x40",
+        labeled("vllm:num_requests_waiting", **OWN): waiting,
+        labeled("vllm:kv_cache_usage_perc", **OWN): memory,
+        labeled("up", **OWN): "1x40",
+    }
+    made = emitted(tmp_path, "vllm")
+    own = [alert for name in ("ModelRequestsWait", "ModelServiceSaturated") for alert in alerts(made, name)]
+    assert len(own) == 2
+    fires(tmp_path, own, series, {30: {(name, "ticket") for name in fires_}})

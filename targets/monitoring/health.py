@@ -71,6 +71,7 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
 def _saturation(service: ServicePlan) -> Iterator[Body]:
     """The use of the resource that runs out first, or of the slots."""
     metrics, indicators = service.metrics, Indicators(service)
+    yield from _queue(service, indicators)
     if metrics.saturation is not None and metrics.saturation.series is not None:
         expression = text(
             "max({series}{{{match}}}) > {limit}",
@@ -99,6 +100,21 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
             service=service.name,
             limit=service.scope.system.monitoring.saturation.map(str),
         ),
+        wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
+    )
+
+
+def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
+    """Requests that wait all the time, at a server that works on as many as it may: memory can still be free then."""
+    waiting = indicators.waiting()
+    if waiting is None or service.metrics.saturation is None:
+        return
+    yield alert(
+        service,
+        "ModelRequestsWait",
+        "ticket",
+        text("{waiting} > 0", waiting=waiting),
+        text("{service}: {{{{ $value }}}} requests wait, and some have all the time", service=service.name),
         wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
     )
 

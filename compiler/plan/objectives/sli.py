@@ -169,6 +169,14 @@ class Indicators:
             known.unit,
         )
 
+    def waiting(self) -> Because[str] | None:
+        """The requests that wait over all replicas; None if the runtime does not export them."""
+        queue = self.service.metrics.queue
+        if queue is None or queue.series is None:
+            return None
+        own = bound(queue.match, self.service.model) if queue.match is not None else None
+        return text("sum({queue})", queue=selector(queue.series, matchers(self.match, own)))
+
     def up(self) -> Because[str]:
         """Whether Prometheus can scrape each replica: a series that always exists."""
         return text("up{{{match}}}", match=self.match)

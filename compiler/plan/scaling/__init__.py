@@ -9,7 +9,6 @@ from functools import cached_property
 from ....schema.units import Cores, Duration, Percent, Rate, plain
 from ...because import Because, because, decision, first, fixed, text
 from ...finding import refusal
-from ...promql import bound, matchers, selector
 from ..choose import count, number, or_else
 from ..objectives.sli import Indicators
 from ..serving.capacity import carrying
@@ -88,7 +87,7 @@ class Scaling:
             return None
         indicators = Indicators(self.service)
         value = (
-            self._queue(indicators)
+            indicators.waiting()
             if self.signal.value == "queue"
             else indicators.in_flight(self.service.rate_window.map(str))
         )
@@ -99,13 +98,6 @@ class Scaling:
             up=indicators.up(),
             silent=SILENT,
         )
-
-    def _queue(self, indicators: Indicators) -> Because[str]:
-        queue = self.service.metrics.queue
-        assert queue is not None
-        assert queue.series is not None
-        own = bound(queue.match, self.service.model) if queue.match is not None else None
-        return text("sum({queue})", queue=selector(queue.series, matchers(indicators.match, own)))
 
     @cached_property
     def threshold(self) -> Because[str]:
