@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +22,7 @@ from ..support import ROOT
 from .proof import Proof
 from .real_servers.container import Answer, Container, Image, until
 from .real_servers.scrapes import Scrape, Selector, selectors
-from .real_servers.servers import SERVERS, Server
+from .real_servers.servers import IMAGES, SERVERS, Server
 
 TITLE = "Servers"
 COLUMNS = ("server", "what", "seen")
@@ -170,6 +172,10 @@ def test_requests_are_counted_by_their_outcome(running: Served, proof: Proof) ->
 
     shown = good + failures + [one.status for one in running.server.mistakes if one.counted]
     seen = f"{counted('requests'):g} requests"
+    if running.series("successes"):
+        errors = counted("requests") - counted("successes")
+        seen += f", {errors:g} errors"
+        assert errors == sum(status >= 400 for status in shown), "also those that the model refuses"
     if running.series("errors"):
         seen += f", {counted('errors'):g} errors"
         assert counted("errors") == sum(status >= 500 for status in shown)
@@ -188,6 +194,8 @@ def test_every_selector_of_our_queries_finds_a_series(running: Served) -> None:
     missing = selectors(running.emitted.promql())
     assert len(missing) > 4
     _ask_all(running)
+    with suppress(OSError):
+        running.ask(3, timeout=0.3)  # a caller who gives up
     end = time.monotonic() + 1 + 2 * running.server.lag
     while missing and time.monotonic() < end:  # some series come and go
         scrapes = running.of_both()
@@ -294,6 +302,46 @@ def test_a_request_in_flight_survives_the_end_of_its_pod(second: Served, proof: 
     when = "8 s in flight" if second.server.drains else "nothing in flight"
     seen = f"answered, exit status {status} after {took:.1f} s of {left} s"
     proof.row(TITLE, COLUMNS, second.runtime, f"SIGTERM with {when}", seen)
+
+
+def test_grpc_requests_of_mlserver_are_counted(tmp_path: Path, proof: Proof) -> None:
+    """Three good requests, two that fail, and one whose caller gives up: only its series of gRPC show them."""
+    spec, folder = tmp_path / "spec", tmp_path / "container"
+    spec.mkdir()
+    folder.mkdir()
+    server = SERVERS["mlserver"]
+    image, model = server.make(tmp_path)
+    emitted = online.emitted(spec, "mlserver", serving__protocol="grpc", **server.changes)
+    with Container(emitted, image, model, folder) as container:
+        container.start()
+        with container.forwarded(container.ports["grpc"]) as port:
+            client = [str(image.programs / "bin" / "python"), str(IMAGES / "mlserver" / "ask_grpc.py"), str(port)]
+            asked = [*client, "0", "0", "0", "-1", "-1", "2:0.5"]
+            done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["OK"] * 3 + ["INTERNAL"] * 2 + ["DEADLINE_EXCEEDED"]
+        until(lambda: _ended_grpc(container) == 6, "the request whose caller gave up to end", 30)
+        scrape = Scrape(container.scrape(), TARGET)
+        assert not [one for one in selectors(emitted.promql()) if not _found_in(one, container.scrape())]
+    metrics = _entry("mlserver")["grpcMetrics"]
+    requests, errors = (
+        scrape.total([Selector.of(one["series"], _match(one)) for one in metrics[kind]])
+        for kind in ("requests", "errors")
+    )
+    flying = metrics["inFlight"]
+    begun, ended = (scrape.total([Selector.of(flying[key], _match(flying))]) for key in ("gauge", "minus"))
+    proof.row(
+        TITLE, COLUMNS, "mlserver", "gRPC: 3 good, 2 failed, 1 given up", f"{requests:g} requests, {errors:g} errors"
+    )
+    assert (requests, errors, begun - ended) == (6, 2, 0)
+
+
+def _ended_grpc(container: Container) -> float:
+    scrape = Scrape(container.scrape(), TARGET)
+    return scrape.total([Selector.of("grpc_server_handling_seconds_count", 'grpc_method="ModelInfer"')])
+
+
+def _found_in(selector: Selector, text: str) -> bool:
+    return any(Scrape(text, target).find(selector) for target in (TARGET, LIVE))
 
 
 def test_a_triton_without_histograms_does_not_start(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -180,7 +181,7 @@ class Container:
 
     # Requests
 
-    def connection(self, port: int, timeout: float) -> http.client.HTTPConnection:
+    def stream(self, port: int, timeout: float) -> socket.socket:
         """A connection to a port of the container; `ConnectionRefusedError` if nothing listens there."""
         said, sockets = self._ask(connect=port)
         if not sockets:
@@ -191,9 +192,28 @@ class Container:
             made.close()
             raise ConnectionRefusedError
         made.settimeout(timeout)
+        return made
+
+    def connection(self, port: int, timeout: float) -> http.client.HTTPConnection:
+        """The same for HTTP."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-        connection.sock = made
+        connection.sock = self.stream(port, timeout)
         return connection
+
+    @contextmanager
+    def forwarded(self, port: int) -> Iterator[int]:
+        """A port on the loopback of the host that leads to one of the container, for clients that open their own."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            threading.Thread(target=self._forward, args=(listening, port), daemon=True).start()
+            yield listening.getsockname()[1]
+
+    def _forward(self, listening: socket.socket, port: int) -> None:
+        with suppress(OSError):  # the listening socket is closed
+            while True:
+                near, _ = listening.accept()
+                far = self.stream(port, 60)
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=_copied, args=ends, daemon=True).start()
 
     def ask(self, port: int | str, path: str, body: object = None, timeout: float = 10) -> Answer:
         """A GET request, or a POST request with a JSON body; strings are sent as they are."""
@@ -239,6 +259,13 @@ class Container:
         answer = self.ask(endpoint["port"], endpoint["path"])
         assert answer.status == 200, answer
         return answer.body
+
+
+def _copied(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(1 << 16):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
 
 
 def command(server: Mapping[str, Any], image: Image) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 from .container import Image
 from .environments import environment, version_of
 
-__all__ = ["SERVERS", "Server"]
+__all__ = ["IMAGES", "SERVERS", "Server"]
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -180,7 +180,7 @@ SERVERS = {
         mistakes=(
             Mistake("/predict", "{", 400),
             Mistake("/predict", {"other": 1}, 400),
-            Mistake("/other", {"amount": [0, 0, 0, 0]}, 404),
+            Mistake("/other", {"amount": [0, 0, 0, 0]}, 404, counted=False),
         ),
     ),
     "ray-serve": Server(
