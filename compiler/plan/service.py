@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...schema.units import Memory
-from ..because import Because, because, decision
+from ..because import Because, because
 from ..system import OnlineService, Shadow
 from .gateway import GatewayPlan
 from .mesh import MeshPlan
@@ -19,6 +18,7 @@ from .scope import Scope
 from .serving.facts import ServiceFacts
 from .serving.files import ModelFiles
 from .serving.timing import Timing
+from .serving.version import VersionPlan
 from .workload import Workload, paired, workload
 
 if TYPE_CHECKING:
@@ -74,9 +74,21 @@ class ServicePlan(ServiceFacts):
         return because(True, "the rollout has a shadow stage", self.shadow_plan.stage.percent, skipped)
 
     @cached_property
-    def versions(self) -> tuple[ModelFiles, ...]:
-        """The files of every version that runs: the live version first, then the shadow version."""
-        return (self.files,) if self.shadow is None else (self.files, ModelFiles(self.scope, self.shadow))
+    def live(self) -> VersionPlan:
+        """The live version."""
+        return VersionPlan(self, self.files)
+
+    @cached_property
+    def versions(self) -> tuple[VersionPlan, ...]:
+        """Every version that runs: the live version first, then the shadow version."""
+        if self.shadow is None:
+            return (self.live,)
+        return (self.live, VersionPlan(self, ModelFiles(self.scope, self.shadow)))
+
+    @property
+    def latest(self) -> VersionPlan:
+        """The version in the shadow stage, or the live version, which the next one is taken to resemble."""
+        return self.versions[-1]
 
     # Workload and traffic
 
@@ -115,23 +127,9 @@ class ServicePlan(ServiceFacts):
         able = self.scope.platform.providers.traffic[self.traffic_provider.value].mirroring
         return min(self.gateway.mirroring, able, key=lambda one: MIRRORING.index(one.value))
 
-    # Pod resources
-
-    @cached_property
-    def pod_memory(self) -> Because[Memory]:
-        """The memory request of a pod: the replica's own memory plus shared memory, which counts against the limit."""
-        shared = self.runtime.shared_memory
-        return self.memory if shared is None else _pod_memory(self.memory, shared)
-
     @cached_property
     def in_place(self) -> Because[bool]:
         """Whether to replace replicas in place, without a surge. A single replica is not: requests would fail."""
         accelerated, replicas = self.accelerated, self.min_replicas
         why = "an extra replica would need another accelerator, which may not be available"
         return because(accelerated.value and replicas.value > 1, why, accelerated, replicas)
-
-
-@decision
-def _pod_memory(memory: Because[Memory], shared: Because[Memory]) -> tuple[Memory, str]:
-    whole = Memory(memory.value.amount + shared.value.amount)
-    return whole, f"{memory.value} plus {shared.value} of shared memory, which counts against the limit"

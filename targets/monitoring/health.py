@@ -64,7 +64,7 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
         "ticket",
         text("count({up} == 0) > 0", up=up),
         text("{service}: Prometheus cannot scrape {{{{ $value }}}} of the replicas", service=service.name),
-        wait=settled(service.timing.progress_deadline),
+        wait=settled(service.live.progress_deadline),
     )
 
 

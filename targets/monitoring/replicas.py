@@ -73,7 +73,7 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
 
 def _missing(service: ServicePlan) -> Iterator[Body]:
     """Pods that no node has room for, or that the quota refuses, are no scrape targets: only the workload knows."""
-    wait = settled(service.timing.progress_deadline)
+    wait = settled(service.live.progress_deadline)
     seen = service.scope.providers.chosen(RolloutProvider, service.workload.provider).replicas(service, wait)
     if seen is None:
         return

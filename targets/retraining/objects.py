@@ -47,7 +47,7 @@ def _accounts_of_services(plan: Plan) -> dict[str, Because[str]]:
     """The ServiceAccounts of the pods of services."""
     names: list[Because[str] | None] = []
     for service in plan.online.values():
-        names += [*(files.artifact.access for files in service.versions), *service.part.access]
+        names += [*(version.files.artifact.access for version in service.versions), *service.part.access]
     for batch in plan.batch.values():
         names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
     grants_ = [(grant.access.service_account, grant.named) for grant in access.granted(plan, names)]

@@ -103,5 +103,6 @@ def _unreachable(service: ServicePlan) -> Refusal:
 
 def _egress(service: ServicePlan) -> list[Body | Because[Body]]:
     """Pods may download the models of all versions, and use the accesses of the service."""
-    fetched = [files.artifact.uri for files in service.versions if files.source.value != "image"]
-    return egress(service.scope, fetched, accesses(service, *service.versions))
+    files = [version.files for version in service.versions]
+    fetched = [each.artifact.uri for each in files if each.source.value != "image"]
+    return egress(service.scope, fetched, accesses(service, *files))

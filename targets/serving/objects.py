@@ -91,8 +91,8 @@ def _ports(service: ServicePlan) -> list[Body]:
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
     """The runtime's configuration files, for each running version."""
     seen = set()
-    for file, files in zip((service.named("config"), service.named("shadow-config")), service.versions, strict=False):
-        made = setup(service, files)
+    for file, version in zip((service.named("config"), service.named("shadow-config")), service.versions, strict=False):
+        made = setup(service, version.files)
         name = config_name(service, made)
         if needs_config(made) and name.value not in seen:
             seen.add(name.value)
@@ -102,13 +102,13 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
                 "metadata": naming.metadata(
                     service.scope,
                     name,
-                    naming.labels(service.scope, PREDICTOR, service.name, files.release.version),
+                    naming.labels(service.scope, PREDICTOR, service.name, version.release.version),
                     kept(service.scope, "pods of an older version may still use it"),
                 ),
                 "data": made.files,
                 "immutable": fixed(True, "its name includes a checksum of its content"),
             }
-            why = because("ConfigMap", "the runtime's own configuration", service.runtime_name, files.release.version)
+            why = because("ConfigMap", "the runtime's own configuration", service.runtime_name, version.release.version)
             yield Artifact(
                 path=naming.path_of(service.scope, "serving", "ConfigMap", file),
                 body=body,
@@ -119,8 +119,8 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
 def service_account(service: ServicePlan) -> Iterator[Artifact]:
     """The identity of the pods of each version, with only the access that they need."""
     scope = service.scope
-    for files in service.versions:
-        grants = accesses(service, files)
+    for version in service.versions:
+        grants = accesses(service, version.files)
         chosen, name = access.identity(grants), access.account_of(grants, service.name)
         body: Body = {
             "apiVersion": "v1",

@@ -16,7 +16,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.probing import checked, listening
-from ...compiler.plan.serving.timing import PROBE_PERIOD
+from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
 from ..pod import access, download, model, placement
@@ -30,9 +30,9 @@ from .writable import mounted_once, writable
 __all__ = ["config_name", "needs_config", "template"]
 
 
-def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
+def template(service: ServicePlan, version: VersionPlan, component: str) -> Body:
     """The pod template of a workload."""
-    scope = service.scope
+    scope, files = service.scope, version.files
     made = setup(service, files)
     grants = accesses(service, files)
     return {
@@ -50,7 +50,7 @@ def template(service: ServicePlan, files: ModelFiles, component: str) -> Body:
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
             "securityContext": pod_security(_user(service)),
             "initContainers": _init_containers(service, files, made),
-            "containers": [_server(service, files, made)],
+            "containers": [_server(service, version, made)],
             "volumes": _volumes(service, files, made),
             "nodeSelector": placement.node_selector(scope, service.devices),
             "tolerations": placement.tolerations(scope, service.devices) or None,
@@ -96,8 +96,8 @@ def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> li
     return [because(container, "the model is downloaded before the server starts", files.source)]
 
 
-def _server(service: ServicePlan, files: ModelFiles, made: Setup) -> Body:
-    runtime = service.runtime
+def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
+    runtime, files = service.runtime, version.files
     return {
         "name": "server",
         "image": _image(service),
@@ -105,8 +105,8 @@ def _server(service: ServicePlan, files: ModelFiles, made: Setup) -> Body:
         "args": [*runtime.args, *made.args] or None,
         "env": _env(service, files, made) or None,
         "ports": _ports(service),
-        "resources": _resources(service),
-        "startupProbe": _probe(service, runtime.probes.startup, service.timing.startup_failures),
+        "resources": _resources(service, version),
+        "startupProbe": _probe(service, runtime.probes.startup, version.startup_failures),
         "readinessProbe": _probe(
             service,
             runtime.probes.readiness,
@@ -168,10 +168,10 @@ def _port_name(service: ServicePlan, asked: Because[int]) -> Because[str]:
     return because(next(names), "the name of the port in the pod", asked)
 
 
-def _resources(service: ServicePlan) -> Body:
+def _resources(service: ServicePlan, version: VersionPlan) -> Body:
     """Memory is limited to the request. CPU has no limit, so that a burst is not throttled."""
     devices = placement.accelerators(service.scope, service.devices)
-    memory = service.pod_memory.map(str)
+    memory = version.pod_memory.map(str)
     return {
         "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},
         "limits": {"memory": memory, **devices},

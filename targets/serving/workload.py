@@ -31,9 +31,9 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     common: Body = {
         "replicas": _replicas(service),
         "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
-        "progressDeadlineSeconds": service.timing.progress_deadline,
+        "progressDeadlineSeconds": service.live.progress_deadline,
         "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
-        "template": template(service, service.files, PREDICTOR),
+        "template": template(service, service.live, PREDICTOR),
     }
     body: Body = {
         "apiVersion": run.api,
@@ -64,7 +64,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
     """The version in the shadow stage, in its own Deployment: the canary's Service would select stable pods."""
     if service.shadow is None:
         return
-    scope, files = service.scope, service.versions[-1]
+    scope, version = service.scope, service.latest
     component = conventions.SHADOW
     body: Body = {
         "apiVersion": "apps/v1",
@@ -78,9 +78,9 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
         "spec": {
             "replicas": service.canary.shadow_replicas,
             "revisionHistoryLimit": fixed(1, "nothing rolls back to a shadow"),
-            "progressDeadlineSeconds": service.timing.progress_deadline,
+            "progressDeadlineSeconds": version.progress_deadline,
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
-            "template": template(service, files, component),
+            "template": template(service, version, component),
             "strategy": rolling_update(fixed(True, "no caller waits for a shadow's answers")),
         },
     }

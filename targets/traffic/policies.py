@@ -13,7 +13,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.kinds import Check, Known, Object, port_names
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.serving.timing import PROBE_PERIOD
+from ...compiler.plan.serving.version import PROBE_PERIOD
 from .. import naming
 
 __all__ = ["HEALTHY", "UNHEALTHY", "answer_within", "attached", "interval", "names_service", "receivers"]

@@ -23,6 +23,9 @@ def stages(service: ServicePlan) -> Iterator[Line]:
     if canary.shadow_stage is not None:
         yield Line(title="shadow duration", value=canary.shadow_stage.duration, field=STAGES)
         yield Line(title="shadow replicas", value=canary.shadow_replicas, count_of="replica", field=STAGES)
+    if service.shadow is not None:
+        yield Line(title="memory per shadow replica", value=service.latest.memory)
+        yield Line(title="startup time of the shadow", value=service.latest.start)
     if service.shadow_plan is not None:
         yield Line(title="judgment of the shadow stage", value=service.after_shadow)
         yield from _shadow(service.shadow_plan)

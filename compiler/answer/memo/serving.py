@@ -28,7 +28,7 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     if able is not None:
         yield Line(title="headroom: maximum sustainable rate", value=able)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
-    yield Line(title="memory per replica", value=service.memory, field=f"{path}.resources.memory")
+    yield Line(title="memory per replica", value=service.live.memory, field=f"{path}.resources.memory")
     signal, scaling = service.scaling.signal, service.scaling
     if signal is not None:
         yield Line(title="scaling signal", value=signal, field=f"{path}.replicas.signal")
@@ -41,11 +41,11 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
 
 def times(service: ServicePlan) -> Iterator[Line]:
     """From fetching the model to the end of the last request."""
-    timing, path = service.timing, service.part.spec_path
-    yield Line(title="fetch time", value=timing.fetch)
-    yield Line(title="load time", value=timing.load, field=f"{path}.load")
-    yield Line(title="startup time", value=timing.start)
-    deadline = timing.progress_deadline
+    timing, version, path = service.timing, service.live, service.part.spec_path
+    yield Line(title="fetch time", value=version.fetch)
+    yield Line(title="load time", value=version.load, field=f"{path}.load")
+    yield Line(title="startup time", value=version.start)
+    deadline = version.progress_deadline
     yield Line(title="progress deadline", value=deadline.map(Duration), field="rollout.progressDeadline")
     yield from _timeout(service)
     drain = f"{path}.container.drain"

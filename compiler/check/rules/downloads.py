@@ -55,6 +55,6 @@ def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _downloads(plan: Plan) -> Iterator[ModelFiles]:
     """The files of every version that runs."""
     for service in plan.online.values():
-        yield from service.versions
+        yield from (version.files for version in service.versions)
     for batch in plan.batch.values():
         yield batch.files

@@ -17,6 +17,7 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.service import ServicePlan
+from ...plan.serving.version import VersionPlan
 from ...system import MLSystem, Patch
 from ...tree import Mapping, Node, Scalar, entries
 from ..lint import rule
@@ -48,13 +49,14 @@ def start_up_too_short(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             patch: {spec: {progressDeadlineSeconds: 2400}}
     """
     for service in plan.online.values():
-        for patch in system.patches:
-            if patch.target.name.value in (service.name.value, service.shadow_name.value):
-                yield from _of_patch(service, patch)
+        for name, version in zip((service.name, service.shadow_name), service.versions, strict=False):
+            for patch in system.patches:
+                if patch.target.name.value == name.value:
+                    yield from _of_patch(service, version, patch)
 
 
-def _of_patch(service: ServicePlan, patch: Patch) -> Iterator[Diagnostic]:
-    start, fetch = service.timing.start, service.timing.fetch
+def _of_patch(service: ServicePlan, version: VersionPlan, patch: Patch) -> Iterator[Diagnostic]:
+    start, fetch = version.start, version.fetch
     whole = Duration(start.value.amount + fetch.value.amount)
     for key, node in entries(patch.patch) if patch.patch is not None else ():
         if key.text == "progressDeadlineSeconds" and isinstance(node, Scalar):

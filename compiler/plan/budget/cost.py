@@ -115,7 +115,7 @@ class CostPlan:
     def _online(self, service: ServicePlan) -> Parts:
         """An online service, plus its extra pods while a new version rolls out."""
         name, canary = service.part.own_name.value, service.canary
-        price = hourly(self.plan, service.cpu, service.pod_memory, service.devices)
+        price = hourly(self.plan, service.cpu, service.live.pod_memory, service.devices)
         replicas = _replicas(service.for_mean, service.min_replicas, service.max_replicas)
         parts = {f"serving {name}": _always(replicas, price)}
         if canary.progressive.value:
@@ -123,7 +123,8 @@ class CostPlan:
             parts[f"canary pods of {name}"] = _rollouts(self.versions, _canary_hours(replicas, shares, lengths), price)
         if canary.shadow_stage is not None:
             hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, self.versions)
-            parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, price)
+            of_shadow = hourly(self.plan, service.cpu, service.latest.pod_memory, service.devices)
+            parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, of_shadow)
         return parts
 
     def _batch(self, batch: BatchPlan) -> Parts:

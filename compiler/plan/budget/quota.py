@@ -148,18 +148,19 @@ def _online(service: ServicePlan) -> Iterator[Share]:
     name, canary = service.part.own_name.value, service.canary
     scaled = service.scales.value
     most = service.max_replicas if scaled else service.min_replicas
+    shadows = canary.shadow_replicas if canary.shadow_stage is not None else fixed(0, "there is no shadow")
     pods = {
-        "serving": most,
-        "rollout of": _added(most, service.workload.keeps_old_whole, service.in_place),
-        "shadow of": canary.shadow_replicas if canary.shadow_stage is not None else fixed(0, "there is no shadow"),
+        "serving": (most, service.live),
+        "rollout of": (_added(most, service.workload.keeps_old_whole, service.in_place), service.live),
+        "shadow of": (shadows, service.latest),
     }
     given = service.part.replicas
-    for what, many in pods.items():
+    for what, (many, version) in pods.items():
         yield Share(
             name=f"{what} {name}",
             pods=many,
             cpu=_cores(service.cpu),
-            memory=_memory(service.pod_memory),
+            memory=_memory(version.pod_memory),
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),
             resources=service.part.resources,

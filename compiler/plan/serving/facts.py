@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Literal, Protocol
 
-from ....schema.units import Cores, Duration, Memory, Percent, Rate
+from ....schema.units import Cores, Duration, Percent, Rate
 from ... import conventions
 from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
@@ -26,7 +26,7 @@ from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, care, measured, patience, replicas
 from .files import ModelFiles
-from .replica import cores, memory
+from .replica import cores
 
 __all__ = ["Measured", "ServiceFacts", "service_name"]
 
@@ -191,18 +191,6 @@ class ServiceFacts(ABC):
         return or_else(
             self.part.resources.cpu, lambda: cores(runtime.cpu, self.slots, runtime.cpu_bound, self.accelerated)
         )
-
-    @cached_property
-    def memory(self) -> Because[Memory]:
-        """The memory request and limit of a replica."""
-        size, caching = self.files.artifact.size, self.part.caching
-        cache = caching.size if caching is not None else None
-        return or_else(self.part.resources.memory, lambda: self._memory(size, cache))
-
-    def _memory(self, size: Because[Memory] | None, cache: Because[Memory] | None) -> Because[Memory]:
-        worker = self.runtime.worker_memory
-        workers = self.workers if worker is not None else None
-        return memory(self.runtime.memory, size, self.accelerated, cache, worker, workers)
 
     @cached_property
     def workers(self) -> Because[int]:

@@ -6,7 +6,7 @@ from ....schema.units import Cores, Memory
 from ...because import Because, decision
 from ..choose import count
 
-__all__ = ["cores", "memory"]
+__all__ = ["cores", "memory", "pod_memory"]
 
 
 @decision
@@ -47,3 +47,9 @@ def memory(
     else:
         known = f", and 2 x {size.value} for the model (as read and as loaded)"
     return Memory(-(-needed // step) * step), f"{what}{known}"
+
+
+@decision
+def pod_memory(memory: Because[Memory], shared: Because[Memory]) -> tuple[Memory, str]:
+    whole = Memory(memory.value.amount + shared.value.amount)
+    return whole, f"{memory.value} plus {shared.value} of shared memory, which counts against the limit"

@@ -1,0 +1,166 @@
+"""What one version of a model needs: memory, and time to start.
+
+Versions that run at the same time differ in size. A version in the shadow stage with the memory or the startup budget
+of a smaller live version would run out of memory, or be killed while it loads, again and again.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+from ....schema.hardware import Bandwidth
+from ....schema.units import Duration, Memory
+from ...because import Because, decision
+from ...finding import refusal
+from ...system import Release, Shadow, Warmup
+from ..choose import assumed, count, or_else, readable
+from .facts import ServiceFacts
+from .files import ModelFiles, bytes_of, download_time, transfer
+from .replica import memory, pod_memory
+
+__all__ = ["PROBE_PERIOD", "VersionPlan"]
+
+PROBE_PERIOD = 5
+"""Seconds between probes."""
+
+LEAST_DEADLINE = 600
+"""The default progress deadline of Kubernetes, in seconds."""
+
+
+class VersionPlan:
+    """One version of the model of an online service."""
+
+    def __init__(self, service: ServiceFacts, files: ModelFiles) -> None:
+        self.service = service
+        self.files = files
+
+    @property
+    def release(self) -> Release | Shadow:
+        """The entry of the version in the spec or in a release file."""
+        return self.files.release
+
+    @property
+    def _size(self) -> Because[Memory] | None:
+        return self.files.artifact.size
+
+    # Memory
+
+    @cached_property
+    def memory(self) -> Because[Memory]:
+        """The memory of a replica's container."""
+        part = self.service.part
+        cache = part.caching.size if part.caching is not None else None
+        return or_else(part.resources.memory, lambda: self._memory(cache))
+
+    def _memory(self, cache: Because[Memory] | None) -> Because[Memory]:
+        runtime = self.service.runtime
+        workers = self.service.workers if runtime.worker_memory is not None else None
+        return memory(runtime.memory, self._size, self.service.accelerated, cache, runtime.worker_memory, workers)
+
+    @cached_property
+    def pod_memory(self) -> Because[Memory]:
+        """The memory request of a pod: the replica's own memory plus shared memory, which counts against the limit."""
+        shared = self.service.runtime.shared_memory
+        return self.memory if shared is None else pod_memory(self.memory, shared)
+
+    # Time to start
+
+    @cached_property
+    def load(self) -> Because[Duration]:
+        """The time from container start until the model is loaded."""
+        part = self.service.part
+        rate = self.service.scope.platform.planning.load
+        if part.load.given is None and self._size is None:
+            guess = _unknown(self.service.accelerated)
+            return assumed(f"{part.spec_path}.load", guess.value, guess.reason, guess)
+        own = self.service.runtime.start_time
+        return or_else(part.load, lambda: _load(self._size, self.service.accelerated, rate, own))
+
+    @cached_property
+    def start(self) -> Because[Duration]:
+        """The time to load and to warm up, which the startup probe must allow."""
+        return _start(self.load, self.service.part.warmup, self.service.mean_time)
+
+    @cached_property
+    def startup_failures(self) -> Because[int]:
+        """`failureThreshold` of the startup probe."""
+        inside = _fetched_inside(self.files.source, self._size, self.service.scope.platform.planning.download)
+        return _startup_failures(self.start, inside)
+
+    @cached_property
+    def fetch(self) -> Because[Duration]:
+        """The time to pull the image and to download the model, before the container starts."""
+        rate = self.service.scope.platform.planning.download
+        return download_time(self._size, self.service.runtime.image_size, rate)
+
+    @cached_property
+    def progress_deadline(self) -> Because[int]:
+        """Seconds after which a version that is not ready counts as failed."""
+        given = self.service.scope.system.rollout.progress_deadline
+        if given.given is None:
+            return _progress_deadline(self.fetch, self.start)
+        if given.given.value <= self.start.value:
+            raise refusal(
+                "MLS008",
+                f"every new version would fail after {given.given.value}, before it is ready",
+                given.given,
+                others=((self.start, "the load time"),),
+                note=f"it becomes ready after {readable(self.start.value)}: {self.start.reason}",
+                help="write more than that, plus the time to fetch the image and the model, or remove it",
+            )
+        return given.given.map(lambda wait: math.ceil(wait.amount))
+
+
+@decision
+def _unknown(accelerated: Because[bool]) -> tuple[Duration, str]:
+    return Duration(120 if accelerated.value else 30), "a guess, because the model size is unknown"
+
+
+@decision
+def _load(
+    size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth], own: Because[Duration] | None
+) -> tuple[Duration, str]:
+    base = 30 if accelerated.value else 5
+    if own is not None:
+        base = max(base, math.ceil(own.value.amount))
+    took = base + transfer(bytes_of(size), rate).amount
+    said = f"{size.value} of model files" if size is not None else "a model of unknown size (counted as 1 GB)"
+    return Duration(took), f"{base} s to start, plus reading {said} at {rate.value}; set `load` to replace the estimate"
+
+
+@decision
+def _fetched_inside(
+    source: Because[str], size: Because[Memory] | None, rate: Because[Bandwidth]
+) -> tuple[Duration, str]:
+    """The time that the runtime spends on downloading the model itself, inside the running container."""
+    if source.value != "hub":
+        return Duration(0), "the model is in place before the container starts"
+    return transfer(bytes_of(size), rate), f"the runtime downloads the model itself at {rate.value}"
+
+
+@decision
+def _start(load: Because[Duration], warmup: Warmup | None, each: Because[Duration] | None) -> tuple[Duration, str]:
+    if warmup is None:
+        return load.value, "the load time; there is no warmup"
+    one = each.value if each is not None else Duration(1)
+    took = load.value.amount + warmup.requests.value * one.amount
+    warm = count(warmup.requests.value, "warmup request")
+    return Duration(math.ceil(took)), f"{load.value} to load plus {warm} of {one}"
+
+
+@decision
+def _startup_failures(start: Because[Duration], inside: Because[Duration]) -> tuple[int, str]:
+    needed, why = start.value.amount, f"{start.value} to start"
+    if inside.value.amount:
+        needed, why = needed + inside.value.amount, f"({inside.value} to download + {start.value} to start)"
+    failures = max(6, math.ceil(2 * needed / PROBE_PERIOD))
+    return failures, f"2 x {why}, but at least 30 s, with a probe every {PROBE_PERIOD} s"
+
+
+@decision
+def _progress_deadline(fetch: Because[Duration], start: Because[Duration]) -> tuple[int, str]:
+    needed = 2 * (fetch.value.amount + start.value.amount)
+    deadline = max(LEAST_DEADLINE, math.ceil(needed / 60) * 60)
+    why = f"2 x ({fetch.value} to fetch + {start.value} to start), but at least {LEAST_DEADLINE} s"
+    return deadline, f"{why}, in whole minutes"
