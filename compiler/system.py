@@ -1080,7 +1080,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1090,7 +1090,8 @@ class Runtime(Part):
     image: Because[str] | None
     accelerated_image: Because[str] | None
     image_size: Because[Memory] | None
-    start_time: Because[Duration] | None
+    start_time: Because[Duration]
+    least_startup: Because[Duration]
     user: Because[int] | None
     formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     usual_for: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]

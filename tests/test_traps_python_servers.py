@@ -86,9 +86,10 @@ def test_trap_a_head_is_healthy_before_a_replica_is(tmp_path: Path) -> None:
 
 
 def test_trap_ray_starts_longer_than_models_load(tmp_path: Path) -> None:
-    """Twice 20 s to start plus 0.1 s to read 40 MiB, with a probe every 5 s: 9 probes, not 6 as for other servers."""
-    assert emitted(tmp_path, RAY).server["startupProbe"]["failureThreshold"] == 9
-    assert emitted(tmp_path, BENTOML).server["startupProbe"]["failureThreshold"] == 6
+    """Twice 30 s to start plus 80 s to read 40 GB, with a probe every 5 s: 44 probes. BentoML starts in 10 s: 36."""
+    size = {"release__artifact__size": "39.9G"}
+    assert emitted(tmp_path, RAY, **size).server["startupProbe"]["failureThreshold"] == 44
+    assert emitted(tmp_path, BENTOML, **size).server["startupProbe"]["failureThreshold"] == 36
 
 
 def test_trap_ray_exports_metrics_on_another_port(tmp_path: Path) -> None:

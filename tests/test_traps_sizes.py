@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .online import COMMIT, DIGEST, Emitted, emitted, errors, spec
+import pytest
+
+from .online import COMMIT, DIGEST, RUNTIMES, Emitted, emitted, errors, spec
+from .support import ROOT
 
 STAGES = [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}]
 
@@ -59,3 +62,41 @@ def test_trap_the_size_of_a_shadow_from_a_hub_has_no_effect(tmp_path: Path) -> N
     place = {"uri": "hf://acme/fraud-8", "format": "safetensors", "digest": COMMIT, "access": "hub", "size": "30Gi"}
     made = spec("vllm", rollout__stages=STAGES, release__shadow={"version": 8, "artifact": place})
     assert errors(tmp_path, made) == []
+
+
+# Time to start
+
+
+def budget(made: Emitted) -> int:
+    """How many seconds the startup probe allows."""
+    probe = made.server["startupProbe"]
+    return int(probe["periodSeconds"] * probe["failureThreshold"])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("load", [None, "1s"])
+def test_trap_a_startup_probe_kills_a_server_on_a_busy_node(tmp_path: Path, runtime: str, load: str | None) -> None:
+    """MLServer with eight workers needed 66 s on two busy cores, and got 30 s."""
+    made = emitted(tmp_path, runtime, serving__load=load)
+    assert budget(made) >= (300 if runtime in ("vllm", "sglang", "tgi") else 120)
+
+
+@pytest.mark.parametrize("size", ["2Gi", None])
+def test_trap_a_small_language_model_is_killed_while_it_compiles(tmp_path: Path, size: str | None) -> None:
+    """A model of 2 GiB was ready 159 s after its container had started, and 150 s were too few for it."""
+    made = emitted(tmp_path, "vllm", release__artifact__size=size, serving__load=None)
+    assert budget(made) >= 300
+
+
+@pytest.mark.parametrize("least", ["120s", "30m"])
+def test_trap_a_rollout_fails_before_the_startup_probe_does(tmp_path: Path, least: str) -> None:
+    made = emitted(tmp_path, serving__container={"leastStartup": least})
+    assert budget(made) == {"120s": 120, "30m": 1800}[least]
+    assert made.workload["spec"]["progressDeadlineSeconds"] > budget(made)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_says_how_long_it_takes_to_start(runtime: str) -> None:
+    """A container that the author builds may take any time; its default is generous."""
+    said = (ROOT / "compiler" / "catalog" / "runtimes" / f"{runtime}.yaml").read_text()
+    assert ("\nstartTime: " in said) == (runtime != "custom")

@@ -221,7 +221,15 @@ class Runtime(Section):
     image: Image | None = optional("The image, pinned.")
     accelerated_image: Image | None = optional("The image for pods with an accelerator, if it differs.")
     image_size: Memory | None = optional("The image size, which determines how long the first pull takes.")
-    start_time: Duration | None = optional("How long it takes to start, before it loads the model.")
+    start_time: Duration = default(
+        "30s", "How long it takes to start, before it loads the model.", "longer than most servers take on a busy node"
+    )
+    least_startup: Duration = default(
+        "120s",
+        "What the startup probe allows at least, even if the model should load sooner.",
+        "a server that exits is restarted at once, so patience costs little; an impatient probe kills a slow server "
+        "again and again",
+    )
     user: int | None = optional("The numeric user ID it runs as; never 0.", ge=1, le=2**31 - 1)
     formats: list[Format] = listed("The model formats it can load.")
     usual_for: list[Format] = listed("The model formats it is the default runtime for.")

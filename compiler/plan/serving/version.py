@@ -24,6 +24,9 @@ __all__ = ["PROBE_PERIOD", "VersionPlan"]
 PROBE_PERIOD = 5
 """Seconds between probes."""
 
+DEVICE_START = Duration(30)
+"""How long an accelerator takes until a server can use it: an allowance."""
+
 LEAST_DEADLINE = 600
 """The default progress deadline of Kubernetes, in seconds."""
 
@@ -72,10 +75,10 @@ class VersionPlan:
         part = self.service.part
         rate = self.service.scope.platform.planning.load
         if part.load.given is None and self._size is None:
-            guess = _unknown(self.service.accelerated)
+            guess = _unknown(self.service.runtime.start_time, self.service.accelerated)
             return assumed(f"{part.spec_path}.load", guess.value, guess.reason, guess)
         own = self.service.runtime.start_time
-        return or_else(part.load, lambda: _load(self._size, self.service.accelerated, rate, own))
+        return or_else(part.load, lambda: _load(own, self._size, self.service.accelerated, rate))
 
     @cached_property
     def start(self) -> Because[Duration]:
@@ -86,7 +89,7 @@ class VersionPlan:
     def startup_failures(self) -> Because[int]:
         """`failureThreshold` of the startup probe."""
         inside = _fetched_inside(self.files.source, self._size, self.service.scope.platform.planning.download)
-        return _startup_failures(self.start, inside)
+        return _startup_failures(self.start, inside, self.service.runtime.least_startup)
 
     @cached_property
     def fetch(self) -> Because[Duration]:
@@ -99,7 +102,7 @@ class VersionPlan:
         """Seconds after which a version that is not ready counts as failed."""
         given = self.service.scope.system.rollout.progress_deadline
         if given.given is None:
-            return _progress_deadline(self.fetch, self.start)
+            return _progress_deadline(self.fetch, self.start, self.service.runtime.least_startup)
         if given.given.value <= self.start.value:
             raise refusal(
                 "MLS008",
@@ -113,20 +116,20 @@ class VersionPlan:
 
 
 @decision
-def _unknown(accelerated: Because[bool]) -> tuple[Duration, str]:
-    return Duration(120 if accelerated.value else 30), "a guess, because the model size is unknown"
+def _unknown(own: Because[Duration], accelerated: Because[bool]) -> tuple[Duration, str]:
+    guess = Duration(120 if accelerated.value else 30)
+    whole = Duration(own.value.amount + guess.amount)
+    return whole, f"{own.value} to start, plus {guess} to load, a guess because the model size is unknown"
 
 
 @decision
 def _load(
-    size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth], own: Because[Duration] | None
+    own: Because[Duration], size: Because[Memory] | None, accelerated: Because[bool], rate: Because[Bandwidth]
 ) -> tuple[Duration, str]:
-    base = 30 if accelerated.value else 5
-    if own is not None:
-        base = max(base, math.ceil(own.value.amount))
-    took = base + transfer(bytes_of(size), rate).amount
+    base = max(own.value, DEVICE_START) if accelerated.value else own.value
+    took = Duration(math.ceil(base.amount) + transfer(bytes_of(size), rate).amount)
     said = f"{size.value} of model files" if size is not None else "a model of unknown size (counted as 1 GB)"
-    return Duration(took), f"{base} s to start, plus reading {said} at {rate.value}; set `load` to replace the estimate"
+    return took, f"{base} to start, plus reading {said} at {rate.value}; set `load` to replace the estimate"
 
 
 @decision
@@ -150,17 +153,19 @@ def _start(load: Because[Duration], warmup: Warmup | None, each: Because[Duratio
 
 
 @decision
-def _startup_failures(start: Because[Duration], inside: Because[Duration]) -> tuple[int, str]:
-    needed, why = start.value.amount, f"{start.value} to start"
+def _startup_failures(start: Because[Duration], inside: Because[Duration], least: Because[Duration]) -> tuple[int, str]:
+    needed, why = start.value.amount, f"{readable(start.value)} to start"
     if inside.value.amount:
-        needed, why = needed + inside.value.amount, f"({inside.value} to download + {start.value} to start)"
-    failures = max(6, math.ceil(2 * needed / PROBE_PERIOD))
-    return failures, f"2 x {why}, but at least 30 s, with a probe every {PROBE_PERIOD} s"
+        needed, why = needed + inside.value.amount, f"({inside.value} to download + {why})"
+    failures = math.ceil(max(least.value.amount, 2 * needed) / PROBE_PERIOD)
+    return failures, f"2 x {why}, but at least {least.value}, with a probe every {PROBE_PERIOD} s"
 
 
 @decision
-def _progress_deadline(fetch: Because[Duration], start: Because[Duration]) -> tuple[int, str]:
-    needed = 2 * (fetch.value.amount + start.value.amount)
+def _progress_deadline(fetch: Because[Duration], start: Because[Duration], least: Because[Duration]) -> tuple[int, str]:
+    needed = fetch.value.amount + max(fetch.value.amount + 2 * start.value.amount, least.value.amount)
     deadline = max(LEAST_DEADLINE, math.ceil(needed / 60) * 60)
-    why = f"2 x ({fetch.value} to fetch + {start.value} to start), but at least {LEAST_DEADLINE} s"
+    why = f"2 x ({fetch.value} to fetch + {readable(start.value)} to start), but at least {LEAST_DEADLINE} s"
+    if needed > 2 * (fetch.value.amount + start.value.amount):
+        why = f"{fetch.value} to fetch, plus {least.value}, the least that the startup probe allows"
     return deadline, f"{why}, in whole minutes"
