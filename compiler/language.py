@@ -524,6 +524,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "TrainingResources": {
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '2', 'enough to get started; set what your code needs'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '8Gi', 'enough to get started; set what your code needs'),
+        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'memory', ''), '5Gi', "a node's own disk is small and shared; `storage` is for more"),
         "accelerator": ('accelerator', 'optional', ('object', 'AcceleratorRequest'), None, ''),
     },
     "AcceleratorRequest": {
@@ -643,6 +644,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Resources": {
         "cpu": ('cpu', 'derived', ('scalar', 'cores', ''), None, "from the runtime's requirements"),
         "memory": ('memory', 'derived', ('scalar', 'memory', ''), None, "from the runtime's requirements plus twice the model size"),
+        "ephemeralStorage": ('ephemeral_storage', 'derived', ('scalar', 'memory', ''), None, "from the model size and the runtime's requirements"),
         "accelerator": ('accelerator', 'optional', ('object', 'AcceleratorRequest'), None, ''),
     },
     "Runtime": {
@@ -666,6 +668,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
         "modelPath": ('model_path', 'default', ('scalar', 'path', ''), '/models', 'the most common location'),
         "writable": ('writable', 'list', ('list', ('scalar', 'path', ''), ''), None, ''),
+        "scratch": ('scratch', 'optional', ('scalar', 'memory', ''), None, ''),
+        "unpacks": ('unpacks', 'default', ('bool',), 'false', 'most runtimes read the model where it is'),
         "deviceMemory": ('device_memory', 'optional', ('object', 'DeviceMemory'), None, ''),
         "sharedMemory": ('shared_memory', 'optional', ('scalar', 'memory', ''), None, ''),
         "writableRoot": ('writable_root', 'default', ('bool',), 'false', '`writable` is enough for most runtimes'),
@@ -1155,6 +1159,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "accelerators": ('accelerators', 'map', ('map', ('integer', 0, None), 'name', 'accelerators'), None, ''),
         "cpu": ('cpu', 'optional', ('scalar', 'cores', ''), None, ''),
         "memory": ('memory', 'optional', ('scalar', 'memory', ''), None, ''),
+        "ephemeralStorage": ('ephemeral_storage', 'optional', ('scalar', 'memory', ''), None, ''),
     },
     "Accelerator": {
         "slice": ('slice', 'default', ('bool',), 'false', 'most accelerators are whole devices'),

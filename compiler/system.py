@@ -861,10 +861,11 @@ class Training(Part):
 class TrainingResources(Part):
     """Resources of one training step."""
 
-    __slots__ = fields = ("cpu", "memory", "accelerator",)
+    __slots__ = fields = ("cpu", "memory", "ephemeral_storage", "accelerator",)
 
     cpu: Because[Cores]
     memory: Because[Memory]
+    ephemeral_storage: Because[Memory]
     accelerator: AcceleratorRequest | None
 
 
@@ -1070,17 +1071,18 @@ class OnlineService(Part):
 class Resources(Part):
     """Resources of one replica."""
 
-    __slots__ = fields = ("cpu", "memory", "accelerator",)
+    __slots__ = fields = ("cpu", "memory", "ephemeral_storage", "accelerator",)
 
     cpu: Derived[Cores]
     memory: Derived[Memory]
+    ephemeral_storage: Derived[Memory]
     accelerator: AcceleratorRequest | None
 
 
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1102,6 +1104,8 @@ class Runtime(Part):
     env: Named[Because[str]]
     model_path: Because[str]
     writable: tuple[Because[str], ...]
+    scratch: Because[Memory] | None
+    unpacks: Because[bool]
     device_memory: DeviceMemory | None
     shared_memory: Because[Memory] | None
     writable_root: Because[bool]
@@ -1946,11 +1950,12 @@ class Policies(Part):
 class Quota(Part):
     """What a namespace may use at the same time, as a ResourceQuota limits it. Omitted resources are unlimited. If several systems share a namespace, each is compared with the full quota."""
 
-    __slots__ = fields = ("accelerators", "cpu", "memory",)
+    __slots__ = fields = ("accelerators", "cpu", "memory", "ephemeral_storage",)
 
     accelerators: Named[Because[int]]
     cpu: Because[Cores] | None
     memory: Because[Memory] | None
+    ephemeral_storage: Because[Memory] | None
 
 
 class Accelerator(Part):

@@ -68,7 +68,7 @@ training:
   steps: {{train: {{command: [train]}}}}
 """)
 
-ENOUGH = {"accelerators": {"l4": 7, "a100-80gb": 2}, "cpu": 78, "memory": "153Gi"}
+ENOUGH = {"accelerators": {"l4": 7, "a100-80gb": 2}, "cpu": 78, "memory": "153Gi", "ephemeralStorage": "31Gi"}
 
 
 def compiled(tmp_path: Path, quota: object = None, **changes: object) -> mlspec.api.Result:
@@ -112,20 +112,36 @@ def test_pods_at_the_worst_moment(tmp_path: Path) -> None:
 
 
 def test_the_sums(tmp_path: Path) -> None:
-    """Cores: 13 x 4 + 7 x 2 + 4 x 1 + 8 = 78. GiB: 13 x 4.25 + 7 x 8.25 + 4 x 2 + 32 = 153."""
+    """Cores: 13 x 4 + 7 x 2 + 4 x 1 + 8 = 78. GiB: 13 x 4.25 + 7 x 8.25 + 4 x 2 + 32 = 153. GiB of disk: 20 x 1.25 for
+    Triton, 4 x 0.25 for the model and logs of a batch run, and 5 for training are 31.
+    """
     made = plan(tmp_path)
-    assert needed(made) == {"accelerators.l4": "7", "accelerators.a100-80gb": "2", "cpu": "78", "memory": "153Gi"}
+    assert needed(made) == {
+        "accelerators.l4": "7",
+        "accelerators.a100-80gb": "2",
+        "cpu": "78",
+        "memory": "153Gi",
+        "ephemeralStorage": "31Gi",
+    }
     said = "serving ranker 3 x 1 + rollout of ranker 3 x 1 + shadow of ranker 1 x 1"
     assert made.needed["accelerators.l4"].reason == said
     assert made.needed["accelerators.a100-80gb"].reason == "training 1 x 2"
 
 
 def test_a_search_with_its_own_schedule_runs_beside_a_training_run(tmp_path: Path) -> None:
-    """One pod, whatever it tries at once: 78 + 8 = 86 cores, 153 + 32 = 185 GiB, 2 + 2 = 4 accelerators."""
+    """One pod, whatever it tries at once: 78 + 8 = 86 cores, 153 + 32 = 185 GiB, 31 + 5 = 36 GiB, 2 + 2 = 4
+    accelerators.
+    """
     depth = {"type": "int", "min": 1, "max": 9}
     tuning = {"when": "schedule", "schedule": "0 5 * * 0", "trials": 12, "parallel": 3, "parameters": {"depth": depth}}
     made = plan(tmp_path, training__tuning=tuning)
-    assert needed(made) == {"accelerators.l4": "7", "accelerators.a100-80gb": "4", "cpu": "86", "memory": "185Gi"}
+    assert needed(made) == {
+        "accelerators.l4": "7",
+        "accelerators.a100-80gb": "4",
+        "cpu": "86",
+        "memory": "185Gi",
+        "ephemeralStorage": "36Gi",
+    }
     manual = plan(tmp_path / "manual", training__tuning={**tuning, "when": "manual", "schedule": None})
     assert "tuning" not in pods(manual)
 
@@ -169,26 +185,28 @@ def test_a_pod_requests_what_its_manifest_says(example: Path) -> None:
         bodies = [load(file.text) for file in environment.bundle.files()]
         emitted = {_requests(body) for body in bodies if body.get("kind") in ("Rollout", "Deployment", "CronJob")}
         shares = environment.plan.quota.shares
-        assert emitted == {(s.cpu.value.amount, s.memory.value.amount, _devices(s.each)) for s in shares}
+        wanted = {(s.cpu.value.amount, s.memory.value.amount, s.disk.value.amount, _devices(s.each)) for s in shares}
+        assert emitted == wanted
 
 
 def _devices(each: dict[str, Any]) -> int:
     return sum(amount.value for path, amount in each.items() if path.startswith("accelerators."))
 
 
-def _requests(body: dict[str, Any]) -> tuple[Decimal, Decimal, int]:
+def _requests(body: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal, int]:
     spec = body["spec"]["jobTemplate"]["spec"] if body["kind"] == "CronJob" else body["spec"]
     pod = spec["template"]["spec"]
 
-    def asked(container: dict[str, Any]) -> tuple[Decimal, Decimal, int]:
+    def asked(container: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal, int]:
         requests = container["resources"]["requests"]
         cpu, memory = Cores.parse(str(requests["cpu"])).amount, Memory.parse(requests["memory"]).amount
-        return cpu, memory, int(requests.get("nvidia.com/gpu", 0))
+        disk = Memory.parse(requests["ephemeral-storage"]).amount
+        return cpu, memory, disk, int(requests.get("nvidia.com/gpu", 0))
 
     before = [asked(container) for container in pod.get("initContainers", [])]
     together = [asked(container) for container in pod["containers"]]
-    cpu, memory, devices = zip(*before, tuple(map(sum, zip(*together, strict=True))), strict=True)
-    return max(cpu), max(memory), max(devices)
+    cpu, memory, disk, devices = zip(*before, tuple(map(sum, zip(*together, strict=True))), strict=True)
+    return max(cpu), max(memory), max(disk), max(devices)
 
 
 # The finding
@@ -205,6 +223,7 @@ def test_a_quota_that_is_just_enough(tmp_path: Path) -> None:
         ({"accelerators": {"a100-80gb": 1}}, "the system needs 2 x `a100-80gb`, but the quota is 1"),
         ({"cpu": "77.999"}, "the system needs 78 cores, but the quota is 77999m"),
         ({"memory": "152Gi"}, "the system needs 153Gi of memory, but the quota is 152Gi"),
+        ({"ephemeralStorage": "30Gi"}, "the system needs 31Gi of disk space, but the quota is 30Gi"),
     ],
 )
 def test_one_less_is_too_little(tmp_path: Path, quota: dict[str, Any], said: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from .online import COMMIT, DIGEST, RUNTIMES, Emitted, emitted, errors, spec
+from . import batch, retraining
+from .online import COMMIT, DIGEST, RUNTIMES, Emitted, compiled, emitted, errors, spec
 from .support import ROOT
 
 STAGES = [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}]
@@ -100,3 +101,97 @@ def test_every_runtime_says_how_long_it_takes_to_start(runtime: str) -> None:
     """A container that the author builds may take any time; its default is generous."""
     said = (ROOT / "compiler" / "catalog" / "runtimes" / f"{runtime}.yaml").read_text()
     assert ("\nstartTime: " in said) == (runtime != "custom")
+
+
+# Disk
+
+
+def mebi(quantity: str) -> int:
+    return int(quantity.removesuffix("Mi")) if quantity.endswith("Mi") else int(quantity.removesuffix("Gi")) * 1024
+
+
+def disk(container: dict[str, Any]) -> tuple[str, str | None]:
+    """What a container requests of the disk of the node, and its limit."""
+    given = container["resources"]
+    return given["requests"]["ephemeral-storage"], given["limits"].get("ephemeral-storage")
+
+
+def test_trap_a_pod_requests_no_disk_for_its_model(tmp_path: Path) -> None:
+    """16 GiB plus a quarter are 20,496 MiB with 16 MiB to round; a server of its own files of 1 GiB, and 100 MiB of
+    logs: 21,620 MiB, in steps of 256 MiB.
+    """
+    made = emitted(tmp_path, release__artifact__size="16Gi")
+    assert disk(made.server) == ("21760Mi", "21760Mi")
+    assert disk(made.download) == ("20596Mi", "20596Mi")
+    assert made.volume("model")["emptyDir"] == {"sizeLimit": "20496Mi"}
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "sglang", "tgi"])
+def test_trap_the_weights_that_a_server_downloads_have_no_limit(tmp_path: Path, runtime: str) -> None:
+    """20,496 MiB for the weights and 5 GiB for compiled code are 25,616 MiB; logs come on top."""
+    made = emitted(tmp_path, runtime)
+    assert made.volume(f"home-{runtime}")["emptyDir"] == {"sizeLimit": "25616Mi"}
+    assert disk(made.server) == ("25856Mi", "25856Mi")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_trap_the_limit_of_a_pod_evicts_it_while_its_volumes_have_room(tmp_path: Path, runtime: str) -> None:
+    """The kubelet adds up volumes and logs. What a server of the author's own writes is unknown, so it has no limit."""
+    made = emitted(tmp_path, runtime)
+    volumes = [volume["emptyDir"] for volume in made.pod["volumes"] if "emptyDir" in volume]
+    on_disk = [volume.get("sizeLimit") for volume in volumes if volume.get("medium") != "Memory"]
+    requested, limit = disk(made.server)
+    if runtime in ("bentoml", "custom", "ray-serve"):
+        assert limit is None
+        return
+    assert requested == limit
+    assert all(on_disk)
+    assert mebi(requested) >= max(map(mebi, map(str, on_disk))) + 100
+
+
+def test_trap_an_unpacked_archive_needs_its_space_again(tmp_path: Path) -> None:
+    """1,296 MiB for the archive of 1 GiB, twice that to unpack it, and 1 GiB and 100 MiB: 5,012 MiB."""
+    made = emitted(tmp_path, "torchserve", release__artifact__size="1Gi")
+    assert disk(made.server) == ("5Gi", "5Gi")
+
+
+def test_trap_a_batch_pod_requests_no_disk_for_its_model(tmp_path: Path) -> None:
+    """1,296 MiB for a model of 1 GiB, and 100 MiB of logs. What the image writes is unknown, so there is no limit."""
+    pod = batch.job(tmp_path, releases__lightgbm__artifact__size="1Gi")["template"]["spec"]
+    assert disk(pod["containers"][0]) == ("1536Mi", None)
+    assert disk(pod["initContainers"][0]) == ("1396Mi", "1396Mi")
+    said = batch.job(tmp_path, serving__resources={"ephemeralStorage": "30Gi"})["template"]["spec"]
+    assert disk(said["containers"][0]) == ("30Gi", "30Gi")
+    [tmp] = [volume for volume in said["volumes"] if volume["name"] == "tmp"]
+    assert tmp["emptyDir"] == {"sizeLimit": "30Gi"}
+
+
+def test_trap_a_training_pod_fills_the_disk_of_a_node(tmp_path: Path) -> None:
+    """Every step may use as much as the volume for temporary files has."""
+    pod = retraining.pod(tmp_path, training__resources={"ephemeralStorage": "9Gi"})
+    assert {disk(step) for step in (*pod["initContainers"], *pod["containers"])} == {("9Gi", "9Gi")}
+    [tmp] = [volume for volume in pod["volumes"] if volume["name"] == "tmp"]
+    assert tmp["emptyDir"] == {"sizeLimit": "9Gi"}
+
+
+def test_the_author_says_how_much_disk_a_replica_needs(tmp_path: Path) -> None:
+    made = emitted(tmp_path, "bentoml", serving__resources={"ephemeralStorage": "30Gi"})
+    assert disk(made.server) == ("30Gi", "30Gi")
+    assert made.volume("tmp")["emptyDir"] == {"sizeLimit": "30Gi"}
+
+
+@pytest.mark.parametrize("runtime", ["triton", "vllm"])
+def test_trap_the_disk_of_a_model_of_unknown_size_is_reserved_silently(tmp_path: Path, runtime: str) -> None:
+    """What is known is requested. There is no limit, and a warning says so."""
+    made = spec(runtime, release__artifact__size=None)
+    found = [d.id for d in compiled(tmp_path, made).diagnostics]
+    assert "MLS414" in found
+    pod = emitted(tmp_path, runtime, release__artifact__size=None)
+    assert disk(pod.server)[1] is None
+
+
+def test_trap_an_image_volume_is_counted_twice(tmp_path: Path) -> None:
+    """The image does not count as disk of the pod: 1 GiB of its own files, and 100 MiB of logs."""
+    place = {"uri": "oci://registry.example.com/fraud:7", "digest": DIGEST, "format": "onnx", "size": "16Gi"}
+    made = emitted(tmp_path, release__artifact=place, access=None, platform__kubernetes="1.35")
+    assert disk(made.server) == ("1280Mi", "1280Mi")

@@ -44,6 +44,7 @@ class Quota(Section):
     )
     cpu: Cores | None = optional("The total CPU request of all pods.")
     memory: Memory | None = optional("The total memory request of all pods.")
+    ephemeral_storage: Memory | None = optional("The total request of all pods for disk space of nodes.")
 
 
 class Planning(Section):

@@ -240,6 +240,12 @@ class Runtime(Section):
     env: dict[EnvName, Text] = mapped("Environment variables it needs.")
     model_path: Path = default("/models", "The folder it loads models from.", "the most common location")
     writable: list[Path] = listed("Paths it writes to; each becomes an empty volume.")
+    scratch: Memory | None = optional(
+        "What it writes to these paths, besides the model. If omitted, it has no limit, and nothing is reserved for it."
+    )
+    unpacks: bool = default(
+        False, "Whether it unpacks the model into these paths.", "most runtimes read the model where it is"
+    )
     device_memory: DeviceMemory | None = optional(
         "How it divides up an accelerator's memory, if it allocates all of it at startup."
     )

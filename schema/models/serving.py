@@ -55,6 +55,10 @@ class Resources(Section):
 
     cpu: Cores | None = derived("CPU cores.", "from the runtime's requirements")
     memory: Memory | None = derived("Memory.", "from the runtime's requirements plus twice the model size")
+    ephemeral_storage: Memory | None = derived(
+        "The disk space of the node: the model, what the container writes, and logs.",
+        "from the model size and the runtime's requirements",
+    )
     accelerator: AcceleratorRequest | None = optional(
         "Accelerators. If omitted: none, or the cheapest of `constraints.accelerators` for a runtime that requires one."
     )

@@ -44,6 +44,11 @@ class TrainingResources(Section):
 
     cpu: Cores = default("2", "CPU cores.", "enough to get started; set what your code needs")
     memory: Memory = default("8Gi", "Memory.", "enough to get started; set what your code needs")
+    ephemeral_storage: Memory = default(
+        "5Gi",
+        "The disk space of the node: what the step writes to `/tmp`, and its logs.",
+        "a node's own disk is small and shared; `storage` is for more",
+    )
     accelerator: AcceleratorRequest | None = optional("Accelerators.")
 
 

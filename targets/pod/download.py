@@ -13,6 +13,7 @@ from ...compiler import conventions
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
+from ...compiler.plan.serving.disk import downloaded, room
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 from .access import Grant, environment, granted
@@ -86,6 +87,8 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
     scope, artifact = files.scope, files.artifact
     grant = next(iter(granted(scope, (artifact.access,))), None)
     _check(files)
+    size = files.artifact.size
+    disk = downloaded(size).map(str) if size is not None else None
     return {
         "name": "download",
         "image": scope.platform.images.downloader,
@@ -94,7 +97,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
             {"name": "MODEL_FILE", "value": file},
             {"name": "MODEL_DIGEST", "value": artifact.digest},
-            {"name": "MODEL_LIMIT", "value": _room(files).map(lambda room: str(room * 2**20))},
+            {"name": "MODEL_LIMIT", "value": _room(files).map(lambda mebi: str(mebi * 2**20))},
             {"name": "MODEL_VOLUME", "value": VOLUME},
             {"name": "HOME", "value": VOLUME},
             *_store(artifact.uri, grant),
@@ -104,8 +107,9 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             "requests": {
                 "cpu": fixed(conventions.HELPER_CPU, "it mostly waits for the network"),
                 "memory": fixed(conventions.HELPER_MEMORY, "it streams to disk"),
+                "ephemeral-storage": disk,
             },
-            "limits": {"memory": fixed("512Mi", "it streams to disk")},
+            "limits": {"memory": fixed("512Mi", "it streams to disk"), "ephemeral-storage": disk},
         },
         "securityContext": security,
         "volumeMounts": [{"name": "model", "mountPath": VOLUME}],
@@ -197,7 +201,7 @@ def check_access(files: ModelFiles) -> None:
 
 def volume(files: ModelFiles) -> Body:
     """The volume for the download, with room for the model and a little more."""
-    return {"name": "model", "emptyDir": {"sizeLimit": _room(files).map(lambda room: f"{room}Mi")}}
+    return {"name": "model", "emptyDir": {"sizeLimit": _room(files).map(lambda mebi: f"{mebi}Mi")}}
 
 
 def _room(files: ModelFiles) -> Because[int]:
@@ -206,8 +210,7 @@ def _room(files: ModelFiles) -> Because[int]:
     if size is None:
         why = "the size of the model is unknown, and without a limit, it could fill the disk of the node"
         return because(UNKNOWN_LIMIT // 2**20, why, files.artifact.uri)
-    room = -(-int(size.value.amount) * 5 // 4 // 2**20) + 16
-    return because(room, "the size of the model plus a quarter", size)
+    return because(room(size.value) // 2**20, "the size of the model plus a quarter", size)
 
 
 def mount(path: Because[str]) -> Body:

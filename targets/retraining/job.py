@@ -155,7 +155,7 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
     return [
         {"name": "config", "configMap": {"name": config}},
         {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": fixed("5Gi", "a node's own disk is small and shared")}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": training.part.resources.ephemeral_storage.map(str)}},
         *_shared_memory(training),
     ]
 

@@ -97,13 +97,13 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
 
 
 def _resources(training: TrainingPlan) -> Body:
-    """Memory is limited to the request. CPU has no limit, so that a burst is not throttled."""
+    """Memory and disk are limited to the request. CPU has no limit, so that a burst is not throttled."""
     asked = training.part.resources
     devices = placement.accelerators(training.scope, asked.accelerator)
-    memory = asked.memory.map(str)
+    memory, disk = asked.memory.map(str), asked.ephemeral_storage.map(str)
     return {
-        "requests": {"cpu": asked.cpu.map(str), "memory": memory, **devices},
-        "limits": {"memory": memory, **devices},
+        "requests": {"cpu": asked.cpu.map(str), "memory": memory, "ephemeral-storage": disk, **devices},
+        "limits": {"memory": memory, "ephemeral-storage": disk, **devices},
     }
 
 
@@ -182,14 +182,19 @@ def _mounts(name: str) -> list[Body]:
 def _gate(training: TrainingPlan) -> Body:
     """mlspec's own step. It has no secrets. It exits with 0 whatever the verdict, which the next step reads."""
     why = "it reads a few files, and each file of the model once"
+    disk = training.part.resources.ephemeral_storage.map(str)
     return {
         "name": "gate",
         "image": _own_image(training),
         "command": ["mlspec", "runtime", "gate", "--in-job"],
         "env": list(_contract("gate")),
         "resources": {
-            "requests": {"cpu": fixed(conventions.HELPER_CPU, why), "memory": fixed(conventions.HELPER_MEMORY, why)},
-            "limits": {"memory": fixed("512Mi", why)},
+            "requests": {
+                "cpu": fixed(conventions.HELPER_CPU, why),
+                "memory": fixed(conventions.HELPER_MEMORY, why),
+                "ephemeral-storage": disk,
+            },
+            "limits": {"memory": fixed("512Mi", why), "ephemeral-storage": disk},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),

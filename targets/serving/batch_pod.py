@@ -48,7 +48,7 @@ def template(batch: BatchPlan) -> Body:
             "securityContext": pod_security(batch.part.user),
             "initContainers": _download(batch),
             "containers": [_scorer(batch)],
-            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": {}}],
+            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": _limited(batch)}],
             "nodeSelector": placement.node_selector(scope, accelerator),
             "tolerations": placement.tolerations(scope, accelerator) or None,
         },
@@ -82,7 +82,7 @@ def _download(batch: BatchPlan) -> list[Because[Body]] | None:
 
 def _scorer(batch: BatchPlan) -> Body:
     devices = placement.accelerators(batch.scope, batch.part.resources.accelerator)
-    memory = batch.memory.map(str)
+    memory, disk = batch.memory.map(str), batch.disk.map(str)
     return {
         "name": SCORER,
         "image": batch.part.image,
@@ -92,12 +92,21 @@ def _scorer(batch: BatchPlan) -> Body:
             *credentials(access.granted(batch.scope, _used_by_the_run(batch)), {**batch.part.env}),
         ],
         "resources": {
-            "requests": {"cpu": batch.cpu.map(str), "memory": memory, **devices},
-            "limits": {"memory": memory, **devices},
+            "requests": {"cpu": batch.cpu.map(str), "memory": memory, "ephemeral-storage": disk, **devices},
+            "limits": {
+                "memory": memory,
+                "ephemeral-storage": batch.disk_limit.map(str) if batch.disk_limit is not None else None,
+                **devices,
+            },
         },
         "securityContext": container_security(writable_for_devices(batch.part.resources.accelerator)),
         "volumeMounts": [model.mount(batch.files, MODELS), {"name": "tmp", "mountPath": "/tmp"}],
     }
+
+
+def _limited(batch: BatchPlan) -> Body:
+    """The limit of what the image writes: only the spec can say it."""
+    return {} if batch.disk_limit is None else {"sizeLimit": batch.disk_limit.map(str)}
 
 
 # The environment

@@ -51,7 +51,7 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "securityContext": pod_security(_user(service)),
             "initContainers": _init_containers(service, files, made),
             "containers": [_server(service, version, made)],
-            "volumes": _volumes(service, files, made),
+            "volumes": _volumes(service, version, made),
             "nodeSelector": placement.node_selector(scope, service.devices),
             "tolerations": placement.tolerations(scope, service.devices) or None,
             "topologySpreadConstraints": placement.spread(naming.selector(scope, component, service.name)),
@@ -169,12 +169,17 @@ def _port_name(service: ServicePlan, asked: Because[int]) -> Because[str]:
 
 
 def _resources(service: ServicePlan, version: VersionPlan) -> Body:
-    """Memory is limited to the request. CPU has no limit, so that a burst is not throttled."""
+    """Memory and disk are limited to the request. CPU has no limit, so that a burst is not throttled."""
     devices = placement.accelerators(service.scope, service.devices)
-    memory = version.pod_memory.map(str)
+    memory, limit = version.pod_memory.map(str), version.disk_limit
     return {
-        "requests": {"cpu": service.cpu.map(str), "memory": memory, **devices},
-        "limits": {"memory": memory, **devices},
+        "requests": {
+            "cpu": service.cpu.map(str),
+            "memory": memory,
+            "ephemeral-storage": version.disk.map(str),
+            **devices,
+        },
+        "limits": {"memory": memory, "ephemeral-storage": limit.map(str) if limit is not None else None, **devices},
     }
 
 
@@ -219,11 +224,13 @@ def config_name(service: ServicePlan, made: Setup) -> Because[str]:
     return text("{name}-config-{digest}", name=service.name, digest=digest)
 
 
-def _volumes(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
+def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Body]:
+    files, writes = version.files, version.writes
     volumes = [model.volume(files)] if files.source.value != "hub" else []
     if needs_config(made):
         volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
-    volumes += [{"name": name, "emptyDir": {}} for name, _ in writable(service)]
+    limit = {"sizeLimit": writes.map(str)} if writes is not None else {}
+    volumes += [{"name": name, "emptyDir": limit} for name, _ in writable(service)]
     shared = service.runtime.shared_memory
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})

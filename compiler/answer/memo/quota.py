@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...plan import Plan
+from ...plan.budget.quota import DISK
 from .line import Line
 
 __all__ = ["peak"]
 
-_KNOWN = {"cpu": ("CPU", "core"), "memory": ("memory", "")}
+_KNOWN = {"cpu": ("CPU", "core"), "memory": ("memory", ""), DISK: ("disk space", "")}
 
 
 def peak(plan: Plan) -> Iterator[Line]:

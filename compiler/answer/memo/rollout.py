@@ -25,6 +25,7 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="shadow replicas", value=canary.shadow_replicas, count_of="replica", field=STAGES)
     if service.shadow is not None:
         yield Line(title="memory per shadow replica", value=service.latest.memory)
+        yield Line(title="disk per shadow replica", value=service.latest.disk)
         yield Line(title="startup time of the shadow", value=service.latest.start)
     if service.shadow_plan is not None:
         yield Line(title="judgment of the shadow stage", value=service.after_shadow)

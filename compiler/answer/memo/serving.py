@@ -29,6 +29,7 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="headroom: maximum sustainable rate", value=able)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per replica", value=service.live.memory, field=f"{path}.resources.memory")
+    yield Line(title="disk per replica", value=service.live.disk, field=f"{path}.resources.ephemeralStorage")
     signal, scaling = service.scaling.signal, service.scaling
     if signal is not None:
         yield Line(title="scaling signal", value=signal, field=f"{path}.replicas.signal")
@@ -83,6 +84,7 @@ def batch(run: BatchPlan) -> Iterator[Line]:
     yield Line(title="retries per partition", value=run.retries, count_of="retry", field=f"{path}.retries")
     yield Line(title="CPU per pod", value=run.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per pod", value=run.memory, field=f"{path}.resources.memory")
+    yield Line(title="disk per pod", value=run.disk, field=f"{path}.resources.ephemeralStorage")
     if run.late_from is not None:
         yield Line(title="page if no success after", value=run.late_from, field="constraints.deadline")
     yield Line(title="alert if no success for", value=run.stale)

@@ -39,17 +39,24 @@ def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     known = set[int]()
     for files in _downloads(plan):
-        artifact = files.artifact
-        if artifact.size is None and files.source.value == "rclone" and id(artifact.uri) not in known:
+        artifact, source = files.artifact, files.source.value
+        if artifact.size is None and source in _NOTES and id(artifact.uri) not in known:
             known.add(id(artifact.uri))
             yield finding(
                 "MLS414",
                 "the size of the model is unknown",
                 artifact.uri,
-                label="the limit of the download is a guess",
-                note="the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",
+                label="the limit of the download is a guess" if source == "rclone" else "the download has no limit",
+                note=_NOTES[source],
                 help="add `size: 38Mi`, with the size of the model, next to the URI",
             )
+
+
+_NOTES = {
+    "rclone": "the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",
+    "hub": "pods reserve no disk space for it, so they fill the disk of a node together, and Kubernetes evicts them",
+}
+"""Why it matters, by how the files are fetched: an image is not stored in a volume of the pod."""
 
 
 def _downloads(plan: Plan) -> Iterator[ModelFiles]:

@@ -36,7 +36,10 @@ from ..training import TrainingPlan
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["QuotaPlan", "Share"]
+__all__ = ["DISK", "QuotaPlan", "Share"]
+
+DISK = "ephemeralStorage"
+"""The path of the disk space of nodes."""
 
 Amount = int | Cores | Memory
 Amounts = dict[str, Because[Any]]
@@ -50,6 +53,7 @@ class Share(Record):
     pods: Because[int]
     cpu: Because[Cores]
     memory: Because[Memory]
+    disk: Because[Memory]
     devices: AcceleratorRequest | None
     numbers: tuple[object, ...]
     """The values in the spec that determine the number of pods."""
@@ -64,12 +68,17 @@ class Share(Record):
         """The requests of one pod."""
         devices = self.devices
         asked: Amounts = {f"accelerators.{devices.type.value}": devices.count} if devices is not None else {}
-        return {**asked, "cpu": self.cpu, "memory": self.memory}
+        return {**asked, "cpu": self.cpu, "memory": self.memory, DISK: self.disk}
+
+    @property
+    def _own(self) -> dict[str, object]:
+        given = self.resources
+        return {"cpu": given.cpu, "memory": given.memory, DISK: given.ephemeral_storage}
 
     def places(self, path: str) -> tuple[object, ...]:
         """Where the author can reduce its use of a resource, best place first."""
         kind = self.devices.type if self.devices is not None else None
-        own = kind if path.startswith("accelerators.") else getattr(self.resources, path)
+        own = kind if path.startswith("accelerators.") else self._own[path]
         return (*self.numbers, own, kind, self.origin)
 
 
@@ -101,8 +110,8 @@ class QuotaPlan:
 
     @cached_property
     def needed(self) -> Amounts:
-        """The peak usage of each accelerator type, of CPU, and of memory."""
-        paths = (*self.accelerators, "cpu", "memory") if self.shares else ()
+        """The peak usage of each accelerator type, of CPU, of memory, and of disk space."""
+        paths = (*self.accelerators, "cpu", "memory", DISK) if self.shares else ()
         return {path: _sum(self._of(path)) for path in paths}
 
     def _of(self, path: str) -> tuple[tuple[str, Because[int], Because[Any]], ...]:
@@ -113,7 +122,7 @@ class QuotaPlan:
         """The quota of each resource in use; resources without a quota are omitted."""
         quota = self.plan.platform.quota
         kinds = {f"accelerators.{name}": most for name, most in quota.accelerators.items()}
-        limits = {**kinds, "cpu": quota.cpu, "memory": quota.memory}
+        limits = {**kinds, "cpu": quota.cpu, "memory": quota.memory, DISK: quota.ephemeral_storage}
         return {path: most for path, most in limits.items() if most is not None and path in self.needed}
 
     @cached_property
@@ -161,6 +170,7 @@ def _online(service: ServicePlan) -> Iterator[Share]:
             pods=many,
             cpu=_cores(service.cpu),
             memory=_memory(version.pod_memory),
+            disk=version.disk,
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),
             resources=service.part.resources,
@@ -185,6 +195,7 @@ def _batch(batch: BatchPlan) -> Share:
         pods=batch.parallel,
         cpu=_cores(batch.cpu),
         memory=_memory(batch.memory),
+        disk=batch.disk,
         devices=batch.part.resources.accelerator,
         numbers=(batch.part.parallel,),
         resources=batch.part.resources,
@@ -205,6 +216,7 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
             pods=many,
             cpu=_cores(asked.cpu),
             memory=_memory(asked.memory),
+            disk=asked.ephemeral_storage,
             devices=asked.accelerator,
             numbers=(many,),
             resources=asked,

@@ -16,6 +16,7 @@ from ...system import BatchService, Release
 from .. import cron
 from ..choose import count, number, or_else
 from ..scope import Scope
+from .disk import needed
 from .facts import service_name
 from .files import ModelFiles
 
@@ -104,6 +105,17 @@ class BatchPlan:
     def memory(self) -> Because[Memory]:
         """The memory request and limit of a pod."""
         return or_else(self.part.resources.memory, lambda: _memory(self.release.artifact.size))
+
+    @cached_property
+    def disk(self) -> Because[Memory]:
+        """The disk space of the node that a pod requests, without what the image writes unless the spec says it."""
+        artifact = self.release.artifact
+        return or_else(self.part.resources.ephemeral_storage, lambda: needed(self.files.source, artifact.size, None))
+
+    @property
+    def disk_limit(self) -> Because[Memory] | None:
+        """The disk space that a pod may use; None if the spec does not say it."""
+        return self.part.resources.ephemeral_storage.given
 
     # Time
 

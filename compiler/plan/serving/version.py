@@ -15,6 +15,7 @@ from ...because import Because, decision
 from ...finding import refusal
 from ...system import Release, Shadow, Warmup
 from ..choose import assumed, count, or_else, readable
+from .disk import needed, written
 from .facts import ServiceFacts
 from .files import ModelFiles, bytes_of, download_time, transfer
 from .replica import memory, pod_memory
@@ -66,6 +67,31 @@ class VersionPlan:
         """The memory request of a pod: the replica's own memory plus shared memory, which counts against the limit."""
         shared = self.service.runtime.shared_memory
         return self.memory if shared is None else pod_memory(self.memory, shared)
+
+    # Disk
+
+    @cached_property
+    def writes(self) -> Because[Memory] | None:
+        """What the server may write to its own paths; None if that is unknown."""
+        runtime, given = self.service.runtime, self.service.part.resources.ephemeral_storage.given
+        if given is not None:
+            return given
+        if runtime.scratch is None or (self._size is None and self.files.source.value == "hub"):
+            return None
+        return written(runtime.scratch, self.files.source, self._size, runtime.unpacks)
+
+    @cached_property
+    def disk(self) -> Because[Memory]:
+        """The disk space of the node that a replica requests."""
+        given = self.service.part.resources.ephemeral_storage
+        return or_else(given, lambda: needed(self.files.source, self._size, self.writes))
+
+    @property
+    def disk_limit(self) -> Because[Memory] | None:
+        """The disk space that a replica may use; None if some of what it needs is unknown."""
+        known = self.writes is not None and (self._size is not None or self.files.source.value == "image")
+        given = self.service.part.resources.ephemeral_storage.given
+        return self.disk if known or given is not None else None
 
     # Time to start
 
