@@ -666,6 +666,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "args": ('args', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "threadVariables": ('thread_variables', 'list', ('list', ('scalar', 'env-name', ''), ''), None, ''),
         "modelPath": ('model_path', 'default', ('scalar', 'path', ''), '/models', 'the most common location'),
         "writable": ('writable', 'list', ('list', ('scalar', 'path', ''), ''), None, ''),
         "scratch": ('scratch', 'optional', ('scalar', 'memory', ''), None, ''),

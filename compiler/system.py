@@ -1082,7 +1082,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "thread_variables", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1102,6 +1102,7 @@ class Runtime(Part):
     command: tuple[Because[str], ...]
     args: tuple[Because[str], ...]
     env: Named[Because[str]]
+    thread_variables: tuple[Because[str], ...]
     model_path: Because[str]
     writable: tuple[Because[str], ...]
     scratch: Because[Memory] | None

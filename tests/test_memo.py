@@ -104,9 +104,9 @@ NOT_TOLD = {
     "slots", "workers", "mean_time", "accelerated", "availability", "patience", "for_peak", "for_mean", "min_replicas",
     "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
-    "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended",
-    "most", "rate", "late_without", "pod_memory", "in_place", "search_schedule",
-    "mirroring", "routed", "scales", "traffic_provider", "queues", "processors",
+    "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
+    "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
+    "traffic_provider", "queues", "processors", "threads",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 

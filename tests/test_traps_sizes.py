@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import batch, retraining
-from .online import COMMIT, DIGEST, RUNTIMES, Emitted, compiled, emitted, errors, spec
+from .online import COMMIT, DIGEST, GPU, RUNTIMES, Emitted, compiled, emitted, errors, spec
 from .support import ROOT
 
 STAGES = [{"shadow": {"percent": "10%", "duration": "24h"}}, {"canary": {"steps": ["10%", "50%"]}}]
@@ -195,3 +196,71 @@ def test_trap_an_image_volume_is_counted_twice(tmp_path: Path) -> None:
     place = {"uri": "oci://registry.example.com/fraud:7", "digest": DIGEST, "format": "onnx", "size": "16Gi"}
     made = emitted(tmp_path, release__artifact=place, access=None, platform__kubernetes="1.35")
     assert disk(made.server) == ("1280Mi", "1280Mi")
+
+
+# Threads
+
+
+def parameters(made: Emitted) -> dict[str, str]:
+    return dict(
+        re.findall(r'parameters \{ key: "(\w+)", value: \{ string_value: "(\d+)" \} \}', made.file("config.pbtxt"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("format_", "names"),
+    [
+        ("onnx", ["intra_op_thread_count"]),
+        ("torchscript", ["INTRA_OP_THREAD_COUNT", "INTER_OP_THREAD_COUNT"]),
+        ("openvino", ["INFERENCE_NUM_THREADS"]),
+        ("python", []),
+    ],
+)
+def test_trap_each_instance_of_triton_takes_all_cores_of_the_node(
+    tmp_path: Path, format_: str, names: list[str]
+) -> None:
+    """Eight cores for four instances are two threads each, and so are those of Python models."""
+    parts = {"serving__serviceTime": {"mean": "2ms", "at": 4}, "serving__resources": {"cpu": 8}}
+    made = emitted(tmp_path, release__artifact__format=format_, **parts)
+    assert parameters(made) == dict.fromkeys(names, "2")
+    assert made.env["OMP_NUM_THREADS"] == "2"
+
+
+def test_trap_one_instance_that_batches_has_all_cores_of_its_pod(tmp_path: Path) -> None:
+    made = emitted(tmp_path, serving__batching={"maxSize": 8}, serving__resources={"cpu": 8})
+    assert parameters(made) == {"intra_op_thread_count": "8"}
+
+
+def test_trap_tensorflow_takes_all_cores_of_the_node(tmp_path: Path) -> None:
+    """One session runs all requests, so its threads are those of the pod."""
+    flags = emitted(tmp_path, "tensorflow-serving", serving__resources={"cpu": "6500m"}).flags
+    assert flags["--tensorflow_intra_op_parallelism"] == "6"
+    assert flags["--tensorflow_inter_op_parallelism"] == "6"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "each"),
+    [("mlserver", "2"), ("torchserve", "2"), ("bentoml", "8"), ("kserve-huggingface", "8")],
+)
+def test_trap_each_worker_takes_all_cores_of_the_node(tmp_path: Path, runtime: str, each: str) -> None:
+    """Four workers share eight cores. KServe has one process; how many BentoML has is up to its image."""
+    parts = {"serving__serviceTime": {"mean": "2ms", "at": 4}, "serving__resources": {"cpu": 8}}
+    assert emitted(tmp_path, runtime, **parts).env["OMP_NUM_THREADS"] == each
+
+
+def test_the_author_sets_the_number_of_threads(tmp_path: Path) -> None:
+    assert emitted(tmp_path, serving__env={"OMP_NUM_THREADS": "3"}).env["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "custom"])
+def test_an_accelerator_does_the_work(tmp_path: Path, runtime: str) -> None:
+    made = emitted(tmp_path, runtime, **GPU)
+    assert "OMP_NUM_THREADS" not in made.env
+    assert not any("parallelism" in flag for flag in made.flags)
+
+
+def test_trap_torchserve_has_a_copy_of_the_model_for_each_worker(tmp_path: Path) -> None:
+    """2 GiB for Java and a worker, 2 x 1 GiB to read and load, and 3 x (256 MiB + 1 GiB): 7.75 GiB."""
+    made = emitted(tmp_path, "torchserve", release__artifact__size="1Gi", serving__serviceTime={"mean": "2ms", "at": 4})
+    assert "default_workers_per_model=4" in made.file("config.properties")
+    assert made.server["resources"]["limits"]["memory"] == "7936Mi"

@@ -238,6 +238,10 @@ class Runtime(Section):
     command: list[Text] = listed("The command, if the image's own entry point is not suitable.")
     args: list[Text] = listed("Arguments placed before the ones that mlspec generates.")
     env: dict[EnvName, Text] = mapped("Environment variables it needs.")
+    thread_variables: list[EnvName] = listed(
+        "Environment variables that get the number of threads of each of its processes, unless it has an accelerator. "
+        "Libraries otherwise start a thread for every core of the node, whatever the pod requests."
+    )
     model_path: Path = default("/models", "The folder it loads models from.", "the most common location")
     writable: list[Path] = listed("Paths it writes to; each becomes an empty volume.")
     scratch: Memory | None = optional(

@@ -148,9 +148,17 @@ def _read_only(service: ServicePlan) -> Because[bool]:
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
     """The variables of the runtime and of the service, and those of the accesses that the server itself uses."""
-    named = {**service.runtime.env, **made.env, **service.part.env}
+    named = {**_threads(service), **service.runtime.env, **made.env, **service.part.env}
     used = accesses(service, files) if files.source.value == "hub" else accesses(service)
     return [*variables(named), *credentials(used, named)]
+
+
+def _threads(service: ServicePlan) -> dict[str, Because[str]]:
+    """The number of threads, in the variables that the runtime's libraries read."""
+    threads = service.threads
+    if threads is None:
+        return {}
+    return {name.value: threads.map(str).also(name) for name in service.runtime.thread_variables}
 
 
 def _ports(service: ServicePlan) -> list[Body]:

@@ -26,7 +26,7 @@ from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, care, measured, patience, replicas
 from .files import ModelFiles
-from .replica import cores
+from .replica import cores, threads
 
 __all__ = ["Measured", "ServiceFacts", "service_name"]
 
@@ -201,6 +201,14 @@ class ServiceFacts(ABC):
         if batches.value and batching is not None:
             return because(1, "one instance batches for all requests", batches, batching.max_size)
         return because(self.slots.value, "one per concurrent request", self.slots)
+
+    @cached_property
+    def threads(self) -> Because[int] | None:
+        """The threads of each worker, or of the only process; None if they do not do the work of the model."""
+        runtime = self.runtime
+        if self.accelerated.value or not runtime.cpu_bound.value:
+            return None
+        return threads(self.cpu, self.workers if runtime.worker_memory is not None else None)
 
     # Bounds: a service's own bounds override the system's
 

@@ -6,7 +6,7 @@ from ....schema.units import Cores, Memory
 from ...because import Because, decision
 from ..choose import count
 
-__all__ = ["cores", "memory", "pod_memory"]
+__all__ = ["cores", "memory", "pod_memory", "threads"]
 
 
 @decision
@@ -53,3 +53,12 @@ def memory(
 def pod_memory(memory: Because[Memory], shared: Because[Memory]) -> tuple[Memory, str]:
     whole = Memory(memory.value.amount + shared.value.amount)
     return whole, f"{memory.value} plus {shared.value} of shared memory, which counts against the limit"
+
+
+@decision
+def threads(cpu: Because[Cores], processes: Because[int] | None) -> tuple[int, str]:
+    each = count(int(cpu.value.amount), "core")
+    if processes is None or processes.value == 1:
+        return max(1, int(cpu.value.amount)), f"one for each of {each}; libraries count those of the whole node"
+    share = max(1, int(cpu.value.amount) // processes.value)
+    return share, f"{each} for {count(processes.value, 'worker')}; libraries count those of the whole node"

@@ -42,6 +42,9 @@ def _args(service: ServicePlan) -> Iterator[str | Because[str]]:
     yield text("--port={port}", port=port(service, "grpc"))
     yield text("--rest_api_port={port}", port=port(service, "http"))
     yield text("--rest_api_timeout_in_ms={millis}", millis=service.timing.timeout.map(lambda t: int(t.amount * 1000)))
+    if service.threads is not None:  # 0, the default of both, stands for the cores of the node
+        yield text("--tensorflow_intra_op_parallelism={threads}", threads=service.threads)
+        yield text("--tensorflow_inter_op_parallelism={threads}", threads=service.threads)
     yield f"--model_config_file={FOLDER}/models.config"
     yield f"--monitoring_config_file={FOLDER}/monitoring.config"
     yield "--file_system_poll_wait_seconds=0"

@@ -39,5 +39,5 @@ def _properties(service: ServicePlan) -> Iterator[str | Because[str]]:
     yield text("model_store={root}", root=service.runtime.model_path)
     yield text("load_models={name}=model.mar", name=service.model)
     if not service.accelerated.value:
-        yield text("default_workers_per_model={slots}", slots=service.slots)
+        yield text("default_workers_per_model={slots}", slots=service.workers)
     yield text("default_response_timeout={seconds}", seconds=service.timing.timeout.map(lambda t: math.ceil(t.amount)))

@@ -2,7 +2,8 @@
 
 Traps handled here: the default version policy follows whatever is in the repository. With explicit control, Triton lets
 every caller load and unload models. Latency histograms are off by default, and their buckets are too
-wide. Triton silently skips a warm-up with a batch size of zero.
+wide. Triton silently skips a warm-up with a batch size of zero. Each instance starts a thread for every core of the
+node.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ BACKENDS = {
     "torchscript": ("pytorch", "model.pt"),
     "python": ("python", "model.py"),
     "openvino": ("openvino", "model.xml"),
+}
+
+# format -> the parameters of its backend that set the number of threads of an instance. Each instance otherwise has as
+# many as the node has cores (README.md of onnxruntime_backend, pytorch_backend, and openvino_backend).
+THREADS = {
+    "onnx": ("intra_op_thread_count",),
+    "torchscript": ("INTRA_OP_THREAD_COUNT", "INTER_OP_THREAD_COUNT"),
+    "openvino": ("INFERENCE_NUM_THREADS",),
 }
 
 # dtype of the language -> Triton's
@@ -86,6 +95,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield from _tensors("output", signature.outputs)
     yield text("version_policy {{ specific {{ versions: [{number}] }} }}", number=files.number)
     yield from _instances(service)
+    yield from _threads(service, files)
     if batch is not None:
         yield from _batching(batch.max_delay)
     if part.caching is not None:
@@ -135,6 +145,14 @@ def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
     """One instance per concurrent request. On an accelerator, or with batching, one instance batches for all."""
     kind = because("KIND_GPU" if service.accelerated.value else "KIND_CPU", "where the model runs", service.accelerated)
     yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.workers, kind=kind)
+
+
+def _threads(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    if service.threads is None:
+        return
+    for name in THREADS.get(files.artifact.format.value, ()):
+        value = service.threads.also(files.artifact.format)
+        yield text(f'parameters {{{{ key: "{name}", value: {{{{ string_value: "{{value}}" }}}} }}}}', value=value)
 
 
 def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
