@@ -9,7 +9,7 @@ import pytest
 
 from mlspec.compiler.plan.language_models.fit import Fit
 
-from .online import COMMIT, DIGEST, Emitted, emitted, refused
+from .online import COMMIT, DIGEST, Emitted, emitted, of, refused, spec
 from .test_plan_llm import MIB, assistant, found, hardware, plan
 
 # The flags of `python3 -m sglang.launch_server --help` that mlspec may write.
@@ -26,6 +26,7 @@ FLAGS = {
     "--tp-size",
     "--mem-fraction-static",
     "--quantization",
+    "--is-embedding",
     "--enable-metrics",
     "--bucket-e2e-request-latency",
     "--bucket-time-to-first-token",
@@ -116,6 +117,32 @@ def test_trap_without_a_name_the_path_is_the_models_name(tmp_path: Path) -> None
 def test_trap_sglang_knows_other_methods_of_quantization(tmp_path: Path, method: str) -> None:
     changes = {"model__optimization": {"quantization": {"method": method}}}
     assert refused(tmp_path, "sglang", **changes) == [f"MLS012: SGLang cannot serve weights quantized by `{method}`"]
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_trap_a_flag_for_the_method_keeps_sglang_from_its_faster_kernels(tmp_path: Path, method: str) -> None:
+    """It recognizes the method in the checkpoint, and then chooses the kernels by itself."""
+    made = emitted(tmp_path, "sglang", model__optimization={"quantization": {"method": method}})
+    assert "--quantization" not in made.flags
+
+
+def test_trap_a_model_that_could_generate_refuses_to_embed(tmp_path: Path) -> None:
+    assert emitted(tmp_path, "sglang", problem__task="embedding").flags["--is-embedding"] == "true"
+    assert "--is-embedding" not in emitted(tmp_path, "sglang").flags
+
+
+def test_trap_the_embedder_of_another_service_refuses_to_embed(tmp_path: Path) -> None:
+    retrieval = {"store": "pgvector", "uri": "postgres://articles.support:5432/articles", "embedder": "embedder"}
+    made = spec("sglang")
+    serving = made.pop("serving")
+    tokens = {"context": 8192, "output": 256}
+    chat = {**serving, "endpoint": {"hosts": ["chat.example.com"]}, "llm": {"tokens": tokens, "retrieval": retrieval}}
+    made["services"] = {"chat": {**chat, "runtime": "vllm"}, "embedder": serving}
+    found = of(tmp_path, made)
+    [embedder] = found.one("Rollout", "fraud-embedder")["spec"]["template"]["spec"]["containers"]
+    [asker] = found.one("Rollout", "fraud-chat")["spec"]["template"]["spec"]["containers"]
+    assert "--is-embedding" in embedder["args"]
+    assert "--is-embedding" not in asker["args"]
 
 
 def test_trap_a_chat_without_a_limit_ends_with_its_context(tmp_path: Path) -> None:

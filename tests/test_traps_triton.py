@@ -267,7 +267,7 @@ def test_trap_every_instance_has_its_own_copy_of_the_model(tmp_path: Path) -> No
     }
     made = emitted(tmp_path, **changes)
     assert "instance_group [{ count: 8, kind: KIND_CPU }]" in made.file("config.pbtxt")
-    assert made.server["resources"]["limits"] == {"memory": "6Gi"}
+    assert made.server["resources"]["limits"]["memory"] == "6Gi"
     batched = emitted(tmp_path, **changes, serving__batching={"maxSize": 8})
     assert "instance_group [{ count: 1, kind: KIND_CPU }]" in batched.file("config.pbtxt")
-    assert batched.server["resources"]["limits"] == {"memory": "2304Mi"}
+    assert batched.server["resources"]["limits"]["memory"] == "2304Mi"

@@ -8,7 +8,7 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.service import ServicePlan
-from ...system import MLSystem, OnlineService
+from ...system import MLSystem
 from ..lint import rule
 
 __all__ = ["no_token_limit", "unversioned_prompt"]
@@ -19,14 +19,9 @@ MUTABLE = ("latest", "main", "master", "head", "current")
 
 def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
     """The services that generate tokens; an embedder only reads them."""
-    if system.problem.task.value == "embedding":
-        return
-    parts = [part for part in system.services.values() if isinstance(part, OnlineService)]
-    embedders = {p.llm.retrieval.embedder.value for p in parts if p.llm is not None and p.llm.retrieval is not None}
-    for name, service in plan.online.items():
-        if name not in embedders and (
-            service.part.llm is not None or system.models[service.model.value].llm is not None
-        ):
+    for service in plan.online.values():
+        described = service.part.llm is not None or system.models[service.model.value].llm is not None
+        if described and not service.embeds.value:
             yield service
 
 

@@ -1,7 +1,8 @@
 """SGLang: arguments only.
 
 Traps handled here: by default, SGLang listens on 127.0.0.1 and exports no metrics. It guesses its share of memory on
-each device, but the plan must know it. Its histograms have no bucket below 100 ms.
+each device, but the plan must know it. Its histograms have no bucket below 100 ms. It takes a model that generates text
+for one that cannot embed it. Asked for `awq` or `gptq`, it does not use the faster kernels that it chooses by itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ SERVER = "SGLang"
 # The language's methods that SGLang knows by the same name.
 QUANTIZATIONS = ("fp8", "awq", "gptq", "compressed-tensors", "modelopt", "mxfp4")
 
+# Those that it recognizes in the checkpoint, and then serves with Marlin kernels where it can (quantization/awq.py,
+# gptq.py: `override_quantization_method`).
+RECOGNIZED = ("awq", "gptq")
+
 BUCKETS: dict[Measured, str] = {
     "latency": "--bucket-e2e-request-latency",
     "first_token": "--bucket-time-to-first-token",
@@ -36,7 +41,10 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
 
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
     hub = repository(files, SERVER)
-    yield text("--model-path={place}", place=hub if hub is not None else mounted(service))
+    place = text("--model-path={place}", place=hub if hub is not None else mounted(service))
+    method = quantization(service, QUANTIZATIONS, SERVER)
+    recognized = method is not None and method.value in RECOGNIZED
+    yield place.also(method) if recognized else place
     if hub is not None:
         yield text("--revision={commit}", commit=files.artifact.digest)
     yield text("--served-model-name={name}", name=service.model)
@@ -44,6 +52,10 @@ def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str
     yield text("--port={port}", port=port(service, "http"))
     yield from _limits(service)
     yield from _placement(service)
+    if method is not None and not recognized:
+        yield text("--quantization={method}", method=method)
+    if service.embeds.value:
+        yield because("--is-embedding", service.embeds.reason, service.embeds)
     yield "--enable-metrics"
     yield from _buckets(service)
     yield from ("--uvicorn-access-log-exclude-prefixes", "/health", "/ready", "/metrics")
@@ -64,15 +76,12 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
-    """The number of devices for the model, its share of their memory, and the quantization of the weights."""
+    """The number of devices for the model, and its share of their memory."""
     asked, taken = service.devices, service.runtime.device_memory
     if asked is not None and asked.count.value > 1:
         yield text("--tp-size={count}", count=asked.count)
     if taken is not None:
         yield taken.utilization.map(lambda share: f"--mem-fraction-static={share.amount.normalize():f}")
-    method = quantization(service, QUANTIZATIONS, SERVER)
-    if method is not None:
-        yield text("--quantization={method}", method=method)
 
 
 def _buckets(service: ServicePlan) -> Iterator[str | Because[str]]:
