@@ -1905,7 +1905,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "memory_efficiency", "compute_efficiency", "rough",)
+    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
 
     utilization: Because[Percent]
     waiting: Because[Percent]
@@ -1920,6 +1920,7 @@ class Planning(Part):
     power: Because[Percent]
     versions: Because[float]
     training_headroom: Because[float]
+    pod_wait: Because[Duration]
     memory_efficiency: Because[Percent]
     compute_efficiency: Because[Percent]
     rough: Because[float]

@@ -92,7 +92,7 @@ FOLLOWS = {
     "prefill time|decode step time": "the accelerator and its two efficiencies",
     "fetch time": "sizes and `platform.planning.download`",
     "startup time(| of the shadow)": "`load` and `warmup`",
-    "memory per shadow replica": "`resources.memory`, or the size of the shadow",
+    "(memory|disk) per shadow replica": "`resources`, or the size of the shadow",
     "request timeout|time that a request may take|listener of the GRPCRoute": "the gateway's provider and `protocol`",
     "termination grace period": "`preStop` and `drain`",
     "rollout duration": "its steps",

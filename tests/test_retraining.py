@@ -70,8 +70,8 @@ def test_trap_a_zone_inside_the_schedule_is_refused_by_the_server(tmp_path: Path
 @pytest.mark.parametrize(
     ("schedule", "fit", "late"),
     [
-        ("0 3 * * 1", "40m", 7 * 86400 - 3600),
-        ("0 3 * * *", "4h", 18 * 3600),
+        ("0 3 * * 1", "40m", 7 * 86400 - 9000),
+        ("0 3 * * *", "4h", 24 * 3600 - 2 * (6 * 3600 + 900)),
         ("* * * * *", "30s", 20),  # the training deadline uses the whole gap, and the controller checks every 10 s
     ],
 )
@@ -159,9 +159,9 @@ def test_trap_the_default_is_six_retries(tmp_path: Path) -> None:
 
 
 def test_trap_a_deadline_of_the_pod_does_not_count_the_wait_for_a_node(tmp_path: Path) -> None:
-    """So it is the Job's deadline: 40 min plus half of that."""
+    """So it is the Job's deadline: two tries of 40 min plus half of that, each after 15 min."""
     made = job(tmp_path)
-    assert made["activeDeadlineSeconds"] == 3600
+    assert made["activeDeadlineSeconds"] == 9000
     assert "activeDeadlineSeconds" not in made["template"]["spec"]
 
 

@@ -15,7 +15,7 @@ import pytest
 from .retraining import objects
 from .scenes import promtool, told_at
 
-HOURLY = {"retraining__schedule": "0 * * * *", "training__fit": "20m"}
+HOURLY = {"retraining__schedule": "0 * * * *", "training__fit": "20m", "training__deadline": "30m"}
 CRONJOB = '{namespace="default",cronjob="fraud-retrain"}'
 
 CREATED = {

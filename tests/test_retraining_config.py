@@ -19,7 +19,7 @@ def test_quantities_are_numbers_in_base_units(tmp_path: Path) -> None:
     made = configuration(tmp_path)
     assert made["data"]["labels"]["delay"] == 45 * 86400
     assert made["data"]["split"]["train"] == 0.7
-    assert made["run"] == {"tune": False, "folds": 1, "deadline": 3600}
+    assert made["run"] == {"tune": False, "folds": 1, "deadline": 9000}
 
 
 def test_defaults_are_filled_in(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_metric_with_a_cutoff_uses_the_entry_without_it(tmp_path: Path) -> Non
 def test_only_runs_with_a_search_tune(tmp_path: Path) -> None:
     assert configuration(tmp_path, **TUNED)["run"]["tune"] is True
     manual = {"training__tuning": {"when": "manual", "parameters": {}}, "training__crossValidation": {"folds": 2}}
-    assert configuration(tmp_path, **manual)["run"] == {"tune": False, "folds": 1, "deadline": 3600}
+    assert configuration(tmp_path, **manual)["run"] == {"tune": False, "folds": 1, "deadline": 9000}
 
 
 def test_trap_a_run_that_has_started_keeps_its_configuration(tmp_path: Path) -> None:

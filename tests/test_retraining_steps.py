@@ -69,13 +69,13 @@ def test_trap_init_containers_need_their_own_resources(tmp_path: Path) -> None:
     """A pod requests the maximum of its init containers, not their sum. Still, each one has its own memory limit."""
     made = steps(tmp_path, **ACCELERATED)
     gate = made.pop("gate")
-    asked = {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "2"}
+    asked = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "5Gi", "nvidia.com/gpu": "2"}
     for step in made.values():
         assert step["resources"] == {
             "requests": asked,
             "limits": {key: value for key, value in asked.items() if key != "cpu"},
         }
-    assert gate["resources"]["limits"] == {"memory": "512Mi"}
+    assert gate["resources"]["limits"] == {"memory": "512Mi", "ephemeral-storage": "5Gi"}
 
 
 def test_nothing_can_change_what_was_judged(tmp_path: Path) -> None:

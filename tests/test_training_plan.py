@@ -52,7 +52,7 @@ def test_the_reason_shows_the_arithmetic(tmp_path: Path) -> None:
     assert made.fits.why == "60 trials, 6 at a time: 10 rounds x 5 folds x 3 ensemble members = 150 sequential fits"
     assert made.work is not None
     assert str(made.work.value) == "25h"
-    assert made.deadline.why.startswith("1.5 times 150 fits of 10m")
+    assert made.deadline.why.startswith("2 tries, each with 1.5 times 150 fits of 10m")
 
 
 # How long it may take
@@ -61,14 +61,14 @@ def test_the_reason_shows_the_arithmetic(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fit", "schedule", "deadline"),
     [
-        ("40m", "0 3 * * 1", "1h"),
-        ("90m", "0 20 * * 6", "135m"),
-        ("10s", "0 3 * * 1", "1m"),  # in whole minutes
+        ("40m", "0 3 * * 1", "150m"),  # 2 x (60 + 15)
+        ("90m", "0 20 * * 6", "5h"),
+        ("10s", "0 3 * * 1", "32m"),  # in whole minutes
         ("20h", "0 3 * * *", "86380s"),  # 30 h would not end before the next run, less two looks of the controller
         ("5d", "0 3 * * 1", "604780s"),
     ],
 )
-def test_a_deadline_is_half_as_much_again_and_ends_before_the_next_run(
+def test_a_deadline_has_time_for_every_try_and_ends_before_the_next_run(
     tmp_path: Path, fit: str, schedule: str, deadline: str
 ) -> None:
     assert str(plan(tmp_path, training__fit=fit, retraining__schedule=schedule).deadline.value) == deadline
@@ -96,7 +96,16 @@ def test_the_author_knows_better(tmp_path: Path) -> None:
 
 def test_a_run_by_hand_may_take_as_long_as_its_work(tmp_path: Path) -> None:
     """There is no next run that it could keep from starting."""
-    assert str(plan(tmp_path, retraining=None, training__fit="10d").deadline.value) == "15d"
+    assert str(plan(tmp_path, retraining=None, training__fit="10d", training__retries=0).deadline.value) == "21615m"
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5])
+def test_trap_the_deadline_of_a_job_counts_all_tries_and_the_wait_for_a_node(tmp_path: Path, retries: int) -> None:
+    """A node may take 15 min. A try that crashes at its very end leaves time for all that follow it."""
+    made = plan(tmp_path, training__fit="10m", training__retries=retries)
+    assert made.deadline.value.amount >= (1 + retries) * (10 + 15) * 60
+    longer = plan(tmp_path, training__fit="10m", training__retries=retries, platform__planning={"podWait": "1h"})
+    assert longer.deadline.value.amount >= (1 + retries) * (10 + 60) * 60
 
 
 @pytest.mark.parametrize(
@@ -116,7 +125,7 @@ def test_a_day_may_have_23_hours(tmp_path: Path, schedule: str, zone: str, caden
 
 
 def test_a_run_is_stale_after_two_gaps_and_the_run_itself(tmp_path: Path) -> None:
-    assert int(plan(tmp_path).stale.value.amount) == 2 * 7 * 86400 + 3600
+    assert int(plan(tmp_path).stale.value.amount) == 2 * 7 * 86400 + 9000
 
 
 @pytest.mark.parametrize(("memory", "shared"), [("32Gi", "16Gi"), ("3Gi", "1536Mi")])

@@ -48,8 +48,8 @@ def test_trap_the_server_must_be_able_to_read_the_download(tmp_path: Path) -> No
 
 def test_trap_an_init_container_without_resources_is_the_first_to_be_evicted(tmp_path: Path) -> None:
     resources = emitted(tmp_path).download["resources"]
-    assert set(resources["requests"]) == {"cpu", "memory"}
-    assert "memory" in resources["limits"]
+    assert set(resources["requests"]) == {"cpu", "memory", "ephemeral-storage"}
+    assert set(resources["limits"]) == {"memory", "ephemeral-storage"}
 
 
 def test_trap_the_downloader_is_pinned(tmp_path: Path) -> None:

@@ -94,9 +94,9 @@ def test_trap_every_worker_loads_its_own_copy_of_the_model(tmp_path: Path) -> No
 
     1024 for the first, 2 x 40 for its model, and 15 x (256 + 40) for the others are 5544 MiB: 22 x 256 MiB.
     """
-    assert emitted(tmp_path, RUNTIME).server["resources"]["limits"] == {"memory": "1280Mi"}
+    assert emitted(tmp_path, RUNTIME).server["resources"]["limits"]["memory"] == "1280Mi"
     many = emitted(tmp_path, RUNTIME, serving__serviceTime={"mean": "5ms", "at": 16})
-    assert many.server["resources"]["limits"] == {"memory": "5632Mi"}
+    assert many.server["resources"]["limits"]["memory"] == "5632Mi"
 
 
 def test_trap_inputs_have_the_types_of_the_protocol(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_trap_the_working_directory_is_read_only(tmp_path: Path) -> None:
     """Metrics, environments, and the caches of libraries go there by default."""
     made = emitted(tmp_path, RUNTIME)
     assert {"MLSERVER_METRICS_DIR", "MLSERVER_ENVIRONMENTS_DIR", "HOME"} <= set(made.env)
-    assert all(value.startswith("/tmp") for value in made.env.values())
+    assert all(value.startswith("/tmp") for name, value in made.env.items() if name != "OMP_NUM_THREADS")
     assert made.mounts["/tmp"] == "tmp"
 
 

@@ -11,6 +11,7 @@ from .base import (
     Bandwidth,
     Chance,
     Cores,
+    Duration,
     HourlyPrice,
     Memory,
     Percent,
@@ -108,6 +109,11 @@ class Planning(Section):
         "validation and evaluation take time, and fits vary",
         ge=1,
         le=100,
+    )
+    pod_wait: Duration = default(
+        "15m",
+        "How long a training pod may wait for a node, its image, and its volume.",
+        "a node with an accelerator takes minutes to arrive, and then pulls a large image",
     )
     memory_efficiency: Share = default(
         "60%",

@@ -217,7 +217,8 @@ class Training(Section):
     steps: Steps = required("The steps, in order.")
     fit: Duration | None = optional("How long one fit takes; deadlines and cost are derived from it.")
     deadline: Duration | None = derived(
-        "The maximum duration of a run.", "from `fit`, folds, and trials, plus 50% headroom"
+        "The maximum duration of a run, with all of its tries.",
+        "from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node",
     )
     retries: int = default(
         1,

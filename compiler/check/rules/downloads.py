@@ -39,18 +39,20 @@ def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     known = set[int]()
     for files in _downloads(plan):
-        artifact, source = files.artifact, files.source.value
-        if artifact.size is None and source in _NOTES and id(artifact.uri) not in known:
+        artifact = files.artifact
+        if artifact.size is None and files.source.value in _NOTES and id(artifact.uri) not in known:
             known.add(id(artifact.uri))
             yield finding(
                 "MLS414",
                 "the size of the model is unknown",
                 artifact.uri,
-                label="the limit of the download is a guess" if source == "rclone" else "the download has no limit",
-                note=_NOTES[source],
+                label=_LABELS[files.source.value],
+                note=_NOTES[files.source.value],
                 help="add `size: 38Mi`, with the size of the model, next to the URI",
             )
 
+
+_LABELS = {"rclone": "the limit of the download is a guess", "hub": "the download has no limit"}
 
 _NOTES = {
     "rclone": "the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",

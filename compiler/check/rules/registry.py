@@ -106,6 +106,7 @@ RULES: tuple[Rule, ...] = (
     ranges.log_scale_from_zero,
     schedules.hour_that_clocks_change,
     schedules.step_that_does_not_divide,
+    retraining.retries_without_time,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

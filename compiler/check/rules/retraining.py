@@ -10,12 +10,12 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan, cron
-from ...plan.choose import number, seconds
+from ...plan.choose import count, number, readable, seconds
 from ...plan.training import TrainingPlan
 from ...system import Evaluation, MLSystem, Retraining
 from ..lint import rule
 
-__all__ = ["no_age_limit", "unattended_promotion"]
+__all__ = ["no_age_limit", "retries_without_time", "unattended_promotion"]
 
 
 @rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
@@ -133,4 +133,49 @@ def _exceeded(
             others=((schedule, f"runs are up to {gap} apart{trained}"),),
             note=f"{sum_}the alert fires in normal operation, and will soon be ignored",
             help=f"write `maxModelAge: {ceil(2 * least / 86400)}d` or more, so that one run may fail",
+        )
+
+
+@rule("MLS711", "warning", "training.retries", "training.deadline", "training.fit", "retraining.schedule")
+def retries_without_time(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Retries that have no time.
+
+    Why: the deadline of a run counts all of its tries, and the time that pods wait for a node. If a try fails late, the
+    next one is killed at the deadline, after it has used an accelerator for nothing.
+
+    Bad:
+        training:
+          image: registry.example.com/train@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+          seed: 17
+          steps:
+            train: {command: [python, -m, fraud.train]}
+            evaluate: {command: [python, -m, fraud.evaluate]}
+          fit: 40m
+          deadline: 1h
+    Good:
+        training:
+          image: registry.example.com/train@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+          seed: 17
+          steps:
+            train: {command: [python, -m, fraud.train]}
+            evaluate: {command: [python, -m, fraud.evaluate]}
+          fit: 40m
+          deadline: 3h
+    """
+    training = plan.training
+    if training is None or training.work is None or not training.retries.value:
+        return
+    work, deadline, tries = training.work.value, training.deadline, 1 + training.retries.value
+    needed = Duration(tries * work.amount)
+    if needed > deadline.value:
+        given = training.part.deadline.given is not None
+        longer = f"write `deadline: {needed}` or more" if given else "run less often"
+        yield finding(
+            "MLS711",
+            f"{count(tries - 1, 'retry')} cannot fit into the deadline of {readable(deadline.value)}",
+            training.retries,
+            deadline,
+            others=((training.work, "the duration of a fit"),),
+            note=f"{tries} x {work} are {readable(needed)}, and a try that cannot end is killed at the deadline",
+            help=f"{longer}, or write `retries: 0`",
         )

@@ -165,7 +165,8 @@ class TrainingPlan:
         if given is not None:
             return given
         if self.work is not None:
-            return _deadline(self.work, self.cadence, self.scope.platform.planning.training_headroom)
+            planning = self.scope.platform.planning
+            return _deadline(self.work, self.retries, self.cadence, planning.training_headroom, planning.pod_wait)
         if self.cadence is not None:
             return cron.deadline(self.cadence)
         return assumed("training.deadline", cron.LONGEST_RUN, "a guess, because the duration of a fit is unknown")
@@ -275,10 +276,18 @@ def _suspended(schedule: Because[str] | None) -> tuple[bool, str]:
 
 @decision
 def _deadline(
-    work: Because[Duration], cadence: Because[Duration] | None, headroom: Because[float]
+    work: Because[Duration],
+    retries: Because[int],
+    cadence: Because[Duration] | None,
+    headroom: Because[float],
+    wait: Because[Duration],
 ) -> tuple[Duration, str]:
-    wanted = Duration(math.ceil(float(work.value) * headroom.value / 60 - 1e-9) * 60)
-    why = f"{number(headroom.value)} times {work.reason}"
+    """Kubernetes counts from the start of the Job, through all tries and while a pod waits (kubernetes#111948)."""
+    tries = 1 + retries.value
+    once = math.ceil(float(work.value) * headroom.value / 60 - 1e-9) * 60
+    wanted = Duration(tries * (once + math.ceil(wait.value.amount)))
+    each = f"{number(headroom.value)} times {work.reason} and {wait.value} to wait for a node"
+    why = each if tries == 1 else f"{count(tries, 'try')}, each with {each}"
     if cadence is not None and wanted >= cadence.value:
         left = Duration(cadence.value.amount - cron.LEAST_LATE)
         return left, f"{why} would be {wanted}, but the run must end before the next one: {cadence.reason}"
