@@ -1053,6 +1053,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "gitops": ('gitops', 'group', ('object', 'GitOps'), None, ''),
         "images": ('images', 'group', ('object', 'Images'), None, ''),
         "storage": ('storage', 'group', ('object', 'Storage'), None, ''),
+        "priorities": ('priorities', 'group', ('object', 'Priorities'), None, ''),
         "network": ('network', 'group', ('object', 'Network'), None, ''),
         "planning": ('planning', 'group', ('object', 'Planning'), None, ''),
         "prices": ('prices', 'group', ('object', 'Prices'), None, ''),
@@ -1120,6 +1121,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Storage": {
         "storageClass": ('storage_class', 'optional', ('scalar', 'object-name', ''), None, ''),
+    },
+    "Priorities": {
+        "serving": ('serving', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "shadow": ('shadow', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "batch": ('batch', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "training": ('training', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Network": {
         "policies": ('policies', 'default', ('bool',), 'true', 'access to a model should be explicit'),

@@ -1761,7 +1761,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -1774,6 +1774,7 @@ class Platform(Part):
     gitops: GitOps
     images: Images
     storage: Storage
+    priorities: Priorities
     network: Network
     planning: Planning
     prices: Prices
@@ -1891,6 +1892,17 @@ class Storage(Part):
     __slots__ = fields = ("storage_class",)
 
     storage_class: Because[str] | None
+
+
+class Priorities(Part):
+    """The PriorityClasses of pods, which must exist in the cluster. Pods without one have the cluster's default. If a node is short of resources, Kubernetes evicts pods of a lower priority first, and starts those of a higher one in their place. A shadow, whose answers no caller waits for, should be below what serves callers."""
+
+    __slots__ = fields = ("serving", "shadow", "batch", "training",)
+
+    serving: Because[str] | None
+    shadow: Because[str] | None
+    batch: Because[str] | None
+    training: Because[str] | None
 
 
 class Network(Part):

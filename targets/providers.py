@@ -71,7 +71,7 @@ class RolloutProvider(Provider):
     """How a new version of a service replaces the live one."""
 
     workload: Callable[[ServicePlan, Body], Body]
-    """The workload's `spec`, given the common part: replicas, history, deadline, selector, and template."""
+    """The workload's `spec`, given the common part: replicas, history, times, selector, and template."""
     judge: Callable[[ServicePlan], Iterable[Artifact]] = staticmethod(no_artifacts)
     """The objects that judge a new version."""
     phases: Callable[[ServicePlan], Phases | None] = staticmethod(_unseen)

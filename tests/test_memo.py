@@ -106,7 +106,7 @@ NOT_TOLD = {
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
     "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
-    "traffic_provider", "queues", "processors", "threads", "embeds", "writes",
+    "traffic_provider", "queues", "processors", "threads", "embeds", "writes", "settled",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 

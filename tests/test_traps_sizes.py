@@ -264,3 +264,47 @@ def test_trap_torchserve_has_a_copy_of_the_model_for_each_worker(tmp_path: Path)
     made = emitted(tmp_path, "torchserve", release__artifact__size="1Gi", serving__serviceTime={"mean": "2ms", "at": 4})
     assert "default_workers_per_model=4" in made.file("config.properties")
     assert made.server["resources"]["limits"]["memory"] == "7936Mi"
+
+
+# Availability, places, and priorities
+
+DEPLOYMENT: dict[str, Any] = {"platform__rollout__provider": "none", "constraints__throughput": {"peak": "60/s"}}
+
+
+@pytest.mark.parametrize("changes", [{}, DEPLOYMENT], ids=["Rollout", "Deployment"])
+def test_trap_a_server_that_breaks_on_its_first_requests_replaces_one_that_works(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    assert emitted(tmp_path, **changes).workload["spec"]["minReadySeconds"] == 10
+    assert shadow_of(emitted(tmp_path, **with_shadow("40Mi")))["minReadySeconds"] == 10
+
+
+def test_trap_a_server_must_settle_before_the_progress_deadline(tmp_path: Path) -> None:
+    """The API server refuses a Deployment otherwise."""
+    made = emitted(tmp_path, serving__load="1s", rollout__progressDeadline="5s")
+    assert made.workload["spec"]["minReadySeconds"] == 4
+
+
+@pytest.mark.parametrize(("changes", "label"), [({}, "rollouts-pod-template-hash"), (DEPLOYMENT, "pod-template-hash")])
+def test_trap_a_new_version_is_spread_around_the_old_one(tmp_path: Path, changes: dict[str, Any], label: str) -> None:
+    """Its pods are counted by the label of the controller that makes them, which differs."""
+    constraints = emitted(tmp_path, **changes).pod["topologySpreadConstraints"]
+    assert [constraint["matchLabelKeys"] for constraint in constraints] == [[label], [label]]
+    shadow = shadow_of(emitted(tmp_path, **with_shadow("40Mi")))["template"]["spec"]
+    assert {key for one in shadow["topologySpreadConstraints"] for key in one["matchLabelKeys"]} == {
+        "pod-template-hash"
+    }
+
+
+def test_trap_a_shadow_takes_the_place_of_pods_that_serve(tmp_path: Path) -> None:
+    """A PriorityClass must exist in the cluster, so only the platform can name it."""
+    assert "priorityClassName" not in emitted(tmp_path).pod
+    made = emitted(tmp_path, **with_shadow("40Mi"), platform__priorities={"serving": "high", "shadow": "low"})
+    assert made.pod["priorityClassName"] == "high"
+    assert shadow_of(made)["template"]["spec"]["priorityClassName"] == "low"
+
+
+def test_the_platform_names_the_priorities_of_runs(tmp_path: Path) -> None:
+    scoring = batch.job(tmp_path, platform__priorities={"batch": "later"})
+    assert scoring["template"]["spec"]["priorityClassName"] == "later"
+    assert retraining.pod(tmp_path, platform__priorities={"training": "last"})["priorityClassName"] == "last"

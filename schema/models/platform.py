@@ -198,6 +198,19 @@ class Storage(Section):
     storage_class: ObjectName | None = optional("The storage class. If omitted, the cluster's default.")
 
 
+class Priorities(Section):
+    """The PriorityClasses of pods, which must exist in the cluster. Pods without one have the cluster's default.
+
+    If a node is short of resources, Kubernetes evicts pods of a lower priority first, and starts those of a higher one
+    in their place. A shadow, whose answers no caller waits for, should be below what serves callers.
+    """
+
+    serving: ObjectName | None = optional("For pods that answer callers.")
+    shadow: ObjectName | None = optional("For pods in the shadow stage.")
+    batch: ObjectName | None = optional("For batch runs.")
+    training: ObjectName | None = optional("For training runs.")
+
+
 class Toleration(Section):
     """A taint that pods tolerate."""
 
@@ -271,6 +284,7 @@ class Platform(Section):
     gitops: GitOps = group(GitOps, "The GitOps tool that applies the output.")
     images: Images = group(Images, "Helper images.")
     storage: Storage = group(Storage, "Volumes.")
+    priorities: Priorities = group(Priorities, "The PriorityClasses of pods.")
     network: Network = group(Network, "Network policies.")
     planning: Planning = group(Planning, "The planner's assumptions and safety margins.")
     prices: Prices = group(Prices, "Prices of CPU and memory.")

@@ -78,8 +78,12 @@ def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, An
     }
 
 
-def spread(selector: Body) -> list[Body]:
-    """Spread over nodes and zones, but run even where that is impossible: accelerators are scarce."""
+def spread(selector: Body, version: str | Because[str] | None) -> list[Body]:
+    """Spread over nodes and zones, but run even where that is impossible: accelerators are scarce.
+
+    Each version is spread by itself, by the label with its hash. Otherwise a new version would go where the old one has
+    few pods, and would be on few nodes once the old one is gone.
+    """
     why = "a node or a zone may fail"
     return [
         {
@@ -87,6 +91,7 @@ def spread(selector: Body) -> list[Body]:
             "topologyKey": key,
             "whenUnsatisfiable": "ScheduleAnyway",
             "labelSelector": {"matchLabels": selector},
+            "matchLabelKeys": None if version is None else [version],
         }
         for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
     ]

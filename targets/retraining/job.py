@@ -131,6 +131,7 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
         },
         "spec": {
             "restartPolicy": "Never",
+            "priorityClassName": scope.platform.priorities.training,
             "serviceAccountName": access.account_of(allowed, training.name),
             "automountServiceAccountToken": fixed(False, "a training run does not use the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),

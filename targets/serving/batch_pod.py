@@ -41,6 +41,7 @@ def template(batch: BatchPlan) -> Body:
         },
         "spec": {
             "restartPolicy": "Never",
+            "priorityClassName": scope.platform.priorities.batch,
             "serviceAccountName": access.account_of(grants(batch), batch.name),
             "automountServiceAccountToken": fixed(False, "a batch run does not use the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),

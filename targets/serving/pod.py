@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 from zlib import crc32
 
+from ...compiler import conventions
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
@@ -29,6 +30,9 @@ from .writable import mounted_once, writable
 
 __all__ = ["config_name", "needs_config", "template"]
 
+HASH = "pod-template-hash"
+"""The label that Kubernetes gives the pods of each version of a Deployment."""
+
 
 def template(service: ServicePlan, version: VersionPlan, component: str) -> Body:
     """The pod template of a workload."""
@@ -43,6 +47,9 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             }
         },
         "spec": {
+            "priorityClassName": scope.platform.priorities.shadow
+            if component == conventions.SHADOW
+            else scope.platform.priorities.serving,
             "serviceAccountName": access.account_of(grants, service.name),
             "automountServiceAccountToken": fixed(False, "a model server does not use the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it: VLLM_PORT=tcp://..."),
@@ -54,9 +61,17 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "volumes": _volumes(service, version, made),
             "nodeSelector": placement.node_selector(scope, service.devices),
             "tolerations": placement.tolerations(scope, service.devices) or None,
-            "topologySpreadConstraints": placement.spread(naming.selector(scope, component, service.name)),
+            "topologySpreadConstraints": placement.spread(
+                naming.selector(scope, component, service.name), _version_label(service, component)
+            ),
         },
     }
+
+
+def _version_label(service: ServicePlan, component: str) -> str | Because[str] | None:
+    """The label that the controller of the pods gives each version: Kubernetes's own for a Deployment."""
+    run = service.workload
+    return HASH if component == conventions.SHADOW or run.kind.value == "Deployment" else run.pod_label
 
 
 def accesses(service: ServicePlan, *versions: ModelFiles) -> list[Grant]:

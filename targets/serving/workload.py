@@ -31,6 +31,7 @@ def workload(service: ServicePlan) -> Iterator[Artifact]:
     common: Body = {
         "replicas": _replicas(service),
         "revisionHistoryLimit": scope.system.rollout.keep_versions.map(lambda keep: keep + 1),
+        "minReadySeconds": service.live.settled,
         "progressDeadlineSeconds": service.live.progress_deadline,
         "selector": {"matchLabels": naming.selector(scope, PREDICTOR, service.name)},
         "template": template(service, service.live, PREDICTOR),
@@ -78,6 +79,7 @@ def shadow(service: ServicePlan) -> Iterator[Artifact]:
         "spec": {
             "replicas": service.canary.shadow_replicas,
             "revisionHistoryLimit": fixed(1, "nothing rolls back to a shadow"),
+            "minReadySeconds": version.settled,
             "progressDeadlineSeconds": version.progress_deadline,
             "selector": {"matchLabels": naming.selector(scope, component, service.name)},
             "template": template(service, version, component),

@@ -140,6 +140,11 @@ class VersionPlan:
             )
         return given.given.map(lambda wait: math.ceil(wait.amount))
 
+    @cached_property
+    def settled(self) -> Because[int]:
+        """Seconds that a replica must be ready before it counts as available."""
+        return _settled(self.progress_deadline)
+
 
 @decision
 def _unknown(own: Because[Duration], accelerated: Because[bool]) -> tuple[Duration, str]:
@@ -195,3 +200,9 @@ def _progress_deadline(fetch: Because[Duration], start: Because[Duration], least
     if needed > 2 * (fetch.value.amount + start.value.amount):
         why = f"{fetch.value} to fetch, plus {least.value}, the least that the startup probe allows"
     return deadline, f"{why}, in whole minutes"
+
+
+@decision
+def _settled(deadline: Because[int]) -> tuple[int, str]:
+    """Kubernetes rejects as much as the progress deadline."""
+    return min(10, deadline.value - 1), "a server that breaks on its first requests must not replace one that works"

@@ -27,6 +27,7 @@ def workload(service: ServicePlan, common: Body) -> Body:
     return {
         "replicas": common["replicas"],
         "revisionHistoryLimit": common["revisionHistoryLimit"],
+        "minReadySeconds": common["minReadySeconds"],
         "progressDeadlineSeconds": common["progressDeadlineSeconds"],
         "progressDeadlineAbort": because(
             True, "a version that cannot start is rolled back, not only reported", service.workload.progressive
