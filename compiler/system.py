@@ -1046,7 +1046,7 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
@@ -1061,6 +1061,7 @@ class OnlineService(Part):
     service_time: ServiceTime | None
     load: Derived[Duration]
     batching: Batching | None
+    queue: Derived[int]
     caching: Caching | None
     warmup: Warmup | None
     replicas: Replicas
@@ -1117,7 +1118,7 @@ class Runtime(Part):
     metrics: MetricVocabulary
     grpc_metrics: MetricVocabulary | None
     worker_queues: Because[bool]
-    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
+    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     worker_memory: Because[Memory] | None

@@ -21,6 +21,7 @@ FLAGS = {
     "--port",
     "--context-length",
     "--max-running-requests",
+    "--max-queued-requests",
     "--radix-eviction-policy",
     "--disable-radix-cache",
     "--tp-size",

@@ -308,3 +308,52 @@ def test_the_platform_names_the_priorities_of_runs(tmp_path: Path) -> None:
     scoring = batch.job(tmp_path, platform__priorities={"batch": "later"})
     assert scoring["template"]["spec"]["priorityClassName"] == "later"
     assert retraining.pod(tmp_path, platform__priorities={"training": "last"})["priorityClassName"] == "last"
+
+
+# Overload
+
+
+def policy(made: Emitted) -> dict[str, str]:
+    names = ("timeout_action", "default_timeout_microseconds", "max_queue_size")
+    return {name: value for name, value in re.findall(r"(\w+): (\w+)", made.file("config.pbtxt")) if name in names}
+
+
+BATCHED: dict[str, Any] = {
+    "serving__batching": {"maxSize": 8},
+    "serving__serviceTime": {"mean": "2ms", "at": 8},
+    "serving__endpoint": {"timeout": "1s"},
+}
+
+
+def test_trap_a_queue_grows_while_callers_give_up(tmp_path: Path) -> None:
+    """Eight slots answer 8 x 1 s / 2 ms = 4,000 requests within a second, so 3,992 may wait. Triton counts only what it
+    rejects for its age, so that must come first: the queue has twice the room.
+    """
+    made = emitted(tmp_path, **BATCHED)
+    assert policy(made) == {
+        "timeout_action": "REJECT",
+        "default_timeout_microseconds": "1000000",
+        "max_queue_size": "7984",
+    }
+    assert "dynamic_batching" not in emitted(tmp_path).file("config.pbtxt")  # whose queue has no policy
+
+
+def test_trap_a_language_model_accepts_more_than_it_can_answer(tmp_path: Path) -> None:
+    """Sixteen slots answer 16 x 60 s / 1 s = 960 requests within a minute. vLLM counts those that run,
+    SGLang does not.
+    """
+    minute = {"serving__endpoint": {"timeout": "60s"}}
+    assert emitted(tmp_path, "vllm", **minute).flags["--max-num-queued-reqs"] == "960"
+    assert emitted(tmp_path, "sglang", **minute).flags["--max-queued-requests"] == "944"
+
+
+def test_trap_a_short_timeout_leaves_no_queue(tmp_path: Path) -> None:
+    """As many may wait as run, so that a replica never idles between two requests."""
+    flags = emitted(tmp_path, "sglang", serving__endpoint={"timeout": "1s"}).flags
+    assert flags["--max-queued-requests"] == "16"
+
+
+def test_the_author_sets_the_queue(tmp_path: Path) -> None:
+    assert policy(emitted(tmp_path, **BATCHED, serving__queue=5))["max_queue_size"] == "10"
+    assert emitted(tmp_path, "vllm", serving__queue=5).flags["--max-num-queued-reqs"] == "21"
+    assert errors(tmp_path, spec("mlserver", serving__queue=5)) == ["MLS012: `mlserver` does not support `queue`"]

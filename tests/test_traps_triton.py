@@ -120,7 +120,10 @@ def test_trap_triton_has_its_own_names_for_types(tmp_path: Path, dtype: str, tri
 def test_trap_batching_waits_in_microseconds(tmp_path: Path) -> None:
     made = config(emitted(tmp_path, serving__batching={"maxSize": 4, "maxDelay": "1.5ms"}))
     assert made["max_batch_size"] == [4]
-    assert made["dynamic_batching"] == [{"max_queue_delay_microseconds": [1500]}]  # preferred sizes rarely help
+    policy = {"timeout_action": ["REJECT"], "default_timeout_microseconds": [1_000_000], "max_queue_size": [998]}
+    assert made["dynamic_batching"] == [  # preferred sizes rarely help
+        {"max_queue_delay_microseconds": [1500], "default_queue_policy": [policy]}
+    ]
 
 
 def test_trap_dynamic_batching_needs_a_batch_dimension(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ FLAGS = {
     "--port",
     "--max-model-len",
     "--max-num-seqs",
+    "--max-num-queued-reqs",
     "--override-generation-config",
     "--enable-prefix-caching",
     "--no-enable-prefix-caching",

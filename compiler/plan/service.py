@@ -15,6 +15,7 @@ from .rollout.canary import CanaryPlan
 from .rollout.shadow import ShadowPlan
 from .scaling import Scaling
 from .scope import Scope
+from .serving.admission import waiting
 from .serving.facts import ServiceFacts
 from .serving.files import ModelFiles
 from .serving.timing import Timing
@@ -48,6 +49,18 @@ class ServicePlan(ServiceFacts):
         from .language_models.accelerator import Hardware  # rarely needed, so imported late
 
         return Hardware(self)
+
+    @cached_property
+    def queue(self) -> Because[int] | None:
+        """How many requests may wait on a replica; None if the runtime has no limit, or the service time is unknown."""
+        given = self.part.queue.given
+        if "queue" not in {feature.value for feature in self.runtime.features}:
+            return None
+        if self.runtime.worker_batches.value and self.part.batching is None:
+            return None  # what batches for all requests is also their queue
+        if given is not None or self.mean_time is None:
+            return given
+        return waiting(self.slots, self.mean_time, self.timing.timeout)
 
     @cached_property
     def embeds(self) -> Because[bool]:

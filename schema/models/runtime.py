@@ -36,6 +36,7 @@ from .release import Format
 Feature = Literal[
     "batching.maxSize",
     "batching.maxDelay",
+    "queue",
     "caching",
     "warmup",
     "llm",

@@ -185,6 +185,12 @@ class OnlineService(_Service):
     )
     load: Duration | None = derived("How long a replica takes to load the model.", "from the model size")
     batching: Batching | None = optional("Request batching.")
+    queue: int | None = derived(
+        "How many requests may wait on a replica. It refuses more at once, so that an overload does not grow.",
+        "from the service time, as many as are answered within the request timeout",
+        ge=1,
+        le=1_000_000,
+    )
     caching: Caching | None = optional("The response cache.")
     warmup: Warmup | None = optional("Warm-up requests.")
     replicas: Replicas = group(Replicas, "Overrides of the derived replica range and autoscaling signal.")

@@ -135,6 +135,8 @@ class Maker(Shape):
             made["writable"] = ["/var/cache", "/scratch"][: len(made["writable"])]  # nor two mounts at one path
         if "workerMemory" not in made:
             made.pop("workerBatches", None)  # it says how many workers there are, which only their memory needs
+        if "scratch" not in made:
+            made.pop("unpacks", None)  # it says what counts twice, which only a limit needs
         return made
 
     def texts(self, name: str) -> Iterable[str]:

@@ -30,6 +30,8 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per replica", value=service.live.memory, field=f"{path}.resources.memory")
     yield Line(title="disk per replica", value=service.live.disk, field=f"{path}.resources.ephemeralStorage")
+    if service.queue is not None:
+        yield Line(title="requests that may wait", value=service.queue, count_of="request", field=f"{path}.queue")
     signal, scaling = service.scaling.signal, service.scaling
     if signal is not None:
         yield Line(title="scaling signal", value=signal, field=f"{path}.replicas.signal")

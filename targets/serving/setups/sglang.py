@@ -68,6 +68,8 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
         yield text("--context-length={tokens}", tokens=llm.tokens.context)
     if batching is not None:
         yield text("--max-running-requests={size}", size=batching.max_size)
+    if service.queue is not None:
+        yield text("--max-queued-requests={most}", most=service.queue)
     if llm is not None and llm.caching is not None:
         prefix = llm.caching.prefix
         yield prefix.map(lambda on: "--radix-eviction-policy=lru" if on else "--disable-radix-cache")

@@ -97,7 +97,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield from _instances(service)
     yield from _threads(service, files)
     if batch is not None:
-        yield from _batching(batch.max_delay)
+        yield from _batching(service, batch.max_delay)
     if part.caching is not None:
         yield because(
             "response_cache { enable: true }", "the response cache serves identical requests", part.caching.size
@@ -155,12 +155,29 @@ def _threads(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[
         yield text(f'parameters {{{{ key: "{name}", value: {{{{ string_value: "{{value}}" }}}} }}}}', value=value)
 
 
-def _batching(delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
-    if delay is None:
+def _batching(service: ServicePlan, delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
+    """Dynamic batching, and a queue that rejects what waits longer than the request timeout.
+
+    Triton counts that as a failure. It does not count what a full queue rejects with 503, which only the gateway sees.
+    So the queue has twice the room: requests that come too late are rejected first.
+    """
+    if delay is None and service.queue is None:
         yield "dynamic_batching { }"
-    else:
-        micros = delay.map(lambda wait: int(wait.amount * 1_000_000))
-        yield text("dynamic_batching {{ max_queue_delay_microseconds: {micros} }}", micros=micros)
+        return
+    yield "dynamic_batching {"
+    if delay is not None:
+        yield text("  max_queue_delay_microseconds: {micros}", micros=delay.map(_micros))
+    if service.queue is not None:
+        yield "  default_queue_policy {"
+        yield "    timeout_action: REJECT"
+        yield text("    default_timeout_microseconds: {micros}", micros=service.timing.timeout.map(_micros))
+        yield text("    max_queue_size: {size}", size=service.queue.map(lambda waiting: 2 * waiting))
+        yield "  }"
+    yield "}"
+
+
+def _micros(wait: Duration) -> int:
+    return int(wait.amount * 1_000_000)
 
 
 def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str | Because[str]]:

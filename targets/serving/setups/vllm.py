@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, text
+from ....compiler.because import Because, decision, text
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import Percent
@@ -55,11 +55,18 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
         yield text('--override-generation-config={{"max_new_tokens": {tokens}}}', tokens=tokens.output)
     if batching is not None:
         yield text("--max-num-seqs={size}", size=batching.max_size)
+    if service.queue is not None:  # the server counts the running ones, too, and answers 503
+        yield text("--max-num-queued-reqs={most}", most=_in_flight(service.slots, service.queue))
     if llm is not None and llm.caching is not None:
         prefix = llm.caching.prefix
         yield prefix.map(lambda on: "--enable-prefix-caching" if on else "--no-enable-prefix-caching")
         if llm.caching.dtype.value != "16-bit":
             yield text("--kv-cache-dtype={dtype}", dtype=llm.caching.dtype)
+
+
+@decision
+def _in_flight(slots: Because[int], queue: Because[int]) -> tuple[int, str]:
+    return slots.value + queue.value, f"{slots.value} that run and {queue.value} that wait"
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
