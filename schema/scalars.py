@@ -248,7 +248,7 @@ SCALARS: dict[str, Scalar] = {
         ("onnx::Shape_261",),
         bare=("number", "boolean"),
     ),
-    "regex": Scalar("a regular expression", parse=_regex, bare=("number", "boolean")),
+    "regex": Scalar("a regular expression", None, ("[A-Z]{2}[0-9]+",), parse=_regex, bare=("number", "boolean")),
     "matcher": Scalar(
         "PromQL label matchers",
         r"[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\"(?:,[a-zA-Z_][a-zA-Z0-9_]*(?:=|!=|=~|!~)\"(?:[^\"\\\n]|\\\\.)*\")*",

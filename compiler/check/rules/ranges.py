@@ -27,7 +27,8 @@ Said = tuple[Because[str], Because[Any], float]
     "releases.*.metrics",
     "models.*.candidates.*.metrics",
     "problem.humanPerformance",
-    "metrics",
+    "metrics.*.min",
+    "metrics.*.max",
 )
 def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Metric with a value that it cannot have.

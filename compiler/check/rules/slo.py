@@ -119,7 +119,7 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 return
 
 
-@rule("MLS507", "warning", "services.*.constraints.availability", "monitoring.slo")
+@rule("MLS507", "warning", "services.*.constraints.availability")
 def silent_page(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Objective that never pages anyone.
 
