@@ -17,9 +17,14 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
 SCOPELESS = frozenset(
-    {"APIService", "CustomResourceDefinition", "Namespace", "Node", "PersistentVolume", "PriorityClass"}
+    {"APIService", "CustomResourceDefinition", "Namespace", "Node", "PersistentVolume", "PriorityClass", "RuntimeClass"}
 )
-IRREGULAR = {"NetworkPolicy": "networkpolicies", "GatewayClass": "gatewayclasses", "PriorityClass": "priorityclasses"}
+IRREGULAR = {
+    "NetworkPolicy": "networkpolicies",
+    "GatewayClass": "gatewayclasses",
+    "PriorityClass": "priorityclasses",
+    "RuntimeClass": "runtimeclasses",
+}
 
 
 class ApiError(Exception):

@@ -81,6 +81,16 @@ class Ground:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
         self.api.apply(body)
 
+    def classes(self, pod: Object) -> None:
+        """Create the classes that a pod names. A platform names only those that its cluster has."""
+        spec = pod["spec"]
+        for kind, api, field, has in (
+            ("PriorityClass", "scheduling.k8s.io/v1", "priorityClassName", {"value": 1000}),
+            ("RuntimeClass", "node.k8s.io/v1", "runtimeClassName", {"handler": "runc"}),
+        ):
+            if field in spec:
+                self.api.apply({"apiVersion": api, "kind": kind, "metadata": {"name": spec[field]}, **has})
+
     def apply(self, bodies: Iterable[Object], manager: str = "mlspec", force: bool = True) -> list[Object]:
         """Apply objects on the server; the result is what the server holds now."""
         return [self.api.apply(body, manager, force=force) for body in in_order(bodies)]

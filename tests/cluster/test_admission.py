@@ -117,8 +117,10 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: l
             if pod_of(body) is None:
                 continue
             count += 1
+            pod = _pod(body)
+            ground.classes(pod)
             try:
-                api.request("POST", _pods(body), _pod(body), dryRun="All", fieldValidation="Strict")
+                api.request("POST", _pods(body), pod, dryRun="All", fieldValidation="Strict")
             except ApiError as error:
                 refused.append(f"{name}: {body['kind']} {body['metadata']['name']}: {error}")
     assert refused == []
