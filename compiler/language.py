@@ -202,7 +202,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "volume": ('volume', 'optional', ('object', 'Volume'), None, ''),
         "owner": ('owner', 'optional', ('scalar', 'text', ''), None, ''),
         "freshness": ('freshness', 'optional', ('scalar', 'duration', ''), None, ''),
-        "version": ('version', 'optional', ('object', 'DataVersion'), None, ''),
+        "version": ('version', 'optional', ('union', 'DataVersion'), None, ''),
     },
     "Volume": {
         "records": ('records', 'optional', ('scalar', 'count', ''), None, ''),
@@ -210,9 +210,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "size": ('size', 'optional', ('scalar', 'memory', ''), None, ''),
         "history": ('history', 'optional', ('scalar', 'duration', ''), None, ''),
     },
-    "DataVersion": {
+    "PinnedVersion": {
         "kind": ('kind', 'required', ('enum', ('dvc', 'lakefs', 'iceberg', 'delta', 'git', 's3-version', 'sha256', 'snapshot')), None, ''),
         "id": ('id', 'required', ('scalar', 'text', ''), None, ''),
+    },
+    "RunVersion": {
+        "kind": ('kind', 'required', ('enum', ('as-of-run',)), None, ''),
+        "lag": ('lag', 'default', ('scalar', 'duration', ''), '0s', 'records are final when they arrive; late ones need a lag'),
     },
     "Column": {
         "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
@@ -1345,6 +1349,7 @@ SINGULAR: dict[str, dict[str, str]] = {
 
 UNIONS: dict[str, tuple[str, dict[str, str]]] = {
     'Access': ('kind', {'s3': 'S3Access', 'gcs': 'GcsAccess', 'azure': 'AzureAccess', 'http': 'HttpAccess', 'huggingface': 'HuggingFaceAccess', 'oci': 'OciAccess', 'kafka': 'KafkaAccess', 'tracking': 'TrackingAccess', 'git': 'GitAccess', 'tcp': 'TcpAccess', 'service': 'ServiceAccess'}),
+    'DataVersion': ('kind', {'dvc': 'PinnedVersion', 'lakefs': 'PinnedVersion', 'iceberg': 'PinnedVersion', 'delta': 'PinnedVersion', 'git': 'PinnedVersion', 's3-version': 'PinnedVersion', 'sha256': 'PinnedVersion', 'snapshot': 'PinnedVersion', 'as-of-run': 'RunVersion'}),
     'PreprocessingStep': ('step', {'impute': 'Impute', 'clip': 'Clip', 'scale': 'Scale', 'encode': 'Encode', 'tokenize': 'Tokenize', 'resize': 'Resize', 'deduplicate': 'Deduplicate', 'custom': 'CustomStep'}),
     'Split': ('strategy', {'temporal': 'TemporalSplit', 'random': 'RandomSplit', 'stratified': 'StratifiedSplit', 'grouped': 'GroupedSplit'}),
     'Parameter': ('type', {'double': 'DoubleParameter', 'int': 'IntParameter', 'categorical': 'CategoricalParameter'}),

@@ -327,13 +327,22 @@ class Volume(Part):
     history: Because[Duration] | None
 
 
-class DataVersion(Part):
-    """A pinned data version, so that a training run can be reproduced."""
+class PinnedVersion(Part):
+    """A pinned version: every run reads the same data, until the spec changes."""
 
     __slots__ = fields = ("kind", "id",)
 
     kind: Because[Literal['dvc', 'lakefs', 'iceberg', 'delta', 'git', 's3-version', 'sha256', 'snapshot']]
     id: Because[str]
+
+
+class RunVersion(Part):
+    """The version at the time of the run: every run reads new data, and records in `model.json` what it read."""
+
+    __slots__ = fields = ("kind", "lag",)
+
+    kind: Because[Literal['as-of-run']]
+    lag: Because[Duration]
 
 
 class Column(Part):
@@ -2222,6 +2231,9 @@ class PlatformMetadata(Part):
 
 
 Access: TypeAlias = Union["S3Access", "GcsAccess", "AzureAccess", "HttpAccess", "HuggingFaceAccess", "OciAccess", "KafkaAccess", "TrackingAccess", "GitAccess", "TcpAccess", "ServiceAccess"]
+
+
+DataVersion: TypeAlias = Union["PinnedVersion", "RunVersion"]
 
 
 PreprocessingStep: TypeAlias = Union["Impute", "Clip", "Scale", "Encode", "Tokenize", "Resize", "Deduplicate", "CustomStep"]

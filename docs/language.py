@@ -189,8 +189,9 @@ def _entry(type_: ObjectType, when: str = "") -> Entry:
 
 def _union(union: UnionType) -> Entry:
     variants = (
-        Variant(str(choice), entry.heading, entry.doc, has_fields=bool(entry.rows))
-        for (choice, _), entry in zip(union.variants, _variants(union), strict=True)
+        Variant(choice, entry.heading, entry.doc, has_fields=bool(entry.rows))
+        for (_, choices), entry in zip(_choices(union).items(), _variants(union), strict=True)
+        for choice in choices
     )
     rows = _rows(_shared(union), union.name)
     return Entry(_heading(union.name), union.doc, _paths(union.name), rows, tag=union.tag, variants=tuple(variants))
@@ -199,10 +200,18 @@ def _union(union: UnionType) -> Entry:
 def _variants(union: UnionType) -> Iterator[Entry]:
     """The variants of a union, each with the fields that not all of them share."""
     shared = _shared(union)
-    for choice, name in union.variants:
+    for name, choices in _choices(union).items():
         type_ = _object(name)
         own = tuple(field for field in type_.fields if field.key != union.tag and field not in shared)
-        yield _entry(ObjectType(name, type_.doc, own), when=f"{union.tag}: {choice}")
+        yield _entry(ObjectType(name, type_.doc, own), when=f"{union.tag}: {' | '.join(choices)}")
+
+
+def _choices(union: UnionType) -> dict[str, list[str]]:
+    """The values of the tag for each variant."""
+    found: dict[str, list[str]] = {}
+    for choice, name in union.variants:
+        found.setdefault(name, []).append(str(choice))
+    return found
 
 
 def _shared(union: UnionType) -> tuple[Field, ...]:

@@ -41,8 +41,9 @@ class Files(Record):
 def gate(files: Files, *, in_job: bool = False) -> int:
     """Judge the model, print one line for each gate, and return the exit status."""
     try:
-        verdict = judge(_read(files.config), _read(files.metrics))
-        model = _model(files.model) if files.model is not None else None
+        config = _read(files.config)
+        verdict = judge(config, _read(files.metrics))
+        model = _model(files.model, _new_data(config)) if files.model is not None else None
         if files.verdict is not None:
             _write(files.verdict, verdict, model)
     except (Unreadable, OSError, ValueError) as wrong:
@@ -96,7 +97,25 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _model(description: Path) -> dict[str, Any]:
+def _new_data(config: Any) -> list[str]:
+    """The sources that are read as of the run. Only the run knows which version of them it read."""
+    data = config.get("data") if isinstance(config, dict) else None
+    sources = data.get("sources") if isinstance(data, dict) else None
+    named = [source for source in sources or [] if isinstance(source, dict) and isinstance(source.get("version"), dict)]
+    return [str(source.get("name")) for source in named if source["version"].get("kind") == "as-of-run"]
+
+
+def _recorded(model: dict[str, Any], sources: list[str], description: Path) -> dict[str, str]:
+    """The versions of the data that the run recorded, without which nothing can reproduce the model."""
+    given = model.get("data", {})
+    read = {name: version for name, version in given.items() if version} if isinstance(given, dict) else {}
+    for name in sources:
+        if not isinstance(read.get(name), str):
+            raise Unreadable(f"{description} does not say which version of {shown(name)} the run read, under `data`")
+    return {name: version for name, version in read.items() if isinstance(version, str)}
+
+
+def _model(description: Path, sources: list[str]) -> dict[str, Any]:
     """The model that `model.json` describes, with its digest. The model is next to its description."""
     model = _read(description)
     path, format_ = (model.get("path"), model.get("format")) if isinstance(model, dict) else (None, None)
@@ -113,7 +132,9 @@ def _model(description: Path) -> dict[str, Any]:
     digest = digest_of(files)
     if model.get("digest", digest) != digest:
         raise Unreadable(f"{files} does not match the digest in {description}: it is {digest}")
-    return {"path": path, "format": format_, "digest": digest, "size": size_of(files)}
+    data = _recorded(model, sources, description)
+    made = {"path": path, "format": format_, "digest": digest, "size": size_of(files)}
+    return {**made, "data": data} if data else made
 
 
 def _write(path: Path, verdict: Verdict, model: dict[str, Any] | None) -> None:

@@ -190,10 +190,11 @@ def _union(annotation: Any, discriminator: Any, language: Language) -> str:
     name = _common_name([model.__name__ for model in models])
     if name not in language.types:
         language.types[name] = UnionType(name, "", discriminator, ())
-        variants = []
+        variants: list[tuple[str, str]] = []
         for model in models:
             choices = typing.get_args(model.model_fields[discriminator].annotation)
-            variants.append((choices[0], _object(model, language)))
+            section = _object(model, language)
+            variants.extend((choice, section) for choice in choices)
         language.types[name] = UnionType(name, "", discriminator, tuple(variants))
     return name
 
@@ -201,6 +202,7 @@ def _union(annotation: Any, discriminator: Any, language: Language) -> str:
 # The name of each union, by its first member.
 _UNION_NAMES = {
     "S3Access": "Access",
+    "PinnedVersion": "DataVersion",
     "Impute": "PreprocessingStep",
     "TemporalSplit": "Split",
     "DoubleParameter": "Parameter",

@@ -82,7 +82,7 @@ def system_module(language: Language) -> str:
         if isinstance(type_, ObjectType):
             out.append(_class(type_))
     for union in unions:
-        members = ", ".join(f'"{name}"' for _, name in union.variants)
+        members = ", ".join(f'"{name}"' for name in dict.fromkeys(name for _, name in union.variants))
         out.append(f"\n\n{union.name}: TypeAlias = Union[{members}]\n")
     return "".join(out)
 

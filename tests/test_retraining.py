@@ -176,6 +176,8 @@ def test_trap_node_autoscalers_evict_long_running_pods(tmp_path: Path) -> None:
 
 WITHOUT_GATES = {"primary": "roc_auc"}
 
+SERVED = {"mode": "online", "runtime": "triton"}
+
 
 @pytest.mark.parametrize(
     ("changes", "finding"),
@@ -186,7 +188,7 @@ WITHOUT_GATES = {"primary": "roc_auc"}
         ),
         ({"evaluation": WITHOUT_GATES}, "MLS009: no gate judges the model that `register` publishes"),
         ({"release__metrics": None}, "MLS009: `champion` has no known `roc_auc`"),
-        ({"release": None}, "MLS009: `champion` has no known `roc_auc`"),
+        ({"release": None, "serving": SERVED}, "MLS009: `champion` has no known `roc_auc`"),
         (
             {"evaluation__gates": [{"metric": "roc_auc", "versus": "human"}]},
             "MLS009: `human` has no known `roc_auc`",

@@ -55,6 +55,14 @@ class Plan(Scope):
         return TrainingPlan(self, self.system.training)
 
     @cached_property
+    def champion_elsewhere(self) -> TrainingPlan | None:
+        """The training of a model that another system serves; its live version can be too old wherever it is live."""
+        if self.system.training is None:
+            return None
+        training = TrainingPlan(self, self.system.training)
+        return training if training.elsewhere.value else None
+
+    @cached_property
     def selections(self) -> Named[Selection]:
         """The comparison of candidates, for each model that has candidates, by model name."""
         models = {name: model for name, model in self.system.models.items() if model.candidates}

@@ -50,13 +50,27 @@ class Volume(Section):
     history: Duration | None = optional("How far back the data goes.")
 
 
-class DataVersion(Section):
-    """A pinned data version, so that a training run can be reproduced."""
+class PinnedVersion(Section):
+    """A pinned version: every run reads the same data, until the spec changes."""
 
     kind: Literal["dvc", "lakefs", "iceberg", "delta", "git", "s3-version", "sha256", "snapshot"] = required(
         "The versioning system."
     )
     id: Text = required("The version ID in that system. Iceberg's 64-bit snapshot IDs are kept as text.")
+
+
+class RunVersion(Section):
+    """The version at the time of the run: every run reads new data, and records in `model.json` what it read."""
+
+    kind: Literal["as-of-run"] = required("As of the run.")
+    lag: Duration = default(
+        "0s",
+        "How long before the scheduled time of the run its data ends. Later records may still change.",
+        "records are final when they arrive; late ones need a lag",
+    )
+
+
+DataVersion = Annotated[PinnedVersion | RunVersion, Field(discriminator="kind")]
 
 
 class DataSource(Section):
@@ -70,7 +84,7 @@ class DataSource(Section):
     volume: Volume | None = optional("How much data there is.")
     owner: Text | None = optional("The team to contact when the data changes.")
     freshness: Duration | None = optional("The maximum age of its newest record.")
-    version: DataVersion | None = optional("The pinned version.")
+    version: DataVersion | None = optional("The version that training runs read.")
 
 
 class Values(Section):

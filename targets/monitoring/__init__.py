@@ -15,7 +15,7 @@ __all__ = ["TARGET"]
 
 
 def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
-    """Scraping and rules for each service, and rules for training runs."""
+    """Scraping and rules for each service, and rules for training runs and for a model that another system serves."""
     for service in plan.online.values():
         yield partial(podmonitor.pod_monitors, service)
         yield partial(rules.rules, service)
@@ -27,6 +27,11 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import training
 
         yield partial(training.rules, plan.training)
+    live = plan.champion_elsewhere
+    if live is not None:
+        from . import elsewhere
+
+        yield partial(elsewhere.rules, live)
 
 
 TARGET = Target(

@@ -14,7 +14,10 @@ __all__ = ["Watched", "alert"]
 class Watched(Protocol):
     """What an alert is about: a service of any mode, or training runs."""
 
-    scope: Scope
+    @property
+    def scope(self) -> Scope:
+        """The environment that it runs in."""
+        ...
 
     @property
     def name(self) -> Because[str]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.emit.artifact import Piece, Target
+from ...compiler.because import Because
+from ...compiler.emit.artifact import Artifact, Piece, Target
+from ...compiler.finding import refusal
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 
 __all__ = ["TARGET"]
 
 
-def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
+def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
     """The objects of the training run, if this environment runs training."""
     training = plan.training
     if training is None:
+        if system.training is None and system.retraining is not None and system.retraining.schedule is not None:
+            yield partial(_nothing_to_start, system.retraining.schedule)
         return
     from . import config, job, objects
 
@@ -27,6 +31,17 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
     yield partial(config.configuration, training, file)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
+
+
+def _nothing_to_start(schedule: Because[str]) -> Iterable[Artifact]:
+    raise refusal(
+        "MLS012",
+        "`schedule` has no effect: the spec has no `training` that it could start",
+        schedule,
+        note="no run would ever start, and the model would get older until someone noticed",
+        help="add `training`, or remove `schedule` if the model is trained elsewhere; `maxModelAge` alone keeps the "
+        "alert on its age",
+    )
 
 
 TARGET = Target(name="retraining", summary="training runs, with the gate that judges them", emit=emit, runs="training")

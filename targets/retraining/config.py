@@ -62,6 +62,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "evaluation": gates.evaluation(training),
         "metrics": gates.metrics(training),
         "rivals": gates.rivals(training),
+        "champion": _champion(training),
     }
 
 
@@ -71,6 +72,15 @@ def _section(part: Any) -> dict[str, Any] | None:
 
 def _each(parts: tuple[Any, ...]) -> list[dict[str, Any]] | None:
     return [as_data(part) for part in parts] or None
+
+
+def _champion(training: TrainingPlan) -> Because[dict[str, Any]] | None:
+    """The live version that another system serves, so that `evaluate` can measure it on the same rows."""
+    release = training.champion
+    if release is None:
+        return None
+    files = as_data(release.artifact, without=("access",))
+    return because({"version": release.version, "artifact": files}, "another system serves it", training.elsewhere)
 
 
 class ConfigFile:

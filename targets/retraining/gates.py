@@ -134,6 +134,8 @@ def _check(training: TrainingPlan, gate: Condition, versus: Because[str], known:
             note="the results of rivals are known by metric, for the model as a whole",
             help="set the bound with `min` or `max`, or leave `of` out",
         )
+    if versus.value == "champion" and training.elsewhere.value and training.champion is None:
+        return  # the `evaluate` step reports it: only the system that serves the model knows which version is live
     if metric not in known.get(versus.value, {}):
         raise refusal(
             "MLS009",

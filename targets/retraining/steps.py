@@ -59,8 +59,10 @@ def _unjudged(training: TrainingPlan, register: Step) -> Refusal:
 
 
 def grants(training: TrainingPlan) -> list[Grant]:
-    """Every access of the steps: the sources, the fixed test set, the tracking server, and the training's own list."""
-    system, part = training.scope.system, training.part
+    """Every access of the steps: the sources, the fixed test set, the champion that another system serves, the
+    tracking server, and the training's own list.
+    """
+    system, part, champion = training.scope.system, training.part, training.champion
     test_set = system.evaluation.test_set if system.evaluation is not None else None
     return access.granted(
         training.scope,
@@ -69,6 +71,7 @@ def grants(training: TrainingPlan) -> list[Grant]:
                 training.scope,
                 *(source.access for source in system.data.sources),
                 test_set.access if test_set is not None else None,
+                champion.artifact.access if champion is not None else None,
                 part.tracking.access if part.tracking is not None else None,
             ),
             *part.access,

@@ -6,6 +6,7 @@ import json
 
 from ...compiler.because import Because, because, literal, text
 from ...compiler.plan.training import TrainingPlan
+from ...compiler.system import PinnedVersion
 
 __all__ = ["variables"]
 
@@ -51,7 +52,7 @@ def _tags(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]
                 "{kind}:{id}", kind=source.version.kind, id=source.version.id, name=source.name
             )
             for source in scope.system.data.sources
-            if source.version is not None
+            if isinstance(source.version, PinnedVersion)
         },
     }
 

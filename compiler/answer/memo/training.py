@@ -18,6 +18,7 @@ def lines(plan: Plan) -> Iterator[Line]:
     if training is None:
         return
     yield Line(title="trained model", value=training.model)
+    yield Line(title="served by another system", value=training.elsewhere)
     yield Line(
         title="scheduled", value=training.suspended.map(lambda suspended: not suspended), field="retraining.schedule"
     )

@@ -8,7 +8,19 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import Clip, Column, CustomStep, Encode, Feature, Impute, Input, MLSystem, PreprocessingStep, Scale
+from ...system import (
+    Clip,
+    Column,
+    CustomStep,
+    Encode,
+    Feature,
+    Impute,
+    Input,
+    MLSystem,
+    PreprocessingStep,
+    RunVersion,
+    Scale,
+)
 from ..lint import rule
 
 __all__ = [
@@ -203,10 +215,11 @@ def _all_owned(features: tuple[Feature, ...]) -> bool:
 
 @rule("MLS109", "warning", "data.sources.*.ingestion", "data.sources.*.version")
 def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Training data that is not pinned.
+    """Training data without a version.
 
     Why: the same training run on different data produces a different model. Without a version you cannot reproduce a
-    run, compare two models, or tell what a faulty one learned from.
+    run, compare two models, or tell what a faulty one learned from. Runs on a schedule need new data each time: with
+    `as-of-run`, each run records the version that it read.
 
     Bad:
         data:
@@ -220,14 +233,24 @@ def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if source.ingestion.value != "batch":
             continue
         version = source.version
+        if isinstance(version, RunVersion):
+            continue
         if version is None or version.id.value.lower() == "latest":
+            fix = "write the commit, snapshot, or digest of the data"
+            if version is None:
+                fix = "add `version: {kind: ..., id: ...}` with the commit, snapshot, or digest of the data"
             yield finding(
                 "MLS109",
-                f"the data of the source `{source.name.value}` is not pinned",
+                f"nothing says which version of `{source.name.value}` a training run reads",
                 version.id if version is not None else source.name,
                 label="refers to different data over time" if version is not None else "",
                 note="a training run cannot be reproduced, and two models cannot be compared",
-                help="add `version: {kind: ..., id: ...}` with the commit, snapshot, or digest of the data"
-                if version is None
-                else "write the commit, snapshot, or digest of the data",
+                help=f"{fix}, or {_as_of_run(system)}",
             )
+
+
+def _as_of_run(system: MLSystem) -> str:
+    """What lets each run read new data."""
+    scheduled = system.retraining is not None and system.retraining.schedule is not None
+    often = "every scheduled run needs" if scheduled else "runs need"
+    return f"write `version: {{kind: as-of-run}}` if {often} new data: each run then records what it read"

@@ -14,6 +14,7 @@ from ...finding import finding
 from ...plan import Plan
 from ...system import Column, Evaluation, MLSystem
 from ..lint import rule
+from .retraining import unattended
 
 __all__ = [
     "accuracy_of_rare_events",
@@ -77,7 +78,7 @@ def champion_gate(evaluation: Evaluation, metric: Because[str]) -> str:
     return f"{{metric: {metric.value}, versus: champion{samples}}}"
 
 
-@rule("MLS202", "error", "evaluation.gates")
+@rule("MLS202", "error", "evaluation.gates", "retraining.schedule")
 def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training without a gate.
 
@@ -93,7 +94,7 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
     """
     training, evaluation = system.training, system.evaluation
-    if training is None or system.retraining is not None:  # unattended it is worse: MLS702
+    if training is None or unattended(system):  # unattended it is worse: MLS702
         return
     gate = "gates: [{metric: %s, versus: champion, minSamples: 1000}]"
     if evaluation is None:

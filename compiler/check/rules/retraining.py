@@ -15,10 +15,16 @@ from ...plan.training import TrainingPlan
 from ...system import Evaluation, MLSystem, Retraining
 from ..lint import rule
 
-__all__ = ["no_age_limit", "retries_without_time", "unattended_promotion"]
+__all__ = ["no_age_limit", "retries_without_time", "unattended", "unattended_promotion"]
 
 
-@rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis")
+def unattended(system: MLSystem) -> bool:
+    """Whether models are trained without anyone who starts the run. A limit on the age of a model trains nothing."""
+    starts = system.retraining
+    return system.training is not None and starts is not None and bool(starts.schedule is not None or starts.triggers)
+
+
+@rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis", "retraining.schedule", "retraining.triggers")
 def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Retraining without a gate, or despite its own diagnosis.
 
@@ -42,7 +48,7 @@ def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     retraining = system.retraining
     if retraining is None:
         return
-    if system.evaluation is None or not system.evaluation.gates:
+    if unattended(system) and (system.evaluation is None or not system.evaluation.gates):
         yield _unjudged(retraining, system.evaluation)
     diagnosis = retraining.diagnosis
     for answer, fault in ((diagnosis.on_data_fault, "broken data"), (diagnosis.on_feature_change, "a changed feature")):
@@ -103,6 +109,7 @@ def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         return
     if retraining.max_model_age is not None:
         yield from _exceeded(system, plan, retraining.max_model_age, retraining.schedule)
+        yield from _of_unknown_age(plan, retraining.max_model_age)
         return
     yield finding(
         "MLS703",
@@ -113,6 +120,25 @@ def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         note="runs can fail, or produce models that pass no gate, for months before anyone notices",
         help="add `maxModelAge: 45d` under `retraining`, or the age at which quality starts to suffer",
     )
+
+
+def _of_unknown_age(plan: Plan, age: Because[Duration]) -> Iterator[Diagnostic]:
+    """A model that another system serves, without a release that says when it was trained."""
+    training = plan.champion_elsewhere
+    if training is None or not plan.runs("monitoring").value:
+        return
+    release = training.champion
+    if release is None or release.trained_at is None:
+        yield finding(
+            "MLS703",
+            f"no alert fires when `{training.model.value}` gets too old: no release says when it was trained",
+            age,
+            others=((release.version, "lacks `trainedAt`"),) if release is not None else (),
+            note="another system serves it, so only its release here tells which version is live, and since when",
+            help="add `trainedAt: '2026-11-02T04:12:00Z'` to its release"
+            if release is not None
+            else f"run `mlspec promote --to {plan.name} --release FILE` whenever a version goes live",
+        )
 
 
 def _exceeded(

@@ -15,6 +15,7 @@ from ...plan.training.selection import Check, Selection
 from ...system import Candidate, MLSystem
 from ..lint import rule
 from .evaluation import champion_gate
+from .retraining import unattended
 
 __all__ = ["better_candidate", "loose_bar", "simpler_candidate"]
 
@@ -153,7 +154,7 @@ def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
     gates = evaluation.gates if evaluation is not None else ()
     naive = any(c.role.value == "naive" for model in system.models.values() for c in model.candidates)
     rivals = [gate.versus for gate in gates if gate.versus is not None]
-    if evaluation is None or system.retraining is None or not gates or not (rivals or naive):
+    if evaluation is None or system.retraining is None or not unattended(system) or not gates or not (rivals or naive):
         return
     if all(rival.value != "champion" for rival in rivals):
         metric = gates[0].metric

@@ -13,7 +13,8 @@ from functools import cached_property
 from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
 from ...finding import refusal
-from ...system import Model, Training
+from ...layer.usual import served
+from ...system import Model, Release, Training
 from .. import cron
 from ..choose import assumed, count, number
 from ..scope import Scope
@@ -58,6 +59,22 @@ class TrainingPlan:
     def trained(self) -> Model:
         """The entry of that model in the spec."""
         return self.scope.system.models[self.model.value]
+
+    @cached_property
+    def elsewhere(self) -> Because[bool]:
+        """Whether another system serves the trained model, because no service of this one does."""
+        models = self.scope.system.models
+        named = [(name, part.model.given, part.own_name) for name, part in self.scope.system.services.items()]
+        here = [
+            because(served(name, given.value if given is not None else None, models), "the served model", given, by)
+            for name, given, by in named
+        ]
+        return _elsewhere(self.model, *here)
+
+    @cached_property
+    def champion(self) -> Release | None:
+        """The live release of the trained model, which another system serves; None if it is unknown here."""
+        return self.scope.system.releases.get(self.model.value) if self.elsewhere.value else None
 
     # Fits of one run
 
@@ -207,6 +224,13 @@ def _end_in_time(
                 note="two runs never overlap, so Kubernetes would silently skip the later one",
                 help="start it less often, or make it shorter, with fewer trials or folds, or more of them in parallel",
             )
+
+
+@decision
+def _elsewhere(model: Because[str], *here: Because[str | None]) -> tuple[bool, str]:
+    if any(one.value == model.value for one in here):
+        return False, f"a service of this system serves `{model.value}`"
+    return True, f"no service of this system serves `{model.value}`"
 
 
 @decision

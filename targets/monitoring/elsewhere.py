@@ -1,0 +1,53 @@
+"""The live version of a trained model that another system serves, and the alert on its age.
+
+Retraining can go wrong in ways that no run shows: models that pass no gate, or that no one promotes. The age of the
+version that is live shows all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.scope import Scope
+from ...compiler.plan.training import TrainingPlan
+from ...compiler.record import Record
+from .. import naming
+from .version import age, info
+
+__all__ = ["rules"]
+
+SUFFIX = "champion"
+
+
+class Champion(Record):
+    """The live version, as the subject of an alert."""
+
+    scope: Scope
+    name: Because[str]
+
+
+def rules(training: TrainingPlan) -> Iterator[Artifact]:
+    """The same group twice: for the Prometheus Operator, and as a plain rule file."""
+    release, scope = training.champion, training.scope
+    if release is None:
+        return
+    watched = Champion(scope=scope, name=text(f"{{system}}-{SUFFIX}", system=scope.system.metadata.name))
+    groups = [
+        {
+            "name": text("mlspec-{name}", name=watched.name),
+            "interval": fixed("1m", "the same as for objectives"),
+            "rules": [info(watched, training.model, release), *age(watched, release)],
+        }
+    ]
+    why = because("rules", "the version of the trained model that another system serves", training.elsewhere)
+    labels = {**naming.labels(scope, "rules", watched.name), **scope.platform.prometheus.labels}
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": naming.metadata(scope, watched.name, labels),
+        "spec": {"groups": groups},
+    }
+    yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", watched.name), body=body, why=why)
+    yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", watched.name), body={"groups": groups}, why=why)
