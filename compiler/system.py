@@ -1827,13 +1827,58 @@ class DataPlane(Part):
 class Prometheus(Part):
     """The Prometheus that scrapes metrics, evaluates rules, and answers queries."""
 
-    __slots__ = fields = ("url", "namespace", "labels", "scrape_interval", "retention",)
+    __slots__ = fields = ("url", "auth", "headers", "namespace", "labels", "scrape_interval", "retention",)
 
     url: Because[str]
+    auth: PrometheusAuth | None
+    headers: Named[Because[str]]
     namespace: Because[str]
     labels: Named[Because[str]]
     scrape_interval: Because[Duration]
     retention: Because[Duration]
+
+
+class BearerAuth(Part):
+    """A bearer token from a Secret, such as for Thanos behind an OAuth proxy."""
+
+    __slots__ = fields = ("kind", "secret", "key", "ca",)
+
+    kind: Because[Literal['bearer']]
+    secret: Because[str]
+    key: Because[str]
+    ca: SecretKey | None
+
+
+class SecretKey(Part):
+    """A key of a Secret."""
+
+    __slots__ = fields = ("secret", "key",)
+
+    secret: Because[str]
+    key: Because[str]
+
+
+class BasicAuth(Part):
+    """A username and a password from a Secret, such as for Grafana Cloud."""
+
+    __slots__ = fields = ("kind", "secret", "username", "password", "header", "ca",)
+
+    kind: Because[Literal['basic']]
+    secret: Because[str]
+    username: Because[str]
+    password: Because[str]
+    header: Because[str] | None
+    ca: SecretKey | None
+
+
+class Sigv4Auth(Part):
+    """Requests that are signed with AWS credentials, as Amazon Managed Service for Prometheus requires. The credentials are those of the controllers' own ServiceAccounts."""
+
+    __slots__ = fields = ("kind", "region", "role",)
+
+    kind: Because[Literal['sigv4']]
+    region: Because[str]
+    role: Because[str] | None
 
 
 class RolloutProvider(Part):
@@ -1985,7 +2030,7 @@ class Quota(Part):
 class Accelerator(Part):
     """An accelerator type."""
 
-    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "node_selector", "selectors", "tolerations", "price", "checked", "source",)
+    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "bfloat16", "per_node", "node_selector", "selectors", "instance_types", "tolerations", "price", "checked", "source",)
 
     slice: Because[bool]
     resource: Because[str]
@@ -1993,8 +2038,11 @@ class Accelerator(Part):
     memory: Because[Memory] | None
     bandwidth: Because[Bandwidth] | None
     compute: Because[Compute] | None
+    bfloat16: Because[bool]
+    per_node: Because[int] | None
     node_selector: Named[Because[str]]
     selectors: Named[Named[Because[str]]]
+    instance_types: Named[tuple[Because[str], ...]]
     tolerations: tuple[Toleration, ...]
     price: Because[HourlyPrice] | None
     checked: Because[str] | None
@@ -2061,7 +2109,7 @@ class Providers(Part):
 class RolloutCapability(Part):
     """What a rollout provider supports."""
 
-    __slots__ = fields = ("workload", "stages", "weights", "keeps_old_whole", "new_service", "writes_selectors", "new_pods", "roles", "judges", "traffic", "checked", "source",)
+    __slots__ = fields = ("workload", "stages", "weights", "keeps_old_whole", "new_service", "writes_selectors", "new_pods", "roles", "authenticates", "judges", "traffic", "checked", "source",)
 
     workload: WorkloadKind
     stages: tuple[Because[Literal['shadow', 'canary', 'experiment', 'blueGreen']], ...]
@@ -2071,6 +2119,7 @@ class RolloutCapability(Part):
     writes_selectors: Because[bool]
     new_pods: NewPods
     roles: Roles
+    authenticates: tuple[Because[Literal['bearer', 'basic', 'sigv4', 'ca']], ...]
     judges: tuple[Because[Literal['prometheus']], ...]
     traffic: tuple[Because[str], ...]
     checked: Because[str] | None
@@ -2120,11 +2169,12 @@ class TrafficCapability(Part):
 class AutoscalingCapability(Part):
     """What an autoscaling provider supports."""
 
-    __slots__ = fields = ("scales", "follows", "adapters", "checked", "source",)
+    __slots__ = fields = ("scales", "follows", "adapters", "authenticates", "checked", "source",)
 
     scales: Because[bool]
     follows: Because[Literal['queries', 'processors']]
     adapters: tuple[Because[Literal['prometheus-adapter']], ...]
+    authenticates: tuple[Because[Literal['bearer', 'basic', 'sigv4', 'ca']], ...]
     checked: Because[str] | None
     source: Because[str] | None
 
@@ -2246,3 +2296,6 @@ Parameter: TypeAlias = Union["DoubleParameter", "IntParameter", "CategoricalPara
 
 
 Service: TypeAlias = Union["OnlineService", "BatchService", "StreamingService", "EdgeService"]
+
+
+PrometheusAuth: TypeAlias = Union["BearerAuth", "BasicAuth", "Sigv4Auth"]

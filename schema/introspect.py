@@ -203,6 +203,7 @@ def _union(annotation: Any, discriminator: Any, language: Language) -> str:
 _UNION_NAMES = {
     "S3Access": "Access",
     "PinnedVersion": "DataVersion",
+    "BearerAuth": "PrometheusAuth",
     "Impute": "PreprocessingStep",
     "TemporalSplit": "Split",
     "DoubleParameter": "Parameter",

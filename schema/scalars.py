@@ -231,6 +231,22 @@ SCALARS: dict[str, Scalar] = {
         ("inference.GRPCInferenceService/ModelInfer", "tensorflow.serving.PredictionService"),
     ),
     "env-name": Scalar("an environment variable name", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("LOG_LEVEL",)),
+    "header-name": Scalar(
+        "the name of an HTTP header other than `Authorization`",
+        r"(?!(?i:authorization)$)[A-Za-z][A-Za-z0-9-]{0,62}",
+        ("X-Scope-OrgID",),
+    ),
+    "header-value": Scalar(
+        "a header value (letters, digits, and `_`, `.`, `|`, `:`, `/`, `*`, `-`)",
+        r"[A-Za-z0-9_.|:/*-]{1,255}",
+        ("tenant-1",),
+        bare=("integer",),
+    ),
+    "role-arn": Scalar(
+        "the ARN of an IAM role",
+        r"arn:aws[a-z-]{0,10}:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}",
+        ("arn:aws:iam::123456789012:role/prometheus-reader",),
+    ),
     "label-key": Scalar("a label key", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
     "label-value": Scalar("a label value", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),
     "rule-id": Scalar("a rule ID, or a prefix of rule IDs", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),

@@ -47,6 +47,7 @@ from .base import (
 from .model import Family
 from .network import Cloud, Network
 from .planning import Planning, Prices, Quota
+from .prometheus import Prometheus
 from .provider import Providers
 from .runtime import Runtime
 from .training import Algorithm
@@ -84,25 +85,6 @@ class Gateway(Section):
         "from the provider",
     )
     data_plane: DataPlane = group(DataPlane, "Where its requests come from, if the provider's default does not apply.")
-
-
-class Prometheus(Section):
-    """The Prometheus that scrapes metrics, evaluates rules, and answers queries."""
-
-    url: Url = default(
-        "http://prometheus-operated.monitoring:9090",
-        "The URL that controllers query.",
-        "the Service that the Prometheus operator creates, in its conventional namespace",
-    )
-    namespace: Name = default(
-        "monitoring", "The namespace of Prometheus; its pods may scrape.", "the conventional namespace"
-    )
-    labels: dict[LabelKey, LabelValue] = mapped(
-        "The labels that the operator uses to select monitors and rules. Without them, Prometheus scrapes and "
-        "evaluates nothing."
-    )
-    scrape_interval: Duration = default("30s", "The scrape interval.", "the operator's default")
-    retention: Duration = default("15d", "How long it keeps samples.", "Prometheus's own default")
 
 
 class RolloutProvider(Section):
@@ -237,8 +219,19 @@ class Accelerator(Section):
     memory: Memory | None = optional("The memory that the driver reports.")
     bandwidth: Bandwidth | None = optional("The memory bandwidth.")
     compute: Compute | None = optional("The dense 16-bit compute rate, without sparsity.")
+    bfloat16: bool = default(
+        True,
+        "Whether it computes in bfloat16, the format of most language models. If not, language models are refused: "
+        "some overflow in float16, and servers load those in 32 bits. Set it to `true` if yours run in float16.",
+        "all NVIDIA devices since compute capability 8.0",
+    )
+    per_node: int | None = optional("The most devices that one node has. A pod cannot use those of two nodes.", ge=1)
     node_selector: dict[LabelKey, LabelValue] = mapped("Labels of the nodes that have it, on this platform.")
     selectors: dict[Name, dict[LabelKey, LabelValue]] = mapped("Labels of the nodes that have it, by cloud.")
+    instance_types: dict[Name, list[LabelValue]] = mapped(
+        "The instance types that have it, for clouds without a label that tells it from others; `nodeSelector` says "
+        "which one the cluster has."
+    )
     tolerations: list[Toleration] = listed("Tolerations for the taints of its nodes.")
     price: HourlyPrice | None = optional("The price of one device.")
     checked: Date | None = optional("When these facts were last verified.")

@@ -81,6 +81,9 @@ class RolloutCapability(Section):
     roles: Roles = group(
         Roles, "How objects select the pods of only one version. Without a label, they select those of both."
     )
+    authenticates: list[Literal["bearer", "basic", "sigv4", "ca"]] = listed(
+        "The ways in which its controller can authenticate to Prometheus, and `ca` if it can trust a private authority."
+    )
     judges: list[Literal["prometheus"]] = listed("The metric sources it can analyze a new version with.")
     traffic: list[TrafficProviderName] = listed("The traffic providers it works with.")
     checked: Date | None = optional("When these facts were last verified.")
@@ -106,6 +109,9 @@ class AutoscalingCapability(Section):
         "queries", "The signal it scales on without an adapter.", "the load that the runtime reports"
     )
     adapters: list[Literal["prometheus-adapter"]] = listed("The adapters that can serve it the load as a metric.")
+    authenticates: list[Literal["bearer", "basic", "sigv4", "ca"]] = listed(
+        "The ways in which its controller can authenticate to Prometheus, and `ca` if it can trust a private authority."
+    )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.compiler.language import OBJECTS
+from mlspec.compiler.language import OBJECTS, UNIONS
 
 from .maker import Maker, members
 
@@ -25,7 +25,13 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         kubernetes=maker.kubernetes,
         cloud=maker.cloud,
         gateway=_gateway(maker) if maker.traffic != "none" else None,
-        prometheus=maker.free("Prometheus", scrapeInterval=maker.pick((None, "15s", "1m")), retention="40d"),
+        prometheus=maker.free(
+            "Prometheus",
+            scrapeInterval=maker.pick((None, "15s", "1m")),
+            retention="40d",
+            url=maker.pick(("http://prometheus.monitoring:9090", "https://thanos.example.com/a")),
+            auth=_auth(maker),
+        ),
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
         providers=_providers(maker),
@@ -43,6 +49,18 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         clouds={"own": maker.free("Cloud")},
         plugins=None,
     )
+
+
+def _auth(maker: Maker) -> dict[str, Any] | None:
+    """What every controller can do to authenticate to Prometheus. Argo Rollouts takes no authority and no password."""
+    given: dict[str, Any] = {} if maker.rollouts == "none" else {"ca": None}
+    kind = maker.pick((None, *UNIONS["PrometheusAuth"][1]))
+    if kind == "sigv4":
+        return maker.free("Sigv4Auth", kind=kind)
+    if kind == "basic":
+        whole = {} if maker.rollouts == "none" else {"header": "authorization"}
+        return maker.free("BasicAuth", kind=kind, **given, **whole)
+    return maker.free("BearerAuth", kind=kind, **given) if kind is not None else None
 
 
 def _dns(maker: Maker) -> str | None:

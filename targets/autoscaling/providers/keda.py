@@ -14,12 +14,15 @@ from collections.abc import Iterator
 
 from ....compiler.because import Because, because, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
-from ....compiler.kinds import Kind, scales
+from ....compiler.kinds import Kind, Known, Object, scales
+from ....compiler.plan.prometheus import authentication
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import exported
+from ....compiler.system import PrometheusAuth
 from ... import naming
 from ...providers import AutoscalingProvider, Scaler
 from ..common import behavior, no_signal, target
+from . import keda_auth
 
 __all__ = ["PROVIDER"]
 
@@ -29,6 +32,9 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
     scope, scaling = service.scope, service.scaling
     if scaling.query is None:
         raise no_signal(service)
+    auth = authentication(scope, scaling.provider, service.scaler)
+    if auth is not None:
+        yield keda_auth.trigger_authentication(service, auth)
     body: Body = {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -43,23 +49,27 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
                 "behavior": "currentReplicasIfHigher",
             },
             "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior()}},
-            "triggers": [_trigger(service, scaling.query)],
+            "triggers": [_trigger(service, scaling.query, auth)],
         },
     }
     why = because("ScaledObject", "replicas follow the load", scaling.provider, service.runtime_name)
     yield Artifact(path=naming.path_of(scope, "autoscaling", "ScaledObject", service.name), body=body, why=why)
 
 
-def _trigger(service: ServicePlan, query: Because[str]) -> Body:
+def _trigger(service: ServicePlan, query: Because[str], auth: PrometheusAuth | None) -> Body:
+    prometheus = service.scope.platform.prometheus
     return {
         "type": "prometheus",
         "metricType": "AverageValue",
         "metadata": {
-            "serverAddress": service.scope.platform.prometheus.url,
+            "serverAddress": prometheus.url,
             "query": query,
             "threshold": service.scaling.threshold,
             "ignoreNullValues": fixed("false", "a missing answer does not mean zero load: the fallback applies"),
+            **keda_auth.metadata(auth),
+            "customHeaders": keda_auth.headers(prometheus.headers),
         },
+        "authenticationRef": {"name": service.name} if auth is not None else None,
     }
 
 
@@ -79,15 +89,25 @@ def watched(service: ServicePlan) -> Scaler:
     )
 
 
+def _refers(body: Object, known: Known) -> Iterator[str]:
+    """What a ScaledObject scales, and how its triggers authenticate."""
+    yield from scales(body, known)
+    for trigger in body["spec"]["triggers"]:
+        name = trigger.get("authenticationRef", {}).get("name")
+        if name is not None and not known.has("TriggerAuthentication", name):
+            yield f"authenticates with a TriggerAuthentication `{name}` that does not exist"
+
+
 PROVIDER = AutoscalingProvider(
     name="keda",
     scaler=scaler,
     watched=watched,
     kinds={
         "ScaledObject": Kind(
-            check=scales,
+            check=_refers,
             longest=54,
             adds="KEDA names its autoscaler `keda-hpa-<name>`",  # KEDA's webhook refuses longer ones
-        )
+        ),
+        "TriggerAuthentication": Kind(),
     },
 )

@@ -33,6 +33,7 @@ from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
 from ....schema.units import Duration
 from ... import naming
+from .argo_prometheus import arguments, prometheus
 
 __all__ = ["step_name", "templates"]
 
@@ -63,7 +64,7 @@ def _template(service: ServicePlan, name: str, step: Step) -> Artifact:
         "kind": "AnalysisTemplate",
         "metadata": naming.metadata(scope, full_name, naming.labels(scope, "analysis", service.name)),
         "spec": {
-            "args": [{"name": "canary-hash"}],
+            "args": [{"name": "canary-hash"}, *arguments(service)],
             "metrics": [
                 *_guards(service, new, others, step),
                 *(_objective(service, new, judgment) for judgment in step.judgments),
@@ -246,9 +247,5 @@ def _condition(compare: str, limit: Because[str]) -> Because[str]:
 def _prometheus(service: ServicePlan, query: Because[str], window: Because[str], *causes: Because[Any]) -> Body:
     """Where and what to ask; `causes` are why it is asked at all."""
     url = service.scope.platform.prometheus.url
-    return {
-        "prometheus": {
-            "address": because(url.value, "where the metric is", url, *causes) if causes else url,
-            "query": because(query.value, "what the metric measures", query, window, *causes),
-        }
-    }
+    address = because(url.value, "where the metric is", url, *causes) if causes else url
+    return prometheus(service, because(query.value, "what the metric measures", query, window, *causes), address)

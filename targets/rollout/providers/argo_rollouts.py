@@ -127,7 +127,7 @@ def _analysis(analysis: Object, known: Known) -> Iterator[str]:
         if template is None:
             yield f"refers to an AnalysisTemplate `{reference.get('templateName')}` that does not exist"
             continue
-        wanted = {argument["name"] for argument in template["spec"].get("args", []) if "value" not in argument}
+        wanted = {argument["name"] for argument in template["spec"].get("args", []) if set(argument) == {"name"}}
         if wanted != given:
             yield f"passes the arguments {sorted(given)} to `{reference['templateName']}`, which takes {sorted(wanted)}"
 

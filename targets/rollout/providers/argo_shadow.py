@@ -20,6 +20,7 @@ from ....compiler.promql import promql
 from ....schema.units import plain
 from ... import naming
 from .argo_analysis import PATIENT
+from .argo_prometheus import arguments, prometheus
 
 __all__ = ["shadow_name", "shadow_template"]
 
@@ -39,7 +40,7 @@ def shadow_template(service: ServicePlan) -> Iterator[Artifact]:
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisTemplate",
         "metadata": naming.metadata(scope, name, naming.labels(scope, "analysis", service.name)),
-        "spec": {"metrics": list(_metrics(service, plan))},
+        "spec": {"args": arguments(service) or None, "metrics": list(_metrics(service, plan))},
     }
     why = because("AnalysisTemplate", "a version has to pass its shadow stage", plan.stage.percent, plan.stage.duration)
     yield Artifact(path=naming.path_of(scope, "rollout", "AnalysisTemplate", name), body=body, why=why)
@@ -126,5 +127,5 @@ def _metric(service: ServicePlan, name: str, query: Because[str], good: Because[
         "consecutiveErrorLimit": PATIENT,
         "successCondition": text(checked, compared=good),
         "failureCondition": text(checked, compared=bad),
-        "provider": {"prometheus": {"address": service.scope.platform.prometheus.url, "query": query}},
+        "provider": prometheus(service, query),
     }
