@@ -13,7 +13,7 @@ from mlspec.schema.money import HourlyPrice
 from mlspec.schema.units import Memory
 
 from . import batch, retraining
-from .online import DIGEST, emitted, refused
+from .online import DIGEST, compiled, emitted, refused, spec
 from .support import ROOT
 from .test_metamorphic import Examined
 from .test_plan_accelerator import unnamed
@@ -58,6 +58,11 @@ TAINTS = [
 SLICE = "a100-80gb-2g-20gb"
 GFD = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}
 
+WITHOUT_PRICE = {"a10", "a30", "tpu-v5e"}
+"""No price of a whole device is known: Azure sells parts of an A10, and no large cloud sells an A30."""
+
+OF_ONE_CLOUD = {"tpu-v5e", "tpu-v6e", "inferentia2"}
+
 # The catalog
 
 
@@ -101,10 +106,12 @@ def test_a_slice_is_found_where_its_device_is(name: str) -> None:
 @pytest.mark.parametrize("name", [*DEVICES, *SLICES])
 def test_every_entry_has_all_facts_with_date_and_source(name: str) -> None:
     entry = {**DEVICES, **SLICES}[name]
-    assert entry.keys() >= {"memory", "bandwidth", "compute", "selectors", "tolerations", "price"}
+    assert entry.keys() >= {"memory", "bandwidth", "compute", "selectors", "tolerations"}
+    assert ("price" in entry) is (name not in WITHOUT_PRICE)
+    assert ("perNode" in entry) is (name in DEVICES), "a pod gets one slice"
     assert entry["source"].startswith("https://")
     assert entry["checked"].isoformat() >= "2026-11-01"
-    assert "none" in entry["selectors"]
+    assert ("none" in entry["selectors"]) is (name not in OF_ONE_CLOUD)
     assert set(entry["selectors"]) <= set(CLOUDS)
 
 
@@ -120,6 +127,11 @@ def test_every_entry_has_all_facts_with_date_and_source(name: str) -> None:
         ("h100-nvl", 95830),
         ("h200", 143771),
         ("b200", 183359),
+        ("b300", 275040),
+        ("t4", 15360),
+        ("a10", 23028),
+        ("a30", 24576),
+        ("mi300x", 196592),
     ],
 )
 def test_memory_is_what_nvidia_smi_reports(name: str, memory: int) -> None:
@@ -127,8 +139,8 @@ def test_memory_is_what_nvidia_smi_reports(name: str, memory: int) -> None:
 
 
 def test_no_two_devices_of_a_cloud_have_the_same_nodes() -> None:
-    """An A100 of 40 GB and one of 80 GB have one name on AWS; AKS has one label for all of NVIDIA."""
-    for cloud in ("gke", "eks", "eks-auto", "none"):
+    """An A100 of 40 GB and one of 80 GB have one name on AWS; AKS has one label for all of NVIDIA (A9)."""
+    for cloud in CLOUDS:
         labels = [
             tuple(sorted(one["selectors"][cloud].items())) for one in DEVICES.values() if cloud in one["selectors"]
         ]
@@ -150,7 +162,6 @@ BY_CLOUD = pytest.mark.parametrize(
             },
         ),
         ("eks", "nvidia.com/mig-2g.20gb", GFD),
-        ("aks", "nvidia.com/mig-2g.20gb", {"kubernetes.azure.com/accelerator": "nvidia"}),
         ("none", "nvidia.com/mig-2g.20gb", GFD),
     ],
 )
@@ -208,6 +219,94 @@ def test_the_platform_file_changes_a_slice(tmp_path: Path) -> None:
     got = emitted(tmp_path, platform__accelerators=entry, serving__resources={"accelerator": asked})
     assert got.server["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert got.pod["nodeSelector"] == {"pool": "slices"}
+
+
+AZURE = {
+    "a100-40gb": "Standard_ND96asr_v4",
+    "h100": "Standard_ND96isr_H100_v5",
+    "h100-1g-10gb": "Standard_ND96isr_H100_v5",
+    "h200": "Standard_ND96isr_H200_v5",
+}
+SEVERAL = ["t4", "a100-80gb", "a100-80gb-1g-10gb", "h100-nvl"]
+
+
+@pytest.mark.parametrize("name", AZURE)
+def test_any_node_of_nvidia_will_do_on_aks(tmp_path: Path, name: str) -> None:
+    """A9: its label says only the vendor, so a service for an H100 could start on a T4."""
+    made = emitted(tmp_path, platform__cloud="aks", serving__resources={"accelerator": {"type": name}})
+    assert made.pod["nodeSelector"] == {"node.kubernetes.io/instance-type": AZURE[name]}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_vm_sizes_have_it_and_only_the_platform_knows_which(tmp_path: Path, name: str) -> None:
+    sizes = {**DEVICES, **SLICES}[name]["instanceTypes"]["aks"]
+    changes: dict[str, object] = {"platform__cloud": "aks", "serving__resources": {"accelerator": {"type": name}}}
+    (wrong,) = [one for one in compiled(tmp_path, spec("triton", **changes)).diagnostics if one.severity == "error"]
+    assert (wrong.id, wrong.message) == ("MLS012", f"the labels of nodes with `{name}` on `aks` are unknown")
+    assert f"`{{node.kubernetes.io/instance-type: {sizes[0]}}}` under `platform.accelerators.{name}.n" in wrong.help
+    assert all(size in wrong.help for size in sizes)
+    chosen = {"nodeSelector": {"node.kubernetes.io/instance-type": sizes[-1]}}
+    platform = {"cloud": "aks", "accelerators": {name: chosen}}
+    file = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform}
+    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(file))
+    made = emitted(tmp_path, "triton", serving__resources=changes["serving__resources"])
+    assert made.pod["nodeSelector"] == chosen["nodeSelector"]
+
+
+# What one node has
+
+
+@pytest.mark.parametrize(("name", "count", "most"), [("h100", 16, 8), ("l4", 9, 8), ("a100-40gb", 16, 16)])
+def test_no_node_has_as_many_devices(tmp_path: Path, name: str, count: int, most: int) -> None:
+    """A8: 16 H100 compiled, and the pod would have waited forever. A2 machines of Google have 16 A100."""
+    asked = {"accelerator": {"type": name, "count": count}}
+    said = [] if count <= most else [f"MLS012: no node has {count} x `{name}`"]
+    for part in ("triton", "vllm"):
+        assert [one for one in refused(tmp_path, part, serving__resources=asked) if "no node" in one] == said
+    wrong = retraining.compiled(tmp_path, retraining.spec(training__resources__accelerator=asked["accelerator"]))
+    assert [one for one in retraining.told(wrong) if "no node" in one] == said
+    if said:
+        more = {"platform__accelerators": {name: {"perNode": count}}}
+        assert not [one for one in refused(tmp_path, "triton", serving__resources=asked, **more) if "no node" in one]
+
+
+def test_the_planner_takes_no_more_than_a_node_has(tmp_path: Path) -> None:
+    """Llama 3.1 70B needs 8 x L4; on nodes of 4, it fits nowhere."""
+    allowed = unnamed("l4", constraints__maxReplicas=40)
+    allowed["models"]["chat"]["llm"]["family"] = "llama-3.1-70b"
+    allowed["platform"] = {"accelerators": {"l4": {"perNode": 4}}}
+    (wrong,) = found(tmp_path, allowed, "MLS408")
+    assert "4 x `l4`: does not fit" in wrong.note
+    assert "8 x `l4`" not in wrong.note
+
+
+# Without bfloat16
+
+
+def test_trap_a_device_without_bfloat16_needs_twice_the_memory_for_some_models(tmp_path: Path) -> None:
+    """vLLM loads Gemma 2 and 3 in 32 bits where float16 overflows; the memory is planned for 16."""
+    said = "MLS012: `t4` does not compute in bfloat16, and `fraud` is a language model"
+    t4 = {"serving__resources": {"accelerator": {"type": "t4"}}, "model__llm": {"family": "llama-3.2-1b"}}
+    assert said in refused(tmp_path, "vllm", **t4)
+    assert said not in refused(tmp_path, "vllm", **t4, platform__accelerators={"t4": {"bfloat16": True}})
+    assert emitted(tmp_path, "triton", serving__resources=t4["serving__resources"]).pod["nodeSelector"] == {
+        "nvidia.com/gpu.product": "Tesla-T4"
+    }
+    devices = plan(tmp_path, unnamed("t4", "l4")).devices
+    assert devices is not None
+    assert devices.type.value == "l4"
+    assert "`t4`: it does not compute in bfloat16" in devices.type.reason
+
+
+def test_help_proposes_no_device_of_another_vendor(tmp_path: Path) -> None:
+    """An image is built for one: the cheapest device with enough memory is a TPU, or AWS's own."""
+    for name in ("l4", "a10g"):
+        spec = unnamed(name, llm__tokens={"context": 131_072, "prompt": 2000, "output": 300})
+        spec["constraints"].pop("accelerators")
+        spec["services"]["chat"]["resources"]["accelerator"] = {"type": name}
+        (wrong,) = found(tmp_path, spec, "MLS408")
+        others = [other for other, entry in DEVICES.items() if "resource" in entry or other == "t4"]
+        assert not [other for other in others if f"`{other}`" in wrong.help]
 
 
 # Accelerators of others

@@ -149,15 +149,15 @@ def test_nothing_is_chosen_where_nothing_is_allowed(tmp_path: Path) -> None:
 
 def test_a_model_of_unknown_shape_is_judged_by_its_files(tmp_path: Path) -> None:
     """16 GiB of files on devices of 16 and 22.5 GiB."""
-    small = {"memory": "15360Mi", "price": "0.1 USD/h", "nodeSelector": {"accelerator": "t4"}}
-    platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"accelerators": {"t4": small}}}
+    small = {"memory": "15360Mi", "price": "0.1 USD/h", "nodeSelector": {"accelerator": "k80"}}
+    platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"accelerators": {"k80": small}}}
     (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
-    spec = unnamed("t4", "l4")
+    spec = unnamed("k80", "l4")
     spec["models"]["chat"].pop("llm")
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert (devices.type.value, devices.count.value) == ("l4", 1)
-    assert "`t4`: 15Gi is less than the 16Gi of files" in devices.type.reason
+    assert "`k80`: 15Gi is less than the 16Gi of files" in devices.type.reason
 
 
 def test_what_fits_nowhere_is_refused_with_every_sum(tmp_path: Path) -> None:

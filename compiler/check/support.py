@@ -26,7 +26,7 @@ __all__ = ["unsupported"]
 
 def unsupported(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment do not support."""
-    for check in (_features, _format, _accelerator, _allowed, _vendor):
+    for check in (_features, _format, _accelerator, _allowed, _vendor, _bfloat16):
         try:
             for service in plan.online.values():
                 yield from check(service)
@@ -116,6 +116,23 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
             note="the constraints list the accelerators that this system has the budget and the quota for",
             help=f"use {listing([one.value for one in allowed])}, or add it to `constraints.accelerators`",
         )
+
+
+def _bfloat16(service: ServicePlan) -> Iterator[Diagnostic]:
+    """Language models on devices without bfloat16: the memory is planned for 16 bits."""
+    device, devices = service.hardware.device, service.devices
+    if device is None or devices is None or device.bfloat16.value or service.hardware.model is None:
+        return
+    yield finding(
+        "MLS012",
+        f"`{devices.type.value}` does not compute in bfloat16, and `{service.model.value}` is a language model",
+        devices.type,
+        others=((device.bfloat16, "no bfloat16"), (service.model, "the model")),
+        note="servers convert it to float16, in which some models overflow: vLLM loads Gemma 2 and 3 in 32 bits there, "
+        "twice the memory that is planned",
+        help="use an accelerator with bfloat16, such as `l4`, or set "
+        f"`platform.accelerators.{devices.type.value}.bfloat16: true` if the model runs in float16",
+    )
 
 
 def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:

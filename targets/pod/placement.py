@@ -8,7 +8,8 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.scope import Scope
-from ...compiler.system import AcceleratorRequest, Toleration
+from ...compiler.system import Accelerator, AcceleratorRequest, Toleration
+from ...compiler.words import listing
 
 __all__ = ["accelerators", "node_selector", "spread", "tolerations"]
 
@@ -28,12 +29,22 @@ def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, A
             asked.type,
             others=((cloud, "the cloud"),),
             note="the pod could run on a node without the accelerator, or stay unscheduled",
-            help=f"write the labels under `platform.accelerators.{asked.type.value}.nodeSelector`",
+            help=f"write {_labels(asked.type.value, entry, cloud.value)}",
         )
     return {
         key: because(value.value, "nodes with the accelerator", value, asked.type, cloud)
         for key, value in entry.selectors[cloud.value].items()
     }
+
+
+def _labels(name: str, entry: Accelerator, cloud: str) -> str:
+    """The labels that the platform file has to state, with the instance types that its nodes may have."""
+    place = f"`platform.accelerators.{name}.nodeSelector`"
+    sizes = [size.value for size in entry.instance_types[cloud]] if cloud in entry.instance_types else []
+    if not sizes:
+        return f"the labels under {place}"
+    label = f"`{{node.kubernetes.io/instance-type: {sizes[0]}}}`"
+    return f"{label} under {place}, with the type of your nodes: {listing(sizes)}"
 
 
 def tolerations(scope: Scope, asked: AcceleratorRequest | None) -> list[Body]:
@@ -72,7 +83,17 @@ def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, An
     """The extended resource and its count, the same for limits and requests, because Kubernetes requires it."""
     if asked is None:
         return {}
-    resource = scope.resource_of(asked)
+    resource, most = scope.resource_of(asked), scope.platform.accelerators[asked.type.value].per_node
+    if most is not None and asked.count.value > most.value:
+        raise refusal(
+            "MLS012",
+            f"no node has {asked.count.value} x `{asked.type.value}`",
+            asked.count,
+            others=((most, f"a node has at most {most.value}"),),
+            note="the pod would wait for such a node forever, because it cannot use the devices of two nodes",
+            help=f"write `count: {most.value}` or less, or set `platform.accelerators.{asked.type.value}.perNode` if "
+            "your nodes have more",
+        )
     return {
         resource.value: because(str(asked.count.value), "the number of accelerators", asked.count, asked.type, resource)
     }

@@ -102,10 +102,13 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
         yield f"write `context: {2 ** int(math.log2(fit.longest))}` under `llm.tokens`"
     known = service.scope.platform.accelerators
     named = {name.value for name in service.scope.system.constraints.accelerators}
+    present = known[service.devices.type.value] if service.devices is not None else None
     fitting = [
         name
         for name, device in known.items()
-        if (not device.slice.value or (name in named and fit.devices.value == 1))
+        if (present is None or _vendor(device) == _vendor(present))  # an image is built for one of them
+        and device.bfloat16.value
+        and (not device.slice.value or (name in named and fit.devices.value == 1))
         and device.memory is not None
         and fit.on(device.memory, fit.devices).fits.value
     ]
@@ -122,6 +125,11 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
         if devices > fit.devices.value and more.fits.value:
             yield f"use {called(devices, service.devices.type.value)}"
             return
+
+
+def _vendor(device: Accelerator) -> str:
+    """Whose device it is, by the domain of its extended resource."""
+    return device.resource.value.partition("/")[0]
 
 
 def _price(device: Accelerator) -> float:

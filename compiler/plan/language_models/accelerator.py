@@ -132,18 +132,21 @@ class Hardware:
     def _options(self, allowed: tuple[Because[str], ...]) -> Iterator[Option]:
         """For each type, the smallest number of devices that is sufficient, and every smaller number."""
         for name in allowed:
-            for devices in self._counts(self._service.scope.platform.accelerators[name.value].slice):
+            for devices in self._counts(self._service.scope.platform.accelerators[name.value]):
                 option = self._option(name, devices)
                 yield option
                 if _keeps(option):
                     break
 
-    def _counts(self, slice_: Because[bool]) -> Iterator[Because[int]]:
+    def _counts(self, device: Accelerator) -> Iterator[Because[int]]:
+        slice_, most = device.slice, device.per_node
         if slice_.value:
             yield because(1, "a process sees one slice", slice_)
             return
         for devices in COUNTS if self.model is not None else COUNTS[:1]:
-            yield because(devices, "the fewest sufficient devices: more devices spend more time communicating", slice_)
+            if most is None or devices <= most.value:
+                why = "the fewest sufficient devices: more devices spend more time communicating"
+                yield because(devices, why, slice_, most)
 
     def _option(self, name: Because[str], devices: Because[int]) -> Option:
         service, device = self._service, self._service.scope.platform.accelerators[name.value]
@@ -165,6 +168,7 @@ class Hardware:
                 device.memory,
                 service.files.artifact.size,
                 device.slice,
+                device.bfloat16 if self.model is not None else None,
             ),
             late=speed.late if speed is not None and speed.late.value else _too_many(for_peak, service.most),
         )
@@ -193,8 +197,11 @@ def _unfit(
     memory: Because[Memory] | None,
     size: Because[Memory] | None,
     slice_: Because[bool],
+    bfloat16: Because[bool] | None,
 ) -> tuple[str, str]:
     own, by_cloud = nodes
+    if bfloat16 is not None and not bfloat16.value:
+        return "it does not compute in bfloat16", "most language models are stored in bfloat16"
     if not own and cloud.value not in by_cloud:
         return f"its node labels on `{cloud.value}` are unknown", "nodes are selected by their labels"
     if fits is not None:
