@@ -244,6 +244,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "delay": ('delay', 'optional', ('scalar', 'duration', ''), None, ''),
         "cost": ('cost', 'optional', ('scalar', 'unit-price', ''), None, ''),
         "affectedByDecisions": ('affected_by_decisions', 'default', ('bool',), 'false', 'most labels do not depend on the prediction'),
+        "unlabeled": ('unlabeled', 'default', ('enum', ('dropped', 'negative')), 'dropped', 'a row without a label teaches nothing and tests nothing'),
         "positiveShare": ('positive_share', 'optional', ('scalar', 'percent', ''), None, ''),
     },
     "Labeling": {
@@ -579,6 +580,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "CrossValidation": {
         "folds": ('folds', 'required', ('integer', 2, 100), None, ''),
+        "order": ('order', 'default', ('enum', ('rotated', 'forward')), 'rotated', 'every row is validated on once'),
         "when": ('when', 'default', ('enum', ('tuning', 'every-run')), 'tuning', 'the final fit needs no folds'),
     },
     "Regularization": {

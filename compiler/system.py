@@ -378,13 +378,14 @@ class Values(Part):
 class Labels(Part):
     """The ground truth that the model learns from, and when it becomes available."""
 
-    __slots__ = fields = ("column", "source", "delay", "cost", "affected_by_decisions", "positive_share",)
+    __slots__ = fields = ("column", "source", "delay", "cost", "affected_by_decisions", "unlabeled", "positive_share",)
 
     column: Because[str]
     source: Because[str] | None
     delay: Because[Duration] | None
     cost: Because[UnitPrice] | None
     affected_by_decisions: Because[bool]
+    unlabeled: Because[Literal['dropped', 'negative']]
     positive_share: Because[Percent] | None
 
 
@@ -965,11 +966,12 @@ class CategoricalParameter(Part):
 
 
 class CrossValidation(Part):
-    """Cross-validation: several fits on rotated folds of the data."""
+    """Cross-validation: several fits, each validated on rows that it was not trained on."""
 
-    __slots__ = fields = ("folds", "when",)
+    __slots__ = fields = ("folds", "order", "when",)
 
     folds: Because[int]
+    order: Because[Literal['rotated', 'forward']]
     when: Because[Literal['tuning', 'every-run']]
 
 

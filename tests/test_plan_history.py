@@ -306,3 +306,62 @@ def test_an_age_is_compared_with_the_gap_and_all_fits(tmp_path: Path, age: str, 
     found = findings(tmp_path, "MLS703", retraining + fits)
     assert len(found) == said
     assert all("7d plus 3 fits of 10h (3 folds = 3 sequential fits) is 8.25 days" in d.note for d in found)
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "test"),
+    [
+        ({}, 59_500),  # all payments of 595 days, 10% of them
+        ({"source": "disputes"}, 10_000),
+        ({"source": "disputes", "unlabeled": "negative"}, 59_500),
+        ({"source": "payments"}, 59_500),
+    ],
+)
+def test_rows_without_a_label_are_no_test_rows(tmp_path: Path, labels: dict[str, Any], test: int) -> None:
+    """A19: 10 times fewer labels than rows changed nothing. But a payment without a dispute is one without fraud."""
+    disputes = {"name": "disputes", "ingestion": "batch", "volume": {"records": "100k"}}
+    data = payments({"records": "730k", "history": "730d"}, disputes)
+    made = past(tmp_path, {**data, "labels": {**DATA["labels"], **labels}})
+    assert value(made.test) == test
+
+
+def test_noise_counts_only_rows_with_a_label(tmp_path: Path) -> None:
+    def said(records: str) -> list[str]:
+        labels = {"name": "labels", "ingestion": "batch", "volume": {"records": records}}
+        data = payments({"records": "9M", "history": "730d"}, labels)
+        data = {**data, "labels": {**DATA["labels"], "source": "labels"}}
+        return [
+            d.message for d in findings(tmp_path / records, "MLS209", over(data, evaluation={"primary": "accuracy"}))
+        ]
+
+    assert said("8M") == []
+    assert said("20k") == ["with 2,000 test rows, the noise in `accuracy` is 0.022, but a difference of 0.01 counts"]
+
+
+@pytest.mark.parametrize(
+    ("order", "strategy", "fires"),
+    [
+        ({}, "temporal", True),
+        ({"order": "rotated"}, "temporal", True),
+        ({"order": "forward"}, "temporal", False),
+        ({}, "grouped", False),
+    ],
+)
+def test_rotated_folds_train_on_the_future(
+    tmp_path: Path, order: dict[str, str], strategy: str, *, fires: bool
+) -> None:
+    """A25: `crossValidation` with a split by time."""
+    training = {"training": {**yaml.safe_load(BASE)["training"], "crossValidation": {"folds": 5, **order}}}
+    split = DATA["split"] if strategy == "temporal" else {"strategy": "grouped", "column": "is_fraud"}
+    found = findings(tmp_path, "MLS101", over({**DATA, "split": split}, **training))
+    assert [one.message for one in found] == ["cross-validation rotates rows that are split by time"] * fires
+
+
+def test_the_first_of_the_forward_folds_is_only_trained_on(tmp_path: Path) -> None:
+    """5 folds of 90% of 595,000 rows make 6 parts."""
+    folds = {"folds": 5, "order": "forward"}
+    training = {**yaml.safe_load(BASE)["training"], "crossValidation": folds}
+    assert value(planned(tmp_path, DATA, training=training).history.chosen_by) == 535_500 * 5 // 6

@@ -135,6 +135,12 @@ class Labels(Section):
         "Whether the model's decisions determine which labels exist (a declined payment never shows fraud).",
         "most labels do not depend on the prediction",
     )
+    unlabeled: Literal["dropped", "negative"] = default(
+        "dropped",
+        "What a row without a label means: nothing, so it is dropped, or that the event did not happen, such as a "
+        "payment without a chargeback. It matters if `source` delivers labels for only some of the rows.",
+        "a row without a label teaches nothing and tests nothing",
+    )
     positive_share: Percent | None = optional("The share of positive labels. Below 10%, accuracy tells you little.")
 
 

@@ -164,9 +164,15 @@ class Tuning(Section):
 
 
 class CrossValidation(Section):
-    """Cross-validation: several fits on rotated folds of the data."""
+    """Cross-validation: several fits, each validated on rows that it was not trained on."""
 
     folds: int = required("The number of folds.", ge=2, le=100)
+    order: Literal["rotated", "forward"] = default(
+        "rotated",
+        "Which rows a fold trains on: `rotated` takes all others, and `forward` takes only those from before. Rows "
+        "that are split by time need `forward`.",
+        "every row is validated on once",
+    )
     when: Literal["tuning", "every-run"] = default("tuning", "When to cross-validate.", "the final fit needs no folds")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlspec.compiler.language import UNIONS
 
 from .data import SEGMENT
-from .maker import Maker
+from .maker import Maker, members
 
 __all__ = ["evaluation", "retraining", "training"]
 
@@ -39,7 +39,9 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         )
         if searches
         else None,
-        crossValidation=maker.free("CrossValidation", folds=maker.pick((2, 3))) if maker.maybe(0.3) else None,
+        crossValidation=maker.free("CrossValidation", folds=maker.pick((2, 3)), order=_order(maker))
+        if maker.maybe(0.3)
+        else None,
         ensemble=maker.free("TrainingEnsemble", size=2) if maker.maybe(0.2) else None,
         tracking=maker.free(
             "Tracking", uri="http://mlflow.mlops:5000", access=maker.use("tracking") if maker.maybe(0.5) else None
@@ -48,6 +50,11 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         else None,
         image=maker.pick(maker.texts("image")),
     )
+
+
+def _order(maker: Maker) -> str:
+    """Rows that are split by time have a column with it, and their folds must not rotate."""
+    return "forward" if "happened" in maker.declared["columns"] else maker.pick(members("CrossValidation", "order"))
 
 
 def _effort(maker: Maker, searched: list[str]) -> dict[str, Any]:

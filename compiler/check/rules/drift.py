@@ -27,7 +27,7 @@ __all__ = ["threshold_in_the_noise"]
     "monitoring.capture.sample",
     "data.sources.*.volume",
     "data.split",
-    "data.labels.delay",
+    "data.labels",
 )
 def threshold_in_the_noise(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Drift threshold within the noise, or a minimum sample size that no window reaches.

@@ -120,7 +120,7 @@ def _matters(evaluation: Evaluation) -> tuple[Decimal, str]:
     "MLS707",
     "error",
     "data.sources.*.volume",
-    "data.labels.delay",
+    "data.labels",
     "data.split",
     "evaluation.minSamples",
     "monitoring.capture",

@@ -38,9 +38,16 @@ def _at_random(system: MLSystem) -> RandomSplit | StratifiedSplit | None:
     return split if isinstance(split, (RandomSplit, StratifiedSplit)) else None
 
 
-@rule("MLS101", "error", "data.split.strategy", "data.columns.*.name", "data.columns.*.dtype")
+@rule(
+    "MLS101",
+    "error",
+    "data.split.strategy",
+    "data.columns.*.name",
+    "data.columns.*.dtype",
+    "training.crossValidation.order",
+)
 def random_split_over_time(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
-    """Random split of time-ordered rows.
+    """Random split of time-ordered rows, or folds of them that rotate.
 
     Why: the model trains on rows that come after the ones it is evaluated on. In production it never sees the future,
     so its quality is lower than the evaluation promised.
@@ -54,6 +61,7 @@ def random_split_over_time(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           columns: [{name: event_time, dtype: timestamp}]
           split: {strategy: temporal, column: event_time}
     """
+    yield from _rotated(system)
     split, time, task = _at_random(system), _time(system), system.problem.task
     if split is None or not _has_time(system):
         return
@@ -65,6 +73,24 @@ def random_split_over_time(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         others=((time, "the time of a row") if time is not None else (task, "a forecast depends on time"),),
         note="in production the model never sees the future, so its quality will be lower than the evaluation says",
         help=f"{_declare_time(system)}write `{_over_time(system)}`",
+    )
+
+
+def _rotated(system: MLSystem) -> Iterator[Diagnostic]:
+    """Folds of rows that are split by time, each validated on rows from before some that it was trained on."""
+    split, training = system.data.split, system.training
+    folds = training.cross_validation if training is not None else None
+    if folds is None or not isinstance(split, TemporalSplit) or folds.order.value == "forward":
+        return
+    yield finding(
+        "MLS101",
+        "cross-validation rotates rows that are split by time",
+        folds.order,
+        folds.folds,
+        label="folds train on rows from after those that they are validated on",
+        others=((split.strategy, "the rows are ordered in time"),),
+        note="it selects the model that knows the future best, and in production there is no future to know",
+        help="write `order: forward` under `crossValidation`, and let each fold train only on earlier rows",
     )
 
 

@@ -88,7 +88,19 @@ class HistoryPlan:
         """The rows in the remaining history; None if their number is unknown."""
         volume = self.source.volume if self.source is not None else None
         records = volume.records if volume is not None else None
-        return _rows(records, self.left, self.length, self.named) if records is not None else None
+        rows = _rows(records, self.left, self.length, self.named) if records is not None else None
+        labels, labeled = self.system.data.labels, self._labels
+        return rows if rows is None or labels is None or labeled is None else _labeled(rows, labeled, labels.unlabeled)
+
+    @property
+    def _labels(self) -> Because[Count] | None:
+        """How many labels there are, if another source than that of the rows delivers them."""
+        labels = self.system.data.labels
+        if labels is None or labels.source is None or self.source is None:
+            return None
+        sources = {source.name.value: source.volume for source in self.system.data.sources}
+        volume = sources.get(labels.source.value)
+        return volume.records if volume is not None and labels.source.value != self.source.name.value else None
 
     def part(self, name: str) -> Because[int] | None:
         """The rows of one part of the split: `train`, `validation` or `test`."""
@@ -100,9 +112,9 @@ class HistoryPlan:
     @cached_property
     def chosen_by(self) -> Because[int] | None:
         """The rows that trials are compared on: the validation rows, or all but the test rows with cross-validation."""
-        folded = self.system.training is not None and self.system.training.cross_validation is not None
-        if folded and self.train is not None and self.validation is not None:
-            return _folded(self.train, self.validation)
+        folds = self.system.training.cross_validation if self.system.training is not None else None
+        if folds is not None and self.train is not None and self.validation is not None:
+            return _folded(self.train, self.validation, folds.folds, folds.order)
         return self.validation
 
     def events(self, rows: Because[int]) -> Because[int]:
@@ -173,13 +185,26 @@ def _rows(
 
 
 @decision
+def _labeled(rows: Because[int], labels: Because[Count], unlabeled: Because[str]) -> tuple[int, str]:
+    """Only rows with a label train or test a model, unless a missing label is an answer."""
+    known = int(labels.value.amount)
+    if unlabeled.value == "negative" or known >= rows.value:
+        return rows.value, rows.reason
+    return known, f"{labels.value} labels for {number(rows.value)} rows; a row without a label is dropped"
+
+
+@decision
 def _part(rows: Because[int], share: Because[Percent], name: str) -> tuple[int, str]:
     return int(rows.value * share.value.amount), f"{share.value} of {number(rows.value)} rows for `{name}`"
 
 
 @decision
-def _folded(train: Because[int], validation: Because[int]) -> tuple[int, str]:
-    return train.value + validation.value, "cross-validation uses each of these rows for validation once"
+def _folded(train: Because[int], validation: Because[int], folds: Because[int], order: Because[str]) -> tuple[int, str]:
+    rows = train.value + validation.value
+    if order.value == "rotated":
+        return rows, "cross-validation uses each of these rows for validation once"
+    kept = rows * folds.value // (folds.value + 1)
+    return kept, f"the first of {folds.value + 1} parts of {rows:,} rows is only trained on"
 
 
 @decision
