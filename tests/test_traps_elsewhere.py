@@ -17,6 +17,7 @@ from mlspec.api import Result
 from .retraining import SPEC
 from .support import changed, compile_text, files, minimal
 from .test_gate_command import Job
+from .test_metamorphic import Examined
 from .validation import load
 
 TRAINED: dict[str, object] = {
@@ -173,3 +174,13 @@ def test_a_run_must_record_the_version_that_it_read(
     job.write("train/model.json", {**model, "data": {"chargebacks": "3821550127947089009"}})
     assert job.run(monkeypatch).status == 0
     assert job.verdict["model"]["data"] == {"chargebacks": "3821550127947089009"}
+
+
+@pytest.mark.slow
+def test_every_line_that_changes_where_another_system_serves_names_its_cause(tmp_path: Path) -> None:
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, **TRAINED), sort_keys=False))
+    (tmp_path / ".git").mkdir()
+    examined = Examined(tmp_path)
+    assert not examined.base.compiled.failed
+    ours = ("releases.", "retraining.", "data.sources.0.version.")
+    assert [line for line in examined.silent if line.startswith(ours)] == []

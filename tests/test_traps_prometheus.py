@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlspec.compiler.language import UNIONS
 
 from .online import Emitted, emitted, errors, refused, spec
 from .support import compile_text, minimal
+from .test_metamorphic import Examined
 
 THANOS = "https://thanos.example.com"
 AMAZON = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-123"
@@ -151,3 +153,20 @@ def test_the_shadow_is_judged_with_the_same_credentials(tmp_path: Path) -> None:
     assert "fraud-shadow" in {body["metadata"]["name"] for body in of.all("AnalysisTemplate")}
     assert secrets(of) == {"prometheus-token": {"name": "thanos", "key": "token"}}
     assert all("headers" in provider for provider in providers(of))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line_that_changes_with_authentication_names_its_cause(tmp_path: Path, kind: str) -> None:
+    ways: dict[str, dict[str, object]] = {
+        "bearer": {"secret": "thanos", "key": "bearer"},
+        "basic": {"secret": "grafana", "username": "user", "password": "pass", "header": "authorization"},
+        "sigv4": {"region": "eu-central-1", "role": ROLE},
+    }
+    made = spec("triton", **asking({"kind": kind, **ways[kind]}))
+    made["platform"]["prometheus"]["headers"] = {"X-Scope-OrgID": "payments"}
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / ".git").mkdir()
+    examined = Examined(tmp_path)
+    assert not examined.base.compiled.failed
+    assert examined.silent == []
