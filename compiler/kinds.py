@@ -25,7 +25,11 @@ LONGEST_NAME = 63
 class Known:
     """The objects by kind and name, the workloads' pod templates, and the Services that controllers point to them."""
 
-    def __init__(self, objects: list[Object], kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, objects: list[Object], kinds: Mapping[str, Kind], elsewhere: frozenset[str] = frozenset()
+    ) -> None:
+        self.elsewhere = elsewhere
+        """The ConfigMaps that the platform names, and that something else creates."""
         self.pointed: dict[str, Object] = {}
         """The pod template behind each Service whose selector a controller writes."""
         for body in objects:
@@ -139,6 +143,8 @@ def pod(template: Object, known: Known) -> Iterator[str]:
 
 
 def _config(config: str, used: list[str | None], known: Known) -> Iterator[str]:
+    if config in known.elsewhere:
+        return
     if not known.has("ConfigMap", config):
         yield f"mounts a ConfigMap `{config}` that does not exist"
         return

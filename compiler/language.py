@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 Kind: TypeAlias = tuple[Any, ...]
 """(name, ...): scalar kind ref | integer low high | number low high open open | bool | enum choices |
-object type | union type | list item key | map item scalar ref | overlay | any."""
+object type | union type | either scalar type | list item key | map item scalar ref | overlay | any."""
 
 Entry: TypeAlias = tuple[str, str, Kind, str | None, str]
 """attribute, mode, kind, default, why."""
@@ -509,9 +509,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Training": {
         "image": ('image', 'required', ('scalar', 'image', ''), None, ''),
-        "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "user": ('user', 'default', ('integer', 1, 2147483647), '1000', 'the first non-root user in most images'),
+        "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
         "resources": ('resources', 'group', ('object', 'TrainingResources'), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
         "storage": ('storage', 'default', ('scalar', 'memory', ''), '20Gi', 'enough for a model and its metrics'),
         "steps": ('steps', 'required', ('object', 'Steps'), None, ''),
         "fit": ('fit', 'optional', ('scalar', 'duration', ''), None, ''),
@@ -526,6 +530,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "seed": ('seed', 'optional', ('integer', 0, 4294967295), None, ''),
         "revision": ('revision', 'optional', ('scalar', 'text', ''), None, ''),
     },
+    "KeyReference": {
+        "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "configMap": ('config_map', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "key": ('key', 'required', ('scalar', 'data-key', ''), None, ''),
+    },
     "TrainingResources": {
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '2', 'enough to get started; set what your code needs'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '8Gi', 'enough to get started; set what your code needs'),
@@ -535,6 +544,19 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "AcceleratorRequest": {
         "type": ('type', 'required', ('scalar', 'name', 'accelerators'), None, ''),
         "count": ('count', 'default', ('integer', 1, 16), '1', 'most models fit on one'),
+    },
+    "Scheduling": {
+        "nodeSelector": ('node_selector', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "nodeAffinity": ('node_affinity', 'map', ('map', ('list', ('scalar', 'label-value', ''), ''), 'label-key', ''), None, ''),
+        "tolerations": ('tolerations', 'list', ('list', ('object', 'Toleration'), ''), None, ''),
+        "runtimeClass": ('runtime_class', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "spot": ('spot', 'optional', ('bool',), None, ''),
+    },
+    "Toleration": {
+        "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),
+        "operator": ('operator', 'default', ('enum', ('Exists', 'Equal')), 'Exists', 'matches any value'),
+        "value": ('value', 'optional', ('scalar', 'label-value', ''), None, ''),
+        "effect": ('effect', 'default', ('enum', ('NoSchedule', 'PreferNoSchedule', 'NoExecute')), 'NoSchedule', 'the most common effect'),
     },
     "Steps": {
         "validate": ('validate_', 'optional', ('object', 'Step'), None, ''),
@@ -630,8 +652,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "OnlineService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),
         "resources": ('resources', 'group', ('object', 'Resources'), None, ''),
-        "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
         "mode": ('mode', 'required', ('enum', ('online',)), None, ''),
         "runtime": ('runtime', 'derived', ('scalar', 'name', 'runtimes'), None, 'from the model format'),
         "container": ('container', 'group', ('object', 'Runtime'), None, ''),
@@ -857,8 +882,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "BatchService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),
         "resources": ('resources', 'group', ('object', 'Resources'), None, ''),
-        "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
         "mode": ('mode', 'required', ('enum', ('batch',)), None, ''),
         "image": ('image', 'required', ('scalar', 'image', ''), None, ''),
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
@@ -879,8 +907,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "StreamingService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),
         "resources": ('resources', 'group', ('object', 'Resources'), None, ''),
-        "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
         "mode": ('mode', 'required', ('enum', ('streaming',)), None, ''),
         "image": ('image', 'required', ('scalar', 'image', ''), None, ''),
         "topics": ('topics', 'required', ('object', 'Topics'), None, ''),
@@ -894,8 +925,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "EdgeService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),
         "resources": ('resources', 'group', ('object', 'Resources'), None, ''),
-        "env": ('env', 'map', ('map', ('scalar', 'text', ''), 'env-name', ''), None, ''),
+        "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "access": ('access', 'list', ('list', ('scalar', 'name', 'access'), ''), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
         "mode": ('mode', 'required', ('enum', ('edge',)), None, ''),
         "image": ('image', 'required', ('scalar', 'image', ''), None, ''),
         "fleet": ('fleet', 'required', ('object', 'Fleet'), None, ''),
@@ -1061,6 +1095,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "images": ('images', 'group', ('object', 'Images'), None, ''),
         "storage": ('storage', 'group', ('object', 'Storage'), None, ''),
         "priorities": ('priorities', 'group', ('object', 'Priorities'), None, ''),
+        "scheduling": ('scheduling', 'group', ('object', 'Scheduling'), None, ''),
+        "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
+        "caBundle": ('ca_bundle', 'optional', ('object', 'CaBundle'), None, ''),
+        "security": ('security', 'group', ('object', 'PodSecurity'), None, ''),
         "network": ('network', 'group', ('object', 'Network'), None, ''),
         "planning": ('planning', 'group', ('object', 'Planning'), None, ''),
         "prices": ('prices', 'group', ('object', 'Prices'), None, ''),
@@ -1160,6 +1199,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "batch": ('batch', 'optional', ('scalar', 'object-name', ''), None, ''),
         "training": ('training', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
+    "CaBundle": {
+        "configMap": ('config_map', 'required', ('scalar', 'object-name', ''), None, ''),
+        "key": ('key', 'default', ('scalar', 'data-key', ''), 'ca-certificates.crt', 'the file name on Debian'),
+    },
+    "PodSecurity": {
+        "users": ('users', 'derived', ('enum', ('image', 'cluster')), None, 'from the cloud'),
+    },
     "Network": {
         "policies": ('policies', 'default', ('bool',), 'true', 'access to a model should be explicit'),
         "dns": ('dns', 'optional', ('scalar', 'name', ''), None, ''),
@@ -1219,12 +1265,6 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },
-    "Toleration": {
-        "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),
-        "operator": ('operator', 'default', ('enum', ('Exists', 'Equal')), 'Exists', 'matches any value'),
-        "value": ('value', 'optional', ('scalar', 'label-value', ''), None, ''),
-        "effect": ('effect', 'default', ('enum', ('NoSchedule', 'PreferNoSchedule', 'NoExecute')), 'NoSchedule', 'the most common effect'),
-    },
     "Family": {
         "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
@@ -1236,6 +1276,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "resolvers": ('resolvers', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
         "issuers": ('issuers', 'list', ('list', ('object', 'Issuer'), ''), None, ''),
         "gateways": ('gateways', 'list', ('list', ('scalar', 'name', 'gateway-providers'), ''), None, ''),
+        "spot": ('spot', 'group', ('object', 'Spot'), None, ''),
+        "users": ('users', 'default', ('enum', ('image', 'cluster')), 'image', 'most clusters accept every user ID but 0'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },
@@ -1243,6 +1285,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "accounts": ('accounts', 'default', ('enum', ('all', 'with-identity', 'without-identity')), 'all', 'most clouds have one way to get credentials'),
         "cidrs": ('cidrs', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
         "ports": ('ports', 'required', ('list', ('integer', 1, 65535), ''), None, ''),
+    },
+    "Spot": {
+        "nodeSelector": ('node_selector', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "tolerations": ('tolerations', 'list', ('list', ('object', 'Toleration'), ''), None, ''),
     },
     "Providers": {
         "rollout": ('rollout', 'map', ('map', ('object', 'RolloutCapability'), 'name', ''), None, ''),
@@ -1358,6 +1404,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
 }
 
 EXACTLY_ONE: dict[str, tuple[str, ...]] = {
+    'KeyReference': ('secret', 'configMap'),
     'Condition': ('min', 'max', 'versus'),
     'Stage': ('shadow', 'canary', 'experiment', 'blueGreen'),
     'SuccessCriterion': ('min', 'max', 'versus'),

@@ -847,12 +847,16 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "env", "access", "resources", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "pod_labels", "pod_annotations", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
-    env: Named[Because[str]]
+    user: Because[int]
+    env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
     resources: TrainingResources
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
     storage: Because[Memory]
     steps: Steps
     fit: Because[Duration] | None
@@ -866,6 +870,16 @@ class Training(Part):
     tracking: Tracking | None
     seed: Because[int] | None
     revision: Because[str] | None
+
+
+class KeyReference(Part):
+    """A variable whose value is a key of a Secret or of a ConfigMap."""
+
+    __slots__ = fields = ("secret", "config_map", "key",)
+
+    secret: Because[str] | None
+    config_map: Because[str] | None
+    key: Because[str]
 
 
 class TrainingResources(Part):
@@ -886,6 +900,29 @@ class AcceleratorRequest(Part):
 
     type: Because[str]
     count: Because[int]
+
+
+class Scheduling(Part):
+    """Where pods run, in addition to what their accelerator requires. What a service or training sets is added to what `platform.scheduling` sets, and replaces it under the same key."""
+
+    __slots__ = fields = ("node_selector", "node_affinity", "tolerations", "runtime_class", "spot",)
+
+    node_selector: Named[Because[str]]
+    node_affinity: Named[tuple[Because[str], ...]]
+    tolerations: tuple[Toleration, ...]
+    runtime_class: Because[str] | None
+    spot: Because[bool] | None
+
+
+class Toleration(Part):
+    """A taint that pods tolerate."""
+
+    __slots__ = fields = ("key", "operator", "value", "effect",)
+
+    key: Because[str]
+    operator: Because[Literal['Exists', 'Equal']]
+    value: Because[str] | None
+    effect: Because[Literal['NoSchedule', 'PreferNoSchedule', 'NoExecute']]
 
 
 class Steps(Part):
@@ -1057,12 +1094,15 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
-    env: Named[Because[str]]
+    env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
     mode: Because[Literal['online']]
     runtime: Derived[str]
     container: Runtime
@@ -1439,12 +1479,15 @@ class Safety(Part):
 class BatchService(Part):
     """Batch inference: scores a data set on a schedule."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries",)
 
     model: Derived[str]
     resources: Resources
-    env: Named[Because[str]]
+    env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
     mode: Because[Literal['batch']]
     image: Because[str]
     command: tuple[Because[str], ...]
@@ -1471,12 +1514,15 @@ class BatchData(Part):
 class StreamingService(Part):
     """Streaming inference: scores events as they arrive."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "image", "topics", "group",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "topics", "group",)
 
     model: Derived[str]
     resources: Resources
-    env: Named[Because[str]]
+    env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
     mode: Because[Literal['streaming']]
     image: Because[str]
     topics: Topics
@@ -1496,12 +1542,15 @@ class Topics(Part):
 class EdgeService(Part):
     """Edge inference: runs on devices outside the data center."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "mode", "image", "fleet", "offline_budget",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "fleet", "offline_budget",)
 
     model: Derived[str]
     resources: Resources
-    env: Named[Because[str]]
+    env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
     mode: Because[Literal['edge']]
     image: Because[str]
     fleet: Fleet
@@ -1773,7 +1822,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -1787,6 +1836,11 @@ class Platform(Part):
     images: Images
     storage: Storage
     priorities: Priorities
+    scheduling: Scheduling
+    pod_labels: Named[Because[str]]
+    pod_annotations: Named[Because[str]]
+    ca_bundle: CaBundle | None
+    security: PodSecurity
     network: Network
     planning: Planning
     prices: Prices
@@ -1962,6 +2016,23 @@ class Priorities(Part):
     training: Because[str] | None
 
 
+class CaBundle(Part):
+    """Certificate authorities that pods trust instead of those of their images."""
+
+    __slots__ = fields = ("config_map", "key",)
+
+    config_map: Because[str]
+    key: Because[str]
+
+
+class PodSecurity(Part):
+    """The security of pods, as far as the cluster decides it."""
+
+    __slots__ = fields = ("users",)
+
+    users: Derived[Literal['image', 'cluster']]
+
+
 class Network(Part):
     """Network policy settings."""
 
@@ -2051,17 +2122,6 @@ class Accelerator(Part):
     source: Because[str] | None
 
 
-class Toleration(Part):
-    """A taint that pods tolerate."""
-
-    __slots__ = fields = ("key", "operator", "value", "effect",)
-
-    key: Because[str]
-    operator: Because[Literal['Exists', 'Equal']]
-    value: Because[str] | None
-    effect: Because[Literal['NoSchedule', 'PreferNoSchedule', 'NoExecute']]
-
-
 class Family(Part):
     """A family of language models with a known shape."""
 
@@ -2074,14 +2134,16 @@ class Family(Part):
 
 
 class Cloud(Part):
-    """A cloud, as far as network policies depend on it."""
+    """A cloud, as far as pods and network policies depend on it."""
 
-    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "gateways", "checked", "source",)
+    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "gateways", "spot", "users", "checked", "source",)
 
     dns_pods: Because[bool]
     resolvers: tuple[Because[str], ...]
     issuers: tuple[Issuer, ...]
     gateways: tuple[Because[str], ...]
+    spot: Spot
+    users: Because[Literal['image', 'cluster']]
     checked: Because[str] | None
     source: Because[str] | None
 
@@ -2094,6 +2156,15 @@ class Issuer(Part):
     accounts: Because[Literal['all', 'with-identity', 'without-identity']]
     cidrs: tuple[Because[str], ...]
     ports: tuple[Because[int], ...]
+
+
+class Spot(Part):
+    """The spot nodes of a cloud."""
+
+    __slots__ = fields = ("node_selector", "tolerations",)
+
+    node_selector: Named[Because[str]]
+    tolerations: tuple[Toleration, ...]
 
 
 class Providers(Part):

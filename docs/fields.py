@@ -61,6 +61,9 @@ def type_in_words(kind: Kind, anchor: Callable[[str], str]) -> str:
             assert kind.item is not None
             keys = Kind("scalar", scalar=kind.key, ref=kind.key_ref)
             return f"mapping: {type_in_words(keys, anchor)} → {type_in_words(kind.item, anchor)}"
+        case "either":
+            leaf = Kind("scalar", scalar=kind.scalar)
+            return f"{type_in_words(leaf, anchor)} or {type_in_words(Kind('object', type=kind.type), anchor)}"
     return _PLAIN.get(kind.name) or f"[{kind.type}](#{anchor(kind.type)})"
 
 

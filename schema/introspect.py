@@ -18,14 +18,14 @@ __all__ = ["Field", "ObjectType", "UnionType", "Kind", "describe"]
 
 @dataclass(frozen=True)
 class Kind:
-    """The kind of a value: scalar, integer, number, bool, enum, object, union, list, map, overlay (a spec with no
-    required fields), or any (a mapping passed through unchanged)."""
+    """The kind of a value: scalar, integer, number, bool, enum, object, union, either (a scalar or an object), list,
+    map, overlay (a spec with no required fields), or any (a mapping passed through unchanged)."""
 
     name: str
-    scalar: str = ""  # scalar: its kind in `schema.scalars`
+    scalar: str = ""  # scalar, either: its kind in `schema.scalars`
     ref: str = ""  # scalar: the collection that it refers to
     choices: tuple[str | int, ...] = ()  # enum
-    type: str = ""  # object, union: the type name
+    type: str = ""  # object, union, either: the type name
     item: Kind | None = None  # list, map
     key: str = ""  # list: the key that items merge by; map: the scalar kind of its keys
     key_ref: str = ""  # map: the collection that its keys refer to
@@ -177,10 +177,20 @@ def _kind(  # noqa: PLR0912 - one case for each kind of annotation
         key_kind = _kind(key, [], language)
         return Kind("map", item=_kind(value, [], language), key=key_kind.scalar, key_ref=key_kind.ref)
     if origin in (Union, types.UnionType):
+        if discriminator is None:
+            return _either(*(_kind(one, [], language) for one in typing.get_args(annotation)))
         return Kind("union", type=_union(annotation, discriminator, language))
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return Kind("object", type=_object(annotation, language))
     raise TypeError(f"the language has no kind for {annotation}")
+
+
+def _either(*kinds: Kind) -> Kind:
+    """A scalar, or a mapping that says where the value comes from."""
+    leaf, mapping = kinds
+    if (leaf.name, mapping.name) != ("scalar", "object"):
+        raise TypeError("a union without a discriminator is one of a scalar and a section")
+    return Kind("either", scalar=leaf.scalar, type=mapping.type)
 
 
 def _union(annotation: Any, discriminator: Any, language: Language) -> str:

@@ -59,6 +59,8 @@ def _type(kind: Kind) -> str:
             return f"Named[{_type(kind.item)}]"
         case "overlay" | "any":
             return "Mapping | None"
+        case "either":
+            return f"Because[{_python_scalar(kind.scalar)}] | {kind.type}"
     return kind.type
 
 
@@ -103,7 +105,7 @@ from typing import Any, TypeAlias
 
 Kind: TypeAlias = tuple[Any, ...]
 """(name, ...): scalar kind ref | integer low high | number low high open open | bool | enum choices |
-object type | union type | list item key | map item scalar ref | overlay | any."""
+object type | union type | either scalar type | list item key | map item scalar ref | overlay | any."""
 
 Entry: TypeAlias = tuple[str, str, Kind, str | None, str]
 """attribute, mode, kind, default, why."""
@@ -151,6 +153,8 @@ def _tuple(kind: Kind) -> tuple[object, ...]:
             return ("enum", kind.choices)
         case "object" | "union":
             return (kind.name, kind.type)
+        case "either":
+            return ("either", ("scalar", kind.scalar, kind.ref), kind.type)
         case "list":
             assert kind.item is not None
             return ("list", _tuple(kind.item), kind.key)

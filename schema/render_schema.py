@@ -170,6 +170,9 @@ def _kind(kind: Kind) -> Schema:
             names = SCALARS[kind.key].pattern
             made = {"type": ["object", "null"], "additionalProperties": _kind(kind.item)}
             return {**made, "propertyNames": {"pattern": f"^(?:{names})$"}} if names else made
+        case "either":
+            shape, leaf = {"$ref": f"#/$defs/{kind.type}"}, {"$ref": f"#/$defs/{kind.scalar}"}
+            return {"if": {"type": "object"}, "then": shape, "else": leaf}
         case "overlay":
             return {"$ref": "#/$defs/overlay"}
         case "any":
@@ -216,6 +219,8 @@ def _deep(kind: Kind, language: Language) -> Schema | None:
     match kind.name:
         case "object" | "union":
             return {"$ref": f"#/$defs/{kind.type}.complete"}
+        case "either":
+            return {"if": {"type": "object"}, "then": {"$ref": f"#/$defs/{kind.type}.complete"}, "else": NOT_NULL}
         case "list":
             assert kind.item is not None
             return {"type": "array", "items": _deep(kind.item, language) or NOT_NULL}

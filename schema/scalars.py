@@ -249,6 +249,7 @@ SCALARS: dict[str, Scalar] = {
     ),
     "label-key": Scalar("a label key", rf"(?:{DNS_NAME}/)?{LABEL_NAME}", ("team", "example.com/team")),
     "label-value": Scalar("a label value", rf"(?:{LABEL_NAME})?", ("payments",), bare=("integer", "boolean")),
+    "data-key": Scalar("a key of a Secret or a ConfigMap", r"[-._A-Za-z0-9]{1,253}", ("api-key", "ca.crt")),
     "rule-id": Scalar("a rule ID, or a prefix of rule IDs", r"MLS[0-9]{0,3}", ("MLS501", "MLS5")),
     "spec-path": Scalar(
         "a path in a spec", r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_*-]+)*", ("monitoring.slo.window",)

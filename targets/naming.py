@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from ..compiler.because import Because
 from ..compiler.conventions import MANAGED_BY, label_value
 from ..compiler.emit.artifact import Body
+from ..compiler.finding import refusal
 from ..compiler.plan.scope import Scope
+from ..compiler.system import BatchService, OnlineService, Training
 
-__all__ = ["labels", "metadata", "path_of", "selector", "shared"]
+__all__ = ["labels", "metadata", "path_of", "pod_metadata", "selector", "shared"]
+
+CONTROLLERS = ("pod-template-hash", "rollouts-pod-template-hash", "controller-uid", "job-name")
+"""Labels by which Kubernetes and Argo Rollouts find pods, in addition to all that start with `batch.kubernetes.io/`."""
 
 
 def metadata(scope: Scope, name: Because[str], labels_: Body, annotations: Body | None = None) -> Body:
@@ -29,14 +34,43 @@ def labels(
 
     `component` names the role, such as `predictor`. No selector includes the version, because selectors are immutable.
     """
-    own: dict[str, Any] = dict(scope.system.metadata.labels)
-    return {
+    own: Body = {
         **selector(scope, component, instance),
         "app.kubernetes.io/version": version.map(label_value) if version is not None else None,
         "app.kubernetes.io/part-of": scope.system.metadata.name,
         "app.kubernetes.io/managed-by": MANAGED_BY,
-        **own,
     }
+    return {**own, **_free(scope.system.metadata.labels, own)}
+
+
+def pod_metadata(
+    scope: Scope,
+    part: OnlineService | BatchService | Training,
+    labels_: Body,
+    identity: Body,
+    annotations: Body | None = None,
+) -> Body:
+    """The metadata of pods: their labels, the label of their identity, and what the platform and the part add."""
+    own = {key: value for key, value in labels_.items() if key not in scope.system.metadata.labels}
+    added = {**scope.platform.pod_labels, **part.pod_labels}
+    notes: Body = {**(annotations or {}), **scope.platform.pod_annotations, **part.pod_annotations}
+    return {"labels": {**labels_, **_free(added, {**own, **identity}), **identity}, "annotations": notes or None}
+
+
+def _free(added: Mapping[str, Because[str]], own: Body) -> Mapping[str, Because[str]]:
+    """Labels that are added to mlspec's own, and none of which replaces one of them."""
+    for key, value in added.items():
+        if key in own or key in CONTROLLERS or key.startswith("batch.kubernetes.io/"):
+            raise refusal(
+                "MLS012",
+                f"the label `{key}` is reserved",
+                value,
+                label="mlspec, or a controller of Kubernetes, sets this label itself",
+                note="Services, network policies, and disruption budgets find pods by it, and metrics carry it; with "
+                "another value, they would find no pods",
+                help="remove it, or use a key of your own domain, such as `example.com/team`",
+            )
+    return added
 
 
 def selector(scope: Scope, component: str, instance: Because[str] | None = None) -> Body:

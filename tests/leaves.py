@@ -59,6 +59,8 @@ def typed(node: Node, kind: Kind, path: str) -> Iterator[Leaf]:
     """Every scalar at or under a node, with the kind that the language gives it."""
     if kind[0] == "overlay" and isinstance(node, Mapping):
         node, kind = desugar(node, "MLSystem")[0], ("object", "MLSystem")
+    if kind[0] == "either":
+        kind = ("object", kind[2]) if isinstance(node, Mapping) else kind[1]
     if isinstance(node, Scalar):
         yield Leaf(path, kind, node)
     elif isinstance(node, Sequence):

@@ -58,6 +58,8 @@ class Shape:
                 tag, variants = UNIONS[kind[1]]
                 said = self.pick(name for name, type_ in variants.items() if self._is_possible(("object", type_)))
                 return {**self.object(variants[said], depth, {tag: said})}
+            case "either":
+                return self.value(self.pick((kind[1], ("object", kind[2]))), depth)
             case "list":
                 items = [self.value(kind[1], depth) for _ in self._several(kind[1])]
                 return list({item.get(kind[2]): item for item in items}.values()) if kind[2] else items

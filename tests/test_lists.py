@@ -143,6 +143,8 @@ def _fields_in(kind: Kind, place: str) -> Iterator[tuple[str, str, str]]:
     match kind[0]:
         case "object":
             yield from fields_below(kind[1], place)
+        case "either":
+            yield from fields_below(kind[2], place)
         case "union":
             tag, variants = UNIONS[kind[1]]
             for word, section in variants.items():

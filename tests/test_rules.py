@@ -140,6 +140,8 @@ def below(kind: tuple[object, ...], step: str) -> set[tuple[object, ...]]:
     match kind:
         case ("object", str(name)):
             return {OBJECTS[name][step][2]} if step in OBJECTS[name] else set()
+        case ("either", _, str(name)):
+            return below(("object", name), step)
         case ("union", str(name)):
             return {found for variant in UNIONS[name][1].values() for found in below(("object", variant), step)}
         case ("list" | "map", tuple(item), *_):

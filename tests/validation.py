@@ -104,7 +104,10 @@ def pod_of(body: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def unrestricted(pod: dict[str, Any]) -> Iterator[str]:
-    """What the Pod Security Standard "restricted" would refuse of a pod."""
+    """What the Pod Security Standard "restricted" would refuse of a pod.
+
+    A pod without any numeric user or group leaves them to the cluster, which sets them before the kubelet asks.
+    """
     base = pod.get("securityContext", {})
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(key):
@@ -131,7 +134,7 @@ def unrestricted(pod: dict[str, Any]) -> Iterator[str]:
             yield f"{name} has capabilities"
         if own.get("runAsNonRoot", base.get("runAsNonRoot")) is not True:
             yield f"{name} may run as root"
-        if not own.get("runAsUser", base.get("runAsUser")):
+        if not own.get("runAsUser", base.get("runAsUser")) and ("runAsGroup" in base or "fsGroup" in base):
             yield f"{name} has no numeric user: the kubelet refuses images whose user is a name"
         profile = (own.get("seccompProfile") or base.get("seccompProfile") or {}).get("type")
         if profile not in ("RuntimeDefault", "Localhost"):

@@ -150,7 +150,7 @@ class Binder:
         if self.partial:
             self.lacking += 1
         else:
-            self.wrong.no_value(node, path, text=kind[:2] == ("scalar", "text"))
+            self.wrong.no_value(node, path, text=(kind[1] if kind[0] == "either" else kind)[:2] == ("scalar", "text"))
         return _WRONG
 
     def _exactly_one(self, type_name: str, node: Mapping, path: str) -> None:
@@ -192,6 +192,9 @@ class Binder:
                 return self._overlay(node, path)
             case "any" if isinstance(node, Mapping):
                 return node
+            case "either":
+                named = isinstance(node, Mapping)
+                return self._bound(("object", kind[2]) if named else kind[1], node, path)
             case "list" | "object" | "union" | "map" | "overlay" | "any":
                 self.wrong.wrong_type(node, what(kind), path)
                 return _WRONG

@@ -35,6 +35,7 @@ _USUAL = {
     "format": "onnx",
     "image": "registry.example.com/team/image@sha256:...",
     "ingestion": "batch",
+    "key": "api-key",
     "mean": "9ms",
     "host": "redis.cache.svc",
     "metric": "roc_auc",
@@ -54,6 +55,8 @@ _WHENCE = {
 """Where to get the value of a missing key."""
 
 _CHOSEN = {
+    "secret": "openai",
+    "configMap": "settings",
     "min": "0.9",
     "max": "50ms",
     "versus": "champion",

@@ -212,6 +212,7 @@ def _is_at(path: Path, pattern: str) -> bool:
 
 _NOBODY = "remove it, or choose a mode or a runtime that uses it"
 
+_USER = "remove it: the cluster chooses the users of pods (`platform.security.users`)"
 _BATCH = "remove it: only a service with `mode: batch` uses it"
 _ONLINE = "remove it: only a service with `mode: online` uses it"
 
@@ -224,6 +225,9 @@ READERS = {
     "data": "add `training`, which uses it, or remove it",
     "evaluation": "add `training`, whose models it evaluates, or remove it",
     "retraining": "add `training`, which defines what to run, or remove it",
+    "services.*.user": _USER,
+    "services.*.container.user": _USER,
+    "training.user": _USER,
     "constraints.deadline": _BATCH,
     "constraints.items": _BATCH,
     "constraints": _ONLINE,

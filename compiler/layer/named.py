@@ -39,6 +39,8 @@ def _value(kind: Kind, node: Node, found: Names) -> None:
             found.setdefault(kind[2], set()).add(node.text)
         case "object" if isinstance(node, Mapping):
             _object(kind[1], node, found)
+        case "either":
+            _value(("object", kind[2]) if isinstance(node, Mapping) else kind[1], node, found)
         case "union" if isinstance(node, Mapping):
             tag, variants = UNIONS[kind[1]]
             said = node.entries.get(tag)

@@ -64,7 +64,11 @@ def link(
 ) -> tuple[Bundle, list[Diagnostic]]:
     """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
     made, found = patched(emitted.artifacts, _patches(system), layered) if emitted.complete else (emitted.artifacts, [])
-    found += [*_paths(made), *_names(made, kinds), *(unresolved(made, kinds) if emitted.complete else ())]
+    found += [
+        *_paths(made),
+        *_names(made, kinds),
+        *(unresolved(made, kinds, _elsewhere(system)) if emitted.complete else ()),
+    ]
     environment = layered.environment
     found += too_large(made)
     bundle = bundled(made, environment, spec_name, complete=emitted.complete)
@@ -77,6 +81,15 @@ def _patches(system: MLSystem) -> tuple[Patch, ...]:
         return system.patches
     except Unavailable:
         return ()
+
+
+def _elsewhere(system: MLSystem) -> frozenset[str]:
+    """The ConfigMaps that the platform names; none if that part has a mistake, which has been reported."""
+    try:
+        bundle = system.platform.ca_bundle
+        return frozenset({bundle.config_map.value} if bundle is not None else ())
+    except Unavailable:
+        return frozenset()
 
 
 def link_system(

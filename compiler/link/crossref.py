@@ -15,10 +15,12 @@ from ..kinds import Kind, Known, Object
 __all__ = ["unresolved"]
 
 
-def unresolved(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterator[Diagnostic]:
+def unresolved(
+    artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind], elsewhere: frozenset[str] = frozenset()
+) -> Iterator[Diagnostic]:
     """A diagnostic for each dangling reference, and for each kind whose references cannot be checked."""
     objects = [(artifact, plain(artifact.object)) for artifact in artifacts if artifact.object is not None]
-    known = Known([body for _, body in objects], kinds)
+    known = Known([body for _, body in objects], kinds, elsewhere)
     unchecked: set[str] = set()
     for artifact, body in objects:
         kind = kinds.get(body["kind"])

@@ -34,6 +34,16 @@ class Scope:
         return self.platform.clouds[self.platform.cloud.value]
 
     @cached_property
+    def users(self) -> Because[str]:
+        """Who chooses the user IDs of pods: the images that they run, or the cluster."""
+        given = self.platform.security.users.given
+        if given is not None:
+            return given
+        return because(
+            self.cloud.users.value, "who chooses user IDs on this cloud", self.cloud.users, self.platform.cloud
+        )
+
+    @cached_property
     def _declared(self) -> Environment | None:
         return self.system.environments[self.name] if self.system.environments else None
 

@@ -6,7 +6,23 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from .base import Cidr, Date, GatewayProviderName, Name, Section, Url, default, listed, optional, required
+from .base import (
+    Cidr,
+    Date,
+    GatewayProviderName,
+    LabelKey,
+    LabelValue,
+    Name,
+    Section,
+    Url,
+    default,
+    group,
+    listed,
+    mapped,
+    optional,
+    required,
+)
+from .pods import Toleration
 
 Port = Annotated[int, Ge(1), Le(65535)]
 """A TCP or UDP port."""
@@ -24,8 +40,15 @@ class Issuer(Section):
     ports: list[Port] = required("Its TCP ports.")
 
 
+class Spot(Section):
+    """The spot nodes of a cloud."""
+
+    node_selector: dict[LabelKey, LabelValue] = mapped("Their labels. Without any, no pod can ask for them.")
+    tolerations: list[Toleration] = listed("Tolerations for their taints.")
+
+
 class Cloud(Section):
-    """A cloud, as far as network policies depend on it."""
+    """A cloud, as far as pods and network policies depend on it."""
 
     dns_pods: bool = default(
         True,
@@ -37,6 +60,10 @@ class Cloud(Section):
     )
     issuers: list[Issuer] = listed("The servers that issue the credentials of a pod's identity.")
     gateways: list[GatewayProviderName] = listed("The cloud's own gateway providers.")
+    spot: Spot = group(Spot, "Its spot nodes.")
+    users: Literal["image", "cluster"] = default(
+        "image", "Who chooses the user IDs of pods.", "most clusters accept every user ID but 0"
+    )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

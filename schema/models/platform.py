@@ -47,6 +47,7 @@ from .base import (
 from .model import Family
 from .network import Cloud, Network
 from .planning import Planning, Prices, Quota
+from .pods import CaBundle, PodSecurity, Scheduling, Toleration
 from .prometheus import Prometheus
 from .provider import Providers
 from .runtime import Runtime
@@ -193,17 +194,6 @@ class Priorities(Section):
     training: ObjectName | None = optional("For training runs.")
 
 
-class Toleration(Section):
-    """A taint that pods tolerate."""
-
-    key: LabelKey = required("The key of the taint.")
-    operator: Literal["Exists", "Equal"] = default("Exists", "How the taint is matched.", "matches any value")
-    value: LabelValue | None = optional("The value, with `Equal`.")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = default(
-        "NoSchedule", "The effect of the taint.", "the most common effect"
-    )
-
-
 class Accelerator(Section):
     """An accelerator type."""
 
@@ -278,6 +268,11 @@ class Platform(Section):
     images: Images = group(Images, "Helper images.")
     storage: Storage = group(Storage, "Volumes.")
     priorities: Priorities = group(Priorities, "The PriorityClasses of pods.")
+    scheduling: Scheduling = group(Scheduling, "Where the pods of all services and of training run.")
+    pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of all pods.")
+    pod_annotations: dict[LabelKey, Text] = mapped("Annotations of all pods.")
+    ca_bundle: CaBundle | None = optional("Certificate authorities that all containers trust.")
+    security: PodSecurity = group(PodSecurity, "The security of pods, as far as the cluster decides it.")
     network: Network = group(Network, "Network policies.")
     planning: Planning = group(Planning, "The planner's assumptions and safety margins.")
     prices: Prices = group(Prices, "Prices of CPU and memory.")

@@ -39,6 +39,7 @@ from .base import (
 )
 from .data import DataFormat
 from .model import ServingLlm
+from .pods import EnvValue, Scheduling
 from .problem import Constraints
 from .runtime import Runtime
 
@@ -156,8 +157,13 @@ class _Service(Section):
         "The model to serve.", "as the system's only model, or the model with the service's name"
     )
     resources: Resources = group(Resources, "Resources of one replica.")
-    env: dict[EnvName, Text] = mapped("Environment variables; pass secrets through `access`.")
+    env: dict[EnvName, EnvValue] = mapped(
+        "Environment variables. A secret is a reference, such as `{secret: openai, key: api-key}`, or an `access`."
+    )
     access: list[AccessName] = listed("Stores and services used at run time, in addition to the model's own store.")
+    scheduling: Scheduling = group(Scheduling, "Where the pods run.")
+    pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
+    pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
 
 
 class OnlineService(_Service):

@@ -19,6 +19,8 @@ from .base import (
     EnvName,
     Identifier,
     Image,
+    LabelKey,
+    LabelValue,
     Memory,
     Metric,
     ParameterName,
@@ -35,6 +37,7 @@ from .base import (
     optional,
     required,
 )
+from .pods import EnvValue, Scheduling
 from .problem import Condition
 from .serving import AcceleratorRequest
 
@@ -214,9 +217,22 @@ class Training(Section):
     """The training run."""
 
     image: Image = required("The image that contains the training code.")
-    env: dict[EnvName, Text] = mapped("Environment variables of every step; pass secrets through `access`.")
+    user: int = default(
+        1000,
+        "The numeric user ID that the images run as; never 0.",
+        "the first non-root user in most images",
+        ge=1,
+        le=2**31 - 1,
+    )
+    env: dict[EnvName, EnvValue] = mapped(
+        "Environment variables of every step. A secret is a reference, such as `{secret: openai, key: api-key}`, or an "
+        "`access`."
+    )
     access: list[AccessName] = listed("Stores and services that the steps use, in addition to the data sources.")
     resources: TrainingResources = group(TrainingResources, "Resources of a step.")
+    scheduling: Scheduling = group(Scheduling, "Where the pods run.")
+    pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
+    pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
     storage: Memory = default(
         "20Gi", "The size of the volume that the steps share.", "enough for a model and its metrics"
     )

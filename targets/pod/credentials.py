@@ -17,35 +17,51 @@ from ...compiler.system import (
     GitAccess,
     HuggingFaceAccess,
     KafkaAccess,
+    KeyReference,
     OciAccess,
     S3Access,
     TrackingAccess,
 )
 from .access import Grant, environment
 
-__all__ = ["credentials", "pull_secrets", "variables"]
+__all__ = ["Value", "credentials", "pull_secrets", "variables", "written_at"]
+
+Value = Because[Any] | KeyReference
+"""The value of a variable, or where it comes from."""
 
 
-def variables(named: Mapping[str, Because[Any]]) -> list[Because[Body]]:
+def written_at(value: Value) -> Because[Any]:
+    """A value, or the key that it comes from, to point at."""
+    return value.key if isinstance(value, KeyReference) else value
+
+
+def variables(named: Mapping[str, Value]) -> list[Because[Body]]:
     """Variables with values. The line with a name has the same sources as the value.
 
     An empty value is left out, which means the same: typed controllers drop it, and GitOps tools would report a
     difference forever.
     """
-    return [
-        because({"name": name, "value": value if str(value.value) else None}, "an environment variable", value)
-        for name, value in named.items()
-    ]
+    return [_variable(name, value) for name, value in named.items()]
 
 
-def credentials(grants: Iterable[Grant], own: dict[str, Because[str]]) -> list[Because[Body]]:
+def _variable(name: str, value: Value) -> Because[Body]:
+    why = "an environment variable"
+    if isinstance(value, Because):
+        return because({"name": name, "value": value if str(value.value) else None}, why, value)
+    kind, holder = ("secretKeyRef", value.secret) if value.secret is not None else ("configMapKeyRef", value.config_map)
+    return because({"name": name, "valueFrom": {kind: {"name": holder, "key": value.key}}}, why, holder, value.key)
+
+
+def credentials(grants: Iterable[Grant], own: Mapping[str, Value]) -> list[Because[Body]]:
     """The variables of all accesses, each once. They must not contradict `own`, the variables that the author sets."""
-    seen: dict[str, tuple[Because[str], Because[Body] | None]] = {name: (value, None) for name, value in own.items()}
+    seen: dict[str, tuple[Because[Any], Because[Body] | None]] = {}
+    for name, value in own.items():
+        seen[name] = written_at(value), None
     for grant in grants:
         for variable in (*_secrets(grant), *_locations(grant)):
             name = plain(variable)["name"]
             other, first = seen.setdefault(name, (grant.named, variable))
-            known = {"name": name, "value": other.value} if first is None else plain(first)
+            known = plain(_variable(name, own[name]) if first is None else first)
             if plain(variable) != known:
                 raise _twice(name, grant, other, of_author=first is None)
     return [variable for _, variable in seen.values() if variable is not None]
@@ -91,7 +107,7 @@ def _kafka(access: KafkaAccess) -> Iterator[tuple[str, Because[str]]]:
         yield "KAFKA_SASL_MECHANISM", mechanism.map(str.upper)
 
 
-def _twice(name: str, grant: Grant, other: Because[str], *, of_author: bool) -> Refusal:
+def _twice(name: str, grant: Grant, other: Because[Any], *, of_author: bool) -> Refusal:
     return refusal(
         "MLS012",
         f"`{name}` would be set twice",

@@ -16,8 +16,10 @@ from ...compiler.finding import refusal
 from ...compiler.plan.serving.disk import downloaded, room
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
+from . import trust
 from .access import Grant, environment, granted
 from .address import check_place
+from .credentials import variables
 
 __all__ = ["SCRIPT", "check_access", "init_container", "mount", "volume"]
 
@@ -102,6 +104,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             {"name": "HOME", "value": VOLUME},
             *_store(artifact.uri, grant),
             *(environment(grant, _RENAMED) if grant is not None else []),
+            *variables(trust.named(scope)),
         ],
         "resources": {
             "requests": {
@@ -112,7 +115,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
             "limits": {"memory": fixed("512Mi", "it streams to disk"), "ephemeral-storage": disk},
         },
         "securityContext": security,
-        "volumeMounts": [{"name": "model", "mountPath": VOLUME}],
+        "volumeMounts": [{"name": "model", "mountPath": VOLUME}, *trust.mounts(scope)],
     }
 
 

@@ -1,23 +1,49 @@
-"""Where pods may run: on nodes with the accelerator, despite their taints, and spread as far as the cluster allows."""
+"""Where pods may run: on nodes with the accelerator and with what else was asked for, despite their taints, and spread
+as far as the cluster allows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because, first, fixed
 from ...compiler.emit.artifact import Body
-from ...compiler.finding import refusal
+from ...compiler.emit.dump import plain
+from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.scope import Scope
-from ...compiler.system import Accelerator, AcceleratorRequest, Toleration
+from ...compiler.system import Accelerator, AcceleratorRequest, Scheduling, Toleration
 from ...compiler.words import listing
 
-__all__ = ["accelerators", "node_selector", "spread", "tolerations"]
+__all__ = ["accelerators", "placed", "spread"]
+
+Labels = dict[str, Because[str]]
 
 
-def node_selector(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, Any] | None:
+def placed(scope: Scope, own: Scheduling, asked: AcceleratorRequest | None) -> Body:
+    """What a pod says about its nodes: the accelerator's part, the platform's, and its own."""
+    common = scope.platform.scheduling
+    said = [wish for wish in (own.spot, common.spot) if wish is not None][:1]
+    spot = said[0] if said and said[0].value else None
+    affinity = {key: some for key, some in {**common.node_affinity, **own.node_affinity}.items() if some}
+    wanted: Labels = {**common.node_selector, **own.node_selector}
+    labels = _together(wanted, _accelerated(scope, asked), _spot_labels(scope, spot) if spot is not None else {})
+    _check(labels, affinity)
+    return {
+        "nodeSelector": because(labels or None, "the nodes that it may run on", *said) if said else labels or None,
+        "tolerations": _tolerations(scope, own, asked, spot) or None,
+        "affinity": _affinity(affinity) if affinity else None,
+        "runtimeClassName": first(own.runtime_class, common.runtime_class),
+    }
+
+
+# Labels
+
+
+def _accelerated(scope: Scope, asked: AcceleratorRequest | None) -> Labels:
     """The labels of nodes with the accelerator: the platform's own, otherwise those of its cloud."""
     if asked is None:
-        return None
+        return {}
     entry = scope.platform.accelerators[asked.type.value]
     if entry.node_selector:
         return dict(entry.node_selector)
@@ -47,16 +73,87 @@ def _labels(name: str, entry: Accelerator, cloud: str) -> str:
     return f"{label} under {place}, with the type of your nodes: {listing(sizes)}"
 
 
-def tolerations(scope: Scope, asked: AcceleratorRequest | None) -> list[Body]:
-    """The taints of nodes with the accelerator."""
-    if asked is None:
-        return []
-    return [_toleration(taint, asked.type) for taint in scope.platform.accelerators[asked.type.value].tolerations]
+def _spot_labels(scope: Scope, spot: Because[bool]) -> Labels:
+    known, cloud = scope.cloud.spot.node_selector, scope.platform.cloud
+    if not known:
+        raise refusal(
+            "MLS012",
+            f"the labels of spot nodes on `{cloud.value}` are unknown",
+            spot,
+            others=((cloud, "the cloud"),),
+            note="the pods would run on nodes at full price, or stay unscheduled",
+            help=f"write the labels under `platform.clouds.{cloud.value}.spot.nodeSelector`, and tolerations for the "
+            "taints next to it",
+        )
+    return {key: because(value.value, "spot nodes", value, spot, cloud) for key, value in known.items()}
 
 
-def _toleration(taint: Toleration, asked: Because[str]) -> Body:
+def _together(*parts: Labels) -> Labels:
+    """The labels of all parts. No node has two values of one label."""
+    found: Labels = {}
+    for key, value in (pair for part in parts for pair in part.items()):
+        other = found.setdefault(key, value)
+        if other.value != value.value:
+            raise _nowhere(key, other, value)
+        if other is not value:
+            found[key] = other.also(value)
+    return found
+
+
+def _check(labels: Labels, affinity: Mapping[str, tuple[Because[str], ...]]) -> None:
+    for key, values in affinity.items():
+        if key in labels and labels[key].value not in {value.value for value in values}:
+            raise _nowhere(key, labels[key], values[0])
+
+
+def _nowhere(key: str, one: Because[str], other: Because[str]) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"no node has both `{key}: {one.value}` and `{key}: {other.value}`",
+        one,
+        label="one requirement",
+        others=((other, "the other requirement"),),
+        note="no pod would be scheduled",
+        help="remove one of the two, or write the same value",
+    )
+
+
+def _affinity(wanted: Mapping[str, tuple[Because[str], ...]]) -> Body:
+    why = "the node must have one of these values"
+    expressions = [
+        because({"key": key, "operator": "In", "values": list(values)}, why, values) for key, values in wanted.items()
+    ]
+    terms = [{"matchExpressions": expressions}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+# Taints
+
+
+def _tolerations(
+    scope: Scope, own: Scheduling, asked: AcceleratorRequest | None, spot: Because[bool] | None
+) -> list[Body | Because[Body]]:
+    """The taints of the nodes of the accelerator, of spot nodes, and of those that the platform and the author name."""
+    made: list[Body] = []
+    if asked is not None:
+        why = "nodes with the accelerator have this taint"
+        made += [
+            _toleration(taint, why, asked.type) for taint in scope.platform.accelerators[asked.type.value].tolerations
+        ]
+    if spot is not None:
+        why = "spot nodes may have this taint"
+        made += [_toleration(taint, why, spot, scope.platform.cloud) for taint in scope.cloud.spot.tolerations]
+    given = (*scope.platform.scheduling.tolerations, *own.tolerations)
+    made += [_toleration(taint, "the pods tolerate it") for taint in given]
+    same: dict[str, list[Body]] = {}
+    for one in made:
+        same.setdefault(str(plain(one)), []).append(one)
+    return [because(one, "a taint of the nodes", others) if others else one for one, *others in same.values()]
+
+
+def _toleration(taint: Toleration, why: str, *sources: object) -> Body:
     return {
-        "key": because(taint.key.value, "nodes with the accelerator have this taint", taint.key, asked),
+        "key": because(taint.key.value, why, taint.key, *sources),
         "operator": _operator(taint),
         "value": taint.value,
         "effect": taint.effect,

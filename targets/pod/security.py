@@ -11,13 +11,17 @@ __all__ = ["container_security", "pod_security", "writable_for_devices"]
 RESTRICTED = 'the Pod Security Standard "restricted"'
 
 
-def pod_security(user: Because[int]) -> Body:
-    """A numeric user, because the kubelet cannot tell whether a named one is root."""
+def pod_security(users: Because[str], user: Because[int] | None) -> Body:
+    """A numeric user, because the kubelet cannot tell whether a named one is root.
+
+    A cluster that chooses the users itself, as OpenShift does, rejects pods that ask for another one.
+    """
+    own = user.also(users) if user is not None and users.value == "image" else None
     return {
-        "runAsNonRoot": fixed(True, RESTRICTED),
-        "runAsUser": user,
-        "runAsGroup": user,
-        "fsGroup": user,
+        "runAsNonRoot": fixed(True, RESTRICTED) if own is not None else because(True, RESTRICTED, users),
+        "runAsUser": own,
+        "runAsGroup": own,
+        "fsGroup": own,
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }

@@ -22,7 +22,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
-from ..pod import access, placement
+from ..pod import access, placement, trust
 from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
 from .config import ConfigFile, labels
@@ -122,13 +122,16 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
     *before, last = containers(training)
     why = "an interrupted run loses all its work"
     return {
-        "metadata": {
-            "labels": {**labels(training), **access.pod_labels(access.identity(allowed))},
-            "annotations": {
+        "metadata": naming.pod_metadata(
+            scope,
+            training.part,
+            labels(training),
+            access.pod_labels(access.identity(allowed)),
+            {
                 "cluster-autoscaler.kubernetes.io/safe-to-evict": fixed("false", why),
                 "karpenter.sh/do-not-disrupt": fixed("true", why),
             },
-        },
+        ),
         "spec": {
             "restartPolicy": "Never",
             "priorityClassName": scope.platform.priorities.training,
@@ -136,12 +139,11 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
             "automountServiceAccountToken": fixed(False, "a training run does not use the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, allowed),
-            "securityContext": pod_security(fixed(1000, "the training contract: images run as this user")),
+            "securityContext": pod_security(scope.users, training.part.user),
             "initContainers": before or None,
             "containers": [last],
             "volumes": _volumes(training, config),
-            "nodeSelector": placement.node_selector(scope, asked),
-            "tolerations": placement.tolerations(scope, asked) or None,
+            **placement.placed(scope, training.part.scheduling, asked),
         },
     }
 
@@ -158,6 +160,7 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
         {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
         {"name": "tmp", "emptyDir": {"sizeLimit": training.part.resources.ephemeral_storage.map(str)}},
         *_shared_memory(training),
+        *trust.volumes(training.scope),
     ]
 
 

@@ -15,9 +15,9 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Step
-from ..pod import access, placement
+from ..pod import access, placement, trust
 from ..pod.access import Grant
-from ..pod.credentials import credentials, variables
+from ..pod.credentials import credentials, variables, written_at
 from ..pod.security import container_security, writable_for_devices
 from . import tracking
 from .config import FILE
@@ -94,7 +94,7 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
         "resources": _resources(training),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(writable_for_devices(training.part.resources.accelerator)),
-        "volumeMounts": [*_mounts(name), *_shared_memory(training)],
+        "volumeMounts": [*_mounts(name), *_shared_memory(training), *trust.mounts(training.scope)],
     }
     return because(container, f"the step `{name}`", step.command, step.image)
 
@@ -129,8 +129,8 @@ def _environment(training: TrainingPlan, image: Because[str]) -> list[Any]:
     own = training.part.env
     taken = next((name for name in own if name.startswith(OWN)), None)
     if taken is not None:
-        raise _taken(taken, own[taken])
-    usual = {**_user(training), **tracking.variables(training, image)}
+        raise _taken(taken, written_at(own[taken]))
+    usual = {**trust.named(training.scope), **_user(training), **tracking.variables(training, image)}
     given = {**{name: value for name, value in usual.items() if name not in own}, **own}
     stores = credentials(grants(training), given)
     return [

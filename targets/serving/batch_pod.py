@@ -12,9 +12,9 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
-from ..pod import access, download, model, placement
+from ..pod import access, download, model, placement, trust
 from ..pod.access import Grant
-from ..pod.credentials import credentials, pull_secrets, variables
+from ..pod.credentials import credentials, pull_secrets, variables, written_at
 from ..pod.security import container_security, pod_security, writable_for_devices
 
 __all__ = ["COMPONENT", "SCORER", "grants", "template"]
@@ -33,12 +33,12 @@ def template(batch: BatchPlan) -> Body:
     """The pod template of a run."""
     scope, accelerator = batch.scope, batch.part.resources.accelerator
     return {
-        "metadata": {
-            "labels": {
-                **naming.labels(scope, COMPONENT, batch.name, batch.release.version),
-                **access.pod_labels(access.identity(grants(batch))),
-            }
-        },
+        "metadata": naming.pod_metadata(
+            scope,
+            batch.part,
+            naming.labels(scope, COMPONENT, batch.name, batch.release.version),
+            access.pod_labels(access.identity(grants(batch))),
+        ),
         "spec": {
             "restartPolicy": "Never",
             "priorityClassName": scope.platform.priorities.batch,
@@ -46,12 +46,11 @@ def template(batch: BatchPlan) -> Body:
             "automountServiceAccountToken": fixed(False, "a batch run does not use the API server"),
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants(batch)),
-            "securityContext": pod_security(batch.part.user),
+            "securityContext": pod_security(scope.users, batch.part.user),
             "initContainers": _download(batch),
             "containers": [_scorer(batch)],
-            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": _limited(batch)}],
-            "nodeSelector": placement.node_selector(scope, accelerator),
-            "tolerations": placement.tolerations(scope, accelerator) or None,
+            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": _limited(batch)}, *trust.volumes(scope)],
+            **placement.placed(scope, batch.part.scheduling, accelerator),
         },
     }
 
@@ -101,7 +100,11 @@ def _scorer(batch: BatchPlan) -> Body:
             },
         },
         "securityContext": container_security(writable_for_devices(batch.part.resources.accelerator)),
-        "volumeMounts": [model.mount(batch.files, MODELS), {"name": "tmp", "mountPath": "/tmp"}],
+        "volumeMounts": [
+            model.mount(batch.files, MODELS),
+            {"name": "tmp", "mountPath": "/tmp"},
+            *trust.mounts(batch.scope),
+        ],
     }
 
 
@@ -118,13 +121,13 @@ def _environment(batch: BatchPlan) -> list[Body | Because[Body]]:
     own = batch.part.env
     taken = next((name for name in own if name.startswith(PREFIX)), None)
     if taken is not None:
-        raise _taken(taken, own[taken])
+        raise _taken(taken, written_at(own[taken]))
     home = {"HOME": fixed("/tmp", "the only writable folder")}
     return [
         *variables({name: value for name, value in _contract(batch).items() if value is not None}),
         {"name": "MLSPEC_PARTITION", **_partition(batch)},
         {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": _JOB}}},
-        *variables({**home, **own}),
+        *variables({**trust.named(batch.scope), **home, **own}),
     ]
 
 

@@ -20,10 +20,10 @@ from ...compiler.plan.serving.probing import checked, listening
 from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
-from ..pod import access, download, model, placement
+from ..pod import access, download, model, placement, trust
 from ..pod.access import Grant
 from ..pod.address import check_loadable
-from ..pod.credentials import credentials, pull_secrets, variables
+from ..pod.credentials import Value, credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
 from .setups import Setup, setup
 from .writable import mounted_once, writable
@@ -40,12 +40,12 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
     made = setup(service, files)
     grants = accesses(service, files)
     return {
-        "metadata": {
-            "labels": {
-                **naming.labels(scope, component, service.name, files.release.version),
-                **access.pod_labels(access.identity(grants)),
-            }
-        },
+        "metadata": naming.pod_metadata(
+            scope,
+            service.part,
+            naming.labels(scope, component, service.name, files.release.version),
+            access.pod_labels(access.identity(grants)),
+        ),
         "spec": {
             "priorityClassName": scope.platform.priorities.shadow
             if component == conventions.SHADOW
@@ -55,12 +55,11 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it: VLLM_PORT=tcp://..."),
             "terminationGracePeriodSeconds": service.timing.grace,
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
-            "securityContext": pod_security(_user(service)),
+            "securityContext": pod_security(scope.users, _user(service)),
             "initContainers": _init_containers(service, files, made),
             "containers": [_server(service, version, made)],
             "volumes": _volumes(service, version, made),
-            "nodeSelector": placement.node_selector(scope, service.devices),
-            "tolerations": placement.tolerations(scope, service.devices) or None,
+            **placement.placed(scope, service.part.scheduling, service.devices),
             "topologySpreadConstraints": placement.spread(
                 naming.selector(scope, component, service.name), _version_label(service, component)
             ),
@@ -79,9 +78,9 @@ def accesses(service: ServicePlan, *versions: ModelFiles) -> list[Grant]:
     return access.granted(service.scope, (*(files.artifact.access for files in versions), *service.part.access))
 
 
-def _user(service: ServicePlan) -> Because[int]:
+def _user(service: ServicePlan) -> Because[int] | None:
     user = service.runtime.user
-    if user is None:
+    if user is None and service.scope.users.value == "image":
         raise refusal(
             "MLS009",
             "`container` lacks `user`",
@@ -163,7 +162,8 @@ def _read_only(service: ServicePlan) -> Because[bool]:
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
     """The variables of the runtime and of the service, and those of the accesses that the server itself uses."""
-    named = {**_threads(service), **service.runtime.env, **made.env, **service.part.env}
+    own: dict[str, Value] = {**service.runtime.env, **made.env, **service.part.env}
+    named = {**trust.named(service.scope), **_threads(service), **own}
     used = accesses(service, files) if files.source.value == "hub" else accesses(service)
     return [*variables(named), *credentials(used, named)]
 
@@ -257,7 +257,7 @@ def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bo
     shared = service.runtime.shared_memory
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
-    return volumes
+    return [*volumes, *trust.volumes(service.scope)]
 
 
 def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
@@ -274,4 +274,5 @@ def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
         for own in made.mounts
     ]
     shared = [] if service.runtime.shared_memory is None else [{"name": "shm", "mountPath": "/dev/shm"}]
-    return [*mounts, *mounted_once([*mounts, *shared], writable(service)), *shared]
+    trusted = trust.mounts(service.scope)
+    return [*mounts, *mounted_once([*mounts, *shared, *trusted], writable(service)), *shared, *trusted]

@@ -50,6 +50,8 @@ def _words(value: Any, kind: Kind, at: Word) -> Iterator[Word]:
                 yield kind[1], plural
                 inside = child if plural == key else {"": child}
                 yield from _words(inside, OBJECTS[kind[1]][plural][2], (kind[1], plural))
+        case "either" if isinstance(value, dict):
+            yield from _words(value, ("object", kind[2]), at)
         case "union":
             tag, variants = UNIONS[kind[1]]
             yield from _words(value, ("object", variants[value[tag]]), at)

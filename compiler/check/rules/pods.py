@@ -30,7 +30,7 @@ _NEEDED = ("securityContext", "seccompProfile", "capabilities", "runAsNonRoot", 
 
 
 @rule("MLS407", "error")
-def unrestricted_pod(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+def unrestricted_pod(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Patch that weakens a pod's security.
 
     Why: every pod that mlspec emits satisfies the Pod Security Standard "restricted". A namespace that enforces it
@@ -49,7 +49,7 @@ def unrestricted_pod(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """
     for patch in system.patches:
         for key, node in entries(patch.patch) if patch.patch is not None else ():
-            why = _refused(key.text, node)
+            why = _refused(key.text, node, plan)
             if why is not None:
                 yield finding(
                     "MLS407",
@@ -59,12 +59,15 @@ def unrestricted_pod(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                     note='the Pod Security Standard "restricted" forbids it, and a namespace that enforces that '
                     "standard rejects the pod",
                     help="remove it; if the image needs it, rebuild the image to run as a numeric non-root user that "
-                    "owns the directories it writes to",
+                    "owns the directories it writes to; if the cluster chooses the users of pods, set "
+                    "`platform.security.users: cluster` instead",
                 )
 
 
-def _refused(name: str, node: Node) -> str | None:
+def _refused(name: str, node: Node, plan: Plan) -> str | None:
     """What is wrong with a key and its value; None if nothing is."""
+    if name == "runAsUser" and is_null(node) and plan.users.value == "cluster":
+        return None
     if name in _NEEDED and is_null(node):
         return f"the patch removes `{name}` from a pod"
     if name == "hostPath":

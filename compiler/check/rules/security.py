@@ -78,7 +78,8 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             note=_EXPIRES if form == _SIGNATURE else _READERS,
             help="write the URL without it, revoke it where it was issued, and name the store's access under `access`"
             if form == _SIGNATURE
-            else "remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`",
+            else "remove it, revoke it where it was issued, store a new one in a Secret, and name that under `access`, "
+            "or write `{secret: NAME, key: KEY}` in its place",
         )
 
 
