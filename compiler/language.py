@@ -1375,6 +1375,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Patch": {
         "target": ('target', 'required', ('object', 'PatchTarget'), None, ''),
+        "merge": ('merge', 'default', ('enum', ('json', 'strategic')), 'json', 'a patch says everything that it changes (RFC 7396)'),
         "patch": ('patch', 'required', ('any',), None, ''),
         "reason": ('reason', 'required', ('scalar', 'text', ''), None, ''),
     },

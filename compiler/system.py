@@ -2301,11 +2301,12 @@ class Algorithm(Part):
 
 
 class Patch(Part):
-    """A JSON merge patch on an emitted object, as a last resort."""
+    """A patch on an emitted object, as a last resort."""
 
-    __slots__ = fields = ("target", "patch", "reason",)
+    __slots__ = fields = ("target", "merge", "patch", "reason",)
 
     target: PatchTarget
+    merge: Because[Literal['json', 'strategic']]
     patch: Mapping | None
     reason: Because[str]
 

@@ -14,7 +14,7 @@ from ..compiler.system import BatchService, OnlineService, Training
 __all__ = ["labels", "metadata", "path_of", "pod_metadata", "selector", "shared"]
 
 CONTROLLERS = ("pod-template-hash", "rollouts-pod-template-hash", "controller-uid", "job-name")
-"""Labels by which Kubernetes and Argo Rollouts find pods, in addition to all that start with `batch.kubernetes.io/`."""
+"""Labels that Kubernetes and Argo Rollouts find pods by, in addition to all that start with `batch.kubernetes.io/`."""
 
 
 def metadata(scope: Scope, name: Because[str], labels_: Body, annotations: Body | None = None) -> Body:
@@ -58,7 +58,7 @@ def pod_metadata(
 
 
 def _free(added: Mapping[str, Because[str]], own: Body) -> Mapping[str, Because[str]]:
-    """Labels that are added to mlspec's own, and none of which replaces one of them."""
+    """Labels that are added to those of mlspec, and replace none of them."""
     for key, value in added.items():
         if key in own or key in CONTROLLERS or key.startswith("batch.kubernetes.io/"):
             raise refusal(
@@ -68,7 +68,7 @@ def _free(added: Mapping[str, Because[str]], own: Body) -> Mapping[str, Because[
                 label="mlspec, or a controller of Kubernetes, sets this label itself",
                 note="Services, network policies, and disruption budgets find pods by it, and metrics carry it; with "
                 "another value, they would find no pods",
-                help="remove it, or use a key of your own domain, such as `example.com/team`",
+                help="remove it, or use a key in a domain that you own, such as `example.com/team`",
             )
     return added
 

@@ -333,7 +333,7 @@ def test_openshift_can_also_let_the_image_choose(make: Make, tmp_path: Path) -> 
 
 def test_openshift_ignores_the_user_of_a_spec_and_says_so(tmp_path: Path) -> None:
     written(tmp_path, {"cloud": "openshift"})
-    [found] = [one for one in online.compiled(tmp_path, online.spec(serving__container={"user": 4711})).diagnostics]
+    [found] = online.compiled(tmp_path, online.spec(serving__container={"user": 4711})).diagnostics
     assert found.message == "`container` has no effect here"
     written(tmp_path, {"cloud": "openshift"})
     [found] = batch.compiled(tmp_path, batch.spec(serving__resources__accelerator=None)).found

@@ -13,6 +13,8 @@ from ..bind.leaf import core_value
 from ..emit.dump import plain
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, is_null
+from ..words import closest, listing
+from .strategic import DIRECTIVE, NamedList, deletes, name_in, named
 
 __all__ = ["Misfit", "misfits"]
 
@@ -37,12 +39,12 @@ class Misfit(Record):
     help: str
 
 
-def misfits(body: Any, patch: Mapping) -> list[Misfit]:
+def misfits(body: Any, patch: Mapping, *, strategic: bool) -> list[Misfit]:
     """Every place at which a patch does not fit the object."""
-    return list(_mapping(plain(body), patch, ()))
+    return list(_mapping(plain(body), patch, (), strategic))
 
 
-def _mapping(below: dict[str, Any], patch: Mapping, path: Path) -> Iterator[Misfit]:
+def _mapping(below: dict[str, Any], patch: Mapping, path: Path, strategic: bool) -> Iterator[Misfit]:
     for key, node in patch.entries.items():
         here = (*path, key)
         name = ".".join(here)
@@ -58,10 +60,10 @@ def _mapping(below: dict[str, Any], patch: Mapping, path: Path) -> Iterator[Misf
             said = f"sets `{name}` to {_said(node)}, but its values are strings"
             yield Misfit(node=node, said=said, help=_quoted(node))
         else:
-            yield from _value(old, node, here)
+            yield from _value(old, node, here, strategic)
 
 
-def _value(old: Any, node: Node, path: Path) -> Iterator[Misfit]:
+def _value(old: Any, node: Node, path: Path, strategic: bool) -> Iterator[Misfit]:
     if old is not None and _shape(old) is not type(node):
         wanted = _shape(old).what
         said = f"sets `{'.'.join(path)}` to {_said(node)}, but it is {wanted}"
@@ -71,19 +73,55 @@ def _value(old: Any, node: Node, path: Path) -> Iterator[Misfit]:
         said = f"sets `{'.'.join(path)}` to {_said(node)}, but it is {wanted}"
         yield Misfit(node=node, said=said, help=f"write a value like `{str(old).lower()}`, without changing its type")
     elif isinstance(node, Mapping):
-        yield from _mapping(old or {}, node, path)
+        yield from _mapping(old or {}, node, path, strategic)
     elif isinstance(node, Sequence):
-        yield from _list(old or [], node, path)
+        known = named(path[-1], old) if strategic else None
+        yield from _list(old or [], node, path, strategic)
+        if known is not None:
+            yield from _names(known, old or [], node, path)
 
 
-def _list(old: list[Any], node: Sequence, path: Path) -> Iterator[Misfit]:
+def _list(old: list[Any], node: Sequence, path: Path, strategic: bool) -> Iterator[Misfit]:
     sample = _sample(old)
     for item in node.items:
         if isinstance(item, Sequence) or is_null(item):
             said = f"writes {_said(item)} as an item of `{'.'.join(path)}`"
             yield Misfit(node=item, said=said, help="remove it: the items of a list are mappings or values")
         else:
-            yield from _value(sample, item, (*path, "[]"))
+            yield from _value(sample, item, (*path, "[]"), strategic)
+
+
+def _names(known: NamedList, old: list[Any], node: Sequence, path: Path) -> Iterator[Misfit]:
+    """Items that cannot be found in a list, and cannot be added to it."""
+    here, there = ".".join(path), {name_in(known, item) for item in old}
+    seen: set[str] = set()
+    for item in node.items:
+        name = name_in(known, item)
+        if not isinstance(item, Mapping):
+            continue
+        if name is None:
+            said = f"has an item of `{here}` without `{known.key}`"
+            yield Misfit(node=item, said=said, help=f"add `{known.key}: ...`: a strategic patch finds items by it")
+        elif name in seen:
+            yield Misfit(node=item, said=f"has two items `{name}` of `{here}`", help="merge the two")
+        elif name not in there and (deletes(item) or not _whole(known, item)):
+            said = f"changes `{name}`, which `{here}` does not have"
+            yield Misfit(node=item.entries[known.key], said=said, help=_meant(known, name, there))
+        elif DIRECTIVE in item.entries and not deletes(item):
+            help_ = f"write `{DIRECTIVE}: delete` to remove the item, or remove the key"
+            yield Misfit(node=item.entries[DIRECTIVE], said=f"has an unknown `{DIRECTIVE}`", help=help_)
+        seen.add(name or "")
+
+
+def _whole(known: NamedList, item: Mapping) -> bool:
+    one_of = not known.one_of or any(key in item.entries for key in known.one_of)
+    return one_of and all(key in item.entries for key in known.whole) and (not known.source or len(item.entries) > 1)
+
+
+def _meant(known: NamedList, name: str, there: set[str | None]) -> str:
+    near = closest(name, [one for one in there if one is not None])
+    needs = listing([*known.whole, *known.one_of[:1]] or ["what it consists of"])
+    return f"write `{near}`" if near else f"to add it, write all of it, with {needs}"
 
 
 def _sample(items: list[Any]) -> Any:

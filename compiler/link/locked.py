@@ -18,6 +18,7 @@ from ..layer.locks import Lock, locked_nodes, locks
 from ..system import Patch
 from ..tree import Mapping, Node, Scalar, is_null
 from ..tree import Sequence as Listed
+from .strategic import deletes, named, pairs
 
 __all__ = ["Locked"]
 
@@ -37,7 +38,7 @@ class Locked:
         """A finding for each lock that a patch evades, at the place in the patch that does."""
         told: set[str] = set()
         switch = self._lock((artifact.why,), switch=True)
-        for path, old, node in _changed(artifact.body, patch.patch, ()) if patch.patch is not None else ():
+        for path, old, node in _changes(artifact, patch):
             lock = self._lock((old,))
             if lock is None and path[:2] not in _REMARKS:
                 lock = switch
@@ -72,27 +73,51 @@ class Locked:
         return next((lock for lock in found if lock is not None), None)
 
 
-def _changed(old: Any, patch: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Node]]:
-    """The values that a patch changes, each with its path and the place in the patch. An equal value is no change."""
+Change = tuple[tuple[str, ...], Any, Node]
+"""A value that a patch changes: its path, what it was, and the place in the patch."""
+
+
+def _changes(artifact: Artifact, patch: Patch) -> Iterator[Change]:
+    if patch.patch is not None:
+        yield from _changed(artifact.body, patch.patch, (), patch.merge.value == "strategic")
+
+
+def _changed(old: Any, patch: Node, path: tuple[str, ...], strategic: bool) -> Iterator[Change]:
+    """The values that a patch changes. An equal value is no change."""
     below = old
     while isinstance(below, Because):
         below = below.value
     if isinstance(patch, Mapping) and isinstance(below, dict):
         for key, node in patch.entries.items():
-            yield from _changed(below.get(key), node, (*path, key))
+            yield from _changed(below.get(key), node, (*path, key), strategic)
+    elif isinstance(patch, Listed) and strategic and path and named(path[-1], below) is not None:
+        yield from _in_named(below, patch, path)
     elif isinstance(patch, Listed) and isinstance(below, (list, tuple)):
         for index, item in enumerate(below):
             node = patch.items[index] if index < len(patch.items) else patch
-            yield from _item(item, node, (*path, str(index)))
+            yield from _item(item, node, (*path, str(index)), strategic)
         for node in patch.items[len(below) :]:
             yield path, None, node
     elif not (isinstance(patch, Scalar) and not is_null(patch) and str(plain(below)) == patch.text):
         yield path, old, patch
 
 
-def _item(old: Any, node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Node]]:
+def _in_named(old: Any, patch: Listed, path: tuple[str, ...]) -> Iterator[Change]:
+    """The changes in a list that a patch merges by name."""
+    known = named(path[-1], old)
+    assert known is not None
+    for item, node in pairs(known, old, patch):
+        if node is not None and (item is None or deletes(node)):
+            yield path, item, node
+        elif node is not None and known.source:
+            yield from _item(item, node, path, True)
+        elif node is not None:
+            yield from _changed(item, node, path, True)
+
+
+def _item(old: Any, node: Node, path: tuple[str, ...], strategic: bool) -> Iterator[Change]:
     """The changes in an item of a list, which a patch replaces: what it leaves out is gone."""
-    yield from _changed(old, node, path)
+    yield from _changed(old, node, path, strategic)
     below = old.value if isinstance(old, Because) else old
     if isinstance(below, dict) and isinstance(node, Mapping):
         for key, value in below.items():

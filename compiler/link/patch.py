@@ -1,5 +1,5 @@
-"""Patches: JSON merge patches (RFC 7396) from the spec, applied to emitted objects. Every line that a patch sets
-carries the author's reason.
+"""Patches from the spec, applied to emitted objects: JSON merge patches (RFC 7396), or strategic ones, which merge
+lists by name. Every line that a patch sets carries the author's reason.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..tree import Sequence as Listed
 from ..words import closest, listing
 from .fits import Misfit, misfits
 from .locked import Locked
+from .strategic import bare, deletes, named, pairs
 
 __all__ = ["patched"]
 
@@ -49,11 +50,11 @@ def _apply(patch: Patch, made: list[Artifact], locked: Locked) -> Iterator[Diagn
         artifact = made[index]
         if patch.patch is None:
             continue
-        wrong = [_misfit(one, patch) for one in misfits(artifact.body, patch.patch)]
+        wrong = [_misfit(one, patch) for one in misfits(artifact.body, patch.patch, strategic=_strategic(patch))]
         yield from wrong
         if not wrong:
             yield from locked.broken(artifact, patch)
-            made[index] = artifact.but(body=_merged(artifact.body, patch.patch, patch.reason))
+            made[index] = artifact.but(body=_Merge(patch).mapping(artifact.body, patch.patch))
 
 
 def _misfit(wrong: Misfit, patch: Patch) -> Diagnostic:
@@ -103,24 +104,48 @@ def _target(called: str) -> str:
     return f"write `target: {{kind: {kind}, name: {name}}}`"
 
 
-def _merged(body: Any, patch: Mapping, reason: Because[str]) -> dict[str, Any]:
-    """RFC 7396: mappings merge, `null` removes, everything else replaces."""
-    below = body.value if isinstance(body, Because) else body
-    merged = dict(below) if isinstance(below, dict) else {}
-    for key, node in patch.entries.items():
-        if is_null(node):
-            merged.pop(key, None)
-        elif isinstance(node, Mapping):
-            merged[key] = _merged(merged.get(key), node, reason)
-        else:
-            merged[key] = _value(node, reason)
-    return merged
+def _strategic(patch: Patch) -> bool:
+    return patch.merge.value == "strategic"
 
 
-def _value(node: Node, reason: Because[str]) -> Any:
-    if isinstance(node, Scalar):
-        return Because(core_value(node), reason.value, (node, reason), "patched")
-    if isinstance(node, Listed):
-        return [_value(item, reason) for item in node.items]
-    assert isinstance(node, Mapping)
-    return {key: _value(child, reason) for key, child in node.entries.items()}
+class _Merge:
+    """Merges one patch: mappings merge, `null` removes, and everything else replaces, except for lists with names."""
+
+    def __init__(self, patch: Patch) -> None:
+        self._strategic = _strategic(patch)
+        self._sources = (patch.reason, *(() if patch.merge.kind == "default" else (patch.merge,)))
+        self._reason = patch.reason.value
+
+    def mapping(self, body: Any, patch: Mapping) -> dict[str, Any]:
+        below = bare(body)
+        merged = dict(below) if isinstance(below, dict) else {}
+        for key, node in patch.entries.items():
+            if is_null(node):
+                merged.pop(key, None)
+            elif isinstance(node, Mapping):
+                merged[key] = self.mapping(merged.get(key), node)
+            elif isinstance(node, Listed) and self._strategic and named(key, merged.get(key)) is not None:
+                merged[key] = self._items(key, merged.get(key), node)
+            else:
+                merged[key] = self._value(node)
+        return merged
+
+    def _items(self, key: str, old: Any, patch: Listed) -> list[Any]:
+        known = named(key, old)
+        assert known is not None
+        made: list[Any] = []
+        for item, node in pairs(known, old, patch):
+            if node is None:
+                made.append(item)
+            elif not deletes(node):
+                replaced = known.source and not set(node.entries) <= set(bare(item) or ())
+                made.append(self.mapping(None if replaced else item, node))
+        return made
+
+    def _value(self, node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return Because(core_value(node), self._reason, (node, *self._sources), "patched")
+        if isinstance(node, Listed):
+            return [self._value(item) for item in node.items]
+        assert isinstance(node, Mapping)
+        return {key: self._value(child) for key, child in node.entries.items()}

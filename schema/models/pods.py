@@ -39,7 +39,7 @@ class Scheduling(Section):
 
     node_selector: dict[LabelKey, LabelValue] = mapped("Labels that the nodes must have.")
     node_affinity: dict[LabelKey, list[LabelValue]] = mapped(
-        "Labels of which the nodes must have one of several values, such as zones."
+        "Labels of the nodes with several accepted values, such as zones."
     )
     tolerations: list[Toleration] = listed("Taints of nodes that the pods tolerate.")
     runtime_class: ObjectName | None = optional("The RuntimeClass of the container runtime. If omitted, the node's.")

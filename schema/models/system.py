@@ -13,6 +13,7 @@ from .base import (
     Section,
     SpecOverlay,
     Text,
+    default,
     derived,
     group,
     listed,
@@ -40,9 +41,15 @@ class PatchTarget(Section):
 
 
 class Patch(Section):
-    """A JSON merge patch on an emitted object, as a last resort."""
+    """A patch on an emitted object, as a last resort."""
 
     target: PatchTarget = required("The object to patch.")
+    merge: Literal["json", "strategic"] = default(
+        "json",
+        "How lists merge: `json` replaces them; `strategic` merges containers, variables, volumes, mounts, and ports "
+        "by name, adds items that are complete, and removes those with `$patch: delete`.",
+        "a patch says everything that it changes (RFC 7396)",
+    )
     patch: dict[str, Any] = required("The patch to merge into the object; `null` removes a key.")
     reason: Text = required("Why no field of the language can express this.")
 

@@ -29,6 +29,16 @@ _NEEDED = ("securityContext", "seccompProfile", "capabilities", "runAsNonRoot", 
 """Keys that a patch must not remove."""
 
 
+_REBUILD = (
+    "remove it; if the image needs it, rebuild the image to run as a numeric non-root user that owns the directories "
+    "it writes to"
+)
+_ASSIGNED = (
+    "remove it, and write `platform: {security: {users: cluster}}` or `platform: {cloud: openshift}` if the cluster "
+    "chooses the users of pods"
+)
+
+
 @rule("MLS407", "error")
 def unrestricted_pod(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Patch that weakens a pod's security.
@@ -58,9 +68,7 @@ def unrestricted_pod(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                     others=((patch.reason, "the reason given"),),
                     note='the Pod Security Standard "restricted" forbids it, and a namespace that enforces that '
                     "standard rejects the pod",
-                    help="remove it; if the image needs it, rebuild the image to run as a numeric non-root user that "
-                    "owns the directories it writes to; if the cluster chooses the users of pods, set "
-                    "`platform.security.users: cluster` instead",
+                    help=_ASSIGNED if key.text == "runAsUser" and is_null(node) else _REBUILD,
                 )
 
 
