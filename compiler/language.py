@@ -547,10 +547,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Scheduling": {
         "nodeSelector": ('node_selector', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
-        "nodeAffinity": ('node_affinity', 'map', ('map', ('list', ('scalar', 'label-value', ''), ''), 'label-key', ''), None, ''),
+        "nodeAffinity": ('node_affinity', 'list', ('list', ('object', 'NodeLabel'), 'key'), None, ''),
         "tolerations": ('tolerations', 'list', ('list', ('object', 'Toleration'), ''), None, ''),
         "runtimeClass": ('runtime_class', 'optional', ('scalar', 'object-name', ''), None, ''),
         "spot": ('spot', 'optional', ('bool',), None, ''),
+    },
+    "NodeLabel": {
+        "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),
+        "values": ('values', 'required', ('list', ('scalar', 'label-value', ''), ''), None, ''),
     },
     "Toleration": {
         "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),

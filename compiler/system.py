@@ -908,10 +908,19 @@ class Scheduling(Part):
     __slots__ = fields = ("node_selector", "node_affinity", "tolerations", "runtime_class", "spot",)
 
     node_selector: Named[Because[str]]
-    node_affinity: Named[tuple[Because[str], ...]]
+    node_affinity: tuple[NodeLabel, ...]
     tolerations: tuple[Toleration, ...]
     runtime_class: Because[str] | None
     spot: Because[bool] | None
+
+
+class NodeLabel(Part):
+    """A label of nodes, and the values that it may have."""
+
+    __slots__ = fields = ("key", "values",)
+
+    key: Because[str]
+    values: tuple[Because[str], ...]
 
 
 class Toleration(Part):

@@ -35,10 +35,12 @@ from mlspec.compiler.pipeline import Compiled, compile_system
 from mlspec.compiler.tree import Node
 from mlspec.targets.registry import BACKENDS
 
+from . import batch, retraining
 from .leaves import Change, Leaf, changed, changes, leaves, misnamed
 from .online import RUNTIMES, spec
 from .shared import Shared
 from .support import EXAMPLES, ROOT
+from .support import changed as edited
 
 pytestmark = pytest.mark.slow
 
@@ -286,6 +288,50 @@ def test_every_line_of_a_runtime_that_changes_names_its_cause(tmp_path: Path, ru
     assert found.silent == []
     left = {".".join(leaf.path.split(".")[:3]) for leaf in found.idle if id(leaf.node) not in found.warned}
     assert left <= {"models.fraud.signature"}
+
+
+PLACED: dict[str, Any] = {
+    "scheduling": {
+        "nodeSelector": {"example.com/pool": "models"},
+        "nodeAffinity": [{"key": "topology.kubernetes.io/zone", "values": ["eu-central-1a", "eu-central-1b"]}],
+        "tolerations": [{"key": "example.com/models", "value": "yes", "effect": "NoExecute"}],
+        "runtimeClass": "gvisor",
+        "spot": True,
+    },
+    "podLabels": {"sidecar.istio.io/inject": "false"},
+    "podAnnotations": {"example.com/note": "own"},
+    "env": {"A": {"secret": "keys", "key": "a"}, "B": {"configMap": "settings", "key": "b"}, "C": "text"},
+}
+"""Every field that the pods of all kinds have."""
+
+ON_ALL: dict[str, Any] = {
+    "platform__cloud": "aks",
+    "platform__scheduling": {"nodeSelector": {"example.com/disk": "ssd"}},
+    "platform__podLabels": {"example.com/cost": "7"},
+    "platform__podAnnotations": {"example.com/contact": "models"},
+    "platform__caBundle": {"configMap": "company", "key": "ca.pem"},
+    "platform__security": {"users": "image"},
+    "platform__images__runtime": "registry.example.com/mlspec-runtime:1",
+}
+
+
+@pytest.mark.parametrize(
+    ("made", "part"),
+    [
+        (spec(), "serving"),
+        (batch.spec(serving__resources__accelerator=None), "serving"),
+        (retraining.spec(), "training"),
+    ],
+    ids=["online", "batch", "training"],
+)
+def test_every_line_of_a_pod_field_that_changes_names_its_cause(tmp_path: Path, made: Any, part: str) -> None:
+    (tmp_path / ".git").mkdir()
+    whole = edited(made, **ON_ALL, **{f"{part}__{key}": value for key, value in PLACED.items()})
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
+    found = Examined(tmp_path)
+    assert found.silent == []
+    fields = ("platform.", "scheduling", "podLabels", "podAnnotations", "env.")
+    assert [leaf.path for leaf in found.idle if any(field in leaf.path for field in fields)] == []
 
 
 def silent_lines(causes: set[Any], base: Outcome, made: Outcome) -> Iterator[str]:

@@ -72,7 +72,7 @@ def own_containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 SCHEDULING: Change = {
     "nodeSelector": {"example.com/pool": "models"},
-    "nodeAffinity": {"topology.kubernetes.io/zone": ["eu-central-1a", "eu-central-1b"]},
+    "nodeAffinity": [{"key": "topology.kubernetes.io/zone", "values": ["eu-central-1a", "eu-central-1b"]}],
     "tolerations": [{"key": "example.com/models", "operator": "Equal", "value": "yes"}],
     "runtimeClass": "gvisor",
 }
@@ -122,7 +122,7 @@ def test_b4_scheduling_is_merged_with_what_the_accelerator_requires(tmp_path: Pa
     "scheduling",
     [
         {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}},
-        {"nodeAffinity": {"nvidia.com/gpu.product": ["Tesla-T4", "NVIDIA-A10"]}},
+        {"nodeAffinity": [{"key": "nvidia.com/gpu.product", "values": ["Tesla-T4", "NVIDIA-A10"]}]},
     ],
 )
 def test_b4_no_node_has_two_values_of_one_label(scheduling: Change, tmp_path: Path) -> None:

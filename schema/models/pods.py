@@ -31,6 +31,13 @@ class Toleration(Section):
     )
 
 
+class NodeLabel(Section):
+    """A label of nodes, and the values that it may have."""
+
+    key: LabelKey = required("The key of the label.")
+    values: list[LabelValue] = required("The values; a node must have one of them.")
+
+
 class Scheduling(Section):
     """Where pods run, in addition to what their accelerator requires.
 
@@ -38,8 +45,8 @@ class Scheduling(Section):
     """
 
     node_selector: dict[LabelKey, LabelValue] = mapped("Labels that the nodes must have.")
-    node_affinity: dict[LabelKey, list[LabelValue]] = mapped(
-        "Labels of the nodes with several accepted values, such as zones."
+    node_affinity: list[NodeLabel] = listed(
+        "Labels of the nodes with several accepted values, such as zones.", key="key"
     )
     tolerations: list[Toleration] = listed("Taints of nodes that the pods tolerate.")
     runtime_class: ObjectName | None = optional("The RuntimeClass of the container runtime. If omitted, the node's.")

@@ -49,7 +49,9 @@ def _variable(name: str, value: Value) -> Because[Body]:
     if isinstance(value, Because):
         return because({"name": name, "value": value if str(value.value) else None}, why, value)
     kind, holder = ("secretKeyRef", value.secret) if value.secret is not None else ("configMapKeyRef", value.config_map)
-    return because({"name": name, "valueFrom": {kind: {"name": holder, "key": value.key}}}, why, holder, value.key)
+    return because(
+        {"name": name, "valueFrom": {kind: {"name": holder, "key": value.key}}}, why, value.own_name, holder, value.key
+    )
 
 
 def credentials(grants: Iterable[Grant], own: Mapping[str, Value]) -> list[Because[Body]]:

@@ -4,7 +4,7 @@ as far as the cluster allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ...compiler.because import Because, because, first, fixed
@@ -12,7 +12,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.emit.dump import plain
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.scope import Scope
-from ...compiler.system import Accelerator, AcceleratorRequest, Scheduling, Toleration
+from ...compiler.system import Accelerator, AcceleratorRequest, NodeLabel, Scheduling, Toleration
 from ...compiler.words import listing
 
 __all__ = ["accelerators", "placed", "spread"]
@@ -25,7 +25,7 @@ def placed(scope: Scope, own: Scheduling, asked: AcceleratorRequest | None) -> B
     common = scope.platform.scheduling
     said = [wish for wish in (own.spot, common.spot) if wish is not None][:1]
     spot = said[0] if said and said[0].value else None
-    affinity = {key: some for key, some in {**common.node_affinity, **own.node_affinity}.items() if some}
+    affinity = list({label.key.value: label for label in (*common.node_affinity, *own.node_affinity)}.values())
     wanted: Labels = {**common.node_selector, **own.node_selector}
     labels = _together(wanted, _accelerated(scope, asked), _spot_labels(scope, spot) if spot is not None else {})
     _check(labels, affinity)
@@ -100,10 +100,23 @@ def _together(*parts: Labels) -> Labels:
     return found
 
 
-def _check(labels: Labels, affinity: Mapping[str, tuple[Because[str], ...]]) -> None:
-    for key, values in affinity.items():
-        if key in labels and labels[key].value not in {value.value for value in values}:
-            raise _nowhere(key, labels[key], values[0])
+def _check(labels: Labels, affinity: Iterable[NodeLabel]) -> None:
+    for label in affinity:
+        chosen = labels.get(label.key.value)
+        if not label.values:
+            raise _no_value(label)
+        if chosen is not None and chosen.value not in {value.value for value in label.values}:
+            raise _nowhere(label.key.value, chosen, label.values[0])
+
+
+def _no_value(label: NodeLabel) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"`{label.key.value}` has no accepted value",
+        label.key,
+        note="no node would match, and no pod would be scheduled",
+        help="add its `values`, or remove the item",
+    )
 
 
 def _nowhere(key: str, one: Because[str], other: Because[str]) -> Refusal:
@@ -118,13 +131,15 @@ def _nowhere(key: str, one: Because[str], other: Because[str]) -> Refusal:
     )
 
 
-def _affinity(wanted: Mapping[str, tuple[Because[str], ...]]) -> Body:
-    why = "the node must have one of these values"
-    expressions = [
-        because({"key": key, "operator": "In", "values": list(values)}, why, values) for key, values in wanted.items()
-    ]
+def _affinity(wanted: Iterable[NodeLabel]) -> Body:
+    expressions = [_expression(label) for label in wanted]
     terms = [{"matchExpressions": expressions}]
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def _expression(label: NodeLabel) -> Because[Body]:
+    body = {"key": label.key, "operator": "In", "values": list(label.values)}
+    return because(body, "the node must have one of these values", label.key)
 
 
 # Taints
