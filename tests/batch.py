@@ -57,6 +57,9 @@ serving:
   resources: {cpu: 4, memory: 12Gi, accelerator: {type: l4, count: 1}}
   env: {LOG_LEVEL: info}
   access: [store]
+  scheduling: {runtimeClass: gvisor}
+  podLabels: {team: supply}
+  podAnnotations: {note: nightly}
 """)
 
 

@@ -50,7 +50,7 @@ PARTS = {
 NOT_ON_GKE = {"a100-40gb-1g-10gb", "a100-80gb-1g-20gb"}
 """Its partitioner knows 1g with twice the memory from H100 on, and cuts an eighth for the 1g.10gb of any A100."""
 
-CLOUDS = ("gke", "eks", "eks-auto", "aks", "none")
+CLOUDS = ("gke", "eks", "eks-auto", "aks", "openshift", "none")
 TAINTS = [
     {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
     {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},

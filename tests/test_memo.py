@@ -112,7 +112,7 @@ NOT_TOLD = {
 
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
-    "Plan": {"cluster"},
+    "Plan": {"cluster", "users"},
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CostPlan": {"runs", "versions"},
     "HistoryPlan": {"named", "rows"},
