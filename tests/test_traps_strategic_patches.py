@@ -61,6 +61,12 @@ def test_a_sidecar_and_its_volume_are_added(tmp_path: Path) -> None:
     assert "sockets" in {one["name"] for one in pod["volumes"]}
 
 
+def test_a_sidecar_reads_a_config_map_that_something_else_creates(tmp_path: Path) -> None:
+    """With a JSON merge patch, this is a dangling reference."""
+    added = {"volumes": [{"name": "proxy", "configMap": {"name": "proxy-settings"}}]}
+    assert added["volumes"][0] in pod_of(patched(tmp_path, added))["volumes"]
+
+
 def test_a_port_is_changed_by_its_name(tmp_path: Path) -> None:
     before = pod_of(compiled(tmp_path, spec()))["containers"][0]["ports"]
     ports = [{"name": "http", "protocol": "TCP"}, {"name": "debug", "containerPort": 9999}]

@@ -20,6 +20,8 @@ from ..layer import Layered
 from ..plan.choose import count
 from ..record import Record, one_line
 from ..system import MLSystem, Patch
+from ..tree import Mapping as Tree
+from ..tree import Scalar, entries
 from .crossref import unresolved
 from .patch import patched
 from .sizes import too_large
@@ -84,12 +86,29 @@ def _patches(system: MLSystem) -> tuple[Patch, ...]:
 
 
 def _elsewhere(system: MLSystem) -> frozenset[str]:
-    """The ConfigMaps that the platform names; none if that part has a mistake, which has been reported."""
+    """The ConfigMaps that something else creates: the platform names them, or a patch that adds a volume with them.
+
+    There are none if that part has a mistake, which has been reported.
+    """
+    found: set[str] = set()
     try:
         bundle = system.platform.ca_bundle
-        return frozenset({bundle.config_map.value} if bundle is not None else ())
+        if bundle is not None:
+            found.add(bundle.config_map.value)
+        for patch in system.patches:
+            found |= _mounted(patch)
     except Unavailable:
-        return frozenset()
+        pass
+    return frozenset(found)
+
+
+def _mounted(patch: Patch) -> set[str]:
+    """The ConfigMaps of the volumes of a strategic patch. A JSON merge patch may replace mlspec's own by mistake."""
+    if patch.patch is None or patch.merge.value != "strategic":
+        return set()
+    volumes = [node for key, node in entries(patch.patch) if key.text == "configMap"]
+    names = [node.entries.get("name") for node in volumes if isinstance(node, Tree)]
+    return {name.text for name in names if isinstance(name, Scalar)}
 
 
 def link_system(
