@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .compiler.answer import explain as _explain
+from .compiler.answer.awaited import awaited
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Decision, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -165,11 +166,16 @@ def _compiled(input_: Input, environments: tuple[str, ...] = (), today: str | No
 
 
 def write(made: Result | Release, folder: StrPath) -> Written:
-    """Write a compiled system to its folder, such as `out`. For a release, write the release file first.
+    """Write a compiled system to its folder, such as `out`. For a release, write the release file first, and nothing
+    else while other models wait for their first release.
 
     Raises CompileError if there are errors, UnmanagedFileError if a file that mlspec did not write would be
     overwritten, and ReleaseError if the release file has changed since it was read; nothing is written then.
     """
+    if isinstance(made, Release) and made.awaits:
+        with alone(made.path.parent.parent, Path(folder)):
+            store(made.path, made.text, made.before)
+        return Written(changes=(), unchanged=0)
     result = made.result if isinstance(made, Release) else made
     files, out, kept = _rendered(result), Path(folder), result._compiled.kept
     if not isinstance(made, Release):
@@ -246,7 +252,7 @@ def promote(
     input_ = _for_release(spec, platform)
     version = None
     if release is not None:
-        version, wrong = read_version(os.fspath(release))
+        version, wrong = read_version(os.fspath(release), model)
         if wrong:
             message = f"{os.fspath(release)} does not describe a version: {wrong[0].message}"
             raise CompileError(message, tuple(wrong))
@@ -283,6 +289,7 @@ def _released(move: Move) -> Release:
         text=move.text,
         before=move.before,
         result=result,
+        awaits=awaited(result._compiled),
     )
 
 

@@ -131,7 +131,11 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
     Writes the release file of the environment, and compiles the environment.
 
     With --from or --release, the new version enters the shadow stage if the rollout has one; otherwise it goes live.
-    Without either, the shadow version goes live, provided that its shadow stage is over.
+    Without either, the shadow version goes live, provided that its shadow stage is over. Without --model, --from
+    promotes all models that have another version there.
+
+    FILE has the keys of a release, at the top or below `release:`, or is a release file. A system with several models
+    gets its first releases one by one, and is compiled as soon as each model has one.
     """
     from .terminal.commands import promote as command
 

@@ -152,6 +152,8 @@ class Release(Record):
     """Its contents when it was read; None if there was none. `write` refuses to replace any other."""
     result: Result
     """What the environment compiles to with the new file."""
+    awaits: tuple[str, ...] = ()
+    """The models that have no release yet. Until each has one, `write` writes only the release file."""
 
     def __repr__(self) -> str:
         return one_line(self, self.change)

@@ -145,10 +145,15 @@ def read_file(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
     return (None, [text]) if isinstance(text, Diagnostic) else read(SourceFile(path, text))
 
 
-def read_version(path: str) -> tuple[Mapping | None, list[Diagnostic]]:
+def read_version(path: str, model: str | None = None) -> tuple[Mapping | None, list[Diagnostic]]:
     """Read a file that describes one version of a model, and report its problems."""
     tree, wrong = read_file(path)
-    return tree, [*wrong, *(check_as_written(tree, "Version") if tree is not None else ())]
+    if tree is None:
+        return None, wrong
+    from ..compiler.answer.release import version_in  # only promotion needs it, so imported late
+
+    version = version_in(tree, model)
+    return version, [*wrong, *check_as_written(version, "Version")]
 
 
 def _tree(text: Text, type_name: str, found: list[Diagnostic]) -> Mapping | None:

@@ -198,7 +198,7 @@ def test_a_version_that_does_not_compile_changes_nothing_and_is_shown_where_it_i
         (("--to", "production", "--from", "nowhere"), "choose `staging` or `production`"),
         (("--to", "production", "--model", "other"), "no model `other`"),
         (("--to", "production"), "no version is in the shadow stage"),
-        (("--to", "production", "--from", "staging"), "version 1 is already live"),
+        (("--to", "production", "--from", "staging"), "version 1 of `digit-reader` is already live"),
         (("--to", "production", "--release", "nothing.yaml"), "cannot be read"),
         (("--to", "production", "--from", "staging", "--release", "v2.yaml"), "exclude each other"),
     ],

@@ -56,19 +56,46 @@ class Move(Record):
 
 
 def promoted(system: Compiled, environment: str, model: str | None, entry: Entry) -> Move:
-    """Move a version to its next stage in an environment: the shadow stage if the rollout has one, or live."""
+    """Move a version to its next stage in an environment: the shadow stage if the rollout has one, or live.
+
+    From another environment and without the name of a model, moves the versions of all models that have another one
+    there.
+    """
     try:
-        at = _at(system, environment, model)
-        version = _entering(at, entry)
-        return _out_of_shadow(at, entry) if version is None else _entered(at, version, entry)
+        chosen = _chosen(system, environment)
+        known = tuple(name for name, one in chosen.system.models.items() if one.ensemble is None)
+        if model is None and len(known) > 1 and entry.source is not None:
+            return _move(system, chosen, _all(system, chosen, known, entry))
+        at = _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), known, model))
+        return _move(system, chosen, [_promoted(at, entry)])
     except Unavailable:
         raise _unclear(system) from None
+
+
+def _promoted(at: _At, entry: Entry) -> _Change:
+    version = _entering(at, entry)
+    return _out_of_shadow(at, entry) if version is None else _entered(at, version, entry)
+
+
+def _all(system: Compiled, environment: Environment, known: tuple[str, ...], entry: Entry) -> list[_Change]:
+    """The changes of all models that have another version in the other environment."""
+    changes, refused = [], []
+    for model in known:
+        try:
+            changes.append(_promoted(_At(system=system, environment=environment, model=model), entry))
+        except ReleaseError as error:
+            refused.append(str(error))
+    if not changes:
+        raise ReleaseError("; ".join(refused))
+    return changes
 
 
 def rolled_back(system: Compiled, environment: str, model: str | None, to: str) -> Move:
     """Make a previous version live again."""
     try:
-        at = _at(system, environment, model)
+        chosen = _chosen(system, environment)
+        models = tuple(chosen.system.models)
+        at = _At(system=system, environment=chosen, model=_model(models, models, model))
         release = at.release
         known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
         if release is None or to not in known:
@@ -76,9 +103,17 @@ def rolled_back(system: Compiled, environment: str, model: str | None, to: str) 
             raise NotFoundError(f"`{at.environment.name}` has no previous version {to}: {have}", to, tuple(known))
         back = releases.rolled_back(release, to, at.keep)
         back = back if at.shadow_duration is None else releases.skipping(back)
-        return _move(at, _change(at, back), back)
+        return _move(system, chosen, [_Change(model=at.model, said=_said(at, back), release=back)])
     except Unavailable:
         raise _unclear(system) from None
+
+
+class _Change(Record):
+    """The new release of one model."""
+
+    model: str
+    said: str
+    release: Mapping
 
 
 class _At(Record):
@@ -119,7 +154,8 @@ def _unclear(system: Compiled) -> CompileError:
     return CompileError(f"{system.input.shown} has an error in `rollout`: run mlspec lint", system.found)
 
 
-def _at(system: Compiled, environment: str, model: str | None) -> _At:
+def _chosen(system: Compiled, environment: str) -> Environment:
+    """The environment, if its release file can change."""
     sources = system.input.sources
     if sources is None or system.name is None:
         raise CompileError(f"{system.input.shown} cannot be parsed: run mlspec lint", system.found)
@@ -129,14 +165,14 @@ def _at(system: Compiled, environment: str, model: str | None) -> _At:
     if inline is not None:
         raise ReleaseError(
             f"{system.input.shown}:{inline.line + 1}: the release is inline in the spec, which mlspec never edits\n"
-            f"help: move it to a separate file, and promote that file: "
+            f"help: move what is below `release:` to a separate file, and promote that file: "
             f"mlspec promote {system.input.shown} --to {environment} --release FILE"
         )
     chosen = next((e for e in system.environments if e.name == environment), None)
     if chosen is None:
         raise _no_environment(environment, system)
     _refuse_wrong(system, environment)
-    return _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), model))
+    return chosen
 
 
 def _refuse_wrong(system: Compiled, environment: str) -> None:
@@ -157,13 +193,13 @@ def _no_environment(name: str, system: Compiled) -> NotFoundError:
     return NotFoundError(message, name, system.declared)
 
 
-def _model(known: tuple[str, ...], asked: str | None) -> str:
-    if asked is None and len(known) == 1:
-        return known[0]
+def _model(models: tuple[str, ...], offered: tuple[str, ...], asked: str | None) -> str:
+    if asked is None and len(models) == 1:
+        return models[0]
     if asked is None:
-        raise ReleaseError(f"name the model with --model: {listing(known)}", known)
-    if asked not in known:
-        raise NotFoundError(f"there is no model `{asked}`: choose {listing(known)}", asked, known)
+        raise ReleaseError(f"name the model with --model: {listing(offered)}", offered)
+    if asked not in models:
+        raise NotFoundError(f"there is no model `{asked}`: choose {listing(offered)}", asked, offered)
     return asked
 
 
@@ -180,18 +216,19 @@ def _entering(at: _At, entry: Entry) -> Mapping | None:
     return releases.live(found)
 
 
-def _entered(at: _At, version: Mapping, entry: Entry) -> Move:
+def _entered(at: _At, version: Mapping, entry: Entry) -> _Change:
     name = name_of(version, "version")
     if at.release is not None and name == name_of(at.release, "version"):
-        raise ReleaseError(f"version {name} is already live in `{at.environment.name}`")
-    if at.release is None or at.shadow_duration is None:
-        return _move(at, _change(at, version), releases.entered(at.release, version, at.keep))
-    if entry.skip_shadow:
-        return _move(at, _change(at, version), releases.skipping(releases.entered(at.release, version, at.keep)))
-    return _move(at, f"{name} enters the shadow stage", releases.shadowed(at.release, version, entry.now))
+        raise ReleaseError(f"version {name} of `{at.model}` is already live in `{at.environment.name}`")
+    if at.release is not None and at.shadow_duration is not None and not entry.skip_shadow:
+        entered = releases.shadowed(at.release, version, entry.now)
+        return _Change(model=at.model, said=f"{name} enters the shadow stage", release=entered)
+    live = releases.entered(at.release, version, at.keep)
+    skips = at.release is not None and at.shadow_duration is not None
+    return _Change(model=at.model, said=_said(at, version), release=releases.skipping(live) if skips else live)
 
 
-def _out_of_shadow(at: _At, entry: Entry) -> Move:
+def _out_of_shadow(at: _At, entry: Entry) -> _Change:
     release = at.release
     shadow = release.entries.get("shadow") if release is not None else None
     if release is None or not isinstance(shadow, Mapping):
@@ -208,10 +245,11 @@ def _out_of_shadow(at: _At, entry: Entry) -> Move:
                 until,
             )
     live = releases.promoted(release, at.keep)
-    return _move(at, _change(at, shadow), releases.skipping(live) if entry.skip_shadow else live)
+    after = releases.skipping(live) if entry.skip_shadow else live
+    return _Change(model=at.model, said=_said(at, shadow), release=after)
 
 
-def _change(at: _At, version: Mapping) -> str:
+def _said(at: _At, version: Mapping) -> str:
     name = name_of(version, "version")
     return f"{name_of(at.release, 'version')} -> {name}" if at.release is not None else f"{name} is the first version"
 
@@ -223,21 +261,24 @@ def _seconds(moment: str) -> int:
         raise ReleaseError(f"`{moment}` is not a valid time in UTC: write it like 2026-11-02T04:12:00Z") from None
 
 
-def _move(at: _At, change: str, release: Mapping) -> Move:
-    present = lookup(at.file, ("releases",)) if at.file is not None else None
-    others = present.entries if isinstance(present, Mapping) else {}
-    models = {name: node for name, node in others.items() if isinstance(node, Mapping)} | {at.model: release}
-    assert at.system.name is not None
-    file = releases.release_file(at.system.name, at.environment.name, models, release)
-    spec = at.system.input.path
+def _move(system: Compiled, environment: Environment, changes: list[_Change]) -> Move:
+    sources, spec = system.input.sources, system.input.path
+    assert system.name is not None
+    assert sources is not None
     assert spec is not None
+    before = sources.releases.get(environment.name)
+    present = lookup(before, ("releases",)) if before is not None else None
+    others = present.entries if isinstance(present, Mapping) else {}
+    models = {name: node for name, node in others.items() if isinstance(node, Mapping)}
+    models |= {change.model: change.release for change in changes}
+    file = releases.release_file(system.name, environment.name, models, changes[0].release)
     return Move(
-        environment=at.environment.name,
-        said=f"{at.model} in {at.environment.name}: {change}",
-        path=str(spec.parent / "releases" / f"{at.environment.name}.yaml"),
+        environment=environment.name,
+        said="; ".join(f"{change.model} in {environment.name}: {change.said}" for change in changes),
+        path=str(spec.parent / "releases" / f"{environment.name}.yaml"),
         text=releases.render(file),
-        before=at.file.file.text if at.file is not None else None,
-        input=_with_release(at.system.input, at.environment.name, file),
+        before=before.file.text if before is not None else None,
+        input=_with_release(system.input, environment.name, file),
     )
 
 

@@ -13,6 +13,7 @@ from ..because import Because
 from ..bind.leaf import core_value
 from ..emit.dump import dump
 from ..language import OBJECTS, Kind
+from ..layer.merge import desugar
 from ..tree import Mapping, Node, Scalar, Sequence, name_of
 
 __all__ = [
@@ -24,10 +25,25 @@ __all__ = [
     "rolled_back",
     "shadowed",
     "skipping",
+    "version_in",
     "versions_before",
 ]
 
 HEADER = "# Written by mlspec promote and mlspec rollback. Do not edit.\n"
+
+
+def version_in(file: Mapping, model: str | None = None) -> Mapping:
+    """The version that a file describes: its keys at the top, or below `release`, as in a spec or a release file.
+
+    Of a release file with several models, the live version of one of them.
+    """
+    long, _ = desugar(file, "ReleaseFile")
+    models = long.entries.get("releases")
+    if not isinstance(models, Mapping) or not set(long.entries) <= set(OBJECTS["ReleaseFile"]):
+        return file
+    only = next(iter(models.entries.values())) if len(models.entries) == 1 else None
+    release = models.entries.get(model or "", only)
+    return live(release) if isinstance(release, Mapping) else file
 
 
 def live(release: Mapping) -> Mapping:

@@ -67,7 +67,12 @@ _CHOSEN = {
 }
 """Example values for keys where exactly one is required."""
 
-_FILES = {"MLSystem": "a spec", "PlatformFile": "a platform file", "ReleaseFile": "a release file"}
+_FILES = {
+    "MLSystem": "a spec",
+    "PlatformFile": "a platform file",
+    "ReleaseFile": "a release file",
+    "Version": "a file that describes a version",
+}
 
 _OVERLAY = r"(?:environments\.[^.]+\.)?spec(?:\.|$)"
 
@@ -206,7 +211,8 @@ class Mistakes:
             return
         near = closest(node.text, texts)
         message = f"invalid value `{shown(node.text)}` for `{last(self.called(path))}`"
-        help_ = f"write `{near}`" if near else f"write one of {listing(texts)}"
+        only = near or (texts[0] if len(texts) == 1 else None)
+        help_ = f"write `{only}`" if only else f"write one of {listing(texts)}"
         self.add("MLS007", message, node, path, help=help_, fix=guess((node, near)) if near else None)
 
     def repeated(self, node: Sequence, key: str, path: str) -> None:

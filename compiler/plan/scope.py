@@ -87,11 +87,14 @@ class Scope:
     def release_of(self, model: Because[str]) -> Release:
         """The live release of a model."""
         if model.value not in self.system.releases:
+            alone = len(self.system.models) == 1
+            command = f"mlspec promote SPEC --to {self.name}{'' if alone else f' --model {model.value}'} --release FILE"
+            inline = "release: {version: ..., artifact: {...}}" if alone else f"releases: {{{model.value}: {{...}}}}"
             raise refusal(
                 "MLS009",
                 f"no release of `{model.value}` is declared for `{self.name}`",
                 model,
-                help=f"add `release:`, or run `mlspec promote --to {self.name}`, which writes a release file",
+                help=f"run `{command}`, which writes a release file, or add `{inline}` to the spec",
             )
         return self.system.releases[model.value]
 

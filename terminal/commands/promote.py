@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ...compiler.answer.awaited import awaited
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.errors import CompileError, MlspecError, TooEarlyError
 from ...compiler.pipeline import Compiled
@@ -38,7 +39,7 @@ def promote(
     dry_run: bool,
 ) -> int:
     """Promote a version to its next stage in an environment."""
-    version = _version(request, file) if file is not None else None
+    version = _version(request, file, model) if file is not None else None
     if file is not None and version is None:
         return 2
     moment = now or time.strftime(CLOCK, time.gmtime())
@@ -51,8 +52,8 @@ def rollback(request: Request, environment: str, model: str | None, to: str, *, 
     return _moved(request, lambda system: rolled_back(system, environment, model, to), dry_run=dry_run)
 
 
-def _version(request: Request, path: str) -> Mapping | None:
-    version, wrong = read_version(path)
+def _version(request: Request, path: str, model: str | None) -> Mapping | None:
+    version, wrong = read_version(path, model)
     request.console.tell(wrong)
     if wrong:
         request.console.complain(f"error: {path} does not describe a version")
@@ -93,6 +94,9 @@ def _alone(request: Request, path: str, change: Callable[[Compiled], Move], *, d
 
 def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     result = request.compile(move.input, move.environment)
+    missing = awaited(result)
+    if missing:
+        return _incomplete(request, move, missing, dry_run=dry_run)
     request.console.tell(result.found)
     if result.failed:
         request.console.complain("error: the release does not compile, so nothing was written")
@@ -102,6 +106,32 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     if not dry_run:
         try:
             changes(folder, outcome.files, outcome.kept)  # raises what writing would, while nothing is written yet
+        except MlspecError as error:
+            request.console.complain(f"error: {error}")
+            return 1
+        except OSError as error:
+            request.console.complain(f"error: {folder} cannot be written: {error.strerror}")
+            return 2
+    return _stored(request, move, dry_run=dry_run) or written(outcome, folder, request.console, dry_run=dry_run)
+
+
+def _incomplete(request: Request, move: Move, missing: tuple[str, ...], *, dry_run: bool) -> int:
+    """Write the release file of a system whose other models wait for their first release."""
+    status = _stored(request, move, dry_run=dry_run)
+    if status == 0:
+        names = " and ".join(f"`{name}`" for name in missing)
+        verb = "has" if len(missing) == 1 else "have"
+        request.console.complain(
+            f"note: {move.environment} was not compiled, because {names} {verb} no release yet\n"
+            f"help: run mlspec promote {request.specs[0]} --to {move.environment} --model {missing[0]} --release FILE"
+        )
+    return status
+
+
+def _stored(request: Request, move: Move, *, dry_run: bool) -> int:
+    """Write the release file, and say so."""
+    if not dry_run:
+        try:
             store(Path(move.path), move.text, move.before)
         except MlspecError as error:
             request.console.complain(f"error: {error}")
@@ -110,4 +140,4 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
             request.console.complain(f"error: {move.path} cannot be written: {error.strerror}")
             return 2
     request.console.result(f"{move.path}: {'would change' if dry_run else 'wrote'} {move.said}")
-    return written(outcome, folder, request.console, dry_run=dry_run)
+    return 0
