@@ -188,6 +188,12 @@ class Percent(Quantity):
     EXAMPLES = ("99.9%", "5%")
     USUAL = ("%",)
 
+    @classmethod
+    def _error(cls, text: str) -> UnitError:
+        if compiled(NUMBER).fullmatch(text) and 0 < Decimal(text) < 1:
+            return UnitError("has no unit", f"write `{plain(Decimal(text) * 100)}%` for this share, or `{text}%`")
+        return super()._error(text)
+
     def __str__(self) -> str:
         return f"{plain(self.amount * 100)}%"
 
@@ -204,6 +210,13 @@ class Memory(Quantity):
     PATTERN = rf"({NUMBER})([kMGT]|[KMGT]i)"
     EXAMPLES = ("4Gi", "512Mi")
     USUAL = ("Mi", "Gi")
+
+    @classmethod
+    def _error(cls, text: str) -> UnitError:
+        if compiled(NUMBER).fullmatch(text) and Decimal(text) >= 2**20:
+            kib = -(-Decimal(text) // 2**10)
+            return UnitError("has no unit", f"write `{plain(kib)}Ki` if these are bytes, or add the unit that you mean")
+        return super()._error(text)
 
     def __str__(self) -> str:
         """Binary units first, because requests are compared in them."""

@@ -44,9 +44,6 @@ model:
     - {name: network, metrics: {recall: 0.95}}
 evaluation: {primary: recall, gates: [{metric: recall, versus: human, margin: ">= +0"}]}
 """,
-    "MLS707": """
-monitoring: {rules: [{metric: recall, of: "< 0.5"}]}
-""",
 }
 """What the documentation of a rule need not show, and only some specs say."""
 

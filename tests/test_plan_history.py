@@ -205,23 +205,6 @@ def test_rows_that_no_run_sees_are_not_of_the_split(tmp_path: Path) -> None:
     assert learned(tmp_path, DATA, evaluation=evaluation) == []
 
 
-KEPT = {"by": "gateway", "to": "s3://feedback/base", "id": "request"}
-
-
-@pytest.mark.parametrize(
-    ("monitoring", "said"),
-    [
-        ({"quality": {"metric": "recall", "min": 0.6}}, 1),
-        ({"rules": [{"metric": "roc_auc", "min": 0.9}, {"metric": "recall", "min": 0.6}]}, 2),
-        ({"quality": {"metric": "recall", "min": 0.6}, "capture": KEPT}, 0),
-        ({"rules": [{"metric": "error-rate", "max": 0.01}]}, 0),
-    ],
-    ids=["quality", "rules", "kept", "without labels"],
-)
-def test_truth_needs_predictions_that_were_kept(tmp_path: Path, monitoring: dict[str, Any], said: int) -> None:
-    assert len(learned(tmp_path, DATA, monitoring=monitoring)) == said
-
-
 def chance(tmp_path: Path, **changes: Any) -> list[Diagnostic]:
     evaluation = {"primary": "accuracy", **changes.pop("evaluation", {})}
     return findings(tmp_path, "MLS209", over(changed(**changes), evaluation=evaluation))

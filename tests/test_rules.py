@@ -14,6 +14,7 @@ import mlspec
 from mlspec.compiler.bind import check_as_written
 from mlspec.compiler.check.effects import READERS
 from mlspec.compiler.check.lint import Rule
+from mlspec.compiler.check.not_yet import NOT_YET_READ, compiled
 from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.reference import explain
@@ -38,7 +39,8 @@ def told(rule: Rule) -> Explanation:
     return explained(rule.doc, rule.severity)
 
 
-EACH = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+REPORTED = [rule for rule in RULES if compiled(rule.cure)]
+EACH = pytest.mark.parametrize("rule", REPORTED, ids=lambda rule: rule.id)
 
 
 @EACH
@@ -48,6 +50,17 @@ def test_the_docstring_shows_exactly_this_rule(rule: Rule, tmp_path: Path) -> No
     assert rule.id in bad
     assert bad - good == {rule.id}
     assert good < bad, "the good example has findings that the bad one does not have"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in REPORTED], ids=lambda rule: rule.id)
+def test_a_rule_is_silent_until_its_cure_has_an_effect(
+    rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lint would ask for a field and then warn that it has no effect."""
+    assert rule.id not in by_rules(laid_over(tmp_path / "now", told(rule).bad))
+    monkeypatch.delitem(NOT_YET_READ, rule.cure)
+    assert rule.id in by_rules(laid_over(tmp_path / "then", told(rule).bad))
+    assert rule.id not in by_rules(laid_over(tmp_path / "done", told(rule).good))
 
 
 @EACH

@@ -12,9 +12,10 @@ from ..language import OBJECTS
 from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
 from ..words import closest, last, listing, shown
+from .meant import key_meant, value_meant, written
 from .order import Fall
 
-__all__ = ["Mistakes"]
+__all__ = ["LATER", "Mistakes"]
 
 # Example values for missing keys: by path, then by key.
 _EXAMPLES = {
@@ -62,10 +63,11 @@ _CHOSEN = {
     "versus": "champion",
     "shadow": "{duration: 24h}",
     "canary": "{steps: [5%, 25%, 50%]}",
-    "experiment": "{...}",
-    "blueGreen": "{...}",
 }
-"""Example values for keys where exactly one is required."""
+"""Example values for keys where exactly one is required; none for what has no effect yet."""
+
+LATER = ("streaming", "edge")
+"""Values that have no effect yet, so no help offers them."""
 
 _FILES = {
     "MLSystem": "a spec",
@@ -127,10 +129,11 @@ class Mistakes:
     def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> None:
         """A key that the mapping does not have."""
         known = OBJECTS[type_name]
-        near = closest(key.text, known)
+        meant = key_meant(type_name, key.text)
+        near = closest(key.text, known) if meant is None else None
         fix = guess((key, near)) if near and near not in holder.keys else None
         where = f"`{self.called(path)}`" if self.called(path) else _FILES[type_name]
-        help_ = f"write `{near}`" if near else f"write {listing(known)}"
+        help_ = meant or (f"write `{near}`" if near else f"write {listing(known)}")
         note = "nothing reads this key, so the setting that it was meant for would silently be missing"
         message = f"{where} has no key `{shown(key.text)}`"
         self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_, fix=fix)
@@ -144,7 +147,7 @@ class Mistakes:
         example = _EXAMPLES.get(path) or _USUAL.get(key, "...")
         help_ = f"add `{key}: {example}`{_WHENCE.get(key, '')}"
         if choices:
-            help_ = f"add {listing(f'{key}: {choice}' for choice in choices)}"
+            help_ = f"add {listing(f'{key}: {choice}' for choice in choices if choice not in LATER)}"
         note = "it has no default; only you can decide it"
         self._add("MLS009", f"missing `{key}` in {holder}", span, label=f"needs `{key}`", note=note, help=help_)
 
@@ -160,7 +163,7 @@ class Mistakes:
         """A mapping that needs exactly one of several keys and has none of them."""
         names, called = listing(wanted), self.called(path)
         holder = f"an item of `{last(called)}`" if called[-1:].isdecimal() else f"`{last(called)}`"
-        help_ = listing(f"{key}: {_CHOSEN[key]}" for key in wanted)
+        help_ = listing(f"{key}: {_CHOSEN[key]}" for key in wanted if key in _CHOSEN)
         note = "it has no meaning without one of these keys"
         self.add("MLS009", f"{holder} needs {names}", node, path, note=note, help=f"add {help_}")
 
@@ -206,13 +209,15 @@ class Mistakes:
     def not_a_choice(self, node: Node, choices: Iterable[str | int], path: str) -> None:
         """A value that is not one of the field's allowed values."""
         texts = [str(choice) for choice in choices]
+        offered = [one for one in texts if one not in LATER]
         if not isinstance(node, Scalar):
             self.wrong_type(node, f"one of {listing(texts)}", path)
             return
-        near = closest(node.text, texts)
+        meant = value_meant(node.text, tuple(texts))
+        near = meant[0] if len(meant) == 1 else None if meant else closest(node.text, texts)
         message = f"invalid value `{shown(node.text)}` for `{last(self.called(path))}`"
-        only = near or (texts[0] if len(texts) == 1 else None)
-        help_ = f"write `{only}`" if only else f"write one of {listing(texts)}"
+        only = near or (offered[0] if len(offered) == 1 else None)
+        help_ = f"write `{only}`" if only else written(meant) if meant else f"write one of {listing(offered)}"
         self.add("MLS007", message, node, path, help=help_, fix=guess((node, near)) if near else None)
 
     def repeated(self, node: Sequence, key: str, path: str) -> None:

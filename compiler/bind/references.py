@@ -29,11 +29,12 @@ def resolve(layered: Layered, references: Iterable[Reference]) -> Iterator[Diagn
 
 def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered: Layered) -> Diagnostic:
     name = reference.node.text
-    near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
-    near = _CALLED.get((reference.to, name), near)
+    near = _near(reference.to, name, known)
     place = _PLACES.get(reference.to, "")
     if near:
         help_ = f"write `{near}`"
+    elif reference.to in _PRODUCTS:
+        help_ = f"declare `{name}` under {place}, or use {listing(known)} instead"
     elif known and len(known) <= 12:
         help_ = f"write {listing(known)}" + (f", or declare `{name}` under {place}" if place else "")
     else:
@@ -51,6 +52,23 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
         fix=guess((reference.node, near)) if near and "@" not in name else None,
     )
 
+
+def _near(to: str, name: str, known: tuple[str, ...]) -> str | None:
+    """The name that was meant. Of products, only another way to write the same one: `v100` is not a typo of `h100`."""
+    if to in _PRODUCTS:
+        same = [one for one in known if _bare(one) == _bare(name)]
+        return same[0] if len(same) == 1 else None
+    near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
+    return _CALLED.get((to, name), near)
+
+
+def _bare(name: str) -> str:
+    """A product's name without vendor, case, and separators."""
+    return "".join(c for c in name.lower().removeprefix("nvidia").removeprefix("tesla") if c.isalnum())
+
+
+_PRODUCTS = ("accelerators", "families")
+"""Collections where a similar name is another product, with another price, size, or speed."""
 
 _CALLED = {
     # Triton runs ONNX Runtime as a backend; ONNX Runtime's own server was never meant for production.

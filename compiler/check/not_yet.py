@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NOT_YET_READ", "READ_BY_STAGES"]
+__all__ = ["NOT_YET_READ", "READ_BY_STAGES", "compiled"]
 
 NOT_YET_READ: dict[str, str] = {
     "problem.businessMetric": "the design document",
@@ -84,3 +84,8 @@ READ_BY_STAGES: tuple[str, ...] = (
     "rollout.stages.*.shadow",  # applies to the next shadow version, even if there is none now
 )
 """Paths that no output line cites because earlier stages act on them: kinds, environments, the targets of patches."""
+
+
+def compiled(path: str) -> bool:
+    """Whether a field already has an effect. A rule does not ask for one that lint would then tell to remove."""
+    return path not in NOT_YET_READ

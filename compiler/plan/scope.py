@@ -116,6 +116,6 @@ def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusa
     help_ = (
         f"add `model: {names[0]}` or another model"
         if names
-        else "add `model:` with what is known about it, such as its `approach` or its `signature`"
+        else "add `model: {signature: {inputs: [...], outputs: [...]}}`, as in the model file"
     )
     return refusal("MLS009", message, part.mode, help=help_)

@@ -123,15 +123,12 @@ def _matters(evaluation: Evaluation) -> tuple[Decimal, str]:
     "data.labels",
     "data.split",
     "evaluation.minSamples",
-    "monitoring.capture",
-    "monitoring.quality.metric",
-    "monitoring.rules.*.metric",
 )
 def nothing_to_learn_from(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Too little data to train on or to evaluate on, or labels without captured predictions.
+    """Too little data to train on or to evaluate on.
 
     Why: labels arrive late, and a split by time leaves gaps. If nothing is left, or too little for a verdict, every run
-    fails or ends without a model. And labels for predictions that were not captured have nothing to be joined to.
+    fails or ends without a model.
 
     Bad:
         data:
@@ -152,7 +149,6 @@ def nothing_to_learn_from(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             yield _nothing(past.left, past.length)
         else:
             yield from _too_little(system.evaluation, past)
-    yield from _not_kept(system, plan)
 
 
 def _nothing(left: Because[Duration], length: Because[Duration]) -> Diagnostic:
@@ -184,20 +180,3 @@ def _too_little(evaluation: Evaluation | None, past: HistoryPlan) -> Iterator[Di
                 help="collect more data, change the split, or lower `minSamples` and widen the margins",
             )
             return
-
-
-def _not_kept(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Metrics that compare labels with predictions that are not captured."""
-    monitoring = system.monitoring
-    if monitoring.capture is not None or not plan.online or not plan.runs("monitoring").value:
-        return
-    conditions = [*monitoring.rules, *([monitoring.quality] if monitoring.quality is not None else [])]
-    for metric in (condition.metric for condition in conditions):
-        if system.metrics[metric.value.partition("@")[0]].needs_labels.value:
-            yield finding(
-                "MLS707",
-                f"`{metric.value}` compares labels with predictions, but no predictions are captured",
-                metric,
-                note="labels that arrive later have nothing to be joined to, so the metric never has a value",
-                help="add `capture: {by: gateway, to: s3://..., id: ...}` under `monitoring`",
-            )

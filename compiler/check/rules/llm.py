@@ -65,17 +65,18 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS803", "warning", "services.*.llm.prompt.version", "services.*.llm.tokens.system", "services.*.llm.retrieval")
+@rule("MLS803", "warning", "services.*.llm.prompt.version", "services.*.llm.retrieval")
 def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """System prompt without a version.
+    """System prompt whose version changes over time.
 
-    Why: a changed prompt is a changed model. Without a version, an evaluation cannot say which prompt it covers, and a
-    rollback cannot restore the old one.
+    Why: a changed prompt is a changed model. Without a fixed version, an evaluation cannot say which prompt it covers,
+    and a rollback cannot restore the old one.
 
     Bad:
         serving:
           llm:
             tokens: {context: 8192, output: 512, system: 600}
+            prompt: {version: latest}
     Good:
         serving:
           llm:
@@ -84,18 +85,7 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     for service in _generating(system, plan):
         llm = service.part.llm
-        if llm is None:
-            continue
-        system_tokens = llm.tokens.system if llm.tokens is not None else None
-        if llm.prompt is None and system_tokens is not None and system_tokens.value > 0:
-            yield finding(
-                "MLS803",
-                f"the system prompt of {system_tokens.value:,} tokens has no version",
-                system_tokens,
-                note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
-                help="add `prompt: {version: ...}` with the commit, date, or number of the prompt",
-            )
-        elif llm.prompt is not None and llm.prompt.version.value.lower() in MUTABLE:
+        if llm is not None and llm.prompt is not None and llm.prompt.version.value.lower() in MUTABLE:
             yield finding(
                 "MLS803",
                 f"`{llm.prompt.version.value}` does not identify one version of the prompt",

@@ -96,7 +96,8 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 metric,
                 others=((delay, f"labels arrive after this; the longest step takes {max(lengths)}"),),
                 note="the canary would be judged by the answers of another version, and always pass",
-                help=f"judge by `error-rate` or `slow-rate`, and monitor `{metric.value}` under `monitoring.quality`",
+                help="judge by `{metric: error-rate, max: 1%}` or `{metric: slow-rate, max: 5%}` instead, and by "
+                f"`{metric.value}` before the rollout, in `evaluation.gates`",
             )
 
 
@@ -204,17 +205,9 @@ def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     Good:
         data:
           columns: [{name: is_fraud, dtype: bool}]
-          labels: {column: is_fraud, affectedByDecisions: true}
-        rollout:
-          stages:
-            - canary: {steps: [5%, 50%]}
-            - experiment:
-                unit: card_id
-                holdOut: 1%
-                arms: [{name: old, share: 49%}, {name: new, share: 50%}]
-                metric: recall
-                effect: 0.01
-                ends: 2027-03-31
+          labels:
+            column: is_fraud
+            affectedByDecisions: true  # mlspec: ignore[MLS605] callers accept a random 1% of payments
     """
     labels = system.data.labels
     if system.training is None or labels is None or not labels.affected_by_decisions.value:
@@ -229,7 +222,8 @@ def shapes_its_own_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             note="it confirms its own decisions, and its quality is unknown where it says no",
             help="write `holdOut: 1%`, the share of cases that the model does not decide"
             if experiments
-            else "add an `experiment` stage with `holdOut: 1%`: a share of cases that the model does not decide",
+            else "let the callers decide 1% of cases at random, without the model, train on those too, and suppress "
+            "this finding with a comment that says where",
         )
 
 

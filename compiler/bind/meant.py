@@ -1,0 +1,79 @@
+"""Meant: what mlspec calls what Kubernetes, model formats, and other tools call otherwise.
+
+The closest spelling of such a word is often something else: `int` is not `int8`, and `gpu` is not `cpu`.
+"""
+
+from __future__ import annotations
+
+from ..words import listing
+
+__all__ = ["KEYS", "VALUES", "key_meant", "value_meant", "written"]
+
+_PATCH = "add it to the pod with an entry of `patches`, which merges it into the object"
+
+KEYS: dict[tuple[str, str], str] = {
+    (
+        "*",
+        "framework",
+    ): "write the server as `runtime`, and the format of the model in `release.artifact.format`",
+    (
+        "*",
+        "autoscaling",
+    ): "write the bounds as `replicas: {min: 2, max: 10}` under `serving`; mlspec derives the rest "
+    "from `constraints.throughput`",
+    ("*", "minReplicas"): "write `replicas: {min: 2}` under `serving`",
+    ("*", "maxReplicas"): "write `replicas: {max: 10}` under `serving`",
+    ("*", "image"): "write `container: {image: ...}` under `serving`",
+    ("*", "nodeSelector"): f"{_PATCH}; an accelerator selects its nodes by itself",
+    ("*", "tolerations"): f"{_PATCH}; an accelerator tolerates its taints by itself",
+    ("*", "affinity"): _PATCH,
+    ("*", "volumes"): f"{_PATCH}; the model gets its own volume",
+    ("*", "volumeMounts"): f"{_PATCH}; the model gets its own volume",
+    ("*", "annotations"): _PATCH,
+    ("Resources", "gpu"): "write `accelerator: {type: l4, count: 1}`",
+    ("Resources", "gpus"): "write `accelerator: {type: l4, count: 1}`",
+    ("Resources", "nvidia.com/gpu"): "write `accelerator: {type: l4, count: 1}`",
+    ("Resources", "limits"): "write `cpu` and `memory` here; mlspec derives requests and limits",
+    ("Resources", "requests"): "write `cpu` and `memory` here; mlspec derives requests and limits",
+    ("Replicas", "minReplicas"): "write `min`",
+    ("Replicas", "maxReplicas"): "write `max`",
+}
+"""What to write instead of a key, by the mapping that it is in, or in any mapping."""
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "int": ("int32", "int64"),
+    "integer": ("int32", "int64"),
+    "long": ("int64",),
+    "short": ("int16",),
+    "byte": ("uint8",),
+    "float": ("float32", "float64"),
+    "double": ("float64",),
+    "half": ("float16",),
+    "boolean": ("bool",),
+    "str": ("string",),
+    "text": ("string",),
+    "object": ("string", "category"),
+    "datetime": ("timestamp",),
+    "binary": ("bytes",),
+}
+"""Names of data types in other tools, and those that they can mean here."""
+
+_FAMILIES = (("bf", "bfloat"), ("fp", "float"), ("uint", "uint"), ("int", "int"))
+"""Beginnings of the names of sized types in Triton, ONNX, and other formats."""
+
+
+def key_meant(type_name: str, key: str) -> str | None:
+    """What to write instead of a key of another tool."""
+    return KEYS.get((type_name, key)) or KEYS.get(("*", key))
+
+
+def value_meant(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The choices that a word of another tool can mean, such as `float32` for `TYPE_FP32`."""
+    low = word.lower().removeprefix("type_").removeprefix("dt_")
+    sized = (f"{ours}{low.removeprefix(theirs)}" for theirs, ours in _FAMILIES if low.startswith(theirs))
+    return tuple(dict.fromkeys(one for one in (low, *VALUES.get(low, ()), *sized) if one in choices))
+
+
+def written(meant: tuple[str, ...]) -> str:
+    """The help for one or more readings of a value."""
+    return f"write {listing(meant)}" + (", whichever you mean" if len(meant) > 1 else "")

@@ -1,0 +1,187 @@
+"""Hints that mislead when obeyed: the closest spelling of a word is often another thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import mlspec
+from mlspec.compiler.bind.meant import KEYS, VALUES
+from mlspec.compiler.bind.mistakes import LATER
+from mlspec.compiler.check.not_yet import NOT_YET_READ
+from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.language import OBJECTS
+
+from .support import ROOT, minimal
+from .test_errors import CASES, said
+
+
+def only(**changes: object) -> Diagnostic:
+    """The only error in a spec with changes."""
+    found = mlspec.lint(mlspec.load(text=minimal(**changes)))
+    [error] = [one for one in found if one.severity == "error"]
+    return error
+
+
+def accelerator(name: str) -> Diagnostic:
+    return only(serving__resources={"accelerator": {"type": name}})
+
+
+@pytest.mark.parametrize("name", ["t4", "v100", "a100", "a10", "l5", "h2000"])
+def test_another_card_is_not_the_cure_for_an_unknown_one(name: str) -> None:
+    """It has another price, another memory, and other nodes."""
+    found = accelerator(name)
+    assert found.help.startswith(f"declare `{name}` under `platform.accelerators`, or use `")
+    assert found.fix is None
+
+
+@pytest.mark.parametrize(("name", "meant"), [("a10080gb", "a100-80gb"), ("nvidia-l4", "l4"), ("l-40-s", "l40s")])
+def test_another_way_to_write_a_card_is_a_typo(name: str, meant: str) -> None:
+    assert accelerator(name).help == f"write `{meant}`"
+
+
+def test_a_model_family_is_not_the_cure_for_another_one() -> None:
+    spec = minimal(model={"llm": {"family": "llama-3.1-7b"}}, serving__runtime="vllm", problem__task="generation")
+    found = [one for one in mlspec.lint(mlspec.load(text=spec)) if one.id == "MLS010"]
+    assert [one.help.partition(",")[0] for one in found] == ["declare `llama-3.1-7b` under `platform.families`"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (0.995, "write `99.5%` for this share, or `0.995%`"),
+        (0.9, "write `90%` for this share, or `0.9%`"),
+        (99.5, "write `99.5%`"),
+    ],
+)
+def test_a_share_without_a_unit_has_two_readings(written: float, said: str) -> None:
+    """`0.995%` compiles to an objective whose page can never fire."""
+    assert only(constraints__availability=written).help == said
+
+
+def test_a_size_in_bytes_is_not_one_in_mebibytes() -> None:
+    assert only(release__artifact__size=27088000).help.startswith("write `26453Ki` if these are bytes")
+    assert "`512Mi`" in only(release__artifact__size=512).help
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("int", "write `int32` or `int64`, whichever you mean"),
+        ("float", "write `float32` or `float64`, whichever you mean"),
+        ("double", "write `float64`"),
+        ("long", "write `int64`"),
+        ("FP32", "write `float32`"),
+        ("TYPE_FP16", "write `float16`"),
+        ("TYPE_UINT8", "write `uint8`"),
+        ("BF16", "write `bfloat16`"),
+        ("datetime", "write `timestamp`"),
+        ("flaot64", "write `float64`"),
+    ],
+)
+def test_types_of_other_tools_are_known(written: str, said: str) -> None:
+    assert only(model__signature__inputs=[{"name": "x", "dtype": written}]).help == said
+
+
+def test_the_types_that_are_meant_are_types_of_the_language() -> None:
+    dtypes = set(OBJECTS["Input"]["dtype"][2][1])
+    assert {one for meant in VALUES.values() for one in meant} <= dtypes
+    assert not set(VALUES) & dtypes
+
+
+@pytest.mark.parametrize("key", sorted({key for _, key in KEYS}))
+def test_keys_of_kubernetes_name_what_mlspec_has_instead(key: str) -> None:
+    place = "serving" if ("*", key) in KEYS else "serving__resources"
+    found = only(**{f"{place}__{key}": {}})
+    assert (found.id, found.fix) == ("MLS004", None)
+    assert found.help == KEYS[("*" if place == "serving" else "Resources", key)]
+
+
+def test_no_key_that_is_meant_otherwise_is_a_key_of_the_language_there() -> None:
+    for type_name, key in KEYS:
+        assert type_name == "*" or key not in OBJECTS[type_name], key
+
+
+def test_a_single_choice_is_not_one_of_several() -> None:
+    assert only(kind="System").help == "write `MLSystem`"
+
+    # No help recommends what has no effect yet
+
+
+@cache
+def only_unread() -> set[str]:
+    """The keys that stand for a field without effect wherever they occur in the language."""
+    unread = {path.partition("[")[0].rpartition(".")[2] for path in NOT_YET_READ}
+    counted = {name: sum(name in fields for fields in OBJECTS.values()) for name in unread}
+    alone = {name for name, count in counted.items() if count == 1} - {"online"}  # also a mode
+    return alone | {"holdOut"}
+
+
+def spans(text: str) -> set[str]:
+    """The keys in the code of a text: `a.b`, `c`, and `{d: 1}` name `a`, `b`, `c`, and `d`."""
+    code = re.findall(r"`([^`]*)`", text)
+    parts = (re.findall(r"[A-Za-z]+(?=:)|(?<=\.)[A-Za-z]+|[A-Za-z]+(?=\.)", one) for one in code)
+    return {*code, *(key for found in parts for key in found)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_help_recommends_what_has_no_effect_yet(case: str) -> None:
+    """Lint would then tell to remove it. What a spec already has may be corrected."""
+    found = said(case)
+    known = " ".join(one.message for one in found if one.id == "MLS013")
+    for one in found:
+        for key in spans(one.help) & only_unread():
+            named = {NOT_YET_READ[path] for path in NOT_YET_READ if key in (path.rpartition(".")[2], SECTION[path])}
+            assert named
+            assert all(subject in known for subject in named), f"{one.id} recommends `{key}`"
+
+
+SECTION = {**dict.fromkeys(NOT_YET_READ, ""), "rollout.stages.*.experiment": "holdOut"}
+"""A key below a field without effect."""
+
+
+def test_choices_without_effect_are_not_offered() -> None:
+    later = {path.rpartition("=")[2].rstrip("]") for path in NOT_YET_READ if path.endswith("]")}
+    assert set(LATER) == later
+    offered = only(serving__mode="realtime").help
+    assert offered == "write one of `online` or `batch`"
+
+
+OF_THE_SECTION_ITSELF = {
+    "drift.py": "a rule of `monitoring.drift` says how to correct it",
+    "retraining.py": "a rule of `retraining.diagnosis` says how to correct it",
+    "features.py": "a rule of `features` says how to correct it",
+}
+"""Modules of rules that judge only a section without effect."""
+
+
+def helps(path: Path) -> Iterator[str]:
+    """The literal texts of all helps in a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        given = node.value if isinstance(node, ast.keyword) and (node.arg or "").startswith("help") else None
+        if isinstance(node, ast.Assign) and [getattr(one, "id", "") for one in node.targets] == ["help_"]:
+            given = node.value
+        if given is None:
+            continue
+        texts = ast.walk(given)
+        yield "".join(one.value for one in texts if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def test_no_help_in_the_source_recommends_what_has_no_effect_yet() -> None:
+    """Also those that no case shows."""
+    paths = [path for folder in ("compiler", "targets", "schema", "terminal") for path in (ROOT / folder).rglob("*.py")]
+    wrong = {
+        (path.name, key)
+        for path in paths
+        if path.name not in OF_THE_SECTION_ITSELF
+        for text in helps(path)
+        for key in spans(text) & only_unread()
+    }
+    silent = {("evaluation.py", "businessMetric")}  # its rule is silent until the field has an effect
+    corrected = {("rollout.py", "holdOut"), ("monitoring.py", "drift")}  # of what the spec already has
+    assert wrong - silent == corrected
