@@ -68,7 +68,8 @@ def check(request: Any) -> int:
 def explain(request: Any, question: str | None, line: int | None) -> int:
     """Explain where a value comes from, and what it affects.
 
-    PATH is a value in the spec, for example constraints.throughput.peak. KIND/NAME:PATH is a value in an object, for
+    PATH is a value in the spec, for example constraints.throughput.peak, or a field that the planner derives, for
+    example serving.load. KIND/NAME:PATH is a value in an object, for
     example ScaledObject/fraud-scorer:spec.minReplicaCount. FILE:LINE is a line of any output file.
     """
     from .terminal.commands import explain as command

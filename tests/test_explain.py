@@ -13,7 +13,7 @@ import pytest
 import mlspec
 from mlspec.compiler.answer.explain import (
     Reason,
-    _Explainer,
+    Explainer,
     explain_line,
     explain_object,
     explain_output,
@@ -62,7 +62,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
     astray = []
     for environment in compiled(example).environments:
         files = files_of(environment)
-        explainer = _Explainer((environment.layered,))
+        explainer = Explainer((environment.layered,))
         for file in environment.bundle.files():
             for number, reasons in enumerate(file.reasons, 1):
                 for end in ends(explainer.explain(reasons)):
@@ -79,7 +79,7 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
         files = files_of(environment)
-        explainer = _Explainer((environment.layered,))
+        explainer = Explainer((environment.layered,))
         for file in environment.bundle.files():
             for end in (end for reasons in file.reasons for end in ends(explainer.explain(reasons))):
                 if end.path:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from ..because import Because, Unavailable
+from ..because import Unavailable
 from ..check.effects import reached
 from ..diagnostics import SourceFile
 from ..emit.artifact import SYSTEM
-from ..emit.dump import Reasons, plain
+from ..emit.dump import plain
 from ..errors import NotFoundError
 from ..language import SINGULAR
 from ..layer import Layered
@@ -22,10 +21,13 @@ from ..pipeline import Compiled, Environment
 from ..plan.choose import count
 from ..read import read
 from ..record import Record
-from ..tree import Mapping, Node, Scalar, Sequence, lookup
+from ..tree import Mapping, Node, Scalar, lookup
 from ..words import listing
+from .reasons import Explainer, Reason, scalars, shown
 
-__all__ = ["Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path"]
+__all__ = [
+    "Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path", "long_path",
+]  # fmt: skip
 
 
 class Given(Record):
@@ -36,17 +38,6 @@ class Given(Record):
     where: str
     """`file:line:column`, 1-based."""
     wins: bool
-
-
-class Reason(Record):
-    """One value and its reason; `parts` are the values that it depends on."""
-
-    value: str
-    why: str
-    where: str = ""
-    path: str = ""
-    layer: str = ""
-    parts: tuple[Reason, ...] = ()
 
 
 class Effect(Record):
@@ -155,65 +146,7 @@ def explain_output(compiled: Compiled, environment: str, path: str, line: int) -
 
 
 def _reason_of(place: _Place, file: File, line: int) -> Reason:
-    return _Explainer(place.layered).explain(file.reasons[line])
-
-
-class _Explainer:
-    """Turns values with reasons into text, with paths as in the spec."""
-
-    def __init__(self, layered: tuple[Layered, ...]) -> None:
-        self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in _scalars(one.tree, ())}
-        self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
-
-    def explain(self, reasons: Reasons) -> Reason:
-        """The innermost reason, plus the reason of the object that contains it."""
-        first, *scopes = reasons
-        own = self.reason(first)
-        around = tuple(self.reason(scope) for scope in scopes[-1:])
-        return own.but(parts=(*own.parts, *around)) if scopes else own
-
-    def reason(self, because: Because[Any]) -> Reason:
-        """A value and what it depends on, without links that add no reason."""
-        while not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Because):
-            because = because.sources[0]
-        if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):
-            return self._written(because, because.sources[0])
-        parts: dict[Any, Reason] = {}
-        for source in because.sources:
-            part = self.reason(source) if isinstance(source, Because) else self._node(source)
-            same = part.why == because.reason and not part.where
-            for one in part.parts if same else (part,):  # the same decision in another form appears once
-                parts.setdefault((one.value, one.why, one.where), one)
-        return Reason(value=_shown(because.value), why=because.reason or "composed of", parts=tuple(parts.values()))
-
-    def _written(self, because: Because[Any], node: Node) -> Reason:
-        return self._node(node).but(value=_shown(because.value))
-
-    def _node(self, node: Node) -> Reason:
-        value = node.text if isinstance(node, Scalar) else node.what
-        layer = next((name for name, file in self.layers if file is node.file), "")
-        where = f"{node.file.name}:{node.line + 1}:{node.column + 1}"
-        return Reason(value=_shown(value), why="", where=where, path=self.paths.get(id(node), ""), layer=layer)
-
-
-def _short(layered: Layered, path: str) -> str:
-    """A path as the author wrote it: `serving.runtime` for the only entry of `services`."""
-    for singular, plural in SINGULAR["MLSystem"].items():
-        key = layered.tree.keys.get(plural)
-        if key is not None and key.text == singular and path.startswith(f"{plural}."):
-            return f"{singular}.{path.split('.', 2)[2]}"
-    return path
-
-
-def _scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    if isinstance(node, Mapping):
-        for key, child in node.entries.items():
-            yield from _scalars(child, (*path, key))
-    elif isinstance(node, Sequence):
-        for index, child in enumerate(node.items):
-            yield from _scalars(child, (*path, str(index)))
-    else:
-        yield path, node
+    return Explainer(place.layered).explain(file.reasons[line])
 
 
 def _written(node: Node) -> Iterator[Node]:
@@ -226,24 +159,14 @@ def _written(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 10**4 else f"{value:,.0f}"
-    text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
-    first, *more = text.split("\n")
-    return f"{first} ..." if more else first
-
-
 def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Given], list[Effect]]]:
     """Explain a path of the spec: the layers that set it, which one wins, and what it affects, in each environment."""
     steps = tuple(step for step in path.split(".") if step)
     answered = False
     for environment in compiled.environments:
-        history = environment.layered.history(_long(environment, steps))
+        history = environment.layered.history(long_path(environment, steps))
         given = [_given(layer.name, node, first=index == 0) for index, (layer, node) in enumerate(history)]
-        nodes = [node for _, node in _scalars(history[0][1], ())] if history else []
+        nodes = [node for _, node in scalars(history[0][1], ())] if history else []
         answered = answered or bool(given)
         if given:
             yield environment.name, given, list(_effects(environment.name, environment.bundle, nodes))
@@ -251,7 +174,7 @@ def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Give
         raise NotFoundError(f"no layer sets `{path}`; see the language reference for its default", path)
 
 
-def _long(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
+def long_path(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
     """The path with short forms expanded: `serving.runtime` becomes `services.<system>.runtime`."""
     plural = SINGULAR["MLSystem"].get(steps[0]) if steps else None
     try:
@@ -263,7 +186,7 @@ def _long(environment: Environment, steps: tuple[str, ...]) -> tuple[str, ...]:
 def _given(layer: str, node: Node, *, first: bool) -> Given:
     value = node.text if isinstance(node, Scalar) else node.what
     return Given(
-        value=_shown(value), layer=layer, where=f"{node.file.name}:{node.line + 1}:{node.column + 1}", wins=first
+        value=shown(value), layer=layer, where=f"{node.file.name}:{node.line + 1}:{node.column + 1}", wins=first
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...compiler.answer.derived import explain_unset
 from ...compiler.answer.explain import explain_line, explain_object, explain_output, explain_path
 from ...compiler.emit.artifact import SYSTEM
 from ...compiler.errors import NotFoundError
@@ -56,7 +57,11 @@ def _explained(system: Compiled, question: str | None, line: int | None) -> tupl
         return objects, "\n".join(
             f"in {name}:\n{reasons.reason(f'  {heading}', why)}" for name, heading, why in objects
         )
-    answers = list(explain_path(system, question))
+    try:
+        answers = list(explain_path(system, question))
+    except NotFoundError:
+        decisions = list(explain_unset(system, question))
+        return decisions, "\n".join(f"in {name}:\n{reasons.reason(f'  {said}', why)}" for name, said, why in decisions)
     return answers, "\n".join(f"{reasons.given(n, values)}\n{reasons.effects(found)}" for n, values, found in answers)
 
 

@@ -1,0 +1,94 @@
+"""Reasons: a value and everything that it depends on, as text with paths of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..because import Because
+from ..emit.dump import Reasons
+from ..language import SINGULAR
+from ..layer import Layered
+from ..record import Record
+from ..tree import Mapping, Node, Scalar, Sequence
+
+__all__ = ["Explainer", "Reason", "scalars", "shown"]
+
+
+class Reason(Record):
+    """One value and its reason; `parts` are the values that it depends on."""
+
+    value: str
+    why: str
+    where: str = ""
+    path: str = ""
+    layer: str = ""
+    parts: tuple[Reason, ...] = ()
+
+
+class Explainer:
+    """Turns values with reasons into text, with paths as in the spec."""
+
+    def __init__(self, layered: tuple[Layered, ...]) -> None:
+        self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in scalars(one.tree, ())}
+        self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
+
+    def explain(self, reasons: Reasons) -> Reason:
+        """The innermost reason, plus the reason of the object that contains it."""
+        first, *scopes = reasons
+        own = self.reason(first)
+        around = tuple(self.reason(scope) for scope in scopes[-1:])
+        return own.but(parts=(*own.parts, *around)) if scopes else own
+
+    def reason(self, because: Because[Any]) -> Reason:
+        """A value and what it depends on, without links that add no reason."""
+        while not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Because):
+            because = because.sources[0]
+        if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):
+            return self._written(because, because.sources[0])
+        parts: dict[Any, Reason] = {}
+        for source in because.sources:
+            part = self.reason(source) if isinstance(source, Because) else self._node(source)
+            same = part.why == because.reason and not part.where
+            for one in part.parts if same else (part,):  # the same decision in another form appears once
+                parts.setdefault((one.value, one.why, one.where), one)
+        return Reason(value=shown(because.value), why=because.reason or "composed of", parts=tuple(parts.values()))
+
+    def _written(self, because: Because[Any], node: Node) -> Reason:
+        return self._node(node).but(value=shown(because.value))
+
+    def _node(self, node: Node) -> Reason:
+        value = node.text if isinstance(node, Scalar) else node.what
+        layer = next((name for name, file in self.layers if file is node.file), "")
+        where = f"{node.file.name}:{node.line + 1}:{node.column + 1}"
+        return Reason(value=shown(value), why="", where=where, path=self.paths.get(id(node), ""), layer=layer)
+
+
+def _short(layered: Layered, path: str) -> str:
+    """A path as the author wrote it: `serving.runtime` for the only entry of `services`."""
+    for singular, plural in SINGULAR["MLSystem"].items():
+        key = layered.tree.keys.get(plural)
+        if key is not None and key.text == singular and path.startswith(f"{plural}."):
+            return f"{singular}.{path.split('.', 2)[2]}"
+    return path
+
+
+def scalars(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    if isinstance(node, Mapping):
+        for key, child in node.entries.items():
+            yield from scalars(child, (*path, key))
+    elif isinstance(node, Sequence):
+        for index, child in enumerate(node.items):
+            yield from scalars(child, (*path, str(index)))
+    else:
+        yield path, node
+
+
+def shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 10**4 else f"{value:,.0f}"
+    text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
+    first, *more = text.split("\n")
+    return f"{first} ..." if more else first

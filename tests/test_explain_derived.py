@@ -1,0 +1,80 @@
+"""`mlspec explain` answers for what no one wrote: the planner's decisions, and the defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from mlspec.compiler.language import OBJECTS, UNIONS, Kind
+
+from .support import ROOT, run
+
+FRAUD = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
+
+
+def unset(kind: Kind, path: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The path and the reason of every derived field of a spec; `a` stands for any name, and 0 for any item."""
+    match kind[0]:
+        case "list":
+            yield from unset(kind[1], f"{path}.0", above)
+        case "map":
+            yield from unset(kind[1], f"{path}.a", above)
+        case "union":
+            for variant in UNIONS[kind[1]][1].values():
+                yield from unset(("object", variant), path, above)
+        case "object" if kind[1] not in above:
+            for key, (_, mode, inner, _, why) in OBJECTS[kind[1]].items():
+                here = f"{path}.{key}".lstrip(".")
+                if mode == "derived":
+                    yield here, why
+                yield from unset(inner, here, (*above, kind[1]))
+
+
+DERIVED = dict(unset(("object", "MLSystem"), ""))
+
+
+@pytest.mark.parametrize("path", sorted(DERIVED))
+def test_every_derived_field_is_explained(path: str) -> None:
+    ran = run("explain", FRAUD, path)
+    assert ran.status == 0, ran.err
+    assert DERIVED[path] in ran.out or " = " in ran.out or f"{path}: " in ran.out
+
+
+def test_there_are_derived_fields_in_many_places() -> None:
+    assert {"training.deadline", "rollout.progressDeadline", "services.a.load", "environments.a.namespace"} <= set(
+        DERIVED
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("serving.load", "load time: "),
+        ("serving.replicas.min", "minimum replicas: 2 replicas"),
+        ("services.digit-reader.replicas.min", "minimum replicas: 2 replicas"),
+        ("rollout.progressDeadline", "progress deadline: 10m"),
+        ("serving.resources.memory", "memory per replica: "),
+    ],
+)
+def test_a_decision_is_explained_with_its_arithmetic(path: str, said: str) -> None:
+    ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", path)
+    assert ran.status == 0, ran.err
+    assert f"{path}: {said}" in ran.out
+    assert " x " in ran.out or ": " in ran.out.splitlines()[2]
+
+
+def test_a_default_is_explained() -> None:
+    ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", "rollout.keepVersions")
+    assert (ran.status, "the default" in ran.out) == (0, True)
+
+
+def test_what_is_not_in_the_language_is_not_explained() -> None:
+    ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", "serving.nothing")
+    assert (ran.status, "no layer sets `serving.nothing`" in ran.err) == (2, True)
+
+
+def test_the_answer_is_also_json() -> None:
+    ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", "serving.load", "--format", "json")
+    assert "load time" in json.dumps(json.loads(ran.out))
