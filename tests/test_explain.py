@@ -13,12 +13,12 @@ import pytest
 import mlspec
 from mlspec.compiler.answer.explain import (
     Reason,
-    Explainer,
     explain_line,
     explain_object,
     explain_output,
     explain_path,
 )
+from mlspec.compiler.answer.reasons import Explainer
 from mlspec.compiler.check.effects import reached
 from mlspec.compiler.check.patterns import values
 from mlspec.compiler.diagnostics import SourceFile
