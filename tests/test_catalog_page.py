@@ -38,7 +38,7 @@ def test_the_page_says_which_buckets_can_be_set_and_which_are_fixed(name: str) -
         if not settable:
             fixed = re.search(r"buckets at ([^;|]+)", line)
             assert fixed is not None
-            assert len(fixed[1].split(",")) == len(series["bounds"])
+            assert len(fixed[1].split(",")) == len(series["buckets"])
 
 
 @pytest.mark.parametrize("name", sorted(ENTRIES))
