@@ -82,6 +82,7 @@ def explain(request: Any, question: str | None, line: int | None) -> int:
 @click.option("--select", multiple=True, metavar="IDS", help="Report only IDs with these prefixes, as in MLS5,MLS701.")
 @click.option("--ignore", multiple=True, metavar="IDS", help="Don't report IDs with these prefixes.")
 @click.option("--explain", metavar="ID", help="Explain an ID; takes no SPEC.")
+@click.option("--stdin-filename", "stdin_name", metavar="FILE", help="The file that the text of the SPEC - belongs to.")
 @working_on_any_specs
 def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain: str | None) -> int:
     """Report errors, and problems that would show up in production.

@@ -150,7 +150,9 @@ def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) ->
         from .terminal.commands.request import Request
         from .terminal.workspace import Options
 
-        options = Options(platform=given.pop("platform"), settings=given.pop("settings", ()))
+        options = Options(
+            platform=given.pop("platform"), settings=given.pop("settings", ()), stdin_name=given.pop("stdin_name", None)
+        )
         console = _console(given)
         environments, day = given.pop("environments", ()), given.pop("today") or _today()
         request = Request(specs=specs, options=options, environments=environments, out=out, today=day, console=console)

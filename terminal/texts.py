@@ -59,10 +59,11 @@ def gathered(path: str, platform: str | None) -> Texts:
     return _around(Path(path), text_of(path, as_text(path)), platform)
 
 
-def piped(platform: str | None) -> Texts:
-    """The spec on standard input."""
+def piped(path: str | None, platform: str | None) -> Texts:
+    """The spec on standard input, at the path that it belongs to; without one, it stands alone."""
     data = sys.stdin.buffer.read(FILE.most + 1)
-    return _around(None, Text(shown=SPEC, text=_decoded("standard input", data)), platform)
+    spec = Text(shown=as_text(path or SPEC), text=_decoded(path or "standard input", data))
+    return _around(Path(path) if path is not None else None, spec, platform)
 
 
 def given(text: str, path: str | None, platform: str | None) -> Texts:

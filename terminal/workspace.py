@@ -43,6 +43,8 @@ class Options(Record):
 
     platform: str | None = None
     settings: tuple[str, ...] = ()
+    stdin_name: str | None = None
+    """The path that the text of standard input belongs to; by default, it stands alone."""
 
 
 def find(arguments: Iterable[str]) -> tuple[list[str], list[Diagnostic]]:
@@ -86,7 +88,9 @@ def _why_none(argument: str) -> tuple[str, str]:
 
 def load(path: str, options: Options) -> Input:
     """Read a spec and everything that belongs to it; `-` is standard input."""
-    return parsed(piped(options.platform), options) if path == STDIN else load_file(path, options)
+    if path == STDIN:
+        return parsed(piped(options.stdin_name, options.platform), options)
+    return load_file(path, options)
 
 
 def load_file(path: str, options: Options) -> Input:

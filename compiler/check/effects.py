@@ -57,6 +57,10 @@ def without_effect(
     used = {place for effects in asked for place in effects.used}
     for effects in asked:
         yield from effects.not_yet(used)
+    empty = [one.layered for one in asked if one.bound and not set(_RUN) & set(one.layered.tree.entries)]
+    if empty:
+        yield from map(_nothing_runs, empty)
+        return
     active = {place for effects in asked for place in effects.active} | {one.span.place for one in told}
     complete = all(effects.complete for effects in asked)
     if complete and any(effects.idle(active) for effects in asked):
@@ -145,6 +149,22 @@ def reached(*things: Any) -> list[Node]:
         elif isinstance(thing, Node):
             found.append(thing)
     return found
+
+
+_RUN = ("services", "training")
+"""The sections of which each system has at least one."""
+
+
+def _nothing_runs(layered: Layered) -> Diagnostic:
+    """The cause for which nothing at all would have an effect."""
+    key = next(iter(layered.tree.keys.values()))
+    return finding(
+        "MLS009",
+        "nothing runs here: there is neither `serving` nor `training`",
+        layered.tree.keys.get("metadata", key),
+        note="a system without either compiles to nothing",
+        help="add `serving: {mode: online, runtime: ...}`, or `training: {image: ..., steps: {train: {}}}`",
+    ).but(environments=(layered.environment,))
 
 
 def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:

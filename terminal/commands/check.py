@@ -8,6 +8,7 @@ from pathlib import Path
 from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.errors import UnmanagedFileError
 from ..console import Console
+from ..disk import opened
 from ..write import Written, changes
 from .outcome import Outcome, made
 from .request import Request
@@ -47,8 +48,11 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
         return
     for change in found.changes:
         state, message = _STATES[change.kind]
-        console.line(f"{folder / change.path}: {state}")
         help_ = f"run `mlspec compile {system.shown}`"
+        if change.kind == "changed" and _only_line_ends(folder / change.path, _expected(system, change.path)):
+            state, message = "differs only in its line ends", "has other line ends than what `{spec}` compiles to"
+            help_ = "add `* -text` for the output folder to .gitattributes, and check the files out again"
+        console.line(f"{folder / change.path}: {state}")
         yield _outdated(folder / change.path, message.format(spec=system.spec), help_)
     if found.changes:
         files = "file differs" if len(found.changes) == 1 else "files differ"
@@ -61,6 +65,17 @@ def _changes(system: Outcome, folder: Path) -> Written:
     if system.unchanged is not None:
         return Written(changes=(), unchanged=system.unchanged)
     return changes(folder, system.files, system.kept)
+
+
+def _expected(system: Outcome, path: str) -> bytes:
+    """What a file of the output contains."""
+    return next((one.files[path] for one in system.files if path in one.files), b"")
+
+
+def _only_line_ends(path: Path, expected: bytes) -> bool:
+    """Whether a checkout replaced the line ends of a file, as Git does with `core.autocrlf`."""
+    present = opened(path, len(expected) * 2)
+    return present is not None and present[0] > len(expected) and present[1].replace(b"\r\n", b"\n") == expected
 
 
 def _outdated(path: Path, message: str, help_: str) -> Diagnostic:

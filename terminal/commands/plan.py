@@ -35,6 +35,8 @@ def _compare(request: Request, system: Compiled, form: str) -> None:
     found = [
         (environment.name, changes(before[environment.name], memo(environment))) for environment in system.environments
     ]
+    if system.failed and not any(changed for _, changed in found):
+        return  # the error is the answer: what is wrong cannot change a decision
     request.console.result((render.changes_json if form == "json" else render.changes)(found))
 
 

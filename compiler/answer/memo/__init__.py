@@ -116,7 +116,7 @@ def _serving(plan: Plan) -> _Areas:
     for key, service in plan.online.items():
         name = _name(service, key)
         yield f"Capacity of {name}", partial(serving.capacity, service)
-        yield f"Language model of {name}", partial(llm.fit, service)
+        yield f"{_hardware(plan, service)} of {name}", partial(llm.fit, service)
         yield f"Startup and shutdown of {name}", partial(serving.times, service)
         yield f"Rollout of {name}", partial(rollout.stages, service)
         yield f"Objectives of {name}", partial(monitoring.alerts, service)
@@ -129,6 +129,14 @@ def _name(service: ServicePlan | BatchPlan, key: str) -> str:
         return service.name.value
     except Unavailable:
         return key
+
+
+def _hardware(plan: Plan, service: ServicePlan) -> str:
+    """What the decisions about a service's accelerators are about."""
+    try:
+        return "Language model" if plan.system.models[service.model.value].llm is not None else "Accelerators"
+    except (Refusal, Unavailable):
+        return "Accelerators"
 
 
 def _whole(plan: Plan) -> _Areas:
