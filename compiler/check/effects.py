@@ -152,7 +152,7 @@ def reached(*things: Any) -> list[Node]:
 
 
 _RUN = ("services", "training")
-"""The sections of which each system has at least one."""
+"""Each system has at least one of these sections."""
 
 
 def _nothing_runs(layered: Layered) -> Diagnostic:
