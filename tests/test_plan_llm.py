@@ -312,7 +312,7 @@ def test_a_family_that_nobody_knows_is_said_with_the_nearest(tmp_path: Path) -> 
     spec["models"]["chat"]["llm"] = {"family": "llama-3.1-8"}
     (unknown,) = found(tmp_path, spec, "MLS010")
     assert unknown.message == "unknown model family `llama-3.1-8`"
-    assert unknown.help == "write `llama-3.1-8b`"
+    assert unknown.help.startswith("declare `llama-3.1-8` under `platform.families`, or use `llama-3.1-8b`, ")
 
 
 def test_a_platform_adds_a_family_and_changes_another(tmp_path: Path) -> None:

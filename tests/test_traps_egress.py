@@ -16,7 +16,7 @@ from .policies import IMAGE, blocks, named, namespaces, policy, ports, reached, 
 
 CLOUDS = tuple(catalog.clouds().entries)
 
-EVERYWHERE: dict[str, object] = {"serving__resources": {"accelerator": {"type": "a100-80gb"}}}
+EVERYWHERE: dict[str, object] = {"serving__resources": {"accelerator": {"type": "h100"}}}
 """An accelerator that every cloud has."""
 
 DNS = [{"protocol": protocol, "port": port} for port in (53, 5353) for protocol in ("UDP", "TCP")]

@@ -32,7 +32,7 @@ def accelerator(name: str) -> Diagnostic:
     return only(serving__resources={"accelerator": {"type": name}})
 
 
-@pytest.mark.parametrize("name", ["t4", "v100", "a100", "a10", "l5", "h2000"])
+@pytest.mark.parametrize("name", ["t40", "v100", "a100", "a16", "l5", "h2000"])
 def test_another_card_is_not_the_cure_for_an_unknown_one(name: str) -> None:
     """It has another price, another memory, and other nodes."""
     found = accelerator(name)

@@ -29,6 +29,7 @@ AFTER = (
     ("apps/v1", "Deployment"),
     ("argoproj.io/v1alpha1", "Rollout"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("keda.sh/v1alpha1", "TriggerAuthentication"),
     ("keda.sh/v1alpha1", "ScaledObject"),
     ("policy/v1", "PodDisruptionBudget"),
     ("batch/v1", "CronJob"),
