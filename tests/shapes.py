@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
-from mlspec.compiler.language import EXACTLY_ONE, OBJECTS, UNIONS, Entry, Kind
+from mlspec.compiler.bind.leaf import parse
+from mlspec.compiler.language import ASCENDING, EXACTLY_ONE, OBJECTS, UNIONS, Entry, Kind
 from mlspec.schema.scalars import SCALARS
 
 __all__ = ["Shape", "readable"]
@@ -37,7 +38,10 @@ class Shape:
             kept = next((key for key in exclusive if given.get(key) is not None), None) or self.pick(exclusive)
             wanted = [key for key in table if key == kept or (key in wanted and key not in exclusive)]
         drawn = {key: given[key] if key in given else self.value(table[key][2], depth + 1) for key in wanted}
-        return {key: value for key, value in drawn.items() if key not in given or value is not None}
+        made = {key: value for key, value in drawn.items() if key not in given or value is not None}
+        for keys, _ in ASCENDING.get(name, ()):
+            _ordered(name, made, keys, given)
+        return made
 
     def _is_drawn(self, entry: Entry, share: float) -> bool:
         return entry[1] == "required" or (self.chance.random() < share and self._is_possible(entry[2]))
@@ -65,7 +69,7 @@ class Shape:
                 return list({item.get(kind[2]): item for item in items}.values()) if kind[2] else items
             case "map":
                 keys = {str(self.scalar(kind[2], kind[3])) for _ in self._several(("scalar", kind[2], kind[3]))}
-                return {key: self.value(kind[1], depth) for key in sorted(keys)}
+                return {key: self.entry(key, kind, depth) for key in sorted(keys)}
             case "overlay" | "any":
                 return {}
             case "enum":
@@ -75,6 +79,10 @@ class Shape:
             case "integer" | "number":
                 return self.number(kind)
         return self.scalar(kind[1], kind[2])
+
+    def entry(self, key: str, kind: Kind, depth: int) -> Any:  # noqa: ARG002 - for those who know what the key means
+        """The value of a key of a mapping from names."""
+        return self.value(kind[1], depth)
 
     def _several(self, item: Kind) -> range:
         return range(self.pick((0, 1, 1, 2)) if self._is_possible(item) else 0)
@@ -101,6 +109,25 @@ class Shape:
     def pick(self, among: Iterable[T]) -> T:
         """One of them."""
         return self.chance.choice(tuple(among))
+
+
+def _ordered(name: str, made: dict[str, Any], keys: tuple[str, ...], given: Mapping[str, Any]) -> None:
+    """Bring values that must not fall into order. One that is next to given values is left out instead."""
+    kinds = {key: OBJECTS[name][key][2] for key in keys}
+    present = [key for key in keys if key in made]
+    if [key for key in present if isinstance(made[key], list)]:
+        for key in present:
+            made[key].sort(key=lambda item, kind=kinds[key][1]: parse(kind, str(item), True))
+        return
+    values = [(parse(kinds[key], str(made[key]), True), made[key]) for key in present]
+    ordered = sorted(values, key=lambda pair: pair[0])
+    if [one for one, _ in ordered] == [one for one, _ in values]:
+        return
+    for key, (_, value) in zip(present, ordered, strict=True):
+        if not set(present) & set(given):
+            made[key] = value
+        elif key not in given:
+            del made[key]
 
 
 def readable(name: str, amounts: Iterable[str], plain: Iterable[str]) -> list[str]:

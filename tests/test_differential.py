@@ -186,7 +186,12 @@ def _spelling_of_a_number(mistake: Mistake, valid: bool, found: list[Diagnostic]
     return mistake.name.endswith("a negative number") and valid and [d.id for d in found] == ["MLS006"]
 
 
+def _order(mistake: Mistake, valid: bool, found: list[Diagnostic]) -> bool:  # noqa: ARG001 - all take the same
+    return valid and all(one.id == "MLS008" and " is above the " in one.message for one in found)
+
+
 APART = {
+    _order: "JSON Schema cannot compare two values, such as a minimum with its maximum",
     _text_without_quotes: "a text with a pattern takes the source text, which a reader of YAML has made a number; an"
     " editor that colors it red is no harm, and `revision: 4e91102` would else be read as infinity by some tools",
     _too_long_a_number: "a number of more than 15 digits is more than a float holds exactly; JSON has no such limit",

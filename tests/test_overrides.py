@@ -61,6 +61,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("parallel pods", "parallel=1", "1 pod"),
     ("time between runs", "schedule=0 4 * * 1", "7d"),
     ("Batch / deadline", "constraints.deadline=77m", "1h 17m"),
+    ("page if no success after", "constraints.deadline=77m", "1h 22m"),
     ("retries per partition", "retries=7", "7 retries"),
     ("CPU per pod", "resources.cpu=7", "7 cores"),
     ("memory per pod", "resources.memory=77Gi", "77Gi"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ...compiler.because import Because, decision, fixed, text
+from ...compiler.because import Because, because, decision, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
@@ -91,7 +91,7 @@ def _patience(timeout: Because[Duration]) -> tuple[int, str]:
     return max(5, math.ceil(timeout.value.amount / 60) + 1), f"longer than {timeout.value}, that a request may take"
 
 
-def _gone(service: ServicePlan) -> Iterator[Body]:
+def _gone(service: ServicePlan) -> Iterator[Because[Body]]:
     """Callers, the gateway, or the network have stopped sending requests, or the requests no longer end."""
     trough, indicators = service.traffic("trough"), Indicators(service)
     if trough is None or not trough.value.amount:
@@ -103,7 +103,7 @@ def _gone(service: ServicePlan) -> Iterator[Body]:
     ended, lately = indicators.requests(over), indicators.requests("1d")
     if ended is None or lately is None:
         return
-    yield alert(
+    rule = alert(
         service,
         "ModelTrafficGone",
         "page",
@@ -125,6 +125,7 @@ def _gone(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=fixed("5m", "longer than Prometheus takes to restart"),
     )
+    yield because(rule, "the spec says how many requests there are at least", trough)
 
 
 @decision

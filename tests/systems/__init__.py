@@ -80,7 +80,9 @@ class _System:
             spec["training"] = training(maker, searches=searches)
             own = "own-score" if maker.maybe(0.3) else None
             if own is not None:
-                spec["metrics"] = {own: maker.free("CustomMetric")}
+                spec["metrics"] = {
+                    own: maker.free("CustomMetric", min=maker.pick((None, -1)), max=maker.pick((None, 1)))
+                }
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
             spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):

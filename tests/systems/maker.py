@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from mlspec.compiler.catalog import load as catalog
-from mlspec.compiler.language import OBJECTS
+from mlspec.compiler.language import OBJECTS, Kind
 from mlspec.schema.scalars import SCALARS
 from mlspec.schema.units import Memory
 
@@ -93,6 +93,9 @@ class Maker(Shape):
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))
         self.cloud = self.pick(self.declared["clouds"])
+        self.users = self.pick((None, *members("PodSecurity", "users")))
+        self.assigned = self.users == "cluster" or (self.users is None and self.cloud == "openshift")
+        """Whether the cluster chooses the users of pods."""
         self.rollouts = self.pick(self.declared["rollout-providers"])
         self.scaler = self.pick(self.declared["autoscaling-providers"])
         self.mirroring = self.pick(members("Gateway", "mirroring"))
@@ -131,6 +134,14 @@ class Maker(Shape):
         made = super().object(name, depth, given)
         if name == "Toleration" and "value" in made:
             made["operator"] = "Equal"  # no pod may have a value and `Exists`
+        if name == "Scheduling":
+            self._placeable(made)
+        if name == "Probe" and made.get("command"):
+            made = {key: value for key, value in made.items() if key in ("command", "timeout")}  # it asks no port
+        if name == "HumanPerformance":
+            made["value"] = self.reached(made["metric"])
+        if self.assigned:
+            made.pop("user", None)
         if "writable" in made:
             made["writable"] = ["/var/cache", "/scratch"][: len(made["writable"])]  # nor two mounts at one path
         if "workerMemory" not in made:
@@ -138,6 +149,24 @@ class Maker(Shape):
         if "scratch" not in made:
             made.pop("unpacks", None)  # it says what counts twice, which only a limit needs
         return made
+
+    def _placeable(self, made: dict[str, Any]) -> None:
+        """Somewhere that nodes can be: with one value of each label, and on spot nodes only if the cloud has some."""
+        if "nodeSelector" in made:
+            made["nodeSelector"] = dict.fromkeys(made["nodeSelector"], "general")
+        for label in made.get("nodeAffinity", ()):
+            label["values"] = ["general", "other"]
+        if made.get("spot") and "nodeSelector" not in cataloged("clouds")[self.cloud].get("spot", {}):
+            made["spot"] = False
+
+    def entry(self, key: str, kind: Kind, depth: int) -> Any:
+        return self.reached(key) if kind[2:] == ("metric", "metrics") else super().entry(key, kind, depth)
+
+    def reached(self, metric: str) -> float:
+        """A value that a metric can have."""
+        known = cataloged("metrics").get(metric.partition("@")[0], {})
+        low = known.get("min", 0)
+        return round(self.chance.uniform(low, known.get("max", low + 1)), 3)
 
     def texts(self, name: str) -> Iterable[str]:
         if name in _EXTREMES and self.maybe(self.odd):
@@ -153,7 +182,9 @@ class Maker(Shape):
         known = [
             name
             for name, entry in self.devices.items()
-            if self.cloud in entry["selectors"] and Memory.parse(entry["memory"]) >= Memory.parse(memory)
+            if "price" in entry
+            and self.cloud in entry["selectors"]
+            and Memory.parse(entry["memory"]) >= Memory.parse(memory)
         ]
         if known and self.maybe(0.7):
             return self.pick(known)
@@ -162,6 +193,7 @@ class Maker(Shape):
             resource=self.pick((None, "nvidia.com/gpu")),
             resources={self.cloud: "nvidia.com/gpu"} if self.maybe(0.3) else None,
             memory="80Gi",
+            bfloat16=self.pick((None, True)),
             bandwidth="2 TB/s",
             price="2.5 USD/h",
             nodeSelector={"example.com/device": "own"},

@@ -32,6 +32,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
             url=maker.pick(("http://prometheus.monitoring:9090", "https://thanos.example.com/a")),
             auth=_auth(maker),
         ),
+        security={"users": maker.users} if maker.users is not None else None,
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
         providers=_providers(maker),

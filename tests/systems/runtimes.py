@@ -82,7 +82,10 @@ def runtime(maker: Maker, *, language: bool, promised: Collection[str] = ()) -> 
 
 def _own_facts(maker: Maker) -> dict[str, Any]:
     """An entry for a custom server, the default for formats without another default."""
-    more = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": _vocabulary(maker)}
+    exported = _vocabulary(maker)
+    more = {"setup": "none", "usualFor": ["custom", "mar"], "metrics": exported}
+    if maker.maybe(0.3):
+        more["grpcMetrics"] = exported
     return {**container(maker), **more, **({"build": "it is ours"} if maker.maybe(0.3) else {})}
 
 
@@ -130,6 +133,7 @@ def container(maker: Maker) -> dict[str, Any]:
         ports=ports,
         probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
         metrics={"path": "/metrics", "inFlight": {"gauge": "requests_in_flight"}},
+        grpcMetrics=None,
         checked=None,
         source=None,
     )

@@ -127,7 +127,13 @@ def _otherwise(maker: Maker, server: Runtime) -> dict[str, Any] | None:
         return _image(server) or None
     drain = maker.free("Drain", preStop=maker.pick((None, "10s")), timeout=maker.pick((None, "45s", "2m")))
     size = {} if maker.waits else {"imageSize": "4G"}
-    return {**_image(server), "drain": drain, "writable": ["/tmp", "/var/cache"], **size, "user": 2000}
+    return {
+        **_image(server),
+        "drain": drain,
+        "writable": ["/tmp", "/var/cache"],
+        **size,
+        **({} if maker.assigned else {"user": 2000}),
+    }
 
 
 def _of_language(maker: Maker, server: Runtime) -> dict[str, Any] | None:

@@ -90,7 +90,11 @@ class HistoryPlan:
         records = volume.records if volume is not None else None
         rows = _rows(records, self.left, self.length, self.named) if records is not None else None
         labels, labeled = self.system.data.labels, self._labels
-        return rows if rows is None or labels is None or labeled is None else _labeled(rows, labeled, labels.unlabeled)
+        if rows is None or labels is None or labels.source is None:
+            return rows
+        if labeled is None:
+            return rows.also(labels.source)
+        return _labeled(rows, labeled, labels.unlabeled).also(labels.source)
 
     @property
     def _labels(self) -> Because[Count] | None:
