@@ -20,9 +20,8 @@ __all__ = ["written"]
 def written(environment: Environment, kind: str, name: str, patch: Mapping) -> bool:
     """Check that a patch gets a finding with a place, or that the object can be written. Returns whether it can."""
     target = SimpleNamespace(kind=Because(kind), name=Because(name))
-    system: Any = SimpleNamespace(
-        patches=(SimpleNamespace(target=target, reason=Because("a test"), patch=patch, merge=Because("json")),)
-    )
+    patches = (SimpleNamespace(target=target, reason=Because("a test"), patch=patch, merge=Because("json")),)
+    system: Any = SimpleNamespace(patches=patches, platform=SimpleNamespace(ca_bundle=None))
     layered, kinds = environment.layered, environment.backends.kinds
     bundle, found = link(environment.emitted, system, layered, "mlspec.yaml", kinds)
     for one in found:
