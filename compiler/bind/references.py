@@ -190,5 +190,8 @@ _PLACES = {
     "traffic-providers": "`platform.providers.traffic`",
 }
 
-_SUCH_AS = {"`access`": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}`"}
-"""An example declaration, where it is short."""
+_SUCH_AS = {
+    "`access`": ", such as `{name}: {{kind: s3, serviceAccount: {name}}}` for `s3://`, or "
+    "`{name}: {{kind: http, secret: {name}}}` for `https://`"
+}
+"""Example declarations, where they are short. An access works only for the addresses of its kind."""
