@@ -11,6 +11,7 @@ from ...because import Because, because, decision
 from ...finding import Refusal, refusal
 from ...record import Record
 from ...system import Latency, LatencySeries, Slo
+from ...words import listing
 from ..serving.facts import Measured, ServiceFacts
 from .burn import BurnPair, burn_pairs
 
@@ -143,7 +144,7 @@ class Objectives:
             label="no bucket has this upper bound or one up to 30% lower",
             others=((runtime, f"its nearest buckets are {' and '.join(nearest)}"),),
             note="the objective would select an empty series and never alert",
-            help=f"use {' or '.join(nearest)}; the buckets of `{runtime.value}` are not configurable",
+            help=f"use {listing(nearest)}; the buckets of `{runtime.value}` are not configurable",
         )
 
     def _not_exported(self, what: str, asked: Because[object]) -> Refusal:
