@@ -92,7 +92,9 @@ def judge(
     for answer in (answer for answer in answers if answer.span.file not in crowded):
         if answer.expired(today):
             yield answer.report(
-                "has expired", f"it was valid until {answer.until}", "fix what it suppresses, or set a new date"
+                "has expired",
+                f"it was valid until {answer.until}",
+                "fix what it suppresses and remove the comment, or set a new date",
             )
         elif whole and id(answer) not in used and not set(answer.ids) & set(OF_A_RUN):
             idle = answer.report("suppresses nothing", "it would hide the next finding on its line", "remove it")
