@@ -14,7 +14,8 @@ from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Change
 from ...plan.rollout.night import likeliest_to_wait
 from ...plan.rollout.verdict import MINUTES
-from ...system import MLSystem
+from ...system import MLSystem, RolloutCapability
+from ...words import listing
 from ..lint import rule
 from .slo import FIRST_STEPS, LONGEST
 
@@ -88,7 +89,7 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     lengths = [step.lasts.value for s in plan.online.values() if s.canary.progressive.value for step in s.canary.steps]
     if delay is None or not lengths or delay.value <= max(lengths):
         return
-    for metric in _judging(system):
+    for metric, instead in _judging(system):
         if system.metrics[metric.value.partition("@")[0]].needs_labels.value:
             yield finding(
                 "MLS603",
@@ -96,8 +97,7 @@ def judged_by_late_labels(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 metric,
                 others=((delay, f"labels arrive after this; the longest step takes {max(lengths)}"),),
                 note="the canary would be judged by the answers of another version, and always pass",
-                help="judge by `{metric: error-rate, max: 1%}` or `{metric: slow-rate, max: 5%}` instead, and by "
-                f"`{metric.value}` before the rollout, in `evaluation.gates`",
+                help=f"judge by {instead} instead, and by `{metric.value}` before the rollout, in `evaluation.gates`",
             )
 
 
@@ -184,11 +184,13 @@ def _enough(canary: CanaryPlan) -> Rate:
     return rate.value
 
 
-def _judging(system: MLSystem) -> Iterator[Because[str]]:
-    """The metrics that decide whether a version is rolled back."""
-    yield from (condition.metric for condition in system.rollout.rollback_when)
+def _judging(system: MLSystem) -> Iterator[tuple[Because[str], str]]:
+    """The metrics that decide whether a version is rolled back, each with what is known in time, as written there."""
+    bounds = "`{metric: error-rate, max: 1%}` or `{metric: slow-rate, max: 5%}`"
+    yield from ((condition.metric, bounds) for condition in system.rollout.rollback_when)
     for stage in system.rollout.stages:
-        yield from (harm.metric for harm in stage.canary.detect) if stage.canary is not None else ()
+        harms = stage.canary.detect if stage.canary is not None else ()
+        yield from ((harm.metric, "`{metric: error-rate, to: 1.5%}`") for harm in harms)
 
 
 @rule("MLS605", "warning", "data.labels.affectedByDecisions", "rollout.stages.*.experiment.holdOut")
@@ -252,7 +254,19 @@ def shadow_without_judgment(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 stage.percent,
                 stage,
                 note="a version that fails every mirrored request would go into service",
-                help="add a canary after it: `- canary: {steps: [5%, 25%, 50%]}`"
-                if not service.canary.progressive.value
-                else "declare the port of its metrics under `container.ports`",
+                help=_what_judges(service.canary),
             )
+
+
+def _what_judges(canary: CanaryPlan) -> str:
+    if canary.progressive.value:
+        return "declare the port of its metrics under `container.ports`"
+    able = [name for name, entry in canary.service.scope.platform.providers.rollout.items() if _shifts(entry)]
+    other = (
+        "" if canary.can("canary") else f"remove the stage, or set `platform.rollout.provider` to {listing(able)} and "
+    )
+    return f"{other}add a canary after it: `- canary: {{steps: [5%, 25%, 50%]}}`"
+
+
+def _shifts(entry: RolloutCapability) -> bool:
+    return any(stage.value == "canary" for stage in entry.stages)

@@ -61,7 +61,7 @@ class CanaryPlan:
         asked = next((stage.shadow for stage in self._stages if stage.shadow is not None), None)
         if asked is None or self.service.arrival.direct.value:
             return None
-        if not self._can("shadow"):
+        if not self.can("shadow"):
             raise cannot_run("shadow", asked, self.service.scope.platform)
         return asked
 
@@ -71,7 +71,8 @@ class CanaryPlan:
         platform = self.service.scope.platform
         return platform.providers.rollout[platform.rollout.provider.value]
 
-    def _can(self, stage: str) -> bool:
+    def can(self, stage: str) -> bool:
+        """Whether the rollout provider supports a stage."""
         return any(able.value == stage for able in self.capability.stages)
 
     @property
@@ -82,7 +83,7 @@ class CanaryPlan:
     def progressive(self) -> Because[bool]:
         """Whether new versions get traffic step by step."""
         provider = self.service.scope.platform.rollout.provider
-        if not self._can("canary"):
+        if not self.can("canary"):
             if self.stage is not None:
                 raise cannot_run("canary", self.stage, self.service.scope.platform)
             return because(
