@@ -24,6 +24,7 @@ from mlspec.schema.units import Percent
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yaml"))
+ADOPTERS = sorted(path.parent for path in (ROOT / "tests" / "adopters").glob("*/mlspec.yaml"))
 
 CARE = Care(*(fixed(Percent.parse(share), "the default") for share in ("70%", "0.5%", "99.9%")))
 """How careful the planner is where the platform file does not say otherwise."""

@@ -14,7 +14,7 @@ import pytest
 import mlspec
 from mlspec import Result
 
-from ..support import EXAMPLES, objects
+from ..support import ADOPTERS, EXAMPLES, objects
 from ..systems import generated
 from ..validation import pod_of
 from .api import ApiError, Object, path_of
@@ -60,8 +60,8 @@ def bodies(result: Result) -> list[Object]:
 
 
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
-    """The examples, and the generated systems that mlspec accepts."""
-    for example in EXAMPLES:
+    """The examples, the systems of adopters, and the generated systems that mlspec accepts."""
+    for example in EXAMPLES + ADOPTERS:
         yield example.name, bodies(mlspec.compile(example / "mlspec.yaml"))
     (folder / ".git").mkdir()
     for seed in range(SEEDS):
