@@ -136,12 +136,14 @@ def compile_system(
         return Compiled(input=input_, declared=declared, found=tuple(merged(found)))
     environments = [_environment(tree, input_, backends, rules, known, found) for tree in chosen]
     others = (_environment(tree, input_, backends, rules, known, []) for tree in trees if tree not in chosen)
-    whole = _whole(environments, input_, found) if len(chosen) == len(trees) else None
+    every = len(chosen) == len(trees)
+    together = _whole(environments, input_, found if every else [])
+    whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
     found += between_environments(claimed)
-    found += without_effect([_used(e, whole) for e in environments], (_used(e) for e in others), rules, found)
+    found += without_effect([_used(e, together) for e in environments], (_used(e) for e in others), rules, found)
     system = environments[0].system
-    judged = list(judge(merged(found, declared), system, input_, today, whole=len(chosen) == len(trees)))
+    judged = list(judge(merged(found, declared), system, input_, today, whole=every))
     judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
     return Compiled(
         input=input_,

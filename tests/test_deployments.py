@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import mlspec
 from mlspec.api import Result
 
 from .online import compiled, spec
@@ -103,6 +104,18 @@ def test_the_default_path_is_where_compile_writes(tmp_path: Path) -> None:
     assert run("compile", tmp_path / "mlspec.yaml", "--out", out).status == 0
     body = load((out / "fraud" / "_system" / "gitops" / "staging.yaml").read_text())
     assert (out / body["spec"]["source"]["path"] / "kustomization.yaml").is_file()
+
+
+@EACH
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_one_environment_alone_needs_its_deployment_too(
+    tmp_path: Path, gitops: dict[str, str], environment: str
+) -> None:
+    """`promote` and `--env` compile one environment: what only the deployment reads still has an effect."""
+    made(tmp_path, {**gitops, "path": "apps/{system}/{environment}"})
+    result = mlspec.compile(tmp_path / "mlspec.yaml", environments=[environment])
+    assert [one.message for one in result.diagnostics if one.severity == "error"] == []
+    assert list(result.bundles) == [environment], "and without the others, the deployments are not written"
 
 
 @pytest.mark.parametrize("gitops", [{}, {"tool": "argocd"}, {"tool": "flux"}, {"tool": "kustomize"}])
