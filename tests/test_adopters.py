@@ -25,7 +25,7 @@ STAY = {
     (
         "03-knowledge-search",
         "MLS013",
-    ): "`retrieval.embedder` says which service embeds, but its store is not compiled yet",
+    ): "`retrieval` says which service embeds, but its store is not compiled yet",
     ("03-knowledge-search", "MLS613"): "hardly anyone asks at night, so releases are for the day",
     ("04-credit-score", "MLS605"): "no one approves a loan at random, so the bias is known and accepted",
 }
