@@ -140,6 +140,6 @@ def test_trap_bounds_of_fifteen_digits_are_suggested_in_a_valid_format(tmp_path:
     """64 s is between 43.143988327398915 s, which is too far below, and 64.71598249109837 s."""
     changes = {"constraints__latency": {"p95": "64s"}}
     [found] = [d for d in compiled(tmp_path, spec("tgi", **changes)).diagnostics if d.severity == "error"]
-    assert found.help.startswith("use 43143.988328ms or 64715.982492ms; ")
+    assert found.help.startswith("use `43143.988328ms` or `64715.982492ms`; ")
     for proposed in ("43143.988328ms", "64715.982492ms"):
         assert errors(tmp_path, spec("tgi", constraints__latency={"p95": proposed})) == []
