@@ -8,6 +8,17 @@ from .tools import ARGO_CD, FLUX, argo_cd, flux, kubectl
 
 __all__ = ["LONGEST", "SCENARIOS"]
 
+AT_ONCE = {
+    "patches": [
+        {
+            "target": {"kind": "Rollout", "name": "digits"},
+            "patch": {"spec": {"minReadySeconds": 0}},
+            "reason": "Servers that die here live for three seconds, and would never count as available.",
+        }
+    ]
+}
+"""Gives a version its traffic before it has settled, so that the analysis has to notice that it dies."""
+
 SCENARIOS = {
     "good": Scenario(),
     "bad": Scenario(Behavior(errors=0.1)),
@@ -15,7 +26,7 @@ SCENARIOS = {
     "failing": Scenario(Behavior(errors=1.0)),
     "slow": Scenario(Behavior(milliseconds=400)),
     "blind": Scenario(Behavior(blind=True)),
-    "dying": Scenario(Behavior(dies=True)),
+    "dying": Scenario(Behavior(dies=True), changes=AT_ONCE),
     "hanging": Scenario(Behavior(hangs=True)),
     "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
     "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
