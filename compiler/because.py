@@ -45,7 +45,7 @@ class Holder:
 
     def leaves(self) -> Iterator[object]:
         """The values."""
-        raise NotImplementedError
+        raise NotImplementedError  # no ABC: `isinstance` with one is slow, and every decision gathers its sources
 
 
 class Unavailable(Exception):  # noqa: N818 - not an error: what needs the value is skipped

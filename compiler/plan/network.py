@@ -26,7 +26,7 @@ from ..system import (
     TrackingAccess,
 )
 from .scope import Scope
-from .serving.facts import service_name
+from .serving.identity import service_name
 from .training import TrainingPlan
 
 __all__ = ["Reach", "dns", "issuers", "port_of", "reach", "siblings", "target_of"]

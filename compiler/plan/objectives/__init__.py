@@ -12,7 +12,8 @@ from ...finding import Refusal, refusal
 from ...record import Record
 from ...system import Latency, LatencySeries, Slo
 from ...words import listing
-from ..serving.facts import Measured, ServiceFacts
+from ..serving.facts import ServiceFacts
+from ..serving.identity import Measured
 from .burn import BurnPair, burn_pairs
 
 __all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]

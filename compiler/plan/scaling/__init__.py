@@ -118,7 +118,7 @@ class Scaling:
         service, most = self.service, self.service.scope.platform.planning.utilization
         rate = first(service.traffic("peak"), service.traffic("mean"))
         if rate is None or service.mean_time is None or not service.runtime.cpu_bound.value:
-            return most.map(lambda share: int(share.amount * 100))
+            return most.map(_whole)
         loaded = carrying(rate, service.mean_time, service.slots, service.patience, service.queues, service.care)
         return _processors(rate, service.mean_time, loaded, service.cpu, self.least, most)
 
@@ -165,6 +165,11 @@ def _in_flight_target(slots: Because[int], utilization: Because[Percent]) -> tup
     return target, f"{utilization.value} of {count(slots.value, 'concurrent request')} per replica"
 
 
+def _whole(share: Percent) -> int:
+    """A share in whole percent, at least one: a HorizontalPodAutoscaler has no other targets."""
+    return max(1, int(share.amount * 100))
+
+
 @decision
 def _processors(
     rate: Because[Rate],
@@ -175,12 +180,9 @@ def _processors(
     most: Because[Percent],
 ) -> tuple[int, str]:
     """The highest whole percentage at which an autoscaler runs as many replicas at the peak as the load needs."""
-    cores, each, limit = float(rate.value) * float(service.value), float(cpu.value.amount), int(most.value.amount * 100)
+    cores, each, limit = float(rate.value) * float(service.value), float(cpu.value.amount), _whole(most.value)
     if replicas.value <= least.value:
-        return (
-            limit,
-            f"the minimum of {count(least.value, 'replica')} carries the peak; this leaves room for waiting",
-        )
+        return limit, f"{most.value} at most; the minimum of {count(least.value, 'replica')} handles the peak below it"
     exact = 100 * cores / (replicas.value * each)
     target = math.ceil(exact) if math.ceil(100 * cores / (math.ceil(exact) * each)) >= replicas.value else int(exact)
     said = f"{rate.value} x {service.value} keep {number(cores)} cores busy, {number(exact)}% of those of the "

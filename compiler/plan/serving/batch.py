@@ -17,8 +17,8 @@ from .. import cron
 from ..choose import count, number, or_else
 from ..scope import Scope
 from .disk import needed
-from .facts import service_name
 from .files import ModelFiles
+from .identity import service_name
 
 __all__ = ["BatchPlan"]
 

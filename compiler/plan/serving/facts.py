@@ -1,45 +1,23 @@
-"""The facts about one online service that its other decisions depend on."""
+"""The facts about one online service that its other decisions depend on: its hardware, and its capacity."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ....schema.units import Cores, Duration, Percent, Rate
-from ... import conventions
-from ...because import Because, Unavailable, because, decision, first, text
-from ...layer.usual import Usual
-from ...part import Part
-from ...system import (
-    AcceleratorRequest,
-    AutoscalingCapability,
-    Latency,
-    MetricVocabulary,
-    OnlineService,
-    Release,
-    Runtime,
-)
+from ...because import Because, because, decision, first
+from ...system import AcceleratorRequest, AutoscalingCapability, OnlineService
 from ..choose import assumed, count, number, or_else
 from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, care, measured, patience, replicas
-from .files import ModelFiles
+from .identity import ServiceIdentity
 from .replica import cores, threads
 
-__all__ = ["Measured", "ServiceFacts", "service_name"]
-
-Measured = Literal["latency", "first_token", "inter_token"]
-"""The latencies that can be bounded: the whole response, its first token, and the time between tokens."""
-
-
-def service_name(scope: Scope, key: Because[str]) -> Because[str]:
-    """The name of a service's objects: the system name, plus the service name unless they are the same."""
-    system = scope.system.metadata.name
-    if key.value == system.value:
-        return system
-    return text("{system}-{service}", system=system, service=key)
+__all__ = ["ServiceFacts"]
 
 
 class Estimates(Protocol):
@@ -53,92 +31,14 @@ class Estimates(Protocol):
         """The replicas that sustain a rate; None if the speed of a replica cannot be estimated."""
 
 
-class ServiceFacts(ABC):
-    """One online service: its names, its model and runtime, its hardware, and its capacity."""
+class ServiceFacts(ServiceIdentity, ABC):
+    """One online service, with its hardware and its capacity."""
 
     def __init__(self, scope: Scope, part: OnlineService) -> None:
-        self.scope = scope
-        self.part = part
+        super().__init__(scope, part)
         self.arrival = Arrival(self)
 
-    @cached_property
-    def scrape_interval(self) -> Because[Duration]:
-        """How often Prometheus scrapes the replicas."""
-        own = self.scope.system.monitoring.scrape_interval
-        return self.scope.platform.prometheus.scrape_interval if own is None else own
-
-    @cached_property
-    def rate_window(self) -> Because[Duration]:
-        """The shortest window that a rate can be computed over."""
-        return _rate_window(self.scrape_interval)
-
-    # Names
-
-    @cached_property
-    def name(self) -> Because[str]:
-        """The name of the workload and of its Service."""
-        return service_name(self.scope, self.part.own_name)
-
-    def named(self, suffix: str) -> Because[str]:
-        """The name of a related object."""
-        return text(f"{{name}}-{suffix}", name=self.name)
-
-    @cached_property
-    def canary_name(self) -> Because[str]:
-        """The name of the Service for the new version."""
-        return self.named(conventions.CANARY)
-
-    @cached_property
-    def shadow_name(self) -> Because[str]:
-        """The name of the workload and the Service for the shadow version."""
-        return self.named(conventions.SHADOW)
-
-    @cached_property
-    def job(self) -> Because[str]:
-        """The `job` label that the Prometheus Operator derives from a PodMonitor."""
-        return text("{namespace}/{name}", namespace=self.scope.namespace, name=self.name)
-
-    # Model and runtime
-
-    @cached_property
-    def model(self) -> Because[str]:
-        """The model name that requests use."""
-        return self.scope.model_of(self.part)
-
-    @property
-    def is_language_model(self) -> bool:
-        """Whether the spec describes the model as a language model."""
-        return self.scope.system.models[self.model.value].llm is not None
-
-    @cached_property
-    def release(self) -> Release:
-        """The live release."""
-        return self.scope.release_of(self.model)
-
-    @cached_property
-    def files(self) -> ModelFiles:
-        """The files of the live release."""
-        return ModelFiles(self.scope, self.release)
-
-    @cached_property
-    def runtime_name(self) -> Because[str]:
-        """The name of the serving runtime: the author's choice, or the default for the model format."""
-        name = self.part.runtime.given
-        if name is None:
-            raise Unavailable  # the runtime is unknown, which has been reported
-        usual = any(isinstance(source, Usual) for source in name.sources)
-        return because(name.value, "the default runtime for the model format", name) if usual else name
-
-    @property
-    def runtime(self) -> Runtime:
-        """The serving runtime: the catalog entry with the overrides of the platform and the service."""
-        return self.part.container
-
-    @cached_property
-    def metrics(self) -> MetricVocabulary:
-        """The metrics that count the requests of the service's protocol."""
-        own = self.runtime.grpc_metrics
-        return own if own is not None and self.part.protocol.value == "grpc" else self.runtime.metrics
+    # Hardware of a replica
 
     @cached_property
     def image(self) -> Because[str]:
@@ -153,8 +53,6 @@ class ServiceFacts(ABC):
             )
         assert runtime.image is not None
         return runtime.image
-
-    # Hardware of a replica
 
     @cached_property
     def accelerated(self) -> Because[bool]:
@@ -209,30 +107,6 @@ class ServiceFacts(ABC):
         if self.accelerated.value or not runtime.cpu_bound.value:
             return None
         return threads(self.cpu, self.workers if runtime.worker_memory is not None else None)
-
-    # Bounds: a service's own bounds override the system's
-
-    def bounds(self, name: Measured) -> Latency:
-        """The bounds on one kind of latency."""
-        own: Latency = getattr(self.part.constraints, name)
-        return own if own.node is not None else getattr(self.scope.system.constraints, name)
-
-    @cached_property
-    def latency_bounds(self) -> tuple[Because[Duration], ...]:
-        """All bounds on the whole response, lowest percentile first."""
-        latency = self.bounds("latency")
-        return tuple(bound for name in latency.fields if (bound := getattr(latency, name)) is not None)
-
-    @cached_property
-    def availability(self) -> Because[Percent] | None:
-        """The share of requests that must succeed."""
-        return first(self.part.constraints.availability, self.scope.system.constraints.availability)
-
-    def traffic(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
-        """The mean, peak, or trough of the arrival rate."""
-        own = self.part.constraints.throughput
-        chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput
-        return getattr(chosen, name)  # type: ignore[no-any-return]
 
     # Capacity
 
@@ -343,13 +217,6 @@ class ServiceFacts(ABC):
     def most(self) -> Because[int] | None:
         """The upper limit on replicas in the spec."""
         return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
-
-
-@decision
-def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
-    least = max(60, 4 * math.ceil(scrape.value.amount))
-    why = f"four scrape intervals of {scrape.value}, rounded up to minutes, so that a missed scrape does no harm"
-    return Duration(-(-least // 60) * 60), why
 
 
 @decision

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from ....compiler.because import Because, because, text
 from ....compiler.plan.service import ServicePlan
-from ....compiler.plan.serving.facts import Measured
 from ....compiler.plan.serving.files import ModelFiles
+from ....compiler.plan.serving.identity import Measured
 from ....schema.units import plain
 from . import Setup, port
 from .weights import language_server, mounted, quantization, repository
