@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,9 @@ from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from mlspec.compiler.record import Record
+from mlspec.terminal.cache import key
 
+from .cached import Place
 from .shared import Shared
 from .support import ROOT
 
@@ -47,6 +50,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     """The values that all workers of this run share."""
     folder = tmp_path_factory.getbasetemp()
     return Shared(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A repository with one system, and a cache of its own."""
+    yield Place(tmp_path, monkeypatch)
+    key._code.cache_clear()
 
 
 class CommittedFile(SingleFileSnapshotExtension):
