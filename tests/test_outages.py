@@ -184,19 +184,19 @@ def test_health_is_silent(health: str, tmp_path: Path) -> None:
 
 
 SAID = {
-    ("ModelRequestsHang", HANGING): "60 requests are in flight, more arrive, and none has ended for 10m",
+    ("ModelRequestsHang", HANGING): "60 requests are in flight, more arrive, and none has finished for 10m",
     ("ModelTrafficGone", GONE): "60 requests ended in 10m, although the replicas are up; the trough is 6/s",
     (
         "ModelServiceFlapping",
         FLAPPING,
-    ): "replicas keep going down and coming back, and 75% of the capacity of 15 minutes was lost",
+    ): "replicas keep going down and coming back, and 75% of the capacity was lost in the last 15 minutes",
     ("ModelReplicaFlapping", LOOPING): "1 of the replicas went down three times or more in an hour",
     ("ModelReplicaRestarting", LOOPING): "1 of the containers restarted three times or more in an hour",
     ("ModelReplicasMissing", PENDING): "at most 2 replicas have been available for 15m, fewer than wanted",
     (
         "ModelRequestsCanceled",
         CANCELED,
-    ): "callers gave up on 9.91% of the requests of 30m; the objectives do not count them",
+    ): "callers gave up on 9.91% of the requests in the last 30m; the objectives do not count them",
     ("ModelAutoscalerAtMaximum", LIMITED): "the load asks for more than the maximum of 3 replicas",
     ("ModelAutoscalerFailing", UNREAD): "the autoscaler cannot read the load, so replicas no longer follow it",
     (

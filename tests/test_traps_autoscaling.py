@@ -232,6 +232,13 @@ def test_cpu_usage_without_a_canary(tmp_path: Path) -> None:
     assert of.all("ScaledObject") == []
 
 
+def test_a_cpu_target_is_at_least_one_percent(tmp_path: Path) -> None:
+    """The API server accepts no target of 0%."""
+    of = emitted(tmp_path, **HPA, platform__planning__utilization="0.4%", serving__replicas={"min": 2, "max": 900})
+    (metric,) = of.one("HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert metric["resource"]["target"]["averageUtilization"] == 1
+
+
 def test_cpu_usage_with_a_canary_counts_both_versions(tmp_path: Path) -> None:
     said = refused(tmp_path, "triton", platform__autoscaling__provider="hpa")
     assert [

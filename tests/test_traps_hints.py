@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import mlspec
-from mlspec.compiler.bind.meant import KEYS, VALUES
+from mlspec.compiler.bind.meant import ANYWHERE, KEYS, VALUES
 from mlspec.compiler.bind.mistakes import LATER
 from mlspec.compiler.check.not_yet import NOT_YET_READ
 from mlspec.compiler.diagnostics import Diagnostic
@@ -94,17 +95,36 @@ def test_the_types_that_are_meant_are_types_of_the_language() -> None:
     assert not set(VALUES) & dtypes
 
 
-@pytest.mark.parametrize("key", sorted({key for _, key in KEYS}))
-def test_keys_of_kubernetes_name_what_mlspec_has_instead(key: str) -> None:
-    place = "serving" if ("*", key) in KEYS else "serving__resources"
-    found = only(**{f"{place}__{key}": {}})
-    assert (found.id, found.fix) == ("MLS004", None)
-    assert found.help == KEYS[("*" if place == "serving" else "Resources", key)]
+PLACES = {ANYWHERE: "serving", "Resources": "serving__resources", "Replicas": "serving__replicas"}
+
+
+@pytest.mark.parametrize(("type_name", "key"), [(name, key) for name, keys in KEYS.items() for key in keys])
+def test_keys_of_kubernetes_name_what_mlspec_has_instead(type_name: str, key: str) -> None:
+    found = only(**{f"{PLACES[type_name]}__{key}": {}})
+    assert (found.id, found.fix, found.help) == ("MLS004", None, KEYS[type_name][key])
+
+
+SECTIONS = [
+    (type_name, key, code)
+    for type_name, keys in KEYS.items()
+    for key, help_ in keys.items()
+    for code in re.findall(r"`([^`]*: [^`]*)`", help_)
+    if "..." not in code and "merge" not in code
+]
+
+
+@pytest.mark.parametrize(("type_name", "key", "code"), SECTIONS)
+def test_what_they_name_instead_is_accepted_there(type_name: str, key: str, code: str) -> None:
+    """Such as `scheduling: {nodeSelector: {pool: inference}}` where the spec has `nodeSelector`."""
+    place = PLACES[type_name]
+    added = {f"{place}__{name}": value for name, value in YAML(typ="safe").load(code).items()}
+    errors = [one for one in mlspec.lint(mlspec.load(text=minimal(**added))) if one.severity == "error"]
+    assert not errors, key
 
 
 def test_no_key_that_is_meant_otherwise_is_a_key_of_the_language_there() -> None:
-    for type_name, key in KEYS:
-        assert type_name == "*" or key not in OBJECTS[type_name], key
+    for type_name, keys in KEYS.items():
+        assert type_name == ANYWHERE or not set(keys) & set(OBJECTS[type_name])
 
 
 def test_a_single_choice_is_not_one_of_several() -> None:

@@ -7,36 +7,40 @@ from __future__ import annotations
 
 from ..words import listing
 
-__all__ = ["KEYS", "VALUES", "key_meant", "value_meant", "written"]
+__all__ = ["ANYWHERE", "KEYS", "VALUES", "key_meant", "value_meant", "written"]
 
-_PATCH = "add it to the pod with an entry of `patches`, which merges it into the object"
+_PATCH = "add it to the pod with an entry of `patches` and `merge: strategic`"
+_DEVICES = "write `accelerator: {type: l4, count: 1}`"
+_BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
 
-KEYS: dict[tuple[str, str], str] = {
-    (
-        "*",
-        "framework",
-    ): "write the server as `runtime`, and the format of the model in `release.artifact.format`",
-    (
-        "*",
-        "autoscaling",
-    ): "write the bounds as `replicas: {min: 2, max: 10}` under `serving`; mlspec derives the rest "
-    "from `constraints.throughput`",
-    ("*", "minReplicas"): "write `replicas: {min: 2}` under `serving`",
-    ("*", "maxReplicas"): "write `replicas: {max: 10}` under `serving`",
-    ("*", "image"): "write `container: {image: ...}` under `serving`",
-    ("*", "nodeSelector"): f"{_PATCH}; an accelerator selects its nodes by itself",
-    ("*", "tolerations"): f"{_PATCH}; an accelerator tolerates its taints by itself",
-    ("*", "affinity"): _PATCH,
-    ("*", "volumes"): f"{_PATCH}; the model gets its own volume",
-    ("*", "volumeMounts"): f"{_PATCH}; the model gets its own volume",
-    ("*", "annotations"): _PATCH,
-    ("Resources", "gpu"): "write `accelerator: {type: l4, count: 1}`",
-    ("Resources", "gpus"): "write `accelerator: {type: l4, count: 1}`",
-    ("Resources", "nvidia.com/gpu"): "write `accelerator: {type: l4, count: 1}`",
-    ("Resources", "limits"): "write `cpu` and `memory` here; mlspec derives requests and limits",
-    ("Resources", "requests"): "write `cpu` and `memory` here; mlspec derives requests and limits",
-    ("Replicas", "minReplicas"): "write `min`",
-    ("Replicas", "maxReplicas"): "write `max`",
+ANYWHERE = "*"
+
+KEYS: dict[str, dict[str, str]] = {
+    ANYWHERE: {
+        "framework": "write the server as `runtime`, and the format of the model in `release.artifact.format`",
+        "autoscaling": "write the bounds as `replicas: {min: 2, max: 10}` under `serving`; mlspec derives the rest "
+        "from `constraints.throughput`",
+        "minReplicas": "write `replicas: {min: 2}` under `serving`",
+        "maxReplicas": "write `replicas: {max: 10}` under `serving`",
+        "image": "write `container: {image: ...}` under `serving`",
+        "nodeSelector": "write it as `scheduling: {nodeSelector: {pool: inference}}`; an accelerator selects its nodes "
+        "by itself",
+        "tolerations": "write them as `scheduling: {tolerations: [{key: dedicated}]}`; an accelerator tolerates its "
+        "taints by itself",
+        "affinity": "write node labels as `scheduling: {nodeAffinity: [{key: zone, values: [a, b]}]}`; mlspec spreads "
+        "replicas over nodes and zones by itself",
+        "volumes": f"{_PATCH}; the model gets its own volume",
+        "volumeMounts": f"{_PATCH}; the model gets its own volume",
+        "annotations": "write those of pods as `podAnnotations: {example.com/team: risk}`",
+    },
+    "Resources": {
+        "gpu": _DEVICES,
+        "gpus": _DEVICES,
+        "nvidia.com/gpu": _DEVICES,
+        "limits": _BOTH,
+        "requests": _BOTH,
+    },
+    "Replicas": {"minReplicas": "write `min`", "maxReplicas": "write `max`"},
 }
 """What to write instead of a key, by the mapping that it is in, or in any mapping."""
 
@@ -64,7 +68,7 @@ _FAMILIES = (("bf", "bfloat"), ("fp", "float"), ("uint", "uint"), ("int", "int")
 
 def key_meant(type_name: str, key: str) -> str | None:
     """What to write instead of a key of another tool."""
-    return KEYS.get((type_name, key)) or KEYS.get(("*", key))
+    return KEYS.get(type_name, {}).get(key) or KEYS[ANYWHERE].get(key)
 
 
 def value_meant(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:

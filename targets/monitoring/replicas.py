@@ -51,7 +51,7 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
         ),
         text(
             "{service}: replicas keep going down and coming back, and {{{{ $value | humanizePercentage }}}} of the "
-            "capacity of 15 minutes was lost",
+            "capacity was lost in the last 15 minutes",
             service=service.name,
         ),
         keep=fixed("15m", "the next time down may be as late as that"),

@@ -58,7 +58,7 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
         "page",
         text("{now} > 0\nand {moved} > 0\nand {ended} == 0", now=now, moved=moved, ended=ended.also(window)),
         text(
-            "{service}: {{{{ $value }}}} requests are in flight, more arrive, and none has ended for {window}",
+            "{service}: {{{{ $value }}}} requests are in flight, more arrive, and none has finished for {window}",
             service=service.name,
             window=window,
         ),
@@ -158,8 +158,8 @@ def _canceled(service: ServicePlan) -> Iterator[Body]:
             least=service.objectives.slo.min_events.map(str),
         ),
         text(
-            "{service}: callers gave up on {{{{ $value | humanizePercentage }}}} of the requests of {window}; the "
-            "objectives do not count them",
+            "{service}: callers gave up on {{{{ $value | humanizePercentage }}}} of the requests in the last "
+            "{window}; the objectives do not count them",
             service=service.name,
             window=fixed(window, "longer than a spike"),
         ),

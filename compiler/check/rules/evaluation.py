@@ -24,6 +24,7 @@ __all__ = [
     "no_business_metric",
     "no_gate",
     "no_segments",
+    "result_of_champion",
 ]
 
 MOST_GROUPS = 1000
@@ -67,15 +68,22 @@ def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             f"`{evaluation.primary.value}` is not compared with a baseline",
             evaluation.primary,
             note="a model that is no better than a simple rule, or than the one in production, would pass",
-            help=f"add `{champion_gate(evaluation, evaluation.primary)}` to `evaluation.gates`, or add the simplest "
-            "model to `model.candidates` with `role: naive`",
+            help=f"add `{champion_gate(evaluation, evaluation.primary.value)}` to `evaluation.gates`"
+            f"{result_of_champion(system, evaluation.primary.value)}, or add the simplest model to `model.candidates` "
+            "with `role: naive`",
         )
 
 
-def champion_gate(evaluation: Evaluation, metric: Because[str]) -> str:
+def champion_gate(evaluation: Evaluation | None, metric: str) -> str:
     """A gate against the model in production, with a minimum sample size unless all gates have one."""
-    samples = ", minSamples: 1000" if evaluation.min_samples is None else ""
-    return f"{{metric: {metric.value}, versus: champion{samples}}}"
+    samples = ", minSamples: 1000" if evaluation is None or evaluation.min_samples is None else ""
+    return f"{{metric: {metric}, versus: champion{samples}}}"
+
+
+def result_of_champion(system: MLSystem, metric: str) -> str:
+    """What else such a gate needs, to be added to a help: no model can beat a result that is unknown."""
+    known = all(metric in release.metrics for release in system.releases.values())
+    return "" if known or system.training is None else f" and the `{metric}` of the live model to `release.metrics`"
 
 
 @rule("MLS202", "error", "evaluation.gates", "retraining.schedule")
@@ -96,7 +104,12 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     training, evaluation = system.training, system.evaluation
     if training is None or unattended(system):  # unattended it is worse: MLS702
         return
-    gate = "gates: [{metric: %s, versus: champion, minSamples: 1000}]"
+    if evaluation is not None and evaluation.gates:
+        return
+    measured = [name for release in system.releases.values() for name in release.metrics]
+    primary = evaluation.primary.value if evaluation is not None else next(iter(measured), "roc_auc")
+    gates = f"gates: [{champion_gate(evaluation, primary)}]"
+    also = result_of_champion(system, primary)
     if evaluation is None:
         yield finding(
             "MLS202",
@@ -104,15 +117,15 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             training.image,
             label="trains models",
             note="any model would be registered, however bad",
-            help=f"add `evaluation: {{primary: roc_auc, {gate % 'roc_auc'}}}` with metrics that fit your task",
+            help=f"add `evaluation: {{primary: {primary}, {gates}}}` with metrics that fit your task{also}",
         )
-    elif not evaluation.gates:
+    else:
         yield finding(
             "MLS202",
-            f"`{evaluation.primary.value}` is measured, but no gate can reject a model",
+            f"`{primary}` is measured, but no gate can reject a model",
             evaluation.primary,
             note="any model would be registered, however bad",
-            help=f"add `{gate % evaluation.primary.value}` under `evaluation`",
+            help=f"add `{gates}` under `evaluation`{also}",
         )
 
 

@@ -77,11 +77,9 @@ def _range(known: CustomMetric) -> str:
     low, high = known.min, known.max
     if low is not None and high is not None:
         return f"its values are from {low.value:g} to {high.value:g}"
-    return f"its values are at least {low.value:g}" if low is not None else f"its values are at most {_top(high)}"
-
-
-def _top(high: Because[float] | None) -> str:
-    return f"{high.value:g}" if high is not None else "unlimited"
+    word, bound = ("at least", low) if low is not None else ("at most", high)
+    assert bound is not None
+    return f"its values are {word} {bound.value:g}"
 
 
 def _instead(value: float, high: Because[float] | None) -> str:

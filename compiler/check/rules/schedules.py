@@ -117,7 +117,7 @@ def step_that_does_not_divide(system: MLSystem, _: Plan) -> Iterator[Diagnostic]
                 continue
             fires = list(range(0, size, int(step[1])))
             means = f"{field} 0" if len(fires) == 1 else f"{field}s {', '.join(map(str, fires))}"
-            divides = max(number for number in range(1, min(int(step[1]), size) + 1) if size % number == 0)
+            divides = max(number for number in range(1, min(int(step[1]), size - 1) + 1) if size % number == 0)
             yield finding(
                 "MLS710",
                 f"`{text}` does not mean every {step[1]} {field}s: it runs at {means}",

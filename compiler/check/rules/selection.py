@@ -14,7 +14,7 @@ from ...plan.rollout.rollback import looser_than_the_page
 from ...plan.training.selection import Check, Selection
 from ...system import Candidate, MLSystem
 from ..lint import rule
-from .evaluation import champion_gate
+from .evaluation import champion_gate, result_of_champion
 from .retraining import unattended
 
 __all__ = ["better_candidate", "loose_bar", "simpler_candidate"]
@@ -60,10 +60,17 @@ def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 name,
                 others=((selection.selected.name, "selected"),),
                 note=f"gain over the naive baseline: {rival.gain.reason}; cost: {rival.cost.reason}",
-                help=f"move `selected: true` to `{name.value}`, or suppress this finding and say why the rest of the "
-                "gain is worth its cost",
+                help=f"move `selected: true` to `{name.value}`{_margin(selection, rival.candidate)}, or suppress this "
+                "finding and say why the rest of the gain is worth its cost",
             )
             break
+
+
+def _margin(selection: Selection, candidate: Candidate) -> str:
+    """What a gate against the live version, which is of another candidate, has to allow until that one is replaced."""
+    lost = [check for check in selection.missed(candidate) if check.of_champion]
+    allowed = " and ".join(f"{check.reached.value} in {check.subject}" for check in lost)
+    return f", and let the gate against `champion` allow {allowed} with a `margin` until it is live" if lost else ""
 
 
 def _percent(share: Because[Decimal]) -> str:
@@ -158,13 +165,15 @@ def _without_champion(system: MLSystem) -> Iterator[Diagnostic]:
         return
     if all(rival.value != "champion" for rival in rivals):
         metric = gates[0].metric
+        also = result_of_champion(system, metric.value)
         yield finding(
             "MLS210",
             "a retrained model is never compared with the one in production",
             metric,
             others=((system.retraining.schedule, "models are trained unattended"),),
             note="every model that clears the fixed bars passes, even one that is worse than its predecessor",
-            help=f"add `{champion_gate(evaluation, metric)}` to `evaluation.gates`; a negative `margin` allows noise",
+            help=f"add `{champion_gate(evaluation, metric.value)}` to `evaluation.gates`{also}; a negative `margin` "
+            "allows noise",
         )
 
 
