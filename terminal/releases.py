@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..compiler.errors import ReleaseError
@@ -19,11 +20,20 @@ _MOST = 2**20
 """The largest release file, in bytes: as large as any file that mlspec reads."""
 
 
-def alone(spec_folder: Path, out_folder: Path) -> AbstractContextManager[None]:
-    """The lock on the release files of a spec and on its output, to hold from reading the first to writing the last."""
+@contextmanager
+def alone(spec_folder: Path, out_folder: Path) -> Iterator[None]:
+    """The lock on the release files of a spec and on its output, to hold from reading the first to writing the last.
+
+    First, remove what a killed promotion left, so that it is never committed.
+    """
     above = os.path.dirname(os.path.realpath(out_folder))
     os.makedirs(above, exist_ok=True)
-    return locked(spec_folder, above)
+    with locked(spec_folder, above):
+        releases = spec_folder / FOLDER
+        if kind(releases) == "a folder":
+            with suppress(PermissionError):  # a folder that only others may change needs no cleaning by us
+                sweep(releases)
+        yield
 
 
 def seen(spec_folder: Path) -> Seen:
@@ -48,5 +58,4 @@ def store(path: Path, text: str, before: str | None) -> None:
     present = opened(path, _MOST)
     if (None if present is None else present[1].decode("utf-8-sig", "replace")) != before:
         raise ReleaseError(f"{path} has changed since it was read, so nothing was written: run the command again")
-    sweep(path.parent)
     replace(path, text.encode())

@@ -165,3 +165,15 @@ def test_trap_a_promotion_that_is_killed_leaves_half_a_release(system: Path) -> 
         assert run("compile", "-q", system / "mlspec.yaml").status == 0
         assert run("check", system / "mlspec.yaml").status == 0
     sys.stdout.write(f"killed promotions: {dict(outcomes)}\n")
+
+
+def test_trap_what_a_killed_promotion_left_is_committed(system: Path) -> None:
+    """The next command that writes removes it, and no file that only looks like it."""
+    left = system / "releases" / ".production.yaml.0123456789ab.mlspec-new"
+    others = system / "releases" / ".production.yaml.mine.mlspec-new"
+    left.write_text("half of a rel")
+    others.write_text("mine")
+    done = run("compile", "-q", system / "mlspec.yaml", "--set", "metadata.owner=next")
+    assert done.status == 0, done.err
+    assert not left.exists()
+    assert others.read_text() == "mine"
