@@ -6,6 +6,7 @@ often each outcome occurred.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -177,3 +178,22 @@ def test_trap_what_a_killed_promotion_left_is_committed(system: Path) -> None:
     assert done.status == 0, done.err
     assert not left.exists()
     assert others.read_text() == "mine"
+
+
+def test_trap_what_a_killed_promotion_left_stops_a_compile_from_a_read_only_folder(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the output must be writable; the release itself is whole."""
+    unlink = os.unlink
+
+    def read_only(path: str | os.PathLike[str], **options: int) -> None:
+        if "releases" in os.fspath(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(path))
+        unlink(path, **options)
+
+    left = system / "releases" / ".production.yaml.0123456789ab.mlspec-new"
+    left.write_text("half of a rel")
+    monkeypatch.setattr(os, "unlink", read_only)
+    done = run("compile", "-q", system / "mlspec.yaml", "--set", "metadata.owner=next")
+    assert done.status == 0, done.err
+    assert left.exists()
