@@ -1196,6 +1196,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Storage": {
         "storageClass": ('storage_class', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "modelCache": ('model_cache', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Priorities": {
         "serving": ('serving', 'optional', ('scalar', 'object-name', ''), None, ''),

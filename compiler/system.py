@@ -2009,9 +2009,10 @@ class Images(Part):
 class Storage(Part):
     """Volumes."""
 
-    __slots__ = fields = ("storage_class",)
+    __slots__ = fields = ("storage_class", "model_cache",)
 
     storage_class: Because[str] | None
+    model_cache: Because[str] | None
 
 
 class Priorities(Part):

@@ -82,13 +82,6 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], 
     assert told(compiled(tmp_path, spec(**changes)))[0] == f"MLS012: {message}"
 
 
-def test_a_hub_repository_is_refused(tmp_path: Path) -> None:
-    changes = {"releases__lightgbm__artifact__uri": "hf://acme/model", "releases__lightgbm__artifact__access": None}
-    assert told(compiled(tmp_path, spec(**changes)))[0].startswith(
-        "MLS012: a batch run cannot download a hub repository"
-    )
-
-
 def test_stores_with_different_variables_work_together(tmp_path: Path) -> None:
     assert {"AWS_ACCESS_KEY_ID", "OTHER_KEY"} <= set(
         environment(tmp_path, access__other=OTHERS["access__other"], serving__output__access="other")

@@ -6,11 +6,13 @@ import csv
 import hashlib
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mlspec.runtime.digest import digest_of
+from mlspec.targets.pod import claim
 from mlspec.targets.pod.download import SCRIPT
 
 RCLONE = """#!/bin/sh
@@ -137,8 +139,8 @@ def test_a_failed_download_fails(pod: Pod) -> None:
 
 
 def test_leftovers_of_a_killed_attempt_are_removed(pod: Pod) -> None:
-    (pod.volume / "part").mkdir()
-    (pod.volume / "part" / "half").write_bytes(b"wei")
+    (pod.volume / "model.part").mkdir()
+    (pod.volume / "model.part" / "half").write_bytes(b"wei")
     (pod.remote / "model").write_bytes(b"weights")
     assert pod.run(":s3:bucket/m.onnx", sha256(b"weights")).returncode == 0
     assert pod.left() == ["model/model.onnx"]
@@ -179,7 +181,7 @@ def test_a_store_that_never_stops_sending_cannot_fill_the_node(pod: Pod, remote:
     (pod.remote / "model").write_bytes(b"x" * 2**21)
     done = pod.run(remote, sha256(b"x" * 2**21))
     assert done.returncode != 0
-    assert pod.left() in ([], ["part/model"], ["part/model.onnx"])
+    assert pod.left() in ([], ["model.part/model"], ["model.part/model.onnx"])
     assert sum(path.stat().st_size for path in pod.volume.rglob("*") if path.is_file()) <= 2**20
 
 
@@ -217,3 +219,72 @@ def test_the_same_digest_before_and_after_the_download(pod: Pod) -> None:
 def test_the_script_is_plain_shell() -> None:
     """The downloader has BusyBox's shell, and Debian has dash, so the script must not need bash."""
     assert subprocess.run(["dash", "-n", "-c", SCRIPT], capture_output=True, check=False).returncode == 0
+
+
+# A claim that pods share
+
+
+KEY = "0123-model.onnx"
+
+
+def test_a_shared_model_has_a_place_of_its_own(pod: Pod) -> None:
+    (pod.remote / "model").write_bytes(b"weights")
+    done = pod.run(":s3:bucket/m.onnx", sha256(b"weights"), MODEL_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    assert pod.left() == [f"{KEY}.lock", f"{KEY}/model.onnx"]
+    again = pod.run(":s3:bucket/m.onnx", sha256(b"weights"), MODEL_KEY=KEY, FAIL="1")
+    assert (again.returncode, again.stdout) == (0, "the model is here already\n")
+
+
+def test_pods_that_start_together_download_a_shared_model_once(pod: Pod) -> None:
+    """Each would remove what the other has downloaded so far."""
+    (pod.remote / "model").write_bytes(b"weights")
+    counting = RCLONE.replace("#!/bin/sh\n", '#!/bin/sh\necho one >> "$SEEN/downloads"; sleep 0.3\n')
+    (pod.bin / "rclone").write_text(counting)
+    with ThreadPoolExecutor(5) as pool:
+        runs = [pool.submit(pod.run, ":s3:b/m.onnx", sha256(b"weights"), MODEL_KEY=KEY) for _ in range(5)]
+        done = [run.result() for run in runs]
+    assert [one.returncode for one in done] == [0] * 5
+    assert (pod.seen / "downloads").read_text() == "one\n"
+    assert pod.left() == [f"{KEY}.lock", f"{KEY}/model.onnx"]
+
+
+def test_the_next_pod_takes_over_a_shared_download_that_failed(pod: Pod) -> None:
+    (pod.remote / "model").write_bytes(b"other")
+    assert pod.run(":s3:bucket/m.onnx", sha256(b"weights"), MODEL_KEY=KEY).returncode == 1
+    assert pod.left() == [f"{KEY}.lock"]
+    (pod.remote / "model").write_bytes(b"weights")
+    assert pod.run(":s3:bucket/m.onnx", sha256(b"weights"), MODEL_KEY=KEY).returncode == 0
+
+
+# A claim that something else fills
+
+
+def verify(pod: Pod, place: str, digest: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "MODEL_PLACE": f"{pod.remote}/{place}",
+        "MODEL_DIGEST": digest,
+        "MODEL_VOLUME": str(pod.volume),
+    }
+    return subprocess.run(["sh", "-c", claim.SCRIPT], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_on_a_claim_is_verified(pod: Pod) -> None:
+    fill(pod, ODD)
+    assert verify(pod, "", folder_digest(ODD)).returncode == 0
+    wrong = verify(pod, "", folder_digest(FOLDER))
+    assert wrong.returncode == 1
+    assert "not what was released" in wrong.stderr
+    assert pod.left() == [], "names of files, which would fill the volume with each restart"
+
+
+def test_a_file_on_a_claim_is_verified(pod: Pod) -> None:
+    (pod.remote / "model").write_bytes(b"weights")
+    assert verify(pod, "model", sha256(b"weights")).returncode == 0
+    assert verify(pod, "model", sha256(b"Weights")).returncode == 1
+
+
+def test_a_claim_without_the_model_says_so(pod: Pod) -> None:
+    done = verify(pod, "nothing/", sha256(b""))
+    assert (done.returncode, done.stderr) == (1, f"the claim has nothing at {pod.remote}/nothing/\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from mlspec.runtime.digest import digest_of, size_of
-from mlspec.targets.pod.download import SCRIPT
+from mlspec.targets.pod.download import DIGEST
 
 from .gates import config, measured
 from .support import ROOT, Ran, run
@@ -223,9 +222,9 @@ def test_the_digest_is_the_one_that_a_download_verifies(tmp_path: Path) -> None:
         path = model / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name.encode("utf-8", "replace").decode())
-    (functions,) = re.findall(r"^sha256_of\(\).*?^\}", SCRIPT, re.DOTALL | re.MULTILINE)
-    folders = f"part={shlex.quote(str(model))} MODEL_VOLUME={shlex.quote(str(volume))}"
-    program = f"set -eu\n{folders}\n{functions}\ndigest_of_folder"
+    program = (
+        f"set -eu\nwork={shlex.quote(str(volume / 'model'))}\n{DIGEST}\ndigest_of_folder {shlex.quote(str(model))}"
+    )
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True)
     assert digest_of(model) == f"sha256:{done.stdout.strip()}"
 

@@ -117,9 +117,3 @@ def test_trap_a_server_that_ignores_sigterm_drains_in_its_grace_period(tmp_path:
     made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "drain": drain})
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 10}}
     assert made.pod["terminationGracePeriodSeconds"] == 30
-
-
-def test_trap_it_cannot_download_from_a_hub(tmp_path: Path) -> None:
-    """Nothing would download the repository, and the path would be empty."""
-    changes = {"release__artifact": {"uri": "hf://a/b", "format": "safetensors", "digest": "0" * 40}, "access": None}
-    assert "MLS012: `custom` cannot download a hub repository" in refused(tmp_path, RUNTIME, **changes)

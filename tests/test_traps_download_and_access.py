@@ -127,7 +127,7 @@ def test_trap_the_server_gets_no_credentials_for_the_models_store(tmp_path: Path
         ({"release__artifact__uri": "oci://registry.example.com/m:7"}, "MLS012: Kubernetes 1.33 cannot mount"),
         (
             {"release__artifact__uri": "hf://organization/model"},
-            "MLS012: `triton` cannot download a hub repository",
+            "MLS012: a hub repository must be pinned by its commit",
         ),
     ],
     ids=["a commit", "a folder of a web server", "another store", "another scheme", "an image", "a hub"],

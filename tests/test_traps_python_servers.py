@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .online import COMMIT, compiled, emitted, refused, spec
+from .online import COMMIT, DIGEST, compiled, emitted, spec, variables
 
 BENTOML, RAY, KSERVE = "bentoml", "ray-serve", "kserve-huggingface"
 
@@ -141,7 +141,9 @@ def test_trap_kserve_would_follow_a_repository_that_changes(tmp_path: Path) -> N
     """So an init container has to download its files, and verify them."""
     artifact = {"uri": "hf://org/classifier", "format": "safetensors", "digest": COMMIT, "access": "hub"}
     changes = {"access": {"hub": {"kind": "huggingface", "secret": "t"}}, "release__artifact": artifact}
-    assert refused(tmp_path, KSERVE, **changes) == ["MLS012: `kserve-huggingface` cannot download a hub repository"]
+    made = emitted(tmp_path, KSERVE, platform__images__runtime=f"registry.example.com/mlspec@{DIGEST}", **changes)
+    assert variables(made.download)["MODEL_COMMIT"] == COMMIT
+    assert made.env["MLSPEC_MODEL_PATH"] == "/mnt/models"
 
 
 def test_trap_kserves_probes_wait_for_the_requests_before_them(tmp_path: Path) -> None:

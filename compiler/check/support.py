@@ -137,7 +137,7 @@ def _bfloat16(service: ServicePlan) -> Iterator[Diagnostic]:
 
 def _vendor(service: ServicePlan) -> Iterator[Diagnostic]:
     """The catalog's images for accelerators are built for CUDA; any other build must be set explicitly."""
-    if service.devices is None or service.runtime.image is None:
+    if service.devices is None or service.image is None:
         return
     runtime, resource = service.runtime_name, service.scope.resource_of(service.devices)
     image = where(service.image)

@@ -108,7 +108,7 @@ class ServicePlan(ServiceFacts):
         """Every version that runs: the live version first, then the shadow version."""
         if self.shadow is None:
             return (self.live,)
-        return (self.live, VersionPlan(self, ModelFiles(self.scope, self.shadow)))
+        return (self.live, VersionPlan(self, ModelFiles(self.scope, self.shadow, self.runtime)))
 
     @property
     def latest(self) -> VersionPlan:

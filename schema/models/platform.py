@@ -179,6 +179,10 @@ class Storage(Section):
     """Volumes."""
 
     storage_class: ObjectName | None = optional("The storage class. If omitted, the cluster's default.")
+    model_cache: ObjectName | None = optional(
+        "The PersistentVolumeClaim on which pods share the models that they download. It must exist in each namespace, "
+        "and be mounted by all pods at once (`ReadWriteMany`). If omitted, each pod downloads its own copy."
+    )
 
 
 class Priorities(Section):

@@ -34,8 +34,9 @@ class Artifact(Section):
     """The model's files, pinned by digest."""
 
     uri: Uri = required(
-        "The location: `https://`, `s3://`, `gs://`, `azure://`, `hf://organization/repository`, or `oci://` for an "
-        "image that contains the files. A path that ends in `/` is a folder."
+        "The location: `https://`, `s3://`, `gs://`, `azure://`, `hf://ORGANIZATION/REPOSITORY` with or without a path "
+        "in it, `pvc://CLAIM/PATH` for a PersistentVolumeClaim, `oci://` for an image that contains only the files, or "
+        "`image://` for the server's own image. A path that ends in `/` is a folder."
     )
     format: Format = required("The model format, which determines the runtimes that can load it.")
     digest: Digest = required(

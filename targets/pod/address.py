@@ -12,11 +12,18 @@ from ...compiler.because import Because
 from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.plan.serving.hubs import file_of
+from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 
-__all__ = ["FOLDERS", "check_loadable", "check_place"]
+__all__ = ["FOLDERS", "check_access", "check_loadable", "check_place"]
 
 FOLDERS = ("mlflow", "savedmodel")
 """The formats that are always folders: of an MLmodel file and what it names, or of a graph and its variables."""
+
+_KINDS = {
+    "s3": S3Access, "gs": GcsAccess, "azure": AzureAccess, "http": HttpAccess, "https": HttpAccess,
+    "hf": HuggingFaceAccess, "oci": OciAccess, "image": OciAccess,
+}  # fmt: skip
+"""The kind of access to each store."""
 
 ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 
@@ -72,7 +79,7 @@ def _check_url(uri: Because[str]) -> None:
 def check_loadable(files: ModelFiles, server: Because[str]) -> None:
     """Refuse an archive for a server that loads the files itself. A custom image can unpack what it likes."""
     uri = files.artifact.uri
-    if files.source.value == "rclone" and re.search(ARCHIVES, files.file.value.lower()):
+    if files.downloads and re.search(ARCHIVES, files.file.value.lower()):
         raise refusal(
             "MLS012",
             f"`{server.value}` cannot load an archive",
@@ -80,4 +87,31 @@ def check_loadable(files: ModelFiles, server: Because[str]) -> None:
             others=((server, "the runtime"),),
             note="mlspec unpacks nothing, so that the digest covers what the server reads",
             help="unpack it, upload the model's file or folder, and write its URI and its digest",
+        )
+
+
+def check_access(files: ModelFiles) -> None:
+    """Refuse an access that is not for the kind of store that holds the model."""
+    artifact = files.artifact
+    if artifact.access is None:
+        return
+    scheme = artifact.uri.value.partition("://")[0]
+    access = files.scope.system.access[artifact.access.value]
+    if scheme == "pvc":
+        raise refusal(
+            "MLS012",
+            "a model on a claim needs no access",
+            artifact.access,
+            others=((artifact.uri, "the claim"),),
+            note="the kubelet mounts the claim, and nothing would use the access",
+            help="remove it",
+        )
+    if not isinstance(access, _KINDS[scheme]):
+        raise refusal(
+            "MLS012",
+            f"the access `{artifact.access.value}` does not work for `{scheme}://`",
+            artifact.access,
+            others=((access.kind, "its kind"), (artifact.uri, "where it is used")),
+            note="the store would deny the download, and the pod would never start",
+            help=f"use an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
         )

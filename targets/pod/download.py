@@ -1,4 +1,4 @@
-"""The download: an init container that fetches the model, verifies its digest, and only then exposes it to the server.
+"""The download from a store: an init container fetches the model, verifies its digest, and only then exposes it.
 
 The script fetches files into `part`, and renames `part` to `model` once the digest is right. So the server's mount
 holds either the whole model or nothing. The script is the same for every system; environment variables carry what
@@ -9,51 +9,60 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...compiler import conventions
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
-from ...compiler.plan.serving.disk import downloaded, room
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
-from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
-from . import trust
+from ...compiler.system import AzureAccess, GcsAccess, S3Access
 from .access import Grant, environment, granted
-from .address import check_place
-from .credentials import variables
+from .address import check_access, check_place
+from .fetching import VOLUME, container, stored
 
-__all__ = ["SCRIPT", "check_access", "init_container", "mount", "volume"]
+__all__ = ["DIGEST", "SCRIPT", "init_container"]
 
-SCRIPT = r"""
+DIGEST = r"""
+# No pipe runs a command whose failure matters: a pipe only reports its last one.
+sha256_of() { sum=$(sha256sum < "$1"); echo "${sum%% *}"; }
+digest_of_folder() {  # SHA-256 over the sorted lines: path NUL sha256
+  cd "$1"
+  find . -type f > "$work.files"
+  sed 's|^\./||' "$work.files" > "$work.paths"
+  LC_ALL=C sort "$work.paths" > "$work.sorted"
+  while IFS= read -r file; do
+    sum=$(sha256_of "$file")
+    printf '%s\0%s\n' "$file" "$sum"
+  done < "$work.sorted" > "$work.lines"
+  sha256_of "$work.lines"
+  rm "$work.files" "$work.paths" "$work.sorted" "$work.lines"
+}
+""".strip()
+"""How scripts compute digests, with `mlspec.runtime.digest` in a pod."""
+
+SCRIPT = rf"""
 set -eu
-part=$MODEL_VOLUME/part model=$MODEL_VOLUME/model
+key=${{MODEL_KEY:-model}}
+work=$MODEL_VOLUME/$key
+part=$work.part model=$work
 if [ -e "$model" ]; then echo "the model is here already"; exit 0; fi
+if [ -n "${{MODEL_KEY:-}}" ]; then  # pods share this volume: one of them downloads, and the others wait for it
+  exec 9> "$work.lock"
+  flock 9
+  if [ -e "$model" ]; then echo "another pod downloaded the model"; exit 0; fi
+fi
 rm -rf "$part" && mkdir -p "$part"
 ulimit -f "$((MODEL_LIMIT / 512))"  # a file that grows beyond it ends the download
 
 # rclone sends these headers to the host of the URL only. Variables do not show in the process list, as arguments do.
-token=$(printf %s "${MODEL_TOKEN:-}")  # without the line break that a Secret often ends with
+token=$(printf %s "${{MODEL_TOKEN:-}}")  # without the line break that a Secret often ends with
 token=$(printf %s "$token" | sed 's/"/""/g')  # quoted as in a CSV file
 if [ -n "$token" ]; then export RCLONE_HTTP_HEADERS="Authorization,\"Bearer $token\""; fi
 
-# No pipe runs a command whose failure matters: a pipe only reports its last one.
-sha256_of() { sum=$(sha256sum < "$1"); echo "${sum%% *}"; }
-digest_of_folder() {  # SHA-256 over the sorted lines: path NUL sha256
-  cd "$part"
-  find . -type f > "$MODEL_VOLUME/files"
-  sed 's|^\./||' "$MODEL_VOLUME/files" > "$MODEL_VOLUME/paths"
-  LC_ALL=C sort "$MODEL_VOLUME/paths" > "$MODEL_VOLUME/sorted"
-  while IFS= read -r file; do
-    sum=$(sha256_of "$file")
-    printf '%s\0%s\n' "$file" "$sum"
-  done < "$MODEL_VOLUME/sorted" > "$MODEL_VOLUME/lines"
-  sha256_of "$MODEL_VOLUME/lines"
-  rm "$MODEL_VOLUME/files" "$MODEL_VOLUME/paths" "$MODEL_VOLUME/sorted" "$MODEL_VOLUME/lines"
-}
+{DIGEST}
 
 case $MODEL_REMOTE in
   */)
     rclone copy --config "" --retries 5 "$MODEL_REMOTE" "$part"
-    found=$(digest_of_folder) ;;
+    found=$(digest_of_folder "$part") ;;
   *)
     rclone copyto --config "" --retries 5 "$MODEL_REMOTE" "$part/$MODEL_FILE"
     if [ -d "$part/$MODEL_FILE" ]; then
@@ -73,50 +82,24 @@ mv "$part" "$model"
 echo "the model is complete: $MODEL_DIGEST"
 """.strip()
 
-VOLUME = "/download"
-
 # scheme -> the rclone remote for such a store
 REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:", "http": ":http:", "https": ":http:"}
 
-UNKNOWN_LIMIT = 10 * 2**30
-"""The bytes that a model of unknown size may have. Fargate and Autopilot give a pod 20 GiB and 10 GiB of disk."""
-
 
 def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
-    """The init container. It stores a single-file model as `file`, and runs as the pod's user, so that the server can
-    read what it writes.
-    """
+    """The init container. It stores a single-file model as `file`."""
     scope, artifact = files.scope, files.artifact
     grant = next(iter(granted(scope, (artifact.access,))), None)
     _check(files)
-    size = files.artifact.size
-    disk = downloaded(size).map(str) if size is not None else None
-    return {
-        "name": "download",
-        "image": scope.platform.images.downloader,
-        "command": ["/bin/sh", "-c", SCRIPT],
-        "env": [
-            {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
-            {"name": "MODEL_FILE", "value": file},
-            {"name": "MODEL_DIGEST", "value": artifact.digest},
-            {"name": "MODEL_LIMIT", "value": _room(files).map(lambda mebi: str(mebi * 2**20))},
-            {"name": "MODEL_VOLUME", "value": VOLUME},
-            {"name": "HOME", "value": VOLUME},
-            *_store(artifact.uri, grant),
-            *(environment(grant, _RENAMED) if grant is not None else []),
-            *variables(trust.named(scope)),
-        ],
-        "resources": {
-            "requests": {
-                "cpu": fixed(conventions.HELPER_CPU, "it mostly waits for the network"),
-                "memory": fixed(conventions.HELPER_MEMORY, "it streams to disk"),
-                "ephemeral-storage": disk,
-            },
-            "limits": {"memory": fixed("512Mi", "it streams to disk"), "ephemeral-storage": disk},
-        },
-        "securityContext": security,
-        "volumeMounts": [{"name": "model", "mountPath": VOLUME}, *trust.mounts(scope)],
-    }
+    env: list[Body | Because[Body]] = [
+        {"name": "MODEL_REMOTE", "value": _remote(artifact.uri)},
+        {"name": "MODEL_DIGEST", "value": artifact.digest},
+        *stored(files, file),
+        {"name": "HOME", "value": VOLUME},
+        *_store(artifact.uri, grant),
+        *(environment(grant, _RENAMED) if grant is not None else []),
+    ]
+    return container(files, scope.platform.images.downloader, ["/bin/sh", "-c", SCRIPT], env, security)
 
 
 # The script's names for the secrets of a web server.
@@ -163,12 +146,6 @@ def _store(uri: Because[str], grant: Grant | None) -> list[Body]:
     return [{"name": name, "value": value} for name, value in named.items() if value is not None]
 
 
-_KINDS = {
-    "s3": S3Access, "gs": GcsAccess, "azure": AzureAccess, "http": HttpAccess, "https": HttpAccess,
-    "hf": HuggingFaceAccess, "oci": OciAccess,
-}  # fmt: skip
-
-
 def _check(files: ModelFiles) -> None:
     artifact = files.artifact
     if not artifact.digest.value.startswith("sha256:"):
@@ -182,45 +159,3 @@ def _check(files: ModelFiles) -> None:
         )
     check_place(files)
     check_access(files)
-
-
-def check_access(files: ModelFiles) -> None:
-    """Refuse an access that is not for the kind of store that holds the model."""
-    artifact = files.artifact
-    if artifact.access is None:
-        return
-    scheme = artifact.uri.value.partition("://")[0]
-    access = files.scope.system.access[artifact.access.value]
-    if not isinstance(access, _KINDS[scheme]):
-        raise refusal(
-            "MLS012",
-            f"the access `{artifact.access.value}` does not work for `{scheme}://`",
-            artifact.access,
-            others=((access.kind, "its kind"), (artifact.uri, "where it is used")),
-            note="the store would deny the download, and the pod would never start",
-            help=f"use an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
-        )
-
-
-def volume(files: ModelFiles) -> Body:
-    """The volume for the download, with room for the model and a little more."""
-    return {"name": "model", "emptyDir": {"sizeLimit": _room(files).map(lambda mebi: f"{mebi}Mi")}}
-
-
-def _room(files: ModelFiles) -> Because[int]:
-    """The size of the volume in MiB. A store that sends more than that has another model, or is not a store."""
-    size = files.artifact.size
-    if size is None:
-        why = "the size of the model is unknown, and without a limit, it could fill the disk of the node"
-        return because(UNKNOWN_LIMIT // 2**20, why, files.artifact.uri)
-    return because(room(size.value) // 2**20, "the size of the model plus a quarter", size)
-
-
-def mount(path: Because[str]) -> Body:
-    """Where the server finds the model, read-only."""
-    return {
-        "name": "model",
-        "mountPath": path,
-        "subPath": "model",
-        "readOnly": fixed(True, "the server only reads the model"),
-    }

@@ -1,46 +1,59 @@
-"""Where a pod gets its model: from a volume that the download fills, or from an image volume.
+"""Where a pod gets its model: a volume that an init container fills or verifies, or an image.
 
-An image volume is referenced by tag and digest together, so that the kubelet mounts exactly what was released. The
-kubelet pulls it with the pod's own pull secrets.
+The kubelet pulls images with the pod's own pull secrets.
 """
 
 from __future__ import annotations
 
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
-from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import ModelFiles
-from . import download
+from ...compiler.plan.serving.source import pinned
+from . import claim, download, fetching, hub
+from .address import check_access
 
-__all__ = ["mount", "volume"]
-
-
-def volume(files: ModelFiles) -> Body:
-    """The volume, unless the server itself downloads the model."""
-    if files.source.value == "rclone":
-        return download.volume(files)
-    download.check_access(files)
-    reference = text("{image}@{digest}", image=_image(files), digest=files.artifact.digest)
-    image = {"reference": reference, "pullPolicy": "IfNotPresent"}
-    return {"name": "model", "image": because(image, "an image volume", files.source)}
+__all__ = ["init_containers", "mounts", "volumes"]
 
 
-def _image(files: ModelFiles) -> Because[str]:
-    artifact = files.artifact
-    if "@" in artifact.uri.value or not artifact.digest.value.startswith("sha256:"):
-        raise refusal(
-            "MLS012",
-            "an image must be pinned by the digest of its manifest",
-            artifact.digest,
-            others=((artifact.uri, "the image"),),
-            note="the pod mounts the volume as `<image>@<digest>`, which must be a valid reference",
-            help="write `digest: sha256:` with the 64 hex digits, and no digest in the `uri`",
-        )
-    return artifact.uri.map(lambda uri: uri.removeprefix("oci://"))
+def init_containers(files: ModelFiles, file: Because[str], security: Body) -> list[Because[Body]] | None:
+    """What puts the model in place before the server starts; a single-file model is stored as `file`."""
+    if files.source.value == "claim":
+        made = claim.init_container(files, security)
+        return [because(made, "the model is verified before the server starts", files.source)]
+    if not files.downloads:
+        return None
+    of_hub = files.artifact.uri.value.startswith("hf://")
+    made = (hub if of_hub else download).init_container(files, file, security)
+    return [because(made, "the model is downloaded before the server starts", files.source)]
 
 
-def mount(files: ModelFiles, path: Because[str]) -> Body:
-    """Where the container finds the model, read-only."""
-    if files.source.value == "rclone":
-        return download.mount(path)
-    return {"name": "model", "mountPath": path, "readOnly": fixed(True, "image volumes are read-only")}
+def volumes(files: ModelFiles) -> list[Body]:
+    """The volumes for the model; none if the server downloads or contains it."""
+    if files.downloads:
+        return [fetching.volume(files)]
+    if files.source.value == "claim":
+        return [claim.volume(files), claim.work()]
+    if not files.mounted:
+        return []
+    check_access(files)
+    image = {"reference": pinned(files.artifact), "pullPolicy": "IfNotPresent"}
+    return [{"name": "model", "image": because(image, "an image volume", files.source)}]
+
+
+def mounts(files: ModelFiles, path: Because[str], file: Because[str]) -> list[Body]:
+    """Where the server finds the model, read-only."""
+    if files.source.value == "claim":
+        return [claim.mount(files, path, file)]
+    if not files.mounted:
+        return []
+    if not files.downloads:
+        return [{"name": "model", "mountPath": path, "readOnly": fixed(True, "image volumes are read-only")}]
+    key = files.key(file)
+    return [
+        {
+            "name": "model",
+            "mountPath": path,
+            "subPath": key if key is not None else "model",
+            "readOnly": fixed(True, "the server only reads the model"),
+        }
+    ]

@@ -18,6 +18,7 @@ from ...compiler.system import Step
 from ..pod import access, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
+from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
 from . import tracking
 from .config import FILE
@@ -188,7 +189,12 @@ def _gate(training: TrainingPlan) -> Body:
     disk = training.part.resources.ephemeral_storage.map(str)
     return {
         "name": "gate",
-        "image": _own_image(training),
+        "image": own_image(
+            training.scope,
+            "the gate needs mlspec's own image",
+            gated(training)[0],
+            others=((training.part.steps.train.command, "the model is trained here"),),
+        ),
         "command": ["mlspec", "runtime", "gate", "--in-job"],
         "env": list(_contract("gate")),
         "resources": {
@@ -203,18 +209,3 @@ def _gate(training: TrainingPlan) -> Body:
         "securityContext": container_security(),
         "volumeMounts": _mounts("gate"),
     }
-
-
-def _own_image(training: TrainingPlan) -> Because[str]:
-    image = training.scope.platform.images.runtime
-    if image is None:
-        raise refusal(
-            "MLS035",
-            "the gate needs mlspec's own image",
-            gated(training)[0],
-            others=((training.part.steps.train.command, "the model is trained here"),),
-            note="there is no public image, so that every organization runs only an image that it has built itself",
-            help="in mlspec's repository, run `docker build -t REGISTRY/mlspec-runtime:VERSION .` and "
-            "`docker push REGISTRY/mlspec-runtime:VERSION`, and set `platform.images.runtime` to that image",
-        )
-    return image

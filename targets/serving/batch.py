@@ -136,7 +136,7 @@ def network_policy(batch: BatchPlan) -> Iterator[Artifact]:
     scope, part = batch.scope, batch.part
     if not scope.platform.network.policies.value:
         return
-    fetched = [] if batch.files.source.value == "image" else [batch.release.artifact.uri]
+    fetched = [batch.release.artifact.uri] if batch.files.fetched else []
     body: Body = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

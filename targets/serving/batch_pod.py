@@ -12,7 +12,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
-from ..pod import access, download, model, placement, trust
+from ..pod import access, model, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, pull_secrets, variables, written_at
 from ..pod.security import container_security, pod_security, writable_for_devices
@@ -47,9 +47,13 @@ def template(batch: BatchPlan) -> Body:
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants(batch)),
             "securityContext": pod_security(scope.users, batch.part.user),
-            "initContainers": _download(batch),
+            "initContainers": model.init_containers(batch.files, batch.files.file, container_security()),
             "containers": [_scorer(batch)],
-            "volumes": [model.volume(batch.files), {"name": "tmp", "emptyDir": _limited(batch)}, *trust.volumes(scope)],
+            "volumes": [
+                *model.volumes(batch.files),
+                {"name": "tmp", "emptyDir": _limited(batch)},
+                *trust.volumes(scope),
+            ],
             **placement.placed(scope, batch.part.scheduling, accelerator),
         },
     }
@@ -62,22 +66,6 @@ def grants(batch: BatchPlan) -> list[Grant]:
 
 def _used_by_the_run(batch: BatchPlan) -> tuple[Because[str] | None, ...]:
     return (*access.stores(batch.scope, batch.part.input.access, batch.part.output.access), *batch.part.access)
-
-
-def _download(batch: BatchPlan) -> list[Because[Body]] | None:
-    source = batch.files.source
-    if source.value == "hub":
-        raise refusal(
-            "MLS012",
-            "a batch run cannot download a hub repository",
-            batch.release.artifact.uri,
-            others=((batch.part.mode, "a batch service"),),
-            help="put the files into an object store, or name one file of the hub by its `https://` address",
-        )
-    if source.value == "image":
-        return None
-    container = download.init_container(batch.files, batch.files.file, container_security())
-    return [because(container, "the model is downloaded before the scoring starts", source)]
 
 
 def _scorer(batch: BatchPlan) -> Body:
@@ -101,7 +89,7 @@ def _scorer(batch: BatchPlan) -> Body:
         },
         "securityContext": container_security(writable_for_devices(batch.part.resources.accelerator)),
         "volumeMounts": [
-            model.mount(batch.files, MODELS),
+            *model.mounts(batch.files, MODELS, batch.files.file),
             {"name": "tmp", "mountPath": "/tmp"},
             *trust.mounts(batch.scope),
         ],

@@ -104,5 +104,5 @@ def _unreachable(service: ServicePlan) -> Refusal:
 def _egress(service: ServicePlan) -> list[Body | Because[Body]]:
     """Pods may download the models of all versions, and use the accesses of the service."""
     files = [version.files for version in service.versions]
-    fetched = [each.artifact.uri for each in files if each.source.value != "image"]
+    fetched = [each.artifact.uri for each in files if each.fetched]
     return egress(service.scope, fetched, accesses(service, *files))

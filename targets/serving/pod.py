@@ -20,7 +20,7 @@ from ...compiler.plan.serving.probing import checked, listening
 from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
-from ..pod import access, download, model, placement, trust
+from ..pod import access, model, placement, trust
 from ..pod.access import Grant
 from ..pod.address import check_loadable
 from ..pod.credentials import Value, credentials, pull_secrets, variables
@@ -93,28 +93,16 @@ def _user(service: ServicePlan) -> Because[int] | None:
 
 
 def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
-    if files.source.value == "hub" and not made.downloads:
-        raise refusal(
-            "MLS012",
-            f"`{service.runtime_name.value}` cannot download a hub repository",
-            files.artifact.uri,
-            others=((service.runtime_name, "the runtime"),),
-            note="the server would not find a model",
-            help="put the files into an object store, or name one file of the hub by its `https://` address",
-        )
-    if files.source.value != "rclone":
-        return None
     if "custom" not in {known.value for known in service.runtime.formats}:
         check_loadable(files, service.runtime_name)
-    container = download.init_container(files, made.file, container_security())
-    return [because(container, "the model is downloaded before the server starts", files.source)]
+    return model.init_containers(files, made.file, container_security())
 
 
 def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
     runtime, files = service.runtime, version.files
     return {
         "name": "server",
-        "image": _image(service),
+        "image": _image(service, version),
         "command": list(runtime.command) or None,
         "args": [*runtime.args, *made.args] or None,
         "env": _env(service, files, made) or None,
@@ -137,8 +125,8 @@ def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
     }
 
 
-def _image(service: ServicePlan) -> Because[str]:
-    if service.runtime.image is None:
+def _image(service: ServicePlan, version: VersionPlan) -> Because[str]:
+    if version.image is None:
         build = service.runtime.build
         raise refusal(
             "MLS009",
@@ -149,7 +137,7 @@ def _image(service: ServicePlan) -> Because[str]:
             if build is not None
             else f"add `container: {{image: ..., user: 1000}}`: `{service.runtime_name.value}` has no default image",
         )
-    return service.image
+    return version.image
 
 
 def _read_only(service: ServicePlan) -> Because[bool]:
@@ -249,7 +237,7 @@ def config_name(service: ServicePlan, made: Setup) -> Because[str]:
 
 def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Body]:
     files, writes = version.files, version.writes
-    volumes = [model.volume(files)] if files.source.value != "hub" else []
+    volumes = model.volumes(files)
     if needs_config(made):
         volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
     limit = {"sizeLimit": writes.map(str)} if writes is not None else {}
@@ -261,7 +249,7 @@ def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bo
 
 
 def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
-    mounts = [model.mount(files, made.model)] if files.source.value != "hub" else []
+    mounts = model.mounts(files, made.model, made.file)
     if made.folder:
         mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are read-only")})
     mounts += [

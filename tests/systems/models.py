@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from mlspec.compiler.plan.serving.files import IMAGE_VOLUMES_FROM
+from mlspec.compiler.plan.serving.source import IMAGE_VOLUMES_FROM
 from mlspec.targets.pod.address import FOLDERS
 
 from .maker import DIGEST, Maker, members

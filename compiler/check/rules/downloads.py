@@ -46,17 +46,19 @@ def unknown_size(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "MLS414",
                 "the size of the model is unknown",
                 artifact.uri,
-                label=_LABELS[files.source.value],
+                label=_LABELS.get(files.source.value, ""),
                 note=_NOTES[files.source.value],
                 help="add `size: 38Mi`, with the size of the model, next to the URI",
             )
 
 
-_LABELS = {"rclone": "the limit of the download is a guess", "hub": "the download has no limit"}
+_LABELS = {"download": "the limit of the download is a guess", "hub": "the download has no limit"}
 
 _NOTES = {
-    "rclone": "the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",
+    "download": "the download fails above 10 GiB, and up to there, a wrong file can fill the disk of the node",
     "hub": "pods reserve no disk space for it, so they fill the disk of a node together, and Kubernetes evicts them",
+    "cached": "the download fails above 10 GiB, and the memory and the startup time of the server are guesses",
+    "claim": "the memory and the startup time of the server are guesses",
 }
 """Why it matters, by how the files are fetched: an image is not stored in a volume of the pod."""
 

@@ -109,14 +109,17 @@ def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Becaus
     """Every image that runs, and what to point at: the image itself, or the runtime that brings it."""
     yield from ((image, image) for image in given_images(system))
     for service in plan.online.values():
-        if service.runtime.image is not None and not is_given(service.runtime.image, system):
+        if service.image is not None and not is_given(service.image, system):
             yield service.image, service.runtime_name
+    for uri in _locations(system):
+        if uri.value.partition("://")[0] == "image":
+            yield uri.map(lambda text: text.partition("://")[2]), uri
 
 
 def _stores(system: MLSystem) -> Iterator[Diagnostic]:
     allowed = system.platform.policies.stores
     for uri in _uris(system) if allowed else ():
-        if not any(_lies_in(uri.value, store.value) for store in allowed):
+        if uri.value.partition("://")[0] != "image" and not any(_lies_in(uri.value, store.value) for store in allowed):
             yield finding(
                 "MLS903",
                 "the platform does not allow this store",
@@ -173,12 +176,17 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes in which a name before `@` is a user; in `abfss://container@account`, it is the container."""
 
 
-def _uris(system: MLSystem) -> Iterator[Because[str]]:
-    """Where models and data come from."""
+def _locations(system: MLSystem) -> Iterator[Because[str]]:
+    """Where models come from."""
     for release in system.releases.values():
         yield release.artifact.uri
         if release.shadow is not None:
             yield release.shadow.artifact.uri
+
+
+def _uris(system: MLSystem) -> Iterator[Because[str]]:
+    """Where models and data come from."""
+    yield from _locations(system)
     for model in system.models.values():
         yield from (adapter.uri for adapter in model.llm.adapters) if model.llm is not None else ()
     yield from (source.uri for source in system.data.sources if source.uri is not None)

@@ -73,9 +73,9 @@ def unpinned_image_of_the_platform(system: MLSystem, plan: Plan) -> Iterator[Dia
             yield _unpinned(f"platform.images.{field}", image, image)
     known = set[str]()
     for service in plan.online.values():
-        if service.runtime.image is None or service.image.value in known or is_given(service.image, system):
-            continue
         image, name = service.image, service.runtime_name
+        if image is None or image.value in known or is_given(image, system):
+            continue
         known.add(image.value)
         ours = is_of_the_catalog(image)
         if not _is_pinned(image) and (not ours or _allows(system, image)):

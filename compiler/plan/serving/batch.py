@@ -54,7 +54,7 @@ class BatchPlan:
     @cached_property
     def files(self) -> ModelFiles:
         """The files of the live release."""
-        return ModelFiles(self.scope, self.release)
+        return ModelFiles(self.scope, self.release, None)
 
     # Parallelism
 

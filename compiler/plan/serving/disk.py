@@ -15,6 +15,14 @@ __all__ = ["downloaded", "needed", "room", "written"]
 
 MEBI = 2**20
 
+_ELSEWHERE = {
+    "image": "the model is an image, which does not count",
+    "inside": "the model is in the image, which does not count",
+    "claim": "the model is on a claim, which does not count",
+    "cached": "the model is on the claim that pods share, which does not count",
+}
+"""Why a model takes no disk space of the node, by how it gets into the pod."""
+
 LOGS = Memory(100 * MEBI)
 """The logs of a pod: the kubelet keeps five files of 10 MiB for each container, and a pod has one or two."""
 
@@ -49,11 +57,11 @@ def written(
 def needed(source: Because[str], size: Because[Memory] | None, writes: Because[Memory] | None) -> tuple[Memory, str]:
     """The disk of a pod; without the model or the server's own files if their sizes are unknown."""
     total, parts = int(LOGS.amount), [f"{LOGS} for logs"]
-    if source.value == "image":
-        parts.append("the model is an image, which does not count")
+    if source.value in _ELSEWHERE:
+        parts.append(_ELSEWHERE[source.value])
     elif size is None:
         parts.append("the model size is unknown")
-    elif source.value == "rclone":
+    elif source.value == "download":
         total += room(size.value)
         parts.append(f"{size.value} of model files plus a quarter")
     if writes is None:

@@ -41,8 +41,8 @@ class ServiceFacts(ServiceIdentity, ABC):
     # Hardware of a replica
 
     @cached_property
-    def image(self) -> Because[str]:
-        """The runtime's image."""
+    def image(self) -> Because[str] | None:
+        """The runtime's image; None if it has none of its own, and the service sets none."""
         runtime = self.runtime
         if self.accelerated.value and runtime.accelerated_image is not None:
             return because(
@@ -51,7 +51,6 @@ class ServiceFacts(ServiceIdentity, ABC):
                 runtime.accelerated_image,
                 self.accelerated,
             )
-        assert runtime.image is not None
         return runtime.image
 
     @cached_property

@@ -6,81 +6,99 @@ from functools import cached_property
 
 from ....schema.hardware import Bandwidth
 from ....schema.units import Duration, Memory
-from ...because import Because, because, decision
-from ...finding import Refusal, refusal
+from ...because import Because, decision, text
+from ...finding import refusal
 from ...system import Artifact as ModelArtifact
-from ...system import Release, Shadow
+from ...system import Release, Runtime, Shadow
 from ..choose import number
 from ..scope import Scope
+from .source import DOWNLOADED, Source, place_of, source_of
 
-__all__ = ["WEB", "ModelFiles", "bytes_of", "download_time", "transfer", "url_parts"]
-
-SCHEMES = {
-    "https": "rclone", "http": "rclone", "s3": "rclone", "gs": "rclone", "azure": "rclone", "hf": "hub", "oci": "image",
-}  # fmt: skip
+__all__ = ["WEB", "ModelFiles", "bytes_of", "download_time", "transfer", "url_parts", "verify_time"]
 
 WEB = ("http", "https")
 """The schemes of web servers, which have no folders."""
-
-IMAGE_VOLUMES_FROM = "1.35"
-"""The first Kubernetes version that enables image volumes by default (kubernetes.io, image volumes)."""
 
 
 class ModelFiles:
     """The files of one version of a model."""
 
-    def __init__(self, scope: Scope, release: Release | Shadow) -> None:
+    def __init__(self, scope: Scope, release: Release | Shadow, runtime: Runtime | None) -> None:
         self.scope = scope
         self.release = release
+        self.runtime = runtime
+        """What loads them; None for a batch run, whose image does."""
 
     @property
     def artifact(self) -> ModelArtifact:
         return self.release.artifact
 
     @cached_property
-    def source(self) -> Because[str]:
-        """How the files are fetched: `rclone`, `hub` (the runtime downloads them), or `image` (a volume)."""
-        scheme = self.artifact.uri.value.partition("://")[0]
-        if scheme not in SCHEMES:
-            raise refusal(
-                "MLS012",
-                f"mlspec cannot fetch a model from `{scheme}://`",
-                self.artifact.uri,
-                help=f"use {', '.join(f'`{known}://`' for known in SCHEMES)}",
-            )
-        source, version = SCHEMES[scheme], self.scope.platform.kubernetes
-        if source != "image":
-            return because(source, f"the downloader for `{scheme}://`", self.artifact.uri)
-        if version.value < IMAGE_VOLUMES_FROM:
-            raise self._no_image_volumes()
-        why = f"Kubernetes {version.value} mounts images as volumes"
-        return because(source, why, self.artifact.uri, version)
+    def source(self) -> Because[Source]:
+        """How they get into the pod."""
+        return source_of(self.artifact, self.scope.platform, self.runtime)
 
-    def _no_image_volumes(self) -> Refusal:
-        version = self.scope.platform.kubernetes
-        return refusal(
-            "MLS012",
-            f"Kubernetes {version.value} cannot mount a model from an image",
-            self.artifact.uri,
-            others=((version, "this version"),),
-            note=f"image volumes are on by default from {IMAGE_VOLUMES_FROM}; older versions reject the pod",
-            help=f"set `platform.kubernetes: {IMAGE_VOLUMES_FROM}` if the cluster runs it, or use an object store",
-        )
+    @property
+    def downloads(self) -> bool:
+        """Whether an init container downloads them."""
+        return self.source.value in DOWNLOADED
+
+    @property
+    def mounted(self) -> bool:
+        """Whether the pod has a volume with them."""
+        return self.source.value not in ("hub", "inside")
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the pod itself connects to where they are; the kubelet pulls images and mounts claims."""
+        return self.downloads or self.source.value == "hub"
 
     @cached_property
     def is_folder(self) -> Because[bool]:
-        """Whether the artifact is a folder: its path ends in `/`, or it is from a hub or an image."""
-        return self.artifact.uri.map(lambda uri: uri.endswith("/") or uri.partition("://")[0] in ("hf", "oci"))
+        """Whether the artifact is a folder: its path ends in `/`, or it is a whole repository, image, or claim."""
+        return self.artifact.uri.map(_names_folder)
 
     @cached_property
     def file(self) -> Because[str]:
         """The name of a single-file model: the last segment of its address. Loaders choose by its suffix."""
         return self.artifact.uri.map(_last_segment)
 
+    def key(self, file: Because[str]) -> Because[str] | None:
+        """The name of the files on the claim that pods share; a single file is stored as `file`. None without a claim.
+
+        It is the same for the same files only: a commit also pins what is not part of the artifact.
+        """
+        claim = self.scope.platform.storage.model_cache
+        if self.source.value != "cached" or claim is None:
+            return None
+        parts = {"digest": self.artifact.digest.map(_hex)}
+        if self.artifact.uri.value.startswith("hf://") and place_of(self.artifact.uri.value).path:
+            parts["path"] = self.artifact.uri.map(_path_hash)
+        if not self.is_folder.value:
+            parts["file"] = file
+        return text("-".join(f"{{{part}}}" for part in parts), "what the digest pins", **parts).also(claim)
+
     @cached_property
     def number(self) -> Because[int]:
         """The version as a number, because Triton and TensorFlow Serving require numbered version folders."""
         return _version_number(self.release.version)
+
+
+def _names_folder(uri: str) -> bool:
+    scheme = uri.partition("://")[0]
+    whole = scheme in ("oci", "image") or (scheme in ("hf", "pvc") and not place_of(uri).path)
+    return whole or uri.endswith("/")
+
+
+def _hex(digest: str) -> str:
+    return digest.rpartition(":")[2]
+
+
+def _path_hash(uri: str) -> str:
+    """A path of any length as a part of a name."""
+    from hashlib import sha256  # rarely needed, so imported late
+
+    return sha256(place_of(uri).path.encode()).hexdigest()[:16]
 
 
 def _last_segment(uri: str) -> str:
@@ -136,3 +154,14 @@ def download_time(
     total = bytes_of(image) + bytes_of(size)
     guessed = " (an unknown size counts as 1 GB)" if size is None or image is None else ""
     return transfer(total, rate), f"{number(total / 1e9)} GB for the image and the model at {rate.value}{guessed}"
+
+
+@decision
+def verify_time(
+    size: Because[Memory] | None, image: Because[Memory] | None, rate: Because[Bandwidth], read: Because[Bandwidth]
+) -> tuple[Duration, str]:
+    """How long a node without the image needs to fetch it, and then to read a model on a claim for its digest."""
+    pulled, checked = transfer(bytes_of(image), rate), transfer(bytes_of(size), read)
+    guessed = " (an unknown size counts as 1 GB)" if size is None or image is None else ""
+    why = f"{number(bytes_of(image) / 1e9)} GB for the image at {rate.value}, and {number(bytes_of(size) / 1e9)} GB of "
+    return Duration(pulled.amount + checked.amount), f"{why}model files to verify at {read.value}{guessed}"

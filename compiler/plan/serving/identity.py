@@ -93,7 +93,7 @@ class ServiceIdentity:
     @cached_property
     def files(self) -> ModelFiles:
         """The files of the live release."""
-        return ModelFiles(self.scope, self.release)
+        return ModelFiles(self.scope, self.release, self.runtime)
 
     @cached_property
     def runtime_name(self) -> Because[str]:

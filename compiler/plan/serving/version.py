@@ -17,8 +17,9 @@ from ...system import Release, Shadow, Warmup
 from ..choose import assumed, count, or_else, readable
 from .disk import needed, written
 from .facts import ServiceFacts
-from .files import ModelFiles, bytes_of, download_time, transfer
+from .files import ModelFiles, bytes_of, download_time, transfer, verify_time
 from .replica import memory, pod_memory
+from .source import ON_THE_NODE, pinned
 
 __all__ = ["PROBE_PERIOD", "VersionPlan"]
 
@@ -47,6 +48,13 @@ class VersionPlan:
     @property
     def _size(self) -> Because[Memory] | None:
         return self.files.artifact.size
+
+    @cached_property
+    def image(self) -> Because[str] | None:
+        """The image of the server: the release itself, or the runtime's; None if nothing says which."""
+        if self.files.source.value == "inside":
+            return pinned(self.files.artifact)
+        return self.service.image
 
     # Memory
 
@@ -89,7 +97,7 @@ class VersionPlan:
     @property
     def disk_limit(self) -> Because[Memory] | None:
         """The disk space that a replica may use; None if some of what it needs is unknown."""
-        known = self.writes is not None and (self._size is not None or self.files.source.value == "image")
+        known = self.writes is not None and (self._size is not None or self.files.source.value not in ON_THE_NODE)
         given = self.service.part.resources.ephemeral_storage.given
         return self.disk if known or given is not None else None
 
@@ -120,8 +128,10 @@ class VersionPlan:
     @cached_property
     def fetch(self) -> Because[Duration]:
         """The time to pull the image and to download the model, before the container starts."""
-        rate = self.service.scope.platform.planning.download
-        return download_time(self._size, self.service.runtime.image_size, rate)
+        planning, image = self.service.scope.platform.planning, self.service.runtime.image_size
+        if self.files.source.value == "claim":
+            return verify_time(self._size, image, planning.download, planning.load)
+        return download_time(self._size, image, planning.download)
 
     @cached_property
     def progress_deadline(self) -> Because[int]:

@@ -39,8 +39,6 @@ class Setup(Record):
     """Where the model's folder is mounted."""
     file: Because[str]
     """The name of a single-file model in that folder."""
-    downloads: bool = False
-    """Whether the runtime itself can download a hub repository."""
 
 
 def setup(service: ServicePlan, files: ModelFiles) -> Setup:

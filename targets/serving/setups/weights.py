@@ -12,7 +12,8 @@ from ....compiler.because import Because, fixed, text
 from ....compiler.finding import refusal
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
-from ...pod.download import check_access
+from ....compiler.plan.serving.source import place_of
+from ...pod.hub import check_commit
 from . import Setup
 
 __all__ = ["language_server", "mounted", "quantization", "repository"]
@@ -28,26 +29,15 @@ def language_server(
         files={},
         model=mounted(service),
         file=fixed("model.safetensors", "the name of a single file of weights on the hub"),
-        downloads=True,
     )
 
 
 def repository(files: ModelFiles, server: str) -> Because[str] | None:
     """The hub repository, which the server downloads itself; None if an init container downloads the weights."""
-    artifact = files.artifact
     if files.source.value != "hub":
         return None
-    if len(artifact.digest.value) != 40:
-        raise refusal(
-            "MLS012",
-            "a hub repository must be pinned by its commit",
-            artifact.digest,
-            others=((artifact.uri, "a hub repository"),),
-            note=f"{server} downloads the repository itself, at the revision in the spec",
-            help="write the 40 hex digits of the commit, from the repository's history",
-        )
-    check_access(files)
-    return artifact.uri.map(lambda uri: uri.removeprefix("hf://").strip("/"))
+    check_commit(files, f"{server} downloads the repository itself, at the revision in the spec")
+    return files.artifact.uri.map(lambda uri: place_of(uri).container)
 
 
 def mounted(service: ServicePlan) -> Because[str]:
