@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -274,3 +275,39 @@ def test_trap_every_instance_has_its_own_copy_of_the_model(tmp_path: Path) -> No
     batched = emitted(tmp_path, **changes, serving__batching={"maxSize": 8})
     assert "instance_group [{ count: 1, kind: KIND_CPU }]" in batched.file("config.pbtxt")
     assert batched.server["resources"]["limits"]["memory"] == "2304Mi"
+
+
+PICTURE = {
+    "release__artifact__format": "python",
+    "release__artifact__uri": "s3://models/fraud/7/model.py",
+    "model__signature__inputs": [{"name": "picture", "dtype": "float32", "shape": [3, 1024, 1024]}],
+}
+
+
+def test_trap_the_region_of_each_python_instance_grows_with_its_largest_batch(tmp_path: Path) -> None:
+    """A picture has 3 x 1024 x 1024 x 4 = 12,582,912 bytes, and its score 4. A batch of 16 needs 1.5 times as much, 288
+    MiB, and an instance starts with 1 MiB; rounded up to 64 MiB. Requests failed when 256 MiB were full.
+    """
+    made = emitted(tmp_path, **PICTURE, serving__batching={"maxSize": 16, "maxDelay": "2ms"})
+    assert config(made)["instance_group"] == [{"count": [1], "kind": ["KIND_CPU"]}]
+    assert made.volume("shm")["emptyDir"]["sizeLimit"] == "320Mi"
+
+
+def test_a_small_request_needs_no_more_than_the_usual_shared_memory(tmp_path: Path) -> None:
+    python = {name: value for name, value in PICTURE.items() if "artifact" in name}
+    assert emitted(tmp_path, **python).volume("shm")["emptyDir"]["sizeLimit"] == "256Mi"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"release__artifact__format": "onnx", "release__artifact__uri": "s3://models/fraud/7/model.onnx"},
+        {"serving__container": {"sharedMemory": "256Mi"}},
+        {"model__signature__inputs": [{"name": "picture", "dtype": "float32", "shape": [3, -1, -1]}]},
+        {"model__signature__inputs": [{"name": "picture", "dtype": "float32", "shape": [3, -1, 1024]}]},
+    ],
+    ids=["another backend", "given", "two dynamic dimensions", "a dynamic dimension"],
+)
+def test_shared_memory_is_not_guessed(tmp_path: Path, changes: dict[str, Any]) -> None:
+    batching = {"serving__batching": {"maxSize": 64, "maxDelay": "2ms"}}
+    assert emitted(tmp_path, **{**PICTURE, **batching, **changes}).volume("shm")["emptyDir"]["sizeLimit"] == "256Mi"

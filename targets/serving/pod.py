@@ -121,7 +121,7 @@ def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
         ),
         "lifecycle": {"preStop": {"sleep": {"seconds": service.timing.pre_stop}}},
         "securityContext": container_security(_read_only(service)),
-        "volumeMounts": _mounts(service, files, made),
+        "volumeMounts": _mounts(service, version, made),
     }
 
 
@@ -242,14 +242,14 @@ def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bo
         volumes.append({"name": "config", "configMap": {"name": config_name(service, made)}})
     limit = {"sizeLimit": writes.map(str)} if writes is not None else {}
     volumes += [{"name": name, "emptyDir": limit} for name, _ in writable(service)]
-    shared = service.runtime.shared_memory
+    shared = version.shared
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
     return [*volumes, *trust.volumes(service.scope)]
 
 
-def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
-    mounts = model.mounts(files, made.model, made.file)
+def _mounts(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Body]:
+    mounts = model.mounts(version.files, made.model, made.file)
     if made.folder:
         mounts.append({"name": "config", "mountPath": made.folder, "readOnly": fixed(True, "ConfigMaps are read-only")})
     mounts += [
@@ -261,6 +261,6 @@ def _mounts(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Body]:
         }
         for own in made.mounts
     ]
-    shared = [] if service.runtime.shared_memory is None else [{"name": "shm", "mountPath": "/dev/shm"}]
+    shared = [] if version.shared is None else [{"name": "shm", "mountPath": "/dev/shm"}]
     trusted = trust.mounts(service.scope)
     return [*mounts, *mounted_once([*mounts, *shared, *trusted], writable(service)), *shared, *trusted]

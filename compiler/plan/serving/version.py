@@ -19,6 +19,7 @@ from .disk import needed, written
 from .facts import ServiceFacts
 from .files import ModelFiles, bytes_of, download_time, transfer, verify_time
 from .replica import memory, pod_memory
+from .shared import shared_memory
 from .source import ON_THE_NODE, pinned
 
 __all__ = ["PROBE_PERIOD", "VersionPlan"]
@@ -73,8 +74,12 @@ class VersionPlan:
     @cached_property
     def pod_memory(self) -> Because[Memory]:
         """The memory request of a pod: the replica's own memory plus shared memory, which counts against the limit."""
-        shared = self.service.runtime.shared_memory
-        return self.memory if shared is None else pod_memory(self.memory, shared)
+        return self.memory if self.shared is None else pod_memory(self.memory, self.shared)
+
+    @cached_property
+    def shared(self) -> Because[Memory] | None:
+        """The size of `/dev/shm`; None for Kubernetes's own."""
+        return shared_memory(self.service, self.files.artifact)
 
     # Disk
 
