@@ -835,6 +835,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "fallback": ('fallback', 'derived', ('integer', 1, 10000), None, 'from the peak throughput'),
     },
     "ServingLlm": {
+        "task": ('task', 'derived', ('enum', ('generation', 'embedding', 'reranking')), None, 'as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`'),
         "tokens": ('tokens', 'optional', ('object', 'TokenBudget'), None, ''),
         "prompt": ('prompt', 'optional', ('object', 'Prompt'), None, ''),
         "retrieval": ('retrieval', 'optional', ('object', 'Retrieval'), None, ''),
@@ -848,6 +849,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "system": ('system', 'optional', ('integer', 0, None), None, ''),
         "history": ('history', 'optional', ('integer', 0, None), None, ''),
         "prompt": ('prompt', 'optional', ('integer', 0, None), None, ''),
+        "output": ('output', 'optional', ('integer', 1, None), None, ''),
+        "usual": ('usual', 'optional', ('object', 'UsualTokens'), None, ''),
+    },
+    "UsualTokens": {
+        "prompt": ('prompt', 'optional', ('integer', 1, None), None, ''),
         "output": ('output', 'optional', ('integer', 1, None), None, ''),
     },
     "Prompt": {

@@ -1394,8 +1394,9 @@ class Replicas(Part):
 class ServingLlm(Part):
     """How the service uses a language model."""
 
-    __slots__ = fields = ("tokens", "prompt", "retrieval", "output", "self_consistency", "caching", "safety",)
+    __slots__ = fields = ("task", "tokens", "prompt", "retrieval", "output", "self_consistency", "caching", "safety",)
 
+    task: Derived[Literal['generation', 'embedding', 'reranking']]
     tokens: TokenBudget | None
     prompt: Prompt | None
     retrieval: Retrieval | None
@@ -1408,11 +1409,21 @@ class ServingLlm(Part):
 class TokenBudget(Part):
     """How the context of a request is budgeted."""
 
-    __slots__ = fields = ("context", "system", "history", "prompt", "output",)
+    __slots__ = fields = ("context", "system", "history", "prompt", "output", "usual",)
 
     context: Because[int] | None
     system: Because[int] | None
     history: Because[int] | None
+    prompt: Because[int] | None
+    output: Because[int] | None
+    usual: UsualTokens | None
+
+
+class UsualTokens(Part):
+    """The mean lengths of requests, for capacity and cost. The limits only decide what fits."""
+
+    __slots__ = fields = ("prompt", "output",)
+
     prompt: Because[int] | None
     output: Because[int] | None
 

@@ -105,8 +105,8 @@ NOT_TOLD = {
     "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
-    "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
-    "traffic_provider", "queues", "processors", "threads", "embeds", "writes", "settled",
+    "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales", "generates",
+    "traffic_provider", "queues", "processors", "threads", "writes", "settled",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 
@@ -120,10 +120,21 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "GatewayPlan": {"enforces_timeout", "route_kind", "timeout"},
     "MeshPlan": {"follows_routes", "probes", "tunnel"},
     "Timing": {"timeout"},
-    "Tokens": {"context", "length", "output", "prompt", "retrieved", "window"},
+    "Tokens": {
+        "context",
+        "length",
+        "lengths",
+        "mean_length",
+        "output",
+        "prompt",
+        "retrieved",
+        "usual_output",
+        "usual_prompt",
+        "window",
+    },
     "LanguageModel": {"kept_as"},
     "Fit": {"each", "whole"},
-    "Speed": {"busy", "late", "limit", "multiplies", "reads"},
+    "Speed": {"busy", "late", "limit", "multiplies", "reads", "usual_prefill"},
 }
 """The same of one class, where another class has a decision of that name or may get one."""
 

@@ -363,6 +363,29 @@ def test_what_generates_is_priced_by_the_token(tmp_path: Path) -> None:
     assert float(price.value.amount) * 26.28e6 * 500 == pytest.approx(float(made.total.value.amount), rel=1e-3)
 
 
+def test_a_million_tokens_cost_what_answers_of_the_usual_length_cost(tmp_path: Path) -> None:
+    """The largest answer would make a token 5 times as cheap as it is."""
+    serving = {**SPEC["serving"], "runtime": "vllm"}
+    serving["resources"] = {**serving["resources"], "accelerator": {"type": "tpu-x"}}
+    tokens = {"context": 4096, "output": 500}
+    prices = [
+        cost(tmp_path, serving={**serving, "llm": {"tokens": one}}, release__artifact__format="safetensors").units[
+            "scorer"
+        ]
+        for one in (tokens, {**tokens, "usual": {"output": 100}})
+    ]
+    assert float(prices[1].value.amount) == pytest.approx(5 * float(prices[0].value.amount), rel=1e-3)
+
+
+def test_what_only_reads_is_priced_by_the_request(tmp_path: Path) -> None:
+    """A reranker with `output: 1` cost 139 USD for a million tokens that it never wrote."""
+    llm = {"task": "reranking", "tokens": {"context": 4096}}
+    serving = {**SPEC["serving"], "runtime": "vllm", "llm": llm}
+    serving["resources"] = {**serving["resources"], "accelerator": {"type": "tpu-x"}}
+    price = cost(tmp_path, serving=serving, release__artifact__format="safetensors").units["scorer"]
+    assert str(price.value).endswith(" EUR/1M predictions")
+
+
 # What cannot be summed
 
 

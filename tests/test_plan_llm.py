@@ -95,6 +95,40 @@ def test_the_worked_table(
     assert float(speed.throughput.value) == pytest.approx(rate, abs=0.01)
 
 
+def test_usual_lengths_are_for_capacity_and_the_largest_for_what_fits(tmp_path: Path) -> None:
+    """On an L4, with 34,714 tokens of cache and 180 GB/s: half of the prompt takes half of the 664 ms. A sequence has
+    1,000 + 150 / 2 = 1,075 tokens on average, so 32 fit. A step reads 16.06 GB of weights and 32 x 1,075 x 128 KiB of
+    cache in 114.3 ms, and a request takes 0.332 + 150 x 0.1143 / 32 = 0.868 s, instead of 2.950 s.
+    """
+    tokens = {"context": 8192, "prompt": 2000, "output": 300, "usual": {"prompt": 1000, "output": 150}}
+    made = hardware(tmp_path, llm__tokens=tokens)
+    fit, speed = made.fit, made.speed
+    assert fit is not None
+    assert speed is not None
+    assert speed.sequences.value == 32
+    assert speed.usual_prefill.value == pytest.approx(0.332, abs=0.001)
+    assert speed.busy.value == pytest.approx(0.868, abs=0.001)
+    assert float(speed.throughput.value) == pytest.approx(0.7 / 0.868, abs=0.001)
+    assert "for the mean lengths of requests" in speed.throughput.reason
+    largest = hardware(tmp_path)
+    assert largest.fit is not None
+    assert largest.speed is not None
+    assert fit.whole.value == largest.fit.whole.value
+    assert speed.prefill.value == largest.speed.prefill.value, "the bound on the first token is for long prompts, too"
+    assert "for the largest lengths of requests" in largest.speed.throughput.reason
+
+
+@pytest.mark.parametrize(
+    ("usual", "what"),
+    [({"output": 301}, "the longest answer"), ({"prompt": 9000}, "the context")],
+)
+def test_a_mean_above_the_largest_is_refused(tmp_path: Path, usual: dict[str, int], what: str) -> None:
+    tokens = {"context": 8192, "prompt": 2000, "output": 300, "usual": usual}
+    told = found(tmp_path, assistant(llm__tokens=tokens), "MLS008")
+    [mean] = usual.values()
+    assert [d.message for d in told] == [f"the mean of {mean:,} tokens is above {what}"]
+
+
 def test_decode_alone_would_promise_five_times_too_much(tmp_path: Path) -> None:
     speed = hardware(tmp_path, resources__accelerator={"type": "a100-80gb"}).speed
     assert speed is not None

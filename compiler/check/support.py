@@ -17,6 +17,7 @@ from ..language import OBJECTS
 from ..part import Part
 from ..plan import Plan
 from ..plan.service import ServicePlan
+from ..plan.serving.identity import OF_TOKENS
 from ..system import Runtime
 from ..tree import Scalar, Sequence
 from ..words import listing
@@ -26,7 +27,7 @@ __all__ = ["unsupported"]
 
 def unsupported(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment do not support."""
-    for check in (_features, _format, _accelerator, _allowed, _vendor, _bfloat16):
+    for check in (_features, _task, _format, _accelerator, _allowed, _vendor, _bfloat16):
         try:
             for service in plan.online.values():
                 yield from check(service)
@@ -36,6 +37,47 @@ def unsupported(plan: Plan) -> Iterator[Diagnostic]:
 
 FEATURES: tuple[str, ...] = OBJECTS["Runtime"]["features"][2][1][1]
 """The features that a service can ask of its runtime, as paths below the service."""
+
+
+ONLY_GENERATE = ("tgi",)
+"""The setups whose servers cannot embed or score texts."""
+
+
+def _task(service: ServicePlan) -> Iterator[Diagnostic]:
+    """What a service that only reads tokens cannot have: a server that generates, and bounds on tokens."""
+    if service.generates.value:
+        return
+    task, runtime = service.task, service.runtime
+    if runtime.setup.value in ONLY_GENERATE:
+        yield finding(
+            "MLS012",
+            f"`{service.runtime_name.value}` only generates text",
+            service.runtime_name,
+            others=((task, "the task of the service"),),
+            note="the server would not load an embedding model or a reranker",
+            help="use `vllm` or `sglang`",
+        )
+    tokens = service.part.llm.tokens if service.part.llm is not None else None
+    if tokens is not None and tokens.output is not None:
+        yield finding(
+            "MLS012",
+            f"a service for {task.value} writes no answers",
+            tokens.output,
+            others=((task, "its task"),),
+            note="its server has no limit on them, and its price would be for tokens that it never writes",
+            help="remove it",
+        )
+    for name in OF_TOKENS:
+        bounds = service.bounds(name)
+        if bounds.node is not None:
+            yield finding(
+                "MLS012",
+                f"a service for {task.value} has no tokens to bound",
+                bounds,
+                others=((task, "its task"),),
+                note="the server does not export this metric for it, so nothing could judge the bound",
+                help="remove it, and bound `latency` instead",
+            )
 
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:

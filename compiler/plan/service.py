@@ -63,18 +63,6 @@ class ServicePlan(ServiceFacts):
         return waiting(self.slots, self.mean_time, self.timing.timeout)
 
     @cached_property
-    def embeds(self) -> Because[bool]:
-        """Whether its model embeds texts, rather than generating them."""
-        task, name = self.scope.system.problem.task, self.part.own_name
-        if task.value == "embedding":
-            return because(True, "the task is embedding", task)
-        for part in self.scope.system.services.values():
-            retrieval = part.llm.retrieval if isinstance(part, OnlineService) and part.llm is not None else None
-            if retrieval is not None and retrieval.embedder.value == name.value:
-                return because(True, f"`{part.own_name.value}` embeds its queries with it", retrieval.embedder, name)
-        return because(False, "the task is not embedding, and no other service embeds its queries with it", task)
-
-    @cached_property
     def shadow(self) -> Shadow | None:
         """The version in the shadow stage, if the rollout has one and a version is in it."""
         return self.release.shadow if self.canary.shadow_stage is not None else None

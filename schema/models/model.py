@@ -26,6 +26,7 @@ from .base import (
     Uri,
     Url,
     default,
+    derived,
     listed,
     mapped,
     optional,
@@ -218,6 +219,13 @@ class Model(Section):
     llm: ModelLlm | None = optional("Language-model properties.")
 
 
+class UsualTokens(Section):
+    """The mean lengths of requests, for capacity and cost. The limits only decide what fits."""
+
+    prompt: int | None = optional("The mean tokens of a prompt, with all that is added to the user's message.", ge=1)
+    output: int | None = optional("The mean tokens of an answer.", ge=1)
+
+
 class TokenBudget(Section):
     """How the context of a request is budgeted."""
 
@@ -226,6 +234,9 @@ class TokenBudget(Section):
     history: int | None = optional("Tokens in earlier turns.", ge=0)
     prompt: int | None = optional("Tokens in the user's message.", ge=0)
     output: int | None = optional("The maximum number of output tokens.", ge=1)
+    usual: UsualTokens | None = optional(
+        "The mean lengths of requests. If omitted, all requests count as if they were as long as the limits allow."
+    )
 
 
 class Prompt(Section):
@@ -289,6 +300,10 @@ class Safety(Section):
 class ServingLlm(Section):
     """How the service uses a language model."""
 
+    task: Literal["generation", "embedding", "reranking"] | None = derived(
+        "What the service does: generate text, or only read it, to embed it or to score it.",
+        "as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`",
+    )
     tokens: TokenBudget | None = optional("How the context of a request is budgeted.")
     prompt: Prompt | None = optional("The system prompt.")
     retrieval: Retrieval | None = optional("Documents to fetch and add to the context.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from mlspec.compiler.check.support import ONLY_GENERATE
+
 from .maker import Maker, members
 from .runtimes import OWN_IMAGE, SECONDS, Runtime, container
 
@@ -55,14 +57,16 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
 def language_service(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any]) -> dict[str, Any]:
     """A service of a small language model, with room for its context on the accelerators of its cloud."""
     known, bounds = server.facts["metrics"], dict[str, Any]()
+    reads = server.setup not in ONLY_GENERATE and maker.maybe(0.2)
     for name in server.bounds:
-        if maker.maybe(0.6):
+        if maker.maybe(0.6) and not (reads and name in ("firstToken", "interToken")):
             bounds[name] = {"p95": _bound(maker.pick([b for b in known[name]["buckets"] if 0.05 <= b <= 2000]), "s")}
     slowest = max(b for b in known["latency"]["buckets"] if b <= 200)
     arriving = {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}
     bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
     own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
-    answer = {"output": 256} if server.supports("llm.tokens.output") else {}
+    answer = {"output": 256} if server.supports("llm.tokens.output") and not reads else {}
+    usual = maker.free("UsualTokens", prompt=maker.pick((None, 700)), output=maker.pick((None, 64)) if answer else None)
     measured = "saturation" not in known or maker.maybe(0.6)  # without either nothing says how full a replica is
     return maker.free(
         "OnlineService",
@@ -85,7 +89,15 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         load="60s",
         llm=maker.free(
             "ServingLlm",
-            tokens={"context": 4096, **answer, "system": 200, "history": 500, "prompt": 300},
+            task=maker.pick(("embedding", "reranking")) if reads else "generation",
+            tokens={
+                "context": 4096,
+                **answer,
+                "system": 200,
+                "history": 500,
+                "prompt": 300,
+                **({"usual": usual} if usual else {}),
+            },
             caching=_llm_caching(maker, server),
             retrieval=maker.free("Retrieval", chunks=2, chunkTokens=100) if maker.declared.get("services") else None,
         ),

@@ -15,11 +15,13 @@ __all__ = ["fit"]
 
 def fit(service: ServicePlan) -> Iterator[Line]:
     """The accelerators, the memory, and the speed; only the accelerators for a model of unknown shape."""
-    devices, hardware = service.devices, service.hardware
+    devices, hardware, path = service.devices, service.hardware, service.part.spec_path
+    if service.part.llm is not None:
+        yield Line(title="task", value=service.task, field=f"{path}.llm.task")
     if devices is None:
         return
     kind = text("{count} x {type}", devices.type.reason, count=devices.count.map(str), type=devices.type)
-    yield Line(title="accelerators per replica", value=kind, field=f"{service.part.spec_path}.resources.accelerator")
+    yield Line(title="accelerators per replica", value=kind, field=f"{path}.resources.accelerator")
     if hardware.fit is None:
         return
     yield Line(title="weights", value=hardware.fit.model.weights.map(gibibytes))
@@ -27,12 +29,12 @@ def fit(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="full context fits", value=hardware.fit.fits)
     yield Line(title="typical sequences that fit", value=hardware.fit.sequences, count_of="sequence")
     if hardware.speed is not None:
-        most = f"{service.part.spec_path}.batching.maxSize"
+        most = f"{path}.batching.maxSize"
         yield Line(title="concurrent sequences", value=hardware.speed.sequences, count_of="sequence", field=most)
         yield Line(title="prefill time", value=hardware.speed.prefill.map(seconds))
         yield Line(title="decode step time", value=hardware.speed.step.map(seconds))
         yield Line(
             title="throughput per replica",
             value=hardware.speed.throughput,
-            field=f"{service.part.spec_path}.serviceTime",
+            field=f"{path}.serviceTime",
         )

@@ -29,6 +29,8 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="headroom: maximum sustainable rate", value=able)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per replica", value=service.live.memory, field=f"{path}.resources.memory")
+    if service.live.shared is not None:
+        yield Line(title="shared memory", value=service.live.shared, field=f"{path}.container.sharedMemory")
     yield Line(title="disk per replica", value=service.live.disk, field=f"{path}.resources.ephemeralStorage")
     if service.queue is not None:
         yield Line(title="requests that may wait", value=service.queue, count_of="request", field=f"{path}.queue")

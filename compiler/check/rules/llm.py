@@ -18,14 +18,21 @@ MUTABLE = ("latest", "main", "master", "head", "current")
 
 
 def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
-    """The services that generate tokens; an embedder only reads them."""
+    """The services that generate tokens; embedders and rerankers only read them."""
     for service in plan.online.values():
         described = service.part.llm is not None or system.models[service.model.value].llm is not None
-        if described and not service.embeds.value:
+        if described and service.generates.value:
             yield service
 
 
-@rule("MLS801", "error", "services.*.llm.tokens.context", "services.*.llm.tokens.output", "services.*.llm.retrieval")
+@rule(
+    "MLS801",
+    "error",
+    "services.*.llm.task",
+    "services.*.llm.tokens.context",
+    "services.*.llm.tokens.output",
+    "services.*.llm.retrieval",
+)
 def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Language model without token limits.
 

@@ -150,9 +150,11 @@ class CostPlan:
 
 
 def _answer(service: ServicePlan) -> Because[int] | None:
-    """The maximum number of output tokens, for a service that generates text."""
-    llm = service.part.llm
-    return llm.tokens.output if llm is not None and llm.tokens is not None else None
+    """The mean number of output tokens, otherwise the largest, for a service that generates text."""
+    tokens = service.part.llm.tokens if service.part.llm is not None else None
+    if tokens is None or not service.generates.value:
+        return None
+    return first(tokens.usual.output if tokens.usual is not None else None, tokens.output)
 
 
 @decision

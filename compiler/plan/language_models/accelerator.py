@@ -56,14 +56,15 @@ class Hardware:
     def tokens(self) -> Tokens:
         """The token counts of requests to a language model."""
         scope = self._service.scope
-        return Tokens(scope.system.models[self._service.model.value], self._service.part, scope.platform)
+        model = scope.system.models[self._service.model.value]
+        return Tokens(model, self._service.part, scope.platform, self._service.generates)
 
     @cached_property
     def model(self) -> LanguageModel | None:
         """The language model that is served, if its shape is known from the spec or from its family."""
         model, family = self.tokens.parent, self.tokens.family
         shape = first(model.llm.shape if model.llm is not None else None, family.shape if family is not None else None)
-        return LanguageModel(shape, model, self.tokens.part, self.tokens.platform) if shape is not None else None
+        return LanguageModel(shape, self.tokens) if shape is not None else None
 
     @cached_property
     def chosen(self) -> AcceleratorRequest | None:

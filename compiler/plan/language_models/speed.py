@@ -68,13 +68,18 @@ class Speed:
 
     @cached_property
     def prefill(self) -> Because[float]:
-        """The prefill time of a prompt, in seconds."""
+        """The prefill time of a long prompt, in seconds."""
         return _prefill(self.fit.model.shape, self.fit.model.prompt, self.multiplies)
+
+    @cached_property
+    def usual_prefill(self) -> Because[float]:
+        """The prefill time of a prompt of the mean length, in seconds."""
+        return _prefill(self.fit.model.shape, self.fit.model.usual_prompt, self.multiplies)
 
     @cached_property
     def limit(self) -> Because[float] | None:
         """The maximum duration of a decode step, in seconds; None without a bound."""
-        if not self.targets.inter_token and not self.targets.answer:
+        if not self.fit.model.generates.value or (not self.targets.inter_token and not self.targets.answer):
             return None
         return _limit(self.targets.inter_token, self.targets.answer, self.prefill, self.fit.model.output)
 
@@ -100,17 +105,20 @@ class Speed:
     @cached_property
     def busy(self) -> Because[float]:
         """The replica time of one request, in seconds."""
-        return _busy(self.prefill, self.step, self.sequences, self.fit.model.output)
+        return _busy(self.usual_prefill, self.step, self.sequences, self.fit.model.usual_output)
 
     @cached_property
     def throughput(self) -> Because[Rate]:
         """The requests per second of one replica at the maximum utilization; the reason has the error range."""
-        return _throughput(self.busy, self.prefill, self.sequences, self.planning.utilization, self.planning.rough)
+        lengths, planning = self.fit.model.lengths, self.planning
+        return _throughput(self.busy, self.usual_prefill, self.sequences, lengths, planning.utilization, planning.rough)
 
     @cached_property
     def late(self) -> Because[str]:
         """The bound that even a single request misses; empty if there is none."""
-        return _late(self.prefill, self.targets.first_token, self._fast)
+        if not self.fit.model.generates.value:
+            return _late(self.prefill, self.targets.answer, "for the response", None)
+        return _late(self.prefill, self.targets.first_token, "to the first token", self._fast)
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
@@ -178,11 +186,11 @@ def _fast_enough(
 
 @decision
 def _late(
-    prefill: Because[float], first_token: tuple[Because[Duration], ...], fast: Because[int] | None
+    prefill: Because[float], bounds: tuple[Because[Duration], ...], what: str, fast: Because[int] | None
 ) -> tuple[str, str]:
-    tightest = min((bound.value for bound in first_token), default=None)
+    tightest = min((bound.value for bound in bounds), default=None)
     if tightest is not None and prefill.value > float(tightest):
-        return f"{prefill.reason}, more than the {tightest} to the first token", "a bound that a single request misses"
+        return f"{prefill.reason}, more than the {tightest} {what}", "a bound that a single request misses"
     if fast is not None and fast.value < 1:
         return fast.reason, "a bound that a single request misses"
     return "", "a single request meets all bounds"
@@ -232,6 +240,7 @@ def _throughput(
     busy: Because[float],
     prefill: Because[float],
     sequences: Because[int],
+    lengths: Because[str],
     utilization: Because[Percent],
     rough: Because[float],
 ) -> tuple[Rate, str]:
@@ -240,8 +249,8 @@ def _throughput(
     return Rate(Decimal(f"{rate:.9f}")), (
         f"{count(sequences.value, 'concurrent sequence')} at {utilization.value} utilization: {number(rate)} "
         f"requests/s per replica, bound by {bound}; a rough estimate ({number(rate / rough.value)} to "
-        f"{number(rate * rough.value)}) if every response has the maximum length; set `serviceTime` to replace it with "
-        f"a measurement"
+        f"{number(rate * rough.value)}) for {lengths.value} of requests; set `serviceTime` to replace it with a "
+        f"measurement"
     )
 
 

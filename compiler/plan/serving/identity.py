@@ -15,9 +15,10 @@ from ...system import Latency, MetricVocabulary, OnlineService, Release, Runtime
 from ..scope import Scope
 from .files import ModelFiles
 
-__all__ = ["Measured", "ServiceIdentity", "service_name"]
+__all__ = ["OF_TOKENS", "Measured", "ServiceIdentity", "service_name"]
 
 Measured = Literal["latency", "first_token", "inter_token"]
+OF_TOKENS: tuple[Measured, ...] = ("first_token", "inter_token")
 """The latencies that can be bounded: the whole response, its first token, and the time between tokens."""
 
 
@@ -115,11 +116,34 @@ class ServiceIdentity:
         own = self.runtime.grpc_metrics
         return own if own is not None and self.part.protocol.value == "grpc" else self.runtime.metrics
 
+    @cached_property
+    def task(self) -> Because[str]:
+        """What its language model does: `generation`, `embedding`, or `reranking`."""
+        given: Because[str] | None = self.part.llm.task.given if self.part.llm is not None else None
+        if given is not None:
+            return given
+        task, name = self.scope.system.problem.task, self.part.own_name
+        if task.value == "embedding":
+            return because("embedding", "the task is embedding", task)
+        for part in self.scope.system.services.values():
+            retrieval = part.llm.retrieval if isinstance(part, OnlineService) and part.llm is not None else None
+            if retrieval is not None and retrieval.embedder.value == name.value:
+                why = f"`{part.own_name.value}` embeds its queries with it"
+                return because("embedding", why, retrieval.embedder, name)
+        return because("generation", "the task is not embedding, and no other service embeds its queries with it", task)
+
+    @cached_property
+    def generates(self) -> Because[bool]:
+        """Whether it generates tokens, rather than only reading them."""
+        return self.task.map(lambda task: task == "generation")
+
     # Bounds: a service's own bounds override the system's
 
     def bounds(self, name: Measured) -> Latency:
         """The bounds on one kind of latency."""
         own: Latency = getattr(self.part.constraints, name)
+        if name in OF_TOKENS and not self.generates.value:
+            return own  # the system's bounds are for the services that generate tokens
         return own if own.node is not None else getattr(self.scope.system.constraints, name)
 
     @cached_property

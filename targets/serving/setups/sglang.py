@@ -54,8 +54,8 @@ def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str
     yield from _placement(service)
     if method is not None and not recognized:
         yield text("--quantization={method}", method=method)
-    if service.embeds.value:
-        yield because("--is-embedding", service.embeds.reason, service.embeds)
+    if not service.generates.value:
+        yield because("--is-embedding", service.task.reason, service.task)
     yield "--enable-metrics"
     yield from _buckets(service)
     yield from ("--uvicorn-access-log-exclude-prefixes", "/health", "/ready", "/metrics")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....compiler.because import Because, decision, text
+from ....compiler.because import Because, because, decision, text
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import Percent
@@ -31,6 +31,8 @@ def build(service: ServicePlan, files: ModelFiles) -> Setup:
 def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
     yield from _weights(service, files)
     yield text("--served-model-name={name}", name=service.model)
+    if not service.generates.value:
+        yield because("--runner=pooling", service.task.reason, service.task)
     yield text("--port={port}", port=port(service, "http"))
     yield from _limits(service)
     yield from _placement(service)
@@ -51,7 +53,7 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     tokens = llm.tokens if llm is not None else None
     if tokens is not None and tokens.context is not None:
         yield text("--max-model-len={tokens}", tokens=tokens.context)
-    if tokens is not None and tokens.output is not None:
+    if tokens is not None and tokens.output is not None and service.generates.value:
         yield text('--override-generation-config={{"max_new_tokens": {tokens}}}', tokens=tokens.output)
     if batching is not None:
         yield text("--max-num-seqs={size}", size=batching.max_size)

@@ -1,0 +1,62 @@
+"""The traps of services that only read tokens: embedders and rerankers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .online import compiled, emitted, refused, spec
+
+RERANKER: dict[str, Any] = {"serving__llm": {"task": "reranking", "tokens": {"context": 512}}}
+
+
+@pytest.mark.parametrize("task", ["embedding", "reranking"])
+@pytest.mark.parametrize(
+    ("runtime", "flag", "value"), [("vllm", "--runner", "pooling"), ("sglang", "--is-embedding", "true")]
+)
+def test_trap_a_server_that_is_not_told_generates(
+    tmp_path: Path, runtime: str, flag: str, value: str, task: str
+) -> None:
+    llm = {"serving__llm": {"task": task, "tokens": {"context": 512}}}
+    assert emitted(tmp_path, runtime, **llm).flags[flag] == value
+    assert flag not in emitted(tmp_path, runtime).flags
+
+
+def test_trap_a_reranker_needs_no_limit_on_answers(tmp_path: Path) -> None:
+    """MLS801 asked for one, so rerankers had `output: 1`."""
+    told = [d.id for d in compiled(tmp_path, spec("vllm", **RERANKER)).diagnostics]
+    assert "MLS801" not in told
+
+
+def test_trap_a_limit_on_answers_that_are_never_written_is_refused(tmp_path: Path) -> None:
+    llm = {"task": "reranking", "tokens": {"context": 512, "output": 1}}
+    assert refused(tmp_path, "vllm", serving__llm=llm) == ["MLS012: a service for reranking writes no answers"]
+
+
+def test_trap_tgi_does_not_embed(tmp_path: Path) -> None:
+    assert "MLS012: `tgi` only generates text" in refused(tmp_path, "tgi", **RERANKER)
+
+
+@pytest.mark.parametrize("bound", ["firstToken", "interToken"])
+def test_trap_a_bound_on_tokens_that_are_never_written_could_not_be_judged(tmp_path: Path, bound: str) -> None:
+    told = refused(tmp_path, "vllm", **RERANKER, **{f"serving__constraints__{bound}": {"p95": "500ms"}})
+    assert told == ["MLS012: a service for reranking has no tokens to bound"]
+
+
+def test_trap_the_systems_bound_on_the_first_token_is_for_what_generates(tmp_path: Path) -> None:
+    """An alert on the embedder of a retrieval would never fire, and its canary would have no verdict."""
+    serving = spec("vllm")["serving"]
+    retrieval = {"store": "pgvector", "uri": "postgres://a:5432/a", "embedder": "embedder"}
+    tokens = {"context": 4096, "output": 256}
+    services = {
+        "chat": {**serving, "llm": {"tokens": tokens, "retrieval": retrieval}},
+        "embedder": {**serving, "endpoint": {"hosts": ["embedder.example.com"]}, "llm": {"tokens": {"context": 512}}},
+    }
+    made = spec("vllm", constraints__firstToken={"p95": "800ms"})
+    made.pop("serving")
+    plan = compiled(tmp_path, {**made, "services": services})._compiled.environments[0].plan
+    assert plan.online["chat"].bounds("first_token").p95 is not None
+    assert plan.online["embedder"].bounds("first_token").p95 is None
+    assert plan.online["embedder"].task.value == "embedding"
