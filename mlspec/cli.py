@@ -280,3 +280,15 @@ def gate(in_job: bool, **given: str | None) -> None:
         needed = "MLSPEC_CONFIG, MLSPEC_INPUT and MLSPEC_OUTPUT, as in a job" if in_job else "--config and --metrics"
         raise click.UsageError(f"nothing to judge without {needed}")
     sys.exit(command.gate(files, in_job=in_job))
+
+
+@runtime.command()
+def fetch() -> None:
+    """Download a model from the Hugging Face Hub in an init container.
+
+    Reads MODEL_REPOSITORY, MODEL_PATH, MODEL_COMMIT, MODEL_FILE, MODEL_LIMIT, MODEL_VOLUME, MODEL_KEY, HF_ENDPOINT, and
+    HF_TOKEN. Exits with 1 if any file is missing or is not the one of the commit.
+    """
+    from .runtime import hub as command
+
+    sys.exit(command.fetch())

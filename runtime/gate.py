@@ -14,11 +14,12 @@ import json
 import os
 import sys
 from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from typing import Any
 
 from ..compiler.record import Record
 from .conditions import Unreadable
 from .digest import digest_of, size_of
+from .lines import say
 from .verdict import VERSION, Verdict, is_version, judge, shown
 
 __all__ = ["Files", "by_hand", "gate", "of_the_job"]
@@ -47,13 +48,11 @@ def gate(files: Files, *, in_job: bool = False) -> int:
         if files.verdict is not None:
             _write(files.verdict, verdict, model)
     except (Unreadable, OSError, ValueError) as wrong:
-        _say(sys.stderr, f"mlspec runtime gate: {wrong}")
+        say(sys.stderr, f"mlspec runtime gate: {wrong}")
         return NO if in_job and isinstance(wrong, Unreadable) else UNREADABLE
     for reason in verdict.reasons:
-        _say(sys.stdout, reason.line)
-    _say(
-        sys.stdout, "pass" if verdict.passed else "fail" if verdict.reasons else "fail: the configuration has no gates"
-    )
+        say(sys.stdout, reason.line)
+    say(sys.stdout, "pass" if verdict.passed else "fail" if verdict.reasons else "fail: the configuration has no gates")
     return PASS if verdict.passed or in_job else NO
 
 
@@ -152,9 +151,3 @@ def _write(path: Path, verdict: Verdict, model: dict[str, Any] | None) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-
-
-def _say(stream: TextIO, line: str) -> None:
-    """Write a line, whatever the stream can encode and the inputs contain."""
-    encoding = stream.encoding or "ascii"
-    stream.write(f"{line.encode(encoding, 'backslashreplace').decode(encoding)}\n")
