@@ -20,6 +20,7 @@ from .check.complete import Lacking, incomplete
 from .check.effects import Used, without_effect
 from .check.lint import Rule, judge, lint
 from .check.support import unsupported
+from .check.unserved import unserved, used_models
 from .diagnostics import Diagnostic, merged
 from .emit import Emitted, emit, emit_system
 from .emit.artifact import SYSTEM, Made
@@ -51,6 +52,8 @@ class Environment(Record):
     bundle: Bundle
     bound: bool
     """Whether the whole spec has valid structure and values."""
+    models: frozenset[str] | None
+    """The models that something in it uses; None if a mistake hides what does."""
     left_out: tuple[str, ...]
     """What was skipped because it needs a value that is missing: rules, and pieces of the output."""
 
@@ -141,7 +144,10 @@ def compile_system(
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
     found += between_environments(claimed)
-    found += without_effect([_used(e, together) for e in environments], (_used(e) for e in others), rules, found)
+    idle = unserved((e.system, e.models) for e in environments) if every else {}
+    found += idle.values()
+    asked = [_used(e, together) for e in environments]
+    found += without_effect(asked, (_used(e) for e in others), rules, found, frozenset(idle))
     system = environments[0].system
     judged = list(judge(merged(found, declared), system, input_, today, whole=every))
     judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
@@ -187,6 +193,7 @@ def _environment(
         emitted=emitted,
         bundle=bundle,
         bound=not wrong,
+        models=used_models(system, references),
         left_out=(*skipped, *emitted.left_out),
     )
 

@@ -46,11 +46,12 @@ def without_effect(
     others: Iterable[Used],
     rules: Iterable[Rule],
     told: Iterable[Diagnostic] = (),
+    idle_models: frozenset[str] = frozenset(),
 ) -> Iterator[Diagnostic]:
     """A warning for each subject that is not supported yet, and an error for each value that has no effect.
 
     Environments that were not requested are examined only when a value has no effect in the requested ones. `told`
-    holds findings that already give a better reason.
+    holds findings that already give a better reason, and `idle_models` are those of which one finding says it all.
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]
@@ -70,7 +71,7 @@ def without_effect(
             active |= effects.active
             complete = complete and effects.complete
         for effects in asked if complete else ():
-            idle = effects.idle(active)
+            idle = [path for path in effects.idle(active) if not _of_a_model(path, idle_models)]
             if idle and effects.bound:
                 yield from _ignored(effects.layered, effects.theirs, idle)
 
@@ -115,6 +116,10 @@ def _of_author(both: Values, layered: Layered) -> Values:
     """The values that the spec's author set; the platform's values serve all systems."""
     files = {id(layer.tree.file) for layer in layered.layers if layer.owner == "system"}
     return {path: node for path, node in both.items() if id(node.file) in files}
+
+
+def _of_a_model(path: Path, names: frozenset[str]) -> bool:
+    return path[0] in ("models", "releases") and len(path) > 1 and path[1] in names
 
 
 _LEAVES = frozenset((str, int, float, bool, type(None)))

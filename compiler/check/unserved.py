@@ -1,0 +1,60 @@
+"""Models that nothing uses: no service serves them, and nothing trains, combines, or compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..because import Unavailable
+from ..bind import Reference
+from ..diagnostics import Diagnostic
+from ..finding import finding
+from ..layer.usual import served
+from ..part import Part
+from ..system import MLSystem
+
+__all__ = ["unserved", "used_models"]
+
+
+def used_models(system: MLSystem, references: Iterable[Reference]) -> frozenset[str] | None:
+    """The names of the models that something in an environment uses; None if a mistake hides what does."""
+    named = {reference.node.text for reference in references if reference.to == "models"}
+    try:
+        models = (*system.models, *system.releases)
+        chosen = {served(name, None, system.models) for name in system.services}
+        trained = {*models[:1], system.metadata.name.value} if system.training is not None else set()
+    except Unavailable:
+        return None
+    return frozenset({*named, *trained, *(name for name in chosen if name is not None)})
+
+
+def unserved(environments: Iterable[tuple[MLSystem, frozenset[str] | None]]) -> dict[str, Diagnostic]:
+    """An error for each model that is used in none of the environments, by its name."""
+    known = list(environments)
+    used = [names for _, names in known if names is not None]
+    if len(used) < len(known):
+        return {}
+    everywhere = frozenset[str]().union(*used)
+    found: dict[str, Diagnostic] = {}
+    for system, _ in known:
+        for name, entry in _declared(system).items():
+            if name not in everywhere and name not in found:
+                found[name] = _unserved(name, entry, system)
+    return found
+
+
+def _declared(system: MLSystem) -> dict[str, Part]:
+    """The models of a system, and its releases of models that `models` does not list."""
+    return {**system.releases, **system.models}
+
+
+def _unserved(name: str, entry: Part, system: MLSystem) -> Diagnostic:
+    first = next(iter(system.services), None)
+    return finding(
+        "MLS012",
+        f"no service serves the model `{name}`",
+        entry.own_name,
+        note="it would run nowhere, and no rule looks at its release",
+        help=f"add `model: {name}` to a service such as `{first}`, or remove the model and its release"
+        if first is not None
+        else "add a service that serves it, or remove it",
+    )
