@@ -124,6 +124,7 @@ def plan(request: Any, form: str) -> int:
 @click.option("--to", required=True, metavar="NAME", help="The environment to promote to.")
 @click.option("--from", "source", metavar="NAME", help="The environment whose live version to promote.")
 @click.option("--release", "file", metavar="FILE", help="The file that describes a new version.")
+@click.option("--mlflow", metavar="URL", help="The MLflow server for `models:/` in FILE.  [env: MLFLOW_TRACKING_URI]")
 @click.option("--skip-shadow", is_flag=True, help="Go live immediately: skip the shadow stage, or the rest of it.")
 @click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Treat this as the current time, in UTC.")
 @working_on_a_release
@@ -138,11 +139,16 @@ def promote(request: Any, to: str, model: str | None, dry_run: bool, now: Any, *
 
     FILE has the keys of a release, at the top or below `release:`, or is a release file. A system with several models
     gets its first releases one by one, and is compiled as soon as each model has one.
+
+    An artifact in FILE may be `models:/NAME/VERSION` or `models:/NAME@ALIAS`. MLflow then tells where the files are,
+    and that address is released.
     """
     from .terminal.commands import promote as command
 
     if entry["source"] is not None and entry["file"] is not None:
         raise click.UsageError("--from and --release exclude each other")
+    if entry["mlflow"] is not None and entry["file"] is None:
+        raise click.UsageError("--mlflow needs --release")
     moment = f"{now:%Y-%m-%dT%H:%M:%SZ}" if now is not None else None
     return command.promote(request, to, model, now=moment, dry_run=dry_run, **entry)
 

@@ -82,10 +82,13 @@ def _uri(text: str) -> str:
     if compiled(_URI).fullmatch(text) is not None:
         return text
     if text.startswith(("models:/", "runs:/")):
-        name = "get_model_version_download_uri" if text.startswith("models:") else "get_run"
+        named = text.startswith("models:")
+        name = "get_model_version_download_uri" if named else "get_run"
+        looked_up = "; `mlspec promote --release FILE --mlflow URL` looks up such a name in FILE" if named else ""
         raise UnitError(
             "is a name that only MLflow can resolve",
-            f"write where the files are, which `mlflow.MlflowClient().{name}` tells, with `/` at the end of a folder",
+            f"write where the files are, which `mlflow.MlflowClient().{name}` tells, with `/` at the end of a folder"
+            f"{looked_up}",
         )
     raise UnitError("is not a URI", "write it like `s3://bucket/path`")
 

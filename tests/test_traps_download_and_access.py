@@ -235,6 +235,7 @@ def test_trap_a_name_in_a_registry_is_not_an_address(tmp_path: Path, uri: str) -
     [found] = [one for one in told if one.severity == "error"]
     assert found.message == f"`{uri}` is a name that only MLflow can resolve"
     assert "mlflow.MlflowClient()" in found.help
+    assert ("mlspec promote --release FILE --mlflow URL" in found.help) == uri.startswith("models:")
 
 
 @pytest.mark.parametrize("uri", ["https://models.example.com", "https://models.example.com/a/?v=3"])

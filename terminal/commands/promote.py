@@ -14,9 +14,12 @@ from pathlib import Path
 
 from ...compiler.answer.awaited import awaited
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
+from ...compiler.bind import check_as_written
+from ...compiler.diagnostics import Diagnostic
 from ...compiler.errors import CompileError, MlspecError, TooEarlyError
+from ...compiler.finding import finding
 from ...compiler.pipeline import Compiled
-from ...compiler.tree import Mapping
+from ...compiler.tree import Mapping, Scalar, lookup
 from ..releases import alone, store
 from ..workspace import STDIN, find, load, read_version
 from ..write import changes
@@ -36,10 +39,11 @@ def promote(
     file: str | None,
     skip_shadow: bool,
     now: str | None,
+    mlflow: str | None,
     dry_run: bool,
 ) -> int:
     """Promote a version to its next stage in an environment."""
-    version = _version(request, file, model) if file is not None else None
+    version = _version(request, file, model, mlflow) if file is not None else None
     if file is not None and version is None:
         return 2
     moment = now or time.strftime(CLOCK, time.gmtime())
@@ -52,13 +56,36 @@ def rollback(request: Request, environment: str, model: str | None, to: str, *, 
     return _moved(request, lambda system: rolled_back(system, environment, model, to), dry_run=dry_run)
 
 
-def _version(request: Request, path: str, model: str | None) -> Mapping | None:
+def _version(request: Request, path: str, model: str | None, mlflow: str | None) -> Mapping | None:
     version, wrong = read_version(path, model)
+    if version is not None:
+        version, wrong = _with_files(version, wrong, mlflow)
     request.console.tell(wrong)
-    if wrong:
+    if wrong or version is None:
         request.console.complain(f"error: {path} does not describe a version")
         return None
     return version
+
+
+def _with_files(version: Mapping, wrong: list[Diagnostic], mlflow: str | None) -> tuple[Mapping, list[Diagnostic]]:
+    """The version with the place of its files instead of a name in the registry, and what is still wrong."""
+    uri = lookup(version, ("artifact", "uri"))
+    others = [one for one in wrong if uri is None or one.span.key != uri.span.key]
+    if not isinstance(uri, Scalar) or not uri.text.startswith("models:/"):
+        return version, wrong
+    if others:
+        return version, others
+    from ..registry import RegistryError, located  # only a name in a registry needs it, so imported late
+
+    try:
+        place = Scalar(uri.place, located(uri.text, mlflow), plain=False)
+    except RegistryError as error:
+        return version, [finding("MLS006", str(error), uri, help=error.help)]
+    artifact = version.entries["artifact"]
+    assert isinstance(artifact, Mapping)
+    artifact = Mapping(artifact.place, artifact.keys, {**artifact.entries, "uri": place})
+    version = Mapping(version.place, version.keys, {**version.entries, "artifact": artifact})
+    return version, check_as_written(version, "Version")
 
 
 def _moved(request: Request, change: Callable[[Compiled], Move], *, dry_run: bool) -> int:
