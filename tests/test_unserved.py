@@ -46,9 +46,10 @@ def test_its_help_is_to_remove_it(tmp_path: Path) -> None:
 
 def test_one_environment_that_serves_it_is_enough(tmp_path: Path) -> None:
     made = two_models()
-    environments = {"staging": {"serving": {"model": "other"}}, "production": {}}
-    found = told(tmp_path, {**made, "environments": environments})
-    assert "MLS012: no service serves the model `other`" not in found
+    services = {"services": {"one": made.pop("serving")}}
+    environments = {"staging": {"spec": {"services": {"one": {"model": "other"}}}}, "production": {}}
+    found = told(tmp_path, {**made, **services, "environments": environments})
+    assert [one for one in found if not one.startswith("MLS610")] == []
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
