@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from . import online
-from .support import compile_text, ids, minimal, objects
+from .support import compile_text, minimal, objects
 
 USUAL = (
     ("onnx", "triton"), ("tensorrt", "triton"), ("torchscript", "triton"), ("python", "triton"), ("openvino", "triton"),
@@ -38,7 +38,7 @@ def test_releases_of_other_models_do_not_leave_it_open(tmp_path: Path) -> None:
     releases = {spec["metadata"]["name"]: release, "of-another-team": release}
     text = minimal(serving=None, services={"reader": serving}, release=None, releases=releases)
     result = compile_text(tmp_path, text)
-    assert ids(result) == []
+    assert [d.message for d in result.diagnostics] == ["no service serves the model `of-another-team`"]
     (service,) = result._compiled.environments[0].plan.online.values()
     assert service.runtime_name.value == "triton"
 

@@ -18,6 +18,7 @@ from mlspec.compiler.read import read
 from mlspec.compiler.tree import Mapping
 
 from .attack.patching import written
+from .online import DIGEST, compiled, spec
 from .support import EXAMPLES, compile_text, ids, minimal, objects, run
 
 NAME = "digit-reader"
@@ -235,3 +236,36 @@ def test_a_patch_of_other_parts_is_allowed(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["{m0:>2000000000}", "{a}b", '{"a}b"', "{nosuch}", "{m0[0]}", "}", "{"])
 def test_trap_the_name_of_a_metric_is_read_as_a_format(name: str, tmp_path: Path) -> None:
     assert "MLS006" in ids(compile_text(tmp_path, minimal(release__metrics={name: 0.5})))
+
+
+def test_trap_a_patch_that_replaces_a_list_is_blamed_for_all_that_it_breaks(tmp_path: Path) -> None:
+    """There were five findings: at the name of the system, at the runtime, and in the catalog."""
+    image = f"registry.example.com/side@{DIGEST}"
+    pod: dict[str, Any] = {"spec": {"template": {"spec": {"containers": [{"name": "side", "image": image}]}}}}
+    patch = {"target": {"kind": "Rollout", "name": "fraud"}, "reason": "a sidecar", "patch": pod}
+    result = compiled(tmp_path, spec(patches=[patch]))
+    [found] = [found for found in result.diagnostics if found.id == "MLS034"]
+    assert found.message == "the patch of the Rollout `fraud` breaks 5 references"
+    assert "Service `fraud` forwards to port `http`, which its pods do not have" in (found.note or "")
+    assert found.span.file.lines[found.span.line][found.span.column :].startswith("containers:")
+    assert "write `merge: strategic`" in (found.help or "")
+    security = {"runAsNonRoot": True}
+    container = {"name": "side", "image": image, "securityContext": security}
+    pod["spec"]["template"]["spec"]["containers"] = [container]
+    obeyed = compiled(tmp_path, spec(patches=[{**patch, "merge": "strategic"}]))
+    assert [found.message for found in obeyed.diagnostics if found.id == "MLS034"] == []
+
+
+def test_each_broken_reference_belongs_to_the_patch_after_which_it_dangles(tmp_path: Path) -> None:
+    volumes = {"spec": {"template": {"spec": {"volumes": [{"name": "extra", "emptyDir": {}}]}}}}
+    selector = {"spec": {"selector": {"app": "another"}}}
+    patches = [
+        {"target": {"kind": kind, "name": "fraud"}, "reason": "a test", "patch": patch}
+        for kind, patch in (("Service", selector), ("Rollout", volumes))
+    ]
+    made = compiled(tmp_path, spec(patches=patches))
+    found = [d for d in made.diagnostics if d.id == "MLS034"]
+    assert [d.message for d in found] == [
+        "Service `fraud` selects no pods",
+        "the patch of the Rollout `fraud` breaks 5 references",
+    ]

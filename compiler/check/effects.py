@@ -51,7 +51,7 @@ def without_effect(
     """A warning for each subject that is not supported yet, and an error for each value that has no effect.
 
     Environments that were not requested are examined only when a value has no effect in the requested ones. `told`
-    holds findings that already give a better reason, and `idle_models` are those of which one finding says it all.
+    holds findings that already give a better reason. `idle_models` have one finding each, which says it all.
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]

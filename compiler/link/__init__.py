@@ -22,7 +22,8 @@ from ..record import Record, one_line
 from ..system import MLSystem, Patch
 from ..tree import Mapping as Tree
 from ..tree import Scalar, entries
-from .crossref import unresolved
+from .blame import broken
+from .crossref import dangling, unchecked, unresolved
 from .patch import patched
 from .sizes import too_large
 
@@ -65,12 +66,16 @@ def link(
     emitted: Emitted, system: MLSystem, layered: Layered, spec_name: str, kinds: Mapping[str, Kind]
 ) -> tuple[Bundle, list[Diagnostic]]:
     """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
-    made, found = patched(emitted.artifacts, _patches(system), layered) if emitted.complete else (emitted.artifacts, [])
-    found += [
-        *_paths(made),
-        *_names(made, kinds),
-        *(unresolved(made, kinds, _elsewhere(system)) if emitted.complete else ()),
-    ]
+    patches = _patches(system)
+    made, found = patched(emitted.artifacts, patches, layered) if emitted.complete else (emitted.artifacts, [])
+    found += [*_paths(made), *_names(made, kinds)]
+    if emitted.complete and patches:
+        elsewhere = _elsewhere(system)
+        if dangling(made, kinds, elsewhere):
+            found += broken(emitted.artifacts, patches, layered, kinds, elsewhere)
+        found += unchecked(made, kinds)
+    elif emitted.complete:
+        found += unresolved(made, kinds, _elsewhere(system))
     environment = layered.environment
     found += too_large(made)
     bundle = bundled(made, environment, spec_name, complete=emitted.complete)

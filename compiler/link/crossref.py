@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..because import Because, sources_of
 from ..diagnostics import Diagnostic
@@ -12,30 +12,63 @@ from ..emit.dump import plain
 from ..finding import finding
 from ..kinds import Kind, Known, Object
 
-__all__ = ["unresolved"]
+__all__ = ["Dangling", "dangling", "unchecked", "unexplained", "unresolved"]
+
+
+class Dangling(NamedTuple):
+    """A reference of an object to what does not exist."""
+
+    artifact: Artifact
+    said: str
+
+    @property
+    def patched(self) -> list[Because[Any]]:
+        """Values that a patch in the spec set in the object, the first suspects."""
+        leaves = sources_of(self.artifact.body)
+        return [leaf for leaf in leaves if isinstance(leaf, Because) and leaf.kind == "patched"]
+
+
+def dangling(
+    artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind], elsewhere: frozenset[str] = frozenset()
+) -> list[Dangling]:
+    """Every reference to what does not exist."""
+    objects = [(artifact, plain(artifact.object)) for artifact in artifacts if artifact.object is not None]
+    known = Known([body for _, body in objects], kinds, elsewhere)
+    return [
+        Dangling(artifact, f"{body['kind']} `{_name(body)}` {problem}")
+        for artifact, body in objects
+        if body["kind"] in kinds
+        for problem in _problems(body, kinds[body["kind"]], known)
+    ]
 
 
 def unresolved(
     artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind], elsewhere: frozenset[str] = frozenset()
 ) -> Iterator[Diagnostic]:
-    """A diagnostic for each dangling reference, and for each kind whose references cannot be checked."""
-    objects = [(artifact, plain(artifact.object)) for artifact in artifacts if artifact.object is not None]
-    known = Known([body for _, body in objects], kinds, elsewhere)
-    unchecked: set[str] = set()
-    for artifact, body in objects:
-        kind = kinds.get(body["kind"])
-        if kind is None and body["kind"] not in unchecked:
-            unchecked.add(body["kind"])
-            yield _unchecked(artifact, body["kind"])
-        for problem in _problems(body, kind, known) if kind is not None else ():
-            yield finding(
-                "MLS034",
-                f"{body['kind']} `{_name(body)}` {problem}",
-                *_patches(artifact),
-                artifact.why,
-                note="the cluster would accept it, and it would silently do nothing",
-                help="undo the patch that broke it; if no patch changes it, this is a bug in mlspec: please report it",
-            )
+    """A diagnostic for each dangling reference, which no patch explains, and for each kind that cannot be checked."""
+    yield from map(unexplained, dangling(artifacts, kinds, elsewhere))
+    yield from unchecked(artifacts, kinds)
+
+
+def unexplained(one: Dangling) -> Diagnostic:
+    """A diagnostic for a dangling reference that no patch broke."""
+    return finding(
+        "MLS034",
+        one.said,
+        one.artifact.why,
+        note="the cluster would accept it, and it would silently do nothing",
+        help="this is a bug in mlspec or in a plugin: please report it",
+    )
+
+
+def unchecked(artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind]) -> Iterator[Diagnostic]:
+    """A diagnostic for each kind whose references cannot be checked."""
+    told = set[str]()
+    for artifact in artifacts:
+        kind = str(plain(artifact.object.get("kind"))) if artifact.object is not None else ""
+        if kind and kind not in kinds and kind not in told:
+            told.add(kind)
+            yield _unchecked(artifact, kind)
 
 
 def _unchecked(artifact: Artifact, kind: str) -> Diagnostic:
@@ -47,11 +80,6 @@ def _unchecked(artifact: Artifact, kind: str) -> Diagnostic:
         note="a dangling reference in it would only show up in the cluster",
         help=f'declare what it refers to in the target that writes it: `kinds={{"{kind}": Kind(check=...)}}`',
     )
-
-
-def _patches(artifact: Artifact) -> list[Because[Any]]:
-    """Values that a patch in the spec set in it, the first suspects when something is wrong."""
-    return [leaf for leaf in sources_of(artifact.body) if isinstance(leaf, Because) and leaf.kind == "patched"]
 
 
 def _problems(body: Object, kind: Kind, known: Known) -> list[str]:

@@ -14,7 +14,7 @@ from ..emit.dump import plain
 from ..record import Record
 from ..tree import Mapping, Scalar, Sequence
 
-__all__ = ["DIRECTIVE", "NamedList", "bare", "deletes", "named", "name_in", "pairs"]
+__all__ = ["DIRECTIVE", "NamedList", "bare", "deletes", "has_names", "named", "name_in", "pairs"]
 
 DIRECTIVE = "$patch"
 """The key of an item that says what to do with it; its only value is `delete`."""
@@ -60,6 +60,11 @@ def named(step: str, old: Any) -> NamedList | None:
     known = _LISTS.get(step)
     items = bare(old) or ()
     return known if known is not None and all(known.key in (bare(item) or ()) for item in items) else None
+
+
+def has_names(step: str) -> bool:
+    """Whether the items of a list with this key have names."""
+    return step in _LISTS
 
 
 def name_in(known: NamedList, item: Any) -> str | None:
