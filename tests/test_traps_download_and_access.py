@@ -285,3 +285,15 @@ def test_trap_one_of_two_variables_with_the_same_name_is_lost(tmp_path: Path, ch
 def test_trap_images_of_a_private_registry_need_a_pull_secret(tmp_path: Path) -> None:
     made = emitted(tmp_path, platform__images__pullSecret="registry-key")
     assert made.pod["imagePullSecrets"] == [{"name": "registry-key"}]
+
+
+AZURE = {"kind": "azure", "serviceAccount": "scorer", "identity": "11111111-2222-3333-4444-555555555555"}
+
+
+def test_trap_two_azure_accounts_cannot_be_renamed_apart(tmp_path: Path) -> None:
+    """The help was to rename the variables under `keys`, but the account comes from no Secret."""
+    changes = {"access__one": {**AZURE, "account": "alpha"}, "access__two": {**AZURE, "account": "beta"}}
+    result = compiled(tmp_path, spec("custom", **changes, serving__access=["one", "two"]))
+    [found] = [d for d in result.diagnostics if d.message == "`AZURE_STORAGE_ACCOUNT_NAME` would be set twice"]
+    assert "`keys`" not in found.help
+    assert found.help.startswith("copy what one of the stores holds to the other, and use one access")

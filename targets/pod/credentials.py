@@ -60,12 +60,18 @@ def credentials(grants: Iterable[Grant], own: Mapping[str, Value]) -> list[Becau
     for name, value in own.items():
         seen[name] = written_at(value), None
     for grant in grants:
-        for variable in (*_secrets(grant), *_locations(grant)):
+        secrets = _secrets(grant)
+        for variable in (*secrets, *_locations(grant)):
             name = plain(variable)["name"]
             other, first = seen.setdefault(name, (grant.named, variable))
             known = plain(_variable(name, own[name]) if first is None else first)
             if plain(variable) != known:
-                raise _twice(name, grant, other, of_author=first is None)
+                raise _twice(
+                    name,
+                    grant,
+                    other,
+                    _way_out(of_author=first is None, secret=any(variable is one for one in secrets)),
+                )
     return [variable for _, variable in seen.values() if variable is not None]
 
 
@@ -109,7 +115,17 @@ def _kafka(access: KafkaAccess) -> Iterator[tuple[str, Because[str]]]:
         yield "KAFKA_SASL_MECHANISM", mechanism.map(str.upper)
 
 
-def _twice(name: str, grant: Grant, other: Because[Any], *, of_author: bool) -> Refusal:
+def _way_out(*, of_author: bool, secret: bool) -> str:
+    """What to do about a variable that would be set twice. Only those from a Secret have names that can change."""
+    if of_author:
+        renamed = ", or rename the access's variable under its `keys`" if secret else ""
+        return f"remove one of the two settings{renamed}"
+    if secret:
+        return "use one access for both stores, or rename the variables of one of them under its `keys`"
+    return "copy what one of the stores holds to the other, and use one access; a pod's clients know one place"
+
+
+def _twice(name: str, grant: Grant, other: Because[Any], way_out: str) -> Refusal:
     return refusal(
         "MLS012",
         f"`{name}` would be set twice",
@@ -117,9 +133,7 @@ def _twice(name: str, grant: Grant, other: Because[Any], *, of_author: bool) -> 
         label="this access sets it",
         others=((other, "also set here"),),
         note="a container has only one variable of each name, so one of the two values would be silently lost",
-        help="remove one of the two settings, or rename the access's variable under its `keys`"
-        if of_author
-        else "use one access for both stores, or rename the variables of one of them under its `keys`",
+        help=way_out,
     )
 
 
