@@ -114,6 +114,16 @@ def test_a_schedule_without_training_starts_nothing(tmp_path: Path) -> None:
     assert told(made) == ["MLS012 `schedule` has no effect: the spec has no `training` that it could start"]
 
 
+@pytest.mark.parametrize(("written", "said"), [("Scores cards", "Scores cards."), ("Scores cards.", "Scores cards.")])
+def test_a_system_that_only_trains_has_a_description(tmp_path: Path, written: str, said: str) -> None:
+    """Only services showed it, so it had no effect."""
+    made = trained(tmp_path, metadata__description=written)
+    assert told(made) == []
+    [cron] = [body for body in map(load, files(made).values()) if body and body.get("kind") == "CronJob"]
+    purpose = cron["metadata"]["annotations"]["kubernetes.io/description"]
+    assert purpose.startswith(f"{said} This CronJob trains a new model and judges it")
+
+
 # Serving, with training elsewhere
 
 

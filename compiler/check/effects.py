@@ -261,6 +261,8 @@ READERS = {
     "rollout": _ONLINE,
     "metrics.*.*": _NOBODY,
     "metrics.*": "use it in a condition, or remove it",
+    "models.*.optimization.quantization.bits": "remove it, or add the model's `llm.family` or `llm.shape`, from which "
+    "the memory of its weights follows",
     "models.*.optimization": "remove it, or use `vllm` or `sglang`, which load quantized weights",
     "models.*.operatingPoint": "add `training`, whose steps receive it, or remove it",
     "models.*.*": _NOBODY,

@@ -74,13 +74,23 @@ def _description(training: TrainingPlan) -> Because[str]:
     """For engineers who find the CronJob in a cluster and wonder why it never runs."""
     what = "trains a new model and judges it"
     if not training.suspended.value:
-        return because(what, "the purpose of the CronJob", training.suspended)
-    return text(
+        return _of_the_system(because(what, "the purpose of the CronJob", training.suspended), training)
+    by_hand = text(
         f"{what}; to start a run: kubectl create job -n {{namespace}} --from=cronjob/{{name}} {{name}}-1",
         training.suspended.reason,
         namespace=training.scope.namespace,
         name=training.name,
     )
+    return _of_the_system(by_hand, training)
+
+
+def _of_the_system(what: Because[str], training: TrainingPlan) -> Because[str]:
+    """The same with the description of the system, if it has one; a service shows that, but not each system has one."""
+    about = training.scope.system.metadata.description
+    if about is None:
+        return what
+    sentence = about.map(lambda words: words if words.endswith((".", "!", "?")) else f"{words}.")
+    return text("{about} This CronJob {what}", about=sentence, what=what)
 
 
 def _on_one_node(training: TrainingPlan) -> None:
