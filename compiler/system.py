@@ -144,12 +144,13 @@ class Throughput(Part):
 class S3Access(Part):
     """Amazon S3 or an S3-compatible store."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "region", "endpoint",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "ports", "kind", "region", "endpoint",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
+    ports: tuple[Because[int], ...]
     kind: Because[Literal['s3']]
     region: Because[str] | None
     endpoint: Because[str] | None
@@ -195,12 +196,13 @@ class HttpAccess(Part):
 class HuggingFaceAccess(Part):
     """Hugging Face Hub, for gated and private repositories."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "endpoint",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "ports", "kind", "endpoint",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
+    ports: tuple[Because[int], ...]
     kind: Because[Literal['huggingface']]
     endpoint: Because[str]
 
@@ -220,12 +222,13 @@ class OciAccess(Part):
 class KafkaAccess(Part):
     """A Kafka cluster."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "brokers", "mechanism",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "ports", "kind", "brokers", "mechanism",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
+    ports: tuple[Because[int], ...]
     kind: Because[Literal['kafka']]
     brokers: tuple[Because[str], ...]
     mechanism: Because[Literal['scram-sha-512', 'scram-sha-256', 'plain', 'oauthbearer', 'tls']]
@@ -234,12 +237,13 @@ class KafkaAccess(Part):
 class TrackingAccess(Part):
     """An experiment tracking server."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "url",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "ports", "kind", "url",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
+    ports: tuple[Because[int], ...]
     kind: Because[Literal['tracking']]
     url: Because[str] | None
 

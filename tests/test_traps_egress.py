@@ -270,3 +270,24 @@ def test_training_and_its_access_may_name_the_same_tracking_server(tmp_path: Pat
     assert 5000 in [port["port"] for port in made["NetworkPolicy"]["spec"]["egress"][1]["ports"]]
     other = retraining.compiled(tmp_path, retraining.spec(access__tracker={**tracker, "url": "http://other:5000"}))
     assert "`MLFLOW_TRACKING_URI` would be set twice" in [one.message for one in other.found]
+
+
+@pytest.mark.parametrize(
+    ("access", "opened"),
+    [
+        ({"endpoint": "http://minio.storage.svc"}, 80),
+        ({"endpoint": "http://minio.storage.svc", "ports": [9000]}, 9000),
+        ({"endpoint": "https://s3.example.com:8443"}, 8443),
+    ],
+)
+def test_trap_a_policy_sees_the_port_of_the_pods_behind_a_service(
+    tmp_path: Path, access: dict[str, Any], opened: int
+) -> None:
+    """MinIO's Service has port 80, and its pods listen on 9000: the download timed out, and no pod started."""
+    made = emitted(tmp_path, access__store={"kind": "s3", "secret": "keys", **access})
+    anywhere = [rule for rule in policy(made)["egress"] if "to" not in rule and rule["ports"] != DNS]
+    assert opened in [port["port"] for rule in anywhere for port in rule["ports"]]
+    told = compiled(tmp_path, spec(access__store={"kind": "s3", "secret": "keys", **access}))
+    assert [d.message for d in told.diagnostics if d.id == "MLS904"] == (
+        ["pods of `minio.storage.svc` probably do not listen on port 80"] if opened == 80 else []
+    )

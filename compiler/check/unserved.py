@@ -37,8 +37,12 @@ def unserved(environments: Iterable[tuple[MLSystem, frozenset[str] | None]]) -> 
     found: dict[str, Diagnostic] = {}
     for system, _ in known:
         for name, entry in _declared(system).items():
-            if name not in everywhere and name not in found:
+            if name in everywhere or name in found:
+                continue
+            try:
                 found[name] = _unserved(name, entry, system)
+            except Unavailable:
+                continue  # the name is invalid, which has been reported
     return found
 
 

@@ -29,7 +29,7 @@ from .scope import Scope
 from .serving.identity import service_name
 from .training import TrainingPlan
 
-__all__ = ["Reach", "dns", "issuers", "port_of", "reach", "siblings", "target_of"]
+__all__ = ["Addressed", "Reach", "dns", "in_cluster", "issuers", "port_of", "reach", "siblings", "target_of"]
 
 _PORTS = {
     "http": 80, "kafka": 9092, "postgres": 5432, "postgresql": 5432, "mysql": 3306, "redis": 6379, "rediss": 6379,
@@ -40,7 +40,15 @@ _PORTS = {
 _IN_CLUSTER = r"(?:.+\.)?[a-z0-9-]+\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?"
 """The host name of a Service, with its namespace as the group."""
 
+Addressed = S3Access | HuggingFaceAccess | KafkaAccess | TrackingAccess
+"""Accesses whose servers have addresses with ports, which are not always the ports of their pods."""
+
 _IPV4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
+
+
+def in_cluster(host: str) -> bool:
+    """Whether a host is a Service of this cluster."""
+    return "." not in host or re.fullmatch(_IN_CLUSTER, host) is not None
 
 
 class Reach(Record):
@@ -129,6 +137,9 @@ def reach(scope: Scope, access: Access, use: Because[str], uris: tuple[Because[s
         return _service(scope, access, use)
     if isinstance(access, TcpAccess):
         return _tcp(scope, access, use)
+    if isinstance(access, Addressed) and access.ports:
+        why = "the port that the server itself listens on"
+        return Reach(ports=tuple(because(port.value, why, port, access.kind, use) for port in access.ports))
     if isinstance(access, KafkaAccess):
         return Reach(ports=_brokers(access, use, uris))
     if isinstance(access, TrackingAccess):

@@ -45,7 +45,16 @@ class _Access(Section):
     )
 
 
-class S3Access(_Access):
+class _Server(_Access):
+    """A server that may run in the cluster, where the port of its pods is not always the one of its address."""
+
+    ports: list[Port] = listed(
+        "The TCP ports that the server itself listens on. Behind a Service with another port, list those of its pods, "
+        "because most networks check policies after the translation. If omitted, the ones in its address."
+    )
+
+
+class S3Access(_Server):
     """Amazon S3 or an S3-compatible store."""
 
     kind: Literal["s3"] = required("The kind of store.")
@@ -72,7 +81,7 @@ class HttpAccess(_Access):
     kind: Literal["http"] = required("The kind of store.")
 
 
-class HuggingFaceAccess(_Access):
+class HuggingFaceAccess(_Server):
     """Hugging Face Hub, for gated and private repositories."""
 
     kind: Literal["huggingface"] = required("The kind of store.")
@@ -85,7 +94,7 @@ class OciAccess(_Access):
     kind: Literal["oci"] = required("The kind of store.")
 
 
-class KafkaAccess(_Access):
+class KafkaAccess(_Server):
     """A Kafka cluster."""
 
     kind: Literal["kafka"] = required("The kind of service.")
@@ -98,7 +107,7 @@ class KafkaAccess(_Access):
     )
 
 
-class TrackingAccess(_Access):
+class TrackingAccess(_Server):
     """An experiment tracking server."""
 
     kind: Literal["tracking"] = required("The kind of service.")

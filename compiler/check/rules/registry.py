@@ -20,6 +20,7 @@ from . import (
     monitoring,
     places,
     pods,
+    ports,
     quota,
     ranges,
     releases,
@@ -115,4 +116,5 @@ RULES: tuple[Rule, ...] = (
     security.credential,
     places.plain_text,
     places.foreign_place,
+    ports.port_of_a_service,
 )
