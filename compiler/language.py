@@ -912,11 +912,17 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "parallel": ('parallel', 'derived', ('integer', 1, 10000), None, 'as all of them, up to `maxReplicas`'),
         "user": ('user', 'default', ('integer', 1, 2147483647), '1000', 'the first non-root user in most images'),
         "retries": ('retries', 'default', ('integer', 0, 100), '3', 'nodes fail'),
+        "rate": ('rate', 'optional', ('scalar', 'rate', ''), None, ''),
+        "constraints": ('constraints', 'group', ('object', 'BatchConstraints'), None, ''),
     },
     "BatchData": {
         "uri": ('uri', 'required', ('scalar', 'dated-uri', ''), None, ''),
         "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
         "format": ('format', 'default', ('enum', ('parquet', 'csv', 'json', 'jsonl', 'avro', 'protobuf', 'orc', 'delta', 'iceberg', 'images', 'text')), 'parquet', 'columnar and typed'),
+    },
+    "BatchConstraints": {
+        "deadline": ('deadline', 'optional', ('scalar', 'duration', ''), None, ''),
+        "items": ('items', 'optional', ('scalar', 'count', ''), None, ''),
     },
     "StreamingService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),

@@ -1503,7 +1503,7 @@ class Safety(Part):
 class BatchService(Part):
     """Batch inference: scores a data set on a schedule."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries", "rate", "constraints",)
 
     model: Derived[str]
     resources: Resources
@@ -1523,6 +1523,8 @@ class BatchService(Part):
     parallel: Derived[int]
     user: Because[int]
     retries: Because[int]
+    rate: Because[Rate] | None
+    constraints: BatchConstraints
 
 
 class BatchData(Part):
@@ -1533,6 +1535,15 @@ class BatchData(Part):
     uri: Because[str]
     access: Because[str] | None
     format: Because[Literal['parquet', 'csv', 'json', 'jsonl', 'avro', 'protobuf', 'orc', 'delta', 'iceberg', 'images', 'text']]
+
+
+class BatchConstraints(Part):
+    """The bounds of one batch service, which replace those of the system."""
+
+    __slots__ = fields = ("deadline", "items",)
+
+    deadline: Because[Duration] | None
+    items: Because[Count] | None
 
 
 class StreamingService(Part):

@@ -138,8 +138,8 @@ def reach(scope: Scope, access: Access, use: Because[str], uris: tuple[Because[s
     if isinstance(access, TcpAccess):
         return _tcp(scope, access, use)
     if isinstance(access, Addressed) and access.ports:
-        why = "the port that the server itself listens on"
-        return Reach(ports=tuple(because(port.value, why, port, access.kind, use) for port in access.ports))
+        why, address = "the port that the server itself listens on", _address_of(access)
+        return Reach(ports=tuple(because(port.value, why, port, address, access.kind, use) for port in access.ports))
     if isinstance(access, KafkaAccess):
         return Reach(ports=_brokers(access, use, uris))
     if isinstance(access, TrackingAccess):
@@ -149,6 +149,13 @@ def reach(scope: Scope, access: Access, use: Because[str], uris: tuple[Because[s
     own = access.endpoint if isinstance(access, (S3Access, HuggingFaceAccess)) else None
     default = because("https://", "the default port of stores", access.kind)
     return Reach(ports=(port_of(default if own is None else own).also(access.kind, use),))
+
+
+def _address_of(access: Addressed) -> object:
+    """Where clients find the server, if the access says it."""
+    if isinstance(access, KafkaAccess):
+        return access.brokers
+    return access.url if isinstance(access, TrackingAccess) else access.endpoint
 
 
 def _brokers(access: KafkaAccess, use: Because[str], uris: tuple[Because[str], ...]) -> tuple[Because[int], ...]:

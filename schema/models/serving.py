@@ -11,6 +11,7 @@ from .base import (
     AccessName,
     Ascending,
     Cores,
+    Count,
     Cron,
     DatedUri,
     Duration,
@@ -24,6 +25,7 @@ from .base import (
     ModelName,
     Name,
     Percent,
+    Rate,
     RuntimeName,
     Section,
     Text,
@@ -212,6 +214,13 @@ class BatchData(Section):
     format: DataFormat = default("parquet", "The data format.", "columnar and typed")
 
 
+class BatchConstraints(Section):
+    """The bounds of one batch service, which replace those of the system."""
+
+    deadline: Duration | None = optional("How long a run may take, with all retries.")
+    items: Count | None = optional("How many items a run scores.")
+
+
 class BatchService(_Service):
     """Batch inference: scores a data set on a schedule."""
 
@@ -234,6 +243,11 @@ class BatchService(_Service):
         le=2**31 - 1,
     )
     retries: int = default(3, "How many times a failed partition is retried.", "nodes fail", ge=0, le=100)
+    rate: Rate | None = optional(
+        "How many items one pod scores per second, measured. The time and the cost of a run follow from it. If "
+        "omitted, only the deadline bounds them."
+    )
+    constraints: BatchConstraints = group(BatchConstraints, "Its own bounds.")
 
 
 class Topics(Section):

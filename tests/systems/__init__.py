@@ -189,8 +189,9 @@ class _System:
     def _service(self, server: runtimes.Runtime | None) -> dict[str, Any]:
         maker, constraints = self.maker, self.spec["constraints"]
         if server is None:
-            constraints |= {"deadline": "2h", "items": "3M"}
-            return serving.batch(maker, None)
+            made = serving.batch(maker, None)
+            constraints |= {} if "constraints" in made else {"deadline": "2h", "items": "3M"}
+            return made
         if server.counts_errors:
             constraints["availability"] = maker.pick(("99%", "99.5%", "99.9%"))
         if self.kind == "language":

@@ -241,6 +241,8 @@ def batch(maker: Maker, model: str | None) -> dict[str, Any]:
         output=_data(maker, "scores"),
         resources=_resources(maker),
         user=maker.pick((None, 1000, 65532)),
+        rate=maker.pick((None, "100000/s")),
+        constraints={"deadline": "2h", "items": "3M"} if maker.maybe(0.3) else None,
     )
 
 

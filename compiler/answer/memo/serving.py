@@ -83,12 +83,15 @@ def batch(run: BatchPlan) -> Iterator[Line]:
     if run.items is not None:
         yield Line(title="items per partition", value=run.items, count_of="item")
     yield Line(title="time between runs", value=run.gap, field=f"{path}.schedule")
-    yield Line(title="deadline", value=run.deadline, field="constraints.deadline")
+    if run.length is not None:
+        yield Line(title="time of a run", value=run.length)
+    deadline = f"{path}.constraints.deadline" if run.part.constraints.deadline is not None else "constraints.deadline"
+    yield Line(title="deadline", value=run.deadline, field=deadline)
     yield Line(title="start deadline", value=run.late.map(Duration))
     yield Line(title="retries per partition", value=run.retries, count_of="retry", field=f"{path}.retries")
     yield Line(title="CPU per pod", value=run.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per pod", value=run.memory, field=f"{path}.resources.memory")
     yield Line(title="disk per pod", value=run.disk, field=f"{path}.resources.ephemeralStorage")
     if run.late_from is not None:
-        yield Line(title="page if no success after", value=run.late_from, field="constraints.deadline")
+        yield Line(title="page if no success after", value=run.late_from, field=deadline)
     yield Line(title="alert if no success for", value=run.stale)

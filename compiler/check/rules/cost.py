@@ -25,6 +25,7 @@ __all__ = ["over_budget"]
     "error",
     "constraints.budget",
     "services.*.constraints.budget",
+    "services.*.rate",
     "retraining.schedule",
     "platform.prices",
     "platform.accelerators.*.price",

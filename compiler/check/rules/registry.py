@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..lint import Rule
 from . import (
     arrival,
+    batch,
     capacity,
     cost,
     data,
@@ -83,6 +84,8 @@ RULES: tuple[Rule, ...] = (
     downloads.unknown_size,
     llm_fit.indivisible_heads,
     shapes.batch_in_the_shapes,
+    batch.run_beyond_its_deadline,
+    batch.no_time_for_a_retry,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,

@@ -105,8 +105,8 @@ class CostPlan:
             rate = first(service.traffic("mean"), service.traffic("peak"))
             if rate is not None and rate.value.amount:
                 made[name] = _of_requests(self.parts if alone else self._online(service), rate, _answer(service))
-        items = plan.system.constraints.items
         for name, batch in plan.batch.items():
+            items = batch.total
             if items is not None and items.value.amount:
                 runs = monthly(batch.part.schedule)
                 made[name] = _of_items(self.parts if alone else self._batch(batch), runs, items)
@@ -128,9 +128,10 @@ class CostPlan:
         return parts
 
     def _batch(self, batch: BatchPlan) -> Parts:
-        """A batch inference service. Its speed is not in the spec, so its deadline is the upper bound."""
+        """A batch inference service. If its speed is not in the spec, its deadline is the upper bound."""
         price = hourly(self.plan, batch.cpu, batch.memory, batch.part.resources.accelerator)
-        runs, length = monthly(batch.part.schedule), _at_most(batch.deadline)
+        runs = monthly(batch.part.schedule)
+        length = batch.length if batch.length is not None else _at_most(batch.deadline)
         return {f"batch {batch.part.own_name.value}": _runs(runs, batch.parallel, length, price)}
 
     @property

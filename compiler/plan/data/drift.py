@@ -40,10 +40,10 @@ class DriftPlan:
     def seen(self) -> Because[int] | None:
         """The number of predictions per window; None if it is unknown, or if the environment has several services."""
         online, batch = [*self.plan.online.values()], [*self.plan.batch.values()]
-        items = self.plan.system.constraints.items
         if len(online) + len(batch) != 1:
             return None
         if batch:
+            items = batch[0].total
             return _items(items, monthly(batch[0].part.schedule), self.part.window) if items is not None else None
         rate = first(online[0].traffic("mean"), online[0].traffic("peak"))
         capture = self.plan.system.monitoring.capture

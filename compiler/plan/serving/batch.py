@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-from ....schema.units import Cores, Count, Duration, Memory
-from ...because import Because, because, decision
+from ....schema.hardware import Bandwidth
+from ....schema.units import Cores, Count, Duration, Memory, Rate
+from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...system import BatchService, Release
 from .. import cron
-from ..choose import count, number, or_else
+from ..choose import count, number, or_else, readable
 from ..scope import Scope
 from .disk import needed
-from .files import ModelFiles
+from .files import ModelFiles, bytes_of, transfer
 from .identity import service_name
 
 __all__ = ["BatchPlan"]
@@ -75,11 +76,15 @@ class BatchPlan:
             raise _too_many(asked, most, f"`maxReplicas` allows only {most.value}")
         return because(asked.value, "set in the spec, and within the limits", asked, most)
 
+    @property
+    def total(self) -> Because[Count] | None:
+        """The number of items of a run, if the spec declares it."""
+        return first(self.part.constraints.items, self.scope.system.constraints.items)
+
     @cached_property
     def items(self) -> Because[int] | None:
         """The number of items per partition, if the spec declares the total."""
-        items = self.scope.system.constraints.items
-        return _items(items, self.part.partitions) if items is not None else None
+        return _items(self.total, self.part.partitions) if self.total is not None else None
 
     @cached_property
     def rounds(self) -> Because[int]:
@@ -119,6 +124,26 @@ class BatchPlan:
 
     # Time
 
+    @property
+    def _given_deadline(self) -> Because[Duration] | None:
+        return first(self.part.constraints.deadline, self.scope.system.constraints.deadline)
+
+    @cached_property
+    def work(self) -> Because[Duration] | None:
+        """How long a pod takes for a partition; None if its rate or the number of items is unknown."""
+        rate, items = self.part.rate, self.items
+        if rate is None or items is None:
+            return None
+        if not rate.value.amount:
+            raise _never_done(rate)
+        size, fetched = self.release.artifact.size, self.scope.platform.planning.download
+        return _work(items, rate, size if self.files.downloads else None, fetched)
+
+    @cached_property
+    def length(self) -> Because[Duration] | None:
+        """How long a run takes without retries, if that can be known."""
+        return _length(self.work, self.rounds) if self.work is not None else None
+
     @cached_property
     def gap(self) -> Because[Duration]:
         """The shortest time between two runs."""
@@ -132,7 +157,7 @@ class BatchPlan:
     @cached_property
     def deadline(self) -> Because[Duration]:
         """The deadline of a run, including all retries of all partitions."""
-        given = self.scope.system.constraints.deadline
+        given = self._given_deadline
         if given is None:
             return cron.deadline(self.gap)
         if given.value >= self.gap.value:
@@ -157,7 +182,7 @@ class BatchPlan:
     @cached_property
     def late_from(self) -> Because[Duration] | None:
         """How long after a run was due its scores are late; None without a deadline in the spec."""
-        return _late(self.deadline) if self.scope.system.constraints.deadline is not None else None
+        return _late(self.deadline) if self._given_deadline is not None else None
 
     @cached_property
     def late_without(self) -> Because[Duration] | None:
@@ -168,6 +193,16 @@ class BatchPlan:
     def overdue(self) -> Because[Duration]:
         """The time since the last start after which a run counts as missed."""
         return cron.overdue(self.longest_gap, self.part.time_zone)
+
+
+def _never_done(rate: Because[Rate]) -> Refusal:
+    return refusal(
+        "MLS008",
+        "a pod that scores nothing never ends",
+        rate,
+        note="every run would be stopped at its deadline",
+        help="write the measured number of items per second, or remove it",
+    )
 
 
 def _too_many(asked: Because[int], bound: Because[int], why: str) -> Refusal:
@@ -220,6 +255,26 @@ def _rounds(partitions: Because[int], parallel: Because[int]) -> tuple[int, str]
 def _items(items: Because[Count], partitions: Because[int]) -> tuple[int, str]:
     each = math.ceil(items.value.amount / partitions.value)
     return each, f"{number(float(items.value))} items in {count(partitions.value, 'partition')}"
+
+
+@decision
+def _work(
+    items: Because[int], rate: Because[Rate], size: Because[Memory] | None, fetched: Because[Bandwidth]
+) -> tuple[Duration, str]:
+    scoring = math.ceil(items.value / float(rate.value))
+    said = f"{number(items.value)} items at {rate.value}"
+    if size is None:
+        return Duration(scoring), said
+    download = transfer(bytes_of(size), fetched)
+    return Duration(scoring + download.amount), f"{said}, after {download} to download {size.value}"
+
+
+@decision
+def _length(work: Because[Duration], rounds: Because[int]) -> tuple[Duration, str]:
+    each = f"{readable(work.value)} for each partition: {work.reason}"
+    if rounds.value == 1:
+        return work.value, each
+    return Duration(work.value.amount * rounds.value), f"{count(rounds.value, 'round')} of {each}"
 
 
 @decision

@@ -1,0 +1,142 @@
+"""The rules on the time of batch runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Literal
+
+from ....schema.units import Duration
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import readable
+from ...plan.serving.batch import BatchPlan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["no_time_for_a_retry", "run_beyond_its_deadline"]
+
+MOST = 10_000
+"""The most partitions that the language allows."""
+
+
+NEEDS = (
+    "services.*.rate",
+    "services.*.constraints.deadline",
+    "services.*.constraints.items",
+    "constraints.deadline if services.*.rate",
+    "constraints.items if services.*.rate",
+)
+
+
+@rule("MLS420", "error", *NEEDS)
+def run_beyond_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Batch run that takes longer than its deadline.
+
+    Why: Kubernetes stops a run at its deadline, with everything that it has not scored.
+
+    Bad:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 24
+            rate: 900/s
+            constraints: {deadline: 30m, items: 200M}
+    Good:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 24
+            rate: 900/s
+            constraints: {deadline: 6h, items: 200M}
+    """
+    for batch, work, length in _measured(plan):
+        if length.value > batch.deadline.value:
+            took = readable(length.value)
+            yield _finding("MLS420", f"a run takes {took}", batch, work, length)
+
+
+@rule("MLS421", "warning", "services.*.retries", *NEEDS)
+def no_time_for_a_retry(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Batch run without time for a retry.
+
+    Why: a run that just fits into its deadline is stopped if a single partition fails or its node is lost, because the
+    retry starts from the beginning.
+
+    Bad:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 24
+            rate: 900/s
+            constraints: {deadline: 3h, items: 200M}
+    Good:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 24
+            rate: 900/s
+            constraints: {deadline: 6h, items: 200M}
+    """
+    for batch, work, length in _measured(plan):
+        retried = Duration(length.value.amount + work.value.amount)
+        if batch.part.retries.value and length.value <= batch.deadline.value < retried:
+            yield _finding("MLS421", f"a run with one retry takes {readable(retried)}", batch, work, length)
+
+
+def _measured(plan: Plan) -> Iterator[tuple[BatchPlan, Because[Duration], Because[Duration]]]:
+    """The batch services of known speed, with the time of a partition and of a run."""
+    for batch in plan.batch.values():
+        if batch.work is not None and batch.length is not None:
+            yield batch, batch.work, batch.length
+
+
+def _finding(
+    id_: Literal["MLS420", "MLS421"], said: str, batch: BatchPlan, work: Because[Duration], length: Because[Duration]
+) -> Diagnostic:
+    return finding(
+        id_,
+        f"{said}, but its deadline is {readable(batch.deadline.value)}",
+        batch.part.rate,
+        others=((batch.deadline, "the deadline"),),
+        note=f"{length.reason}; Kubernetes stops the run at the deadline, and its scores are incomplete",
+        help=_way_out(batch, work, length.value.amount + work.value.amount),
+    )
+
+
+def _way_out(batch: BatchPlan, work: Because[Duration], retried: Decimal) -> str:
+    """As many partitions as fit into half of the deadline, which leaves room for a retry, or a longer deadline."""
+    total, rate, most = batch.total, batch.part.rate, batch.scope.system.constraints.max_replicas
+    assert total is not None
+    assert rate is not None
+    items = batch.items
+    assert items is not None
+    start = float(work.value.amount) - math.ceil(items.value / float(rate.value))
+    room = float(batch.deadline.value.amount) / 2 - start - 1
+    longer = f"allow a run `deadline: {math.ceil(retried / 60)}m`"
+    if room <= 0:
+        return longer
+    pods = math.ceil(float(total.value) / (float(rate.value) * room))
+    if most is not None and pods > most.value:
+        return f"{longer}; {pods} pods at once would keep it, but `maxReplicas` allows {most.value}"
+    parallel = f" and `parallel: {pods}`" if batch.part.parallel.given is not None else ""
+    return f"write `partitions: {pods}`{parallel}, or {longer}" if pods <= MOST else longer

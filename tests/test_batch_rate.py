@@ -1,0 +1,95 @@
+"""The time of a batch run, from the rate of a pod: what it costs, and whether it keeps its deadline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.compiler.diagnostics import Diagnostic
+
+from .batch import compiled, plan, spec
+from .support import changed
+
+FREE: dict[str, Any] = {"platform__planning": {"download": "100 MB/s"}}
+
+
+def found(tmp_path: Path, **changes: object) -> list[Diagnostic]:
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(spec(), **{**FREE, **changes}), sort_keys=False))
+    return [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id in ("MLS420", "MLS421")]
+
+
+def test_a_run_takes_as_long_as_its_rounds(tmp_path: Path) -> None:
+    """18,000,000 items in 24 partitions are 750,000 each: 750 s at 1,000 a second. The model of 310 MiB takes 325 MB /
+    100 MB/s, 4 s in whole seconds. 12 run at a time, so there are two rounds: 1,508 s.
+    """
+    made = plan(tmp_path, **FREE, serving__rate="1000/s")
+    assert made.work is not None
+    assert made.length is not None
+    assert float(made.work.value) == 754
+    assert float(made.length.value) == 1508
+    assert "2 rounds" in made.length.reason
+    assert plan(tmp_path, **FREE).length is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "severity"),
+    [("208/s", "error"), ("209/s", "warning"), ("313/s", "warning"), ("314/s", None)],
+)
+def test_a_run_beyond_its_deadline(tmp_path: Path, rate: str, severity: str | None) -> None:
+    """The deadline is 7,200 s. Two rounds of 750,000 items take 2 x (3,606 + 4) = 7,220 s at 208 a second, and 7,186 s
+    at 209. A retry is a third round: 3 x (2,397 + 4) = 7,203 s at 313 a second, and 7,179 s at 314.
+    """
+    told = found(tmp_path, serving__rate=rate)
+    assert [d.severity for d in told] == ([severity] if severity else [])
+
+
+def test_without_retries_none_needs_time(tmp_path: Path) -> None:
+    assert found(tmp_path, serving__rate="209/s", serving__retries=0) == []
+
+
+def test_more_partitions_keep_the_deadline(tmp_path: Path) -> None:
+    """Half of the deadline, without the download, is 3,595 s: 18,000,000 / (100 x 3,595) is 50.07."""
+    free = {"serving__rate": "100/s", "constraints__maxReplicas": None}
+    [told] = found(tmp_path, **free)
+    assert told.help.startswith("write `partitions: 51` and `parallel: 51`, or allow a run `deadline: ")
+    assert found(tmp_path, **free, serving__partitions=51, serving__parallel=51) == []
+    assert found(tmp_path, **free, serving__partitions=50, serving__parallel=50) != []
+
+
+def test_a_longer_deadline_keeps_it_where_pods_are_limited(tmp_path: Path) -> None:
+    """3 x 7,504 s are 375.2 minutes."""
+    [told] = found(tmp_path, serving__rate="100/s")
+    assert told.help == ("allow a run `deadline: 376m`; 51 pods at once would keep it, but `maxReplicas` allows 12")
+    assert found(tmp_path, serving__rate="100/s", constraints__deadline="376m") == []
+
+
+def test_a_service_has_bounds_of_its_own(tmp_path: Path) -> None:
+    own = {"serving__rate": "100/s", "serving__constraints": {"deadline": "376m"}}
+    assert found(tmp_path, **own) == []
+    made = plan(tmp_path, **own, serving__constraints__items="12k")
+    assert str(made.deadline.value) == "376m"
+    assert made.items is not None
+    assert made.items.value == 500
+
+
+def test_a_rate_of_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    made = changed(spec(), serving__rate="0/s")
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    told = [d.message for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS008"]
+    assert told == ["a pod that scores nothing never ends"]
+
+
+def test_a_run_costs_its_time_and_not_its_deadline(tmp_path: Path) -> None:
+    """1,508 s instead of 7,200 s."""
+    prices = {"platform__prices": {"core": "0.03 EUR/h", "memory": "0.005 EUR/h"}}
+    device = {"serving__resources__accelerator": None}
+    plans = [compiled(tmp_path, spec(**FREE, **prices, **device, serving__rate=rate)) for rate in (None, "1000/s")]
+    costs = [made.environments[0].plan.cost.parts["batch demand"] for made in plans]
+    deadline, measured = (float(cost.value.amount) for cost in costs)
+    assert measured == pytest.approx(deadline * 1508 / 7200, rel=1e-4)
