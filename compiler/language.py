@@ -674,6 +674,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "serviceTime": ('service_time', 'optional', ('object', 'ServiceTime'), None, ''),
         "load": ('load', 'derived', ('scalar', 'duration', ''), None, 'from the model size'),
         "batching": ('batching', 'optional', ('object', 'Batching'), None, ''),
+        "instances": ('instances', 'derived', ('integer', 1, 256), None, 'as one for each concurrent request, or as one if it batches for all of them'),
         "queue": ('queue', 'derived', ('integer', 1, 1000000), None, 'from the service time, as many as are answered within the request timeout'),
         "caching": ('caching', 'optional', ('object', 'Caching'), None, ''),
         "warmup": ('warmup', 'optional', ('object', 'Warmup'), None, ''),
@@ -721,7 +722,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "metrics": ('metrics', 'group', ('object', 'MetricVocabulary'), None, ''),
         "grpcMetrics": ('grpc_metrics', 'optional', ('object', 'MetricVocabulary'), None, ''),
         "workerQueues": ('worker_queues', 'default', ('bool',), 'false', 'the requests of most runtimes wait in one queue'),
-        "features": ('features', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
+        "features": ('features', 'list', ('list', ('enum', ('batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype')), ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'enough for one request at a time'),
         "memory": ('memory', 'default', ('scalar', 'memory', ''), '512Mi', 'enough for a small server'),
         "workerMemory": ('worker_memory', 'optional', ('scalar', 'memory', ''), None, ''),
@@ -824,6 +825,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Batching": {
         "maxSize": ('max_size', 'required', ('integer', 1, 65536), None, ''),
         "maxDelay": ('max_delay', 'optional', ('scalar', 'duration', ''), None, ''),
+        "preferredSizes": ('preferred_sizes', 'list', ('list', ('integer', None, None), ''), None, ''),
     },
     "Caching": {
         "size": ('size', 'default', ('scalar', 'memory', ''), '64Mi', 'enough for thousands of small responses'),

@@ -50,6 +50,17 @@ _INDENT = _Said(
 _OTHER = _Said("this cannot be read as YAML", "see https://yaml.org/spec/1.2.2")
 _CHARACTER = _Said("YAML does not allow this character", "remove it, or escape it inside double quotes")
 
+_BLANK = _Said(
+    "this looks like a space, but YAML does not read it as one",
+    "replace it with a space; it was probably copied from a page or a chat",
+)
+
+_BLANKS = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000"
+"""Characters that look like spaces: Unicode's space separators, and the one without a width."""
+
+_NO_SPACE = re.compile(rf"^ *(?:- +)*(?P<indent>[{_BLANKS}])|[:-](?P<after>[{_BLANKS}])")
+"""One of them where YAML needs a space: in the indentation, or after a `:` or a `-`."""
+
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'', re.DOTALL)
 
 # Keyed by the characters where libyaml stopped. The end of the line counts as a space.
@@ -77,6 +88,11 @@ def mistake(file: SourceFile, error: yaml.YAMLError) -> Diagnostic:
     line, column = place(file, error)
     mark = getattr(error, "context_mark", None)
     begun = None if mark is None else _within(file, mark)
+    blank = _blank(file, line if begun is None else begun[0], line)
+    if blank is not None:
+        return Diagnostic(
+            id="MLS001", severity="error", message=_BLANK.message, span=_one(file, *blank), help=_BLANK.help
+        )
     passage = None if begun is None else _between(file, begun, (line, column))
     unreadable = isinstance(error, yaml.reader.ReaderError)
     said = _CHARACTER if unreadable else _said(file.lines[line].rstrip("\r"), column, passage)
@@ -91,6 +107,15 @@ def mistake(file: SourceFile, error: yaml.YAMLError) -> Diagnostic:
         others=others,
         help=said.help,
     )
+
+
+def _blank(file: SourceFile, first: int, last: int) -> tuple[int, int] | None:
+    """The place of a character that only looks like a space, in the lines up to where libyaml stopped."""
+    for line in range(max(0, min(first, last - 1)), last + 1):
+        found = _NO_SPACE.search(file.lines[line])
+        if found is not None:
+            return line, found.start(found.lastgroup or 0)
+    return None
 
 
 def _said(line: str, column: int, passage: str | None) -> _Said:

@@ -1107,7 +1107,7 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
@@ -1125,6 +1125,7 @@ class OnlineService(Part):
     service_time: ServiceTime | None
     load: Derived[Duration]
     batching: Batching | None
+    instances: Derived[int]
     queue: Derived[int]
     caching: Caching | None
     warmup: Warmup | None
@@ -1182,7 +1183,7 @@ class Runtime(Part):
     metrics: MetricVocabulary
     grpc_metrics: MetricVocabulary | None
     worker_queues: Because[bool]
-    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
+    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     worker_memory: Because[Memory] | None
@@ -1361,10 +1362,11 @@ class ServiceTime(Part):
 class Batching(Part):
     """Request batching: the server combines concurrent requests into one batch."""
 
-    __slots__ = fields = ("max_size", "max_delay",)
+    __slots__ = fields = ("max_size", "max_delay", "preferred_sizes",)
 
     max_size: Because[int]
     max_delay: Because[Duration] | None
+    preferred_sizes: tuple[Because[int], ...]
 
 
 class Caching(Part):

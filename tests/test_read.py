@@ -98,6 +98,10 @@ def test_duplicate_keys_are_found_with_both_places() -> None:
         ("a: *b\n", "f:1:4", "has no anchor"),
         ("a: &a [*a]\n", "f:1:8", "has no anchor"),
         ("[a]: 1\n", "f:1:1", "a list cannot be a key"),
+        ("a:\n\u00a0 b: 1\n  c: 2\n", "f:2:1", "looks like a space"),
+        ("a:\n  b:\u00a01\n  c: 2\n", "f:2:5", "looks like a space"),
+        ("a:\u202f\n  b: 1\n", "f:1:3", "looks like a space"),
+        ("a: 'b\u00a0c\nd: 1\n", "f:3:1", "is not closed"),
     ],
 )
 def test_refuses_with_a_position(text: str, place: str, words: str) -> None:

@@ -311,3 +311,53 @@ def test_a_small_request_needs_no_more_than_the_usual_shared_memory(tmp_path: Pa
 def test_shared_memory_is_not_guessed(tmp_path: Path, changes: dict[str, Any]) -> None:
     batching = {"serving__batching": {"maxSize": 64, "maxDelay": "2ms"}}
     assert emitted(tmp_path, **{**PICTURE, **batching, **changes}).volume("shm")["emptyDir"]["sizeLimit"] == "256Mi"
+
+
+# Settings of its own
+
+
+def test_trap_one_instance_on_an_accelerator_leaves_it_idle_between_requests(tmp_path: Path) -> None:
+    assert config(emitted(tmp_path, **GPU))["instance_group"] == [{"count": [1], "kind": ["KIND_GPU"]}]
+    two = emitted(tmp_path, **GPU, serving__instances=2)
+    assert config(two)["instance_group"] == [{"count": [2], "kind": ["KIND_GPU"]}]
+
+
+def test_each_instance_needs_memory(tmp_path: Path) -> None:
+    memory = [emitted(tmp_path, serving__instances=count).server["resources"]["requests"]["memory"] for count in (1, 9)]
+    assert memory[0] != memory[1]
+
+
+def test_trap_a_model_that_is_fast_with_some_batch_sizes(tmp_path: Path) -> None:
+    batching = {"maxSize": 16, "maxDelay": "2ms", "preferredSizes": [4, 16]}
+    made = config(emitted(tmp_path, serving__batching=batching))["dynamic_batching"]
+    assert made == [{"preferred_batch_size": [4, 16], **_queue(made), "max_queue_delay_microseconds": [2000]}]
+
+
+def _queue(made: list[object]) -> dict[str, object]:
+    [found] = made
+    assert isinstance(found, dict)
+    return {"default_queue_policy": found["default_queue_policy"]}
+
+
+@pytest.mark.parametrize("size", [0, 17])
+def test_trap_a_preferred_batch_above_the_largest_stops_the_server(tmp_path: Path, size: int) -> None:
+    batching = {"maxSize": 16, "preferredSizes": [size]}
+    told = refused(tmp_path, "triton", serving__batching=batching)
+    assert told == [f"MLS008: a batch cannot have {size} items"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "changes", "feature"),
+    [
+        ("vllm", {"serving__instances": 2}, "instances"),
+        (
+            "mlserver",
+            {"serving__batching": {"maxSize": 8, "maxDelay": "1ms", "preferredSizes": [4]}},
+            "batching.preferredSizes",
+        ),
+    ],
+)
+def test_a_server_without_the_setting_is_named(
+    tmp_path: Path, runtime: str, changes: dict[str, Any], feature: str
+) -> None:
+    assert f"MLS012: `{runtime}` does not support `{feature}`" in refused(tmp_path, runtime, **changes)

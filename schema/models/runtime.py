@@ -36,6 +36,8 @@ from .release import Format
 Feature = Literal[
     "batching.maxSize",
     "batching.maxDelay",
+    "batching.preferredSizes",
+    "instances",
     "queue",
     "caching",
     "warmup",

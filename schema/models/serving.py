@@ -85,6 +85,10 @@ class Batching(Section):
 
     max_size: int = required("The maximum batch size.", ge=1, le=65536)
     max_delay: Duration | None = optional("How long a request may wait for the batch to fill.")
+    preferred_sizes: list[int] = listed(
+        "The batch sizes to form, if the model is faster with some. The server waits for the next one, up to "
+        "`maxDelay`."
+    )
 
 
 class Caching(Section):
@@ -193,6 +197,12 @@ class OnlineService(_Service):
     )
     load: Duration | None = derived("How long a replica takes to load the model.", "from the model size")
     batching: Batching | None = optional("Request batching.")
+    instances: int | None = derived(
+        "How many copies of the model a replica loads: instances, or workers.",
+        "as one for each concurrent request, or as one if it batches for all of them",
+        ge=1,
+        le=256,
+    )
     queue: int | None = derived(
         "How many requests may wait on a replica. It refuses more at once, so that an overload does not grow.",
         "from the service time, as many as are answered within the request timeout",

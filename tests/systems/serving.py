@@ -23,7 +23,9 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
     mean = shortest / 10
     own = _said(maker, constraints, {**bounds, "throughput": _throughput(maker, mean)})
     protocol = maker.pick([one for one in _protocols(maker) if one in server.facts["ports"]]) if routed else None
-    batching = {"maxSize": 8, "maxDelay": "1ms"} if server.supports("batching.maxDelay") and maker.maybe(0.5) else None
+    preferred = {"preferredSizes": [4, 8]} if server.supports("batching.preferredSizes") and maker.maybe(0.5) else {}
+    wanted = server.supports("batching.maxDelay") and maker.maybe(0.5)
+    batching = {"maxSize": 8, "maxDelay": "1ms", **preferred} if wanted else None
     return maker.free(
         "OnlineService",
         mode="online",
@@ -41,6 +43,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
             p995=_seconds(mean * 3),
         ),
         batching=batching,
+        instances=maker.pick((None, 1, 2)) if server.supports("instances") else None,
         queue=maker.pick((None, 9)) if server.supports("queue") and batching is not None else None,
         caching=maker.free("Caching") if server.supports("caching") and maker.maybe(0.5) else None,
         warmup=maker.free("Warmup") if server.supports("warmup") and maker.maybe(0.5) else None,
@@ -79,6 +82,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
+        instances=None,
         queue=maker.pick((None, 99)) if server.supports("queue") else None,
         caching=None,
         warmup=None,

@@ -163,9 +163,10 @@ WRITTEN: object = (1, 0, 70, 0, {
    (61, 90, 61, 95, 'match', True): (61, 97, 61, 123, 'grpc_method="ModelInfer"', False),
   }),
  }),
- (62, 0, 62, 8, 'features', True): (62, 10, 62, 47, (
+ (62, 0, 62, 8, 'features', True): (62, 10, 62, 58, (
   (62, 11, 62, 27, 'batching.maxSize', True),
   (62, 29, 62, 46, 'batching.maxDelay', True),
+  (62, 48, 62, 57, 'instances', True),
  )),
  (63, 0, 63, 3, 'cpu', True): (63, 5, 63, 6, '1', True),
  (64, 0, 64, 6, 'memory', True): (64, 8, 64, 11, '1Gi', True),

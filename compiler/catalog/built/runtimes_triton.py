@@ -132,12 +132,14 @@ WRITTEN: object = (1, 0, 70, 0, {
    (62, 54, 62, 59, 'match', True): (62, 61, 62, 78, 'model="{model}"', False),
   }),
  }),
- (63, 0, 63, 8, 'features', True): (63, 10, 63, 71, (
+ (63, 0, 63, 8, 'features', True): (63, 10, 63, 107, (
   (63, 11, 63, 27, 'batching.maxSize', True),
   (63, 29, 63, 46, 'batching.maxDelay', True),
-  (63, 48, 63, 53, 'queue', True),
-  (63, 55, 63, 62, 'caching', True),
-  (63, 64, 63, 70, 'warmup', True),
+  (63, 48, 63, 71, 'batching.preferredSizes', True),
+  (63, 73, 63, 82, 'instances', True),
+  (63, 84, 63, 89, 'queue', True),
+  (63, 91, 63, 98, 'caching', True),
+  (63, 100, 63, 106, 'warmup', True),
  )),
  (64, 0, 64, 3, 'cpu', True): (64, 5, 64, 6, '1', True),
  (65, 0, 65, 6, 'memory', True): (65, 8, 65, 11, '1Gi', True),

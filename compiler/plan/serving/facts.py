@@ -92,6 +92,8 @@ class ServiceFacts(ServiceIdentity, ABC):
     @cached_property
     def workers(self) -> Because[int]:
         """How many processes or instances of the model a replica has, if the runtime has one for each request."""
+        if self.part.instances.given is not None:
+            return self.part.instances.given
         batches, batching = self.runtime.worker_batches, self.part.batching
         if batches.value and self.accelerated.value:
             return because(1, "on an accelerator, one instance batches for all requests", batches, self.accelerated)

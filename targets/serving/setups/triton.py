@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from ....compiler.because import Because, because, fixed, text
 from ....compiler.emit.dump import Lines
 from ....compiler.finding import refusal
+from ....compiler.plan.choose import count
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
-from ....compiler.system import Input, Output
+from ....compiler.system import Batching, Input, Output
 from ....schema.units import Duration
 from . import Mount, Setup, by_format
 
@@ -97,7 +98,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield from _instances(service)
     yield from _threads(service, files)
     if batch is not None:
-        yield from _batching(service, batch.max_delay)
+        yield from _batching(service, batch)
     if part.caching is not None:
         yield because(
             "response_cache { enable: true }", "the response cache serves identical requests", part.caching.size
@@ -155,16 +156,35 @@ def _threads(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[
         yield text(f'parameters {{{{ key: "{name}", value: {{{{ string_value: "{{value}}" }}}} }}}}', value=value)
 
 
-def _batching(service: ServicePlan, delay: Because[Duration] | None) -> Iterator[str | Because[str]]:
+def _preferred(batch: Batching) -> Because[str] | None:
+    """The preferred sizes, as a list; None without any. Triton rejects one above the largest batch."""
+    for size in batch.preferred_sizes:
+        if not 0 < size.value <= batch.max_size.value:
+            raise refusal(
+                "MLS008",
+                f"a batch cannot have {count(size.value, 'item')}",
+                size,
+                others=((batch.max_size, "the largest batch"),),
+                note="the server would not start with this configuration",
+                help=f"write sizes from 1 to {batch.max_size.value}",
+            )
+    sizes = batch.preferred_sizes
+    return because(", ".join(str(size.value) for size in sizes), "the batches to form", sizes) if sizes else None
+
+
+def _batching(service: ServicePlan, batch: Batching) -> Iterator[str | Because[str]]:
     """Dynamic batching, and a queue that rejects what waits longer than the request timeout.
 
     Triton counts that as a failure. It does not count what a full queue rejects with 503, which only the gateway sees.
     So the queue has twice the room: requests that come too late are rejected first.
     """
-    if delay is None and service.queue is None:
+    delay, preferred = batch.max_delay, _preferred(batch)
+    if delay is None and service.queue is None and preferred is None:
         yield "dynamic_batching { }"
         return
     yield "dynamic_batching {"
+    if preferred is not None:
+        yield text("  preferred_batch_size: [{sizes}]", sizes=preferred)
     if delay is not None:
         yield text("  max_queue_delay_microseconds: {micros}", micros=delay.map(_micros))
     if service.queue is not None:
