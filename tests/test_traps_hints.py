@@ -95,12 +95,19 @@ def test_the_types_that_are_meant_are_types_of_the_language() -> None:
     assert not set(VALUES) & dtypes
 
 
-PLACES = {ANYWHERE: "serving", "Resources": "serving__resources", "Replicas": "serving__replicas"}
+PLACES = {
+    ANYWHERE: "serving",
+    "OnlineService": "serving",
+    "Batching": "serving__batching",
+    "Resources": "serving__resources",
+    "Replicas": "serving__replicas",
+}
 
 
 @pytest.mark.parametrize(("type_name", "key"), [(name, key) for name, keys in KEYS.items() for key in keys])
 def test_keys_of_kubernetes_name_what_mlspec_has_instead(type_name: str, key: str) -> None:
-    found = only(**{f"{PLACES[type_name]}__{key}": {}})
+    whole = {"serving__batching": {"maxSize": 8}} if type_name == "Batching" else {}
+    found = only(**whole, **{f"{PLACES[type_name]}__{key}": {}})
     assert (found.id, found.fix, found.help) == ("MLS004", None, KEYS[type_name][key])
 
 

@@ -33,6 +33,20 @@ KEYS: dict[str, dict[str, str]] = {
         "volumeMounts": f"{_PATCH}; the model gets its own volume",
         "annotations": "write those of pods as `podAnnotations: {example.com/team: risk}`",
     },
+    "OnlineService": {
+        "models": "write `model`, and one service for each model under `services`: each scales, rolls out, and fails "
+        "by itself",
+        "challenger": "add a shadow stage to `rollout.stages`, and promote the challenger: it gets mirrored requests",
+        "workers": "write `instances`",
+        "instanceGroup": "write `instances`",
+        "instance_group": "write `instances`",
+    },
+    "Batching": {
+        "preferredBatchSize": "write `preferredSizes`",
+        "preferred_batch_size": "write `preferredSizes`",
+        "maxBatchSize": "write `maxSize`",
+        "maxQueueDelay": "write `maxDelay`",
+    },
     "Resources": {
         "gpu": _DEVICES,
         "gpus": _DEVICES,
