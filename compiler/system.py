@@ -851,7 +851,7 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "pod_labels", "pod_annotations", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     user: Because[int]
@@ -859,6 +859,8 @@ class Training(Part):
     access: tuple[Because[str], ...]
     resources: TrainingResources
     scheduling: Scheduling
+    volumes: Named[PodVolume]
+    sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
     storage: Because[Memory]
@@ -936,6 +938,34 @@ class Toleration(Part):
     operator: Because[Literal['Exists', 'Equal']]
     value: Because[str] | None
     effect: Because[Literal['NoSchedule', 'PreferNoSchedule', 'NoExecute']]
+
+
+class PodVolume(Part):
+    """A volume of a pod besides those that mlspec mounts itself."""
+
+    __slots__ = fields = ("config_map", "secret", "claim", "size", "writable", "path",)
+
+    config_map: Because[str] | None
+    secret: Because[str] | None
+    claim: Because[str] | None
+    size: Because[Memory] | None
+    writable: Because[bool]
+    path: Because[str] | None
+
+
+class Sidecar(Part):
+    """A container next to the main one. It starts before everything else in the pod, and ends after it."""
+
+    __slots__ = fields = ("image", "command", "args", "env", "cpu", "memory", "user", "mounts",)
+
+    image: Because[str]
+    command: tuple[Because[str], ...]
+    args: tuple[Because[str], ...]
+    env: Named[Because[str] | KeyReference]
+    cpu: Because[Cores]
+    memory: Because[Memory]
+    user: Because[int] | None
+    mounts: Named[Because[str]]
 
 
 class Steps(Part):
@@ -1107,13 +1137,15 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
     env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
     scheduling: Scheduling
+    volumes: Named[PodVolume]
+    sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
     mode: Because[Literal['online']]
@@ -1505,13 +1537,15 @@ class Safety(Part):
 class BatchService(Part):
     """Batch inference: scores a data set on a schedule."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries", "rate", "constraints",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "image", "command", "schedule", "time_zone", "input", "output", "partitions", "parallel", "user", "retries", "rate", "constraints",)
 
     model: Derived[str]
     resources: Resources
     env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
     scheduling: Scheduling
+    volumes: Named[PodVolume]
+    sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
     mode: Because[Literal['batch']]
@@ -1551,13 +1585,15 @@ class BatchConstraints(Part):
 class StreamingService(Part):
     """Streaming inference: scores events as they arrive."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "topics", "group",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "image", "topics", "group",)
 
     model: Derived[str]
     resources: Resources
     env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
     scheduling: Scheduling
+    volumes: Named[PodVolume]
+    sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
     mode: Because[Literal['streaming']]
@@ -1579,13 +1615,15 @@ class Topics(Part):
 class EdgeService(Part):
     """Edge inference: runs on devices outside the data center."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "pod_labels", "pod_annotations", "mode", "image", "fleet", "offline_budget",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "image", "fleet", "offline_budget",)
 
     model: Derived[str]
     resources: Resources
     env: Named[Because[str] | KeyReference]
     access: tuple[Because[str], ...]
     scheduling: Scheduling
+    volumes: Named[PodVolume]
+    sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
     mode: Because[Literal['edge']]

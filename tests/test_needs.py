@@ -35,7 +35,14 @@ READ_EVERYTHING = {"MLS901", "MLS902", "MLS903"}
 """Rules that search every text for secrets and strange hosts: to be searched is no effect."""
 
 
+SIDECARS = """
+training: {sidecars: {agent: {image: "registry.example.com/agent:1"}}}
+services: {base: {sidecars: {proxy: {image: "registry.example.com/proxy:1"}}}}
+"""
+
 MORE = {
+    "MLS302": SIDECARS,
+    "MLS306": SIDECARS,
     "MLS208": """
 problem: {humanPerformance: {metric: recall, value: 0.9}}
 model:

@@ -9,7 +9,6 @@ from ..words import listing
 
 __all__ = ["ANYWHERE", "KEYS", "VALUES", "key_meant", "value_meant", "written"]
 
-_PATCH = "add it to the pod with an entry of `patches` and `merge: strategic`"
 _DEVICES = "write `accelerator: {type: l4, count: 1}`"
 _BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
 
@@ -29,8 +28,8 @@ KEYS: dict[str, dict[str, str]] = {
         "taints by itself",
         "affinity": "write node labels as `scheduling: {nodeAffinity: [{key: zone, values: [a, b]}]}`; mlspec spreads "
         "replicas over nodes and zones by itself",
-        "volumes": f"{_PATCH}; the model gets its own volume",
-        "volumeMounts": f"{_PATCH}; the model gets its own volume",
+        "volumeMounts": "write them as `volumes: {rules: {configMap: rules, path: /etc/rules}}` under `serving` or "
+        "`training`; the model gets its own volume",
         "annotations": "write those of pods as `podAnnotations: {example.com/team: risk}`",
     },
     "OnlineService": {

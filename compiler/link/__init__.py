@@ -91,7 +91,7 @@ def _patches(system: MLSystem) -> tuple[Patch, ...]:
 
 
 def _elsewhere(system: MLSystem) -> frozenset[str]:
-    """The ConfigMaps that something else creates: the platform names them, or a patch that adds a volume with them.
+    """The ConfigMaps that something else creates: the platform or a volume names them, or a patch adds them.
 
     There are none if that part has a mistake, which has been reported.
     """
@@ -102,6 +102,8 @@ def _elsewhere(system: MLSystem) -> frozenset[str]:
             found.add(bundle.config_map.value)
         for patch in system.patches:
             found |= _mounted(patch)
+        for part in (*system.services.values(), *([system.training] if system.training is not None else [])):
+            found |= {one.config_map.value for one in part.volumes.values() if one.config_map is not None}
     except Unavailable:
         pass
     return frozenset(found)

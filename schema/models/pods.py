@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import (
+    Cores,
     DataKey,
+    EnvName,
+    Image,
     LabelKey,
     LabelValue,
+    Memory,
+    Name,
     ObjectName,
+    Path,
     Section,
     Text,
     default,
@@ -68,6 +74,38 @@ class KeyReference(Section):
 
 EnvValue = Text | KeyReference
 """The value of an environment variable."""
+
+
+class PodVolume(Section):
+    """A volume of a pod besides those that mlspec mounts itself."""
+
+    exactly_one = ("configMap", "secret", "claim", "size")
+
+    config_map: ObjectName | None = optional("The ConfigMap to mount.")
+    secret: ObjectName | None = optional("The Secret to mount.")
+    claim: ObjectName | None = optional("The PersistentVolumeClaim to mount.")
+    size: Memory | None = optional("The size of an empty volume, which lives as long as the pod.")
+    writable: bool = default(
+        False, "Whether containers may write to the claim; they always may to an empty volume.", "pods share claims"
+    )
+    path: Path | None = optional("Where the main container finds it. If omitted, only sidecars do.")
+
+
+class Sidecar(Section):
+    """A container next to the main one. It starts before everything else in the pod, and ends after it."""
+
+    image: Image = required("The image, pinned by its digest.")
+    command: list[Text] = listed("The command, as a list of words. If omitted, the image's own.")
+    args: list[Text] = listed("The arguments. If omitted, the image's own.")
+    env: dict[EnvName, EnvValue] = mapped("Its environment variables.")
+    cpu: Cores = default("100m", "The CPU request.", "enough for a proxy")
+    memory: Memory = default("128Mi", "The memory request and limit.", "enough for a proxy")
+    user: int | None = optional(
+        "The numeric user ID that the image runs as; never 0. If omitted, that of the main container.",
+        ge=1,
+        le=2**31 - 1,
+    )
+    mounts: dict[Name, Path] = mapped("Where it finds the volumes of the pod, by their names.")
 
 
 class CaBundle(Section):

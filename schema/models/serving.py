@@ -41,7 +41,7 @@ from .base import (
 )
 from .data import DataFormat
 from .model import ServingLlm
-from .pods import EnvValue, Scheduling
+from .pods import EnvValue, PodVolume, Scheduling, Sidecar
 from .problem import Constraints
 from .runtime import Runtime
 
@@ -168,6 +168,8 @@ class _Service(Section):
     )
     access: list[AccessName] = listed("Stores and services used at run time, in addition to the model's own store.")
     scheduling: Scheduling = group(Scheduling, "Where the pods run.")
+    volumes: dict[Name, PodVolume] = mapped("Volumes of the pods, besides those that mlspec mounts itself.")
+    sidecars: dict[Name, Sidecar] = mapped("Containers next to the main one, such as a proxy for a database.")
     pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
     pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
 

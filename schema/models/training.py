@@ -23,6 +23,7 @@ from .base import (
     LabelValue,
     Memory,
     Metric,
+    Name,
     ParameterName,
     Section,
     SegmentName,
@@ -37,7 +38,7 @@ from .base import (
     optional,
     required,
 )
-from .pods import EnvValue, Scheduling
+from .pods import EnvValue, PodVolume, Scheduling, Sidecar
 from .problem import Condition
 from .serving import AcceleratorRequest
 
@@ -231,6 +232,8 @@ class Training(Section):
     access: list[AccessName] = listed("Stores and services that the steps use, in addition to the data sources.")
     resources: TrainingResources = group(TrainingResources, "Resources of a step.")
     scheduling: Scheduling = group(Scheduling, "Where the pods run.")
+    volumes: dict[Name, PodVolume] = mapped("Volumes of the pods, besides those that mlspec mounts itself.")
+    sidecars: dict[Name, Sidecar] = mapped("Containers next to the main one, such as a proxy for a database.")
     pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
     pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
     storage: Memory = default(

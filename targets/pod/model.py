@@ -15,13 +15,13 @@ from .address import check_access
 __all__ = ["init_containers", "mounts", "volumes"]
 
 
-def init_containers(files: ModelFiles, file: Because[str], security: Body) -> list[Because[Body]] | None:
+def init_containers(files: ModelFiles, file: Because[str], security: Body) -> list[Because[Body]]:
     """What puts the model in place before the server starts; a single-file model is stored as `file`."""
     if files.source.value == "claim":
         made = claim.init_container(files, security)
         return [because(made, "the model is verified before the server starts", files.source)]
     if not files.downloads:
-        return None
+        return []
     of_hub = files.artifact.uri.value.startswith("hf://")
     made = (hub if of_hub else download).init_container(files, file, security)
     return [because(made, "the model is downloaded before the server starts", files.source)]

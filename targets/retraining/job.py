@@ -22,7 +22,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
-from ..pod import access, placement, trust
+from ..pod import access, extras, placement, trust
 from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
 from .config import ConfigFile, labels
@@ -150,7 +150,7 @@ def _pod(training: TrainingPlan, config: Because[str]) -> Body:
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, allowed),
             "securityContext": pod_security(scope.users, training.part.user),
-            "initContainers": before or None,
+            "initContainers": [*extras.sidecars(training.part), *before] or None,
             "containers": [last],
             "volumes": _volumes(training, config),
             **placement.placed(scope, training.part.scheduling, asked),
@@ -171,6 +171,7 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
         {"name": "tmp", "emptyDir": {"sizeLimit": training.part.resources.ephemeral_storage.map(str)}},
         *_shared_memory(training),
         *trust.volumes(training.scope),
+        *extras.volumes(training.part),
     ]
 
 

@@ -15,7 +15,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Step
-from ..pod import access, placement, trust
+from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.own import own_image
@@ -87,6 +87,7 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
     if step is None:
         return None
     image = training.part.image if step.image is None else step.image
+    mounts: list[Any] = [*_mounts(name), *_shared_memory(training), *trust.mounts(training.scope)]
     container: Body = {
         "name": name,
         "image": image,
@@ -95,7 +96,7 @@ def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body]
         "resources": _resources(training),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(writable_for_devices(training.part.resources.accelerator)),
-        "volumeMounts": [*_mounts(name), *_shared_memory(training), *trust.mounts(training.scope)],
+        "volumeMounts": [*mounts, *extras.mounts(training.part, mounts)],
     }
     return because(container, f"the step `{name}`", step.command, step.image)
 

@@ -12,7 +12,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
-from ..pod import access, model, placement, trust
+from ..pod import access, extras, model, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, pull_secrets, variables, written_at
 from ..pod.security import container_security, pod_security, writable_for_devices
@@ -47,12 +47,13 @@ def template(batch: BatchPlan) -> Body:
             "enableServiceLinks": fixed(False, "a Service named like a setting would override it"),
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants(batch)),
             "securityContext": pod_security(scope.users, batch.part.user),
-            "initContainers": model.init_containers(batch.files, batch.files.file, container_security()),
+            "initContainers": _before(batch) or None,
             "containers": [_scorer(batch)],
             "volumes": [
                 *model.volumes(batch.files),
                 {"name": "tmp", "emptyDir": _limited(batch)},
                 *trust.volumes(scope),
+                *extras.volumes(batch.part),
             ],
             **placement.placed(scope, batch.part.scheduling, accelerator),
         },
@@ -71,6 +72,11 @@ def _used_by_the_run(batch: BatchPlan) -> tuple[Because[str] | None, ...]:
 def _scorer(batch: BatchPlan) -> Body:
     devices = placement.accelerators(batch.scope, batch.part.resources.accelerator)
     memory, disk = batch.memory.map(str), batch.disk.map(str)
+    mounts = [
+        *model.mounts(batch.files, MODELS, batch.files.file),
+        {"name": "tmp", "mountPath": "/tmp"},
+        *trust.mounts(batch.scope),
+    ]
     return {
         "name": SCORER,
         "image": batch.part.image,
@@ -88,12 +94,14 @@ def _scorer(batch: BatchPlan) -> Body:
             },
         },
         "securityContext": container_security(writable_for_devices(batch.part.resources.accelerator)),
-        "volumeMounts": [
-            *model.mounts(batch.files, MODELS, batch.files.file),
-            {"name": "tmp", "mountPath": "/tmp"},
-            *trust.mounts(batch.scope),
-        ],
+        "volumeMounts": [*mounts, *extras.mounts(batch.part, mounts)],
     }
+
+
+def _before(batch: BatchPlan) -> list[Because[Body]]:
+    """The sidecars, and what puts the model in place."""
+    model_first = model.init_containers(batch.files, batch.files.file, container_security())
+    return [*extras.sidecars(batch.part), *model_first]
 
 
 def _limited(batch: BatchPlan) -> Body:

@@ -20,7 +20,7 @@ from ...compiler.plan.serving.probing import checked, listening
 from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
-from ..pod import access, model, placement, trust
+from ..pod import access, extras, model, placement, trust
 from ..pod.access import Grant
 from ..pod.address import check_loadable
 from ..pod.credentials import Value, credentials, pull_secrets, variables
@@ -95,7 +95,7 @@ def _user(service: ServicePlan) -> Because[int] | None:
 def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
     if "custom" not in {known.value for known in service.runtime.formats}:
         check_loadable(files, service.runtime_name)
-    return model.init_containers(files, made.file, container_security())
+    return [*extras.sidecars(service.part), *model.init_containers(files, made.file, container_security())] or None
 
 
 def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
@@ -245,7 +245,7 @@ def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bo
     shared = version.shared
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
-    return [*volumes, *trust.volumes(service.scope)]
+    return [*volumes, *trust.volumes(service.scope), *extras.volumes(service.part)]
 
 
 def _mounts(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Body]:
@@ -263,4 +263,5 @@ def _mounts(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bod
     ]
     shared = [] if version.shared is None else [{"name": "shm", "mountPath": "/dev/shm"}]
     trusted = trust.mounts(service.scope)
-    return [*mounts, *mounted_once([*mounts, *shared, *trusted], writable(service)), *shared, *trusted]
+    every = [*mounts, *mounted_once([*mounts, *shared, *trusted], writable(service)), *shared, *trusted]
+    return [*every, *extras.mounts(service.part, every)]

@@ -142,7 +142,7 @@ class Maker(Shape):
             made["value"] = self.reached(made["metric"])
         if self.assigned:
             made.pop("user", None)
-        if "writable" in made:
+        if isinstance(made.get("writable"), list):
             made["writable"] = ["/var/cache", "/scratch"][: len(made["writable"])]  # nor two mounts at one path
         if "workerMemory" not in made:
             made.pop("workerBatches", None)  # it says how many workers there are, which only their memory needs

@@ -10,7 +10,7 @@ from mlspec.compiler.check.support import ONLY_GENERATE
 from .maker import Maker, members
 from .runtimes import OWN_IMAGE, SECONDS, Runtime, container
 
-__all__ = ["batch", "edge", "language_service", "online", "streaming"]
+__all__ = ["batch", "extras", "edge", "language_service", "online", "streaming"]
 
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
@@ -42,6 +42,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
             p99=_seconds(mean * 2),
             p995=_seconds(mean * 3),
         ),
+        **extras(maker),
         batching=batching,
         instances=maker.pick((None, 1, 2)) if server.supports("instances") else None,
         queue=maker.pick((None, 9)) if server.supports("queue") and batching is not None else None,
@@ -81,6 +82,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         endpoint=_endpoint(maker, model, "http") if maker.traffic != "none" else _named_callers(maker),
         preprocessing=None,
         serviceTime={"mean": "1s", "at": 8} if measured else None,
+        **extras(maker),
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
         instances=None,
         queue=maker.pick((None, 99)) if server.supports("queue") else None,
@@ -244,10 +246,26 @@ def batch(maker: Maker, model: str | None) -> dict[str, Any]:
         input=_data(maker, "inputs"),
         output=_data(maker, "scores"),
         resources=_resources(maker),
+        **extras(maker),
         user=maker.pick((None, 1000, 65532)),
         rate=maker.pick((None, "100000/s")),
         constraints={"deadline": "2h", "items": "3M"} if maker.maybe(0.3) else None,
     )
+
+
+def extras(maker: Maker) -> dict[str, Any]:
+    """Volumes of each kind, and a sidecar that has one of them."""
+    known: dict[str, dict[str, Any]] = {
+        "rules": {"configMap": "own-rules", "path": "/etc/own/rules"},
+        "keys": {"secret": "own-keys", "path": "/etc/own/keys"},
+        "lookup": {"claim": "own-lookup", "path": "/own/lookup", "writable": maker.pick((True, False))},
+        "files": {"size": "1Gi", "path": "/own/files"},
+    }
+    if maker.maybe(0.6):
+        return {"volumes": None, "sidecars": None}
+    user = {} if maker.assigned else {"user": 2001}
+    proxy = maker.free("Sidecar", image=OWN_IMAGE, mounts={maker.pick(tuple(known)): "/own"}, env={"A": "b"}, **user)
+    return {"volumes": known, "sidecars": {"proxy": proxy} if maker.maybe(0.6) else None}
 
 
 def _data(maker: Maker, name: str) -> dict[str, Any]:
@@ -261,9 +279,9 @@ def _data(maker: Maker, name: str) -> dict[str, Any]:
 
 def streaming(maker: Maker, model: str | None) -> dict[str, Any]:
     """A consumer of a stream, which is not supported yet."""
-    return maker.free("StreamingService", mode="streaming", model=model)
+    return maker.free("StreamingService", mode="streaming", model=model, **extras(maker))
 
 
 def edge(maker: Maker, model: str | None) -> dict[str, Any]:
     """A model on devices, which is not supported yet."""
-    return maker.free("EdgeService", mode="edge", model=model)
+    return maker.free("EdgeService", mode="edge", model=model, **extras(maker))

@@ -8,6 +8,7 @@ from mlspec.compiler.language import UNIONS
 
 from .data import SEGMENT
 from .maker import Maker, members
+from .serving import extras
 
 __all__ = ["evaluation", "retraining", "training"]
 
@@ -19,6 +20,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
     searched = maker.some(parameters)
     return maker.free(
         "Training",
+        **extras(maker),
         env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
         access=maker.uses("git", "tracking", calls=True),
         resources=maker.free(

@@ -18,10 +18,12 @@ def given_images(system: MLSystem) -> Iterator[Because[str]]:
     if training is not None:
         steps = training.steps
         yield training.image
+        yield from (sidecar.image for sidecar in training.sidecars.values())
         for step in (steps.validate_, steps.train, steps.evaluate, steps.register_):
             if step is not None and step.image is not None:
                 yield step.image
     for service in system.services.values():
+        yield from (sidecar.image for sidecar in service.sidecars.values())
         yield from (image for image in _images(service) if image is not None and is_given(image, system))
 
 

@@ -21,6 +21,8 @@ IMAGES = (
     "services.*.image",
     "services.*.container.image",
     "services.*.container.acceleratedImage",
+    "services.*.sidecars.*.image",
+    "training.sidecars.*.image",
 )
 
 

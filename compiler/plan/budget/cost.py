@@ -23,6 +23,7 @@ from ...because import Because, decision, first, fixed
 from ..choose import count, number, readable
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
+from ..sidecars import with_cpu, with_memory
 from .prices import MONTH, hourly, monthly, rounded
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ class CostPlan:
     def _online(self, service: ServicePlan) -> Parts:
         """An online service, plus its extra pods while a new version rolls out."""
         name, canary = service.part.own_name.value, service.canary
-        price = hourly(self.plan, service.cpu, service.live.pod_memory, service.devices)
+        extras = service.part.sidecars
+        cpu, memory = with_cpu(service.cpu, extras), with_memory(service.live.pod_memory, extras)
+        price = hourly(self.plan, cpu, memory, service.devices)
         replicas = _replicas(service.for_mean, service.min_replicas, service.max_replicas)
         parts = {f"serving {name}": _always(replicas, price)}
         if canary.progressive.value:
@@ -123,13 +126,15 @@ class CostPlan:
             parts[f"canary pods of {name}"] = _rollouts(self.versions, _canary_hours(replicas, shares, lengths), price)
         if canary.shadow_stage is not None:
             hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, self.versions)
-            of_shadow = hourly(self.plan, service.cpu, service.latest.pod_memory, service.devices)
+            of_shadow = hourly(self.plan, cpu, with_memory(service.latest.pod_memory, extras), service.devices)
             parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, of_shadow)
         return parts
 
     def _batch(self, batch: BatchPlan) -> Parts:
         """A batch inference service. If its speed is not in the spec, its deadline is the upper bound."""
-        price = hourly(self.plan, batch.cpu, batch.memory, batch.part.resources.accelerator)
+        extras = batch.part.sidecars
+        cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.memory, extras)
+        price = hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
         runs = monthly(batch.part.schedule)
         length = batch.length if batch.length is not None else _at_most(batch.deadline)
         return {f"batch {batch.part.own_name.value}": _runs(runs, batch.parallel, length, price)}
@@ -140,7 +145,9 @@ class CostPlan:
         if training is None:
             return {}
         asked, one = training.part.resources, fixed(1, "a training run is one pod")
-        price = hourly(self.plan, asked.cpu, asked.memory, asked.accelerator)
+        extras = training.part.sidecars
+        cpu, memory = with_cpu(asked.cpu, extras), with_memory(asked.memory, extras)
+        price = hourly(self.plan, cpu, memory, asked.accelerator)
         length = training.work if training.work is not None else _at_most(training.deadline)
         parts = {"training": _runs(self.runs, one, length, price)}
         if training.part.tuning is not None and training.search_work is not None:

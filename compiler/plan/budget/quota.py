@@ -31,6 +31,7 @@ from ...system import AcceleratorRequest, Resources, TrainingResources
 from ..choose import count
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
+from ..sidecars import with_cpu, with_memory
 from ..training import TrainingPlan
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ def _online(service: ServicePlan) -> Iterator[Share]:
         yield Share(
             name=f"{what} {name}",
             pods=many,
-            cpu=_cores(service.cpu),
-            memory=_memory(version.pod_memory),
+            cpu=with_cpu(_cores(service.cpu), service.part.sidecars),
+            memory=with_memory(_memory(version.pod_memory), service.part.sidecars),
             disk=version.disk,
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),
@@ -193,8 +194,8 @@ def _batch(batch: BatchPlan) -> Share:
     return Share(
         name=f"batch {batch.part.own_name.value}",
         pods=batch.parallel,
-        cpu=_cores(batch.cpu),
-        memory=_memory(batch.memory),
+        cpu=with_cpu(_cores(batch.cpu), batch.part.sidecars),
+        memory=with_memory(_memory(batch.memory), batch.part.sidecars),
         disk=batch.disk,
         devices=batch.part.resources.accelerator,
         numbers=(batch.part.parallel,),
@@ -214,8 +215,8 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
         yield Share(
             name=name,
             pods=many,
-            cpu=_cores(asked.cpu),
-            memory=_memory(asked.memory),
+            cpu=with_cpu(_cores(asked.cpu), training.part.sidecars),
+            memory=with_memory(_memory(asked.memory), training.part.sidecars),
             disk=asked.ephemeral_storage,
             devices=asked.accelerator,
             numbers=(many,),

@@ -1,0 +1,35 @@
+"""What the sidecars of a pod add to its requests, which are part of its price and of the quota.
+
+They run for as long as the main container, so their requests add up (kubernetes.io, Sidecar containers, resources).
+"""
+
+from __future__ import annotations
+
+from ...schema.units import Cores, Memory
+from ..because import Because, decision
+from ..system import Sidecar
+from .choose import count
+
+__all__ = ["with_cpu", "with_memory"]
+
+
+def with_cpu(cpu: Because[Cores], sidecars: dict[str, Sidecar]) -> Because[Cores]:
+    """The CPU request of a whole pod."""
+    return _cpu(cpu, tuple(one.cpu for one in sidecars.values())) if sidecars else cpu
+
+
+def with_memory(memory: Because[Memory], sidecars: dict[str, Sidecar]) -> Because[Memory]:
+    """The memory request of a whole pod."""
+    return _memory(memory, tuple(one.memory for one in sidecars.values())) if sidecars else memory
+
+
+@decision
+def _cpu(cpu: Because[Cores], added: tuple[Because[Cores], ...]) -> tuple[Cores, str]:
+    total = cpu.value.amount + sum(one.value.amount for one in added)
+    return Cores(total), f"{cpu.value} cores and those of {count(len(added), 'sidecar')}"
+
+
+@decision
+def _memory(memory: Because[Memory], added: tuple[Because[Memory], ...]) -> tuple[Memory, str]:
+    total = memory.value.amount + sum(one.value.amount for one in added)
+    return Memory(total), f"{memory.value} and that of {count(len(added), 'sidecar')}"
