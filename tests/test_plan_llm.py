@@ -39,7 +39,6 @@ def assistant(**changes: object) -> dict[str, Any]:
     spec["services"]["chat"] = changed(spec["services"]["chat"], **{**usual, **changes})
     spec["constraints"]["accelerators"] = ["l4", "a10g", "a100-40gb", "a100-80gb", "h100"]
     spec["constraints"].pop("budget")
-    spec["services"]["embedder"]["llm"]["tokens"]["output"] = 1
     return spec
 
 

@@ -21,7 +21,7 @@ def written(environment: Environment, kind: str, name: str, patch: Mapping) -> b
     """Check that a patch gets a finding with a place, or that the object can be written. Returns whether it can."""
     target = SimpleNamespace(kind=Because(kind), name=Because(name))
     patches = (SimpleNamespace(target=target, reason=Because("a test"), patch=patch, merge=Because("json")),)
-    system: Any = SimpleNamespace(patches=patches, platform=SimpleNamespace(ca_bundle=None))
+    system: Any = SimpleNamespace(patches=patches, platform=SimpleNamespace(ca_bundle=None), services={}, training=None)
     layered, kinds = environment.layered, environment.backends.kinds
     bundle, found = link(environment.emitted, system, layered, "mlspec.yaml", kinds)
     for one in found:
