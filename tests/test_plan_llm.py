@@ -39,6 +39,7 @@ def assistant(**changes: object) -> dict[str, Any]:
     spec["services"]["chat"] = changed(spec["services"]["chat"], **{**usual, **changes})
     spec["constraints"]["accelerators"] = ["l4", "a10g", "a100-40gb", "a100-80gb", "h100"]
     spec["constraints"].pop("budget")
+    spec["services"]["embedder"]["llm"]["task"] = "embedding"
     return spec
 
 
