@@ -69,3 +69,15 @@ def test_a_model_that_is_combined_is_used(tmp_path: Path) -> None:
         "ensemble": {"method": "average", "members": ["scorer", "other"]},
     }
     assert "MLS012: no service serves the model `other`" not in told(tmp_path, made)
+
+
+def test_training_uses_the_model_that_it_produces_and_no_other(tmp_path: Path) -> None:
+    """With several models, it is the one with the name of the system."""
+    made = two_models()
+    made["models"]["fraud"] = made["models"].pop("scorer")
+    made["releases"]["fraud"] = made["releases"].pop("scorer")
+    made["training"] = {"image": f"registry.example.com/train@{OTHER}", "steps": {"train": {}}, "user": 1000}
+    made["serving"]["model"] = "fraud"
+    assert "MLS012: no service serves the model `other`" in told(tmp_path, made)
+    del made["serving"]
+    assert "MLS012: no service serves the model `fraud`" not in told(tmp_path, made)

@@ -19,12 +19,17 @@ def used_models(system: MLSystem, references: Iterable[Reference]) -> frozenset[
     """The names of the models that something in an environment uses; None if a mistake hides what does."""
     named = {reference.node.text for reference in references if reference.to == "models"}
     try:
-        models = (*system.models, *system.releases)
         chosen = {served(name, None, system.models) for name in system.services}
-        trained = {*models[:1], system.metadata.name.value} if system.training is not None else set()
+        trained = _trained(system) if system.training is not None else set()
     except Unavailable:
         return None
     return frozenset({*named, *trained, *(name for name in chosen if name is not None)})
+
+
+def _trained(system: MLSystem) -> set[str]:
+    """The model that training produces: the only one, or the one with the name of the system."""
+    only = set(system.models) if len(system.models) == 1 else set()
+    return {*only, system.metadata.name.value}
 
 
 def unserved(environments: Iterable[tuple[MLSystem, frozenset[str] | None]]) -> dict[str, Diagnostic]:

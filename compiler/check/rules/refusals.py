@@ -8,10 +8,10 @@ __all__ = ["REFUSALS"]
 
 REFUSALS: dict[str, Explanation] = {
     "MLS035": explained(
-        """Job without an mlspec runtime image.
+        """Pod without an mlspec runtime image.
 
-        Why: gates and monitors run mlspec itself in the cluster. There is no public image, so that you only ever run
-        one that you built; the platform file names yours.
+        Why: gates, and downloads from the Hugging Face Hub, run mlspec itself in the cluster. There is no public image,
+        so that you only ever run one that you built; the platform file names yours.
 
         Bad:
             training:
