@@ -295,6 +295,23 @@ def test_a_bound_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     assert "more than the 500ms to the first token" in late.late.value
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"constraints__interToken": {"p95": "50ms"}},
+        {"constraints__firstToken": {"p95": "500ms"}},
+        {"constraints__latency": {"p95": "20s"}},
+    ],
+    ids=["between tokens", "the first token", "the answer"],
+)
+def test_a_bound_that_cannot_be_kept_is_an_error(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """It was left aside, and the plan became cheaper. 300 tokens of 90.9 ms after 664 ms of prefill take 27.9 s."""
+    [told] = found(tmp_path, assistant(**changes), "MLS422")
+    assert "no number of replicas changes that" in told.note
+    assert found(tmp_path, assistant(**changes, resources__accelerator={"type": "h100"}), "MLS422") == []
+    assert found(tmp_path, assistant(**changes, serviceTime={"mean": "1s", "at": 4}), "MLS422") == []
+
+
 @pytest.mark.parametrize(("batching", "sequences"), [({"maxSize": 4}, 4), ({"maxSize": 64}, 15)])
 def test_what_is_allowed_limits_it_as_well(tmp_path: Path, batching: dict[str, int], sequences: int) -> None:
     speed = hardware(tmp_path, batching=batching).speed

@@ -86,6 +86,7 @@ RULES: tuple[Rule, ...] = (
     shapes.batch_in_the_shapes,
     batch.run_beyond_its_deadline,
     batch.no_time_for_a_retry,
+    llm_fit.too_slow,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,

@@ -20,7 +20,7 @@ from ...part import Named
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..choose import count
 from ..serving.facts import ServiceFacts
-from .fit import Fit, LanguageModel, Tokens
+from .fit import Fit, LanguageModel, Tokens, divides
 from .speed import Speed, Targets
 
 __all__ = ["COUNTS", "Hardware", "called"]
@@ -37,7 +37,9 @@ class Option(NamedTuple):
     name: Because[str]
     devices: Because[int]
     cost: Because[float] | None
-    """The hourly cost of all replicas; None without a price."""
+    """The hourly cost of all replicas for the mean rate; None without a price."""
+    at_peak: float
+    """The hourly cost of those for the peak, which decides between options of the same cost."""
     busy: Because[float] | None
     """Seconds of replica time per request; None if they cannot be estimated."""
     unfit: Because[str]
@@ -161,6 +163,9 @@ class Hardware:
             name=name,
             devices=devices,
             cost=_cost(device.price, devices, replicas) if device.price is not None else None,
+            at_peak=float(device.price.value) * devices.value * for_peak.value
+            if device.price is not None
+            else math.inf,
             busy=speed.busy if speed is not None else None,
             unfit=_unfit(
                 service.scope.platform.cloud,
@@ -170,6 +175,8 @@ class Hardware:
                 service.files.artifact.size,
                 device.slice,
                 device.bfloat16 if self.model is not None else None,
+                self.model.shape.kv_heads if self.model is not None else None,
+                devices,
             ),
             late=speed.late if speed is not None and speed.late.value else _too_many(for_peak, service.most),
         )
@@ -199,8 +206,12 @@ def _unfit(
     size: Because[Memory] | None,
     slice_: Because[bool],
     bfloat16: Because[bool] | None,
+    heads: Because[int] | None,
+    devices: Because[int],
 ) -> tuple[str, str]:
     own, by_cloud = nodes
+    if heads is not None and not divides(heads.value, devices.value):
+        return f"{heads.value} key-value heads cannot be divided", "tensor parallelism divides the heads"
     if bfloat16 is not None and not bfloat16.value:
         return "it does not compute in bfloat16", "most language models are stored in bfloat16"
     if not own and cloud.value not in by_cloud:
@@ -251,8 +262,8 @@ def _keeps(option: Option) -> bool:
     return not option.unfit.value and not option.late.value
 
 
-def _price(option: Option) -> tuple[bool, float]:
-    return not _keeps(option), option.cost.value if option.cost is not None else math.inf
+def _price(option: Option) -> tuple[bool, float, float]:
+    return not _keeps(option), option.cost.value if option.cost is not None else math.inf, option.at_peak
 
 
 def _time(option: Option) -> tuple[bool, float]:

@@ -16,7 +16,7 @@ from ...finding import refusal
 from ...system import Family, LlmShape, Model, OnlineService, Platform, UsualTokens
 from ..choose import assumed, count, number
 
-__all__ = ["Fit", "LanguageModel", "Tokens", "counted", "gibibytes", "kept"]
+__all__ = ["Fit", "LanguageModel", "Tokens", "counted", "divides", "gibibytes", "kept"]
 
 BYTES = 2
 """Bytes per weight without quantization: 16 bits, as most models are published."""
@@ -245,6 +245,11 @@ def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
         whole = min(shape.global_layers.value, layers) if shape.global_layers is not None else 0
         seen = whole * length + (layers - whole) * min(length, shape.sliding_window.value)
     return 2 * seen * max(shape.kv_heads.value, devices) * width
+
+
+def divides(heads: int, devices: int) -> bool:
+    """Whether devices can share the key-value heads: each has the same number, or each head has."""
+    return heads % devices == 0 or devices % heads == 0
 
 
 def gibibytes(amount: float) -> str:

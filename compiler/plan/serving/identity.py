@@ -153,6 +153,12 @@ class ServiceIdentity:
         return tuple(bound for name in latency.fields if (bound := getattr(latency, name)) is not None)
 
     @cached_property
+    def latency_of_tokens(self) -> tuple[Because[Duration], ...]:
+        """All bounds on the first token and between tokens."""
+        kinds = (self.bounds("first_token"), self.bounds("inter_token"))
+        return tuple(bound for kind in kinds for name in kind.fields if (bound := getattr(kind, name)) is not None)
+
+    @cached_property
     def availability(self) -> Because[Percent] | None:
         """The share of requests that must succeed."""
         return first(self.part.constraints.availability, self.scope.system.constraints.availability)
