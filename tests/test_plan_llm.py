@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from pathlib import Path
 from typing import Any
 
@@ -437,3 +439,83 @@ def test_no_context_beyond_the_window_is_proposed(tmp_path: Path) -> None:
 
 def test_the_rules_are_registered() -> None:
     assert {"MLS408", "MLS409", "MLS806"} <= {rule.id for rule in RULES}
+
+
+# The limit of the server, and the target of the autoscaler
+
+
+@pytest.mark.parametrize(
+    ("runtime", "flag", "tokens"),
+    [
+        ("vllm", "--max-num-seqs", {"context": 8192, "prompt": 2000, "output": 300}),
+        ("sglang", "--max-running-requests", {"context": 8192, "prompt": 2000}),
+    ],
+)
+def test_the_server_takes_no_more_than_it_is_fast_enough_for(
+    tmp_path: Path, runtime: str, flag: str, tokens: dict[str, int]
+) -> None:
+    """Its own limit is 256 and more: every answer would be late long before requests wait."""
+    spec = assistant(runtime=runtime, constraints__interToken={"p95": "100ms"}, llm__tokens=tokens)
+    sequences = plan(tmp_path, spec).sequences
+    assert sequences is not None
+    assert sequences.value <= 6
+    result = mlspec.compile(tmp_path / "mlspec.yaml")
+    [rollout] = [text for path, text in files(result).items() if "rollout-chat" in path]
+    assert f"{flag}={sequences.value}" in rollout
+
+
+@pytest.mark.parametrize(
+    "changes", [{"serviceTime": {"mean": "4s", "at": 12}}, {"batching": {"maxSize": 4}}], ids=["measured", "given"]
+)
+def test_what_was_measured_or_given_is_not_estimated(tmp_path: Path, changes: dict[str, Any]) -> None:
+    plan(tmp_path, assistant(constraints__interToken={"p95": "100ms"}, **changes))
+    result = mlspec.compile(tmp_path / "mlspec.yaml")
+    [rollout] = [text for path, text in files(result).items() if "rollout-chat" in path]
+    assert "--max-num-seqs=6" not in rollout
+
+
+A100 = {"resources__accelerator": {"type": "a100-80gb"}, "constraints__interToken": {"p95": "50ms"}}
+
+
+def test_an_autoscaler_that_follows_the_queue_never_adds_a_replica(tmp_path: Path) -> None:
+    """A replica that is 90% late has an empty queue. The chat assistant of docs/worked-systems.md: 22.6 in flight."""
+    scaling = plan(tmp_path, assistant(**A100)).scaling
+    assert scaling.signal is not None
+    assert scaling.signal.value == "in-flight"
+    assert float(scaling.threshold.value) == pytest.approx(22.6, abs=0.1)
+
+
+def _simulated(rate: float, seed: int) -> float:
+    """The mean number of requests in flight on that replica: it reads one prompt at a time in 257 ms, while no answer
+    advances, and writes a token of each of 300 in a step of (16.06 + 0.3015 n) GB / 1,223 GB/s.
+    """
+    dice, now, area = random.Random(seed), 0.0, 0.0
+    arrivals = list(itertools.accumulate(dice.expovariate(rate) for _ in range(2000)))
+    waiting, running, next_ = 0, list[int](), 0
+    while next_ < len(arrivals) or waiting or running:
+        if not waiting and not running:
+            end = arrivals[next_]
+        elif waiting:
+            end = now + 0.257
+            waiting -= 1
+            running.append(301)
+        else:
+            end = now + (16.06 + 0.3015 * len(running)) / 1223
+        here = len(running) + waiting
+        area += here * (end - now)
+        while next_ < len(arrivals) and arrivals[next_] <= end:
+            area += end - arrivals[next_]
+            waiting, next_ = waiting + 1, next_ + 1
+        if end - now != 0.257:
+            running = [left - 1 for left in running if left > 1]
+        now = end
+    return area / now
+
+
+@pytest.mark.slow
+def test_the_requests_in_flight_are_those_of_a_simulation(tmp_path: Path) -> None:
+    """Within 15%: the formula leaves out that prompts wait for each other."""
+    speed = hardware(tmp_path, **A100).speed
+    assert speed is not None
+    simulated = [_simulated(float(speed.throughput.value), seed) for seed in range(3)]
+    assert speed.in_flight.value == pytest.approx(sum(simulated) / 3, rel=0.15)

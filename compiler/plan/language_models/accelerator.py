@@ -101,6 +101,16 @@ class Hardware:
         """How fast a language model is; None if the memory bandwidth or the compute rate is unknown."""
         return self._speed(self.fit, self.device) if self.fit is not None and self.device is not None else None
 
+    @property
+    def sequences(self) -> Because[int] | None:
+        """The concurrent sequences of a replica; None if the speed is unknown, or the model does not fit."""
+        return self.speed.sequences if self.speed is not None and self.speed.fit.fits.value else None
+
+    @property
+    def in_flight(self) -> Because[float] | None:
+        """The requests in flight on a replica at the planned throughput; None if its speed is unknown."""
+        return self.speed.in_flight if self.speed is not None and self.speed.fit.fits.value else None
+
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
         """The replicas that sustain a rate; None if the speed is unknown."""
         return self.speed.needed(rate, availability) if self.speed is not None else None

@@ -114,6 +114,21 @@ class Speed:
         return _throughput(self.busy, self.usual_prefill, self.sequences, lengths, planning.utilization, planning.rough)
 
     @cached_property
+    def in_flight(self) -> Because[float]:
+        """The requests in flight on a replica at the planned throughput, which the autoscaler keeps."""
+        model = self.fit.model
+        return _in_flight(
+            self.throughput,
+            self.usual_prefill,
+            self.sequences,
+            model.usual_output,
+            model.weights,
+            self.fit.each,
+            self.reads,
+            self.planning.utilization,
+        )
+
+    @cached_property
     def late(self) -> Because[str]:
         """The bound that even a single request misses; empty if there is none."""
         if not self.fit.model.generates.value:
@@ -252,6 +267,34 @@ def _throughput(
         f"{number(rate * rough.value)}) for {lengths.value} of requests; set `serviceTime` to replace it with a "
         f"measurement"
     )
+
+
+@decision
+def _in_flight(
+    throughput: Because[Rate],
+    prefill: Because[float],
+    sequences: Because[int],
+    output: Because[int],
+    weights: Because[int],
+    each: Because[int],
+    reads: Because[float],
+    utilization: Because[Percent],
+) -> tuple[float, str]:
+    """n = λ · (prefill + output · step(n) / (1 - λ · prefill)), by Little's law: while a replica reads prompts, which
+    takes the share λ · prefill of its time, no answer advances. A step takes (weights + n · cache) / bandwidth.
+    """
+    rate = float(throughput.value)
+    writing = 1 - rate * prefill.value
+    slower = rate * output.value * each.value / reads.value / writing if writing > 0 else 1.0
+    most = float(utilization.value.amount) * sequences.value
+    if slower >= 1:
+        return round(most, 1), f"{utilization.value} of {count(sequences.value, 'concurrent sequence')}"
+    alone = rate * (prefill.value + output.value * weights.value / reads.value / writing)
+    found = max(1.0, alone / (1 - slower))
+    if found >= most:
+        return round(most, 1), f"{utilization.value} of {count(sequences.value, 'concurrent sequence')}"
+    reading = number(100 * rate * prefill.value)
+    return round(found, 1), f"in flight at {number(rate)} requests/s, when {reading}% of the time goes to prompts"
 
 
 @decision

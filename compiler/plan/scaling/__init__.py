@@ -54,7 +54,8 @@ class Scaling:
         waiting = metrics.queue.series if metrics.queue is not None else None
         if asked is not None:
             return self._asked(asked, flying if asked.value == "in-flight" else waiting)
-        if self.service.mean_time is not None and flying is not None:
+        known = self.service.mean_time is not None or self.service.sequences is not None
+        if known and flying is not None:
             return _signal("in-flight", flying)
         if waiting is not None:
             return _signal("queue", waiting)
@@ -110,6 +111,9 @@ class Scaling:
         if self.signal.value == "queue":
             why = "a short queue keeps batches full; a longer queue delays responses"
             return fixed(QUEUE_PER_REPLICA, why)
+        estimated = self.service.hardware.in_flight if self.service.sequences is not None else None
+        if estimated is not None:
+            return estimated
         return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
 
     @cached_property

@@ -27,6 +27,14 @@ class Estimates(Protocol):
     def chosen(self) -> AcceleratorRequest | None:
         """The accelerators for a replica that needs them but does not name any; None if none are allowed."""
 
+    @property
+    def sequences(self) -> Because[int] | None:
+        """The concurrent sequences of a replica; None if they cannot be estimated."""
+
+    @property
+    def in_flight(self) -> Because[float] | None:
+        """The requests in flight on a replica at the planned throughput; None if its speed cannot be estimated."""
+
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
         """The replicas that sustain a rate; None if the speed of a replica cannot be estimated."""
 
@@ -122,7 +130,18 @@ class ServiceFacts(ServiceIdentity, ABC):
                 return because(batching.max_size.value, why, batching.max_size, time.at, language)
         if time is not None:
             return time.at
+        if self.sequences is not None:
+            return self.sequences
         return assumed(f"{self.part.spec_path}.serviceTime.at", 1, "a replica handles one request at a time")
+
+    @cached_property
+    def sequences(self) -> Because[int] | None:
+        """How many sequences of a language model a replica works on at once, as the planner estimates it. None if that
+        was measured, or cannot be estimated.
+        """
+        if not self.is_language_model or not self.generates.value or self.part.service_time is not None:
+            return None
+        return self.hardware.sequences
 
     @cached_property
     def mean_time(self) -> Because[Duration] | None:

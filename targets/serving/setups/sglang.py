@@ -66,8 +66,9 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     llm, batching = service.part.llm, service.part.batching
     if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
         yield text("--context-length={tokens}", tokens=llm.tokens.context)
-    if batching is not None:
-        yield text("--max-running-requests={size}", size=batching.max_size)
+    at_once = batching.max_size if batching is not None else service.sequences
+    if at_once is not None:  # otherwise, the server takes more than it is fast enough for
+        yield text("--max-running-requests={size}", size=at_once)
     if service.queue is not None:
         yield text("--max-queued-requests={most}", most=service.queue)
     if llm is not None and llm.caching is not None:

@@ -51,9 +51,10 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
         yield text("--max-total-tokens={tokens}", tokens=llm.tokens.context)
         yield llm.tokens.context.map(lambda tokens: f"--max-input-tokens={tokens - 1}")
-    if batching is not None:
-        yield text("--max-batch-size={size}", size=batching.max_size)
-        yield batching.max_size.map(lambda size: f"--max-concurrent-requests={max(128, 2 * size)}")
+    at_once = batching.max_size if batching is not None else service.sequences
+    if at_once is not None:  # otherwise, the server takes more than it is fast enough for
+        yield text("--max-batch-size={size}", size=at_once)
+        yield at_once.map(lambda size: f"--max-concurrent-requests={max(128, 2 * size)}")
 
 
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:

@@ -55,8 +55,9 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
         yield text("--max-model-len={tokens}", tokens=tokens.context)
     if tokens is not None and tokens.output is not None and service.generates.value:
         yield text('--override-generation-config={{"max_new_tokens": {tokens}}}', tokens=tokens.output)
-    if batching is not None:
-        yield text("--max-num-seqs={size}", size=batching.max_size)
+    at_once = batching.max_size if batching is not None else service.sequences
+    if at_once is not None:  # otherwise, the server takes more than it is fast enough for
+        yield text("--max-num-seqs={size}", size=at_once)
     if service.queue is not None:  # the server counts the running ones, too, and answers 503
         yield text("--max-num-queued-reqs={most}", most=_in_flight(service.slots, service.queue))
     if llm is not None and llm.caching is not None:
