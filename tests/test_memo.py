@@ -105,8 +105,8 @@ NOT_TOLD = {
     "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
-    "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales", "generates", "sequences",
-    "traffic_provider", "queues", "processors", "threads", "writes", "settled",
+    "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
+    "generates", "sequences", "traffic_provider", "queues", "processors", "threads", "writes", "settled",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 

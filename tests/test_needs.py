@@ -41,6 +41,19 @@ services: {base: {sidecars: {proxy: {image: "registry.example.com/proxy:1"}}}}
 """
 
 MORE = {
+    "MLS426": """
+problem: {task: generation}
+model: {llm: {family: llama-3.1-8b}}
+release:
+  artifact:
+    {uri: hf://a/assistant, format: safetensors, digest: 0e9e39f249a16976918f6564b8830bc894c89659, size: 16Gi}
+  shadow:
+    version: 2
+    artifact:
+      {uri: hf://a/assistant, format: safetensors, digest: 1e9e39f249a16976918f6564b8830bc894c89659, size: 8Gi}
+rollout: {stages: [{shadow: {}}, {canary: {}}]}
+serving: {runtime: vllm, resources: {accelerator: {type: l4}}, llm: {tokens: {context: 8192, output: 512}}}
+""",
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
     "MLS208": """

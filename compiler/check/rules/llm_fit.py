@@ -17,7 +17,7 @@ from ..lint import rule
 if TYPE_CHECKING:
     from ...plan.language_models.fit import Fit
 
-__all__ = ["context_overrun", "does_not_fit", "indivisible_heads", "too_slow"]
+__all__ = ["context_overrun", "does_not_fit", "indivisible_heads"]
 
 
 @rule(
@@ -197,82 +197,6 @@ def indivisible_heads(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # 
             note=f"`{service.runtime_name.value}` exits at startup, in every replica",
             help=f"write `count: {fewer}` or `count: {more}`",
         )
-
-
-@rule(
-    "MLS422",
-    "error",
-    "models.*.llm.family",
-    "models.*.llm.shape",
-    "services.*.llm.tokens",
-    "constraints.latency",
-    "constraints.firstToken",
-    "constraints.interToken",
-    "services.*.constraints.latency",
-    "services.*.constraints.firstToken",
-    "services.*.constraints.interToken",
-    "platform.families",
-)
-def too_slow(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Latency bound that a language model cannot keep on its accelerators.
-
-    Why: even a single request without any others would miss it, so no number of replicas helps, and the alert on the
-    bound fires from the first day. The estimate comes from data sheets; a measured `serviceTime` replaces it.
-
-    Bad:
-        problem: {task: generation}
-        model: {llm: {family: llama-3.1-8b}}
-        constraints: {interToken: {p95: 25ms}}
-        release:
-          artifact:
-            uri: hf://example/assistant-8b
-            format: safetensors
-            digest: 0e9e39f249a16976918f6564b8830bc894c89659
-        serving:
-          runtime: vllm
-          serviceTime: null
-          resources: {accelerator: {type: l4}}
-          llm:
-            tokens: {context: 8192, output: 512}
-    Good:
-        problem: {task: generation}
-        model: {llm: {family: llama-3.1-8b}}
-        constraints: {interToken: {p95: 25ms}}
-        release:
-          artifact:
-            uri: hf://example/assistant-8b
-            format: safetensors
-            digest: 0e9e39f249a16976918f6564b8830bc894c89659
-        serving:
-          runtime: vllm
-          serviceTime: null
-          resources: {accelerator: {type: h100}}
-          llm:
-            tokens: {context: 8192, output: 512}
-    """
-    for service in plan.online.values():
-        devices = service.devices
-        if not service.is_language_model or service.part.service_time is not None or devices is None:
-            continue
-        speed = service.hardware.speed
-        if speed is not None and speed.fit.fits.value and speed.late.value:
-            yield finding(
-                "MLS422",
-                f"`{service.model.value}` cannot keep a latency bound on "
-                f"{_on(devices.count.value, devices.type.value)}",
-                *service.latency_of_tokens,
-                *service.latency_bounds,
-                others=((devices.type, "the accelerator"),),
-                note=f"{speed.late.value}; no number of replicas changes that",
-                help="use a faster accelerator or more of them, allow more time, or limit `llm.tokens`; if it is "
-                "faster, measure it and set `serviceTime`",
-            )
-
-
-def _on(devices: int, name: str) -> str:
-    from ...plan.language_models.accelerator import called
-
-    return called(devices, name)
 
 
 @rule(

@@ -1,0 +1,166 @@
+"""Rules that compare what a spec says of a language model with what the planner estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....schema.units import Memory
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["another_size", "too_slow"]
+
+NEAR = 0.8
+"""The share that one size has of the other at least: other files and rounding make that much of a difference."""
+
+
+@rule(
+    "MLS422",
+    "error",
+    "models.*.llm.family",
+    "models.*.llm.shape",
+    "services.*.llm.tokens",
+    "constraints.latency",
+    "constraints.firstToken",
+    "constraints.interToken",
+    "services.*.constraints.latency",
+    "services.*.constraints.firstToken",
+    "services.*.constraints.interToken",
+    "platform.families",
+)
+def too_slow(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Latency bound that a language model cannot keep on its accelerators.
+
+    Why: even a single request without any others would miss it, so no number of replicas helps, and the alert on the
+    bound fires from the first day. The estimate comes from data sheets; a measured `serviceTime` replaces it.
+
+    Bad:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        constraints: {interToken: {p95: 25ms}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          serviceTime: null
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    Good:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        constraints: {interToken: {p95: 25ms}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        serving:
+          runtime: vllm
+          serviceTime: null
+          resources: {accelerator: {type: h100}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    """
+    for service in plan.online.values():
+        devices = service.devices
+        if not service.is_language_model or service.part.service_time is not None or devices is None:
+            continue
+        speed = service.hardware.speed
+        if speed is not None and speed.fit.fits.value and speed.late.value:
+            yield finding(
+                "MLS422",
+                f"`{service.model.value}` cannot keep a latency bound on "
+                f"{_on(devices.count.value, devices.type.value)}",
+                *service.latency_of_tokens,
+                *service.latency_bounds,
+                others=((devices.type, "the accelerator"),),
+                note=f"{speed.late.value}; no number of replicas changes that",
+                help="use a faster accelerator or more of them, allow more time, or limit `llm.tokens`; if it is "
+                "faster, measure it and set `serviceTime`",
+            )
+
+
+@rule(
+    "MLS426",
+    "warning",
+    "models.*.llm.family",
+    "models.*.llm.shape",
+    "models.*.optimization.quantization if models.*.llm",
+    "releases.*.artifact.size",
+    "releases.*.shadow.artifact.size",
+    "platform.families",
+)
+def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Files of a language model that are not as large as its weights.
+
+    Why: memory, speed, and cost follow from the number of weights and their bits. Files of half that size are
+    quantized, which the spec does not say. Files that are much larger contain the weights twice, and each pod downloads
+    both.
+
+    Bad:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b-awq
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+            size: 5500Mi
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    Good:
+        problem: {task: generation}
+        model: {llm: {family: llama-3.1-8b}, optimization: {quantization: {method: awq, bits: 4}}}
+        release:
+          artifact:
+            uri: hf://example/assistant-8b-awq
+            format: safetensors
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+            size: 5500Mi
+        serving:
+          runtime: vllm
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+    """
+    for service in plan.online.values():
+        fit = service.hardware.fit if service.is_language_model else None
+        for version in service.versions if fit is not None else ():
+            size = version.files.artifact.size
+            weights = fit.model.weights if fit is not None else None
+            if size is None or weights is None or NEAR < float(size.value) / weights.value < 1 / NEAR:
+                continue
+            smaller = float(size.value) < weights.value
+            yield finding(
+                "MLS426",
+                f"the files have {_gibibytes(size.value)}, but the weights of `{service.model.value}` have "
+                f"{_gibibytes(weights.value)}",
+                size,
+                note=f"{weights.reason}; memory, speed, and cost are planned for that",
+                help="add `optimization: {quantization: {method: ..., bits: ...}}` to the model, or correct the size "
+                "or the family"
+                if smaller
+                else "name a folder that has the weights once, or correct the size or the family",
+            )
+
+
+def _gibibytes(amount: Memory | int) -> str:
+    from ...plan.language_models.fit import gibibytes
+
+    return gibibytes(float(amount.amount) if isinstance(amount, Memory) else amount)
+
+
+def _on(devices: int, name: str) -> str:
+    from ...plan.language_models.accelerator import called
+
+    return called(devices, name)
