@@ -240,7 +240,10 @@ class Training(Section):
         "20Gi", "The size of the volume that the steps share.", "enough for a model and its metrics"
     )
     steps: Steps = required("The steps, in order.")
-    fit: Duration | None = optional("How long one fit takes; deadlines and cost are derived from it.")
+    fit: Duration | None = optional(
+        "How long one fit takes while the pod runs as many at once as `tuning.parallel` says. Deadlines and cost are "
+        "derived from it."
+    )
     deadline: Duration | None = derived(
         "The maximum duration of a run, with all of its tries.",
         "from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node",

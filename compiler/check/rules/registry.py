@@ -89,6 +89,7 @@ RULES: tuple[Rule, ...] = (
     batch.no_time_for_a_retry,
     llm_estimates.too_slow,
     llm_estimates.another_size,
+    tuning.trials_share,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,

@@ -1,4 +1,4 @@
-"""The rule on hyperparameter searches: settings that the algorithm ignores, and settings that it requires."""
+"""The rules on hyperparameter searches: what the algorithm ignores or requires, and trials that share a pod."""
 
 from __future__ import annotations
 
@@ -13,9 +13,53 @@ from ...plan.choose import count
 from ...system import Algorithm, CategoricalParameter, DoubleParameter, IntParameter, MLSystem, Parameter, Tuning
 from ..lint import rule
 
-__all__ = ["beyond_the_algorithm"]
+__all__ = ["beyond_the_algorithm", "trials_share"]
 
 NumericParameter: TypeAlias = DoubleParameter | IntParameter
+
+
+@rule(
+    "MLS427",
+    "warning",
+    "training.fit",
+    "training.tuning.parallel",
+    "training.resources.accelerator.count",
+    "training.resources.cpu",
+)
+def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Parallel trials that share the devices of one pod.
+
+    Why: the trials of a search run in the pod of the training run. More of them than accelerators, or than cores, slow
+    each other down, so the search takes as long as before. Its deadline and its cost are for the `fit` in the spec,
+    which is usually measured alone.
+
+    Bad:
+        training:
+          fit: 3h
+          resources: {cpu: 16, accelerator: {type: l4, count: 4}}
+          tuning: {trials: 40, parallel: 40}
+    Good:
+        training:
+          fit: 3h
+          resources: {cpu: 16, accelerator: {type: l4, count: 4}}
+          tuning: {trials: 40, parallel: 4}
+    """
+    training = system.training
+    if training is None or training.tuning is None or training.fit is None:
+        return
+    parallel, devices = training.tuning.parallel, training.resources.accelerator
+    room = devices.count.value if devices is not None else max(1, floor(training.resources.cpu.value.amount))
+    if parallel.value <= room:
+        return
+    what = count(room, "accelerator" if devices is not None else "core")
+    yield finding(
+        "MLS427",
+        f"{count(parallel.value, 'trial')} at once share {what}",
+        parallel,
+        others=((devices.count if devices is not None else training.resources.cpu, "what a pod has"),),
+        note=f"they slow each other down; the deadline and the cost are for fits of {training.fit.value} each",
+        help=f"write `parallel: {room}`, or measure `fit` while {parallel.value} run at once and suppress this finding",
+    )
 
 
 @rule(
