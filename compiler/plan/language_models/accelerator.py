@@ -20,8 +20,9 @@ from ...part import Named
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..choose import count
 from ..serving.facts import ServiceFacts
-from .fit import Fit, LanguageModel, Tokens, divides
+from .fit import Fit, LanguageModel, divides
 from .speed import Speed, Targets
+from .tokens import Tokens
 
 __all__ = ["COUNTS", "Hardware", "called"]
 
