@@ -164,7 +164,7 @@ class Images(Section):
 
     downloader: Image = default(
         "docker.io/rclone/rclone:1.75.1@sha256:45401ad7410db1d67ffdb58e19059ad20b0d8e0285a60e38bbec55cc1019c7a5",
-        "The image that downloads models; must contain a shell, `sha256sum`, and `rclone` 1.75 or "
+        "The image that downloads models; must contain a shell, `sha256sum`, `flock`, and `rclone` 1.75 or "
         "later, which sends a token only to the host that it is for.",
         "a public image that supports every object store",
     )
