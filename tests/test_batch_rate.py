@@ -36,6 +36,14 @@ def test_a_run_takes_as_long_as_its_rounds(tmp_path: Path) -> None:
     assert plan(tmp_path, **FREE).length is None
 
 
+def test_the_plan_says_how_fast_a_pod_must_be(tmp_path: Path) -> None:
+    """2 rounds of 750,000 items in 7,200 s are 208.3 a second: nothing divided them before."""
+    needed = plan(tmp_path).least_rate
+    assert needed is not None
+    assert float(needed.value) == 208.3
+    assert "2 rounds of 750,000 items in 2h" in needed.reason
+
+
 @pytest.mark.parametrize(
     ("rate", "severity"),
     [("208/s", "error"), ("209/s", "warning"), ("313/s", "warning"), ("314/s", None)],

@@ -108,6 +108,7 @@ FOLLOWS = {
     ".*, target": "the percentile that is bounded",
     "Batch / (items per partition|sequential rounds)": "items, parts and `parallel`",
     "time of a run": "rounds, items and `rate`",
+    "rate that the deadline needs": "rounds, items and `deadline`",
     "Training / (trained model|fit time per run|fits per run)": "the model's name, `fit`, trials and folds",
     "Training / served by another system": "the models that services name",
     "(Batch|Training) / (start deadline|alert if no success for)": "the schedule and the deadline",

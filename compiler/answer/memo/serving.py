@@ -83,6 +83,8 @@ def batch(run: BatchPlan) -> Iterator[Line]:
     if run.items is not None:
         yield Line(title="items per partition", value=run.items, count_of="item")
     yield Line(title="time between runs", value=run.gap, field=f"{path}.schedule")
+    if run.least_rate is not None:
+        yield Line(title="rate that the deadline needs", value=run.least_rate)
     if run.length is not None:
         yield Line(title="time of a run", value=run.length)
     deadline = f"{path}.constraints.deadline" if run.part.constraints.deadline is not None else "constraints.deadline"

@@ -7,6 +7,7 @@ handles: `Forbid` silently skips a run if the previous one is still running when
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
 
 from ....schema.hardware import Bandwidth
@@ -145,6 +146,11 @@ class BatchPlan:
         return _length(self.work, self.rounds) if self.work is not None else None
 
     @cached_property
+    def least_rate(self) -> Because[Rate] | None:
+        """The items that a pod must score per second to keep the deadline; None if the number of items is unknown."""
+        return _least_rate(self.items, self.rounds, self.deadline) if self.items is not None else None
+
+    @cached_property
     def gap(self) -> Because[Duration]:
         """The shortest time between two runs."""
         return cron.cadence(self.part.schedule, self.part.time_zone)
@@ -267,6 +273,14 @@ def _work(
         return Duration(scoring), said
     download = transfer(bytes_of(size), fetched)
     return Duration(scoring + download.amount), f"{said}, after {download} to download {size.value}"
+
+
+@decision
+def _least_rate(items: Because[int], rounds: Because[int], deadline: Because[Duration]) -> tuple[Rate, str]:
+    whole = items.value * rounds.value
+    rate = Decimal(whole) / max(Decimal(1), deadline.value.amount)
+    times = "" if rounds.value == 1 else f"{count(rounds.value, 'round')} of "
+    return Rate(round(rate, 1)), f"{times}{number(items.value)} items in {deadline.value}, without starts and retries"
 
 
 @decision
