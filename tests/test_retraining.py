@@ -230,7 +230,7 @@ def test_of_several_models_the_one_with_the_systems_name_is_trained(tmp_path: Pa
     made["models"] = {"embedder": {}, "reranker": {}}
     assert "MLS009: it is ambiguous which model is trained" in told(compiled(tmp_path, made))
     made["models"] = {"embedder": {}, "fraud": {}}
-    assert told(compiled(tmp_path, made)) == []
+    assert told(compiled(tmp_path, made)) == ["MLS012: no service serves the model `embedder`"]
 
 
 @pytest.mark.parametrize("left_out", ["image", "steps"])

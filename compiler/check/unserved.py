@@ -19,6 +19,7 @@ def used_models(system: MLSystem, references: Iterable[Reference]) -> frozenset[
     """The names of the models that something in an environment uses; None if a mistake hides what does."""
     named = {reference.node.text for reference in references if reference.to == "models"}
     try:
+        _declared(system)  # a section with a mistake raises here, too
         chosen = {served(name, None, system.models) for name in system.services}
         trained = _trained(system) if system.training is not None else set()
     except Unavailable:
