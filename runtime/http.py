@@ -133,16 +133,16 @@ class Client:
                 done = 0  # the server starts over
             if not done:
                 sink.restart()
-            try:
-                while chunk := answer.read(CHUNK):
-                    done += len(chunk)
-                    if done > size:
-                        raise FetchError(f"{_shown(url)} has more than its {size:,} bytes")
-                    if self._stopped.is_set():
-                        raise FetchError("another file failed")
+            while chunk := _chunk(answer, done):
+                if done + len(chunk) > size:
+                    raise FetchError(f"{_shown(url)} has more than its {size:,} bytes")
+                if self._stopped.is_set():
+                    raise FetchError("another file failed")
+                try:
                     sink.write(chunk)
-            except (OSError, http.client.HTTPException) as wrong:
-                raise _Partial(done, wrong) from None
+                except OSError as wrong:  # such as a full volume, which another try does not change
+                    raise FetchError(f"{_shown(url)} cannot be stored: {wrong}") from None
+                done += len(chunk)
         if done < size:
             raise _Partial(done, http.client.IncompleteRead(b"", size - done))
         return done
@@ -183,6 +183,15 @@ class _Partial(Exception):  # noqa: N818 - no error: the transfer continues
     def __init__(self, done: int, why: Exception) -> None:
         self.done = done
         self.why = why
+
+
+def _chunk(answer: Any, done: int) -> bytes:
+    """The next bytes of an answer; none at its end."""
+    try:
+        read: bytes = answer.read(CHUNK)
+    except (OSError, http.client.HTTPException) as wrong:
+        raise _Partial(done, wrong) from None
+    return read
 
 
 def _asked(headers: Message) -> float:

@@ -285,6 +285,13 @@ def test_a_file_on_a_claim_is_verified(pod: Pod) -> None:
     assert verify(pod, "model", sha256(b"Weights")).returncode == 1
 
 
+def test_a_folder_on_a_claim_that_is_named_like_a_file_says_so(pod: Pod) -> None:
+    fill(pod, {"model/weights": b"x"})
+    done = verify(pod, "model", sha256(b"x"))
+    assert done.returncode == 1
+    assert "the URI of a folder ends in /" in done.stderr
+
+
 def test_a_claim_without_the_model_says_so(pod: Pod) -> None:
     done = verify(pod, "nothing/", sha256(b""))
     assert (done.returncode, done.stderr) == (1, f"the claim has nothing at {pod.remote}/nothing/\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from mlspec.runtime.http import Waits, _asked
+from mlspec.runtime.http import Client, FetchError, Waits, _asked
 from mlspec.runtime.hub import fetch
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
@@ -271,6 +272,26 @@ def test_a_transfer_that_breaks_off_continues_where_it_stopped(pod: Pod) -> None
     pod.store.add(where, FILES["model.safetensors"])
     assert pod.run() == 0
     assert [headers.get("Range") for path, headers in pod.store.asked if path == where] == [None, "bytes=4000-"]
+
+
+class Full:
+    """A volume without any room."""
+
+    def restart(self) -> None:
+        pass
+
+    def write(self, _: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_volume_ends_the_download_at_once(hosts: tuple[Server, Server]) -> None:
+    """Each try counted as progress, so a large file was tried for hours."""
+    hub, _ = hosts
+    hub.add("/file", b"x" * 5_000_000)
+    client = Client(hub.url, "", Waits(first=0.0, longest=0.0, patience=0.0))
+    with pytest.raises(FetchError, match=r"cannot be stored: .*No space left on device"):
+        client.download(f"{hub.url}/file", 5_000_000, Full())
+    assert hub.times("/file") == 1
 
 
 def test_a_server_that_cannot_continue_starts_over(pod: Pod) -> None:

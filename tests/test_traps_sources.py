@@ -277,3 +277,34 @@ def test_trap_a_server_that_downloads_itself_would_not_find_the_shared_copy(tmp_
     assert variables(made.download)["MODEL_KEY"] == COMMIT
     assert "--revision" not in made.flags
     assert "HF_TOKEN" not in made.env
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "pvc://models/../other/",
+        "pvc://models//7/",
+        "pvc:///7/",
+        "pvc://../x",
+        "pvc://models/..",
+        "hf://acme/fraud/../../x",
+    ],
+)
+def test_trap_a_path_that_leaves_its_claim_or_repository(tmp_path: Path, uri: str) -> None:
+    """The kubelet refuses such a path, and the pod never starts."""
+    base = HUB if uri.startswith("hf:") else CLAIM
+    [told] = refused(tmp_path, "custom", **{**base, "release__artifact__uri": uri})
+    assert told.startswith("MLS012: this does not name a ")
+
+
+@pytest.mark.parametrize("base", [HUB, CLAIM], ids=["a hub", "a claim"])
+def test_trap_a_folder_that_is_written_as_a_file(tmp_path: Path, base: dict[str, Any]) -> None:
+    scheme = str(base["release__artifact__uri"]).partition("://")[0]
+    changes = {"release__artifact__uri": f"{scheme}://acme/fraud/saved", "release__artifact__format": "savedmodel"}
+    told = refused(tmp_path, "custom", **{**base, **changes})
+    assert told == ["MLS012: a model in the format `savedmodel` is a folder, but this is the URI of a file"]
+
+
+def test_trap_no_server_unpacks_an_archive_on_a_claim(tmp_path: Path) -> None:
+    told = refused(tmp_path, "triton", **{**CLAIM, "release__artifact__uri": "pvc://models/fraud/7.tar.gz"})
+    assert told == ["MLS012: `triton` cannot load an archive"]

@@ -16,6 +16,9 @@ from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAc
 
 __all__ = ["FOLDERS", "check_access", "check_loadable", "check_place"]
 
+_PLACE = r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^/]+)*/?"
+"""A repository or a claim, and a path in it without empty steps and without `.` and `..`."""
+
 FOLDERS = ("mlflow", "savedmodel")
 """The formats that are always folders: of an MLmodel file and what it names, or of a graph and its variables."""
 
@@ -31,6 +34,17 @@ ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 def check_place(files: ModelFiles) -> None:
     """Refuse the address of something that is not the model's file or folder."""
     uri, is_folder = files.artifact.uri, files.is_folder.value
+    scheme, _, rest = uri.value.partition("://")
+    if scheme in ("hf", "pvc") and not re.fullmatch(_PLACE, rest):
+        raise refusal(
+            "MLS012",
+            f"this does not name a {'repository' if scheme == 'hf' else 'claim'} and a path in it",
+            uri,
+            note="a pod whose path has an empty step or `..` never starts",
+            help="write it like `hf://organization/repository/folder/`"
+            if scheme == "hf"
+            else "write it like `pvc://claim/folder/`, with the name of a PersistentVolumeClaim",
+        )
     if uri.value.partition("://")[0] in WEB:
         if is_folder or files.artifact.format.value in FOLDERS:
             raise refusal(
@@ -79,7 +93,7 @@ def _check_url(uri: Because[str]) -> None:
 def check_loadable(files: ModelFiles, server: Because[str]) -> None:
     """Refuse an archive for a server that loads the files itself. A custom image can unpack what it likes."""
     uri = files.artifact.uri
-    if files.downloads and re.search(ARCHIVES, files.file.value.lower()):
+    if (files.downloads or files.source.value == "claim") and re.search(ARCHIVES, files.file.value.lower()):
         raise refusal(
             "MLS012",
             f"`{server.value}` cannot load an archive",

@@ -8,7 +8,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import place_of
-from .address import check_access
+from .address import check_access, check_place
 from .download import DIGEST
 
 __all__ = ["SCRIPT", "init_container", "mount", "volume", "work"]
@@ -22,7 +22,12 @@ if [ ! -e "$MODEL_PLACE" ]; then echo "the claim has nothing at $MODEL_PLACE" >&
 
 case $MODEL_PLACE in
   */) found=$(digest_of_folder "$MODEL_PLACE") ;;
-  *) found=$(sha256_of "$MODEL_PLACE") ;;
+  *)
+    if [ -d "$MODEL_PLACE" ]; then
+      echo "the claim has a folder there, not a file: the URI of a folder ends in /" >&2
+      exit 1
+    fi
+    found=$(sha256_of "$MODEL_PLACE") ;;
 esac
 
 if [ "sha256:$found" != "$MODEL_DIGEST" ]; then
@@ -47,6 +52,7 @@ def init_container(files: ModelFiles, security: Body) -> Body:
             note="a commit pins only a hub repository",
             help="write the digest that `mlspec digest PATH` prints for the model's file or folder",
         )
+    check_place(files)
     check_access(files)
     return {
         "name": "verify",

@@ -12,7 +12,7 @@ from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import place_of
 from ...compiler.system import HuggingFaceAccess
 from .access import environment, granted
-from .address import check_access
+from .address import check_access, check_place
 from .fetching import container, stored
 from .own import own_image
 
@@ -22,6 +22,7 @@ __all__ = ["check_commit", "init_container"]
 def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
     """The init container, which runs mlspec's own image. It stores a single-file model as `file`."""
     scope, artifact = files.scope, files.artifact
+    check_place(files)
     check_commit(files, "the download fetches the repository at this revision")
     grant = next(iter(granted(scope, (artifact.access,))), None)
     access = grant.access if grant is not None else None
