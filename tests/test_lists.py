@@ -123,9 +123,6 @@ def test_a_runtime_that_the_platform_changed_is_not_proposed_for_what_it_lost(tm
 GIVEN_WHOLE = ("data", "training", "models.*.optimization")
 """Sections that a training job receives as they are written."""
 READ_BY_OTHERS = {
-    "covers": "the reference of the catalog",
-    "maxCpu": "limits, which are read by the names of resources",
-    "maxMemory": "limits, which are read by the names of resources",
     "maxLag": "streaming inference, which is not supported yet",
 }
 

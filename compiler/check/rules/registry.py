@@ -7,6 +7,7 @@ from . import (
     arrival,
     batch,
     capacity,
+    containers,
     cost,
     data,
     downloads,
@@ -124,4 +125,5 @@ RULES: tuple[Rule, ...] = (
     places.plain_text,
     places.foreign_place,
     ports.port_of_a_service,
+    containers.too_large,
 )

@@ -1,0 +1,83 @@
+"""The rule on the size of containers, which the platform bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....schema.units import Cores, Memory
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...system import MLSystem, Policies, Sidecar
+from ..lint import rule
+
+__all__ = ["too_large"]
+
+Request = tuple[str, Because[Cores] | Because[Memory], tuple[object, ...]]
+"""The name of a container, what it requests, and where a spec can change that, best place first."""
+
+
+@rule("MLS905", "error", "platform.policies.maxCpu", "platform.policies.maxMemory")
+def too_large(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Container that requests more than the platform allows.
+
+    Why: a platform usually enforces such a limit with a LimitRange or an admission policy. The pods are then rejected
+    when they are created, after the merge. Requests that mlspec derives count, too.
+
+    Bad:
+        platform:
+          policies: {maxCpu: 8, maxMemory: 16Gi}
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {cpu: 16}
+    Good:
+        platform:
+          policies: {maxCpu: 8, maxMemory: 16Gi}
+        serving:
+          serviceTime: {mean: 25ms}
+          resources: {cpu: 8}
+    """
+    policies = system.platform.policies
+    for name, asked, places in _requests(plan):
+        key, most = _limit(policies, asked.value)
+        if most is not None and asked.value.amount > most.value.amount:
+            reason = f"{asked.reason}; " if asked.reason else ""
+            yield finding(
+                "MLS905",
+                f"{name} requests `{key}: {asked.value}`; the platform allows {most.value}",
+                *places,
+                others=((most, "the limit"),),
+                note=f"{reason}a cluster that enforces the limit rejects the pod",
+                help=f"request less, or raise the limit in the platform file to {asked.value}",
+            )
+
+
+def _limit(policies: Policies, amount: Cores | Memory) -> tuple[str, Because[Cores] | Because[Memory] | None]:
+    return ("cpu", policies.max_cpu) if isinstance(amount, Cores) else ("memory", policies.max_memory)
+
+
+def _requests(plan: Plan) -> Iterator[Request]:
+    """What the containers request whose sizes a spec decides; those that mlspec adds are small."""
+    for service in plan.online.values():
+        name, given, runtime = f"`{service.part.own_name.value}`", service.part.resources, service.runtime_name
+        yield name, service.cpu, (given.cpu, runtime)
+        for memory in {version.pod_memory.value: version.pod_memory for version in service.versions}.values():
+            yield name, memory, (given.memory, runtime)
+        yield from _of_sidecars(service.part.sidecars)
+    for batch in plan.batch.values():
+        name, given, image = f"`{batch.part.own_name.value}`", batch.part.resources, batch.part.image
+        yield name, batch.cpu, (given.cpu, image)
+        yield name, batch.memory, (given.memory, image)
+        yield from _of_sidecars(batch.part.sidecars)
+    if plan.training is not None:
+        part = plan.training.part
+        yield "training", part.resources.cpu, (part.resources.cpu, part.image)
+        yield "training", part.resources.memory, (part.resources.memory, part.image)
+        yield from _of_sidecars(part.sidecars)
+
+
+def _of_sidecars(sidecars: dict[str, Sidecar]) -> Iterator[Request]:
+    for name, sidecar in sidecars.items():
+        yield f"the sidecar `{name}`", sidecar.cpu, (sidecar.cpu, sidecar)
+        yield f"the sidecar `{name}`", sidecar.memory, (sidecar.memory, sidecar)
