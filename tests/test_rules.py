@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -53,14 +54,13 @@ def test_the_docstring_shows_exactly_this_rule(rule: Rule, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in REPORTED], ids=lambda rule: rule.id)
-def test_a_rule_is_silent_until_its_cure_has_an_effect(
-    rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_is_silent_until_its_cure_has_an_effect(rule: Rule, tmp_path: Path) -> None:
     """Lint would ask for a field and then warn that it has no effect."""
     assert rule.id not in by_rules(laid_over(tmp_path / "now", told(rule).bad))
-    monkeypatch.delitem(NOT_YET_READ, rule.cure)
-    assert rule.id in by_rules(laid_over(tmp_path / "then", told(rule).bad))
-    assert rule.id not in by_rules(laid_over(tmp_path / "done", told(rule).good))
+    with patch.dict(NOT_YET_READ):
+        del NOT_YET_READ[rule.cure]
+        assert rule.id in by_rules(laid_over(tmp_path / "then", told(rule).bad))
+        assert rule.id not in by_rules(laid_over(tmp_path / "done", told(rule).good))
 
 
 @EACH
