@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Self
 
-from .units import NUMBER, Count, Quantity, UnitError, plain
+from .units import NUMBER, Count, Quantity, UnitError, like, plain
 
 __all__ = ["Budget", "HourlyPrice", "Money", "UnitPrice"]
 
@@ -26,10 +26,6 @@ class Money(Quantity):
     @classmethod
     def _from(cls, match: re.Match[str]) -> Self:
         return cls(Decimal(match[1]), match[2], match[3])
-
-    @classmethod
-    def _error(cls, text: str) -> UnitError:  # noqa: ARG003 - the text gives no hint of what the author meant
-        return UnitError(f"is not {cls.WHAT}", f"write it like `{cls.EXAMPLES[0]}`")
 
     def __eq__(self, other: object) -> bool:
         return super().__eq__(other) and (self.currency, self.per) == (other.currency, other.per)  # type: ignore[attr-defined]
@@ -72,7 +68,7 @@ class UnitPrice(Money):
     def _from(cls, match: re.Match[str]) -> Self:
         count = Count.parse(match[3] or "1")
         if not count.amount:
-            raise UnitError("is a price per zero units", f"write it like `{cls.EXAMPLES[0]}`")
+            raise UnitError("is a price per zero units", like(cls.EXAMPLES))
         price = cls(Decimal(match[1]) / count.amount, match[2], match[4].rstrip("s"))
         object.__setattr__(price, "count", count)
         return price

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import hardware, money, units
-from .units import UnitError, compiled
+from .units import UnitError, compiled, like
 
 __all__ = ["Scalar", "SCALARS"]
 
@@ -54,7 +54,7 @@ class Scalar:
 
     def _text(self, text: str) -> str:
         if self.pattern is not None and compiled(self.pattern).fullmatch(text) is None:
-            raise UnitError(f"is not {self.what}", f"write it like `{self.examples[0]}`")
+            raise UnitError(f"is not {self.what}", like(self.examples))
         return text
 
 
@@ -68,7 +68,7 @@ def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str
     def parse(text: str) -> units.Quantity:
         value = kind.parse(text)
         if compiled(pattern).fullmatch(text) is None:
-            raise UnitError(f"is not {what}", f"write it like `{examples[0]}`")
+            raise UnitError(f"is not {what}", like(examples))
         return value
 
     return Scalar(what, pattern, examples, parse=parse, quantity=kind)
@@ -207,7 +207,10 @@ SCALARS: dict[str, Scalar] = {
     "digest": Scalar(
         "a digest (`sha256:` and 64 hexadecimal digits, or the 40 digits of a commit)",
         r"sha256:[0-9a-f]{64}|[0-9a-f]{40}",
-        ("sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd",),
+        (
+            "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd",
+            "0e9e39f249a16976918f6564b8830bc894c89659",
+        ),
     ),
     "cron": Scalar(
         "a cron schedule with five fields",

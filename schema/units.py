@@ -39,6 +39,11 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def like(examples: tuple[str, ...]) -> str:
+    """The help for a text in another notation: two examples, because some kinds have two notations."""
+    return "write it like " + " or ".join(f"`{example}`" for example in examples[:2])
+
+
 def _alternatives(texts: list[str]) -> str:
     """`a`; `a` or `b`; `a`, `b`, or `c`: with a reminder to choose if there is a choice."""
     if len(texts) == 1:
@@ -80,10 +85,9 @@ class Quantity:
 
     @classmethod
     def _error(cls, text: str) -> UnitError:
-        examples = " or ".join(f"`{example}`" for example in cls.EXAMPLES[:2])
         if cls.USUAL and compiled(NUMBER).fullmatch(text):
             return UnitError("has no unit", f"write {_alternatives([f'`{text}{unit}`' for unit in cls.USUAL])}")
-        return UnitError(f"is not {cls.WHAT}", f"write it like {examples}")
+        return UnitError(f"is not {cls.WHAT}", like(cls.EXAMPLES))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.amount == self.amount

@@ -80,6 +80,13 @@ def test_trap_a_repository_without_a_commit_moves(tmp_path: Path) -> None:
     assert told == ["MLS012: a hub repository must be pinned by its commit"]
 
 
+def test_adopters_c12_a_branch_is_no_commit_and_the_help_shows_one(tmp_path: Path) -> None:
+    made = spec("custom", **{**HUB, "release__artifact__digest": "main"})
+    [found] = compiled(tmp_path, made).diagnostics
+    assert found.id == "MLS006"
+    assert found.help.endswith(f" or `{COMMIT}`")
+
+
 def test_a_batch_run_scores_with_a_model_from_a_hub(tmp_path: Path) -> None:
     pod = batch.job(tmp_path, **_of_lightgbm(HUB))["template"]["spec"]
     assert variables(pod["initContainers"][0])["MODEL_COMMIT"] == COMMIT

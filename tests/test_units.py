@@ -69,7 +69,7 @@ def test_a_negative_difference_prints_in_the_unit_of_its_size() -> None:
         (Percent, "99", "write `99%`"),
         (Duration, "50 ms", "write it like `50ms` or `24h`"),
         (Budget, "4000", "write it like `4000 USD/month`"),
-        (UnitPrice, "1 USD/0 items", "write it like `0.9 USD/1M predictions`"),
+        (UnitPrice, "1 USD/0 items", "write it like `0.9 USD/1M predictions` or `0.05 USD/label`"),
         (Count, "1.5", "write it like `20000` or `120M`"),
     ],
 )
