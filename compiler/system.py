@@ -1137,7 +1137,7 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "parameters", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
@@ -1158,6 +1158,7 @@ class OnlineService(Part):
     load: Derived[Duration]
     batching: Batching | None
     instances: Derived[int]
+    parameters: Named[Because[str]]
     queue: Derived[int]
     caching: Caching | None
     warmup: Warmup | None
@@ -1215,7 +1216,7 @@ class Runtime(Part):
     metrics: MetricVocabulary
     grpc_metrics: MetricVocabulary | None
     worker_queues: Because[bool]
-    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
+    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'parameters', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     worker_memory: Because[Memory] | None

@@ -11,7 +11,7 @@ __all__ = ["prototext"]
 
 def prototext(text: str) -> dict[str, list[Any]]:
     """A message of protobuf's text format: each field with all its values. What is not of that format fails."""
-    pattern = r'"[^"\n]*"|[A-Za-z_]\w*|-?\d+(?:\.\d+)?|[{}\[\]:,]'
+    pattern = r'"(?:[^"\\\n]|\\.)*"|[A-Za-z_]\w*|-?\d+(?:\.\d+)?|[{}\[\]:,]'
     tokens = re.findall(pattern, text)
     assert re.sub(pattern, "", text).strip() == "", "characters that are no tokens"
     tokens.append("}")
@@ -50,5 +50,5 @@ def _value(token: str, tokens: Iterator[str]) -> Any:
     if token == "{":
         return _message(tokens)
     if token[0] == '"':
-        return token[1:-1]
+        return re.sub(r"\\(.)", lambda escaped: {"n": "\n"}.get(escaped[1], escaped[1]), token[1:-1])
     return token if token[0].isalpha() else float(token) if "." in token else int(token)

@@ -346,10 +346,17 @@ def test_trap_a_preferred_batch_above_the_largest_stops_the_server(tmp_path: Pat
     assert told == [f"MLS008: a batch cannot have {size} items"]
 
 
+def test_parameters_of_the_backend_win_over_derived_threads(tmp_path: Path) -> None:
+    given = {"execution_mode": "1", "intra_op_thread_count": "2", "path": 'a"b\\c{d}\ne'}
+    made = config(emitted(tmp_path, serving__parameters=given))["parameters"]
+    assert made == [{"key": [name], "value": [{"string_value": [value]}]} for name, value in given.items()]
+
+
 @pytest.mark.parametrize(
     ("runtime", "changes", "feature"),
     [
         ("vllm", {"serving__instances": 2}, "instances"),
+        ("tensorflow-serving", {"serving__parameters": {"execution_mode": "1"}}, "parameters"),
         (
             "mlserver",
             {"serving__batching": {"maxSize": 8, "maxDelay": "1ms", "preferredSizes": [4]}},

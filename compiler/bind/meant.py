@@ -39,6 +39,12 @@ KEYS: dict[str, dict[str, str]] = {
         "workers": "write `instances`",
         "instanceGroup": "write `instances`",
         "instance_group": "write `instances`",
+        "backendParameters": "write `parameters`",
+        "acceleration": "export the model as a TensorRT plan: a server that compiles it at startup takes minutes "
+        "for each replica",
+        "optimization": "write `optimization` under `model`, where it says how the model was made smaller",
+        "sequenceBatching": "keep the state in the request: replicas behind a Service do not get all of a sequence",
+        "sequence_batching": "keep the state in the request: replicas behind a Service do not get all of a sequence",
     },
     "Batching": {
         "preferredBatchSize": "write `preferredSizes`",

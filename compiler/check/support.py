@@ -108,7 +108,7 @@ def _asked(part: Part, feature: str) -> Because[object] | Part | None:
         attribute, _, kind, default, _ = OBJECTS[type(at).__name__][step]
         at = getattr(at, attribute)
         at = at.given if isinstance(at, Derived) else at
-        if at is None or (isinstance(at, tuple) and not at):
+        if at is None or (isinstance(at, (tuple, dict)) and not at):
             return None
         if isinstance(at, Because) and default is not None and at.value == default_of(kind, default):
             return None

@@ -38,6 +38,7 @@ Feature = Literal[
     "batching.maxDelay",
     "batching.preferredSizes",
     "instances",
+    "parameters",
     "queue",
     "caching",
     "warmup",

@@ -205,6 +205,10 @@ class OnlineService(_Service):
         ge=1,
         le=256,
     )
+    parameters: dict[Identifier, Text] = mapped(
+        "Parameters of the model's backend, as its documentation names them. Servers that have flags instead take "
+        "them from `container.args`."
+    )
     queue: int | None = derived(
         "How many requests may wait on a replica. It refuses more at once, so that an overload does not grow.",
         "from the service time, as many as are answered within the request timeout",

@@ -96,7 +96,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield from _tensors("output", signature.outputs)
     yield text("version_policy {{ specific {{ versions: [{number}] }} }}", number=files.number)
     yield from _instances(service)
-    yield from _threads(service, files)
+    yield from _parameters(service, files)
     if batch is not None:
         yield from _batching(service, batch)
     if part.caching is not None:
@@ -119,7 +119,8 @@ def _tensors(side: str, tensors: tuple[Input, ...] | tuple[Output, ...]) -> Iter
 
 def _quoted(name: Because[str]) -> Because[str]:
     """A name as a string of protobuf's text format."""
-    return name.map(lambda written: '"' + written.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    escaped = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+    return name.map(lambda written: '"' + "".join(escaped.get(one, one) for one in written) + '"')
 
 
 def _dtype(dtype: Because[str]) -> Because[str]:
@@ -148,12 +149,17 @@ def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
     yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.workers, kind=kind)
 
 
-def _threads(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
-    if service.threads is None:
-        return
-    for name in THREADS.get(files.artifact.format.value, ()):
-        value = service.threads.also(files.artifact.format)
-        yield text(f'parameters {{{{ key: "{name}", value: {{{{ string_value: "{{value}}" }}}} }}}}', value=value)
+def _parameters(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
+    """The parameters of the backend: the threads of an instance, and those of the spec, which win."""
+    own = dict(service.part.parameters)
+    threads = service.threads
+    if threads is not None:
+        for name in THREADS.get(files.artifact.format.value, ()):
+            own.setdefault(name, threads.also(files.artifact.format).map(str))
+    for name, value in own.items():
+        yield text(
+            f'parameters {{{{ key: "{name}", value: {{{{ string_value: {{value}} }}}} }}}}', value=_quoted(value)
+        )
 
 
 def _preferred(batch: Batching) -> Because[str] | None:
