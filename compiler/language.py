@@ -1264,8 +1264,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Planning": {
         "utilization": ('utilization', 'default', ('scalar', 'share', ''), '70%', 'queueing delay grows faster than load above this'),
-        "waiting": ('waiting', 'default', ('scalar', 'chance', ''), '0.5%', "half of the 1% that the percentile allows; the other half is the model's own slow tail"),
+        "ownTail": ('own_tail', 'default', ('scalar', 'share', ''), '80%', 'the last fifth would take several times the replicas of the rest'),
         "spareFrom": ('spare_from', 'default', ('scalar', 'percent', ''), '99.9%', 'three nines leave no error budget for losing a replica'),
+        "zonesFrom": ('zones_from', 'default', ('scalar', 'percent', ''), '99.99%', 'four nines leave four minutes per month, and a zone is down for longer'),
+        "zones": ('zones', 'default', ('integer', 1, 100), '3', 'what regional clusters have'),
         "headroom": ('headroom', 'default', ('number', 1, 100, False, False), '1.5', 'headroom for an unexpected traffic spike'),
         "download": ('download', 'default', ('scalar', 'bandwidth', ''), '100 MB/s', 'a slow link to a registry'),
         "load": ('load', 'default', ('scalar', 'bandwidth', ''), '500 MB/s', 'a slow cloud disk'),

@@ -2122,11 +2122,13 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "waiting", "spare_from", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
+    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
 
     utilization: Because[Percent]
-    waiting: Because[Percent]
+    own_tail: Because[Percent]
     spare_from: Because[Percent]
+    zones_from: Because[Percent]
+    zones: Because[int]
     headroom: Because[float]
     download: Because[Bandwidth]
     load: Because[Bandwidth]

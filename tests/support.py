@@ -19,15 +19,36 @@ import mlspec
 from mlspec.api import Result
 from mlspec.cli import cli
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.serving.capacity import Care
-from mlspec.schema.units import Percent
+from mlspec.compiler.plan.serving.capacity import Care, Demand
+from mlspec.compiler.plan.serving.promises import Promise, Promises
+from mlspec.compiler.plan.serving.queueing import work
+from mlspec.schema.units import Duration, Percent
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/mlspec.yaml"))
 ADOPTERS = sorted(path.parent for path in (ROOT / "tests" / "adopters").glob("*/mlspec.yaml"))
 
-CARE = Care(*(fixed(Percent.parse(share), "the default") for share in ("70%", "0.5%", "99.9%")))
+CARE = Care(
+    utilization=fixed(Percent.parse("70%"), ""),
+    spare_from=fixed(Percent.parse("99.9%"), ""),
+    zones_from=fixed(Percent.parse("99.99%"), ""),
+    zones=fixed(3, ""),
+)
 """How careful the planner is where the platform file does not say otherwise."""
+
+
+def demand(
+    time: str, slots: int, bounds: dict[str, str], queues: str = "random", tail: tuple[float, str] | None = None
+) -> Demand:
+    """What a replica does with a request: its mean time, its slots, and the bounds by percentile. `tail` is a share of
+    the requests, and the time that they exceed.
+    """
+    mean = fixed(Duration.parse(time), "")
+    of = work(float(mean.value)) if tail is None else work(float(mean.value), tail[0], float(Duration.parse(tail[1])))
+    bounded = tuple(Promise(name, fixed(Duration.parse(bound), "")) for name, bound in bounds.items())
+    promises = Promises(bounded, fixed(of, ""), None, fixed(Percent.parse("80%"), ""))
+    return Demand(mean, fixed(slots, ""), fixed(queues, ""), promises)
+
 
 KEPT_BY_ARGO_CD = {
     "argocd.argoproj.io/sync-options": "Prune=false",

@@ -160,19 +160,21 @@ def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     expected = f"""
         minReplicaCount: 2
-          2: 20/s x 2ms = 0.04 busy slots, with 1 slot per replica; 1 replica for 70% utilization; 1 for 99.5% of \
-requests to start within 89.4 ms; 2 so that one can be replaced: 2 replicas, 2% busy
+          2: 20/s x 2ms = 0.04 busy slots, with 1 slot per replica; 1 replica for 70% utilization; 1 for 99% of \
+requests within 100ms; 2 so that one can be replaced: 2 replicas, 2% busy
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             1: the default of services.digit-reader.serviceTime.at: one request at a time
-            89.4ms: 100ms minus the model's own 10.6ms (5.3 x 2ms, assuming an exponential tail)
-              100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
-              10.6ms: assumed until `services.digit-reader.serviceTime.p995` is set: 5.3 x 2ms, assuming an \
-exponential tail
-                2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
             random: the default of platform.gateway.loadBalancing: how a Kubernetes Service balances
               false: the default of services.digit-reader.container.workerQueues: the requests of most runtimes wait \
 in one queue
+            100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
+            exponential: 2ms on average, and 10.6 ms at p99.5, because its tail is unknown
+              2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
+              10.6ms: assumed until `services.digit-reader.serviceTime.p995` is set: an exponential tail
+                2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
+            80%: the default of platform.planning.ownTail: the last fifth would take several times the replicas of the \
+rest
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
             70%: the default of platform.planning.utilization: queueing delay grows faster than load above this
     """

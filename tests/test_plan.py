@@ -15,22 +15,11 @@ from mlspec.compiler.plan.objectives.burn import factor
 from mlspec.compiler.plan.rollout.distributions import exceeds
 from mlspec.compiler.plan.rollout.odds import sample
 from mlspec.compiler.plan.rollout.verdict import verdict
-from mlspec.compiler.plan.serving.capacity import erlang_c, replicas, waiting
+from mlspec.compiler.plan.serving.capacity import carrying
+from mlspec.compiler.plan.serving.queueing import erlang_c
 from mlspec.schema.units import Duration, Percent, Rate
 
-from .support import CARE, compile_text, minimal, objects
-
-
-def needed(rate: str, time: str, slots: int, patience: float, balancing: str, availability: str | None = None) -> int:
-    why = "a test"
-    promised = fixed(Percent.parse(availability), why) if availability else None
-    args = (
-        fixed(Rate.parse(rate), why),
-        fixed(Duration.parse(time), why),
-        fixed(slots, why),
-        fixed(Duration(Decimal(str(patience))), why),
-    )
-    return replicas(*args, fixed(balancing, why), promised, CARE).value
+from .support import CARE, compile_text, demand, minimal, objects
 
 
 def test_erlang_c_of_the_textbook() -> None:
@@ -38,44 +27,13 @@ def test_erlang_c_of_the_textbook() -> None:
     assert erlang_c(3, 2.0) == pytest.approx(4 / 9)
     assert erlang_c(1, 0.5) == pytest.approx(0.5)  # one server: C is the utilization
     assert erlang_c(2, 2.0) == 1.0  # load reaches the slots: every request waits
-    assert waiting(1, 0.5, 1.0, 2.0) == pytest.approx(0.5 * 2.718281828 ** (-0.5 * 2.0))
-
-
-@pytest.mark.parametrize(
-    ("rate", "time", "slots", "patience", "random", "pooled", "availability", "expected"),
-    [
-        ("120/s", "9ms", 4, 0.039, 1, 1, "99.9%", 2),
-        ("800/s", "9ms", 8, 0.039, 2, 2, "99.9%", 3),
-        ("800/s", "9ms", 1, 0.039, 41, 9, None, 41),
-        ("50/s", "200ms", 4, 0.3, 6, 4, None, 6),
-    ],
-)
-def test_replicas_of_the_worked_table(
-    rate: str, time: str, slots: int, patience: float, random: int, pooled: int, availability: str | None, expected: int
-) -> None:
-    assert needed(rate, time, slots, patience, "random", availability) == expected
-    assert max(random, 2) <= expected
-    by_use = max(1, -(-int(float(Rate.parse(rate).amount * Duration.parse(time).amount) * 1000) // (slots * 700)))
-    assert needed(rate, time, slots, patience, "least-request") == max(pooled, by_use, 2)
 
 
 def test_trap_a_service_time_of_ages_hangs_the_planner() -> None:
     """Erlang's recursion takes one step per slot, so a load of 10^14 slots must not start it."""
-    assert needed("100000/s", "36500d", 1, 0.039, "least-request") == math.ceil(100_000 * 36500 * 86400 / 0.7)
-
-
-def test_the_reason_says_every_rule() -> None:
-    why = "a test"
-    args = (
-        fixed(Rate.parse("800/s"), why),
-        fixed(Duration.parse("9ms"), why),
-        fixed(1, why),
-        fixed(Duration.parse("39ms"), why),
-    )
-    said = replicas(*args, fixed("random", why), None, CARE).reason
-    assert "11 replicas for 70% utilization" in said
-    assert "41 for 99.5% of requests to start within 39 ms" in said
-    assert "2 so that one can be replaced" in said
+    rate = fixed(Rate.parse("100000/s"), "")
+    ages = demand("36500d", 1, {"p99": "50ms"}, "least-request")
+    assert carrying(rate, ages, CARE).value >= math.ceil(100_000 * 36500 * 86400 / 0.7)
 
 
 @pytest.mark.parametrize(

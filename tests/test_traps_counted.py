@@ -19,11 +19,11 @@ import pytest
 
 from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.serving.capacity import carrying
-from mlspec.schema.units import Duration, Rate
+from mlspec.schema.units import Rate
 
 from .online import Emitted, compiled, emitted, refused, spec
 from .scenes import counter, fires, labeled, reads
-from .support import CARE
+from .support import CARE, demand
 from .test_traps_monitoring import alerts
 
 OWN = {"namespace": "default", "job": "default/fraud"}
@@ -148,34 +148,29 @@ def test_slots_are_never_above_what_the_server_takes(runtime: str, tmp_path: Pat
 
 
 def test_the_workers_of_mlserver_have_a_queue_each() -> None:
-    """M/M/1 for each of N x 4 workers, by hand: with 100/s x 20 ms = 2 Erlangs, P(W > 200 ms) is rho·exp(-(1-rho)·10).
+    """M/M/1 for each of N x 4 workers: 100/s x 20 ms are 2 Erlangs, and P(T > 150 ms) = exp(-(1 - 2/4N) x 7.5).
 
-    Two replicas (rho = 1/4): 0.25·exp(-7.5) = 0.014%. One (rho = 1/2): 0.5·exp(-5) = 0.34%, still below 0.5%, but
-    within 100 ms 0.5·exp(-2.5) = 4.1%, and two replicas 0.25·exp(-3.75) = 0.59%, so three are needed:
-    1/6·exp(-25/6) = 0.26%.
+    One replica: exp(-3.75) = 2.4%. Two: exp(-5.6) = 0.36%. Three slots at a time, M/M/4 with 2 Erlangs, needs one.
     """
 
-    def needs(patience: str, queues: str) -> int:
-        rate, time, slots = fixed(Rate.parse("100/s"), ""), fixed(Duration.parse("20ms"), ""), fixed(4, "")
-        return carrying(rate, time, slots, fixed(Duration.parse(patience), ""), fixed(queues, ""), CARE).value
+    def needs(bound: str, queues: str) -> int:
+        rate, of = fixed(Rate.parse("100/s"), ""), demand("20ms", 4, {"p99": bound}, queues)
+        return carrying(rate, of, CARE).value
 
-    assert (needs("200ms", "workers"), needs("100ms", "workers")) == (1, 3)
-    assert (needs("200ms", "random"), needs("100ms", "random")) == (1, 1)
+    assert (needs("200ms", "workers"), needs("150ms", "workers")) == (1, 2)
+    assert (needs("200ms", "random"), needs("150ms", "random")) == (1, 1)
 
 
 def test_only_workers_with_a_queue_each_need_more_replicas(tmp_path: Path) -> None:
+    """4 Erlangs, 1/N on each worker: exp(-(1 - 1/2) x 8) is 1.8%, and exp(-(1 - 1/3) x 8) is 0.5%."""
     busy: dict[str, object] = {
-        "constraints__throughput": {"mean": "100/s", "peak": "100/s"},
-        "constraints__latency": {"p99": "250ms"},
-        "serving__serviceTime": {"mean": "20ms", "p995": "150ms", "at": 4},
+        "constraints__throughput": {"mean": "320/s", "peak": "320/s"},
+        "constraints__latency": {"p99": "100ms"},
+        "constraints__availability": "99.5%",
+        "serving__serviceTime": {"mean": "12.5ms", "at": 4},
     }
     assert emitted(tmp_path, "mlserver", **busy).one("ScaledObject")["spec"]["minReplicaCount"] == 3
-    pooled = {
-        **busy,
-        "constraints__latency": {"p99": "200ms"},
-        "serving__serviceTime": {"mean": "20ms", "p995": "100ms", "at": 4},
-    }
-    assert emitted(tmp_path, **pooled).one("ScaledObject")["spec"]["minReplicaCount"] == 2
+    assert emitted(tmp_path, **busy).one("ScaledObject")["spec"]["minReplicaCount"] == 2
 
 
 # A HorizontalPodAutoscaler on CPU
@@ -191,8 +186,8 @@ def cpu_target(of: Emitted) -> int:
 
 
 def test_an_autoscaler_on_cpu_runs_the_replicas_that_the_peak_needs(tmp_path: Path) -> None:
-    """240/s x 8 ms = 1.92 cores. A p99 of 100 ms needs 5 replicas, 38.4% busy; with 70%, it would run 3, which lint
-    refuses as a maximum.
+    """240/s x 8 ms = 1.92 cores. A p99 of 100 ms needs 4 replicas, because exp(-(125 - 240/3) x 0.1) is 1.1%.
+    They are 48% busy; with 70%, it would run 3, which lint refuses as a maximum.
     """
     fast: dict[str, object] = {
         **HPA,
@@ -200,8 +195,8 @@ def test_an_autoscaler_on_cpu_runs_the_replicas_that_the_peak_needs(tmp_path: Pa
         "serving__serviceTime": {"mean": "8ms"},
     }
     target = cpu_target(emitted(tmp_path, "mlserver", **fast))
-    assert math.ceil(1.92 / (target / 100)) == 5
-    assert "MLS404: the peak of 240/s needs 5 replicas, but the limit is 3" in refused(
+    assert math.ceil(1.92 / (target / 100)) == 4
+    assert "MLS404: the peak of 240/s needs 4 replicas, but the limit is 3" in refused(
         tmp_path, "mlserver", **fast, serving__replicas={"max": 3}
     )
 
@@ -221,10 +216,9 @@ def test_an_autoscaler_on_cpu_never_runs_fewer_replicas_than_the_plan(tmp_path: 
         )
         spec_ = made.one("HorizontalPodAutoscaler")["spec"]
         cores = float(made.server["resources"]["requests"]["cpu"])
-        rate, time = fixed(Rate.parse(f"{peak}/s"), ""), fixed(Duration.parse(f"{each}ms"), "")
-        patience = fixed(Duration.parse(f"{250 - 5.3 * each:g}ms"), "")
-        queues = fixed("workers" if slots > 1 else "random", "")
-        needed = carrying(rate, time, fixed(slots, ""), patience, queues, CARE).value
+        rate = fixed(Rate.parse(f"{peak}/s"), "")
+        of = demand(f"{each}ms", slots, {"p99": "250ms"}, "workers" if slots > 1 else "random")
+        needed = carrying(rate, of, CARE).value
         runs = math.ceil(round(peak * each / 1000 / (cpu_target(made) / 100 * cores), 9))
         assert max(runs, spec_["minReplicas"]) >= needed
 

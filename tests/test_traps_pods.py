@@ -274,6 +274,20 @@ def test_trap_a_shadow_needs_no_surge(tmp_path: Path) -> None:
     assert shadow["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
 
+def test_trap_the_zone_that_is_lost_had_most_of_the_replicas(tmp_path: Path) -> None:
+    """From 99.99% on, the plan counts on two of three zones. A zone whose nodes are all down would otherwise be the
+    only one where a replica may start, because it has the fewest.
+    """
+    hard = emitted(tmp_path, constraints__availability="99.99%").pod["topologySpreadConstraints"]
+    assert [(one["whenUnsatisfiable"], one.get("nodeTaintsPolicy")) for one in hard] == [
+        ("ScheduleAnyway", None),
+        ("DoNotSchedule", "Honor"),
+    ]
+    one_zone = {"constraints__availability": "99.99%", "platform__planning": {"zones": 1}}
+    for soft in (emitted(tmp_path), emitted(tmp_path, **one_zone)):
+        assert {one["whenUnsatisfiable"] for one in soft.pod["topologySpreadConstraints"]} == {"ScheduleAnyway"}
+
+
 @pytest.mark.parametrize(("least", "budgets"), [(1, 0), (2, 2), (5, 2)])
 def test_trap_a_budget_for_a_lone_replica_blocks_every_drain(tmp_path: Path, least: int, budgets: int) -> None:
     made = emitted(tmp_path, serving__replicas={"min": least, "max": 6})

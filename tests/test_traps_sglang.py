@@ -289,7 +289,9 @@ def test_trap_probes_are_counted_as_requests(tmp_path: Path) -> None:
 
 def test_trap_there_is_no_bucket_below_100_milliseconds(tmp_path: Path) -> None:
     """Nor at 3 s. So mlspec sets the buckets, one of them at the bound, and each as a separate argument."""
-    made = emitted(tmp_path, "sglang", **{**EVERYTHING, "constraints__latency": {"p95": "3s"}})
+    made = emitted(
+        tmp_path, "sglang", **{**EVERYTHING, "constraints__latency": {"p95": "3s"}, "serving__serviceTime": None}
+    )
     assert listed(made, "--bucket-e2e-request-latency") == ["0.75", "1.5", "3", "6", "12", "30"]
     assert listed(made, "--bucket-time-to-first-token") == ["0.0125", "0.025", "0.05", "0.1", "0.2", "0.5"]
     assert listed(made, "--bucket-inter-token-latency") == ["0.00625", "0.0125", "0.025", "0.05", "0.1", "0.25"]

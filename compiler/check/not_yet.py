@@ -47,10 +47,6 @@ NOT_YET_READ: dict[str, str] = {
     "retraining.promote": "automated promotion",
     "retraining.online": "online learning",
     "success": "a success criterion",
-    "constraints.latency.p50": "the dashboard",
-    "constraints.latency.p90": "the dashboard",
-    "services.*.constraints.latency.p50": "the dashboard",
-    "services.*.constraints.latency.p90": "the dashboard",
 }
 """Maps a path, with `*` for one step, to the subject that the warning names."""
 

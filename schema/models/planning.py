@@ -54,16 +54,23 @@ class Planning(Section):
     utilization: Share = default(
         "70%", "The maximum average utilization of a replica.", "queueing delay grows faster than load above this"
     )
-    waiting: Chance = default(
-        "0.5%",
-        "The share of requests that may queue longer than the p99 bound leaves room for.",
-        "half of the 1% that the percentile allows; the other half is the model's own slow tail",
+    own_tail: Share = default(
+        "80%",
+        "The share of the late requests of a latency bound that slow answers of an idle replica may make up. A bound "
+        "that leaves less for queueing is refused.",
+        "the last fifth would take several times the replicas of the rest",
     )
     spare_from: Percent = default(
         "99.9%",
         "The availability target at which the plan adds a spare replica, so that the peak survives the loss of one.",
         "three nines leave no error budget for losing a replica",
     )
+    zones_from: Percent = default(
+        "99.99%",
+        "The availability target at which the peak survives the loss of a zone, and replicas are spread evenly.",
+        "four nines leave four minutes per month, and a zone is down for longer",
+    )
+    zones: int = default(3, "The zones that the nodes are in.", "what regional clusters have", ge=1, le=100)
     headroom: float = default(
         1.5,
         "The maximum number of replicas, as a multiple of the replicas for the peak.",

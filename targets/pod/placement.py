@@ -211,20 +211,24 @@ def accelerators(scope: Scope, asked: AcceleratorRequest | None) -> dict[str, An
     }
 
 
-def spread(selector: Body, version: str | Because[str] | None) -> list[Body]:
-    """Spread over nodes and zones, but run even where that is impossible: accelerators are scarce.
+def spread(selector: Body, version: str | Because[str] | None, zones: Because[bool]) -> list[Body]:
+    """Spread over nodes and zones. Where a zone may be lost, its share of the replicas is what the plan counts on, so
+    they are spread evenly over the zones, or not started. Otherwise they run even where that is impossible.
 
     Each version is spread by itself, by the label with its hash. Otherwise a new version would go where the old one has
-    few pods, and would be on few nodes once the old one is gone.
+    few pods, and would be on few nodes once the old one is gone. A zone whose nodes are all down, which have taints, is
+    left out: replicas that have to move would else wait for it.
     """
     why = "a node or a zone may fail"
+    unless, taints = zones.map(lambda _: "DoNotSchedule"), zones.map(lambda _: "Honor")
     return [
         {
             "maxSkew": fixed(1, why),
             "topologyKey": key,
-            "whenUnsatisfiable": "ScheduleAnyway",
+            "whenUnsatisfiable": unless if even else "ScheduleAnyway",
             "labelSelector": {"matchLabels": selector},
             "matchLabelKeys": None if version is None else [version],
+            "nodeTaintsPolicy": taints if even else None,
         }
-        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+        for key, even in (("kubernetes.io/hostname", False), ("topology.kubernetes.io/zone", zones.value))
     ]

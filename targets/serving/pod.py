@@ -61,7 +61,9 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "volumes": _volumes(service, version, made),
             **placement.placed(scope, service.part.scheduling, service.devices),
             "topologySpreadConstraints": placement.spread(
-                naming.selector(scope, component, service.name), _version_label(service, component)
+                naming.selector(scope, component, service.name),
+                _version_label(service, component),
+                service.survives_zones,
             ),
         },
     }

@@ -9,7 +9,7 @@ from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import count, seconds
+from ...plan.choose import count, number
 from ...plan.service import ServicePlan
 from ...plan.serving.capacity import carrying
 from ...plan.training.comparison import at_least_takes, percentiles
@@ -28,10 +28,11 @@ __all__ = ["bound_below_the_model", "idle_slots", "too_few_replicas", "unproven"
     "models.*.candidates.*.latency",
 )
 def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Latency bound below the model's own latency.
+    """Latency bound that an idle replica misses.
 
     Why: queueing, the runtime, and the network add to the model's own latency. More replicas do not make a single
-    request faster, so the error budget burns from day one.
+    request faster, so the error budget burns from day one. Without a measured tail, the planner assumes an exponential
+    one, in which 1% of requests take 4.6 times the mean.
 
     Bad:
         constraints: {latency: {p99: 30ms}}
@@ -44,7 +45,9 @@ def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         known = _own_time(plan, service)
         for percentile, bound in percentiles(service.bounds("latency")).items():
             slow = at_least_takes(known, percentile)
-            if slow is not None and slow.value > bound.value and not _told(plan, service, slow):
+            if slow is None or slow.value <= bound.value:
+                yield from _missed_when_idle(service, percentile)
+            elif not _told(plan, service, slow):
                 what = next(name for name, time in known.items() if time is slow)
                 yield finding(
                     "MLS403",
@@ -54,6 +57,35 @@ def bound_below_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                     note="queueing and the network add to it, and more replicas do not make a single request faster",
                     help=f"write a bound above `{slow.value}`, or use a faster model or an accelerator",
                 )
+
+
+def _missed_when_idle(service: ServicePlan, percentile: str) -> Iterator[Diagnostic]:
+    """A bound that leaves no time for queueing, although no measured percentile exceeds it."""
+    if service.demand is None:
+        return
+    promises = service.demand.promises
+    for promise in promises.bounds:
+        if promise.percentile != percentile or promises.possible(promise):
+            continue
+        alone, least = promises.alone(promise), promises.least(promise)
+        measured = promises.work.value.spread is not None
+        delay = [(promises.delay, "how long each batch waits")] if promises.delay is not None else []
+        yield finding(
+            "MLS403",
+            f"the {percentile} bound is {promise.bound.value}, but an idle replica takes longer for {_share(alone)} of "
+            "requests",
+            promise.bound,
+            others=((service.mean_time, "the time per request"), *delay),
+            note=f"{promises.work.reason}; only {_share(promise.late)} may be late, queueing adds to it, and more "
+            "replicas do not make a single request faster",
+            help=f"write a bound of `{least}` or more, or use a faster model"
+            if measured
+            else f"measure `serviceTime.p995`, which replaces the assumed tail, or write a bound of `{least}` or more",
+        )
+
+
+def _share(share: float) -> str:
+    return f"{number(100 * share)}%"
 
 
 def _own_time(plan: Plan, service: ServicePlan) -> dict[str, Because[Duration]]:
@@ -100,15 +132,15 @@ def too_few_replicas(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     for service in plan.online.values():
         peak = first(service.traffic("peak"), service.traffic("mean"))
-        if peak is None or service.mean_time is None:
+        if peak is None or service.demand is None:
             continue
-        needed = carrying(peak, service.mean_time, service.slots, service.patience, service.queues, service.care)
+        needed = carrying(peak, service.demand, service.care)
         scaled = service.scales.value
         allowed = service.max_replicas if scaled else service.min_replicas
         if allowed.value < needed.value:
             given = service.part.replicas.max.given if scaled else service.part.replicas.min.given
             key = "maxReplicas" if given is None else f"replicas.{'max' if scaled else 'min'}"
-            busy = float(peak.value) * float(service.mean_time.value) / (service.slots.value * allowed.value or 1)
+            busy = service.demand.load(float(peak.value)) / (service.slots.value * allowed.value or 1)
             yield finding(
                 "MLS404",
                 f"the peak of {peak.value} needs {count(needed.value, 'replica')}, but the limit is {allowed.value}",
@@ -139,7 +171,6 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         serving: {serviceTime: {mean: 2ms, at: 1}}
     """
     for service in plan.online.values():
-        yield from _no_time_to_wait(plan, service)
         given, rate = service.part.replicas, first(service.traffic("peak"), service.traffic("mean"))
         derived = given.min.given is None or given.max.given is None
         if derived and rate is not None and service.needed(rate) is None:
@@ -152,24 +183,6 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 help="load-test one replica at the concurrency that it should handle, and write the result, such as "
                 "`serviceTime: {mean: 9ms, at: 4, p995: 20ms}`",
             )
-
-
-def _no_time_to_wait(plan: Plan, service: ServicePlan) -> Iterator[Diagnostic]:
-    """A bound that the model's own tail latency may use up; if it certainly does, that is MLS403."""
-    bound, left = service.bounds("latency").p99, service.patience
-    slow = at_least_takes(_own_time(plan, service), "p99")
-    if bound is None or left is None or left.value.amount > 0 or (slow is not None and slow.value > bound.value):
-        return
-    short = f": it is {seconds(-float(left.value))} short" if left.value.amount < 0 else ""
-    yield finding(
-        "MLS410",
-        f"the model's own tail latency leaves no time for queueing in the p99 bound of {bound.value}",
-        bound,
-        others=((service.mean_time, "the service time"),),
-        note=f"{left.reason} leaves no time{short}, so replicas are sized by utilization alone and the bound is "
-        "unproven",
-        help="measure `serviceTime.p995`, or raise the bound",
-    )
 
 
 @rule("MLS411", "warning", "services.*.serviceTime.at", "services.*.batching", "services.*.resources.cpu")

@@ -11,7 +11,7 @@ from ...because import Because, because, decision, first, fixed, text
 from ...finding import refusal
 from ..choose import count, number, or_else
 from ..objectives.sli import Indicators
-from ..serving.capacity import carrying
+from ..serving.capacity import carried, in_flight
 from ..serving.facts import ServiceFacts
 
 __all__ = ["Scaling"]
@@ -114,7 +114,18 @@ class Scaling:
         estimated = self.service.hardware.in_flight if self.service.sequences is not None else None
         if estimated is not None:
             return estimated
-        return _in_flight_target(self.service.slots, self.service.scope.platform.planning.utilization)
+        planned = self._planned_target()
+        return planned if planned is not None else _in_flight_target(self.service.slots, self.service.care.utilization)
+
+    def _planned_target(self) -> Because[float] | None:
+        """The requests in flight on a replica when it works as planned; None if nothing was planned for it."""
+        service = self.service
+        rate = first(service.traffic("peak"), service.traffic("mean"))
+        if service.demand is None or rate is None or not rate.value.amount:
+            return None
+        if service.for_peak.value <= self.least.value:  # the peak needs no more, so only what is above it matters
+            rate = carried(service.for_peak, service.demand, service.care)
+        return in_flight(rate, service.for_peak, service.demand, service.care)
 
     @cached_property
     def processors(self) -> Because[int]:
@@ -123,8 +134,7 @@ class Scaling:
         rate = first(service.traffic("peak"), service.traffic("mean"))
         if rate is None or service.mean_time is None or not service.runtime.cpu_bound.value:
             return most.map(_whole)
-        loaded = carrying(rate, service.mean_time, service.slots, service.patience, service.queues, service.care)
-        return _processors(rate, service.mean_time, loaded, service.cpu, self.least, most)
+        return _processors(rate, service.mean_time, service.for_peak, service.cpu, self.least, most)
 
     @cached_property
     def least(self) -> Because[int]:

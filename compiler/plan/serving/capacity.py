@@ -2,25 +2,29 @@
 
 The load is a = λ · S Erlangs, where λ is the arrival rate and S is the mean service time. A proxy that picks a replica
 at random creates N separate queues of c slots with load a/N each; only least-request routing creates one queue of N·c
-slots, and a server that gives each worker its own queue creates N·c queues of one slot. The waiting time of M/M/m
-follows the Erlang C formula (A. K. Erlang, 1917; L. Kleinrock, Queueing Systems I, 1975, section 3.4):
-P(W > t) = C · exp(-(m - a) · t / S).
+slots, and a server that gives each worker its own queue creates N·c queues of one slot. N is the smallest number for
+which utilization stays within its limit, and for which every promised percentile of the response time is kept: the wait
+for a batch, the wait in the queue, and the work itself, together (`queueing.late`).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, decision
 from ...finding import refusal
 from ...system import Planning, ServiceTime
-from ..choose import assumed, count, number, seconds
+from ..choose import count, number
+from .promises import Promise, Promises
+from .queueing import late, mean_wait, queue
 
-__all__ = ["Care", "care", "carrying", "erlang_c", "patience", "queue", "replicas", "waiting"]
+__all__ = ["Care", "Demand", "care", "carried", "carrying", "in_flight", "measured", "replicas", "survives_zones"]
 
 
 class Care(NamedTuple):
@@ -28,10 +32,12 @@ class Care(NamedTuple):
 
     utilization: Because[Percent]
     """The maximum average utilization of replicas."""
-    waiting: Because[Percent]
-    """The share of requests that may wait too long."""
     spare_from: Because[Percent]
     """The availability from which on the service must tolerate the loss of a replica."""
+    zones_from: Because[Percent]
+    """The availability from which on it must tolerate the loss of a zone."""
+    zones: Because[int]
+    """The zones that the nodes are in."""
 
     @property
     def busiest(self) -> float:
@@ -42,10 +48,58 @@ class Care(NamedTuple):
         """Whether the service must tolerate the loss of a replica."""
         return availability is not None and availability.value >= self.spare_from.value
 
+    def spans_zones(self, availability: Because[Percent] | None) -> bool:
+        """Whether the service must tolerate the loss of a zone."""
+        return survives_zones(availability, self.zones_from, self.zones).value
+
+    def lost(self, replicas: int, availability: Because[Percent] | None) -> int:
+        """How many of some replicas may be lost at once: those of a zone, one, or none."""
+        if self.spans_zones(availability):
+            return -(-replicas // self.zones.value)
+        return 1 if self.spares(availability) else 0
+
 
 def care(planning: Planning) -> Care:
     """The margins in a platform file."""
-    return Care(planning.utilization, planning.waiting, planning.spare_from)
+    return Care(planning.utilization, planning.spare_from, planning.zones_from, planning.zones)
+
+
+@decision
+def survives_zones(
+    availability: Because[Percent] | None, zones_from: Because[Percent], zones: Because[int]
+) -> tuple[bool, str]:
+    """Whether a service must tolerate the loss of a zone."""
+    if availability is None or availability.value < zones_from.value:
+        return False, f"no availability of {zones_from.value} is promised"
+    return (
+        zones.value > 1,
+        f"{availability.value} leaves no error budget for losing one of {count(zones.value, 'zone')}",
+    )
+
+
+class Demand(NamedTuple):
+    """What one replica does with a request, and how requests reach it."""
+
+    service: Because[Duration]
+    """The mean service time."""
+    slots: Because[int]
+    """The requests that a replica handles concurrently."""
+    queues: Because[str]
+    """How requests queue: `random`, `least-request`, or `workers`."""
+    promises: Promises
+
+    def load(self, rate: float) -> float:
+        """The Erlangs of a rate per second."""
+        return rate * float(self.service.value)
+
+    def late(self, replicas: int, rate: float, promise: Promise) -> float:
+        """The share of requests that replicas answer too late."""
+        one = queue(self.queues.value, self.slots.value, replicas, self.load(rate))
+        return late(*one, self.promises.work.value, self.promises.left(promise))
+
+    def keeps(self, replicas: int, promise: Promise, rate: float) -> bool:
+        """Whether replicas keep a promise at a rate, or come as close to it as they can if it is impossible."""
+        return self.late(replicas, rate, promise) <= promise.late
 
 
 def measured(time: ServiceTime) -> Because[Duration]:
@@ -63,144 +117,135 @@ def measured(time: ServiceTime) -> Because[Duration]:
 
 
 MOST = 100_000
+"""More replicas than any cluster runs."""
 
-TAIL = Decimal("5.3")
-"""The 99.5th percentile of an exponential distribution as a multiple of its mean: ln 200."""
+STEPS = 50
+"""Bisection steps in the search for a rate, as precise as a float needs."""
 
-
-def erlang_c(slots: int, load: float) -> float:
-    """The probability that a request waits, by the stable Erlang B recursion; 1 if the load reaches the slots."""
-    if load >= slots:
-        return 1.0
-    blocked = 1.0
-    for k in range(1, slots + 1):
-        blocked = load * blocked / (k + load * blocked)
-    busy = load / slots
-    return blocked / (1 - busy * (1 - blocked))
-
-
-def waiting(slots: int, load: float, service: float, patience: float) -> float:
-    """P(W > patience) for one queue with `slots` servers and `load` Erlangs; times in seconds."""
-    if load >= slots:
-        return 1.0
-    return erlang_c(slots, load) * math.exp(-(slots - load) * patience / service)
-
-
-def queue(how: str, slots: int, replicas: int, load: float) -> tuple[int, float]:
-    """The servers of one queue, and its load in Erlangs: of all replicas, of each, or of each worker."""
-    if how == "least-request":
-        return slots * replicas, load
-    if how == "workers":
-        return 1, load / (slots * replicas)
-    return slots, load / replicas
+IDLE = 0.15
+"""The utilization below which a plan says what would lower the number of replicas."""
 
 
 def _by_utilization(load: float, slots: int, care: Care) -> int:
     return max(1, math.ceil(load / (slots * care.busiest) - 1e-9))
 
 
-def _by_waiting(load: float, slots: int, service: float, patience: float, how: str, care: Care) -> int | None:
-    """The minimum replicas that make long waits rare enough; None if no number of replicas does."""
-    if patience <= 0:
-        return None
-
-    def rare(n: int) -> bool:
-        return waiting(*queue(how, slots, n, load), service, patience) <= float(care.waiting.value.amount)
-
-    low = high = _by_utilization(load, slots, care)
-    while high <= MOST and not rare(high):  # waits never grow with more replicas: double, then bisect
+def _by_promise(rate: float, demand: Demand, promise: Promise, care: Care) -> int:
+    """The minimum replicas that keep a promise."""
+    low = high = _by_utilization(demand.load(rate), demand.slots.value, care)
+    while high <= MOST and not demand.keeps(high, promise, rate):  # waits never grow with more replicas
         low, high = high, high * 2
-    return None if high > MOST else bisect_left(range(high), True, lo=low, key=rare)
+    return bisect_left(range(high), True, lo=low, key=lambda n: demand.keeps(n, promise, rate))
 
 
-def _by_load(
-    rate: Because[Rate],
-    service: Because[Duration],
-    slots: Because[int],
-    patience: Because[Duration] | None,
-    queues: Because[str],
-    care: Care,
-) -> tuple[int, list[str]]:
-    """The minimum replicas by utilization and by waiting time, and the result of each rule in words."""
-    load = float(rate.value) * float(service.value)
-    needed = _by_utilization(load, slots.value, care)
+def _by_load(rate: Because[Rate], demand: Demand, care: Care) -> tuple[int, list[str]]:
+    """The minimum replicas by utilization and by each promise, and the result of each rule in words."""
+    load = demand.load(float(rate.value))
+    needed = _by_utilization(load, demand.slots.value, care)
+    busy = f"{rate.value} x {demand.service.value} = {number(load)} busy slots"
     said = [
-        f"{rate.value} x {service.value} = {number(load)} busy slots, with {count(slots.value, 'slot')} per replica",
+        f"{busy}, with {count(demand.slots.value, 'slot')} per replica",
         f"{count(needed, 'replica')} for {care.utilization.value} utilization",
     ]
-    if patience is None:
-        return needed, said
-    on_time, left = Percent(1 - care.waiting.value.amount), float(patience.value)
-    by_wait = _by_waiting(load, slots.value, float(service.value), left, queues.value, care)
-    if by_wait is None:
-        said.append(_never(on_time, left))
-        return needed, said
-    said.append(f"{by_wait} for {on_time} of requests to start within {seconds(left)}")
-    return max(needed, by_wait), said
+    for promise in demand.promises.bounds:
+        by_promise = _by_promise(float(rate.value), demand, promise, care)
+        said.append(f"{by_promise:,} for {_kept(demand.promises, promise)}")
+        needed = max(needed, by_promise)
+    return needed, said
 
 
-def _never(on_time: Percent, left: float) -> str:
-    if left <= 0:
-        return "no number of replicas meets the latency bound, because the model's own tail latency uses it up"
-    return f"no number of replicas lets {on_time} of requests start within {seconds(left)}"
+def _kept(promises: Promises, promise: Promise) -> str:
+    if promises.possible(promise):
+        return promise.words
+    return f"the lowest bound that is possible, because an idle replica misses {promise.words}"
 
 
 @decision
-def carrying(
-    rate: Because[Rate],
-    service: Because[Duration],
-    slots: Because[int],
-    patience: Because[Duration] | None,
-    queues: Because[str],
-    care: Care,
-) -> tuple[int, str]:
+def carrying(rate: Because[Rate], demand: Demand, care: Care) -> tuple[int, str]:
     """The minimum replicas that sustain a rate while all of them are up: rules 1 and 2 of `replicas`."""
-    needed, said = _by_load(rate, service, slots, patience, queues, care)
+    needed, said = _by_load(rate, demand, care)
     return needed, "; ".join(said)
 
 
 @decision
-def replicas(
-    rate: Because[Rate],
-    service: Because[Duration],
-    slots: Because[int],
-    patience: Because[Duration] | None,
-    queues: Because[str],
-    availability: Because[Percent] | None,
-    care: Care,
-) -> tuple[int, str]:
+def replicas(rate: Because[Rate], demand: Demand, availability: Because[Percent] | None, care: Care) -> tuple[int, str]:
     """The minimum replicas that sustain a rate. The reason shows the result of each rule:
 
     1. Utilization stays within its limit.
-    2. Few enough requests wait longer than `patience`.
-    3. There are at least two replicas, and above an availability threshold, rule 1 holds even with one replica lost.
+    2. Every promised percentile of the response time is kept.
+    3. There are at least two replicas. From one availability on, rules 1 and 2 hold even with a replica lost; from a
+       higher one on, with a zone lost.
     """
-    load = float(rate.value) * float(service.value)
-    by_load, said = _by_load(rate, service, slots, patience, queues, care)
-    spare = care.spares(availability)
-    by_loss = max(2, _by_utilization(load, slots.value, care) + 1 if spare else 2)
-    said.append(f"{by_loss} so that one can be lost" if spare else "2 so that one can be replaced")
-    chosen = max(by_load, by_loss)
-    use = load / (chosen * slots.value)
-    return chosen, f"{'; '.join(said)}: {count(chosen, 'replica')}, {use:.0%} busy"
+    by_load, said = _by_load(rate, demand, care)
+    chosen, why = _by_loss(by_load, availability, care)
+    use = demand.load(float(rate.value)) / (chosen * demand.slots.value)
+    what = f"{count(chosen, 'replica')}, {use:.0%} busy"
+    return chosen, f"{'; '.join(said)}; {why}: {what}{_idle(use, by_load, demand, chosen)}"
 
 
-def patience(bound: Because[Duration], measured: ServiceTime, selected: Because[Duration] | None) -> Because[Duration]:
-    """How long a request may wait: the p99 bound minus the model's own tail latency. The best measure of that tail is
-    p99.5; `selected` is the p99 of the selected candidate.
-    """
-    if measured.p995 is not None:
-        return _left(bound, measured.p995, "its measured p99.5")
-    if measured.p99 is not None:
-        return _left(bound, measured.p99, "its measured p99; p99.5 is not set")
-    if selected is not None:
-        return _left(bound, selected, "the p99 of the selected candidate; p99.5 is not set")
-    guess = Duration(TAIL * measured.mean.value.amount)
-    why = f"{TAIL} x {measured.mean.value}, assuming an exponential tail"
-    return _left(bound, assumed(f"{measured.spec_path}.p995", guess, why, measured.mean), why)
+def _by_loss(by_load: int, availability: Because[Percent] | None, care: Care) -> tuple[int, str]:
+    """The replicas that leave enough when some are lost, at least two, and why."""
+    needed = by_load
+    while needed - care.lost(needed, availability) < by_load:
+        needed += 1
+    if care.spans_zones(availability):
+        return max(2, needed), f"{max(2, needed)} so that one of {count(care.zones.value, 'zone')} can be lost"
+    if care.spares(availability):
+        return max(2, needed), f"{max(2, needed)} so that one can be lost"
+    return max(2, needed), "2 so that one can be replaced"
+
+
+def _idle(use: float, by_load: int, demand: Demand, chosen: int) -> str:
+    """What would lower the number, if promises rather than the load require it."""
+    if use >= IDLE or by_load <= 2 or chosen <= 2:
+        return ""
+    return f" because of the bound: {demand.promises.work.reason}"
 
 
 @decision
-def _left(bound: Because[Duration], tail: Because[Duration], which: str) -> tuple[Duration, str]:
-    left = Duration(bound.value.amount - tail.value.amount)
-    return left, f"{bound.value} minus the model's own {tail.value} ({which})"
+def carried(replicas: Because[int], demand: Demand, care: Care) -> tuple[Rate, str]:
+    """The highest rate that replicas sustain: the inverse of rules 1 and 2."""
+    most = replicas.value * demand.slots.value * care.busiest / float(demand.service.value)
+    limit = f"{care.utilization.value} utilization"
+    for promise in demand.promises.bounds:
+        able = _highest(most, partial(demand.keeps, replicas.value, promise))
+        most, limit = (able, promise.words) if able < most else (most, limit)
+    return _rounded(most), f"{count(replicas.value, 'replica')} at {limit}"
+
+
+def _highest(most: float, keeps: Callable[[float], bool]) -> float:
+    """The highest rate up to `most` that keeps something that every lower rate keeps too."""
+    if keeps(most):
+        return most
+    low, high = 0.0, most
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if keeps(middle) else (low, middle)
+    return low
+
+
+@decision
+def in_flight(rate: Because[Rate], replicas: Because[int], demand: Demand, care: Care) -> tuple[float, str]:
+    """The mean requests in flight on one of some replicas at a rate, by Little's law: λ · (wait + service) / N. An
+    autoscaler that keeps it runs at least these replicas at this rate. It is below the utilization limit, too.
+    """
+    most = float(demand.slots.value * care.utilization.value.amount)
+    load, of = demand.load(float(rate.value)), demand.promises.work.value
+    wait = mean_wait(*queue(demand.queues.value, demand.slots.value, replicas.value, load), of)
+    each = float(rate.value) * (wait + float(demand.service.value)) / replicas.value
+    limit = f"{care.utilization.value} of {count(demand.slots.value, 'concurrent request')} per replica"
+    if each >= most:
+        return _down(most), limit
+    why = f"in flight on each of {count(replicas.value, 'replica')} at {rate.value}, waiting or in progress"
+    return _down(each), f"{why}; at most {limit}"
+
+
+def _down(target: float) -> float:
+    """Two digits, rounded down, so that an autoscaler never runs one replica too few."""
+    step = 10 ** (1 - math.floor(math.log10(target))) if target > 0 else 1
+    return math.floor(target * step + 1e-9) / step
+
+
+def _rounded(rate: float) -> Rate:
+    """A rate as people write it: two decimal places, or none from 10 per second on."""
+    return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}"))

@@ -13,8 +13,9 @@ from ...system import AcceleratorRequest, AutoscalingCapability, OnlineService
 from ..choose import assumed, count, number, or_else
 from ..scope import Scope
 from .arrival import Arrival
-from .capacity import Care, care, measured, patience, replicas
+from .capacity import Care, Demand, care, measured, replicas, survives_zones
 from .identity import ServiceIdentity
+from .promises import promises
 from .replica import cores, threads
 
 __all__ = ["ServiceFacts"]
@@ -149,12 +150,14 @@ class ServiceFacts(ServiceIdentity, ABC):
         return measured(self.part.service_time) if self.part.service_time is not None else None
 
     @cached_property
-    def patience(self) -> Because[Duration] | None:
-        """How long a request may wait: the p99 bound minus the model's own tail latency."""
-        bound = self.bounds("latency").p99
-        if bound is None or self.part.service_time is None:
+    def demand(self) -> Demand | None:
+        """What one replica does with a request, and what it promises; None without a measured service time."""
+        time = self.part.service_time
+        if self.mean_time is None or time is None:
             return None
-        return patience(bound, self.part.service_time, self._selected_p99())
+        own = self.scope.platform.planning.own_tail
+        promised = promises(self.bounds("latency"), time, self._selected_p99(), self.part.batching, own)
+        return Demand(self.mean_time, self.slots, self.queues, promised)
 
     def _selected_p99(self) -> Because[Duration] | None:
         candidates = self.scope.system.models[self.model.value].candidates
@@ -176,11 +179,16 @@ class ServiceFacts(ServiceIdentity, ABC):
         """The planner's safety margins."""
         return care(self.scope.platform.planning)
 
+    @cached_property
+    def survives_zones(self) -> Because[bool]:
+        """Whether the plan counts on the replicas of all zones but one."""
+        return survives_zones(self.availability, self.care.zones_from, self.care.zones)
+
     def needed(self, rate: Because[Rate]) -> Because[int] | None:
         """The replicas that sustain a rate; None if the service time is neither measured nor estimated."""
-        if self.mean_time is None:
+        if self.demand is None:
             return self.hardware.needed(rate, self.availability) if self.is_language_model else None
-        return replicas(rate, self.mean_time, self.slots, self.patience, self.queues, self.availability, self.care)
+        return replicas(rate, self.demand, self.availability, self.care)
 
     @cached_property
     def for_mean(self) -> Because[int]:
