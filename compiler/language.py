@@ -92,6 +92,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Throughput": {
         "mean": ('mean', 'optional', ('scalar', 'rate', ''), None, ''),
         "peak": ('peak', 'optional', ('scalar', 'rate', ''), None, ''),
+        "ramp": ('ramp', 'optional', ('scalar', 'duration', ''), None, ''),
         "trough": ('trough', 'optional', ('scalar', 'rate', ''), None, ''),
     },
     "S3Access": {
@@ -1278,6 +1279,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "power": ('power', 'default', ('scalar', 'chance', ''), '80%', 'the conventional power of a test'),
         "versions": ('versions', 'default', ('number', 0, 1000, False, False), '1', 'a guess'),
         "trainingHeadroom": ('training_headroom', 'default', ('number', 1, 100, False, False), '1.5', 'validation and evaluation take time, and fits vary'),
+        "nodeWait": ('node_wait', 'default', ('scalar', 'duration', ''), '2m', 'a node with CPUs takes 1 to 3 minutes; one with accelerators takes 4 to 9, unless some are kept free'),
         "podWait": ('pod_wait', 'default', ('scalar', 'duration', ''), '15m', 'a node with an accelerator takes minutes to arrive, and then pulls a large image'),
         "memoryEfficiency": ('memory_efficiency', 'default', ('scalar', 'share', ''), '60%', 'measurements range from 40% to 90%'),
         "computeEfficiency": ('compute_efficiency', 'default', ('scalar', 'share', ''), '40%', 'measurements range from 27% to 60%'),

@@ -134,10 +134,11 @@ class Latency(Part):
 class Throughput(Part):
     """The request rate. The peak determines capacity; the mean determines canaries and cost."""
 
-    __slots__ = fields = ("mean", "peak", "trough",)
+    __slots__ = fields = ("mean", "peak", "ramp", "trough",)
 
     mean: Because[Rate] | None
     peak: Because[Rate] | None
+    ramp: Because[Duration] | None
     trough: Because[Rate] | None
 
 
@@ -2122,7 +2123,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
+    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "node_wait", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
 
     utilization: Because[Percent]
     own_tail: Because[Percent]
@@ -2139,6 +2140,7 @@ class Planning(Part):
     power: Because[Percent]
     versions: Because[float]
     training_headroom: Because[float]
+    node_wait: Because[Duration]
     pod_wait: Because[Duration]
     memory_efficiency: Because[Percent]
     compute_efficiency: Because[Percent]

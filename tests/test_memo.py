@@ -101,12 +101,13 @@ def test_a_decision_that_is_refused_is_said_in_its_place() -> None:
 
 NOT_TOLD = {
     "name", "job", "model", "image", "canary_name", "shadow_name", "parallel_names", "scrape_interval", "rate_window",
-    "slots", "workers", "mean_time", "accelerated", "availability", "patience", "for_peak", "for_mean", "min_replicas",
+    "slots", "workers", "mean_time", "accelerated", "availability", "for_peak", "for_mean", "for_ramp", "min_replicas",
     "startup_failures", "provider", "query", "signal", "adapter", "progressive", "delay", "partitioned", "items",
     "failed_parts", "longest_gap", "kept", "overdue", "given_schedule", "schedule", "time_zone", "cadence", "folds",
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
     "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
     "generates", "sequences", "traffic_provider", "queues", "processors", "threads", "writes", "settled",
+    "survives_zones",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 
@@ -231,12 +232,15 @@ PROPERTIES = (property, cached_property)
 
 
 def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
-    """2000/s x 2 ms are 4 Erlang; 4 / 0.7 = 5.7, so 6 replicas of one slot; 6 x 1.5 = 9; 9 x 0.7 / 2 ms = 3150/s."""
+    """2000/s x 2 ms are 4 Erlang; 4 / 0.7 = 5.7, so 6 replicas of one slot; 6 x 1.5 = 9; 9 x 0.7 / 2 ms = 3150/s. Two
+    replicas answer 1000/s. In 392 s, 392,000 requests are above that, 1.512 times 0.5% of 20 x 86,400 x 30.
+    """
     assert changed_by("constraints.throughput.peak=2000/s") == {
         "replicas for the peak load": "2 replicas -> 6 replicas",
         "maximum replicas": "3 replicas -> 9 replicas",
         "headroom: maximum sustainable rate": "1050/s -> 3150/s",
         "fallback replicas": "2 replicas -> 6 replicas",
+        "error budget of a jump to the peak": " -> 151.2%",
     }
 
 
@@ -258,6 +262,7 @@ def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
     """
     assert changed_by("serving.serviceTime.at=2") == {
         "headroom: maximum sustainable rate": "1050/s -> 2100/s",
+        "rate without new replicas": "1000/s -> 2000/s",
         "CPU per replica": "1 core -> 2 cores",
         "target per replica": "0.7 requests -> 1.4 requests",
         "serving digit-reader": "59.86 USD/month -> 110.96 USD/month",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ...schema.units import Duration
 from ..because import Because, because
 from ..system import OnlineService, Shadow
 from .gateway import GatewayPlan
@@ -14,6 +15,7 @@ from .objectives import Objectives
 from .rollout.canary import CanaryPlan
 from .rollout.shadow import ShadowPlan
 from .scaling import Scaling
+from .scaling.reaction import for_ramp, reaction
 from .scope import Scope
 from .serving.admission import waiting
 from .serving.facts import ServiceFacts
@@ -49,6 +51,16 @@ class ServicePlan(ServiceFacts):
         from .language_models.accelerator import Hardware  # rarely needed, so imported late
 
         return Hardware(self)
+
+    @cached_property
+    def reaction(self) -> Because[Duration]:
+        """How long it takes from more requests to more replicas that serve them."""
+        return reaction(self)
+
+    @cached_property
+    def for_ramp(self) -> Because[int] | None:
+        """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
+        return for_ramp(self)
 
     @cached_property
     def queue(self) -> Because[int] | None:

@@ -117,6 +117,11 @@ class Planning(Section):
         ge=1,
         le=100,
     )
+    node_wait: Duration = default(
+        "2m",
+        "How long a new replica waits for a node.",
+        "a node with CPUs takes 1 to 3 minutes; one with accelerators takes 4 to 9, unless some are kept free",
+    )
     pod_wait: Duration = default(
         "15m",
         "How long a training pod may wait for a node, its image, and its volume.",

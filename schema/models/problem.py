@@ -123,6 +123,10 @@ class Throughput(Section):
 
     mean: Rate | None = optional("The daily average.")
     peak: Rate | None = optional("The highest per-minute rate that must be served within the latency bounds.")
+    ramp: Duration | None = optional(
+        "How long the rate takes to rise from the mean to the peak, at its fastest. The minimum of replicas follows, "
+        "because new ones take minutes."
+    )
     trough: Rate | None = optional(
         "The lowest hourly rate. A canary may lack requests for a verdict then, and below a tenth of it, the on-call "
         "engineer gets paged."

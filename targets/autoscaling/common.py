@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...compiler.because import fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.scaling.reaction import SETTLE
 from ...compiler.plan.service import ServicePlan
 
 __all__ = ["behavior", "no_signal", "target"]
@@ -21,7 +22,7 @@ def behavior() -> Body:
     why = "a replica that was removed too soon must load its model again"
     return {
         "scaleUp": {
-            "stabilizationWindowSeconds": fixed(30, "a spike of a few seconds ends before a new replica is ready"),
+            "stabilizationWindowSeconds": SETTLE,
             "policies": [
                 {
                     "type": "Percent",

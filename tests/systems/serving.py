@@ -201,7 +201,7 @@ def _seconds(length: Decimal) -> str:
 def _throughput(maker: Maker, mean: Decimal) -> dict[str, str]:
     """As many requests as a few dozen replicas answer, whatever one of them takes."""
     rate = max(1, int(maker.pick((1, 5)) / mean))
-    return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s"}
+    return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s", "ramp": "30m"}
 
 
 def _protocols(maker: Maker) -> tuple[str, ...]:

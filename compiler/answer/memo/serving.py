@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ....schema.units import Duration
 from ...because import because
 from ...plan.scaling.headroom import headroom
+from ...plan.scaling.reaction import at_once, jump
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from .line import Line
@@ -27,6 +28,7 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     able = headroom(service)
     if able is not None:
         yield Line(title="headroom: maximum sustainable rate", value=able)
+    yield from _reaction(service)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per replica", value=service.live.memory, field=f"{path}.resources.memory")
     if service.live.shared is not None:
@@ -42,6 +44,20 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
         )
         fallback = f"{path}.replicas.fallback"
         yield Line(title="fallback replicas", value=scaling.fallback, count_of="replica", field=fallback)
+
+
+def _reaction(service: ServicePlan) -> Iterator[Line]:
+    """What happens between more requests and more replicas."""
+    if not service.scales.value:
+        return
+    yield Line(title="time until a new replica serves", value=service.reaction)
+    if service.demand is None:
+        return
+    able = at_once(service.scaling.least, service.demand)
+    yield Line(title="rate without new replicas", value=able)
+    spent = jump(service, able)
+    if spent is not None:
+        yield Line(title="error budget of a jump to the peak", value=spent)
 
 
 def times(service: ServicePlan) -> Iterator[Line]:

@@ -6,6 +6,7 @@ from ..lint import Rule
 from . import (
     arrival,
     batch,
+    bursts,
     capacity,
     containers,
     cost,
@@ -89,6 +90,7 @@ RULES: tuple[Rule, ...] = (
     batch.run_beyond_its_deadline,
     batch.no_time_for_a_retry,
     llm_estimates.too_slow,
+    bursts.rises_too_fast,
     llm_estimates.another_size,
     tuning.trials_share,
     slo.quiet_service,

@@ -213,9 +213,15 @@ class ServiceFacts(ServiceIdentity, ABC):
         return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
 
     @property
+    @abstractmethod
+    def for_ramp(self) -> Because[int] | None:
+        """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
+
+    @property
     def _always(self) -> Because[int]:
         if self.scales.value:
-            return self.for_mean
+            ramp = self.for_ramp
+            return self.for_mean if ramp is None or ramp.value <= self.for_mean.value else ramp
         why = f"{self.for_peak.reason}; sized for the peak because autoscaling is off"
         return because(self.for_peak.value, why, self.for_peak, self.scales)
 

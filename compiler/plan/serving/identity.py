@@ -10,8 +10,7 @@ from ....schema.units import Duration, Percent, Rate
 from ... import conventions
 from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
-from ...part import Part
-from ...system import Latency, MetricVocabulary, OnlineService, Release, Runtime
+from ...system import Latency, MetricVocabulary, OnlineService, Release, Runtime, Throughput
 from ..scope import Scope
 from .files import ModelFiles
 
@@ -165,9 +164,17 @@ class ServiceIdentity:
 
     def traffic(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
         """The mean, peak, or trough of the arrival rate."""
+        return getattr(self._throughput, name)  # type: ignore[no-any-return]
+
+    @property
+    def ramp(self) -> Because[Duration] | None:
+        """How long the rate takes to rise from the mean to the peak."""
+        return self._throughput.ramp
+
+    @property
+    def _throughput(self) -> Throughput:
         own = self.part.constraints.throughput
-        chosen: Part = own if own.node is not None else self.scope.system.constraints.throughput
-        return getattr(chosen, name)  # type: ignore[no-any-return]
+        return own if own.node is not None else self.scope.system.constraints.throughput
 
 
 @decision

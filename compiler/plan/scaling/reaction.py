@@ -1,0 +1,142 @@
+"""Reaction: what the replicas that are up carry, and how long it takes until more of them serve."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from ....schema.units import Duration, Percent, Rate
+from ...because import Because, because, decision, first, fixed
+from ..choose import count, number, readable
+from ..serving.capacity import Demand, carrying
+
+if TYPE_CHECKING:
+    from ..service import ServicePlan
+
+__all__ = ["SETTLE", "at_once", "for_ramp", "jump", "reaction"]
+
+SETTLE = fixed(30, "a spike of a few seconds ends before a new replica is ready")
+"""The stabilization window of autoscalers when they add replicas, in seconds."""
+
+SYNC = fixed(
+    Duration(15),
+    "the period of HorizontalPodAutoscalers (kube-controller-manager, horizontal-pod-autoscaler-sync-period)",
+)
+
+PROBE = fixed(Duration(5), "the period of the readiness probe")
+
+BUDGET_DAYS = 30
+
+
+def reaction(service: ServicePlan) -> Because[Duration]:
+    """How long it takes from more requests to more replicas that serve them."""
+    version, wait = service.live, service.scope.platform.planning.node_wait
+    return _reaction(_seen(service), SYNC, SETTLE, wait, version.fetch, version.start, PROBE)
+
+
+def _seen(service: ServicePlan) -> Because[Duration]:
+    """How long it takes until the autoscaler's signal shows the load."""
+    flying = service.metrics.in_flight
+    busy = service.scaling.signal is not None and service.scaling.signal.value == "in-flight" and flying is not None
+    if busy and flying is not None and flying.gauge is None:
+        return because(service.rate_window.value, "a rate over this window", service.rate_window, flying.busy)
+    return because(service.scrape_interval.value, "one scrape", service.scrape_interval)
+
+
+@decision
+def _reaction(
+    seen: Because[Duration],
+    sync: Because[Duration],
+    settle: Because[int],
+    node: Because[Duration],
+    fetch: Because[Duration],
+    start: Because[Duration],
+    probe: Because[Duration],
+) -> tuple[Duration, str]:
+    parts = (
+        (seen, "to see the load"),
+        (sync, "to the next decision"),
+        (because(Duration(settle.value), ""), "to be sure of it"),
+        (node, "for a node"),
+        (fetch, "to fetch the image and the model"),
+        (start, "to start"),
+        (probe, "to the next probe"),
+    )
+    whole = math.ceil(sum((part.value.amount for part, _ in parts), Decimal(0)))
+    return Duration(whole), ", ".join(f"{readable(part.value)} {what}" for part, what in parts if part.value.amount)
+
+
+@decision
+def at_once(replicas: Because[int], demand: Demand) -> tuple[Rate, str]:
+    """The rate that replicas answer when every slot is busy; above it, queues grow until there are more."""
+    rate = replicas.value * demand.slots.value / float(demand.service.value)
+    slots = count(demand.slots.value, "slot")
+    why = f"{count(replicas.value, 'replica')} x {slots} / {demand.service.value}, with every slot busy"
+    return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}")), why
+
+
+def jump(service: ServicePlan, able: Because[Rate]) -> Because[Percent] | None:
+    """The share of a month's error budget that a sudden rise to the peak would spend; None if there is none."""
+    peak, mean = service.traffic("peak"), first(service.traffic("mean"), service.traffic("peak"))
+    if peak is None or mean is None or service.availability is None or peak.value <= able.value:
+        return None
+    if not mean.value.amount or service.availability.value.amount >= 1:
+        return None
+    return _spent(peak, mean, able, service.reaction, service.availability)
+
+
+@decision
+def _spent(
+    peak: Because[Rate],
+    mean: Because[Rate],
+    able: Because[Rate],
+    reacts: Because[Duration],
+    availability: Because[Percent],
+) -> tuple[Percent, str]:
+    """(peak - able) · reaction, against (1 - availability) · mean · 30 days."""
+    late = (peak.value.amount - able.value.amount) * reacts.value.amount
+    budget = (1 - availability.value.amount) * mean.value.amount * BUDGET_DAYS * 86400
+    share = Percent((late / budget).quantize(Decimal("0.001")))
+    return share, (
+        f"in the {readable(reacts.value)} until more replicas serve, {number(float(late))} requests are above the "
+        f"{able.value} that the others answer, of {number(float(budget))} that may fail in {BUDGET_DAYS} days"
+    )
+
+
+def for_ramp(service: ServicePlan) -> Because[int] | None:
+    """The replicas that must be up before the rate rises as fast as the spec says; None if it does not say that."""
+    mean, peak, ramp = service.traffic("mean"), service.traffic("peak"), service.ramp
+    if mean is None or peak is None or ramp is None or service.demand is None:
+        return None
+    reached = _reached(mean, peak, ramp, service.reaction, service.care.utilization)
+    return _up(carrying(reached, service.demand, service.care), reached)
+
+
+@decision
+def _reached(
+    mean: Because[Rate],
+    peak: Because[Rate],
+    ramp: Because[Duration],
+    reacts: Because[Duration],
+    utilization: Because[Percent],
+) -> tuple[Rate, str]:
+    """The highest rate of the ramp at which the autoscaler is still behind.
+
+    It grows by g per second. The replicas that serve at time t were chosen for the rate g·Y before it, with 1 / u times
+    the slots, so they are enough from g·Y / (1 - u) on.
+    """
+    if not ramp.value.amount:
+        return peak.value, "the rate jumps"
+    rises = (peak.value.amount - mean.value.amount) / ramp.value.amount
+    spare = 1 - utilization.value.amount
+    behind = rises * reacts.value.amount / spare if spare else peak.value.amount
+    rate = min(peak.value.amount, max(mean.value.amount, behind))
+    return Rate(rate), (
+        f"the rate rises by {number(float(rises))}/s every second, and replicas follow after {readable(reacts.value)}"
+    )
+
+
+@decision
+def _up(needed: Because[int], reached: Because[Rate]) -> tuple[int, str]:
+    return max(2, needed.value), f"{reached.reason}, so the first ones carry {reached.value}: {needed.reason}"

@@ -1,0 +1,100 @@
+"""Reaction to more load: the time until new replicas serve, and the replicas that must be up before it rises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mlspec
+from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.plan.scaling.reaction import at_once, jump
+from mlspec.compiler.plan.service import ServicePlan
+from mlspec.targets.registry import BACKENDS
+
+from .support import minimal
+
+
+def planned(tmp_path: Path, **changes: object) -> ServicePlan:
+    """The plan of a ticket shop: 20/s on average and 1,000/s at the peak, 12 ms with 4 requests in flight."""
+    shop: dict[str, object] = {
+        "constraints__throughput": {"mean": "20/s", "peak": "1000/s"},
+        "constraints__latency": {"p99": "100ms"},
+        "constraints__availability": "99.9%",
+        "serving__serviceTime": {"mean": "12ms", "at": 4, "p99": "30ms"},
+    }
+    path = tmp_path / "mlspec.yaml"
+    path.write_text(minimal(**{**shop, **changes}))
+    [environment] = compile_system(mlspec.load(path)._input, BACKENDS, RULES).environments
+    [service] = environment.plan.online.values()
+    return service
+
+
+def test_a_replica_serves_after_every_wait_in_turn(tmp_path: Path) -> None:
+    """2 min for a rate, 15 s to decide, 30 s to settle, 2 min for a node, then the image, the model, and a probe."""
+    shop = planned(tmp_path)
+    known = 120 + 15 + 30 + 120 + 5
+    assert int(shop.reaction.value.amount) == known + int(shop.live.fetch.value.amount + shop.live.start.value.amount)
+    ready = planned(tmp_path, platform__planning={"nodeWait": "0s"})
+    assert shop.reaction.value.amount - ready.reaction.value.amount == 120
+
+
+def test_a_jump_to_the_peak_spends_months_of_the_error_budget(tmp_path: Path) -> None:
+    """Two replicas answer 2 x 4 / 12 ms = 667/s. The others of 1,000/s are late: 333 x the reaction, of 0.1% x 20 x 30
+    days = 51,840.
+    """
+    shop = planned(tmp_path)
+    assert shop.demand is not None
+    able = at_once(shop.scaling.least, shop.demand)
+    assert str(able.value) == "667/s"
+    spent = jump(shop, able)
+    assert spent is not None
+    assert float(spent.value.amount) == pytest.approx(333 * float(shop.reaction.value.amount) / 51_840, rel=0.001)
+
+
+@pytest.mark.parametrize(("ramp", "least"), [("1s", 5), ("30m", 4), ("4h", 2)])
+def test_the_minimum_follows_from_the_ramp(tmp_path: Path, ramp: str, least: int) -> None:
+    """A reaction of 392 s. In 30 min, the rate rises by 980 / 1,800 = 0.544/s every second, and replicas are behind
+    until 0.544 x 392 / 0.3 = 711/s: 8.5 Erlangs / (0.7 x 4) = 3.05. The peak needs 12 / 2.8 = 4.3. In 4 h, it is 89/s.
+    """
+    shop = planned(tmp_path, constraints__throughput={"mean": "20/s", "peak": "1000/s", "ramp": ramp})
+    assert int(shop.reaction.value.amount) == 392
+    assert shop.scaling.least.value == least
+
+
+def test_a_slower_ramp_never_needs_more(tmp_path: Path) -> None:
+    ramps = ("0s", "1m", "5m", "20m", "1h", "6h", "1d")
+    least = [
+        planned(tmp_path, constraints__throughput={"mean": "20/s", "peak": "1000/s", "ramp": ramp}).scaling.least.value
+        for ramp in ramps
+    ]
+    assert least == sorted(least, reverse=True)
+
+
+def test_with_its_ramp_the_simulated_rise_is_answered(tmp_path: Path) -> None:
+    """Replicas follow the load after the reaction, 70% busy with it: the rate never exceeds what they answer."""
+    for ramp in (60, 600, 1800, 7200):
+        rates = {"mean": "20/s", "peak": "1000/s", "ramp": f"{ramp}s"}
+        shop = planned(tmp_path, constraints__throughput=rates)
+        delay, each = float(shop.reaction.value.amount), 4 / 0.012
+
+        def rate(second: float, ramp: int = ramp) -> float:
+            return 20 + 980 * min(1.0, max(0.0, second / ramp))
+
+        for second in range(0, ramp + int(delay) + 1, 5):
+            up = max(shop.scaling.least.value, rate(second - delay) / 0.7 / each)
+            assert rate(second) <= up * each, (ramp, second)
+
+
+def test_lint_finds_a_sale_and_a_minimum_below_the_ramp(tmp_path: Path) -> None:
+    path = tmp_path / "mlspec.yaml"
+    path.write_text(minimal(constraints__throughput={"mean": "20/s", "peak": "9000/s"}))
+    [found] = [one for one in mlspec.lint(path) if one.id == "MLS423"]
+    assert "would spend the error budget of" in found.message
+    rates = {"mean": "20/s", "peak": "9000/s", "ramp": "5m"}
+    path.write_text(minimal(constraints__throughput=rates, serving__replicas={"min": 2}))
+    [found] = [one for one in mlspec.lint(path) if one.id == "MLS423"]
+    assert found.message == "2 replicas cannot answer a load that rises to the peak in 5m"
+    path.write_text(minimal(constraints__throughput=rates))
+    assert [one for one in mlspec.lint(path) if one.id == "MLS423"] == []
