@@ -179,7 +179,7 @@ class Rate(Quantity):
             events = (self.amount * seconds).quantize(Decimal("0.000001"))
             if events * 10 == (events * 10).to_integral_value():
                 return f"{plain(events)}{unit}"
-        return f"{self.amount:.3g}/s"
+        return f"{plain(Decimal(f'{self.amount:.3g}'))}/s"
 
 
 class Percent(Quantity):

@@ -116,6 +116,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "Plan": {"cluster", "users"},
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CostPlan": {"runs", "versions"},
+    "OnlineCost": {"price", "replicas"},
     "HistoryPlan": {"named", "rows"},
     "DriftPlan": {"columns", "of_features", "of_prediction"},
     "GatewayPlan": {"enforces_timeout", "route_kind", "timeout"},
@@ -234,6 +235,8 @@ PROPERTIES = (property, cached_property)
 def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
     """2000/s x 2 ms are 4 Erlang; 4 / 0.7 = 5.7, so 6 replicas of one slot; 6 x 1.5 = 9; 9 x 0.7 / 2 ms = 3150/s. Two
     replicas answer 1000/s. In 392 s, 392,000 requests are above that, 1.512 times 0.5% of 20 x 86,400 x 30.
+
+    A mean of 20/s leaves 0.24 h of a day for 2000/s: (23.76 x 2 + 0.24 x 6) / 24 = 2.04 replicas x 730 h x 0.041 USD.
     """
     assert changed_by("constraints.throughput.peak=2000/s") == {
         "replicas for the peak load": "2 replicas -> 6 replicas",
@@ -241,6 +244,11 @@ def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
         "headroom: maximum sustainable rate": "1050/s -> 3150/s",
         "fallback replicas": "2 replicas -> 6 replicas",
         "error budget of a jump to the peak": " -> 151.2%",
+        "serving digit-reader": "59.86 USD/month -> 61.06 USD/month",
+        "serving digit-reader, floor": " -> 59.86 USD/month",
+        "serving digit-reader, peak": " -> 179.58 USD/month",
+        "total": "59.88 USD/month -> 61.08 USD/month",
+        "unit price, digit-reader": "1.1393 USD/1M predictions -> 1.1621 USD/1M predictions",
     }
 
 
@@ -314,8 +322,8 @@ def test_another_accelerator_changes_what_it_costs() -> None:
         "l4": "23 accelerators -> 20 accelerators",
         "a100-80gb": " -> 3 accelerators",
         "serving embedder": "1437.81 USD/month -> 5270.6 USD/month",
-        "total": "4248.07 USD/month -> 8080.86 USD/month",
-        "headroom: unused budget": "4751.93 USD/month -> 919.14 USD/month",
+        "total": "4423.62 USD/month -> 8256.41 USD/month",
+        "headroom: unused budget": "4576.38 USD/month -> 743.59 USD/month",
         "unit price, embedder": "182.3706 USD/1M predictions -> 668.5185 USD/1M predictions",
     }
 

@@ -92,7 +92,8 @@ def test_serving_is_replicas_by_the_month(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert parts(made)["serving scorer"] == 204.40  # 2 x 730 h x (4 x 0.03 + 4 x 0.005 = 0.14)
     assert made.parts["serving scorer"].reason == (
-        "2 replicas x 730 h x 0.14 EUR/h; per replica: 4 cores x 0.03 EUR/h + 4 GiB x 0.005 EUR/h"
+        "2 replicas x 730 h x 0.14 EUR/h; 2 replicas at every hour: a day from 0/s to 20/s with a mean of 10/s; "
+        "per replica: 4 cores x 0.03 EUR/h + 4 GiB x 0.005 EUR/h"
     )
 
 
@@ -312,13 +313,17 @@ def test_traffic_that_needs_more_replicas_costs_more(tmp_path: Path) -> None:
 
 
 def test_peaks_are_not_what_a_month_costs(tmp_path: Path) -> None:
-    """An autoscaler adds replicas for the peak and takes them away; without one they are always there."""
+    """An autoscaler adds replicas for the peak and takes them away; without one they are always there.
+
+    140/s is 5% of 2,800/s. With an exponent of 134, the hours next to the peak have 0.983^134 = 10% of it, and all
+    others nearly nothing: 1 + 2 x 0.1 are 5% of 24. Replicas carry 70/s: (40 + 2 x 4 + 21 x 2) / 24 = 3.75.
+    """
     peak = {"mean": "140/s", "peak": "2800/s"}
     scaled = cost(tmp_path / "a", constraints__throughput=peak)
     fixed_ = cost(
         tmp_path / "b", changed(PLATFORM, platform__autoscaling={"provider": "none"}), constraints__throughput=peak
     )
-    assert parts(scaled)["serving scorer"] == 204.40
+    assert parts(scaled)["serving scorer"] == 3.75 * 102.20
     assert parts(fixed_)["serving scorer"] == 20 * 204.40
 
 

@@ -17,6 +17,10 @@ def cost(plan: Plan) -> Iterator[Line]:
         return
     for name, price in sorted(parts.items(), key=lambda part: -part[1].value.amount):
         yield Line(title=name, value=price)
+    for name, service in plan.cost.online.items():
+        if service.floor.value.amount < service.peak.value.amount:
+            yield Line(title=f"serving {name}, floor", value=service.floor)
+            yield Line(title=f"serving {name}, peak", value=service.peak)
     yield Line(title="total", value=plan.cost.total)
     for share in plan.cost.budgets:
         if share.left is not None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from functools import cache
 
-from ....schema.money import HourlyPrice
+from ....schema.money import Budget, HourlyPrice
 from ....schema.units import Cores, Memory, plain
 from ...because import Because, decision
 from ...finding import refusal
 from ...system import AcceleratorRequest
 from .. import cron
-from ..choose import number
+from ..choose import number, plural
 from ..scope import Scope
 
-__all__ = ["MONTH", "hourly", "monthly", "rounded"]
+__all__ = ["MONTH", "hourly", "money", "monthly", "rounded", "times"]
 
 MONTH = 730
 """Hours per month: 365 x 24 / 12."""
@@ -133,3 +133,14 @@ def _fires(schedule: str) -> Decimal:
     else:
         days, cycle = sum(day < CYCLE_DAYS for day in made.days()), CYCLE_DAYS
     return Decimal(days * len(made.minutes) * MONTH) / (cycle * 24)
+
+
+def money(amount: Decimal, price: Because[HourlyPrice]) -> Budget:
+    """A monthly amount in the currency of a price, rounded to the cent."""
+    return Budget(rounded(amount, 2), price.value.currency, "month")
+
+
+def times(many: Decimal, what: str) -> str:
+    """A number of things that need not be whole, with three significant digits: `1 run`, `30.4 runs`."""
+    said = number(float(many))
+    return f"{said} {plural(what, one=said == '1')}"
