@@ -167,25 +167,36 @@ TUNING = {
 def test_a_search_by_hand_is_told_and_not_counted(tmp_path: Path) -> None:
     made = cost(tmp_path, training__tuning={**TUNING, "when": "manual"})
     assert (parts(made)["tuning"], parts(made)["training"]) == (0, 146.00)
-    assert "per search: 8 h x 2.4 EUR/h = 19.2 EUR" in made.parts["tuning"].reason
+    assert "per search: 24 h x 2.4 EUR/h = 57.6 EUR" in made.parts["tuning"].reason
 
 
 def test_a_search_in_every_run_is_part_of_it(tmp_path: Path) -> None:
     made = cost(tmp_path, training__tuning={**TUNING, "when": "every-run"})
-    assert parts(made)["training"] == 584.00  # 12 trials, 3 at once: 4 fits
+    assert parts(made)["training"] == 13 * 146.00  # 12 trials, and the final fit
     assert "tuning" not in parts(made)
 
 
 def test_a_search_by_its_own_schedule_is_a_part_of_its_own(tmp_path: Path) -> None:
     made = cost(tmp_path, training__tuning={**TUNING, "when": "schedule", "schedule": "0 5 * * 0"})
     assert parts(made)["training"] == 146.00
-    assert parts(made)["tuning"] == 83.43  # 730 / 168 starts x 8 h x 2.4
+    assert parts(made)["tuning"] == 250.29  # 730 / 168 starts x 24 h x 2.4
 
 
 def test_folds_belong_to_the_search(tmp_path: Path) -> None:
     tuning = {**TUNING, "when": "schedule", "schedule": "0 5 * * 0"}
     made = cost(tmp_path, training__tuning=tuning, training__crossValidation={"folds": 5})
-    assert parts(made)["tuning"] == pytest.approx(5 * 83.42857, abs=0.005)
+    assert parts(made)["tuning"] == pytest.approx(5 * 250.2857, abs=0.005)
+
+
+@pytest.mark.parametrize("when", ["every-run", "schedule"])
+def test_trap_more_trials_at_once_make_a_search_cheaper(tmp_path: Path, when: str) -> None:
+    """The same fits on the same pod: 201 x 3 h cost the same whether 1, 4, or 40 of them run at once."""
+    more = {"schedule": "0 5 * * 0"} if when == "schedule" else {}
+    bills = [
+        parts(cost(tmp_path / str(parallel), training__tuning={**TUNING, **more, "when": when, "parallel": parallel}))
+        for parallel in (1, 4, 12)
+    ]
+    assert bills[0] == bills[1] == bills[2]
 
 
 # Batch

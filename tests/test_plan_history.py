@@ -283,12 +283,13 @@ def test_a_search_by_schedule_needs_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("age", "said"), [("7d", 1), ("8d", 1), ("9d", 0)])
 def test_an_age_is_compared_with_the_gap_and_all_fits(tmp_path: Path, age: str, said: int) -> None:
-    """Seven days and 3 x 10 h of fits are 8.25 days."""
+    """Seven days and 4 x 10 h of fits are 8.67 days."""
     retraining = f'retraining: {{schedule: "0 3 * * 1", maxModelAge: {age}}}\n'
     fits = "training: {fit: 10h, crossValidation: {folds: 3, when: every-run}}\n"
     found = findings(tmp_path, "MLS703", retraining + fits)
     assert len(found) == said
-    assert all("7d plus 3 fits of 10h (3 folds = 3 sequential fits) is 8.25 days" in d.note for d in found)
+    fits = "4 fits of 10h (3 folds + the final fit on all training rows = 4 fits)"
+    assert all(f"7d plus {fits} is 8.67 days" in d.note for d in found)
 
 
 # Labels

@@ -28,19 +28,19 @@ SEEDS = {"method": "seeds", "size": 3}
     ("tuning", "folds", "ensemble", "fits"),
     [
         (None, None, None, 1),
-        (None, FOLDS, None, 5),
+        (None, FOLDS, None, 6),  # five folds, and the fit on all training rows
         (None, None, SEEDS, 3),
-        (None, FOLDS, SEEDS, 15),
-        (TUNING, None, None, 10),  # 60 trials, 6 at once
-        ({**TUNING, "trials": 61}, None, None, 11),
-        (TUNING, {"folds": 5}, None, 50),  # folds belong to the search, and there is one
-        (TUNING, FOLDS, SEEDS, 150),
+        (None, FOLDS, SEEDS, 18),
+        (TUNING, None, None, 61),  # 60 trials, and the fit of the best setting
+        ({**TUNING, "trials": 61}, None, None, 62),
+        (TUNING, {"folds": 5}, None, 301),  # folds belong to the search, and there is one
+        (TUNING, FOLDS, SEEDS, 903),
         ({**TUNING, "when": "manual"}, {"folds": 5}, None, 1),
-        ({**TUNING, "when": "schedule"}, FOLDS, None, 5),
-        ({**TUNING, "trials": 6}, None, None, 2),  # one round, and the fit of the best setting
+        ({**TUNING, "when": "schedule"}, FOLDS, None, 6),
+        ({**TUNING, "trials": 1}, None, None, 2),
     ],
 )
-def test_fits_one_after_the_other(tmp_path: Path, tuning: Any, folds: Any, ensemble: Any, fits: int) -> None:
+def test_the_fits_of_a_run(tmp_path: Path, tuning: Any, folds: Any, ensemble: Any, fits: int) -> None:
     changes = {"training__tuning": tuning, "training__crossValidation": folds, "training__ensemble": ensemble}
     given = {path: value for path, value in changes.items() if value is not None}
     assert plan(tmp_path, **given, training__fit="1m").fits.value == fits
@@ -48,11 +48,18 @@ def test_fits_one_after_the_other(tmp_path: Path, tuning: Any, folds: Any, ensem
 
 def test_the_reason_shows_the_arithmetic(tmp_path: Path) -> None:
     changes = {"training__tuning": TUNING, "training__crossValidation": FOLDS, "training__ensemble": SEEDS}
-    made = plan(tmp_path, **changes, training__fit="10m")
-    assert made.fits.why == "60 trials, 6 at a time: 10 rounds x 5 folds x 3 ensemble members = 150 sequential fits"
+    made = plan(tmp_path, **changes, training__fit="10m", retraining=None)
+    assert made.fits.why == "(60 trials x 5 folds + the final fit on all training rows) x 3 ensemble members = 903 fits"
     assert made.work is not None
-    assert str(made.work.value) == "25h"
-    assert made.deadline.why.startswith("2 tries, each with 1.5 times 150 fits of 10m")
+    assert str(made.work.value) == "9030m"
+    assert made.deadline.why.startswith("2 tries, each with 1.5 times 903 fits of 10m")
+
+
+@pytest.mark.parametrize("parallel", [1, 4, 7, 60])
+def test_trap_a_search_is_cheaper_and_shorter_because_its_trials_share_a_pod(tmp_path: Path, parallel: int) -> None:
+    made = plan(tmp_path, training__tuning={**TUNING, "parallel": parallel}, training__fit="10m")
+    assert made.work is not None
+    assert str(made.work.value) == "610m"
 
 
 # How long it may take
@@ -169,7 +176,7 @@ def test_the_contracts_configuration_has_the_shape_of_a_real_one(tmp_path: Path)
         "release__metrics": {"roc_auc": 0.941, "recall": 0.742},
         "data__preprocessing": [{"step": "impute", "columns": ["country"], "strategy": "constant"}],
     }
-    real = configuration(tmp_path, **searched, **more)
+    real = configuration(tmp_path, **searched, **more, training__fit="1m")
     assert list(unknown(documents()["The configuration"], real, "")) == []
 
 

@@ -112,7 +112,7 @@ class Latency(Section):
 
 
 class Throughput(Section):
-    """The request rate. The peak determines capacity, the mean determines canaries, and cost follows a day between them."""
+    """The request rate. The peak determines capacity, the mean determines canaries, and all three determine cost."""
 
     ascending: ClassVar[Ascending] = (
         (

@@ -162,7 +162,11 @@ class Tuning(Section):
     )
     trials: int = default(20, "How many configurations to try.", "a small search", ge=1, le=100_000)
     parallel: int = default(
-        1, "How many trials run in parallel.", "sequential trials learn the most from each other", ge=1, le=1000
+        1,
+        "How many trials run in parallel. They share the pod, so the search takes and costs the same.",
+        "sequential trials learn the most from each other",
+        ge=1,
+        le=1000,
     )
     parameters: dict[Identifier, Parameter] = mapped("The search space.")
 
@@ -241,8 +245,8 @@ class Training(Section):
     )
     steps: Steps = required("The steps, in order.")
     fit: Duration | None = optional(
-        "How long one fit takes while the pod runs as many at once as `tuning.parallel` says. Deadlines and cost are "
-        "derived from it."
+        "How long the pod takes for one fit. If it runs several at once, the time that they take together divided by "
+        "their number. Deadlines and cost are derived from it."
     )
     deadline: Duration | None = derived(
         "The maximum duration of a run, with all of its tries.",

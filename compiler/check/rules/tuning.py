@@ -21,7 +21,6 @@ NumericParameter: TypeAlias = DoubleParameter | IntParameter
 @rule(
     "MLS427",
     "warning",
-    "training.fit",
     "training.tuning.parallel",
     "training.resources.accelerator.count",
     "training.resources.cpu",
@@ -29,9 +28,9 @@ NumericParameter: TypeAlias = DoubleParameter | IntParameter
 def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Parallel trials that share the devices of one pod.
 
-    Why: the trials of a search run in the pod of the training run. More of them than accelerators, or than cores, slow
-    each other down, so the search takes as long as before. Its deadline and its cost are for the `fit` in the spec,
-    which is usually measured alone.
+    Why: the trials of a search run in the pod of the training run. More of them than accelerators, or than cores, take
+    turns, so the search takes as long and costs as much as before. But the memory of the pod and of its devices must
+    hold all of them at once.
 
     Bad:
         training:
@@ -45,7 +44,7 @@ def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           tuning: {trials: 40, parallel: 4}
     """
     training = system.training
-    if training is None or training.tuning is None or training.fit is None:
+    if training is None or training.tuning is None:
         return
     parallel, devices = training.tuning.parallel, training.resources.accelerator
     room = devices.count.value if devices is not None else max(1, floor(training.resources.cpu.value.amount))
@@ -57,8 +56,8 @@ def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         f"{count(parallel.value, 'trial')} at once share {what}",
         parallel,
         others=((devices.count if devices is not None else training.resources.cpu, "what a pod has"),),
-        note=f"they slow each other down; the deadline and the cost are for fits of {training.fit.value} each",
-        help=f"write `parallel: {room}`, or measure `fit` while {parallel.value} run at once and suppress this finding",
+        note="they take turns, so the search is no faster and no cheaper, and memory must hold all of them at once",
+        help=f"write `parallel: {room}`, or suppress this finding if {parallel.value} at once fit in memory",
     )
 
 

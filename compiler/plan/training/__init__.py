@@ -7,7 +7,6 @@ every start, and without a start deadline it starts a run immediately when it is
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 from ....schema.units import Duration, Memory
@@ -16,8 +15,9 @@ from ...finding import refusal
 from ...layer.usual import served
 from ...system import Model, Release, Training
 from .. import cron
-from ..choose import assumed, count, number
+from ..choose import assumed, number
 from ..scope import Scope
+from . import fit
 
 __all__ = ["TrainingPlan"]
 
@@ -87,31 +87,32 @@ class TrainingPlan:
     def folds(self) -> Because[int]:
         """The number of folds that each configuration is fitted on; 1 without cross-validation."""
         validation = self.part.cross_validation
-        return _folds(validation.folds, validation.when, self.tunes) if validation is not None else _one_fold()
+        return fit.folds(validation.folds, validation.when, self.tunes) if validation is not None else fit.one_fold()
 
     @cached_property
     def fits(self) -> Because[int]:
-        """The number of sequential fits in a run."""
+        """The number of fits in a run, the final one included."""
         tuning, ensemble = self.part.tuning if self.tunes.value else None, self.part.ensemble
         trials = tuning.trials if tuning is not None else None
-        parallel = tuning.parallel if tuning is not None else None
-        return _fits(self.tunes, trials, parallel, self.folds, ensemble.size if ensemble is not None else None)
+        return fit.fits(self.tunes, trials, self.folds, ensemble.size if ensemble is not None else None)
 
     @cached_property
     def work(self) -> Because[Duration] | None:
         """How long the fits of a run take; None if the duration of a fit is unknown."""
-        return _work(self.part.fit, self.fits) if self.part.fit is not None else None
+        return fit.work(self.part.fit, self.fits) if self.part.fit is not None else None
 
     @property
     def search_work(self) -> Because[Duration] | None:
-        """How long the fits of a separate search take; None if the duration of a fit is unknown."""
+        """How long the fits of a separate search take; None if the duration of a fit is unknown. The next run makes the
+        final fit.
+        """
         tuning, validation, ensemble = self.part.tuning, self.part.cross_validation, self.part.ensemble
         if tuning is None or self.part.fit is None or self.tunes.value:
             return None
         searching = because(True, "a separate search", tuning.when)
-        folds = _folds(validation.folds, validation.when, searching) if validation is not None else _one_fold()
+        folds = fit.folds(validation.folds, validation.when, searching) if validation is not None else fit.one_fold()
         members = ensemble.size if ensemble is not None else None
-        return _work(self.part.fit, _fits(searching, tuning.trials, tuning.parallel, folds, members))
+        return fit.work(self.part.fit, fit.searched(tuning.trials, folds, members))
 
     @cached_property
     def shared_memory(self) -> Because[Memory]:
@@ -172,6 +173,14 @@ class TrainingPlan:
         """The longest time between two runs."""
         return cron.gap(self.schedule, cron.longest_gap)
 
+    @property
+    def wanted(self) -> Because[Duration] | None:
+        """The deadline that a run needs, whenever the next one starts; None if the duration of a fit is unknown."""
+        planning = self.scope.platform.planning
+        if self.work is None:
+            return None
+        return fit.wanted(self.work, self.retries, planning.training_headroom, planning.pod_wait)
+
     @cached_property
     def deadline(self) -> Because[Duration]:
         """The deadline of a run, including all retries."""
@@ -181,9 +190,8 @@ class TrainingPlan:
             _end_in_time(search, cron.cadence(search, self.time_zone), (self.search_work, "the fits of a search take"))
         if given is not None:
             return given
-        if self.work is not None:
-            planning = self.scope.platform.planning
-            return _deadline(self.work, self.retries, self.cadence, planning.training_headroom, planning.pod_wait)
+        if self.wanted is not None:
+            return fit.deadline(self.wanted, self.cadence)
         if self.cadence is not None:
             return cron.deadline(self.cadence)
         return assumed("training.deadline", cron.LONGEST_RUN, "a guess, because the duration of a fit is unknown")
@@ -222,7 +230,7 @@ def _end_in_time(
                 schedule,
                 others=((length, length.reason or "the duration of a run"),),
                 note="two runs never overlap, so Kubernetes would silently skip the later one",
-                help="start it less often, or make it shorter, with fewer trials or folds, or more of them in parallel",
+                help="start it less often, or make it shorter, with fewer trials or folds, or with a larger pod",
             )
 
 
@@ -243,49 +251,6 @@ def _tunes(when: Because[str] | None) -> tuple[bool, str]:
 
 
 @decision
-def _folds(folds: Because[int], when: Because[str], tunes: Because[bool]) -> tuple[int, str]:
-    if when.value == "every-run" or tunes.value:
-        return folds.value, f"each configuration is fitted on {count(folds.value, 'fold')}"
-    return 1, "cross-validation is part of the search, which the run does not include"
-
-
-@decision
-def _one_fold() -> tuple[int, str]:
-    return 1, "there is no cross-validation"
-
-
-@decision
-def _fits(
-    _: Because[bool],
-    trials: Because[int] | None,
-    parallel: Because[int] | None,
-    folds: Because[int],
-    members: Because[int] | None,
-) -> tuple[int, str]:
-    fits, search, why = folds.value, "", []
-    if trials is not None and parallel is not None:
-        rounds = -(-trials.value // parallel.value)
-        fits *= rounds
-        search = f"{count(trials.value, 'trial')}, {parallel.value} at a time: "
-        why.append(count(rounds, "round"))
-    if folds.value > 1:
-        why.append(count(folds.value, "fold"))
-    if members is not None:
-        fits *= members.value
-        why.append(count(members.value, "ensemble member"))
-    if trials is not None and fits == 1:  # the deadline's headroom covers the final fit, except after a single fit
-        return 2, f"{search}{why[0]} plus the final fit = 2 sequential fits"
-    said = " x ".join(why)
-    return fits, f"{search}{said} = {count(fits, 'sequential fit')}" if said else "one fit"
-
-
-@decision
-def _work(fit: Because[Duration], fits: Because[int]) -> tuple[Duration, str]:
-    how = f" ({fits.reason})" if fits.value > 1 else ""
-    return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {fit.value}{how}"
-
-
-@decision
 def _shared_memory(memory: Because[Memory]) -> tuple[Memory, str]:
     half = Memory(int(memory.value.amount) // 2)
     return half, f"half of the step's {memory.value}, which it counts against; the default of 64 MiB is too small"
@@ -296,26 +261,6 @@ def _suspended(schedule: Because[str] | None) -> tuple[bool, str]:
     if schedule is None:
         return True, "there is no `retraining.schedule`, so runs only start manually"
     return False, f"runs start on the schedule `{schedule.value}`"
-
-
-@decision
-def _deadline(
-    work: Because[Duration],
-    retries: Because[int],
-    cadence: Because[Duration] | None,
-    headroom: Because[float],
-    wait: Because[Duration],
-) -> tuple[Duration, str]:
-    """Kubernetes counts from the start of the Job, through all tries and while a pod waits (kubernetes#111948)."""
-    tries = 1 + retries.value
-    once = math.ceil(float(work.value) * headroom.value / 60 - 1e-9) * 60
-    wanted = Duration(tries * (once + math.ceil(wait.value.amount)))
-    each = f"{number(headroom.value)} times {work.reason} and {wait.value} to wait for a node"
-    why = each if tries == 1 else f"{count(tries, 'try')}, each with {each}"
-    if cadence is not None and wanted >= cadence.value:
-        left = Duration(cadence.value.amount - cron.LEAST_LATE)
-        return left, f"{why} would be {wanted}, but the run must end before the next one: {cadence.reason}"
-    return wanted, why
 
 
 @decision
