@@ -40,6 +40,7 @@ from . import (
     slo,
     split,
     startup,
+    training,
     tuning,
 )
 
@@ -93,6 +94,7 @@ RULES: tuple[Rule, ...] = (
     bursts.rises_too_fast,
     llm_estimates.another_size,
     tuning.trials_share,
+    training.no_time_to_start,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,
