@@ -70,8 +70,7 @@ def test_the_direction_of_the_metric_counts(tmp_path: Path) -> None:
         - {name: last, role: naive, metrics: {log_loss: 0.60}}
     """
     chosen = selection(tmp_path, lossy)
-    rival = chosen.challenger
-    assert rival is not None
+    [rival] = chosen.rivals
     assert (rival.candidate.name.value, rival.gain.value) == ("trees", Decimal("0.9")), "the better baseline counts"
 
 
@@ -89,7 +88,7 @@ def test_the_direction_of_the_metric_counts(tmp_path: Path) -> None:
     ids=["no baseline", "no number", "none selected", "a baseline that is better", "a baseline as good"],
 )
 def test_without_a_gain_nobody_challenges(fragment: str, tmp_path: Path) -> None:
-    assert selection(tmp_path, fragment).challenger is None
+    assert selection(tmp_path, fragment).rivals == ()
 
 
 # Who challenges
@@ -110,17 +109,120 @@ def test_without_a_gain_nobody_challenges(fragment: str, tmp_path: Path) -> None
 )
 def test_a_challenger_is_simpler_or_cheaper_and_could_serve(other: str, challenges: bool, tmp_path: Path) -> None:
     fragment = candidates(other) + "constraints: {latency: {p99: 50ms}}\n"
-    assert (selection(tmp_path, fragment).challenger is not None) is challenges
+    assert bool(selection(tmp_path, fragment).rivals) is challenges
 
 
 def test_the_numbers_stand_side_by_side(tmp_path: Path) -> None:
     other = "{name: other, complexity: low, metrics: {roc_auc: 0.937}, cost: 0.4 USD/1M predictions}"
-    rival = selection(tmp_path, candidates(other)).challenger
-    assert rival is not None
+    [rival] = selection(tmp_path, candidates(other)).rivals
     assert rival.cost is not None
     assert rival.gain.reason == "(0.937 - 0.912) / (0.943 - 0.912) = 81% in roc_auc"  # 0.025 / 0.031
     assert rival.cost.reason == "0.4 USD/1M predictions / 0.9 USD/1M predictions = 44%"  # 4 / 9
     assert rival.simpler.reason == "its complexity is low; that of the selected candidate is medium"
+
+
+BIG = "{name: big, complexity: high, metrics: {roc_auc: 0.90}, cost: 10 USD/1M predictions, selected: true}"
+MID = "{name: mid, complexity: medium, metrics: {roc_auc: 0.897}, cost: 4.9 USD/1M predictions}"
+SMALL = "{name: small, complexity: low, metrics: {roc_auc: 0.88}, cost: 0.2 USD/1M predictions}"
+TINY = "{name: tiny, complexity: low, metrics: {roc_auc: 0.86}, cost: 0.1 USD/1M predictions}"
+LEAN = "{name: lean, complexity: high, metrics: {roc_auc: 0.89}, cost: 0.15 USD/1M predictions}"
+NONE = "{name: mean, complexity: low, role: naive, metrics: {roc_auc: 0.60}, cost: 0.1 USD/1M predictions}"
+
+
+def test_trap_the_challenger_is_the_best_of_the_simple_ones_and_not_the_simplest(tmp_path: Path) -> None:
+    """`mid` has 99% of the gain of 0.30 at 49% of the cost, `small` 93% at 2%, and `tiny` 87%, which is too little."""
+    chosen = selection(tmp_path / "a", candidates(MID, SMALL, TINY, selected=BIG, naive=NONE))
+    assert chosen.simplest is not None
+    assert chosen.cheapest is not None
+    assert chosen.simplest.candidate.name.value == chosen.cheapest.candidate.name.value == "small"
+    assert chosen.named(chosen.simplest).reason == "93% of the gain at 2% of the cost"
+    found = one(tmp_path / "b", "MLS207", candidates(MID, SMALL, TINY, selected=BIG, naive=NONE))
+    assert found.message == "`small` is simpler and reaches 93% of the gain at 2% of the cost"
+
+
+def test_the_cheapest_may_be_another_one_than_the_simplest(tmp_path: Path) -> None:
+    chosen = selection(tmp_path / "a", candidates(MID, LEAN, selected=BIG, naive=NONE))
+    assert chosen.simplest is not None
+    assert chosen.cheapest is not None
+    assert chosen.simplest.candidate.name.value == "mid"
+    assert chosen.cheapest.candidate.name.value == "lean"
+    both = candidates(MID.replace("medium", "low"), SMALL.replace("low", "medium"), selected=BIG, naive=NONE)
+    found = one(tmp_path / "b", "MLS207", both)
+    assert found.message.startswith("`mid` is simpler")
+    labels = [label.text for label in found.others]
+    assert "the cheapest: 93% of the gain at 2% of the cost" in labels
+
+
+def test_without_a_sufficient_one_none_is_named(tmp_path: Path) -> None:
+    chosen = selection(tmp_path, candidates(TINY, selected=BIG, naive=NONE))
+    assert len(chosen.rivals) == 1
+    assert chosen.simplest is chosen.cheapest is None
+
+
+# Worse than the baseline
+
+PRIMARY = "evaluation: {primary: roc_auc}\n"
+
+
+def judged(selected: str, naive: str, primary: str) -> str:
+    listed = f"[{{name: deep, selected: true, {selected}}}, {{name: mean, role: naive, complexity: low, {naive}}}]"
+    return f"{primary}model: {{candidates: {listed}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("selected", "naive", "primary", "fires"),
+    [
+        ("metrics: {roc_auc: 0.55}", "metrics: {roc_auc: 0.9}", PRIMARY, True),
+        ("metrics: {roc_auc: 0.9}", "metrics: {roc_auc: 0.9}", PRIMARY, True),
+        ("metrics: {roc_auc: 0.91}", "metrics: {roc_auc: 0.9}", PRIMARY, False),
+        ("metrics: {roc_auc: 0.55}", "metrics: {roc_auc: 0.9}", "", True),
+        ("metrics: {log_loss: 0.3}", "metrics: {log_loss: 0.2}", "", True),
+        ("metrics: {log_loss: 0.1}", "metrics: {log_loss: 0.2}", "", False),
+        ("metrics: {log_loss: 0.1, roc_auc: 0.5}", "metrics: {log_loss: 0.2, roc_auc: 0.9}", "", False),
+        ("metrics: {roc_auc: 0.55}", "metrics: {log_loss: 0.2}", "", False),
+        ("metrics: {roc_auc: 0.55}, role: naive", "metrics: {roc_auc: 0.9}", "", False),
+    ],
+)
+def test_trap_a_model_that_is_worse_than_none_is_selected(
+    selected: str, naive: str, primary: str, fires: bool, tmp_path: Path
+) -> None:
+    assert bool(findings(tmp_path, "MLS212", judged(selected, naive, primary))) is fires
+
+
+# What a candidate declares, and what the plan finds
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (
+            "0.0108 USD/1M predictions",
+            "`base` costs 0.0325 USD/1M predictions, 3.01 times the declared 0.0108 USD/1M predictions",
+        ),
+        ("0.0109 USD/1M predictions", None),
+        ("1 USD/1M predictions", None),
+        ("3.4 USD/1M predictions", None),
+        (
+            "3.5 USD/1M predictions",
+            "the declared 3.5 USD/1M predictions is 3.07 times what `base` costs, 1.1389 USD/1M predictions",
+        ),
+        ("3.5 EUR/1M predictions", None),
+        ("3.5 USD/1M tokens", None),
+    ],
+)
+def test_a_declared_cost_is_compared_with_the_plans(cost: str, said: str | None, tmp_path: Path) -> None:
+    """At 20/s, two replicas of 0.041 USD/h are 0.082 / 72,000 = 1.1389 USD per million predictions. Replicas that are
+    always at 70% answer 0.7 / 2 ms = 350/s each: 0.041 / 1,260,000 = 0.0325 USD per million.
+    """
+    found = findings(tmp_path, "MLS213", f"model: {{candidates: [{{name: a, selected: true, cost: {cost}}}]}}")
+    assert [d.message for d in found] == ([said] if said is not None else [])
+
+
+def test_a_declared_cost_is_the_same_where_hardly_anyone_asks(tmp_path: Path) -> None:
+    """A staging environment with a request per minute has the same two replicas, for a thousandth of the traffic."""
+    quiet = "constraints: {throughput: {mean: 1/m, peak: 1/s}}\n"
+    declared = "model: {candidates: [{name: a, selected: true, cost: 1.1 USD/1M predictions}]}\n"
+    assert findings(tmp_path, "MLS213", quiet + declared) == []
 
 
 def test_every_candidate_but_the_baseline_has_its_row(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def choice(plan: Plan, name: str) -> Iterator[Line]:
 
 
 def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
-    """The candidates side by side, and the best one that is simpler or cheaper."""
+    """The candidates side by side, and those that are simpler or cheaper and have nearly all of the gain."""
     if selection.selected is not None:
         yield Line(title="selected", value=selection.selected.name)
     for name, row in selection.compared.items():
@@ -50,8 +50,9 @@ def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
         for what, value in row.items():
             if not (chosen and what in _SHARES):  # relative to itself, it is 100%
                 yield _compared(name, what, value, plan)
-    if selection.challenged_by is not None:
-        yield Line(title="challenger", value=selection.challenged_by)
+    for what, rival in (("simplest", selection.simplest), ("cheapest", selection.cheapest)):
+        if rival is not None:
+            yield Line(title=f"{what} sufficient candidate", value=selection.named(rival))
 
 
 def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:

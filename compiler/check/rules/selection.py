@@ -11,7 +11,8 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.rollout.rollback import looser_than_the_page
-from ...plan.training.selection import Check, Selection
+from ...plan.training.candidates import Check, Rival, expense, simplicity
+from ...plan.training.selection import Selection
 from ...system import Candidate, MLSystem
 from ..lint import rule
 from .evaluation import champion_gate, result_of_champion
@@ -19,10 +20,8 @@ from .retraining import unattended
 
 __all__ = ["better_candidate", "loose_bar", "simpler_candidate"]
 
-NEARLY = Decimal("0.9")
-"""The share of the gain that is as good as all of it, at half the cost."""
-
 HALF = Decimal("0.5")
+"""The share of the cost at which a simpler candidate with nearly all of the gain is the better choice."""
 
 
 @rule("MLS207", "info", "models.*.candidates", "evaluation.primary", "evaluation.gates", "constraints.budget")
@@ -48,22 +47,31 @@ def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             - {name: mean, role: naive, complexity: low, metrics: {roc_auc: 0.912}}
     """
     for selection in plan.selections.values():
-        for rival in selection.rivals:
-            if not rival.simpler.value or rival.gain.value < NEARLY or rival.cost is None or rival.cost.value > HALF:
-                continue
-            assert selection.selected is not None
-            name = rival.candidate.name
-            yield finding(
-                "MLS207",
-                f"`{name.value}` is simpler and reaches {_percent(rival.gain)} of the gain at {_percent(rival.cost)} "
-                "of the cost",
-                name,
-                others=((selection.selected.name, "selected"),),
-                note=f"gain over the naive baseline: {rival.gain.reason}; cost: {rival.cost.reason}",
-                help=f"move `selected: true` to `{name.value}`{_margin(selection, rival.candidate)}, or suppress this "
-                "finding and say why the rest of the gain is worth its cost",
-            )
-            break
+        found = [rival for rival in selection.sufficient if rival.simpler.value and _halves(rival)]
+        if found:
+            yield _simpler(selection, min(found, key=simplicity), min(found, key=expense))
+
+
+def _halves(rival: Rival) -> bool:
+    return rival.cost is not None and rival.cost.value <= HALF
+
+
+def _simpler(selection: Selection, rival: Rival, cheapest: Rival) -> Diagnostic:
+    assert selection.selected is not None
+    assert rival.cost is not None
+    name, gain, cost = rival.candidate.name, _percent(rival.gain), _percent(rival.cost)
+    others = [(selection.selected.name, "selected")]
+    if cheapest is not rival:
+        others.append((cheapest.candidate.name, f"the cheapest: {selection.named(cheapest).reason}"))
+    return finding(
+        "MLS207",
+        f"`{name.value}` is simpler and reaches {gain} of the gain at {cost} of the cost",
+        name,
+        others=tuple(others),
+        note=f"gain over the naive baseline: {rival.gain.reason}; cost: {rival.cost.reason}",
+        help=f"move `selected: true` to `{name.value}`{_margin(selection, rival.candidate)}, or suppress this finding "
+        "and say why the rest of the gain is worth its cost",
+    )
 
 
 def _margin(selection: Selection, candidate: Candidate) -> str:

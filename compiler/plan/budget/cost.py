@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....schema.money import Budget, HourlyPrice, UnitPrice
-from ....schema.units import Count, Duration, Rate, plain
+from ....schema.units import Count, Duration, Percent, Rate, plain
 from ...because import Because, decision, first, fixed
 from ..choose import count, number
 from ..service import ServicePlan
@@ -70,7 +70,7 @@ class CostPlan:
     @cached_property
     def online(self) -> dict[str, OnlineCost]:
         """The cost of each online service, by name."""
-        return {name: OnlineCost(self.plan, service, self.versions) for name, service in self.plan.online.items()}
+        return {name: OnlineCost(self.plan, service) for name, service in self.plan.online.items()}
 
     @cached_property
     def parts(self) -> Parts:
@@ -117,6 +117,30 @@ class CostPlan:
                 runs = monthly(batch.part.schedule)
                 made[name] = _of_items(self.parts if alone else self._batch(batch), runs, items)
         return made
+
+    def of_serving(self, name: str) -> Because[UnitPrice] | None:
+        """The price of a prediction or of a token of one service, without training and rollouts; None if the rate, or
+        the number of items, is unknown.
+        """
+        if name in self.plan.batch:
+            batch = self.plan.batch[name]
+            if batch.total is None or not batch.total.value.amount:
+                return None
+            return _of_items(self._batch(batch), monthly(batch.part.schedule), batch.total)
+        service = self.plan.online[name]
+        rate = first(service.traffic("mean"), service.traffic("peak"))
+        if rate is None or not rate.value.amount:
+            return None
+        return _of_requests({f"serving {name}": self.online[name].serving}, rate, _answer(service))
+
+    def of_busy(self, name: str) -> Because[UnitPrice] | None:
+        """The price of a prediction on a replica that is as busy as the planner allows, whatever the traffic; None if
+        the service time has not been measured, or if it is a batch service.
+        """
+        service = self.plan.online.get(name)
+        if service is None or service.mean_time is None or _answer(service) is not None:
+            return None
+        return _busy(self.online[name].price, service.mean_time, service.slots, service.care.utilization)
 
     def _batch(self, batch: BatchPlan) -> Parts:
         """A batch inference service. If its speed is not in the spec, its deadline is the upper bound."""
@@ -222,6 +246,16 @@ def _of_requests(parts: Parts, rate: Because[Rate], tokens: Because[int] | None)
 
 
 @decision
+def _busy(
+    price: Because[HourlyPrice], time: Because[Duration], slots: Because[int], utilization: Because[Percent]
+) -> tuple[UnitPrice, str]:
+    """price · S / (c · utilization): what a prediction costs if no replica waits for traffic."""
+    each = price.value.amount / 3600 * time.value.amount / (slots.value * utilization.value.amount)
+    why = f"{price.value} x {time.value} / ({count(slots.value, 'slot')} x {utilization.value})"
+    return _per_million(each, price.value.currency, "prediction"), why
+
+
+@decision
 def _of_items(parts: Parts, runs: Because[Decimal], items: Because[Count]) -> tuple[UnitPrice, str]:
     many = runs.value * items.value.amount
     said = f"{times(runs.value, 'run')} of {number(float(items.value))} items"
@@ -235,7 +269,11 @@ def _sum(parts: Parts) -> Budget:
 
 def _unit(parts: Parts, many: Decimal, what: str) -> UnitPrice:
     whole = _sum(parts)
+    return _per_million(whole.amount / many, whole.currency, what)
+
+
+def _per_million(each: Decimal, currency: str, what: str) -> UnitPrice:
     million = Count(10**6)
-    price = UnitPrice(rounded(whole.amount / many * million.amount, 4) / million.amount, whole.currency, what)
+    price = UnitPrice(rounded(each * million.amount, 4) / million.amount, currency, what)
     object.__setattr__(price, "count", million)  # quantities are immutable
     return price

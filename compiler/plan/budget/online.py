@@ -28,12 +28,11 @@ Span = tuple[Because[Budget], Because[Budget], Because[Budget]]
 
 
 class OnlineCost:
-    """The cost of one online service. New versions per month come from the system's training, or are a guess."""
+    """The cost of one online service."""
 
-    def __init__(self, plan: Plan, service: ServicePlan, versions: Because[Decimal]) -> None:
+    def __init__(self, plan: Plan, service: ServicePlan) -> None:
         self.plan = plan
         self.service = service
-        self.versions = versions
 
     @cached_property
     def _day(self) -> tuple[Because[profile.Day], tuple[Because[int], ...]]:
@@ -76,15 +75,15 @@ class OnlineCost:
     @cached_property
     def parts(self) -> Parts:
         """The cost of each part."""
-        name, canary = self.service.part.own_name.value, self.service.canary
+        name, canary, versions = self.service.part.own_name.value, self.service.canary, self.plan.cost.versions
         parts = {f"serving {name}": self.serving}
         if canary.progressive.value:
             shares, lengths = zip(*((step.share, step.lasts) for step in canary.steps), strict=True)
             hours = _canary_hours(*self._day, shares, lengths)
-            parts[f"canary pods of {name}"] = _rollouts(self.versions, hours, self.price)
+            parts[f"canary pods of {name}"] = _rollouts(versions, hours, self.price)
         if canary.shadow_stage is not None:
-            hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, self.versions)
-            parts[f"shadow pods of {name}"] = _rollouts(self.versions, hours, self._price_of_shadow)
+            hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, versions)
+            parts[f"shadow pods of {name}"] = _rollouts(versions, hours, self._price_of_shadow)
         return parts
 
     @property

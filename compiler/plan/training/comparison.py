@@ -16,6 +16,7 @@ from ...because import Because, decision
 from ...system import Latency
 
 __all__ = [
+    "COMPLEXITY",
     "against",
     "at_least",
     "at_least_takes",
@@ -24,6 +25,7 @@ __all__ = [
     "cost_share",
     "gain_of",
     "in_time",
+    "named_by",
     "percentiles",
     "simpler_than",
     "within_budget",
@@ -33,6 +35,7 @@ PERCENTILES = ("p50", "p90", "p95", "p99", "p995", "p999")
 """In ascending order."""
 
 COMPLEXITY = ("low", "medium", "high")
+"""In ascending order."""
 
 MONTH = 730 * 3600
 """Seconds per month of a budget."""
@@ -136,6 +139,19 @@ def cost_share(theirs: Because[UnitPrice] | None, selected: Because[UnitPrice] |
     if (theirs.value.currency, theirs.value.per) != (selected.value.currency, selected.value.per):
         return None
     return _share(theirs, selected)
+
+
+@decision
+def named_by(
+    name: Because[str], gain: Because[Decimal], cost: Because[Decimal] | None, *_: dict[str, Because[object]]
+) -> tuple[str, str]:
+    """A candidate that could replace the selected one, with its shares of the gain and of the cost."""
+    whole = f"{_percent(gain.value)} of the gain"
+    return name.value, whole if cost is None else f"{whole} at {_percent(cost.value)} of the cost"
+
+
+def _percent(share: Decimal) -> Percent:
+    return Percent(share.quantize(Decimal("0.01")))
 
 
 @decision

@@ -14,10 +14,10 @@ from functools import cached_property
 from itertools import chain
 
 from ...because import Because, Unavailable, because, first
-from ...record import Record
 from ...system import Candidate, Condition, Latency, Model
 from ..scope import Scope
 from ..serving.facts import ServiceFacts
+from .candidates import NEARLY, Beaten, Check, Rival, expense, simplicity
 from .comparison import (
     against,
     at_least,
@@ -27,39 +27,13 @@ from .comparison import (
     cost_share,
     gain_of,
     in_time,
+    named_by,
     percentiles,
     simpler_than,
     within_budget,
 )
 
-__all__ = ["Check", "Rival", "Selection"]
-
-
-class Check(Record):
-    """A candidate compared with one bound that it declares a number for."""
-
-    subject: str
-    """The bounded quantity, in words."""
-    asked: Because[object]
-    """Where the spec sets the bound."""
-    reached: Because[object]
-    """The number that the candidate declares."""
-    limit: Because[object]
-    kept: Because[bool]
-    """Whether the candidate meets the bound; the reason has both numbers."""
-    of_champion: bool = False
-    """Whether the bound is the result of the live version, which applies to its successors, not to other candidates."""
-
-
-class Rival(Record):
-    """A candidate that is simpler or cheaper than the selected one and meets all bounds of the system."""
-
-    candidate: Candidate
-    simpler: Because[bool]
-    gain: Because[Decimal]
-    """Its gain over the naive baseline as a share of the selected candidate's gain."""
-    cost: Because[Decimal] | None
-    """Its cost as a share of the selected candidate's cost; None if the two cannot be compared."""
+__all__ = ["Selection"]
 
 
 class Selection:
@@ -164,6 +138,16 @@ class Selection:
         """Whether a higher value of a metric is better."""
         return self.scope.system.metrics[metric.value.partition("@")[0]].direction.map(lambda way: way == "maximize")
 
+    def best(self, metric: str) -> Candidate | None:
+        """The candidate with the best value of a metric that is better than the naive baseline."""
+        naive, sign = self.naive(because(metric, "a metric of the candidates")), 1 if self._maximizes(metric) else -1
+        reached = [(sign * c.metrics[metric].value, c) for c in self.model.candidates if metric in c.metrics]
+        better = [pair for pair in reached if naive is not None and pair[0] > sign * naive.value]
+        return max(better, key=lambda pair: pair[0])[1] if better else None
+
+    def _maximizes(self, metric: str) -> bool:
+        return self.maximized(because(metric, "a metric of the candidate")).value
+
     def _limit(self, gate: Condition, candidate: Candidate) -> Because[Decimal] | None:
         own = first(gate.min, gate.max)
         if own is not None:
@@ -230,17 +214,46 @@ class Selection:
         return tuple(sorted((rival for rival in found if rival is not None), key=lambda rival: -rival.gain.value))
 
     @property
-    def challenger(self) -> Rival | None:
-        """The best rival."""
-        return self.rivals[0] if self.rivals else None
+    def sufficient(self) -> tuple[Rival, ...]:
+        """The rivals that have nearly all of the gain, largest gain first."""
+        return tuple(rival for rival in self.rivals if rival.gain.value >= NEARLY)
 
     @property
-    def challenged_by(self) -> Because[str] | None:
+    def simplest(self) -> Rival | None:
+        """The simplest sufficient rival, and the cheapest of those; None if none is simpler than the selected one."""
+        return min((rival for rival in self.sufficient if rival.simpler.value), key=simplicity, default=None)
+
+    @property
+    def cheapest(self) -> Rival | None:
+        """The cheapest sufficient rival; None if none is cheaper than the selected one."""
+        priced = [rival for rival in self.sufficient if rival.cost is not None and rival.cost.value < 1]
+        return min(priced, key=expense, default=None)
+
+    def named(self, rival: Rival) -> Because[str]:
         """Its name. It depends on everything that we compare the candidates by, even of those that lost."""
-        if self.challenger is None:
+        return named_by(rival.candidate.name, rival.gain, rival.cost, *self.compared.values())
+
+    # Worse than nothing
+
+    @property
+    def beaten(self) -> Beaten | None:
+        """The metric in which the selected candidate is not better than the naive baseline: the primary one, else every
+        one that both declare. None if it is better in one of them, or if the baseline is what is selected.
+        """
+        selected, judged = self.selected, self.scope.system.metrics
+        if selected is None or selected.role.value == "naive":
             return None
-        name, compared = self.challenger.candidate.name, [list(row.values()) for row in self.compared.values()]
-        return because(name.value, "the largest gain of all simpler or cheaper candidates", name, *compared)
+        names = [self._primary.value] if self._primary is not None else list(selected.metrics)
+        found = []
+        for name in (name for name in names if name.partition("@")[0] in judged):
+            reached, naive = selected.metrics.get(name), self.naive(because(name, "a metric of the candidate"))
+            if reached is None or naive is None:
+                continue
+            better = reached.value > naive.value if self._maximizes(name) else reached.value < naive.value
+            if better:
+                return None
+            found.append(Beaten(name, reached, naive))
+        return found[0] if found else None
 
     @cached_property
     def compared(self) -> dict[str, dict[str, Because[object]]]:
