@@ -101,7 +101,7 @@ def test_training_is_runs_by_fits(tmp_path: Path) -> None:
     made = cost(tmp_path)
     assert parts(made)["training"] == 146.00  # 30.4167 runs x 2 h x (0.24 + 0.16 + 2 = 2.4)
     why = made.parts["training"].reason
-    assert "30.4 runs x 1 pod x 2 h x 2.4 EUR/h" in why
+    assert "30.4 runs x 2 h x 2.4 EUR/h" in why
     assert "2 tpu-x x 1 EUR/h (https://prices.example.com, 2026-11-01)" in why
 
 

@@ -9,6 +9,7 @@ from ..because import Because
 from ..emit.dump import Reasons
 from ..language import SINGULAR
 from ..layer import Layered
+from ..plan.choose import significant
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence
 
@@ -88,7 +89,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 10**4 else f"{value:,.0f}"
+        return significant(value, 4) if abs(value) < 10**4 else f"{value:,.0f}"
     text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
     first, *more = text.split("\n")
     return f"{first} ..." if more else first

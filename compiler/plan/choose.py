@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeVar
 
-from ...schema.units import Duration
+from ...schema.units import Duration, plain
 from ..because import Because, Derived, sources_of
 
-__all__ = ["assumed", "count", "number", "or_else", "plural", "readable", "seconds"]
+__all__ = ["assumed", "count", "number", "or_else", "plural", "readable", "seconds", "significant"]
 
 T = TypeVar("T")
 
@@ -36,7 +38,12 @@ def seconds(value: float) -> str:
 
 def number(value: float) -> str:
     """A number with three significant digits, or a whole number with thousands separators from 100 up."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else significant(value, 3)
+
+
+def significant(value: float, digits: int) -> str:
+    """A number with some significant digits, and never with an exponent: `0.0000123`."""
+    return plain(Decimal(f"{value + 0.0:.{digits}g}")) if math.isfinite(value) else str(value)
 
 
 def count(value: int, what: str) -> str:

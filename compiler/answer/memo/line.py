@@ -7,7 +7,7 @@ from typing import Any
 
 from ....schema.units import Duration, plain
 from ...because import Because
-from ...plan.choose import plural, readable
+from ...plan.choose import plural, readable, significant
 from ...record import Record
 from ...tree import Node
 
@@ -55,7 +55,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 10**4 else f"{value:,.0f}"
+        return significant(value, 4) if abs(value) < 10**4 else f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
     return readable(value) if isinstance(value, Duration) else str(value)

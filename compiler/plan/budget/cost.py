@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ....schema.money import Budget, HourlyPrice, UnitPrice
 from ....schema.units import Count, Duration, Percent, Rate, plain
-from ...because import Because, decision, first, fixed
+from ...because import Because, because, decision, first, fixed
 from ..choose import count, number
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
@@ -174,7 +174,12 @@ def _answer(service: ServicePlan) -> Because[int] | None:
     tokens = service.part.llm.tokens if service.part.llm is not None else None
     if tokens is None or not service.generates.value:
         return None
-    return first(tokens.usual.output if tokens.usual is not None else None, tokens.output)
+    usual = tokens.usual.output if tokens.usual is not None else None
+    if usual is not None:
+        return because(usual.value, "the mean length of a response", usual)
+    if tokens.output is None:
+        return None
+    return because(tokens.output.value, "if every response has the maximum length", tokens.output)
 
 
 @decision
@@ -197,7 +202,8 @@ def _runs(
     runs: Because[Decimal], pods: Because[int], length: Because[Duration], price: Because[HourlyPrice]
 ) -> tuple[Budget, str]:
     hours = length.value.amount / 3600
-    many = f"{times(runs.value, 'run')} x {count(pods.value, 'pod')} x {number(float(hours))} h x {price.value}"
+    at_once = f" x {count(pods.value, 'pod')}" if pods.value > 1 else ""
+    many = f"{times(runs.value, 'run')}{at_once} x {number(float(hours))} h x {price.value}"
     why = f"{many}; {runs.reason}; per run: {length.reason}; per pod: {price.reason}"
     return money(runs.value * pods.value * hours * price.value.amount, price), why
 
@@ -241,7 +247,8 @@ def _of_requests(parts: Parts, rate: Because[Rate], tokens: Because[int] | None)
     if tokens is None:
         return _unit(parts, many, "prediction"), f"{_sum(parts)} for {number(float(many))} predictions ({said})"
     many *= tokens.value
-    why = f"{said} x {count(tokens.value, 'token')}, if every response has the maximum length"
+    each = f" x {count(tokens.value, 'token')}" if tokens.value > 1 else ""
+    why = f"{said}{each}, {tokens.why}"
     return _unit(parts, many, "token"), f"{_sum(parts)} for {number(float(many))} output tokens ({why})"
 
 
