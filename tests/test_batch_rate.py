@@ -85,6 +85,29 @@ def test_a_service_has_bounds_of_its_own(tmp_path: Path) -> None:
     assert made.items.value == 500
 
 
+@pytest.mark.parametrize(
+    ("changes", "fires"),
+    [
+        ({}, False),  # 208/s
+        ({"constraints__deadline": "38s"}, False),  # 39,474/s on 4 cores
+        ({"constraints__deadline": "37s"}, True),  # 40,541/s
+        ({"constraints__items": "2000B"}, True),
+        ({"constraints__deadline": "30s", "serving__rate": "60000/s"}, False),  # measured
+        ({"constraints__items": None, "constraints__deadline": "30s"}, False),
+    ],
+)
+def test_trap_a_deadline_that_no_pod_can_keep_makes_a_run_cheap(
+    tmp_path: Path, changes: dict[str, object], fires: bool
+) -> None:
+    """Two rounds of 750,000 items; a core scores at most 10,000 a second."""
+    (tmp_path / ".git").mkdir()
+    cores = {"serving__resources": {"cpu": 4, "memory": "8Gi"}}
+    made = changed(spec(), **{**FREE, **cores, **changes})
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    told = [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS435"]
+    assert bool(told) is fires
+
+
 def test_a_rate_of_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     made = changed(spec(), serving__rate="0/s")

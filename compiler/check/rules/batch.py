@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil
 from typing import Literal
 
 from ....schema.units import Duration
@@ -12,16 +12,21 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import readable
+from ...plan.choose import count, number, readable
 from ...plan.serving.batch import BatchPlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["no_time_for_a_retry", "run_beyond_its_deadline"]
+__all__ = ["faster_than_plausible", "no_time_for_a_retry", "run_beyond_its_deadline"]
 
 MOST = 10_000
 """The most partitions that the language allows."""
 
+
+FAST = {False: 10_000, True: 100_000}
+"""The items per second that a core and an accelerator score at most, unless a measured `rate` says more: reading a row,
+computing its features, and scoring it in 0.1 ms on a core is fast already.
+"""
 
 NEEDS = (
     "services.*.rate",
@@ -103,6 +108,71 @@ def no_time_for_a_retry(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             yield _finding("MLS421", f"a run with one retry takes {readable(retried)}", batch, work, length)
 
 
+@rule(
+    "MLS435",
+    "warning",
+    "services.*.rate",
+    "services.*.constraints.deadline",
+    "services.*.constraints.items",
+    "constraints.deadline if services.*.schedule",
+    "constraints.items if services.*.schedule",
+)
+def faster_than_plausible(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Batch run whose pods would have to be implausibly fast.
+
+    Why: nothing says how fast a pod is, so the plan takes the deadline for granted. If no pod can be that fast, every
+    run is stopped at its deadline with incomplete scores, and its cost is a fraction of the real one.
+
+    Bad:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 16
+            constraints: {deadline: 1m, items: 200M}
+    Good:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/", format: parquet}
+            output: {uri: "s3://lake/scores/", format: parquet}
+            partitions: 16
+            constraints: {deadline: 4h, items: 200M}
+    """
+    for batch in plan.batch.values():
+        needed, devices = batch.least_rate, batch.part.resources.accelerator
+        if batch.part.rate is not None or needed is None or batch.items is None or batch.total is None:
+            continue
+        units = Decimal(devices.count.value) if devices is not None else batch.cpu.value.amount
+        most = FAST[devices is not None] * units
+        if needed.value.amount <= most:
+            continue
+        what = count(int(units), "accelerator") if devices is not None else count(ceil(units), "core")
+        yield finding(
+            "MLS435",
+            f"each pod would have to score {number(float(needed.value))} items per second on {what}",
+            batch.total,
+            batch.deadline,
+            others=((batch.deadline, "the deadline"),),
+            note=f"{needed.reason}; {number(float(most))} per second would be fast, and no measured `rate` says more",
+            help=_slower(batch, batch.items.value, most),
+        )
+
+
+def _slower(batch: BatchPlan, items: int, most: Decimal) -> str:
+    """A deadline that a fast pod keeps, if the schedule has room for it."""
+    longer = Duration(ceil(items * batch.rounds.value / most / 60) * 60)
+    measured = "set `rate` to what a pod was measured to score"
+    if longer < batch.gap.value:
+        return f"allow a run `deadline: {longer}` or more, or {measured}"
+    return f"score fewer items, or {measured}"
+
+
 def _measured(plan: Plan) -> Iterator[tuple[BatchPlan, Because[Duration], Because[Duration]]]:
     """The batch services of known speed, with the time of a partition and of a run."""
     for batch in plan.batch.values():
@@ -130,12 +200,12 @@ def _way_out(batch: BatchPlan, work: Because[Duration], retried: Decimal) -> str
     assert rate is not None
     items = batch.items
     assert items is not None
-    start = float(work.value.amount) - math.ceil(items.value / float(rate.value))
+    start = float(work.value.amount) - ceil(items.value / float(rate.value))
     room = float(batch.deadline.value.amount) / 2 - start - 1
-    longer = f"allow a run `deadline: {math.ceil(retried / 60)}m`"
+    longer = f"allow a run `deadline: {ceil(retried / 60)}m`"
     if room <= 0:
         return longer
-    pods = math.ceil(float(total.value) / (float(rate.value) * room))
+    pods = ceil(float(total.value) / (float(rate.value) * room))
     if most is not None and pods > most.value:
         return f"{longer}; {pods} pods at once would keep it, but `maxReplicas` allows {most.value}"
     parallel = f" and `parallel: {pods}`" if batch.part.parallel.given is not None else ""

@@ -64,8 +64,6 @@ def no_gain(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "MLS213",
     "warning",
     "models.*.candidates",
-    "constraints.throughput",
-    "services.*.constraints.throughput",
     "services.*.rate",
     "platform.prices",
 )

@@ -98,6 +98,7 @@ RULES: tuple[Rule, ...] = (
     llm_estimates.another_size,
     tuning.trials_share,
     training.no_time_to_start,
+    batch.faster_than_plausible,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,
