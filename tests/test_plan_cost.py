@@ -445,6 +445,42 @@ def test_a_budget_that_is_just_met(tmp_path: Path) -> None:
     assert "error[MLS405]" in judged(tmp_path, f"{total.amount - Decimal('0.01')} EUR/month")
 
 
+def help_of(tmp_path: Path, budget: str, **changes: object) -> str:
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    made = changed(SPEC, constraints__budget=budget, **changes)
+    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(PLATFORM))
+    [found] = [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS405"]
+    assert found.note is not None
+    return f"{found.note}; {found.help}"
+
+
+def test_trap_the_first_advice_is_a_higher_budget(tmp_path: Path) -> None:
+    """Four replicas cost 408.80 EUR, and the rest 146.00 + 42.58 + 17.03: of 300 EUR, 94.39 are left, for 0.924 of them
+    at 102.20 each.
+    """
+    kept = help_of(tmp_path, "300 EUR/month", serving__replicas={"min": 4, "max": 8})
+    assert "a replica costs 102 EUR/month, so the budget has room for 0.924 of 4" in kept
+    assert "; lower `replicas.min` from 4 to the 2 replicas that the mean rate needs, or write `budget:" in kept
+
+
+def test_what_trains_too_often_is_trained_less_often(tmp_path: Path) -> None:
+    """A run costs 5 h x 2.4 = 12 EUR. Everything else is 204.40 + 12.78 + 42.58 = 259.76: 350 leave 90.24, for 7.52."""
+    free = {"constraints__throughput": {"mean": "10/s", "peak": "20/s"}, "training__fit": "5h"}
+    said = help_of(tmp_path, "350 EUR/month", **free)
+    assert "; train less often, or with a cheaper pod, or write `budget:" in said
+    assert "the budget has room for 7.52 of 30.4 runs per month" in said  # (350 - 259.76) / 12
+
+
+def test_the_device_is_what_a_language_model_costs(tmp_path: Path) -> None:
+    llm = {"tokens": {"context": 4096, "output": 500}}
+    serving = {**SPEC["serving"], "runtime": "vllm", "llm": llm}
+    serving["resources"] = {**serving["resources"], "accelerator": {"type": "tpu-x"}}
+    free: dict[str, Any] = {"serving": serving, "release__artifact__format": "safetensors", "model__llm": {}}
+    said = help_of(tmp_path, "300 EUR/month", **free)
+    assert "; serve the model in fewer bits (`optimization.quantization`), or try other accelerators than " in said
+
+
 def test_shared_memory_is_memory(tmp_path: Path) -> None:
     """A gibibyte of it counts against the pod's: 2 x 730 h x 0.005 EUR more."""
     made = cost(tmp_path, serving__container__sharedMemory="1Gi")

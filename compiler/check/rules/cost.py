@@ -12,6 +12,7 @@ from ...finding import finding
 from ...plan import Plan
 from ...system import MLSystem, OnlineService
 from ..lint import rule
+from .cheaper import cheaper
 
 if TYPE_CHECKING:
     from ....schema.money import Budget
@@ -51,7 +52,7 @@ def over_budget(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if share.left is None:
             yield _other_currency(share.budget, share.total)
         elif share.left.value.amount < 0:
-            yield _over(share)
+            yield _over(plan, share)
 
 
 def _any_budget(system: MLSystem) -> bool:
@@ -69,11 +70,12 @@ def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnost
     )
 
 
-def _over(share: Share) -> Diagnostic:
+def _over(plan: Plan, share: Share) -> Diagnostic:
     budget, total = share.budget, share.total
     largest = sorted(share.parts.items(), key=lambda part: part[1].value.amount, reverse=True)
     name, most = largest[0]
     listed = ", ".join(f"{name} {part.value.amount:,}" for name, part in largest if part.value.amount)
+    room, instead = cheaper(plan, share, name)
     enough = f"{ceil(total.value.amount)} {total.value.currency}/month"
     return finding(
         "MLS405",
@@ -81,6 +83,6 @@ def _over(share: Share) -> Diagnostic:
         f"{total.value.currency}, over the budget of {budget.value}",
         budget,
         others=((most, f"{name} costs the most"),),
-        note=f"{listed}; {name}: {most.reason}",
-        help=f"reduce the cost of {name}, or write `budget: {enough}`",
+        note=f"{listed}; {room}; {name}: {most.reason}",
+        help=f"{instead}, or write `budget: {enough}`",
     )

@@ -131,7 +131,7 @@ class CostPlan:
         rate = first(service.traffic("mean"), service.traffic("peak"))
         if rate is None or not rate.value.amount:
             return None
-        return _of_requests({f"serving {name}": self.online[name].serving}, rate, _answer(service))
+        return _of_requests({self.online[name].title: self.online[name].serving}, rate, _answer(service))
 
     def of_busy(self, name: str) -> Because[UnitPrice] | None:
         """The price of a prediction on a replica that is as busy as the planner allows, whatever the traffic; None if

@@ -34,6 +34,11 @@ class OnlineCost:
         self.plan = plan
         self.service = service
 
+    @property
+    def title(self) -> str:
+        """The name of the part that its replicas are."""
+        return f"serving {self.service.part.own_name.value}"
+
     @cached_property
     def _day(self) -> tuple[Because[profile.Day], tuple[Because[int], ...]]:
         return profile.replicas(self.service)
@@ -76,7 +81,7 @@ class OnlineCost:
     def parts(self) -> Parts:
         """The cost of each part."""
         name, canary, versions = self.service.part.own_name.value, self.service.canary, self.plan.cost.versions
-        parts = {f"serving {name}": self.serving}
+        parts = {self.title: self.serving}
         if canary.progressive.value:
             shares, lengths = zip(*((step.share, step.lasts) for step in canary.steps), strict=True)
             hours = _canary_hours(*self._day, shares, lengths)
