@@ -485,6 +485,7 @@ def test_shared_memory_is_memory(tmp_path: Path) -> None:
     """A gibibyte of it counts against the pod's: 2 x 730 h x 0.005 EUR more."""
     made = cost(tmp_path, serving__container__sharedMemory="1Gi")
     assert parts(made)["serving scorer"] == pytest.approx(204.40 + 7.30, abs=0.005)
+    assert "5 GiB (1Gi of it shared memory) x 0.005 EUR/h" in made.parts["serving scorer"].reason
 
 
 def test_what_a_budget_leaves(tmp_path: Path) -> None:

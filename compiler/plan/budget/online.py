@@ -53,7 +53,7 @@ class OnlineCost:
         """The hourly price of a replica."""
         service, extras = self.service, self.service.part.sidecars
         cpu, memory = with_cpu(service.cpu, extras), with_memory(service.live.pod_memory, extras)
-        return hourly(self.plan, cpu, memory, service.devices)
+        return hourly(self.plan, cpu, memory, service.devices, service.live.shared)
 
     @cached_property
     def serving(self) -> Because[Budget]:
@@ -95,7 +95,7 @@ class OnlineCost:
     def _price_of_shadow(self) -> Because[HourlyPrice]:
         service, extras = self.service, self.service.part.sidecars
         cpu, memory = with_cpu(service.cpu, extras), with_memory(service.latest.pod_memory, extras)
-        return hourly(self.plan, cpu, memory, service.devices)
+        return hourly(self.plan, cpu, memory, service.devices, service.latest.shared)
 
 
 @decision

@@ -38,13 +38,19 @@ def rounded(amount: Decimal, digits: int) -> Decimal:
 
 
 def hourly(
-    scope: Scope, cpu: Because[Cores], memory: Because[Memory], asked: AcceleratorRequest | None
+    scope: Scope,
+    cpu: Because[Cores],
+    memory: Because[Memory],
+    asked: AcceleratorRequest | None,
+    shared: Because[Memory] | None = None,
 ) -> Because[HourlyPrice]:
-    """The hourly price of a pod. Refuses an accelerator without a price, and prices in different currencies."""
+    """The hourly price of a pod, of whose memory some is shared. Refuses an accelerator without a price, and prices in
+    different currencies.
+    """
     prices = scope.platform.prices
     if asked is None:
         _in_one_currency(prices.core, prices.memory)
-        return _hourly(cpu, memory, prices.core, prices.memory)
+        return _hourly(cpu, memory, prices.core, prices.memory, shared)
     device = scope.platform.accelerators[asked.type.value]
     if device.price is None:
         raise refusal(
@@ -56,7 +62,7 @@ def hourly(
         )
     _in_one_currency(prices.core, prices.memory, device.price)
     facts = (asked.type, asked.count, device.price, device.checked, device.source)
-    return _hourly(cpu, memory, prices.core, prices.memory, _devices(*facts))
+    return _hourly(cpu, memory, prices.core, prices.memory, shared, _devices(*facts))
 
 
 def _in_one_currency(first_price: Because[HourlyPrice], *others: Because[HourlyPrice]) -> None:
@@ -94,11 +100,14 @@ def _hourly(
     memory: Because[Memory],
     core: Because[HourlyPrice],
     gibibyte: Because[HourlyPrice],
+    shared: Because[Memory] | None,
     devices: Because[HourlyPrice] | None = None,
 ) -> tuple[HourlyPrice, str]:
     gibibytes = memory.value.amount / GIB
     amount = cpu.value.amount * core.value.amount + gibibytes * gibibyte.value.amount
-    said = f"{_cores(cpu.value)} x {_listed(core)} + {number(float(gibibytes))} GiB x {_listed(gibibyte)}"
+    of_shared = f" ({shared.value} of it shared memory)" if shared is not None else ""
+    space = f"{number(float(gibibytes))} GiB{of_shared}"
+    said = f"{_cores(cpu.value)} x {_listed(core)} + {space} x {_listed(gibibyte)}"
     if devices is not None:
         amount, said = amount + devices.value.amount, f"{said} + {devices.reason}"
     return HourlyPrice(rounded(amount, 6), core.value.currency, "h"), said
