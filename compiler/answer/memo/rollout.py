@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Judgment
 from ...plan.rollout.shadow import ShadowPlan
 from ...plan.service import ServicePlan
@@ -40,10 +41,24 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         yield Line(title=f"duration of the {step.share.value}% step", value=step.lasts, field=STAGES)
         for judgment in step.judgments:
             yield from _judged(step.share.value, judgment)
+    for spent in canary.spent:
+        title = f"error budget that a version spends that fails every request at {spent.share.value}%"
+        yield Line(title=title, value=spent.budget, field=STAGES)
     yield Line(title="rollout duration", value=canary.length)
+    yield from _odds(canary)
+
+
+def _odds(canary: CanaryPlan) -> Iterator[Line]:
+    """The odds of the whole rollout, and those of waiting at the trough."""
+    if canary.odds is not None:
+        yield Line(title="probability of rolling back a good version", value=canary.odds.false_abort)
+        yield Line(title="probability of waiting with a good version", value=canary.odds.held)
+        for name, missed in canary.odds.missed.items():
+            yield Line(title=f"probability that {name} misses a bad version", value=missed)
     if canary.idle is not None:
         share = canary.idle.step.share.value
-        yield Line(title=f"probability of waiting at {share}% at the trough", value=canary.idle.odds)
+        when = "at the trough" if canary.trough is not None else "at half of the expected traffic"
+        yield Line(title=f"probability of waiting at {share}% {when}", value=canary.idle.odds)
 
 
 def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
@@ -66,6 +81,7 @@ def _arriving(service: ServicePlan) -> Iterator[Line]:
 
 def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
     name = judgment.objective.name
+    yield Line(title=f"{name} to detect at {share}%", value=judgment.harm, share_of="requests", field=STAGES)
     yield Line(
         title=f"{name} limit at {share}%",
         value=judgment.limit,

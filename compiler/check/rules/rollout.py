@@ -12,12 +12,13 @@ from ...plan import Plan
 from ...plan.choose import seconds
 from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Change
+from ...plan.rollout.ladder import LONGEST
 from ...plan.rollout.night import likeliest_to_wait
 from ...plan.rollout.verdict import MINUTES
 from ...system import MLSystem, RolloutCapability
 from ...words import listing
 from ..lint import rule
-from .slo import FIRST_STEPS, LONGEST
+from .slo import FIRST_STEPS
 
 __all__ = [
     "idle_at_night",

@@ -15,18 +15,16 @@ from ...plan.objectives import Objective
 from ...plan.objectives.burn import BurnPair, burn_windows
 from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Change
+from ...plan.rollout.ladder import LONGEST
 from ...plan.rollout.rollback import limit, looser_than_the_page
 from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["FIRST_STEPS", "LONGEST", "forgotten_window", "quiet_service", "silent_page", "unsure_rollout"]
+__all__ = ["FIRST_STEPS", "forgotten_window", "quiet_service", "silent_page", "unsure_rollout"]
 
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
-
-LONGEST = Duration.parse("2h")
-"""How long a rollout may take: no one watches a longer one."""
 
 FIRST_STEPS = tuple(Percent.parse(text) for text in ("10%", "25%", "50%"))
 HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))

@@ -42,6 +42,8 @@ class Comparison(Record):
     """How much higher the share of failures may be, as a PromQL number."""
     deviations: Because[str]
     """How many standard deviations are more than chance."""
+    false_abort: float
+    """The probability that it rolls back a version that is as good as the live one."""
 
 
 def comparison(
@@ -53,7 +55,15 @@ def comparison(
         sure=_sure(rate, verdict, before, budget),
         margin=margin,
         deviations=fixed(plain(DEVIATIONS), "chance explains more in one of 160 windows"),
+        false_abort=_false_abort(rate, verdict.value, float(before.value), float(budget.value)),
     )
+
+
+def _false_abort(rate: Because[Rate] | None, judged: Verdict, usual: float, margin: float) -> float:
+    old = float(rate.value) * judged.minutes * 60 - judged.requests if rate is not None else 0.0
+    if old < 1:
+        return 0.0
+    return exceeds(judged.windows, differs(judged.requests, old, usual, usual, margin), judged.failures)
 
 
 @decision
@@ -68,9 +78,8 @@ def _sure(
     old = float(rate.value) * judged.minutes * 60 - new
     if old < 1:
         return False, "the live version gets no requests"
-    same = differs(new, old, usual, usual, float(budget.value))
     worse = differs(new, old, judged.limit, usual, float(budget.value))
-    false_abort = exceeds(judged.windows, same, judged.failures)
+    false_abort = _false_abort(rate, judged, usual, float(budget.value))
     missed = 1 - exceeds(judged.windows, worse, judged.failures)
     said = (
         f"with {number(new)} and {number(old)} requests per window, the probability of missing a version with "

@@ -15,7 +15,7 @@ from ...record import Record
 from ..choose import number
 from .verdict import MINUTES
 
-__all__ = ["EACH", "EXPECTED", "Answers", "answers", "missed", "unreachable"]
+__all__ = ["EACH", "EXPECTED", "FEW", "Answers", "Failing", "answers", "failing", "missed", "part_of", "unreachable"]
 
 EACH = 20
 """The seconds between two looks of a guard."""
@@ -25,6 +25,10 @@ TOLERATED = 0.05
 
 EXPECTED = 15
 """The requests that a version would have got, if it has answered none: e^-15 is 3e-7."""
+
+
+FEW = 10
+"""The fewest requests of which most may not fail: a few could fail by chance."""
 
 
 class Answers(Record):
@@ -39,7 +43,38 @@ class Answers(Record):
     def in_time(self, window: Because[str], held: Because[int], scrape: Because[Duration]) -> bool:
         """Whether it fails before a lack of requests in the windows of the objectives holds the rollout."""
         fails = self.delay.value.amount + EACH * missed(scrape).value
-        return fails <= Duration.parse(window.value).amount * (held.value + 1)
+        return fails < Duration.parse(window.value).amount * (held.value + 1)
+
+
+class Failing(Record):
+    """How a step notices that the new version fails most requests."""
+
+    window: Because[str]
+    delay: Because[Duration]
+    """When it first looks: the whole window is of this step."""
+
+
+def failing(
+    rate: Because[Rate] | None, part: Because[str], shortest: Because[Duration], longest: Because[str]
+) -> Failing:
+    """The guard at a step in which the new version gets a `part` of all requests."""
+    window = _failing(rate, part, shortest, longest)
+    return Failing(window=window, delay=window.map(Duration.parse))
+
+
+@decision
+def _failing(
+    rate: Because[Rate] | None, part: Because[str], shortest: Because[Duration], longest: Because[str]
+) -> tuple[str, str]:
+    """The shortest window in which the new version gets twice the requests that are needed."""
+    least, most = (int(each.amount / 60) for each in (shortest.value, Duration.parse(longest.value)))
+    if rate is None:
+        return f"{least}m", "the throughput is unknown"
+    for minutes in sorted({most, *(each for each in MINUTES if least <= each < most)}):
+        expected = float(rate.value) * float(part.value) * 60 * minutes
+        if expected >= 2 * FEW:
+            return f"{minutes}m", f"the new version gets {number(expected)} requests in this time"
+    return longest.value, "as long as the window of the objectives, because shorter ones have too few requests"
 
 
 @decision
@@ -73,13 +108,13 @@ def answers(
     timeout: Because[Duration],
 ) -> Answers:
     """The guard at a step; `longest` is the window of its objectives, so that it fails before they can hold."""
-    part = _part(share, through)
+    part = part_of(share, through)
     window = _window(rate, part, shortest, longest)
     return Answers(share=part, window=window, delay=_delay(window, timeout))
 
 
 @decision
-def _part(share: Because[int], through: Because[Percent]) -> tuple[str, str]:
+def part_of(share: Because[int], through: Because[Percent]) -> tuple[str, str]:
     """The share of all requests that the new version gets: its weight, of those that pass the gateway."""
     part = share.value * through.value.amount / 100
     return plain(part), f"the new version gets {plain(part * 100)}% of all requests"

@@ -9,7 +9,7 @@ from ...because import Because
 from ...record import Record
 from ..objectives import Objective
 from .comparison import Comparison
-from .guards import Answers
+from .guards import Answers, Failing
 from .verdict import Verdict
 
 __all__ = ["Change", "Judgment", "Step"]
@@ -32,6 +32,10 @@ class Judgment(Record):
     """The minimum number of requests in a window; below it, the window has no verdict."""
     verdict: Because[Verdict]
     """The verdict that the other values are from, with its error probabilities."""
+    usual: Because[Decimal]
+    """The share of bad requests of a version that is as good as promised."""
+    harm: Because[Decimal]
+    """The share of bad requests that the step detects."""
     versus: Comparison | None
     """How the version is compared with the live one; None if nothing compares them."""
 
@@ -44,6 +48,8 @@ class Step(Record):
     judgments: tuple[Judgment, ...]
     """Empty if the rollout provider cannot judge, or if there is no objective."""
     lasts: Because[Duration]
+    failing: Failing | None
+    """The guard against a version that fails most requests; None if nothing judges the step."""
     answers: Answers | None
     """The guard against a version that never answers; None if nothing can tell."""
 
@@ -51,6 +57,8 @@ class Step(Record):
 class Change(Record):
     """A hypothetical change to a rollout, to see whether it would be better."""
 
+    steps: tuple[Percent, ...] | None = None
+    """The shares of all steps, unless the spec sets them."""
     first: Percent | None = None
     """The share of the first step; smaller steps are dropped."""
     harm: Decimal | None = None

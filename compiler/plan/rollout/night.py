@@ -12,7 +12,7 @@ from ..choose import count, number
 from .judgment import Judgment, Step
 from .verdict import Verdict
 
-__all__ = ["Idle", "idle", "likeliest_to_wait"]
+__all__ = ["Idle", "half", "idle", "likeliest_to_wait"]
 
 
 class Idle(Record):
@@ -41,6 +41,12 @@ def idle(steps: Iterable[Step], trough: Because[Rate]) -> Idle | None:
         return None
     _, step, judgment = worst
     return Idle(step=step, judgment=judgment, odds=_odds(trough, step.share, judgment.verdict))
+
+
+@decision
+def half(rate: Because[Rate]) -> tuple[Rate, str]:
+    """A quiet hour, if the spec does not say how quiet the quietest one is."""
+    return Rate(rate.value.amount / 2), f"half of {rate.value}: traffic is below its mean for half of the day"
 
 
 @decision

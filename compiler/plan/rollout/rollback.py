@@ -18,7 +18,7 @@ from ...words import listing
 from ..objectives import ALERTED, Objective, Objectives
 from ..objectives.burn import BurnPair
 
-__all__ = ["harm", "judged_objectives", "least_volume", "limit", "looser_than_the_page"]
+__all__ = ["harm", "judged_objectives", "least_volume", "limit", "looser_than_the_page", "smaller_harms"]
 
 FAILURES = "error-rate"
 SLOW = "slow-rate"
@@ -89,6 +89,25 @@ def harm(
             before = _share(asked.from_.given) if asked.from_.given is not None else usual
             return before, _worse(asked, before)
     return usual, after
+
+
+def smaller_harms(
+    objective: Objective, stage: CanaryStage | None, objectives: Objectives
+) -> tuple[Because[Decimal], ...]:
+    """Smaller regressions than that of `harm`, the smallest first: twice the error budget, and what fires other alerts.
+
+    None if the spec says what to detect, or above which share a version is rolled back.
+    """
+    detected = [asked.metric.value for asked in stage.detect] if stage is not None else []
+    if METRICS[objective.kind] in detected or limit(objective, objectives) is not None:
+        return ()
+    largest = harm(objective, stage, objectives)[1].value
+    twice = because(2 * objective.budget.value, "twice the error budget", objective.target)
+    found = {twice.value: twice}
+    for pair in objectives.pairs(objective):
+        why = f"the threshold of the {pair.severity.value} alert over {pair.long.value}"
+        found.setdefault(Decimal(pair.threshold.value), because(Decimal(pair.threshold.value), why, pair.threshold))
+    return tuple(found[share] for share in sorted(found) if twice.value <= share < largest)
 
 
 def _on(metric: str, system: MLSystem) -> list[Condition]:

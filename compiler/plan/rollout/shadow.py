@@ -16,7 +16,8 @@ from ...because import Because, decision, fixed
 from ...record import Record
 from ...system import ShadowStage
 from ..objectives import Objective
-from .canary import UNKNOWN_RATE, CanaryPlan
+from .canary import CanaryPlan
+from .judging import UNKNOWN_RATE
 from .odds import judged, volume
 from .rollback import least_volume, limit
 

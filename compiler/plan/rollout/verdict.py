@@ -37,6 +37,11 @@ class Verdict(Record):
     """The maximum accepted probability of a false abort, of a missed regression, and of holding the rollout."""
 
     @property
+    def lasts(self) -> int:
+        """The duration of all windows in seconds."""
+        return 60 * self.minutes * self.windows
+
+    @property
     def wrong(self) -> float:
         """The largest of the three probabilities."""
         return max(self.false_abort, self.missed, self.held)

@@ -27,7 +27,7 @@ from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan.objectives.sli import Indicators, target_labels
 from ....compiler.plan.rollout.comparison import Comparison
-from ....compiler.plan.rollout.guards import EACH, EXPECTED, missed, unreachable
+from ....compiler.plan.rollout.guards import EACH, EXPECTED, FEW, missed, unreachable
 from ....compiler.plan.rollout.judgment import Judgment, Step
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
@@ -38,7 +38,7 @@ from .argo_prometheus import arguments, prometheus
 __all__ = ["step_name", "templates"]
 
 HALF = fixed("0.5", "no version of a service that mostly works may fail more")
-FEW = fixed("10", "a few requests could fail by chance")
+TEN = fixed(str(FEW), "a few requests could fail by chance")
 PATIENT = fixed(30, "a query that fails for five minutes ends the rollout: Prometheus may restart in the meantime")
 """Argo Rollouts repeats a failed query after ten seconds (metricproviders, DefaultErrorRetryInterval)."""
 
@@ -95,16 +95,18 @@ def _guards(service: ServicePlan, new: Indicators, others: Indicators, step: Ste
         **_guard(service, step, "up", up, window, shortest, (">= 1", "< 1")),
         "failureLimit": unreachable(service.scrape_interval, step.lasts, step.judgments[0].window),
     }
-    requests, failures = new.requests(window.value), new.failures(window.value)
+    failing = step.failing
+    assert failing is not None
+    requests, failures = new.requests(failing.window.value), new.failures(failing.window.value)
     if requests is not None and failures is not None and not _may_fail_mostly(step):
         most = text(
             "{failures}\n> {half} *\n{requests}\nand {requests} >= {few}\nor vector(0)",
             failures=failures,
             requests=requests,
             half=HALF,
-            few=FEW,
+            few=TEN,
         )
-        yield _guard(service, step, "most-requests-fail", most, window, shortest)
+        yield _guard(service, step, "most-requests-fail", most, failing.window, failing.delay)
     if step.answers is not None:
         yield from _without_an_answer(service, new, others, step)
 
@@ -132,7 +134,7 @@ def _without_an_answer(service: ServicePlan, new: Indicators, others: Indicators
             broken=broken,
             half=HALF,
             ours=ours,
-            few=FEW,
+            few=TEN,
             usual=usual,
             theirs=theirs,
         )

@@ -1,0 +1,38 @@
+"""How little harm the windows of a step show.
+
+A step must find the harm that fires a page. With more traffic, the same windows show less: twice the error budget, or
+what opens a ticket. A version with that much harm would otherwise go live, and fire the alert afterwards.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ....schema.units import plain
+from ...because import Because, decision
+from ..choose import count
+from .verdict import Verdict
+
+__all__ = ["affords", "shown_by"]
+
+
+def affords(sharp: Verdict, usual: Verdict, size: int, part: float, quiet: tuple[float, ...]) -> bool:
+    """Whether the same windows show less harm at no other cost.
+
+    `size` is the sample that the harm requires, `part` the probability of a false abort that the judgment may add, and
+    `quiet` are lower rates, in requests per second, at which it must not wait for an engineer where the usual limit
+    does not.
+    """
+    if not sharp.sure or sharp.windows != usual.windows or sharp.windows * sharp.requests < size:
+        return False
+    if sharp.false_abort >= part:
+        return False
+    return all(sharp.held_at(rate) <= max(usual.risk, usual.held_at(rate)) for rate in quiet)
+
+
+@decision
+def shown_by(harm: Because[Decimal], verdict: Because[Verdict]) -> tuple[Decimal, str]:
+    """The share of bad requests that a step detects."""
+    judged = verdict.value
+    said = f"{plain(harm.value * 100)}% is {harm.reason}" if harm.reason else f"{plain(harm.value * 100)}%"
+    return harm.value, f"{said}; {count(judged.windows, 'window')} of {count(judged.requests, 'request')} each judge it"
