@@ -19,11 +19,14 @@ from .online import Emitted, spec
 from .scenes import counter, labeled
 
 __all__ = [
-    "NEW", "OLD", "TRAFFIC", "asked", "canary", "enough", "every", "guards", "limit", "metrics", "query", "ratios",
-    "served", "steps", "windows",
+    "NEW", "OLD", "SMALL_STEPS", "TRAFFIC", "asked", "canary", "enough", "every", "guards", "limit", "metrics", "query",
+    "ratios", "served", "steps", "windows",
 ]  # fmt: skip
 
 NEW, OLD = "7f9c", "5d4b"
+
+SMALL_STEPS = [{"canary": {"steps": ["5%", "25%", "50%"]}}]
+"""The default steps, also where the traffic is too low for them."""
 
 TRAFFIC = [
     {"mean": "20/s", "peak": "60/s"},

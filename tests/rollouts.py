@@ -91,11 +91,11 @@ class Metric(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A step: the share of the new version, the length of its windows, and its metrics."""
+    """A step: the share of the new version, the length of its windows in seconds, their number, and the metrics."""
 
     share: float
     window: int
-    count: int
+    windows: int
     metrics: tuple[Metric, ...]
 
 
@@ -154,7 +154,7 @@ def _rollout(dice: random.Random, found: list[Stage], rate: float, new: Version,
 def _analysis(dice: random.Random, stage: Stage, rate: float, new: Version, live: Version) -> str | None:
     failed: Counter[str] = Counter()
     lacked: Counter[str] = Counter()
-    for _ in range(stage.count):
+    for _ in range(stage.windows):
         ours = _requests(dice, rate * stage.share * stage.window, new)
         theirs = _requests(dice, rate * (1 - stage.share) * stage.window, live)
         for metric in stage.metrics:

@@ -365,6 +365,9 @@ def test_the_help_for_the_night_works(trough: str, steps: str, help_: str, obeye
 
 
 def test_a_rollout_that_even_the_mean_rate_cannot_judge_is_found_only_once(tmp_path: Path) -> None:
-    spec = "constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s, trough: 0.1/s}}"
+    spec = """
+constraints: {availability: 99.9%, throughput: {mean: 1/s, peak: 5/s, trough: 0.1/s}}
+rollout: {stages: [{canary: {steps: [5%, 25%, 50%]}}]}
+"""
     assert findings(tmp_path, "MLS602", spec) != []
     assert findings(tmp_path / "again", "MLS613", spec) == []

@@ -159,7 +159,7 @@ def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
     trough = canary.service.traffic("trough")
     assert trough is not None
     usual = canary.shares[0].value
-    least = max(1 / judgment.verdict.value.limit for step in canary.steps for judgment in step.judgments)
+    least = max(1 / judgment.verdict.value.limit for judgment in canary.steps[0].judgments)
     longest = float(LONGEST) / 60 / canary.doubt.windows.value
     fixed = canary.given_window is not None or canary.given_duration is not None
     for first in (None, *(share for share in FIRST_STEPS if share > usual)):

@@ -79,19 +79,24 @@ class CanaryPlan(Judging):
 
     @cached_property
     def _usual_shares(self) -> tuple[Because[Percent], ...]:
-        if self.stage is not None and self.stage.steps:
-            return ascending(self.stage.steps)
         if self.change.steps is not None:
             return tuple(fixed(share, "hypothetical") for share in self.change.steps)
+        if self.stage is not None and self.stage.steps:
+            return ascending(self.stage.steps)
         if self.rate is None or not self.rate.value.amount or not self.judged:
             return default_steps()
-        return chosen_steps(self._tried(steps) for steps in LADDERS)
+        return chosen_steps(self.with_steps(steps) for steps in LADDERS)
 
-    def _tried(self, steps: tuple[Percent, ...]) -> Tried:
+    def with_steps(self, steps: tuple[Percent, ...]) -> Tried:
         """How a rollout with these steps would do."""
-        other = self.changed(self.change.but(steps=steps, first=None))
-        verdicts = tuple(judgment.verdict for step in other.steps for judgment in step.judgments)
-        return Tried(steps=steps, verdicts=verdicts, length=other.length, spent=other.spent)
+        return self.changed(self.change.but(steps=steps, first=None)).tried
+
+    @cached_property
+    def tried(self) -> Tried:
+        """How the rollout does."""
+        verdicts = tuple(judgment.verdict for step in self.steps for judgment in step.judgments)
+        shares = tuple(share.value for share in self.shares)
+        return Tried(steps=shares, verdicts=verdicts, length=self.length, spent=self.spent)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

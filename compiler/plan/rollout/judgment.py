@@ -58,7 +58,7 @@ class Change(Record):
     """A hypothetical change to a rollout, to see whether it would be better."""
 
     steps: tuple[Percent, ...] | None = None
-    """The shares of all steps, unless the spec sets them."""
+    """The shares of all steps, even if the spec sets them."""
     first: Percent | None = None
     """The share of the first step; smaller steps are dropped."""
     harm: Decimal | None = None

@@ -26,7 +26,10 @@ of a month."""
 
 LADDERS = tuple(
     tuple(Percent.parse(share) for share in steps.split())
-    for steps in ("5% 25% 50%", "10% 25% 50%", "10% 50%", "25% 50%", "50%", "5% 25%", "10% 25%", "5% 10%", "25%", "10%")
+    for steps in (
+        *("5% 25% 50%", "10% 25% 50%", "10% 50%", "25% 50%", "50%"),
+        *("5% 25%", "10% 25%", "5% 10%", "25%", "10%", "1% 3%"),
+    )
 )
 """The steps to choose from, in order: few users first, then enough to expose load problems."""
 
@@ -47,10 +50,15 @@ class Tried(Record):
         return self.length.value <= LONGEST and all(verdict.value.sure for verdict in self.verdicts)
 
     @property
-    def mild(self) -> bool:
-        """Whether a version that fails every request spends little enough."""
+    def worst(self) -> Percent:
+        """What a version that fails every request spends of the error budget."""
         worst = gross(self.spent)
-        return worst is None or worst.budget.value <= PART
+        return worst.budget.value if worst is not None else Percent(0)
+
+    @property
+    def mild(self) -> bool:
+        """Whether that is little enough."""
+        return self.worst <= PART
 
     @property
     def fault(self) -> str:
@@ -59,9 +67,7 @@ class Tried(Record):
             return "could not judge a version surely enough"
         if self.length.value > LONGEST:
             return f"would take {seconds(float(self.length.value))}"
-        worst = gross(self.spent)
-        assert worst is not None
-        return f"would let a version that fails every request spend {worst.budget.value} of the error budget"
+        return f"would let a version that fails every request spend {self.worst} of the error budget"
 
 
 def gross(spent: Iterable[Spent]) -> Spent | None:
@@ -77,7 +83,8 @@ def default_steps() -> tuple[Because[Percent], ...]:
 def chosen_steps(ladders: Iterable[Tried]) -> tuple[Because[Percent], ...]:
     """The first steps whose verdicts are sure, in time, and before much of the error budget is gone.
 
-    If there are none, the first that are sure in time; if there are none either, the default, which lint reports.
+    If there are none, of those that are sure in time the ones that spend least; if there are none either, the default.
+    Lint reports both.
     """
     tried: list[Tried] = []
     for ladder in ladders:
@@ -85,7 +92,9 @@ def chosen_steps(ladders: Iterable[Tried]) -> tuple[Because[Percent], ...]:
         if ladder.sure and ladder.mild:
             break
     usual = tried[0]
-    best = next((one for one in tried if one.sure and one.mild), next((one for one in tried if one.sure), usual))
+    best = tried[-1]
+    if not (best.sure and best.mild):
+        best = min((one for one in tried if one.sure), key=lambda one: one.worst, default=usual)
     why = USUAL if best is usual else f"the default steps of {_listed(usual.steps)} {usual.fault}"
     causes = [(one.verdicts, one.length, [each.budget for each in one.spent]) for one in tried]
     return tuple(because(share, why, causes) for share in best.steps)
