@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_version_that_fires_tickets_would_be_promoted_although_the_traffic_sho
 def test_the_last_step_would_promote_into_an_alert_that_the_traffic_shows(name: str, made: Any) -> None:
     """A step never looks for more harm than fires a page, and a later step never for more than an earlier one."""
     plan, _ = made(name)
-    for before, after in zip(plan.steps, plan.steps[1:], strict=False):
+    for before, after in pairwise(plan.steps):
         for earlier, later in zip(before.judgments, after.judgments, strict=True):
             assert later.harm.value <= earlier.harm.value
     for judgment in (judgment for step in plan.steps for judgment in step.judgments):

@@ -49,7 +49,10 @@ class Detectable(Section):
 class CanaryStage(Section):
     """The new version receives a growing share of requests while its metrics are checked against limits."""
 
-    steps: list[Percent] = listed("The traffic shares, in order. If omitted, 5%, 25%, and 50%.")
+    steps: list[Percent] = listed(
+        "The traffic shares, in order. If omitted, 5%, 25%, and 50%, or larger ones if those could not judge a version "
+        "within two hours, or smaller ones if a version that fails would spend too much of the error budget."
+    )
     detect: list[Detectable] = listed("The regressions to detect; step durations are derived from them.")
     step_duration: Duration | None = derived("How long a step lasts.", "from the traffic and the regressions to detect")
     window: Duration | None = derived(

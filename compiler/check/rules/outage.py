@@ -15,7 +15,13 @@ from ..lint import rule
 __all__ = ["gross_failure"]
 
 
-@rule("MLS618", "warning", "services.*.constraints.availability", "rollout.stages.*.canary.steps")
+@rule(
+    "MLS618",
+    "warning",
+    "constraints.availability",
+    "services.*.constraints.availability",
+    "rollout.stages.*.canary.steps",
+)
 def gross_failure(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Canary in which one bad version spends much of the error budget.
 
