@@ -274,9 +274,9 @@ def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
         "CPU per replica": "1 core -> 2 cores",
         "target per replica": "0.7 requests -> 1.4 requests",
         "serving digit-reader": "59.86 USD/month -> 110.96 USD/month",
-        "canary pods of digit-reader": "0.02 USD/month -> 0.03 USD/month",
-        "total": "59.88 USD/month -> 110.99 USD/month",
-        "unit price, digit-reader": "1.1393 USD/1M predictions -> 2.1117 USD/1M predictions",
+        "canary pods of digit-reader": "0.02 USD/month -> 0.05 USD/month",
+        "total": "59.88 USD/month -> 111.01 USD/month",
+        "unit price, digit-reader": "1.1393 USD/1M predictions -> 2.1121 USD/1M predictions",
     }
 
 
@@ -295,20 +295,32 @@ def test_a_larger_harm_to_detect_changes_the_rollout_and_what_it_costs() -> None
     With a limit of 1.23 %, a window of 2 min has 120 requests, and more than one of them fails with probability 12.2 %:
     two of four windows would with 7.5 %. Of 300 in 5 min, more than three fail with 6.6 %: two of four with 2.4 %. So
     the first step has four windows of 5 min, and 1 / 0.0123 = 81.3 requests are needed in each, more than a quarter.
-    At 50 %, a version at that limit has 14.8 failures in 1,200 requests, but 2.5 standard deviations above the 0.5 % of
-    the live version are (sqrt(0.005) + 1.25 x sqrt(2 / 1200))^2 = 1.48 %, or 18 failures: nothing compares the two.
+    They show 6 % slow requests as well: 1 / 0.0248 = 40.3, and a quarter of 300 is 75.
+
+    At 50 %, 3,000 requests in 5 min show 1.5 %; 3 % is asked for. A version at its limit of 1.23 % is more than 2.5
+    standard deviations above the 0.5 % of the live version with 2 (sqrt(0.0123) - sqrt(0.005)) / sqrt(2 / 3000) - 2.5 =
+    0.61, so with 73 %, and fewer than two of four windows fail with 0.27^4 + 4 x 0.73 x 0.27^3 = 6.3 %: nothing
+    compares the two. The canary runs 0.8 pod hours instead of 0.6, at 0.041 USD.
     """
     found = changed_by("rollout.stages=[{canary: {detect: [{metric: error-rate, to: 3%}]}}]")
     assert found == {
         "availability, requests to detect a regression": "129 requests -> 431 requests",
         "duration of the 5% step": "8m -> 20m",
-        "rollout duration": "24m -> 36m",
+        "rollout duration": "36m -> 48m",
+        "availability to detect at 5%": "7.2% of requests -> 3% of requests",
+        "availability to detect at 50%": "1.5% of requests -> 3% of requests",
         "availability limit at 5%": "1.94% of requests -> 1.23% of requests",
-        "availability limit at 25%": "1.94% of requests -> 1.23% of requests",
-        "availability limit at 50%": "1.94% of requests -> 1.23% of requests",
+        "availability limit at 50%": "0.867% of requests -> 1.23% of requests",
         "availability minimum at 5%": "52 requests -> 82 requests",
+        "latency-p99 to detect at 5%": "14.4% of requests -> 6% of requests",
+        "latency-p99 limit at 5%": "3.96% of requests -> 2.48% of requests",
         "latency-p99 minimum at 5%": "30 requests -> 75 requests",
         "availability compared with the live version at 50%": "yes -> no",
+        "probability of rolling back a good version": "0.7% -> 2.4%",
+        "probability of waiting at 5% at half of the expected traffic": "0.9% -> 0%",
+        "canary pods of digit-reader": "0.02 USD/month -> 0.03 USD/month",
+        "total": "59.88 USD/month -> 59.89 USD/month",
+        "unit price, digit-reader": "1.1393 USD/1M predictions -> 1.1395 USD/1M predictions",
     }
 
 

@@ -231,7 +231,8 @@ def test_no_traffic_and_very_much_traffic_both_compile(
     traffic: dict[str, str], availability: str, tmp_path: Path
 ) -> None:
     of = emitted(tmp_path, constraints__throughput=traffic, constraints__availability=availability)
-    assert judged_steps(of.bodies) == 3
+    few = availability == "99.9999%" and traffic["mean"] == "1000000/s"
+    assert judged_steps(of.bodies) == (2 if few else 3), "at 5%, a version that fails would spend three months' budget"
     for name in steps(of):
         found = metrics(of, name)
         assert 0 < limit(found["availability"]) < 1

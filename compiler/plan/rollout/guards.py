@@ -28,7 +28,7 @@ EXPECTED = 15
 
 
 FEW = 10
-"""The fewest requests of which most may not fail: a few could fail by chance."""
+"""With fewer requests, most of them may fail by chance."""
 
 
 class Answers(Record):

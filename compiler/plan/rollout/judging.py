@@ -34,7 +34,7 @@ PATIENCE = Duration.parse("20m")
 
 
 class Found(NamedTuple):
-    """The harm that a verdict shows, and the verdict on the usual harm if that one is smaller."""
+    """The harm that a verdict shows, and the verdict on the harm of a page if that one is smaller."""
 
     harm: Because[Decimal]
     verdict: Because[Verdict]

@@ -2,7 +2,7 @@
 
 A verdict's own odds are those of one objective at one step, with exactly the requests that a window is expected to get.
 A rollout has several steps and objectives, and its requests arrive at random. Both bad and good requests are Poisson,
-so a window of `mean` requests, of which a share p is bad, fails with
+so a window of `mean` requests, with a share p of bad ones, fails with
 
     sum over b of P(bad = b) P(good < b (1 - limit) / limit, and bad + good is enough)
 
@@ -148,7 +148,7 @@ def walk(each: Window, windows: int, failures: int, held: int) -> Ends:
 
 
 def window(mean: float, bad: float, limit: float, least: int) -> Window:
-    """The odds of one window in which `mean` requests are expected, of which a share is `bad`."""
+    """The odds of one window in which `mean` requests are expected, with a share of `bad` ones."""
     lacks = falls_below(mean, least)
     if mean * bad > MANY:
         spread = math.sqrt(mean * (bad * (1 - limit) ** 2 + (1 - bad) * limit**2))

@@ -1,7 +1,7 @@
 """How little harm the windows of a step show.
 
 A step must find the harm that fires a page. With more traffic, the same windows show less: twice the error budget, or
-what opens a ticket. A version with that much harm would otherwise go live, and fire the alert afterwards.
+what opens a ticket. A version with that much harm would otherwise go live, and fire the alert later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def affords(sharp: Verdict, usual: Verdict, size: int, part: float, quiet: tuple
     """Whether the same windows show less harm at no other cost.
 
     `size` is the sample that the harm requires, `part` the probability of a false abort that the judgment may add, and
-    `quiet` are lower rates, in requests per second, at which it must not wait for an engineer where the usual limit
+    `quiet` are lower rates, in requests per second, at which it must not wait for an engineer where the limit of a page
     does not.
     """
     if not sharp.sure or sharp.windows != usual.windows or sharp.windows * sharp.requests < size:
