@@ -49,6 +49,7 @@ def simulated(made: Any, name: str, rate: float, **bad: float) -> Counter[tuple[
     return ended(of.bodies, rate, version, good, RUNS)
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("part", [1.0, 0.7, 0.5])
 def test_more_good_versions_would_be_rolled_back_or_held_than_stated(name: str, part: float, made: Any) -> None:
@@ -71,6 +72,7 @@ def test_a_rollout_would_roll_back_more_good_versions_than_accepted(name: str, m
     assert at_most(many(outcomes, "aborted"), RUNS, float(plan.doubt.risk.value.amount))
 
 
+@pytest.mark.slow
 @EACH
 def test_a_bad_version_would_be_promoted_more_often_than_stated(name: str, made: Any) -> None:
     """Of each objective alone, with the harm that the last step detects."""
@@ -84,6 +86,7 @@ def test_a_bad_version_would_be_promoted_more_often_than_stated(name: str, made:
         assert at_most(promoted, RUNS, said), (objective, harm, promoted / RUNS, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "bad"),
     [("availability", 0.001), ("availability", 0.0015), ("latency-p99", 0.02), ("latency-p99", 0.038)],
