@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .budget.quota import QuotaPlan
     from .data.drift import DriftPlan
     from .data.history import HistoryPlan
+    from .data.samples import SamplesPlan
+    from .training.cadence import CadencePlan
 
 __all__ = ["Plan"]
 
@@ -92,6 +94,22 @@ class Plan(Scope):
         from .data.history import HistoryPlan
 
         return HistoryPlan(self.system)
+
+    @cached_property
+    def samples(self) -> SamplesPlan:
+        """What the gates of the evaluation can show."""
+        from .data.samples import SamplesPlan
+
+        return SamplesPlan(self)
+
+    @cached_property
+    def cadence(self) -> CadencePlan | None:
+        """How often to train, and how long a drop in quality lasts, if training runs in this environment."""
+        if self.training is None:
+            return None
+        from .training.cadence import CadencePlan
+
+        return CadencePlan(self, self.training)
 
     @cached_property
     def drift(self) -> DriftPlan | None:

@@ -162,6 +162,13 @@ class OnlineLearning(Section):
     checkpoint: Duration = default("1h", "The checkpoint interval.", "losing an hour of learning is acceptable")
 
 
+class Decay(Section):
+    """How fast a model loses quality as it ages. To measure it, evaluate older models on the newest labels."""
+
+    loss: float = required("How much worse the primary metric gets, in its own unit.", gt=0)
+    over: Duration = required("The age of the model at which it is that much worse.")
+
+
 class Retraining(Section):
     """When to train a new model, and what happens to it."""
 
@@ -173,5 +180,8 @@ class Retraining(Section):
     diagnosis: Diagnosis = group(Diagnosis, "Checks that run first.")
     cooldown: Duration | None = optional("The minimum time between two runs.")
     max_model_age: Duration | None = optional("Alert when the live model is older than this.")
+    decay: Decay | None = optional(
+        "How fast a model loses quality. With `monitoring.quality`, it determines how often to train."
+    )
     promote: Promote | None = optional("How a model gets into the release file.")
     online: OnlineLearning | None = optional("Online learning between training runs.")

@@ -19,7 +19,7 @@ from ...plan import Plan
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from ...record import Record, one_line
-from . import data, llm, model, money, monitoring, quota, rollout, serving, training
+from . import data, evaluation, llm, model, money, monitoring, quota, rollout, serving, training
 from .line import Line
 
 __all__ = ["Area", "Assumption", "Decided", "Decision", "Memo", "decided", "memo"]
@@ -110,6 +110,8 @@ def _learning(plan: Plan) -> _Areas:
         yield f"Model {name}", partial(model.choice, plan, name)
     yield "Data", partial(data.history, plan)
     yield "Training", partial(training.lines, plan)
+    yield "Evaluation", partial(evaluation.gates, plan)
+    yield "Age of the model", partial(evaluation.cadence, plan)
 
 
 def _serving(plan: Plan) -> _Areas:

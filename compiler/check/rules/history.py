@@ -24,9 +24,6 @@ __all__ = ["chosen_by_chance", "nothing_to_learn_from"]
 MATTERS = Decimal("0.01")
 """The smallest difference that counts if no gate has a margin: one percentage point."""
 
-OF_ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibration_error")
-"""Classification metrics that depend on all rows; the others depend on the rows of the rarer class."""
-
 
 @rule(
     "MLS209",
@@ -103,7 +100,9 @@ def _between_0_and_1(system: MLSystem, metric: Because[str]) -> bool:
 
 
 def _counted(past: HistoryPlan, rows: Because[int], evaluation: Evaluation) -> Because[int]:
-    return rows if evaluation.primary.value in OF_ALL_ROWS else past.events(rows)
+    from ...plan.data.samples import ALL_ROWS
+
+    return rows if evaluation.primary.value in ALL_ROWS else past.events(rows)
 
 
 def _matters(evaluation: Evaluation) -> tuple[Decimal, str]:

@@ -1,0 +1,71 @@
+"""What the gates can show, and how old the live model gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...plan import Plan
+from ...plan.choose import number
+from ...plan.data.samples import GateSample
+from .line import Line
+
+__all__ = ["cadence", "gates"]
+
+
+def gates(plan: Plan) -> Iterator[Line]:
+    """The observations behind each gate, and the differences that they can show; once for gates on the same metric."""
+    told = set[str]()
+    for line in (line for gate in plan.samples.gates for line in _gate(gate)):
+        if line.title not in told:
+            told.add(line.title)
+            yield line
+
+
+def _gate(gate: GateSample) -> Iterator[Line]:
+    if gate.events is not None:
+        yield Line(title=f"{gate.name}, sample", value=gate.events, count_of="observation")
+    if gate.precision is not None:
+        yield Line(title=f"{gate.name}, precision", value=gate.precision.map(_about))
+    if gate.difference is not None:
+        yield Line(title=f"{gate.name}, smallest visible difference", value=gate.difference.map(_significant))
+    if gate.each is not None:
+        yield Line(title=f"{gate.name}, sample per value", value=gate.each, count_of="observation")
+    if gate.bar is not None:
+        yield Line(title=f"{gate.name}, required per value", value=gate.bar.map(_three))
+    if gate.odds is not None:
+        yield Line(title=f"{gate.name}, rejects a good model", value=gate.odds.map(_percent))
+
+
+def cadence(plan: Plan) -> Iterator[Line]:
+    """How often to train, and how long a drop in quality lasts."""
+    found = plan.cadence
+    if found is None:
+        return
+    if found.oldest is not None:
+        yield Line(title="age of the model that is replaced", value=found.oldest, field="retraining.schedule")
+    if found.expires is not None:
+        yield Line(title="age at which quality is too low", value=found.expires, field="retraining.decay")
+    if found.proposed is not None:
+        yield Line(title="proposed schedule", value=found.proposed, field="retraining.schedule")
+    if found.max_age is not None:
+        yield Line(title="maximum model age", value=found.max_age, field="retraining.maxModelAge")
+    if found.detected is not None:
+        yield Line(title="time to notice a drop in quality", value=found.detected, field="monitoring.quality")
+    if found.recovered is not None:
+        yield Line(title="time to correct it", value=found.recovered, field="retraining.schedule")
+
+
+def _about(half: float) -> str:
+    return f"+/- {_significant(half)}"
+
+
+def _significant(value: float) -> str:
+    return f"{float(f'{value:.2g}'):.10f}".rstrip("0") if value < 1 else number(value)
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _percent(odds: float) -> str:
+    return "less than 0.1%" if odds < 0.001 else f"{number(odds * 100)}%"
