@@ -14,7 +14,7 @@ from typing import TypeAlias
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.explain import Effect, Given, Reason
-from .compiler.answer.memo import Area, Assumption, Decision, Memo, memo
+from .compiler.answer.memo import Area, Assumption, Citation, Decision, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
 from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
@@ -42,6 +42,7 @@ __all__ = [
     "Assumption",
     "Bundle",
     "Change",
+    "Citation",
     "CompileError",
     "Decision",
     "Diagnostic",
@@ -49,6 +50,7 @@ __all__ = [
     "Effect",
     "Fix",
     "Given",
+    "Headline",
     "Label",
     "Memo",
     "MlspecError",
@@ -226,7 +228,9 @@ def plan(result: Result) -> dict[str, Memo]:
 
     For a spec with errors, these are the decisions that do not depend on what is wrong.
     """
-    return {environment.name: memo(environment) for environment in result._compiled.environments}
+    return {
+        environment.name: memo(environment, result._compiled.found) for environment in result._compiled.environments
+    }
 
 
 def promote(

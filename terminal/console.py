@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
@@ -23,6 +24,9 @@ from .workspace import repository
 __all__ = ["Console"]
 
 
+WIDTH = 116
+
+
 class Console(Record):
     """How much mlspec prints, and in which formats."""
 
@@ -31,6 +35,13 @@ class Console(Record):
     quiet: bool = False
     version: str = ""
     """The version of mlspec, for formats that name the tool."""
+
+    @property
+    def width(self) -> int:
+        """The columns of the terminal that shows results, between 80 and 140; 116 for a file or another program."""
+        if not sys.stdout.isatty():
+            return WIDTH
+        return min(140, max(80, shutil.get_terminal_size().columns))
 
     def result(self, content: str) -> None:
         """Print a result for people. What the encoding of the terminal lacks is escaped, as on standard error."""

@@ -14,7 +14,7 @@ NOT_YET_READ: dict[str, str] = {
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",
     "models.*.llm.variant": "the design document",
-    "models.*.llm.tuning": "the design document",
+    "models.*.llm.tuning.base": "the design document",
     "features": "the feature store",
     "services.*.endpoint.auth": "gateway authentication",
     "services.*.llm.prompt": "prompt versioning",

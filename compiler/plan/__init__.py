@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .budget.cost import CostPlan
     from .budget.quota import QuotaPlan
     from .data.drift import DriftPlan
+    from .data.freshness import FreshnessPlan
     from .data.history import HistoryPlan
     from .data.samples import SamplesPlan
     from .training.cadence import CadencePlan
@@ -94,6 +95,13 @@ class Plan(Scope):
         from .data.history import HistoryPlan
 
         return HistoryPlan(self.system)
+
+    @cached_property
+    def freshness(self) -> FreshnessPlan:
+        """How old features are when the model uses them."""
+        from .data.freshness import FreshnessPlan
+
+        return FreshnessPlan(self)
 
     @cached_property
     def samples(self) -> SamplesPlan:

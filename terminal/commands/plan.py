@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...compiler.answer.memo import memo
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from ...compiler.answer.memo import Memo, memo
 from ...compiler.answer.memo.change import changes
 from ...compiler.pipeline import Compiled
 from ..render import memo as render
@@ -23,9 +26,13 @@ def plan(request: Request, form: str) -> int:
         if request.options.settings:
             _compare(request, system, form)
         else:
-            memos = [memo(environment) for environment in system.environments]
-            rendered = {"text": render.text, "markdown": render.markdown, "json": render.json}[form]
-            request.console.result(rendered(memos))
+            memos = [memo(environment, system.found) for environment in system.environments]
+            formats: dict[str, Callable[[Iterable[Memo]], str]] = {
+                "text": partial(render.text, width=request.console.width),
+                "markdown": render.markdown,
+                "json": render.json,
+            }
+            request.console.result(formats[form](memos))
     return systems.status
 
 

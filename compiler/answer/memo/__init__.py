@@ -13,16 +13,20 @@ from functools import partial
 from typing import Any
 
 from ...because import Because, Unavailable
+from ...diagnostics import Diagnostic
 from ...finding import Refusal
 from ...pipeline import Environment
 from ...plan import Plan
-from ...plan.service import ServicePlan
-from ...plan.serving.batch import BatchPlan
 from ...record import Record, one_line
-from . import data, evaluation, llm, model, money, monitoring, quota, rollout, serving, training
+from . import data, evaluation, llm, model, money, monitoring, names, quota, rollout, serving, training
+from .effects import assumed_by
+from .headlines import Citation, Headline, headlines
 from .line import Line
 
-__all__ = ["Area", "Assumption", "Decided", "Decision", "Memo", "decided", "memo"]
+__all__ = ["Area", "Assumption", "Citation", "Decided", "Decision", "Headline", "Memo", "decided", "memo"]
+
+
+COST = "Cost"
 
 
 class Decision(Record):
@@ -62,6 +66,8 @@ class Memo(Record):
     areas: tuple[Area, ...]
     assumptions: tuple[Assumption, ...]
     """Every default and estimate that the decisions depend on."""
+    summary: tuple[Headline, ...] = ()
+    """The ten lines at the top."""
 
     def __repr__(self) -> str:
         count = sum(len(area.decisions) for area in self.areas)
@@ -81,11 +87,26 @@ class Decided(Record):
         return Area(title=self.title, decisions=tuple(decisions), undecided=self.undecided)
 
 
-def memo(environment: Environment) -> Memo:
-    """The decisions for one environment, and the assumptions that they depend on."""
-    areas = decided(environment.plan)
-    assumed = assumptions(line.value for area in areas for line in area.lines)
-    return Memo(environment=environment.name, areas=tuple(area.worded() for area in areas), assumptions=tuple(assumed))
+def memo(environment: Environment, found: Iterable[Diagnostic] = ()) -> Memo:
+    """The decisions for one environment, and the assumptions that they depend on. The summary names the worst of what
+    was `found` in the system.
+    """
+    decided_here = decided(environment.plan)
+    areas = tuple(area.worded() for area in decided_here)
+    lines = [line.value for area in decided_here for line in area.lines]
+    assumed = assumptions(lines)
+    here = [one for one in found if not one.environments or environment.name in one.environments]
+    values = {(area.title, one.title): one.value for area in areas for one in area.decisions}
+    told = {one.path: one.value for one in assumed}
+    estimates = [
+        (path, told[path])
+        for path in assumed_by(
+            lines, [line.value for area in decided_here if area.title == COST for line in area.lines]
+        )
+        if path in told
+    ]
+    summary = headlines(environment.plan, values, here, estimates)
+    return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumed), summary=summary)
 
 
 def decided(plan: Plan) -> list[Decided]:
@@ -110,41 +131,29 @@ def _learning(plan: Plan) -> _Areas:
         yield f"Model {name}", partial(model.choice, plan, name)
     yield "Data", partial(data.history, plan)
     yield "Training", partial(training.lines, plan)
+    yield "Features", partial(evaluation.features, plan)
+    yield "Memory of training", partial(evaluation.memory, plan)
+    yield "Hyperparameter search", partial(evaluation.search, plan)
     yield "Evaluation", partial(evaluation.gates, plan)
     yield "Age of the model", partial(evaluation.cadence, plan)
 
 
 def _serving(plan: Plan) -> _Areas:
     for key, service in plan.online.items():
-        name = _name(service, key)
-        yield f"Capacity of {name}", partial(serving.capacity, service)
-        yield f"{_hardware(plan, service)} of {name}", partial(llm.fit, service)
+        name = names.named(service, key)
+        yield names.capacity(service, key), partial(serving.capacity, service)
+        yield names.hardware(plan, service, key), partial(llm.fit, service)
         yield f"Startup and shutdown of {name}", partial(serving.times, service)
-        yield f"Rollout of {name}", partial(rollout.stages, service)
+        yield names.rollout(service, key), partial(rollout.stages, service)
         yield f"Objectives of {name}", partial(monitoring.alerts, service)
     for key, run in plan.batch.items():
-        yield f"Batch inference of {_name(run, key)}", partial(serving.batch, run)
-
-
-def _name(service: ServicePlan | BatchPlan, key: str) -> str:
-    try:
-        return service.name.value
-    except Unavailable:
-        return key
-
-
-def _hardware(plan: Plan, service: ServicePlan) -> str:
-    """What the decisions about a service's accelerators are about."""
-    try:
-        return "Language model" if plan.system.models[service.model.value].llm is not None else "Accelerators"
-    except (Refusal, Unavailable):
-        return "Accelerators"
+        yield names.batch(run, key), partial(serving.batch, run)
 
 
 def _whole(plan: Plan) -> _Areas:
     yield "Drift", partial(data.drift, plan)
     yield "Peak resource usage", partial(quota.peak, plan)
-    yield "Cost", partial(money.cost, plan)
+    yield COST, partial(money.cost, plan)
 
 
 def _area(title: str, lines: Callable[[], Iterable[Line]]) -> Decided | None:

@@ -1,4 +1,4 @@
-"""What the gates can show, and how old the live model gets."""
+"""What the gates, the search, and the accelerators of training can do, and how old models and features get."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from ...plan import Plan
 from ...plan.choose import number
 from ...plan.data.samples import GateSample
+from ...plan.language_models.fit import gibibytes
+from ...plan.training.memory import training_memory
+from ...plan.training.search import odds_of_the_best
 from .line import Line
 
-__all__ = ["cadence", "gates"]
+__all__ = ["cadence", "features", "gates", "memory", "search"]
 
 
 def gates(plan: Plan) -> Iterator[Line]:
@@ -53,6 +56,30 @@ def cadence(plan: Plan) -> Iterator[Line]:
         yield Line(title="time to notice a drop in quality", value=found.detected, field="monitoring.quality")
     if found.recovered is not None:
         yield Line(title="time to correct it", value=found.recovered, field="retraining.schedule")
+
+
+def search(plan: Plan) -> Iterator[Line]:
+    """How good the best trial of a search can be expected to be."""
+    tuning = plan.training.part.tuning if plan.training is not None else None
+    if tuning is None:
+        return
+    odds = odds_of_the_best(tuning, exhaustive=plan.platform.algorithms[tuning.algorithm.value].exhaustive)
+    if odds is not None:
+        yield Line(title="probability of one of the best 5%", value=odds.map(_percent), field="training.tuning.trials")
+
+
+def memory(plan: Plan) -> Iterator[Line]:
+    """The accelerator memory of fine-tuning a language model."""
+    found = training_memory(plan)
+    if found is not None:
+        needed, field = found.needed.map(gibibytes), "training.resources.accelerator"
+        yield Line(title="memory per accelerator, at least", value=needed, field=field)
+
+
+def features(plan: Plan) -> Iterator[Line]:
+    """How old the values of feature views get."""
+    for view, age in plan.freshness.views:
+        yield Line(title=f"oldest value of {view.name.value}", value=age, field="features.views")
 
 
 def _about(half: float) -> str:

@@ -1,0 +1,104 @@
+"""The rule on the age of the model: it must be replaced before it has lost the quality that production needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor
+
+from ....schema.units import Duration
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import readable
+from ...plan.training.cadence import CadencePlan
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["older_than_it_may_be"]
+
+
+@rule(
+    "MLS712",
+    "warning",
+    "retraining.decay",
+    "retraining.schedule",
+    "retraining.maxModelAge",
+    "monitoring.quality",
+    "evaluation.primary",
+    "training.fit",
+    "releases.*.metrics",
+    "models.*.candidates.*.metrics",
+    "models.*.candidates.*.selected",
+)
+def older_than_it_may_be(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Model that loses too much quality before the next one replaces it.
+
+    Why: quality decays as the world changes. If `retraining.decay` uses up what `monitoring.quality` tolerates before
+    the next model is live, quality is too low in normal operation. If the age limit is later than that, no alert says
+    so.
+
+    Bad:
+        evaluation:
+          primary: roc_auc
+          gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
+        monitoring:
+          quality: {metric: roc_auc, versus: champion, margin: -0.02}
+        retraining:
+          schedule: "0 3 1 */3 *"
+          maxModelAge: 200d
+          decay: {loss: 0.01, over: 30d}
+    Good:
+        evaluation:
+          primary: roc_auc
+          gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
+        monitoring:
+          quality: {metric: roc_auc, versus: champion, margin: -0.02}
+        retraining:
+          schedule: "0 3 * * 1"
+          maxModelAge: 60d
+          decay: {loss: 0.01, over: 30d}
+    """
+    found = plan.cadence
+    if found is None or found.expires is None or found.tolerated is None:
+        return
+    if found.oldest is not None and found.oldest.value > found.expires.value:
+        yield _too_rare(found, found.expires, found.oldest)
+        return
+    limit = plan.system.retraining.max_model_age if plan.system.retraining is not None else None
+    if limit is not None and limit.value > found.expires.value:
+        yield finding(
+            "MLS712",
+            f"no alert fires until the model is {limit.value} old, but its quality is too low after "
+            f"{readable(found.expires.value)}",
+            limit,
+            others=_why(found),
+            note=f"nothing reports that runs fail or pass no gate before quality suffers: {found.expires.reason}",
+            help=f"write `maxModelAge: {_days(found.expires.value)}`",
+        )
+
+
+def _too_rare(found: CadencePlan, expires: Because[Duration], oldest: Because[Duration]) -> Diagnostic:
+    proposed = found.proposed
+    often = f'write `schedule: "{proposed.value}"`' if proposed is not None else "train faster and more often"
+    return finding(
+        "MLS712",
+        f"the model gets {readable(oldest.value)} old, but its quality is too low after {readable(expires.value)}",
+        found.training.given_schedule,
+        others=_why(found),
+        note=f"{oldest.reason}; {expires.reason}",
+        help=f"{often}, or allow a larger loss in `monitoring.quality`",
+    )
+
+
+def _why(found: CadencePlan) -> tuple[tuple[object, str], ...]:
+    decay, quality = found.decay, found.quality
+    assert decay is not None
+    tolerated = (quality.gate.metric, "what is tolerated") if quality is not None else (None, "")
+    return ((decay.loss, "what is lost"), tolerated)
+
+
+def _days(expires: Duration) -> str:
+    """Whole days, or hours for less than three days."""
+    hours = floor(expires.amount / 3600)
+    return f"{hours // 24}d" if hours >= 72 else f"{max(1, hours)}h"

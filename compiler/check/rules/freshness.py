@@ -1,0 +1,74 @@
+"""The rule on the age of features: a value that is always too old is missing, or wrong, when the model needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import readable
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["stale_features"]
+
+
+@rule(
+    "MLS713",
+    "warning",
+    "features.views.*.maxAge",
+    "features.views.*.schedule",
+    "features.views.*.source",
+    "data.sources.*.name",
+    "data.sources.*.freshness",
+    "services.*.schedule",
+    "services.*.timeZone",
+)
+def stale_features(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Feature view whose values get older than they may be.
+
+    Why: a value is as old as its source's newest record, plus the time since the view was last materialized. A feature
+    store treats a value that is older than its maximum age as missing, and the model predicts from the rest.
+
+    Bad:
+        data:
+          columns: [{name: card_id, dtype: string}]
+          sources: [{name: transactions, ingestion: batch, owner: payments-core, freshness: 6h}]
+        features:
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: card_activity
+              entity: card
+              source: transactions
+              owner: payments-ml
+              maxAge: 24h
+              schedule: "0 3 * * *"
+    Good:
+        data:
+          columns: [{name: card_id, dtype: string}]
+          sources: [{name: transactions, ingestion: batch, owner: payments-core, freshness: 6h}]
+        features:
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: card_activity
+              entity: card
+              source: transactions
+              owner: payments-ml
+              maxAge: 30h
+              schedule: "0 3 * * *"
+    """
+    for view, age in plan.freshness.views:
+        if view.max_age is not None and age.value > view.max_age.value:
+            yield finding(
+                "MLS713",
+                f"values of `{view.name.value}` get {readable(age.value)} old, but may be {view.max_age.value} at most",
+                view.max_age,
+                others=((view.schedule, "when they are materialized"),),
+                note=f"{age.reason}; the model would predict without them",
+                help=f"write `maxAge: {_hours(float(age.value))}h`, or materialize them more often",
+            )
+
+
+def _hours(seconds: float) -> int:
+    return -(-int(seconds) // 3600)
