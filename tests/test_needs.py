@@ -54,6 +54,12 @@ release:
 rollout: {stages: [{shadow: {}}, {canary: {}}]}
 serving: {runtime: vllm, resources: {accelerator: {type: l4}}, llm: {tokens: {context: 8192, output: 512}}}
 """,
+    "MLS714": """
+model: {llm: {family: llama-3.1-8b, tuning: {method: full}}}
+training:
+  resources: {accelerator: {type: l4, count: 8}}
+  distributed: {strategy: data-parallel, nodes: 2}
+""",
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
     "MLS208": """

@@ -21,11 +21,11 @@ from .training.selection import Selection
 if TYPE_CHECKING:
     from .budget.cost import CostPlan
     from .budget.quota import QuotaPlan
+    from .data.cadence import CadencePlan
     from .data.drift import DriftPlan
     from .data.freshness import FreshnessPlan
     from .data.history import HistoryPlan
     from .data.samples import SamplesPlan
-    from .training.cadence import CadencePlan
 
 __all__ = ["Plan"]
 
@@ -115,7 +115,7 @@ class Plan(Scope):
         """How often to train, and how long a drop in quality lasts, if training runs in this environment."""
         if self.training is None:
             return None
-        from .training.cadence import CadencePlan
+        from .data.cadence import CadencePlan
 
         return CadencePlan(self, self.training)
 

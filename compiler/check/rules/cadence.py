@@ -11,7 +11,7 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import readable
-from ...plan.training.cadence import CadencePlan
+from ...plan.data.cadence import CadencePlan
 from ...system import MLSystem
 from ..lint import rule
 

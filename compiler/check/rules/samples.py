@@ -130,7 +130,7 @@ def rejected_by_chance(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         release: {metrics: {recall: 0.7}}
         evaluation:
           primary: roc_auc
-          gates: [{metric: recall, segment: country, min: 0.45, minSamples: 100}]
+          gates: [{metric: recall, segment: country, min: 0.4, minSamples: 100}]
     """
     for gate in plan.samples.gates:
         if gate.odds is None or gate.bar is None or gate.values is None or gate.odds.value <= OFTEN:

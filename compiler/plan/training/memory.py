@@ -54,9 +54,8 @@ def training_memory(plan: Plan) -> TrainingMemory | None:
     if shape is None or language.tuning.method.value == "prompting":
         return None
     needed = _needed(shape, language.family, language.tuning.method, asked.count, training.part.distributed)
-    return TrainingMemory(
-        needed, plan.platform.accelerators[asked.type.value].memory, asked.type, language.tuning.method
-    )
+    has = plan.platform.accelerators[asked.type.value].memory
+    return TrainingMemory(needed, has, asked.type, language.tuning.method) if has is not None else None
 
 
 @decision

@@ -22,12 +22,12 @@ from ...because import Because, decision, first
 from ...system import Condition, Decay
 from ..budget.prices import MONTH, monthly
 from ..choose import count, number, readable
-from ..data.precision import auc_variance, needed
-from ..data.samples import ALL_ROWS, POSITIVES, SHARES, GateSample
+from .precision import auc_variance, needed
+from .samples import ALL_ROWS, POSITIVES, SHARES, GateSample
 
 if TYPE_CHECKING:
     from .. import Plan
-    from . import TrainingPlan
+    from ..training import TrainingPlan
 
 __all__ = ["CADENCES", "CadencePlan"]
 
