@@ -62,10 +62,10 @@ def older_than_it_may_be(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     found = plan.cadence
     if found is None or found.expires is None or found.tolerated is None:
         return
-    if found.oldest is not None and found.oldest.value > found.expires.value:
-        yield _too_rare(found, found.expires, found.oldest)
-        return
     limit = plan.system.retraining.max_model_age if plan.system.retraining is not None else None
+    if found.oldest is not None and found.oldest.value > found.expires.value:
+        yield _too_rare(found, found.expires, found.oldest, limit)
+        return
     if limit is not None and limit.value > found.expires.value:
         yield finding(
             "MLS712",
@@ -78,8 +78,11 @@ def older_than_it_may_be(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         )
 
 
-def _too_rare(found: CadencePlan, expires: Because[Duration], oldest: Because[Duration]) -> Diagnostic:
-    proposed = found.proposed
+def _too_rare(
+    found: CadencePlan, expires: Because[Duration], oldest: Because[Duration], limit: Because[Duration] | None
+) -> Diagnostic:
+    proposed, late = found.proposed, limit is not None and limit.value > expires.value
+    also = f" and `maxModelAge: {_days(expires.value)}`" if late else ""
     often = f'write `schedule: "{proposed.value}"`' if proposed is not None else "train faster and more often"
     return finding(
         "MLS712",
@@ -87,7 +90,7 @@ def _too_rare(found: CadencePlan, expires: Because[Duration], oldest: Because[Du
         found.training.given_schedule,
         others=_why(found),
         note=f"{oldest.reason}; {expires.reason}",
-        help=f"{often}, or allow a larger loss in `monitoring.quality`",
+        help=f"{often}{also}, or allow a larger loss in `monitoring.quality`",
     )
 
 

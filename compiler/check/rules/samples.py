@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from math import ceil
+from math import ceil, floor, log10
 
 from ....schema.units import Percent
 from ...diagnostics import Diagnostic
@@ -135,14 +135,14 @@ def rejected_by_chance(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for gate in plan.samples.gates:
         if gate.odds is None or gate.bar is None or gate.values is None or gate.odds.value <= OFTEN:
             continue
-        odds = Percent(Decimal(f"{gate.odds.value:.2f}")) if gate.odds.value < 0.995 else "almost 100%"
+        odds = Percent(Decimal(f"{gate.odds.value:.2f}")) if gate.odds.value < 0.995 else "nearly 100%"
         yield finding(
             "MLS216",
-            f"chance alone makes the gate on `{gate.name}` reject {odds} of the models as good as the known one",
+            f"the gate on `{gate.name}` rejects a model as good as the known one with a probability of {odds}",
             gate.gate.min,
             gate.gate.max,
             others=((gate.gate.segment, gate.values.reason),),
-            note=f"{gate.bar.reason}: each must measure {gate.bar.value:.3f}, and {gate.odds.reason}",
+            note=f"{gate.bar.reason}; {gate.odds.reason}",
             help="move the limit further away, or combine rare values of the column in the evaluation, or evaluate on "
             "more rows",
         )
@@ -202,9 +202,15 @@ def margin_below_the_sample(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 margin,
                 others=((gate.gate.metric, gate.events.reason),),
                 note=f"it passes worse models and rejects better ones: {seen.reason}",
-                help=f"write a margin of {float(f'{seen.value:.2g}'):g} or more, or evaluate on "
+                help=f"write `margin: {_wider(seen.value, margin.value.amount < 0)}`, or evaluate on "
                 f"{number(float(f'{enough:.2g}'))} observations",
             )
+
+
+def _wider(difference: float, negative: bool) -> str:
+    """A margin of at least that difference, with two digits."""
+    step = 10.0 ** (floor(log10(difference)) - 1)
+    return f"{'-' if negative else ''}{ceil(difference / step) * step:.2g}"
 
 
 def _is_primary(plan: Plan, gate: GateSample) -> bool:
