@@ -1,0 +1,143 @@
+"""The age of models and of features, and the memory of training, worked by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mlspec
+from mlspec.compiler.plan import Plan
+from mlspec.compiler.plan.data.freshness import _longest_wait
+from mlspec.compiler.plan.training.memory import training_memory
+
+from .rules import BASE, findings
+from .support import EXAMPLES, compile_text
+
+DAY = 86400
+
+
+def fraud(*settings: str) -> Plan:
+    """The plan of the example in production, where the model is trained."""
+    [spec] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+    compiled = mlspec.compile(spec / "mlspec.yaml", settings=list(settings))._compiled
+    return next(one.plan for one in compiled.environments if one.name == "production")
+
+
+def days(value: object) -> float:
+    assert value is not None
+    return float(value.value.amount) / DAY  # type: ignore[attr-defined]
+
+
+def test_the_age_at_which_the_tolerated_loss_is_used_up() -> None:
+    """0.006 in 30 days; 0.02 is tolerated: 0.02 / 0.006 x 30 = 100 days."""
+    found = fraud().cadence
+    assert found is not None
+    assert days(found.expires) == 100
+
+
+def test_a_relative_margin_is_of_what_the_live_version_reaches() -> None:
+    """2% of 0.941 = 0.01882; 0.01882 / 0.006 x 30 = 94.1 days, in whole hours."""
+    found = fraud("monitoring.quality.margin=-2%").cadence
+    assert found is not None
+    assert days(found.expires) == pytest.approx(94.1, abs=1 / 24)
+
+
+def test_the_longest_cadence_at_which_one_run_may_fail() -> None:
+    """A month has up to 31 days: 62 + 1.05 days are within 100 days, and 184 are not. Within 40 days, only 14 are;
+    within 10 days, only 2 are; and nothing is within two days, because a rollout alone takes one.
+    """
+    for lost, schedule in (("0.006", "0 3 1 * *"), ("0.015", "0 3 * * 1"), ("0.06", "0 3 * * *"), ("0.3", None)):
+        found = fraud(f"retraining.decay.loss={lost}").cadence
+        assert found is not None
+        assert (found.proposed.value if found.proposed is not None else None) == schedule
+
+
+def test_the_time_to_notice_a_drop_is_the_label_delay_and_the_time_to_collect_enough_labels() -> None:
+    """23/s x 86,400 s x 10% x 0.2% = 397.4 positives a day. The variance of one at 0.941: Q2 = 0.912386, A^2 =
+    0.885481, 0.026905; at 0.921: 0.883117 - 0.848241 = 0.034876. (1.645 x 0.16403 + 0.8416 x 0.18675)^2 / 0.02^2 = 456.
+    The other class adds a thousandth. 457 / 397.4 days = 27.6 hours.
+    """
+    found = fraud().cadence
+    assert found is not None
+    assert days(found.window) == 28 / 24
+    assert days(found.detected) == pytest.approx(45 + 28 / 24)
+
+
+def test_correcting_it_takes_until_the_next_run_its_fits_and_the_rollout() -> None:
+    """46 d 4 h to notice, 7 d until the next run, 40 min to fit, and the stages, whatever they are."""
+    plan = fraud()
+    found = plan.cadence
+    assert found is not None
+    rollout = days(found.rollout)
+    assert days(found.recovered) == pytest.approx(45 + 28 / 24 + 7 + 40 / 1440 + rollout, abs=1 / 1440)
+    canary = plan.online["fraud-scorer"].canary
+    assert canary.shadow_stage is not None
+    assert rollout == days(canary.shadow_stage.duration) + days(canary.length)
+
+
+def test_more_labels_shorten_the_time_to_notice_and_nothing_else_does() -> None:
+    windows = [days(fraud(f"monitoring.capture.sample={share}").cadence.window) for share in ("5%", "10%", "100%")]  # type: ignore[union-attr]
+    assert windows == sorted(windows, reverse=True)
+    assert windows[0] > windows[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "minutes"),
+    [
+        ("30 2 * * *", "0 4 * * *", 90),
+        ("30 2 * * *", "0 2 * * *", 23 * 60 + 30),
+        ("0 3 * * 1", "0 3 * * *", 6 * 1440),
+        ("0 3 * * 1-5", "0 4 * * *", 2 * 1440 + 60),
+        ("0 */6 * * *", "0 7 * * *", 60),
+    ],
+)
+def test_the_time_from_a_materialization_to_a_run(before: str, after: str, minutes: int) -> None:
+    """Monday's features are six days old on Sunday, and Friday's are two days and an hour old then."""
+    assert _longest_wait(before, after) == minutes
+
+
+TUNED = """
+model: {{llm: {{family: {family}, tuning: {{method: {method}}}}}}}
+training:
+  resources: {{accelerator: {{type: {device}, count: {count}}}}}
+  {distributed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("family", "method", "distributed", "gigabytes"),
+    [
+        (
+            "llama-3.1-8b",
+            "full",
+            "distributed: {strategy: fully-sharded, nodes: 1, processesPerNode: 8}",
+            8.03 * 16 / 8,
+        ),
+        ("llama-3.1-8b", "full", "distributed: {strategy: data-parallel, nodes: 1, processesPerNode: 8}", 8.03 * 16),
+        (
+            "llama-3.1-8b",
+            "full",
+            "distributed: {strategy: fully-sharded, nodes: 2, processesPerNode: 8}",
+            8.03 * 16 / 16,
+        ),
+        ("llama-3.1-8b", "dpo", "", 8.03 * 18 / 8),
+        ("llama-3.1-70b", "lora", "", 70.6 * 2 / 8),
+        ("llama-3.1-70b", "qlora", "", ((70.6 - 2.1) * 4.127 / 8 + 2.1 * 2) / 8),
+    ],
+)
+def test_the_memory_of_a_device(family: str, method: str, distributed: str, gigabytes: float, tmp_path: Path) -> None:
+    """Billions of parameters times bytes; only data-parallel training holds all of it on each of the eight devices."""
+    over = TUNED.format(family=family, method=method, device="h100", count=8, distributed=distributed)
+    text = f"{BASE}environments:\n  test:\n    spec:\n" + "\n".join(f"      {line}" for line in over.splitlines())
+    [environment] = compile_text(tmp_path, text)._compiled.environments
+    found = training_memory(environment.plan)
+    assert found is not None
+    assert found.needed.value == pytest.approx(gigabytes * 1e9, rel=1e-6)
+
+
+def test_qlora_of_70b_fits_where_lora_does_not(tmp_path: Path) -> None:
+    """141.2 GB / 4 do not fit into 24 GB, and 39.5 GB / 4 do."""
+    for method, ids in (("lora", 1), ("qlora", 0)):
+        over = TUNED.format(family="llama-3.1-70b", method=method, device="l4", count=4, distributed="")
+        assert len(findings(tmp_path / method, "MLS714", over)) == ids
