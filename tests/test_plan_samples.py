@@ -1,4 +1,4 @@
-"""What gates can show: the published tables and the gate that runs in the cluster, beside the plan."""
+"""What gates can show: the published tables and the gate that runs in the cluster, compared with the plan."""
 
 from __future__ import annotations
 

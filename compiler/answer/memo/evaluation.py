@@ -25,16 +25,19 @@ def gates(plan: Plan) -> Iterator[Line]:
 
 
 def _gate(gate: GateSample) -> Iterator[Line]:
+    unit = f"of {gate.gate.metric.value}"
     if gate.events is not None:
         yield Line(title=f"{gate.name}, sample", value=gate.events, count_of="observation")
     if gate.precision is not None:
         yield Line(title=f"{gate.name}, precision", value=gate.precision.map(_about))
     if gate.difference is not None:
-        yield Line(title=f"{gate.name}, smallest visible difference", value=gate.difference.map(_significant))
+        yield Line(
+            title=f"{gate.name}, smallest visible difference", value=gate.difference.map(_significant), unit=unit
+        )
     if gate.each is not None:
         yield Line(title=f"{gate.name}, sample per value", value=gate.each, count_of="observation")
     if gate.bar is not None:
-        yield Line(title=f"{gate.name}, required per value", value=gate.bar.map(_three))
+        yield Line(title=f"{gate.name}, required per value", value=gate.bar.map(_three), unit=unit)
     if gate.odds is not None:
         yield Line(title=f"{gate.name}, rejects a good model", value=gate.odds.map(_percent))
 

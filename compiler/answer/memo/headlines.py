@@ -259,7 +259,7 @@ def _quality(plan: Plan, quote: _Quotes) -> str:
             f"{chosen.name.value} has a {metric} of {value.partition(' ')[0]}" if chosen is not None and value else said
         )
     seen = quote("Evaluation", f"{metric}, smallest visible difference")
-    gates = f"gates see differences from {seen}" if seen else ""
+    gates = f"gates see differences from {seen.partition(' ')[0]}" if seen else ""
     return _joined((said, gates), "; ") or f"judged by {metric}"
 
 

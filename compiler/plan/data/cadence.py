@@ -69,11 +69,11 @@ class CadencePlan:
     def rollout(self) -> Because[Duration]:
         """How long a new version takes to replace the old one: the shadow stage, then all steps of the canary."""
         serving = [one for one in self.plan.online.values() if one.model.value == self.training.model.value]
-        stepwise = [one.canary for one in serving if one.canary.progressive.value]
-        if not stepwise:
+        canaries = [one.canary for one in serving if one.canary.progressive.value]
+        if not canaries:
             return _at_once(tuple(one.canary.progressive for one in serving))
-        shadows = tuple(c.shadow_stage.duration for c in stepwise if c.shadow_stage is not None)
-        return _rollout(shadows, tuple(canary.length for canary in stepwise))
+        shadows = tuple(c.shadow_stage.duration for c in canaries if c.shadow_stage is not None)
+        return _rollout(shadows, tuple(canary.length for canary in canaries))
 
     @cached_property
     def gap(self) -> Because[Duration] | None:

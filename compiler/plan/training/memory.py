@@ -3,7 +3,7 @@
 - Full fine-tuning with Adam in mixed precision needs 16 bytes per parameter: 2 for weights, 2 for gradients, and 12 for
   the optimizer (S. Rajbhandari et al., ZeRO: memory optimizations toward training trillion parameter models, 2020,
   section 3.1). DPO also keeps the reference model (R. Rafailov et al., Direct preference optimization, 2023).
-- LoRA trains few parameters beside frozen 16-bit weights (E. Hu et al., LoRA: low-rank adaptation of large language
+- LoRA trains few parameters on top of frozen 16-bit weights (E. Hu et al., LoRA: low-rank adaptation of large language
   models, 2021). QLoRA freezes them at 4 bits plus 0.127 bits of constants (T. Dettmers et al., QLoRA: efficient
   finetuning of quantized LLMs, 2023, section 3); embeddings stay at 16 bits.
 
