@@ -72,6 +72,8 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("Training / deadline", "training.deadline=77m", "1h 17m"),
     ("retries", "training.retries=7", "7 retries"),
     ("accelerators per replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
+    ("maximum model age", "retraining.maxModelAge=77d", "77d"),
+    ("probability of one of the best 5%", "training.tuning.trials=10", r"40\.1%"),
     ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
 )  # fmt: skip
 """Patterns. A field that is not written from the root is that of the line's service."""
@@ -91,6 +93,10 @@ FOLLOWS = {
     "Data / .*": "sums of what sources, labels and the split say",
     "Peak / .*": "replicas, rollouts and `platform.quota`",
     "Cost / .*": "replicas, lengths and prices",
+    "Features / .*": "`freshness` and `schedule`",
+    "Memory / .*": "the model, how it is tuned, and the accelerators of training",
+    "Evaluation / .*": "the test rows, the labels and the gates",
+    "Age / .*": "`retraining.schedule` and `decay`, `monitoring.quality`, labels, fits and the rollout",
     "Drift / reference sample": "the rows to learn from, or of a window",
     "replicas for the .*": "traffic, times and `platform.planning`",
     "headroom: (maximum sustainable rate|time until the next run)": "traffic, times and `platform.planning`",

@@ -48,17 +48,17 @@ def cadence(plan: Plan) -> Iterator[Line]:
     if found is None:
         return
     if found.oldest is not None:
-        yield Line(title="age of the model that is replaced", value=found.oldest, field="retraining.schedule")
+        yield Line(title="age of the model that is replaced", value=found.oldest)
     if found.expires is not None:
-        yield Line(title="age at which quality is too low", value=found.expires, field="retraining.decay")
+        yield Line(title="age at which quality is too low", value=found.expires)
     if found.proposed is not None:
-        yield Line(title="proposed schedule", value=found.proposed, field="retraining.schedule")
+        yield Line(title="proposed schedule", value=found.proposed)
     if found.max_age is not None:
         yield Line(title="maximum model age", value=found.max_age, field="retraining.maxModelAge")
     if found.detected is not None:
-        yield Line(title="time to notice a drop in quality", value=found.detected, field="monitoring.quality")
+        yield Line(title="time to notice a drop in quality", value=found.detected)
     if found.recovered is not None:
-        yield Line(title="time to correct it", value=found.recovered, field="retraining.schedule")
+        yield Line(title="time to correct it", value=found.recovered)
 
 
 def search(plan: Plan) -> Iterator[Line]:
@@ -75,14 +75,13 @@ def memory(plan: Plan) -> Iterator[Line]:
     """The accelerator memory of fine-tuning a language model."""
     found = training_memory(plan)
     if found is not None:
-        needed, field = found.needed.map(gibibytes), "training.resources.accelerator"
-        yield Line(title="memory per accelerator, at least", value=needed, field=field)
+        yield Line(title="memory per accelerator, at least", value=found.needed.map(gibibytes))
 
 
 def features(plan: Plan) -> Iterator[Line]:
     """How old the values of feature views get."""
     for view, age in plan.freshness.views:
-        yield Line(title=f"oldest value of {view.name.value}", value=age, field="features.views")
+        yield Line(title=f"oldest value of {view.name.value}", value=age)
 
 
 def _about(half: float) -> str:
