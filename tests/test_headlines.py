@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import mlspec
 from mlspec.compiler.answer.memo import Citation, Memo, memo
 from mlspec.compiler.answer.memo.line import shown
 from mlspec.compiler.pipeline import Environment
+from mlspec.terminal.console import Console
 from mlspec.terminal.render import memo as render
 
 from .support import ADOPTERS, EXAMPLES, ROOT, run
@@ -158,3 +161,18 @@ def test_the_json_of_a_memo_has_the_lines_and_what_they_cite(monkeypatch: pytest
     assert list(environment) == ["name", "summary", "areas", "assumptions"]
     [cost] = [one for one in environment["summary"] if one["topic"] == "cost"]
     assert {"area": "Cost", "title": "total", "value": "59.88 USD/month"} in cost["cites"]
+
+
+@pytest.mark.parametrize(("terminal", "width"), [(None, 116), (60, 80), (100, 100), (400, 140)])
+def test_the_memo_is_as_wide_as_the_terminal_within_limits(
+    terminal: int | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file or a pipe has no width, so its lines do not depend on where the command runs."""
+    monkeypatch.setenv("COLUMNS", str(terminal or 60))
+    monkeypatch.setattr(sys, "stdout", Terminal() if terminal is not None else io.StringIO())
+    assert Console().width == width
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True

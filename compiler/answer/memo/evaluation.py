@@ -54,7 +54,8 @@ def cadence(plan: Plan) -> Iterator[Line]:
     if found.proposed is not None:
         yield Line(title="proposed schedule", value=found.proposed)
     if found.max_age is not None:
-        yield Line(title="maximum model age", value=found.max_age, field="retraining.maxModelAge")
+        title = "maximum model age" if found.limited else "proposed maximum model age"
+        yield Line(title=title, value=found.max_age, field="retraining.maxModelAge")
     if found.detected is not None:
         yield Line(title="time to notice a drop in quality", value=found.detected)
     if found.recovered is not None:

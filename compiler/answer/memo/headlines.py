@@ -268,11 +268,13 @@ def _learning(plan: Plan, quote: _Quotes) -> str:
     if cadence is None:
         return "no model is trained here"
     oldest, most = quote(area, "age of the model that is replaced"), quote(area, "maximum model age")
+    proposed = quote(area, "proposed maximum model age")
     noticed, corrected = quote(area, "time to notice a drop in quality"), quote(area, "time to correct it")
-    old = f"a model gets {oldest} old" if oldest else "runs start manually"
+    limit = f"its limit is {most}" if most else f"no limit is set, and {proposed} is proposed" if proposed else ""
     return _joined(
         (
-            f"{old}, {most} at most" if most else old,
+            f"a model is {oldest} old when it is replaced" if oldest else "runs start manually",
+            limit,
             f"a drop in quality shows after {noticed} and is gone after {corrected}" if noticed else "",
         ),
         "; ",
@@ -295,5 +297,5 @@ def _measure(estimates: list[tuple[str, str]], plan: Plan, quote: _Quotes) -> st
         if service.part.service_time is None
     ]
     named = estimates[: max(0, MOST - len(missing))]
-    said = [f"{path}, assumed to be {quote.assumed(path, value)}" for path, value in named]
+    said = [f"{path}, now {quote.assumed(path, value)}" for path, value in named]
     return _joined(missing[:MOST] + said, "; ") or "everything that matters is measured"

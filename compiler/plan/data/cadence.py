@@ -124,11 +124,20 @@ class CadencePlan:
     @cached_property
     def max_age(self) -> Because[Duration] | None:
         """The age that fires an alert: as stated, otherwise the one that the decay or the schedule suggests."""
-        retraining = self.plan.system.retraining
-        given = retraining.max_model_age if retraining is not None else None
+        given = self._limit
         if given is not None or self.expires is not None:
             return first(given, self.expires)
         return _one_may_fail(self.gap, self.run, self.rollout) if self.gap is not None else None
+
+    @property
+    def limited(self) -> bool:
+        """Whether the spec states that age, so that an alert fires."""
+        return self._limit is not None
+
+    @property
+    def _limit(self) -> Because[Duration] | None:
+        retraining = self.plan.system.retraining
+        return retraining.max_model_age if retraining is not None else None
 
     # A drop in quality
 
