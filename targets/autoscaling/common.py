@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ...compiler.because import fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
-from ...compiler.plan.scaling.reaction import SETTLE
+from ...compiler.plan.scaling.behavior import DOWN, UP, Pace
 from ...compiler.plan.service import ServicePlan
 
 __all__ = ["behavior", "no_signal", "target"]
@@ -19,22 +18,13 @@ def target(service: ServicePlan) -> Body:
 
 def behavior() -> Body:
     """Scale up fast. Scale down slowly, because a replica that comes back must load its model again."""
-    why = "a replica that was removed too soon must load its model again"
+    return {"scaleUp": _pace(UP), "scaleDown": _pace(DOWN)}
+
+
+def _pace(pace: Pace) -> Body:
     return {
-        "scaleUp": {
-            "stabilizationWindowSeconds": SETTLE,
-            "policies": [
-                {
-                    "type": "Percent",
-                    "value": fixed(100, "at most double the replicas"),
-                    "periodSeconds": fixed(60, "per minute"),
-                }
-            ],
-        },
-        "scaleDown": {
-            "stabilizationWindowSeconds": fixed(300, why),
-            "policies": [{"type": "Pods", "value": fixed(1, why), "periodSeconds": fixed(120, why)}],
-        },
+        "stabilizationWindowSeconds": pace.stable,
+        "policies": [{"type": pace.kind, "value": pace.most, "periodSeconds": pace.period}],
     }
 
 

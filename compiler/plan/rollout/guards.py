@@ -10,15 +10,29 @@ from __future__ import annotations
 import math
 
 from ....schema.units import Duration, Percent, Rate, plain
-from ...because import Because, decision
+from ...because import Because, decision, fixed
 from ...record import Record
 from ..choose import number
 from .verdict import MINUTES
 
-__all__ = ["EACH", "EXPECTED", "FEW", "Answers", "Failing", "answers", "failing", "missed", "part_of", "unreachable"]
+__all__ = [
+    "EACH",
+    "EXPECTED",
+    "FEW",
+    "HALF",
+    "Answers",
+    "Failing",
+    "answers",
+    "failing",
+    "missed",
+    "part_of",
+    "unreachable",
+]
 
 EACH = 20
 """The seconds between two looks of a guard."""
+
+HALF = fixed("0.5", "no version of a service that mostly works may fail more")
 
 TOLERATED = 0.05
 """The share of the looks at which a version that works may be unreachable: scrapes of busy pods fail."""

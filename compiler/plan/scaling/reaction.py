@@ -10,14 +10,12 @@ from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first, fixed
 from ..choose import count, number, readable
 from ..serving.capacity import Demand, carrying
+from .behavior import UP
 
 if TYPE_CHECKING:
     from ..service import ServicePlan
 
-__all__ = ["SETTLE", "at_once", "for_ramp", "jump", "reaction"]
-
-SETTLE = fixed(30, "a spike of a few seconds ends before a new replica is ready")
-"""The stabilization window of autoscalers when they add replicas, in seconds."""
+__all__ = ["at_once", "for_ramp", "jump", "reaction"]
 
 SYNC = fixed(
     Duration(15),
@@ -32,7 +30,7 @@ BUDGET_DAYS = 30
 def reaction(service: ServicePlan) -> Because[Duration]:
     """How long it takes from more requests to more replicas that serve them."""
     version, wait = service.live, service.scope.platform.planning.node_wait
-    return _reaction(_seen(service), SYNC, SETTLE, wait, version.fetch, version.start, PROBE)
+    return _reaction(_seen(service), SYNC, UP.stable, wait, version.fetch, version.start, PROBE)
 
 
 def _seen(service: ServicePlan) -> Because[Duration]:

@@ -27,7 +27,7 @@ from ....compiler.because import Because, because, decision, fixed, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan.objectives.sli import Indicators, target_labels
 from ....compiler.plan.rollout.comparison import Comparison
-from ....compiler.plan.rollout.guards import EACH, EXPECTED, FEW, missed, unreachable
+from ....compiler.plan.rollout.guards import EACH, EXPECTED, FEW, HALF, missed, unreachable
 from ....compiler.plan.rollout.judgment import Judgment, Step
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import matchers
@@ -37,7 +37,6 @@ from .argo_prometheus import arguments, prometheus
 
 __all__ = ["step_name", "templates"]
 
-HALF = fixed("0.5", "no version of a service that mostly works may fail more")
 TEN = fixed(str(FEW), "a few requests could fail by chance")
 PATIENT = fixed(30, "a query that fails for five minutes ends the rollout: Prometheus may restart in the meantime")
 """Argo Rollouts repeats a failed query after ten seconds (metricproviders, DefaultErrorRetryInterval)."""
