@@ -1,0 +1,92 @@
+"""When requests arrive: a Poisson process whose rate follows the time of day, and a burst on top of it.
+
+A nonhomogeneous Poisson process is sampled by thinning: candidates arrive at the highest rate, and each is kept with
+the probability of the rate at its time (P. Lewis and G. Shedler, Simulation of nonhomogeneous Poisson processes by
+thinning, 1979).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from random import Random
+
+from ..record import Record
+
+__all__ = ["DAY", "Burst", "Load", "Profile"]
+
+DAY = 86_400
+STEPS = 60
+"""Bisection steps in the search for the shape of a day, beyond the precision of a float."""
+
+
+class Burst(Record):
+    """Many times the traffic for a while."""
+
+    times: float
+    """How many times the rate without it."""
+    lasts: float
+    """In seconds."""
+    at: float = 0.0
+    """When it begins, in seconds."""
+
+
+class Profile(Record):
+    """A day: the lowest rate at midnight, the highest at noon, and a given mean. Rates are in requests per second."""
+
+    trough: float
+    mean: float
+    peak: float
+
+    @property
+    def sharpness(self) -> float:
+        """The exponent k for which trough + (peak - trough) · ((1 - cos) / 2)^k has the mean: 1 is a plain cosine.
+
+        The mean of ((1 - cos) / 2)^k over a period is Γ(k + 1/2) / (√π · Γ(k + 1)).
+        """
+        if self.peak <= self.trough:
+            return 1.0
+        wanted = (self.mean - self.trough) / (self.peak - self.trough)
+        low, high = 1e-6, 1e6
+        for _ in range(STEPS):
+            middle = math.sqrt(low * high)
+            share = math.exp(math.lgamma(middle + 0.5) - math.lgamma(middle + 1)) / math.sqrt(math.pi)
+            low, high = (middle, high) if share > wanted else (low, middle)
+        return low
+
+    def at(self, second: float, sharpness: float) -> float:
+        """The rate at a second of the day; `sharpness` is that of the profile."""
+        raised = (1 - math.cos(2 * math.pi * second / DAY)) / 2
+        return self.trough + (self.peak - self.trough) * float(raised**sharpness)
+
+
+class Load:
+    """The rate of arrivals over a simulated time: constant, or a day, and a burst."""
+
+    def __init__(self, rate: float | Profile, burst: Burst | None = None) -> None:
+        self._rate = rate
+        self._sharpness = rate.sharpness if isinstance(rate, Profile) else 1.0
+        self.burst = burst
+
+    def at(self, second: float) -> float:
+        """The rate at a second of the simulation."""
+        rate = self._rate.at(second, self._sharpness) if isinstance(self._rate, Profile) else self._rate
+        burst = self.burst
+        return rate * burst.times if burst is not None and burst.at <= second < burst.at + burst.lasts else rate
+
+    @property
+    def usual(self) -> float:
+        """The highest rate without the burst."""
+        return self._rate.peak if isinstance(self._rate, Profile) else self._rate
+
+    def arrivals(self, until: float, random: Random) -> Iterator[float]:
+        """The times of the requests, in seconds, ascending."""
+        highest = self.usual * max(1.0, self.burst.times if self.burst is not None else 1.0)
+        steady = not isinstance(self._rate, Profile) and self.burst is None
+        second, draw = 0.0, random.random
+        while highest > 0:
+            second -= math.log(1.0 - draw()) / highest
+            if second >= until:
+                return
+            if steady or draw() * highest < self.at(second):
+                yield second

@@ -1,0 +1,259 @@
+"""What a simulation needs from the plan of one online service: the only module here that reads a plan.
+
+Everything else in this package works on plain numbers, so a change of the plan changes this module alone.
+"""
+
+from __future__ import annotations
+
+from ...schema.units import Duration
+from ..because import first
+from ..plan.choose import number, seconds
+from ..plan.scaling.behavior import DOWN, UP
+from ..plan.scaling.behavior import Pace as Planned_
+from ..plan.service import ServicePlan
+from ..record import Record
+from .arrivals import Profile
+from .batching import Engine, Lengths
+from .fleet import EVICTION, GONE, UNNOTICED, ZONES
+from .queues import Batching, Server
+from .scaler import SYNC, TOLERANCE, Autoscaler, Pace
+from .times import Times
+
+__all__ = ["Bound", "Planned", "Skipped", "planned"]
+
+CHUNK = 2048
+"""The tokens of prompts that a step reads at most, if the plan does not set it: the default of vLLM."""
+
+KINDS = {"latency": "latency", "first_token": "first token", "inter_token": "between tokens"}
+
+
+class Skipped(Exception):  # noqa: N818 - not an error: the message says why a service is not simulated
+    """A service that cannot be simulated."""
+
+
+class Bound(Record):
+    """A promise on one percentile of one kind of latency."""
+
+    name: str
+    kind: str
+    """`latency`, `first_token`, or `inter_token`."""
+    share: float
+    """The percentile as a share: 0.99."""
+    seconds: float
+
+
+class Planned(Record):
+    """One online service as the plan describes it. Times are in seconds, and rates are in requests per second."""
+
+    name: str
+    profile: Profile
+    how: Server | Engine
+    replicas: dict[str, int]
+    """The replicas that the plan has at the `peak`, the `mean`, and the `trough`."""
+    least: int
+    most: int
+    autoscaler: Autoscaler | None
+    bounds: tuple[Bound, ...]
+    availability: float | None
+    """The share of requests that must succeed."""
+    month: float
+    """The requests in the window of the objectives."""
+    window: str
+    """That window: `30d`."""
+    utilization: float | None
+    """The busiest that the plan lets a replica be; None if it counts sequences instead."""
+    assumptions: tuple[str, ...]
+    """What neither the spec nor the plan says."""
+
+
+def planned(service: ServicePlan) -> Planned:
+    """Read the plan of a service. Raises Skipped if it lacks a rate, or how long a request takes."""
+    profile, about_day = _profile(service)
+    how, about_replicas = _how(service)
+    autoscaler = _autoscaler(service)
+    least = service.scaling.least.value if autoscaler is not None else service.min_replicas.value
+    most = max(least, service.max_replicas.value) if autoscaler is not None else least
+    window = service.objectives.slo.window.value
+    small = service.for_mean.value
+    return Planned(
+        name=service.name.value,
+        profile=profile,
+        how=how,
+        replicas={
+            "peak": max(least, min(most, service.for_peak.value)),
+            "mean": max(least, min(most, small)),
+            "trough": least,
+        },
+        least=least,
+        most=most,
+        autoscaler=autoscaler,
+        bounds=tuple(_bounds(service)),
+        availability=float(service.availability.value) if service.availability is not None else None,
+        month=profile.mean * float(Duration.parse(window)),
+        window=window,
+        utilization=service.care.busiest if isinstance(how, Server) else None,
+        assumptions=(*about_day, *about_replicas, *_about_cluster(service, autoscaler)),
+    )
+
+
+def _profile(service: ServicePlan) -> tuple[Profile, list[str]]:
+    mean, peak, trough = (service.traffic(name) for name in ("mean", "peak", "trough"))
+    usual = first(mean, peak)
+    if usual is None or not usual.value.amount:
+        raise Skipped("its throughput is unknown: set `constraints.throughput`")
+    rate = float(usual.value)
+    highest = float(peak.value) if peak is not None else rate
+    if trough is not None:
+        return Profile(trough=float(trough.value), mean=rate, peak=highest), []
+    lowest = 2 * rate - highest if 2 * rate > highest else rate / 4
+    lowest = min(lowest, rate)
+    said = f"the trough is {number(lowest)}/s, until `constraints.throughput.trough` is set"
+    return Profile(trough=lowest, mean=rate, peak=highest), [said] if highest > rate else []
+
+
+def _bounds(service: ServicePlan) -> list[Bound]:
+    found = []
+    for kind, what in KINDS.items():
+        latency = service.bounds(kind)  # type: ignore[arg-type]
+        for name in latency.fields:
+            bound = getattr(latency, name)
+            if bound is not None:
+                share = float(f"0.{name.removeprefix('p')}")
+                found.append(Bound(name=f"{what} {name}", kind=kind, share=share, seconds=float(bound.value)))
+    return found
+
+
+# Replicas
+
+
+def _how(service: ServicePlan) -> tuple[Server | Engine, list[str]]:
+    startup = float(service.live.fetch.value) + float(service.live.start.value)
+    room = service.queue.value if service.queue is not None else None
+    timeout = float(service.timing.timeout.value)
+    if service.mean_time is None:
+        return _engine(service, startup, room, timeout)
+    times, said = _times(service)
+    batching = service.part.batching
+    delay = float(batching.max_delay.value) if batching is not None and batching.max_delay is not None else 0.0
+    server = Server(
+        times=times,
+        slots=service.slots.value,
+        routing=service.queues.value,
+        room=room,
+        timeout=timeout,
+        startup=startup,
+        batching=Batching(size=batching.max_size.value, delay=delay) if batching is not None and delay else None,
+    )
+    return server, [said, *_about_routing(service)]
+
+
+def _times(service: ServicePlan) -> tuple[Times, str]:
+    """The distribution that the planner assumes, too: through the measured tail, if there is one."""
+    measured, mean = service.part.service_time, service.mean_time
+    assert measured is not None
+    assert mean is not None
+    average = float(mean.value)
+    chosen = next((one for one in service.scope.system.models[service.model.value].candidates if one.selected.value), None)
+    selected = chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
+    for share, tail, what in (
+        (0.995, measured.p995, "the measured p99.5"),
+        (0.99, measured.p99, "the measured p99"),
+        (0.99, selected, "the p99 of the selected candidate"),
+    ):
+        if tail is not None:
+            said = f"service times are log-normal, through the mean of {mean.value} and {what} of {tail.value}"
+            return Times.through(average, share, float(tail.value)), said
+    return Times(mean=average), f"service times are exponential with the mean of {mean.value}, as no tail was measured"
+
+
+def _about_routing(service: ServicePlan) -> list[str]:
+    if service.queues.value == "least-request":
+        return ["the gateway sends each request to the less busy of two random replicas"]
+    if service.queues.value == "workers":
+        return ["the gateway picks a replica at random, and the replica a worker, which has its own queue"]
+    return ["the gateway picks a replica at random"]
+
+
+def _engine(service: ServicePlan, startup: float, room: int | None, timeout: float) -> tuple[Engine, list[str]]:
+    """A language model, by the estimates of the planner: how long a step and a prompt take, and what fits."""
+    speed = service.hardware.speed if service.is_language_model else None
+    if speed is None or not speed.fit.fits.value:
+        raise Skipped("how long a request takes is unknown: set `serviceTime`")
+    fit, model = speed.fit, speed.fit.model
+    reads, sequences = speed.reads.value, speed.sequences.value
+    cached = fit.each.value / max(1, model.mean_length.value)
+    usual = max(1, model.usual_prompt.value)
+    engine = Engine(
+        steps=(fit.model.weights.value / reads,) * (sequences + 1),
+        each=cached / reads,
+        reading=speed.usual_prefill.value / usual,
+        chunk=CHUNK,
+        cache=max(1, int(fit.budget.value / cached)) if cached else 2**60,
+        prompt=Lengths(mean=usual, most=max(usual, model.prompt.value)),
+        output=Lengths(mean=model.usual_output.value, most=model.output.value),
+        routing=service.queues.value,
+        room=room,
+        timeout=timeout,
+        startup=startup,
+    )
+    return engine, [
+        f"a step of {sequences} sequences takes {seconds(speed.step.value)}, and a prompt of {usual:,} tokens "
+        f"{seconds(speed.usual_prefill.value)}: the estimates of the plan",
+        f"a step reads at most {CHUNK:,} tokens of prompts, the default of vLLM",
+        "lengths are exponential with the usual means, and cut at the largest"
+        if model.usual_output.value < model.output.value
+        else f"every prompt has {usual:,} tokens, and every response {model.output.value:,}",
+        *_about_routing(service),
+    ]
+
+
+# The autoscaler
+
+
+def _autoscaler(service: ServicePlan) -> Autoscaler | None:
+    scaling = service.scaling
+    if not service.scales.value:
+        return None
+    by_processors = scaling.by_processors
+    if not by_processors and scaling.signal is None:
+        return None
+    target = scaling.processors.value / 100 * float(service.cpu.value) if by_processors else float(scaling.threshold.value)
+    known = service.metrics.in_flight
+    signal = "processors" if by_processors else scaling.signal.value if scaling.signal is not None else ""
+    averaged = signal == "in-flight" and known is not None and known.gauge is None
+    return Autoscaler(
+        signal=signal,
+        window=float(service.rate_window.value) if averaged else 0.0,
+        scrape=float(service.scrape_interval.value),
+        target=target,
+        least=scaling.least.value,
+        most=max(scaling.least.value, service.max_replicas.value),
+        up=_pace(UP),
+        down=_pace(DOWN),
+    )
+
+
+def _pace(pace: Planned_) -> Pace:
+    by_percent = pace.kind == "Percent"
+    most = float(pace.most.value)
+    return Pace(
+        stable=float(pace.stable.value),
+        percent=most if by_percent else None,
+        pods=None if by_percent else most,
+        period=float(pace.period.value),
+    )
+
+
+def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[str]:
+    found = [f"a node with room for a new replica is there: it is ready {seconds(_startup(service))} after it is asked for"]
+    if autoscaler is not None:
+        found.append(f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults")
+    found.append(
+        f"a lost pod gets requests for {GONE:.0f} s more, and the pods of a lost zone, one of {ZONES}, for "
+        f"{UNNOTICED:.0f} s; new ones start {EVICTION:.0f} s after that: Kubernetes's defaults"
+    )
+    return found
+
+
+def _startup(service: ServicePlan) -> float:
+    return float(service.live.fetch.value) + float(service.live.start.value)
