@@ -14,6 +14,7 @@ from .options import (
     in_a_cluster,
     reporting,
     saying,
+    simulating,
     working_on_a_release,
     working_on_any_specs,
     working_on_one_spec,
@@ -115,6 +116,20 @@ def plan(request: Any, form: str) -> int:
     from .terminal.commands import plan as command
 
     return command.plan(request, form)
+
+
+@cli.command()
+@simulating
+@working_on_one_spec
+def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
+    """Simulate the planned system, and compare what happens with what the plan promises.
+
+    Simulates the requests of each online service, its replicas, its autoscaler, and its canary. Fails if a promise is
+    broken beyond the confidence interval of the simulation.
+    """
+    from .terminal.commands import simulate as command
+
+    return command.simulate(request, form, page, given)
 
 
 @cli.command()

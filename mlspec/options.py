@@ -21,6 +21,7 @@ __all__ = [
     "in_a_cluster",
     "reporting",
     "saying",
+    "simulating",
     "working_on_a_release",
     "working_on_any_specs",
     "working_on_one_spec",
@@ -200,3 +201,105 @@ def in_a_cluster(command: Callable[..., int]) -> Callable[..., None]:
     for option in reversed(_CLUSTER):
         option(run)
     return working_on_one_spec(run)
+
+
+def _times(given: str | None) -> float | None:
+    """A factor, such as `2x`."""
+    if given is None:
+        return None
+    try:
+        factor = float(given.removesuffix("x"))
+    except ValueError:
+        factor = 0.0
+    if not given.endswith("x") or not 0 < factor < 1e6:
+        raise click.BadParameter("write a factor, as in 2x")
+    return factor
+
+
+def _burst(given: str | None) -> tuple[float, float] | None:
+    """A factor and a duration in seconds, such as `3x for 5m`."""
+    if given is None:
+        return None
+    from .schema.units import Duration
+
+    factor, _, long = given.partition(" for ")
+    try:
+        lasts = float(Duration.parse(long))
+    except ValueError:
+        raise click.BadParameter("write a factor and a duration, as in '3x for 5m'") from None
+    return _times(factor) or 1.0, lasts
+
+
+def _share(given: str | None) -> float | None:
+    """A share of requests, such as `5%`."""
+    if given is None:
+        return None
+    from .schema.units import Percent
+
+    try:
+        share = float(Percent.parse(given))
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter("write a share of the requests, as in 5%")
+    return share
+
+
+_SIMULATED = (
+    click.option(
+        "--at",
+        type=click.Choice(["peak", "mean", "trough", "day"]),
+        default="peak",
+        show_default=True,
+        help="The traffic: one rate of the spec, or a day that goes through all three.",
+    ),
+    click.option("--hours", type=click.FloatRange(0.01, 168), help="How long; an hour, or a day, if omitted."),
+    click.option(
+        "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same result."
+    ),
+    click.option("--runs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runs to pool."),
+    click.option(
+        "--requests",
+        type=click.IntRange(1000),
+        metavar="N",
+        help="Simulate a shorter time if it has more than N requests; 200,000 if omitted, or 2,000,000 with an event.",
+    ),
+    click.option(
+        "--rollouts",
+        type=click.IntRange(1, 100_000),
+        default=400,
+        show_default=True,
+        help="How many rollouts of a new version to simulate.",
+    ),
+    click.option("--fixed", is_flag=True, help="Keep the replicas that the plan has for the rate: no autoscaler."),
+    click.option(
+        "--burst",
+        metavar="BURST",
+        callback=lambda _, __, value: _burst(value),
+        help="Event: many times the traffic for a while, as in '3x for 5m'.",
+    ),
+    click.option("--lose", type=click.Choice(["replica", "zone"]), help="Event: lose a replica, or a zone."),
+    click.option(
+        "--bad",
+        metavar="SHARE",
+        callback=lambda _, __, value: _share(value),
+        help="Roll out a version of which this share of the requests fail, as in 5%.",
+    ),
+    click.option(
+        "--slow",
+        metavar="FACTOR",
+        callback=lambda _, __, value: _times(value),
+        help="Roll out a version that takes so many times as long, as in 2x.",
+    ),
+    click.option(
+        "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format of the result."
+    ),
+    click.option("--page", metavar="FILE", help="Also draw the result as one HTML page."),
+)
+
+
+def simulating(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the parameters of a simulation."""
+    for option in reversed(_SIMULATED):
+        option(command)
+    return command

@@ -19,7 +19,19 @@ from typing import NamedTuple
 
 from ..record import Record
 
-__all__ = ["HELD", "PROMOTED", "ROLLED_BACK", "Analysis", "Arm", "Guard", "Outcome", "Stage", "Versus", "poisson", "rolled_out"]
+__all__ = [
+    "HELD",
+    "PROMOTED",
+    "ROLLED_BACK",
+    "Analysis",
+    "Arm",
+    "Guard",
+    "Outcome",
+    "Stage",
+    "Versus",
+    "poisson",
+    "rolled_out",
+]
 
 PROMOTED, ROLLED_BACK, HELD = "promoted", "rolled back", "held"
 
@@ -180,7 +192,7 @@ class _Metric(NamedTuple):
     first: int
     """The look at which it is first measured."""
     every: int
-    count: int
+    times: int
     failures: int
     held: int
     measure: Callable[[int], bool | None]
@@ -202,7 +214,7 @@ def rolled_out(
         ours = _Counts(new, names, rate * stage.share, looks, each, random)
         theirs = _Counts(old, (), rate * (1 - stage.share), looks, each, random)
         end, verdict, by = _judged(tuple(_metrics(stage, ours, theirs, each)), looks)
-        drawn += [(passed + at, *rest) for at, *rest in _drawn(stage, ours, end, each)]
+        drawn += [(passed + at, bad, limit, means) for at, bad, limit, means in _drawn(stage, ours, end, each)]
         passed, requests, failed = passed + end * each, requests + ours.all[end], failed + ours.failed[end]
         if verdict != PROMOTED:
             break
@@ -221,7 +233,7 @@ def _judged(metrics: Sequence[_Metric], last: int) -> tuple[int, str, str]:
     """The look that ends a step, its verdict, and the metric that decided."""
     due: dict[int, list[_Metric]] = {}
     for metric in metrics:
-        for turn in range(metric.count):
+        for turn in range(metric.times):
             due.setdefault(metric.first + turn * metric.every, []).append(metric)
     bad, idle = dict.fromkeys((one.name for one in metrics), 0), dict.fromkeys((one.name for one in metrics), 0)
     for at in sorted(look for look in due if look <= last):

@@ -85,7 +85,7 @@ class Trace:
 
 
 class Meter:
-    """What Prometheus would see, in bins of a second: requests that arrived, began, and ended, and how long they took."""
+    """What Prometheus would see, by the second: requests that arrived, began, and ended, and how long they took."""
 
     def __init__(self, seconds: float) -> None:
         many = int(seconds) + 2
@@ -251,7 +251,8 @@ class Fleet(Generic[R]):
         replaced = noticed if what == "replica" else noticed + EVICTION
         self._note(now)
         self.at(noticed, lambda _: self._forget(victims))
-        self.at(replaced, lambda then: [self._start(then) for _ in victims] and None)
+        for _ in victims:
+            self.at(replaced, self._start)
 
     def _forget(self, victims: list[R]) -> None:
         self.routed = [replica for replica in self.routed if replica not in victims]

@@ -34,9 +34,7 @@ class Share(NamedTuple):
 def warm(traces: Sequence[Trace], skipped: float) -> list[list[int]]:
     """The requests of each run that arrived after the time to warm up, in the order of their arrival."""
     return [
-        sorted(
-            (at for at, arrived in enumerate(trace.arrived) if arrived >= skipped), key=trace.arrived.__getitem__
-        )
+        sorted((at for at, arrived in enumerate(trace.arrived) if arrived >= skipped), key=trace.arrived.__getitem__)
         for trace in traces
     ]
 

@@ -14,7 +14,6 @@ from ..plan.service import ServicePlan
 from ..record import Record
 from .arrivals import Profile
 from .batching import Engine, Lengths
-from .fleet import EVICTION, GONE, UNNOTICED, ZONES
 from .queues import Batching, Server
 from .scaler import SYNC, TOLERANCE, Autoscaler, Pace
 from .times import Times
@@ -153,7 +152,9 @@ def _times(service: ServicePlan) -> tuple[Times, str]:
     assert measured is not None
     assert mean is not None
     average = float(mean.value)
-    chosen = next((one for one in service.scope.system.models[service.model.value].candidates if one.selected.value), None)
+    chosen = next(
+        (one for one in service.scope.system.models[service.model.value].candidates if one.selected.value), None
+    )
     selected = chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
     for share, tail, what in (
         (0.995, measured.p995, "the measured p99.5"),
@@ -197,8 +198,10 @@ def _engine(service: ServicePlan, startup: float, room: int | None, timeout: flo
         startup=startup,
     )
     return engine, [
-        f"a step of {sequences} sequences takes {seconds(speed.step.value)}, and a prompt of {usual:,} tokens "
-        f"{seconds(speed.usual_prefill.value)}: the estimates of the plan",
+        (
+            f"a step of {sequences} sequences takes {seconds(speed.step.value)}, and a prompt of {usual:,} tokens "
+            f"{seconds(speed.usual_prefill.value)}: the estimates of the plan"
+        ),
         f"a step reads at most {CHUNK:,} tokens of prompts, the default of vLLM",
         "lengths are exponential with the usual means, and cut at the largest"
         if model.usual_output.value < model.output.value
@@ -217,7 +220,9 @@ def _autoscaler(service: ServicePlan) -> Autoscaler | None:
     by_processors = scaling.by_processors
     if not by_processors and scaling.signal is None:
         return None
-    target = scaling.processors.value / 100 * float(service.cpu.value) if by_processors else float(scaling.threshold.value)
+    target = (
+        scaling.processors.value / 100 * float(service.cpu.value) if by_processors else float(scaling.threshold.value)
+    )
     known = service.metrics.in_flight
     signal = "processors" if by_processors else scaling.signal.value if scaling.signal is not None else ""
     averaged = signal == "in-flight" and known is not None and known.gauge is None
@@ -245,13 +250,13 @@ def _pace(pace: Planned_) -> Pace:
 
 
 def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[str]:
-    found = [f"a node with room for a new replica is there: it is ready {seconds(_startup(service))} after it is asked for"]
+    found = [
+        f"a node with room for a new replica is there: it is ready {seconds(_startup(service))} after it is asked for"
+    ]
     if autoscaler is not None:
-        found.append(f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults")
-    found.append(
-        f"a lost pod gets requests for {GONE:.0f} s more, and the pods of a lost zone, one of {ZONES}, for "
-        f"{UNNOTICED:.0f} s; new ones start {EVICTION:.0f} s after that: Kubernetes's defaults"
-    )
+        found.append(
+            f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults"
+        )
     return found
 
 

@@ -18,7 +18,7 @@ __all__ = [
     "percent",
 ]
 
-KEPT, BROKEN, OPEN = "kept", "broken", "too close to tell"
+KEPT, BROKEN, OPEN = "kept", "broken", "unclear"
 
 
 class Promise(Record):
@@ -30,7 +30,7 @@ class Promise(Record):
     happened: str
     """In words: `0.62% ± 0.05%, p99 43.1 ms`."""
     verdict: str
-    """`kept`; `broken`, if it is beyond the error of the simulation; or `too close to tell`."""
+    """`kept`; `broken`, if it is missed by more than the error of the simulation; or `unclear`, if it is within it."""
     allowed: float
     measured: float
     error: float
@@ -101,8 +101,6 @@ class Rollouts(Record):
     """The 95th percentile of that."""
     by: tuple[tuple[str, int], ...]
     """The metrics that decided, and how often."""
-    steps: tuple[tuple[float, float], ...]
-    """The share of each step, and how long it lasts, to draw them."""
     windows: tuple[tuple[float, float, float, str], ...]
     """The windows of the first rollout, to draw them: when, the bad share, the limit, and what it means."""
     ended: tuple[str, float]
@@ -120,6 +118,8 @@ class ServiceReport(Record):
     seconds: float
     """The simulated time of each run."""
     runs: int
+    replicas: tuple[int, int]
+    """The fewest and the most replicas that were ready."""
     promises: tuple[Promise, ...]
     rollouts: Rollouts | None
     unjudged: tuple[str, ...]
@@ -128,7 +128,9 @@ class ServiceReport(Record):
     bins: tuple[Bin, ...]
     """The first run over time."""
     bound: float | None
-    """The strictest bound on the latency, in seconds, to draw it."""
+    """The highest bound on the latency, in seconds, to draw it."""
+    bound_name: str
+    """Its percentile."""
 
     @property
     def broken(self) -> bool:

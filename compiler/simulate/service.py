@@ -8,7 +8,7 @@ from random import Random
 from ..plan.choose import count, number, seconds
 from .arrivals import Burst, Load, Profile
 from .batching import generated
-from .fleet import SERVED, Loss, Trace
+from .fleet import EVICTION, GONE, SERVED, UNNOTICED, ZONES, Loss, Trace
 from .measure import Share, bins, gaps, percentile, responses, share, warm
 from .options import Options
 from .planned import Bound, Planned
@@ -23,6 +23,11 @@ EVENT = 600.0
 AFTER = 600.0
 """The seconds that must be simulated after a burst."""
 
+LOST = (
+    f"a lost pod gets requests for {GONE:.0f} s more; the pods of a lost zone, one of {ZONES}, get them for "
+    f"{UNNOTICED:.0f} s, and are replaced {EVICTION:.0f} s after that: Kubernetes's defaults"
+)
+
 OFTEN = 0.05
 """The share of the looks at which an autoscaler may want more replicas than its maximum."""
 
@@ -34,19 +39,21 @@ def reported(planned: Planned, options: Options, rollouts: Rollouts | None) -> S
     settles = 0.0 if options.at == "day" or options.eventful else long / 10
     rows = warm(traces, settles)
     promises, unjudged = _promises(planned, options, traces, rows)
-    bounds = [bound.seconds for bound in planned.bounds if bound.kind == "latency"]
+    bound = max((one for one in planned.bounds if one.kind == "latency"), key=lambda one: one.share, default=None)
     return ServiceReport(
         name=planned.name,
         conditions=_conditions(planned, options, long),
         requests=sum(len(trace.arrived) for trace in traces),
         seconds=long,
         runs=options.runs,
+        replicas=_ready(traces),
         promises=(*promises, *_of_rollouts(rollouts)),
         rollouts=rollouts,
         unjudged=tuple(unjudged),
-        assumptions=planned.assumptions,
+        assumptions=(*planned.assumptions, *([LOST] if options.lose is not None else [])),
         bins=tuple(bins(traces[0])),
-        bound=min(bounds, default=None),
+        bound=bound.seconds if bound is not None else None,
+        bound_name=bound.name.rpartition(" ")[2] if bound is not None else "",
     )
 
 
@@ -132,8 +139,7 @@ def _promises(
         promises.append(_available(planned, options, traces, rows))
     if not options.eventful:
         promises += _steady(planned, traces)
-    if planned.autoscaler is not None and not options.fixed:
-        promises.append(_within_limits(planned, traces))
+        promises += [_within_limits(planned, traces)] if planned.autoscaler is not None and not options.fixed else []
     return promises, unjudged
 
 
@@ -189,9 +195,7 @@ def _spent(title: str, budget: float, measured: Share, planned: Planned) -> Prom
 
 def _available(planned: Planned, options: Options, traces: Sequence[Trace], rows: Rows) -> Promise:
     assert planned.availability is not None
-    failed = share(
-        [[trace.outcome[at] != SERVED for at in some] for trace, some in zip(traces, rows, strict=True)]
-    )
+    failed = share([[trace.outcome[at] != SERVED for at in some] for trace, some in zip(traces, rows, strict=True)])
     budget = 1 - planned.availability
     if options.eventful:
         return _spent("availability", budget, failed, planned)
@@ -207,7 +211,7 @@ def _available(planned: Planned, options: Options, traces: Sequence[Trace], rows
 
 
 def _steady(planned: Planned, traces: Sequence[Trace]) -> Iterator[Promise]:
-    """How busy the replicas are. With several runs, the error is from their spread, else from the number of requests."""
+    """How busy the replicas are; the error is that of the number and the length of the requests."""
     if planned.utilization is None or not isinstance(planned.how, Server):
         return
     busy, able = sum(trace.busy for trace in traces), sum(trace.able for trace in traces)
@@ -229,16 +233,21 @@ def _within_limits(planned: Planned, traces: Sequence[Trace]) -> Promise:
     """Whether the maximum is enough: the autoscaler rarely wants more."""
     looks = [row for trace in traces for row in trace.replicas]
     beyond = sum(row[3] > planned.most for row in looks) / len(looks)
-    ready = [row[1] for row in looks]
+    fewest, largest = _ready(traces)
     return Promise(
         title="replicas",
         promised=f"{planned.least} to {planned.most} are enough",
-        happened=f"{min(ready)} to {max(ready)}; wanted more at {percent(beyond)} of the looks",
+        happened=f"{fewest} to {largest}; more wanted {percent(beyond)} of the time",
         verdict=KEPT if beyond <= OFTEN else BROKEN,
         allowed=OFTEN,
         measured=beyond,
         error=0.0,
     )
+
+
+def _ready(traces: Sequence[Trace]) -> tuple[int, int]:
+    ready = [row[1] for trace in traces for row in trace.replicas]
+    return min(ready), max(ready)
 
 
 def _of_rollouts(found: Rollouts | None) -> tuple[Promise, ...]:

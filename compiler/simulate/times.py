@@ -1,7 +1,7 @@
 """How long a request takes once it has begun: exponential, or log-normal if a percentile was measured.
 
 The planner's capacity rules make the same assumption. For a log-normal through the mean m and the value v at a
-percentile with the normal quantile z: ln(v / m) = z · σ - σ² / 2, so σ = z - √(z² - 2 · ln(v / m)).
+percentile with the normal quantile z: ln(v / m) = z · s - s² / 2, so s = z - √(z² - 2 · ln(v / m)).
 """
 
 from __future__ import annotations

@@ -48,7 +48,6 @@ def rollouts(planned: Planned, rollout: Rollout, options: Options) -> Rollouts:
         spent=percentile(spent, 0.5) if known else None,
         most_spent=percentile(spent, 0.95) if known else None,
         by=tuple(Counter(one.by for one in ended if one.by).most_common()),
-        steps=tuple((stage.share, stage.seconds) for stage in rollout.stages),
         windows=ended[0].windows,
         ended=(ended[0].verdict, ended[0].seconds),
         promises=tuple(_promises(rollout, options, new, counted, len(ended))),
@@ -116,9 +115,7 @@ def _late(trace: Trace, one: Judged) -> float:
 # The promises
 
 
-def _promises(
-    rollout: Rollout, options: Options, new: Arm, counted: Counter[str], many: int
-) -> Iterator[Promise]:
+def _promises(rollout: Rollout, options: Options, new: Arm, counted: Counter[str], many: int) -> Iterator[Promise]:
     """A version with the harm is rolled back, and one without is neither rolled back nor held, as often as planned."""
     if options.bad is None and options.slow is None:
         yield _rarely("false abort of a canary", rollout.false_abort, counted[ROLLED_BACK], many)
