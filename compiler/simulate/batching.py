@@ -38,6 +38,8 @@ class Lengths(Record):
 
         The mean of min(X, M) is m · (1 - e^(-M / m)).
         """
+        if self.mean >= self.most:
+            return self.mean
         low, high = self.mean, 1000.0 * self.most
         for _ in range(STEPS):
             middle = (low + high) / 2

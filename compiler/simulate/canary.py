@@ -127,7 +127,7 @@ def poisson(mean: float, random: Random) -> int:
     rejection method for generating Poisson random variables, 1993, algorithm PTRS).
     """
     if mean < FEW:
-        left, many, end = 1.0, -1, math.exp(-mean)
+        left, many, end = random.random(), 0, math.exp(-mean)
         while left > end:
             left *= random.random()
             many += 1
@@ -212,7 +212,8 @@ def rolled_out(
         passed += startup if number > 1 else 0.0
         looks, names = math.ceil(stage.seconds / each), [one.name for one in stage.analyses]
         ours = _Counts(new, names, rate * stage.share, looks, each, random)
-        theirs = _Counts(old, (), rate * (1 - stage.share), looks, each, random)
+        compares = any(one.versus is not None for one in stage.analyses)
+        theirs = _Counts(old, (), rate * (1 - stage.share), looks if compares else 0, each, random)
         end, verdict, by = _judged(tuple(_metrics(stage, ours, theirs, each)), looks)
         drawn += [(passed + at, bad, limit, means) for at, bad, limit, means in _drawn(stage, ours, end, each)]
         passed, requests, failed = passed + end * each, requests + ours.all[end], failed + ours.failed[end]

@@ -92,6 +92,9 @@ def served(
         if fleet.next <= now:
             fleet.until(now)
         run.arrive(now)
+    fleet.until(seconds)
+    for replica in fleet.all:
+        run.close(replica, seconds)
     return fleet.finish()
 
 

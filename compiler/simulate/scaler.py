@@ -62,12 +62,15 @@ class Controller:
     def __init__(self, autoscaler: Autoscaler) -> None:
         self.autoscaler = autoscaler
         self._wanted: deque[tuple[float, int]] = deque()
+        """What it wanted, and when. Before its first look, it wanted what there is."""
         self._changes: deque[tuple[float, int]] = deque()
 
     def decide(self, now: float, replicas: int, load: float) -> tuple[int, int]:
         """The replicas that it sets now, and those that the load alone would need."""
         scaler = self.autoscaler
         wanted = scaler.wants(load, replicas) if replicas else scaler.least
+        if not self._wanted:
+            self._wanted.append((now, replicas))
         self._wanted.append((now, wanted))
         chosen = self._limited(now, replicas, self._stable(now, replicas))
         chosen = max(scaler.least, min(scaler.most, chosen))
@@ -78,10 +81,10 @@ class Controller:
     def _stable(self, now: float, replicas: int) -> int:
         """The smallest wish of the upward window, and the largest of the downward one."""
         up, down = self.autoscaler.up.stable, self.autoscaler.down.stable
-        while self._wanted[0][0] < now - max(up, down):
+        while self._wanted[0][0] <= now - max(up, down):
             self._wanted.popleft()
-        least = min(wish for when, wish in self._wanted if when >= now - up)
-        most = max(wish for when, wish in self._wanted if when >= now - down)
+        least = min(wish for when, wish in self._wanted if when > now - up)
+        most = max(wish for when, wish in self._wanted if when > now - down)
         return min(max(replicas, least), most)
 
     def _limited(self, now: float, replicas: int, wanted: int) -> int:

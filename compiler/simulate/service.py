@@ -23,6 +23,9 @@ EVENT = 600.0
 AFTER = 600.0
 """The seconds that must be simulated after a burst."""
 
+SETTLES = 900.0
+"""The seconds after which an autoscaler that began with too many replicas has removed some."""
+
 LOST = (
     f"a lost pod gets requests for {GONE:.0f} s more; the pods of a lost zone, one of {ZONES}, get them for "
     f"{UNNOTICED:.0f} s, and are replaced {EVICTION:.0f} s after that: Kubernetes's defaults"
@@ -39,6 +42,8 @@ def reported(planned: Planned, options: Options, rollouts: Rollouts | None) -> S
     settles = 0.0 if options.at == "day" or options.eventful else long / 10
     rows = warm(traces, settles)
     promises, unjudged = _promises(planned, options, traces, rows)
+    if scaled(planned, options) and long < SETTLES:
+        unjudged.append(f"the autoscaler: {_long(long)} are too short for it to remove a replica; raise `--requests`")
     bound = max((one for one in planned.bounds if one.kind == "latency"), key=lambda one: one.share, default=None)
     return ServiceReport(
         name=planned.name,
@@ -58,6 +63,11 @@ def reported(planned: Planned, options: Options, rollouts: Rollouts | None) -> S
 
 
 # What runs
+
+
+def scaled(planned: Planned, options: Options) -> bool:
+    """Whether an autoscaler is simulated."""
+    return planned.autoscaler is not None and not options.fixed
 
 
 def _rate(planned: Planned, options: Options) -> float:
@@ -80,7 +90,7 @@ def _burst(options: Options, long: float) -> Burst | None:
 def run(planned: Planned, rate: float | Profile, long: float, replicas: int, options: Options, seed: int) -> Trace:
     """One run."""
     random = Random(seed)
-    scaler = None if options.fixed else planned.autoscaler
+    scaler = planned.autoscaler if scaled(planned, options) else None
     losses = [Loss(what=options.lose, at=min(EVENT, long / 4))] if options.lose is not None else []
     arrivals = Load(rate, _burst(options, long)).arrivals(long, Random(seed + 1_000_003))
     if isinstance(planned.how, Server):
@@ -101,12 +111,9 @@ def _conditions(planned: Planned, options: Options, long: float) -> str:
         if options.at == "day"
         else f"the {options.at} of {number(_rate(planned, options))}/s"
     )
-    scaled = planned.autoscaler is not None and not options.fixed
     at = "trough" if options.at == "day" else options.at
-    said = [
-        f"{where} for {_long(long)}",
-        f"{count(planned.replicas[at], 'replica')}{' at first' if scaled else ', without an autoscaler'}",
-    ]
+    how = " at first" if scaled(planned, options) else ", without an autoscaler"
+    said = [f"{where} for {_long(long)}", f"{count(planned.replicas[at], 'replica')}{how}"]
     if options.burst is not None:
         said.append(f"{number(options.burst.times)} times the traffic for {_long(options.burst.lasts)}")
     if options.lose is not None:
@@ -139,7 +146,7 @@ def _promises(
         promises.append(_available(planned, options, traces, rows))
     if not options.eventful:
         promises += _steady(planned, traces)
-        promises += [_within_limits(planned, traces)] if planned.autoscaler is not None and not options.fixed else []
+        promises += [_within_limits(planned, traces)] if scaled(planned, options) else []
     return promises, unjudged
 
 
