@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
@@ -29,6 +29,17 @@ from .compiler.errors import (
 )
 from .compiler.inputs import Input
 from .compiler.pipeline import compile_system, missing_environments
+from .compiler.simulate import Options as _Options
+from .compiler.simulate import simulated
+from .compiler.simulate.arrivals import Burst
+from .compiler.simulate.report import (
+    Promise,
+    SimulatedRollouts,
+    SimulatedService,
+    Simulation,
+    TimeSlice,
+    Unsimulated,
+)
 from .results import Bundle, Release, Result, Spec
 from .schema.published import text as _schema
 from .targets.registry import BACKENDS
@@ -55,17 +66,23 @@ __all__ = [
     "Memo",
     "MlspecError",
     "NotFoundError",
+    "Promise",
     "Reason",
     "Release",
     "ReleaseError",
     "Result",
     "Severity",
+    "SimulatedRollouts",
+    "SimulatedService",
+    "Simulation",
     "SourceFile",
     "Span",
     "Spec",
     "StrPath",
+    "TimeSlice",
     "TooEarlyError",
     "UnmanagedFileError",
+    "Unsimulated",
     "Written",
     "check",
     "collisions",
@@ -78,6 +95,7 @@ __all__ = [
     "plan",
     "promote",
     "rollback",
+    "simulate",
     "write",
 ]
 
@@ -231,6 +249,42 @@ def plan(result: Result) -> dict[str, Memo]:
     return {
         environment.name: memo(environment, result._compiled.found) for environment in result._compiled.environments
     }
+
+
+def simulate(
+    result: Result,
+    *,
+    at: Literal["peak", "mean", "trough", "day"] = "peak",
+    hours: float | None = None,
+    requests: int | None = None,
+    seed: int = 1,
+    runs: int = 1,
+    rollouts: int = 400,
+    fixed: bool = False,
+    burst: tuple[float, float] | None = None,
+    lose: Literal["replica", "zone"] | None = None,
+    bad: float | None = None,
+    slow: float | None = None,
+) -> dict[str, Simulation]:
+    """Simulate the planned system: what the plan promises and what happens, by environment.
+
+    The parameters are the options of `mlspec simulate`. `burst` is a factor and how many seconds it lasts, `bad` the
+    share of the requests of a new version that fail, and `slow` how many times as long they take.
+    """
+    options = _Options(
+        at=at,
+        hours=hours,
+        requests=requests,
+        seed=seed,
+        runs=runs,
+        rollouts=rollouts,
+        fixed=fixed,
+        burst=Burst(times=burst[0], lasts=burst[1]) if burst is not None else None,
+        lose=lose,
+        bad=bad,
+        slow=slow,
+    )
+    return {one.name: simulated(one.name, one.plan, options) for one in result._compiled.environments}
 
 
 def promote(

@@ -122,7 +122,7 @@ def plan(request: Any, form: str) -> int:
 @simulating
 @working_on_one_spec
 def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
-    """Simulate the planned system, and compare what happens with what the plan promises.
+    """Compare what the plan promises with a simulation.
 
     Simulates the requests of each online service, its replicas, its autoscaler, and its canary. Fails if a promise is
     broken beyond the confidence interval of the simulation.

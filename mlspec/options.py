@@ -283,7 +283,7 @@ _SIMULATED = (
         "--bad",
         metavar="SHARE",
         callback=lambda _, __, value: _share(value),
-        help="Roll out a version of which this share of the requests fail, as in 5%.",
+        help="Roll out a version that fails this share of its requests, as in 5%.",
     ),
     click.option(
         "--slow",
@@ -292,7 +292,11 @@ _SIMULATED = (
         help="Roll out a version that takes so many times as long, as in 2x.",
     ),
     click.option(
-        "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format of the result."
+        "--format",
+        "form",
+        type=click.Choice([form.name for form in FORMATS if form.name == "text" or (form.document and form.explains)]),
+        default="text",
+        help="Output format of the result.",
     ),
     click.option("--page", metavar="FILE", help="Also draw the result as one HTML page."),
 )

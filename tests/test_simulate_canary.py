@@ -92,7 +92,7 @@ def test_a_version_that_is_worse_than_the_live_one_fails_the_comparison_within_t
 
 
 def test_what_failed_is_counted_up_to_the_verdict() -> None:
-    """5% of 100/s fail for 160 s: 800 requests, all of which fail."""
+    """5% of 100/s fail for 160 s: 800 requests, and all fail."""
     found = rolled_out(STAGES, 100.0, Arm(failing=1.0, slow={}), GOOD, 20.0, 0.0, Random(1))
     assert found.failed == found.requests
     assert found.requests == pytest.approx(800, abs=4 * math.sqrt(800))

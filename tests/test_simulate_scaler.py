@@ -75,7 +75,7 @@ def test_a_replica_serves_only_after_it_has_started() -> None:
 
 
 def test_the_signal_is_what_prometheus_has_seen() -> None:
-    """Three requests: 0 to 40 s, 10 to 20 s of which 5 s wait, and 31 to 100 s. Scrapes are every 15 s."""
+    """Three requests: 0 to 40 s, 10 to 20 s with a wait of 5 s, and 31 to 100 s. Scrapes are every 15 s."""
     meter = Meter(200.0)
     meter.add(0.0, 0.0, 40.0)
     meter.add(10.0, 15.0, 20.0)

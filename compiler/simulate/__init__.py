@@ -1,4 +1,4 @@
-"""Simulation of the planned system: what the plan promises beside what happens.
+"""Simulation of the planned system: what the plan promises, and what happens.
 
 A discrete-event simulation, seeded, with nothing but the standard library. It reads the plan, and returns values.
 """
@@ -14,7 +14,7 @@ from ..plan.service import ServicePlan
 from .options import Options
 from .planned import Skipped, planned
 from .planned_rollout import rollout
-from .report import ServiceReport, Simulation, Unsimulated
+from .report import SimulatedService, Simulation, Unsimulated
 from .service import reported
 from .versions import rollouts
 
@@ -23,7 +23,7 @@ __all__ = ["Options", "Simulation", "simulated"]
 
 def simulated(environment: str, plan: Plan, options: Options) -> Simulation:
     """Simulate every online service of an environment."""
-    reports: list[ServiceReport] = []
+    reports: list[SimulatedService] = []
     without = list(_others(plan))
     for name, service in plan.online.items():
         try:
@@ -35,7 +35,7 @@ def simulated(environment: str, plan: Plan, options: Options) -> Simulation:
     return Simulation(environment=environment, services=tuple(reports), unsimulated=tuple(without))
 
 
-def _service(service: ServicePlan, options: Options) -> ServiceReport:
+def _service(service: ServicePlan, options: Options) -> SimulatedService:
     what, canary = planned(service), rollout(service)
     found = rollouts(what, canary, options) if canary is not None and what.profile.mean else None
     return reported(what, options, found)

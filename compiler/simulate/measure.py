@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .fleet import LATE, SERVED, Trace
-from .report import Bin
+from .report import TimeSlice
 
 __all__ = ["Share", "bins", "gaps", "percentile", "responses", "share", "warm"]
 
@@ -89,7 +89,7 @@ def percentile(times: Sequence[float], wanted: float) -> float:
     return times[min(len(times) - 1, math.ceil(wanted * len(times)) - 1)] if times else 0.0
 
 
-def bins(trace: Trace) -> Iterator[Bin]:
+def bins(trace: Trace) -> Iterator[TimeSlice]:
     """The run over time."""
     each = trace.seconds / BINS
     found: list[list[int]] = [[] for _ in range(BINS)]
@@ -99,7 +99,7 @@ def bins(trace: Trace) -> Iterator[Bin]:
         times = sorted(trace.latency[at] for at in some if trace.outcome[at] in (SERVED, LATE))
         failed = sum(trace.outcome[at] != SERVED for at in some)
         begins, ends = number * each, (number + 1) * each
-        yield Bin(
+        yield TimeSlice(
             at=begins,
             rate=len(some) / each,
             ready=_mean(trace, begins, ends, 1),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from ...schema.units import Duration
 from ..because import first
 from ..plan.choose import number, seconds
+from ..plan.rollout.distributions import normal_quantile
 from ..plan.scaling.behavior import DOWN, UP
-from ..plan.scaling.behavior import Pace as Planned_
+from ..plan.scaling.behavior import Pace as Emitted
 from ..plan.service import ServicePlan
 from ..record import Record
 from .arrivals import Profile
@@ -163,7 +164,7 @@ def _times(service: ServicePlan) -> tuple[Times, str]:
     ):
         if tail is not None:
             said = f"service times are log-normal, through the mean of {mean.value} and {what} of {tail.value}"
-            return Times.through(average, share, float(tail.value)), said
+            return Times.through(average, normal_quantile(share), float(tail.value)), said
     return Times(mean=average), f"service times are exponential with the mean of {mean.value}, as no tail was measured"
 
 
@@ -203,7 +204,7 @@ def _engine(service: ServicePlan, startup: float, room: int | None, timeout: flo
             f"{seconds(speed.usual_prefill.value)}: the estimates of the plan"
         ),
         f"a step reads at most {CHUNK:,} tokens of prompts, the default of vLLM",
-        "lengths are exponential with the usual means, and cut at the largest"
+        "lengths are exponential with the mean of the spec, and cut at the largest"
         if model.usual_output.value < model.output.value
         else f"every prompt has {usual:,} tokens, and every response {model.output.value:,}",
         *_about_routing(service),
@@ -238,7 +239,7 @@ def _autoscaler(service: ServicePlan) -> Autoscaler | None:
     )
 
 
-def _pace(pace: Planned_) -> Pace:
+def _pace(pace: Emitted) -> Pace:
     by_percent = pace.kind == "Percent"
     most = float(pace.most.value)
     return Pace(

@@ -8,10 +8,10 @@ __all__ = [
     "BROKEN",
     "KEPT",
     "OPEN",
-    "Bin",
+    "TimeSlice",
     "Promise",
-    "Rollouts",
-    "ServiceReport",
+    "SimulatedRollouts",
+    "SimulatedService",
     "Simulation",
     "Unsimulated",
     "judged",
@@ -30,7 +30,7 @@ class Promise(Record):
     happened: str
     """In words: `0.62% ± 0.05%, p99 43.1 ms`."""
     verdict: str
-    """`kept`; `broken`, if it is missed by more than the error of the simulation; or `unclear`, if it is within it."""
+    """`kept`, `broken` (missed by more than the error of the simulation), or `unclear` (missed by less)."""
     allowed: float
     measured: float
     error: float
@@ -52,16 +52,14 @@ def judged(allowed: float, measured: float, error: float, *, at_least: bool = Fa
 
 
 def percent(value: float) -> str:
-    """A share in percent, with two significant digits below 10%: `0.62%`, `0%`."""
+    """A share in percent, with two significant digits below 10%: `0.62%`; `0%` below one in a million."""
     amount = 100 * value
     if amount >= 10:
         return f"{amount:,.0f}%" if amount >= 100 else f"{amount:.3g}%"
-    if amount == 0:
-        return "0%"
-    return f"{amount:.2g}%" if amount >= 0.0001 else "less than 0.0001%"
+    return f"{amount:.2g}%" if amount >= 0.0001 else "0%"
 
 
-class Bin(Record):
+class TimeSlice(Record):
     """A part of the simulated time, to draw it."""
 
     at: float
@@ -80,7 +78,7 @@ class Bin(Record):
     """The share of the requests that failed."""
 
 
-class Rollouts(Record):
+class SimulatedRollouts(Record):
     """How many simulated rollouts of a new version ended."""
 
     version: str
@@ -108,7 +106,7 @@ class Rollouts(Record):
     promises: tuple[Promise, ...]
 
 
-class ServiceReport(Record):
+class SimulatedService(Record):
     """One service."""
 
     name: str
@@ -121,11 +119,11 @@ class ServiceReport(Record):
     replicas: tuple[int, int]
     """The fewest and the most replicas that were ready."""
     promises: tuple[Promise, ...]
-    rollouts: Rollouts | None
+    rollouts: SimulatedRollouts | None
     unjudged: tuple[str, ...]
     """Promises that cannot be simulated, and why."""
     assumptions: tuple[str, ...]
-    bins: tuple[Bin, ...]
+    bins: tuple[TimeSlice, ...]
     """The first run over time."""
     bound: float | None
     """The highest bound on the latency, in seconds, to draw it."""
@@ -149,7 +147,7 @@ class Simulation(Record):
     """One environment."""
 
     environment: str
-    services: tuple[ServiceReport, ...]
+    services: tuple[SimulatedService, ...]
     unsimulated: tuple[Unsimulated, ...]
 
     @property

@@ -13,7 +13,7 @@ from .measure import Share, bins, gaps, percentile, responses, share, warm
 from .options import Options
 from .planned import Bound, Planned
 from .queues import Server, served
-from .report import BROKEN, KEPT, Promise, Rollouts, ServiceReport, judged, percent
+from .report import BROKEN, KEPT, Promise, SimulatedRollouts, SimulatedService, judged, percent
 
 __all__ = ["reported", "run"]
 
@@ -35,7 +35,7 @@ OFTEN = 0.05
 """The share of the looks at which an autoscaler may want more replicas than its maximum."""
 
 
-def reported(planned: Planned, options: Options, rollouts: Rollouts | None) -> ServiceReport:
+def reported(planned: Planned, options: Options, rollouts: SimulatedRollouts | None) -> SimulatedService:
     """Simulate a service and judge its promises."""
     long = _seconds(planned, options)
     traces = [_run(planned, options, long, options.seed + number) for number in range(options.runs)]
@@ -45,7 +45,7 @@ def reported(planned: Planned, options: Options, rollouts: Rollouts | None) -> S
     if scaled(planned, options) and long < SETTLES:
         unjudged.append(f"the autoscaler: {_long(long)} are too short for it to remove a replica; raise `--requests`")
     bound = max((one for one in planned.bounds if one.kind == "latency"), key=lambda one: one.share, default=None)
-    return ServiceReport(
+    return SimulatedService(
         name=planned.name,
         conditions=_conditions(planned, options, long),
         requests=sum(len(trace.arrived) for trace in traces),
@@ -257,5 +257,5 @@ def _ready(traces: Sequence[Trace]) -> tuple[int, int]:
     return min(ready), max(ready)
 
 
-def _of_rollouts(found: Rollouts | None) -> tuple[Promise, ...]:
+def _of_rollouts(found: SimulatedRollouts | None) -> tuple[Promise, ...]:
     return found.promises if found is not None else ()

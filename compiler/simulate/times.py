@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from random import Random
-from statistics import NormalDist
 
 from ..record import Record
 
@@ -24,14 +23,14 @@ class Times(Record):
     """The standard deviation of the logarithm; None for an exponential distribution."""
 
     @classmethod
-    def through(cls, mean: float, percentile: float, value: float) -> Times:
-        """The log-normal distribution with this mean and this percentile, such as 0.99.
+    def through(cls, mean: float, quantile: float, value: float) -> Times:
+        """The log-normal distribution with this mean, and this value at a percentile: 2.33 is the `quantile` of p99.
 
         No log-normal has a percentile far above its mean, 15 times for p99. The one with the heaviest tail stands for
         those.
         """
-        z, ratio = NormalDist().inv_cdf(percentile), math.log(max(1.0, value / mean))
-        return cls(mean=mean, sigma=z - math.sqrt(max(0.0, z * z - 2 * ratio)))
+        ratio = math.log(max(1.0, value / mean))
+        return cls(mean=mean, sigma=quantile - math.sqrt(max(0.0, quantile * quantile - 2 * ratio)))
 
     def slower(self, factor: float) -> Times:
         """The same distribution with every time multiplied."""

@@ -17,7 +17,7 @@ from .options import Options
 from .planned import Planned
 from .planned_rollout import Judged, Rollout
 from .queues import Server, served
-from .report import Promise, Rollouts, judged, percent
+from .report import Promise, SimulatedRollouts, judged, percent
 
 __all__ = ["rollouts"]
 
@@ -25,7 +25,7 @@ SAMPLE = 20_000
 """The requests of a slow version that are simulated to see how many are late."""
 
 
-def rollouts(planned: Planned, rollout: Rollout, options: Options) -> Rollouts:
+def rollouts(planned: Planned, rollout: Rollout, options: Options) -> SimulatedRollouts:
     """Roll out a new version many times. A good one has as many bad requests as the plan assumes of the live one."""
     rate = (planned.profile.trough if options.at == "trough" else planned.profile.mean) * rollout.passing
     new, old = _new(planned, rollout, options, rate), _good(rollout)
@@ -36,7 +36,7 @@ def rollouts(planned: Planned, rollout: Rollout, options: Options) -> Rollouts:
     spent = sorted(_spent(planned, one) for one in ended)
     counted = Counter(one.verdict for one in ended)
     known = planned.availability is not None
-    return Rollouts(
+    return SimulatedRollouts(
         version=_version(options),
         rate=rate,
         runs=len(ended),

@@ -10,6 +10,7 @@ from ...compiler.pipeline import Compiled
 from ...compiler.simulate import Options, Simulation, simulated
 from ...compiler.simulate.arrivals import Burst
 from ..outputs import Output, overwritten, put
+from ..render import named
 from ..render import simulation as render
 from ..workspace import find
 from .outcome import whole
@@ -34,7 +35,7 @@ def simulate(request: Request, form: str, page: str | None, given: Mapping[str, 
             found += _environments(outcome.compiled, _options(given))
     if not found:
         return systems.status
-    if form == "json":
+    if named(form).document:
         request.console.document(render.json(found))
     else:
         request.console.result(render.text(found, min(WIDE, shutil.get_terminal_size((WIDE, 24)).columns)))

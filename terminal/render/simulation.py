@@ -10,7 +10,7 @@ from typing import Any
 from ...compiler.plan.choose import count, number, seconds
 from ...compiler.record import Record
 from ...compiler.simulate import Simulation
-from ...compiler.simulate.report import Promise, Rollouts, ServiceReport, percent
+from ...compiler.simulate.report import Promise, SimulatedRollouts, SimulatedService, percent
 
 __all__ = ["HEAD", "NOTE", "conditions", "json", "margin", "of_rollouts", "summary", "text"]
 
@@ -49,7 +49,7 @@ def _simulation(simulation: Simulation, width: int) -> Iterator[str]:
     yield from _wrapped(f"{summary(simulation)} {NOTE}", width, "  ")
 
 
-def conditions(service: ServiceReport) -> str:
+def conditions(service: SimulatedService) -> str:
     """What was simulated, in words."""
     fewest, most = service.replicas
     ready = count(most, "replica") if fewest == most else f"{fewest} to {count(most, 'replica')}"
@@ -92,7 +92,7 @@ def margin(promise: Promise) -> str:
     return f"{percent(abs(promise.margin)) if abs(promise.margin) < 10 else '10x'} {'over' if over else 'left'}"
 
 
-def of_rollouts(found: Rollouts) -> str:
+def of_rollouts(found: SimulatedRollouts) -> str:
     """How the rollouts of a new version ended, in words."""
     parts = [
         f"{percent(many / found.runs)} {what}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from ...compiler.simulate import Simulation
-from ...compiler.simulate.report import Promise, Rollouts, ServiceReport
+from ...compiler.simulate.report import Promise, SimulatedRollouts, SimulatedService
 from .charts import Line, Mark, chart
 from .simulation import HEAD, NOTE, conditions, margin, of_rollouts, summary
 
@@ -65,7 +65,7 @@ def _simulation(simulation: Simulation) -> Iterator[str]:
         yield _list(f"{one.name}: {one.why}" for one in simulation.unsimulated)
 
 
-def _service(service: ServiceReport) -> Iterator[str]:
+def _service(service: SimulatedService) -> Iterator[str]:
     yield f"<h3>{escape(service.name)}</h3>\n<p>{escape(conditions(service))}.</p>"
     yield _table(service.promises)
     if service.rollouts is not None:
@@ -100,7 +100,7 @@ def _row(promise: Promise) -> str:
 # Charts
 
 
-def _charts(service: ServiceReport) -> Iterator[str]:
+def _charts(service: SimulatedService) -> Iterator[str]:
     bins = service.bins
     yield chart("Requests", "requests/s", [Line("requests", [(one.at / 60, one.rate) for one in bins], "one")])
     yield chart("Latency", _unit(service)[0], _latency(service))
@@ -118,12 +118,12 @@ def _charts(service: ServiceReport) -> Iterator[str]:
         yield _rollout(service.rollouts)
 
 
-def _unit(service: ServiceReport) -> tuple[str, float]:
+def _unit(service: SimulatedService) -> tuple[str, float]:
     longest = max((one.tail for one in service.bins if one.tail is not None), default=1.0)
     return ("seconds", 1.0) if max(longest, service.bound or 0.0) >= 1 else ("milliseconds", 1000.0)
 
 
-def _latency(service: ServiceReport) -> list[Line]:
+def _latency(service: SimulatedService) -> list[Line]:
     _, scale = _unit(service)
     bins = service.bins
     tail = [(one.at / 60, scale * one.tail) for one in bins if one.tail is not None]
@@ -137,7 +137,7 @@ def _latency(service: ServiceReport) -> list[Line]:
     return found
 
 
-def _rollout(found: Rollouts) -> str:
+def _rollout(found: SimulatedRollouts) -> str:
     """The windows of the first rollout: the share of bad requests, and the limit."""
     marks = [Mark(at / 60, 100 * bad, KINDS[means]) for at, bad, _, means in found.windows]
     limits = [(at / 60, 100 * limit) for at, _, limit, _ in found.windows]
