@@ -262,7 +262,7 @@ _SIMULATED = (
         "--requests",
         type=click.IntRange(1000),
         metavar="N",
-        help="Simulate a shorter time if it has more than N requests; 200,000 if omitted, or 2,000,000 with an event.",
+        help="Simulate less time if it has more than N requests; by default 200,000, for a day or an event 1,000,000.",
     ),
     click.option(
         "--rollouts",

@@ -108,6 +108,37 @@ def test_a_wrong_value_is_refused_with_what_to_write(option: str, value: str) ->
     assert "write a" in done.err
 
 
+# The traffic
+
+
+def test_a_quiet_day_is_simulated_from_midnight_on(tmp_path: Path) -> None:
+    """24 h have 29,000 requests, with the highest rate at noon."""
+    quiet = minimal(constraints={"throughput": {"trough": "0.1/s", "mean": "0.33/s", "peak": "1/s"}})
+    service = mlspec.simulate(compile_text(tmp_path, quiet), at="day", rollouts=1)["default"].services[0]
+    assert service.conditions.startswith("a day from 0.1/s to 1/s for 24 h")
+    assert service.requests == pytest.approx(0.33 * 86_400, rel=0.03)
+    rates = [one.rate for one in service.bins]
+    assert 20 < rates.index(max(rates)) < 40
+    assert not 10 < rates.index(min(rates)) < 50
+
+
+def test_of_a_busy_day_the_noon_is_simulated(tmp_path: Path) -> None:
+    busy = TIGHT.replace("mean: 20/s", "mean: 100/s")
+    service = mlspec.simulate(compile_text(tmp_path, busy), at="day", requests=3000, rollouts=1)["default"].services[0]
+    assert service.conditions.startswith("the noon of a day")
+    assert service.seconds == 10
+    assert service.requests == pytest.approx(3000, rel=0.08)
+
+
+def test_a_service_without_traffic_at_night_is_simulated(tmp_path: Path) -> None:
+    nothing = minimal(
+        constraints={"throughput": {"trough": "0/s", "mean": "1/s", "peak": "3/s"}, "availability": "99%"}
+    )
+    service = mlspec.simulate(compile_text(tmp_path, nothing), at="trough", rollouts=2, slow=2.0)["default"].services[0]
+    assert service.requests == 0
+    assert not service.broken
+
+
 # What goes wrong
 
 

@@ -61,16 +61,17 @@ class Profile(Record):
 
 
 class Load:
-    """The rate of arrivals over a simulated time: constant, or a day, and a burst."""
+    """The rate of arrivals over a simulated time: constant, or a day from some second of it on, and a burst."""
 
-    def __init__(self, rate: float | Profile, burst: Burst | None = None) -> None:
+    def __init__(self, rate: float | Profile, burst: Burst | None = None, begins: float = 0.0) -> None:
         self._rate = rate
+        self._begins = begins
         self._sharpness = rate.sharpness if isinstance(rate, Profile) else 1.0
         self.burst = burst
 
     def at(self, second: float) -> float:
         """The rate at a second of the simulation."""
-        rate = self._rate.at(second, self._sharpness) if isinstance(self._rate, Profile) else self._rate
+        rate = self._rate.at(self._begins + second, self._sharpness) if isinstance(self._rate, Profile) else self._rate
         burst = self.burst
         return rate * burst.times if burst is not None and burst.at <= second < burst.at + burst.lasts else rate
 

@@ -16,7 +16,7 @@ class Options(Record):
     hours: float | None = None
     """How long; None for an hour, or a day."""
     requests: int | None = None
-    """The most requests of a run; None for 200,000, or ten times as many if something goes wrong."""
+    """The most requests of a run; None for 200,000, or five times as many for a day, or if something goes wrong."""
     seed: int = 1
     runs: int = 1
     rollouts: int = 400
@@ -41,4 +41,4 @@ class Options(Record):
         """The most requests of a run."""
         if self.requests is not None:
             return self.requests
-        return 2_000_000 if self.eventful else 200_000
+        return 1_000_000 if self.eventful or self.at == "day" else 200_000

@@ -64,6 +64,8 @@ class Planned(Record):
     """The busiest that the plan lets a replica be; None if it counts sequences instead."""
     assumptions: tuple[str, ...]
     """What neither the spec nor the plan says."""
+    of_a_day: tuple[str, ...]
+    """The same about the traffic of a day."""
 
 
 def planned(service: ServicePlan) -> Planned:
@@ -92,7 +94,8 @@ def planned(service: ServicePlan) -> Planned:
         month=profile.mean * float(Duration.parse(window)),
         window=window,
         utilization=service.care.busiest if isinstance(how, Server) else None,
-        assumptions=(*about_day, *about_replicas, *_about_cluster(service, autoscaler)),
+        assumptions=(*about_replicas, *_about_cluster(service, autoscaler)),
+        of_a_day=tuple(about_day),
     )
 
 

@@ -34,7 +34,7 @@ class Server(Record):
     times: Times
     slots: int
     routing: str
-    """`random`, `least-request` (the better of two random replicas), or `workers` (a random slot with its own queue)."""
+    """`random`, `least-request` (the better of two random replicas), or `workers` (a random slot with a queue)."""
     room: int | None
     """How many requests may wait on a replica; None without a limit."""
     timeout: float

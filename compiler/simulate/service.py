@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from ..plan.choose import count, number, seconds
-from .arrivals import Burst, Load, Profile
+from .arrivals import DAY, Burst, Load, Profile
 from .batching import generated
 from .fleet import EVICTION, GONE, SERVED, UNNOTICED, ZONES, Loss, Trace
 from .measure import Share, bins, gaps, percentile, responses, share, warm
@@ -15,7 +15,7 @@ from .planned import Bound, Planned
 from .queues import Server, served
 from .report import BROKEN, KEPT, Promise, SimulatedRollouts, SimulatedService, judged, percent
 
-__all__ = ["reported", "run"]
+__all__ = ["reported"]
 
 EVENT = 600.0
 """When something goes wrong, in seconds, so that the queues have settled before."""
@@ -55,7 +55,11 @@ def reported(planned: Planned, options: Options, rollouts: SimulatedRollouts | N
         promises=(*promises, *_of_rollouts(rollouts)),
         rollouts=rollouts,
         unjudged=tuple(unjudged),
-        assumptions=(*planned.assumptions, *([LOST] if options.lose is not None else [])),
+        assumptions=(
+            *(planned.of_a_day if options.at in ("day", "trough") else ()),
+            *planned.assumptions,
+            *((LOST,) if options.lose is not None else ()),
+        ),
         bins=tuple(bins(traces[0])),
         bound=bound.seconds if bound is not None else None,
         bound_name=bound.name.rpartition(" ")[2] if bound is not None else "",
@@ -76,23 +80,31 @@ def _rate(planned: Planned, options: Options) -> float:
 
 def _seconds(planned: Planned, options: Options) -> float:
     """How long to simulate: as asked, unless that is more requests than allowed."""
-    asked = (options.hours if options.hours is not None else 24 if options.at == "day" else 1) * 3600.0
-    usual = planned.profile.mean if options.at == "day" else _rate(planned, options)
-    most = options.most / usual if usual else asked
+    asked, rate = _asked(options), _rate(planned, options)
+    if options.at == "day" and planned.profile.mean * asked <= options.most:
+        return asked
+    most = options.most / rate if rate else asked
     least = EVENT + options.burst.lasts + AFTER if options.burst is not None else 0.0
     return max(1.0, min(asked, max(most, least)))
+
+
+def _asked(options: Options) -> float:
+    return (options.hours if options.hours is not None else 24 if options.at == "day" else 1) * 3600.0
 
 
 def _burst(options: Options, long: float) -> Burst | None:
     return options.burst.but(at=min(EVENT, long / 4)) if options.burst is not None else None
 
 
-def run(planned: Planned, rate: float | Profile, long: float, replicas: int, options: Options, seed: int) -> Trace:
+def _simulated(
+    planned: Planned, rate: float | Profile, long: float, replicas: int, options: Options, seed: int
+) -> Trace:
     """One run."""
     random = Random(seed)
     scaler = planned.autoscaler if scaled(planned, options) else None
     losses = [Loss(what=options.lose, at=min(EVENT, long / 4))] if options.lose is not None else []
-    arrivals = Load(rate, _burst(options, long)).arrivals(long, Random(seed + 1_000_003))
+    begins = (DAY - long) / 2 if _around_noon(options, long) else 0.0
+    arrivals = Load(rate, _burst(options, long), begins).arrivals(long, Random(seed + 1_000_003))
     if isinstance(planned.how, Server):
         return served(planned.how, arrivals, long, replicas, random, scaler, losses)
     return generated(planned.how, arrivals, long, replicas, random, scaler, losses)
@@ -100,18 +112,30 @@ def run(planned: Planned, rate: float | Profile, long: float, replicas: int, opt
 
 def _run(planned: Planned, options: Options, long: float, seed: int) -> Trace:
     rate = planned.profile if options.at == "day" else _rate(planned, options)
-    replicas = planned.replicas["trough" if options.at == "day" else options.at]
-    return run(planned, rate, long, replicas, options, seed)
+    return _simulated(planned, rate, long, planned.replicas[_first(planned, options, long)], options, seed)
+
+
+def _around_noon(options: Options, long: float) -> bool:
+    """Whether only the part of a day around its peak is simulated, because the whole has too many requests."""
+    return options.at == "day" and long < _asked(options)
+
+
+def _first(planned: Planned, options: Options, long: float) -> str:
+    """The rate that the first replicas are for: at midnight, the trough, unless there is no autoscaler to add some."""
+    if options.at != "day":
+        return options.at
+    return "trough" if scaled(planned, options) and not _around_noon(options, long) else "peak"
 
 
 def _conditions(planned: Planned, options: Options, long: float) -> str:
     profile = planned.profile
     where = (
-        f"a day from {number(profile.trough)}/s to {number(profile.peak)}/s"
+        f"{'the noon of ' if _around_noon(options, long) else ''}a day from {number(profile.trough)}/s to "
+        f"{number(profile.peak)}/s"
         if options.at == "day"
         else f"the {options.at} of {number(_rate(planned, options))}/s"
     )
-    at = "trough" if options.at == "day" else options.at
+    at = _first(planned, options, long)
     how = " at first" if scaled(planned, options) else ", without an autoscaler"
     said = [f"{where} for {_long(long)}", f"{count(planned.replicas[at], 'replica')}{how}"]
     if options.burst is not None:

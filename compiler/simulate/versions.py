@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 
 from ..plan.choose import number
-from .arrivals import Load
+from .arrivals import DAY, Load
 from .batching import generated
 from .canary import HELD, PROMOTED, ROLLED_BACK, Arm, Outcome, rolled_out
 from .fleet import SERVED, Trace
@@ -91,7 +91,7 @@ def _new(planned: Planned, rollout: Rollout, options: Options, rate: float) -> A
 
 def _slower(planned: Planned, options: Options, rate: float, replicas: int) -> Trace:
     """The pods of the new version in its first step, each slower."""
-    factor, long = options.slow or 1.0, SAMPLE / rate
+    factor, long = options.slow or 1.0, min(SAMPLE / rate, DAY) if rate else DAY
     arrivals = Load(rate).arrivals(long, Random(options.seed))
     how, random = planned.how, Random(options.seed + 1)
     if isinstance(how, Server):

@@ -39,12 +39,13 @@ class Mark(NamedTuple):
     """Its class on the page: `good`, `bad`, or `few`."""
 
 
-def chart(title: str, unit: str, lines: Sequence[Line], marks: Sequence[Mark] = ()) -> str:
-    """A chart over time in minutes; `unit` is that of its values."""
+def chart(
+    title: str, unit: str, until: float, lines: Sequence[Line], marks: Sequence[Mark] = (), *, whole: bool = False
+) -> str:
+    """A chart over `until` minutes; `unit` is that of its values, which are `whole` numbers if they count something."""
     points = [point for line in lines for point in line.points] + [(mark.x, mark.y) for mark in marks]
-    right = max((x for x, _ in points), default=1.0) or 1.0
-    top = _round_up(max((y for _, y in points), default=1.0))
-    plot = _Plot(right, top)
+    highest = max((y for _, y in points), default=1.0)
+    plot = _Plot(until or 1.0, 4.0 * max(1, math.ceil(highest / 4)) if whole else _round_up(highest))
     drawn = "\n".join(
         (
             *_grid(plot, unit),

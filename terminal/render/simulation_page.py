@@ -66,7 +66,7 @@ def _simulation(simulation: Simulation) -> Iterator[str]:
 
 
 def _service(service: SimulatedService) -> Iterator[str]:
-    yield f"<h3>{escape(service.name)}</h3>\n<p>{escape(conditions(service))}.</p>"
+    yield f"<h3>{escape(service.name)}</h3>\n<p>{escape(_sentence(conditions(service)))}</p>"
     yield _table(service.promises)
     if service.rollouts is not None:
         yield f"<p>{escape(_sentence(of_rollouts(service.rollouts)))}</p>"
@@ -101,19 +101,22 @@ def _row(promise: Promise) -> str:
 
 
 def _charts(service: SimulatedService) -> Iterator[str]:
-    bins = service.bins
-    yield chart("Requests", "requests/s", [Line("requests", [(one.at / 60, one.rate) for one in bins], "one")])
-    yield chart("Latency", _unit(service)[0], _latency(service))
+    bins, until = service.bins, service.seconds / 60
+    yield chart("Requests", "requests/s", until, [Line("requests", [(one.at / 60, one.rate) for one in bins], "one")])
+    yield chart("Latency", _unit(service)[0], until, _latency(service))
     yield chart(
         "Replicas",
         "replicas",
+        until,
         [
             Line("ready", [(one.at / 60, one.ready) for one in bins], "one", steps=True),
             Line("asked for", [(one.at / 60, one.asked) for one in bins], "two", steps=True),
         ],
+        whole=True,
     )
     if any(one.failed for one in bins):
-        yield chart("Failed requests", "%", [Line("failed", [(one.at / 60, 100 * one.failed) for one in bins], "one")])
+        failed = [(one.at / 60, 100 * one.failed) for one in bins]
+        yield chart("Failed requests", "%", until, [Line("failed", failed, "one")])
     if service.rollouts is not None and service.rollouts.windows:
         yield _rollout(service.rollouts)
 
@@ -142,5 +145,5 @@ def _rollout(found: SimulatedRollouts) -> str:
     marks = [Mark(at / 60, 100 * bad, KINDS[means]) for at, bad, _, means in found.windows]
     limits = [(at / 60, 100 * limit) for at, _, limit, _ in found.windows]
     line = Line("limit of a window; each dot is what one measured", limits, "limit", steps=True)
-    verdict, _ = found.ended
-    return chart(f"A rollout, {verdict}", "% of requests are bad", [line], marks)
+    verdict, seconds = found.ended
+    return chart(f"A rollout, {verdict}", "% of requests are bad", seconds / 60, [line], marks)
