@@ -1099,6 +1099,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "diagnosis": ('diagnosis', 'group', ('object', 'Diagnosis'), None, ''),
         "cooldown": ('cooldown', 'optional', ('scalar', 'duration', ''), None, ''),
         "maxModelAge": ('max_model_age', 'optional', ('scalar', 'duration', ''), None, ''),
+        "decay": ('decay', 'optional', ('object', 'Decay'), None, ''),
         "promote": ('promote', 'optional', ('object', 'Promote'), None, ''),
         "online": ('online', 'optional', ('object', 'OnlineLearning'), None, ''),
     },
@@ -1106,6 +1107,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "onDataFault": ('on_data_fault', 'default', ('enum', ('stop', 'continue')), 'stop', 'a model trained on bad data is bad'),
         "onFeatureChange": ('on_feature_change', 'default', ('enum', ('stop', 'continue')), 'stop', 'fix the cause instead of retraining around it'),
         "minNewLabels": ('min_new_labels', 'optional', ('scalar', 'count', ''), None, ''),
+    },
+    "Decay": {
+        "loss": ('loss', 'required', ('number', 0, None, True, False), None, ''),
+        "over": ('over', 'required', ('scalar', 'duration', ''), None, ''),
     },
     "Promote": {
         "via": ('via', 'default', ('enum', ('pull-request', 'push')), 'pull-request', 'a human reviews it'),

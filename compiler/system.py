@@ -132,7 +132,7 @@ class Latency(Part):
 
 
 class Throughput(Part):
-    """The request rate. The peak determines capacity; the mean determines canaries and cost."""
+    """The request rate. The peak determines capacity, the mean determines canaries, and all three determine cost."""
 
     __slots__ = fields = ("mean", "peak", "ramp", "trough",)
 
@@ -1827,7 +1827,7 @@ class Dashboard(Part):
 class Retraining(Part):
     """When to train a new model, and what happens to it."""
 
-    __slots__ = fields = ("schedule", "time_zone", "triggers", "diagnosis", "cooldown", "max_model_age", "promote", "online",)
+    __slots__ = fields = ("schedule", "time_zone", "triggers", "diagnosis", "cooldown", "max_model_age", "decay", "promote", "online",)
 
     schedule: Because[str] | None
     time_zone: Because[str]
@@ -1835,6 +1835,7 @@ class Retraining(Part):
     diagnosis: Diagnosis
     cooldown: Because[Duration] | None
     max_model_age: Because[Duration] | None
+    decay: Decay | None
     promote: Promote | None
     online: OnlineLearning | None
 
@@ -1847,6 +1848,15 @@ class Diagnosis(Part):
     on_data_fault: Because[Literal['stop', 'continue']]
     on_feature_change: Because[Literal['stop', 'continue']]
     min_new_labels: Because[Count] | None
+
+
+class Decay(Part):
+    """How fast a model loses quality as it ages. To measure it, evaluate older models on the newest labels."""
+
+    __slots__ = fields = ("loss", "over",)
+
+    loss: Because[float]
+    over: Because[Duration]
 
 
 class Promote(Part):

@@ -11,8 +11,8 @@ import pytest
 
 from mlspec.compiler.answer.memo import memo
 from mlspec.compiler.because import fixed
+from mlspec.compiler.plan.distributions import exceeds
 from mlspec.compiler.plan.objectives.burn import factor
-from mlspec.compiler.plan.rollout.distributions import exceeds
 from mlspec.compiler.plan.rollout.odds import sample
 from mlspec.compiler.plan.rollout.verdict import verdict
 from mlspec.compiler.plan.serving.capacity import carrying

@@ -9,7 +9,6 @@ import pytest
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.scaling.reaction import at_once, jump
 from mlspec.compiler.plan.service import ServicePlan
 from mlspec.targets.registry import BACKENDS
 
@@ -35,9 +34,11 @@ def test_a_replica_serves_after_every_wait_in_turn(tmp_path: Path) -> None:
     """2 min for a rate, 15 s to decide, 30 s to settle, 2 min for a node, then the image, the model, and a probe."""
     shop = planned(tmp_path)
     known = 120 + 15 + 30 + 120 + 5
-    assert int(shop.reaction.value.amount) == known + int(shop.live.fetch.value.amount + shop.live.start.value.amount)
+    assert int(shop.reaction.time.value.amount) == known + int(
+        shop.live.fetch.value.amount + shop.live.start.value.amount
+    )
     ready = planned(tmp_path, platform__planning={"nodeWait": "0s"})
-    assert shop.reaction.value.amount - ready.reaction.value.amount == 120
+    assert shop.reaction.time.value.amount - ready.reaction.time.value.amount == 120
 
 
 def test_a_jump_to_the_peak_spends_months_of_the_error_budget(tmp_path: Path) -> None:
@@ -45,12 +46,11 @@ def test_a_jump_to_the_peak_spends_months_of_the_error_budget(tmp_path: Path) ->
     days = 51,840.
     """
     shop = planned(tmp_path)
-    assert shop.demand is not None
-    able = at_once(shop.scaling.least, shop.demand)
+    able, spent = shop.reaction.at_once, shop.reaction.jump
+    assert able is not None
     assert str(able.value) == "667/s"
-    spent = jump(shop, able)
     assert spent is not None
-    assert float(spent.value.amount) == pytest.approx(333 * float(shop.reaction.value.amount) / 51_840, rel=0.001)
+    assert float(spent.value.amount) == pytest.approx(333 * float(shop.reaction.time.value.amount) / 51_840, rel=0.001)
 
 
 @pytest.mark.parametrize(("ramp", "least"), [("1s", 5), ("30m", 4), ("4h", 2)])
@@ -59,7 +59,7 @@ def test_the_minimum_follows_from_the_ramp(tmp_path: Path, ramp: str, least: int
     until 0.544 x 392 / 0.3 = 711/s: 8.5 Erlangs / (0.7 x 4) = 3.05. The peak needs 12 / 2.8 = 4.3. In 4 h, it is 89/s.
     """
     shop = planned(tmp_path, constraints__throughput={"mean": "20/s", "peak": "1000/s", "ramp": ramp})
-    assert int(shop.reaction.value.amount) == 392
+    assert int(shop.reaction.time.value.amount) == 392
     assert shop.scaling.least.value == least
 
 
@@ -77,7 +77,7 @@ def test_with_its_ramp_the_simulated_rise_is_answered(tmp_path: Path) -> None:
     for ramp in (60, 600, 1800, 7200):
         rates = {"mean": "20/s", "peak": "1000/s", "ramp": f"{ramp}s"}
         shop = planned(tmp_path, constraints__throughput=rates)
-        delay, each = float(shop.reaction.value.amount), 4 / 0.012
+        delay, each = float(shop.reaction.time.value.amount), 4 / 0.012
 
         def rate(second: float, ramp: int = ramp) -> float:
             return 20 + 980 * min(1.0, max(0.0, second / ramp))

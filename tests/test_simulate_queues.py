@@ -8,17 +8,19 @@ from random import Random
 
 import pytest
 
-from mlspec.compiler.plan.serving.capacity import erlang_c
+from mlspec.compiler.plan.serving.queueing import erlang_c, work
 from mlspec.compiler.simulate.arrivals import DAY, Burst, Load, Profile
 from mlspec.compiler.simulate.fleet import LATE, LOST, REFUSED, SERVED, Loss, Trace
 from mlspec.compiler.simulate.measure import share
 from mlspec.compiler.simulate.queues import Batching, Server, served
 from mlspec.compiler.simulate.times import Times
 
-P99 = 2.3263
-"""The quantile of the normal distribution at 99%."""
-
 SERVER = Server(times=Times(mean=1.0), slots=1, routing="random", room=None, timeout=1e9, startup=60.0)
+
+
+def through(mean: float, value: float) -> Times:
+    """The log-normal with this mean and this p99."""
+    return Times(mean=mean, sigma=work(mean, 0.01, value).spread)
 
 
 def run(
@@ -58,7 +60,7 @@ def test_several_slots_wait_as_erlang_c_says(slots: int, load: float) -> None:
 @pytest.mark.parametrize("tail", [1.2, 1.5, 4.0])
 def test_the_variation_of_service_times_counts_as_pollaczek_and_khinchine_say(tail: float) -> None:
     """M/G/1: it waits u (1 + CV²) / (2 (1 - u)) service times; tails at p99 of 1.2, 1.5, and 4 means."""
-    times, busy = Times.through(1.0, P99, tail), 0.6
+    times, busy = through(1.0, tail), 0.6
     trace = run(busy, 250_000, times=times)
     assert mean(trace.waited) == pytest.approx(busy * (1 + times.variation) / (2 * (1 - busy)), rel=0.06)
 
@@ -86,7 +88,7 @@ def test_the_less_busy_of_two_replicas_waits_less_than_a_random_one_and_more_tha
 
 
 def test_a_log_normal_goes_through_its_mean_and_its_percentile() -> None:
-    times, random = Times.through(0.06, P99, 0.09), Random(3)
+    times, random = through(0.06, 0.09), Random(3)
     draw = times.sampler(random)
     drawn = sorted(draw() for _ in range(200_000))
     assert mean(drawn) == pytest.approx(0.06, rel=0.005)
@@ -116,7 +118,7 @@ def test_a_full_queue_refuses() -> None:
 
 def test_a_batch_begins_when_it_is_full_or_has_waited_long_enough() -> None:
     """Arrivals at 0, 10, 20, and 500 ms; a batch of three waits 100 ms at most. The server is fast and has room."""
-    server = SERVER.but(times=Times.through(0.001, P99, 0.001), slots=8, batching=Batching(size=3, delay=0.1))
+    server = SERVER.but(times=through(0.001, 0.001), slots=8, batching=Batching(size=3, delay=0.1))
     trace = served(server, [0.0, 0.01, 0.02, 0.5], 2, 1, Random(1))
     assert [round(waited, 6) for waited in trace.waited] == [0.02, 0.01, 0.0, 0.1]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...schema.units import Duration
 from ..because import Because, because
 from ..system import OnlineService, Shadow
 from .gateway import GatewayPlan
@@ -15,7 +14,7 @@ from .objectives import Objectives
 from .rollout.canary import CanaryPlan
 from .rollout.shadow import ShadowPlan
 from .scaling import Scaling
-from .scaling.reaction import for_ramp, reaction
+from .scaling.reaction import Reaction
 from .scope import Scope
 from .serving.admission import waiting
 from .serving.facts import ServiceFacts
@@ -53,14 +52,14 @@ class ServicePlan(ServiceFacts):
         return Hardware(self)
 
     @cached_property
-    def reaction(self) -> Because[Duration]:
-        """How long it takes from more requests to more replicas that serve them."""
-        return reaction(self)
+    def reaction(self) -> Reaction:
+        """How it reacts to more load than its replicas answer."""
+        return Reaction(self, self.live, self.scaling)
 
-    @cached_property
+    @property
     def for_ramp(self) -> Because[int] | None:
         """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
-        return for_ramp(self)
+        return self.reaction.for_ramp
 
     @cached_property
     def queue(self) -> Because[int] | None:

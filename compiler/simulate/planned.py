@@ -8,7 +8,6 @@ from __future__ import annotations
 from ...schema.units import Duration
 from ..because import first
 from ..plan.choose import number, seconds
-from ..plan.rollout.distributions import normal_quantile
 from ..plan.scaling.behavior import DOWN, UP
 from ..plan.scaling.behavior import Pace as Emitted
 from ..plan.service import ServicePlan
@@ -130,7 +129,7 @@ def _bounds(service: ServicePlan) -> list[Bound]:
 
 
 def _how(service: ServicePlan) -> tuple[Server | Engine, list[str]]:
-    startup = float(service.live.fetch.value) + float(service.live.start.value)
+    startup = _startup(service)
     room = service.queue.value if service.queue is not None else None
     timeout = float(service.timing.timeout.value)
     if service.mean_time is None:
@@ -151,24 +150,10 @@ def _how(service: ServicePlan) -> tuple[Server | Engine, list[str]]:
 
 
 def _times(service: ServicePlan) -> tuple[Times, str]:
-    """The distribution that the planner assumes, too: through the measured tail, if there is one."""
-    measured, mean = service.part.service_time, service.mean_time
-    assert measured is not None
-    assert mean is not None
-    average = float(mean.value)
-    chosen = next(
-        (one for one in service.scope.system.models[service.model.value].candidates if one.selected.value), None
-    )
-    selected = chosen.latency.p99 if chosen is not None and chosen.latency is not None else None
-    for share, tail, what in (
-        (0.995, measured.p995, "the measured p99.5"),
-        (0.99, measured.p99, "the measured p99"),
-        (0.99, selected, "the p99 of the selected candidate"),
-    ):
-        if tail is not None:
-            said = f"service times are log-normal, through the mean of {mean.value} and {what} of {tail.value}"
-            return Times.through(average, normal_quantile(share), float(tail.value)), said
-    return Times(mean=average), f"service times are exponential with the mean of {mean.value}, as no tail was measured"
+    """The distribution that the planner assumes, too."""
+    assert service.demand is not None
+    work = service.demand.promises.work
+    return Times(mean=work.value.mean, sigma=work.value.spread), f"service times are {work.value}: {work.reason}"
 
 
 def _about_routing(service: ServicePlan) -> list[str]:
@@ -254,9 +239,7 @@ def _pace(pace: Emitted) -> Pace:
 
 
 def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[str]:
-    found = [
-        f"a node with room for a new replica is there: it is ready {seconds(_startup(service))} after it is asked for"
-    ]
+    found = [f"a new replica is ready {seconds(_startup(service))} after it is asked for, with the wait for its node"]
     if autoscaler is not None:
         found.append(
             f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults"
@@ -265,4 +248,5 @@ def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[
 
 
 def _startup(service: ServicePlan) -> float:
-    return float(service.live.fetch.value) + float(service.live.start.value)
+    wait = service.scope.platform.planning.node_wait
+    return sum(float(each.value) for each in (wait, service.live.fetch, service.live.start))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..plan.rollout.guards import EACH, FEW, HALF, missed
+from ..plan.rollout.guards import EACH, FEW, HALF, Failing, missed
 from ..plan.rollout.judgment import Judgment, Step
 from ..plan.service import ServicePlan
 from ..record import Record
@@ -99,7 +99,7 @@ def _stage(service: ServicePlan, step: Step) -> Stage:
         share=step.share.value / 100,
         seconds=float(step.lasts.value),
         analyses=tuple(_analysis(judgment) for judgment in step.judgments),
-        guard=None if _may_fail_mostly(step) else _guard(service),
+        guard=None if step.failing is None or _may_fail_mostly(step) else _guard(service, step.failing),
     )
 
 
@@ -109,11 +109,11 @@ def _may_fail_mostly(step: Step) -> bool:
     return any(limit >= float(HALF.value) for limit in limits)
 
 
-def _guard(service: ServicePlan) -> Guard:
+def _guard(service: ServicePlan, failing: Failing) -> Guard:
     return Guard(
-        window=int(service.rate_window.value.amount),
+        window=int(failing.delay.value.amount),
         share=float(HALF.value),
-        few=int(FEW.value),
+        few=FEW,
         misses=missed(service.scrape_interval).value,
     )
 

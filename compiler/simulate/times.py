@@ -22,16 +22,6 @@ class Times(Record):
     sigma: float | None = None
     """The standard deviation of the logarithm; None for an exponential distribution."""
 
-    @classmethod
-    def through(cls, mean: float, quantile: float, value: float) -> Times:
-        """The log-normal distribution with this mean, and this value at a percentile: 2.33 is the `quantile` of p99.
-
-        No log-normal has a percentile far above its mean, 15 times for p99. The one with the heaviest tail stands for
-        those.
-        """
-        ratio = math.log(max(1.0, value / mean))
-        return cls(mean=mean, sigma=quantile - math.sqrt(max(0.0, quantile * quantile - 2 * ratio)))
-
     def slower(self, factor: float) -> Times:
         """The same distribution with every time multiplied."""
         return self.but(mean=self.mean * factor)

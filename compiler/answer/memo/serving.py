@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ....schema.units import Duration
 from ...because import because
 from ...plan.scaling.headroom import headroom
-from ...plan.scaling.reaction import at_once, jump
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from .line import Line
@@ -50,14 +49,12 @@ def _reaction(service: ServicePlan) -> Iterator[Line]:
     """What happens between more requests and more replicas."""
     if not service.scales.value:
         return
-    yield Line(title="time until a new replica serves", value=service.reaction)
-    if service.demand is None:
-        return
-    able = at_once(service.scaling.least, service.demand)
-    yield Line(title="rate without new replicas", value=able)
-    spent = jump(service, able)
-    if spent is not None:
-        yield Line(title="error budget of a jump to the peak", value=spent)
+    reaction = service.reaction
+    yield Line(title="time until a new replica serves", value=reaction.time)
+    if reaction.at_once is not None:
+        yield Line(title="rate without new replicas", value=reaction.at_once)
+    if reaction.jump is not None:
+        yield Line(title="error budget of a jump to the peak", value=reaction.jump)
 
 
 def times(service: ServicePlan) -> Iterator[Line]:

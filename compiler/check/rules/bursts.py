@@ -8,7 +8,6 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, readable
-from ...plan.scaling.reaction import at_once, jump
 from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
@@ -44,9 +43,7 @@ def rises_too_fast(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _jump(service: ServicePlan) -> Iterator[Diagnostic]:
-    assert service.demand is not None
-    peak, least = service.traffic("peak"), service.scaling.least
-    spent = jump(service, at_once(least, service.demand))
+    peak, spent = service.traffic("peak"), service.reaction.jump
     if peak is None or spent is None or spent.value.amount <= 1:
         return
     yield finding(
@@ -54,7 +51,7 @@ def _jump(service: ServicePlan) -> Iterator[Diagnostic]:
         f"a sudden rise to {peak.value} would spend the error budget of {number(float(spent.value.amount))} months",
         peak,
         others=((service.availability, "the promise"),),
-        note=f"{spent.reason}: {service.reaction.reason}",
+        note=f"{spent.reason}: {service.reaction.time.reason}",
         help="write how long the rate takes to rise at its fastest, such as `ramp: 2h`, and the minimum of replicas "
         "follows from it",
     )
@@ -69,6 +66,6 @@ def _ramp(service: ServicePlan) -> Iterator[Diagnostic]:
         f"{count(given.value, 'replica')} cannot answer a load that rises to the peak in {readable(ramp.value)}",
         given,
         others=((ramp, "how fast it rises"),),
-        note=f"{needed.reason}; {service.reaction.reason}",
+        note=f"{needed.reason}; {service.reaction.time.reason}",
         help=f"write `min: {needed.value}`, or remove it",
     )

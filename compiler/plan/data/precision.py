@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ..rollout.distributions import normal_below, normal_quantile
+from ..distributions import normal_below, normal_quantile
 
 __all__ = ["auc_half_width", "auc_variance", "bar", "fails_by_chance", "needed", "share_half_width"]
 

@@ -23,7 +23,7 @@ from ....schema.units import Rate, plain
 from ...because import Because, because, decision, fixed
 from ...record import Record
 from ..choose import number
-from .distributions import MANY, exceeds, normal_below
+from ..distributions import MANY, exceeds, normal_below
 from .odds import chance
 from .verdict import Verdict
 

@@ -16,7 +16,7 @@ from ...because import Because, decision
 from ...finding import refusal
 from ...system import Planning
 from ..choose import count, number, seconds
-from .distributions import normal_quantile
+from ..distributions import normal_quantile
 from .verdict import MINUTES, Verdict, fewest, verdict
 
 __all__ = ["Doubt", "arm_size", "chance", "doubt", "judged", "sample", "step_length", "volume"]

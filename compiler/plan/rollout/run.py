@@ -24,7 +24,7 @@ from typing import NamedTuple
 from ....schema.units import Rate, plain
 from ...because import Because, decision
 from ...record import Record
-from .distributions import MANY, falls_below, normal_below
+from ..distributions import MANY, falls_below, normal_below
 from .judgment import Judgment, Step
 from .odds import chance
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from ...record import Record
-from .distributions import exceeds, falls_below
+from ..distributions import exceeds, falls_below
 
 __all__ = ["MINUTES", "Verdict", "fewest", "held_windows", "verdict"]
 

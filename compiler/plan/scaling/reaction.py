@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first, fixed
 from ..choose import count, number, readable
 from ..serving.capacity import Demand, carrying
+from ..serving.facts import ServiceFacts
+from ..serving.version import VersionPlan
+from . import Scaling
 from .behavior import UP
 
-if TYPE_CHECKING:
-    from ..service import ServicePlan
-
-__all__ = ["at_once", "for_ramp", "jump", "reaction"]
+__all__ = ["Reaction"]
 
 SYNC = fixed(
     Duration(15),
@@ -27,19 +27,53 @@ PROBE = fixed(Duration(5), "the period of the readiness probe")
 BUDGET_DAYS = 30
 
 
-def reaction(service: ServicePlan) -> Because[Duration]:
-    """How long it takes from more requests to more replicas that serve them."""
-    version, wait = service.live, service.scope.platform.planning.node_wait
-    return _reaction(_seen(service), SYNC, UP.stable, wait, version.fetch, version.start, PROBE)
+class Reaction:
+    """How one online service reacts to more load than its replicas answer."""
 
+    def __init__(self, service: ServiceFacts, version: VersionPlan, scaling: Scaling) -> None:
+        self.service = service
+        self.version = version
+        self.scaling = scaling
 
-def _seen(service: ServicePlan) -> Because[Duration]:
-    """How long it takes until the autoscaler's signal shows the load."""
-    flying = service.metrics.in_flight
-    busy = service.scaling.signal is not None and service.scaling.signal.value == "in-flight" and flying is not None
-    if busy and flying is not None and flying.gauge is None:
-        return because(service.rate_window.value, "a rate over this window", service.rate_window, flying.busy)
-    return because(service.scrape_interval.value, "one scrape", service.scrape_interval)
+    @cached_property
+    def time(self) -> Because[Duration]:
+        """How long it takes from more requests to more replicas that serve them."""
+        wait = self.service.scope.platform.planning.node_wait
+        return _reaction(self._seen, SYNC, UP.stable, wait, self.version.fetch, self.version.start, PROBE)
+
+    @property
+    def _seen(self) -> Because[Duration]:
+        """How long it takes until the autoscaler's signal shows the load."""
+        service, flying, signal = self.service, self.service.metrics.in_flight, self.scaling.signal
+        if signal is not None and signal.value == "in-flight" and flying is not None and flying.gauge is None:
+            return because(service.rate_window.value, "a rate over this window", service.rate_window, flying.busy)
+        return because(service.scrape_interval.value, "one scrape", service.scrape_interval)
+
+    @cached_property
+    def at_once(self) -> Because[Rate] | None:
+        """The rate that the minimum of replicas answers; None if the time of a request has not been measured."""
+        return _at_once(self.scaling.least, self.service.demand) if self.service.demand is not None else None
+
+    @cached_property
+    def jump(self) -> Because[Percent] | None:
+        """The share of a month's error budget that a sudden rise to the peak would spend; None if there is none."""
+        service, able = self.service, self.at_once
+        peak, mean = service.traffic("peak"), first(service.traffic("mean"), service.traffic("peak"))
+        if able is None or peak is None or mean is None or service.availability is None or peak.value <= able.value:
+            return None
+        if not mean.value.amount or service.availability.value.amount >= 1:
+            return None
+        return _spent(peak, mean, able, self.time, service.availability)
+
+    @cached_property
+    def for_ramp(self) -> Because[int] | None:
+        """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
+        service = self.service
+        mean, peak, ramp = service.traffic("mean"), service.traffic("peak"), service.ramp
+        if mean is None or peak is None or ramp is None or service.demand is None:
+            return None
+        reached = _reached(mean, peak, ramp, self.time, service.care.utilization)
+        return _up(carrying(reached, service.demand, service.care), reached)
 
 
 @decision
@@ -66,22 +100,12 @@ def _reaction(
 
 
 @decision
-def at_once(replicas: Because[int], demand: Demand) -> tuple[Rate, str]:
+def _at_once(replicas: Because[int], demand: Demand) -> tuple[Rate, str]:
     """The rate that replicas answer when every slot is busy; above it, queues grow until there are more."""
     rate = replicas.value * demand.slots.value / float(demand.service.value)
     slots = count(demand.slots.value, "slot")
     why = f"{count(replicas.value, 'replica')} x {slots} / {demand.service.value}, with every slot busy"
     return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}")), why
-
-
-def jump(service: ServicePlan, able: Because[Rate]) -> Because[Percent] | None:
-    """The share of a month's error budget that a sudden rise to the peak would spend; None if there is none."""
-    peak, mean = service.traffic("peak"), first(service.traffic("mean"), service.traffic("peak"))
-    if peak is None or mean is None or service.availability is None or peak.value <= able.value:
-        return None
-    if not mean.value.amount or service.availability.value.amount >= 1:
-        return None
-    return _spent(peak, mean, able, service.reaction, service.availability)
 
 
 @decision
@@ -100,15 +124,6 @@ def _spent(
         f"in the {readable(reacts.value)} until more replicas serve, {number(float(late))} requests are above the "
         f"{able.value} that the others answer, of {number(float(budget))} that may fail in {BUDGET_DAYS} days"
     )
-
-
-def for_ramp(service: ServicePlan) -> Because[int] | None:
-    """The replicas that must be up before the rate rises as fast as the spec says; None if it does not say that."""
-    mean, peak, ramp = service.traffic("mean"), service.traffic("peak"), service.ramp
-    if mean is None or peak is None or ramp is None or service.demand is None:
-        return None
-    reached = _reached(mean, peak, ramp, service.reaction, service.care.utilization)
-    return _up(carrying(reached, service.demand, service.care), reached)
 
 
 @decision

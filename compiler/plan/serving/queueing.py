@@ -11,7 +11,7 @@ import math
 from functools import lru_cache
 
 from ...record import Record
-from ..rollout.distributions import normal_below, normal_quantile
+from ..distributions import normal_below, normal_quantile
 
 __all__ = ["Work", "erlang_c", "late", "mean_wait", "queue", "work"]
 

@@ -1,4 +1,4 @@
-"""The distributions behind the odds of a verdict: normal, binomial, and Poisson."""
+"""The distributions behind waits, samples, and verdicts: normal, binomial, and Poisson."""
 
 from __future__ import annotations
 
