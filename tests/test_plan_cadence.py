@@ -87,13 +87,14 @@ def test_more_labels_shorten_the_time_to_notice_and_nothing_else_does() -> None:
     [
         ("30 2 * * *", "0 4 * * *", 90),
         ("30 2 * * *", "0 2 * * *", 23 * 60 + 30),
-        ("0 3 * * 1", "0 3 * * *", 6 * 1440),
+        ("0 3 * * 1", "0 3 * * *", 7 * 1440),
+        ("* * * * *", "* * * * *", 1),
         ("0 3 * * 1-5", "0 4 * * *", 2 * 1440 + 60),
         ("0 */6 * * *", "0 7 * * *", 60),
     ],
 )
 def test_the_time_from_a_materialization_to_a_run(before: str, after: str, minutes: int) -> None:
-    """Monday's features are six days old on Sunday, and Friday's are two days and an hour old then."""
+    """On Monday at three, last Monday's features are the newest that are ready; on Sunday, Friday's are."""
     assert _longest_wait(before, after) == minutes
 
 

@@ -20,6 +20,9 @@ __all__ = ["margin_below_the_sample", "rejected_by_chance", "sample_out_of_reach
 OFTEN = 0.2
 """How often a gate may reject a good model by chance: a test has a conventional power of 80%."""
 
+LEAST = 1e-6
+"""The smallest margin that anyone could mean: below it, `enough` rows are beyond all counting."""
+
 _SAMPLE = (
     "data.sources.*.name",
     "data.sources.*.volume",
@@ -194,7 +197,7 @@ def margin_below_the_sample(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if seen is None or margin is None or margin.value.relative or _is_primary(plan, gate):
             continue
         asked = abs(float(margin.value.amount))
-        if 0 < asked < seen.value and gate.events is not None:
+        if LEAST < asked < seen.value and gate.events is not None:
             enough = ceil(gate.events.value * (seen.value / asked) ** 2)
             yield finding(
                 "MLS217",

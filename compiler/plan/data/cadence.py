@@ -33,6 +33,12 @@ __all__ = ["CADENCES", "CadencePlan"]
 
 DAY = 86400
 
+LEAST = 1e-6
+"""The smallest loss of a metric that anyone could measure."""
+
+LONGEST = 36500 * 24
+"""The most hours that a duration of the plan has: a century."""
+
 CADENCES = {"0 3 * * *": 1, "0 3 * * 1": 7, "0 3 1 * *": 31, "0 3 1 */3 *": 92}
 """The schedules that are proposed, with the longest time between two runs in days: night, week, month, and quarter."""
 
@@ -175,7 +181,7 @@ class CadencePlan:
         metric = metrics[quality.gate.metric.value.partition("@")[0]]
         if metric.min is None or metric.max is None or (metric.min.value, metric.max.value) != (0, 1):
             return None  # nothing bounds its variance
-        if not 0 < self.tolerated.value < 1 or not 0 < quality.known.value.value < 1 or not self.labeled.value:
+        if not LEAST <= self.tolerated.value < 1 or not 0 < quality.known.value.value < 1 or not self.labeled.value:
             return None
         labels = self.plan.system.data.labels
         share = labels.positive_share if labels is not None else None
@@ -260,9 +266,9 @@ def _of_limit(limit: Because[Measure], known: Because[float], of: str) -> tuple[
 
 @decision
 def _expires(decay: Decay, tolerated: Because[float], metric: Because[str]) -> tuple[Duration, str]:
-    hours = math.floor(tolerated.value / decay.loss.value * float(decay.over.value) / 3600 + 1e-9)
+    hours = math.floor(min(LONGEST, tolerated.value / decay.loss.value * float(decay.over.value) / 3600 + 1e-9))
     lost = f"{metric.value} gets {decay.loss.value:g} worse in {decay.over.value}"
-    return Duration(min(36500 * DAY, hours * 3600)), f"{lost}, and {tolerated.value:.3g} is tolerated"
+    return Duration(hours * 3600), f"{lost}, and {tolerated.value:.3g} is tolerated"
 
 
 @decision
@@ -316,7 +322,7 @@ def _window(
     )
     if asked > many:
         said = f"{count(asked, 'observation')} that `minSamples` asks for"
-    hours = math.ceil(max(many, asked) / daily.value * 24)
+    hours = math.ceil(min(LONGEST, max(many, asked) / daily.value * 24))
     return Duration(hours * 3600), f"{said}, at {number(daily.value)} per day: {daily.reason}"
 
 

@@ -6,6 +6,7 @@ materialized. A request can come just before the next materialization; a batch r
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,10 @@ class FreshnessPlan:
         if fresh is None or view.schedule is None:
             return None
         online, runs = self.plan.online, tuple(self.plan.batch.values())
-        if not online and runs and all(run.part.time_zone.value == "UTC" for run in runs):
+        gap = cron.gap(view.schedule, cron.longest_gap)  # refuses a schedule that never fires, as that of a run does
+        if not online and runs and all(run.part.time_zone.value == "UTC" and run.gap is not None for run in runs):
             return _at_a_run(fresh, view.schedule, tuple((run.part.schedule, run.part.time_zone) for run in runs))
-        return _at_any_time(fresh, cron.gap(view.schedule, cron.longest_gap))
+        return _at_any_time(fresh, gap)
 
 
 @decision
@@ -65,13 +67,24 @@ def _at_a_run(
 
 
 def _longest_wait(before: str, after: str) -> int:
-    """The longest time in minutes from the last firing of one schedule to a firing of another."""
+    """The longest time in minutes from the last firing of one schedule to a firing of another. What fires in the same
+    minute has not finished yet.
+    """
     first, second = cron.read(before), cron.read(after)
-    starts = [day * DAY + minute for day in first.days() for minute in first.minutes]
-    longest, at = 0, 0
-    for run in (day * DAY + minute for day in second.days() for minute in second.minutes):
-        while at + 1 < len(starts) and starts[at + 1] <= run:
+    return max((_wait(first, minute, *day) for day in _days(first, second) for minute in second.minutes), default=0)
+
+
+def _days(first: cron.Schedule, second: cron.Schedule) -> set[tuple[bool, int]]:
+    """The kinds of days on which the second schedule fires: whether the first does too, and the days since it did."""
+    days, kinds, at = [*first.days()], set[tuple[bool, int]](), -1
+    for day in second.days():
+        while at + 1 < len(days) and days[at + 1] < day:
             at += 1
-        if starts[at] <= run:
-            longest = max(longest, run - starts[at])
-    return longest
+        if at >= 0:
+            kinds.add((at + 1 < len(days) and days[at + 1] == day, day - days[at]))
+    return kinds
+
+
+def _wait(first: cron.Schedule, minute: int, today: bool, ago: int) -> int:
+    earlier = bisect_left(first.minutes, minute) if today else 0
+    return minute - first.minutes[earlier - 1] if earlier else ago * DAY + minute - first.minutes[-1]

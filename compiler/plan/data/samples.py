@@ -11,7 +11,7 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ....schema.units import Measure, Percent
+from ....schema.units import Count, Measure, Percent
 from ...because import Because, decision, first
 from ...record import Record
 from ...system import Condition, Evaluation, Model, Values
@@ -105,7 +105,7 @@ class GateSample:
         columns = {column.name.value: column for column in self.plan.system.data.columns}
         column = columns.get(self.gate.segment.value)
         given = column.values if column is not None else None
-        return _values(given) if given is not None and (given.one_of or given.max is not None) else None
+        return _values(given) if given is not None and (given.one_of or _some(given.max)) else None
 
     @cached_property
     def each(self) -> Because[int] | None:
@@ -183,6 +183,10 @@ class GateSample:
         if not 0 <= self.known.value.value <= 1:
             return None
         return _odds(self.bar, self.known.value, on, self.values, self.known.of, self.gate.min is not None)
+
+
+def _some(most: Because[Count] | None) -> bool:
+    return most is not None and int(most.value) > 0
 
 
 # Decisions
