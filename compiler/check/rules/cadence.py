@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import floor
+from typing import TYPE_CHECKING
 
 from ....schema.units import Duration
 from ...because import Because
@@ -11,9 +12,11 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import readable
-from ...plan.data.cadence import CadencePlan
 from ...system import MLSystem
 from ..lint import rule
+
+if TYPE_CHECKING:
+    from ...plan.data.cadence import CadencePlan
 
 __all__ = ["older_than_it_may_be"]
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from math import ceil, floor, log10
+from typing import TYPE_CHECKING
 
 from ....schema.units import Percent
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number
-from ...plan.data.samples import GateSample
 from ...system import MLSystem
 from ..lint import rule
+
+if TYPE_CHECKING:
+    from ...plan.data.samples import GateSample
 
 __all__ = ["margin_below_the_sample", "rejected_by_chance", "sample_out_of_reach"]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.language_models.fit import gibibytes
 from ...system import MLSystem
 from ..lint import rule
 
@@ -39,6 +38,7 @@ def training_does_not_fit(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
         training: {resources: {accelerator: {type: h100, count: 1}}}
     """
+    from ...plan.language_models.fit import gibibytes
     from ...plan.training.memory import training_memory
 
     found = training_memory(plan)
