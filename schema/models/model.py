@@ -139,7 +139,7 @@ class ModelEnsemble(Section):
 
 
 class LlmShape(Section):
-    """The numbers that determine how much memory a language model needs."""
+    """The numbers that determine how much memory a language model needs, and how fast it is."""
 
     parameters: Count = required("The number of parameters.")
     active_parameters: Count | None = optional(
@@ -148,11 +148,22 @@ class LlmShape(Section):
     embedding_parameters: Count | None = optional(
         "The number of parameters in the embedding and the output head, which stay at 16 bits under quantization."
     )
+    experts: int | None = optional("In a mixture of experts, the number of experts per layer.", ge=2, le=100_000)
+    experts_per_token: int | None = optional(
+        "In a mixture of experts, how many of them a token uses, without those that every token uses.", ge=1, le=100_000
+    )
     layers: int = required("The number of transformer layers.", ge=1, le=1000)
+    hidden: int | None = optional("The width of the hidden state, which devices exchange.", ge=1, le=1_000_000)
+    heads: int | None = optional("The number of query heads per layer.", ge=1, le=4096)
     kv_heads: int = required("The number of key-value heads per layer; 1 with latent attention.", ge=1, le=1024)
     head_dim: int = required(
         "The dimension of one head. With latent attention, the dimension of what is cached: the latent plus its rotary "
         "part.",
+        ge=1,
+        le=1024,
+    )
+    attention_dim: int | None = optional(
+        "With latent attention, the mean dimension of the keys and values of one head while a prompt is read.",
         ge=1,
         le=1024,
     )
@@ -305,6 +316,12 @@ class ServingLlm(Section):
         "as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`",
     )
     tokens: TokenBudget | None = optional("How the context of a request is budgeted.")
+    prompt_chunk: int | None = derived(
+        "How many tokens of prompts the server processes per step, next to the sequences that it generates.",
+        "from the bounds on the time between tokens and to the first token",
+        ge=64,
+        le=1_000_000,
+    )
     prompt: Prompt | None = optional("The system prompt.")
     retrieval: Retrieval | None = optional("Documents to fetch and add to the context.")
     output: StructuredOutput | None = optional("The format of a machine-readable answer.")

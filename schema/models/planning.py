@@ -129,18 +129,55 @@ class Planning(Section):
     )
     memory_efficiency: Share = default(
         "60%",
-        "The share of an accelerator's memory bandwidth that token generation achieves.",
+        "The share of its memory bandwidth that an accelerator achieves as it generates tokens. It replaces the share "
+        "in the accelerator's entry.",
         "measurements range from 40% to 90%",
     )
     compute_efficiency: Share = default(
         "40%",
-        "The share of an accelerator's FLOP/s that prompt processing achieves.",
-        "measurements range from 27% to 60%",
+        "The share of its FLOP/s that an accelerator achieves as it processes prompts. It replaces the shares in the "
+        "accelerator's entry.",
+        "measurements range from 27% to 75%",
+    )
+    mixture_efficiency: Share = default(
+        "60%",
+        "The compute efficiency of a mixture of experts, as a share of that of other models.",
+        "each expert gets only a few tokens at a time",
+    )
+    fp8_mixture_efficiency: Share = default(
+        "20%",
+        "The same for weights in FP8.",
+        "servers reach 12% to 23% of what other models reach",
+    )
+    link_efficiency: Share = default(
+        "60%", "The share of the bandwidth between devices that they achieve.", "fitted to published estimates"
+    )
+    exchange: Duration = default(
+        "20us",
+        "The latency of an exchange between the devices of a replica. There are two per layer.",
+        "fitted to published estimates",
+    )
+    step_layer: Duration = default(
+        "40us",
+        "The time that each layer adds to a decode step for launches and small operations.",
+        "fitted to measurements of small models and small batches",
+    )
+    prompt_layer: Duration = default(
+        "0.3ms",
+        "The minimum time of a layer while a prompt is processed, even a short one.",
+        "fitted to measurements of short prompts",
     )
     rough: float = default(
         1.5,
         "The error factor of an estimated speed: how many times too high or too low it may be.",
-        "the distance between measurements and the two assumed efficiencies",
+        "the distance between measurements and the estimates of their speed",
+        ge=1,
+        le=100,
+    )
+    rough_mixture: float = default(
+        2.5,
+        "The same for a mixture of experts.",
+        "their speed depends on which kernels a server has for the device",
         ge=1,
         le=100,
     )

@@ -31,6 +31,7 @@ from .base import (
     RolloutProviderName,
     RuleId,
     Section,
+    Share,
     SpecOverlay,
     SpecPath,
     Text,
@@ -213,6 +214,18 @@ class Accelerator(Section):
     memory: Memory | None = optional("The memory that the driver reports.")
     bandwidth: Bandwidth | None = optional("The memory bandwidth.")
     compute: Compute | None = optional("The dense 16-bit compute rate, without sparsity.")
+    fp8_compute: Compute | None = optional("The dense FP8 compute rate. If omitted, it computes in 16 bits.")
+    memory_efficiency: Share | None = optional("The share of its bandwidth that token generation achieves.")
+    compute_efficiency: Share | None = optional("The share of its 16-bit rate that prompt processing achieves.")
+    fp8_efficiency: Share | None = optional(
+        "The share of its FP8 rate that prompt processing achieves. If omitted, the same as in 16 bits."
+    )
+    link: Bandwidth | None = optional("The bandwidth between the devices of a node, in one direction.")
+    interconnect: Literal["direct", "pcie"] = default(
+        "pcie",
+        "What connects the devices of a node: links of their own (`direct`, such as NVLink), or PCI Express.",
+        "the slower one; all devices have it",
+    )
     bfloat16: bool = default(
         True,
         "Whether it computes in bfloat16, the format of most language models. If not, language models are refused: "

@@ -44,6 +44,7 @@ Feature = Literal[
     "warmup",
     "llm",
     "llm.tokens.output",
+    "llm.promptChunk",
     "llm.caching.dtype",
 ]
 """The optional features of a service, by their path below the service."""

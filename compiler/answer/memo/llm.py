@@ -31,6 +31,9 @@ def fit(service: ServicePlan) -> Iterator[Line]:
     if hardware.speed is not None:
         most = f"{path}.batching.maxSize"
         yield Line(title="concurrent sequences", value=hardware.speed.sequences, count_of="sequence", field=most)
+        if hardware.speed.chunk is not None:
+            chunk = f"{path}.llm.promptChunk"
+            yield Line(title="prompt tokens per step", value=hardware.speed.chunk, count_of="token", field=chunk)
         yield Line(title="prefill time", value=hardware.speed.prefill.map(seconds))
         yield Line(title="decode step time", value=hardware.speed.step.map(seconds))
         yield Line(

@@ -13,15 +13,16 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ....schema.money import HourlyPrice
-from ....schema.units import Duration, Memory, Percent, Rate
+from ....schema.units import Memory, Percent, Rate
 from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...part import Named
-from ...system import Accelerator, AcceleratorRequest, Latency
+from ...system import Accelerator, AcceleratorRequest, Latency, LlmShape
 from ..choose import count
 from ..serving.facts import ServiceFacts
 from .fit import Fit, LanguageModel, divides
-from .speed import Speed, Targets
+from .limits import Bounds, Targets
+from .speed import Speed
 from .tokens import Tokens
 
 __all__ = ["COUNTS", "Hardware", "called"]
@@ -112,6 +113,15 @@ class Hardware:
         """The requests in flight on a replica at the planned throughput; None if its speed is unknown."""
         return self.speed.in_flight if self.speed is not None and self.speed.fit.fits.value else None
 
+    @cached_property
+    def prompt_chunk(self) -> Because[int] | None:
+        """The prompt tokens per step that the server is limited to; None if its own default is good enough."""
+        service = self._service
+        given = service.part.llm.prompt_chunk.given if service.part.llm is not None else None
+        if given is not None or service.part.service_time is not None or not self._targets.inter_token:
+            return given
+        return self.speed.chunk if self.speed is not None and self.speed.fit.fits.value else None
+
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
         """The replicas that sustain a rate; None if the speed is unknown."""
         return self.speed.needed(rate, availability) if self.speed is not None else None
@@ -125,11 +135,6 @@ class Hardware:
         service = self._service
         if device.bandwidth is None or device.compute is None:
             return None
-        targets = Targets(
-            answer=service.latency_bounds,
-            first_token=_given(service.bounds("first_token")),
-            inter_token=_given(service.bounds("inter_token")),
-        )
         for speed in (device.bandwidth, device.compute):
             if not speed.value.amount:
                 raise refusal(
@@ -139,18 +144,26 @@ class Hardware:
                     note="a response would never complete, so no number of replicas could sustain any traffic",
                     help="write the data sheet value for 16-bit numbers, or remove it",
                 )
-        return Speed(fit, device.bandwidth, device.compute, targets, service.scope.platform.planning)
+        chunks = any(feature.value == "llm.promptChunk" for feature in service.runtime.features)
+        return Speed(fit, device, self._targets, service.scope.platform.planning, chunks=chunks)
+
+    @cached_property
+    def _targets(self) -> Targets:
+        bounds = self._service.bounds
+        generates = self._service.generates.value
+        return Targets(
+            answer=_given(bounds("latency")),
+            first_token=_given(bounds("first_token")) if generates else (),
+            inter_token=_given(bounds("inter_token")) if generates else (),
+        )
 
     # The choice
 
     def _options(self, allowed: tuple[Because[str], ...]) -> Iterator[Option]:
-        """For each type, the smallest number of devices that is sufficient, and every smaller number."""
+        """Every number of devices of each type."""
         for name in allowed:
             for devices in self._counts(self._service.scope.platform.accelerators[name.value]):
-                option = self._option(name, devices)
-                yield option
-                if _keeps(option):
-                    break
+                yield self._option(name, devices)
 
     def _counts(self, device: Accelerator) -> Iterator[Because[int]]:
         slice_, most = device.slice, device.per_node
@@ -159,8 +172,7 @@ class Hardware:
             return
         for devices in COUNTS if self.model is not None else COUNTS[:1]:
             if most is None or devices <= most.value:
-                why = "the fewest sufficient devices: more devices spend more time communicating"
-                yield because(devices, why, slice_, most)
+                yield because(devices, "the cheapest number of devices for the whole load", slice_, most)
 
     def _option(self, name: Because[str], devices: Because[int]) -> Option:
         service, device = self._service, self._service.scope.platform.accelerators[name.value]
@@ -186,7 +198,7 @@ class Hardware:
                 service.files.artifact.size,
                 device.slice,
                 device.bfloat16 if self.model is not None else None,
-                self.model.shape.kv_heads if self.model is not None else None,
+                _heads(self.model.shape) if self.model is not None else (),
                 devices,
             ),
             late=speed.late if speed is not None and speed.late.value else _too_many(for_peak, service.most),
@@ -203,9 +215,14 @@ class Hardware:
         )
 
 
-def _given(bounds: Latency) -> tuple[Because[Duration], ...]:
+def _given(bounds: Latency) -> Bounds:
     """The bounds that are set, lowest percentile first."""
-    return tuple(bound for name in bounds.fields if (bound := getattr(bounds, name)) is not None)
+    return tuple((name, bound) for name in bounds.fields if (bound := getattr(bounds, name)) is not None)
+
+
+def _heads(shape: LlmShape) -> tuple[Because[int], ...]:
+    """The heads that devices share, as far as they are known."""
+    return (shape.kv_heads,) if shape.heads is None else (shape.kv_heads, shape.heads)
 
 
 @decision
@@ -217,12 +234,13 @@ def _unfit(
     size: Because[Memory] | None,
     slice_: Because[bool],
     bfloat16: Because[bool] | None,
-    heads: Because[int] | None,
+    heads: tuple[Because[int], ...],
     devices: Because[int],
 ) -> tuple[str, str]:
     own, by_cloud = nodes
-    if heads is not None and not divides(heads.value, devices.value):
-        return f"{heads.value} key-value heads cannot be divided", "tensor parallelism divides the heads"
+    for kind, shared in zip(("key-value heads", "query heads"), heads, strict=False):
+        if not divides(shared.value, devices.value) or (kind == "query heads" and shared.value % devices.value):
+            return f"{shared.value} {kind} cannot be divided", "tensor parallelism divides the heads"
     if bfloat16 is not None and not bfloat16.value:
         return "it does not compute in bfloat16", "most language models are stored in bfloat16"
     if not own and cloud.value not in by_cloud:
@@ -258,7 +276,7 @@ def _picked(options: tuple[Option, ...]) -> tuple[tuple[str, int], str]:
     ranked = sorted(options, key=_price if timely else _time)
     best = ranked[0]
     first_of = "the cheapest that fits and meets the bounds" if timely else "the fastest, because none meets the bounds"
-    others = {option.name.value: option for option in reversed(ranked)}  # the best of each type
+    others = {option.name.value: option for option in reversed(ranked)}  # the best number of each type
     others.pop(best.name.value)
     lost = "".join(f"; {_against(option)}" for option in others.values())
     paid = f": {best.cost.reason}" if best.cost is not None else ", but its price is unknown"

@@ -16,7 +16,7 @@ from ...system import LlmShape
 from ..choose import assumed, count, number
 from .tokens import Tokens
 
-__all__ = ["Fit", "LanguageModel", "counted", "divides", "gibibytes", "kept"]
+__all__ = ["Fit", "LanguageModel", "counted", "divides", "gibibytes", "kept", "seen_by"]
 
 BYTES = 2
 """Bytes per weight without quantization: 16 bits, as most models are published."""
@@ -35,17 +35,28 @@ OVERHEAD = Memory.parse("1536Mi")
 class LanguageModel(Tokens):
     """A language model of known shape as one service serves it, independent of the hardware."""
 
-    def __init__(self, shape: LlmShape, tokens: Tokens) -> None:
+    def __init__(self, shape: LlmShape, tokens: Tokens, method: Because[str] | None = None) -> None:
         super().__init__(tokens.parent, tokens.part, tokens.platform, tokens.generates)
         self.shape = shape
+        self._method = method
+
+    def quantized_by(self, method: Because[str]) -> LanguageModel:
+        """The same model with another quantization."""
+        return LanguageModel(self.shape, self, method)
+
+    @cached_property
+    def quantized(self) -> tuple[Because[str] | None, Because[int] | None]:
+        """The method and the bits of its quantization, if it has one."""
+        if self._method is not None:
+            return self._method, None
+        optimization = self.parent.optimization
+        few = optimization.quantization if optimization is not None else None
+        return (few.method, few.bits) if few is not None else (None, None)
 
     @cached_property
     def weights(self) -> Because[int]:
         """The size of its weights in bytes."""
-        optimization = self.parent.optimization
-        few = optimization.quantization if optimization is not None else None
-        method, bits = (few.method, few.bits) if few is not None else (None, None)
-        return _weights(self.shape, self.named, method, bits)
+        return _weights(self.shape, self.named, *self.quantized)
 
     @cached_property
     def kept_as(self) -> Because[str]:
@@ -126,6 +137,19 @@ def kept(shape: LlmShape, length: int, devices: int, each: int = BYTES) -> int:
         whole = min(shape.global_layers.value, layers) if shape.global_layers is not None else 0
         seen = whole * length + (layers - whole) * min(length, shape.sliding_window.value)
     return 2 * seen * max(shape.kv_heads.value, devices) * width
+
+
+def seen_by(shape: LlmShape, length: int) -> float:
+    """How many pairs of tokens all layers compare as a prompt is read: half of length² per layer, times two products.
+
+    A layer with a sliding window compares each token with no more than the window.
+    """
+    layers, whole = shape.layers.value, shape.layers.value
+    if shape.attention.value != "sliding-window" or shape.sliding_window is None:
+        return float(layers) * length**2
+    whole = min(shape.global_layers.value, layers) if shape.global_layers is not None else 0
+    near = min(length, shape.sliding_window.value)
+    return whole * length**2 + (layers - whole) * (2.0 * length * near - near**2)
 
 
 def divides(heads: int, devices: int) -> bool:

@@ -1,8 +1,7 @@
-"""How fast a language model is on its accelerators, estimated from their data sheets.
+"""How fast a language model is on its accelerators, and how many requests per second a replica sustains.
 
-Prefill is compute-bound, and decode is memory-bound: each decode step reads all weights and the cache of every sequence
-once, to generate one token per sequence (Pope et al., Efficiently Scaling Transformer Inference, arXiv:2211.05102,
-section 2). An estimate from decode alone would be several times too high, because prefill runs on the same device.
+A replica sustains the highest rate at which it is not too busy and at which every bounded percentile holds. An estimate
+from decode alone would be several times too high, because prompts are read on the same device.
 
 The estimate is rough, and its reasons say so. A service time measured on one replica replaces it.
 """
@@ -10,18 +9,21 @@ The estimate is rough, and its reasons say so. A service time measured on one re
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from decimal import Decimal
 from functools import cached_property
 
-from ....schema.hardware import Bandwidth, Compute
-from ....schema.units import Duration, Memory, Percent, Rate
+from ....schema.units import Memory, Percent, Rate
 from ...because import Because, decision
-from ...system import DeviceMemory, LlmShape, Planning
-from ..choose import count, number, seconds
+from ...system import Accelerator, DeviceMemory, LlmShape, Planning
+from ..choose import assumed, count, number, seconds
 from ..serving.capacity import Care, care
 from .fit import Fit, counted
+from .limits import Chunk, Sustained, Targets, best, sustained
+from .queueing import Request, alone, loaded
+from .work import Work
 
-__all__ = ["Speed", "Targets"]
+__all__ = ["Speed"]
 
 LARGE = Memory.parse("70Gi")
 """The memory from which on a device counts as large, so that a server allows more concurrent sequences by default."""
@@ -29,150 +31,152 @@ LARGE = Memory.parse("70Gi")
 SEQUENCES = {False: 256, True: 1024}
 """The assumed concurrent sequences on a small and on a large device if the runtime's limit is unknown, as for vLLM."""
 
+CHUNKS = ((Memory.parse("160Gi"), 16384), (LARGE, 8192), (Memory.parse("0Gi"), 2048))
+"""The tokens of prompts that a server processes per step, by the memory of a device, as for vLLM."""
 
-class Targets:
-    """The latency bounds of a service, by kind."""
-
-    def __init__(
-        self,
-        answer: tuple[Because[Duration], ...],
-        first_token: tuple[Because[Duration], ...],
-        inter_token: tuple[Because[Duration], ...],
-    ) -> None:
-        self.answer = answer
-        self.first_token = first_token
-        self.inter_token = inter_token
+SMALLEST = 256
+"""The smallest chunk that the planner tries: below it, a step with a chunk costs hardly less."""
 
 
 class Speed:
     """One language model on accelerators whose memory bandwidth and compute rate are known."""
 
-    def __init__(
-        self, fit: Fit, bandwidth: Because[Bandwidth], compute: Because[Compute], targets: Targets, planning: Planning
-    ) -> None:
+    def __init__(self, fit: Fit, device: Accelerator, targets: Targets, planning: Planning, *, chunks: bool) -> None:
         self.fit = fit
         self.targets = targets
         self.planning = planning
-        self._bandwidth = bandwidth
-        self._compute = compute
-
-    @cached_property
-    def reads(self) -> Because[float]:
-        """The effective memory bandwidth of the devices, in bytes per second."""
-        return _reached(self._bandwidth, self.fit.devices, self.planning.memory_efficiency)
-
-    @cached_property
-    def multiplies(self) -> Because[float]:
-        """The effective compute rate of the devices, in operations per second."""
-        return _reached(self._compute, self.fit.devices, self.planning.compute_efficiency)
+        self.work = Work(fit, device, planning)
+        self._chunks = chunks
 
     @cached_property
     def prefill(self) -> Because[float]:
-        """The prefill time of a long prompt, in seconds."""
-        return _prefill(self.fit.model.shape, self.fit.model.prompt, self.multiplies)
-
-    @cached_property
-    def usual_prefill(self) -> Because[float]:
-        """The prefill time of a prompt of the mean length, in seconds."""
-        return _prefill(self.fit.model.shape, self.fit.model.usual_prompt, self.multiplies)
+        """The time to read a prompt of the usual length, in seconds."""
+        model = self.fit.model
+        return _prefill(self.work, model.shape, model.usual_prompt, model.shared)
 
     @cached_property
     def limit(self) -> Because[float] | None:
         """The maximum duration of a decode step, in seconds; None without a bound."""
-        if not self.fit.model.generates.value or (not self.targets.inter_token and not self.targets.answer):
+        if not self.fit.model.generates.value or not (self.targets.inter_token or self.targets.answer):
             return None
-        return _limit(self.targets.inter_token, self.targets.answer, self.prefill, self.fit.model.output)
+        return _limit(self.targets, self.prefill, self.fit.model.usual_output)
 
     @cached_property
     def sequences(self) -> Because[int]:
         """The concurrent sequences of a replica: as many as fit, are allowed, and are fast enough."""
         batching = self.fit.model.part.batching
         most = batching.max_size if batching is not None else _most(self.fit.memory, self.fit.taken)
-        fast = self._fast
-        return _worked_on(self.fit.sequences, most, fast)
+        return _worked_on(self.fit.sequences, most, self._fast, self._given)
 
     @cached_property
     def _fast(self) -> Because[int] | None:
-        if self.limit is None:
-            return None
-        return _fast_enough(self.limit, self.fit.model.weights, self.fit.each, self.reads)
+        return _fast_enough(self.limit, self.work) if self.limit is not None else None
 
     @cached_property
     def step(self) -> Because[float]:
         """The duration of a decode step, which generates one token per sequence, in seconds."""
-        return _step(self.sequences, self.fit.model.weights, self.fit.each, self.reads)
+        return _step(self.sequences, self.work)
 
     @cached_property
     def busy(self) -> Because[float]:
         """The replica time of one request, in seconds."""
-        return _busy(self.usual_prefill, self.step, self.sequences, self.fit.model.usual_output)
+        model = self.fit.model
+        return _busy(
+            self.work, self.prefill, self.step, self.sequences, model.usual_prompt, model.shared, model.usual_output
+        )
+
+    # The chunks of prompts, and the rate that a replica sustains
+
+    @property
+    def _given(self) -> Because[int] | None:
+        llm = self.fit.model.part.llm
+        return llm.prompt_chunk.given if llm is not None and self._chunks else None
+
+    @cached_property
+    def chunk(self) -> Because[int] | None:
+        """How many tokens of prompts a step processes; None if the server does not split prompts."""
+        if not self._chunks or not self.fit.model.generates.value:
+            return None
+        if self._given is not None:
+            return self._given
+        usual = next(tokens for least, tokens in CHUNKS if self.fit.memory.value >= least)
+        if not self.targets.inter_token:
+            path = f"{self.fit.model.part.spec_path}.llm.promptChunk"
+            return assumed(path, usual, "the server's default for this much memory", self.fit.memory)
+        tried = [usual]
+        while tried[-1] // 2 >= max(SMALLEST, self.sequences.value):  # a step has room for one token per sequence
+            tried.append(tried[-1] // 2)
+        chunks = tuple(Chunk(tokens, self._request(tokens)) for tokens in tried)
+        return best(self.work, chunks, self.targets, self.sequences, self._utilized)
+
+    def _request(self, chunk: int | None) -> Request:
+        """A usual request whose prompt is read in chunks."""
+        model, work = self.fit.model, self.work
+        prompt, known, output = model.usual_prompt.value, model.shared.value, model.usual_output.value
+        size = prompt - known if chunk is None else min(chunk, prompt - known)
+        if not output:
+            return Request(self.prefill.value, 0, 0, 0.0)
+        steps = math.ceil((prompt - known) / size)
+        return Request(work.reading(prompt, known, chunk), steps, output, work.added(prompt, prompt - size))
+
+    @cached_property
+    def request(self) -> Request:
+        """A usual request."""
+        return self._request(self.chunk.value if self.chunk is not None else None)
+
+    @cached_property
+    def _utilized(self) -> Because[float]:
+        return _utilized(self.busy, self.planning.utilization)
+
+    @cached_property
+    def sustained(self) -> Because[Sustained]:
+        """The requests per second of one replica at which all bounds hold."""
+        return sustained(self.work, self.request, self.targets, self.sequences, self._utilized, self.busy, self.chunk)
 
     @cached_property
     def throughput(self) -> Because[Rate]:
-        """The requests per second of one replica at the maximum utilization; the reason has the error range."""
-        lengths, planning = self.fit.model.lengths, self.planning
-        return _throughput(self.busy, self.usual_prefill, self.sequences, lengths, planning.utilization, planning.rough)
+        """The requests per second that one replica sustains; the reason has the error range."""
+        rough = self.planning.rough_mixture if self.work.mixes else self.planning.rough
+        return _throughput(self.sustained, self.sequences, self.fit.model.lengths, rough)
 
     @cached_property
     def in_flight(self) -> Because[float]:
         """The requests in flight on a replica at the planned throughput, which the autoscaler keeps."""
-        model = self.fit.model
-        return _in_flight(
-            self.throughput,
-            self.usual_prefill,
-            self.sequences,
-            model.usual_output,
-            model.weights,
-            self.fit.each,
-            self.reads,
-            self.planning.utilization,
-        )
+        return _in_flight(self.work, self.request, self.throughput, self.sequences, self.planning.utilization)
 
     @cached_property
     def late(self) -> Because[str]:
         """The bound that even a single request misses; empty if there is none."""
-        if not self.fit.model.generates.value:
-            return _late(self.prefill, self.targets.answer, "for the response", None)
-        return _late(self.prefill, self.targets.first_token, "to the first token", self._fast)
+        return _late(self.work, self.request, self.targets, self.prefill, self._fast)
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
-        return _needed(rate, self.busy, self.throughput, availability, care(self.planning))
+        return _needed(rate, self.sustained, self.throughput, availability, care(self.planning))
 
 
 @decision
-def _reached(
-    rate: Because[Bandwidth] | Because[Compute], devices: Because[int], share: Because[Percent]
-) -> tuple[float, str]:
-    all_ = str(rate.value) if devices.value == 1 else f"{devices.value} x {rate.value}"
-    return float(rate.value) * devices.value * float(share.value), f"{share.value} of {all_}"
-
-
-@decision
-def _prefill(shape: LlmShape, prompt: Because[int], multiplies: Because[float]) -> tuple[float, str]:
-    """Two operations per token for each weight that it uses: 2 · parameters · prompt / rate."""
+def _prefill(work: Work, shape: LlmShape, prompt: Because[int], shared: Because[int]) -> tuple[float, str]:
+    """2 · parameters · prompt + 2 · layers · heads · width · prompt², over the compute rate; and the exchanges."""
     active = shape.active_parameters if shape.active_parameters is not None else shape.parameters
-    took = 2 * float(active.value) * prompt.value / multiplies.value
+    took, new = work.prompt(prompt.value, shared.value), prompt.value - shared.value
+    without = f" (without {shared.reason})" if shared.value else ""
+    sent = work.exchanges(new)
+    exchanged = f", of which the exchange between devices takes {seconds(sent)}" if sent else ""
     return took, (
-        f"2 x {counted(float(active.value))} x {count(prompt.value, 'prompt token')} at {multiplies.reason} takes "
-        f"{seconds(took)}"
+        f"2 x {counted(float(active.value))} x {count(new, 'prompt token')}{without} and attention at "
+        f"{work.multiplies.reason} takes {seconds(took)}{exchanged}"
     )
 
 
 @decision
-def _limit(
-    inter_token: tuple[Because[Duration], ...],
-    answer: tuple[Because[Duration], ...],
-    prefill: Because[float],
-    output: Because[int],
-) -> tuple[float, str]:
-    between = [(float(bound.value), f"the bound of {bound.value} between tokens") for bound in inter_token]
+def _limit(targets: Targets, prefill: Because[float], output: Because[int]) -> tuple[float, str]:
+    between = [(float(bound.value), f"the bound of {bound.value} between tokens") for _, bound in targets.inter_token]
     whole = [
         (
             (float(bound.value) - prefill.value) / output.value,
             f"{bound.value} for the response minus {seconds(prefill.value)} of prefill, over {output.value:,} tokens",
         )
-        for bound in answer
+        for _, bound in targets.answer
     ]
     return min(between + whole)
 
@@ -187,131 +191,133 @@ def _most(memory: Because[Memory], taken: DeviceMemory | None) -> tuple[int, str
 
 
 @decision
-def _fast_enough(
-    limit: Because[float], weights: Because[int], each: Because[int], reads: Because[float]
-) -> tuple[int, str]:
+def _fast_enough(limit: Because[float], work: Work) -> tuple[int, str]:
     """The largest batch whose decode step stays within the limit."""
-    found = max(0, math.floor((limit.value * reads.value - weights.value) / each.value))
-    alone = (weights.value + each.value) / reads.value
-    if found < 1:
+    single = work.step(1)
+    if single > limit.value:
         allowed = f"only {seconds(limit.value)} is" if limit.value > 0 else "no time is"
-        return 0, f"a single sequence needs {seconds(alone)} per token, but {allowed} left ({limit.reason})"
+        return 0, f"a single sequence needs {seconds(single)} per token, but {allowed} left ({limit.reason})"
+    found = bisect_left(range(1, 2**20), True, key=lambda batch: work.step(batch) > limit.value)
     return found, f"{found:,} for a step to take at most {seconds(limit.value)} ({limit.reason})"
 
 
 @decision
 def _late(
-    prefill: Because[float], bounds: tuple[Because[Duration], ...], what: str, fast: Because[int] | None
+    work: Work, request: Request, targets: Targets, prefill: Because[float], fast: Because[int] | None
 ) -> tuple[str, str]:
-    tightest = min((bound.value for bound in bounds), default=None)
-    if tightest is not None and prefill.value > float(tightest):
-        return f"{prefill.reason}, more than the {tightest} {what}", "a bound that a single request misses"
+    single = alone(work, request)
+    kinds = (
+        (targets.first_token, single.first_token(), "to the first token"),
+        (targets.answer, single.answer(), "for the response"),
+    )
     if fast is not None and fast.value < 1:
         return fast.reason, "a bound that a single request misses"
+    for bounds, took, what in kinds:
+        tightest = min((bound.value for _, bound in bounds), default=None)
+        if tightest is not None and took > float(tightest):
+            why = f"{prefill.reason}; a single request needs {seconds(took)}, more than the {tightest} {what}"
+            return why, "a bound that a single request misses"
     return "", "a single request meets all bounds"
 
 
 @decision
-def _worked_on(fitting: Because[int], most: Because[int], fast: Because[int] | None) -> tuple[int, str]:
+def _worked_on(
+    fitting: Because[int], most: Because[int], fast: Because[int] | None, chunk: Because[int] | None
+) -> tuple[int, str]:
     by = f" ({most.reason})" if most.reason else ""
     said = [f"{fitting.value:,} fit in memory ({fitting.reason})", f"{most.value:,} allowed{by}"]
     chosen = min(fitting.value, most.value)
-    if fast is not None and fast.value < 1:
-        said.append(f"{fast.reason}: the bound cannot be met, and is ignored")
-    elif fast is not None:
-        chosen, said = min(chosen, fast.value), [*said, fast.reason]
+    if fast is not None:
+        chosen = min(chosen, fast.value)
+        said.append(fast.reason)
+    if chunk is not None:
+        chosen = min(chosen, chunk.value)
+        said.append(f"{chunk.value:,} have a token in a step of `promptChunk: {chunk.value}`")
     return max(1, chosen), f"{'; '.join(said)}: {count(max(1, chosen), 'concurrent sequence')}"
 
 
 @decision
-def _step(
-    sequences: Because[int], weights: Because[int], each: Because[int], reads: Because[float]
-) -> tuple[float, str]:
-    """(weights + sequences · cache per sequence) / bandwidth."""
-    read = weights.value + sequences.value * each.value
-    took = read / reads.value
+def _step(sequences: Because[int], work: Work) -> tuple[float, str]:
+    took = work.step(sequences.value)
+    read = work.read(sequences.value) + sequences.value * work.fit.each.value
+    sent = work.exchanges(sequences.value)
+    exchanged = f", and {seconds(sent)} for the exchange between devices," if sent else ""
     return took, (
-        f"reading {number(read / 1e9)} GB of weights and cache at {reads.reason} takes {seconds(took)} per step of "
+        f"reading {number(read / 1e9)} GB of weights and cache at {work.reads.reason}, and {seconds(work.floor)} for "
+        f"{count(work.shape.layers.value, 'layer')}{exchanged} takes {seconds(took)} per step of "
         f"{count(sequences.value, 'sequence')}"
     )
 
 
 @decision
 def _busy(
-    prefill: Because[float], step: Because[float], sequences: Because[int], output: Because[int]
+    work: Work,
+    prefill: Because[float],
+    step: Because[float],
+    sequences: Because[int],
+    prompt: Because[int],
+    shared: Because[int],
+    output: Because[int],
 ) -> tuple[float, str]:
-    """prefill + output · step / sequences: all sequences share a decode step, but each has its own prefill."""
+    """prefill + output · step / sequences: all sequences share a decode step, but each has its own prefill, which adds
+    to such a step. Without output, prompts are read one by one.
+    """
+    reading = work.added(prompt.value, shared.value) if output.value else prefill.value
     writing = output.value * step.value / sequences.value
-    took = prefill.value + writing
-    bound = "prefill" if prefill.value > writing else "decode"
+    took = reading + writing
+    bound = "prefill" if reading > writing else "decode"
+    joined = f", of which {seconds(reading)} next to decode" if seconds(reading) != seconds(prefill.value) else ""
     return took, (
-        f"prefill: {prefill.reason}; decode: {step.reason}, and {output.value:,} tokens x {seconds(step.value)} / "
-        f"{sequences.value:,} = {seconds(writing)}; {seconds(took)} of replica time per request, bound by {bound}"
+        f"prefill: {prefill.reason}{joined}; decode: {step.reason}, and {output.value:,} tokens x "
+        f"{seconds(step.value)} / {sequences.value:,} = {seconds(writing)}; {seconds(took)} of replica time per "
+        f"request, bound by {bound}"
     )
 
 
 @decision
-def _throughput(
-    busy: Because[float],
-    prefill: Because[float],
-    sequences: Because[int],
-    lengths: Because[str],
-    utilization: Because[Percent],
-    rough: Because[float],
-) -> tuple[Rate, str]:
+def _utilized(busy: Because[float], utilization: Because[Percent]) -> tuple[float, str]:
     rate = float(utilization.value.amount) / busy.value
-    bound = "prefill" if prefill.value > busy.value / 2 else "decode"
+    return rate, f"{number(rate)} requests/s at {utilization.value} utilization"
+
+
+@decision
+def _throughput(
+    found: Because[Sustained], sequences: Because[int], lengths: Because[str], rough: Because[float]
+) -> tuple[Rate, str]:
+    rate = found.value.rate
     return Rate(Decimal(f"{rate:.9f}")), (
-        f"{count(sequences.value, 'concurrent sequence')} at {utilization.value} utilization: {number(rate)} "
-        f"requests/s per replica, bound by {bound}; a rough estimate ({number(rate / rough.value)} to "
-        f"{number(rate * rough.value)}) for {lengths.value} of requests; set `serviceTime` to replace it with a "
-        f"measurement"
+        f"{count(sequences.value, 'concurrent sequence')}: {number(rate)} requests/s per replica, {found.reason}; a "
+        f"rough estimate ({number(rate / rough.value)} to {number(rate * rough.value)}) for {lengths.value} of "
+        f"requests; set `serviceTime` to replace it with a measurement"
     )
 
 
 @decision
 def _in_flight(
-    throughput: Because[Rate],
-    prefill: Because[float],
-    sequences: Because[int],
-    output: Because[int],
-    weights: Because[int],
-    each: Because[int],
-    reads: Because[float],
-    utilization: Because[Percent],
+    work: Work, request: Request, throughput: Because[Rate], sequences: Because[int], utilization: Because[Percent]
 ) -> tuple[float, str]:
-    """n = λ · (prefill + output · step(n) / (1 - λ · prefill)), by Little's law: while a replica reads prompts, which
-    takes the share λ · prefill of its time, no answer advances. A step takes (weights + n · cache) / bandwidth.
-    """
-    rate = float(throughput.value)
-    writing = 1 - rate * prefill.value
-    slower = rate * output.value * each.value / reads.value / writing if writing > 0 else 1.0
-    most = float(utilization.value.amount) * sequences.value
-    if slower >= 1:
+    """By Little's law, the requests that a replica has at the rate that it sustains."""
+    rate, most = float(throughput.value), float(utilization.value.amount) * sequences.value
+    load = loaded(work, request, rate, sequences.value)
+    if load is None or load.in_flight >= most:
         return round(most, 1), f"{utilization.value} of {count(sequences.value, 'concurrent sequence')}"
-    alone = rate * (prefill.value + output.value * weights.value / reads.value / writing)
-    found = max(1.0, alone / (1 - slower))
-    if found >= most:
-        return round(most, 1), f"{utilization.value} of {count(sequences.value, 'concurrent sequence')}"
-    reading = number(100 * rate * prefill.value)
-    return round(found, 1), f"in flight at {number(rate)} requests/s, when {reading}% of the time goes to prompts"
+    reading = number(100 * load.read)
+    found = round(max(1.0, load.in_flight), 1)
+    return found, f"in flight at {number(rate)} requests/s, when {reading}% of the time goes to prompts"
 
 
 @decision
 def _needed(
     rate: Because[Rate],
-    busy: Because[float],
+    found: Because[Sustained],
     throughput: Because[Rate],
     availability: Because[Percent] | None,
     care: Care,
 ) -> tuple[int, str]:
-    """⌈λ · busy / utilization⌉, at least 2; plus a spare replica above an availability threshold."""
-    by_load = max(1, math.ceil(float(rate.value) * busy.value / care.busiest - 1e-9))
+    """⌈λ / the rate of a replica⌉, at least 2; plus a spare replica above an availability threshold."""
+    by_load = max(1, math.ceil(float(rate.value) / found.value.rate - 1e-9))
     spare = care.spares(availability)
     least = max(2, by_load + 1 if spare else 2)
     chosen = max(by_load, least)
     lost = f"{least} so that one can be {'lost' if spare else 'replaced'}"
-    return chosen, (
-        f"{busy.reason}; at {rate.value}, {count(by_load, 'replica')} for {care.utilization.value} utilization; "
-        f"{lost}; {throughput.reason}"
-    )
+    return chosen, f"at {rate.value}, {count(by_load, 'replica')}; {lost}; {throughput.reason}"

@@ -103,9 +103,15 @@ class Tokens:
     @cached_property
     def mean_length(self) -> Because[int]:
         """The mean tokens of a sequence while it is generated: half of the output is there, on average."""
-        if self._usual is None:
-            return self.length
-        return _mean_length(self.usual_prompt, self.usual_output)
+        return _mean_length(self.usual_prompt, self.usual_output, self.lengths)
+
+    @cached_property
+    def shared(self) -> Because[int]:
+        """The tokens that all prompts start with, which a prefix cache keeps."""
+        caching, system = self.part.llm.caching if self.part.llm is not None else None, self.parts.get("system")
+        if caching is None or not caching.prefix.value or system is None:
+            return because(0, "no part of the prompt is cached", caching)
+        return _shared(system, caching.prefix, self.usual_prompt)
 
     @cached_property
     def lengths(self) -> Because[str]:
@@ -161,8 +167,14 @@ def _length(prompt: Because[int], output: Because[int]) -> tuple[int, str]:
 
 
 @decision
-def _mean_length(prompt: Because[int], output: Because[int]) -> tuple[int, str]:
+def _mean_length(prompt: Because[int], output: Because[int], lengths: Because[str]) -> tuple[int, str]:
     return (
         prompt.value + output.value // 2,
-        f"{count(prompt.value, 'prompt token')} and half of {count(output.value, 'output token')}, as usual",
+        f"{count(prompt.value, 'prompt token')} and half of {count(output.value, 'output token')}, for {lengths.value}",
     )
+
+
+@decision
+def _shared(system: Because[int], cached: Because[bool], prompt: Because[int]) -> tuple[int, str]:  # noqa: ARG001
+    shared = min(system.value, prompt.value - 1)
+    return shared, f"{count(shared, 'token')} of the system prompt from the prefix cache"

@@ -62,13 +62,15 @@ def _args(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
-    """The maximum context, the number of concurrent requests, and the prefix cache."""
+    """The maximum context, the number of concurrent requests, chunks of prompts, and the prefix cache."""
     llm, batching = service.part.llm, service.part.batching
     if llm is not None and llm.tokens is not None and llm.tokens.context is not None:
         yield text("--context-length={tokens}", tokens=llm.tokens.context)
     at_once = batching.max_size if batching is not None else service.sequences
     if at_once is not None:  # otherwise, the server takes more than it is fast enough for
         yield text("--max-running-requests={size}", size=at_once)
+    if service.hardware.prompt_chunk is not None:
+        yield text("--chunked-prefill-size={tokens}", tokens=service.hardware.prompt_chunk)
     if service.queue is not None:
         yield text("--max-queued-requests={most}", most=service.queue)
     if llm is not None and llm.caching is not None:

@@ -48,7 +48,7 @@ def _weights(service: ServicePlan, files: ModelFiles) -> Iterator[Because[str]]:
 
 
 def _limits(service: ServicePlan) -> Iterator[Because[str]]:
-    """The maximum context and answer, the number of concurrent requests, and the prefix cache."""
+    """The maximum context and answer, the number of concurrent requests, chunks of prompts, and the prefix cache."""
     llm, batching = service.part.llm, service.part.batching
     tokens = llm.tokens if llm is not None else None
     if tokens is not None and tokens.context is not None:
@@ -58,6 +58,8 @@ def _limits(service: ServicePlan) -> Iterator[Because[str]]:
     at_once = batching.max_size if batching is not None else service.sequences
     if at_once is not None:  # otherwise, the server takes more than it is fast enough for
         yield text("--max-num-seqs={size}", size=at_once)
+    if service.hardware.prompt_chunk is not None:
+        yield text("--max-num-batched-tokens={tokens}", tokens=service.hardware.prompt_chunk)
     if service.queue is not None:  # the server counts the running ones, too, and answers 503
         yield text("--max-num-queued-reqs={most}", most=_in_flight(service.slots, service.queue))
     if llm is not None and llm.caching is not None:

@@ -1,0 +1,144 @@
+"""The rate that a replica sustains: the highest one at which it is not too busy and every bounded percentile holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import NamedTuple
+
+from ....schema.units import Duration
+from ...because import Because, decision
+from ..choose import number, seconds
+from .queueing import MARGIN, Load, Request, alone, loaded
+from .work import Work
+
+__all__ = ["Chunk", "Sustained", "Targets", "best", "sustained"]
+
+Bounds = tuple[tuple[str, Because[Duration]], ...]
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+DEVIATIONS = {name: NormalDist().inv_cdf(quantile) for name, quantile in QUANTILES.items()}
+
+HALVINGS = 24
+"""The steps of the search for the rate, to 1/16,000,000 of the first guess."""
+
+LEAST = 1e-6
+"""The lowest rate that counts, as a share of the rate at full utilization."""
+
+NOTICEABLE = 0.05
+"""The share of the response from which on a prompt makes the percentiles of the response rougher."""
+
+
+class Targets(NamedTuple):
+    """The latency bounds of a service by kind, each with its percentile, the lowest first."""
+
+    answer: Bounds
+    first_token: Bounds
+    inter_token: Bounds
+
+
+class Chunk(NamedTuple):
+    """A number of prompt tokens per step, and a typical request read that way."""
+
+    tokens: int
+    request: Request
+
+
+class Sustained(NamedTuple):
+    """What a replica sustains."""
+
+    rate: float
+    """Requests per second."""
+    by_bound: bool
+    """Whether a latency bound limits it rather than utilization."""
+
+
+class Expected(NamedTuple):
+    """One percentile at some load, in seconds, and its bound."""
+
+    what: str
+    took: float
+    bound: Because[Duration]
+
+
+def _raised(took: float, single: float) -> float:
+    """A percentile with the margin on the part that is due to other requests."""
+    return single + MARGIN * max(0.0, took - single)
+
+
+def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
+    """Every bounded percentile at a load."""
+    single = alone(load.work, load.request)
+    for name, bound in targets.answer:
+        z = DEVIATIONS[name]
+        yield Expected(f"{name} of the response", _raised(load.answer(z), single.answer()), bound)
+    for name, bound in targets.first_token:
+        z = DEVIATIONS[name]
+        took = _raised(load.first_token(z), single.first_token())
+        yield Expected(f"{name} to the first token", took, bound)
+    for name, bound in targets.inter_token:
+        yield Expected(f"{name} between tokens", load.between(QUANTILES[name], DEVIATIONS[name]), bound)
+
+
+def _holds(work: Work, request: Request, targets: Targets, rate: float, sequences: int) -> bool:
+    load = loaded(work, request, rate, sequences)
+    if load is None:
+        return False
+    queued = (targets.answer + targets.first_token) if request.output else ()
+    if any(load.running(DEVIATIONS[name]) > max(1.0, sequences) for name, _ in queued):
+        return False  # too many requests would wait for a slot of the server
+    return all(found.took <= float(found.bound.value) for found in _expected(load, targets))
+
+
+def _rate(work: Work, request: Request, targets: Targets, sequences: int, most: float) -> float:
+    """The highest rate up to `most` at which every bound holds; `most` if even a single request misses one, which is an
+    error of its own (MLS422).
+    """
+    if not _holds(work, request, targets, LEAST * most, sequences) or _holds(work, request, targets, most, sequences):
+        return most
+    low, high = 0.0, most
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _holds(work, request, targets, middle, sequences) else (low, middle)
+    return max(low, LEAST * most)
+
+
+@decision
+def best(
+    work: Work, chunks: tuple[Chunk, ...], targets: Targets, sequences: Because[int], utilized: Because[float]
+) -> tuple[int, str]:
+    """The chunk with which a replica sustains the highest rate; of several, the largest."""
+    rates = [(_rate(work, chunk.request, targets, sequences.value, utilized.value), chunk) for chunk in chunks]
+    rate, chosen = max(rates, key=lambda pair: (round(pair[0], 6), pair[1].tokens))
+    others = ", ".join(f"{number(rate)} with {chunk.tokens:,}" for rate, chunk in rates if chunk is not chosen)
+    instead = f", {others}" if others else ""
+    return chosen.tokens, (
+        f"for the bounds on tokens, a replica sustains {number(rate)} requests/s with {chosen.tokens:,} prompt tokens "
+        f"per step{instead}"
+    )
+
+
+@decision
+def sustained(
+    work: Work,
+    request: Request,
+    targets: Targets,
+    sequences: Because[int],
+    utilized: Because[float],
+    busy: Because[float],
+    chunk: Because[int] | None,
+) -> tuple[Sustained, str]:
+    """The rate at which the first limit is reached, and which one it is."""
+    rate = _rate(work, request, targets, sequences.value, utilized.value)
+    load = loaded(work, request, rate, sequences.value)
+    said = [f"{busy.reason}; {utilized.reason}"]
+    if load is not None:
+        said += [f"{each.what} {seconds(each.took)} of {each.bound.value}" for each in _expected(load, targets)]
+        said.append(f"{number(load.in_flight)} in flight, with {number(100 * load.read)}% of the time for prompts")
+        if targets.answer and request.output and request.reading > NOTICEABLE * load.answer():
+            said.append("long prompts make the percentiles of the response rougher")
+    if chunk is not None and targets.inter_token:
+        said.append(chunk.reason)
+    by_bound = not math.isclose(rate, utilized.value)
+    return Sustained(rate, by_bound), "; ".join(said)
