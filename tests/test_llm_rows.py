@@ -65,7 +65,7 @@ def _closed(made: Work, row: dict[str, str]) -> float:
     low, high = 0.0, 0.97 / reading
     for _ in range(50):
         rate = (low + high) / 2
-        load = Load(made, Request(reading, 1, output, reading), rate, n, n)
+        load = Load(made, Request(reading, 1, output, reading, 1.0), rate, n, n)
         low, high = (rate, high) if rate * load.answer() < n and load.first_token() < math.inf else (low, rate)
     return low * output
 

@@ -13,7 +13,7 @@ from ..choose import number, seconds
 from .queueing import MARGIN, Load, Request, alone, loaded
 from .work import Work
 
-__all__ = ["Chunk", "Sustained", "Targets", "best", "sustained"]
+__all__ = ["Chunk", "Sustained", "Targets", "best", "raised", "sustained"]
 
 Bounds = tuple[tuple[str, Because[Duration]], ...]
 
@@ -62,7 +62,7 @@ class Expected(NamedTuple):
     bound: Because[Duration]
 
 
-def _raised(took: float, single: float) -> float:
+def raised(took: float, single: float) -> float:
     """A percentile with the margin on the part that is due to other requests."""
     return single + MARGIN * max(0.0, took - single)
 
@@ -72,10 +72,10 @@ def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
     single = alone(load.work, load.request)
     for name, bound in targets.answer:
         z = DEVIATIONS[name]
-        yield Expected(f"{name} of the response", _raised(load.answer(z), single.answer()), bound)
+        yield Expected(f"{name} of the response", raised(load.answer(z), single.answer()), bound)
     for name, bound in targets.first_token:
         z = DEVIATIONS[name]
-        took = _raised(load.first_token(z), single.first_token())
+        took = raised(load.first_token(z), single.first_token())
         yield Expected(f"{name} to the first token", took, bound)
     for name, bound in targets.inter_token:
         yield Expected(f"{name} between tokens", load.between(QUANTILES[name], DEVIATIONS[name]), bound)

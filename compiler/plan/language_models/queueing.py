@@ -2,8 +2,8 @@
 
 A server with continuous batching (Yu et al., Orca, OSDI 2022) generates one token for all its sequences per step. While
 it reads a prompt, no answer advances (Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 3). With λ arrivals per
-second and a reading time of p, prompts take the share r = λ · p of the time, and steps the rest. So the number in flight
-n and the mean time T of a request solve n = λ · T (Little's law) and
+second and a reading time of p, prompts take the share r = λ · p of the time, and steps take the rest. So the number in
+flight n and the mean time T of a request solve n = λ · T (Little's law) and
 
     T = p' + r' · p' / 2 / (1 - r') + output · step(n) / (1 - r).
 
@@ -26,7 +26,7 @@ __all__ = ["BUSIEST", "MARGIN", "Load", "Request", "alone", "loaded"]
 BUSIEST = 0.97
 """The share of time for prompts from which on a replica counts as overloaded."""
 
-MARGIN = 1.2
+MARGIN = 1.15
 """By how much the part of a percentile that is due to other requests is increased: simulations reach that."""
 
 ROUNDS = 100
@@ -43,6 +43,8 @@ class Request(NamedTuple):
     output: int
     last: float
     """What the most expensive chunk adds to a step."""
+    together: float
+    """How many prompts one step has room for: below 1 if a prompt takes several."""
 
 
 class Load(NamedTuple):
@@ -68,12 +70,18 @@ class Load(NamedTuple):
         return self.work.step(min(max(1.0, self.running(z)), self.sequences))
 
     def first_token(self, z: float = 0.0) -> float:
-        """The time to the first token: the wait for earlier prompts, and the prompt itself."""
-        each = self.request.reading + self.request.chunks * self.step(z)
+        """The time to the first token: the rest of a step, the wait for earlier prompts, and the prompt itself.
+
+        Prompts that wait share the steps in which they are read.
+        """
+        step, request = self.step(z), self.request
+        own = request.reading + request.chunks * step
+        each = request.reading + (step / request.together if request.chunks else 0.0)
         busy = self.rate * each
         if busy >= BUSIEST:
             return math.inf
-        return each + (busy * each / 2 + z * each * math.sqrt(busy)) / (1 - busy)
+        rest = step / 2 * min(1.0, self.in_flight) if request.chunks and self.rate else 0.0
+        return rest + own + (busy * each / 2 + z * each * math.sqrt(busy)) / (1 - busy)
 
     def answer(self, z: float = 0.0) -> float:
         """The time to the complete response. D = output · step + (k + z · √k) · p with k = λ · D is solved for √D."""
@@ -88,13 +96,21 @@ class Load(NamedTuple):
         return self.first_token(z) + root**2
 
     def between(self, quantile: float, z: float) -> float:
-        """The time between two tokens: a step, and a chunk of a prompt if that many steps have one."""
+        """The time between two tokens: a step, and as many prompts or chunks as at least 1 - `quantile` of steps have.
+
+        Each prompt has its own step, but those that arrive during a step are read together in the next.
+        """
         if self.read >= BUSIEST:
             return math.inf
-        step = self.step(z)
-        with_chunk = self.rate * self.request.chunks
-        alone = max(0.0, 1 - self.read - with_chunk * step) / step
-        return step + (self.request.last if with_chunk > (1 - quantile) * (with_chunk + alone) else 0.0)
+        step, request = self.step(z), self.request
+        with_chunk = self.rate * request.chunks
+        without = max(0.0, 1 - self.read - with_chunk * step) / step
+        share, prompts = with_chunk / (with_chunk + without) if with_chunk else 0.0, 0
+        mean, more, term = self.rate * (step + request.last), 1.0, math.exp(-self.rate * (step + request.last))
+        while prompts < max(1, math.floor(request.together)) and share * more > 1 - quantile:
+            prompts, more = prompts + 1, more - term  # at least one more arrives, by a Poisson distribution
+            term *= mean / prompts
+        return step + prompts * request.last
 
 
 def alone(work: Work, request: Request) -> Load:

@@ -115,9 +115,10 @@ class Speed:
         prompt, known, output = model.usual_prompt.value, model.shared.value, model.usual_output.value
         size = prompt - known if chunk is None else min(chunk, prompt - known)
         if not output:
-            return Request(self.prefill.value, 0, 0, 0.0)
+            return Request(self.prefill.value, 0, 0, 0.0, 1.0)
         steps = math.ceil((prompt - known) / size)
-        return Request(work.reading(prompt, known, chunk), steps, output, work.added(prompt, prompt - size))
+        together = 1.0 if chunk is None else chunk / (prompt - known)
+        return Request(work.reading(prompt, known, chunk), steps, output, work.added(prompt, prompt - size), together)
 
     @cached_property
     def request(self) -> Request:
