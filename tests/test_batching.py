@@ -13,8 +13,13 @@ from mlspec.compiler.plan.language_models.work import Work
 from mlspec.compiler.plan.service import ServicePlan
 
 from .batching_sim import Case, quantile, simulate
-from .test_llm_rows import service as service  # the fixture
 from .test_llm_rows import work
+from .test_plan_llm import assistant, plan
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> ServicePlan:
+    return plan(tmp_path_factory.mktemp("system"), assistant())
 
 
 class System(NamedTuple):

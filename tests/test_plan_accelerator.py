@@ -44,10 +44,10 @@ def pod(result: Result) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("mean", "chosen", "cost"),
     [
-        # 0.2/s x 2.950 s / 0.7 = 0.84, so two replicas: 2 x 0.8048 against 2 x 6.88
+        # 0.2/s x 2.852 s / 0.7 = 0.81, so two replicas: 2 x 0.8048 against 2 x 6.88
         ("0.2/s", "l4", "2 replicas x 0.8048 USD/h = 1.61 USD/h"),
-        # 5/s x 2.950 s / 0.7 = 21.07: 22 x 0.8048 = 17.71 against 2 x 6.88 (5/s x 0.138 s / 0.7 = 0.99)
-        ("5/s", "h100", "2 replicas x 6.88 USD/h = 13.76 USD/h"),
+        # 20/s x 0.0959 s / 0.7 = 2.74: 3 x 6.88 = 20.64; two L4s take 0.818 s: 24 x 2 x 0.8048 = 38.63
+        ("20/s", "h100", "3 replicas x 6.88 USD/h = 20.64 USD/h"),
     ],
 )
 def test_what_all_replicas_cost_decides(tmp_path: Path, mean: str, chosen: str, cost: str) -> None:
@@ -60,10 +60,10 @@ def test_what_all_replicas_cost_decides(tmp_path: Path, mean: str, chosen: str, 
 
 
 def test_what_lost_says_why(tmp_path: Path) -> None:
-    spec = unnamed("l4", "h100", constraints__throughput={"mean": "5/s", "peak": "5/s"})
+    spec = unnamed("l4", "h100", constraints__throughput={"mean": "20/s", "peak": "20/s"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
-    assert "; `l4`: 22 replicas x 0.8048 USD/h = 17.71 USD/h; " in devices.type.reason
+    assert "; 2 x `l4`: 24 replicas x 2 x 0.8048 USD/h = 38.63 USD/h; " in devices.type.reason
     spec = unnamed("l4", "h100", constraints__throughput={"mean": "0.2/s", "peak": "0.2/s"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
@@ -71,7 +71,7 @@ def test_what_lost_says_why(tmp_path: Path) -> None:
 
 
 def test_a_bound_between_tokens_takes_a_faster_one(tmp_path: Path) -> None:
-    """One token of one sequence takes 91 ms on an L4, and 8.1 ms on an H100 of 2,010 GB/s."""
+    """One token of one sequence takes 92 ms on an L4 and 25 ms on four of them, and 7.8 ms on an H100."""
     spec = unnamed("l4", "h100", constraints__interToken={"p95": "10ms"})
     devices = plan(tmp_path, spec).devices
     assert devices is not None
@@ -110,13 +110,13 @@ def test_the_spec_overrides_the_choice(tmp_path: Path) -> None:
 
 
 def test_replicas_that_are_not_allowed_rule_one_out(tmp_path: Path) -> None:
-    """40/s x 0.138 s / 0.7 = 7.9 replicas of an H100, and 40/s x 2.950 s / 0.7 = 168.6 of an L4."""
+    """40/s x 0.0959 s / 0.7 = 5.5 replicas of an H100, and 40/s x 2.852 s / 0.7 = 163 of an L4."""
     spec = unnamed("l4", "h100", constraints__throughput={"mean": "0.2/s", "peak": "40/s"})
     spec["constraints"]["maxReplicas"] = 8
     devices = plan(tmp_path, spec).devices
     assert devices is not None
     assert devices.type.value == "h100"
-    assert "`l4`: the peak needs 169 replicas, but `maxReplicas` allows only 8" in devices.type.reason
+    assert "`l4`: the peak needs 163 replicas, but `maxReplicas` allows only 8" in devices.type.reason
 
 
 def test_nodes_that_the_cloud_does_not_name_rule_one_out(tmp_path: Path) -> None:

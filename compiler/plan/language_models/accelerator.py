@@ -155,6 +155,7 @@ class Hardware:
             answer=_given(bounds("latency")),
             first_token=_given(bounds("first_token")) if generates else (),
             inter_token=_given(bounds("inter_token")) if generates else (),
+            utilization=self._service.scope.platform.planning.utilization,
         )
 
     # The choice

@@ -1,4 +1,7 @@
-"""The rate that a replica sustains: the highest one at which it is not too busy and every bounded percentile holds."""
+"""The rate that a replica sustains: the highest one at which it is not too busy and every bounded percentile holds.
+
+A replica is too busy above the maximum utilization of its time, or of its queue of prompts, which are read in order.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ....schema.units import Duration
+from ....schema.units import Duration, Percent
 from ...because import Because, decision
 from ..choose import number, seconds
 from .queueing import MARGIN, Load, Request, alone, loaded
@@ -36,6 +39,8 @@ class Targets(NamedTuple):
     answer: Bounds
     first_token: Bounds
     inter_token: Bounds
+    utilization: Because[Percent]
+    """The maximum share of time in which a replica reads prompts."""
 
 
 class Chunk(NamedTuple):
@@ -83,7 +88,7 @@ def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
 
 def _holds(work: Work, request: Request, targets: Targets, rate: float, sequences: int) -> bool:
     load = loaded(work, request, rate, sequences)
-    if load is None:
+    if load is None or load.queued() > float(targets.utilization.value):
         return False
     queued = (targets.answer + targets.first_token) if request.output else ()
     if any(load.running(DEVIATIONS[name]) > max(1.0, sequences) for name, _ in queued):

@@ -61,6 +61,14 @@ class Load(NamedTuple):
         """The share of time that goes to prompts."""
         return self.rate * self.request.reading
 
+    def queued(self, z: float = 0.0) -> float:
+        """The share of time in which some prompt is being read, with its part of the steps that it shares."""
+        return self.rate * self._each(z)
+
+    def _each(self, z: float) -> float:
+        request = self.request
+        return request.reading + (self.step(z) / request.together if request.chunks else 0.0)
+
     def running(self, z: float = 0.0) -> float:
         """The sequences in flight at a quantile, without the limit of the server."""
         return self.in_flight + z * math.sqrt(self.in_flight)
@@ -76,8 +84,7 @@ class Load(NamedTuple):
         """
         step, request = self.step(z), self.request
         own = request.reading + request.chunks * step
-        each = request.reading + (step / request.together if request.chunks else 0.0)
-        busy = self.rate * each
+        each, busy = self._each(z), self.queued(z)
         if busy >= BUSIEST:
             return math.inf
         rest = step / 2 * min(1.0, self.in_flight) if request.chunks and self.rate else 0.0
@@ -123,13 +130,12 @@ def loaded(work: Work, request: Request, rate: float, sequences: int) -> Load | 
 
     The iteration starts from an idle replica, so that it finds the least solution.
     """
-    found = 0.0
+    load = Load(work, request, rate, sequences, 0.0)
     for _ in range(ROUNDS):
-        load = Load(work, request, rate, sequences, found)
-        time = load.answer()
-        last, found = found, rate * time
-        if not found <= sequences:
+        found = rate * load.answer()
+        if not found <= sequences:  # also if it is infinite
             return None
+        last, load = load.in_flight, load._replace(in_flight=found)
         if found - last <= PRECISION * found:
-            break
-    return Load(work, request, rate, sequences, found)
+            return load
+    return None
