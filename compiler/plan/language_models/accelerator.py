@@ -258,7 +258,7 @@ def _unfit(
 def _cost(price: Because[HourlyPrice], devices: Because[int], replicas: Because[int]) -> tuple[float, str]:
     cost = float(price.value) * devices.value * replicas.value
     times = f"{devices.value} x " if devices.value > 1 else ""
-    return cost, f"{count(replicas.value, 'replica')} x {times}{price.value} = {cost:.2f} {price.value.currency}/h"
+    return cost, f"{count(replicas.value, 'replica')} x {times}{price.value} = {cost:,.2f} {price.value.currency}/h"
 
 
 @decision

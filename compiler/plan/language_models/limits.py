@@ -5,7 +5,6 @@ A replica is too busy above the maximum utilization of its time, or of its queue
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from statistics import NormalDist
 from typing import NamedTuple
@@ -55,8 +54,8 @@ class Sustained(NamedTuple):
 
     rate: float
     """Requests per second."""
-    by_bound: bool
-    """Whether a latency bound limits it rather than utilization."""
+    in_flight: float
+    """The mean number of requests in flight at that rate; 0 if it is overloaded."""
 
 
 class Expected(NamedTuple):
@@ -139,11 +138,11 @@ def sustained(
     load = loaded(work, request, rate, sequences.value)
     said = [f"{busy.reason}; {utilized.reason}"]
     if load is not None:
-        said += [f"{each.what} {seconds(each.took)} of {each.bound.value}" for each in _expected(load, targets)]
+        expected = _expected(load, targets)
+        said += [f"{each.what} is {seconds(each.took)} (at most {each.bound.value})" for each in expected]
         said.append(f"{number(load.in_flight)} in flight, with {number(100 * load.read)}% of the time for prompts")
         if targets.answer and request.output and request.reading > NOTICEABLE * load.answer():
             said.append("long prompts make the percentiles of the response rougher")
     if chunk is not None and targets.inter_token:
         said.append(chunk.reason)
-    by_bound = not math.isclose(rate, utilized.value)
-    return Sustained(rate, by_bound), "; ".join(said)
+    return Sustained(rate, load.in_flight if load is not None else 0.0), "; ".join(said)

@@ -34,6 +34,9 @@ SEQUENCES = {False: 256, True: 1024}
 CHUNKS = ((Memory.parse("160Gi"), 16384), (LARGE, 8192), (Memory.parse("0Gi"), 2048))
 """The tokens of prompts that a server processes per step, by the memory of a device, as for vLLM."""
 
+IDLE = 0.05
+"""The mean number of requests in flight below which a replica is idle for nothing but a latency bound."""
+
 SMALLEST = 256
 """The smallest chunk that the planner tries: below it, a step with a chunk costs hardly less."""
 
@@ -147,8 +150,11 @@ class Speed:
 
     @cached_property
     def late(self) -> Because[str]:
-        """The bound that even a single request misses; empty if there is none."""
-        return _late(self.work, self.request, self.targets, self.prefill, self._fast)
+        """The bound that even a single request misses, or that holds only while a replica is idle; empty if there is
+        none.
+        """
+        single = _late(self.work, self.request, self.targets, self.prefill, self._fast)
+        return single if single.value else _idle(self.sustained)
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
@@ -219,6 +225,14 @@ def _late(
             why = f"{prefill.reason}; a single request needs {seconds(took)}, more than the {tightest} {what}"
             return why, "a bound that a single request misses"
     return "", "a single request meets all bounds"
+
+
+@decision
+def _idle(found: Because[Sustained]) -> tuple[str, str]:
+    if found.value.in_flight >= IDLE:
+        return "", "the bounds hold while a replica has requests"
+    idle = Percent(Decimal(f"{1 - found.value.in_flight:.3f}"))
+    return f"the bounds hold only while a replica is idle {idle} of the time ({found.reason})", "a bound without room"
 
 
 @decision

@@ -1,0 +1,167 @@
+"""The replicas and accelerators of a language model under load, and that no change for the worse makes it cheaper."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlspec.compiler.plan.service import ServicePlan
+
+from .batching_sim import Case, quantile, simulate
+from .test_plan_accelerator import unnamed
+from .test_plan_llm import plan
+
+
+def contracts(*allowed: str, count: int | None = None, **changes: object) -> dict[str, Any]:
+    """A 70B model that reads 6,500 tokens and writes 1,500 in at most 60 s, for 0.3/s and 1/s at the peak."""
+    usual: dict[str, object] = {
+        "constraints__throughput": {"mean": "0.3/s", "peak": "1/s"},
+        "constraints__latency": {"p95": "60s"},
+        "llm__tokens": {"context": 8192, "prompt": 6500, "output": 1500},
+    }
+    spec = unnamed(*allowed, **{**usual, **changes})
+    spec["models"]["chat"]["llm"] = {"family": "llama-3.1-70b"}
+    if count is not None:
+        spec["services"]["chat"]["resources"]["accelerator"] = {"type": allowed[0], "count": count}
+    return spec
+
+
+def cost(chat: ServicePlan) -> float:
+    """The hourly cost of the replicas for the mean rate."""
+    devices, device = chat.devices, chat.hardware.device
+    assert devices is not None
+    assert device is not None
+    assert device.price is not None
+    return chat.for_mean.value * devices.count.value * float(device.price.value)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "devices", "mean", "peak"),
+    [("h100", 4, 2, 3), ("a100-40gb", 8, 2, 4), ("a100-80gb", 8, 2, 3)],
+)
+def test_more_devices_than_the_fewest_can_be_cheaper(
+    tmp_path: Path, accelerator: str, devices: int, mean: int, peak: int
+) -> None:
+    """Two H100s hold the model, but steps leave hardly any time for other prompts. By hand, with four: a step of 19.5
+    sequences takes 141.2 GB + 19.5 x 2.376 GB at 10.05 TB/s, 3.2 ms for layers, and 3.5 ms for 160 exchanges, 25.3 ms.
+    At 0.409/s, prompts of 476 ms take 19.5% of the time: 0.5 + 1,500 x 25.3 ms / 0.805 = 47.6 s on average, with
+    47.6 x 0.409 = 19.5 in flight. Simulated, three replicas keep the p95 of 60 s at 1/s.
+    """
+    chat = plan(tmp_path, contracts(accelerator))
+    assert chat.devices is not None
+    assert (chat.devices.count.value, chat.for_mean.value, chat.for_peak.value) == (devices, mean, peak)
+    for other in (2, 4, 8):
+        forced = plan(tmp_path, contracts(accelerator, count=other))
+        speed = forced.hardware.speed
+        assert speed is not None
+        if speed.fit.fits.value and not speed.late.value:
+            assert cost(chat) <= cost(forced) + 1e-9
+
+
+@pytest.mark.parametrize(("accelerator", "devices"), [("h100", 4), ("a100-80gb", 4)])
+def test_the_promised_percentile_holds_in_a_simulation(tmp_path: Path, accelerator: str, devices: int) -> None:
+    """Eight replicas of four A100s were planned for 1/s, and 73% of the answers took more than 60 s."""
+    chat = plan(tmp_path, contracts(accelerator, count=devices))
+    speed, peak = chat.hardware.speed, chat.for_peak.value
+    assert speed is not None
+    case = Case(6500, 1500, 8192, speed.sequences.value, 1 / peak)
+    answers = simulate(speed.work, case, requests=600).answers
+    assert quantile(answers, 0.95) <= 60
+    if peak > 2:
+        fewer = simulate(speed.work, case._replace(rate=1 / (peak / 2)), requests=600).answers
+        assert quantile(fewer, 0.95) > 60, "half as many would be too few"
+
+
+def test_devices_share_the_query_heads_too(tmp_path: Path) -> None:
+    """28 query heads and 4 key-value heads: eight devices could share the latter, but not the former."""
+    spec = contracts("l4", llm__tokens={"context": 8192, "prompt": 500, "output": 100}, constraints__latency=None)
+    spec["models"]["chat"]["llm"] = {"family": "qwen2.5-7b"}
+    chat = plan(tmp_path, spec)
+    assert chat.devices is not None
+    assert chat.devices.count.value in {1, 2, 4}
+
+
+def test_pci_express_makes_many_devices_slower_than_few(tmp_path: Path) -> None:
+    """160 exchanges of 6,500 x 8,192 x 2 bytes: at 15 GB/s times 1 between two devices, at a quarter of it times 1.5
+    between four, and at an eighth times 1.75 between eight.
+    """
+    taken = []
+    for devices, times in ((2, 1.0), (4, 6.0), (8, 14.0)):
+        speed = plan(tmp_path, contracts("l40s", count=devices, constraints__latency=None)).hardware.speed
+        assert speed is not None
+        exchanged = 160 * (20e-6 + times * 6500 * 8192 * 2 / 15e9)
+        assert speed.work.exchanges(6500) == pytest.approx(exchanged)
+        taken.append(speed.prefill.value)
+    assert taken[0] < taken[1] < taken[2]
+
+
+# Properties
+
+
+class Drawn(NamedTuple):
+    """A system with a bound on one percentile of one latency."""
+
+    family: str
+    allowed: tuple[str, ...]
+    prompt: int
+    output: int
+    rate: float
+    kind: str
+    percentile: str
+    bound: float
+
+    def cheapest(self) -> float | None:
+        """The hourly cost of its plan; None if no accelerator keeps the bound."""
+        rate, bound = f"{self.rate:.3f}/s", f"{self.bound * 1000:.0f}ms"
+        changes: dict[str, Any] = {
+            "constraints__throughput": {"mean": rate, "peak": rate},
+            "constraints__latency": None,
+            "llm__tokens": {"context": 8192, "prompt": self.prompt, "output": self.output},
+        }
+        changes[f"constraints__{self.kind}"] = {self.percentile: bound}
+        spec = contracts(*self.allowed, **changes)
+        spec["models"]["chat"]["llm"] = {"family": self.family}
+        with tempfile.TemporaryDirectory() as folder:
+            chat = plan(Path(folder), spec)
+            speed = chat.hardware.speed
+            return cost(chat) if speed is not None and not speed.late.value else None
+
+
+DRAWN = st.builds(
+    Drawn,
+    family=st.sampled_from(["llama-3.1-8b", "qwen3-30b-a3b", "qwen2.5-32b"]),
+    allowed=st.lists(st.sampled_from(["l40s", "a100-80gb", "h100"]), min_size=1, unique=True).map(tuple),
+    prompt=st.integers(100, 6000),
+    output=st.integers(20, 1500),
+    rate=st.floats(0.1, 40),
+    kind=st.sampled_from(["latency", "firstToken", "interToken"]),
+    percentile=st.sampled_from(["p50", "p95", "p99"]),
+    bound=st.floats(0, 1),
+).map(
+    lambda one: one._replace(
+        bound={"latency": 2 + one.output * 0.06, "firstToken": 3.0, "interToken": 0.15}[one.kind] * (0.2 + one.bound)
+    )
+)
+PROPERTY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.slow
+@PROPERTY
+@given(DRAWN, st.floats(0.3, 0.99))
+def test_a_tighter_bound_is_never_cheaper(drawn: Drawn, tighter: float) -> None:
+    loose, tight = drawn.cheapest(), drawn._replace(bound=drawn.bound * tighter).cheapest()
+    assert tight is None or (loose is not None and tight >= loose - 1e-9)
+
+
+@pytest.mark.slow
+@PROPERTY
+@given(DRAWN, st.floats(1.01, 5))
+def test_more_requests_are_never_cheaper(drawn: Drawn, more: float) -> None:
+    few, many = drawn.cheapest(), drawn._replace(rate=drawn.rate * more).cheapest()
+    assert (few is None) == (many is None)
+    assert few is None or many is None or many >= few - 1e-9
