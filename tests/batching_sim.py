@@ -52,6 +52,7 @@ def simulate(work: Work, case: Case, requests: int = 1500, seed: int = 1) -> Sim
     answers, first_tokens, between = list[float](), list[float](), list[float]()
     while arrivals or waiting or reading or running:
         if not (waiting or reading or running):
+            span += arrivals[0] - now if counted[0] <= now <= counted[1] else 0.0
             now = arrivals[0]
         while arrivals and arrivals[0] <= now:
             waiting.append(_Running(arrivals.popleft()))

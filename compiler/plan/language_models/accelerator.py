@@ -20,7 +20,7 @@ from ...part import Named
 from ...system import Accelerator, AcceleratorRequest, Latency, LlmShape
 from ..choose import count
 from ..serving.facts import ServiceFacts
-from .fit import Fit, LanguageModel, divides
+from .fit import Fit, LanguageModel, shares
 from .limits import Bounds, Targets
 from .speed import Speed
 from .tokens import Tokens
@@ -199,7 +199,7 @@ class Hardware:
                 service.files.artifact.size,
                 device.slice,
                 device.bfloat16 if self.model is not None else None,
-                _heads(self.model.shape) if self.model is not None else (),
+                self.model.shape if self.model is not None else None,
                 devices,
             ),
             late=speed.late if speed is not None and speed.late.value else _too_many(for_peak, service.most),
@@ -221,11 +221,6 @@ def _given(bounds: Latency) -> Bounds:
     return tuple((name, bound) for name in bounds.fields if (bound := getattr(bounds, name)) is not None)
 
 
-def _heads(shape: LlmShape) -> tuple[Because[int], ...]:
-    """The heads that devices share, as far as they are known."""
-    return (shape.kv_heads,) if shape.heads is None else (shape.kv_heads, shape.heads)
-
-
 @decision
 def _unfit(
     cloud: Because[str],
@@ -235,13 +230,13 @@ def _unfit(
     size: Because[Memory] | None,
     slice_: Because[bool],
     bfloat16: Because[bool] | None,
-    heads: tuple[Because[int], ...],
+    shape: LlmShape | None,
     devices: Because[int],
 ) -> tuple[str, str]:
     own, by_cloud = nodes
-    for kind, shared in zip(("key-value heads", "query heads"), heads, strict=False):
-        if not divides(shared.value, devices.value) or (kind == "query heads" and shared.value % devices.value):
-            return f"{shared.value} {kind} cannot be divided", "tensor parallelism divides the heads"
+    if shape is not None and not shares(shape, devices.value):
+        both = f"{shape.heads.value} query heads and " if shape.heads is not None else ""
+        return f"{both}{shape.kv_heads.value} key-value heads cannot be divided", "tensor parallelism divides the heads"
     if bfloat16 is not None and not bfloat16.value:
         return "it does not compute in bfloat16", "most language models are stored in bfloat16"
     if not own and cloud.value not in by_cloud:

@@ -16,7 +16,7 @@ from ...system import LlmShape
 from ..choose import assumed, count, number
 from .tokens import Tokens
 
-__all__ = ["Fit", "LanguageModel", "counted", "divides", "gibibytes", "kept", "seen_by"]
+__all__ = ["Fit", "LanguageModel", "counted", "divides", "gibibytes", "kept", "seen_by", "shares"]
 
 BYTES = 2
 """Bytes per weight without quantization: 16 bits, as most models are published."""
@@ -155,6 +155,12 @@ def seen_by(shape: LlmShape, length: int) -> float:
 def divides(heads: int, devices: int) -> bool:
     """Whether devices can share the key-value heads: each has the same number, or each head has."""
     return heads % devices == 0 or devices % heads == 0
+
+
+def shares(shape: LlmShape, devices: int) -> bool:
+    """Whether devices can share all heads: as many query heads each, and key-value heads as in `divides`."""
+    whole = shape.heads is None or shape.heads.value % devices == 0
+    return whole and divides(shape.kv_heads.value, devices)
 
 
 def gibibytes(amount: float) -> str:

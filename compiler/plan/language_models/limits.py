@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ....schema.units import Duration, Percent
 from ...because import Because, decision
 from ..choose import number, seconds
-from .queueing import MARGIN, Load, Request, alone, loaded
+from .queueing import LONG, MARGIN, Load, Request, alone, loaded, margin
 from .work import Work
 
 __all__ = ["Chunk", "Sustained", "Targets", "best", "raised", "sustained"]
@@ -27,9 +27,6 @@ HALVINGS = 24
 
 LEAST = 1e-6
 """The lowest rate that counts, as a share of the rate at full utilization."""
-
-NOTICEABLE = 0.05
-"""The share of the response from which on a prompt makes the percentiles of the response rougher."""
 
 
 class Targets(NamedTuple):
@@ -66,9 +63,9 @@ class Expected(NamedTuple):
     bound: Because[Duration]
 
 
-def raised(took: float, single: float) -> float:
-    """A percentile with the margin on the part that is due to other requests."""
-    return single + MARGIN * max(0.0, took - single)
+def raised(took: float, single: float, factor: float = MARGIN) -> float:
+    """A percentile with a margin on the part that is due to other requests."""
+    return single + factor * max(0.0, took - single)
 
 
 def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
@@ -76,7 +73,7 @@ def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
     single = alone(load.work, load.request)
     for name, bound in targets.answer:
         z = DEVIATIONS[name]
-        yield Expected(f"{name} of the response", raised(load.answer(z), single.answer()), bound)
+        yield Expected(f"{name} of the response", raised(load.answer(z), single.answer(), margin(single)), bound)
     for name, bound in targets.first_token:
         z = DEVIATIONS[name]
         took = raised(load.first_token(z), single.first_token())
@@ -141,8 +138,8 @@ def sustained(
         expected = _expected(load, targets)
         said += [f"{each.what} is {seconds(each.took)} (at most {each.bound.value})" for each in expected]
         said.append(f"{number(load.in_flight)} in flight, with {number(100 * load.read)}% of the time for prompts")
-        if targets.answer and request.output and request.reading > NOTICEABLE * load.answer():
-            said.append("long prompts make the percentiles of the response rougher")
+        if targets.answer and request.output and request.reading > LONG * load.answer():
+            said.append("long prompts make these percentiles rougher")
     if chunk is not None and targets.inter_token:
         said.append(chunk.reason)
     return Sustained(rate, load.in_flight if load is not None else 0.0), "; ".join(said)

@@ -5,10 +5,12 @@ it reads a prompt, no answer advances (Agrawal et al., Sarathi-Serve, arXiv:2403
 second and a reading time of p, prompts take the share r = λ · p of the time, and steps take the rest. So the number in
 flight n and the mean time T of a request solve n = λ · T (Little's law) and
 
-    T = p' + r' · p' / 2 / (1 - r') + output · step(n) / (1 - r).
+    T = p' + r' · p' / 2 / (1 - r') + output · step(n + 1) / (1 - r).
 
-Each chunk of a prompt shares a step with the answers, so p' = p + chunks · step(n) and r' = λ · p'. The second term is
-the wait for earlier prompts (M/D/1). At a quantile with z standard deviations, n + z · √n sequences are in flight, and
+
+A request shares its steps with the n that it finds on arrival (R. Wolff, Poisson arrivals see time averages, 1982). As
+each chunk of a prompt shares a step with the answers, p' = p + chunks · step, and r' = λ · p'. The second term is the
+wait for earlier prompts (M/D/1). At a quantile with z standard deviations, n + z · √n sequences are in flight, and
 k + z · √k prompts interrupt an answer that takes D, with k = λ · D.
 
 tests/test_batching.py compares it with a simulation.
@@ -21,13 +23,18 @@ from typing import NamedTuple
 
 from .work import Work
 
-__all__ = ["BUSIEST", "MARGIN", "Load", "Request", "alone", "loaded"]
+__all__ = ["BUSIEST", "MARGIN", "Load", "Request", "LONG", "alone", "loaded", "margin"]
 
 BUSIEST = 0.97
 """The share of time for prompts from which on a replica counts as overloaded."""
 
 MARGIN = 1.15
-"""By how much the part of a percentile that is due to other requests is increased: simulations reach that."""
+"""The factor on the part of a percentile that is due to other requests: simulations reach that."""
+
+LONG = 0.05
+"""The share of a single response from which on a prompt is long, so that a few of them at once make many answers slow.
+The margin then grows by 1.75 times that share, up to 1.5.
+"""
 
 ROUNDS = 100
 PRECISION = 1e-4
@@ -74,8 +81,8 @@ class Load(NamedTuple):
         return self.in_flight + z * math.sqrt(self.in_flight)
 
     def step(self, z: float = 0.0) -> float:
-        """The duration of a decode step."""
-        return self.work.step(min(max(1.0, self.running(z)), self.sequences))
+        """The duration of a decode step, for a request that is in flight in addition to those of an average moment."""
+        return self.work.step(min(1 + self.running(z), self.sequences))
 
     def first_token(self, z: float = 0.0) -> float:
         """The time to the first token: the rest of a step, the wait for earlier prompts, and the prompt itself.
@@ -120,9 +127,15 @@ class Load(NamedTuple):
         return step + prompts * request.last
 
 
+def margin(single: Load) -> float:
+    """The margin for percentiles of the response, by the share of its prompt."""
+    share = single.request.reading / single.answer()
+    return min(1.5, MARGIN + 1.75 * max(0.0, share - LONG))
+
+
 def alone(work: Work, request: Request) -> Load:
     """A replica with a single request."""
-    return Load(work, request, 0.0, 1, 1.0)
+    return Load(work, request, 0.0, 1, 0.0)
 
 
 def loaded(work: Work, request: Request, rate: float, sequences: int) -> Load | None:
