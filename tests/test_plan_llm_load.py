@@ -100,6 +100,21 @@ def test_pci_express_makes_many_devices_slower_than_few(tmp_path: Path) -> None:
     assert taken[0] < taken[1] < taken[2]
 
 
+# Fewer bits
+
+
+def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
+    """A pair of H100s holds 70.6 GB of weights, but not 141.2 GB and enough cache. An A100 has no FP8."""
+    proposals = plan(tmp_path, contracts("h100")).hardware.proposals
+    assert set(proposals) == {8}, "4 bits need two replicas of two as well"
+    assert proposals[8].value == "2 replicas x 2 x 6.88 USD/h = 27.52 USD/h"
+    assert "with `fp8`, instead of 2 replicas x 4 x 6.88 USD/h = 55.04 USD/h" in proposals[8].reason
+    assert set(plan(tmp_path, contracts("a100-40gb")).hardware.proposals) == {4}
+    quantized = contracts("h100")
+    quantized["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}
+    assert plan(tmp_path, quantized).hardware.proposals == {}
+
+
 # Properties
 
 

@@ -111,7 +111,14 @@ def _planning(maker: Maker) -> dict[str, Any]:
         trainingHeadroom=maker.pick((1, 2)),
         memoryEfficiency=maker.pick(("30%", "90%")),
         computeEfficiency=maker.pick(("20%", "100%")),
+        mixtureEfficiency=maker.pick(("30%", "90%")),
+        fp8MixtureEfficiency=maker.pick(("10%", "90%")),
+        linkEfficiency=maker.pick(("40%", "90%")),
+        exchange=maker.pick(("5us", "50us")),
+        stepLayer=maker.pick(("10us", "80us")),
+        promptLayer=maker.pick(("0.1ms", "0.5ms")),
         rough=maker.pick((1, 3)),
+        roughMixture=maker.pick((1, 3)),
     )
 
 

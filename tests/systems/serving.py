@@ -106,6 +106,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
                 "prompt": 300,
                 **({"usual": usual} if usual else {}),
             },
+            promptChunk=maker.pick((None, 512)) if server.supports("llm.promptChunk") else None,
             caching=_llm_caching(maker, server),
             retrieval=maker.free("Retrieval", chunks=2, chunkTokens=100) if maker.declared.get("services") else None,
         ),

@@ -41,3 +41,5 @@ def fit(service: ServicePlan) -> Iterator[Line]:
             value=hardware.speed.throughput,
             field=f"{path}.serviceTime",
         )
+    for bits, proposal in hardware.proposals.items():
+        yield Line(title=f"cost in {bits} bits", value=proposal)

@@ -147,9 +147,9 @@ def _price(device: Accelerator) -> float:
 def indivisible_heads(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
     """Language model whose heads cannot be divided among the devices.
 
-    Why: tensor parallelism gives every device the same number of query heads, and the same number of key-value heads, or
-    every key-value head the same number of devices. Any other number ends the server at startup, in every replica
-    (vllm-project/vllm#596).
+    Why: tensor parallelism gives every device the same number of query heads, and either every device the same number
+    of key-value heads, or every key-value head the same number of devices. Any other number ends the server at startup,
+    in every replica (vllm-project/vllm#596).
 
     Bad:
         problem: {task: generation}
@@ -182,18 +182,18 @@ def indivisible_heads(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # 
         fit, devices = service.hardware.fit if service.is_language_model else None, service.devices
         if fit is None or devices is None:
             continue
-        from ...plan.language_models.fit import shares
+        from ...plan.language_models.fit import divides, shares
 
         shape, count = fit.model.shape, devices.count
         if shares(shape, count.value):
             continue
         able = [number for number in range(1, 65) if shares(shape, number)]
         fewer, more = max(n for n in able if n < count.value), [n for n in able if n > count.value]
-        whole = shape.heads is None or shape.heads.value % count.value == 0
-        heads = shape.kv_heads if whole or shape.heads is None else shape.heads
+        kv = shape.heads is None or not divides(shape.kv_heads.value, count.value)
+        heads = shape.kv_heads if kv or shape.heads is None else shape.heads
         yield finding(
             "MLS415",
-            f"{heads.value} {'key-value' if whole else 'query'} heads cannot be divided among {count.value} devices",
+            f"{heads.value} {'key-value' if kv else 'query'} heads cannot be divided among {count.value} devices",
             count,
             devices.type,
             others=((heads, "the heads of the model"),),

@@ -9,33 +9,24 @@ The estimate is rough, and its reasons say so. A service time measured on one re
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from decimal import Decimal
 from functools import cached_property
 
 from ....schema.units import Memory, Percent, Rate
 from ...because import Because, decision
-from ...system import Accelerator, DeviceMemory, LlmShape, Planning
+from ...system import Accelerator, LlmShape, Planning
 from ..choose import assumed, count, number, seconds
 from ..serving.capacity import Care, care
 from .fit import Fit, counted
 from .limits import Chunk, Sustained, Targets, best, sustained
-from .queueing import Request, alone, loaded
+from .queueing import Request, loaded
+from .sequences import LARGE, allowed, concurrent, fast_enough, idle, missed, step_limit
 from .work import Work
 
 __all__ = ["Speed"]
 
-LARGE = Memory.parse("70Gi")
-"""The memory from which on a device counts as large, so that a server allows more concurrent sequences by default."""
-
-SEQUENCES = {False: 256, True: 1024}
-"""The assumed concurrent sequences on a small and on a large device if the runtime's limit is unknown, as for vLLM."""
-
 CHUNKS = ((Memory.parse("160Gi"), 16384), (LARGE, 8192), (Memory.parse("0Gi"), 2048))
 """The tokens of prompts that a server processes per step, by the memory of a device, as for vLLM."""
-
-IDLE = 0.05
-"""The mean number of requests in flight below which a replica is idle for nothing but a latency bound."""
 
 SMALLEST = 256
 """The smallest chunk that the planner tries: below it, a step with a chunk costs hardly less."""
@@ -62,18 +53,18 @@ class Speed:
         """The maximum duration of a decode step, in seconds; None without a bound."""
         if not self.fit.model.generates.value or not (self.targets.inter_token or self.targets.answer):
             return None
-        return _limit(self.targets, self.prefill, self.fit.model.usual_output)
+        return step_limit(self.targets, self.prefill, self.fit.model.usual_output)
 
     @cached_property
     def sequences(self) -> Because[int]:
         """The concurrent sequences of a replica: as many as fit, are allowed, and are fast enough."""
         batching = self.fit.model.part.batching
-        most = batching.max_size if batching is not None else _most(self.fit.memory, self.fit.taken)
-        return _worked_on(self.fit.sequences, most, self._fast, self._given)
+        most = batching.max_size if batching is not None else allowed(self.fit.memory, self.fit.taken)
+        return concurrent(self.fit.sequences, most, self._fast, self._given)
 
     @cached_property
     def _fast(self) -> Because[int] | None:
-        return _fast_enough(self.limit, self.work) if self.limit is not None else None
+        return fast_enough(self.limit, self.work) if self.limit is not None else None
 
     @cached_property
     def step(self) -> Because[float]:
@@ -153,8 +144,8 @@ class Speed:
         """The bound that even a single request misses, or that holds only while a replica is idle; empty if there is
         none.
         """
-        single = _late(self.work, self.request, self.targets, self.prefill, self._fast)
-        return single if single.value else _idle(self.sustained)
+        single = missed(self.work, self.request, self.targets, self.prefill, self._fast)
+        return single if single.value else idle(self.sustained)
 
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
@@ -173,82 +164,6 @@ def _prefill(work: Work, shape: LlmShape, prompt: Because[int], shared: Because[
         f"2 x {counted(float(active.value))} x {count(new, 'prompt token')}{without} and attention at "
         f"{work.multiplies.reason} takes {seconds(took)}{exchanged}"
     )
-
-
-@decision
-def _limit(targets: Targets, prefill: Because[float], output: Because[int]) -> tuple[float, str]:
-    between = [(float(bound.value), f"the bound of {bound.value} between tokens") for _, bound in targets.inter_token]
-    whole = [
-        (
-            (float(bound.value) - prefill.value) / output.value,
-            f"{bound.value} for the response minus {seconds(prefill.value)} of prefill, over {output.value:,} tokens",
-        )
-        for _, bound in targets.answer
-    ]
-    return min(between + whole)
-
-
-@decision
-def _most(memory: Because[Memory], taken: DeviceMemory | None) -> tuple[int, str]:
-    large = memory.value >= LARGE
-    where = f"on devices {'with at least' if large else 'below'} {LARGE}"
-    if taken is None:
-        return SEQUENCES[large], f"an assumption {where}, because the runtime's limit is unknown"
-    return (taken.large_sequences if large else taken.sequences).value, f"the runtime's default limit {where}"
-
-
-@decision
-def _fast_enough(limit: Because[float], work: Work) -> tuple[int, str]:
-    """The largest batch whose decode step stays within the limit."""
-    single = work.step(1)
-    if single > limit.value:
-        allowed = f"only {seconds(limit.value)} is" if limit.value > 0 else "no time is"
-        return 0, f"a single sequence needs {seconds(single)} per token, but {allowed} left ({limit.reason})"
-    found = bisect_left(range(1, 2**20), True, key=lambda batch: work.step(batch) > limit.value)
-    return found, f"{found:,} for a step to take at most {seconds(limit.value)} ({limit.reason})"
-
-
-@decision
-def _late(
-    work: Work, request: Request, targets: Targets, prefill: Because[float], fast: Because[int] | None
-) -> tuple[str, str]:
-    single = alone(work, request)
-    kinds = (
-        (targets.first_token, single.first_token(), "to the first token"),
-        (targets.answer, single.answer(), "for the response"),
-    )
-    if fast is not None and fast.value < 1:
-        return fast.reason, "a bound that a single request misses"
-    for bounds, took, what in kinds:
-        tightest = min((bound.value for _, bound in bounds), default=None)
-        if tightest is not None and took > float(tightest):
-            why = f"{prefill.reason}; a single request needs {seconds(took)}, more than the {tightest} {what}"
-            return why, "a bound that a single request misses"
-    return "", "a single request meets all bounds"
-
-
-@decision
-def _idle(found: Because[Sustained]) -> tuple[str, str]:
-    if found.value.in_flight >= IDLE:
-        return "", "the bounds hold while a replica has requests"
-    idle = Percent(Decimal(f"{1 - found.value.in_flight:.3f}"))
-    return f"the bounds hold only while a replica is idle {idle} of the time ({found.reason})", "a bound without room"
-
-
-@decision
-def _worked_on(
-    fitting: Because[int], most: Because[int], fast: Because[int] | None, chunk: Because[int] | None
-) -> tuple[int, str]:
-    by = f" ({most.reason})" if most.reason else ""
-    said = [f"{fitting.value:,} fit in memory ({fitting.reason})", f"{most.value:,} allowed{by}"]
-    chosen = min(fitting.value, most.value)
-    if fast is not None:
-        chosen = min(chosen, fast.value)
-        said.append(fast.reason)
-    if chunk is not None:
-        chosen = min(chosen, chunk.value)
-        said.append(f"{chunk.value:,} have a token in a step of `promptChunk: {chunk.value}`")
-    return max(1, chosen), f"{'; '.join(said)}: {count(max(1, chosen), 'concurrent sequence')}"
 
 
 @decision

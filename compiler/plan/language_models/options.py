@@ -1,0 +1,142 @@
+"""The accelerators that a replica could have, and which of them costs least."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ....schema.money import HourlyPrice
+from ....schema.units import Memory
+from ...because import Because, decision
+from ...part import Named
+from ...system import LlmShape
+from ..choose import count
+from .fit import shares
+
+__all__ = ["Option", "against", "called", "cheaper", "cost", "picked", "proposed", "too_many", "unfit"]
+
+
+class Option(NamedTuple):
+    """A number of accelerators of one type for each replica."""
+
+    name: Because[str]
+    devices: Because[int]
+    cost: Because[float] | None
+    """The hourly cost of all replicas for the mean rate; None without a price."""
+    at_peak: float
+    """The hourly cost of those for the peak, which decides between options of the same cost."""
+    busy: Because[float] | None
+    """Seconds of replica time per request; None if they cannot be estimated."""
+    unfit: Because[str]
+    """Why the accelerators cannot run the model; empty if they can."""
+    late: Because[str]
+    """Why the replicas would be too slow or too many; empty if they are neither."""
+
+
+@decision
+def unfit(
+    cloud: Because[str],
+    nodes: tuple[dict[str, Because[str]], dict[str, Named[Because[str]]]],
+    fits: Because[bool] | None,
+    memory: Because[Memory] | None,
+    size: Because[Memory] | None,
+    slice_: Because[bool],
+    bfloat16: Because[bool] | None,
+    shape: LlmShape | None,
+    devices: Because[int],
+) -> tuple[str, str]:
+    own, by_cloud = nodes
+    if shape is not None and not shares(shape, devices.value):
+        both = f"{shape.heads.value} query heads and " if shape.heads is not None else ""
+        return f"{both}{shape.kv_heads.value} key-value heads cannot be divided", "tensor parallelism divides the heads"
+    if bfloat16 is not None and not bfloat16.value:
+        return "it does not compute in bfloat16", "most language models are stored in bfloat16"
+    if not own and cloud.value not in by_cloud:
+        return f"its node labels on `{cloud.value}` are unknown", "nodes are selected by their labels"
+    if fits is not None:
+        alone = ", and one model cannot span several slices" if slice_.value else ""
+        return ("" if fits.value else f"does not fit: {fits.reason}{alone}"), fits.reason
+    if memory is not None and size is not None and memory.value < size.value:
+        return f"{memory.value} is less than the {size.value} of files", "a model is at least as large as its files"
+    return "", "no known reason that it does not fit"
+
+
+@decision
+def cost(price: Because[HourlyPrice], devices: Because[int], replicas: Because[int]) -> tuple[float, str]:
+    cost = float(price.value) * devices.value * replicas.value
+    times = f"{devices.value} x " if devices.value > 1 else ""
+    return cost, f"{count(replicas.value, 'replica')} x {times}{price.value} = {cost:,.2f} {price.value.currency}/h"
+
+
+@decision
+def too_many(needed: Because[int], most: Because[int] | None) -> tuple[str, str]:
+    """Why the replicas for the peak exceed the limit; empty if they do not."""
+    if most is None or needed.value <= most.value:
+        return "", "within the replica limit"
+    why = f"the peak needs {count(needed.value, 'replica')}, but `maxReplicas` allows only {most.value:,}"
+    return why, "more replicas than the limit"
+
+
+@decision
+def picked(options: tuple[Option, ...]) -> tuple[tuple[str, int], str]:
+    """The cheapest option that meets the bounds; if none does, the fastest one."""
+    timely = any(keeps(option) for option in options)
+    ranked = sorted(options, key=_price if timely else _time)
+    best = ranked[0]
+    first_of = "the cheapest that fits and meets the bounds" if timely else "the fastest, because none meets the bounds"
+    others = {option.name.value: option for option in reversed(ranked)}  # the best number of each type
+    others.pop(best.name.value)
+    lost = "".join(f"; {against(option)}" for option in others.values())
+    paid = f": {best.cost.reason}" if best.cost is not None else ", but its price is unknown"
+    chosen = (best.name.value, best.devices.value)
+    return chosen, (
+        f"{called(best.devices.value, best.name.value)} is {first_of}{paid}{lost}; "
+        f"set `resources.accelerator` to override the choice"
+    )
+
+
+def keeps(option: Option) -> bool:
+    """Whether an option can run the model and meets the bounds."""
+    return not option.unfit.value and not option.late.value
+
+
+def _price(option: Option) -> tuple[bool, float, float]:
+    return not keeps(option), option.cost.value if option.cost is not None else math.inf, option.at_peak
+
+
+def _time(option: Option) -> tuple[bool, float]:
+    return bool(option.unfit.value), option.busy.value if option.busy is not None else math.inf
+
+
+def called(devices: int, name: str) -> str:
+    """Some accelerators in words: `l4`, 2 x `l4`."""
+    return f"`{name}`" if devices == 1 else f"{devices} x `{name}`"
+
+
+def against(option: Option) -> str:
+    """Why an option was not chosen."""
+    name = called(option.devices.value, option.name.value)
+    if option.unfit.value:
+        return f"{name}: {option.unfit.value}"
+    if option.late.value:
+        return f"{name}: {option.late.value}"
+    return f"{name}: {option.cost.reason if option.cost is not None else 'its price is unknown'}"
+
+
+def cheaper(now: Option, options: tuple[Option, ...]) -> Option | None:
+    """The cheapest option that meets the bounds, if it costs less than another one."""
+    best = min(options, key=_price)
+    if not keeps(best) or best.cost is None or now.cost is None or best.cost.value >= now.cost.value:
+        return None
+    return best
+
+
+@decision
+def proposed(now: Option, best: Option, method: str) -> tuple[str, str]:
+    """What the accelerators for fewer bits per weight would cost."""
+    assert best.cost is not None
+    assert now.cost is not None
+    return best.cost.reason, (
+        f"with `{method}`, instead of {now.cost.reason}; compare the quality first, and then set "
+        f"`optimization.quantization` of the model"
+    )
