@@ -11,7 +11,7 @@ from ...plan import Plan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["another_size", "too_slow"]
+__all__ = ["another_size", "small_chunk", "too_slow"]
 
 NEAR = 0.8
 """The share that one size has of the other at least: other files and rounding make that much of a difference."""
@@ -151,6 +151,48 @@ def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
                 "or the family"
                 if smaller
                 else "name a folder that has the weights once, or correct the size or the family",
+            )
+
+
+@rule("MLS428", "error", "services.*.llm.promptChunk", "services.*.batching.maxSize if services.*.llm")
+def small_chunk(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
+    """Steps of a language model that have no room for all its sequences.
+
+    Why: vLLM counts the token of each running sequence and the tokens of prompts together, up to a limit per step. If
+    that limit is below the number of sequences, vLLM exits at startup, in every replica.
+
+    Bad:
+        problem: {task: generation}
+        serving:
+          runtime: vllm
+          batching: {maxSize: 256}
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+            promptChunk: 128
+    Good:
+        problem: {task: generation}
+        serving:
+          runtime: vllm
+          batching: {maxSize: 256}
+          resources: {accelerator: {type: l4}}
+          llm:
+            tokens: {context: 8192, output: 512}
+            promptChunk: 512
+    """
+    for service in plan.online.values():
+        llm, batching = service.part.llm, service.part.batching
+        chunk = llm.prompt_chunk.given if llm is not None else None
+        if chunk is None or batching is None or service.runtime.setup.value != "vllm":
+            continue
+        if chunk.value < batching.max_size.value:
+            yield finding(
+                "MLS428",
+                f"a step has room for {chunk.value:,} tokens, but the server runs {batching.max_size.value:,} sequences",
+                chunk,
+                others=((batching.max_size, "each sequence takes one token of every step"),),
+                note=f"`{service.runtime_name.value}` exits at startup, in every replica",
+                help=f"write `promptChunk: {batching.max_size.value}` or more, or `maxSize: {chunk.value}` or less",
             )
 
 

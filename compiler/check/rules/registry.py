@@ -107,6 +107,7 @@ RULES: tuple[Rule, ...] = (
     tuning.trials_share,
     training.no_time_to_start,
     batch.faster_than_plausible,
+    llm_estimates.small_chunk,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,
