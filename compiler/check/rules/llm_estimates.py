@@ -188,7 +188,7 @@ def small_chunk(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: 
         if chunk.value < batching.max_size.value:
             yield finding(
                 "MLS428",
-                f"a step has room for {chunk.value:,} tokens, but the server runs {batching.max_size.value:,} sequences",
+                f"a step has room for {chunk.value:,} tokens, but there can be {batching.max_size.value:,} sequences",
                 chunk,
                 others=((batching.max_size, "each sequence takes one token of every step"),),
                 note=f"`{service.runtime_name.value}` exits at startup, in every replica",

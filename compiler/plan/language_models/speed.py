@@ -44,7 +44,7 @@ class Speed:
 
     @cached_property
     def prefill(self) -> Because[float]:
-        """The time to read a prompt of the usual length, in seconds."""
+        """The time to read a prompt of usual length, in seconds."""
         model = self.fit.model
         return _prefill(self.work, model.shape, model.usual_prompt, model.shared)
 
@@ -159,7 +159,7 @@ def _prefill(work: Work, shape: LlmShape, prompt: Because[int], shared: Because[
     took, new = work.prompt(prompt.value, shared.value), prompt.value - shared.value
     without = f" (without {shared.reason})" if shared.value else ""
     sent = work.exchanges(new)
-    exchanged = f", of which the exchange between devices takes {seconds(sent)}" if sent else ""
+    exchanged = f", including {seconds(sent)} for the exchange between devices" if sent else ""
     return took, (
         f"2 x {counted(float(active.value))} x {count(new, 'prompt token')}{without} and attention at "
         f"{work.multiplies.reason} takes {seconds(took)}{exchanged}"
@@ -196,7 +196,7 @@ def _busy(
     writing = output.value * step.value / sequences.value
     took = reading + writing
     bound = "prefill" if reading > writing else "decode"
-    joined = f", of which {seconds(reading)} next to decode" if seconds(reading) != seconds(prefill.value) else ""
+    joined = f", or {seconds(reading)} next to decode" if seconds(reading) != seconds(prefill.value) else ""
     return took, (
         f"prefill: {prefill.reason}{joined}; decode: {step.reason}, and {output.value:,} tokens x "
         f"{seconds(step.value)} / {sequences.value:,} = {seconds(writing)}; {seconds(took)} of replica time per "

@@ -150,7 +150,7 @@ class Work(Holder):
         return took + self.floor + self.exchanges(sequences)
 
     def added(self, tokens: int, known: int = 0) -> float:
-        """What reading a prompt up to `tokens`, of which the first `known` are in the cache, adds to a decode step:
+        """What reading a prompt up to `tokens` adds to a decode step, if the first `known` are in the cache:
 
         (2 · active parameters · new tokens + 2 · layers · heads · width · (tokens² - known²)) / rate + the exchanges.
         """
