@@ -746,16 +746,21 @@ class ModelLlm(Part):
 
 
 class LlmShape(Part):
-    """The numbers that determine how much memory a language model needs."""
+    """The numbers that determine how much memory a language model needs, and how fast it is."""
 
-    __slots__ = fields = ("parameters", "active_parameters", "embedding_parameters", "layers", "kv_heads", "head_dim", "attention", "sliding_window", "global_layers",)
+    __slots__ = fields = ("parameters", "active_parameters", "embedding_parameters", "experts", "experts_per_token", "layers", "hidden", "heads", "kv_heads", "head_dim", "attention_dim", "attention", "sliding_window", "global_layers",)
 
     parameters: Because[Count]
     active_parameters: Because[Count] | None
     embedding_parameters: Because[Count] | None
+    experts: Because[int] | None
+    experts_per_token: Because[int] | None
     layers: Because[int]
+    hidden: Because[int] | None
+    heads: Because[int] | None
     kv_heads: Because[int]
     head_dim: Because[int]
+    attention_dim: Because[int] | None
     attention: Because[Literal['grouped', 'latent', 'sliding-window']]
     sliding_window: Because[int] | None
     global_layers: Because[int] | None
@@ -1217,7 +1222,7 @@ class Runtime(Part):
     metrics: MetricVocabulary
     grpc_metrics: MetricVocabulary | None
     worker_queues: Because[bool]
-    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'parameters', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.caching.dtype']], ...]
+    features: tuple[Because[Literal['batching.maxSize', 'batching.maxDelay', 'batching.preferredSizes', 'instances', 'parameters', 'queue', 'caching', 'warmup', 'llm', 'llm.tokens.output', 'llm.promptChunk', 'llm.caching.dtype']], ...]
     cpu: Because[Cores]
     memory: Because[Memory]
     worker_memory: Because[Memory] | None
@@ -1434,10 +1439,11 @@ class Replicas(Part):
 class ServingLlm(Part):
     """How the service uses a language model."""
 
-    __slots__ = fields = ("task", "tokens", "prompt", "retrieval", "output", "self_consistency", "caching", "safety",)
+    __slots__ = fields = ("task", "tokens", "prompt_chunk", "prompt", "retrieval", "output", "self_consistency", "caching", "safety",)
 
     task: Derived[Literal['generation', 'embedding', 'reranking']]
     tokens: TokenBudget | None
+    prompt_chunk: Derived[int]
     prompt: Prompt | None
     retrieval: Retrieval | None
     output: StructuredOutput | None
@@ -2133,7 +2139,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "node_wait", "pod_wait", "memory_efficiency", "compute_efficiency", "rough",)
+    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "node_wait", "pod_wait", "memory_efficiency", "compute_efficiency", "mixture_efficiency", "fp8_mixture_efficiency", "link_efficiency", "exchange", "step_layer", "prompt_layer", "rough", "rough_mixture",)
 
     utilization: Because[Percent]
     own_tail: Because[Percent]
@@ -2154,7 +2160,14 @@ class Planning(Part):
     pod_wait: Because[Duration]
     memory_efficiency: Because[Percent]
     compute_efficiency: Because[Percent]
+    mixture_efficiency: Because[Percent]
+    fp8_mixture_efficiency: Because[Percent]
+    link_efficiency: Because[Percent]
+    exchange: Because[Duration]
+    step_layer: Because[Duration]
+    prompt_layer: Because[Duration]
     rough: Because[float]
+    rough_mixture: Because[float]
 
 
 class Prices(Part):
@@ -2194,7 +2207,7 @@ class Quota(Part):
 class Accelerator(Part):
     """An accelerator type."""
 
-    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "bfloat16", "per_node", "node_selector", "selectors", "instance_types", "tolerations", "price", "checked", "source",)
+    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "fp8_compute", "memory_efficiency", "compute_efficiency", "fp8_efficiency", "link", "interconnect", "bfloat16", "per_node", "node_selector", "selectors", "instance_types", "tolerations", "price", "checked", "source",)
 
     slice: Because[bool]
     resource: Because[str]
@@ -2202,6 +2215,12 @@ class Accelerator(Part):
     memory: Because[Memory] | None
     bandwidth: Because[Bandwidth] | None
     compute: Because[Compute] | None
+    fp8_compute: Because[Compute] | None
+    memory_efficiency: Because[Percent] | None
+    compute_efficiency: Because[Percent] | None
+    fp8_efficiency: Because[Percent] | None
+    link: Because[Bandwidth] | None
+    interconnect: Because[Literal['direct', 'pcie']]
     bfloat16: Because[bool]
     per_node: Because[int] | None
     node_selector: Named[Because[str]]

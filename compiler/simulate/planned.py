@@ -169,15 +169,16 @@ def _engine(service: ServicePlan, startup: float, room: int | None, timeout: flo
     speed = service.hardware.speed if service.is_language_model else None
     if speed is None or not speed.fit.fits.value:
         raise Skipped("how long a request takes is unknown: set `serviceTime`")
-    fit, model = speed.fit, speed.fit.model
-    reads, sequences = speed.reads.value, speed.sequences.value
+    fit, model, work = speed.fit, speed.fit.model, speed.work
+    reads, sequences = work.reads.value, speed.sequences.value
     cached = fit.each.value / max(1, model.mean_length.value)
     usual = max(1, model.usual_prompt.value)
+    chunk = speed.chunk.value if speed.chunk is not None else CHUNK
     engine = Engine(
-        steps=(fit.model.weights.value / reads,) * (sequences + 1),
+        steps=tuple(work.step(n) - n * fit.each.value / reads for n in range(sequences + 1)),
         each=cached / reads,
-        reading=speed.usual_prefill.value / usual,
-        chunk=CHUNK,
+        reading=work.reading(usual, model.shared.value, chunk) / usual,
+        chunk=chunk,
         cache=max(1, int(fit.budget.value / cached)) if cached else 2**60,
         prompt=Lengths(mean=usual, most=max(usual, model.prompt.value)),
         output=Lengths(mean=model.usual_output.value, most=model.output.value),
@@ -189,9 +190,9 @@ def _engine(service: ServicePlan, startup: float, room: int | None, timeout: flo
     return engine, [
         (
             f"a step of {sequences} sequences takes {seconds(speed.step.value)}, and a prompt of {usual:,} tokens "
-            f"{seconds(speed.usual_prefill.value)}: the estimates of the plan"
+            f"{seconds(speed.prefill.value)}: the estimates of the plan"
         ),
-        f"a step reads at most {CHUNK:,} tokens of prompts, the default of vLLM",
+        f"a step reads at most {chunk:,} tokens of prompts",
         "lengths are exponential with the mean of the spec, and cut at the largest"
         if model.usual_output.value < model.output.value
         else f"every prompt has {usual:,} tokens, and every response {model.output.value:,}",

@@ -189,11 +189,12 @@ WRITTEN: object = (1, 0, 78, 0, {
    (72, 15, 72, 21, 'series', True): (72, 23, 72, 41, 'sglang:token_usage', True),
   }),
  }),
- (73, 0, 73, 8, 'features', True): (73, 10, 73, 59, (
+ (73, 0, 73, 8, 'features', True): (73, 10, 73, 76, (
   (73, 11, 73, 27, 'batching.maxSize', True),
   (73, 29, 73, 34, 'queue', True),
   (73, 36, 73, 39, 'llm', True),
-  (73, 41, 73, 58, 'llm.caching.dtype', True),
+  (73, 41, 73, 56, 'llm.promptChunk', True),
+  (73, 58, 73, 75, 'llm.caching.dtype', True),
  )),
  (74, 0, 74, 3, 'cpu', True): (74, 5, 74, 6, '4', True),
  (75, 0, 75, 6, 'memory', True): (75, 8, 75, 11, '8Gi', True),

@@ -191,12 +191,13 @@ WRITTEN: object = (1, 0, 84, 0, {
    (78, 15, 78, 21, 'series', True): (78, 23, 78, 47, 'vllm:kv_cache_usage_perc', True),
   }),
  }),
- (79, 0, 79, 8, 'features', True): (79, 10, 79, 78, (
+ (79, 0, 79, 8, 'features', True): (79, 10, 79, 95, (
   (79, 11, 79, 27, 'batching.maxSize', True),
   (79, 29, 79, 34, 'queue', True),
   (79, 36, 79, 39, 'llm', True),
   (79, 41, 79, 58, 'llm.tokens.output', True),
-  (79, 60, 79, 77, 'llm.caching.dtype', True),
+  (79, 60, 79, 75, 'llm.promptChunk', True),
+  (79, 77, 79, 94, 'llm.caching.dtype', True),
  )),
  (80, 0, 80, 3, 'cpu', True): (80, 5, 80, 6, '4', True),
  (81, 0, 81, 6, 'memory', True): (81, 8, 81, 11, '8Gi', True),
