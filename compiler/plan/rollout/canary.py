@@ -111,7 +111,9 @@ class CanaryPlan(Judging):
         return Step(
             share=whole,
             judgments=judgments,
-            lasts=lasting(length, judgments[0].windows, judgments[0].window) if judgments else length,
+            lasts=lasting(length, judgments[0].windows, judgments[0].window, judgments[0].shortest)
+            if judgments
+            else length,
             failing=self._failing(whole, judgments[0]) if judgments else None,
             answers=self._answers(whole, judgments[0]) if judgments else None,
         )

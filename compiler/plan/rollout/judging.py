@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from functools import cached_property
-from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, because, first, fixed
@@ -18,7 +16,7 @@ from .comparison import Comparison, comparison
 from .judgment import Change, Judgment
 from .odds import Doubt, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit, smaller_harms
-from .sharper import affords, shown_by
+from .sharper import Found, affords, harm_of, shown_by
 from .steps import held, whole_minutes
 from .verdict import MINUTES, Verdict
 
@@ -31,14 +29,6 @@ UNKNOWN_RATE = assumed("constraints.throughput.mean", Rate.parse("1/s"), "a gues
 
 PATIENCE = Duration.parse("20m")
 """How long the last step may take to find less harm than a page: all requests follow, so no later step can."""
-
-
-class Found(NamedTuple):
-    """The harm that a verdict shows, and the verdict on the harm of a page if that one is smaller."""
-
-    harm: Because[Decimal]
-    verdict: Because[Verdict]
-    usual: Because[Verdict] | None = None
 
 
 class Judging:
@@ -166,7 +156,7 @@ class Judging:
         chosen = [Found(self.harms(each)[1], verdict) for each, verdict in zip(self.judged, alike, strict=False)]
         if self.rate is not None and chosen and all(each.verdict.value.sure for each in chosen):
             chosen = self._sharpest(share, length, chosen, shares)
-        return tuple(self._judgment(*each) for each in zip(self.judged, chosen, strict=False))
+        return tuple(self._judgment(*each) for each in zip(self.judged, chosen, alike, strict=False))
 
     def _windows(self, share: Because[Percent], length: Because[Duration]) -> tuple[Because[Verdict], ...]:
         """A verdict for each objective, all with the shortest windows that are long enough for every objective.
@@ -203,17 +193,12 @@ class Judging:
         part = self.doubt.risk.value.amount / (len(usual) * len(shares))
         best, most = usual, self._time_for(usual, last=share is shares[-1])
         for minutes in (each for each in self._minutes if each >= usual[0].verdict.value.minutes):
-            plain_ = [
-                Found(self.harms(objective)[1], self._verdict(objective, share, length, (minutes,)))
-                for objective in self.judged
-            ]
-            if not all(each.verdict.value.sure and each.verdict.value.lasts <= most for each in plain_):
+            same = [Found(self.harms(one)[1], self._verdict(one, share, length, (minutes,))) for one in self.judged]
+            if not all(each.verdict.value.sure and each.verdict.value.lasts <= most for each in same):
                 continue
-            found = [
-                self._smallest(objective, share, length, each, float(part))
-                for objective, each in zip(self.judged, plain_, strict=True)
-            ]
-            if _harm_of(found) < _harm_of(best):
+            pairs = zip(self.judged, same, strict=True)
+            found = [self._smallest(one, share, length, each, float(part)) for one, each in pairs]
+            if harm_of(found) < harm_of(best):
                 best = found
         asked = [self._smaller(objective) for objective in self.judged]
         causes = [each.verdict for each in usual]
@@ -275,11 +260,12 @@ class Judging:
         # a condition on another metric would leave the default limit
         return chosen.also([(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when])
 
-    def _judgment(self, objective: Objective, found: Found) -> Judgment:
+    def _judgment(self, objective: Objective, found: Found, alike: Because[Verdict]) -> Judgment:
         least, chosen = least_volume(objective, self.objectives), found.verdict
         return Judgment(
             objective=objective,
             window=chosen.map(lambda v: f"{v.minutes}m"),
+            shortest=alike.map(lambda v: f"{v.minutes}m"),
             limit=chosen.map(lambda v: plain(Decimal(str(v.limit)))),
             failures=chosen.map(lambda v: v.failures),
             held=held(self.doubt.failures),
@@ -299,8 +285,3 @@ class Judging:
         if objective.kind != "availability" or self.capability.new_pods.others is None:
             return None
         return comparison(self.rate, usual, self.harms(objective)[0], objective.budget)
-
-
-def _harm_of(found: list[Found]) -> float:
-    """The harm that they show: the product, so that half as much of either counts the same."""
-    return math.prod(float(each.harm.value) for each in found)

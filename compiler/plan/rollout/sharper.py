@@ -6,14 +6,25 @@ what opens a ticket. A version with that much harm would otherwise go live, and 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from ....schema.units import plain
 from ...because import Because, decision
 from ..choose import count
 from .verdict import Verdict
 
-__all__ = ["affords", "shown_by"]
+__all__ = ["Found", "affords", "harm_of", "shown_by"]
+
+
+class Found(NamedTuple):
+    """The harm that a verdict shows, and the verdict on the harm of a page if that one is smaller."""
+
+    harm: Because[Decimal]
+    verdict: Because[Verdict]
+    usual: Because[Verdict] | None = None
 
 
 def affords(sharp: Verdict, usual: Verdict, size: int, part: float, quiet: tuple[float, ...]) -> bool:
@@ -36,3 +47,8 @@ def shown_by(harm: Because[Decimal], verdict: Because[Verdict]) -> tuple[Decimal
     judged = verdict.value
     said = f"{plain(harm.value * 100)}% is {harm.reason}" if harm.reason else f"{plain(harm.value * 100)}%"
     return harm.value, f"{said}; {count(judged.windows, 'window')} of {count(judged.requests, 'request')} each judge it"
+
+
+def harm_of(found: Iterable[Found]) -> float:
+    """The harm that they show: the product, so that half as much of either counts the same."""
+    return math.prod(float(each.harm.value) for each in found)
