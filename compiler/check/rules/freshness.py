@@ -25,7 +25,7 @@ __all__ = ["stale_features"]
     "services.*.schedule",
     "services.*.timeZone",
 )
-def stale_features(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def stale_features(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Feature view whose values get older than they may be.
 
     Why: a value is as old as its source's newest record, plus the time since the view was last materialized. A feature
@@ -58,7 +58,7 @@ def stale_features(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
               maxAge: 30h
               schedule: "0 3 * * *"
     """
-    for view, age in plan.freshness.views:
+    for view, age in plan.freshness.views if system.features is not None else ():
         if view.max_age is not None and age.value > view.max_age.value:
             yield finding(
                 "MLS713",

@@ -47,7 +47,7 @@ _SAMPLE = (
     "data.labels.unlabeled",
     "problem.task",
 )
-def sample_out_of_reach(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def sample_out_of_reach(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Gate that needs more observations than the test rows have.
 
     Why: a gate with too few observations gives no verdict, and no verdict is not a pass. The precision of a recall
@@ -73,7 +73,7 @@ def sample_out_of_reach(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           primary: roc_auc
           gates: [{metric: recall, min: 0.6, minSamples: 100}]
     """
-    for gate in plan.samples.gates:
+    for gate in _gates(system, plan):
         least, has = gate.gate.min_samples, gate.events if gate.gate.segment is None else gate.each
         if least is None or has is None or int(least.value) <= has.value:
             continue
@@ -106,7 +106,7 @@ def sample_out_of_reach(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "models.*.candidates.*.metrics",
     "models.*.candidates.*.selected",
 )
-def rejected_by_chance(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def rejected_by_chance(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Gate on a segment that rejects a good model by chance.
 
     Why: the unfavorable end of each value's confidence interval must meet the limit, and the more values a column has,
@@ -138,7 +138,7 @@ def rejected_by_chance(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           primary: roc_auc
           gates: [{metric: recall, segment: country, min: 0.4, minSamples: 100}]
     """
-    for gate in plan.samples.gates:
+    for gate in _gates(system, plan):
         if gate.odds is None or gate.bar is None or gate.values is None or gate.odds.value <= OFTEN:
             continue
         odds = Percent(Decimal(f"{gate.odds.value:.2f}")) if gate.odds.value < 0.995 else "nearly 100%"
@@ -170,7 +170,7 @@ def rejected_by_chance(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "models.*.candidates.*.metrics",
     "models.*.candidates.*.selected",
 )
-def margin_below_the_sample(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def margin_below_the_sample(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Gate with a margin that its sample cannot show.
 
     Why: two equally good models differ on the same test rows by chance. If that difference is as large as the margin,
@@ -195,7 +195,7 @@ def margin_below_the_sample(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           primary: roc_auc
           gates: [{metric: recall, versus: champion, margin: -0.06, minSamples: 100}]
     """
-    for gate in plan.samples.gates:
+    for gate in _gates(system, plan):
         margin, seen = gate.gate.margin, gate.difference
         if seen is None or margin is None or margin.value.relative or _is_primary(plan, gate):
             continue
@@ -211,6 +211,11 @@ def margin_below_the_sample(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 help=f"write `margin: {_wider(seen.value, margin.value.amount < 0)}`, or evaluate on "
                 f"{number(float(f'{enough:.2g}'))} observations",
             )
+
+
+def _gates(system: MLSystem, plan: Plan) -> tuple[GateSample, ...]:
+    """The gates, without an import for the many systems that train nothing."""
+    return plan.samples.gates if system.evaluation is not None and system.training is not None else ()
 
 
 def _wider(difference: float, negative: bool) -> str:

@@ -25,7 +25,7 @@ __all__ = ["training_does_not_fit"]
     "platform.families",
     "platform.accelerators",
 )
-def training_does_not_fit(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+def training_does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Fine-tuning that does not fit into the memory of its accelerators.
 
     Why: full fine-tuning with Adam needs 16 bytes per parameter, eight times the size of the weights in 16 bits. A run
@@ -38,6 +38,8 @@ def training_does_not_fit(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
         training: {resources: {accelerator: {type: h100, count: 1}}}
     """
+    if system.training is None or system.training.resources.accelerator is None:
+        return
     from ...plan.language_models.fit import gibibytes
     from ...plan.training.memory import training_memory
 
