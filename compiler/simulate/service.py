@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from ..plan.choose import count, number, seconds
+from ..plan.objectives import ALERTED
 from .arrivals import DAY, Burst, Load, Profile
 from .batching import generated
 from .fleet import EVICTION, GONE, SERVED, UNNOTICED, ZONES, Loss, Trace
@@ -22,6 +23,9 @@ EVENT = 600.0
 
 AFTER = 600.0
 """The seconds that must be simulated after a burst."""
+
+OBJECTIVE = min(float(target) for target in ALERTED.values())
+"""The lowest percentile that is an objective, and so has an error budget."""
 
 SETTLES = 900.0
 """The seconds after which an autoscaler that began with too many replicas has removed some."""
@@ -162,9 +166,9 @@ def _promises(
         measured = _late(planned, bound, traces, rows)
         if measured is None:
             unjudged.append(f"{bound.name}: with a measured `serviceTime`, when tokens come is unknown")
-        elif options.eventful:
+        elif options.eventful and bound.share >= OBJECTIVE:
             promises.append(_spent(bound.name, 1 - bound.share, measured[0], planned))
-        else:
+        elif not options.eventful:
             promises.append(_kept(bound, *measured))
     if planned.availability is not None:
         promises.append(_available(planned, options, traces, rows))
