@@ -1,6 +1,7 @@
-"""What a simulation needs from the plan of one online service: the only module here that reads a plan.
+"""What a simulation needs from the plan of one online service.
 
-Everything else in this package works on plain numbers, so a change of the plan changes this module alone.
+The engines of this package work on plain numbers. So a change of the plan changes only this module, `planned_language`,
+and `planned_rollout`.
 """
 
 from __future__ import annotations
@@ -13,21 +14,15 @@ from ..plan.scaling.behavior import Pace as Emitted
 from ..plan.service import ServicePlan
 from ..record import Record
 from .arrivals import Profile
-from .batching import Engine, Lengths
+from .batching import Engine
+from .planned_language import Skipped, engine
 from .queues import Batching, Server
 from .scaler import SYNC, TOLERANCE, Autoscaler, Pace
 from .times import Times
 
 __all__ = ["Bound", "Planned", "Skipped", "planned"]
 
-CHUNK = 2048
-"""The tokens of prompts that a step reads at most, if the plan does not set it: the default of vLLM."""
-
 KINDS = {"latency": "latency", "first_token": "first token", "inter_token": "between tokens"}
-
-
-class Skipped(Exception):  # noqa: N818 - not an error: the message says why a service is not simulated
-    """A service that cannot be simulated."""
 
 
 class Bound(Record):
@@ -133,7 +128,8 @@ def _how(service: ServicePlan) -> tuple[Server | Engine, list[str]]:
     room = service.queue.value if service.queue is not None else None
     timeout = float(service.timing.timeout.value)
     if service.mean_time is None:
-        return _engine(service, startup, room, timeout)
+        found, estimates = engine(service, startup, room, timeout)
+        return found, [*estimates, *_about_routing(service)]
     times, said = _times(service)
     batching = service.part.batching
     delay = float(batching.max_delay.value) if batching is not None and batching.max_delay is not None else 0.0
@@ -162,42 +158,6 @@ def _about_routing(service: ServicePlan) -> list[str]:
     if service.queues.value == "workers":
         return ["the gateway picks a replica at random, and the replica a worker, which has its own queue"]
     return ["the gateway picks a replica at random"]
-
-
-def _engine(service: ServicePlan, startup: float, room: int | None, timeout: float) -> tuple[Engine, list[str]]:
-    """A language model, by the estimates of the planner: how long a step and a prompt take, and what fits."""
-    speed = service.hardware.speed if service.is_language_model else None
-    if speed is None or not speed.fit.fits.value:
-        raise Skipped("how long a request takes is unknown: set `serviceTime`")
-    fit, model, work = speed.fit, speed.fit.model, speed.work
-    reads, sequences = work.reads.value, speed.sequences.value
-    cached = fit.each.value / max(1, model.mean_length.value)
-    usual = max(1, model.usual_prompt.value)
-    chunk = speed.chunk.value if speed.chunk is not None else CHUNK
-    engine = Engine(
-        steps=tuple(work.step(n) - n * fit.each.value / reads for n in range(sequences + 1)),
-        each=cached / reads,
-        reading=work.reading(usual, model.shared.value, chunk) / usual,
-        chunk=chunk,
-        cache=max(1, int(fit.budget.value / cached)) if cached else 2**60,
-        prompt=Lengths(mean=usual, most=max(usual, model.prompt.value)),
-        output=Lengths(mean=model.usual_output.value, most=model.output.value),
-        routing=service.queues.value,
-        room=room,
-        timeout=timeout,
-        startup=startup,
-    )
-    return engine, [
-        (
-            f"a step of {sequences} sequences takes {seconds(speed.step.value)}, and a prompt of {usual:,} tokens "
-            f"{seconds(speed.prefill.value)}: the estimates of the plan"
-        ),
-        f"a step reads at most {chunk:,} tokens of prompts",
-        "lengths are exponential with the mean of the spec, and cut at the largest"
-        if model.usual_output.value < model.output.value
-        else f"every prompt has {usual:,} tokens, and every response {model.output.value:,}",
-        *_about_routing(service),
-    ]
 
 
 # The autoscaler
