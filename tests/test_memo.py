@@ -132,13 +132,16 @@ NOT_TOLD_OF: dict[str, set[str]] = {
         "output",
         "prompt",
         "retrieved",
+        "shared",
         "usual_output",
         "usual_prompt",
         "window",
     },
     "LanguageModel": {"kept_as"},
     "Fit": {"each", "whole"},
-    "Speed": {"busy", "late", "limit", "multiplies", "reads", "usual_prefill", "in_flight"},
+    "Hardware": {"prompt_chunk"},
+    "Speed": {"busy", "late", "limit", "in_flight", "sustained"},
+    "Work": {"heads", "hidden", "link", "multiplies", "reads", "width"},
 }
 """The same of one class, where another class has a decision of that name or may get one."""
 

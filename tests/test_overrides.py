@@ -75,6 +75,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("maximum model age", "retraining.maxModelAge=77d", "77d"),
     ("probability of one of the best 5%", "training.tuning.trials=10", r"40\.1%"),
     ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
+    ("prompt tokens per step", "llm.promptChunk=777", "777 tokens"),
 )  # fmt: skip
 """Patterns. A field that is not written from the root is that of the line's service."""
 
