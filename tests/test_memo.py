@@ -339,8 +339,8 @@ def test_another_accelerator_changes_what_it_costs() -> None:
         "l4": "23 accelerators -> 20 accelerators",
         "a100-80gb": " -> 3 accelerators",
         "serving embedder": "1437.81 USD/month -> 5270.6 USD/month",
-        "total": "4423.62 USD/month -> 8256.41 USD/month",
-        "headroom: unused budget": "4576.38 USD/month -> 743.59 USD/month",
+        "total": "4424.05 USD/month -> 8256.84 USD/month",
+        "headroom: unused budget": "4575.95 USD/month -> 743.16 USD/month",
         "unit price, embedder": "182.3706 USD/1M predictions -> 668.5185 USD/1M predictions",
     }
 

@@ -126,7 +126,7 @@ def own_time(time: ServiceTime, selected: Because[Duration] | None) -> Because[W
 @decision
 def _through(mean: Because[Duration], tail: Because[Duration], name: str, which: str) -> tuple[Work, str]:
     of = work(float(mean.value), SHARES[name], max(float(tail.value), float(mean.value)))
-    return of, f"{mean.value} on average, and {tail.value} at {which}, log-normal"
+    return of, f"{mean.value} on average, and {tail.value} at {which}"
 
 
 @decision
