@@ -347,6 +347,26 @@ def test_a_small_model_is_limited_by_the_servers_own_maximum(tmp_path: Path) -> 
     assert speed.sequences.value <= 256
 
 
+@pytest.mark.parametrize(
+    ("platform", "share"),
+    [
+        ({}, 0.75),
+        ({"accelerators": {"h100": {"memoryEfficiency": "80%"}}}, 0.8),
+        ({"planning": {"memoryEfficiency": "50%"}}, 0.5),
+    ],
+    ids=["the catalog", "the device", "all devices"],
+)
+def test_the_platform_file_replaces_the_efficiency_of_the_catalog(
+    tmp_path: Path, platform: dict[str, Any], share: float
+) -> None:
+    """The catalog's share of an H100 is fitted to rows, so the default for devices without any must not replace it."""
+    file = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform}
+    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(file))
+    speed = hardware(tmp_path, resources__accelerator={"type": "h100"}).speed
+    assert speed is not None
+    assert speed.work.reads.value == pytest.approx(share * 3350e9)
+
+
 # What a request brings
 
 
