@@ -11,7 +11,7 @@ from ...because import Because, because, decision, first, fixed, text
 from ...finding import refusal
 from ..choose import count, number, or_else
 from ..objectives.sli import Indicators
-from ..serving.capacity import carried, in_flight
+from ..serving.capacity import carried, carrying, in_flight
 from ..serving.facts import ServiceFacts
 
 __all__ = ["Scaling"]
@@ -123,9 +123,11 @@ class Scaling:
         rate = first(service.traffic("peak"), service.traffic("mean"))
         if service.demand is None or rate is None or not rate.value.amount:
             return None
-        if service.for_peak.value <= self.least.value:  # the peak needs no more, so only what is above it matters
-            rate = carried(service.for_peak, service.demand, service.care)
-        return in_flight(rate, service.for_peak, service.demand, service.care)
+        most, needed = service.max_replicas, carrying(rate, service.demand, service.care)
+        if needed.value > self.least.value and needed.value < most.value:
+            return in_flight(rate, needed, service.demand, service.care)
+        limited = needed if needed.value < most.value else most  # only load that the limits allow for matters
+        return in_flight(carried(limited, service.demand, service.care), limited, service.demand, service.care)
 
     @cached_property
     def processors(self) -> Because[int]:
