@@ -103,6 +103,7 @@ RULES: tuple[Rule, ...] = (
     batch.no_time_for_a_retry,
     llm_estimates.too_slow,
     bursts.rises_too_fast,
+    llm_estimates.faster_than_its_accelerators,
     llm_estimates.another_size,
     tuning.trials_share,
     training.no_time_to_start,

@@ -128,11 +128,19 @@ class Speed:
         """The requests per second of one replica at which all bounds hold."""
         return sustained(self.work, self.request, self.targets, self.sequences, self._utilized, self.busy, self.chunk)
 
+    @property
+    def rough(self) -> Because[float]:
+        """The error factor of the estimates."""
+        return self.planning.rough_mixture if self.work.mixes else self.planning.rough
+
+    def idle(self, sequences: int) -> float:
+        """The time of a request among so many sequences, if no other prompt interrupts it, in seconds."""
+        return self.prefill.value + self.fit.model.usual_output.value * self.work.step(sequences)
+
     @cached_property
     def throughput(self) -> Because[Rate]:
         """The requests per second that one replica sustains; the reason has the error range."""
-        rough = self.planning.rough_mixture if self.work.mixes else self.planning.rough
-        return _throughput(self.sustained, self.sequences, self.fit.model.lengths, rough)
+        return _throughput(self.sustained, self.sequences, self.fit.model.lengths, self.rough)
 
     @cached_property
     def in_flight(self) -> Because[float]:
