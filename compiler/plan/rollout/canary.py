@@ -27,7 +27,9 @@ class CanaryPlan(Judging):
     """The rollout of one online service."""
 
     def changed(self, change: Change) -> CanaryPlan:
-        """The same rollout with a change."""
+        """The same rollout with a change; its steps stay what they are, unless the change is to them."""
+        if change.steps is None and not (self.stage is not None and self.stage.steps):
+            change = change.but(steps=tuple(share.value for share in self._usual_shares))
         return CanaryPlan(self.service, self.timing, self.objectives, change)
 
     # Stages

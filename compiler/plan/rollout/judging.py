@@ -42,6 +42,7 @@ class Judging:
         self.objectives = objectives
         self.change = change if change is not None else Change()
         self._harms: dict[str, tuple[Because[Decimal], Because[Decimal]]] = {}
+        self._less: dict[str, tuple[Because[Decimal], ...]] = {}
 
     @cached_property
     def stage(self) -> CanaryStage | None:
@@ -107,8 +108,11 @@ class Judging:
 
     def _smaller(self, objective: Objective) -> tuple[Because[Decimal], ...]:
         """Smaller regressions that a step detects if its traffic shows them, the smallest first."""
-        hypothetical = self.change.harm is not None and objective.kind == "availability"
-        return () if hypothetical else smaller_harms(objective, self.stage, self.objectives)
+        if self.change.harm is not None and objective.kind == "availability":
+            return ()
+        if objective.name not in self._less:
+            self._less[objective.name] = smaller_harms(objective, self.stage, self.objectives)
+        return self._less[objective.name]
 
     @cached_property
     def sizes(self) -> dict[str, Because[int]]:

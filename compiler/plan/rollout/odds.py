@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate, plain
@@ -107,36 +108,70 @@ def judged(
 
     `least` is the minimum volume in the spec, if it sets one; `known` is whether the rate is more than a guess.
     """
-    quiet = _quiet(rate, trough)
+    return _judged(
+        rate.value,
+        share.value,
+        before.value,
+        after.value,
+        limit.value if limit is not None else None,
+        shortest.value,
+        length.value,
+        exactly,
+        minutes,
+        risk.value,
+        failures.value,
+        windows.value,
+        _quiet(rate, trough),
+        least.value if least is not None else None,
+        known,
+    )
 
+
+@lru_cache(maxsize=4096)  # a rollout is planned with several sets of steps, which share most of their verdicts
+def _judged(
+    rate: Rate,
+    share: Percent,
+    before: Decimal,
+    after: Decimal,
+    limit: Decimal | None,
+    shortest: Duration,
+    length: Duration,
+    exactly: bool,
+    minutes: tuple[int, ...],
+    risk: Percent,
+    failures: int,
+    windows: int,
+    quiet: float,
+    least: int | None,
+    known: bool,
+) -> tuple[Verdict, str]:
     def enough(requests: int, most: float) -> int:
         if least is not None:
-            return least.value
+            return least
         return fewest(requests, most, quiet) if known else max(UNKNOWN_VOLUME, fewest(requests, most))
 
     def during(each: int) -> int:
-        many = float(length.value.amount) / (60 * each)
-        return max(windows.value, int(many) if exactly else math.ceil(many))
+        many = float(length.amount) / (60 * each)
+        return max(windows, int(many) if exactly else math.ceil(many))
 
-    arriving = float(rate.value) * float(share.value)
     chosen = verdict(
-        arriving,
-        float(before.value),
-        float(after.value),
+        float(rate) * float(share),
+        float(before),
+        float(after),
         during,
-        failures.value,
-        float(limit.value) if limit is not None else None,
-        float(shortest.value) / 60,
-        int(length.value.amount / 60 / windows.value) if exactly else MINUTES[-1],
-        float(risk.value.amount),
+        failures,
+        float(limit) if limit is not None else None,
+        float(shortest) / 60,
+        int(length.amount / 60 / windows) if exactly else MINUTES[-1],
+        float(risk.amount),
         minutes,
         enough,
     )
     return chosen, (
-        f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share.value} of traffic; with a "
+        f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share} of traffic; with a "
         f"limit of {chosen.limit * 100:.3g}% and {chosen.failures} of {count(chosen.windows, 'window')} allowed to "
         f"fail, the probability of a false abort is {chance(chosen.false_abort)}, that of missing "
-        f"{plain(after.value * 100)}% bad requests is {chance(chosen.missed)}, and that of waiting for an engineer, "
+        f"{plain(after * 100)}% bad requests is {chance(chosen.missed)}, and that of waiting for an engineer, "
         f"because windows have fewer than {count(chosen.least, 'request')}, is {chance(chosen.held)}"
     )
 

@@ -103,8 +103,8 @@ def _reaction(
 def _at_once(replicas: Because[int], demand: Demand) -> tuple[Rate, str]:
     """The rate that replicas answer when every slot is busy; above it, queues grow until there are more."""
     rate = replicas.value * demand.slots.value / float(demand.service.value)
-    slots = count(demand.slots.value, "slot")
-    why = f"{count(replicas.value, 'replica')} x {slots} / {demand.service.value}, with every slot busy"
+    slots = f" x {count(demand.slots.value, 'slot')}" if demand.slots.value > 1 else ""
+    why = f"{count(replicas.value, 'replica')}{slots} / {demand.service.value}, with every slot busy"
     return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}")), why
 
 
