@@ -74,7 +74,10 @@ WITHOUT_EFFECT = {
 }
 """Leaves that no compiled output can show, with the reason why they are in the language."""
 
-TITLES = ("*#", "metadata.name", "*.candidates.*.name", "*.selected")
+TITLES = (
+    *("*#", "metadata.name", "*.candidates.*.name", "*.selected", "data.columns.*.name"),
+    *("features.views.*.name", "evaluation.gates.*.metric", "evaluation.gates.*.segment"),
+)
 """Leaves that appear in the titles of a memo. And without a selected candidate, there is no candidate to name."""
 
 

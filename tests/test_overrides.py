@@ -111,8 +111,12 @@ FOLLOWS = {
     "request timeout|time that a request may take|listener of the GRPCRoute": "the gateway's provider and `protocol`",
     "termination grace period": "`preStop` and `drain`",
     "rollout duration": "its steps",
+    "probability of (rolling back|waiting with) a good version": "the steps and their windows",
+    "probability that .* misses a bad version": "the steps and their windows",
+    ".* to detect at .*": "the traffic, the objective, and `detect`",
+    "error budget that a version spends .*": "the traffic, the steps, the guards, and the availability",
     "judgment of the shadow stage|the judgment looks back|required uptime of a shadow": "the shadow stage",
-    "probability of waiting .* at the trough": "the trough, the steps and their windows",
+    "probability of waiting at .*": "the trough, the steps and their windows",
     ".* compared with the live version at .*": "the traffic, the limit and `platform.planning.risk`",
     ".*, target": "the percentile that is bounded",
     "Batch / (items per partition|sequential rounds)": "items, parts and `parallel`",
@@ -305,9 +309,9 @@ def test_how_full_is_too_full(tmp_path: Path) -> None:
 
 
 def test_versions_a_month() -> None:
-    """Each takes a pod of 0.041 USD per hour for three steps of 8 min: 0.0164 USD, and ten take 0.16."""
+    """Each takes a pod of 0.041 USD per hour for two steps of 8 min and one of 20: 0.0246 USD, and ten take 0.25."""
     assert one()["canary pods of digit-reader"] == "0.02 USD/month"
-    assert one("platform.planning.versions=10")["canary pods of digit-reader"] == "0.16 USD/month"
+    assert one("platform.planning.versions=10")["canary pods of digit-reader"] == "0.25 USD/month"
 
 
 def test_a_pair_that_can_never_fire_is_no_alert(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def stages(service: ServicePlan) -> Iterator[Line]:
             yield from _judged(step.share.value, judgment)
     for spent in canary.spent:
         title = f"error budget that a version spends that fails every request at {spent.share.value}%"
-        yield Line(title=title, value=spent.budget, field=STAGES)
+        yield Line(title=title, value=spent.budget)
     yield Line(title="rollout duration", value=canary.length)
     yield from _odds(canary)
 
@@ -81,7 +81,7 @@ def _arriving(service: ServicePlan) -> Iterator[Line]:
 
 def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
     name = judgment.objective.name
-    yield Line(title=f"{name} to detect at {share}%", value=judgment.harm, share_of="requests", field=STAGES)
+    yield Line(title=f"{name} to detect at {share}%", value=judgment.harm, share_of="requests")
     yield Line(
         title=f"{name} limit at {share}%",
         value=judgment.limit,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["another_size", "faster_than_its_accelerators", "small_chunk", "too_slow"]
 
+SHORTER = 30
+"""How many times shorter than the largest the usual lengths may be where the spec does not say."""
+
 NEAR = 0.8
 """The share that one size has of the other at least: other files and rounding make that much of a difference."""
 
@@ -173,6 +176,7 @@ def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
     "services.*.constraints.interToken",
     "models.*.llm.family",
     "models.*.llm.shape",
+    "models.*.llm.window",
 )
 def faster_than_its_accelerators(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001
     """Measurement or bound of a language model that its accelerators cannot reach.
@@ -204,12 +208,17 @@ def faster_than_its_accelerators(system: MLSystem, plan: Plan) -> Iterator[Diagn
         time, speed = service.part.service_time, service.hardware.speed if service.is_language_model else None
         if time is None or speed is None or not speed.fit.fits.value or not service.generates.value:
             continue
+        if service.part.llm is None or service.part.llm.tokens is None:
+            continue  # the lengths are guesses
         yield from _too_fast(speed, time)
         yield from _below_the_estimate(service, speed, time)
 
 
 def _too_fast(speed: Speed, time: ServiceTime) -> Iterator[Diagnostic]:
-    expected = speed.idle(time.at.value)
+    model = speed.fit.model
+    usual = 1 if model.says_usual else SHORTER
+    prompt, output = max(1, model.usual_prompt.value // usual), max(1, model.usual_output.value // usual)
+    expected = speed.idle(time.at.value, prompt, output)
     if float(time.mean.value) * speed.rough.value >= expected:
         return
     yield finding(
@@ -218,20 +227,25 @@ def _too_fast(speed: Speed, time: ServiceTime) -> Iterator[Diagnostic]:
         f"{number(expected / float(time.mean.value))} times as fast as the accelerators should be",
         time.mean,
         others=((time.at, "requests in flight"),),
-        note=f"reading a prompt takes {seconds(speed.prefill.value)}, and "
-        f"{speed.fit.model.usual_output.value:,} steps with {count(time.at.value, 'sequence')} take the rest of "
-        f"{seconds(expected)}, as data sheets suggest; the plan counts on the measurement",
+        note=f"{count(prompt, 'prompt token')} and {output:,} steps with {count(time.at.value, 'sequence')} take "
+        f"{seconds(expected)}, as data sheets suggest{_tenth(usual)}; the plan counts on the measurement",
         help="measure again with prompts and answers as long as `llm.tokens` says, or write `llm.tokens.usual` if they "
         "are usually shorter",
     )
 
 
+def _tenth(usual: int) -> str:
+    return "" if usual == 1 else f", even if requests have a {SHORTER}th of the lengths that `llm.tokens` allows"
+
+
 def _below_the_estimate(service: ServicePlan, speed: Speed, time: ServiceTime) -> Iterator[Diagnostic]:
-    least = {"first_token": speed.prefill.value, "inter_token": speed.work.step(1)}
+    model = speed.fit.model
+    prompt = model.usual_prompt.value if model.says_usual else max(1, model.usual_prompt.value // SHORTER)
+    least = {"first_token": speed.work.prompt(prompt), "inter_token": speed.work.step(1)}
     for kind in OF_TOKENS:
         for name, bound in percentiles(service.bounds(kind)).items():
             if float(bound.value) * speed.rough.value < least[kind]:
-                what = "to read a prompt" if kind == "first_token" else "for a step of one sequence"
+                what = f"to read {count(prompt, 'token')}" if kind == "first_token" else "for a step of one sequence"
                 yield finding(
                     "MLS424",
                     f"the {name} bound is {bound.value}, but a single request needs {seconds(least[kind])} {what}",

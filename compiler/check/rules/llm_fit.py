@@ -46,6 +46,7 @@ def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
             digest: 0e9e39f249a16976918f6564b8830bc894c89659
         serving:
           runtime: vllm
+          serviceTime: null
           resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 131072, output: 512}
@@ -59,6 +60,7 @@ def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
             digest: 0e9e39f249a16976918f6564b8830bc894c89659
         serving:
           runtime: vllm
+          serviceTime: null
           resources: {accelerator: {type: l4}}
           llm:
             tokens: {context: 8192, output: 512}

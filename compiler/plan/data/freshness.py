@@ -46,8 +46,9 @@ class FreshnessPlan:
         online, runs = self.plan.online, tuple(self.plan.batch.values())
         gap = cron.gap(view.schedule, cron.longest_gap)  # refuses a schedule that never fires, as that of a run does
         if not online and runs and all(run.part.time_zone.value == "UTC" and run.gap is not None for run in runs):
-            return _at_a_run(fresh, view.schedule, tuple((run.part.schedule, run.part.time_zone) for run in runs))
-        return _at_any_time(fresh, gap)
+            each = tuple((run.part.schedule, run.part.time_zone) for run in runs)
+            return _at_a_run(fresh, view.schedule, each).also(view.source)
+        return _at_any_time(fresh, gap).also(view.source)
 
 
 @decision

@@ -91,11 +91,11 @@ class GateSample:
         rows = self.past.test if self.evaluation.test_set is None else None
         if rows is None or not rows.value or self._base in PER_QUERY:
             return None
-        labels, binary = self.plan.system.data.labels, self.plan.system.problem.task.value == "binary-classification"
+        labels, task = self.plan.system.data.labels, self.plan.system.problem.task
         share = labels.positive_share if labels is not None else None
-        if not binary or share is None or self._base in ALL_ROWS:
-            return rows
-        return _positives(rows, share) if self._base in POSITIVES else self.past.events(rows)
+        if task.value != "binary-classification" or share is None or self._base in ALL_ROWS:
+            return rows.also(task)
+        return (_positives(rows, share) if self._base in POSITIVES else self.past.events(rows)).also(task)
 
     @cached_property
     def values(self) -> Because[int] | None:

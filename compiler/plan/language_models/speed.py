@@ -133,9 +133,9 @@ class Speed:
         """The error factor of the estimates."""
         return self.planning.rough_mixture if self.work.mixes else self.planning.rough
 
-    def idle(self, sequences: int) -> float:
+    def idle(self, sequences: int, prompt: int, output: int) -> float:
         """The time of a request among so many sequences, if no other prompt interrupts it, in seconds."""
-        return self.prefill.value + self.fit.model.usual_output.value * self.work.step(sequences)
+        return self.work.prompt(prompt) + output * self.work.step(sequences)
 
     @cached_property
     def throughput(self) -> Because[Rate]:

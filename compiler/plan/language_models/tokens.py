@@ -113,6 +113,11 @@ class Tokens:
             return because(0, "no part of the prompt is cached", caching)
         return _shared(system, caching.prefix, self.usual_prompt)
 
+    @property
+    def says_usual(self) -> bool:
+        """Whether the spec says how long requests usually are."""
+        return self._usual is not None
+
     @cached_property
     def lengths(self) -> Because[str]:
         """Which lengths of requests capacity and cost are for."""
