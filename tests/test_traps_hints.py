@@ -210,5 +210,5 @@ def test_no_help_in_the_source_recommends_what_has_no_effect_yet() -> None:
         for key in spans(text) & only_unread()
     }
     silent = {("evaluation.py", "businessMetric")}  # its rule is silent until the field has an effect
-    corrected = {("rollout.py", "holdOut"), ("monitoring.py", "drift")}  # of what the spec already has
+    corrected = {("rollout.py", "holdOut"), ("monitoring.py", "drift"), ("cadence.py", "quality")}  # the spec has them
     assert wrong - silent == corrected

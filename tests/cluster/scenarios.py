@@ -19,10 +19,15 @@ AT_ONCE = {
 }
 """Gives a version its traffic before it has settled, so that the analysis has to notice that it dies."""
 
+LOOSE = {
+    "rollout__stages": [{"canary": {"steps": ["20%", "50%"], "detect": [{"metric": "error-rate", "to": "7.2%"}]}}],
+}
+"""Leaves a version that is worse than the live one within its limit: the traffic would show less harm than that."""
+
 SCENARIOS = {
     "good": Scenario(),
     "bad": Scenario(Behavior(errors=0.1)),
-    "worse": Scenario(Behavior(errors=0.015)),
+    "worse": Scenario(Behavior(errors=0.015), changes=LOOSE),
     "failing": Scenario(Behavior(errors=1.0)),
     "slow": Scenario(Behavior(milliseconds=400)),
     "blind": Scenario(Behavior(blind=True)),
