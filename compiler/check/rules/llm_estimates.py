@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["another_size", "faster_than_its_accelerators", "small_chunk", "too_slow"]
 
 SHORTER = 30
-"""How many times shorter than the largest the usual lengths may be where the spec does not say."""
+"""How many times shorter than the largest lengths requests may be on average, where the spec does not say."""
 
 NEAR = 0.8
 """The share that one size has of the other at least: other files and rounding make that much of a difference."""
