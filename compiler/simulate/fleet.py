@@ -15,10 +15,7 @@ from typing import Generic, TypeVar
 from ..record import Record
 from .scaler import SYNC, Autoscaler, Controller
 
-__all__ = ["EVICTION", "GONE", "UNNOTICED", "ZONES", "Fleet", "Loss", "Meter", "Replica", "Trace"]
-
-ZONES = 3
-"""The zones of a cluster. Pods spread over them, in turn."""
+__all__ = ["EVICTION", "GONE", "UNNOTICED", "Fleet", "Loss", "Meter", "Replica", "Trace"]
 
 GONE = 1.0
 """The seconds until the gateway knows that a pod has ended."""
@@ -40,16 +37,17 @@ class Loss(Record):
     """`replica` or `zone`."""
     at: float
     """In seconds."""
+    zones: int = 3
+    """The zones of the cluster. Replicas spread over them, in turn."""
 
 
 class Replica:
     """One replica."""
 
-    __slots__ = ("dead", "number", "zone")
+    __slots__ = ("dead", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.zone = number % ZONES
         self.dead = False
 
 
@@ -238,11 +236,12 @@ class Fleet(Generic[R]):
 
     def lose(self, loss: Loss) -> None:
         """Plan a loss."""
-        self.at(loss.at, lambda now: self._lose(loss.what, now))
+        self.at(loss.at, lambda now: self._lose(loss.what, loss.zones, now))
 
-    def _lose(self, what: str, now: float) -> None:
+    def _lose(self, what: str, zones: int, now: float) -> None:
         alive = [replica for replica in self.routed if not replica.dead]
-        victims = alive[:1] if what == "replica" else [replica for replica in alive if replica.zone == alive[0].zone]
+        zone = alive[0].number % zones
+        victims = alive[:1] if what == "replica" else [one for one in alive if one.number % zones == zone]
         self._count(now)
         for replica in victims:
             replica.dead = True

@@ -6,6 +6,8 @@ and `planned_rollout`.
 
 from __future__ import annotations
 
+import math
+
 from ...schema.units import Duration
 from ..because import first
 from ..plan.choose import number, seconds
@@ -46,6 +48,8 @@ class Planned(Record):
     """The replicas that the plan has at the `peak`, the `mean`, and the `trough`."""
     least: int
     most: int
+    zones: int
+    """The zones that the replicas spread over."""
     autoscaler: Autoscaler | None
     bounds: tuple[Bound, ...]
     availability: float | None
@@ -82,6 +86,7 @@ def planned(service: ServicePlan) -> Planned:
         },
         least=least,
         most=most,
+        zones=service.care.zones.value,
         autoscaler=autoscaler,
         bounds=tuple(_bounds(service)),
         availability=float(service.availability.value) if service.availability is not None else None,
@@ -149,7 +154,10 @@ def _times(service: ServicePlan) -> tuple[Times, str]:
     """The distribution that the planner assumes, too."""
     assert service.demand is not None
     work = service.demand.promises.work
-    return Times(mean=work.value.mean, sigma=work.value.spread), f"service times are {work.value}: {work.reason}"
+    spread, said = work.value.spread, f"service times are {work.value}: {work.reason}"
+    if spread is None:
+        return Times(mean=work.value.mean), said
+    return Times(mean=math.exp(work.value.middle + spread**2 / 2), sigma=spread), said
 
 
 def _about_routing(service: ServicePlan) -> list[str]:

@@ -9,7 +9,7 @@ from ..plan.choose import count, number, seconds
 from ..plan.objectives import ALERTED
 from .arrivals import DAY, Burst, Load, Profile
 from .batching import generated
-from .fleet import EVICTION, GONE, SERVED, UNNOTICED, ZONES, Loss, Trace
+from .fleet import EVICTION, GONE, SERVED, UNNOTICED, Loss, Trace
 from .measure import Share, bins, gaps, percentile, responses, share, warm
 from .options import Options
 from .planned import Bound, Planned
@@ -31,7 +31,7 @@ SETTLES = 900.0
 """The seconds after which an autoscaler that began with too many replicas has removed some."""
 
 LOST = (
-    f"a lost pod gets requests for {GONE:.0f} s more; the pods of a lost zone, one of {ZONES}, get them for "
+    f"a lost pod gets requests for {GONE:.0f} s more; the pods of a lost zone get them for "
     f"{UNNOTICED:.0f} s, and are replaced {EVICTION:.0f} s after that: Kubernetes's defaults"
 )
 
@@ -106,7 +106,7 @@ def _simulated(
     """One run."""
     random = Random(seed)
     scaler = planned.autoscaler if scaled(planned, options) else None
-    losses = [Loss(what=options.lose, at=min(EVENT, long / 4))] if options.lose is not None else []
+    losses = [Loss(what=options.lose, at=min(EVENT, long / 4), zones=planned.zones)] if options.lose is not None else []
     begins = (DAY - long) / 2 if _around_noon(options, long) else 0.0
     arrivals = Load(rate, _burst(options, long), begins).arrivals(long, Random(seed + 1_000_003))
     if isinstance(planned.how, Server):

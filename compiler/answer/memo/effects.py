@@ -15,12 +15,10 @@ MEASURABLE = (
     "platform.planning.download",
     "platform.planning.load",
     "platform.planning.memoryEfficiency",
+    "platform.planning.nodeWait",
     "platform.planning.podWait",
-    "platform.planning.versions",
-    "platform.prices.core",
-    "platform.prices.memory",
 )
-"""The defaults that estimate something which can be measured. The others are a policy or a convention."""
+"""The defaults that estimate something which can be measured. The others are a price, a policy, or a convention."""
 
 
 def assumed_by(lines: Iterable[Because[Any]], costs: Iterable[Because[Any]]) -> list[str]:

@@ -22,6 +22,7 @@ __all__ = ["rises_too_fast"]
     "services.*.constraints.throughput",
     "services.*.replicas",
     "services.*.serviceTime",
+    "monitoring.slo.window",
 )
 def rises_too_fast(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Load that rises faster than replicas start.
@@ -48,7 +49,7 @@ def _jump(service: ServicePlan) -> Iterator[Diagnostic]:
         return
     yield finding(
         "MLS423",
-        f"a sudden rise to {peak.value} would spend the error budget of {number(float(spent.value.amount))} months",
+        f"a sudden rise to {peak.value} would spend {number(float(spent.value.amount))} times the error budget",
         peak,
         others=((service.availability, "the promise"),),
         note=f"{spent.reason}: {service.reaction.time.reason}",

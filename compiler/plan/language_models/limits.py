@@ -6,12 +6,13 @@ A replica is too busy above the maximum utilization of its time, or of its queue
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import NamedTuple
 
 from ....schema.units import Duration, Percent
 from ...because import Because, decision
 from ..choose import number, seconds
+from ..distributions import normal_quantile
+from ..serving.promises import LATE
 from .queueing import LONG, MARGIN, Load, Request, alone, loaded, margin
 from .work import Work
 
@@ -19,8 +20,8 @@ __all__ = ["Chunk", "Sustained", "Targets", "best", "raised", "sustained"]
 
 Bounds = tuple[tuple[str, Because[Duration]], ...]
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
-DEVIATIONS = {name: NormalDist().inv_cdf(quantile) for name, quantile in QUANTILES.items()}
+QUANTILES = {name: float(1 - late) for name, late in LATE.items()}
+DEVIATIONS = {name: normal_quantile(quantile) for name, quantile in QUANTILES.items()}
 
 HALVINGS = 24
 """The steps of the search for the rate, to 1/16,000,000 of the first guess."""

@@ -7,7 +7,6 @@ flight n and the mean time T of a request solve n = λ · T (Little's law) and
 
     T = p' + r' · p' / 2 / (1 - r') + output · step(n + 1) / (1 - r).
 
-
 A request shares its steps with the n that it finds on arrival (R. Wolff, Poisson arrivals see time averages, 1982). As
 each chunk of a prompt shares a step with the answers, p' = p + chunks · step, and r' = λ · p'. The second term is the
 wait for earlier prompts (M/D/1). At a quantile with z standard deviations, n + z · √n sequences are in flight, and
@@ -23,7 +22,7 @@ from typing import NamedTuple
 
 from .work import Work
 
-__all__ = ["BUSIEST", "MARGIN", "Load", "Request", "LONG", "alone", "loaded", "margin"]
+__all__ = ["BUSIEST", "MARGIN", "LONG", "Load", "Request", "alone", "loaded", "margin"]
 
 BUSIEST = 0.97
 """The share of time for prompts from which on a replica counts as overloaded."""

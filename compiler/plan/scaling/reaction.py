@@ -24,8 +24,6 @@ SYNC = fixed(
 
 PROBE = fixed(Duration(5), "the period of the readiness probe")
 
-BUDGET_DAYS = 30
-
 
 class Reaction:
     """How one online service reacts to more load than its replicas answer."""
@@ -56,14 +54,15 @@ class Reaction:
 
     @cached_property
     def jump(self) -> Because[Percent] | None:
-        """The share of a month's error budget that a sudden rise to the peak would spend; None if there is none."""
+        """The share of the error budget that a sudden rise to the peak would spend; None if it would spend nothing."""
         service, able = self.service, self.at_once
         peak, mean = service.traffic("peak"), first(service.traffic("mean"), service.traffic("peak"))
         if able is None or peak is None or mean is None or service.availability is None or peak.value <= able.value:
             return None
         if not mean.value.amount or service.availability.value.amount >= 1:
             return None
-        return _spent(peak, mean, able, self.time, service.availability)
+        window = service.scope.system.monitoring.slo.window
+        return _spent(peak, mean, able, self.time, service.availability, window)
 
     @cached_property
     def for_ramp(self) -> Because[int] | None:
@@ -115,14 +114,15 @@ def _spent(
     able: Because[Rate],
     reacts: Because[Duration],
     availability: Because[Percent],
+    window: Because[str],
 ) -> tuple[Percent, str]:
-    """(peak - able) · reaction, against (1 - availability) · mean · 30 days."""
+    """(peak - able) · reaction, against (1 - availability) · mean · the window of the objectives."""
     late = (peak.value.amount - able.value.amount) * reacts.value.amount
-    budget = (1 - availability.value.amount) * mean.value.amount * BUDGET_DAYS * 86400
+    budget = (1 - availability.value.amount) * mean.value.amount * Duration.parse(window.value).amount
     share = Percent((late / budget).quantize(Decimal("0.001")))
     return share, (
         f"in the {readable(reacts.value)} until more replicas serve, {number(float(late))} requests are above the "
-        f"{able.value} that the others answer, of {number(float(budget))} that may fail in {BUDGET_DAYS} days"
+        f"{able.value} that the others answer, of {number(float(budget))} that may fail in {window.value}"
     )
 
 

@@ -199,7 +199,9 @@ def _idle(use: float, by_load: int, demand: Demand, chosen: int) -> str:
     """What would lower the number, if promises rather than the load require it."""
     if use >= IDLE or by_load <= 2 or chosen <= 2:
         return ""
-    return f" because of the bound: {demand.promises.work.reason}"
+    known = demand.promises.work
+    measure = "" if known.value.spread is not None else "; a measured `serviceTime.p995` may lower this"
+    return f" because of the bound: {known.reason}{measure}"
 
 
 @decision
