@@ -50,3 +50,11 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert commands == ["./quickstart", "./quickstart tests", "./quickstart cluster"]
     lines = (ROOT / ".ci/run").read_text().splitlines()
     assert [line for line in lines if line.startswith("./")] == commands
+
+
+def test_trap_a_shell_function_finds_itself_instead_of_the_program() -> None:
+    """`command -v` finds functions, too: one that is called as the program it looks for would never install it."""
+    script = (ROOT / "quickstart").read_text()
+    functions = set(re.findall(r"^(\w+)\(\) ", script, re.MULTILINE))
+    assert functions
+    assert not functions & set(re.findall(r"command -v (\w+)", script))
