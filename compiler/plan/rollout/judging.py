@@ -14,7 +14,7 @@ from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
 from .comparison import Comparison, comparison
 from .judgment import Change, Judgment
-from .odds import Doubt, arm_size, doubt, judged, step_length, volume
+from .odds import Doubt, Question, answered, arm_sample, arm_size, doubt, judged, step_length, volume
 from .rollback import harm, judged_objectives, least_volume, limit, smaller_harms
 from .sharper import Found, affords, harm_of, shown_by
 from .steps import held, whole_minutes
@@ -196,14 +196,16 @@ class Judging:
         """
         part = self.doubt.risk.value.amount / (len(usual) * len(shares))
         best, most = usual, self._time_for(usual, last=share is shares[-1])
+        least = harm_of(each.harm for each in usual)
         for minutes in (each for each in self._minutes if each >= usual[0].verdict.value.minutes):
-            same = [Found(self.harms(one)[1], self._verdict(one, share, length, (minutes,))) for one in self.judged]
-            if not all(each.verdict.value.sure and each.verdict.value.lasts <= most for each in same):
+            same = [self._odds(one, share, length, (minutes,)) for one in self.judged]
+            if not all(each.sure and each.lasts <= most for each in same):
                 continue
             pairs = zip(self.judged, same, strict=True)
-            found = [self._smallest(one, share, length, each, float(part)) for one, each in pairs]
-            if harm_of(found) < harm_of(best):
-                best = found
+            harms = [self._smallest(one, share, length, each, float(part)) for one, each in pairs]
+            if harm_of(harms) < least:
+                least = harm_of(harms)
+                best = [self._found(*each, share, length, minutes) for each in zip(self.judged, harms, strict=True)]
         asked = [self._smaller(objective) for objective in self.judged]
         causes = [each.verdict for each in usual]
         return [Found(each.harm, each.verdict.also(shares, asked, causes), each.usual) for each in best]
@@ -216,19 +218,34 @@ class Judging:
         return max(longest, float(PATIENCE)) if last else longest
 
     def _smallest(
-        self, objective: Objective, share: Because[Percent], length: Because[Duration], usual: Found, part: float
-    ) -> Found:
+        self, objective: Objective, share: Because[Percent], length: Because[Duration], usual: Verdict, part: float
+    ) -> Because[Decimal]:
         """The smallest harm that windows of the same length show, without more of them."""
-        before, rate = self.harms(objective)[0], self.rate
+        (before, harm), rate = self.harms(objective), self.rate
         assert rate is not None
         quiet = [rate.value.amount / 2, *([self.trough.value.amount] if self.trough is not None else [])]
         arriving = tuple(float(each * share.value.amount) for each in quiet)
         for after in self._smaller(objective):
-            size = arm_size(before, after, self.doubt.significance, self.doubt.power)
-            chosen = self._verdict(objective, share, length, (usual.verdict.value.minutes,), after)
-            if affords(chosen.value, usual.verdict.value, size.value, part, arriving):
-                return Found(after, chosen.also(size), usual.verdict)
-        return usual
+            size = arm_sample(before, after, self.doubt.significance, self.doubt.power)
+            if affords(self._odds(objective, share, length, (usual.minutes,), after), usual, size, part, arriving):
+                return after
+        return harm
+
+    def _found(
+        self,
+        objective: Objective,
+        harm: Because[Decimal],
+        share: Because[Percent],
+        length: Because[Duration],
+        minutes: int,
+    ) -> Found:
+        """The verdict with windows of this length on a harm, and that on the harm of a page if that is another one."""
+        before, page = self.harms(objective)
+        usual = self._verdict(objective, share, length, (minutes,))
+        if harm is page:
+            return Found(harm, usual)
+        size = arm_size(before, harm, self.doubt.significance, self.doubt.power)
+        return Found(harm, self._verdict(objective, share, length, (minutes,), harm).also(size), usual)
 
     def _verdict(
         self,
@@ -239,30 +256,50 @@ class Judging:
         smaller: Because[Decimal] | None = None,
     ) -> Because[Verdict]:
         """How the analysis judges an objective at a share of the traffic, with windows of one of these lengths."""
-        rate = self.rate
-        before, after = self.harms(objective)
-        asked = limit(objective, self.objectives) if not self.change.derived else None
-        chosen = judged(
-            rate if rate is not None else UNKNOWN_RATE,
-            share,
-            before,
-            after if smaller is None else smaller,
-            asked,
-            self.service.rate_window,
-            length,
-            self.given_duration is not None,
-            minutes,
-            self.doubt.risk,
-            self.doubt.failures,
-            self.doubt.windows,
-            self.trough,
-            least_volume(objective, self.objectives),
-            rate is not None,
-        )
+        chosen = judged(self._question(objective, share, length, minutes, smaller))
         if self.given_window is not None:
             chosen = chosen.also(self.given_window)
         # a condition on another metric would leave the default limit
         return chosen.also([(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when])
+
+    def _odds(
+        self,
+        objective: Objective,
+        share: Because[Percent],
+        length: Because[Duration],
+        minutes: tuple[int, ...],
+        smaller: Because[Decimal] | None = None,
+    ) -> Verdict:
+        """The same without its reason, to try many."""
+        return answered(self._question(objective, share, length, minutes, smaller))[0]
+
+    def _question(
+        self,
+        objective: Objective,
+        share: Because[Percent],
+        length: Because[Duration],
+        minutes: tuple[int, ...],
+        smaller: Because[Decimal] | None,
+    ) -> Question:
+        before, after = self.harms(objective)
+        asked = limit(objective, self.objectives) if not self.change.derived else None
+        return Question(
+            rate=self.rate if self.rate is not None else UNKNOWN_RATE,
+            share=share,
+            before=before,
+            after=after if smaller is None else smaller,
+            limit=asked,
+            shortest=self.service.rate_window,
+            length=length,
+            exactly=self.given_duration is not None,
+            minutes=minutes,
+            risk=self.doubt.risk,
+            failures=self.doubt.failures,
+            windows=self.doubt.windows,
+            trough=self.trough,
+            least=least_volume(objective, self.objectives),
+            known=self.rate is not None,
+        )
 
     def _judgment(self, objective: Objective, found: Found, alike: Because[Verdict]) -> Judgment:
         least, chosen = least_volume(objective, self.objectives), found.verdict

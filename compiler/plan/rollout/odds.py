@@ -20,7 +20,19 @@ from ..choose import count, number, seconds
 from ..distributions import normal_quantile
 from .verdict import MINUTES, Verdict, fewest, verdict
 
-__all__ = ["Doubt", "arm_size", "chance", "doubt", "judged", "sample", "step_length", "volume"]
+__all__ = [
+    "Doubt",
+    "Question",
+    "answered",
+    "arm_sample",
+    "arm_size",
+    "chance",
+    "doubt",
+    "judged",
+    "sample",
+    "step_length",
+    "volume",
+]
 
 UNKNOWN_VOLUME = 50
 
@@ -66,12 +78,19 @@ def sample(p1: float, p2: float, significance: float = 0.05, power: float = 0.8)
     return max(1, math.ceil((max(0.0, spread) / (p1 - p2)) ** 2))
 
 
+def arm_sample(
+    before: Because[Decimal], after: Because[Decimal], significance: Because[Percent], power: Because[Percent]
+) -> int:
+    """The requests that an arm needs to detect a regression, without a reason."""
+    return sample(float(before.value), float(after.value), float(significance.value), float(power.value))
+
+
 @decision
 def arm_size(
     before: Because[Decimal], after: Because[Decimal], significance: Because[Percent], power: Because[Percent]
 ) -> tuple[int, str]:
     """The requests that an arm needs to detect a regression."""
-    n = sample(float(before.value), float(after.value), float(significance.value), float(power.value))
+    n = arm_sample(before, after, significance, power)
     return n, (
         f"{count(n, 'request')} to detect an increase from {plain(before.value * 100)}% to "
         f"{plain(after.value * 100)}% (two-sided {significance.value}, power {power.value})"
@@ -86,44 +105,57 @@ def step_length(rate: Because[Rate], share: Because[Percent], arm: Because[int])
     return Duration(math.ceil(took / 30) * 30), said
 
 
-@decision
-def judged(
-    rate: Because[Rate],
-    share: Because[Percent],
-    before: Because[Decimal],
-    after: Because[Decimal],
-    limit: Because[Decimal] | None,
-    shortest: Because[Duration],
-    length: Because[Duration],
-    exactly: bool,
-    minutes: tuple[int, ...],
-    risk: Because[Percent],
-    failures: Because[int],
-    windows: Because[int],
-    trough: Because[Rate] | None,
-    least: Because[int] | None,
-    known: bool,
-) -> tuple[Verdict, str]:
-    """The verdict of a step that lasts as long as `length`, or longer unless it must last `exactly` so long.
+class Question(NamedTuple):
+    """What the verdict of a step depends on."""
 
-    `least` is the minimum volume in the spec, if it sets one; `known` is whether the rate is more than a guess.
-    """
+    rate: Because[Rate]
+    share: Because[Percent]
+    before: Because[Decimal]
+    """The share of bad requests without a regression."""
+    after: Because[Decimal]
+    """The share of bad requests with it."""
+    limit: Because[Decimal] | None
+    shortest: Because[Duration]
+    """The shortest window in which a rate can be computed."""
+    length: Because[Duration]
+    """How long the step lasts, or longer unless it must last exactly so long."""
+    exactly: bool
+    minutes: tuple[int, ...]
+    """The possible lengths of a window."""
+    risk: Because[Percent]
+    failures: Because[int]
+    windows: Because[int]
+    trough: Because[Rate] | None
+    least: Because[int] | None
+    """The minimum volume in the spec, if it sets one."""
+    known: bool
+    """Whether the rate is more than a guess."""
+
+
+@decision
+def judged(asked: Question) -> tuple[Verdict, str]:
+    """The verdict of a step."""
+    return answered(asked)
+
+
+def answered(asked: Question) -> tuple[Verdict, str]:
+    """The verdict of a step, and its reason."""
     return _judged(
-        rate.value,
-        share.value,
-        before.value,
-        after.value,
-        limit.value if limit is not None else None,
-        shortest.value,
-        length.value,
-        exactly,
-        minutes,
-        risk.value,
-        failures.value,
-        windows.value,
-        _quiet(rate, trough),
-        least.value if least is not None else None,
-        known,
+        asked.rate.value,
+        asked.share.value,
+        asked.before.value,
+        asked.after.value,
+        asked.limit.value if asked.limit is not None else None,
+        asked.shortest.value,
+        asked.length.value,
+        asked.exactly,
+        asked.minutes,
+        asked.risk.value,
+        asked.failures.value,
+        asked.windows.value,
+        _quiet(asked.rate, asked.trough),
+        asked.least.value if asked.least is not None else None,
+        asked.known,
     )
 
 

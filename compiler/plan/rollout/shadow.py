@@ -18,7 +18,7 @@ from ...system import ShadowStage
 from ..objectives import Objective
 from .canary import CanaryPlan
 from .judging import UNKNOWN_RATE
-from .odds import judged, volume
+from .odds import Question, judged, volume
 from .rollback import least_volume, limit
 
 __all__ = ["ShadowJudgment", "ShadowPlan"]
@@ -62,22 +62,25 @@ class ShadowPlan:
     def _judgment(self, objective: Objective) -> ShadowJudgment:
         rate, duration = self.canary.rate, self.stage.duration
         trough = self.canary.trough
-        chosen = judged(
-            rate if rate is not None else UNKNOWN_RATE,
-            self.stage.percent,
-            *self.canary.harms(objective),
-            limit(objective, self.canary.objectives),
-            self.canary.service.rate_window,
-            duration,
-            True,
-            (max(1, int(duration.value.amount / 60)),),
-            self.canary.doubt.risk,
-            fixed(0, "there is only one window"),
-            fixed(1, "the whole stage"),
-            trough,
-            least_volume(objective, self.canary.objectives),
-            rate is not None,
+        before, after = self.canary.harms(objective)
+        question = Question(
+            rate=rate if rate is not None else UNKNOWN_RATE,
+            share=self.stage.percent,
+            before=before,
+            after=after,
+            limit=limit(objective, self.canary.objectives),
+            shortest=self.canary.service.rate_window,
+            length=duration,
+            exactly=True,
+            minutes=(max(1, int(duration.value.amount / 60)),),
+            risk=self.canary.doubt.risk,
+            failures=fixed(0, "there is only one window"),
+            windows=fixed(1, "the whole stage"),
+            trough=trough,
+            least=least_volume(objective, self.canary.objectives),
+            known=rate is not None,
         )
+        chosen = judged(question)
         return ShadowJudgment(
             objective=objective,
             limit=chosen.map(lambda verdict: plain(Decimal(str(verdict.limit)))),

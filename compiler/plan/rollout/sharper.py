@@ -49,6 +49,6 @@ def shown_by(harm: Because[Decimal], verdict: Because[Verdict]) -> tuple[Decimal
     return harm.value, f"{said}; {count(judged.windows, 'window')} of {count(judged.requests, 'request')} each judge it"
 
 
-def harm_of(found: Iterable[Found]) -> float:
-    """The harm that they show: the product, so that half as much of either counts the same."""
-    return math.prod(float(each.harm.value) for each in found)
+def harm_of(harms: Iterable[Because[Decimal]]) -> float:
+    """Several harms as one: the product, so that half as much of either counts the same."""
+    return math.prod(float(each.value) for each in harms)
