@@ -155,7 +155,7 @@ class Client:
 
     def _next(self, url: str, headers: Message) -> str | None:
         """The next page, as in RFC 8288; never on another host."""
-        match = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', headers.get("Link", ""))
+        match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', headers.get("Link", ""))
         if match is None:
             return None
         following: str = urljoin(url, match[1])

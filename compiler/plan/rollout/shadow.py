@@ -16,8 +16,8 @@ from ...because import Because, decision, fixed
 from ...record import Record
 from ...system import ShadowStage
 from ..objectives import Objective
+from .asking import UNKNOWN_RATE
 from .canary import CanaryPlan
-from .judging import UNKNOWN_RATE
 from .odds import Question, judged, volume
 from .rollback import least_volume, limit
 
