@@ -35,6 +35,11 @@ SHOWN_ELSEWHERE = {
 }
 """Ids that a spec alone cannot trigger."""
 
+CARRY = {"MLS004": False, "MLS007": False, "MLS010": False, "MLS019": True, "MLS033": False}
+"""The diagnostics that carry a fix, and whether it is safe: a guess at what was meant is not, and a comment that does
+nothing can go.
+"""
+
 AT_ONE_DEPTH = {
     "MLS015": "`release` is only allowed at the top level of a spec",
     "MLS016": "`environment` and `system` are only allowed at the top level of a release file",
@@ -69,6 +74,7 @@ def test_every_finding_has_a_place_and_a_help(case: str) -> None:
     for found in said(case):
         assert found.span.file.text, f"{case}: {found}"
         assert found.help, f"{case}: {found}"
+        assert found.fix is None or CARRY[found.id] is found.fix.safe
         assert HERE.search(text.snippets([found]))
 
 
