@@ -27,6 +27,7 @@ __all__ = [
     "first",
     "fixed",
     "literal",
+    "roots",
     "text",
     "sources_of",
 ]
@@ -158,6 +159,26 @@ def _gather_all(things: Iterable[object], found: list[Source]) -> None:
             found.append(thing)
         else:
             _gather(thing, found)
+
+
+def roots(*things: object) -> tuple[Source, ...]:
+    """What values depend on in the end, each once: nodes of the spec, defaults, and assumptions.
+
+    For a choice among many attempts: a reader asks what it depends on, not how each attempt came about.
+    """
+    found: dict[int, Source] = {}
+    seen: set[int] = set()
+    stack = sources_of(things)[::-1]
+    while stack:
+        source = stack.pop()
+        if id(source) in seen:
+            continue
+        seen.add(id(source))
+        if isinstance(source, Because) and source.sources:
+            stack += source.sources[::-1]
+        elif isinstance(source, Node) or source.kind != "chosen":
+            found[id(source)] = source
+    return tuple(found.values())
 
 
 def decision(decide: Callable[P, tuple[T, str]]) -> Callable[P, Because[T]]:

@@ -32,6 +32,7 @@ class Explainer:
 
     def __init__(self, layered: tuple[Layered, ...]) -> None:
         self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in scalars(one.tree, ())}
+        self._made: dict[int, tuple[Because[Any], Reason]] = {}
         self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
 
     def explain(self, reasons: Reasons) -> Reason:
@@ -43,6 +44,11 @@ class Explainer:
 
     def reason(self, because: Because[Any]) -> Reason:
         """A value and what it depends on, without links that add no reason."""
+        if id(because) not in self._made:  # many values depend on the same ones
+            self._made[id(because)] = because, self._reason(because)
+        return self._made[id(because)][1]
+
+    def _reason(self, because: Because[Any]) -> Reason:
         while not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Because):
             because = because.sources[0]
         if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):

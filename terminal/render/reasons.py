@@ -17,21 +17,23 @@ MOST_LINES = 40
 
 
 def reason(heading: str, why: Reason) -> str:
-    """One line of output and the tree of its reasons."""
-    return "\n".join([heading, *_tree(why, 1)])
+    """One line of output and the tree of its reasons. What several reasons rest on is explained where it is first."""
+    return "\n".join([heading, *_tree(why, 1, set())])
 
 
-def _tree(why: Reason, depth: int) -> Iterator[str]:
+def _tree(why: Reason, depth: int, explained: set[Reason]) -> Iterator[str]:
     indent = "  " * depth
     if why.where:
         place = f"{why.path} at {why.where}" if why.path else why.where
         yield f"{indent}{why.value}: {place}" + (f" ({why.layer})" if why.layer else "")
-        return
-    yield f"{indent}{why.value}: {why.why}"
-    if depth >= MOST_DEEP:
-        return
-    for part in why.parts:
-        yield from _tree(part, depth + 1)
+    elif why in explained:
+        yield f"{indent}{why.value}: {why.why} (see above)"
+    else:
+        yield f"{indent}{why.value}: {why.why}"
+        if depth < MOST_DEEP:
+            explained |= {why} if why.parts else set()
+            for part in why.parts:
+                yield from _tree(part, depth + 1, explained)
 
 
 def given(environment: str, values: Sequence[Given]) -> str:

@@ -18,7 +18,8 @@ from .reproducibility import IMAGES
 __all__ = ["digest_of_nothing", "moving_address", "placeholder"]
 
 _PLACEHOLDER = re.compile(
-    r"\$\{[^{}]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}|\{%[^%]*%\}|\$[A-Za-z_]\w*|%[A-Z_]+%|<[A-Za-z][A-Za-z _-]*>|__[A-Z_]+__|@[A-Z_]+@"
+    r"\$\{[^{}]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}|\{%[^%]*%\}|\$[A-Za-z_]\w*|%[A-Z_]+%"
+    r"|<[A-Za-z][A-Za-z _-]*>|__[A-Z_]+__|@[A-Z_]+@"
 )
 """What shells, CI systems, Helm, Jinja, and people write where a value belongs."""
 

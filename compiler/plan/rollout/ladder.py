@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....schema.units import Duration, Percent
-from ...because import Because, because
+from ...because import Because, because, roots
 from ...record import Record
 from ..choose import seconds
 from .spent import Spent
@@ -96,7 +96,7 @@ def chosen_steps(ladders: Iterable[Tried]) -> tuple[Because[Percent], ...]:
     if not (best.sure and best.mild):
         best = min((one for one in tried if one.sure), key=lambda one: one.worst, default=usual)
     why = USUAL if best is usual else f"the default steps of {_listed(usual.steps)} {usual.fault}"
-    causes = [(one.verdicts, one.length, [each.budget for each in one.spent]) for one in tried]
+    causes = roots([(one.verdicts, one.length, [each.budget for each in one.spent]) for one in tried])
     return tuple(because(share, why, causes) for share in best.steps)
 
 

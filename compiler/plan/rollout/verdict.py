@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 
 from ...record import Record
+from ..choose import count
 from ..distributions import exceeds, falls_below
 
 __all__ = ["MINUTES", "Verdict", "fewest", "held_windows", "verdict"]
@@ -35,6 +36,9 @@ class Verdict(Record):
     """The probability that too many windows have no verdict, so that the rollout waits for an engineer."""
     risk: float
     """The maximum accepted probability of a false abort, of a missed regression, and of holding the rollout."""
+
+    def __str__(self) -> str:
+        return f"{count(self.windows, 'window')} of {self.minutes} min"
 
     @property
     def lasts(self) -> int:
