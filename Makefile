@@ -18,7 +18,7 @@ setup: .venv/.ready  ## create a complete development environment, with the vers
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ./examples/plugin
 	touch $@
 
-quick: setup  ## run the fast tests of every module, in less than a minute
+quick: setup  ## run the tests that take less than a second each
 	$(PYTEST) -m 'not slow'
 
 check: setup  ## run all checks that CI runs
@@ -53,10 +53,10 @@ cluster: setup  ## run the proving ground: real controllers on the output; needs
 proof: setup  ## run the proving ground, and write what was seen to docs/proof.md
 	MLSPEC_PROOF=1 python -m pytest -q tests/cluster
 
-lowest: setup  ## run the fast tests with the lowest versions that pyproject.toml allows
+lowest: setup  ## test what uses dependencies with the lowest versions that pyproject.toml allows
 	python -m tests.ranges lowest
 
-newest: setup  ## run the fast tests with the newest versions, and only report failures
+newest: setup  ## test what uses dependencies with the newest versions, and only report failures
 	python -m tests.ranges newest
 
 generate: setup  ## generate the schema, the compiler's tables, and the reference from the models and the rules

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.pipeline import compile_system
@@ -17,6 +15,7 @@ from mlspec.targets.registry import BACKENDS
 from .canaries import GUARDS, VERSUS
 from .online import Emitted, spec
 from .scenes import counter, labeled
+from .support import dumped
 
 __all__ = [
     "NEW", "OLD", "SMALL_STEPS", "TRAFFIC", "asked", "canary", "enough", "every", "guards", "limit", "metrics", "query",
@@ -104,6 +103,6 @@ def asked(metric: dict[str, Any]) -> str:
 
 def canary(tmp_path: Path, **changes: object) -> CanaryPlan:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(**changes)))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec(**changes)))
     (environment,) = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, BACKENDS, RULES).environments
     return environment.plan.online["fraud"].canary

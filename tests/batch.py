@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import mlspec
 from mlspec.compiler.emit.artifact import Piece, Target
 from mlspec.compiler.emit.backends import Backends
@@ -20,10 +18,10 @@ from mlspec.compiler.system import MLSystem
 from mlspec.targets.monitoring import batch as monitoring
 from mlspec.targets.serving import batch as serving
 
-from .support import changed
+from .support import changed, dumped, loaded
 from .validation import load
 
-SPEC: dict[str, Any] = yaml.safe_load("""
+SPEC: dict[str, Any] = loaded("""
 apiVersion: mlspec/v1
 kind: MLSystem
 metadata: {name: demand, owner: supply, links: {runbook: "https://runbooks.example.com/demand"}}
@@ -79,7 +77,7 @@ def spec(**changes: object) -> dict[str, Any]:
 
 def compiled(tmp_path: Path, made: dict[str, Any]) -> Compiled:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
     return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=(TARGET,)), ())
 
 

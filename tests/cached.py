@@ -18,7 +18,7 @@ from .support import Ran, minimal, run
 
 SPEC: dict[str, Any] = {
     "metadata__name": "app",
-    "environments": {"production": {}, "staging": {}},
+    "environments": {"production": {}},
     "platform": {"gateway": {"domain": "models.example.com"}},
     "serving__endpoint": {},
     "success": [{"metric": "latency-p99", "max": "50ms", "by": "2026-12-31"}],

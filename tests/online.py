@@ -15,13 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import mlspec
 from mlspec.api import Result
 from mlspec.compiler.catalog import load as catalog
 
-from .support import changed, files
+from .support import changed, dumped, files, loaded
 from .validation import VERSIONS, load, pod_of, problems, unrestricted
 
 RUNTIMES = catalog.runtime_names()
@@ -115,7 +113,7 @@ GPU: dict[str, object] = {"serving__resources": {"accelerator": {"type": "l4"}}}
 
 def spec(runtime: str = "triton", /, **changes: object) -> dict[str, Any]:
     """The runtime's spec with some values changed; `a__b` is the path `a.b`, and None removes a value."""
-    made: dict[str, Any] = yaml.safe_load(_COMMON.replace("DIGEST", DIGEST))
+    made: dict[str, Any] = loaded(_COMMON.replace("DIGEST", DIGEST))
     made["serving"]["runtime"] = runtime
     return changed(made, **{**_DIFFERENT[runtime], **changes})
 
@@ -136,7 +134,7 @@ def compiled(tmp_path: Path, made: dict[str, Any]) -> Result:
 def _written(tmp_path: Path, made: dict[str, Any]) -> Path:
     (tmp_path / ".git").mkdir(exist_ok=True)
     path = tmp_path / "mlspec.yaml"
-    path.write_text(yaml.safe_dump(made, sort_keys=False))
+    path.write_text(dumped(made))
     return path
 
 

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
-from .support import DOMAIN, minimal, run
+from .support import DOMAIN, loaded, minimal, run
 from .test_promote import version
 
 __all__ = ["COMMAND", "left_over", "promoted", "promoting", "released", "versions"]
@@ -48,7 +46,7 @@ def promoted(system: Path, name: str) -> tuple[int, str]:
 
 
 def versions(system: Path) -> list[str]:
-    release = yaml.safe_load((system / "releases" / "production.yaml").read_text())["release"]
+    release = loaded((system / "releases" / "production.yaml").read_text())["release"]
     return [release["version"], *(one["version"] for one in release.get("previous", ()))]
 
 

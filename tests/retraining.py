@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import mlspec
 from mlspec.compiler.emit.artifact import Piece, Target
 from mlspec.compiler.emit.backends import Backends
@@ -21,10 +19,10 @@ from mlspec.compiler.system import MLSystem
 from mlspec.targets import retraining
 from mlspec.targets.monitoring import training as monitoring
 
-from .support import changed
+from .support import changed, dumped, loaded
 from .validation import load
 
-SPEC: dict[str, Any] = yaml.safe_load("""
+SPEC: dict[str, Any] = loaded("""
 apiVersion: mlspec/v1
 kind: MLSystem
 metadata: {name: fraud, owner: payments, links: {runbook: "https://runbooks.example.com/fraud"}}
@@ -90,7 +88,7 @@ retraining: {schedule: "0 3 * * 1", maxModelAge: 45d}
 """)
 SPEC["release"]["artifact"]["digest"] = f"sha256:{'1' * 64}"
 
-PLATFORM: dict[str, Any] = yaml.safe_load("""
+PLATFORM: dict[str, Any] = loaded("""
 apiVersion: mlspec/v1
 kind: Platform
 platform: {images: {runtime: "registry.example.com/mlspec-runtime:1"}}
@@ -133,9 +131,9 @@ def compiled(
     targets: tuple[Target, ...] = (TARGET,),
 ) -> Compiled:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
     if platform is not None:
-        (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+        (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=targets), ())
 
 

@@ -76,7 +76,18 @@ def compile_text(tmp_path: Path, text: str = MINIMAL, *, platform: str | None = 
 
 def minimal(**changes: object) -> str:
     """The minimal spec with some of its sections replaced."""
-    return yaml.safe_dump(changed(yaml.safe_load(MINIMAL), **changes), sort_keys=False)
+    return dumped(changed(loaded(MINIMAL), **changes))
+
+
+def loaded(text: str) -> Any:
+    """What a YAML text says, read ten times as fast as in pure Python."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
+def dumped(value: object) -> str:
+    """A value as YAML, in the order of its keys."""
+    made: str = yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False)
+    return made
 
 
 def changed(base: dict[str, Any], /, **changes: object) -> dict[str, Any]:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 import mlspec
 
 from .scenes import Phase, counter, labeled, promtool, proves
-from .support import EXAMPLES, ROOT, files
+from .support import EXAMPLES, ROOT, dumped, files, loaded
 from .validation import load
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -80,7 +79,7 @@ class Watched(NamedTuple):
 
 @cache
 def watched(example: Path) -> list[Watched]:
-    spec = yaml.safe_load((example / "mlspec.yaml").read_text())
+    spec = loaded((example / "mlspec.yaml").read_text())
     result = mlspec.compile(example / "mlspec.yaml")
     services = spec.get("services", {spec["metadata"]["name"]: spec.get("serving")})
     if all(service["mode"] != "online" for service in services.values()):
@@ -444,7 +443,7 @@ def test_every_case_has_its_alert() -> None:
 @EACH
 def test_rules_pass_promtool_without_a_warning(example: Path, tmp_path: Path) -> None:
     for of in watched(example):
-        text = yaml.safe_dump({"groups": [{"name": "all", "rules": of.rules}]})
+        text = dumped({"groups": [{"name": "all", "rules": of.rules}]})
         (tmp_path / "rules.yaml").write_text(text)
         done = promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -452,7 +451,7 @@ def test_rules_pass_promtool_without_a_warning(example: Path, tmp_path: Path) ->
 
 @EACH
 def test_every_alert_names_its_receiver_and_its_runbook(example: Path) -> None:
-    spec = yaml.safe_load((example / "mlspec.yaml").read_text())
+    spec = loaded((example / "mlspec.yaml").read_text())
     receivers = spec.get("monitoring", {}).get("alerts", {})
     for of in watched(example):
         for alert in of.alerts():

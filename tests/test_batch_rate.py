@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 
 from .batch import compiled, plan, spec
-from .support import changed
+from .support import changed, dumped
 
 FREE: dict[str, Any] = {"platform__planning": {"download": "100 MB/s"}}
 
 
 def found(tmp_path: Path, **changes: object) -> list[Diagnostic]:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(spec(), **{**FREE, **changes}), sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(changed(spec(), **{**FREE, **changes})))
     return [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id in ("MLS420", "MLS421")]
 
 
@@ -103,7 +102,7 @@ def test_trap_a_deadline_that_no_pod_can_keep_makes_a_run_cheap(
     (tmp_path / ".git").mkdir()
     cores = {"serving__resources": {"cpu": 4, "memory": "8Gi"}}
     made = changed(spec(), **{**FREE, **cores, **changes})
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
     told = [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS435"]
     assert bool(told) is fires
 
@@ -111,7 +110,7 @@ def test_trap_a_deadline_that_no_pod_can_keep_makes_a_run_cheap(
 def test_a_rate_of_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     made = changed(spec(), serving__rate="0/s")
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
     told = [d.message for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS008"]
     assert told == ["a pod that scores nothing never ends"]
 

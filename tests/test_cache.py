@@ -55,8 +55,8 @@ CHANGES: dict[str, Callable[[Place], Any]] = {
     "a platform file above": lambda p: written(p.root / "mlspec.platform.yaml", PLATFORM.format(share=50)),
     "a platform file nearer": lambda p: written(p.home / "mlspec.platform.yaml", PLATFORM.format(share=40)),
     "a link as a platform file": lambda p: (p.root / "mlspec.platform.yaml").symlink_to("/etc/hostname"),
-    "a release": lambda p: written(p.home / "releases" / "staging.yaml", RELEASE),
-    "a file among the releases": lambda p: written(p.home / "releases" / "staging.yaml" / "a", ""),
+    "a release": lambda p: written(p.home / "releases" / "production.yaml", RELEASE),
+    "a file among the releases": lambda p: written(p.home / "releases" / "production.yaml" / "a", ""),
     "another repository": lambda p: (p.home / ".git").mkdir(),
     "the spec is a link": in_turn(
         lambda p: p.spec.rename(p.root / "real.yaml"), lambda p: p.spec.symlink_to("../../real.yaml")
@@ -67,9 +67,9 @@ CHANGES: dict[str, Callable[[Place], Any]] = {
     "output touched": lambda p: os.utime(p.out / SOME),
     "output deleted": lambda p: (p.out / SOME).unlink(),
     "all output deleted": lambda p: shutil.rmtree(p.out),
-    "an index edited": lambda p: written(p.out / "staging" / ".mlspec-index.json", '{"files": ["b.yaml"]}'),
+    "an index edited": lambda p: written(p.out / "production" / ".mlspec-index.json", '{"files": ["b.yaml"]}'),
     "a file of others": lambda p: written(p.out / "production" / "mine.yaml", "mine"),
-    "an environment that is gone": lambda p: shutil.copytree(p.out / "staging", p.out / "old"),
+    "an environment that is gone": lambda p: shutil.copytree(p.out / "production", p.out / "old"),
     "a link in the output": lambda p: moved(p.out / "production"),
     "the output is a link": lambda p: moved(p.out),
     "a file is a link": in_turn(
@@ -119,6 +119,7 @@ OPTIONS = (
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_options_count(place: Place, options: tuple[str, ...], command: tuple[str, ...]) -> None:
     written(place.root / "other.yaml", PLATFORM.format(share=30))
+    edit(place.spec, "production: {}", "production: {}\n  staging: {}")
     place.fill()
     place.same(*command, "team/app", *options)
     place.same(*command, "team/app", *options)

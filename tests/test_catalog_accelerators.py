@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.schema.hardware import Bandwidth, Compute
 from mlspec.schema.money import HourlyPrice
@@ -14,14 +13,14 @@ from mlspec.schema.units import Memory
 
 from . import batch, retraining
 from .online import DIGEST, compiled, emitted, refused, spec
-from .support import ROOT
+from .support import ROOT, dumped, loaded
 from .test_metamorphic import Examined
 from .test_plan_accelerator import unnamed
 from .test_plan_llm import found, plan
 
 CATALOG = ROOT / "compiler" / "catalog"
-DEVICES: dict[str, Any] = yaml.safe_load((CATALOG / "accelerators.yaml").read_text())
-SLICES: dict[str, Any] = yaml.safe_load((CATALOG / "slices.yaml").read_text())
+DEVICES: dict[str, Any] = loaded((CATALOG / "accelerators.yaml").read_text())
+SLICES: dict[str, Any] = loaded((CATALOG / "slices.yaml").read_text())
 
 PARTS = {
     # of the eighths of its memory, of its multiprocessors, how many fit on it
@@ -205,7 +204,7 @@ def test_trap_a_training_run_asks_as_a_server_does(
 def test_a_cloud_that_divides_no_devices_has_no_slices(tmp_path: Path) -> None:
     """EKS Auto Mode brings a device plugin of its own, which offers whole devices."""
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"cloud": "eks-auto"}}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     devices = plan(tmp_path, unnamed("a100-80gb-3g-40gb", "a100-80gb")).devices
     assert devices is not None
     assert devices.type.value == "a100-80gb"
@@ -248,7 +247,7 @@ def test_several_vm_sizes_have_it_and_only_the_platform_knows_which(tmp_path: Pa
     chosen = {"nodeSelector": {"node.kubernetes.io/instance-type": sizes[-1]}}
     platform = {"cloud": "aks", "accelerators": {name: chosen}}
     file = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(file))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(file))
     made = emitted(tmp_path, "triton", serving__resources=changes["serving__resources"])
     assert made.pod["nodeSelector"] == chosen["nodeSelector"]
 
@@ -403,7 +402,7 @@ def test_every_line_that_changes_names_its_cause_where_a_slice_is_taken(tmp_path
     spec["constraints"]["maxReplicas"] = 40
     entry = {"slice": True, "resources": {"gke": "nvidia.com/gpu"}}
     spec["platform"] = {"cloud": "gke", "accelerators": {"a100-80gb-3g-40gb": entry}}
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir()
     examined = Examined(tmp_path)
     assert not examined.base.compiled.failed

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
 from mlspec.compiler.language import OBJECTS
 
-from .support import ROOT
+from .support import ROOT, loaded
 
 PAGE = (ROOT / "docs" / "reference" / "catalog.md").read_text()
-ENTRIES = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "compiler/catalog/runtimes").glob("*.yaml")}
+ENTRIES = {path.stem: loaded(path.read_text()) for path in (ROOT / "compiler/catalog/runtimes").glob("*.yaml")}
 
 
 def section(name: str) -> str:

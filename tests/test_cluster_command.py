@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.targets.live import rollouts
 from mlspec.targets.registry import BACKENDS
@@ -19,7 +18,7 @@ from mlspec.terminal.cluster.order import KINDS, ordered
 from mlspec.terminal.commands import cluster as command
 
 from .apiserver import ApiServer
-from .support import DOMAIN, EXAMPLES, ROOT, Ran, minimal, run
+from .support import DOMAIN, EXAMPLES, ROOT, Ran, dumped, loaded, minimal, run
 
 NAMESPACE = "digit-reader"
 NAME = "digit-reader"
@@ -140,7 +139,7 @@ def test_every_kind_that_mlspec_writes_has_a_place_in_the_order() -> None:
     assert set(BACKENDS.kinds) - {"Application", "Kustomization"} <= known, "a GitOps tool reads those two"
     for example in EXAMPLES:
         for file in example.glob("out/**/*.yaml"):
-            body = yaml.safe_load(file.read_text())
+            body = loaded(file.read_text())
             assert "kustomization" in file.name or "kind" not in body or (body["apiVersion"], body["kind"]) in KINDS
 
 
@@ -549,7 +548,7 @@ def kubeconfig(folder: Path, server: str = "https://127.0.0.1:1") -> Path:
         "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": "mine"}}],
         "current-context": "here",
     }
-    path.write_text(yaml.safe_dump(body))
+    path.write_text(dumped(body))
     return path
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.check.claims import Claims, RouteClaim
@@ -16,7 +15,7 @@ from mlspec.compiler.check.collisions import Ledger, shared_host
 from mlspec.compiler.diagnostics import SourceFile, Span
 
 from .online import compiled, spec, two_services
-from .support import Ran, minimal, run
+from .support import Ran, dumped, minimal, run
 
 HOST = {"serving__endpoint": {"hosts": ["models.example.com"]}}
 
@@ -134,7 +133,7 @@ def of_environments(tmp_path: Path, first: object, second: object) -> list[str]:
         "kind": "Platform",
         "clusters": {"eu": {"cloud": "eks"}, "us": {"cloud": "eks"}},
     }
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     made = spec(environments={"one": first, "two": second})
     return [f"{one.id}: {one.message}" for one in compiled(tmp_path, made).diagnostics if one.severity == "error"]
 
@@ -151,7 +150,7 @@ def test_environments_of_one_cluster_share_its_gateway_and_its_namespaces(tmp_pa
 
 def test_an_environment_that_is_not_compiled_claims_nothing(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(environments={"one": {}, "two": {}})))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec(environments={"one": {}, "two": {}})))
     assert [one.id for one in mlspec.lint(tmp_path / "mlspec.yaml")] == ["MLS610"]
     assert mlspec.lint(tmp_path / "mlspec.yaml", environments=["one"]) == ()
 
@@ -235,7 +234,7 @@ def test_a_collision_between_systems_can_be_suppressed_and_graded_like_any_findi
     warned = written(place, "warned", **HOST)
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform"}
     policies = {"platform": {"policies": {"severity": {"MLS61": "warning"}}}}
-    (warned / "mlspec.platform.yaml").write_text(yaml.safe_dump({**platform, **policies}))
+    (warned / "mlspec.platform.yaml").write_text(dumped({**platform, **policies}))
     assert [found["severity"] for found in linted(one, warned)] == ["warning"]
     assert linted(one, warned, more=("--ignore", "MLS610")) == []
 

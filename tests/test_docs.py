@@ -16,14 +16,13 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 from docs import generate
 from mlspec.cli import cli
 from mlspec.compiler.language import OBJECTS, UNIONS
 
 from .rules import laid_over
-from .support import ROOT, compile_text, run
+from .support import ROOT, compile_text, loaded, run
 
 IGNORED = {"out", "build", "dist", "node_modules"}
 
@@ -87,7 +86,7 @@ def test_the_catalog_page_reads_values_and_not_only_keys() -> None:
     """`handlesTerm: true` says that a runtime handles SIGTERM, and `settable: false` that its buckets are fixed."""
     sections = (generate.PAGES / "catalog.md").read_text().split("\n### ")[1:]
     shown = {section.partition("\n")[0]: section.partition("\n## ")[0] for section in sections}
-    runtimes = {path.stem: yaml.safe_load(path.read_text()) for path in (generate.CATALOG / "runtimes").glob("*.yaml")}
+    runtimes = {path.stem: loaded(path.read_text()) for path in (generate.CATALOG / "runtimes").glob("*.yaml")}
     assert set(shown) == set(runtimes)
     for name, runtime in runtimes.items():
         handles = runtime.get("drain", {}).get("handlesTerm", True)
@@ -323,7 +322,7 @@ def test_no_page_installs_what_belongs_to_somebody_else(page: Path) -> None:
 # The hooks of pre-commit
 
 
-HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+HOOKS = loaded((ROOT / ".pre-commit-hooks.yaml").read_text())
 
 
 def test_hooks_have_the_shape_that_pre_commit_asks_for() -> None:

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from .support import ROOT, run
+from .support import ROOT, dumped, loaded, run
 
 PAGE = ROOT / "docs" / "first-release.md"
 BLOCKS = re.findall(r"^```(console|yaml)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
@@ -31,15 +30,15 @@ def carried_out(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def edited(block: str) -> None:
     """Do what the page says about a block of YAML: cut the release out into a file, or add the sections to the spec."""
     spec = Path("mlspec.yaml")
-    found = yaml.safe_load(spec.read_text())
-    said = yaml.safe_load(block)
+    found = loaded(spec.read_text())
+    said = loaded(block)
     if "release" in said:
         Path("v1.yaml").write_text(block)
         Path("v2.yaml").write_text(block.replace("version: 1", "version: 2").replace("/1/", "/2/"))
         assert found.pop("release")["version"] == said["release"]["version"]
     else:
         found |= said
-    spec.write_text(yaml.safe_dump(found, sort_keys=False))
+    spec.write_text(dumped(found))
 
 
 def test_the_page_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +53,7 @@ def test_the_page_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mo
                 spec = Path("mlspec.yaml")  # the author replaces the digest of the starter
                 spec.write_text(re.sub(r"sha256:0+", DIGEST, spec.read_text()))
     assert run("check", "mlspec.yaml").status == 0
-    live = yaml.safe_load(Path("releases/production.yaml").read_text())["release"]
+    live = loaded(Path("releases/production.yaml").read_text())["release"]
     assert (live["version"], [one["version"] for one in live["previous"]]) == ("1", ["2"])
 
 

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic, Edit, SourceFile, Span, applied
 
 from .obeyed import edits
+from .support import loaded
 from .test_errors import CASES, ERRORS, said
 
 TODAY = "2026-11-23"
-BY_HAND: dict[str, dict[str, Any]] = yaml.safe_load((ERRORS.parent / "obeyed_by_hand.yaml").read_text())
+BY_HAND: dict[str, dict[str, Any]] = loaded((ERRORS.parent / "obeyed_by_hand.yaml").read_text())
 NOT_OBEYED = {
     "MLS002-an-alias-bomb": "the case has nothing but the bomb, so what is split off leaves no system",
 }

@@ -13,7 +13,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 
 from docs import fields
 from mlspec import targets
@@ -29,7 +28,7 @@ from mlspec.targets.registry import TARGETS
 from mlspec.targets.serving import setups
 
 from . import online
-from .support import ROOT, compile_text, minimal
+from .support import ROOT, compile_text, dumped, loaded, minimal
 
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
@@ -67,7 +66,7 @@ def test_every_word_of_setup_has_a_module_and_every_module_a_word() -> None:
 
 
 def catalog_entry(runtime: str) -> dict[str, object]:
-    found: dict[str, object] = yaml.safe_load((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
+    found: dict[str, object] = loaded((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
     return found
 
 
@@ -94,11 +93,11 @@ def test_what_a_runtime_honours_is_a_path_of_a_service(feature: str) -> None:
 def triton(**changed: object) -> str:
     """A platform file that changes the catalog's entry of Triton."""
     runtimes = {"triton": changed}
-    return yaml.safe_dump({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"runtimes": runtimes}})
+    return dumped({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"runtimes": runtimes}})
 
 
 def test_a_feature_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    platform = yaml.safe_dump(
+    platform = dumped(
         {
             "apiVersion": "mlspec/v1",
             "kind": "Platform",

@@ -6,13 +6,12 @@ import csv
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.schema.units import Count
 
-from .support import ROOT
+from .support import ROOT, loaded
 
-FAMILIES: dict[str, Any] = yaml.safe_load((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
+FAMILIES: dict[str, Any] = loaded((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
 
 with (ROOT / "tests" / "data" / "llm_configurations.tsv").open() as lines:
     CONFIGURATIONS = {row["name"]: row for row in csv.DictReader(lines, delimiter="\t")}

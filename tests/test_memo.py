@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler import plan
@@ -20,7 +19,7 @@ from mlspec.compiler.answer.memo.change import changes
 from mlspec.compiler.because import Because, Unavailable
 from mlspec.compiler.finding import Refusal
 
-from .support import EXAMPLES, ROOT, minimal, run
+from .support import EXAMPLES, ROOT, loaded, minimal, run
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
@@ -409,7 +408,7 @@ def test_a_spec_without_what_areas_are_named_by_has_a_memo_of_the_rest(case: str
 @pytest.mark.parametrize("name", ["Europe/Berlin", "A B", "", "{x}"])
 @pytest.mark.parametrize("place", ["metadata__name", "services", "models"])
 def test_trap_the_memo_of_a_system_with_a_wrong_name_crashes(place: str, name: str, tmp_path: Path) -> None:
-    base = yaml.safe_load(MINIMAL.read_text())
+    base = loaded(MINIMAL.read_text())
     changes_: dict[str, dict[str, object]] = {
         "metadata__name": {"metadata__name": name},
         "services": {"serving": None, "services": {name: base["serving"]}},

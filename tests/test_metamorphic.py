@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
@@ -39,7 +38,7 @@ from . import batch, retraining
 from .leaves import Change, Leaf, changed, changes, leaves, misnamed
 from .online import RUNTIMES, spec
 from .shared import Shared
-from .support import EXAMPLES, ROOT
+from .support import EXAMPLES, ROOT, dumped
 from .support import changed as edited
 
 pytestmark = pytest.mark.slow
@@ -285,7 +284,7 @@ def test_every_excuse_is_needed(examined: Examine) -> None:
 def test_every_line_of_a_runtime_that_changes_names_its_cause(tmp_path: Path, runtime: str) -> None:
     """What most runtimes have in no example; and only a signature is idle, because not every runtime receives it."""
     (tmp_path / ".git").mkdir()
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec(runtime), sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec(runtime)))
     found = Examined(tmp_path)
     assert not found.base.compiled.failed
     assert found.silent == []
@@ -330,7 +329,7 @@ ON_ALL: dict[str, Any] = {
 def test_every_line_of_a_pod_field_that_changes_names_its_cause(tmp_path: Path, made: Any, part: str) -> None:
     (tmp_path / ".git").mkdir()
     whole = edited(made, **ON_ALL, **{f"{part}__{key}": value for key, value in PLACED.items()})
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(whole))
     found = Examined(tmp_path)
     assert found.silent == []
     fields = ("platform.", "scheduling", "podLabels", "podAnnotations", "env.")

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 
 from .online import RUNTIMES, compiled, spec
-from .support import EXAMPLES, ROOT, files
+from .support import EXAMPLES, ROOT, files, loaded
 from .validation import load
 
 KUBE_STATE = {
@@ -113,7 +112,7 @@ def services(made: dict[str, Any]) -> list[dict[str, Any]]:
 
 def entry(runtime: str) -> dict[str, Any]:
     """What the catalog says of a runtime."""
-    found: dict[str, Any] = yaml.safe_load((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
+    found: dict[str, Any] = loaded((ROOT / "compiler/catalog/runtimes" / f"{runtime}.yaml").read_text())
     return found
 
 
@@ -141,7 +140,7 @@ def _rules(body: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_series_of_an_example_is_written_by_somebody(example: Path) -> None:
-    made = yaml.safe_load((example / "mlspec.yaml").read_text())
+    made = loaded((example / "mlspec.yaml").read_text())
     result = mlspec.compile(example / "mlspec.yaml")
     assert result.bundles, [d.message for d in result.diagnostics if d.severity == "error"]
     for bundle in result.bundles.values():

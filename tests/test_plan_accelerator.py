@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.api import Result
@@ -15,7 +14,7 @@ from mlspec.compiler.tree import Scalar
 from mlspec.schema.hardware import Bandwidth, Compute
 from mlspec.schema.units import Quantity, UnitError
 
-from .support import ROOT, objects
+from .support import ROOT, dumped, objects
 from .test_metamorphic import Examined
 from .test_plan_llm import assistant, found, plan
 
@@ -30,7 +29,7 @@ def unnamed(*allowed: str, **changes: object) -> dict[str, Any]:
 
 
 def compiled(tmp_path: Path, spec: dict[str, Any]) -> Result:
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
     return mlspec.compile(tmp_path / "mlspec.yaml")
 
@@ -121,7 +120,7 @@ def test_replicas_that_are_not_allowed_rule_one_out(tmp_path: Path) -> None:
 
 def test_nodes_that_the_cloud_does_not_name_rule_one_out(tmp_path: Path) -> None:
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"cloud": "gke"}}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     devices = plan(tmp_path, unnamed("a10g", "h100")).devices
     assert devices is not None
     assert devices.type.value == "h100"
@@ -135,7 +134,7 @@ def test_a_price_of_the_platform_changes_the_choice(tmp_path: Path) -> None:
         "kind": "Platform",
         "platform": {"accelerators": {"h100": {"price": "0.5 USD/h"}}},
     }
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     devices = plan(tmp_path, unnamed("l4", "h100", constraints__throughput=quiet)).devices
     assert devices is not None
     assert devices.type.value == "h100"
@@ -151,7 +150,7 @@ def test_a_model_of_unknown_shape_is_judged_by_its_files(tmp_path: Path) -> None
     """16 GiB of files on devices of 16 and 22.5 GiB."""
     small = {"memory": "15360Mi", "price": "0.1 USD/h", "nodeSelector": {"accelerator": "k80"}}
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"accelerators": {"k80": small}}}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     spec = unnamed("k80", "l4")
     spec["models"]["chat"].pop("llm")
     devices = plan(tmp_path, spec).devices
@@ -191,7 +190,7 @@ def test_every_line_that_changes_names_its_cause_where_the_planner_chooses(tmp_p
     spec["models"]["chat"]["llm"] = {"shape": shape, "window": 131_072}
     spec["models"]["chat"]["optimization"] = {"quantization": {"method": "fp8", "bits": 8}}
     spec["services"]["chat"]["container"] = {"deviceMemory": {"utilization": "88%", "overhead": "2Gi"}}
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir()
     examined = Examined(tmp_path)
     assert not examined.base.compiled.failed

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.because import Because, fixed
@@ -20,11 +19,11 @@ from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.budget.cost import CostPlan
 from mlspec.compiler.plan.budget.prices import monthly
 
-from .support import changed, run
+from .support import changed, dumped, loaded, run
 
 # Two replicas of 4 cores and 4 GiB, and one training run of 2 h on 8 cores, 32 GiB and 2 accelerators. With a core at
 # 0.03 and a GiB at 0.005 EUR an hour, a replica costs 0.14 and a training pod 0.4 + 2 x 1 EUR an hour.
-SPEC: dict[str, Any] = yaml.safe_load("""
+SPEC: dict[str, Any] = loaded("""
 apiVersion: mlspec/v1
 kind: MLSystem
 metadata: {name: scorer, owner: payments}
@@ -58,7 +57,7 @@ retraining: {schedule: "0 3 * * *", maxModelAge: 30d}
 """)
 SPEC["release"]["artifact"]["digest"] = f"sha256:{'1' * 64}"
 
-PLATFORM: dict[str, Any] = yaml.safe_load("""
+PLATFORM: dict[str, Any] = loaded("""
 apiVersion: mlspec/v1
 kind: Platform
 platform:
@@ -74,8 +73,8 @@ RUNS = Decimal(730) / 24
 def cost(tmp_path: Path, platform: dict[str, Any] = PLATFORM, **changes: object) -> CostPlan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, **changes), sort_keys=False))
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.yaml").write_text(dumped(changed(SPEC, **changes)))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     result = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ())
     assert [d for d in result.found if d.severity == "error" and "no effect here" not in d.message] == []
     return result.environments[0].plan.cost
@@ -428,8 +427,8 @@ def test_an_accelerator_without_a_price_is_not_free(tmp_path: Path) -> None:
 
 def judged(tmp_path: Path, budget: str) -> str:
     (tmp_path / ".git").mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, constraints__budget=budget), sort_keys=False))
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(PLATFORM))
+    (tmp_path / "mlspec.yaml").write_text(dumped(changed(SPEC, constraints__budget=budget)))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(PLATFORM))
     return run("lint", tmp_path / "mlspec.yaml", "--select", "MLS405").err
 
 
@@ -448,8 +447,8 @@ def test_a_budget_that_is_just_met(tmp_path: Path) -> None:
 def help_of(tmp_path: Path, budget: str, **changes: object) -> str:
     (tmp_path / ".git").mkdir(exist_ok=True)
     made = changed(SPEC, constraints__budget=budget, **changes)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(PLATFORM))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(PLATFORM))
     [found] = [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == "MLS405"]
     assert found.note is not None
     return f"{found.note}; {found.help}"

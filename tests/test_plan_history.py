@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.because import fixed
@@ -20,9 +20,10 @@ from mlspec.compiler.plan.data.history import HistoryPlan, chance_of_best, chanc
 
 from .retraining import plan as training
 from .rules import BASE, findings
+from .support import dumped, loaded
 
 # Two years of 1,000 payments a day; labels after 45 days, and two gaps of 45 days: 595 days are left.
-DATA: dict[str, Any] = yaml.safe_load("""
+DATA: dict[str, Any] = loaded("""
 sources:
   - {name: payments, ingestion: batch, volume: {records: 730k, history: 730d}}
   - {name: accounts, ingestion: batch, volume: {records: 5000, daily: 5000}}
@@ -35,11 +36,11 @@ split: {strategy: temporal, column: event_time, gap: 45d, train: 70%, validation
 
 
 def planned(tmp_path: Path, data: dict[str, Any], **more: Any) -> Plan:
-    spec = yaml.safe_load(BASE)
+    spec = loaded(BASE)
     spec["data"] = data
     spec.update(more)
     tmp_path.mkdir(exist_ok=True)
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
     return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ()).environments[0].plan
 
@@ -162,7 +163,7 @@ def test_the_luckiest_of_equal_trials_is_not_luckier_than_that() -> None:
 
 
 def test_folds_choose_by_all_but_the_test_rows(tmp_path: Path) -> None:
-    training_ = {**yaml.safe_load(BASE)["training"], "crossValidation": {"folds": 5}}
+    training_ = {**loaded(BASE)["training"], "crossValidation": {"folds": 5}}
     assert value(planned(tmp_path, DATA, training=training_).history.chosen_by) == 416_500 + 119_000
     assert value(past(tmp_path).chosen_by) == 119_000
 
@@ -178,7 +179,7 @@ def test_metrics_of_a_class_rest_on_the_rarer_one(tmp_path: Path, share: str, ev
 
 
 def over(data: dict[str, Any], **sections: Any) -> str:
-    return yaml.safe_dump({"data": data, **sections})
+    return dumped({"data": data, **sections})
 
 
 def learned(tmp_path: Path, data: dict[str, Any], **sections: Any) -> list[Diagnostic]:
@@ -245,7 +246,7 @@ def test_the_best_of_many_trials(tmp_path: Path) -> None:
     evaluation = {"primary": "recall"}
     data = changed(labels={"positiveShare": "1%"})
     search = {"data": data, "evaluation": evaluation, "training": {"tuning": tuning}}
-    told = [d.message for d in findings(tmp_path, "MLS209", yaml.safe_dump(search))]
+    told = [d.message for d in findings(tmp_path, "MLS209", dumped(search))]
     assert told[-1].startswith("the best of 500 trials can look 0.051 better in `recall` than it is, but ")
 
 
@@ -268,7 +269,7 @@ def test_a_search_that_no_schedule_of_its_own_starts_is_not_held_to_one(tmp_path
 def test_a_search_must_end_before_its_next_one(tmp_path: Path, trials: int, fits: bool) -> None:
     """A week has 252 fits of 40 minutes."""
     tuning = {"when": "schedule", "schedule": "0 5 * * 6", "trials": trials, "parameters": {"a": PARAMETER}}
-    found = findings(tmp_path, "MLS705", SEARCH % yaml.safe_dump(tuning, default_flow_style=True, width=1000))
+    found = findings(tmp_path, "MLS705", SEARCH % json.dumps(tuning))
     assert (found == []) is fits
 
 
@@ -338,7 +339,7 @@ def test_rotated_folds_train_on_the_future(
     tmp_path: Path, order: dict[str, str], strategy: str, *, fires: bool
 ) -> None:
     """A25: `crossValidation` with a split by time."""
-    training = {"training": {**yaml.safe_load(BASE)["training"], "crossValidation": {"folds": 5, **order}}}
+    training = {"training": {**loaded(BASE)["training"], "crossValidation": {"folds": 5, **order}}}
     split = DATA["split"] if strategy == "temporal" else {"strategy": "grouped", "column": "is_fraud"}
     found = findings(tmp_path, "MLS101", over({**DATA, "split": split}, **training))
     assert [one.message for one in found] == ["cross-validation rotates rows that are split by time"] * fires
@@ -347,5 +348,5 @@ def test_rotated_folds_train_on_the_future(
 def test_the_first_of_the_forward_folds_is_only_trained_on(tmp_path: Path) -> None:
     """5 folds of 90% of 595,000 rows make 6 parts."""
     folds = {"folds": 5, "order": "forward"}
-    training = {**yaml.safe_load(BASE)["training"], "crossValidation": folds}
+    training = {**loaded(BASE)["training"], "crossValidation": folds}
     assert value(planned(tmp_path, DATA, training=training).history.chosen_by) == 535_500 * 5 // 6

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES
@@ -19,7 +18,7 @@ from mlspec.compiler.plan.service import ServicePlan
 
 from .batching_sim import Case, quantile, simulate
 from .rules import one
-from .support import ROOT, changed, files
+from .support import ROOT, changed, dumped, files, loaded
 
 ASSISTANT = ROOT / "examples" / "support-assistant" / "mlspec.yaml"
 
@@ -28,7 +27,7 @@ MIB = 2**20
 
 def assistant(**changes: object) -> dict[str, Any]:
     """The support assistant, not measured, with no budget and 2,300 tokens a request; `a__b` is of its chat service."""
-    spec: dict[str, Any] = yaml.safe_load(ASSISTANT.read_text())
+    spec: dict[str, Any] = loaded(ASSISTANT.read_text())
     usual: dict[str, object] = {
         "serviceTime": None,
         "llm__retrieval": None,
@@ -45,14 +44,14 @@ def assistant(**changes: object) -> dict[str, Any]:
 
 
 def plan(tmp_path: Path, spec: dict[str, Any]) -> ServicePlan:
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
     compiled = compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(), ())
     return compiled.environments[0].plan.online["chat"]
 
 
 def found(tmp_path: Path, spec: dict[str, Any], id_: str) -> list[Diagnostic]:
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir(exist_ok=True)
     return [d for d in mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23") if d.id == id_]
 
@@ -280,7 +279,7 @@ def test_an_assumption_is_overridden_by_the_runtimes_entry(tmp_path: Path) -> No
 
 def test_a_utilization_of_its_own_reaches_the_server(tmp_path: Path) -> None:
     spec = assistant(container={"deviceMemory": {"utilization": "85%"}})
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir()
     result = mlspec.compile(tmp_path / "mlspec.yaml")
     texts = [text for path, text in files(result).items() if "rollout-chat" in path]
@@ -361,7 +360,7 @@ def test_the_platform_file_replaces_the_efficiency_of_the_catalog(
 ) -> None:
     """The catalog's share of an H100 is fitted to rows, so the default for devices without any must not replace it."""
     file = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(file))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(file))
     speed = hardware(tmp_path, resources__accelerator={"type": "h100"}).speed
     assert speed is not None
     assert speed.work.reads.value == pytest.approx(share * 3350e9)
@@ -428,7 +427,7 @@ def test_a_platform_adds_a_family_and_changes_another(tmp_path: Path) -> None:
     own = {"shape": {"parameters": "1B", "layers": 10, "kvHeads": 1, "headDim": 64}, "window": 4096}
     changed = {"llama-3.1-8b": {"window": 8192}}
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"families": {"our-own": own, **changed}}}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(platform))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
     spec = assistant(llm__tokens={"output": 300, "prompt": 100})
     spec["models"]["chat"]["llm"] = {"family": "our-own"}
     model = plan(tmp_path, spec).hardware.model
@@ -446,7 +445,7 @@ def test_a_platform_adds_a_family_and_changes_another(tmp_path: Path) -> None:
 
 def test_every_family_of_the_catalog_is_whole() -> None:
     """Where sliding windows are said, so is their length, and no more layers see everything than there are."""
-    families = yaml.safe_load((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
+    families = loaded((ROOT / "compiler" / "catalog" / "families.yaml").read_text())
     for name, family in families.items():
         shape = family["shape"]
         assert str(family["checked"]) in {"2026-11-23", "2026-11-26"}, name

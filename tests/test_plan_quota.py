@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.plan.budget.quota import QuotaPlan
 from mlspec.schema.units import Cores, Memory
 
-from .support import EXAMPLES, MINIMAL, changed, compile_text, run
+from .support import EXAMPLES, MINIMAL, changed, compile_text, dumped, loaded, run
 from .validation import load
 
 # Two services, one with accelerators; Triton adds 256 MiB of shared memory to a pod.
-SPEC: dict[str, Any] = yaml.safe_load(f"""
+SPEC: dict[str, Any] = loaded(f"""
 apiVersion: mlspec/v1
 kind: MLSystem
 metadata: {{name: shop, owner: payments, links: {{runbook: "https://runbooks.example.com/shop"}}}}
@@ -74,8 +73,8 @@ ENOUGH = {"accelerators": {"l4": 7, "a100-80gb": 2}, "cpu": 78, "memory": "153Gi
 def compiled(tmp_path: Path, quota: object = None, **changes: object) -> mlspec.api.Result:
     tmp_path.mkdir(exist_ok=True)
     platform = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"quota": quota} if quota else {}}
-    text = yaml.safe_dump(changed(SPEC, **changes), sort_keys=False)
-    return compile_text(tmp_path, text, platform=yaml.safe_dump(platform))
+    text = dumped(changed(SPEC, **changes))
+    return compile_text(tmp_path, text, platform=dumped(platform))
 
 
 def plan(tmp_path: Path, quota: object = None, **changes: object) -> QuotaPlan:
@@ -286,7 +285,7 @@ def test_a_cluster_has_a_quota_of_its_own(tmp_path: Path) -> None:
         clusters: {small: {quota: {cpu: 50}}, large: {}}
     """
     places = {name: {"cluster": name, "runs": ["serving"]} for name in ("small", "large")}
-    spec = yaml.safe_dump(changed(SPEC, environments=places, training=None), sort_keys=False)
+    spec = dumped(changed(SPEC, environments=places, training=None))
     result = compile_text(tmp_path, spec, platform=platform)
     assert [d.environments for d in result.diagnostics if d.id == "MLS409"] == [("small",)]
 

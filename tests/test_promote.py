@@ -7,14 +7,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-import yaml
 
 from mlspec.compiler.answer.release import render
 from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
 
-from .support import DOMAIN, EXAMPLES, minimal, run
+from .support import DOMAIN, EXAMPLES, dumped, loaded, minimal, run
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -55,8 +54,8 @@ def system(tmp_path: Path) -> Path:
 
 def release(system: Path, environment: str = "production") -> dict[str, object]:
     text = (system / "releases" / f"{environment}.yaml").read_text()
-    loaded: dict[str, object] = yaml.safe_load(text)["release"]
-    return loaded
+    found: dict[str, object] = loaded(text)["release"]
+    return found
 
 
 def promote(system: Path, *more: str | Path, to: str = "production", now: str = "2026-11-02T04:00:00Z") -> int:
@@ -76,21 +75,21 @@ def test_a_new_version_enters_the_shadow_stage_and_then_service(system: Path) ->
 
 def test_a_version_that_no_route_could_mirror_requests_to_skips_the_shadow_stage(system: Path) -> None:
     """It would never leave its replicas idle, but never get a request either."""
-    spec = yaml.safe_load((system / "mlspec.yaml").read_text())
+    spec = loaded((system / "mlspec.yaml").read_text())
     model, serving = spec.pop("model"), spec.pop("serving")
     spec["models"] = {"front": model, "back": model}
     direct = {"callers": [{"namespace": "front"}], "throughGateway": "0%"}
     spec["services"] = {"front": serving, "back": {**serving, "endpoint": direct}}
-    (system / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (system / "mlspec.yaml").write_text(dumped(spec))
     for environment in ("staging", "production"):
         head = f"apiVersion: mlspec/v1\nkind: Release\nsystem: digit-reader\nenvironment: {environment}\n"
-        live = yaml.safe_load(version("1", A))
+        live = loaded(version("1", A))
         (system / "releases" / f"{environment}.yaml").write_text(
-            head + yaml.safe_dump({"releases": {"front": live, "back": live}})
+            head + dumped({"releases": {"front": live, "back": live}})
         )
     for name in ("front", "back"):
         assert promote(system, "--release", system / "v2.yaml", "--model", name) == 0
-    found = yaml.safe_load((system / "releases" / "production.yaml").read_text())["releases"]
+    found = loaded((system / "releases" / "production.yaml").read_text())["releases"]
     assert (found["front"]["version"], found["front"]["shadow"]["version"]) == ("1", "2")
     assert (found["back"]["version"], "shadow" in found["back"]) == ("2", False)
 
@@ -99,9 +98,9 @@ def test_a_release_outlives_the_shadow_stage_that_it_skipped(system: Path) -> No
     """Else the file that a command wrote would be an error as soon as the spec has no shadow stage."""
     assert promote(system, "--release", system / "v2.yaml", "--skip-shadow") == 0
     assert release(system)["skippedShadow"] is True
-    spec = yaml.safe_load((system / "mlspec.yaml").read_text())
+    spec = loaded((system / "mlspec.yaml").read_text())
     spec["rollout"]["stages"] = [{"canary": {}}]
-    (system / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (system / "mlspec.yaml").write_text(dumped(spec))
     ran = run("lint", system / "mlspec.yaml")
     assert ran.status == 0, ran.err
 

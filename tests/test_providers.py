@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.language import OBJECTS
@@ -17,7 +16,7 @@ from mlspec.targets import providers
 from mlspec.targets.registry import PROVIDERS
 from mlspec.targets.rollout.providers.argo_rollouts import SHIFTING
 
-from .support import ROOT, compile_text, minimal, objects
+from .support import ROOT, compile_text, dumped, loaded, minimal, objects
 
 CAPABILITIES = {
     "rollout": providers.RolloutProvider,
@@ -33,7 +32,7 @@ CALLED = {"serving__endpoint": {"callers": [{"namespace": "checkout"}]}}
 
 
 def platform(**sections: object) -> str:
-    return yaml.safe_dump({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": sections})
+    return dumped({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": sections})
 
 
 # One set of names
@@ -57,7 +56,7 @@ def test_the_default_of_the_language_has_an_entry(capability: str) -> None:
 
 
 def test_argo_rollouts_shifts_traffic_with_what_its_entry_names() -> None:
-    entry = yaml.safe_load((Path(catalog.__file__).parent / "providers" / "rollout" / "argo-rollouts.yaml").read_text())
+    entry = loaded((Path(catalog.__file__).parent / "providers" / "rollout" / "argo-rollouts.yaml").read_text())
     assert sorted(SHIFTING) == entry["traffic"]
 
 

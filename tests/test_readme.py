@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
 import mlspec
 
 from . import support
-from .support import ROOT, run
+from .support import ROOT, loaded, run
 
 README = (ROOT / "README.md").read_text()
 
@@ -22,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_spec_is_the_minimal_example() -> None:
     [shown] = blocks("yaml")
-    assert yaml.safe_load(shown) == yaml.safe_load((ROOT / "examples/minimal/mlspec.yaml").read_text())
+    assert loaded(shown) == loaded((ROOT / "examples/minimal/mlspec.yaml").read_text())
     assert len(shown.splitlines()) == 20
 
 

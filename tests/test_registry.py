@@ -11,9 +11,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-import yaml
 
-from .support import DOMAIN, Ran, minimal, run
+from .support import DOMAIN, Ran, dumped, loaded, minimal, run
 
 Answers = dict[str, tuple[int, str]]
 """The status and the body for each path and query; of a redirect, its target."""
@@ -88,12 +87,12 @@ def system(tmp_path: Path) -> Path:
 
 def promoted(system: Path, uri: str, *more: str) -> Ran:
     artifact = {"uri": uri, "format": "onnx", "digest": f"sha256:{'a' * 64}", "size": "10Mi", "access": "models"}
-    (system / "v.yaml").write_text(yaml.safe_dump({"version": "7", "artifact": artifact}, sort_keys=False))
+    (system / "v.yaml").write_text(dumped({"version": "7", "artifact": artifact}))
     return run("promote", system / "mlspec.yaml", "--to", "staging", "--release", system / "v.yaml", *more)
 
 
 def released(system: Path) -> tuple[str, str]:
-    found = yaml.safe_load((system / "releases" / "staging.yaml").read_text())["release"]
+    found = loaded((system / "releases" / "staging.yaml").read_text())["release"]
     return found["version"], found["artifact"]["uri"]
 
 

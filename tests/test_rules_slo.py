@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.objectives.burn import factor
@@ -17,7 +16,7 @@ from mlspec.schema.units import Duration, Percent, Rate
 
 from .batch import spec as batch
 from .rules import findings, one
-from .support import compile_text, minimal
+from .support import compile_text, dumped, minimal
 
 # Worked examples from the literature
 
@@ -288,7 +287,7 @@ def test_traffic_matters_without_a_canary_too(key: str, tmp_path: Path) -> None:
 
 def test_a_batch_run_has_no_traffic(tmp_path: Path) -> None:
     made = batch(constraints__throughput={"mean": "20/s"})
-    said = [d.message for d in compile_text(tmp_path, yaml.safe_dump(made)).diagnostics if d.severity == "error"]
+    said = [d.message for d in compile_text(tmp_path, dumped(made)).diagnostics if d.severity == "error"]
     assert "`throughput` has no effect here" in said
 
 

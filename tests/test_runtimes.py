@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from . import online
-from .support import compile_text, minimal, objects
+from .support import compile_text, loaded, minimal, objects
 
 USUAL = (
     ("onnx", "triton"), ("tensorrt", "triton"), ("torchscript", "triton"), ("python", "triton"), ("openvino", "triton"),
@@ -33,7 +32,7 @@ def test_the_usual_runtime_for_a_format(format_: str, runtime: str, tmp_path: Pa
 
 def test_releases_of_other_models_do_not_leave_it_open(tmp_path: Path) -> None:
     """With one model and two releases the planner serves "the system's only model", and so does this choice."""
-    spec = yaml.safe_load(minimal())
+    spec = loaded(minimal())
     release, serving = spec["release"], {key: spec["serving"][key] for key in ("mode", "serviceTime", "endpoint")}
     releases = {spec["metadata"]["name"]: release, "of-another-team": release}
     text = minimal(serving=None, services={"reader": serving}, release=None, releases=releases)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 
-from .support import ROOT
+from .support import ROOT, loaded
 from .test_packaging import pins
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
@@ -29,7 +28,7 @@ MORE = {
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path in WORKFLOWS:
-        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+        for name, job in loaded(path.read_text())["jobs"].items():
             yield path.name, name, job
 
 
@@ -54,7 +53,7 @@ def test_one_action_has_one_version() -> None:
 
 def test_every_job_may_do_only_what_it_needs() -> None:
     for path in WORKFLOWS:
-        assert yaml.safe_load(path.read_text())["permissions"] == {}, path
+        assert loaded(path.read_text())["permissions"] == {}, path
     for file, name, job in jobs():
         assert job["permissions"] == MORE.get((file, name), LEAST), (file, name)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.schema.units import Cores, Memory
 
-from .support import EXAMPLES, compile_text, minimal, objects
+from .support import EXAMPLES, compile_text, dumped, loaded, minimal, objects
 
 SIDECARS = {
     "sidecars": {
@@ -56,10 +55,10 @@ def _pods(body: Any) -> list[dict[str, Any]]:
 
 def _found(folder: Path, spec: Path, key: str, most: Decimal) -> list[str]:
     file = folder / "mlspec.platform.yaml"
-    written = yaml.safe_load(file.read_text())
+    written = loaded(file.read_text())
     amount = Cores(most) if key == "cpu" else Memory(most)
     written["platform"]["policies"] = {**written["platform"].get("policies", {}), FIELD[key]: str(amount)}
-    file.write_text(yaml.safe_dump(written))
+    file.write_text(dumped(written))
     return [found.id for found in mlspec.compile(spec).diagnostics if found.severity == "error"]
 
 
@@ -72,7 +71,7 @@ def _found(folder: Path, spec: Path, key: str, most: Decimal) -> list[str]:
 )
 def test_a_sidecar_is_a_container(limit: str, message: str, tmp_path: Path) -> None:
     platform = f"apiVersion: mlspec/v1\nkind: Platform\nplatform: {{policies: {{{limit}}}}}\n"
-    spec = minimal(serving={**yaml.safe_load(minimal())["serving"], **SIDECARS})
+    spec = minimal(serving={**loaded(minimal())["serving"], **SIDECARS})
     [found] = compile_text(tmp_path, spec, platform=platform).diagnostics
     assert (found.id, found.message) == ("MLS905", message)
     assert [other.text for other in found.others] == ["the limit"]

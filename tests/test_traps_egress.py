@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.compiler.catalog import load as catalog
 
 from . import batch, retraining
 from .online import Emitted, compiled, emitted, errors, of, refused, spec
 from .policies import IMAGE, blocks, named, namespaces, policy, ports, reached, trains
+from .support import dumped
 
 CLOUDS = tuple(catalog.clouds().entries)
 
@@ -121,7 +121,7 @@ def test_trap_a_token_is_exchanged_over_https_even_if_no_store_needs_it(tmp_path
 def test_trap_the_right_cloud_is_refused_because_the_wrong_one_changed_more(tmp_path: Path, cloud: str) -> None:
     """The platform file says EKS, and the spec says where it really runs. Every cloud has an effect on an account."""
     (tmp_path / "mlspec.platform.yaml").write_text(
-        yaml.safe_dump({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"cloud": "eks"}})
+        dumped({"apiVersion": "mlspec/v1", "kind": "Platform", "platform": {"cloud": "eks"}})
     )
     account = {"kind": "s3", "region": "eu-central-1", "serviceAccount": "fraud-models"}
     plain = of(tmp_path, spec(access__store=account))

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.api import Result
 
 from .retraining import SPEC
-from .support import changed, compile_text, files, minimal
+from .support import changed, compile_text, dumped, files, loaded, minimal
 from .test_gate_command import Job
 from .test_metamorphic import Examined
 from .validation import load
@@ -49,7 +48,7 @@ UNSUPPORTED = "MLS013"
 
 
 def trained(tmp_path: Path, **changes: object) -> Result:
-    return compile_text(tmp_path, yaml.safe_dump(changed(SPEC, **{**TRAINED, **changes})))
+    return compile_text(tmp_path, dumped(changed(SPEC, **{**TRAINED, **changes})))
 
 
 def told(result: Result) -> list[str]:
@@ -129,10 +128,8 @@ def test_a_system_that_only_trains_has_a_description(tmp_path: Path, written: st
 
 def test_an_honest_alert_on_the_age_is_refused(tmp_path: Path) -> None:
     """A12: nothing is trained, so nothing needs a gate. An evaluation that nothing runs must not be the way out."""
-    spec = changed(
-        yaml.safe_load(minimal()), release__trainedAt="2026-11-02T04:12:00Z", retraining={"maxModelAge": "60d"}
-    )
-    made = compile_text(tmp_path, yaml.safe_dump(spec))
+    spec = changed(loaded(minimal()), release__trainedAt="2026-11-02T04:12:00Z", retraining={"maxModelAge": "60d"})
+    made = compile_text(tmp_path, dumped(spec))
     assert "MLS702" not in {one.id for one in made.diagnostics}
     assert [one for one in made.diagnostics if one.severity == "error"] == []
     assert alerts(made)["ModelTooOld"]["expr"] == "vector(time() - 1793592720) > 5184000"
@@ -188,7 +185,7 @@ def test_a_run_must_record_the_version_that_it_read(
 
 @pytest.mark.slow
 def test_every_line_that_changes_where_another_system_serves_names_its_cause(tmp_path: Path) -> None:
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(changed(SPEC, **TRAINED), sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(changed(SPEC, **TRAINED)))
     (tmp_path / ".git").mkdir()
     examined = Examined(tmp_path)
     assert not examined.base.compiled.failed

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.check.lint import suppressions
 from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.limits import ANNOTATIONS, APPLIED, ENVIRONMENTS, PATCHES, SERVICES, SUPPRESSIONS, TEXT
 
-from .support import MINIMAL, minimal
+from .support import MINIMAL, loaded, minimal
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def test_trap_kubectl_apply_keeps_a_copy_of_the_object_in_an_annotation(spec: Pa
     assert sized(spec, *[32_000] * 8) == []
     made = mlspec.compile(spec)
     sizes = [
-        len(json.dumps(yaml.safe_load(file.text), separators=(",", ":")))
+        len(json.dumps(loaded(file.text), separators=(",", ":")))
         for environment in made._compiled.environments
         for file in environment.bundle.files()
         if file.artifact.object is not None
@@ -192,7 +191,7 @@ def test_trap_a_download_without_a_limit_fills_the_disk_of_a_node(
     made = mlspec.compile(spec)
     assert made.ok, made.diagnostics
     rollout = next(
-        yaml.safe_load(file.text)
+        loaded(file.text)
         for environment in made._compiled.environments
         for file in environment.bundle.files()
         if file.path.endswith("rollout.yaml")

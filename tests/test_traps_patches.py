@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.api import Result
@@ -19,7 +18,7 @@ from mlspec.compiler.tree import Mapping
 
 from .attack.patching import written
 from .online import DIGEST, compiled, spec
-from .support import EXAMPLES, compile_text, ids, minimal, objects, run
+from .support import EXAMPLES, compile_text, dumped, ids, minimal, objects, run
 
 NAME = "digit-reader"
 PLATFORM = """
@@ -182,7 +181,7 @@ def _document(path: tuple[str, ...], value: object) -> Mapping:
     patch: Any = value
     for step in reversed(path):
         patch = {step: patch}
-    tree, wrong = read(SourceFile("mlspec.yaml", yaml.safe_dump(patch)))
+    tree, wrong = read(SourceFile("mlspec.yaml", dumped(patch)))
     assert tree is not None
     assert wrong == []
     return tree

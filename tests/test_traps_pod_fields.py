@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.compiler.catalog import load as catalog
 
 from . import batch, online, retraining
-from .support import changed
+from .support import changed, dumped
 from .validation import VERSIONS, problems, unrestricted
 
 Change = dict[str, Any]
@@ -43,7 +42,7 @@ def _training(tmp_path: Path, own: Change, platform: Change) -> dict[str, Any]:
 def written(tmp_path: Path, platform: Change) -> None:
     """The choices of the platform, in its own file."""
     body = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform}
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(body))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(body))
 
 
 def _template(bodies: dict[str, Any]) -> dict[str, Any]:

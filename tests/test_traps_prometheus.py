@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.compiler.language import UNIONS
 
 from .online import Emitted, emitted, errors, refused, spec
-from .support import compile_text, minimal
+from .support import compile_text, dumped, minimal
 from .test_metamorphic import Examined
 
 THANOS = "https://thanos.example.com"
@@ -165,7 +164,7 @@ def test_every_line_that_changes_with_authentication_names_its_cause(tmp_path: P
     }
     made = spec("triton", **asking({"kind": kind, **ways[kind]}))
     made["platform"]["prometheus"]["headers"] = {"X-Scope-OrgID": "payments"}
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
     (tmp_path / ".git").mkdir()
     examined = Examined(tmp_path)
     assert not examined.base.compiled.failed

@@ -6,7 +6,6 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.bind import check_as_written
@@ -14,7 +13,7 @@ from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.language import OBJECTS
 from mlspec.compiler.read import read
 
-from .support import minimal, run
+from .support import dumped, loaded, minimal, run
 from .test_promote import A, B, version
 
 NOW = "2026-11-02T04:00:00Z"
@@ -24,12 +23,12 @@ NOW = "2026-11-02T04:00:00Z"
 def several(tmp_path: Path) -> Path:
     """A system with two models, an ensemble of both, two environments, and no release."""
     (tmp_path / ".git").mkdir()
-    spec = yaml.safe_load(minimal(release=None, platform__gateway__domain="models.example.com"))
+    spec = loaded(minimal(release=None, platform__gateway__domain="models.example.com"))
     model, serving = spec.pop("model"), {**spec.pop("serving"), "endpoint": {}}
     spec["models"] = {"a": model, "b": model}
     spec["services"] = {"a": serving, "b": serving}
     spec["environments"] = {"dev": {}, "prod": {}}
-    (tmp_path / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     for name, digest in (("1", A), ("2", B)):
         (tmp_path / f"v{name}.yaml").write_text(version(name, digest))
     return tmp_path
@@ -40,7 +39,7 @@ def promote(folder: Path, *more: str | Path, to: str = "prod") -> tuple[int, str
 
 
 def live(folder: Path, environment: str = "prod") -> dict[str, str]:
-    found = yaml.safe_load((folder / "releases" / f"{environment}.yaml").read_text())["releases"]
+    found = loaded((folder / "releases" / f"{environment}.yaml").read_text())["releases"]
     return {model: release["version"] for model, release in found.items()}
 
 
@@ -87,9 +86,9 @@ def test_all_models_are_promoted_from_another_environment_at_once(several: Path)
 
 def test_an_ensemble_is_not_offered_for_promotion(several: Path) -> None:
     """It is not compiled, and has no release of its own."""
-    spec = yaml.safe_load((several / "mlspec.yaml").read_text())
+    spec = loaded((several / "mlspec.yaml").read_text())
     spec["models"]["blend"] = {"ensemble": {"method": "mean", "members": ["a", "b"]}}
-    (several / "mlspec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    (several / "mlspec.yaml").write_text(dumped(spec))
     status, _, err = promote(several, "--release", several / "v1.yaml")
     assert (status, "name the model with --model: `a` or `b`\n" in err) == (2, True)
 

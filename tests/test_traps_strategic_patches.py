@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mlspec.api import Result
 
 from .online import GPU, accepted, compiled, spec
-from .support import changed, objects
+from .support import changed, dumped, objects
 
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 SIDECAR = {"name": "proxy", "image": "registry.example.com/proxy:1", "securityContext": RESTRICTED}
@@ -178,7 +177,7 @@ def test_locks_hold_against_strategic_patches_of_what_they_decide(pod: Any, brok
             "policies": {"locked": ["platform.images.downloader", "platform.caBundle.configMap"]},
         },
     }
-    (tmp_path / "mlspec.platform.yaml").write_text(yaml.safe_dump(body))
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(body))
     found = [one.message.split("`")[1] for one in patched(tmp_path, pod).diagnostics if one.id == "MLS014"]
     assert found == broken
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mlspec
 from mlspec.compiler.words import CONTROLS, escaped
 from mlspec.terminal.render import FORMATS
 
-from .support import EXAMPLES, run
+from .support import EXAMPLES, dumped, loaded, run
 from .validation import load
 
 HOSTILE = "a\x1b[2J\x1b]0;pwn\x07\x9b2J\u202eb\u2028::error::c\r\U000e0041"
@@ -46,7 +45,7 @@ def _with(spec: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
 @cache
 def specs() -> tuple[str, str]:
     """A spec in which every text that may be hostile is, and one in which every text is."""
-    first: dict[str, Any] = yaml.safe_load((EXAMPLE / "mlspec.yaml").read_text())
+    first: dict[str, Any] = loaded((EXAMPLE / "mlspec.yaml").read_text())
     first["environments"] = {"production": {}}
     first["metadata"]["description"] = "x"
     fine = every = first
@@ -54,11 +53,11 @@ def specs() -> tuple[str, str]:
     for path in _leaves(first):
         every = _with(every, path)
         one = _with(fine, path)
-        found = mlspec.lint(text=yaml.safe_dump(one), platform=platform)
+        found = mlspec.lint(text=dumped(one), platform=platform)
         if all(finding.severity != "error" for finding in found):
             fine = one
-    assert yaml.safe_dump(fine).count("pwn") > 1
-    return yaml.safe_dump(fine), yaml.safe_dump(every)
+    assert dumped(fine).count("pwn") > 1
+    return dumped(fine), dumped(every)
 
 
 @pytest.fixture(params=["allowed", "everywhere"])

@@ -40,10 +40,11 @@ def test_trap_a_worker_that_the_kernel_kills_ends_the_run_with_an_error() -> Non
 def linting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run of the command that has started its workers and has many systems left."""
     (tmp_path / ".git").mkdir()
+    text = minimal(metadata__name="system-N", serving__endpoint={"hosts": ["N.example.com"]})
     for number in range(MANY):
         (tmp_path / f"s{number:03}").mkdir()
-        text = minimal(metadata__name=f"system-{number}", serving__endpoint={"hosts": [f"{number}.example.com"]})
-        (tmp_path / f"s{number:03}" / "mlspec.yaml").write_text(text)
+        own = text.replace("system-N", f"system-{number}").replace("N.example.com", f"{number}.example.com")
+        (tmp_path / f"s{number:03}" / "mlspec.yaml").write_text(own)
     command = [sys.executable, "-m", "mlspec", "lint", f"{tmp_path}/*/mlspec.yaml"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, preexec_fn=_as_in_a_terminal, **pipes) as run:  # noqa: PLW1509

@@ -111,6 +111,15 @@ class Asking:
             self._less[objective.name] = smaller_harms(objective, self.stage, self.objectives)
         return self._less[objective.name]
 
+    @cached_property
+    def inputs(self) -> tuple[object, ...]:
+        """What all verdicts depend on, besides the share of a step."""
+        harms = [(self.harms(one), self.smaller(one), one.target) for one in self.judged]
+        given = self.given_duration, self.given_window
+        slo = self.objectives.slo.window
+        times = self.service.rate_window, self.service.scrape_interval, self.timing.timeout, slo
+        return self.rate, self.trough, harms, tuple(self.asked.values()), self.doubt, given, times
+
     # Windows
 
     @property

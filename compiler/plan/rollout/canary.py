@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from ....schema.units import Duration, Percent
-from ...because import Because, because, first, fixed
+from ...because import Because, because, first, fixed, roots
 from ...system import ShadowStage
 from ..choose import or_else
 from ..workload import cannot_run
 from .guards import Answers, Failing, answers, failing, part_of
 from .judging import Judging
 from .judgment import Change, Judgment, Step
-from .ladder import LADDERS, Tried, chosen_steps, default_steps
+from .ladder import Tried, chosen_ladder, default_steps
 from .night import Idle, half, idle
 from .run import Odds, odds
 from .spent import Spent, spent
@@ -29,7 +29,7 @@ class CanaryPlan(Judging):
     def changed(self, change: Change) -> CanaryPlan:
         """The same rollout with a change; its steps stay what they are, unless the change is to them."""
         if change.steps is None and not (self.stage is not None and self.stage.steps):
-            change = change.but(steps=tuple(share.value for share in self._usual_shares))
+            change = change.but(steps=self._usual_shares)
         return CanaryPlan(self.service, self.timing, self.objectives, change)
 
     # Stages
@@ -82,27 +82,37 @@ class CanaryPlan(Judging):
     @cached_property
     def _usual_shares(self) -> tuple[Because[Percent], ...]:
         if self.change.steps is not None:
-            return tuple(fixed(share, "hypothetical") for share in self.change.steps)
+            return self.change.steps
         if self.stage is not None and self.stage.steps:
             return ascending(self.stage.steps)
+        return self._ladder.shares if self._ladder is not None else default_steps()
+
+    @cached_property
+    def _ladder(self) -> Tried | None:
+        """The steps if neither the spec nor the change sets them; None if nothing is known to choose them by."""
+        if self.change.steps is not None or (self.stage is not None and self.stage.steps):
+            return None
         if self.rate is None or not self.rate.value.amount or not self.judged:
-            return default_steps()
-        return chosen_steps(self.with_steps(steps) for steps in LADDERS)
+            return None
+        return chosen_ladder(self._with, roots(self.inputs, self._all, self.through))
 
     def with_steps(self, steps: tuple[Percent, ...]) -> Tried:
         """How a rollout with these steps would do."""
-        return self.changed(self.change.but(steps=steps, first=None)).tried
+        return self._with(tuple(fixed(share, "hypothetical") for share in steps))
+
+    def _with(self, shares: tuple[Because[Percent], ...]) -> Tried:
+        return CanaryPlan(self.service, self.timing, self.objectives, self.change.but(steps=shares, first=None)).tried
 
     @cached_property
     def tried(self) -> Tried:
         """How the rollout does."""
-        verdicts = tuple(judgment.verdict for step in self.steps for judgment in step.judgments)
-        shares = tuple(share.value for share in self.shares)
-        return Tried(steps=shares, verdicts=verdicts, length=self.length, spent=self.spent)
+        return Tried(steps=self.steps, shares=self.shares, length=self.length, spent=self.spent)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The steps. Each is judged by itself and lasts as long as its analysis, so none ends before its verdict."""
+        if self._ladder is not None and self.shares is self._ladder.shares:
+            return self._ladder.steps
         return tuple(self._step(share) for share in self.shares)
 
     def _step(self, share: Because[Percent]) -> Step:

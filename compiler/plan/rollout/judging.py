@@ -11,7 +11,7 @@ from ..objectives import Objective
 from .asking import Asking
 from .comparison import Comparison, comparison
 from .judgment import Judgment
-from .odds import arm_sample, arm_size, step_length, volume
+from .odds import arm_sample, arm_size, step_length, volume, windows_of
 from .sharper import Found, affords, harm_of, shown_by
 from .steps import held
 from .verdict import Verdict
@@ -91,8 +91,10 @@ class Judging(Asking):
         best, most = usual, self._time_for(usual, last=share is shares[-1])
         least = harm_of(each.harm for each in usual)
         for minutes in (each for each in self.minutes if each >= usual[0].verdict.value.minutes):
+            if self._lasts(minutes, length) > most:
+                continue
             same = [self.odds_of(one, share, length, (minutes,)) for one in self.judged]
-            if not all(each.sure and each.lasts <= most for each in same):
+            if not all(each.sure for each in same):
                 continue
             pairs = zip(self.judged, same, strict=True)
             harms = [self._smallest(one, share, length, each, float(part)) for one, each in pairs]
@@ -109,6 +111,11 @@ class Judging(Asking):
             return float(self.given_duration.value)
         longest = max(each.verdict.value.lasts for each in usual)
         return max(longest, float(PATIENCE)) if last else longest
+
+    def _lasts(self, minutes: int, length: Because[Duration]) -> int:
+        """The duration of a step with windows of this length, in seconds."""
+        exactly = self.given_duration is not None
+        return 60 * minutes * windows_of(minutes, length.value, self.doubt.windows.value, exactly)
 
     def _smallest(
         self, objective: Objective, share: Because[Percent], length: Because[Duration], usual: Verdict, part: float

@@ -59,7 +59,7 @@ class Step(Record):
 class Change(Record):
     """A hypothetical change to a rollout, to see whether it would be better."""
 
-    steps: tuple[Percent, ...] | None = None
+    steps: tuple[Because[Percent], ...] | None = None
     """The shares of all steps, even if the spec sets them."""
     first: Percent | None = None
     """The share of the first step; smaller steps are dropped."""

@@ -6,16 +6,16 @@ that fails everything hurts more of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ....schema.units import Duration, Percent
-from ...because import Because, because, roots
+from ...because import Because, Source, because
 from ...record import Record
 from ..choose import seconds
+from .judgment import Step
 from .spent import Spent
-from .verdict import Verdict
 
-__all__ = ["LADDERS", "LONGEST", "PART", "Tried", "chosen_steps", "default_steps", "gross"]
+__all__ = ["LADDERS", "LONGEST", "PART", "Tried", "chosen_ladder", "default_steps", "gross"]
 
 LONGEST = Duration.parse("2h")
 """How long a rollout may take: no one watches a longer one."""
@@ -39,15 +39,21 @@ USUAL = "the default shares: few users first, then enough to expose load problem
 class Tried(Record):
     """How a rollout with some steps would do."""
 
-    steps: tuple[Percent, ...]
-    verdicts: tuple[Because[Verdict], ...]
+    steps: tuple[Step, ...]
+    shares: tuple[Because[Percent], ...]
+    """The shares of the steps."""
     length: Because[Duration]
     spent: tuple[Spent, ...]
 
     @property
+    def judged_surely(self) -> bool:
+        """Whether every verdict is sure enough."""
+        return all(judgment.verdict.value.sure for step in self.steps for judgment in step.judgments)
+
+    @property
     def sure(self) -> bool:
         """Whether the verdicts are sure enough, and in time."""
-        return self.length.value <= LONGEST and all(verdict.value.sure for verdict in self.verdicts)
+        return self.length.value <= LONGEST and self.judged_surely
 
     @property
     def worst(self) -> Percent:
@@ -63,7 +69,7 @@ class Tried(Record):
     @property
     def fault(self) -> str:
         """Why other steps are better."""
-        if not all(verdict.value.sure for verdict in self.verdicts):
+        if not self.judged_surely:
             return "could not judge a version surely enough"
         if self.length.value > LONGEST:
             return f"would take {seconds(float(self.length.value))}"
@@ -80,24 +86,22 @@ def default_steps() -> tuple[Because[Percent], ...]:
     return tuple(because(share, USUAL) for share in LADDERS[0])
 
 
-def chosen_steps(ladders: Iterable[Tried]) -> tuple[Because[Percent], ...]:
+def chosen_ladder(attempt: Callable[[tuple[Because[Percent], ...]], Tried], causes: tuple[Source, ...]) -> Tried:
     """The first steps whose verdicts are sure, in time, and before much of the error budget is gone.
 
     If there are none, of those that are sure in time the ones that spend least; if there are none either, the default.
-    Lint reports both.
+    Lint reports both. `causes` is everything that an attempt depends on.
     """
-    tried: list[Tried] = []
-    for ladder in ladders:
-        tried.append(ladder)
-        if ladder.sure and ladder.mild:
-            break
-    usual = tried[0]
-    best = tried[-1]
-    if not (best.sure and best.mild):
-        best = min((one for one in tried if one.sure), key=lambda one: one.worst, default=usual)
-    why = USUAL if best is usual else f"the default steps of {_listed(usual.steps)} {usual.fault}"
-    causes = roots([(one.verdicts, one.length, [each.budget for each in one.spent]) for one in tried])
-    return tuple(because(share, why, causes) for share in best.steps)
+    usual = attempt(tuple(because(share, USUAL, causes) for share in LADDERS[0]))
+    if usual.sure and usual.mild:
+        return usual
+    why = f"the default steps of {_listed(LADDERS[0])} {usual.fault}"
+    tried = [usual]
+    for ladder in LADDERS[1:]:
+        tried.append(attempt(tuple(because(share, why, causes) for share in ladder)))
+        if tried[-1].sure and tried[-1].mild:
+            return tried[-1]
+    return min((one for one in tried if one.sure), key=lambda one: one.worst, default=usual)
 
 
 def _listed(steps: tuple[Percent, ...]) -> str:

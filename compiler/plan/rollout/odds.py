@@ -32,6 +32,7 @@ __all__ = [
     "sample",
     "step_length",
     "volume",
+    "windows_of",
 ]
 
 UNKNOWN_VOLUME = 50
@@ -159,6 +160,12 @@ def answered(asked: Question) -> tuple[Verdict, str]:
     )
 
 
+def windows_of(minutes: int, length: Duration, fewest_: int, exactly: bool) -> int:
+    """The number of windows of some minutes in a step that lasts `length`, or longer unless it must last exactly so."""
+    many = float(length.amount) / (60 * minutes)
+    return max(fewest_, int(many) if exactly else math.ceil(many))
+
+
 @lru_cache(maxsize=4096)  # a rollout is planned with several sets of steps, which share most of their verdicts
 def _judged(
     rate: Rate,
@@ -183,8 +190,7 @@ def _judged(
         return fewest(requests, most, quiet) if known else max(UNKNOWN_VOLUME, fewest(requests, most))
 
     def during(each: int) -> int:
-        many = float(length.amount) / (60 * each)
-        return max(windows, int(many) if exactly else math.ceil(many))
+        return windows_of(each, length, windows, exactly)
 
     chosen = verdict(
         float(rate) * float(share),
