@@ -40,7 +40,7 @@ ACCEPTED = 0.95
 """The least share of systems that are accepted."""
 DRAWN = 1500
 """How many systems are drawn, and not compiled, to see that every word of the language is."""
-CANARIES = max(COUNT, 500)
+CANARIES = max(COUNT, 150)
 """How many systems are compiled, and not validated, to see that their canaries keep what tests/canaries.py says."""
 OFTEN = 0.005
 """The least share of accepted systems in which each field and word occurs: in 50 of 10,000."""

@@ -69,11 +69,11 @@ class Load(NamedTuple):
 
     def queued(self, z: float = 0.0) -> float:
         """The share of time in which some prompt is being read, with its part of the steps that it shares."""
-        return self.rate * self._each(z)
+        return self.rate * self._each(self.step(z))
 
-    def _each(self, z: float) -> float:
+    def _each(self, step: float) -> float:
         request = self.request
-        return request.reading + (self.step(z) / request.together if request.chunks else 0.0)
+        return request.reading + (step / request.together if request.chunks else 0.0)
 
     def running(self, z: float = 0.0) -> float:
         """The sequences in flight at a quantile, without the limit of the server."""
@@ -88,9 +88,13 @@ class Load(NamedTuple):
 
         Prompts that wait share the steps in which they are read.
         """
-        step, request = self.step(z), self.request
+        return self._first_token(self.step(z), z)
+
+    def _first_token(self, step: float, z: float) -> float:
+        request = self.request
         own = request.reading + request.chunks * step
-        each, busy = self._each(z), self.queued(z)
+        each = self._each(step)
+        busy = self.rate * each
         if busy >= BUSIEST:
             return math.inf
         rest = step / 2 * min(1.0, self.in_flight) if request.chunks and self.rate else 0.0
@@ -104,9 +108,10 @@ class Load(NamedTuple):
             return math.inf
         interrupted = z * self.request.reading * math.sqrt(self.rate)
         left = 1 - self.read
-        steps = self.request.output * self.step(z)
+        step = self.step(z)
+        steps = self.request.output * step
         root = (interrupted + math.sqrt(interrupted**2 + 4 * left * steps)) / (2 * left)
-        return self.first_token(z) + root**2
+        return self._first_token(step, z) + root**2
 
     def between(self, quantile: float, z: float) -> float:
         """The time between two tokens: a step, and as many prompts or chunks as at least 1 - `quantile` of steps have.
@@ -147,7 +152,7 @@ def loaded(work: Work, request: Request, rate: float, sequences: int) -> Load | 
         found = rate * load.answer()
         if not found <= sequences:  # also if it is infinite
             return None
-        last, load = load.in_flight, load._replace(in_flight=found)
+        last, load = load.in_flight, Load(work, request, rate, sequences, found)
         if found - last <= PRECISION * found:
             return load
     return None

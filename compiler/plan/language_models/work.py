@@ -188,7 +188,11 @@ class Work(Holder):
         if devices < 2:
             return 0.0
         sent = 2 * (devices - 1) / devices * tokens * self.hidden.value * 2 / self._sends
-        return 2 * self.shape.layers.value * (float(self.planning.exchange.value) + sent)
+        return 2 * self.shape.layers.value * (self._exchange + sent)
+
+    @cached_property
+    def _exchange(self) -> float:
+        return float(self.planning.exchange.value)
 
     @cached_property
     def _sends(self) -> float:
