@@ -23,7 +23,7 @@ from .queueing import Request, loaded
 from .sequences import LARGE, allowed, concurrent, fast_enough, idle, missed, step_limit
 from .work import Work
 
-__all__ = ["Speed"]
+__all__ = ["Speed", "typical"]
 
 CHUNKS = ((Memory.parse("160Gi"), 16384), (LARGE, 8192), (Memory.parse("0Gi"), 2048))
 """The tokens of prompts that a server processes per step, by the memory of a device, as for vLLM."""
@@ -100,24 +100,13 @@ class Speed:
         tried = [usual]
         while tried[-1] // 2 >= max(SMALLEST, self.sequences.value):  # a step has room for one token per sequence
             tried.append(tried[-1] // 2)
-        chunks = tuple(Chunk(tokens, self._request(tokens)) for tokens in tried)
+        chunks = tuple(Chunk(tokens, typical(self.work, tokens)) for tokens in tried)
         return best(self.work, chunks, self.targets, self.sequences, self._utilized)
-
-    def _request(self, chunk: int | None) -> Request:
-        """A usual request whose prompt is read in chunks."""
-        model, work = self.fit.model, self.work
-        prompt, known, output = model.usual_prompt.value, model.shared.value, model.usual_output.value
-        size = prompt - known if chunk is None else min(chunk, prompt - known)
-        if not output:
-            return Request(self.prefill.value, 0, 0, 0.0, 1.0)
-        steps = math.ceil((prompt - known) / size)
-        together = 1.0 if chunk is None else chunk / (prompt - known)
-        return Request(work.reading(prompt, known, chunk), steps, output, work.added(prompt, prompt - size), together)
 
     @cached_property
     def request(self) -> Request:
         """A usual request."""
-        return self._request(self.chunk.value if self.chunk is not None else None)
+        return typical(self.work, self.chunk.value if self.chunk is not None else None)
 
     @cached_property
     def _utilized(self) -> Because[float]:
@@ -158,6 +147,18 @@ class Speed:
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
         return _needed(rate, self.sustained, self.throughput, availability, care(self.planning))
+
+
+def typical(work: Work, chunk: int | None) -> Request:
+    """A request of usual lengths whose prompt is read in chunks; None if the server does not split prompts."""
+    model = work.fit.model
+    prompt, known, output = model.usual_prompt.value, model.shared.value, model.usual_output.value
+    size = prompt - known if chunk is None else min(chunk, prompt - known)
+    if not output:
+        return Request(work.prompt(prompt, known), 0, 0, 0.0, 1.0)
+    steps = math.ceil((prompt - known) / size)
+    together = 1.0 if chunk is None else chunk / (prompt - known)
+    return Request(work.reading(prompt, known, chunk), steps, output, work.added(prompt, prompt - size), together)
 
 
 @decision

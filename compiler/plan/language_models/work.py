@@ -65,25 +65,49 @@ class Work(Holder):
         return self.shape.active_parameters is not None
 
     @cached_property
+    def in_fp8(self) -> Because[Compute] | None:
+        """The rate at which the devices compute in FP8; None if the model's products are in 16 bits."""
+        method, bits = self.fit.model.quantized
+        eight = method is not None and method.value in FP8 and (bits is None or bits.value == 8)
+        return self._device.fp8_compute if eight else None
+
+    @cached_property
+    def memory_share(self) -> Because[Percent]:
+        """The share of its bandwidth that a device achieves."""
+        return _share(self.planning.memory_efficiency, self._device.memory_efficiency)
+
+    @cached_property
+    def compute_share(self) -> Because[Percent]:
+        """The share of its compute rate in the model's number format that a device achieves."""
+        own = self._device.compute_efficiency
+        if self.in_fp8 is not None and self._device.fp8_efficiency is not None:
+            own = self._device.fp8_efficiency
+        return _share(self.planning.compute_efficiency, own)
+
+    def at(self, memory_share: Because[Percent], compute_share: Because[Percent]) -> Work:
+        """The same on devices that achieve these shares."""
+        other = Work(self.fit, self._device, self.planning)
+        other.memory_share, other.compute_share = memory_share, compute_share
+        return other
+
+    @cached_property
     def reads(self) -> Because[float]:
         """The effective memory bandwidth of the devices, in bytes per second."""
-        share = _share(self.planning.memory_efficiency, self._device.memory_efficiency)
-        return _reached(self._bandwidth, self.fit.devices, share)
+        return _reached(self._bandwidth, self.fit.devices, self.memory_share)
+
+    @cached_property
+    def mixture(self) -> Because[Percent] | None:
+        """What a mixture of experts achieves, as a share of what other models do; None for those."""
+        few = self.in_fp8 is not None
+        mixed = self.planning.fp8_mixture_efficiency if few else self.planning.mixture_efficiency
+        return mixed if self.mixes else None
 
     @cached_property
     def multiplies(self) -> Because[float]:
         """The effective compute rate of the devices, in operations per second."""
-        planning, device = self.planning, self._device
-        share = _share(planning.compute_efficiency, device.compute_efficiency)
-        method, bits = self.fit.model.quantized
-        eight = method is not None and method.value in FP8 and (bits is None or bits.value == 8)
-        if not eight or device.fp8_compute is None:
-            mixed = planning.mixture_efficiency if self.mixes else None
-            return _computed(self._compute, "", self.fit.devices, share, mixed, method)
-        if device.fp8_efficiency is not None:
-            share = _share(planning.compute_efficiency, device.fp8_efficiency)
-        mixed = planning.fp8_mixture_efficiency if self.mixes else None
-        return _computed(device.fp8_compute, " in FP8", self.fit.devices, share, mixed, method)
+        method, _ = self.fit.model.quantized
+        rate, format_ = (self._compute, "") if self.in_fp8 is None else (self.in_fp8, " in FP8")
+        return _computed(rate, format_, self.fit.devices, self.compute_share, self.mixture, method)
 
     @cached_property
     def link(self) -> Because[Bandwidth]:
