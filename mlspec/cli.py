@@ -133,6 +133,23 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
 
 
 @cli.command()
+@click.option("--service", metavar="NAME", help="The service that was measured, if several generate tokens.")
+@click.option("--write", is_flag=True, help="Write the values into the platform file, instead of printing them.")
+@working_on_one_spec
+@click.argument("result", metavar="RESULT")
+def calibrate(request: Any, result: str, service: str | None, write: bool) -> int:
+    """Take the speed of an accelerator from a benchmark.
+
+    RESULT is the file that `vllm bench serve --save-result` or SGLang's `bench_serving --output-file` writes. Finds the
+    shares of the accelerator's data sheet with which the planner's estimates equal what was measured, and prints them
+    for the platform file.
+    """
+    from .terminal.commands import calibrate as command
+
+    return command.calibrate(request, result, service, write=write)
+
+
+@cli.command()
 @OUT
 @DRY_RUN
 @MODEL

@@ -84,9 +84,9 @@ class Work(Holder):
             own = self._device.fp8_efficiency
         return _share(self.planning.compute_efficiency, own)
 
-    def at(self, memory_share: Because[Percent], compute_share: Because[Percent]) -> Work:
-        """The same on devices that achieve these shares."""
-        other = Work(self.fit, self._device, self.planning)
+    def at(self, fit: Fit, memory_share: Because[Percent], compute_share: Because[Percent]) -> Work:
+        """The same devices, if they achieve these shares, with this model."""
+        other = Work(fit, self._device, self.planning)
         other.memory_share, other.compute_share = memory_share, compute_share
         return other
 

@@ -1,0 +1,222 @@
+"""Calibration: what a benchmark says about the accelerator of a service, and what it leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ....schema.units import Percent
+from ...because import Because
+from ...plan.choose import count, number, seconds
+from ...plan.language_models.speed import Speed
+from ...plan.service import ServicePlan
+from ...record import Record
+from .benchmark import HOW, Benchmark, Unusable
+from .run import COMPUTE, LEAST, MEMORY, Pair, Run, replaced
+
+__all__ = ["Calibration", "Share", "calibrated"]
+
+WHAT = {MEMORY: "time between tokens", COMPUTE: "time to the first token"}
+"""What a benchmark measures, by the share that it decides."""
+
+WAITING = 0.5
+"""The share of the time to the first token from which on it says more about the queue than about the accelerator."""
+
+MOSTLY = 0.5
+"""The share of time for prompts from which on the time between tokens says more about them."""
+
+DEPENDS = 0.2
+"""The least part of a time that must depend on a share: below it, an error of 2% of the time is one of 10% and more."""
+
+
+class Share(Record):
+    """One share of a data sheet, before and after, and the time that decides it."""
+
+    field: str
+    """Its field in the accelerator's entry: `memoryEfficiency`."""
+    what: str
+    """The time, in words: `time between tokens`."""
+    measured: float
+    estimate: float
+    """The measured time, and its estimate with the share before, in seconds."""
+    before: Because[Percent]
+    after: Percent
+    """With two digits."""
+    then: float
+    """The estimate with the shares after."""
+
+
+class Calibration(Record):
+    """What a benchmark says about the accelerator of a service."""
+
+    service: str
+    accelerator: str
+    devices: int
+    shares: tuple[Share, ...]
+    kept: tuple[str, ...]
+    """The shares that stay as they are, and why."""
+    assumptions: tuple[str, ...]
+
+
+def calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibration:
+    """The shares of a service's accelerator with which its estimates equal a benchmark. Raises Unusable."""
+    run = Run(_speed(name, service), measured)
+    _refuse_lengths(run)
+    kept = {at: why for at, why in ((MEMORY, _why_no_memory(run)), (COMPUTE, _why_no_compute(run))) if why}
+    wanted = {at: time for at, time in _times(measured).items() if at not in kept}
+    if not wanted:
+        raise Unusable(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
+    shares = run.solved(wanted)
+    for at, time in wanted.items():
+        _refuse_range(run, at, time, shares[at])
+    if COMPUTE in wanted:
+        _refuse_waiting(run.waiting(shares))
+    after = shares
+    for at in wanted:
+        after = replaced(after, at, float(_rounded(shares[at])))
+    devices = service.devices
+    assert devices is not None
+    return Calibration(
+        service=name,
+        accelerator=devices.type.value,
+        devices=devices.count.value,
+        shares=tuple(_share(run, at, time, after) for at, time in wanted.items()),
+        kept=tuple(f"`{_field(run, at)}` stays {_before(run, at).value}: {why}" for at, why in kept.items()),
+        assumptions=tuple(_assumptions(service, run, after)),
+    )
+
+
+def _times(measured: Benchmark) -> dict[int, float]:
+    """The measured time that decides each share."""
+    between = {MEMORY: measured.between} if measured.between is not None else {}
+    return {**between, COMPUTE: measured.first_token}
+
+
+def _share(run: Run, at: int, time: float, after: Pair) -> Share:
+    return Share(
+        field=_field(run, at),
+        what=WHAT[at],
+        measured=time,
+        estimate=run.estimate(at, run.before),
+        before=_before(run, at),
+        after=_rounded(after[at]),
+        then=run.estimate(at, after),
+    )
+
+
+def _field(run: Run, at: int) -> str:
+    if at == MEMORY:
+        return "memoryEfficiency"
+    return "computeEfficiency" if run.given.in_fp8 is None else "fp8Efficiency"
+
+
+def _before(run: Run, at: int) -> Because[Percent]:
+    return run.given.memory_share if at == MEMORY else run.given.compute_share
+
+
+def _refuse_waiting(waiting: float) -> None:
+    if waiting > WAITING:
+        raise Unusable(
+            f"{_rounded(waiting)} of the time to the first token is the wait for other prompts, which says more about "
+            f"the traffic than about the accelerator",
+            "lower `--request-rate`, or use `--max-concurrency 1`, and run the benchmark again",
+        )
+
+
+def _why_no_memory(run: Run) -> str:
+    if run.measured.between is None:
+        return "responses have a single token"
+    load = run.load(run.before)
+    if load.read > MOSTLY:
+        return f"by the estimate, {_rounded(load.read)} of the time goes to prompts: use longer responses"
+    if run.depends(MEMORY) < DEPENDS:
+        return "the time between tokens hardly depends on it for a model this small: launches and exchanges take longer"
+    return ""
+
+
+def _why_no_compute(run: Run) -> str:
+    measured, load = run.measured, run.load(run.before)
+    prompt = f"prompts of {count(measured.prompt, 'token')}"
+    if not measured.arriving:
+        return (
+            f"with {count(measured.together or 0, 'request')} in flight, prompts are sent in groups and wait for each "
+            f"other: use `--request-rate 1`, or `--max-concurrency 1`"
+        )
+    if load.work.prompt(measured.prompt) > load.work.added(measured.prompt):
+        return f"{prompt} take no longer than launching the operations or reading the weights: use longer ones"
+    if run.depends(COMPUTE) < DEPENDS:
+        return f"the time to the first token hardly depends on it for {prompt}: use longer ones"
+    return ""
+
+
+def _rounded(share: float) -> Percent:
+    """A share with two digits."""
+    return Percent(Decimal(f"{share:.2g}"))
+
+
+def _speed(name: str, service: ServicePlan) -> Speed:
+    speed = service.hardware.speed
+    if speed is not None:
+        return speed
+    if service.devices is None:
+        raise Unusable(f"`{name}` has no accelerator", "set `resources.accelerator` of the service to the measured one")
+    if service.hardware.model is None:
+        raise Unusable(f"the shape of the model of `{name}` is unknown", "set `llm.family` or `llm.shape` of the model")
+    path = f"platform.accelerators.{service.devices.type.value}"
+    help_ = f"set `memory`, `bandwidth`, and `compute` below `{path}` to the values of its data sheet"
+    raise Unusable(f"the data sheet of `{service.devices.type.value}` is unknown", help_)
+
+
+def _refuse_lengths(run: Run) -> None:
+    context, measured = run.fit.model.context, run.measured
+    if context is not None and measured.prompt + measured.output > context.value:
+        raise Unusable(
+            f"the requests of the benchmark have {count(measured.prompt + measured.output, 'token')}, more than the "
+            f"context of {context.value:,} that the spec serves",
+            "use the spec of the server that was measured, or shorter requests",
+        )
+
+
+def _refuse_range(run: Run, at: int, time: float, share: float) -> None:
+    measured = f"the measured {WHAT[at]} of {seconds(time)} would need `{_field(run, at)}`"
+    where = f"with {count(run.fit.devices.value, 'device')} and {run.fit.model.weights.reason}"
+    if float(_rounded(share)) > 1:
+        raise Unusable(
+            f"{measured} above 100% of the accelerator's data sheet, {where}",
+            "check the model, its quantization, and the number of devices in the spec against the server that was "
+            "measured, and that its prompts were not in a prefix cache",
+        )
+    if share < 10 * LEAST:
+        raise Unusable(
+            f"{measured} below 1% of the accelerator's data sheet, {where}",
+            "check that nothing else used the accelerator or the network, and the spec against the server",
+        )
+
+
+def _assumptions(service: ServicePlan, run: Run, after: Pair) -> Iterator[str]:
+    measured, load, fit = run.measured, run.load(after), run.fit
+    yield f"one replica served all requests, without other traffic, and its weights are {fit.model.weights.reason}"
+    yield (
+        f"prompts have {count(measured.prompt, 'token')}, responses {measured.output:,}, and no prompt was in a prefix "
+        f"cache"
+    )
+    if measured.between is not None:
+        tokens = measured.rate * (measured.output - 1)
+        yield (
+            f"{number(measured.decoding)} responses are generated at once: {number(tokens)} tokens/s x "
+            f"{seconds(measured.between)}; other prompts take {_rounded(load.read) if load.read else '0%'} of the time"
+        )
+    if run.chunk is not None:
+        yield f"a step reads at most {run.chunk:,} tokens of prompts"
+    if measured.arriving and measured.together != 1:
+        yield "requests arrive at random, and the time to the first token includes the wait for earlier prompts"
+    if run.given.mixture is not None:
+        share = run.given.mixture
+        yield f"as a mixture of experts, the model computes at {share.value} of the share in the accelerator's entry"
+    if service.part.resources.accelerator is None:
+        yield (
+            "the server has the accelerators that the plan chooses now: set `resources.accelerator` of the service to keep "
+            "them, because new shares can change the choice"
+        )
+    if service.part.service_time is not None:
+        yield "`serviceTime` of the service is measured, so its number of replicas does not follow from these shares"
