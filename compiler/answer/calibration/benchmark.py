@@ -14,6 +14,7 @@ import math
 import re
 from typing import Any
 
+from ...plan.choose import count
 from ...record import Record
 from ...words import shown
 
@@ -26,6 +27,9 @@ HOW = (
 
 FEWEST = 10
 """Requests below which a mean says little."""
+
+LONGEST = 2**21
+"""The most tokens of a request."""
 
 LARGEST = 1e12
 """Above this, no number of a benchmark is one: 10^12 ms are 30 years."""
@@ -87,9 +91,13 @@ def benchmark(name: str, text: str) -> Benchmark:
     """Read the result of a benchmark. Raises Unusable, also for one that says nothing about the accelerator."""
     given = _Given(_object(text))
     _refuse_others(given)
-    completed, duration = given.count("completed"), given.number("duration")
+    if given.keys.get("completed") == 0:
+        raise Unusable("the benchmark completed no request", HOW)
+    completed, duration = given.whole("completed"), given.number("duration")
     _refuse_failures(given, completed)
     prompt, output = (max(1, round(given.number(f"total_{what}_tokens") / completed)) for what in ("input", "output"))
+    if prompt + output > LONGEST:
+        raise Unusable(f"its requests have {prompt + output:,} tokens, more than any model reads", HOW, unreadable=True)
     together, paced = _arrivals(given, completed)
     found = Benchmark(
         name=name,
@@ -154,7 +162,7 @@ class _Given:
             return "use a backend that streams responses, and keep `ttft` and `tpot` in `--percentile-metrics`"
         return HOW
 
-    def count(self, key: str) -> int:
+    def whole(self, key: str) -> int:
         """A positive whole number."""
         value = self.number(key)
         if value != int(value):
@@ -190,24 +198,29 @@ def _refuse_others(given: _Given) -> None:
 
 
 def _refuse_failures(given: _Given, completed: int) -> None:
-    failed = given.keys.get("failed")
-    if failed is None and given.keys.get("num_prompts") is not None:
-        failed = max(0, given.number("num_prompts") - completed)
-    if isinstance(failed, (int, float)) and failed > 0:
+    failed = _failed(given, completed)
+    if failed:
         help_ = "fix the server or the benchmark's requests first, and run it again"
-        raise Unusable(f"{failed:g} requests failed, and a failed request takes less time than a complete one", help_)
+        raise Unusable(f"{count(failed, 'request')} failed, so the means are not those of all requests", help_)
     if completed < FEWEST:
-        raise Unusable(f"the benchmark completed {completed:,} requests, too few for a mean", HOW)
+        raise Unusable(f"the benchmark completed {count(completed, 'request')}, too few for a mean", HOW)
+
+
+def _failed(given: _Given, completed: int) -> int:
+    """How many requests failed, as far as the result says so."""
+    if given.keys.get("failed") is not None:
+        return 0 if given.keys["failed"] == 0 else given.whole("failed")
+    return max(0, given.whole("num_prompts") - completed) if given.keys.get("num_prompts") is not None else 0
 
 
 def _arrivals(given: _Given, completed: int) -> tuple[int | None, bool]:
     """The most requests in flight, and whether they are sent at some rate."""
     rate = given.keys.get("request_rate")
-    unlimited = rate is None or rate == "inf" or (isinstance(rate, float) and math.isinf(rate))
+    unlimited = rate is None or rate in ("inf", math.inf)
     if not unlimited and rate != "trace":  # SGLang's word for the times of a recording
         given.number("request_rate")
     if given.keys.get("max_concurrency") is not None:
-        return min(given.count("max_concurrency"), completed), not unlimited
+        return min(given.whole("max_concurrency"), completed), not unlimited
     if rate is None:
         raise Unusable("the result has neither `max_concurrency` nor `request_rate`", HOW, unreadable=True)
     if unlimited:

@@ -25,6 +25,11 @@ WAITING = 0.5
 MOSTLY = 0.5
 """The share of time for prompts from which on the time between tokens says more about them."""
 
+LONG = 0.05
+"""The part of a response from which on prompts that wait when it begins matter, which the time between tokens leaves
+out: a response finds about as many as prompts take of the time.
+"""
+
 DEPENDS = 0.2
 """The least part of a time that must depend on a share: below it, an error of 2% of the time is one of 10% and more."""
 
@@ -67,10 +72,10 @@ def calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibrat
     if not wanted:
         raise Unusable(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
     shares = run.solved(wanted)
-    for at, time in wanted.items():
-        _refuse_range(run, at, time, shares[at])
     if COMPUTE in wanted:
         _refuse_waiting(run.waiting(shares))
+    for at, time in wanted.items():
+        _refuse_range(run, at, time, shares[at])
     after = shares
     for at in wanted:
         after = replaced(after, at, float(_rounded(shares[at])))
@@ -117,7 +122,7 @@ def _before(run: Run, at: int) -> Because[Percent]:
 def _refuse_waiting(waiting: float) -> None:
     if waiting > WAITING:
         raise Unusable(
-            f"{_rounded(waiting)} of the time to the first token is the wait for other prompts, which says more about "
+            f"{_part(waiting)} of the time to the first token is the wait for other prompts, which says more about "
             f"the traffic than about the accelerator",
             "lower `--request-rate`, or use `--max-concurrency 1`, and run the benchmark again",
         )
@@ -128,7 +133,13 @@ def _why_no_memory(run: Run) -> str:
         return "responses have a single token"
     load = run.load(run.before)
     if load.read > MOSTLY:
-        return f"by the estimate, {_rounded(load.read)} of the time goes to prompts: use longer responses"
+        return (
+            f"by the estimate, {_part(load.read)} of the time goes to prompts: use longer responses, or fewer requests"
+        )
+    if load.read * load.request.reading > LONG * run.measured.between * run.measured.output:
+        return (
+            "responses are so short that one prompt delays them a lot: use longer responses, or `--max-concurrency 1`"
+        )
     if run.depends(MEMORY) < DEPENDS:
         return "the time between tokens hardly depends on it for a model this small: launches and exchanges take longer"
     return ""
@@ -152,6 +163,10 @@ def _why_no_compute(run: Run) -> str:
 def _rounded(share: float) -> Percent:
     """A share with two digits."""
     return Percent(Decimal(f"{share:.2g}"))
+
+
+def _part(share: float) -> str:
+    return f"{number(round(100 * share, 1))}%"
 
 
 def _speed(name: str, service: ServicePlan) -> Speed:
@@ -204,7 +219,7 @@ def _assumptions(service: ServicePlan, run: Run, after: Pair) -> Iterator[str]:
         tokens = measured.rate * (measured.output - 1)
         yield (
             f"{number(measured.decoding)} responses are generated at once: {number(tokens)} tokens/s x "
-            f"{seconds(measured.between)}; other prompts take {_rounded(load.read) if load.read else '0%'} of the time"
+            f"{seconds(measured.between)}; other prompts take {_part(load.read)} of the time"
         )
     if run.chunk is not None:
         yield f"a step reads at most {run.chunk:,} tokens of prompts"
@@ -215,8 +230,8 @@ def _assumptions(service: ServicePlan, run: Run, after: Pair) -> Iterator[str]:
         yield f"as a mixture of experts, the model computes at {share.value} of the share in the accelerator's entry"
     if service.part.resources.accelerator is None:
         yield (
-            "the server has the accelerators that the plan chooses now: set `resources.accelerator` of the service to keep "
-            "them, because new shares can change the choice"
+            "the server has the accelerators that the plan chooses now: set `resources.accelerator` of the service to "
+            "keep them, because new shares can change the choice"
         )
     if service.part.service_time is not None:
         yield "`serviceTime` of the service is measured, so its number of replicas does not follow from these shares"
