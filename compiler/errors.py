@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .diagnostics import Diagnostic
 
-__all__ = ["CompileError", "MlspecError", "NotFoundError", "ReleaseError", "TooEarlyError", "UnmanagedFileError"]
+__all__ = [
+    "CalibrationError",
+    "CompileError",
+    "MlspecError",
+    "NotFoundError",
+    "ReleaseError",
+    "TooEarlyError",
+    "UnmanagedFileError",
+]
 
 
 class MlspecError(Exception):
@@ -64,6 +72,20 @@ class TooEarlyError(ReleaseError):
     def __init__(self, message: str, until: str = "") -> None:
         super().__init__(message)
         self.until = until
+
+
+class CalibrationError(MlspecError):
+    """A benchmark says nothing about an accelerator, or what it says has no place in a platform file."""
+
+    help: str
+    """What to do."""
+    usage: bool
+    """Whether the file is not the result of a benchmark, or the request does not say what it measured."""
+
+    def __init__(self, message: str, help: str = "", *, usage: bool = False) -> None:  # noqa: A002
+        super().__init__(message)
+        self.help = help
+        self.usage = usage
 
 
 class UnmanagedFileError(MlspecError):

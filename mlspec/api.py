@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
+from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, Decision, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -20,6 +21,7 @@ from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
 from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .compiler.errors import (
+    CalibrationError,
     CompileError,
     MlspecError,
     NotFoundError,
@@ -44,7 +46,7 @@ from .results import Bundle, Release, Result, Spec
 from .schema.published import text as _schema
 from .targets.registry import BACKENDS
 from .terminal.releases import alone, store
-from .terminal.workspace import Options, load_file, load_text, read_version, with_settings
+from .terminal.workspace import Options, load_file, load_text, read_benchmark, read_version, with_settings
 from .terminal.write import Change, Rendered, Written, changes, rendered
 from .terminal.write import write as _write
 
@@ -52,6 +54,9 @@ __all__ = [
     "Area",
     "Assumption",
     "Bundle",
+    "CalibratedShare",
+    "Calibration",
+    "CalibrationError",
     "Change",
     "Citation",
     "CompileError",
@@ -84,6 +89,7 @@ __all__ = [
     "UnmanagedFileError",
     "Unsimulated",
     "Written",
+    "calibrate",
     "check",
     "collisions",
     "compile",
@@ -285,6 +291,16 @@ def simulate(
         slow=slow,
     )
     return {one.name: simulated(one.name, one.plan, options) for one in result._compiled.environments}
+
+
+def calibrate(result: Result, benchmark: StrPath, *, service: str | None = None) -> dict[str, Calibration]:
+    """Return the shares of its data sheet that an accelerator achieved in a benchmark, by environment.
+
+    `benchmark` is the file that `vllm bench serve --save-result` writes, and `service` the one that was measured, if
+    several generate tokens. Nothing is written. Raises CalibrationError if the benchmark says nothing about them.
+    """
+    measured = read_benchmark(os.fspath(benchmark))
+    return {one.name: calibrated(one, service, measured) for one in result._compiled.environments}
 
 
 def promote(

@@ -54,7 +54,7 @@ def compile_(request: Any, dry_run: bool, stdout: bool) -> int:
 @reporting
 @working_on_specs
 def check(request: Any) -> int:
-    """Fail if committed output differs from what its spec compiles to."""
+    """Fail if committed output differs from what a spec compiles to."""
     from .terminal.commands import check as command
 
     return command.check(request)
@@ -138,7 +138,7 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
 @working_on_one_spec
 @click.argument("result", metavar="RESULT")
 def calibrate(request: Any, result: str, service: str | None, write: bool) -> int:
-    """Take the speed of an accelerator from a benchmark.
+    """Take an accelerator's speed from a benchmark.
 
     RESULT is the file that `vllm bench serve --save-result` or SGLang's `bench_serving --output-file` writes. Finds the
     shares of the accelerator's data sheet with which the planner's estimates equal what was measured, and prints them

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..compiler.bind import check_as_written
 from ..compiler.diagnostics import Diagnostic, SourceFile, Span
+from ..compiler.errors import CalibrationError
 from ..compiler.inputs import Input
 from ..compiler.layer import SAME_EVERYWHERE, Sources
 from ..compiler.layer.merge import desugar
+from ..compiler.limits import FILE
 from ..compiler.read import MAX_DEPTH, read
 from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
 from .places import PLATFORM, repository
 from .texts import SPEC, STDIN, Text, Texts, gathered, given, makes_wait, piped, text_of, unreadable
+
+if TYPE_CHECKING:
+    from ..compiler.answer.calibration.benchmark import Benchmark
 
 __all__ = [
     "PLATFORM",
@@ -31,6 +37,7 @@ __all__ = [
     "load_file",
     "load_text",
     "parsed",
+    "read_benchmark",
     "read_file",
     "read_version",
     "repository",
@@ -158,6 +165,21 @@ def read_version(path: str, model: str | None = None) -> tuple[Mapping | None, l
 
     version = version_in(tree, model)
     return version, [*wrong, *check_as_written(version, "Version")]
+
+
+def read_benchmark(path: str) -> Benchmark:
+    """Read the result of a benchmark. Raises CalibrationError."""
+    from ..compiler.answer.calibration.benchmark import HOW, benchmark  # only calibration needs it, so imported late
+
+    text = text_of(path).text
+    try:
+        if isinstance(text, Diagnostic):
+            large = os.path.isfile(path) and os.path.getsize(path) > FILE.most
+            help_ = f"leave out `--save-detailed`, and {HOW}" if large else text.help
+            raise CalibrationError(text.message, help_, usage=True)
+        return benchmark(path, text)
+    except CalibrationError as why:
+        raise CalibrationError(f"{path}: {why}", why.help, usage=why.usage) from None
 
 
 def _tree(text: Text, type_name: str, found: list[Diagnostic]) -> Mapping | None:

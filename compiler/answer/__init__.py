@@ -1,1 +1,1 @@
-"""Answers about a compiled system: explanations, the decision memo, and the next release file."""
+"""Answers about a compiled system: explanations, the decision memo, the next release file, and calibration."""

@@ -27,7 +27,7 @@ def _lines(environment: str, found: Calibration, width: int) -> Iterator[str]:
     yield f"in {environment}: {found.service} on {times}`{found.accelerator}`"
     yield _row(*HEAD)
     for share in found.shares:
-        change = f"{share.field}: {share.before.value} -> {share.after}"
+        change = f"{share.field}: {share.before} -> {share.after}"
         yield _row(share.what, seconds(share.estimate), seconds(share.measured), change, seconds(share.then))
     for said in found.kept:
         yield from _wrapped(said, width)

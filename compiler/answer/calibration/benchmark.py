@@ -14,11 +14,12 @@ import math
 import re
 from typing import Any
 
+from ...errors import CalibrationError
 from ...plan.choose import count
 from ...record import Record
 from ...words import shown
 
-__all__ = ["HOW", "Benchmark", "Unusable", "benchmark"]
+__all__ = ["HOW", "Benchmark", "benchmark"]
 
 HOW = (
     "run `vllm bench serve --save-result` against one replica without other traffic, for example with `--dataset-name "
@@ -36,15 +37,6 @@ LARGEST = 1e12
 
 CONTRADICTS = 1.25
 """How many times the allowed requests in flight the times may add up to: means of requests are not those of tokens."""
-
-
-class Unusable(Exception):  # noqa: N818 - not a failure: the message says why nothing follows from a benchmark
-    """Why nothing can be calibrated, and what to do. `unreadable` is for what is no result of a benchmark at all."""
-
-    def __init__(self, message: str, help: str, *, unreadable: bool = False) -> None:  # noqa: A002
-        super().__init__(message)
-        self.help = help
-        self.unreadable = unreadable
 
 
 class Benchmark(Record):
@@ -88,16 +80,18 @@ class Benchmark(Record):
 
 
 def benchmark(name: str, text: str) -> Benchmark:
-    """Read the result of a benchmark. Raises Unusable, also for one that says nothing about the accelerator."""
+    """Read the result of a benchmark. Raises CalibrationError, also for one that says nothing about the accelerator."""
     given = _Given(_object(text))
     _refuse_others(given)
     if given.keys.get("completed") == 0:
-        raise Unusable("the benchmark completed no request", HOW)
+        raise CalibrationError("the benchmark completed no request", HOW)
     completed, duration = given.whole("completed"), given.number("duration")
     _refuse_failures(given, completed)
     prompt, output = (max(1, round(given.number(f"total_{what}_tokens") / completed)) for what in ("input", "output"))
     if prompt + output > LONGEST:
-        raise Unusable(f"its requests have {prompt + output:,} tokens, more than any model reads", HOW, unreadable=True)
+        raise CalibrationError(
+            f"its requests have {prompt + output:,} tokens, more than any model reads", HOW, usage=True
+        )
     together, paced = _arrivals(given, completed)
     found = Benchmark(
         name=name,
@@ -118,17 +112,17 @@ def benchmark(name: str, text: str) -> Benchmark:
 def _object(text: str) -> dict[str, Any]:
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
-        raise Unusable("the file is empty", HOW, unreadable=True)
+        raise CalibrationError("the file is empty", HOW, usage=True)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         if len(lines) > 1 and all(map(_is_object, lines)):
             help_ = "copy the one that counts to a file of its own, for example the last one with `tail -n 1`"
-            raise Unusable(f"the file has {len(lines)} results", help_, unreadable=True) from None
+            raise CalibrationError(f"the file has {len(lines)} results", help_, usage=True) from None
         where = f": {error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise Unusable(f"the file is not JSON{where}", HOW, unreadable=True) from None
+        raise CalibrationError(f"the file is not JSON{where}", HOW, usage=True) from None
     if not isinstance(found, dict):
-        raise Unusable("the file is not the result of a benchmark, which is a JSON object", HOW, unreadable=True)
+        raise CalibrationError("the file is not the result of a benchmark, which is a JSON object", HOW, usage=True)
     return found
 
 
@@ -149,12 +143,12 @@ class _Given:
         """A positive number."""
         value = self.keys.get(key)
         if value is None:
-            raise Unusable(f"the result has no `{key}`", self._missing(key), unreadable=True)
+            raise CalibrationError(f"the result has no `{key}`", self._missing(key), usage=True)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Unusable(f"`{key}` is {_called(value)}, not a number", HOW, unreadable=True)
+            raise CalibrationError(f"`{key}` is {_called(value)}, not a number", HOW, usage=True)
         if not 0 < value < LARGEST:  # neither is NaN
             wrong = f"`{key}: {shown(_called(value))}` is not a number above 0 that a benchmark can measure"
-            raise Unusable(wrong, self._missing(key), unreadable=True)
+            raise CalibrationError(wrong, self._missing(key), usage=True)
         return float(value)
 
     def _missing(self, key: str) -> str:
@@ -166,7 +160,7 @@ class _Given:
         """A positive whole number."""
         value = self.number(key)
         if value != int(value):
-            raise Unusable(f"`{key}: {value:g}` is not a whole number", HOW, unreadable=True)
+            raise CalibrationError(f"`{key}: {value:g}` is not a whole number", HOW, usage=True)
         return int(value)
 
     def text(self, key: str) -> str:
@@ -190,20 +184,20 @@ def _int(value: int) -> str:
 def _refuse_others(given: _Given) -> None:
     """Refuse what runs differently from how the planner estimates it."""
     if given.keys.get("ramp_up_strategy") is not None:
-        raise Unusable("the rate of the requests rose during the benchmark", f"use a constant one: {HOW}")
+        raise CalibrationError("the rate of the requests rose during the benchmark", f"use a constant one: {HOW}")
     accepted = given.keys.get("spec_decode_acceptance_length", given.keys.get("accept_length"))
     if isinstance(accepted, (int, float)) and accepted > 1:
         why = f"the server used speculative decoding: a step generated {accepted:.2g} tokens of a response"
-        raise Unusable(why, "run the benchmark without it: the planner estimates steps that generate one token")
+        raise CalibrationError(why, "run the benchmark without it: the planner estimates steps that generate one token")
 
 
 def _refuse_failures(given: _Given, completed: int) -> None:
     failed = _failed(given, completed)
     if failed:
         help_ = "fix the server or the benchmark's requests first, and run it again"
-        raise Unusable(f"{count(failed, 'request')} failed, so the means are not those of all requests", help_)
+        raise CalibrationError(f"{count(failed, 'request')} failed, so the means are not those of all requests", help_)
     if completed < FEWEST:
-        raise Unusable(f"the benchmark completed {count(completed, 'request')}, too few for a mean", HOW)
+        raise CalibrationError(f"the benchmark completed {count(completed, 'request')}, too few for a mean", HOW)
 
 
 def _failed(given: _Given, completed: int) -> int:
@@ -222,9 +216,9 @@ def _arrivals(given: _Given, completed: int) -> tuple[int | None, bool]:
     if given.keys.get("max_concurrency") is not None:
         return min(given.whole("max_concurrency"), completed), not unlimited
     if rate is None:
-        raise Unusable("the result has neither `max_concurrency` nor `request_rate`", HOW, unreadable=True)
+        raise CalibrationError("the result has neither `max_concurrency` nor `request_rate`", HOW, usage=True)
     if unlimited:
-        raise Unusable(
+        raise CalibrationError(
             "all requests were sent at once, so the time to the first token is the wait for other prompts",
             "limit the rate of the requests with `--request-rate 1`, or those in flight with `--max-concurrency 8`",
         )
@@ -239,9 +233,9 @@ def _date(text: str) -> str:
 
 def _refuse_contradiction(found: Benchmark) -> None:
     if found.together is not None and found.flight > CONTRADICTS * found.together:
-        raise Unusable(
+        raise CalibrationError(
             f"the numbers contradict each other: at {found.rate:,.2f} requests/s, such times mean {found.flight:,.0f} "
             f"requests in flight, but `max_concurrency` is {found.together:,}",
             "use the file as the benchmark wrote it",
-            unreadable=True,
+            usage=True,
         )

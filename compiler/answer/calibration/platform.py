@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...diagnostics import SourceFile
+from ...errors import CalibrationError
 from ...inputs import Input
 from ...layer import Sources
 from ...layer.merge import desugar
@@ -12,9 +13,8 @@ from ...pipeline import Compiled, Environment
 from ...read import read
 from ...record import Record
 from ...tree import Mapping, Scalar
-from .benchmark import Unusable
 from .edit import Path, path_to, with_value
-from .solve import Calibration, Share
+from .solve import CalibratedShare, Calibration
 
 __all__ = ["Change", "Value", "changes", "values"]
 
@@ -40,25 +40,25 @@ class Change(Record):
 
 
 def values(system: Compiled, environment: Environment, found: Calibration) -> list[Value]:
-    """Where each share belongs. Raises Unusable if something above the platform file decides it."""
+    """Where each share belongs. Raises CalibrationError if something above the platform file decides it."""
     sources = system.input.sources
     assert sources is not None
     return [_value(environment, sources, found.accelerator, share) for share in found.shares]
 
 
-def _value(environment: Environment, sources: Sources, accelerator: str, share: Share) -> Value:
+def _value(environment: Environment, sources: Sources, accelerator: str, share: CalibratedShare) -> Value:
     general = "memoryEfficiency" if share.field == "memoryEfficiency" else "computeEfficiency"
     for layer, node in environment.layered.history(("platform", "planning", general)):
-        raise Unusable(
+        raise CalibrationError(
             f"`platform.planning.{general}` in {layer.name} replaces the shares of all accelerators",
             f"remove it, and run the command again: {node.file.name}:{node.line + 1}",
         )
-    path, value = ("platform", "accelerators", accelerator, share.field), str(share.after)
+    path, value = ("platform", "accelerators", accelerator, share.field), share.after
     outermost = sources.platform.file if sources.platform is not None else None
     for layer, node in environment.layered.history(path)[:1]:
         if layer.owner == "system":
             where = f"{node.file.name}:{node.line + 1}"
-            raise Unusable(
+            raise CalibrationError(
                 f"`{'.'.join(path)}` is set in {layer.name}, which is above the platform file", f"remove it: {where}"
             )
         if layer.owner != "catalog":
@@ -75,15 +75,15 @@ def changes(
     comment: str,
     compiled: Callable[[Input], Compiled],
 ) -> list[Change]:
-    """The platform files with the values, which have their effect there. Raises Unusable."""
+    """The platform files with the values, which have their effect there. Raises CalibrationError."""
     texts: dict[str, Change] = {}
     for one in reversed(wanted):  # each goes right below its accelerator, so the first one is on top
         if one.file is None:
-            raise Unusable("there is no platform file to write to", CREATE, unreadable=True)
+            raise CalibrationError("there is no platform file to write to", CREATE, usage=True)
         old = texts.get(one.file.name, Change(file=one.file.name, before=one.file.text, text=one.file.text, paths=()))
         text = with_value(old.text, one.path, one.value, comment)
         if text is None:
-            raise Unusable(
+            raise CalibrationError(
                 f"{one.file.name} has no place for `{'.'.join(one.path)}` that can be edited safely",
                 "run the command without `--write`, and paste what it prints",
             )
@@ -114,7 +114,7 @@ def _refuse_effects(system: Compiled, environment: Environment, wanted: list[Val
     known = {(one.id, one.message) for one in system.found}
     for one in after.found:
         if one.severity == "error" and (one.id, one.message) not in known:
-            raise Unusable(
+            raise CalibrationError(
                 f"with the values, the spec would have an error: {one.id}, {one.message}",
                 "run the command without `--write`, set them, and see what `mlspec lint` says",
             )
@@ -123,6 +123,6 @@ def _refuse_effects(system: Compiled, environment: Environment, wanted: list[Val
         path = value.path[value.path.index("accelerators") :]
         node = next((node for _, node in layered.history(("platform", *path))), None)
         if not isinstance(node, Scalar) or node.text != value.value:
-            raise Unusable(
+            raise CalibrationError(
                 f"`{'.'.join(value.path)}` would have no effect", "check what overrides it with `mlspec explain`"
             )

@@ -6,9 +6,9 @@ The planner estimates, for a request among others on one replica (see `plan/lang
     time to the first token = rest of a step + wait for earlier prompts + reading(compute share) + step
 
 The rate and the sequences are the benchmark's: by Little's law, as many responses are generated at once as tokens per
-second times the time of each. Of `N` requests in flight at most, one sees `N - 1` others (the arrival theorem: S. S.
-Lavenberg and M. Reiser, Stationary state probabilities at arrival instants, 1980). Both times fall as either share
-rises, so each is found by halving an interval, in turn until neither changes.
+second times the time of each. Of `N` requests in flight at most, one sees `N - 1` others (the arrival theorem:
+Stationary state probabilities at arrival instants, Journal of Applied Probability 17, 1980). Both times fall as either
+share rises, so each is found by halving an interval, in turn until neither changes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SOME = 1e-12
 
 
 class _Model(LanguageModel):
-    """The same model with the requests of a benchmark, no part of which is in the prefix cache."""
+    """The same model with the requests of a benchmark, without any prompt in the prefix cache."""
 
     def __init__(self, model: LanguageModel, measured: Benchmark) -> None:
         super().__init__(model.shape, model)

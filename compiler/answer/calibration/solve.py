@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ....schema.units import Percent
-from ...because import Because
+from ...because import Because, Unavailable
+from ...errors import CalibrationError
+from ...finding import Refusal
+from ...pipeline import Environment
 from ...plan.choose import count, number, seconds
 from ...plan.language_models.speed import Speed
 from ...plan.service import ServicePlan
 from ...record import Record
-from .benchmark import HOW, Benchmark, Unusable
+from ...words import listing
+from .benchmark import HOW, Benchmark
 from .run import COMPUTE, LEAST, MEMORY, Pair, Run, replaced
 
-__all__ = ["Calibration", "Share", "calibrated"]
+__all__ = ["CalibratedShare", "Calibration", "calibrated"]
 
 WHAT = {MEMORY: "time between tokens", COMPUTE: "time to the first token"}
 """What a benchmark measures, by the share that it decides."""
@@ -34,8 +38,8 @@ DEPENDS = 0.2
 """The least part of a time that must depend on a share: below it, an error of 2% of the time is one of 10% and more."""
 
 
-class Share(Record):
-    """One share of a data sheet, before and after, and the time that decides it."""
+class CalibratedShare(Record):
+    """One share of an accelerator's data sheet, and the time that decides it. Times are in seconds."""
 
     field: str
     """Its field in the accelerator's entry: `memoryEfficiency`."""
@@ -43,10 +47,10 @@ class Share(Record):
     """The time, in words: `time between tokens`."""
     measured: float
     estimate: float
-    """The measured time, and its estimate with the share before, in seconds."""
-    before: Because[Percent]
-    after: Percent
-    """With two digits."""
+    """The measured time, and its estimate with the share before."""
+    before: str
+    after: str
+    """The value for the platform file, with two digits: `72%`."""
     then: float
     """The estimate with the shares after."""
 
@@ -55,22 +59,60 @@ class Calibration(Record):
     """What a benchmark says about the accelerator of a service."""
 
     service: str
+    model: str
+    """The name of its model in the spec."""
     accelerator: str
     devices: int
-    shares: tuple[Share, ...]
+    """How many of them a replica has."""
+    shares: tuple[CalibratedShare, ...]
     kept: tuple[str, ...]
     """The shares that stay as they are, and why."""
     assumptions: tuple[str, ...]
 
 
-def calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibration:
-    """The shares of a service's accelerator with which its estimates equal a benchmark. Raises Unusable."""
+def calibrated(environment: Environment, service: str | None, measured: Benchmark) -> Calibration:
+    """The shares of a service's accelerator with which its estimates equal a benchmark.
+
+    Raises CalibrationError. Without a name, the service is the only one that generates tokens.
+    """
+    name, plan = _measured(environment, service)
+    try:
+        return _calibrated(name, plan, measured)
+    except (Refusal, Unavailable):  # the spec has an error there, which is reported
+        raise CalibrationError(f"the spec has errors that concern `{name}`", "see what `mlspec lint` says") from None
+
+
+def _measured(environment: Environment, name: str | None) -> tuple[str, ServicePlan]:
+    known = {key: one for key, one in environment.plan.online.items() if _generates(one)}
+    if name is not None and name in known:
+        return name, known[name]
+    if name is not None:
+        help_ = f"choose {listing(known)}" if known else "only online services of language models can be calibrated"
+        raise CalibrationError(f"`{name}` is not a service that generates tokens", help_, usage=True)
+    if len(known) == 1:
+        return next(iter(known.items()))
+    if not known:
+        help_ = "name the spec of the server that was measured"
+        raise CalibrationError("no online service of the spec generates tokens", help_, usage=True)
+    raise CalibrationError(
+        "several services generate tokens", f"name one with `--service`: {listing(known)}", usage=True
+    )
+
+
+def _generates(service: ServicePlan) -> bool:
+    try:
+        return service.is_language_model and service.generates.value
+    except (Refusal, Unavailable):
+        return False
+
+
+def _calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibration:
     run = Run(_speed(name, service), measured)
     _refuse_lengths(run)
     kept = {at: why for at, why in ((MEMORY, _why_no_memory(run)), (COMPUTE, _why_no_compute(run))) if why}
     wanted = {at: time for at, time in _times(measured).items() if at not in kept}
     if not wanted:
-        raise Unusable(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
+        raise CalibrationError(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
     shares = run.solved(wanted)
     if COMPUTE in wanted:
         _refuse_waiting(run.waiting(shares))
@@ -83,6 +125,7 @@ def calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibrat
     assert devices is not None
     return Calibration(
         service=name,
+        model=service.model.value,
         accelerator=devices.type.value,
         devices=devices.count.value,
         shares=tuple(_share(run, at, time, after) for at, time in wanted.items()),
@@ -97,14 +140,14 @@ def _times(measured: Benchmark) -> dict[int, float]:
     return {**between, COMPUTE: measured.first_token}
 
 
-def _share(run: Run, at: int, time: float, after: Pair) -> Share:
-    return Share(
+def _share(run: Run, at: int, time: float, after: Pair) -> CalibratedShare:
+    return CalibratedShare(
         field=_field(run, at),
         what=WHAT[at],
         measured=time,
         estimate=run.estimate(at, run.before),
-        before=_before(run, at),
-        after=_rounded(after[at]),
+        before=str(_before(run, at).value),
+        after=str(_rounded(after[at])),
         then=run.estimate(at, after),
     )
 
@@ -121,7 +164,7 @@ def _before(run: Run, at: int) -> Because[Percent]:
 
 def _refuse_waiting(waiting: float) -> None:
     if waiting > WAITING:
-        raise Unusable(
+        raise CalibrationError(
             f"{_part(waiting)} of the time to the first token is the wait for other prompts, which says more about "
             f"the traffic than about the accelerator",
             "lower `--request-rate`, or use `--max-concurrency 1`, and run the benchmark again",
@@ -174,18 +217,22 @@ def _speed(name: str, service: ServicePlan) -> Speed:
     if speed is not None:
         return speed
     if service.devices is None:
-        raise Unusable(f"`{name}` has no accelerator", "set `resources.accelerator` of the service to the measured one")
+        raise CalibrationError(
+            f"`{name}` has no accelerator", "set `resources.accelerator` of the service to the measured one"
+        )
     if service.hardware.model is None:
-        raise Unusable(f"the shape of the model of `{name}` is unknown", "set `llm.family` or `llm.shape` of the model")
+        raise CalibrationError(
+            f"the shape of the model of `{name}` is unknown", "set `llm.family` or `llm.shape` of the model"
+        )
     path = f"platform.accelerators.{service.devices.type.value}"
     help_ = f"set `memory`, `bandwidth`, and `compute` below `{path}` to the values of its data sheet"
-    raise Unusable(f"the data sheet of `{service.devices.type.value}` is unknown", help_)
+    raise CalibrationError(f"the data sheet of `{service.devices.type.value}` is unknown", help_)
 
 
 def _refuse_lengths(run: Run) -> None:
     context, measured = run.fit.model.context, run.measured
     if context is not None and measured.prompt + measured.output > context.value:
-        raise Unusable(
+        raise CalibrationError(
             f"the requests of the benchmark have {count(measured.prompt + measured.output, 'token')}, more than the "
             f"context of {context.value:,} that the spec serves",
             "use the spec of the server that was measured, or shorter requests",
@@ -196,13 +243,13 @@ def _refuse_range(run: Run, at: int, time: float, share: float) -> None:
     measured = f"the measured {WHAT[at]} of {seconds(time)} would need `{_field(run, at)}`"
     where = f"with {count(run.fit.devices.value, 'device')} and {run.fit.model.weights.reason}"
     if float(_rounded(share)) > 1:
-        raise Unusable(
+        raise CalibrationError(
             f"{measured} above 100% of the accelerator's data sheet, {where}",
             "check the model, its quantization, and the number of devices in the spec against the server that was "
             "measured, and that its prompts were not in a prefix cache",
         )
     if share < 10 * LEAST:
-        raise Unusable(
+        raise CalibrationError(
             f"{measured} below 1% of the accelerator's data sheet, {where}",
             "check that nothing else used the accelerator or the network, and the spec against the server",
         )
