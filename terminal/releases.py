@@ -1,4 +1,4 @@
-"""Release files: written in one step, and never on top of a change that was not read."""
+"""Release files, and platform files: written in one step, and never on top of a change that was not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = "releases"
 
 Seen = tuple[tuple[str, int, int, int], ...]
 _MOST = 2**20
-"""The largest release file, in bytes: as large as any file that mlspec reads."""
+"""The largest file, in bytes: as large as any that mlspec reads."""
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def seen(spec_folder: Path) -> Seen:
 
 
 def store(path: Path, text: str, before: str | None) -> None:
-    """Replace a release file. `before` is what it contained when the change was computed; None if there was none.
+    """Replace a release file, or a platform file. `before` is what it contained when the change was computed; None if
+    there was none.
 
     Raises ReleaseError if it has changed since, and UnmanagedFileError for a link or anything else in its place. Call
     it under the lock.

@@ -62,9 +62,10 @@ def _environment(system: Compiled) -> Environment:
 
 def _write(request: Request, changed: list[Change]) -> int:
     for change in changed:
+        file = Path(os.path.realpath(change.file))  # a link leads to a file of the same repository: see `places`
         try:
-            with locked(os.path.dirname(os.path.abspath(change.file))):
-                store(Path(change.file), change.text, change.before)
+            with locked(file.parent):
+                store(file, change.text, change.before)
         except MlspecError as error:
             request.console.complain(f"error: {error}")
             return 1

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["text", "yaml"]
 
-HEAD = ("", "estimate", "measured", "share of the data sheet", "new estimate")
-WIDTHS = (24, 10, 10, 32)
+HEAD = ("time", "estimate", "measured", "share of the data sheet", "new estimate")
+WIDTHS = (18, 8, 8, 28)
+"""A row fits into 80 columns."""
 
 
 def text(environment: str, found: Calibration, width: int) -> str:
@@ -27,7 +28,7 @@ def _lines(environment: str, found: Calibration, width: int) -> Iterator[str]:
     yield f"in {environment}: {found.service} on {times}`{found.accelerator}`"
     yield _row(*HEAD)
     for share in found.shares:
-        change = f"{share.field}: {share.before} -> {share.after}"
+        change = f"{share.field} {share.before} -> {share.after}"
         yield _row(share.what, seconds(share.estimate), seconds(share.measured), change, seconds(share.then))
     for said in found.kept:
         yield from _wrapped(said, width)

@@ -20,8 +20,8 @@ from .run import COMPUTE, LEAST, MEMORY, Pair, Run, replaced
 
 __all__ = ["CalibratedShare", "Calibration", "calibrated"]
 
-WHAT = {MEMORY: "time between tokens", COMPUTE: "time to the first token"}
-"""What a benchmark measures, by the share that it decides."""
+WHAT = {MEMORY: "between tokens", COMPUTE: "to the first token"}
+"""The times that a benchmark measures, by the share that each decides."""
 
 WAITING = 0.5
 """The share of the time to the first token from which on it says more about the queue than about the accelerator."""
@@ -44,7 +44,7 @@ class CalibratedShare(Record):
     field: str
     """Its field in the accelerator's entry: `memoryEfficiency`."""
     what: str
-    """The time, in words: `time between tokens`."""
+    """The time, in words: `between tokens`."""
     measured: float
     estimate: float
     """The measured time, and its estimate with the share before."""
@@ -240,7 +240,7 @@ def _refuse_lengths(run: Run) -> None:
 
 
 def _refuse_range(run: Run, at: int, time: float, share: float) -> None:
-    measured = f"the measured {WHAT[at]} of {seconds(time)} would need `{_field(run, at)}`"
+    measured = f"the measured time {WHAT[at]} of {seconds(time)} would need `{_field(run, at)}`"
     where = f"with {count(run.fit.devices.value, 'device')} and {run.fit.model.weights.reason}"
     if float(_rounded(share)) > 1:
         raise CalibrationError(
