@@ -32,6 +32,7 @@ FILES = {
     "bad/mlspec.yaml": "kind: MLSystem\nmetadata: {name: [}\n",
     "notes.txt": "notes",
     "config.json": '{"version": 1}',
+    "bench.json": '{"completed": 100, "duration": 60, "request_rate": 1}',
 }
 WORDS = (
     *(

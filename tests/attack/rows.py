@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from . import commands, emptied, gates, indexes, injected, mutated, races
+from . import benchmarks, commands, emptied, gates, indexes, injected, mutated, races
 
 __all__ = ["ROWS"]
 
 ROWS = {
-    row.name: row for module in (mutated, injected, emptied, gates, indexes, commands, races) for row in module.ROWS
+    row.name: row
+    for module in (mutated, injected, emptied, gates, benchmarks, indexes, commands, races)
+    for row in module.ROWS
 }
