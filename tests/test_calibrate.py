@@ -431,7 +431,7 @@ OPEN = {**RESULT, "max_concurrency": None, "request_rate": 1.0}
         ({"mean_ttft_ms": 30}, 1, "`computeEfficiency` above 100%", "were not in a prefix cache"),
         ({"mean_tpot_ms": 1.2, "duration": 100}, 1, "`memoryEfficiency` above 100%", "the number of devices"),
         ({"mean_tpot_ms": 1500, "duration": 40_000}, 1, "`memoryEfficiency` below 1%", "nothing else used"),
-        ({"total_input_tokens": 900_000}, 1, "more than the context of 8,192", "use the spec of the server"),
+        ({"total_input_tokens": 900_000}, 1, "more than the context of 8,192", "use the spec of the server that was"),
         ({"total_input_tokens": 10_000, "total_output_tokens": 100}, 1, "decides nothing", "run `vllm bench"),
         ({"duration": 20}, 2, "the numbers contradict each other", "as the benchmark wrote it"),
         ({"mean_ttft_ms": 0}, 2, "`mean_ttft_ms: 0` is not a number above 0", "a backend that streams"),
@@ -516,6 +516,29 @@ def test_a_share_above_the_platform_file_is_not_written_below_it(made: Folder) -
     assert done.status == 1
     assert "is set in" in done.err
     assert "above the platform file" in done.err
+
+
+def test_a_model_that_does_not_fit_was_not_measured(tmp_path: Path) -> None:
+    spec = on_an_h100()
+    spec["models"]["chat"]["llm"] = {"family": "llama-3.1-70b"}
+    done = folder(tmp_path, spec).calibrate()
+    assert done.status == 1
+    assert "by the spec, the model of `chat` does not fit: " in done.err
+
+
+def test_a_time_that_hardly_depends_on_a_share_does_not_decide_it(tmp_path: Path) -> None:
+    """On a B200, 28 layers of a model with 0.6 G parameters take 1.12 ms for launches, and reading 1.3 GB at 75% of
+    8 TB/s takes 0.22 ms. So an error of 2%, 27 us, is one of 12% in the share.
+    """
+    spec = assistant(resources__accelerator={"type": "b200"})
+    spec["constraints"]["accelerators"] = ["b200", "l4"]
+    spec["models"]["chat"]["llm"] = {"family": "qwen3-0.6b"}
+    result = {**RESULT, "total_input_tokens": 100_000, "mean_ttft_ms": 9, "mean_tpot_ms": 1.34, "duration": 36}
+    done = folder(tmp_path, spec).calibrate(result)
+    assert done.status == 1
+    assert "the benchmark decides nothing: " in done.err
+    assert "an error of 2% in the time between tokens would change it by more than 10%" in done.err
+    assert "prompts of 1,000 tokens take no longer than launching the operations" in done.err
 
 
 def test_the_service_is_named_if_several_generate(tmp_path: Path) -> None:

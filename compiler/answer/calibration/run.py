@@ -35,9 +35,9 @@ MOST = 10.0
 LEAST = 0.001
 """The shares that are tried. Above 100%, they only say that the benchmark and the spec do not belong together."""
 
-HALVINGS = 40
+HALVINGS = 30
 ROUNDS = 50
-PRECISION = 1e-7
+PRECISION = 1e-6
 
 SOME = 1e-12
 """A rate at which no request waits for another one's prompt."""
@@ -92,11 +92,9 @@ class Run:
         """The time that decides a share: between tokens for that of the memory, to the first token for the other."""
         return self.between(shares) if at == MEMORY else self.first_token(shares)
 
-    def depends(self, at: int) -> float:
-        """The part of that time that is inverse to the share, with the shares of now."""
-        time = self.estimate(at, self.before)
-        lower = self.estimate(at, replaced(self.before, at, self.before[at] / 1.01))
-        return (lower / time - 1) / 0.01 if math.isfinite(time) else 1.0
+    def loose(self, wanted: Mapping[int, float], at: int, shares: Pair) -> float:
+        """How much a share changes, relative to the solution, if the time that decides it is 2% longer."""
+        return abs(self.solved({**wanted, at: 1.02 * wanted[at]})[at] / shares[at] - 1)
 
     def solved(self, wanted: Mapping[int, float]) -> Pair:
         """The shares with which the wanted times are the measured ones, as far as shares between the limits can."""

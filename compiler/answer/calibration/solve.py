@@ -23,19 +23,24 @@ __all__ = ["CalibratedShare", "Calibration", "calibrated"]
 WHAT = {MEMORY: "between tokens", COMPUTE: "to the first token"}
 """The times that a benchmark measures, by the share that each decides."""
 
+OTHER = "use the spec of the server that was measured"
+
 WAITING = 0.5
 """The share of the time to the first token from which on it says more about the queue than about the accelerator."""
 
-MOSTLY = 0.5
-"""The share of time for prompts from which on the time between tokens says more about them."""
+MOSTLY = 0.3
+"""The share of time for prompts from which on the time between tokens says too much about them."""
 
 LONG = 0.05
 """The part of a response from which on prompts that wait when it begins matter, which the time between tokens leaves
 out: a response finds about as many as prompts take of the time.
 """
 
-DEPENDS = 0.2
-"""The least part of a time that must depend on a share: below it, an error of 2% of the time is one of 10% and more."""
+PRECISE = 0.01
+"""How far an estimate may be from what was measured, before shares are rounded."""
+
+LOOSE = 0.1
+"""The change of a share from which on it is too uncertain, if a time has an error of 2%."""
 
 
 class CalibratedShare(Record):
@@ -92,8 +97,7 @@ def _measured(environment: Environment, name: str | None) -> tuple[str, ServiceP
     if len(known) == 1:
         return next(iter(known.items()))
     if not known:
-        help_ = "name the spec of the server that was measured"
-        raise CalibrationError("no online service of the spec generates tokens", help_, usage=True)
+        raise CalibrationError("no online service of the spec generates tokens", OTHER, usage=True)
     raise CalibrationError(
         "several services generate tokens", f"name one with `--service`: {listing(known)}", usage=True
     )
@@ -111,13 +115,19 @@ def _calibrated(name: str, service: ServicePlan, measured: Benchmark) -> Calibra
     _refuse_lengths(run)
     kept = {at: why for at, why in ((MEMORY, _why_no_memory(run)), (COMPUTE, _why_no_compute(run))) if why}
     wanted = {at: time for at, time in _times(measured).items() if at not in kept}
-    if not wanted:
-        raise CalibrationError(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
     shares = run.solved(wanted)
     if COMPUTE in wanted:
         _refuse_waiting(run.waiting(shares))
+    for at in [at for at in wanted if run.loose(wanted, at, shares) > LOOSE]:
+        kept[at] = f"an error of 2% in the time {WHAT[at]} would change it by more than {_part(LOOSE)}"
+        wanted.pop(at)
+        shares = run.solved(wanted)
+    if not wanted:
+        raise CalibrationError(f"the benchmark decides nothing: {'; '.join(kept.values())}", HOW)
     for at, time in wanted.items():
         _refuse_range(run, at, time, shares[at])
+    if any(abs(run.estimate(at, shares) / time - 1) > PRECISE for at, time in wanted.items()):
+        raise CalibrationError("no two shares give both times at once", HOW)
     after = shares
     for at in wanted:
         after = replaced(after, at, float(_rounded(shares[at])))
@@ -183,8 +193,6 @@ def _why_no_memory(run: Run) -> str:
         return (
             "responses are so short that one prompt delays them a lot: use longer responses, or `--max-concurrency 1`"
         )
-    if run.depends(MEMORY) < DEPENDS:
-        return "the time between tokens hardly depends on it for a model this small: launches and exchanges take longer"
     return ""
 
 
@@ -198,8 +206,6 @@ def _why_no_compute(run: Run) -> str:
         )
     if load.work.prompt(measured.prompt) > load.work.added(measured.prompt):
         return f"{prompt} take no longer than launching the operations or reading the weights: use longer ones"
-    if run.depends(COMPUTE) < DEPENDS:
-        return f"the time to the first token hardly depends on it for {prompt}: use longer ones"
     return ""
 
 
@@ -214,8 +220,10 @@ def _part(share: float) -> str:
 
 def _speed(name: str, service: ServicePlan) -> Speed:
     speed = service.hardware.speed
-    if speed is not None:
+    if speed is not None and speed.fit.fits.value:
         return speed
+    if speed is not None:
+        raise CalibrationError(f"by the spec, the model of `{name}` does not fit: {speed.fit.fits.reason}", OTHER)
     if service.devices is None:
         raise CalibrationError(
             f"`{name}` has no accelerator", "set `resources.accelerator` of the service to the measured one"
@@ -235,7 +243,7 @@ def _refuse_lengths(run: Run) -> None:
         raise CalibrationError(
             f"the requests of the benchmark have {count(measured.prompt + measured.output, 'token')}, more than the "
             f"context of {context.value:,} that the spec serves",
-            "use the spec of the server that was measured, or shorter requests",
+            OTHER,
         )
 
 
