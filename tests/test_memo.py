@@ -116,6 +116,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CadencePlan": {"gap", "labeled", "rollout", "run", "tolerated", "window"},
     "CostPlan": {"runs", "versions"},
+    "Hops": {"hop", "lookup"},
     "OnlineCost": {"price", "replicas"},
     "GateSample": {"values"},
     "HistoryPlan": {"named", "rows"},
@@ -240,12 +241,16 @@ def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
     """2000/s x 2 ms are 4 Erlang; 4 / 0.7 = 5.7, so 6 replicas of one slot; 6 x 1.5 = 9; 9 x 0.7 / 2 ms = 3150/s. Two
     replicas answer 1000/s. In 392 s, 392,000 requests are above that, 1.512 times 0.5% of 20 x 86,400 x 30.
 
+    The sojourn time is exponential: at 333/s a replica, ln 100 / (500 - 333.3) = 27.6 ms, so 72.4 of 100 ms are left;
+    at 30/s, ln 100 / 470 = 9.8 ms.
+
     A mean of 20/s leaves 0.24 h of a day for 2000/s: (23.76 x 2 + 0.24 x 6) / 24 = 2.04 replicas x 730 h x 0.041 USD.
     """
     assert changed_by("constraints.throughput.peak=2000/s") == {
         "replicas for the peak load": "2 replicas -> 6 replicas",
         "maximum replicas": "3 replicas -> 9 replicas",
         "headroom: maximum sustainable rate": "1050/s -> 3150/s",
+        "headroom: p99 latency": "90.2ms -> 72.4ms",
         "fallback replicas": "2 replicas -> 6 replicas",
         "error budget of a jump to the peak": " -> 151.2%",
         "serving digit-reader": "59.86 USD/month -> 61.06 USD/month",
@@ -257,7 +262,11 @@ def test_twice_the_peak_changes_what_carries_it_and_nothing_else() -> None:
 
 
 def test_twice_the_latency_changes_its_objective_and_nothing_else() -> None:
-    assert changed_by("constraints.latency.p99=200ms") == {"latency-p99, histogram bucket": "100ms -> 200ms"}
+    """ln 100 / (500 - 30) = 9.8 ms at the peak of 60/s on two replicas, whatever the bound is."""
+    assert changed_by("constraints.latency.p99=200ms") == {
+        "latency-p99, histogram bucket": "100ms -> 200ms",
+        "headroom: p99 latency": "90.2ms -> 190.2ms",
+    }
 
 
 def test_a_fifth_of_the_latency_leaves_less_room_to_wait() -> None:
@@ -265,15 +274,18 @@ def test_a_fifth_of_the_latency_leaves_less_room_to_wait() -> None:
     assert changed_by("constraints.latency.p99=20ms") == {
         "latency-p99, histogram bucket": "100ms -> 20ms",
         "headroom: maximum sustainable rate": "1050/s -> 809/s",
+        "headroom: p99 latency": "90.2ms -> 10.2ms",
     }
 
 
 def test_twice_the_slots_change_what_a_replica_is_meant_to_have() -> None:
     """3 x 2 x 0.7 / 2 ms = 2100/s; 70 % of two requests are 1.4; a core for each, which costs: 2 x 730 h x (2 x 0.035 +
-    1.5 x 0.004) USD.
+    1.5 x 0.004) USD. With a load of 0.06 on two slots, 0.2% of requests wait, and waiting rounds to nothing: 9.2 of
+    100 ms are used.
     """
     assert changed_by("serving.serviceTime.at=2") == {
         "headroom: maximum sustainable rate": "1050/s -> 2100/s",
+        "headroom: p99 latency": "90.2ms -> 90.8ms",
         "rate without new replicas": "1000/s -> 2000/s",
         "CPU per replica": "1 core -> 2 cores",
         "target per replica": "0.7 requests -> 1.4 requests",

@@ -101,6 +101,7 @@ FOLLOWS = {
     "Drift / reference sample": "the rows to learn from, or of a window",
     "replicas for the .*": "traffic, times and `platform.planning`",
     "headroom: (maximum sustainable rate|time until the next run)": "traffic, times and `platform.planning`",
+    "headroom: p[0-9]+ (latency|time to first token)": "times, traffic, hops, and calls",
     "time until a new replica serves|rate without new replicas": "times, the scrape interval, and `planning.nodeWait`",
     "error budget of a jump to the peak": "traffic, `ramp`, and the availability",
     "full context fits|memory for the KV cache|typical sequences that fit|weights": "the model and its devices",

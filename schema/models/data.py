@@ -346,5 +346,10 @@ class Features(Section):
     """The feature store."""
 
     store: Literal["feast"] = default("feast", "The feature store.", "the de facto open-source standard")
+    lookup: Duration | None = optional(
+        "How long the online store takes to answer, at the percentile of the bounds. It counts toward the latency "
+        "bounds of the services whose model reads features, in addition to their service time. Omit it if callers look "
+        "features up before they send a request."
+    )
     entities: list[Entity] = listed("The entities that features describe.", key="name")
     views: list[FeatureView] = listed("The feature views.", key="name")

@@ -87,6 +87,10 @@ class Gateway(Section):
         "from the provider",
     )
     data_plane: DataPlane = group(DataPlane, "Where its requests come from, if the provider's default does not apply.")
+    hop: Duration | None = optional(
+        "How long it delays a request and its response, together, measured. It counts toward every latency bound. If "
+        "omitted, it is not counted."
+    )
 
 
 class RolloutProvider(Section):
@@ -113,6 +117,10 @@ class Mesh(Section):
     provider: MeshProviderName = default("none", "The service mesh.", "most clusters have none")
     waypoint: ObjectName | None = optional(
         "The waypoint of every service, in the service's namespace. Its pods forward the requests of other pods."
+    )
+    hop: Duration | None = optional(
+        "How long it delays a request between pods and its response, together, measured. It counts toward the latency "
+        "bounds of services that other pods call. If omitted, it is not counted."
     )
 
 

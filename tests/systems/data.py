@@ -105,4 +105,4 @@ def features(maker: Maker) -> dict[str, Any] | None:
         ]
         + [late][: maker.pick((0, 1))],
     )
-    return maker.free("Features", entities=[{"name": ENTITY, "key": ENTITY_KEY}], views=[view])
+    return maker.free("Features", lookup="0.1ms", entities=[{"name": ENTITY, "key": ENTITY_KEY}], views=[view])

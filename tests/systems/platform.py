@@ -25,6 +25,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         kubernetes=maker.kubernetes,
         cloud=maker.cloud,
         gateway=_gateway(maker) if maker.traffic != "none" else None,
+        mesh=maker.free("Mesh", hop="0.1ms") if maker.maybe(0.5) else None,
         prometheus=maker.free(
             "Prometheus",
             scrapeInterval=maker.pick((None, "15s", "1m")),
@@ -73,8 +74,14 @@ def _dns(maker: Maker) -> str | None:
 def _gateway(maker: Maker) -> dict[str, Any]:
     """A product, and the addresses that only the platform knows."""
     place = maker.free("DataPlane", **({"cidrs": ["10.0.8.0/23"]} if "missing" in maker.behind else {}))
+    hop = maker.pick((None, "0.1ms"))
     return maker.free(
-        "Gateway", provider=maker.gateway, mirroring=maker.mirroring, dataPlane=place, domain="models.example.com"
+        "Gateway",
+        provider=maker.gateway,
+        mirroring=maker.mirroring,
+        dataPlane=place,
+        domain="models.example.com",
+        hop=hop,
     )
 
 

@@ -75,7 +75,7 @@ def _missed_when_idle(service: ServicePlan, percentile: str) -> Iterator[Diagnos
             f"the {percentile} bound is {promise.bound.value}, but an idle replica takes longer for {_share(alone)} of "
             "requests",
             promise.bound,
-            others=((service.mean_time, "the time per request"), *delay),
+            others=((service.mean_time, "the time per request"), *delay, *((hop, hop.reason) for hop in promises.hops)),
             note=f"{promises.work.reason}; only {_share(promise.late)} may be late, queueing adds to it, and more "
             "replicas do not make a single request faster",
             help=f"write a bound of `{least}` or more, or use a faster model"

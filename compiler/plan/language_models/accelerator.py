@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterator
 from functools import cached_property
 
-from ....schema.units import Percent, Rate
+from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..serving.facts import ServiceFacts
+from ..serving.hops import less
 from .fit import Fit, LanguageModel
 from .limits import Bounds, Targets
 from .options import Option, against, called, cheaper, cost, picked, proposed, too_many, unfit
@@ -131,10 +132,10 @@ class Hardware:
     @cached_property
     def _targets(self) -> Targets:
         bounds = self._service.bounds
-        generates = self._service.generates.value
+        generates, hops = self._service.generates.value, self._service.hops.before
         return Targets(
-            answer=_given(bounds("latency")),
-            first_token=_given(bounds("first_token")) if generates else (),
+            answer=_given(bounds("latency"), hops),
+            first_token=_given(bounds("first_token"), hops) if generates else (),
             inter_token=_given(bounds("inter_token")) if generates else (),
             utilization=self._service.scope.platform.planning.utilization,
         )
@@ -215,6 +216,6 @@ class Hardware:
         )
 
 
-def _given(bounds: Latency) -> Bounds:
-    """The bounds that are set, lowest percentile first."""
-    return tuple((name, bound) for name in bounds.fields if (bound := getattr(bounds, name)) is not None)
+def _given(bounds: Latency, hops: tuple[Because[Duration], ...] = ()) -> Bounds:
+    """The bounds that are set, without what hops take of them, lowest percentile first."""
+    return tuple((name, less(bound, hops)) for name in bounds.fields if (bound := getattr(bounds, name)) is not None)

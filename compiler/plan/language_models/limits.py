@@ -16,7 +16,7 @@ from ..serving.promises import LATE
 from .queueing import LONG, MARGIN, Load, Request, alone, loaded, margin
 from .work import Work
 
-__all__ = ["Chunk", "Sustained", "Targets", "best", "raised", "sustained"]
+__all__ = ["Chunk", "Sustained", "Targets", "best", "percentile", "raised", "sustained"]
 
 Bounds = tuple[tuple[str, Because[Duration]], ...]
 
@@ -69,16 +69,20 @@ def raised(took: float, single: float, factor: float = MARGIN) -> float:
     return single + factor * max(0.0, took - single)
 
 
+def percentile(load: Load, kind: str, name: str) -> float:
+    """A percentile of the whole response (`latency`) or of the time to the first token, in seconds."""
+    single, z = alone(load.work, load.request), DEVIATIONS[name]
+    if kind == "latency":
+        return raised(load.answer(z), single.answer(), margin(single))
+    return raised(load.first_token(z), single.first_token())
+
+
 def _expected(load: Load, targets: Targets) -> Iterator[Expected]:
     """Every bounded percentile at a load."""
-    single = alone(load.work, load.request)
     for name, bound in targets.answer:
-        z = DEVIATIONS[name]
-        yield Expected(f"{name} of the response", raised(load.answer(z), single.answer(), margin(single)), bound)
+        yield Expected(f"{name} of the response", percentile(load, "latency", name), bound)
     for name, bound in targets.first_token:
-        z = DEVIATIONS[name]
-        took = raised(load.first_token(z), single.first_token())
-        yield Expected(f"{name} to the first token", took, bound)
+        yield Expected(f"{name} to the first token", percentile(load, "first_token", name), bound)
     for name, bound in targets.inter_token:
         yield Expected(f"{name} between tokens", load.between(QUANTILES[name], DEVIATIONS[name]), bound)
 

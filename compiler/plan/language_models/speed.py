@@ -18,8 +18,8 @@ from ...system import Accelerator, LlmShape, Planning
 from ..choose import assumed, count, number, seconds
 from ..serving.capacity import Care, care
 from .fit import Fit, counted
-from .limits import Chunk, Sustained, Targets, best, sustained
-from .queueing import Request, loaded
+from .limits import Chunk, Sustained, Targets, best, percentile, sustained
+from .queueing import Request, alone, loaded
 from .sequences import LARGE, allowed, concurrent, fast_enough, idle, missed, step_limit
 from .work import Work
 
@@ -125,6 +125,15 @@ class Speed:
     def idle(self, sequences: int, prompt: int, output: int) -> float:
         """The time of a request among so many sequences, if no other prompt interrupts it, in seconds."""
         return self.work.prompt(prompt) + output * self.work.step(sequences)
+
+    def percentile(self, kind: str, name: str, rate: float | None) -> float:
+        """A percentile of the response or of the first token on a replica at some rate, or on an idle one, in seconds.
+        Infinite if the replica is overloaded.
+        """
+        if rate is None:
+            return percentile(alone(self.work, self.request), kind, name)
+        load = loaded(self.work, self.request, rate, self.sequences.value)
+        return percentile(load, kind, name) if load is not None else math.inf
 
     @cached_property
     def throughput(self) -> Because[Rate]:

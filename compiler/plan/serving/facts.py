@@ -14,6 +14,7 @@ from ..choose import assumed, count, number, or_else
 from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, Demand, care, measured, replicas, survives_zones
+from .hops import Hops
 from .identity import ServiceIdentity
 from .promises import promises
 from .replica import cores, threads
@@ -46,6 +47,7 @@ class ServiceFacts(ServiceIdentity, ABC):
     def __init__(self, scope: Scope, part: OnlineService) -> None:
         super().__init__(scope, part)
         self.arrival = Arrival(self)
+        self.hops = Hops(self)
 
     # Hardware of a replica
 
@@ -156,7 +158,8 @@ class ServiceFacts(ServiceIdentity, ABC):
         if self.mean_time is None or time is None:
             return None
         own = self.scope.platform.planning.own_tail
-        promised = promises(self.bounds("latency"), time, self._selected_p99(), self.part.batching, own)
+        tail, hops = self._selected_p99(), self.hops.before
+        promised = promises(self.bounds("latency"), time, tail, self.part.batching, own, hops)
         return Demand(self.mean_time, self.slots, self.queues, promised)
 
     def _selected_p99(self) -> Because[Duration] | None:

@@ -58,11 +58,14 @@ class Promises(NamedTuple):
     """How long a request may wait for its batch to fill; None without a delay."""
     own: Because[Percent]
     """The share of the late requests that the model's own tail may use up."""
+    hops: tuple[Because[Duration], ...] = ()
+    """What hops and lookups take of every bound."""
 
     @property
     def waits(self) -> float:
-        """The wait for the batch, in seconds."""
-        return float(self.delay.value) if self.delay is not None else 0.0
+        """The wait for the batch, with hops and lookups, in seconds."""
+        delays = (*self.hops, *((self.delay,) if self.delay is not None else ()))
+        return sum((float(delay.value) for delay in delays), 0.0)
 
     def alone(self, promise: Promise) -> float:
         """The share of requests that an idle replica answers too late."""
@@ -93,9 +96,10 @@ def promises(
     selected: Because[Duration] | None,
     batching: Batching | None,
     own: Because[Percent],
+    hops: tuple[Because[Duration], ...] = (),
 ) -> Promises:
     """What a service promises. `selected` is the p99 of the selected candidate."""
-    return Promises(tuple(_bounded(bounds)), own_time(time, selected), _delay(batching), own)
+    return Promises(tuple(_bounded(bounds)), own_time(time, selected), _delay(batching), own, hops)
 
 
 def _bounded(bounds: Latency) -> Iterator[Promise]:
