@@ -26,7 +26,7 @@ from .compiler.plan.training import TrainingPlan
 from .compiler.system import MLSystem
 from .compiler.tree import Mapping, Node, Place, Scalar, Sequence
 from .schema.hardware import Bandwidth, Compute
-from .schema.money import Budget, HourlyPrice, UnitPrice
+from .schema.money import Budget, HourlyPrice, StoragePrice, TransferPrice, UnitPrice
 from .schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
 from .targets.naming import labels, metadata, path_of, selector
 from .targets.providers import (
@@ -93,9 +93,11 @@ __all__ = [
     "Source",
     "SourceFile",
     "Span",
+    "StoragePrice",
     "SystemTarget",
     "Target",
     "TrafficProvider",
+    "TransferPrice",
     "TrainingPlan",
     "UnitPrice",
     "because",

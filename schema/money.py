@@ -8,7 +8,7 @@ from typing import Self
 
 from .units import NUMBER, Count, Quantity, UnitError, like, plain
 
-__all__ = ["Budget", "HourlyPrice", "Money", "UnitPrice"]
+__all__ = ["Budget", "HourlyPrice", "Money", "StoragePrice", "TransferPrice", "UnitPrice"]
 
 
 class Money(Quantity):
@@ -53,6 +53,24 @@ class HourlyPrice(Money):
     WHAT = "an hourly amount of money"
     PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(h)"
     EXAMPLES = ("3.43 USD/h",)
+
+
+class StoragePrice(Money):
+    """Money per gibibyte that is stored for a month."""
+
+    __slots__ = ()
+    WHAT = "a price of storage"
+    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(GiB-month)"
+    EXAMPLES = ("0.08 USD/GiB-month",)
+
+
+class TransferPrice(Money):
+    """Money per gibibyte that is sent."""
+
+    __slots__ = ()
+    WHAT = "a price of traffic"
+    PATTERN = rf"({NUMBER}) ([A-Z]{{3}})/(GiB)"
+    EXAMPLES = ("0.09 USD/GiB",)
 
 
 class UnitPrice(Money):

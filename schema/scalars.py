@@ -138,6 +138,8 @@ SCALARS: dict[str, Scalar] = {
     "count": _quantity(units.Count, number="integer"),
     "budget": _quantity(money.Budget),
     "hourly-price": _quantity(money.HourlyPrice),
+    "storage-price": _quantity(money.StoragePrice),
+    "transfer-price": _quantity(money.TransferPrice),
     "unit-price": _quantity(money.UnitPrice),
     "margin": _quantity(units.Margin, number="number"),
     "measure": _quantity(units.Measure, number="number"),

@@ -120,6 +120,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "OnlineCost": {"price", "replicas"},
     "GateSample": {"values"},
     "HistoryPlan": {"named", "rows"},
+    "LabelingPlan": {"evaluation", "paid", "price"},
     "DriftPlan": {"columns", "of_features", "of_prediction"},
     "GatewayPlan": {"enforces_timeout", "route_kind", "timeout"},
     "MeshPlan": {"follows_routes", "probes", "tunnel"},

@@ -91,7 +91,7 @@ ELSEWHERE = {
 
 FOLLOWS = {
     "(Problem|Model) / .*": "what the spec says, and its candidates side by side",
-    "Data / .*": "sums of what sources, labels and the split say",
+    "Data / .*": "sums of what sources, labels, gates, and the split say",
     "Peak / .*": "replicas, rollouts and `platform.quota`",
     "Cost / .*": "replicas, lengths and prices",
     "Features / .*": "`freshness` and `schedule`",

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from mlspec.schema.money import Budget, UnitPrice
+from mlspec.schema.money import Budget, StoragePrice, TransferPrice, UnitPrice
 from mlspec.schema.scalars import SCALARS
 from mlspec.schema.units import (
     Cores,
@@ -41,6 +41,8 @@ from mlspec.schema.units import (
         (Count, "120M", "120000000", "120M"),
         (Count, "20000", "20000", "20k"),
         (Budget, "4000 USD/month", "4000", "4000 USD/month"),
+        (StoragePrice, "0.08 USD/GiB-month", "0.08", "0.08 USD/GiB-month"),
+        (TransferPrice, "0.090 USD/GiB", "0.090", "0.09 USD/GiB"),
         (UnitPrice, "0.9 USD/1M predictions", "0.0000009", "0.9 USD/1M predictions"),
         (UnitPrice, "0.05 EUR/label", "0.05", "0.05 EUR/label"),
         (Margin, "-0.002", "-0.002", "-0.002"),

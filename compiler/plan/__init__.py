@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .data.drift import DriftPlan
     from .data.freshness import FreshnessPlan
     from .data.history import HistoryPlan
+    from .data.labeling import LabelingPlan
     from .data.samples import SamplesPlan
 
 __all__ = ["Plan"]
@@ -109,6 +110,13 @@ class Plan(Scope):
         from .data.samples import SamplesPlan
 
         return SamplesPlan(self)
+
+    @cached_property
+    def labeling(self) -> LabelingPlan:
+        """What labels cost."""
+        from .data.labeling import LabelingPlan
+
+        return LabelingPlan(self)
 
     @cached_property
     def cadence(self) -> CadencePlan | None:

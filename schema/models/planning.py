@@ -17,6 +17,8 @@ from .base import (
     Percent,
     Section,
     Share,
+    StoragePrice,
+    TransferPrice,
     default,
     mapped,
     optional,
@@ -24,7 +26,7 @@ from .base import (
 
 
 class Prices(Section):
-    """Prices of CPU and memory. Accelerators have their own price."""
+    """Prices of CPU, memory, storage, and traffic. Accelerators have their own price."""
 
     core: HourlyPrice = default(
         "0.035 USD/h",
@@ -32,6 +34,13 @@ class Prices(Section):
         "list price of the major clouds, 2026",
     )
     memory: HourlyPrice = default("0.004 USD/h", "The price of one gibibyte.", "list price of the major clouds, 2026")
+    storage: StoragePrice | None = optional(
+        "The price of a gibibyte that is stored for a month: model versions, the shared model cache, and versions of "
+        "data whose size the spec states. If omitted, the bill leaves storage out."
+    )
+    egress: TransferPrice | None = optional(
+        "The price of a gibibyte that leaves through the gateway. If omitted, the bill leaves it out."
+    )
 
 
 class Quota(Section):

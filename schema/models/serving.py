@@ -128,6 +128,9 @@ class Endpoint(Section):
         "The gateway's request timeout. GRPCRoutes have none, and some gateways ignore it.",
         "from the slowest latency bound",
     )
+    response_size: Memory | None = optional(
+        "The mean size of a response. With `platform.prices.egress`, the bill includes what leaves through the gateway."
+    )
     auth: Auth | None = optional("Authentication at the gateway.")
     callers: list[Caller] = listed("Callers that may bypass the gateway.")
     through_gateway: Percent | None = derived(

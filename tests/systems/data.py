@@ -29,7 +29,7 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
         sources=sources,
         columns=columns,
         preprocessing=[_step(maker) for _ in range(maker.pick((0, 2, 4)))],
-        labels=maker.free("Labels", column=LABEL, delay=maker.pick((None, "1h", "7d"))),
+        labels=maker.free("Labels", column=LABEL, cost="0.01 USD/label", delay=maker.pick((None, "1h", "7d"))),
         split=_split(maker, strategy),
     )
 

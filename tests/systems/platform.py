@@ -43,7 +43,9 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         ),
         network=maker.free("Network", policies=maker.network, dns=_dns(maker)),
         planning=_planning(maker) if online else None,
-        prices=maker.free("Prices", core="0.03 USD/h", memory="0.004 USD/h"),
+        prices=maker.free(
+            "Prices", core="0.03 USD/h", memory="0.004 USD/h", storage="0.08 USD/GiB-month", egress="0.09 USD/GiB"
+        ),
         policies=_policies(maker),
         runtimes=maker.runtimes or None,
         accelerators=maker.accelerators or None,

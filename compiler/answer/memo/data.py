@@ -20,6 +20,10 @@ def history(plan: Plan) -> Iterator[Line]:
     for title, rows in (("training set", past.train), ("validation set", past.validation), ("test set", past.test)):
         if rows is not None:
             yield Line(title=title, value=rows, count_of="row")
+    paid = plan.labeling.paid
+    if paid is not None and plan.labeling.evaluation is not None:
+        yield Line(title="labels of an evaluation", value=plan.labeling.evaluation, count_of="label")
+        yield Line(title="cost of the labels of an evaluation", value=paid)
 
 
 def drift(plan: Plan) -> Iterator[Line]:

@@ -28,6 +28,8 @@ __all__ = ["over_budget"]
     "services.*.constraints.budget",
     "services.*.rate",
     "retraining.schedule",
+    "services.*.endpoint.responseSize",
+    "data.labels.cost",
     "platform.prices",
     "platform.accelerators.*.price",
 )

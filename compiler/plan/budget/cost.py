@@ -2,8 +2,8 @@
 
 A month has 730 hours (8,760 / 12), as in the list prices of large clouds. A part costs pods x hours x the price of the
 requests of one pod, because reserved capacity costs money whether it is used or not. If the platform file has no
-prices, the planner uses list prices as of one day; a contract is easily a third below them. Storage, networking, the
-cluster itself, and people are not counted.
+prices, the planner uses list prices as of one day; a contract is easily a third below them. Storage, traffic to
+callers, and labels count where the spec sizes them and they have a price. The cluster itself and people do not.
 
 Traps that this module handles: the average cost of a month is neither the cost of peak capacity nor that of the minimum
 replicas, which an autoscaler exceeds for half of each day; a canary adds pods even though the traffic stays the same; a
@@ -26,6 +26,7 @@ from ..serving.batch import BatchPlan
 from ..sidecars import with_cpu, with_memory
 from .online import OnlineCost, Parts, Span
 from .prices import MONTH, hourly, money, monthly, rounded, times
+from .stored import EGRESS, STORAGE, storage
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -80,12 +81,13 @@ class CostPlan:
             parts |= service.parts
         for batch in self.plan.batch.values():
             parts |= self._batch(batch)
-        return parts | self._training
+        return parts | self._training | self.plan.labeling.parts | storage(self.plan)
 
     @cached_property
     def total(self) -> Because[Budget]:
         """The expected total monthly cost."""
-        return _total(self.parts, self.plan.platform.prices.core, *(service.span for service in self.online.values()))
+        spans = (service.span for service in self.online.values())
+        return _total(self.parts, self.plan.platform.prices.core, *spans)
 
     @cached_property
     def budgets(self) -> tuple[Share, ...]:
@@ -230,8 +232,9 @@ def _total(parts: Parts, core: Because[HourlyPrice], *spans: Span) -> tuple[Budg
     low, high = (sum((span[end].value.amount - span[1].value.amount for span in spans), amount) for end in (0, 2))
     if low < high:
         said += f"; {plain(low)} with the minimum replicas, and {plain(high)} with those for the peak"
-    left = "without storage, networking, and the cluster itself"
-    return Budget(amount, core.value.currency, "month"), f"{said}; {left}"
+    sent = "other networking" if any(name.startswith(EGRESS) for name in parts) else "networking"
+    left = f"{sent} and the cluster itself" if STORAGE in parts else f"storage, {sent}, and the cluster itself"
+    return Budget(amount, core.value.currency, "month"), f"{said}; without {left}"
 
 
 @decision

@@ -15,6 +15,7 @@ from ..service import ServicePlan
 from ..sidecars import with_cpu, with_memory
 from . import profile
 from .prices import MONTH, hourly, money, rounded, times
+from .stored import egress
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -89,7 +90,7 @@ class OnlineCost:
         if canary.shadow_stage is not None:
             hours = _shadow_hours(canary.shadow_replicas, canary.shadow_stage.duration, versions)
             parts[f"shadow pods of {name}"] = _rollouts(versions, hours, self._price_of_shadow)
-        return parts
+        return parts | egress(self.plan, self.service)
 
     @property
     def _price_of_shadow(self) -> Because[HourlyPrice]:

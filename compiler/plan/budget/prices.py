@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Context, Decimal
 from functools import cache
+from typing import Any
 
 from ....schema.money import Budget, HourlyPrice
 from ....schema.units import Cores, Memory, plain
@@ -18,7 +19,7 @@ from .. import cron
 from ..choose import number, plural
 from ..scope import Scope
 
-__all__ = ["MONTH", "hourly", "money", "monthly", "rounded", "times"]
+__all__ = ["MONTH", "hourly", "in_one_currency", "money", "monthly", "rounded", "times"]
 
 MONTH = 730
 """Hours per month: 365 x 24 / 12."""
@@ -49,7 +50,7 @@ def hourly(
     """
     prices = scope.platform.prices
     if asked is None:
-        _in_one_currency(prices.core, prices.memory)
+        in_one_currency(prices.core, prices.memory)
         return _hourly(cpu, memory, prices.core, prices.memory, shared)
     device = scope.platform.accelerators[asked.type.value]
     if device.price is None:
@@ -60,12 +61,13 @@ def hourly(
             note="the budget would be compared with a total that lacks its largest part",
             help=f"add a price to the platform file: `accelerators: {{{asked.type.value}: {{price: 1.2 USD/h}}}}`",
         )
-    _in_one_currency(prices.core, prices.memory, device.price)
+    in_one_currency(prices.core, prices.memory, device.price)
     facts = (asked.type, asked.count, device.price, device.checked, device.source)
     return _hourly(cpu, memory, prices.core, prices.memory, shared, _devices(*facts))
 
 
-def _in_one_currency(first_price: Because[HourlyPrice], *others: Because[HourlyPrice]) -> None:
+def in_one_currency(first_price: Because[HourlyPrice], *others: Because[Any]) -> None:
+    """Refuse a price in another currency."""
     for price in others:
         if price.value.currency != first_price.value.currency:
             raise refusal(
@@ -144,7 +146,7 @@ def _fires(schedule: str) -> Decimal:
     return Decimal(days * len(made.minutes) * MONTH) / (cycle * 24)
 
 
-def money(amount: Decimal, price: Because[HourlyPrice]) -> Budget:
+def money(amount: Decimal, price: Because[Any]) -> Budget:
     """A monthly amount in the currency of a price, rounded to the cent."""
     return Budget(rounded(amount, 2), price.value.currency, "month")
 
