@@ -93,7 +93,7 @@ FOLLOWS = {
     "(Problem|Model) / .*": "what the spec says, and its candidates side by side",
     "Data / .*": "sums of what sources, labels, gates, and the split say",
     "Peak / .*": "replicas, rollouts and `platform.quota`",
-    "Cost / .*": "replicas, lengths and prices",
+    "Cost / .*": "replicas, lengths, sizes, labels, and prices",
     "Features / .*": "`freshness` and `schedule`",
     "Memory / .*": "the model, how it is tuned, and the accelerators of training",
     "Evaluation / .*": "the test rows, the labels and the gates",

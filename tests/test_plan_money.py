@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+import mlspec
+from mlspec.compiler.answer.memo import money
 from mlspec.compiler.answer.memo.data import history
 from mlspec.compiler.finding import Refusal
+from mlspec.compiler.plan.budget.alternatives import Alternative
 
 from .support import changed
 from .test_plan_cost import PLATFORM, RUNS, SPEC, cost, parts
+from .test_prose import faults
 
 GIB = 2**30
 
@@ -144,3 +148,88 @@ def test_a_price_of_something_else_is_no_price_of_a_label(tmp_path: Path) -> Non
     with pytest.raises(Refusal) as found:
         labels(tmp_path, data=data)
     assert found.value.diagnostic.help == "write it like `0.05 USD/label`"
+
+
+# An API instead of hosting
+
+CHAT = Path(__file__).parent.parent / "examples" / "support-assistant" / "mlspec.yaml"
+API = "{input: 0.15 USD/1M tokens, output: 0.6 USD/1M tokens}"
+
+
+def against(*settings: str, api: str = API) -> Alternative:
+    candidates = f"models.chat.candidates=[{{name: own, selected: true}}, {{name: vendor, api: {api}}}]"
+    plan = mlspec.compile(CHAT, settings=(candidates, *settings))._compiled.environments[0].plan
+    [found] = plan.cost.alternatives
+    return found
+
+
+def test_an_api_costs_its_tokens_and_hosting_its_replicas() -> None:
+    """1,500 x 0.15 + 60 x 0.6 = 261 USD per million requests; 2/s x 730 h are 5.256 million of them: 1,371.82 USD.
+
+    Hosting costs 2,986.24 USD, so both cost the same at 2,986.24 / (2,628,000 x 0.000261) = 4.354/s.
+    """
+    found = against()
+    assert (str(found.costs.value), str(found.hosting.value)) == ("1371.82 USD/month", "2986.24 USD/month")
+    assert float(found.even.value) == pytest.approx(2986.24 / (2_628_000 * 0.000261), rel=1e-6)
+    assert "1,500 prompt tokens x 0.15 USD/1M tokens + 60 output tokens x 0.6 USD/1M tokens" in found.even.reason
+    assert "2986.24 USD/month for hosting / (730 h x 3,600 s x 261 USD per million requests)" in found.even.reason
+
+
+def test_a_price_of_the_request_itself_is_added() -> None:
+    """261 + 39 USD per million requests."""
+    priced = against(api=API.replace("}", ", request: 39 USD/1M predictions}"))
+    assert float(priced.even.value) == pytest.approx(2986.24 / (2_628_000 * 0.0003), rel=1e-6)
+
+
+def test_the_dearer_an_api_the_less_traffic_is_worth_hosting() -> None:
+    prices = ("0.05", "0.15", "0.6", "5")
+    even = [float(against(api=f"{{output: {price} USD/1M tokens}}").even.value) for price in prices]
+    assert even == sorted(even, reverse=True)
+
+
+def test_twice_the_traffic_costs_twice_at_an_api() -> None:
+    twice = against("services.chat.constraints.throughput.mean=4/s")
+    assert float(twice.costs.value.amount) == pytest.approx(2 * 1371.82, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ((), "hosting `chat` costs 2986.24 USD/month, 2.18 times what the API `vendor` costs, 1371.82 USD/month"),
+        (("services.chat.constraints.throughput.mean=3/s",), None),
+    ],
+)
+def test_hosting_that_costs_twice_an_api_is_found(settings: tuple[str, ...], said: str | None) -> None:
+    """At 3/s the API costs 2,057.72 USD, more than half of hosting, whose replicas hardly change."""
+    candidates = f"models.chat.candidates=[{{name: own, selected: true}}, {{name: vendor, api: {API}}}]"
+    found = [d.message for d in mlspec.lint(CHAT, settings=(candidates, *settings)) if d.id == "MLS218"]
+    assert found == ([said] if said is not None else [])
+
+
+def test_tokens_are_not_priced_by_the_prediction() -> None:
+    with pytest.raises(Refusal) as found:
+        against(api="{input: 1 USD/1M predictions}")
+    assert found.value.diagnostic.help == "write it like `0.9 USD/1M tokens`"
+
+
+# What it says
+
+
+def test_what_the_bill_says_is_right_english(tmp_path: Path) -> None:
+    """With prices that no example has: every title, value, and reason."""
+    gates = {"gates": [*GATES["evaluation"]["gates"], BY_COUNTRY], "primary": "recall"}
+    candidates = [{"name": "own", "selected": True}, {"name": "vendor", "api": {"request": "9 EUR/1M predictions"}}]
+    made = cost(
+        tmp_path,
+        priced(storage="0.08 EUR/GiB-month", egress="0.09 EUR/GiB"),
+        **LABELED,
+        evaluation=gates,
+        model__candidates=candidates,
+        release=release("3Gi", "2Gi"),
+        serving__endpoint={"responseSize": "4Ki"},
+    )
+    lines = [*history(made.plan), *money.cost(made.plan)]
+    titles = {line.title for line in lines}
+    assert {"storage", "egress of scorer", "labels", "break-even of scorer with vendor"} <= titles
+    said = [text for line in lines for text in (line.title, f"{line.title}: {line.text}", f"{line.title}: {line.why}")]
+    assert [fault for text in said for fault in faults(text)] == []

@@ -76,6 +76,14 @@ class OperatingPoint(Section):
     threshold: float = required("The decision is positive at this score and above.")
 
 
+class ApiPrice(Section):
+    """What an API charges, instead of hosting the model."""
+
+    input: UnitPrice | None = optional("The price of input tokens, such as `0.15 USD/1M tokens`.")
+    output: UnitPrice | None = optional("The price of output tokens.")
+    request: UnitPrice | None = optional("The price of a request itself, such as `90 USD/1M predictions`.")
+
+
 class Candidate(Section):
     """A candidate model, with what is known about it."""
 
@@ -91,6 +99,9 @@ class Candidate(Section):
     metrics: dict[Metric, float] = mapped("Its evaluation results, by metric.")
     latency: Latency | None = optional("The latency of one prediction.")
     cost: UnitPrice | None = optional("The cost of its predictions.")
+    api: ApiPrice | None = optional(
+        "The prices of an API that answers in its place. The plan compares them with those of hosting the model."
+    )
     selected: bool = default(False, "Whether this is the selected candidate.", "at most one candidate is selected")
 
 

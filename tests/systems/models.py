@@ -64,12 +64,19 @@ def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[d
     """The one that was chosen, one that is no better, and the baseline that both beat."""
     made = maker.free(
         "Candidate", name="chosen", role="candidate", selected=True, metrics={metric: better}, latency={"p99": "1ms"},
-        cost="0.1 USD/1M predictions",
+        cost="0.1 USD/1M predictions", api=None,
     )  # fmt: skip
     other = maker.free(
-        "Candidate", name="other", role="candidate", selected=None, metrics={metric: better}, latency=None, cost=None
+        "Candidate",
+        name="other",
+        role="candidate",
+        selected=None,
+        metrics={metric: better},
+        latency=None,
+        cost=None,
+        api={"input": "0.15 USD/1M tokens", "output": "0.6 USD/1M tokens", "request": "9 USD/1M predictions"},
     )
-    naive = maker.free("Candidate", name="baseline", role="naive", selected=None, metrics={metric: worse})
+    naive = maker.free("Candidate", name="baseline", role="naive", selected=None, metrics={metric: worse}, api=None)
     maker.declare("rivals", "chosen", "other")
     return [made, other, naive]
 

@@ -29,3 +29,5 @@ def cost(plan: Plan) -> Iterator[Line]:
             yield Line(title=f"headroom: unused budget{of}", value=share.left, field=path)
     for name, each in plan.cost.units.items():
         yield Line(title=f"unit price, {name}", value=each)
+    for other in plan.cost.alternatives:
+        yield Line(title=f"break-even of {other.service} with {other.candidate.name.value}", value=other.even)

@@ -9,11 +9,15 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import Refusal, finding
 from ...plan import Plan
+from ...plan.budget.alternatives import Alternative
 from ...plan.choose import number
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["cost_of_another_system", "no_gain"]
+__all__ = ["cost_of_another_system", "costly_way", "no_gain"]
+
+TWICE = 2
+"""How many times the selected way must cost what the other one does: list prices and contracts differ by less."""
 
 FAR = 3
 """How many times the declared cost may be above the plan's, or below that of busy replicas: a contract is a third below
@@ -125,4 +129,55 @@ def _differs(service: str, declared: Because[UnitPrice], planned: Because[UnitPr
         declared,
         note=f"{what} {planned.reason}; candidates and the budget are judged by what they declare",
         help=f"write `cost: {planned.value}`, or correct what the plan rests on, such as `serviceTime` or prices",
+    )
+
+
+@rule("MLS218", "info", "models.*.candidates", "retraining.schedule", "platform.prices")
+def costly_way(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Hosting that costs twice what an API costs, or an API that costs twice what hosting costs.
+
+    Why: replicas cost the same with and without requests, and an API costs every request. At little traffic, the
+    replicas wait for it most of the time. At much traffic, the API costs a multiple of them.
+
+    Bad:
+        constraints: {throughput: {mean: 20/s, peak: 60/s}}
+        model:
+          candidates:
+            - {name: own, selected: true}
+            - {name: vendor, api: {request: 0.2 USD/1M predictions}}
+    Good:
+        constraints: {throughput: {mean: 20/s, peak: 60/s}}
+        model:
+          candidates:
+            - {name: own, selected: true}
+            - {name: vendor, api: {request: 5 USD/1M predictions}}
+    """
+    try:
+        found = plan.cost.alternatives
+    except Refusal:
+        return  # without a price there is nothing to compare; MLS405 asks for it if there is a budget
+    for service in dict.fromkeys(other.service for other in found):
+        others = [other for other in found if other.service == service]
+        selected = [other for other in others if other.candidate.selected.value]
+        yield from _costs_twice(min(selected or others, key=lambda other: other.costs.value.amount), bool(selected))
+
+
+def _costs_twice(other: Alternative, api: bool) -> Iterator[Diagnostic]:
+    """Whether the selected way, the `api` or hosting, costs twice the other one."""
+    name, hosting, costs = other.candidate.name, other.hosting.value, other.costs.value
+    chosen, instead = (costs, hosting) if api else (hosting, costs)
+    if not instead.amount or chosen.amount < TWICE * instead.amount:
+        return
+    factor = number(float(chosen.amount / instead.amount))
+    said = f"the API `{name.value}` costs {costs}, {factor} times what hosting `{other.service}` costs, {hosting}"
+    if not api:
+        said = f"hosting `{other.service}` costs {hosting}, {factor} times what the API `{name.value}` costs, {costs}"
+    other_way = "the candidate that is hosted" if api else f"`{name.value}`"
+    yield finding(
+        "MLS218",
+        said,
+        name,
+        others=((other.candidate.selected, "selected"),) if api else (),
+        note=f"both cost the same at {other.even.value}: {other.even.reason}",
+        help=f"move `selected: true` to {other_way}, or suppress this finding and say what is worth the difference",
     )

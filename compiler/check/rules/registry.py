@@ -81,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     samples.sample_out_of_reach,
     samples.rejected_by_chance,
     samples.margin_below_the_sample,
+    candidates.costly_way,
     reproducibility.unpinned_image,
     reproducibility.training_without_seed,
     reproducibility.unpinned_image_of_the_platform,

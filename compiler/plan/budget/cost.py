@@ -24,6 +24,7 @@ from ..choose import count, number
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
 from ..sidecars import with_cpu, with_memory
+from .alternatives import Alternative, alternatives
 from .online import OnlineCost, Parts, Span
 from .prices import MONTH, hourly, money, monthly, rounded, times
 from .stored import EGRESS, STORAGE, storage
@@ -100,6 +101,11 @@ class CostPlan:
                 total = _total(service.parts, self.plan.platform.prices.core, service.span)
                 found.append(Share(name, own, service.parts, total))
         return tuple(found)
+
+    @cached_property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The candidates that are an API, for each online service."""
+        return tuple(found for online in self.online.values() for found in alternatives(self.plan, online))
 
     @cached_property
     def units(self) -> dict[str, Because[UnitPrice]]:
