@@ -10,6 +10,7 @@ import yaml
 
 from mlspec.compiler.plan.latency import unspent
 from mlspec.compiler.plan.service import ServicePlan
+from mlspec.compiler.simulate.planned import planned as simulated
 
 from .support import ADOPTERS, compile_text, minimal
 
@@ -69,6 +70,13 @@ def test_a_hop_leaves_less_time_to_wait(tmp_path: Path) -> None:
         platform = {"gateway": {"hop": hop}} if hop else {}
         found.append(planned(tmp_path / str(hop), platform=platform, **made).for_peak.value)
     assert found == [3, 3, 11]
+    service = planned(tmp_path / "said", platform={"gateway": {"hop": "5ms"}})
+    assert "for 99% of requests within 100ms, with 5ms for the gateway" in service.for_peak.reason
+
+
+def test_the_simulation_leaves_room_for_the_hops_that_it_has_not(tmp_path: Path) -> None:
+    service = planned(tmp_path, platform={"gateway": {"hop": "2ms"}}, **FEATURES)
+    assert [round(bound.seconds, 6) for bound in simulated(service).bounds] == [0.095]  # 100 - 2 - 3 ms
 
 
 @pytest.mark.parametrize("kind", ["gateway", "mesh"])
@@ -98,7 +106,7 @@ CHAIN: dict[str, Any] = {
 
 
 def chain(tmp_path: Path, *settings: str) -> dict[str, tuple[str, str]]:
-    """What is left for the first of three services, each of which calls the next."""
+    """What is left for the first of three services. Each calls the next one."""
     spec = yaml.safe_load(minimal(**CHAIN))
     spec["models"] = {"digit-reader": spec.pop("model")}
     spec["releases"] = {"digit-reader": spec.pop("release")}

@@ -114,14 +114,16 @@ def _profile(service: ServicePlan) -> tuple[Profile, list[str]]:
 
 
 def _bounds(service: ServicePlan) -> list[Bound]:
-    found = []
+    """The bounds without what hops and lookups take of them, which the simulated requests do not pass."""
+    found, before = [], sum(float(time.value) for time in service.hops.before)
     for kind, what in KINDS.items():
         latency = service.bounds(kind)  # type: ignore[arg-type]
         for name in latency.fields:
             bound = getattr(latency, name)
             if bound is not None:
                 share = float(f"0.{name.removeprefix('p')}")
-                found.append(Bound(name=f"{what} {name}", kind=kind, share=share, seconds=float(bound.value)))
+                left = float(bound.value) - (before if kind != "inter_token" else 0.0)
+                found.append(Bound(name=f"{what} {name}", kind=kind, share=share, seconds=max(0.0, left)))
     return found
 
 

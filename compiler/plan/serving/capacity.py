@@ -156,7 +156,8 @@ def _by_load(rate: Because[Rate], demand: Demand, care: Care) -> tuple[int, list
 
 def _kept(promises: Promises, promise: Promise) -> str:
     if promises.possible(promise):
-        return promise.words
+        hops = " and ".join(hop.reason for hop in promises.hops)
+        return f"{promise.words}, with {hops}" if hops else promise.words
     return f"the lowest bound that is possible, because an idle replica misses {promise.words}"
 
 
