@@ -149,3 +149,23 @@ def test_calls_of_a_language_model_come_on_top_of_its_estimate() -> None:
     for _, why in found.values():
         assert why.startswith("500ms for `embedder`, as it promises at p95 + 1s for `reranker`")
     assert set(found) == {"headroom: p95 latency", "headroom: p95 time to first token"}
+
+
+def warned(tmp_path: Path, *settings: str) -> list[str]:
+    spec = yaml.safe_load(minimal(**CHAIN))
+    spec["models"], spec["releases"] = {"digit-reader": spec.pop("model")}, {"digit-reader": spec.pop("release")}
+    tmp_path.mkdir(exist_ok=True)
+    found = compile_text(tmp_path, yaml.safe_dump(spec, sort_keys=False), settings=settings).diagnostics
+    return [d.message for d in found if d.id == "MLS436"]
+
+
+@pytest.mark.parametrize(("promise", "fires"), [("99ms", False), ("100ms", True), ("150ms", True)])
+def test_a_service_may_not_promise_as_long_as_its_caller(promise: str, fires: bool, tmp_path: Path) -> None:
+    """The hop of 0 ms that is not declared leaves all 100 ms; a promise of 100 ms leaves nothing for the model."""
+    assert bool(warned(tmp_path, f"services.second.constraints.latency.p99={promise}")) is fires
+
+
+def test_a_hop_as_long_as_the_bound_has_one_message(tmp_path: Path) -> None:
+    """Of a service whose time is unknown it is MLS436, and of the others MLS403."""
+    [said] = warned(tmp_path, "platform.gateway.hop=100ms")
+    assert said.startswith("the bound on p99 latency is 100ms, and 111ms may be spent")

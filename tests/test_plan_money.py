@@ -123,6 +123,16 @@ def test_each_run_is_evaluated_on_new_labels(tmp_path: Path) -> None:
     assert month == pytest.approx(float(RUNS) * 150, abs=0.005)
 
 
+def test_labels_count_toward_the_budget(tmp_path: Path) -> None:
+    """Serving, rollouts, and training cost 406 EUR a month, and labels 4,563."""
+    [enough] = cost(tmp_path / "a", constraints__budget="500 EUR/month").budgets
+    [short] = cost(tmp_path / "b", constraints__budget="500 EUR/month", **LABELED, **GATES).budgets
+    assert enough.left is not None
+    assert short.left is not None
+    assert float(enough.left.value.amount) == pytest.approx(94, abs=1)
+    assert float(enough.left.value.amount - short.left.value.amount) == pytest.approx(4562.5, abs=0.01)
+
+
 def test_a_segment_needs_labels_for_each_of_its_values(tmp_path: Path) -> None:
     """20 countries of 400 are 8,000, more than 3,000: the same rows serve both gates."""
     evaluation = {"primary": "recall", "gates": [*GATES["evaluation"]["gates"], BY_COUNTRY]}

@@ -175,7 +175,7 @@ def _spent(
     declared = [*before, *([delay] if delay is not None else [])]
     total = sum((time.value.amount for time in declared), sum((time for _, time in rounded), Decimal(0)))
     if any(math.isinf(time) for _, time in times):
-        return Duration(0), f"{' + '.join(said)}, and requests that wait without end, because replicas are overloaded"
+        return Duration(0), f"{' + '.join(said)}; the replicas are overloaded, so requests wait without end"
     whole = f"{' + '.join(said)} = {Duration(total)}" if len(said) > 1 else " + ".join(said) or "nothing"
     if total > bound.value.amount:
         return Duration(0), f"{whole}; {Duration(total - bound.value.amount)} above the bound of {bound.value}"

@@ -59,7 +59,7 @@ def spent_before_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 delays = _delays(service, kind)
                 calls = [call.time for call in service.hops.calls(kind, percentile) if call.time is not None]
                 total = Duration(sum((part.value.amount for part in (*delays, *calls)), Decimal(0)))
-                if total >= bound.value and not _told(service, delays, calls, bound):
+                if total >= bound.value and not _told(service, kind, delays, calls, bound):
                     yield _spent(f"{percentile} {what}", bound, total, [*delays, *calls])
 
 
@@ -71,12 +71,17 @@ def _delays(service: ServicePlan, kind: Measured) -> list[Because[Duration]]:
 
 
 def _told(
-    service: ServicePlan, delays: list[Because[Duration]], calls: list[Because[Duration]], bound: Because[Duration]
+    service: ServicePlan,
+    kind: Measured,
+    delays: list[Because[Duration]],
+    calls: list[Because[Duration]],
+    bound: Because[Duration],
 ) -> bool:
     """Whether there is nothing to say, or MLS403 or MLS422 says it: without the calls, no replica keeps the bound."""
     if not delays and not calls:
         return True
-    known = service.demand is not None or (service.is_language_model and service.hardware.speed is not None)
+    estimated = service.demand is None and service.is_language_model and service.hardware.speed is not None
+    known = estimated or (kind == "latency" and service.demand is not None)
     return known and sum(delay.value.amount for delay in delays) >= bound.value.amount
 
 

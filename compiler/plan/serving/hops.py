@@ -55,9 +55,11 @@ class Hops:
     @cached_property
     def hop(self) -> Because[Duration] | None:
         """How long the gateway or the mesh delays a request; None if neither is declared."""
-        arrival, platform = self._service.arrival, self._scope.platform
-        gateway = platform.gateway.hop if arrival.by_gateway.value else None
-        mesh = _mesh_hop(self._scope) if arrival.callers else None
+        arrival, gateway, mesh = self._service.arrival, self._scope.platform.gateway.hop, _mesh_hop(self._scope)
+        if gateway is not None and not arrival.by_gateway.value:
+            gateway = None
+        if mesh is not None and not arrival.callers:
+            mesh = None
         if gateway is None and mesh is None:
             return None
         return _slower(gateway, mesh).also(arrival.by_gateway, arrival.callers)
@@ -65,14 +67,14 @@ class Hops:
     @cached_property
     def lookup(self) -> Because[Duration] | None:
         """How long the lookup of features takes; None if the model reads none, or if that is not declared."""
-        features, system = self._scope.system.features, self._scope.system
-        signature = system.models[self._service.model.value].signature
+        features = self._scope.system.features
+        if features is None or features.lookup is None:
+            return None
+        signature = self._scope.system.models[self._service.model.value].signature
         read = [
             one.from_ for one in (signature.inputs if signature is not None else ()) if one.from_.value != "request"
         ]
-        if features is None or features.lookup is None or not read:
-            return None
-        return _lookup(features.lookup).also(read)
+        return _lookup(features.lookup).also(read) if read else None
 
     @property
     def before(self) -> tuple[Because[Duration], ...]:
