@@ -339,6 +339,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Features": {
         "store": ('store', 'default', ('enum', ('feast',)), 'feast', 'the de facto open-source standard'),
+        "lookup": ('lookup', 'optional', ('scalar', 'duration', ''), None, ''),
         "entities": ('entities', 'list', ('list', ('object', 'Entity'), 'name'), None, ''),
         "views": ('views', 'list', ('list', ('object', 'FeatureView'), 'name'), None, ''),
     },
@@ -415,7 +416,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "metrics": ('metrics', 'map', ('map', ('number', None, None, False, False), 'metric', 'metrics'), None, ''),
         "latency": ('latency', 'optional', ('object', 'Latency'), None, ''),
         "cost": ('cost', 'optional', ('scalar', 'unit-price', ''), None, ''),
+        "api": ('api', 'optional', ('object', 'ApiPrice'), None, ''),
         "selected": ('selected', 'default', ('bool',), 'false', 'at most one candidate is selected'),
+    },
+    "ApiPrice": {
+        "input": ('input', 'optional', ('scalar', 'unit-price', ''), None, ''),
+        "output": ('output', 'optional', ('scalar', 'unit-price', ''), None, ''),
+        "request": ('request', 'optional', ('scalar', 'unit-price', ''), None, ''),
     },
     "Optimization": {
         "quantization": ('quantization', 'optional', ('object', 'Quantization'), None, ''),
@@ -833,6 +840,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Endpoint": {
         "hosts": ('hosts', 'list', ('list', ('scalar', 'host', ''), ''), None, ''),
         "timeout": ('timeout', 'derived', ('scalar', 'duration', ''), None, 'from the slowest latency bound'),
+        "responseSize": ('response_size', 'optional', ('scalar', 'memory', ''), None, ''),
         "auth": ('auth', 'optional', ('object', 'Auth'), None, ''),
         "callers": ('callers', 'list', ('list', ('object', 'Caller'), ''), None, ''),
         "throughGateway": ('through_gateway', 'derived', ('scalar', 'percent', ''), None, 'as 100% without `callers`, and as 0% with `callers` but without `hosts` and stages'),
@@ -1185,6 +1193,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "loadBalancing": ('load_balancing', 'default', ('enum', ('random', 'least-request')), 'random', 'how a Kubernetes Service balances'),
         "mirroring": ('mirroring', 'derived', ('enum', ('percent', 'all', 'none')), None, 'from the provider'),
         "dataPlane": ('data_plane', 'group', ('object', 'DataPlane'), None, ''),
+        "hop": ('hop', 'optional', ('scalar', 'duration', ''), None, ''),
     },
     "DataPlane": {
         "namespace": ('namespace', 'optional', ('scalar', 'name', ''), None, ''),
@@ -1232,6 +1241,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Mesh": {
         "provider": ('provider', 'default', ('scalar', 'name', 'mesh-providers'), 'none', 'most clusters have none'),
         "waypoint": ('waypoint', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "hop": ('hop', 'optional', ('scalar', 'duration', ''), None, ''),
     },
     "Autoscaling": {
         "provider": ('provider', 'default', ('scalar', 'name', 'autoscaling-providers'), 'keda', 'it scales on queries without an adapter, and is safe during a canary'),
@@ -1306,6 +1316,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Prices": {
         "core": ('core', 'default', ('scalar', 'hourly-price', ''), '0.035 USD/h', 'list price of the major clouds, 2026'),
         "memory": ('memory', 'default', ('scalar', 'hourly-price', ''), '0.004 USD/h', 'list price of the major clouds, 2026'),
+        "storage": ('storage', 'optional', ('scalar', 'storage-price', ''), None, ''),
+        "egress": ('egress', 'optional', ('scalar', 'transfer-price', ''), None, ''),
     },
     "Policies": {
         "locked": ('locked', 'list', ('list', ('scalar', 'spec-path', ''), ''), None, ''),

@@ -12,7 +12,7 @@ from .part import Named, Part
 
 if TYPE_CHECKING:
     from ..schema.hardware import Bandwidth, Compute
-    from ..schema.money import Budget, HourlyPrice, UnitPrice
+    from ..schema.money import Budget, HourlyPrice, StoragePrice, TransferPrice, UnitPrice
     from ..schema.units import Cores, Count, Duration, Margin, Measure, Memory, Percent, Rate
     from .tree import Mapping
 
@@ -547,9 +547,10 @@ class GroupedSplit(Part):
 class Features(Part):
     """The feature store."""
 
-    __slots__ = fields = ("store", "entities", "views",)
+    __slots__ = fields = ("store", "lookup", "entities", "views",)
 
     store: Because[Literal['feast']]
+    lookup: Because[Duration] | None
     entities: tuple[Entity, ...]
     views: tuple[FeatureView, ...]
 
@@ -673,7 +674,7 @@ class OperatingPoint(Part):
 class Candidate(Part):
     """A candidate model, with what is known about it."""
 
-    __slots__ = fields = ("name", "complexity", "role", "metrics", "latency", "cost", "selected",)
+    __slots__ = fields = ("name", "complexity", "role", "metrics", "latency", "cost", "api", "selected",)
 
     name: Because[str]
     complexity: Because[Literal['low', 'medium', 'high']]
@@ -681,7 +682,18 @@ class Candidate(Part):
     metrics: Named[Because[float]]
     latency: Latency | None
     cost: Because[UnitPrice] | None
+    api: ApiPrice | None
     selected: Because[bool]
+
+
+class ApiPrice(Part):
+    """What an API charges, instead of hosting the model."""
+
+    __slots__ = fields = ("input", "output", "request",)
+
+    input: Because[UnitPrice] | None
+    output: Because[UnitPrice] | None
+    request: Because[UnitPrice] | None
 
 
 class Optimization(Part):
@@ -1360,10 +1372,11 @@ class SeriesRef(Part):
 class Endpoint(Part):
     """How callers reach the service."""
 
-    __slots__ = fields = ("hosts", "timeout", "auth", "callers", "through_gateway",)
+    __slots__ = fields = ("hosts", "timeout", "response_size", "auth", "callers", "through_gateway",)
 
     hosts: tuple[Because[str], ...]
     timeout: Derived[Duration]
+    response_size: Because[Memory] | None
     auth: Auth | None
     callers: tuple[Caller, ...]
     through_gateway: Derived[Percent]
@@ -1951,7 +1964,7 @@ class Platform(Part):
 class Gateway(Part):
     """The Gateway API gateway that routes attach to."""
 
-    __slots__ = fields = ("provider", "name", "namespace", "listener", "domain", "load_balancing", "mirroring", "data_plane",)
+    __slots__ = fields = ("provider", "name", "namespace", "listener", "domain", "load_balancing", "mirroring", "data_plane", "hop",)
 
     provider: Because[str]
     name: Because[str]
@@ -1961,6 +1974,7 @@ class Gateway(Part):
     load_balancing: Because[Literal['random', 'least-request']]
     mirroring: Derived[Literal['percent', 'all', 'none']]
     data_plane: DataPlane
+    hop: Because[Duration] | None
 
 
 class DataPlane(Part):
@@ -2049,10 +2063,11 @@ class TrafficProvider(Part):
 class Mesh(Part):
     """The service mesh that the pods of every service are in."""
 
-    __slots__ = fields = ("provider", "waypoint",)
+    __slots__ = fields = ("provider", "waypoint", "hop",)
 
     provider: Because[str]
     waypoint: Because[str] | None
+    hop: Because[Duration] | None
 
 
 class Autoscaling(Part):
@@ -2171,12 +2186,14 @@ class Planning(Part):
 
 
 class Prices(Part):
-    """Prices of CPU and memory. Accelerators have their own price."""
+    """Prices of CPU, memory, storage, and traffic. Accelerators have their own price."""
 
-    __slots__ = fields = ("core", "memory",)
+    __slots__ = fields = ("core", "memory", "storage", "egress",)
 
     core: Because[HourlyPrice]
     memory: Because[HourlyPrice]
+    storage: Because[StoragePrice] | None
+    egress: Because[TransferPrice] | None
 
 
 class Policies(Part):

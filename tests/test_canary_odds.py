@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.compiler.plan.rollout.judgment import Judgment
+from mlspec.compiler.plan.rollout.run import window
 
 from .analyses import SMALL_STEPS, TRAFFIC, canary
 from .scenes import minutes
@@ -157,3 +158,8 @@ def test_a_minimum_that_the_traffic_never_reaches_would_hold_every_version(tmp_p
     (judgment,) = (each for each in plan.steps[0].judgments if each.objective.name == "availability")
     assert (judgment.window.value, judgment.volume.value) == ("45m", "2000")
     assert judgment.verdict.value.held_at(1800 / (45 * 60)) > 0.99
+
+
+def test_no_window_fails_whose_limit_is_all_requests() -> None:
+    """Not even if each of many requests fails: their normal distribution has no spread."""
+    assert window(3600, 1.0, 1.0, 900).fails == 0

@@ -113,6 +113,7 @@ NOT_TOLD = {
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
     "Plan": {"cluster", "users"},
+    "Work": {"in_fp8", "memory_share", "compute_share", "mixture"},
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CadencePlan": {"gap", "labeled", "rollout", "run", "tolerated", "window"},
     "CostPlan": {"runs", "versions"},

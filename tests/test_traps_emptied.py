@@ -1,8 +1,8 @@
 """The traps of half-written files: every value of every example is emptied, removed, or replaced with a wrong text.
 
 Afterward there is an error, or each object that is gone was there because of what was removed, as its reasons say. The
-decisions can be listed in any case. By default, half of the values get one of the five changes, and each field gets one of
-the three empty values; `MLSPEC_EXAMPLES=10000 python -m pytest tests/test_traps_emptied.py` makes all of them.
+decisions can be listed in any case. By default, half of the values get one of the five changes, and each field gets one
+of the three empty values; `MLSPEC_EXAMPLES=10000 python -m pytest tests/test_traps_emptied.py` makes all of them.
 """
 
 from __future__ import annotations

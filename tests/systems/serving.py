@@ -218,6 +218,7 @@ def _endpoint(maker: Maker, name: str, protocol: str | None) -> dict[str, Any]:
         hosts=maker.pick((None, [f"{name}.example.com"])),
         timeout=maker.pick((None, "15s", "300s")) if enforced else None,
         callers=callers,
+        responseSize=maker.pick((None, "4Ki")),  # larger ones cost more than the budget
         throughGateway="90%" if callers or maker.called is None else maker.pick((None, "100%")),  # others may call it
     )
 

@@ -18,7 +18,6 @@ __all__ = ["path_to", "remark", "with_value"]
 Path = tuple[str, ...]
 
 MARK = "# mlspec calibrate: "
-_OWN = re.compile(rf"\s*{MARK}.*$")
 _NO_WORD = re.compile(r"(?a:[^\w./:@+ -]+)")
 
 
@@ -95,7 +94,7 @@ def _commented(text: str, line: int, comment: str) -> str:
     lines = text.split("\n")
     old = lines[line]
     end = "\r" if old.endswith("\r") else ""
-    lines[line] = f"{_OWN.sub('', old.removesuffix(end))} {comment}{end}"
+    lines[line] = f"{old.removesuffix(end).partition(MARK)[0].rstrip()} {comment}{end}"
     return "\n".join(lines)
 
 

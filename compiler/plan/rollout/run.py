@@ -150,6 +150,8 @@ def walk(each: Window, windows: int, failures: int, held: int) -> Ends:
 def window(mean: float, bad: float, limit: float, least: int) -> Window:
     """The odds of one window in which `mean` requests are expected, with a share of `bad` ones."""
     lacks = falls_below(mean, least)
+    if limit >= 1:
+        return Window(0.0, lacks)  # no share of bad requests is above it
     if mean * bad > MANY:
         spread = math.sqrt(mean * (bad * (1 - limit) ** 2 + (1 - bad) * limit**2))
         return Window(min(1 - lacks, normal_below(mean * (bad - limit) / spread)), lacks)
