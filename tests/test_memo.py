@@ -113,7 +113,6 @@ NOT_TOLD = {
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
     "Plan": {"cluster", "users"},
-    "Work": {"in_fp8", "memory_share", "compute_share", "mixture"},
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CadencePlan": {"gap", "labeled", "rollout", "run", "tolerated", "window"},
     "CostPlan": {"runs", "versions"},
@@ -143,7 +142,18 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "Fit": {"each", "whole"},
     "Hardware": {"prompt_chunk"},
     "Speed": {"busy", "late", "limit", "in_flight", "sustained"},
-    "Work": {"heads", "hidden", "link", "multiplies", "reads", "width"},
+    "Work": {
+        "in_fp8",
+        "memory_share",
+        "compute_share",
+        "mixture",
+        "heads",
+        "hidden",
+        "link",
+        "multiplies",
+        "reads",
+        "width",
+    },
 }
 """The same of one class, where another class has a decision of that name or may get one."""
 
