@@ -96,8 +96,8 @@ class Outcome(NamedTuple):
         return dict(pair for e in self.compiled.environments for pair in _decided(e.plan, e.name))
 
 
-def outcome(input_: Input, *only: str) -> Outcome:
-    compiled = compile_system(input_, BACKENDS, RULES, only=only)
+def outcome(input_: Input) -> Outcome:
+    compiled = compile_system(input_, BACKENDS, RULES)
     environments = enumerate(compiled.environments)  # which may get another name
     files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.files()}
     verdicts = frozenset((d.id, d.severity, d.message, d.note, d.help) for d in compiled.found)
@@ -128,22 +128,13 @@ def _properties(bases: tuple[type, ...]) -> tuple[str, ...]:
     return tuple(name for base in bases for name, kind in vars(base).items() if isinstance(kind, cached_property))
 
 
-class Side(NamedTuple):
-    """Some environments of a system without changes, which the same ones with a change are compared with."""
-
-    only: tuple[str, ...]
-    """The names of the environments; all if there are none."""
-    base: Outcome
-    texts: dict[str, str]
-    decisions: dict[str, str]
-
-
 class Examined:
     """One system, compiled as it is and with each of some of its leaves changed."""
 
     def __init__(self, folder: Path, part: slice = slice(None)) -> None:
-        self.input, self.sides, self.memos = _base(folder)
-        self.base = self.sides[-1].base
+        self.input, self.base, self.memos = _base(folder)
+        self.texts = texts(self.base)
+        self.decisions = self.base.decisions()
         self.leaves = leaves(self.input)
         self.warned = _warned(self.base.compiled)
         self.silent: list[str] = []
@@ -155,27 +146,16 @@ class Examined:
         """Try other values until one has an effect."""
         tried = 0
         for change in changes(leaf, self.leaves, self.input):
-            seen = self._effect(leaf, change)
-            if seen:
+            made = outcome(changed(self.input, change))
+            if not made.valid and not leaf.tag:
+                continue
+            tried += 1
+            if not made.compiled.failed:
+                self._examine(leaf, change, made)
+            if self._differs(made):
                 return True
-            tried += seen is not None
             if tried == (1 if id(leaf.node) in self.warned else ENOUGH):
                 break
-        return False
-
-    def _effect(self, leaf: Leaf, change: Change) -> bool | None:
-        """Whether a change has an effect, in one environment or else in all of them; None if it is not valid."""
-        input_ = changed(self.input, change)
-        for side in self.sides:
-            made = outcome(input_, *side.only)
-            if side.only and not made.compiled.environments:
-                continue  # the change is to the name of the environment
-            if not made.valid and not leaf.tag:
-                return None
-            if not made.compiled.failed:
-                self._examine(leaf, change, side, made)
-            if _differs(side, made):
-                return True
         return False
 
     def _is_a_name(self, leaf: Leaf) -> bool:
@@ -183,39 +163,28 @@ class Examined:
         change = misnamed(leaf, self.leaves)
         return change is not None and outcome(changed(self.input, change)).verdicts != self.base.verdicts
 
-    def _examine(self, leaf: Leaf, change: Change, side: Side, made: Outcome) -> None:
+    def _differs(self, made: Outcome) -> bool:
+        same = made.verdicts == self.base.verdicts and texts(made) == self.texts
+        return not same or made.decisions() != self.decisions
+
+    def _examine(self, leaf: Leaf, change: Change, made: Outcome) -> None:
         """Hold what changed against what was changed."""
         trial = f"{leaf.path}: {leaf.node.text} -> {change[id(leaf.node)]}"
-        if id(leaf.node) in self.warned and len(change) == 1 and texts(made) != side.texts:
+        if id(leaf.node) in self.warned and len(change) == 1 and texts(made) != self.texts:
             self.lively.append(trial)
         touched = [other for other in self.leaves if id(other.node) in change]
         causes = {span_of(node) for one in touched for node in (one.node, one.value) if node is not None}
-        self.silent += [f"{trial}: {line}" for line in silent_lines(causes, side.base, made)]
+        self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base, made)]
         if not any(fnmatchcase(leaf.path, pattern) for pattern in TITLES):
             self.unnamed += [f"{trial}: {title}" for title in unnamed_decisions(span_of(leaf.node), self.memos, made)]
 
 
-def _differs(side: Side, made: Outcome) -> bool:
-    same = made.verdicts == side.base.verdicts and texts(made) == side.texts
-    return not same or made.decisions() != side.decisions
-
-
 @cache
-def _base(folder: Path) -> tuple[Input, list[Side], dict[str, Memo]]:
-    """A system without changes, and what it compiles to: one of several environments, and all of them.
-
-    Every part is compared with it. Most values have an effect in the first environment, which alone is faster.
-    """
+def _base(folder: Path) -> tuple[Input, Outcome, dict[str, Memo]]:
+    """A system without changes, and what it compiles to. Every part is compared with it."""
     input_ = mlspec.load(folder / "mlspec.yaml")._input
-    whole = outcome(input_)
-    names = [environment.name for environment in whole.compiled.environments]
-    sides = [_side(input_, names[0])] if len(names) > 1 else []
-    return input_, [*sides, _side(input_)], {e.name: memo(e) for e in whole.compiled.environments}
-
-
-def _side(input_: Input, *only: str) -> Side:
-    base = outcome(input_, *only)
-    return Side(only, base, texts(base), base.decisions())
+    made = outcome(input_)
+    return input_, made, {e.name: memo(e) for e in made.compiled.environments}
 
 
 def texts(made: Outcome) -> dict[str, str]:
