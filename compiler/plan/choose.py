@@ -9,10 +9,16 @@ from typing import TypeVar
 
 from ...schema.units import Duration, plain
 from ..because import Because, Derived, sources_of
+from ..system import Latency
 
-__all__ = ["assumed", "count", "number", "or_else", "plural", "readable", "seconds", "significant"]
+__all__ = ["assumed", "count", "number", "or_else", "percentiles", "plural", "readable", "seconds", "significant"]
 
 T = TypeVar("T")
+
+
+def percentiles(latency: Latency) -> dict[str, Because[Duration]]:
+    """The values of a latency that are set, by percentile, lowest first."""
+    return {name: value for name in latency.fields if (value := getattr(latency, name)) is not None}
 
 
 def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...schema.units import Duration, Rate
 from ..because import Because, decision, first
-from ..system import Latency
-from .choose import count
+from .choose import count, percentiles
 from .serving.capacity import Demand
 from .serving.hops import Call
 from .serving.identity import Measured
@@ -48,18 +47,10 @@ class Unspent(NamedTuple):
 def unspent(service: ServicePlan) -> Iterator[Unspent]:
     """What is left of each bound, if some part of it is known."""
     for kind, what in BOUNDED.items():
-        latency = service.bounds(kind)
-        for percentile, bound in _given(latency):
+        for percentile, bound in percentiles(service.bounds(kind)).items():
             left = _left(service, kind, percentile, bound)
             if left is not None:
                 yield Unspent(f"headroom: {percentile} {what}", left)
-
-
-def _given(latency: Latency) -> Iterator[tuple[str, Because[Duration]]]:
-    for percentile in latency.fields:
-        bound = getattr(latency, percentile)
-        if bound is not None:
-            yield percentile, bound
 
 
 def _left(service: ServicePlan, kind: Measured, percentile: str, bound: Because[Duration]) -> Because[Duration] | None:

@@ -7,11 +7,11 @@ these few rules do not know are refused rather than damaged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ...diagnostics import Edit, SourceFile, Span, applied
 from ...read import read
-from ...tree import Mapping, Node, Scalar, Sequence
+from ...tree import Mapping, Node, Scalar
+from ..reasons import scalars
 
 __all__ = ["path_to", "remark", "with_value"]
 
@@ -28,7 +28,7 @@ def remark(*facts: str) -> str:
 
 def path_to(tree: Node, wanted: Node) -> Path | None:
     """The path of a scalar in a file that was read again."""
-    return next((path for path, node in _leaves(tree) if node.place[1:] == wanted.place[1:]), None)
+    return next((path for path, node in scalars(tree, ()) if node.place[1:] == wanted.place[1:]), None)
 
 
 def with_value(text: str, path: Path, value: str, comment: str) -> str | None:
@@ -100,15 +100,4 @@ def _commented(text: str, line: int, comment: str) -> str:
 
 def _said(tree: Node) -> dict[Path, str]:
     """The text of every scalar, by path."""
-    return {path: node.text for path, node in _leaves(tree) if isinstance(node, Scalar)}
-
-
-def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    if isinstance(node, Mapping):
-        for step, child in node.entries.items():
-            yield from _leaves(child, (*path, step))
-    elif isinstance(node, Sequence):
-        for at, item in enumerate(node.items):
-            yield from _leaves(item, (*path, str(at)))
-    else:
-        yield path, node
+    return {path: node.text for path, node in scalars(tree, ()) if isinstance(node, Scalar)}

@@ -9,10 +9,10 @@ from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import count, number
+from ...plan.choose import count, number, percentiles
 from ...plan.service import ServicePlan
 from ...plan.serving.capacity import carrying
-from ...plan.training.comparison import at_least_takes, percentiles
+from ...plan.training.comparison import at_least_takes
 from ...system import Batching, MLSystem
 from ..lint import rule
 

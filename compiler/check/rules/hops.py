@@ -10,10 +10,10 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import percentiles
 from ...plan.latency import BOUNDED
 from ...plan.service import ServicePlan
 from ...plan.serving.identity import Measured
-from ...plan.training.comparison import percentiles
 from ...system import MLSystem
 from ..lint import rule
 

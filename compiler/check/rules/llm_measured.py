@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import count, number, seconds
+from ...plan.choose import count, number, percentiles, seconds
 from ...plan.service import ServicePlan
 from ...plan.serving.identity import OF_TOKENS
-from ...plan.training.comparison import percentiles
 from ...system import MLSystem, ServiceTime
 from ..lint import rule
 

@@ -15,6 +15,7 @@ from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
+from ..choose import percentiles
 from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
@@ -218,4 +219,4 @@ class Hardware:
 
 def _given(bounds: Latency, hops: tuple[Because[Duration], ...] = ()) -> Bounds:
     """The bounds that are set, without what hops take of them, lowest percentile first."""
-    return tuple((name, less(bound, hops)) for name in bounds.fields if (bound := getattr(bounds, name)) is not None)
+    return tuple((name, less(bound, hops)) for name, bound in percentiles(bounds).items())

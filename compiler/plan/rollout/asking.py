@@ -13,7 +13,7 @@ from ..objectives import Objective, Objectives
 from ..serving.facts import ServiceFacts
 from ..serving.timing import Timing
 from .judgment import Change
-from .odds import Doubt, Question, answered, doubt, judged
+from .odds import Doubt, Question, doubt, judged
 from .rollback import harm, judged_objectives, least_volume, limit, smaller_harms
 from .steps import whole_minutes
 from .verdict import MINUTES, Verdict
@@ -143,40 +143,23 @@ class Asking:
 
     # Verdicts
 
-    def verdict(
-        self,
-        objective: Objective,
-        share: Because[Percent],
-        length: Because[Duration],
-        minutes: tuple[int, ...],
-        smaller: Because[Decimal] | None = None,
-    ) -> Because[Verdict]:
-        """How the analysis judges an objective at a share of the traffic, with windows of one of these lengths."""
-        chosen = judged(self._question(objective, share, length, minutes, smaller))
+    def verdict(self, asked: Question) -> Because[Verdict]:
+        """How the analysis judges an objective. `answered` is the same without its reason, to try many."""
+        chosen = judged(asked)
         if self.given_window is not None:
             chosen = chosen.also(self.given_window)
         # a condition on another metric would leave the default limit
         return chosen.also([(one.metric, one.of) for one in self.service.scope.system.rollout.rollback_when])
 
-    def odds_of(
+    def question(
         self,
         objective: Objective,
         share: Because[Percent],
         length: Because[Duration],
         minutes: tuple[int, ...],
         smaller: Because[Decimal] | None = None,
-    ) -> Verdict:
-        """The same without its reason, to try many."""
-        return answered(self._question(objective, share, length, minutes, smaller))[0]
-
-    def _question(
-        self,
-        objective: Objective,
-        share: Because[Percent],
-        length: Because[Duration],
-        minutes: tuple[int, ...],
-        smaller: Because[Decimal] | None,
     ) -> Question:
+        """An objective at a share of the traffic, with windows of one of these lengths."""
         before, after = self.harms(objective)
         most, least = self.asked[objective.name]
         return Question(

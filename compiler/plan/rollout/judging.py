@@ -11,7 +11,7 @@ from ..objectives import Objective
 from .asking import Asking
 from .comparison import Comparison, comparison
 from .judgment import Judgment
-from .odds import arm_sample, arm_size, step_length, volume, windows_of
+from .odds import answered, arm_sample, arm_size, step_length, volume, windows_of
 from .sharper import Found, affords, harm_of, shown_by
 from .steps import held
 from .verdict import Verdict
@@ -63,9 +63,9 @@ class Judging(Asking):
         """
         minutes = self.minutes
         while self.judged:
-            alone = tuple(self.verdict(objective, share, length, minutes) for objective in self.judged)
+            alone = tuple(self.verdict(self.question(objective, share, length, minutes)) for objective in self.judged)
             longest = max(verdict.value.minutes for verdict in alone)
-            same = tuple(self.verdict(objective, share, length, (longest,)) for objective in self.judged)
+            same = tuple(self.verdict(self.question(objective, share, length, (longest,))) for objective in self.judged)
             minutes = tuple(each for each in minutes if each > longest and self._fits(each, length))
             if all(verdict.value.sure for verdict in same) or not minutes:
                 return tuple(verdict.also(alone) for verdict in same)
@@ -93,7 +93,7 @@ class Judging(Asking):
         for minutes in (each for each in self.minutes if each >= usual[0].verdict.value.minutes):
             if self._lasts(minutes, length) > most:
                 continue
-            same = [self.odds_of(one, share, length, (minutes,)) for one in self.judged]
+            same = [answered(self.question(one, share, length, (minutes,)))[0] for one in self.judged]
             if not all(each.sure for each in same):
                 continue
             pairs = zip(self.judged, same, strict=True)
@@ -127,7 +127,8 @@ class Judging(Asking):
         arriving = tuple(float(each * share.value.amount) for each in quiet)
         for after in self.smaller(objective):
             size = arm_sample(before, after, self.doubt.significance, self.doubt.power)
-            if affords(self.odds_of(objective, share, length, (usual.minutes,), after), usual, size, part, arriving):
+            chosen, _ = answered(self.question(objective, share, length, (usual.minutes,), after))
+            if affords(chosen, usual, size, part, arriving):
                 return after
         return harm
 
@@ -141,11 +142,11 @@ class Judging(Asking):
     ) -> Found:
         """The verdict with windows of this length on a harm, and that on the harm of a page if that is another one."""
         before, page = self.harms(objective)
-        usual = self.verdict(objective, share, length, (minutes,))
+        usual = self.verdict(self.question(objective, share, length, (minutes,)))
         if harm is page:
             return Found(harm, usual)
         size = arm_size(before, harm, self.doubt.significance, self.doubt.power)
-        return Found(harm, self.verdict(objective, share, length, (minutes,), harm).also(size), usual)
+        return Found(harm, self.verdict(self.question(objective, share, length, (minutes,), harm)).also(size), usual)
 
     def _judgment(self, objective: Objective, found: Found, alike: Because[Verdict]) -> Judgment:
         least, chosen = self.asked[objective.name][1], found.verdict

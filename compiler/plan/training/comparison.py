@@ -13,7 +13,6 @@ from decimal import Decimal
 from ....schema.money import Budget, UnitPrice
 from ....schema.units import Duration, Margin, Percent, Rate, plain
 from ...because import Because, decision
-from ...system import Latency
 
 __all__ = [
     "COMPLEXITY",
@@ -26,7 +25,6 @@ __all__ = [
     "gain_of",
     "in_time",
     "named_by",
-    "percentiles",
     "simpler_than",
     "within_budget",
 ]
@@ -39,11 +37,6 @@ COMPLEXITY = ("low", "medium", "high")
 
 MONTH = 730 * 3600
 """Seconds per month of a budget."""
-
-
-def percentiles(latency: Latency) -> dict[str, Because[Duration]]:
-    """The values of a latency that are set, by percentile."""
-    return {name: value for name in latency.fields if (value := getattr(latency, name)) is not None}
 
 
 def at_least_takes(known: Mapping[str, Because[Duration]], percentile: str) -> Because[Duration] | None:

@@ -15,6 +15,7 @@ from itertools import chain
 
 from ...because import Because, Unavailable, because, first
 from ...system import Candidate, Condition, Latency, Model
+from ..choose import percentiles
 from ..scope import Scope
 from ..serving.facts import ServiceFacts
 from .candidates import NEARLY, Beaten, Check, Rival, expense, simplicity
@@ -28,7 +29,6 @@ from .comparison import (
     gain_of,
     in_time,
     named_by,
-    percentiles,
     simpler_than,
     within_budget,
 )
