@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
 def lowest(folder: Path) -> int:
     """Run the tests with the versions of the lock file."""
     python = environment(folder)
-    pip(python, "install", "--require-hashes", "-r", str(REQUIREMENTS / "lowest.txt"))
-    pip(python, "install", "--no-deps", "--no-build-isolation", "-e", str(ROOT), str(PLUGIN))
+    pip(python, "install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS / "lowest.txt"))
+    pip(python, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT), str(PLUGIN))
     click.echo(f"The tests of what uses dependencies, with the lowest versions: {differences(python)}")
     return subprocess.run([python, *PYTEST], cwd=ROOT, check=False).returncode
 
@@ -59,8 +59,8 @@ def newest(folder: Path) -> int:
     """Run the tests with the versions that `pip install` chooses today, and report the result."""
     try:
         python = environment(folder)
-        pip(python, "install", "--upgrade", "pip")  # older versions do not know dependency groups
-        pip(python, "install", "--group", f"{ROOT / 'pyproject.toml'}:test", "-e", str(ROOT), str(PLUGIN))
+        pip(python, "install", "--quiet", "--upgrade", "pip")  # older versions do not know dependency groups
+        pip(python, "install", "--quiet", "--group", f"{ROOT / 'pyproject.toml'}:test", "-e", str(ROOT), str(PLUGIN))
         differ = differences(python)
     except subprocess.CalledProcessError:
         click.echo(f"{BAR}\nTHE NEWEST VERSIONS CANNOT BE INSTALLED: see above\n{BAR}")
@@ -88,20 +88,24 @@ def environment(folder: Path) -> Path:
 
 def pip(python: Path, *arguments: str) -> str:
     """Run pip in an environment. Returns its output; errors go to the terminal."""
-    command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def differences(python: Path) -> str:
     """The packages of an environment that have another version in the lock file of development."""
     locked = pins((REQUIREMENTS / "dev.txt").read_text())
-    installed = pins(pip(python, "list", "--format", "freeze", "--exclude", "pip"))
     found = [
         f"{name} {version} (locked: {locked.get(name, 'none')})"
-        for name, version in installed.items()
+        for name, version in versions_in(python).items()
         if name not in OURS and version != locked.get(name)
     ]
     return ", ".join(found) or "the same as in requirements/dev.txt"
+
+
+def versions_in(python: Path) -> dict[str, str]:
+    """The versions of the packages in an environment. With `--quiet`, pip would list none."""
+    return pins(pip(python, "list", "--format", "freeze", "--exclude", "pip"))
 
 
 def pins(text: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from mlspec.schema.generate import generated
 from mlspec.terminal.render import FORMATS
 
+from .ranges import versions_in
 from .support import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -234,3 +235,7 @@ def test_type_checkers_see_the_types(install: str, request: pytest.FixtureReques
     command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python), "consumer.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_trap_a_quiet_pip_lists_nothing_so_all_versions_are_the_same() -> None:
+    assert {"click", "pyyaml", "pydantic", "jsonschema"} <= versions_in(Path(sys.executable)).keys()
