@@ -15,16 +15,23 @@ from typing import Any, Literal
 from ..compiler.record import Record
 
 __all__ = [
+    "ERROR",
     "Answer",
     "Bound",
     "Measured",
     "Outcome",
     "Rival",
     "Unreadable",
+    "Unusable",
     "bound_of",
+    "ends",
     "judged",
+    "measured",
     "number",
     "outside",
+    "plain",
+    "shown",
+    "too_few",
     "wilson",
 ]
 
@@ -99,23 +106,23 @@ def number(thing: object) -> Decimal | None:
     return exact if exact.is_finite() and abs(exact) <= LARGEST else None
 
 
-class _Unusable(Exception):  # noqa: N818
+class Unusable(Exception):  # noqa: N818
     """The problem with one entry of `metrics.json`."""
 
 
-def _measured(entry: object) -> Measured:
+def measured(entry: object) -> Measured:
     """One entry of `metrics.json`."""
     if entry is None:
-        raise _Unusable("it is not in metrics.json")
+        raise Unusable("it is not in metrics.json")
     if not isinstance(entry, dict):
-        raise _Unusable("its entry in metrics.json is not a mapping")
+        raise Unusable("its entry in metrics.json is not a mapping")
     value = number(entry.get("value"))
     if value is None:
-        raise _Unusable("its value in metrics.json is not a number")
+        raise Unusable("its value in metrics.json is not a number")
     counts = {key: _count(entry, key) for key in ("samples", "events")}
     samples, events = counts["samples"], counts["events"]
     if samples is not None and events is not None and events > samples:
-        raise _Unusable(f"its `events` in metrics.json are more than its `samples`: {events:,} of {samples:,}")
+        raise Unusable(f"its `events` in metrics.json are more than its `samples`: {events:,} of {samples:,}")
     return Measured(value=value, interval=_interval(entry, value), **counts)
 
 
@@ -124,7 +131,7 @@ def _count(entry: dict[str, Any], key: str) -> int | None:
         return None
     given = number(entry[key])
     if given is None or given < 0 or given != given.to_integral_value():
-        raise _Unusable(f"its `{key}` in metrics.json is not a count")
+        raise Unusable(f"its `{key}` in metrics.json is not a count")
     return int(given)
 
 
@@ -133,9 +140,9 @@ def _interval(entry: dict[str, Any], value: Decimal) -> tuple[Decimal, Decimal, 
         return None
     low, high, confidence = number(entry.get("low")), number(entry.get("high")), number(entry.get("confidence", 0.95))
     if low is None or high is None or not low <= value <= high:
-        raise _Unusable("its value in metrics.json is not between its `low` and its `high`")
+        raise Unusable("its value in metrics.json is not between its `low` and its `high`")
     if confidence is None or not Decimal("0.5") <= confidence <= Decimal("0.999999"):
-        raise _Unusable("its `confidence` in metrics.json is not between 0.5 and 0.999999")
+        raise Unusable("its `confidence` in metrics.json is not between 0.5 and 0.999999")
     return low, high, float(confidence)
 
 
@@ -151,7 +158,7 @@ def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) 
     for key, least in (("min", True), ("max", False)):
         limit = _given(gate, key)
         if limit is not None:
-            words = f"at {'least' if least else 'most'} {_plain(limit)}"
+            words = f"at {'least' if least else 'most'} {plain(limit)}"
             return Bound(limit=limit, least=least, words=words, low=low, high=high)
     margin, least = _given(gate, "margin") or Decimal(0), direction == "maximize"
     if rival is None:
@@ -163,8 +170,8 @@ def bound_of(gate: dict[str, Any], metric: dict[str, Any], rival: Rival | None) 
     limit = rival.value + step if least else rival.value - step
     if abs(limit) > LARGEST:
         raise Unreadable("the configuration has a bound that is too large to compute with")
-    said = f"{_plain(margin * 100)}%" if relative else _plain(margin)
-    words = f"at {'least' if least else 'most'} {_plain(limit)}: {_plain(rival.value)} of {rival.words}"
+    said = f"{plain(margin * 100)}%" if relative else plain(margin)
+    words = f"at {'least' if least else 'most'} {plain(limit)}: {plain(rival.value)} of {rival.words}"
     return Bound(limit=limit, least=least, words=f"{words}, margin {said}", low=low, high=high)
 
 
@@ -182,9 +189,9 @@ def outside(value: Decimal, low: Decimal | None, high: Decimal | None) -> str | 
     """What is wrong with a value outside the range of its metric: often, it is a percentage."""
     if (low is None or value >= low) and (high is None or value <= high):
         return None
-    allowed = f"at least {_plain(low)}" if low is not None else ""
+    allowed = f"at least {plain(low)}" if low is not None else ""
     if high is not None:
-        allowed = f"between {_plain(low)} and {_plain(high)}" if low is not None else f"at most {_plain(high)}"
+        allowed = f"between {plain(low)} and {plain(high)}" if low is not None else f"at most {plain(high)}"
     share = (
         f" (write {_exact(value / 100)}, not {_exact(value)})" if low == 0 and high == 1 and 1 < value <= 100 else ""
     )
@@ -198,28 +205,28 @@ def judged(entry: object, bound: Bound, needed: tuple[int | None, int | None], s
     applies. `segments` is the number of values that are judged together, or 0 for the whole test set.
     """
     try:
-        found = _measured(entry)
-    except _Unusable as wrong:
+        found = measured(entry)
+    except Unusable as wrong:
         return Outcome(answer="fail", words=str(wrong))
     beyond = outside(found.value, bound.low, bound.high)
     if beyond is not None:
         return Outcome(answer="fail", words=beyond, found=found.value)
-    few = _too_few(found, *needed)
+    few = too_few(found, *needed)
     if few is None and segments and found.events == 0:
         few = "it is based on no events"
     if few is not None:
         return Outcome(answer="too-few", words=f"not enough data: {few}", found=found.value)
     if not segments:
         answer: Answer = "pass" if bound.keeps(found.value) else "fail"
-        return Outcome(answer=answer, words=_plain(found.value), found=found.value)
+        return Outcome(answer=answer, words=plain(found.value), found=found.value)
     surely = _surely(found, bound, NormalDist().inv_cdf(1 - ERROR / segments))
     if surely is None:
         return Outcome(answer="fail", words="metrics.json has neither `low` and `high` nor `events`", found=found.value)
-    words = f"{_plain(found.value)}, {'lower' if bound.least else 'upper'} confidence limit {_plain(surely)}"
+    words = f"{plain(found.value)}, {'lower' if bound.least else 'upper'} confidence limit {plain(surely)}"
     return Outcome(answer="pass" if bound.keeps(surely) else "fail", words=words, found=found.value, surely=surely)
 
 
-def _too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
+def too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
     """A gate's own minimum applies to the events behind its metric; the evaluation's minimum applies to test rows."""
     if own is not None:
         has, least = (found.samples if found.events is None else found.events), own
@@ -233,7 +240,13 @@ def _too_few(found: Measured, own: int | None, rows: int | None) -> str | None:
 
 
 def _surely(found: Measured, bound: Bound, z: float) -> Decimal | None:
-    """The unfavorable end of the confidence interval, at `z` standard errors.
+    """The unfavorable end of the confidence interval, at `z` standard errors; None if it is unknown."""
+    both = ends(found, bound, z)
+    return both[0 if bound.least else 1] if both is not None else None
+
+
+def ends(found: Measured, bound: Bound, z: float) -> tuple[Decimal, Decimal] | None:
+    """The confidence interval, at `z` standard errors; None if it is unknown.
 
     A given interval is rescaled as a normal interval. Without one, the score interval of a proportion is valid for
     every mean of values between 0 and 1, whose variance is never larger (Bhatia and Davis, 2000).
@@ -241,11 +254,11 @@ def _surely(found: Measured, bound: Bound, z: float) -> Decimal | None:
     if found.interval is not None:
         low, high, confidence = found.interval
         scale = Decimal(repr(z / NormalDist().inv_cdf((1 + confidence) / 2)))
-        return found.value - (found.value - low) * scale if bound.least else found.value + (high - found.value) * scale
+        return found.value - (found.value - low) * scale, found.value + (high - found.value) * scale
     if not bound.unit_interval or not found.events or not 0 <= found.value <= 1:
         return None
-    ends = wilson(float(found.value), found.events, z)
-    return Decimal(repr(round(ends[0] if bound.least else ends[1], 6)))
+    low_end, high_end = wilson(float(found.value), found.events, z)
+    return Decimal(repr(round(low_end, 6))), Decimal(repr(round(high_end, 6)))
 
 
 def wilson(share: float, events: int, z: float) -> tuple[float, float]:
@@ -261,6 +274,12 @@ def _exact(value: Decimal) -> str:
     return str(float(value)).removesuffix(".0")
 
 
-def _plain(value: Decimal) -> str:
+def plain(value: Decimal) -> str:
     """A number in plain notation, with up to six significant digits."""
     return f"{float(value):.6g}"
+
+
+def shown(text: str) -> str:
+    """A name from an input, shortened to one line, whatever it contains."""
+    line = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return line if len(line) <= 60 else f"{line[:57]}..."

@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..compiler.record import Record
-from .conditions import Unreadable
+from .conditions import Unreadable, shown
 from .digest import digest_of, size_of
 from .lines import say
-from .verdict import VERSION, Verdict, is_version, judge, shown
+from .verdict import VERSION, Verdict, is_version, judge
 
 __all__ = ["Files", "by_hand", "gate", "of_the_job"]
 

@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from ..compiler.record import Record
-from .conditions import Answer, Bound, Outcome, Rival, Unreadable, bound_of, judged, number
+from .conditions import Answer, Bound, Outcome, Rival, Unreadable, bound_of, judged, number, shown
+from .gaps import compared, gap_bound, largest_gap
 
-__all__ = ["Reason", "Verdict", "is_version", "judge", "shown"]
+__all__ = ["Reason", "Verdict", "is_version", "judge"]
 
 VERSION = 1
 
@@ -33,6 +34,8 @@ class Reason(Record):
     words: str
     values: dict[str, Outcome] | None = None
     """For a gate on a segment, the result of each value."""
+    gap: bool = False
+    """Whether the bound is on the largest difference between the values of the segment."""
 
     @property
     def line(self) -> str:
@@ -42,10 +45,11 @@ class Reason(Record):
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, for `verdict.json`."""
+        key = "maxGap" if self.gap else "min" if self.bound.least else "max"
         content: dict[str, Any] = {
             "metric": self.metric,
             "segment": self.segment,
-            "wanted": {"min" if self.bound.least else "max": float(self.bound.limit)},
+            "wanted": {key: float(self.bound.limit)},
             "found": self.found,
             "verdict": self.verdict,
             "words": f"{self.words}; {self.bound.words}",
@@ -103,6 +107,8 @@ def _reason(
         raise Unreadable("the configuration has a gate without a metric")
     name, of, segment = gate["metric"], gate.get("of"), gate.get("segment")
     metric = name if of is None else f"{name}:{of}"
+    if "maxGap" in gate:
+        return _gap(gate, metric, _entry(config.get("metrics"), name), values, segments)
     bound = bound_of(gate, _entry(config.get("metrics"), name), _rival(gate, metric, config, rivals))
     needed = (_least(gate), _least(config["evaluation"]))
     if segment is None:
@@ -112,6 +118,33 @@ def _reason(
     each = _each(metric, _entry(segments, segment), bound, needed, _entry(values, metric).get("samples"))
     answer, words = _together(each)
     return Reason(metric=metric, segment=str(segment), bound=bound, verdict=answer, words=words, values=each)
+
+
+def _gap(
+    gate: dict[str, Any], metric: str, known: dict[str, Any], values: dict[str, Any], segments: dict[str, Any]
+) -> Reason:
+    """The result of a bound on the largest difference between the values of a segment."""
+    segment = gate.get("segment")
+    if not isinstance(segment, str):
+        raise Unreadable("the configuration has a gate with a `maxGap` and without a segment")
+    bound, rows, least = gap_bound(gate, known), number(_entry(values, metric).get("samples")), _least(gate)
+    entries = _of_each(metric, _entry(segments, segment))
+    both = {value: compared(entry, bound, least, rows) for value, entry in entries.items()}
+    each = {value: outcome for value, (outcome, _) in both.items()}
+    answer, words = _together(each)
+    gap = Outcome(answer=answer, words=words)
+    if answer == "pass":
+        gap = largest_gap({value: group for value, (_, group) in both.items() if group is not None}, bound)
+    return Reason(
+        metric=metric,
+        segment=segment,
+        bound=bound,
+        found=float(gap.found) if gap.found is not None else None,
+        verdict=gap.answer,
+        words=gap.words,
+        values=each,
+        gap=True,
+    )
 
 
 def _entry(section: Any, key: Any) -> dict[str, Any]:
@@ -146,8 +179,13 @@ def _each(
     metric: str, values: dict[str, Any], bound: Bound, needed: tuple[int | None, int | None], rows: object
 ) -> dict[str, Outcome]:
     """The result of each value of a segment, which cannot have more than all `rows`."""
-    entries = {value: entry.get(metric) if isinstance(entry, dict) else None for value, entry in values.items()}
+    entries = _of_each(metric, values)
     return {value: _part(entry, bound, needed, len(entries), number(rows)) for value, entry in entries.items()}
+
+
+def _of_each(metric: str, values: dict[str, Any]) -> dict[str, object]:
+    """What was measured in each value of a segment."""
+    return {value: entry.get(metric) if isinstance(entry, dict) else None for value, entry in values.items()}
 
 
 def _part(
@@ -178,9 +216,3 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.answer,
         "words": outcome.words,
     }
-
-
-def shown(text: str) -> str:
-    """A name from an input, shortened to one line, whatever it contains."""
-    line = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return line if len(line) <= 60 else f"{line[:57]}..."

@@ -33,10 +33,17 @@ CONFIG = config(
     {"metric": "recall", "versus": "champion", "margin": -0.01},
     {"metric": "rmse", "max": 18},
     {"metric": "recall", "segment": "country", "min": 0.5},
+    {"metric": "recall", "segment": "gender", "maxGap": 0.2, "minSamples": 100},
     minSamples=1000,
 )
 METRICS = measured(
-    segments={"country": {"DE": {"recall": {"value": 0.75, "samples": 1500, "events": 600}}}},
+    segments={
+        "country": {"DE": {"recall": {"value": 0.75, "samples": 1500, "events": 600}}},
+        "gender": {
+            "f": {"recall": {"value": 0.75, "samples": 1500, "events": 500}},
+            "m": {"recall": {"value": 0.7, "samples": 1500, "events": 400}},
+        },
+    },
     rivals={"champion": {"recall": {"value": 0.7}}},
     recall={"value": 0.72, "samples": 3000, "events": 900, "low": 0.7, "high": 0.74},
     rmse={"value": 17.5, "samples": 3000},
@@ -60,6 +67,7 @@ def mutated_config(chance: random.Random) -> Any:
 def possible(metrics: Any) -> bool:
     """Whether the whole test set's numbers can be measurements that meet the bounds of `CONFIG`."""
     recall, rmse = metrics["metrics"]["recall"], metrics["metrics"]["rmse"]
+    groups = [one["recall"] for one in metrics["segments"]["gender"].values()]
     numbers = (recall["value"], recall["samples"], recall.get("events", recall["samples"]), rmse["value"])
     return (
         type(metrics["version"]) is int
@@ -71,4 +79,7 @@ def possible(metrics: Any) -> bool:
         and recall["samples"] >= 400
         and rmse["samples"] >= 1000
         and all(0 < one["recall"]["value"] <= 1 for one in metrics["segments"]["country"].values())
+        and len(groups) > 1
+        and all(0 <= one["value"] <= 1 and one.get("events", one.get("samples", 0)) >= 100 for one in groups)
+        and max(one["value"] for one in groups) - min(one["value"] for one in groups) <= 0.2
     )

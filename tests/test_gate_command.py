@@ -238,6 +238,7 @@ def test_the_gate_runs_without_the_compiler() -> None:
         "mlspec.compiler.record",
         "mlspec.runtime.conditions",
         "mlspec.runtime.digest",
+        "mlspec.runtime.gaps",
         "mlspec.runtime.lines",
         "mlspec.runtime.gate",
         "mlspec.runtime.verdict",

@@ -74,6 +74,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("accelerators per replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
     ("maximum model age", "retraining.maxModelAge=77d", "77d"),
     ("probability of one of the best 5%", "training.tuning.trials=10", r"40\.1%"),
+    ("largest .* gap by .*", "constraints.fairness=[{metric: recall, between: age_group, maxGap: 7%}]", "7%"),
     ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
     ("prompt tokens per step", "llm.promptChunk=777", "777 tokens"),
 )  # fmt: skip

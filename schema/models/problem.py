@@ -133,8 +133,8 @@ class Throughput(Section):
     )
 
 
-class Constraints(Section):
-    """The system's requirements. Each becomes an SLO, a size, or a hard limit."""
+class ServiceConstraints(Section):
+    """The requirements of a service. Each becomes an SLO, a size, or a hard limit."""
 
     latency: Latency = group(Latency, "Bounds on response time, for online serving.")
     first_token: Latency = group(Latency, "Bounds on the time to first token of a generated answer.")
@@ -153,6 +153,26 @@ class Constraints(Section):
     rate: Rate | None = optional("The event rate, for streaming.")
     accelerators: list[AcceleratorName] = listed("The accelerators that the planner may choose; empty allows none.")
     max_replicas: int | None = optional("The maximum number of replicas per service.", ge=1, le=10000)
+
+
+class FairnessBound(Section):
+    """A bound on the difference of a metric between groups. It becomes a gate of the evaluation."""
+
+    metric: Metric = required("A metric from the catalog, or one declared under `metrics`.")
+    between: SegmentName = required("The column whose values are the groups.")
+    max_gap: Measure = required(
+        "The largest acceptable difference between any two groups, in the metric's own unit. A model passes if the "
+        "difference is surely no larger."
+    )
+    min_samples: Count | None = optional(
+        "The minimum sample size of each group. Fewer samples give no verdict, and no verdict is not a pass."
+    )
+
+
+class Constraints(ServiceConstraints):
+    """The system's requirements. Each becomes an SLO, a size, a gate, or a hard limit."""
+
+    fairness: list[FairnessBound] = listed("The largest acceptable differences between groups of people.")
 
 
 class Condition(Section):

@@ -12,17 +12,16 @@ from typing import Any
 from ...compiler.because import Because, because
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import Candidate, Condition
+from ...compiler.system import Candidate, Condition, FairnessBound
 from ...compiler.words import listing
 from .plain import as_data, quantity
 
 __all__ = ["evaluation", "gated", "metrics", "rivals"]
 
 
-def gated(training: TrainingPlan) -> tuple[Condition, ...]:
-    """The conditions that a trained model must meet. They need the `evaluate` step, which measures the metrics."""
-    judged = training.scope.system.evaluation
-    gates = judged.gates if judged is not None else ()
+def gated(training: TrainingPlan) -> tuple[Condition | FairnessBound, ...]:
+    """What a trained model must meet. It needs the `evaluate` step, which measures the metrics."""
+    gates: tuple[Condition | FairnessBound, ...] = (*_conditions(training), *_fairness(training))
     if gates and training.part.steps.evaluate is None:
         raise refusal(
             "MLS009",
@@ -35,12 +34,23 @@ def gated(training: TrainingPlan) -> tuple[Condition, ...]:
     return gates
 
 
+def _conditions(training: TrainingPlan) -> tuple[Condition, ...]:
+    judged = training.scope.system.evaluation
+    return judged.gates if judged is not None else ()
+
+
+def _fairness(training: TrainingPlan) -> tuple[FairnessBound, ...]:
+    """The bounds on gaps; a rule reports those that no evaluation judges."""
+    system = training.scope.system
+    return system.constraints.fairness if system.evaluation is not None else ()
+
+
 def evaluation(training: TrainingPlan) -> dict[str, Any] | None:
     """The `evaluation` section, with bounds as numbers."""
     judged = training.scope.system.evaluation
     if judged is None:
         return None
-    gates = [_gate(gate) for gate in gated(training)]
+    gates = [_gap(gate) if isinstance(gate, FairnessBound) else _gate(gate) for gate in gated(training)]
     return {**as_data(judged, without=("gates",)), "gates": gates or None}
 
 
@@ -50,6 +60,15 @@ def _gate(gate: Condition) -> dict[str, Any]:
         **{key: value.map(quantity) if value is not None else None for key, value in _bounds(gate)},
         "margin": margin.map(quantity) if margin is not None else None,
         "relative": margin.map(lambda given: given.relative) if margin is not None else None,
+        "minSamples": gate.min_samples.map(quantity) if gate.min_samples is not None else None,
+    }
+
+
+def _gap(gate: FairnessBound) -> dict[str, Any]:
+    return {
+        "metric": gate.metric,
+        "segment": gate.between,
+        "maxGap": gate.max_gap.map(quantity),
         "minSamples": gate.min_samples.map(quantity) if gate.min_samples is not None else None,
     }
 
@@ -68,7 +87,7 @@ def metrics(training: TrainingPlan) -> dict[str, Any] | None:
     judged = training.scope.system.evaluation
     if judged is None:
         return None
-    named = (judged.primary, *(gate.metric for gate in judged.gates))
+    named = (judged.primary, *(gate.metric for gate in (*judged.gates, *_fairness(training))))
     return {name.value: because(_metric(training, name), "a metric of the evaluation", name) for name in named}
 
 
@@ -82,7 +101,7 @@ def _metric(training: TrainingPlan, name: Because[str]) -> dict[str, Any]:
 def rivals(training: TrainingPlan) -> dict[str, Because[dict[str, Because[float]]]] | None:
     """The known results of the rivals, by rival and metric. A gate against any other rival is refused."""
     known = {rival: reached for rival, reached in _known(training) if reached}
-    for gate in gated(training):
+    for gate in _conditions(training):
         if gate.versus is not None:
             _check(training, gate, gate.versus, known)
     found = {rival: because(reached, "the known results of the rival", reached) for rival, reached in known.items()}

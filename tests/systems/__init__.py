@@ -175,7 +175,7 @@ class _System:
         maker.called = name if self.online else None
         self._beside()
         allowed = [*maker.declared["accelerators"], *maker.accelerators]
-        drawn = maker.free("Constraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))
+        drawn = maker.free("ServiceConstraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))
         self.spec["constraints"] |= {key: drawn[key] for key in (*_BOUNDS, "accelerators") if key in drawn}
 
     def _model(self, server: runtimes.Runtime | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...plan import Plan
 from ...plan.choose import number
+from ...plan.data.fairness import GapSample
 from ...plan.data.samples import GateSample
 from ...plan.language_models.fit import gibibytes
 from ...plan.training.memory import training_memory
@@ -22,6 +23,23 @@ def gates(plan: Plan) -> Iterator[Line]:
         if line.title not in told:
             told.add(line.title)
             yield line
+    for gap in plan.samples.gaps:
+        yield from _gap(gap)
+
+
+def _gap(gap: GapSample) -> Iterator[Line]:
+    """The largest gap that the gate accepts, and the observations that each group needs for it."""
+    yield Line(title=f"largest {gap.name}", value=gap.limit, field="constraints.fairness")
+    if gap.each is not None:
+        yield Line(title=f"{gap.name}, sample per group", value=gap.each, count_of="observation")
+    if gap.needed is not None:
+        yield Line(title=f"{gap.name}, required per group", value=gap.needed, count_of="observation")
+    if gap.shown is not None:
+        yield Line(
+            title=f"{gap.name}, smallest bound", value=gap.shown.map(_significant), unit=f"of {gap.metric.value}"
+        )
+    if gap.odds is not None:
+        yield Line(title=f"{gap.name}, rejects a model without one", value=gap.odds.map(_percent))
 
 
 def _gate(gate: GateSample) -> Iterator[Line]:

@@ -40,6 +40,7 @@ RARE = Percent.parse("10%")
     "evaluation.primary",
     "evaluation.gates.*.versus",
     "evaluation.minSamples",
+    "constraints.fairness",
     "models.*.candidates.*.role",
 )
 def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
@@ -58,7 +59,8 @@ def no_baseline(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
     """
     evaluation = system.evaluation
-    if evaluation is None or (system.training is not None and not evaluation.gates):  # that is MLS202
+    gated = evaluation is not None and (system.constraints.fairness or evaluation.gates)
+    if evaluation is None or (system.training is not None and not gated):  # that is MLS202
         return
     compared = any(gate.versus is not None for gate in evaluation.gates)
     naive = any(c.role.value == "naive" for model in system.models.values() for c in model.candidates)
@@ -86,7 +88,7 @@ def result_of_champion(system: MLSystem, metric: str) -> str:
     return "" if known or system.training is None else f" and the `{metric}` of the live model to `release.metrics`"
 
 
-@rule("MLS202", "error", "evaluation.gates", "retraining.schedule")
+@rule("MLS202", "error", "evaluation.gates", "constraints.fairness", "retraining.schedule")
 def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Training without a gate.
 
@@ -104,7 +106,7 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     training, evaluation = system.training, system.evaluation
     if training is None or unattended(system):  # unattended it is worse: MLS702
         return
-    if evaluation is not None and evaluation.gates:
+    if (evaluation is not None and evaluation.gates) or system.constraints.fairness:  # a gate judges it, or MLS715 asks
         return
     measured = [name for release in system.releases.values() for name in release.metrics]
     primary = evaluation.primary.value if evaluation is not None else next(iter(measured), "roc_auc")
@@ -134,6 +136,7 @@ def no_gate(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     "warning",
     "evaluation.segments",
     "evaluation.gates.*.segment",
+    "constraints.fairness",
     "data.columns.*.values",
     "data.labels.column",
 )
@@ -156,7 +159,7 @@ def no_segments(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           segments: [country]
     """
     evaluation, column = system.evaluation, _groups(system)
-    if evaluation is None or column is None or evaluation.segments:
+    if evaluation is None or column is None or evaluation.segments or system.constraints.fairness:
         return
     if all(gate.segment is None for gate in evaluation.gates):
         yield finding(

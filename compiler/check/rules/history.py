@@ -100,7 +100,7 @@ def _between_0_and_1(system: MLSystem, metric: Because[str]) -> bool:
 
 
 def _counted(past: HistoryPlan, rows: Because[int], evaluation: Evaluation) -> Because[int]:
-    from ...plan.data.samples import ALL_ROWS
+    from ...plan.data.observed import ALL_ROWS
 
     return rows if evaluation.primary.value in ALL_ROWS else past.events(rows)
 

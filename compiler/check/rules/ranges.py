@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import CustomMetric, DoubleParameter, IntParameter, MLSystem
+from ...system import CustomMetric, DoubleParameter, FairnessBound, IntParameter, MLSystem
 from ..lint import rule
 
 __all__ = ["impossible_metric", "log_scale_from_zero"]
@@ -24,6 +25,7 @@ Said = tuple[Because[str], Because[Any], float]
     "evaluation.gates.*.metric",
     "evaluation.gates.*.min",
     "evaluation.gates.*.max",
+    "constraints.fairness",
     "releases.*.metrics",
     "models.*.candidates.*.metrics",
     "problem.humanPerformance",
@@ -54,6 +56,40 @@ def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             note=f"{_range(known)}, so a comparison with this value always has the same result",
             help=_instead(value, high),
         )
+    for bound in system.constraints.fairness:
+        yield from _impossible_gap(system, bound)
+
+
+_UNITS = {"s": "seconds", "/s": "per-second"}
+"""What a unit of a bound says about the metric's; a plain number or a percentage fits all."""
+
+
+def _impossible_gap(system: MLSystem, bound: FairnessBound) -> Iterator[Diagnostic]:
+    """A bound on a gap that no model meets, or that every model does."""
+    known, gap = system.metrics[bound.metric.value.partition("@")[0]], float(bound.max_gap.value.amount)
+    low, high = known.min, known.max
+    widest = high.value - low.value if low is not None and high is not None else math.inf
+    if _UNITS.get(bound.max_gap.value.unit, known.unit.value) != known.unit.value:
+        yield finding(
+            "MLS211",
+            f"a gap in `{bound.metric.value}` cannot be {bound.max_gap.value}",
+            bound.max_gap,
+            others=((bound.metric, f"its unit is {known.unit.value}"),),
+            note="the gate would compare numbers with different units",
+            help="write a gap in the unit of the metric",
+        )
+        return
+    if 0 < gap < widest:
+        return
+    yield finding(
+        "MLS211",
+        f"a gap in `{bound.metric.value}` of at most {bound.max_gap.value} is "
+        f"{'met by every model' if gap > 0 else 'met by no model'}",
+        bound.max_gap,
+        others=((bound.metric, _range(known)),) if widest < math.inf else (),
+        note="two groups never measure exactly the same" if gap <= 0 else "the bound would judge nothing",
+        help=_instead(gap, high) if gap > 0 else "write the largest difference that you accept, such as `maxGap: 5%`",
+    )
 
 
 def _said(system: MLSystem) -> Iterator[Said]:

@@ -24,7 +24,15 @@ def unattended(system: MLSystem) -> bool:
     return system.training is not None and starts is not None and bool(starts.schedule is not None or starts.triggers)
 
 
-@rule("MLS702", "error", "evaluation.gates", "retraining.diagnosis", "retraining.schedule", "retraining.triggers")
+@rule(
+    "MLS702",
+    "error",
+    "evaluation.gates",
+    "constraints.fairness",
+    "retraining.diagnosis",
+    "retraining.schedule",
+    "retraining.triggers",
+)
 def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Retraining without a gate, or despite its own diagnosis.
 
@@ -48,7 +56,8 @@ def unattended_promotion(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     retraining = system.retraining
     if retraining is None:
         return
-    if unattended(system) and (system.evaluation is None or not system.evaluation.gates):
+    evaluation, fair = system.evaluation, system.constraints.fairness  # a gate judges it, or MLS715 asks for one
+    if unattended(system) and not fair and (evaluation is None or not evaluation.gates):
         yield _unjudged(retraining, system.evaluation)
     diagnosis = retraining.diagnosis
     for answer, fault in ((diagnosis.on_data_fault, "broken data"), (diagnosis.on_feature_change, "a changed feature")):

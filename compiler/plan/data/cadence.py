@@ -22,8 +22,9 @@ from ...because import Because, decision, first
 from ...system import Condition, Decay
 from ..budget.prices import MONTH, monthly
 from ..choose import count, number, readable
+from .observed import ALL_ROWS, ONE_CLASS, SHARES
 from .precision import auc_variance, needed
-from .samples import ALL_ROWS, POSITIVES, SHARES, GateSample
+from .samples import GateSample
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -157,7 +158,7 @@ class CadencePlan:
         share = labels.positive_share if labels is not None else None
         if labels is None or share is None or metric in ALL_ROWS:
             return rows
-        return _observed(rows, share, metric in POSITIVES)
+        return _observed(rows, share, ONE_CLASS.get(metric))
 
     @property
     def _rows(self) -> Because[float] | None:
@@ -298,10 +299,11 @@ def _items(items: Because[Count], runs: Because[Decimal]) -> tuple[float, str]:
 
 
 @decision
-def _observed(rows: Because[float], share: Because[Percent], positives: bool) -> tuple[float, str]:
-    part = share.value if positives else min(share.value, Percent(1 - share.value.amount))
+def _observed(rows: Because[float], share: Because[Percent], which: str | None) -> tuple[float, str]:
+    negative = Percent(1 - share.value.amount)
+    part = {"positive": share.value, "negative": negative, None: min(share.value, negative)}[which]
     found = rows.value * float(part)
-    what = "are positive" if positives else "are in the rarer class"
+    what = f"are {which}" if which is not None else "are in the rarer class"
     return found, f"{part} of {number(rows.value)} {what}: {rows.reason}"
 
 

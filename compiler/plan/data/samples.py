@@ -11,30 +11,19 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ....schema.units import Count, Measure, Percent
+from ....schema.units import Measure
 from ...because import Because, decision, first
-from ...record import Record
-from ...system import Condition, Evaluation, Model, Values
+from ...system import Condition, Evaluation
 from ..choose import count, number
-from .history import HistoryPlan, chance_of_one
+from .fairness import GapSample
+from .history import chance_of_one
+from .observed import SHARES, Sample
 from .precision import auc_half_width, bar, fails_by_chance, share_half_width
 
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["ALL_ROWS", "GateSample", "SamplesPlan"]
-
-ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibration_error")
-"""Classification metrics that depend on all rows; the others depend on the rows of the rarer class."""
-
-POSITIVES = ("recall",)
-"""Metrics that depend on the positives only."""
-
-PER_QUERY = ("ndcg", "map", "mrr", "precision_at", "recall_at", "hit_rate", "ctr")
-"""Metrics of queries. Only the evaluation knows how many queries its rows are."""
-
-SHARES = ("accuracy", "recall", "exact_match", "schema_validity", "win_rate")
-"""Metrics that are a share of the observations behind them."""
+__all__ = ["GateSample", "SamplesPlan"]
 
 
 class SamplesPlan:
@@ -51,21 +40,20 @@ class SamplesPlan:
             return ()
         return tuple(GateSample(self.plan, evaluation, gate) for gate in evaluation.gates if gate.of is None)
 
+    @cached_property
+    def gaps(self) -> tuple[GapSample, ...]:
+        """Each bound on a gap between groups with its sample; none where no model is trained."""
+        system = self.plan.system
+        if system.evaluation is None or self.plan.training is None:
+            return ()
+        return tuple(GapSample(self.plan, system.evaluation, bound) for bound in system.constraints.fairness)
 
-class Known(Record):
-    """What is known about the value of a metric before the evaluation."""
 
-    value: Because[float]
-    of: str
-    """Whose value it is, in words."""
-
-
-class GateSample:
+class GateSample(Sample):
     """One gate, and what its sample can show."""
 
     def __init__(self, plan: Plan, evaluation: Evaluation, gate: Condition) -> None:
-        self.plan = plan
-        self.evaluation = evaluation
+        super().__init__(plan, evaluation, gate.metric, gate.segment)
         self.gate = gate
 
     @property
@@ -73,63 +61,6 @@ class GateSample:
         """What is measured, in words: `recall by country`."""
         by = f" by {self.gate.segment.value}" if self.gate.segment is not None else ""
         return f"{self.gate.metric.value}{by}"
-
-    @property
-    def past(self) -> HistoryPlan:
-        """The data that the test rows come from."""
-        return self.plan.history
-
-    @property
-    def _base(self) -> str:
-        return self.gate.metric.value.partition("@")[0]
-
-    # The sample
-
-    @cached_property
-    def events(self) -> Because[int] | None:
-        """The observations behind the metric in all test rows; None if they are unknown."""
-        rows = self.past.test if self.evaluation.test_set is None else None
-        if rows is None or not rows.value or self._base in PER_QUERY:
-            return None
-        labels, task = self.plan.system.data.labels, self.plan.system.problem.task
-        share = labels.positive_share if labels is not None else None
-        if task.value != "binary-classification" or share is None or self._base in ALL_ROWS:
-            return rows.also(task)
-        return (_positives(rows, share) if self._base in POSITIVES else self.past.events(rows)).also(task)
-
-    @cached_property
-    def values(self) -> Because[int] | None:
-        """How many values the segment has at most; None without a segment, and if that is unknown."""
-        if self.gate.segment is None:
-            return None
-        columns = {column.name.value: column for column in self.plan.system.data.columns}
-        column = columns.get(self.gate.segment.value)
-        given = column.values if column is not None else None
-        return _values(given) if given is not None and (given.one_of or _some(given.max)) else None
-
-    @cached_property
-    def each(self) -> Because[int] | None:
-        """The observations behind the metric per value of the segment, if all values have equally many."""
-        return _each(self.events, self.values) if self.events is not None and self.values is not None else None
-
-    @cached_property
-    def known(self) -> Known | None:
-        """The metric of the live version, otherwise that of the selected candidate."""
-        model = self._model
-        if model is None:
-            return None
-        release, metric = self.plan.system.releases.get(model.own_name.value), self.gate.metric.value
-        live = release.metrics.get(metric) if release is not None else None
-        chosen = next((one.metrics.get(metric) for one in model.candidates if one.selected.value), None)
-        found = first(live, chosen)
-        return Known(value=found, of="live version" if live is not None else "candidate") if found is not None else None
-
-    @property
-    def _model(self) -> Model | None:
-        models = self.plan.system.models
-        if len(models) == 1:
-            return next(iter(models.values()))
-        return models.get(self.plan.system.metadata.name.value)
 
     # What it shows
 
@@ -139,11 +70,11 @@ class GateSample:
         if self.gate.segment is not None or self.events is None or not self.events.value:
             return None
         known = self.known.value if self.known is not None else None
-        if self._base == "roc_auc" and known is not None and self.past.test is not None and 0 < known.value <= 1:
+        if self.base == "roc_auc" and known is not None and self.past.test is not None and 0 < known.value <= 1:
             return _of_auc(known, self.events, self.past.test)
-        if self._base in SHARES:
+        if self.base in SHARES:
             return _of_share(known, self.events)
-        metric = self.plan.system.metrics[self._base]
+        metric = self.plan.system.metrics[self.base]
         if metric.min is None or metric.max is None or (metric.min.value, metric.max.value) != (0, 1):
             return None
         return chance_of_one(self.events)
@@ -165,7 +96,7 @@ class GateSample:
         """What each value of the segment must measure, because the gate compares the end of its interval."""
         limit, on = first(self.gate.min, self.gate.max), self._per_value
         if (
-            self._base not in SHARES
+            self.base not in SHARES
             or limit is None
             or on is None
             or self.values is None
@@ -185,31 +116,7 @@ class GateSample:
         return _odds(self.bar, self.known.value, on, self.values, self.known.of, self.gate.min is not None)
 
 
-def _some(most: Because[Count] | None) -> bool:
-    return most is not None and int(most.value) > 0
-
-
 # Decisions
-
-
-@decision
-def _positives(rows: Because[int], share: Because[Percent]) -> tuple[int, str]:
-    return int(rows.value * share.value.amount), f"{share.value} of {number(rows.value)} test rows are positive"
-
-
-@decision
-def _values(values: Values) -> tuple[int, str]:
-    if values.one_of:
-        return len(values.one_of), f"the column has {count(len(values.one_of), 'value')}"
-    assert values.max is not None
-    return int(values.max.value), f"the column has at most {count(int(values.max.value), 'value')}"
-
-
-@decision
-def _each(events: Because[int], values: Because[int]) -> tuple[int, str]:
-    each = events.value // values.value
-    said = f"{number(events.value)} observations / {count(values.value, 'value')}, if all are equally frequent"
-    return each, f"{said}: {events.reason}"
 
 
 @decision
