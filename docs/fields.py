@@ -16,6 +16,7 @@ NAMES = {
     "access": "name in `access`",
     "accelerators": "[accelerator](catalog.md#accelerators)",
     "algorithms": "[algorithm](catalog.md#search-algorithms)",
+    "approaches": "[approach](catalog.md#approaches)",
     "families": "[family](catalog.md#families)",
     "clouds": "[cloud](catalog.md#clouds)",
     "clusters": "name in `clusters`",

@@ -175,6 +175,7 @@ def catalog() -> dict[str, Any]:
         "runtimes": {name: {**entry, "histograms": _histograms(entry)} for name, entry in runtimes.items()},
         "accelerators": {**_load(CATALOG / "accelerators.yaml"), **_load(CATALOG / "slices.yaml")},
         "algorithms": _load(CATALOG / "algorithms.yaml"),
+        "approaches": _load(CATALOG / "approaches.yaml"),
         "clouds": _load(CATALOG / "clouds.yaml"),
         "families": _load(CATALOG / "families.yaml"),
         "metrics": _load(CATALOG / "metrics.yaml"),

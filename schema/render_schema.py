@@ -27,6 +27,7 @@ CATALOG = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
 KNOWN = {
     "accelerators": "name",
     "algorithms": "identifier",
+    "approaches": "identifier",
     "autoscaling-providers": "name",
     "clouds": "name",
     "families": "identifier",

@@ -212,6 +212,7 @@ _USUAL = {
     "clouds": ("gke", "eks-auto", "none"),
     "families": ("llama-3.1-8b", "gemma-3-27b", "deepseek-v3"),
     "algorithms": ("tpe", "grid", "cma-es", "hyperband", "gaussian-process"),
+    "approaches": ("decision-tree", "neural-network"),
     "parameters": ("alpha", "beta"),
     "clusters": ("alpha",),
     "time-zones": ("UTC", "Europe/Berlin"),

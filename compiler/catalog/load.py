@@ -15,6 +15,7 @@ from .built import MODULES
 __all__ = [
     "accelerators",
     "algorithms",
+    "approaches",
     "clouds",
     "devices",
     "families",
@@ -105,6 +106,11 @@ def accelerators() -> dict[str, Node]:
 def algorithms() -> Mapping:
     """All hyperparameter search algorithms, by name."""
     return _file("algorithms")
+
+
+def approaches() -> Mapping:
+    """All types of models, by name."""
+    return _file("approaches")
 
 
 def clouds() -> Mapping:

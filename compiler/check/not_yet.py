@@ -9,7 +9,6 @@ NOT_YET_READ: dict[str, str] = {
     "problem.humanPerformance": "the design document",
     "metrics.*.description": "the design document",
     "metrics.*.query": "a custom metric query",
-    "models.*.approach": "the design document",
     "models.*.complexity": "the design document",
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",

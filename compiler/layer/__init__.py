@@ -187,6 +187,7 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "clouds": (("platform", "clouds"), lambda _: catalog.clouds().entries),
     "families": (("platform", "families"), lambda _: catalog.families().entries),
     "algorithms": (("platform", "algorithms"), lambda _: catalog.algorithms().entries),
+    "approaches": (("platform", "approaches"), lambda _: catalog.approaches().entries),
     "rollout-providers": (("platform", "providers", "rollout"), lambda _: catalog.providers("rollout")),
     "traffic-providers": (("platform", "providers", "traffic"), lambda _: catalog.providers("traffic")),
     "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),

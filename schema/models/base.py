@@ -191,6 +191,7 @@ TrafficProviderName = Annotated[str, Leaf("name"), Ref("traffic-providers"), _re
 AutoscalingProviderName = Annotated[str, Leaf("name"), Ref("autoscaling-providers"), _reader("name")]
 GatewayProviderName = Annotated[str, Leaf("name"), Ref("gateway-providers"), _reader("name")]
 MeshProviderName = Annotated[str, Leaf("name"), Ref("mesh-providers"), _reader("name")]
+ApproachName = Annotated[str, Leaf("identifier"), Ref("approaches"), _reader("identifier")]
 AlgorithmName = Annotated[str, Leaf("identifier"), Ref("algorithms"), _reader("identifier")]
 FamilyName = Annotated[str, Leaf("identifier"), Ref("families"), _reader("identifier")]
 ParameterName = Annotated[str, Leaf("identifier"), Ref("parameters"), _reader("identifier")]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from .base import (
     AccessName,
+    ApproachName,
     Count,
     Date,
     Digest,
@@ -60,6 +61,9 @@ class Output(Section):
     dtype: Dtype = required("The data type.")
     shape: list[int] = listed("The dimensions, as for inputs.")
     means: Text | None = optional("What the output means, for human readers.")
+    carries: Literal["reasons"] | None = optional(
+        "`reasons` marks the output with the reason codes of an answer: what counted most for or against it."
+    )
 
 
 class Signature(Section):
@@ -88,6 +92,7 @@ class Candidate(Section):
     """A candidate model, with what is known about it."""
 
     name: Identifier = required("The candidate's name.")
+    approach: ApproachName | None = optional("The type of model. If omitted for the selected candidate, the model's.")
     complexity: Complexity = default(
         "medium", "How hard it is to build, run, and explain.", "neither simple nor complex"
     )
@@ -228,10 +233,18 @@ class ModelLlm(Section):
     adapters: list[Adapter] = listed("LoRA adapters served alongside it.", key="name")
 
 
+class Approach(Section):
+    """A type of model."""
+
+    interpretable: bool = required("Whether people can read in the model itself how it reaches an answer.")
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
+
+
 class Model(Section):
     """One model."""
 
-    approach: Text | None = optional("The type of model, for example `gradient-boosting`.")
+    approach: ApproachName | None = optional("The type of model, for example `gradient-boosting`.")
     complexity: Complexity | None = optional("How hard it is to build, run, and explain.")
     signature: Signature | None = optional("The inputs and outputs.")
     operating_point: OperatingPoint | None = optional("The threshold that turns its score into a decision.")

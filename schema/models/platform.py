@@ -45,7 +45,7 @@ from .base import (
     optional,
     required,
 )
-from .model import Family
+from .model import Approach, Family
 from .network import Cloud, Network
 from .planning import Planning, Prices, Quota
 from .pods import CaBundle, PodSecurity, Scheduling, Toleration
@@ -318,6 +318,7 @@ class Platform(Section):
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."
     )
+    approaches: dict[Identifier, Approach] = mapped("Types of models: changes to the catalog, and your own entries.")
     plugins: list[Module] = listed("Your own targets.")
 
 

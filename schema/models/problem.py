@@ -173,6 +173,9 @@ class Constraints(ServiceConstraints):
     """The system's requirements. Each becomes an SLO, a size, a gate, or a hard limit."""
 
     fairness: list[FairnessBound] = listed("The largest acceptable differences between groups of people.")
+    interpretability: Literal["model", "reasons"] | None = optional(
+        "What people can see: how the `model` itself reaches an answer, or the `reasons` that come with each answer."
+    )
 
 
 class Condition(Section):

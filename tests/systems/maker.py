@@ -76,6 +76,7 @@ class Maker(Shape):
             "runtimes": list(catalog.runtime_names()),
             "accelerators": list(self.devices),
             "algorithms": list(cataloged("algorithms")),
+            "approaches": list(cataloged("approaches")),
             "clouds": list(cataloged("clouds")),
             "families": list(cataloged("families")),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from ...because import Because, text
 from ...plan import Plan
 from ...plan.choose import number
+from ...plan.training.interpretability import readable, reasons
 from ...plan.training.selection import Selection
+from ...system import Model
 from .line import Line, shown
 
 __all__ = ["choice", "problem"]
@@ -34,11 +36,25 @@ def choice(plan: Plan, name: str) -> Iterator[Line]:
     model = plan.system.models[name]
     if model.approach is not None:
         yield Line(title="approach", value=model.approach)
+    yield from _interpretability(plan, model)
     if name in plan.selections:
         yield from _selection(plan.selections[name], plan)
     release = plan.system.releases.get(name)
     if release is not None:
         yield Line(title="live version", value=release.version)
+
+
+def _interpretability(plan: Plan, model: Model) -> Iterator[Line]:
+    """What people see of how an answer is reached, if the spec requires it."""
+    asked, output = plan.system.constraints.interpretability, reasons(model)
+    selected = next((candidate for candidate in model.candidates if candidate.selected.value), None)
+    able = readable(plan.system, model, selected)
+    if asked is None:
+        return
+    if asked.value == "reasons" and output is not None:
+        yield Line(title="reasons of an answer", value=text("output {name}", "marked with `carries`", name=output.name))
+    elif able is not None:
+        yield Line(title="readable", value=able)
 
 
 def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:

@@ -32,6 +32,7 @@ from .comparison import (
     simpler_than,
     within_budget,
 )
+from .interpretability import readable
 
 __all__ = ["Selection"]
 
@@ -176,7 +177,8 @@ class Selection:
     # Gain
 
     @property
-    def _primary(self) -> Because[str] | None:
+    def primary(self) -> Because[str] | None:
+        """The metric that candidates are compared by, if the evaluation is of this model."""
         judged = self.scope.system.evaluation
         return judged.primary if judged is not None and self._is_trained else None
 
@@ -194,7 +196,7 @@ class Selection:
 
         None if a number is missing, or if the selected candidate has no gain.
         """
-        metric, selected = self._primary, self.selected
+        metric, selected = self.primary, self.selected
         if metric is None or selected is None:
             return None
         naive = self.naive(metric)
@@ -233,6 +235,12 @@ class Selection:
         """Its name. It depends on everything that we compare the candidates by, even of those that lost."""
         return named_by(rival.candidate.name, rival.gain, rival.cost, *self.compared.values())
 
+    # Interpretability
+
+    def readable(self, candidate: Candidate) -> Because[bool] | None:
+        """Whether people can read a candidate, if the spec requires that and says what it is."""
+        return readable(self.scope.system, self.model, candidate)
+
     # Worse than nothing
 
     @property
@@ -243,7 +251,7 @@ class Selection:
         selected, judged = self.selected, self.scope.system.metrics
         if selected is None or selected.role.value == "naive":
             return None
-        names = [self._primary.value] if self._primary is not None else list(selected.metrics)
+        names = [self.primary.value] if self.primary is not None else list(selected.metrics)
         found = []
         for name in (name for name in names if name.partition("@")[0] in judged):
             reached, naive = selected.metrics.get(name), self.naive(because(name, "a metric of the candidate"))
@@ -265,6 +273,9 @@ class Selection:
 
     def _row(self, candidate: Candidate) -> Iterator[tuple[str, Because[object]]]:
         yield "complexity", candidate.complexity
+        readable = self.readable(candidate)
+        if readable is not None:
+            yield "readable", readable
         gain = self.gain(candidate)
         cost = cost_share(candidate.cost, self.selected.cost) if self.selected is not None else None
         yield from ((name, share) for name, share in (("gain", gain), ("cost", cost)) if share is not None)
@@ -275,6 +286,9 @@ class Selection:
         if self.selected is None or gain is None or candidate.role.value == "naive":
             return None
         if not all(check.of_champion for check in self.missed(candidate)):
+            return None
+        able = self.readable(candidate)
+        if able is not None and not able.value:
             return None
         simpler = simpler_than(candidate.complexity, self.selected.complexity)
         cost = cost_share(candidate.cost, self.selected.cost)

@@ -1,0 +1,113 @@
+"""Rules on interpretability: the spec requires that people see how answers are reached, and the model shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.training.interpretability import approach, best_readable, readable, reasons
+from ...plan.training.selection import Selection
+from ...system import Candidate, MLSystem, Model
+from ..lint import rule
+
+__all__ = ["unreadable_model"]
+
+
+@rule(
+    "MLS220",
+    "error",
+    "constraints.interpretability",
+    "models.*.approach",
+    "models.*.candidates",
+    "models.*.signature",
+    "evaluation.primary",
+    "platform.approaches",
+)
+def unreadable_model(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Model that people cannot see through, although the spec requires it.
+
+    Why: an applicant who is declined, a doctor, or a regulator asks why. Gradient boosting and neural networks have no
+    answer that people can check, and an explanation by another model is an approximation that can be wrong. `model`
+    requires an approach that people can read; `reasons` requires an output with the reason codes of each answer.
+
+    Bad:
+        constraints: {interpretability: model}
+        evaluation: {primary: roc_auc}
+        model:
+          candidates:
+            - {name: trees, approach: gradient-boosting, metrics: {roc_auc: 0.943}, selected: true}
+            - {name: additive, approach: explainable-boosting, metrics: {roc_auc: 0.94}}
+            - {name: mean, role: naive, approach: constant, complexity: low, metrics: {roc_auc: 0.5}}
+    Good:
+        constraints: {interpretability: model}
+        evaluation: {primary: roc_auc}
+        model:
+          candidates:
+            - {name: trees, approach: gradient-boosting, metrics: {roc_auc: 0.943}}
+            - {name: additive, approach: explainable-boosting, metrics: {roc_auc: 0.94}, selected: true}
+            - {name: mean, role: naive, approach: constant, complexity: low, metrics: {roc_auc: 0.5}}
+    """
+    asked = system.constraints.interpretability
+    if asked is None:
+        return
+    for name, model in system.models.items():
+        if asked.value == "reasons":
+            yield from _without_reasons(name, model, asked)
+            continue
+        selection = plan.selections.get(name)
+        selected = selection.selected if selection is not None else None
+        found = approach(model, selected)
+        able = readable(system, model, selected)
+        if found is None or able is None:
+            yield _unknown(name, selected, asked)
+        elif not able.value:
+            yield _opaque(selection, selected, found, asked, able)
+
+
+def _without_reasons(name: str, model: Model, asked: Because[str]) -> Iterator[Diagnostic]:
+    if reasons(model) is None:
+        yield finding(
+            "MLS220",
+            f"no output of `{name}` carries the reasons of an answer",
+            asked,
+            others=((model.signature, "its outputs"),),
+            note="callers could not say why an answer is what it is",
+            help="mark the output of the model that carries them with `carries: reasons`, or add one to the model",
+        )
+
+
+def _unknown(name: str, selected: Candidate | None, asked: Because[str]) -> Diagnostic:
+    what = f"the selected `{selected.name.value}`" if selected is not None else f"`{name}`"
+    return finding(
+        "MLS220",
+        f"nothing says which approach {what} takes",
+        selected.name if selected is not None else asked,
+        others=((asked, "people must be able to read it"),),
+        note="the catalog knows by the approach which models people can read",
+        help="add `approach: ...` to it, such as `logistic-regression` or `gradient-boosting`",
+    )
+
+
+def _opaque(
+    selection: Selection | None,
+    selected: Candidate | None,
+    found: Because[str],
+    asked: Because[str],
+    able: Because[bool],
+) -> Diagnostic:
+    best = best_readable(selection) if selection is not None else None
+    what = f"the selected `{selected.name.value}` is" if selected is not None else "the model is"
+    instead = "compare a candidate that people can read, such as `explainable-boosting`, or require `reasons` instead"
+    if best is not None:
+        instead = f"move `selected: true` to `{best.name.value}`, or require `reasons` instead"
+    return finding(
+        "MLS220",
+        f"{what} of type `{found.value}`, which people cannot read",
+        found,
+        others=((asked, "required here"), *(((best.name, "the best that they can"),) if best is not None else ())),
+        note=able.reason,
+        help=instead,
+    )
