@@ -119,6 +119,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "Hops": {"hop", "lookup"},
     "OnlineCost": {"price", "replicas"},
     "GapSample": {"events"},
+    "TrialsPlan": {"fits", "price"},
     "Sample": {"values"},
     "HistoryPlan": {"named", "rows"},
     "LabelingPlan": {"evaluation", "paid", "price"},

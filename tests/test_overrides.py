@@ -97,6 +97,7 @@ FOLLOWS = {
     "Cost / .*": "replicas, lengths, sizes, labels, and prices",
     "Features / .*": "`freshness` and `schedule`",
     "Memory / .*": "the model, how it is tuned, and the accelerators of training",
+    "Hyperparameter / .*": "`fit`, trials, folds, the resources of training, and prices",
     "Evaluation / .*": "the test rows, the labels and the gates",
     "Age / .*": "`retraining.schedule` and `decay`, `monitoring.quality`, labels, fits and the rollout",
     "Drift / reference sample": "the rows to learn from, or of a window",

@@ -21,6 +21,7 @@ from .training.selection import Selection
 if TYPE_CHECKING:
     from .budget.cost import CostPlan
     from .budget.quota import QuotaPlan
+    from .budget.trials import TrialsPlan
     from .data.cadence import CadencePlan
     from .data.drift import DriftPlan
     from .data.freshness import FreshnessPlan
@@ -82,6 +83,15 @@ class Plan(Scope):
         from .budget.cost import CostPlan
 
         return CostPlan(self)
+
+    @cached_property
+    def trials(self) -> TrialsPlan | None:
+        """What the trials of a hyperparameter search cost and find, if there is one in this environment."""
+        if self.training is None or self.training.part.tuning is None:
+            return None
+        from .budget.trials import TrialsPlan
+
+        return TrialsPlan(self, self.training, self.training.part.tuning)
 
     @cached_property
     def quota(self) -> QuotaPlan:

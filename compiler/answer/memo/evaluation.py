@@ -81,13 +81,21 @@ def cadence(plan: Plan) -> Iterator[Line]:
 
 
 def search(plan: Plan) -> Iterator[Line]:
-    """How good the best trial of a search can be expected to be."""
-    tuning = plan.training.part.tuning if plan.training is not None else None
-    if tuning is None:
+    """How good the best trial of a search can be expected to be, and what its trials cost."""
+    found = plan.trials
+    if found is None:
         return
+    tuning = found.tuning
     odds = odds_of_the_best(tuning, exhaustive=plan.platform.algorithms[tuning.algorithm.value].exhaustive)
     if odds is not None:
         yield Line(title="probability of one of the best 5%", value=odds.map(_percent), field="training.tuning.trials")
+        yield Line(title="probability that one more trial is better", value=found.improves.map(_percent))
+    if found.each is not None and found.all is not None and found.even is not None:
+        currency = found.price.value.currency
+        yield Line(title="cost of a trial", value=found.each, unit=currency)
+        yield Line(title="cost of a search", value=found.all, unit=currency)
+        if odds is not None:
+            yield Line(title="cost of an even chance of a better trial", value=found.even, unit=currency)
 
 
 def memory(plan: Plan) -> Iterator[Line]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.training.interpretability import approach, best_readable, readable, reasons
+from ...plan.training.interpretability import approach, readable, reasons
 from ...plan.training.selection import Selection
 from ...system import Candidate, MLSystem, Model
 from ..lint import rule
@@ -98,7 +99,7 @@ def _opaque(
     asked: Because[str],
     able: Because[bool],
 ) -> Diagnostic:
-    best = best_readable(selection) if selection is not None else None
+    best = _best(selection) if selection is not None else None
     what = f"the selected `{selected.name.value}` is" if selected is not None else "the model is"
     instead = "compare a candidate that people can read, such as `explainable-boosting`, or require `reasons` instead"
     if best is not None:
@@ -111,3 +112,19 @@ def _opaque(
         note=able.reason,
         help=instead,
     )
+
+
+def _best(selection: Selection) -> Candidate | None:
+    """The best candidate that people can read: one that is no baseline, that misses the fewest bounds, and then the one
+    with the best value of the primary metric.
+    """
+
+    def merit(candidate: Candidate) -> tuple[bool, int, float]:
+        metric, value = selection.primary, -math.inf
+        if metric is not None and metric.value in candidate.metrics:
+            reached = candidate.metrics[metric.value].value
+            value = reached if selection.maximized(metric).value else -reached
+        return candidate.role.value != "naive", -len(selection.missed(candidate)), value
+
+    able = [c for c in selection.model.candidates if (found := selection.readable(c)) is not None and found.value]
+    return max(able, key=merit, default=None)

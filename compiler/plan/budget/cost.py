@@ -31,6 +31,7 @@ from .stored import EGRESS, STORAGE, storage
 
 if TYPE_CHECKING:
     from .. import Plan
+    from ..training import TrainingPlan
 
 __all__ = ["CostPlan"]
 
@@ -159,15 +160,18 @@ class CostPlan:
         length = batch.length if batch.length is not None else _at_most(batch.deadline)
         return {f"batch {batch.part.own_name.value}": _runs(runs, batch.parallel, length, price)}
 
+    def training_price(self, training: TrainingPlan) -> Because[HourlyPrice]:
+        """The hourly price of the pod of a training run."""
+        asked, extras = training.part.resources, training.part.sidecars
+        cpu, memory = with_cpu(asked.cpu, extras), with_memory(asked.memory, extras)
+        return hourly(self.plan, cpu, memory, asked.accelerator)
+
     @property
     def _training(self) -> Parts:
         training = self.plan.training
         if training is None:
             return {}
-        asked, one = training.part.resources, fixed(1, "a training run is one pod")
-        extras = training.part.sidecars
-        cpu, memory = with_cpu(asked.cpu, extras), with_memory(asked.memory, extras)
-        price = hourly(self.plan, cpu, memory, asked.accelerator)
+        one, price = fixed(1, "a training run is one pod"), self.training_price(training)
         length = training.work if training.work is not None else _at_most(training.deadline)
         parts = {"training": _runs(self.runs, one, length, price)}
         if training.part.tuning is not None and training.search_work is not None:

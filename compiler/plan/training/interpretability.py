@@ -7,16 +7,10 @@ another model is no substitute.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
-
 from ...because import Because, decision, first
 from ...system import Candidate, MLSystem, Model, Output
 
-if TYPE_CHECKING:
-    from .selection import Selection
-
-__all__ = ["approach", "best_readable", "readable", "reasons"]
+__all__ = ["approach", "readable", "reasons"]
 
 
 def approach(model: Model, candidate: Candidate | None) -> Because[str] | None:
@@ -32,22 +26,6 @@ def readable(system: MLSystem, model: Model, candidate: Candidate | None) -> Bec
     if asked is None or asked.value != "model" or found is None:
         return None
     return _readable(found, system.platform.approaches[found.value].interpretable, asked)
-
-
-def best_readable(selection: Selection) -> Candidate | None:
-    """The best candidate that people can read: one that is no baseline, that misses the fewest bounds, and then the one
-    with the best value of the primary metric.
-    """
-
-    def merit(candidate: Candidate) -> tuple[bool, int, float]:
-        metric, value = selection.primary, -math.inf
-        if metric is not None and metric.value in candidate.metrics:
-            reached = candidate.metrics[metric.value].value
-            value = reached if selection.maximized(metric).value else -reached
-        return candidate.role.value != "naive", -len(selection.missed(candidate)), value
-
-    able = [c for c in selection.model.candidates if (found := selection.readable(c)) is not None and found.value]
-    return max(able, key=merit, default=None)
 
 
 def reasons(model: Model) -> Output | None:
