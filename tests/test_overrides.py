@@ -75,6 +75,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("maximum model age", "retraining.maxModelAge=77d", "77d"),
     ("probability of one of the best 5%", "training.tuning.trials=10", r"40\.1%"),
     ("largest .* gap by .*", "constraints.fairness=[{metric: recall, between: age_group, maxGap: 7%}]", "7%"),
+    ("proposed source of knowledge", "llm.knowledge={tokens: 100}", "the prompt"),
     ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
     ("prompt tokens per step", "llm.promptChunk=777", "777 tokens"),
 )  # fmt: skip
@@ -98,6 +99,7 @@ FOLLOWS = {
     "Features / .*": "`freshness` and `schedule`",
     "Memory / .*": "the model, how it is tuned, and the accelerators of training",
     "Hyperparameter / .*": "`fit`, trials, folds, the resources of training, and prices",
+    "Knowledge / cost of .*": "chunks, the traffic, the accelerator, the training, and prices",
     "Evaluation / .*": "the test rows, the labels and the gates",
     "Age / .*": "`retraining.schedule` and `decay`, `monitoring.quality`, labels, fits and the rollout",
     "Drift / reference sample": "the rows to learn from, or of a window",

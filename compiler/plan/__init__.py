@@ -20,6 +20,7 @@ from .training.selection import Selection
 
 if TYPE_CHECKING:
     from .budget.cost import CostPlan
+    from .budget.knowledge import KnowledgePlan
     from .budget.quota import QuotaPlan
     from .budget.trials import TrialsPlan
     from .data.cadence import CadencePlan
@@ -83,6 +84,14 @@ class Plan(Scope):
         from .budget.cost import CostPlan
 
         return CostPlan(self)
+
+    @cached_property
+    def knowledge(self) -> dict[str, KnowledgePlan]:
+        """What answers must know, for each service that generates text with a language model."""
+        from .budget.knowledge import KnowledgePlan
+
+        writing = {name: one for name, one in self.online.items() if one.is_language_model and one.generates.value}
+        return {name: KnowledgePlan(self, one) for name, one in writing.items()}
 
     @cached_property
     def trials(self) -> TrialsPlan | None:

@@ -332,6 +332,15 @@ class Safety(Section):
     personal_data: Literal["block", "mask", "allow"] | None = optional("How to handle personal data in prompts.")
 
 
+class Knowledge(Section):
+    """What answers must know beyond what the base model learned, such as articles, prices, or policies."""
+
+    tokens: Count | None = optional("The size of all of it, in tokens.")
+    max_age: Duration | None = optional(
+        "How old it may be in an answer. A fine-tuned model only knows what was there when it was trained."
+    )
+
+
 class ServingLlm(Section):
     """How the service uses a language model."""
 
@@ -347,6 +356,7 @@ class ServingLlm(Section):
         le=1_000_000,
     )
     prompt: Prompt | None = optional("The system prompt.")
+    knowledge: Knowledge | None = optional("What answers must know beyond what the base model learned.")
     retrieval: Retrieval | None = optional("Documents to fetch and add to the context.")
     output: StructuredOutput | None = optional("The format of a machine-readable answer.")
     self_consistency: SelfConsistency | None = optional("Sampling of several answers per question.")

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...because import text
+from ...plan.budget.knowledge import KnowledgePlan
 from ...plan.choose import seconds
 from ...plan.language_models.fit import gibibytes
 from ...plan.service import ServicePlan
 from .line import Line
 
-__all__ = ["fit"]
+__all__ = ["fit", "knowledge"]
+
+
+def knowledge(found: KnowledgePlan) -> Iterator[Line]:
+    """Where answers get what they must know from, and what the ways cost."""
+    path = found.service.part.spec_path
+    yield Line(title="proposed source of knowledge", value=found.proposed, field=f"{path}.llm.knowledge")
+    if found.context_cost is not None:
+        yield Line(title="cost of retrieved tokens", value=found.context_cost)
+    if found.tuning_cost is not None:
+        yield Line(title="cost of fine-tuning", value=found.tuning_cost)
 
 
 def fit(service: ServicePlan) -> Iterator[Line]:

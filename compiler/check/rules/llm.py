@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import readable
 from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["no_token_limit", "unversioned_prompt"]
+__all__ = ["no_token_limit", "unknown_facts", "unversioned_prompt"]
 
 MUTABLE = ("latest", "main", "master", "head", "current")
 """Names of versions whose content changes over time."""
@@ -100,3 +101,69 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 note="an evaluation cannot say which prompt it covers, and a rollback cannot restore the old one",
                 help="write the commit, date, or number of the prompt",
             )
+
+
+@rule(
+    "MLS807",
+    "warning",
+    "services.*.llm.knowledge.maxAge",
+    "services.*.llm.knowledge.tokens",
+    "services.*.llm.retrieval",
+    "services.*.llm.tokens.context",
+    "models.*.llm.family",
+    "models.*.llm.tuning.method",
+    "models.*.llm.window",
+    "retraining.schedule",
+)
+def unknown_facts(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Knowledge that answers do not have, or that is too old.
+
+    Why: a language model that is asked for a fact that it does not know invents one. What does not fit into the context
+    needs retrieval, and a fine-tuned model knows nothing that is newer than its training.
+
+    Bad:
+        model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
+        retraining: {schedule: "0 3 * * 1", maxModelAge: 30d}
+        serving:
+          runtime: vllm
+          llm:
+            knowledge: {tokens: 3M, maxAge: 1d}
+            tokens: {context: 8192, output: 512}
+    Good:
+        model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
+        retraining: {schedule: "0 3 * * 1", maxModelAge: 30d}
+        serving:
+          runtime: vllm
+          llm:
+            knowledge: {tokens: 3M, maxAge: 30d}
+            tokens: {context: 8192, output: 512}
+    """
+    for found in plan.knowledge.values():
+        asked, fits = found.asked, found.fits
+        if asked is None or found.retrieved is not None or (fits is not None and fits.value):
+            continue
+        method, oldest = found.method, found.oldest
+        if method is None and fits is not None:
+            yield _unheard(asked.tokens, "what answers must know does not fit into the context", fits.reason)
+        elif method is not None and asked.max_age is not None and not _trained_elsewhere(system, plan):
+            if oldest is None:
+                said = "nothing refreshes what a fine-tuned model knows"
+                yield _unheard(asked.max_age, said, "no schedule trains it again")
+            elif oldest.value > asked.max_age.value:
+                ages = f"gets {readable(oldest.value)} old, and may be {readable(asked.max_age.value)} old"
+                yield _unheard(asked.max_age, f"what answers know {ages}", oldest.reason)
+
+
+def _trained_elsewhere(system: MLSystem, plan: Plan) -> bool:
+    """Whether another environment trains the model, where the rule judges it."""
+    return system.training is not None and plan.training is None
+
+
+def _unheard(at: object, message: str, note: str) -> Diagnostic:
+    return finding(
+        "MLS807",
+        message,
+        at,
+        note=f"the model invents what it does not know: {note}",
+        help="describe the `retrieval` of it under `llm`, or correct `knowledge`",
+    )

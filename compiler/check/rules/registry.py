@@ -152,6 +152,7 @@ RULES: tuple[Rule, ...] = (
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,
+    llm.unknown_facts,
     security.credential,
     places.plain_text,
     places.foreign_place,
