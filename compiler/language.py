@@ -81,6 +81,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "rate": ('rate', 'optional', ('scalar', 'rate', ''), None, ''),
         "accelerators": ('accelerators', 'list', ('list', ('scalar', 'name', 'accelerators'), ''), None, ''),
         "maxReplicas": ('max_replicas', 'optional', ('integer', 1, 10000), None, ''),
+        "fairness": ('fairness', 'list', ('list', ('object', 'FairnessBound'), ''), None, ''),
+        "interpretability": ('interpretability', 'optional', ('enum', ('model', 'reasons')), None, ''),
     },
     "Latency": {
         "p50": ('p50', 'optional', ('scalar', 'duration', ''), None, ''),
@@ -94,6 +96,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "peak": ('peak', 'optional', ('scalar', 'rate', ''), None, ''),
         "ramp": ('ramp', 'optional', ('scalar', 'duration', ''), None, ''),
         "trough": ('trough', 'optional', ('scalar', 'rate', ''), None, ''),
+    },
+    "FairnessBound": {
+        "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),
+        "between": ('between', 'required', ('scalar', 'identifier', 'columns'), None, ''),
+        "maxGap": ('max_gap', 'required', ('scalar', 'measure', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
     },
     "S3Access": {
         "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
@@ -380,7 +388,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "description": ('description', 'optional', ('scalar', 'text', ''), None, ''),
     },
     "Model": {
-        "approach": ('approach', 'optional', ('scalar', 'text', ''), None, ''),
+        "approach": ('approach', 'optional', ('scalar', 'identifier', 'approaches'), None, ''),
         "complexity": ('complexity', 'optional', ('enum', ('low', 'medium', 'high')), None, ''),
         "signature": ('signature', 'optional', ('object', 'Signature'), None, ''),
         "operatingPoint": ('operating_point', 'optional', ('object', 'OperatingPoint'), None, ''),
@@ -404,6 +412,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "dtype": ('dtype', 'required', ('enum', ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float16', 'bfloat16', 'float32', 'float64', 'string', 'bytes', 'category', 'timestamp', 'date')), None, ''),
         "shape": ('shape', 'list', ('list', ('integer', None, None), ''), None, ''),
         "means": ('means', 'optional', ('scalar', 'text', ''), None, ''),
+        "carries": ('carries', 'optional', ('enum', ('reasons',)), None, ''),
     },
     "OperatingPoint": {
         "output": ('output', 'required', ('scalar', 'tensor-name', 'outputs'), None, ''),
@@ -411,6 +420,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Candidate": {
         "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
+        "approach": ('approach', 'optional', ('scalar', 'identifier', 'approaches'), None, ''),
         "complexity": ('complexity', 'default', ('enum', ('low', 'medium', 'high')), 'medium', 'neither simple nor complex'),
         "role": ('role', 'default', ('enum', ('candidate', 'naive')), 'candidate', 'most candidates are not baselines'),
         "metrics": ('metrics', 'map', ('map', ('number', None, None, False, False), 'metric', 'metrics'), None, ''),
@@ -715,7 +725,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "caching": ('caching', 'optional', ('object', 'Caching'), None, ''),
         "warmup": ('warmup', 'optional', ('object', 'Warmup'), None, ''),
         "replicas": ('replicas', 'group', ('object', 'Replicas'), None, ''),
-        "constraints": ('constraints', 'group', ('object', 'Constraints'), None, ''),
+        "constraints": ('constraints', 'group', ('object', 'ServiceConstraints'), None, ''),
         "llm": ('llm', 'optional', ('object', 'ServingLlm'), None, ''),
     },
     "Resources": {
@@ -877,11 +887,26 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "target": ('target', 'derived', ('number', 0, None, True, False), None, 'from the concurrency of a replica, or as a short queue'),
         "fallback": ('fallback', 'derived', ('integer', 1, 10000), None, 'from the peak throughput'),
     },
+    "ServiceConstraints": {
+        "latency": ('latency', 'group', ('object', 'Latency'), None, ''),
+        "firstToken": ('first_token', 'group', ('object', 'Latency'), None, ''),
+        "interToken": ('inter_token', 'group', ('object', 'Latency'), None, ''),
+        "throughput": ('throughput', 'group', ('object', 'Throughput'), None, ''),
+        "availability": ('availability', 'optional', ('scalar', 'percent', ''), None, ''),
+        "budget": ('budget', 'optional', ('scalar', 'budget', ''), None, ''),
+        "deadline": ('deadline', 'optional', ('scalar', 'duration', ''), None, ''),
+        "items": ('items', 'optional', ('scalar', 'count', ''), None, ''),
+        "maxLag": ('max_lag', 'optional', ('scalar', 'duration', ''), None, ''),
+        "rate": ('rate', 'optional', ('scalar', 'rate', ''), None, ''),
+        "accelerators": ('accelerators', 'list', ('list', ('scalar', 'name', 'accelerators'), ''), None, ''),
+        "maxReplicas": ('max_replicas', 'optional', ('integer', 1, 10000), None, ''),
+    },
     "ServingLlm": {
         "task": ('task', 'derived', ('enum', ('generation', 'embedding', 'reranking')), None, 'as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`'),
         "tokens": ('tokens', 'optional', ('object', 'TokenBudget'), None, ''),
         "promptChunk": ('prompt_chunk', 'derived', ('integer', 64, 1000000), None, 'from the bounds on the time between tokens and to the first token'),
         "prompt": ('prompt', 'optional', ('object', 'Prompt'), None, ''),
+        "knowledge": ('knowledge', 'optional', ('object', 'Knowledge'), None, ''),
         "retrieval": ('retrieval', 'optional', ('object', 'Retrieval'), None, ''),
         "output": ('output', 'optional', ('object', 'StructuredOutput'), None, ''),
         "selfConsistency": ('self_consistency', 'optional', ('object', 'SelfConsistency'), None, ''),
@@ -903,6 +928,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Prompt": {
         "version": ('version', 'required', ('scalar', 'text', ''), None, ''),
         "uri": ('uri', 'optional', ('scalar', 'uri', ''), None, ''),
+    },
+    "Knowledge": {
+        "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),
+        "maxAge": ('max_age', 'optional', ('scalar', 'duration', ''), None, ''),
     },
     "Retrieval": {
         "store": ('store', 'required', ('enum', ('pgvector', 'qdrant', 'milvus', 'elasticsearch', 'opensearch')), None, ''),
@@ -1182,6 +1211,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "clouds": ('clouds', 'map', ('map', ('object', 'Cloud'), 'name', ''), None, ''),
         "providers": ('providers', 'group', ('object', 'Providers'), None, ''),
         "algorithms": ('algorithms', 'map', ('map', ('object', 'Algorithm'), 'identifier', ''), None, ''),
+        "approaches": ('approaches', 'map', ('map', ('object', 'Approach'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
     },
     "Gateway": {
@@ -1462,6 +1492,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "exhaustive": ('exhaustive', 'default', ('bool',), 'false', 'only grid search does'),
         "leastNumbers": ('least_numbers', 'default', ('integer', 0, 100), '0', 'most algorithms can search a single one'),
         "needsResource": ('needs_resource', 'default', ('bool',), 'false', 'most algorithms treat all parameters alike'),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "Approach": {
+        "interpretable": ('interpretable', 'required', ('bool',), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

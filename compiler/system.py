@@ -101,9 +101,9 @@ class HumanPerformance(Part):
 
 
 class Constraints(Part):
-    """The system's requirements. Each becomes an SLO, a size, or a hard limit."""
+    """The system's requirements. Each becomes an SLO, a size, a gate, or a hard limit."""
 
-    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "deadline", "items", "max_lag", "rate", "accelerators", "max_replicas",)
+    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "deadline", "items", "max_lag", "rate", "accelerators", "max_replicas", "fairness", "interpretability",)
 
     latency: Latency
     first_token: Latency
@@ -117,6 +117,8 @@ class Constraints(Part):
     rate: Because[Rate] | None
     accelerators: tuple[Because[str], ...]
     max_replicas: Because[int] | None
+    fairness: tuple[FairnessBound, ...]
+    interpretability: Because[Literal['model', 'reasons']] | None
 
 
 class Latency(Part):
@@ -140,6 +142,17 @@ class Throughput(Part):
     peak: Because[Rate] | None
     ramp: Because[Duration] | None
     trough: Because[Rate] | None
+
+
+class FairnessBound(Part):
+    """A bound on the difference of a metric between groups. It becomes a gate of the evaluation."""
+
+    __slots__ = fields = ("metric", "between", "max_gap", "min_samples",)
+
+    metric: Because[str]
+    between: Because[str]
+    max_gap: Because[Measure]
+    min_samples: Because[Count] | None
 
 
 class S3Access(Part):
@@ -654,12 +667,13 @@ class Input(Part):
 class Output(Part):
     """One output of the model."""
 
-    __slots__ = fields = ("name", "dtype", "shape", "means",)
+    __slots__ = fields = ("name", "dtype", "shape", "means", "carries",)
 
     name: Because[str]
     dtype: Because[Literal['bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float16', 'bfloat16', 'float32', 'float64', 'string', 'bytes', 'category', 'timestamp', 'date']]
     shape: tuple[Because[int], ...]
     means: Because[str] | None
+    carries: Because[Literal['reasons']] | None
 
 
 class OperatingPoint(Part):
@@ -674,9 +688,10 @@ class OperatingPoint(Part):
 class Candidate(Part):
     """A candidate model, with what is known about it."""
 
-    __slots__ = fields = ("name", "complexity", "role", "metrics", "latency", "cost", "api", "selected",)
+    __slots__ = fields = ("name", "approach", "complexity", "role", "metrics", "latency", "cost", "api", "selected",)
 
     name: Because[str]
+    approach: Because[str] | None
     complexity: Because[Literal['low', 'medium', 'high']]
     role: Because[Literal['candidate', 'naive']]
     metrics: Named[Because[float]]
@@ -1181,7 +1196,7 @@ class OnlineService(Part):
     caching: Caching | None
     warmup: Warmup | None
     replicas: Replicas
-    constraints: Constraints
+    constraints: ServiceConstraints
     llm: ServingLlm | None
 
 
@@ -1449,15 +1464,35 @@ class Replicas(Part):
     fallback: Derived[int]
 
 
+class ServiceConstraints(Part):
+    """The requirements of a service. Each becomes an SLO, a size, or a hard limit."""
+
+    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "deadline", "items", "max_lag", "rate", "accelerators", "max_replicas",)
+
+    latency: Latency
+    first_token: Latency
+    inter_token: Latency
+    throughput: Throughput
+    availability: Because[Percent] | None
+    budget: Because[Budget] | None
+    deadline: Because[Duration] | None
+    items: Because[Count] | None
+    max_lag: Because[Duration] | None
+    rate: Because[Rate] | None
+    accelerators: tuple[Because[str], ...]
+    max_replicas: Because[int] | None
+
+
 class ServingLlm(Part):
     """How the service uses a language model."""
 
-    __slots__ = fields = ("task", "tokens", "prompt_chunk", "prompt", "retrieval", "output", "self_consistency", "caching", "safety",)
+    __slots__ = fields = ("task", "tokens", "prompt_chunk", "prompt", "knowledge", "retrieval", "output", "self_consistency", "caching", "safety",)
 
     task: Derived[Literal['generation', 'embedding', 'reranking']]
     tokens: TokenBudget | None
     prompt_chunk: Derived[int]
     prompt: Prompt | None
+    knowledge: Knowledge | None
     retrieval: Retrieval | None
     output: StructuredOutput | None
     self_consistency: SelfConsistency | None
@@ -1494,6 +1529,15 @@ class Prompt(Part):
 
     version: Because[str]
     uri: Because[str] | None
+
+
+class Knowledge(Part):
+    """What answers must know beyond what the base model learned, such as articles, prices, or policies."""
+
+    __slots__ = fields = ("tokens", "max_age",)
+
+    tokens: Because[Count] | None
+    max_age: Because[Duration] | None
 
 
 class Retrieval(Part):
@@ -1928,7 +1972,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -1958,6 +2002,7 @@ class Platform(Part):
     clouds: Named[Cloud]
     providers: Providers
     algorithms: Named[Algorithm]
+    approaches: Named[Approach]
     plugins: tuple[Because[str], ...]
 
 
@@ -2423,6 +2468,16 @@ class Algorithm(Part):
     exhaustive: Because[bool]
     least_numbers: Because[int]
     needs_resource: Because[bool]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class Approach(Part):
+    """A type of model."""
+
+    __slots__ = fields = ("interpretable", "checked", "source",)
+
+    interpretable: Because[bool]
     checked: Because[str] | None
     source: Because[str] | None
 
