@@ -103,7 +103,7 @@ class HumanPerformance(Part):
 class Constraints(Part):
     """The system's requirements. Each becomes an SLO, a size, a gate, or a hard limit."""
 
-    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "deadline", "items", "max_lag", "rate", "accelerators", "max_replicas", "fairness", "interpretability",)
+    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "max_replicas", "deadline", "items", "max_lag", "rate", "accelerators", "fairness", "interpretability",)
 
     latency: Latency
     first_token: Latency
@@ -111,12 +111,12 @@ class Constraints(Part):
     throughput: Throughput
     availability: Because[Percent] | None
     budget: Because[Budget] | None
+    max_replicas: Because[int] | None
     deadline: Because[Duration] | None
     items: Because[Count] | None
     max_lag: Because[Duration] | None
     rate: Because[Rate] | None
     accelerators: tuple[Because[str], ...]
-    max_replicas: Because[int] | None
     fairness: tuple[FairnessBound, ...]
     interpretability: Because[Literal['model', 'reasons']] | None
 
@@ -1196,7 +1196,7 @@ class OnlineService(Part):
     caching: Caching | None
     warmup: Warmup | None
     replicas: Replicas
-    constraints: ServiceConstraints
+    constraints: OnlineConstraints
     llm: ServingLlm | None
 
 
@@ -1464,10 +1464,10 @@ class Replicas(Part):
     fallback: Derived[int]
 
 
-class ServiceConstraints(Part):
-    """The requirements of a service. Each becomes an SLO, a size, or a hard limit."""
+class OnlineConstraints(Part):
+    """The requirements of an online service. Each becomes an SLO, a size, or a hard limit."""
 
-    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "deadline", "items", "max_lag", "rate", "accelerators", "max_replicas",)
+    __slots__ = fields = ("latency", "first_token", "inter_token", "throughput", "availability", "budget", "max_replicas",)
 
     latency: Latency
     first_token: Latency
@@ -1475,11 +1475,6 @@ class ServiceConstraints(Part):
     throughput: Throughput
     availability: Because[Percent] | None
     budget: Because[Budget] | None
-    deadline: Because[Duration] | None
-    items: Because[Count] | None
-    max_lag: Because[Duration] | None
-    rate: Because[Rate] | None
-    accelerators: tuple[Because[str], ...]
     max_replicas: Because[int] | None
 
 

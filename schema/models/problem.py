@@ -133,8 +133,8 @@ class Throughput(Section):
     )
 
 
-class ServiceConstraints(Section):
-    """The requirements of a service. Each becomes an SLO, a size, or a hard limit."""
+class OnlineConstraints(Section):
+    """The requirements of an online service. Each becomes an SLO, a size, or a hard limit."""
 
     latency: Latency = group(Latency, "Bounds on response time, for online serving.")
     first_token: Latency = group(Latency, "Bounds on the time to first token of a generated answer.")
@@ -144,14 +144,7 @@ class ServiceConstraints(Section):
         "The share of requests that must succeed without a server error, by the server's own counters: they miss what "
         "the gateway answers itself, such as a 503 without a replica and a 504 at the timeout."
     )
-    budget: Budget | None = optional("The budget for the whole system.")
-    deadline: Duration | None = optional(
-        "The maximum duration of a batch run; if none has succeeded by then, the on-call engineer gets paged."
-    )
-    items: Count | None = optional("How many items a batch run scores.")
-    max_lag: Duration | None = optional("The maximum age of an event at scoring time, for streaming.")
-    rate: Rate | None = optional("The event rate, for streaming.")
-    accelerators: list[AcceleratorName] = listed("The accelerators that the planner may choose; empty allows none.")
+    budget: Budget | None = optional("The monthly budget: of this service, or of the whole system.")
     max_replicas: int | None = optional("The maximum number of replicas per service.", ge=1, le=10000)
 
 
@@ -169,9 +162,16 @@ class FairnessBound(Section):
     )
 
 
-class Constraints(ServiceConstraints):
+class Constraints(OnlineConstraints):
     """The system's requirements. Each becomes an SLO, a size, a gate, or a hard limit."""
 
+    deadline: Duration | None = optional(
+        "The maximum duration of a batch run; if none has succeeded by then, the on-call engineer gets paged."
+    )
+    items: Count | None = optional("How many items a batch run scores.")
+    max_lag: Duration | None = optional("The maximum age of an event at scoring time, for streaming.")
+    rate: Rate | None = optional("The event rate, for streaming.")
+    accelerators: list[AcceleratorName] = listed("The accelerators that the planner may choose; empty allows none.")
     fairness: list[FairnessBound] = listed("The largest acceptable differences between groups of people.")
     interpretability: Literal["model", "reasons"] | None = optional(
         "What people can see: how the `model` itself reaches an answer, or the `reasons` that come with each answer."

@@ -42,7 +42,7 @@ from .base import (
 from .data import DataFormat
 from .model import ServingLlm
 from .pods import EnvValue, PodVolume, Scheduling, Sidecar
-from .problem import ServiceConstraints
+from .problem import OnlineConstraints
 from .runtime import Runtime
 
 
@@ -221,8 +221,8 @@ class OnlineService(_Service):
     caching: Caching | None = optional("The response cache.")
     warmup: Warmup | None = optional("Warm-up requests.")
     replicas: Replicas = group(Replicas, "Overrides of the derived replica range and autoscaling signal.")
-    constraints: ServiceConstraints = group(
-        ServiceConstraints, "Constraints of this service, if they differ from the system's."
+    constraints: OnlineConstraints = group(
+        OnlineConstraints, "Constraints of this service, if they differ from the system's."
     )
     llm: ServingLlm | None = optional("Language-model settings.")
 

@@ -12,7 +12,7 @@ import random
 from typing import Any
 
 from . import models, runtimes, serving
-from .data import data, features
+from .data import SEGMENT, data, features
 from .maker import Maker, members
 from .platform import platform, platform_file
 from .release import monitoring, rollout, success
@@ -175,8 +175,19 @@ class _System:
         maker.called = name if self.online else None
         self._beside()
         allowed = [*maker.declared["accelerators"], *maker.accelerators]
-        drawn = maker.free("ServiceConstraints", **_BOUNDS, accelerators=maker.pick((None, allowed)))
-        self.spec["constraints"] |= {key: drawn[key] for key in (*_BOUNDS, "accelerators") if key in drawn}
+        drawn = maker.free(
+            "Constraints",
+            **_BOUNDS,
+            accelerators=maker.pick((None, allowed)),
+            fairness=[self._fairness()] if self.trains and maker.maybe(0.4) else None,
+            interpretability=maker.seen,
+        )
+        told = (*_BOUNDS, "accelerators", "fairness", "interpretability")
+        self.spec["constraints"] |= {key: drawn[key] for key in told if key in drawn}
+
+    def _fairness(self) -> dict[str, Any]:
+        """A bound on the gap between the groups that gates judge, too."""
+        return self.maker.free("FairnessBound", metric=self.metric, between=SEGMENT, maxGap="0.5")
 
     def _model(self, server: runtimes.Runtime | None) -> dict[str, Any]:
         maker, known, setup = self.maker, None, server.setup if server is not None else "none"

@@ -90,6 +90,8 @@ class Maker(Shape):
         self.access: dict[str, dict[str, Any]] = {}
         self.account = self.maybe(0.5)
         self.trains = self.maybe(0.5)
+        self.seen = self.pick((None, None, None, *members("Constraints", "interpretability")))
+        """What people must see of how models reach their answers."""
         self.identity = self.pick((None, *_IDENTITIES))
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))

@@ -9,7 +9,7 @@ from typing import Any
 from mlspec.compiler.plan.serving.source import IMAGE_VOLUMES_FROM
 from mlspec.targets.pod.address import FOLDERS
 
-from .maker import DIGEST, Maker, members
+from .maker import DIGEST, Maker, cataloged, members
 
 __all__ = ["SCHEMES", "candidates", "language_model", "model", "release"]
 
@@ -28,9 +28,11 @@ def signature(maker: Maker, setup: str) -> dict[str, Any]:
         for n in range(maker.chance.randint(1, 3))
     ]
     outputs = [
-        maker.free("Output", name=name, dtype=maker.pick(dtypes), shape=_dims(maker))
+        maker.free("Output", name=name, dtype=maker.pick(dtypes), shape=_dims(maker), carries=None)
         for name in maker.some(("score", "logits"))
     ]
+    if maker.seen == "reasons" or maker.maybe(0.1):
+        outputs.append(maker.free("Output", name="codes", dtype=maker.pick(dtypes), shape=[3], carries="reasons"))
     return {"inputs": inputs, "outputs": outputs}
 
 
@@ -52,6 +54,7 @@ def model(maker: Maker, setup: str, *, trained: bool, known: list[dict[str, Any]
     point = {"output": maker.pick(outputs), "threshold": 0.5} if trained and maker.maybe(0.5) else None
     return maker.free(
         "Model",
+        approach=_approach(maker),
         signature=given,
         operatingPoint=point,
         candidates=known,
@@ -60,11 +63,18 @@ def model(maker: Maker, setup: str, *, trained: bool, known: list[dict[str, Any]
     )
 
 
+def _approach(maker: Maker) -> str | None:
+    """A type of model that people can read, if they must."""
+    known = cataloged("approaches")
+    readable = [name for name, facts in known.items() if facts["interpretable"]]
+    return maker.pick(readable) if maker.seen == "model" else maker.pick((None, *known))
+
+
 def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[dict[str, Any]]:
     """The one that was chosen, one that is no better, and the baseline that both beat."""
     made = maker.free(
         "Candidate", name="chosen", role="candidate", selected=True, metrics={metric: better}, latency={"p99": "1ms"},
-        cost="0.1 USD/1M predictions", api=None,
+        cost="0.1 USD/1M predictions", api=None, approach=_approach(maker),
     )  # fmt: skip
     other = maker.free(
         "Candidate",
@@ -147,7 +157,15 @@ def language_model(maker: Maker, setup: str) -> dict[str, Any]:
         if methods and maker.maybe(0.3)
         else None
     )
-    return maker.free("Model", signature=None, operatingPoint=None, candidates=None, optimization=quantized, llm=llm)
+    return maker.free(
+        "Model",
+        approach=_approach(maker),
+        signature=None,
+        operatingPoint=None,
+        candidates=None,
+        optimization=quantized,
+        llm=llm,
+    )
 
 
 def _shape(maker: Maker) -> dict[str, Any]:

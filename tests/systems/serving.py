@@ -52,7 +52,7 @@ def online(maker: Maker, server: Runtime, model: str, constraints: dict[str, Any
         replicas=_replicas(maker, server),
         resources=None if server.name == "custom" else _resources(maker),
         env=None if server.name == "custom" else _variables(maker),
-        constraints=own,
+        constraints={**(own or {}), "maxReplicas": 800} if maker.maybe(0.2) else own,
         access=maker.uses("http" if maker.trains else "git", calls=model == "second"),
         load=maker.pick((None, "20s", "3m")),
         llm=None,

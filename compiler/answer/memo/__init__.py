@@ -143,8 +143,7 @@ def _serving(plan: Plan) -> _Areas:
         name = names.named(service, key)
         yield names.capacity(service, key), partial(serving.capacity, service)
         yield names.hardware(plan, service, key), partial(llm.fit, service)
-        if key in plan.knowledge:
-            yield f"Knowledge of {name}", partial(llm.knowledge, plan.knowledge[key])
+        yield f"Knowledge of {name}", partial(llm.knowledge, plan, key)
         yield f"Startup and shutdown of {name}", partial(serving.times, service)
         yield names.rollout(service, key), partial(rollout.stages, service)
         yield f"Objectives of {name}", partial(monitoring.alerts, service)

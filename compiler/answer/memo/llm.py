@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...because import text
-from ...plan.budget.knowledge import KnowledgePlan
+from ...plan import Plan
 from ...plan.choose import seconds
 from ...plan.language_models.fit import gibibytes
 from ...plan.service import ServicePlan
@@ -14,8 +14,11 @@ from .line import Line
 __all__ = ["fit", "knowledge"]
 
 
-def knowledge(found: KnowledgePlan) -> Iterator[Line]:
-    """Where answers get what they must know from, and what the ways cost."""
+def knowledge(plan: Plan, name: str) -> Iterator[Line]:
+    """Where answers of a language model get what they must know from, and what the ways cost."""
+    found = plan.knowledge.get(name)
+    if found is None:
+        return
     path = found.service.part.spec_path
     yield Line(title="proposed source of knowledge", value=found.proposed, field=f"{path}.llm.knowledge")
     if found.context_cost is not None:

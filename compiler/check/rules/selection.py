@@ -24,7 +24,15 @@ HALF = Decimal("0.5")
 """The share of the cost at which a simpler candidate with nearly all of the gain is the better choice."""
 
 
-@rule("MLS207", "info", "models.*.candidates", "evaluation.primary", "evaluation.gates", "constraints.budget")
+@rule(
+    "MLS207",
+    "info",
+    "models.*.candidates",
+    "evaluation.primary",
+    "evaluation.gates",
+    "constraints.budget",
+    "constraints.interpretability",
+)
 def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Simpler candidate that is good enough.
 
