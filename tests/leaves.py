@@ -112,11 +112,20 @@ _DECLARED = {
 
 def changes(leaf: Leaf, among: list[Leaf], input_: Input) -> Iterator[Change]:
     """Other valid values of a leaf, the most telling first, each with what must change with it."""
+    taken = _siblings(leaf, among)
     for text in dict.fromkeys(_others(leaf, input_)):
-        if text == leaf.node.text or not _valid(leaf, text):
+        if text in taken or not _valid(leaf, text):
             continue
         uses = {id(use.node): _renamed(use, leaf.node.text, text) for use in _uses(leaf, among)}
         yield {**uses, id(leaf.node): text}
+
+
+def _siblings(leaf: Leaf, among: list[Leaf]) -> set[str]:
+    """What it cannot become: what it is, and for a key, what stands beside it."""
+    beside = leaf.path.rpartition(".")[0] if leaf.path.endswith("#") else None
+    return {leaf.node.text} | {
+        other.node.text for other in among if other.path.endswith("#") and other.path.rpartition(".")[0] == beside
+    }
 
 
 def misnamed(leaf: Leaf, among: list[Leaf]) -> Change | None:

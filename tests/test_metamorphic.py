@@ -76,6 +76,7 @@ WITHOUT_EFFECT = {
 TITLES = (
     *("*#", "metadata.name", "*.candidates.*.name", "*.selected", "data.columns.*.name"),
     *("features.views.*.name", "evaluation.gates.*.metric", "evaluation.gates.*.segment"),
+    *("constraints.fairness.*.metric", "constraints.fairness.*.between"),
 )
 """Leaves that appear in the titles of a memo. And without a selected candidate, there is no candidate to name."""
 
