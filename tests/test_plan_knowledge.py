@@ -94,6 +94,23 @@ def test_retrieval_is_not_older_than_its_documents(tmp_path: Path) -> None:
     assert knowledge(tmp_path, "lora", knowledge={"maxAge": "7d"}, retrieval=CHUNKS)[1] == []
 
 
+def test_a_prompt_holds_a_share_of_what_answers_must_know(tmp_path: Path) -> None:
+    """6,480 of 3,000,000 tokens are 0.216%; what fits is held whole."""
+    found, _ = knowledge(tmp_path, knowledge={"tokens": "3M", "maxAge": "1d"}, retrieval=CHUNKS)
+    assert found.held is not None
+    assert found.held.value == pytest.approx(0.00216)
+    whole = knowledge(tmp_path, knowledge={"tokens": 6000})[0].held
+    assert whole is not None
+    assert whole.value == 1
+
+
+def test_what_may_be_a_day_old_is_updated_every_day(tmp_path: Path) -> None:
+    found, _ = knowledge(tmp_path, knowledge={"tokens": "3M", "maxAge": "1d"}, retrieval=CHUNKS)
+    assert found.refreshed is not None
+    assert (str(found.refreshed.value), "update the index" in found.refreshed.reason) == ("1d", True)
+    assert knowledge(tmp_path, knowledge={"tokens": "3M"}, retrieval=CHUNKS)[0].refreshed is None
+
+
 def test_nothing_is_proposed_from_what_nothing_says(tmp_path: Path) -> None:
     where, why = proposed(knowledge(tmp_path)[0])
     assert where == "the model itself"

@@ -7,11 +7,11 @@ from typing import Any
 
 from ....schema.units import Duration, plain
 from ...because import Because
-from ...plan.choose import plural, readable, significant
+from ...plan.choose import number, plural, readable, significant
 from ...record import Record
 from ...tree import Node
 
-__all__ = ["Line", "shown"]
+__all__ = ["Line", "percent", "shown"]
 
 
 class Line(Record):
@@ -48,6 +48,11 @@ class Line(Record):
             return value.reason
         places = [f"{at.file.name}:{at.line + 1}" for at in value.sources if isinstance(at, Node)]
         return f"set at {places[0]}" if places else "set in the spec"
+
+
+def percent(share: object) -> str:
+    """A share, from 0 to 1, in percent."""
+    return f"{number(float(str(share)) * 100)}%"
 
 
 def shown(value: object) -> str:

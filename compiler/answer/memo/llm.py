@@ -9,7 +9,7 @@ from ...plan import Plan
 from ...plan.choose import seconds
 from ...plan.language_models.fit import gibibytes
 from ...plan.service import ServicePlan
-from .line import Line
+from .line import Line, percent
 
 __all__ = ["fit", "knowledge"]
 
@@ -21,6 +21,10 @@ def knowledge(plan: Plan, name: str) -> Iterator[Line]:
         return
     path = found.service.part.spec_path
     yield Line(title="proposed source of knowledge", value=found.proposed, field=f"{path}.llm.knowledge")
+    if found.held is not None:
+        yield Line(title="share of the knowledge that a prompt holds", value=found.held.map(percent))
+    if found.refreshed is not None:
+        yield Line(title="knowledge updated every", value=found.refreshed, field=f"{path}.llm.knowledge.maxAge")
     if found.context_cost is not None:
         yield Line(title="cost of retrieved tokens", value=found.context_cost)
     if found.tuning_cost is not None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from ...because import Because, text
 from ...plan import Plan
-from ...plan.choose import number
 from ...plan.training.interpretability import readable, reasons
 from ...plan.training.selection import Selection
 from ...system import Model
-from .line import Line, shown
+from .line import Line, percent, shown
 
 __all__ = ["choice", "problem"]
 
@@ -73,7 +72,7 @@ def _selection(selection: Selection, plan: Plan) -> Iterator[Line]:
 
 def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:
     if what in _SHARES:
-        return Line(title=f"{name}, {_SHARES[what]}", value=value.map(_percent))
+        return Line(title=f"{name}, {_SHARES[what]}", value=value.map(percent))
     what = what.removeprefix("bounded ")
     metric = plan.system.metrics.get(what.partition("@")[0])
     unit = metric.unit.value if metric is not None and metric.unit is not None else ""
@@ -81,7 +80,3 @@ def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:
 
 
 _SHARES = {"gain": "relative gain", "cost": "relative cost"}
-
-
-def _percent(share: object) -> str:
-    return f"{number(float(str(share)) * 100)}%"

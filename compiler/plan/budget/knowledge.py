@@ -54,13 +54,31 @@ class KnowledgePlan:
         return self._lengths.retrieved
 
     @property
-    def fits(self) -> Because[bool] | None:
-        """Whether all of it fits into the context, next to the answer; None if one of the sizes is unknown."""
-        tokens, lengths = self.asked.tokens if self.asked is not None else None, self._lengths
-        if tokens is None or lengths.context is None:
+    def room(self) -> Because[int] | None:
+        """The tokens of the context that are left for it, next to the answer; None if the context is unknown."""
+        lengths = self._lengths
+        if lengths.context is None:
             return None
         others = {name: part for name, part in lengths.parts.items() if name not in ("chunks", "answer")}
-        return _fits(tokens, lengths.context, {**others, "answer": lengths.output})
+        return _room(lengths.context, {**others, "answer": lengths.output})
+
+    @property
+    def fits(self) -> Because[bool] | None:
+        """Whether all of it fits into the context; None if one of the sizes is unknown."""
+        tokens, room = self.asked.tokens if self.asked is not None else None, self.room
+        return _fits(tokens, room) if tokens is not None and room is not None else None
+
+    @cached_property
+    def held(self) -> Because[float] | None:
+        """The share of it that one prompt holds, from 0 to 1; None if one of the sizes is unknown."""
+        tokens, room = self.asked.tokens if self.asked is not None else None, self.room
+        return _held(tokens, room) if tokens is not None and room is not None and int(tokens.value) else None
+
+    @cached_property
+    def refreshed(self) -> Because[Duration] | None:
+        """The longest time between two updates of the prompt, or of the index; None if answers may be of any age."""
+        max_age = self.asked.max_age if self.asked is not None else None
+        return _refreshed(max_age, self.proposed) if max_age is not None else None
 
     @property
     def method(self) -> Because[str] | None:
@@ -105,11 +123,29 @@ class KnowledgePlan:
 
 
 @decision
-def _fits(tokens: Because[Count], context: Because[int], others: dict[str, Because[int]]) -> tuple[bool, str]:
-    left = context.value - sum(part.value for part in others.values())
-    size, taken = int(tokens.value), "".join(f" - {part.value:,} for `{name}`" for name, part in others.items())
-    room = f"the {max(0, left):,} that are left of the context ({context.value:,}{taken})"
-    return size <= left, f"{count(size, 'token')} {'fit' if size <= left else 'do not fit'} into {room}"
+def _room(context: Because[int], others: dict[str, Because[int]]) -> tuple[int, str]:
+    left = max(0, context.value - sum(part.value for part in others.values()))
+    taken = "".join(f" - {part.value:,} for `{name}`" for name, part in others.items())
+    return left, f"the {left:,} that are left of the context ({context.value:,}{taken})"
+
+
+@decision
+def _fits(tokens: Because[Count], room: Because[int]) -> tuple[bool, str]:
+    size = int(tokens.value)
+    able = size <= room.value
+    return able, f"{count(size, 'token')} {'fit' if able else 'do not fit'} into {room.reason}"
+
+
+@decision
+def _held(tokens: Because[Count], room: Because[int]) -> tuple[float, str]:
+    size = int(tokens.value)
+    return min(1.0, room.value / size), f"of {count(size, 'token')}, a prompt can hold {room.reason}"
+
+
+@decision
+def _refreshed(max_age: Because[Duration], proposed: Because[str]) -> tuple[Duration, str]:
+    where = {"retrieval": "the index", "the prompt": "the prompt"}[proposed.value]
+    return max_age.value, f"an answer may be {readable(max_age.value)} old, so update {where} at least this often"
 
 
 @decision
