@@ -424,10 +424,16 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "complexity": ('complexity', 'default', ('enum', ('low', 'medium', 'high')), 'medium', 'neither simple nor complex'),
         "role": ('role', 'default', ('enum', ('candidate', 'naive')), 'candidate', 'most candidates are not baselines'),
         "metrics": ('metrics', 'map', ('map', ('number', None, None, False, False), 'metric', 'metrics'), None, ''),
+        "gaps": ('gaps', 'list', ('list', ('object', 'GroupGap'), ''), None, ''),
         "latency": ('latency', 'optional', ('object', 'Latency'), None, ''),
         "cost": ('cost', 'optional', ('scalar', 'unit-price', ''), None, ''),
         "api": ('api', 'optional', ('object', 'ApiPrice'), None, ''),
         "selected": ('selected', 'default', ('bool',), 'false', 'at most one candidate is selected'),
+    },
+    "GroupGap": {
+        "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),
+        "between": ('between', 'required', ('scalar', 'identifier', 'columns'), None, ''),
+        "value": ('value', 'required', ('scalar', 'measure', ''), None, ''),
     },
     "ApiPrice": {
         "input": ('input', 'optional', ('scalar', 'unit-price', ''), None, ''),

@@ -688,17 +688,28 @@ class OperatingPoint(Part):
 class Candidate(Part):
     """A candidate model, with what is known about it."""
 
-    __slots__ = fields = ("name", "approach", "complexity", "role", "metrics", "latency", "cost", "api", "selected",)
+    __slots__ = fields = ("name", "approach", "complexity", "role", "metrics", "gaps", "latency", "cost", "api", "selected",)
 
     name: Because[str]
     approach: Because[str] | None
     complexity: Because[Literal['low', 'medium', 'high']]
     role: Because[Literal['candidate', 'naive']]
     metrics: Named[Because[float]]
+    gaps: tuple[GroupGap, ...]
     latency: Latency | None
     cost: Because[UnitPrice] | None
     api: ApiPrice | None
     selected: Because[bool]
+
+
+class GroupGap(Part):
+    """The largest difference of a metric between groups, as measured for a candidate."""
+
+    __slots__ = fields = ("metric", "between", "value",)
+
+    metric: Because[str]
+    between: Because[str]
+    value: Because[Measure]
 
 
 class ApiPrice(Part):

@@ -121,10 +121,10 @@ def changes(leaf: Leaf, among: list[Leaf], input_: Input) -> Iterator[Change]:
 
 
 def _siblings(leaf: Leaf, among: list[Leaf]) -> set[str]:
-    """What it cannot become: what it is, and for a key, what stands beside it."""
-    beside = leaf.path.rpartition(".")[0] if leaf.path.endswith("#") else None
+    """What it cannot become: what it is, and for a key, the other keys of its mapping."""
+    mapping = leaf.path.rpartition(".")[0] if leaf.path.endswith("#") else None
     return {leaf.node.text} | {
-        other.node.text for other in among if other.path.endswith("#") and other.path.rpartition(".")[0] == beside
+        other.node.text for other in among if other.path.endswith("#") and other.path.rpartition(".")[0] == mapping
     }
 
 

@@ -93,6 +93,27 @@ def test_a_metric_within_its_range_is_fine(tmp_path: Path) -> None:
     assert findings(tmp_path / "r2", "MLS211", "release: {metrics: {r2: -7}}") == [], "it has no lower bound"
 
 
+@pytest.mark.parametrize(
+    ("metric", "bound", "differs"),
+    [
+        ("recall", "min: 50ms", True),
+        ("recall", "min: 20/s", True),
+        ("recall", "min: 60%", False),
+        ("recall", "min: 0.6", False),
+        ("inference_time", "max: 50ms", False),
+        ("inference_time", "max: 0.05", False),
+        ("inference_time", "max: 20/s", True),
+    ],
+)
+def test_a_gate_in_another_unit(metric: str, bound: str, differs: bool, tmp_path: Path) -> None:
+    """50 ms are 0.05, which is a recall that a gate can ask for."""
+    time = "metrics: {inference_time: {direction: minimize, unit: seconds}}"
+    fragment = f"{time}\nevaluation: {{primary: recall, gates: [{{metric: {metric}, {bound}}}]}}"
+    assert [one.message for one in findings(tmp_path, "MLS211", fragment)] == (
+        [f"`{metric}` and {bound.split()[1]} have different units"] if differs else []
+    )
+
+
 def test_zero_has_no_logarithm(tmp_path: Path) -> None:
     assert findings(tmp_path / "a", "MLS708", SEARCH % "min: 0, max: 0.1, scale: log")
     assert findings(tmp_path / "b", "MLS708", SEARCH % "min: 0.001, max: 0.1, scale: log") == []

@@ -158,7 +158,7 @@ evaluation: {{primary: recall}}
         ("matthews_corrcoef", "2", "a gap in `matthews_corrcoef` of at most 2 is met by every model"),
         ("recall", "0", "a gap in `recall` of at most 0 is met by no model"),
         ("rmse", "-1", "a gap in `rmse` of at most -1 is met by no model"),
-        ("recall", "50ms", "a gap in `recall` cannot be 50ms"),
+        ("recall", "50ms", "`recall` and 50ms have different units"),
     ],
 )
 def test_a_bound_that_decides_nothing_is_refused(metric: str, gap: str, message: str, tmp_path: Path) -> None:
@@ -174,3 +174,37 @@ def test_a_bound_of_a_service_is_not_of_the_language(tmp_path: Path) -> None:
     """Models are fair or not wherever they are served."""
     assert findings(tmp_path, "MLS004", "serving: {constraints: {fairness: []}}")
     assert not findings(tmp_path, "MLS004", "constraints: {fairness: []}")
+
+
+CANDIDATES = """
+constraints: {{fairness: [{{metric: recall, between: age, maxGap: 5%}}]}}
+data: {{columns: [{{name: age, dtype: category}}]}}
+training: {{steps: {{train: {{}}, evaluate: {{}}}}}}
+evaluation: {{primary: recall}}
+model:
+  candidates:
+    - {{name: trees, metrics: {{recall: 0.7}}, gaps: [{{metric: recall, between: age, value: {}}}], selected: true}}
+    - {{name: linear, metrics: {{recall: 0.6}}, gaps: [{{metric: {}, between: age, value: {}}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("selected", "metric", "other", "misses"),
+    [
+        ("8%", "recall", "4%", True),
+        ("5%", "recall", "4%", False),
+        ("8%", "recall", "6%", False),  # no candidate meets it
+        ("8%", "accuracy", "4%", False),  # a gap of another metric
+    ],
+)
+def test_a_candidate_with_a_smaller_gap_is_found(
+    selected: str, metric: str, other: str, misses: bool, tmp_path: Path
+) -> None:
+    found = [one.message for one in findings(tmp_path, "MLS208", CANDIDATES.format(selected, metric, other))]
+    said = "the selected `trees` misses the bound on the recall gap by age, and `linear` meets it"
+    assert found == ([said] if misses else [])
+
+
+def test_a_gap_of_a_candidate_in_another_unit(tmp_path: Path) -> None:
+    [found] = findings(tmp_path, "MLS211", CANDIDATES.format("50ms", "recall", "4%"))
+    assert found.message == "`recall` and 50ms have different units"

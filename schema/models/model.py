@@ -13,6 +13,7 @@ from .base import (
     Duration,
     FamilyName,
     Identifier,
+    Measure,
     Metric,
     ModelName,
     Name,
@@ -20,6 +21,7 @@ from .base import (
     OutputName,
     Percent,
     Section,
+    SegmentName,
     ServiceName,
     TensorName,
     Text,
@@ -88,6 +90,14 @@ class ApiPrice(Section):
     request: UnitPrice | None = optional("The price of a request itself, such as `90 USD/1M predictions`.")
 
 
+class GroupGap(Section):
+    """The largest difference of a metric between groups, as measured for a candidate."""
+
+    metric: Metric = required("The metric.")
+    between: SegmentName = required("The column whose values are the groups.")
+    value: Measure = required("The largest difference between any two groups, in the metric's own unit.")
+
+
 class Candidate(Section):
     """A candidate model, with what is known about it."""
 
@@ -102,6 +112,7 @@ class Candidate(Section):
         "most candidates are not baselines",
     )
     metrics: dict[Metric, float] = mapped("Its evaluation results, by metric.")
+    gaps: list[GroupGap] = listed("Its differences between groups, which `constraints.fairness` bounds.")
     latency: Latency | None = optional("The latency of one prediction.")
     cost: UnitPrice | None = optional("The cost of its predictions.")
     api: ApiPrice | None = optional(

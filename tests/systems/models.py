@@ -9,6 +9,7 @@ from typing import Any
 from mlspec.compiler.plan.serving.source import IMAGE_VOLUMES_FROM
 from mlspec.targets.pod.address import FOLDERS
 
+from .data import SEGMENT
 from .maker import DIGEST, Maker, cataloged, members
 
 __all__ = ["SCHEMES", "candidates", "language_model", "model", "release"]
@@ -70,11 +71,17 @@ def _approach(maker: Maker) -> str | None:
     return maker.pick(readable) if maker.seen == "model" else maker.pick((None, *known))
 
 
+def _gaps(maker: Maker, metric: str, value: str) -> list[dict[str, Any]] | None:
+    """The gap between the groups of a column, where the data has it."""
+    known = SEGMENT in maker.declared.get("columns", ())
+    return [maker.free("GroupGap", metric=metric, between=SEGMENT, value=value)] if known and maker.maybe(0.5) else None
+
+
 def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[dict[str, Any]]:
     """The one that was chosen, one that is no better, and the baseline that both beat."""
     made = maker.free(
         "Candidate", name="chosen", role="candidate", selected=True, metrics={metric: better}, latency={"p99": "1ms"},
-        cost="0.1 USD/1M predictions", api=None, approach=_approach(maker),
+        cost="0.1 USD/1M predictions", api=None, approach=_approach(maker), gaps=_gaps(maker, metric, "0.01"),
     )  # fmt: skip
     other = maker.free(
         "Candidate",
@@ -82,11 +89,14 @@ def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[d
         role="candidate",
         selected=None,
         metrics={metric: better},
+        gaps=_gaps(maker, metric, "0.02"),
         latency=None,
         cost=None,
         api={"input": "0.15 USD/1M tokens", "output": "0.6 USD/1M tokens", "request": "9 USD/1M predictions"},
     )
-    naive = maker.free("Candidate", name="baseline", role="naive", selected=None, metrics={metric: worse}, api=None)
+    naive = maker.free(
+        "Candidate", name="baseline", role="naive", selected=None, metrics={metric: worse}, gaps=None, api=None
+    )
     maker.declare("rivals", "chosen", "other")
     return [made, other, naive]
 

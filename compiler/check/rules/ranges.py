@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ....schema.units import Measure
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
@@ -43,6 +44,9 @@ def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     Good:
         release: {metrics: {roc_auc: 0.941}}
     """
+    for metric, given in _measures(system):
+        if _foreign(system, metric, given):
+            yield _other_unit(system, metric, given)
     for metric, given, value in _said(system):
         known = system.metrics[metric.value.partition("@")[0]]
         low, high = known.min, known.max
@@ -57,28 +61,46 @@ def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             help=_instead(value, high),
         )
     for bound in system.constraints.fairness:
-        yield from _impossible_gap(system, bound)
+        if not _foreign(system, bound.metric, bound.max_gap):
+            yield from _useless_gap(system, bound)
 
 
 _UNITS = {"s": "seconds", "/s": "per-second"}
-"""What a unit of a bound says about the metric's; a plain number or a percentage fits all."""
+"""What a unit says about the metric's; a plain number or a percentage fits all."""
 
 
-def _impossible_gap(system: MLSystem, bound: FairnessBound) -> Iterator[Diagnostic]:
+def _measures(system: MLSystem) -> Iterator[tuple[Because[str], Because[Measure]]]:
+    """Every metric with a value that can have a unit."""
+    for gate in system.evaluation.gates if system.evaluation is not None else ():
+        yield from ((gate.metric, bound) for bound in (gate.min, gate.max) if bound is not None)
+    yield from ((bound.metric, bound.max_gap) for bound in system.constraints.fairness)
+    for model in system.models.values():
+        yield from ((gap.metric, gap.value) for candidate in model.candidates for gap in candidate.gaps)
+
+
+def _foreign(system: MLSystem, metric: Because[str], given: Because[Measure]) -> bool:
+    """Whether the unit of a value is not that of the metric."""
+    known = system.metrics[metric.value.partition("@")[0]].unit.value
+    return _UNITS.get(given.value.unit, known) != known
+
+
+def _other_unit(system: MLSystem, metric: Because[str], given: Because[Measure]) -> Diagnostic:
+    known = system.metrics[metric.value.partition("@")[0]]
+    return finding(
+        "MLS211",
+        f"`{metric.value}` and {given.value} have different units",
+        given,
+        others=((metric, f"its unit is {known.unit.value}"),),
+        note="numbers with different units cannot be compared",
+        help="write the value in the unit of the metric",
+    )
+
+
+def _useless_gap(system: MLSystem, bound: FairnessBound) -> Iterator[Diagnostic]:
     """A bound on a gap that no model meets, or that every model does."""
     known, gap = system.metrics[bound.metric.value.partition("@")[0]], float(bound.max_gap.value.amount)
     low, high = known.min, known.max
     widest = high.value - low.value if low is not None and high is not None else math.inf
-    if _UNITS.get(bound.max_gap.value.unit, known.unit.value) != known.unit.value:
-        yield finding(
-            "MLS211",
-            f"a gap in `{bound.metric.value}` cannot be {bound.max_gap.value}",
-            bound.max_gap,
-            others=((bound.metric, f"its unit is {known.unit.value}"),),
-            note="the gate would compare numbers with different units",
-            help="write a gap in the unit of the metric",
-        )
-        return
     if 0 < gap < widest:
         return
     yield finding(
@@ -97,7 +119,7 @@ def _said(system: MLSystem) -> Iterator[Said]:
     if system.evaluation is not None:
         for gate in system.evaluation.gates:
             for bound in (gate.min, gate.max):
-                if bound is not None:
+                if bound is not None and not _foreign(system, gate.metric, bound):
                     yield gate.metric, bound, float(bound.value.amount)
     scored = [release.metrics for release in system.releases.values()]
     scored += [candidate.metrics for model in system.models.values() for candidate in model.candidates]

@@ -31,6 +31,7 @@ HALF = Decimal("0.5")
     "evaluation.primary",
     "evaluation.gates",
     "constraints.budget",
+    "constraints.fairness",
     "constraints.interpretability",
 )
 def simpler_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
@@ -100,6 +101,7 @@ def _percent(share: Because[Decimal]) -> str:
     "evaluation.gates",
     "services.*.constraints.latency",
     "constraints.budget",
+    "constraints.fairness",
     "problem.humanPerformance",
 )
 def better_candidate(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ....schema.money import Budget, UnitPrice
-from ....schema.units import Duration, Margin, Percent, Rate, plain
+from ....schema.units import Duration, Margin, Measure, Percent, Rate, plain
 from ...because import Because, decision
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "gain_of",
     "in_time",
     "named_by",
+    "no_wider",
     "simpler_than",
     "within_budget",
 ]
@@ -66,6 +67,11 @@ def _sourced(limit: Because[Decimal]) -> str:
 @decision
 def in_time(reached: Because[Duration], bound: Because[Duration]) -> tuple[bool, str]:
     return reached.value <= bound.value, f"{reached.value} against a maximum of {bound.value}"
+
+
+@decision
+def no_wider(gap: Because[Measure], bound: Because[Measure]) -> tuple[bool, str]:
+    return gap.value.amount <= bound.value.amount, f"{gap.value} against a maximum of {bound.value}"
 
 
 @decision

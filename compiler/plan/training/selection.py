@@ -29,6 +29,7 @@ from .comparison import (
     gain_of,
     in_time,
     named_by,
+    no_wider,
     simpler_than,
     within_budget,
 )
@@ -53,8 +54,9 @@ class Selection:
     # Bounds
 
     def checks(self, candidate: Candidate) -> tuple[Check, ...]:
-        """Every bound that the candidate declares a number for: latency, then cost, then gates."""
-        return tuple(chain(self._latency(candidate), self._cost(candidate), self._quality(candidate)))
+        """Every bound that the candidate declares a number for: latency, then cost, then gates, then gaps."""
+        bounds = (self._latency, self._cost, self._quality, self._fairness)
+        return tuple(chain.from_iterable(bound(candidate) for bound in bounds))
 
     def missed(self, candidate: Candidate) -> tuple[Check, ...]:
         """The bounds that it misses."""
@@ -113,6 +115,20 @@ class Selection:
                     limit=limit,
                     kept=kept,
                     of_champion=gate.versus is not None and gate.versus.value == "champion",
+                )
+
+    def _fairness(self, candidate: Candidate) -> Iterator[Check]:
+        bounds = self.scope.system.constraints.fairness if self._is_trained else ()
+        declared = {(gap.metric.value, gap.between.value): gap.value for gap in candidate.gaps}
+        for bound in bounds:
+            gap, limit = declared.get((bound.metric.value, bound.between.value)), bound.max_gap
+            if gap is not None:
+                yield Check(
+                    subject=f"the {bound.metric.value} gap by {bound.between.value}",
+                    asked=limit,
+                    reached=gap,
+                    limit=limit,
+                    kept=no_wider(gap, limit),
                 )
 
     @property
