@@ -19,7 +19,7 @@ from ..finding import finding
 from ..layer import Layered
 from ..record import Record
 from ..tree import Node, Place, Scalar
-from ..words import last
+from ..words import last, listing
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES
 from .patterns import Path, children, covered, selected, values, written
@@ -177,23 +177,27 @@ def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
     warned: set[str] = set()
     for pattern, subject in NOT_YET_READ.items():
         for place, key, node in selected(layered.tree, pattern):
-            told = [path for path, _ in values(node, place) if path in unread]
+            inside = [path for path, _ in values(node, place)]
+            told = [path for path in inside if path in unread]
             if told and subject not in warned:
                 warned.add(subject)
-                yield _not_compiled(subject, place, key).but(environments=(layered.environment,))
+                read = dict.fromkeys(path[len(place)] for path in inside if path not in unread)
+                yield _not_compiled(subject, place, key, tuple(map(str, read))).but(environments=(layered.environment,))
             for path in told:
                 del unread[path]
 
 
-def _not_compiled(subject: str, place: Path, key: Node) -> Diagnostic:
+def _not_compiled(subject: str, place: Path, key: Node, read: tuple[str, ...]) -> Diagnostic:
+    """A warning at a key, of which the fields in `read` do have an effect."""
     what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
+    apart, it = (f", except for {listing(read)},", "the rest") if read else ("", "it")
     return finding(
         "MLS013",
-        f"{what} has no effect: {subject} is not supported yet",
+        f"{what}{apart} has no effect: {subject} is not supported yet",
         key,
         severity="warning",
-        note="this version of mlspec validates it and then ignores it: the system runs as if it were absent",
-        help="remove it, or keep it for a later version of mlspec",
+        note=f"this version of mlspec validates {it} and then ignores it: the system runs as if it were absent",
+        help=f"remove {it}, or keep it for a later version of mlspec",
     )
 
 
