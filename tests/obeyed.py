@@ -273,7 +273,7 @@ def set_path(where: Where, text: str) -> Iterator[Edit]:
 
 TEXT = r"`([^`]+)`"
 FORMS: tuple[tuple[str, Callable[..., Iterator[Edit]]], ...] = (
-    (r"remove (?:it|the rest|the step|`self`|the release)\b", remove),
+    (r"remove (?:it|the step|`self`|the release)\b", remove),
     (r"remove the input\b", remove_item),
     (rf"remove {TEXT}", remove_key),
     (rf"write a time outside of both, or remove {TEXT}", remove_key),
