@@ -188,7 +188,7 @@ def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
 
 
 def _not_compiled(subject: str, place: Path, key: Node, read: tuple[str, ...]) -> Diagnostic:
-    """A warning at a key, of which the fields in `read` do have an effect."""
+    """A warning at a key. The fields of it that are in `read` do have an effect."""
     what = f"`{key.text}`" if isinstance(key, Scalar) else f"`{place[-1]}`"
     apart, it = (f", except for {listing(read)},", "the rest") if read else ("", "it")
     return finding(
