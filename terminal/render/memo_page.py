@@ -1,0 +1,134 @@
+"""Memos as one HTML page that stands alone: the ten lines, the bill, and a table of decisions for each area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ...compiler.answer.memo import Area, Assumption, CostPart, Decision, Ground, Memo
+from ...compiler.answer.memo.change import Change
+from ...compiler.plan.choose import count
+from .bars import Bar, bars
+from .page import Html, document, joined, listed, table, tag
+
+__all__ = ["changed", "page"]
+
+HEAD = ("decision", "value", "reason", "rests on", "replace with")
+ASSUMED = ("path", "value", "reason")
+CHANGED = ("decision", "before", "after", "reason")
+
+FEW = 3
+"""How many grounds a reader sees without opening them."""
+
+FROM_OTHERS = "follows from other decisions"
+
+
+def page(memos: Sequence[tuple[str, Memo]]) -> str:
+    """The page of the memos, each with the name of its system."""
+    body = (
+        part
+        for at, (name, memo) in enumerate(memos)
+        for part in _memo(_titled(name, memo.environment, memos), memo, at)
+    )
+    return document(_title("Plan", memos), body)
+
+
+def changed(found: Sequence[tuple[str, str, Sequence[Change]]]) -> str:
+    """The page of what settings change, by system and environment."""
+    names = [(name, changes) for name, _, changes in found]
+    body = (part for name, environment, some in found for part in _changes(_titled(name, environment, names), some))
+    return document(_title("Changes to the plan", names), body)
+
+
+def _title(what: str, found: Iterable[tuple[str, object]]) -> str:
+    return f"{what} of {', '.join(dict.fromkeys(name for name, _ in found))}"
+
+
+def _titled(name: str, environment: str, found: Iterable[tuple[str, object]]) -> str:
+    """An environment, after its system if there are several."""
+    return environment if len({one for one, _ in found}) < 2 else f"{name}, {environment}"
+
+
+def _memo(title: str, memo: Memo, at: int) -> Iterator[Html]:
+    yield tag("h2", title)
+    lines = (tag("div", tag("dt", one.topic), tag("dd", one.text)) for one in memo.summary)
+    if memo.summary:
+        yield tag("dl", *lines, class_="short")
+    if memo.bill:
+        yield _bill(memo.bill)
+    yield _contents(title, [*(area.title for area in memo.areas), *(["Assumptions"] if memo.assumptions else [])], at)
+    for number, area in enumerate(memo.areas):
+        yield from _area(area, f"{_place(at, number)}")
+    if memo.assumptions:
+        yield tag("h3", "Assumptions", id=_place(at, len(memo.areas)))
+        yield table(ASSUMED, map(_assumption, memo.assumptions), "What no file sets; write the path to replace it")
+
+
+def _place(memo: int, area: int) -> str:
+    return f"memo-{memo + 1}-{area + 1}"
+
+
+def _contents(title: str, areas: Sequence[str], at: int) -> Html:
+    links = (tag("a", area, href=f"#{_place(at, number)}") for number, area in enumerate(areas))
+    return tag("nav", joined(links, "\n"), aria_label=f"Areas of {title}")
+
+
+def _area(area: Area, place: str) -> Iterator[Html]:
+    yield tag("h3", area.title, id=place)
+    if area.decisions:
+        yield table(HEAD, map(_decision, area.decisions), count(len(area.decisions), "decision"), "decisions")
+    if area.undecided:
+        yield tag("p", "Undecided: ", area.undecided, class_="broken")
+
+
+def _decision(one: Decision) -> tuple[str, ...]:
+    replaced = tag("code", one.field) if one.field else tag("span", FROM_OTHERS, class_="faint")
+    return one.title, one.value, one.why, _grounds(one.grounds), replaced
+
+
+def _grounds(grounds: Sequence[Ground]) -> Html:
+    """The lines and the assumptions: all of them if they are few, or behind their number."""
+    if not grounds:
+        return Html()
+    shown = listed(map(_ground, grounds), "grounds")
+    if len(grounds) <= FEW:
+        return shown
+    assumed = sum(one.assumed for one in grounds)
+    counted = (count(len(grounds) - assumed, "line"), count(assumed, "assumption"))
+    said = ", ".join(one for one, many in zip(counted, (len(grounds) - assumed, assumed), strict=True) if many)
+    return tag("details", tag("summary", said), shown)
+
+
+def _ground(one: Ground) -> Html:
+    path = [tag("code", one.path), " "] if one.path else []
+    if one.assumed:
+        return joined([*path, one.value, " ", tag("span", "assumed", class_="assumed")])
+    return joined([*path, one.value, " ", tag("span", f"at {one.where}, {one.layer}".rstrip(", "), class_="faint")])
+
+
+def _assumption(one: Assumption) -> tuple[str, ...]:
+    return tag("code", one.path), one.value, one.why
+
+
+def _bill(parts: Sequence[CostPart]) -> Html:
+    said = "; ".join(f"{part.title}: {_amounts(part)}" for part in parts)
+    drawn = [
+        Bar(one.title, float(one.expected.amount), str(one.expected), float(one.floor.amount), float(one.peak.amount))
+        for one in parts
+    ]
+    return bars("Monthly cost by part", said, drawn, ("expected", "from the minimum replicas to those for the peak"))
+
+
+def _amounts(part: CostPart) -> str:
+    if not part.varies:
+        return str(part.expected)
+    return f"{part.expected}, {part.floor} with the minimum replicas, {part.peak} with those for the peak"
+
+
+def _changes(title: str, found: Sequence[Change]) -> Iterator[Html]:
+    yield tag("h2", title)
+    if not found:
+        yield tag("p", "No decision changes.")
+    for area in dict.fromkeys(change.area for change in found):
+        yield tag("h3", area)
+        rows = ((one.title, one.before, one.after, one.why) for one in found if one.area == area)
+        yield table(CHANGED, rows, "What the settings change", "changes")
