@@ -12,7 +12,9 @@ from .page import Html, joined, tag
 
 __all__ = ["Bar", "bars"]
 
-WIDTH, ROW, TOP, THICK = 340, 36, 9, 10
+WIDTH, ROW, TOP, THICK = 340, 40, 9, 10
+SEEN = 1.0
+"""The least width that is visible."""
 LONGEST = 34
 """The letters of a name that fit next to an amount."""
 
@@ -43,9 +45,9 @@ def _bar(part: Bar, y: int, scale: float) -> Iterator[Html]:
     name = part.name if len(part.name) <= LONGEST else f"{part.name[: LONGEST - 1]}…"
     yield tag("text", name, x="0", y=f"{y}", class_="name")
     yield tag("text", part.said, x=f"{WIDTH}", y=f"{y}", class_="end")
-    below = y + 8
-    yield tag("rect", x="0", y=f"{below}", width=f"{part.amount * scale:.1f}", height=f"{THICK}")
+    top, width = y + 8, part.amount * scale
+    yield tag("rect", x="0", y=f"{top}", width=f"{max(SEEN, width) if width else 0:.1f}", height=f"{THICK}")
     if part.least < part.most:
-        low, high, middle = part.least * scale, part.most * scale, below + THICK / 2
-        ends = "".join(f"M{x:.1f} {below - 1}V{below + THICK + 1}" for x in (max(1.0, low), high - 1))
-        yield tag("path", d=f"M{low:.1f} {middle:g}H{high:.1f}{ends}", class_="span")
+        low, high, line = max(SEEN, part.least * scale), part.most * scale - SEEN, top + THICK + 5
+        ends = "".join(f"M{x:.1f} {line - 3}V{line + 3}" for x in (low, high))
+        yield tag("path", d=f"M{low:.1f} {line}H{high:.1f}{ends}", class_="span")

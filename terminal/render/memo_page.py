@@ -8,18 +8,18 @@ from ...compiler.answer.memo import Area, Assumption, CostPart, Decision, Ground
 from ...compiler.answer.memo.change import Change
 from ...compiler.plan.choose import count
 from .bars import Bar, bars
-from .page import Html, document, joined, listed, table, tag
+from .page import Html, code, document, joined, listed, table, tag
 
 __all__ = ["changed", "page"]
 
-HEAD = ("decision", "value", "reason", "rests on", "replace with")
+HEAD = ("decision", "value", "reason", "rests on", "override with")
 ASSUMED = ("path", "value", "reason")
 CHANGED = ("decision", "before", "after", "reason")
 
 FEW = 3
 """How many grounds a reader sees without opening them."""
 
-FROM_OTHERS = "follows from other decisions"
+FROM_GROUNDS = "what it rests on"
 
 
 def page(memos: Sequence[tuple[str, Memo]]) -> str:
@@ -81,8 +81,14 @@ def _area(area: Area, place: str) -> Iterator[Html]:
 
 
 def _decision(one: Decision) -> tuple[str, ...]:
-    replaced = tag("code", one.field) if one.field else tag("span", FROM_OTHERS, class_="faint")
-    return one.title, one.value, one.why, _grounds(one.grounds), replaced
+    return one.title, one.value, one.why, _grounds(one.grounds), _override(one)
+
+
+def _override(one: Decision) -> Html:
+    """The field to write: the decision's own, or that of the only line that it rests on."""
+    only = one.grounds[0].path if len(one.grounds) == 1 else ""
+    path = one.field or only
+    return code(path) if path else tag("span", FROM_GROUNDS, class_="faint")
 
 
 def _grounds(grounds: Sequence[Ground]) -> Html:
@@ -99,14 +105,13 @@ def _grounds(grounds: Sequence[Ground]) -> Html:
 
 
 def _ground(one: Ground) -> Html:
-    path = [tag("code", one.path), " "] if one.path else []
-    if one.assumed:
-        return joined([*path, one.value, " ", tag("span", "assumed", class_="assumed")])
-    return joined([*path, one.value, " ", tag("span", f"at {one.where}, {one.layer}".rstrip(", "), class_="faint")])
+    path = [code(one.path), " "] if one.path else []
+    where = tag("span", "assumed", class_="assumed") if one.assumed else f"({one.where})"
+    return joined([*path, one.value, " ", where])
 
 
 def _assumption(one: Assumption) -> tuple[str, ...]:
-    return tag("code", one.path), one.value, one.why
+    return code(one.path), one.value, one.why
 
 
 def _bill(parts: Sequence[CostPart]) -> Html:
@@ -115,7 +120,7 @@ def _bill(parts: Sequence[CostPart]) -> Html:
         Bar(one.title, float(one.expected.amount), str(one.expected), float(one.floor.amount), float(one.peak.amount))
         for one in parts
     ]
-    return bars("Monthly cost by part", said, drawn, ("expected", "from the minimum replicas to those for the peak"))
+    return bars("Monthly cost by part", said, drawn, ("expected", "from the minimum replicas to the peak"))
 
 
 def _amounts(part: CostPart) -> str:

@@ -11,7 +11,7 @@ from html import escape
 
 from ...compiler.words import escaped
 
-__all__ = ["Html", "document", "joined", "listed", "sentence", "table", "tag"]
+__all__ = ["Html", "code", "document", "joined", "listed", "sentence", "table", "tag"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --faint: #57606a; --paper: #ffffff; --grid: #d8dee4;
@@ -21,19 +21,22 @@ STYLE = """
   --few: #d2a8ff; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 90rem; padding: 1rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; } h3 { font-size: 1.1rem; margin-top: 2rem; }
 p, li { max-width: 75ch; } .faint, li, .keys, figcaption, caption { color: var(--faint); }
-a { color: var(--one); } nav { font-size: .9rem; } nav a { margin-right: 1rem; display: inline-block; }
-code { font: .9em ui-monospace, monospace; }
+a { color: var(--one); }
+nav { font-size: .9rem; margin: 1.5rem 0; } nav a { margin-right: 1rem; display: inline-block; }
+code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .35rem .75rem .35rem 0; text-align: left;
   border-bottom: 1px solid var(--grid); vertical-align: top; } thead th { color: var(--faint); }
 th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding-bottom: .25rem; }
-.decisions { table-layout: fixed; } .decisions th:nth-child(1) { width: 19%; }
-.decisions th:nth-child(2) { width: 13%; } .decisions th:nth-child(4) { width: 24%; }
-.decisions th:nth-child(5) { width: 15%; }
+.decisions, .changes { table-layout: fixed; } .decisions thead th:nth-child(1) { width: 19%; }
+.decisions thead th:nth-child(2) { width: 13%; } .decisions thead th:nth-child(4) { width: 22%; }
+.decisions thead th:nth-child(5) { width: 17%; } .changes thead th:nth-child(1) { width: 24%; }
+.changes thead th:nth-child(2), .changes thead th:nth-child(3) { width: 15%; }
 .grounds { margin: 0; padding: 0; list-style: none; font-size: .9rem; } summary { cursor: pointer; font-size: .9rem; }
-.short { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; max-width: 90ch; margin: 1rem 0; }
+.short { max-width: 90ch; margin: 1rem 0 1.5rem; }
+.short div { display: grid; grid-template-columns: 6rem 1fr; margin-bottom: .35rem; }
 .short dt { font-weight: 600; } .short dd { margin: 0; }
 .kept { color: var(--good); } .broken { color: var(--bad); font-weight: 700; } .unclear, .assumed { color: var(--few); }
 .charts { display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
@@ -50,17 +53,17 @@ circle.good { fill: var(--good); } circle.bad { fill: var(--bad); } circle.few {
   border-top: 2px solid var(--one); }
 .keys .two::before { border-top: 2px dashed var(--two); } .keys .limit::before { border-top: 2px dotted var(--limit); }
 .keys .bar::before { border-top-width: .7em; } .keys .span::before { border-top: 2px solid var(--two); }
-@media screen and (max-width: 44rem) { thead { display: none; } table, tbody, tr, th, td, caption { display: block; }
+@media screen and (max-width: 56rem) { thead { display: none; } table, tbody, tr, th, td, caption { display: block; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); } tbody th, td { border: 0; padding: 0; }
-  .decisions th:nth-child(n) { width: auto; } td::before { content: attr(data-head) ": "; color: var(--faint); }
-  td:empty { display: none; } .short { grid-template-columns: 1fr; gap: 0; } .short dd { margin-bottom: .5rem; } }
+  td::before { content: attr(data-head) ": "; color: var(--faint); }
+  td:empty { display: none; } .short div { grid-template-columns: 1fr; } }
 @media print { body { max-width: none; font-size: 10pt; padding: 0; } nav { display: none; }
   h2, h3 { break-after: avoid; }
   tr, figure, .short div { break-inside: avoid; } thead { display: table-header-group; } summary { list-style: none; }
   details::details-content { content-visibility: visible; block-size: auto; } }
 """
 
-VOID = ("circle", "line", "meta", "path", "rect")
+VOID = ("circle", "line", "meta", "path", "rect", "wbr")
 """The elements without content."""
 
 
@@ -85,6 +88,11 @@ def tag(name: str, /, *inside: str, **attributes: str) -> Html:
 def joined(parts: Iterable[str], by: str = "") -> Html:
     """Several texts or elements, one after the other."""
     return Html(by.join(part if isinstance(part, Html) else _safe(part) for part in parts))
+
+
+def code(path: str) -> Html:
+    """A path of the spec, which may continue on another line after each dot."""
+    return tag("code", joined(path.split("."), Html(f".{tag('wbr')}")))
 
 
 def _safe(text: str) -> str:

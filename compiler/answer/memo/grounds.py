@@ -20,14 +20,11 @@ class Ground(Record):
     """One thing that a decision rests on."""
 
     path: str
-    """The path in the spec or in the platform file; only a key for a fact of the catalog that several paths share, and
-    empty for a value without a path, such as a whole list.
-    """
+    """The path in the spec or in the platform file; empty for a fact of the catalog that several paths share."""
     value: str
+    """The value, after its key if there is no path: `imageSize 10G`."""
     where: str = ""
     """The line that sets it, such as `mlspec.yaml:13`; empty if no line does, so that it is assumed."""
-    layer: str = ""
-    """The layer of that line, such as `the spec` or `the catalog`."""
 
     @property
     def assumed(self) -> bool:
@@ -41,6 +38,7 @@ class Grounds:
     def __init__(self, layered: Layered) -> None:
         self._explainer = Explainer((layered,))
         self._times = Counter(id(node) for _, node in scalars(layered.tree, ()))
+        self._shipped = {id(layer.tree.file) for layer in layered.layers if layer.owner == "catalog"}
 
     def __call__(self, value: Because[Any]) -> tuple[Ground, ...]:
         """Each ground of a value once, the nearest first."""
@@ -50,8 +48,10 @@ class Grounds:
         if isinstance(source, Because):
             return Ground(path=source.path, value=shown(source.value))
         said = self._explainer.node(source)
-        path = said.path if self._times[id(source)] < 2 else last(said.path)
-        return Ground(path=path, value=said.value, where=said.where.rpartition(":")[0], layer=said.layer)
+        where = said.where.rpartition(":")[0]
+        if self._times[id(source)] > 1 and id(source.file) in self._shipped:
+            return Ground(path="", value=f"{last(said.path)} {said.value}", where=where)
+        return Ground(path=said.path, value=said.value, where=where)
 
 
 def _ends(value: Because[Any]) -> Iterator[Source]:
