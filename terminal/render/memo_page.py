@@ -117,16 +117,14 @@ def _assumption(one: Assumption) -> tuple[str, ...]:
 def _bill(parts: Sequence[CostPart]) -> Html:
     said = "; ".join(f"{part.title}: {_amounts(part)}" for part in parts)
     drawn = [
-        Bar(one.title, float(one.expected.amount), str(one.expected), float(one.floor.amount), float(one.peak.amount))
-        for one in parts
+        Bar(one.title, float(one.expected), one.said(one.expected), float(one.floor), float(one.peak)) for one in parts
     ]
     return bars("Monthly cost by part", said, drawn, ("expected", "from the minimum replicas to the peak"))
 
 
 def _amounts(part: CostPart) -> str:
-    if not part.varies:
-        return str(part.expected)
-    return f"{part.expected}, {part.floor} with the minimum replicas, {part.peak} with those for the peak"
+    expected, floor, peak = (part.said(amount) for amount in (part.expected, part.floor, part.peak))
+    return f"{expected}, {floor} with the minimum replicas, {peak} with those for the peak" if part.varies else expected
 
 
 def _changes(title: str, found: Sequence[Change]) -> Iterator[Html]:

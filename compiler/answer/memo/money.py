@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 
 from ....schema.money import Budget
@@ -19,17 +19,23 @@ class CostPart(Record):
     """One part of the monthly cost, or the total. The three amounts are equal unless an autoscaler moves them."""
 
     title: str
-    floor: Budget
+    floor: Decimal
     """With the minimum replicas all month."""
-    expected: Budget
+    expected: Decimal
     """Over the days that the spec describes."""
-    peak: Budget
+    peak: Decimal
     """As if the peak lasted all month."""
+    currency: str
+    """The currency of all amounts, such as `USD`."""
 
     @property
     def varies(self) -> bool:
         """Whether the replicas follow the load."""
-        return self.floor.amount < self.peak.amount
+        return self.floor < self.peak
+
+    def said(self, amount: Decimal) -> str:
+        """One of the amounts in words: `59.88 USD/month`."""
+        return str(Budget(amount, self.currency, "month"))
 
 
 def cost(plan: Plan) -> Iterator[Line]:
@@ -62,17 +68,13 @@ def bill(plan: Plan) -> Iterator[CostPart]:
     spans = {service.title: service.span for service in plan.cost.online.values()}
     found = [_part(name, *spans.get(name, (price, price, price))) for name, price in _largest_first(plan.cost.parts)]
     yield from found
-    floor, expected, peak = (_sum(getattr(part, end) for part in found) for end in ("floor", "expected", "peak"))
-    yield CostPart(title="total", floor=floor, expected=expected, peak=peak)
+    ends = {end: sum((getattr(part, end) for part in found), Decimal(0)) for end in ("floor", "expected", "peak")}
+    yield CostPart(title="total", currency=found[0].currency, **ends)
 
 
-def _part(title: str, floor: Because[Budget], expected: Because[Budget], peak: Because[Budget]) -> CostPart:
-    return CostPart(title=title, floor=floor.value, expected=expected.value, peak=peak.value)
-
-
-def _sum(amounts: Iterable[Budget]) -> Budget:
-    some = list(amounts)
-    return Budget(sum((one.amount for one in some), Decimal(0)), some[0].currency, some[0].per)
+def _part(title: str, *span: Because[Budget]) -> CostPart:
+    floor, expected, peak = (end.value.amount for end in span)
+    return CostPart(title=title, floor=floor, expected=expected, peak=peak, currency=span[0].value.currency)
 
 
 def _largest_first(parts: Parts) -> list[tuple[str, Because[Budget]]]:
