@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from ....schema.units import Duration
 from ...because import Because, Unavailable
 from ...diagnostics import Diagnostic
 from ...finding import Refusal
 from ...pipeline import Environment
 from ...plan import Plan
+from ...plan.choose import readable
 from ...record import Record, one_line
 from . import data, evaluation, llm, model, money, monitoring, names, quota, rollout, serving, training
 from .effects import assumed_by
@@ -32,6 +34,7 @@ __all__ = [
 
 
 COST = "Cost"
+MINUTE = 60
 
 
 class Decision(Record):
@@ -199,6 +202,8 @@ def _written(value: object) -> str:
     """A value in the syntax of the language."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Duration) and value.amount < MINUTE:
+        return readable(value)  # one number with one unit
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
