@@ -63,7 +63,7 @@ def _product(trials: Because[int] | None, folds: Because[int], members: Because[
 @decision
 def work(fit: Because[Duration], fits: Because[int]) -> tuple[Duration, str]:
     how = f" ({fits.reason})" if fits.value > 1 else ""
-    return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {readable(fit.value)}{how}"
+    return Duration(fits.value * fit.value.amount), f"{count(fits.value, 'fit')} of {fit.value}{how}"
 
 
 @decision
