@@ -57,10 +57,9 @@ circle.good { fill: var(--good); } circle.bad { fill: var(--bad); } circle.few {
   tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); } tbody th, td { border: 0; padding: 0; }
   td::before { content: attr(data-head) ": "; color: var(--faint); }
   td:empty { display: none; } .short div { grid-template-columns: 1fr; } }
-@media print { body { max-width: none; font-size: 10pt; padding: 0; } nav { display: none; }
-  h2, h3 { break-after: avoid; }
-  tr, figure, .short div { break-inside: avoid; } thead { display: table-header-group; } summary { list-style: none; }
-  details::details-content { content-visibility: visible; block-size: auto; } }
+@media print { :root { font-size: 8.5pt; } body { max-width: none; font-size: 1rem; padding: 0; }
+  nav, details:not([open]) ul { display: none; } h2, h3, caption, thead { break-after: avoid; }
+  tr, figure, .short div { break-inside: avoid; } thead { display: table-header-group; } }
 """
 
 VOID = ("circle", "line", "meta", "path", "rect", "wbr")
