@@ -15,7 +15,7 @@ from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
 from .compiler.answer.explain import Effect, Given, Reason
-from .compiler.answer.memo import Area, Assumption, Citation, Decision, Headline, Memo, memo
+from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
 from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
@@ -60,12 +60,14 @@ __all__ = [
     "Change",
     "Citation",
     "CompileError",
+    "CostPart",
     "Decision",
     "Diagnostic",
     "Edit",
     "Effect",
     "Fix",
     "Given",
+    "Ground",
     "Headline",
     "Label",
     "Memo",

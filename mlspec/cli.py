@@ -11,6 +11,7 @@ from . import __version__
 from .options import (
     ANSWER,
     Ordered,
+    drawing,
     in_a_cluster,
     reporting,
     saying,
@@ -107,15 +108,16 @@ def lint(request: Any, select: tuple[str, ...], ignore: tuple[str, ...], explain
     default="text",
     help="Output format of the memo.",
 )
+@drawing
 @working_on_specs
-def plan(request: Any, form: str) -> int:
+def plan(request: Any, form: str, page: str | None) -> int:
     """Show all decisions and their reasons.
 
     With --set, show only what would change, and why.
     """
     from .terminal.commands import plan as command
 
-    return command.plan(request, form)
+    return command.plan(request, form, page)
 
 
 @cli.command()

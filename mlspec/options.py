@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER",
     "Ordered",
+    "drawing",
     "in_a_cluster",
     "reporting",
     "saying",
@@ -245,6 +246,9 @@ def _share(given: str | None) -> float | None:
     return share
 
 
+drawing = click.option("--page", metavar="FILE", help="Also draw the result as one HTML page.")
+"""The option of a page."""
+
 _SIMULATED = (
     click.option(
         "--at",
@@ -298,7 +302,7 @@ _SIMULATED = (
         default="text",
         help="Output format of the result.",
     ),
-    click.option("--page", metavar="FILE", help="Also draw the result as one HTML page."),
+    drawing,
 )
 
 

@@ -16,6 +16,7 @@ import mlspec
 from mlspec.compiler.answer.memo import Citation, Memo, memo
 from mlspec.compiler.answer.memo.line import shown
 from mlspec.compiler.pipeline import Environment
+from mlspec.schema.units import Duration
 from mlspec.terminal.console import Console
 from mlspec.terminal.render import memo as render
 
@@ -176,3 +177,20 @@ def test_the_memo_is_as_wide_as_the_terminal_within_limits(
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_rate_that_holds_with_a_replica_lost_is_not_said_to_be_that_of_all() -> None:
+    """99.9% survives the loss of one of 11: 10 x 8 slots x 0.7 / 14 ms = 4000/s, not 4400/s."""
+    [(_, said)] = compiled(ROOT / "examples" / "feed-ranker")
+    lines = {one.topic: one.text for one in said.summary}
+    assert lines["load"] == "900/s on average, 2400/s at the peak, 4000/s at most"
+    [able] = [x for area in said.areas for x in area.decisions if x.title == "headroom: maximum sustainable rate"]
+    assert able.why == "10 replicas at 70% utilization, with 1 of 11 lost; 1.67 times the peak of 2400/s"
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [("8010ms", "8.01s"), ("1500ms", "1500ms"), ("90s", "90s"), ("9945m", "6d 21h 45m"), ("150m", "2h 30m")],
+)
+def test_a_duration_is_said_in_units_of_its_size(length: str, text: str) -> None:
+    assert shown(Duration.parse(length)) == text

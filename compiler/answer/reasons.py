@@ -55,16 +55,17 @@ class Explainer:
             return self._written(because, because.sources[0])
         parts: dict[Any, Reason] = {}
         for source in because.sources:
-            part = self.reason(source) if isinstance(source, Because) else self._node(source)
+            part = self.reason(source) if isinstance(source, Because) else self.node(source)
             same = part.why == because.reason and not part.where
             for one in part.parts if same else (part,):  # the same decision in another form appears once
                 parts.setdefault((one.value, one.why, one.where), one)
         return Reason(value=shown(because.value), why=because.reason or "composed of", parts=tuple(parts.values()))
 
     def _written(self, because: Because[Any], node: Node) -> Reason:
-        return self._node(node).but(value=shown(because.value))
+        return self.node(node).but(value=shown(because.value))
 
-    def _node(self, node: Node) -> Reason:
+    def node(self, node: Node) -> Reason:
+        """A value that a file sets, and where."""
         value = node.text if isinstance(node, Scalar) else node.what
         layer = next((name for name, file in self.layers if file is node.file), "")
         where = f"{node.file.name}:{node.line + 1}:{node.column + 1}"
@@ -76,7 +77,7 @@ def _short(layered: Layered, path: str) -> str:
     for singular, plural in SINGULAR["MLSystem"].items():
         key = layered.tree.keys.get(plural)
         if key is not None and key.text == singular and path.startswith(f"{plural}."):
-            return f"{singular}.{path.split('.', 2)[2]}"
+            return ".".join((singular, *path.split(".", 2)[2:]))
     return path
 
 

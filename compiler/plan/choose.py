@@ -67,9 +67,13 @@ def plural(noun: str, *, one: bool = False) -> str:
 
 
 def readable(length: Duration) -> str:
-    """A duration in whole days, hours, minutes, and seconds: `6d 21h 45m` rather than `9945m`."""
+    """A duration in whole days, hours, minutes, and seconds: `6d 21h 45m` rather than `9945m`. Parts of a second follow
+    two seconds and more: `8.01s` rather than `8010ms`.
+    """
     left = int(length.amount)
-    if length.amount < 120 or left != length.amount:
+    if left != length.amount:
+        return f"{plain(length.amount)}s" if left >= 2 else str(length)
+    if left < 120:
         return str(length)
     parts = []
     for unit, each in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):

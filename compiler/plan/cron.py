@@ -26,6 +26,7 @@ from ...schema.units import Duration, UnitError
 from ..because import Because, decision
 from ..finding import refusal
 from ..record import Record
+from .choose import readable
 
 __all__ = [
     "LEAST_LATE",
@@ -262,7 +263,7 @@ def deadline(gap: Because[Duration]) -> tuple[Duration, str]:
 def late(gap: Because[Duration], deadline: Because[Duration]) -> tuple[int, str]:
     """The start deadline in seconds."""
     left = math.floor(gap.value.amount - deadline.value.amount)
-    why = f"{gap.value} between two runs minus {deadline.value} for the run itself"
+    why = f"{gap.value} between two runs minus {readable(deadline.value)} for the run itself"
     if left < LEAST_LATE:
         return LEAST_LATE, f"{why}, but at least {LEAST_LATE} s because the controller checks every 10 s"
     return left, why
@@ -283,7 +284,7 @@ def stale(gap: Because[Duration], deadline: Because[Duration]) -> tuple[Duration
     """The age of the last success that fires an alert, from the longest gap."""
     return (
         Duration(2 * gap.value.amount + deadline.value.amount),
-        f"two gaps of {gap.value} plus {deadline.value} for the run itself",
+        f"two gaps of {gap.value} plus {readable(deadline.value)} for the run itself",
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...schema.units import Duration, Rate
 from ..because import Because, decision, first
-from .choose import count, percentiles
+from .choose import count, percentiles, readable
 from .serving.capacity import Demand
 from .serving.hops import Call
 from .serving.identity import Measured
@@ -162,16 +162,18 @@ def _spent(
     step = Decimal(10) ** (bound.value.amount.adjusted() - 3)
     rounded = [(what, Decimal(time).quantize(step)) for what, time in times if math.isfinite(time)]
     said = [*(time.reason for time in before), *waits]
-    said += [f"{Duration(time)} {_for(what)}" for what, time in rounded if time > 0]
+    said += [f"{readable(Duration(time))} {_for(what)}" for what, time in rounded if time > 0]
     declared = [*before, *([delay] if delay is not None else [])]
     total = sum((time.value.amount for time in declared), sum((time for _, time in rounded), Decimal(0)))
     if any(math.isinf(time) for _, time in times):
         return Duration(0), f"{' + '.join(said)}; the replicas are overloaded, so requests wait without end"
-    whole = f"{' + '.join(said)} = {Duration(total)}" if len(said) > 1 else " + ".join(said) or "nothing"
+    whole = f"{' + '.join(said)} = {readable(Duration(total))}" if len(said) > 1 else " + ".join(said) or "nothing"
     if total > bound.value.amount:
-        return Duration(0), f"{whole}; {Duration(total - bound.value.amount)} above the bound of {bound.value}"
+        return Duration(
+            0
+        ), f"{whole}; {readable(Duration(total - bound.value.amount))} above the bound of {bound.value}"
     left = Duration(bound.value.amount - total)
-    return left, f"{whole}; {left} of {bound.value} are left"
+    return left, f"{whole}; {readable(left)} of {bound.value} are left"
 
 
 def _for(what: str) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 from ...compiler.pipeline import Compiled
 from ...compiler.simulate import Options, Simulation, simulated
 from ...compiler.simulate.arrivals import Burst
-from ..outputs import Output, overwritten, put
 from ..render import named
 from ..render import simulation as render
-from ..workspace import find
+from . import paged
 from .outcome import whole
 from .request import Request
 from .systems import Systems
@@ -25,8 +24,7 @@ WIDE = 116
 
 def simulate(request: Request, form: str, page: str | None, given: Mapping[str, Any]) -> int:
     """Print the simulation of each environment, and draw it on a page if asked to."""
-    if page is not None and list(overwritten((Output(file=page),), find(request.specs)[0])):
-        request.console.complain(f"error: --page {page} would overwrite the spec: choose another file")
+    if paged.refused(request, page):
         return 2
     systems, found, name = Systems(request, whole, warnings=False), [], ""
     for outcome in systems:
@@ -56,9 +54,4 @@ def _drawn(request: Request, file: str, name: str, found: list[Simulation]) -> b
     """Write the page. Returns whether that was possible."""
     from ..render import simulation_page
 
-    try:
-        put(file, simulation_page.page(name, found))
-    except OSError as error:
-        request.console.complain(f"error: --page {file} cannot be written: {error.strerror}")
-        return False
-    return True
+    return paged.written(request, file, simulation_page.page(name, found))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
 from ...compiler.plan.choose import number
+from .page import Html, joined, tag
 
 __all__ = ["Line", "Mark", "chart"]
 
@@ -41,23 +41,33 @@ class Mark(NamedTuple):
 
 def chart(
     title: str, unit: str, until: float, lines: Sequence[Line], marks: Sequence[Mark] = (), *, whole: bool = False
-) -> str:
+) -> Html:
     """A chart over `until` minutes; `unit` is that of its values, which are `whole` numbers if they count something."""
     points = [point for line in lines for point in line.points] + [(mark.x, mark.y) for mark in marks]
     highest = max((y for _, y in points), default=1.0)
     plot = _Plot(until or 1.0, 4.0 * max(1, math.ceil(highest / 4)) if whole else _round_up(highest))
-    drawn = "\n".join(
+    drawn = joined(
         (
             *_grid(plot, unit),
             *(_line(plot, line) for line in lines if line.points),
-            *(f'<circle class="{mark.kind}" cx="{plot.x(mark.x)}" cy="{plot.y(mark.y)}" r="3"/>' for mark in marks),
-        )
+            *(tag("circle", class_=mark.kind, cx=plot.x(mark.x), cy=plot.y(mark.y), r="3") for mark in marks),
+        ),
+        "\n",
     )
-    keys = "".join(f'<span class="{line.kind}">{escape(line.name)}</span>' for line in lines if line.points)
-    return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">\n{drawn}\n</svg><p class="keys">{keys}</p></figure>'
+    described = tag("title", title), tag("desc", _described(unit, until, lines))
+    picture = tag("svg", *described, drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img")
+    keys = tag("p", *(tag("span", line.name, class_=line.kind) for line in lines if line.points), class_="keys")
+    return tag("figure", tag("figcaption", title), picture, keys)
+
+
+def _described(unit: str, until: float, lines: Iterable[Line]) -> str:
+    """The range of each line in words."""
+    ranges = (
+        f"{line.name} from {number(min(y for _, y in line.points))} to {number(max(y for _, y in line.points))}"
+        for line in lines
+        if line.points
     )
+    return f"{unit} over {number(until)} minutes: {', '.join(ranges)}"
 
 
 class _Plot:
@@ -81,21 +91,21 @@ def _round_up(value: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
-def _grid(plot: _Plot, unit: str) -> Iterator[str]:
+def _grid(plot: _Plot, unit: str) -> Iterator[Html]:
     for part in range(5):
         value = plot.top * part / 4
         y = plot.y(value)
-        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        yield f'<text x="{LEFT - 4}" y="{y}" class="end">{number(value)}</text>'
+        yield tag("line", class_="grid", x1=f"{LEFT}", x2=f"{WIDTH - RIGHT}", y1=y, y2=y)
+        yield tag("text", number(value), x=f"{LEFT - 4}", y=y, class_="end")
     for part in range(5):
         value = plot.right * part / 4
         anchor = ("start", "middle", "middle", "middle", "end")[part]
-        yield f'<text x="{plot.x(value)}" y="{HEIGHT - BOTTOM + 14}" class="{anchor}">{number(value)}</text>'
-    yield f'<text x="{LEFT}" y="{HEIGHT - 6}" class="start">{escape(unit)}, over minutes</text>'
+        yield tag("text", number(value), x=plot.x(value), y=f"{HEIGHT - BOTTOM + 14}", class_=anchor)
+    yield tag("text", f"{unit}, over minutes", x=f"{LEFT}", y=f"{HEIGHT - 6}", class_="start")
 
 
-def _line(plot: _Plot, line: Line) -> str:
-    return f'<path class="{line.kind}" d="{_path(plot, _stepped(line.points) if line.steps else line.points)}"/>'
+def _line(plot: _Plot, line: Line) -> Html:
+    return tag("path", class_=line.kind, d=_path(plot, _stepped(line.points) if line.steps else line.points))
 
 
 def _stepped(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

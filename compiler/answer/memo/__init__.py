@@ -12,21 +12,29 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from ....schema.units import Duration
 from ...because import Because, Unavailable
 from ...diagnostics import Diagnostic
 from ...finding import Refusal
 from ...pipeline import Environment
 from ...plan import Plan
+from ...plan.choose import readable
 from ...record import Record, one_line
 from . import data, evaluation, llm, model, money, monitoring, names, quota, rollout, serving, training
 from .effects import assumed_by
+from .grounds import Ground, Grounds
 from .headlines import Citation, Headline, headlines
 from .line import Line
+from .money import CostPart
 
-__all__ = ["Area", "Assumption", "Citation", "Decided", "Decision", "Headline", "Memo", "decided", "memo"]
+__all__ = [
+    "Area", "Assumption", "Citation", "CostPart", "Decided", "Decision", "Ground", "Headline", "Memo", "decided",
+    "memo",
+]  # fmt: skip
 
 
 COST = "Cost"
+MINUTE = 60
 
 
 class Decision(Record):
@@ -39,6 +47,8 @@ class Decision(Record):
     """The reason and its arithmetic."""
     field: str
     """The path in the spec that overrides the decision; empty if it follows from other decisions."""
+    grounds: tuple[Ground, ...] = ()
+    """The lines and the assumptions that it rests on, nearest first."""
 
 
 class Area(Record):
@@ -68,6 +78,8 @@ class Memo(Record):
     """Every default and estimate that the decisions depend on."""
     summary: tuple[Headline, ...] = ()
     """The ten lines at the top."""
+    bill: tuple[CostPart, ...] = ()
+    """The parts of the monthly cost, largest first, then the total; empty if nothing has a price."""
 
     def __repr__(self) -> str:
         count = sum(len(area.decisions) for area in self.areas)
@@ -81,9 +93,12 @@ class Decided(Record):
     lines: tuple[Line, ...]
     undecided: str = ""
 
-    def worded(self) -> Area:
+    def worded(self, grounds: Grounds) -> Area:
         """The area as text."""
-        decisions = (Decision(title=x.title, value=x.text, why=x.why, field=x.field) for x in self.lines)
+        decisions = (
+            Decision(title=x.title, value=x.text, why=x.why, field=x.field, grounds=grounds(x.value))
+            for x in self.lines
+        )
         return Area(title=self.title, decisions=tuple(decisions), undecided=self.undecided)
 
 
@@ -92,7 +107,8 @@ def memo(environment: Environment, found: Iterable[Diagnostic] = ()) -> Memo:
     was `found` in the system.
     """
     decided_here = decided(environment.plan)
-    areas = tuple(area.worded() for area in decided_here)
+    grounds = Grounds(environment.layered)
+    areas = tuple(area.worded(grounds) for area in decided_here)
     lines = [line.value for area in decided_here for line in area.lines]
     assumed = assumptions(lines)
     here = [one for one in found if not one.environments or environment.name in one.environments]
@@ -106,7 +122,20 @@ def memo(environment: Environment, found: Iterable[Diagnostic] = ()) -> Memo:
         if path in told
     ]
     summary = headlines(environment.plan, values, here, estimates)
-    return Memo(environment=environment.name, areas=areas, assumptions=tuple(assumed), summary=summary)
+    return Memo(
+        environment=environment.name,
+        areas=areas,
+        assumptions=tuple(assumed),
+        summary=summary,
+        bill=_bill(environment.plan),
+    )
+
+
+def _bill(plan: Plan) -> tuple[CostPart, ...]:
+    try:
+        return tuple(money.bill(plan))
+    except (Refusal, Unavailable):  # the area of the cost says why
+        return ()
 
 
 def decided(plan: Plan) -> list[Decided]:
@@ -174,6 +203,8 @@ def _written(value: object) -> str:
     """A value in the syntax of the language."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Duration) and value.amount < MINUTE:
+        return readable(value)  # one number with one unit
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

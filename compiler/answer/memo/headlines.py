@@ -217,7 +217,7 @@ def _carried(quote: _Quotes, key: str, service: Any) -> Iterator[str]:
     if peak is not None:
         yield f"{quote.spec(f'{at}.throughput.peak', peak)} at the peak"
     able = quote(names.capacity(service, key), "headroom: maximum sustainable rate")
-    yield f"{able} with all replicas" if able else ""
+    yield f"{able} at most" if able else ""
 
 
 def _cost(plan: Plan, quote: _Quotes) -> str:

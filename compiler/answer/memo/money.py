@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
+from ....schema.money import Budget
+from ...because import Because
 from ...plan import Plan
+from ...plan.budget.online import Parts
+from ...record import Record
 from .line import Line
 
-__all__ = ["cost"]
+__all__ = ["CostPart", "bill", "cost"]
+
+
+class CostPart(Record):
+    """One part of the monthly cost, or the total. The three amounts are equal unless an autoscaler moves them."""
+
+    title: str
+    floor: Decimal
+    """With the minimum replicas all month."""
+    expected: Decimal
+    """Over the days that the spec describes."""
+    peak: Decimal
+    """As if the peak lasted all month."""
+    currency: str
+    """The currency of all amounts, such as `USD`."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether the replicas follow the load."""
+        return self.floor < self.peak
+
+    def said(self, amount: Decimal) -> str:
+        """One of the amounts in words: `59.88 USD/month`."""
+        return str(Budget(amount, self.currency, "month"))
 
 
 def cost(plan: Plan) -> Iterator[Line]:
@@ -15,7 +43,7 @@ def cost(plan: Plan) -> Iterator[Line]:
     parts = plan.cost.parts
     if not parts:
         return
-    for name, price in sorted(parts.items(), key=lambda part: -part[1].value.amount):
+    for name, price in _largest_first(parts):
         yield Line(title=name, value=price)
     for name, service in plan.cost.online.items():
         if service.floor.value.amount < service.peak.value.amount:
@@ -31,3 +59,23 @@ def cost(plan: Plan) -> Iterator[Line]:
         yield Line(title=f"unit price, {name}", value=each)
     for other in plan.cost.alternatives:
         yield Line(title=f"break-even of {other.service} with {other.candidate.name.value}", value=other.even)
+
+
+def bill(plan: Plan) -> Iterator[CostPart]:
+    """The parts, largest first, then the total; nothing if no part has a price."""
+    if not plan.cost.parts:
+        return
+    spans = {service.title: service.span for service in plan.cost.online.values()}
+    found = [_part(name, *spans.get(name, (price, price, price))) for name, price in _largest_first(plan.cost.parts)]
+    yield from found
+    ends = {end: sum((getattr(part, end) for part in found), Decimal(0)) for end in ("floor", "expected", "peak")}
+    yield CostPart(title="total", currency=found[0].currency, **ends)
+
+
+def _part(title: str, *span: Because[Budget]) -> CostPart:
+    floor, expected, peak = (end.value.amount for end in span)
+    return CostPart(title=title, floor=floor, expected=expected, peak=peak, currency=span[0].value.currency)
+
+
+def _largest_first(parts: Parts) -> list[tuple[str, Because[Budget]]]:
+    return sorted(parts.items(), key=lambda part: -part[1].value.amount)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....schema.units import Duration
 from ...plan.rollout.canary import CanaryPlan
 from ...plan.rollout.judgment import Judgment
 from ...plan.rollout.shadow import ShadowPlan
@@ -62,12 +63,18 @@ def _odds(canary: CanaryPlan) -> Iterator[Line]:
 
 
 def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
-    yield Line(title="the judgment looks back", value=shadow.window, count_of="minute")
-    yield Line(title="required uptime of a shadow", value=shadow.least, count_of="minute")
+    yield Line(title="the judgment looks back", value=shadow.window.map(_minutes))
+    yield Line(title="required uptime of a shadow", value=shadow.least.map(_minutes))
     for judgment in shadow.judgments:
         name = judgment.objective.name
         yield Line(title=f"{name} limit in the shadow", value=judgment.limit, share_of="requests", field=LIMIT)
-        yield Line(title=f"{name} minimum in the shadow", value=judgment.volume, count_of="request", field=LIMIT)
+        yield Line(
+            title=f"{name} minimum in the shadow", value=judgment.volume.map(int), count_of="request", field=LIMIT
+        )
+
+
+def _minutes(many: int) -> Duration:
+    return Duration(60 * many)
 
 
 def _arriving(service: ServicePlan) -> Iterator[Line]:
@@ -90,7 +97,7 @@ def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
     )
     yield Line(
         title=f"{name} minimum at {share}%",
-        value=judgment.volume,
+        value=judgment.volume.map(int),
         count_of="request",
         field=LIMIT,
     )

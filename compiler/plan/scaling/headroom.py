@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, decision
-from ..choose import count, number
+from ..choose import count, number, readable
 from ..serving.capacity import Care, carried
 from ..serving.facts import ServiceFacts
 
@@ -18,7 +18,7 @@ def headroom(service: ServiceFacts) -> Because[Rate] | None:
     if service.demand is None:
         return None
     able = _able(service.max_replicas, service.availability, service.care)
-    return _compared(carried(able, service.demand, service.care), service.traffic("peak"))
+    return _compared(carried(able, service.demand, service.care), service.traffic("peak"), able, service.max_replicas)
 
 
 @decision
@@ -31,13 +31,19 @@ def _able(replicas: Because[int], availability: Because[Percent] | None, care: C
 
 
 @decision
-def _compared(most: Because[Rate], peak: Because[Rate] | None) -> tuple[Rate, str]:
+def _compared(
+    most: Because[Rate], peak: Because[Rate] | None, able: Because[int], maximum: Because[int]
+) -> tuple[Rate, str]:
+    lost = maximum.value - able.value
+    why = f"{most.reason}, with {lost} of {maximum.value} lost" if lost else most.reason
     if peak is None or not peak.value.amount:
-        return most.value, most.reason
-    return most.value, f"{most.reason}; {number(float(most.value) / float(peak.value))} times the peak of {peak.value}"
+        return most.value, why
+    return most.value, f"{why}; {number(float(most.value) / float(peak.value))} times the peak of {peak.value}"
 
 
 @decision
 def left(room: Because[Duration], needed: Because[Duration]) -> tuple[Duration, str]:
     """The time left."""
-    return Duration(max(Decimal(0), room.value.amount - needed.value.amount)), f"{room.value} minus {needed.value}"
+    return Duration(
+        max(Decimal(0), room.value.amount - needed.value.amount)
+    ), f"{readable(room.value)} minus {readable(needed.value)}"

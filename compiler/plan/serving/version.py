@@ -211,9 +211,9 @@ def _startup_failures(start: Because[Duration], inside: Because[Duration], least
 def _progress_deadline(fetch: Because[Duration], start: Because[Duration], least: Because[Duration]) -> tuple[int, str]:
     needed = fetch.value.amount + max(fetch.value.amount + 2 * start.value.amount, least.value.amount)
     deadline = max(LEAST_DEADLINE, math.ceil(needed / 60) * 60)
-    why = f"2 x ({fetch.value} to fetch + {readable(start.value)} to start), but at least {LEAST_DEADLINE} s"
+    why = f"2 x ({readable(fetch.value)} to fetch + {readable(start.value)} to start), but at least {LEAST_DEADLINE} s"
     if needed > 2 * (fetch.value.amount + start.value.amount):
-        why = f"{fetch.value} to fetch, plus {least.value}, the least that the startup probe allows"
+        why = f"{readable(fetch.value)} to fetch, plus {least.value}, the least that the startup probe allows"
     return deadline, f"{why}, in whole minutes"
 
 
