@@ -11,7 +11,18 @@ from ...schema.units import Duration, plain
 from ..because import Because, Derived, sources_of
 from ..system import Latency
 
-__all__ = ["assumed", "count", "number", "or_else", "percentiles", "plural", "readable", "seconds", "significant"]
+__all__ = [
+    "assumed",
+    "count",
+    "number",
+    "or_else",
+    "percentiles",
+    "plural",
+    "readable",
+    "seconds",
+    "significant",
+    "window",
+]
 
 T = TypeVar("T")
 
@@ -64,6 +75,11 @@ def plural(noun: str, *, one: bool = False) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def window(minutes: int) -> str:
+    """The length of a window: `5 min`, or `1d` for a long one."""
+    return f"{minutes} min" if minutes < 120 else readable(Duration(Decimal(minutes * 60)))
 
 
 def readable(length: Duration) -> str:

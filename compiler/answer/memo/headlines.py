@@ -118,8 +118,12 @@ def _headline(topic: str, write: _Write, plan: Plan, values: dict[tuple[str, str
 
 
 def _sorted(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The worst first; of equals, what is wrong with the system before what is wrong with the spec (MLS0)."""
-    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.id.startswith("MLS0"), one.id))
+    """Errors first, then what is wrong with the system, and then what is wrong with the spec (MLS0)."""
+
+    def order(one: Diagnostic) -> tuple[bool, bool, int, str]:
+        return one.severity != "error", one.id.startswith("MLS0"), SEVERITIES.index(one.severity), one.id
+
+    return sorted(found, key=order)
 
 
 def _joined(parts: Iterable[str], by: str = ", ") -> str:

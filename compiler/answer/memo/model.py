@@ -75,8 +75,10 @@ def _compared(name: str, what: str, value: Because[object], plan: Plan) -> Line:
         return Line(title=f"{name}, {_SHARES[what]}", value=value.map(percent))
     what = what.removeprefix("bounded ")
     metric = plan.system.metrics.get(what.partition("@")[0])
-    unit = metric.unit.value if metric is not None and metric.unit is not None else ""
-    return Line(title=f"{name}, {what}", value=value, unit=unit)
+    return Line(title=f"{name}, {what}", value=value, unit=_UNITS.get(metric.unit.value, "") if metric else "")
 
+
+_UNITS = {"seconds": "s", "per-second": "per second"}
+"""The units that a number needs; a share or a score is a plain number."""
 
 _SHARES = {"gain": "relative gain", "cost": "relative cost"}

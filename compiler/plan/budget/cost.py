@@ -238,7 +238,8 @@ def _searches(
 @decision
 def _total(parts: Parts, core: Because[HourlyPrice], *spans: Span) -> tuple[Budget, str]:
     amount = sum((part.value.amount for part in parts.values()), Decimal(0))
-    said = " + ".join(f"{name} {plain(part.value.amount)}" for name, part in parts.items()) or "nothing runs here"
+    largest = sorted(parts.items(), key=lambda part: -part[1].value.amount)
+    said = " + ".join(f"{name} {plain(part.value.amount)}" for name, part in largest) or "nothing runs here"
     low, high = (sum((span[end].value.amount - span[1].value.amount for span in spans), amount) for end in (0, 2))
     if low < high:
         said += f"; {plain(low)} with the minimum replicas, and {plain(high)} with those for the peak"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from ....schema.units import Percent, Rate
 from ...because import Because, decision
 from ...record import Record
-from ..choose import count, number
+from ..choose import count, number, window
 from .judgment import Judgment, Step
 from .verdict import Verdict
 
@@ -54,6 +54,6 @@ def _odds(trough: Because[Rate], share: Because[int], verdict: Because[Verdict])
     judged, arriving = verdict.value, float(trough.value) * share.value / 100
     odds = Percent(Decimal(str(round(judged.held_at(arriving), 3))))
     return odds, (
-        f"a window of {judged.minutes} min at {share.value}% of {trough.value} gets "
+        f"a window of {window(judged.minutes)} at {share.value}% of {trough.value} gets "
         f"{number(arriving * judged.minutes * 60)} requests, and a verdict needs {count(judged.least, 'request')}"
     )

@@ -16,7 +16,7 @@ from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, decision
 from ...finding import refusal
 from ...system import Planning
-from ..choose import count, number, seconds
+from ..choose import count, number, seconds, window
 from ..distributions import normal_quantile
 from .verdict import MINUTES, Verdict, fewest, verdict
 
@@ -206,7 +206,7 @@ def _judged(
         enough,
     )
     return chosen, (
-        f"{number(chosen.requests)} requests per window of {chosen.minutes} min at {share} of traffic; with a "
+        f"{number(chosen.requests)} requests per window of {window(chosen.minutes)} at {share} of traffic; with a "
         f"limit of {chosen.limit * 100:.3g}% and {chosen.failures} of {count(chosen.windows, 'window')} allowed to "
         f"fail, the probability of a false abort is {chance(chosen.false_abort)}, that of missing "
         f"{plain(after * 100)}% bad requests is {chance(chosen.missed)}, and that of waiting for an engineer, "

@@ -8,11 +8,12 @@ A candidate is judged only by the numbers that it declares; a missing number nei
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
 from itertools import chain
 
+from ....schema.units import Duration
 from ...because import Because, Unavailable, because, first
 from ...system import Candidate, Condition, Latency, Model
 from ..choose import percentiles
@@ -80,8 +81,9 @@ class Selection:
                 reached = slow if slow is not None and slow.value > bound.value else fast
                 if reached is not None and (reached is slow or reached.value <= bound.value):
                     kept = in_time(reached, bound)
+                    said = reached if known.get(percentile) is reached else _borrowed(reached, known, reached is slow)
                     yield Check(
-                        subject=f"{name}latency {percentile}", asked=bound, reached=reached, limit=bound, kept=kept
+                        subject=f"{name}latency {percentile}", asked=bound, reached=said, limit=bound, kept=kept
                     )
 
     @cached_property
@@ -311,3 +313,9 @@ class Selection:
         if not simpler.value and (cost is None or cost.value >= 1):
             return None
         return Rival(candidate=candidate, simpler=simpler, gain=gain, cost=cost)
+
+
+def _borrowed(reached: Because[Duration], known: Mapping[str, Because[Duration]], least: bool) -> Because[Duration]:
+    """Another percentile of a candidate, which bounds the one that it does not declare."""
+    name = next(name for name, value in known.items() if value is reached)
+    return because(reached.value, f"{'at least' if least else 'at most'} its {name}", reached)
