@@ -5,14 +5,20 @@ it reads a prompt, no answer advances (Agrawal et al., Sarathi-Serve, arXiv:2403
 second and a reading time of p, prompts take the share r = λ · p of the time, and steps take the rest. So the number in
 flight n and the mean time T of a request solve n = λ · T (Little's law) and
 
-    T = p' + r' · p' / 2 / (1 - r') + output · step(n + 1) / (1 - r).
+    T = F + D,  F = p' + r' · p' / 2 / (1 - r'),  D = output · step(n + 1) + λ · T · p.
 
 A request shares its steps with the n that it finds on arrival (R. Wolff, Poisson arrivals see time averages, 1982). As
-each chunk of a prompt shares a step with the answers, p' = p + chunks · step, and r' = λ · p'. The second term is the
-wait for earlier prompts (M/D/1). At a quantile with z standard deviations, n + z · √n sequences are in flight, and
-k + z · √k prompts interrupt an answer that takes D, with k = λ · D.
+each chunk of a prompt shares a step with the answers, p' = p + chunks · step, and r' = λ · p'. The second term of the
+time F to the first token is the wait for earlier prompts (M/D/1). Prompts are read in the order of their arrival, so
+all that arrive after a request, even while it waits, are read while its answer is written. A step reads one chunk, so
+an answer is interrupted at most once per token.
 
-tests/test_batching.py compares it with a simulation.
+At a quantile with z standard deviations, n + z · √n sequences are in flight, and k + z · √k prompts interrupt an answer,
+with k = λ · T. The share of tokens that wait for a chunk is chunks · λ · T / output.
+
+tests/test_batching.py compares it with a simulation, for prompts of 1,000 to 24,000 tokens and answers of 16 to 1,500:
+the mean within a factor of 1.35, and the 95th percentile from 0.8 to 2.4 times the simulated one. Where the factor is
+large, prompts are long, and answers are a few tokens.
 """
 
 from __future__ import annotations
@@ -32,7 +38,7 @@ MARGIN = 1.15
 
 LONG = 0.05
 """The share of a single response from which on a prompt is long, so that a few of them at once make many answers slow.
-The margin then grows by 1.75 times that share, up to 1.5.
+The margin then grows by what is above it, up to 1.5.
 """
 
 ROUNDS = 100
@@ -101,17 +107,24 @@ class Load(NamedTuple):
         return rest + own + (busy * each / 2 + z * each * math.sqrt(busy)) / (1 - busy)
 
     def answer(self, z: float = 0.0) -> float:
-        """The time to the complete response. D = output · step + (k + z · √k) · p with k = λ · D is solved for √D."""
+        """The time to the complete response."""
         if not self.request.output:
             return self.first_token(z)
         if self.read >= BUSIEST:
             return math.inf
-        interrupted = z * self.request.reading * math.sqrt(self.rate)
-        left = 1 - self.read
-        step = self.step(z)
-        steps = self.request.output * step
-        root = (interrupted + math.sqrt(interrupted**2 + 4 * left * steps)) / (2 * left)
-        return self._first_token(step, z) + root**2
+        step, first = self.step(z), self.first_token()
+        return self._first_token(step, z) + self._written(step, first, z) if first < math.inf else math.inf
+
+    def _written(self, step: float, first: float, z: float) -> float:
+        """D = output · step + (k + z · √k) · p with k = λ · (F + D), solved for √(F + D); at most with a chunk, or with
+        as many prompts as one has room for, in every step.
+        """
+        request = self.request
+        interrupted = z * request.reading * math.sqrt(self.rate)
+        left, steps = 1 - self.read, request.output * step
+        root = (interrupted + math.sqrt(interrupted**2 + 4 * left * (steps + first))) / (2 * left)
+        room = max(1 / request.chunks, math.floor(request.together))
+        return min(root**2 - first, steps + request.output * room * request.reading)
 
     def between(self, quantile: float, z: float) -> float:
         """The time between two tokens: a step, and as many prompts or chunks as at least 1 - `quantile` of steps have.
@@ -120,10 +133,8 @@ class Load(NamedTuple):
         """
         if self.read >= BUSIEST:
             return math.inf
-        step, request = self.step(z), self.request
-        with_chunk = self.rate * request.chunks
-        without = max(0.0, 1 - self.read - with_chunk * step) / step
-        share, prompts = with_chunk / (with_chunk + without) if with_chunk else 0.0, 0
+        step, request, prompts = self.step(z), self.request, 0
+        share = min(1.0, request.chunks * self.rate * self.answer() / request.output)
         mean, more, term = self.rate * (step + request.last), 1.0, math.exp(-self.rate * (step + request.last))
         while prompts < max(1, math.floor(request.together)) and share * more > 1 - quantile:
             prompts, more = prompts + 1, more - term  # at least one more arrives, by a Poisson distribution
@@ -134,7 +145,7 @@ class Load(NamedTuple):
 def margin(single: Load) -> float:
     """The margin for percentiles of the response, by the share of its prompt."""
     share = single.request.reading / single.answer()
-    return min(1.5, MARGIN + 1.75 * max(0.0, share - LONG))
+    return min(1.5, MARGIN + max(0.0, share - LONG))
 
 
 def alone(work: Work, request: Request) -> Load:
