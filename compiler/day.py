@@ -28,7 +28,7 @@ class Shape(NamedTuple):
     """A day. Rates are in requests per second, or in any other unit that the given ones have."""
 
     rates: tuple[float, ...]
-    """The rate at each full hour from midnight on; or one rate; or the trough and the peak of a day with only two."""
+    """The rate at each full hour from midnight on. A constant day has one rate, and a short peak or trough makes two."""
     noon: float = 0.0
     """How many hours the peak lasts around noon, if the day has only two rates."""
 
@@ -65,7 +65,7 @@ def lowest(mean: float, peak: float) -> float:
 
 
 def shape(trough: float, mean: float, peak: float) -> Shape:
-    """The day through three rates, of which none is below the one before it."""
+    """The day through three rates in ascending order."""
     if trough >= peak:
         return Shape((mean,))
     share = (mean - trough) / (peak - trough)
