@@ -16,9 +16,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["HOURS", "Shape", "lowest", "shape"]
+__all__ = ["HOURS", "MONTH", "Shape", "lowest", "shape"]
 
 HOURS = 24
+
+MONTH = 730
+"""Hours per month: 365 x 24 / 12."""
 
 BISECTIONS = 60
 """Steps in the search for the exponent; each halves the interval, so the result is exact for a float."""
@@ -28,7 +31,7 @@ class Shape(NamedTuple):
     """A day. Rates are in requests per second, or in any other unit that the given ones have."""
 
     rates: tuple[float, ...]
-    """The rate at each full hour from midnight on. A constant day has one rate, and a short peak or trough makes two."""
+    """The rate at each full hour from midnight on; one rate of a constant day; two with a short peak or trough."""
     noon: float = 0.0
     """How many hours the peak lasts around noon, if the day has only two rates."""
 
