@@ -99,6 +99,37 @@ def test_the_day_decides_and_not_its_mean(tmp_path: Path) -> None:
     assert "replicas on average over a day x 2 x 0.8048 USD/h = " in chosen.devices.type.reason
 
 
+@pytest.mark.parametrize(
+    ("rates", "replicas_of_spec"),
+    [
+        ({"mean": "0.3/s", "peak": "1/s"}, None),
+        ({"trough": "0.05/s", "mean": "0.5/s", "peak": "2/s"}, None),
+        ({"mean": "0.5/s", "peak": "2/s"}, {"min": 3}),
+    ],
+)
+def test_the_choice_counts_the_replicas_of_the_bill(
+    rates: dict[str, str], replicas_of_spec: dict[str, int] | None, tmp_path: Path
+) -> None:
+    spec = contracts("h100", constraints__throughput=rates)
+    if replicas_of_spec is not None:
+        spec["services"]["chat"]["replicas"] = replicas_of_spec
+    chat = plan(tmp_path, spec)
+    billed, devices = average(*replicas(chat)).value, chat.devices
+    assert devices is not None
+    assert f"meets the bounds: {billed} replica" in devices.type.reason
+
+
+def test_trap_a_maximum_makes_a_slow_replica_cheap(tmp_path: Path) -> None:
+    """Limited to three replicas, pairs of H100s would cost less than fours, and be too slow for most of the day."""
+    spec = contracts("h100", constraints__throughput={"trough": "0.05/s", "mean": "0.5/s", "peak": "2/s"})
+    free = plan(tmp_path, spec).devices
+    spec["services"]["chat"]["replicas"] = {"max": 3}
+    limited = plan(tmp_path, spec).devices
+    assert free is not None
+    assert limited is not None
+    assert limited.count.value == free.count.value == 4
+
+
 def test_devices_share_the_query_heads_too(tmp_path: Path) -> None:
     """28 query heads and 4 key-value heads: eight devices could share the latter, but not the former."""
     spec = contracts("l4", llm__tokens={"context": 8192, "prompt": 500, "output": 100}, constraints__latency=None)

@@ -208,19 +208,20 @@ class Hardware:
         )
 
     def _on_average(self, speed: Speed | None, for_peak: Because[int]) -> Because[Decimal]:
-        """The mean replicas over the day that the bill follows, never fewer than the autoscaler keeps."""
+        """The mean replicas over the day that the bill follows, never fewer than the autoscaler keeps. A maximum does
+        not count, or else it would make a replica cheap that is too slow for the peak.
+        """
         service, given = self._service, self._service.part.replicas
         mean = first(service.traffic("mean"), service.traffic("peak"))
         peak, trough = first(service.traffic("peak"), mean), service.traffic("trough")
         if speed is None or mean is None or peak is None:
             return for_peak.map(Decimal)
-        most = first(given.max.given, service.most)
         quiet = speed.needed(mean, service.availability) if trough is None else None
         least = first(given.min.given, quiet if service.scales.value else for_peak)
         whole = day(mean, peak, trough)
 
         def needed(rate: Because[Rate]) -> Because[int]:
-            return _between(speed.needed(rate, service.availability), least, most)
+            return _at_least(speed.needed(rate, service.availability), least)
 
         return average(whole, follow(whole, needed))
 
@@ -236,10 +237,9 @@ class Hardware:
 
 
 @decision
-def _between(needed: Because[int], least: Because[int] | None, most: Because[int] | None) -> tuple[int, str]:
+def _at_least(needed: Because[int], least: Because[int] | None) -> tuple[int, str]:
     """The replicas that an autoscaler runs, of those that a rate needs."""
-    chosen = max(needed.value, least.value if least is not None else 0)
-    return min(chosen, most.value) if most is not None else chosen, needed.reason
+    return max(needed.value, least.value if least is not None else 0), needed.reason
 
 
 def _given(bounds: Latency, hops: tuple[Because[Duration], ...] = ()) -> Bounds:
