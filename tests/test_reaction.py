@@ -100,6 +100,10 @@ def test_with_its_ramp_the_simulated_rise_is_answered(tmp_path: Path) -> None:
         ({"trough": "10/s", "mean": "455/s", "peak": "900/s"}, 2, "41.9/s"),
         # 0 to 100,000/s: 12,941/s in an hour; 4,697/s x 12 ms = 56.4 Erlangs; 56.4 / 2.8 = 20.1, so 21, and one to lose
         ({"trough": "0/s", "mean": "50000/s", "peak": "100000/s"}, 22, "4697.1/s"),
+        # a constant rate
+        ({"trough": "5/s", "mean": "5/s", "peak": "5/s"}, 2, "5/s"),
+        # less than a tenth per minute
+        ({"trough": "0/s", "mean": "0.001/s", "peak": "0.002/s"}, 2, "3.6/h"),
         # 0.48% of a day are less than an hour at the peak, which the autoscaler cannot follow
         ({"trough": "15/s", "mean": "20/s", "peak": "1050/s"}, 2, "20/s"),
     ],

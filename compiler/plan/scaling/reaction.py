@@ -88,9 +88,9 @@ class Reaction:
         if mean is None or peak is None or trough is None or not mean.value.amount:
             return None
         if service.ramp is not None and service.demand is not None:  # then `for_ramp` has the rise
-            least = trough
+            least = because(trough.value, "the trough, as the ramp says how fast the rate rises", trough)
         else:
-            least = _quiet(mean, peak, trough, self.time, service.care.utilization)
+            least = _quiet(mean, peak, trough, service.ramp, self.time, service.care.utilization)
         needed = service.needed(least)
         return _from(least, needed) if needed is not None else None
 
@@ -181,13 +181,20 @@ def _quiet(
     mean: Because[Rate],
     peak: Because[Rate],
     trough: Because[Rate],
+    ramp: Because[Duration] | None,
     reacts: Because[Duration],
     utilization: Because[Percent],
 ) -> tuple[Rate, str]:
     """The rate that the minimum of replicas carries: of the trough, or as far as the autoscaler is behind (`_reached`)
-    the steepest hour of the day. At most the mean, because only a declared ramp says that a rise is that steep.
+    the steepest hour of the day, or the declared ramp. At most the mean, because the shape of the day is assumed.
     """
     hour, spare = through(mean, peak, trough).steepest, 1 - float(utilization.value.amount)
+    if ramp is not None:
+        hour = (
+            float(peak.value.amount - mean.value.amount) / float(ramp.value) * 3600 if ramp.value.amount else math.inf
+        )
+    if not hour:
+        return trough.value, "the rate is the same all day"
     if not spare or math.isinf(hour):
         return mean.value, "the day has no slow rise from its trough, so the first ones carry the mean"
     behind = hour / 3600 * float(reacts.value) / spare
@@ -196,7 +203,7 @@ def _quiet(
         return trough.value, f"{said}, which is fast enough from {number(behind)}/s on"
     if behind >= float(mean.value):
         return mean.value, f"{said}, so the first ones carry the mean"
-    return _up_to_a_tenth(behind), f"{said}, which is fast enough from this rate on"
+    return min(mean.value, _up_to_a_tenth(behind)), f"{said}, which is fast enough from this rate on"
 
 
 def _up_to_a_tenth(rate: float) -> Rate:
