@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlspec.compiler.plan.budget.profile import replicas
 from mlspec.compiler.plan.service import ServicePlan
+from mlspec.compiler.plan.serving.day import average
 
 from .batching_sim import Case, quantile, simulate
 from .test_plan_accelerator import unnamed
@@ -32,12 +34,12 @@ def contracts(*allowed: str, count: int | None = None, **changes: object) -> dic
 
 
 def cost(chat: ServicePlan) -> float:
-    """The hourly cost of the replicas for the mean rate."""
+    """The mean hourly cost of the replicas over a day."""
     devices, device = chat.devices, chat.hardware.device
     assert devices is not None
     assert device is not None
     assert device.price is not None
-    return chat.for_mean.value * devices.count.value * float(device.price.value)
+    return float(average(*replicas(chat)).value) * devices.count.value * float(device.price.value)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,57 @@ def test_the_promised_percentile_holds_in_a_simulation(tmp_path: Path, accelerat
         assert quantile(fewer, 0.95) > 60, "half as many would be too few"
 
 
+def test_the_day_decides_and_not_its_mean(tmp_path: Path) -> None:
+    """An 8B model at 1/s, 0.1/s at night, and 4/s at the peak. At the mean, two replicas of either are enough, and two
+    pairs of L4s cost 3.22 USD/h, against 3.72 for two L40S. But the pairs need more of them for hours of the day, and
+    two L40S carry the peak.
+    """
+    rates = {"trough": "0.1/s", "mean": "1/s", "peak": "4/s"}
+    spec = unnamed("l4", "l40s", constraints__throughput=rates)
+    chosen, bills = plan(tmp_path, spec), {}
+    for name, count in (("l4", 2), ("l40s", 1)):
+        spec["services"]["chat"]["resources"]["accelerator"] = {"type": name, "count": count}
+        forced = plan(tmp_path, spec)
+        assert forced.for_mean.value == 2
+        bills[name] = cost(forced)
+    assert bills["l40s"] == pytest.approx(2 * 1.861)
+    assert 2 * 2 * 0.8048 < bills["l40s"] < bills["l4"]
+    assert chosen.devices is not None
+    assert (chosen.devices.type.value, chosen.devices.count.value) == ("l40s", 1)
+    assert "replicas on average over a day x 2 x 0.8048 USD/h = " in chosen.devices.type.reason
+
+
+@pytest.mark.parametrize(
+    ("rates", "replicas_of_spec"),
+    [
+        ({"mean": "0.3/s", "peak": "1/s"}, None),
+        ({"trough": "0.05/s", "mean": "0.5/s", "peak": "2/s"}, None),
+        ({"mean": "0.5/s", "peak": "2/s"}, {"min": 3}),
+    ],
+)
+def test_the_choice_counts_the_replicas_of_the_bill(
+    rates: dict[str, str], replicas_of_spec: dict[str, int] | None, tmp_path: Path
+) -> None:
+    spec = contracts("h100", constraints__throughput=rates)
+    if replicas_of_spec is not None:
+        spec["services"]["chat"]["replicas"] = replicas_of_spec
+    chat = plan(tmp_path, spec)
+    billed, devices = average(*replicas(chat)).value, chat.devices
+    assert devices is not None
+    assert f"meets the bounds: {billed} replica" in devices.type.reason
+
+
+def test_trap_a_maximum_makes_a_slow_replica_cheap(tmp_path: Path) -> None:
+    """Limited to three replicas, pairs of H100s would cost less than fours, and be too slow for most of the day."""
+    spec = contracts("h100", constraints__throughput={"trough": "0.05/s", "mean": "0.5/s", "peak": "2/s"})
+    free = plan(tmp_path, spec).devices
+    spec["services"]["chat"]["replicas"] = {"max": 3}
+    limited = plan(tmp_path, spec).devices
+    assert free is not None
+    assert limited is not None
+    assert limited.count.value == free.count.value == 4
+
+
 def test_devices_share_the_query_heads_too(tmp_path: Path) -> None:
     """28 query heads and 4 key-value heads: eight devices could share the latter, but not the former."""
     spec = contracts("l4", llm__tokens={"context": 8192, "prompt": 500, "output": 100}, constraints__latency=None)
@@ -104,11 +157,19 @@ def test_pci_express_makes_many_devices_slower_than_few(tmp_path: Path) -> None:
 
 
 def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
-    """A pair of H100s holds 70.6 GB of weights, but not 141.2 GB and enough cache. An A100 has no FP8."""
+    """A pair of H100s holds 70.6 GB of weights, but not 141.2 GB and enough cache. An A100 has no FP8.
+
+    Two replicas of four carry 0.818/s, and the day from 0/s to 1/s is above it for 3 hours: (21 x 2 + 3 x 3) / 24 =
+    2.125, and 2.125 x 4 x 6.88 x 730 = 42,690. With pairs and 8 bits, it is 13 hours with 2, 9 with 3, and 2 with 4:
+    2.542. With 4 bits, two pairs are enough for 14 hours and three for 10: 2.417.
+    """
     proposals = plan(tmp_path, contracts("h100")).hardware.proposals
-    assert set(proposals) == {8}, "4 bits need two replicas of two as well"
-    assert proposals[8].value == "2 replicas x 2 x 6.88 USD/h = 27.52 USD/h"
-    assert "with `fp8`, instead of 2 replicas x 4 x 6.88 USD/h = 55.04 USD/h" in proposals[8].reason
+    assert set(proposals) == {8, 4}
+    pair = "USD/month for 2 x `h100` per replica"
+    assert [proposals[bits].value for bits in (8, 4)] == [f"25,534 {pair}", f"24,278 {pair}"]
+    assert "with `fp8`: 2.542 replicas on average over a day x 2 x 6.88 USD/h = 34.98 USD/h" in proposals[8].reason
+    assert "instead of 42,690 USD/month for 4 x `h100` per replica: 2.125 replicas on" in proposals[8].reason
+    assert "measure the quality first" in proposals[8].reason
     assert set(plan(tmp_path, contracts("a100-40gb")).hardware.proposals) == {4}
     quantized = contracts("h100")
     quantized["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}

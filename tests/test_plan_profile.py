@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.compiler.because import Because, because, fixed
-from mlspec.compiler.plan.budget import profile
 from mlspec.compiler.plan.budget.cost import CostPlan
+from mlspec.compiler.plan.serving import day as days
 from mlspec.schema.units import Rate
 
 from .support import changed
@@ -27,11 +27,11 @@ def rate(amount: object) -> Because[Rate]:
     return fixed(Rate(Decimal(str(amount))), "a test")
 
 
-def day(mean: object, peak: object, trough: object = None) -> profile.Day:
-    return profile.day(rate(mean), rate(peak), rate(trough) if trough is not None else None).value
+def day(mean: object, peak: object, trough: object = None) -> days.Day:
+    return days.day(rate(mean), rate(peak), rate(trough) if trough is not None else None).value
 
 
-def hourly(made: profile.Day) -> list[tuple[float, float]]:
+def hourly(made: days.Day) -> list[tuple[float, float]]:
     return [(float(part.hours), float(part.rate.amount)) for part in made]
 
 
@@ -82,14 +82,14 @@ def test_a_trough_that_is_left_out_is_as_far_below_the_mean(mean: int, peak: int
 @given(RATES, RATES, st.floats(0.001, 100))
 def test_skipped_hours_have_the_replicas_that_asking_for_each_gives(a: float, b: float, each: float) -> None:
     mean, peak = sorted((a, b))
-    made = profile.day(rate(mean), rate(peak), None)
+    made = days.day(rate(mean), rate(peak), None)
     asked: list[float] = []
 
     def needed(one: Because[Rate]) -> Because[int]:
         asked.append(float(one.value))
         return because(max(2, math.ceil(float(one.value) / each)), "a test", one)
 
-    found = [many.value for many in profile.follow(made, needed)]
+    found = [many.value for many in days.follow(made, needed)]
     assert found == [max(2, math.ceil(float(part.rate.amount) / each)) for part in made.value]
     assert len(asked) == len(set(asked)), "a rate is judged once"
     if len(set(found)) == 1:
@@ -160,12 +160,12 @@ def test_a_budget_that_the_minimum_keeps_and_the_day_breaks(tmp_path: Path) -> N
 
 def bill(mean: float, peak: float, trough: float, service: float = 0.01) -> Decimal:
     """The mean replicas of a service that carries 0.7 / service requests per second per replica, two or more."""
-    made = profile.day(rate(mean), rate(peak), rate(trough))
+    made = days.day(rate(mean), rate(peak), rate(trough))
 
     def needed(one: Because[Rate]) -> Because[int]:
         return because(max(2, math.ceil(float(one.value) * service / 0.7)), "a test", one)
 
-    return profile.average(made, profile.follow(made, needed)).value
+    return days.average(made, days.follow(made, needed)).value
 
 
 @settings(max_examples=200)

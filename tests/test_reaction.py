@@ -8,11 +8,12 @@ import pytest
 
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.day import shape
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.service import ServicePlan
 from mlspec.targets.registry import BACKENDS
 
-from .support import minimal
+from .support import compile_text, minimal
 
 
 def planned(tmp_path: Path, **changes: object) -> ServicePlan:
@@ -85,6 +86,75 @@ def test_with_its_ramp_the_simulated_rise_is_answered(tmp_path: Path) -> None:
         for second in range(0, ramp + int(delay) + 1, 5):
             up = max(shop.scaling.least.value, rate(second - delay) / 0.7 / each)
             assert rate(second) <= up * each, (ramp, second)
+
+
+# The trough
+
+
+@pytest.mark.parametrize(
+    ("rates", "least", "carries"),
+    [
+        # (900 - 100) / 2 x cos(75 deg) = 103.5/s in an hour; 103.5 / 3,600 x 392 / 0.3 = 37.6/s is below the trough
+        ({"trough": "100/s", "mean": "500/s", "peak": "900/s"}, 2, "100/s"),
+        # 445 x cos(75 deg) = 115.2/s in an hour: 41.8/s
+        ({"trough": "10/s", "mean": "455/s", "peak": "900/s"}, 2, "41.9/s"),
+        # 0 to 100,000/s: 12,941/s in an hour; 4,697/s x 12 ms = 56.4 Erlangs; 56.4 / 2.8 = 20.1, so 21, and one to lose
+        ({"trough": "0/s", "mean": "50000/s", "peak": "100000/s"}, 22, "4697.1/s"),
+        # a constant rate
+        ({"trough": "5/s", "mean": "5/s", "peak": "5/s"}, 2, "5/s"),
+        # less than a tenth per minute
+        ({"trough": "0/s", "mean": "0.001/s", "peak": "0.002/s"}, 2, "3.6/h"),
+        # 0.48% of a day are less than an hour at the peak, which the autoscaler cannot follow
+        ({"trough": "15/s", "mean": "20/s", "peak": "1050/s"}, 2, "20/s"),
+    ],
+)
+def test_the_minimum_follows_from_the_trough(rates: dict[str, str], least: int, carries: str, tmp_path: Path) -> None:
+    shop = planned(tmp_path, constraints__throughput=rates)
+    assert int(shop.reaction.time.value.amount) == 392
+    assert shop.scaling.least.value == least
+    assert f"; sized for {carries}: " in shop.scaling.least.reason
+
+
+def test_only_a_declared_trough_lowers_the_minimum(tmp_path: Path) -> None:
+    """500/s x 12 ms = 6 Erlangs; 6 / 2.8 = 2.1, so 3, and one to lose."""
+    rates = {"mean": "500/s", "peak": "900/s"}
+    assert planned(tmp_path, constraints__throughput=rates).scaling.least.value == 4
+    assert planned(tmp_path, constraints__throughput={**rates, "trough": "100/s"}).scaling.least.value == 2
+
+
+def test_a_ramp_counts_at_night_too(tmp_path: Path) -> None:
+    """From 500/s to 900/s in 10 min: 0.667/s every second x 392 s / 0.3 = 871/s, 10.5 Erlangs / 2.8 = 3.7."""
+    rates = {"trough": "100/s", "mean": "500/s", "peak": "900/s", "ramp": "10m"}
+    assert planned(tmp_path, constraints__throughput=rates).scaling.least.value == 4
+
+
+def test_the_replicas_follow_every_second_of_a_day(tmp_path: Path) -> None:
+    """Replicas follow the load after the reaction, 70% busy with it: the rate never exceeds what they answer."""
+    for trough, mean, peak in ((10, 3000, 9000), (10, 4000, 9000), (0, 4500, 9000), (3000, 8000, 9000)):
+        rates = {"trough": f"{trough}/s", "mean": f"{mean}/s", "peak": f"{peak}/s"}
+        shop = planned(tmp_path, constraints__throughput=rates)
+        delay, each, day = float(shop.reaction.time.value.amount), 4 / 0.012, shape(trough, mean, peak)
+        for second in range(0, 86_400, 30):
+            up = max(shop.scaling.least.value, day.at((second - delay) / 3600) / 0.7 / each)
+            assert day.at(second / 3600) <= up * each, (trough, second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("balancing", ["random", "least-request"])
+def test_a_simulated_day_keeps_its_promises_from_the_minimum_of_its_trough(balancing: str, tmp_path: Path) -> None:
+    changes = {
+        "constraints__latency": {"p99": "9s"},
+        "constraints__availability": "99.9%",
+        "serving__serviceTime": {"mean": "1500ms", "at": 1, "p99": "4s"},
+        "platform__gateway": {"loadBalancing": balancing},
+    }
+    rates = {"trough": "0.2/s", "mean": "3/s", "peak": "8/s"}
+    result = compile_text(tmp_path, minimal(constraints__throughput=rates, **changes))
+    [service] = next(iter(mlspec.simulate(result, at="day", rollouts=2).values())).services
+    verdicts = {promise.title: promise.verdict for promise in service.promises}
+    assert (verdicts["latency p99"], verdicts["availability"]) == ("kept", "kept")
+    always = planned(tmp_path, constraints__throughput=rates, **changes)
+    assert always.scaling.least.value < always.for_mean.value
 
 
 def test_lint_finds_a_sale_and_a_minimum_below_the_ramp(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_the_same_seed_gives_the_same_trace_and_another_one_another() -> None:
 def test_a_day_goes_from_the_trough_to_the_peak_and_has_the_mean(profile: tuple[float, float, float]) -> None:
     trough, usual, peak = profile
     day = Profile(trough=trough, mean=usual, peak=peak)
-    rates = [day.at(second, day.sharpness) for second in range(0, DAY, 10)]
+    rates = [day.shape.at(second / 3600) for second in range(0, DAY, 10)]
     assert (min(rates), max(rates)) == pytest.approx((trough, peak), rel=0.001, abs=0.001)
     assert mean(rates) == pytest.approx(usual, rel=0.001)
 

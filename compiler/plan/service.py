@@ -61,6 +61,11 @@ class ServicePlan(ServiceFacts):
         """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
         return self.reaction.for_ramp
 
+    @property
+    def for_trough(self) -> Because[int] | None:
+        """The replicas for the lowest rate of a day; None if the spec does not say how low it is."""
+        return self.reaction.for_trough
+
     @cached_property
     def queue(self) -> Because[int] | None:
         """How many requests may wait on a replica; None if the runtime has no limit, or the service time is unknown."""

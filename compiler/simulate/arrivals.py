@@ -11,13 +11,12 @@ import math
 from collections.abc import Iterator
 from random import Random
 
+from ..day import Shape, shape
 from ..record import Record
 
 __all__ = ["DAY", "Burst", "Load", "Profile"]
 
 DAY = 86_400
-STEPS = 60
-"""Bisection steps in the search for the shape of a day, beyond the precision of a float."""
 
 
 class Burst(Record):
@@ -39,25 +38,9 @@ class Profile(Record):
     peak: float
 
     @property
-    def sharpness(self) -> float:
-        """The exponent k for which trough + (peak - trough) · ((1 - cos) / 2)^k has the mean: 1 is a plain cosine.
-
-        The mean of ((1 - cos) / 2)^k over a period is Γ(k + 1/2) / (√π · Γ(k + 1)).
-        """
-        if self.peak <= self.trough:
-            return 1.0
-        wanted = (self.mean - self.trough) / (self.peak - self.trough)
-        low, high = 1e-6, 1e6
-        for _ in range(STEPS):
-            middle = math.sqrt(low * high)
-            share = math.exp(math.lgamma(middle + 0.5) - math.lgamma(middle + 1)) / math.sqrt(math.pi)
-            low, high = (middle, high) if share > wanted else (low, middle)
-        return low
-
-    def at(self, second: float, sharpness: float) -> float:
-        """The rate at a second of the day; `sharpness` is that of the profile."""
-        raised = (1 - math.cos(2 * math.pi * second / DAY)) / 2
-        return self.trough + (self.peak - self.trough) * float(raised**sharpness)
+    def shape(self) -> Shape:
+        """The day that the bill rests on, too."""
+        return shape(self.trough, self.mean, self.peak)
 
 
 class Load:
@@ -66,12 +49,12 @@ class Load:
     def __init__(self, rate: float | Profile, burst: Burst | None = None, begins: float = 0.0) -> None:
         self._rate = rate
         self._begins = begins
-        self._sharpness = rate.sharpness if isinstance(rate, Profile) else 1.0
+        self._shape = rate.shape if isinstance(rate, Profile) else None
         self.burst = burst
 
     def at(self, second: float) -> float:
         """The rate at a second of the simulation."""
-        rate = self._rate.at(self._begins + second, self._sharpness) if isinstance(self._rate, Profile) else self._rate
+        rate = self.usual if self._shape is None else self._shape.at((self._begins + second) / 3600)
         burst = self.burst
         return rate * burst.times if burst is not None and burst.at <= second < burst.at + burst.lasts else rate
 

@@ -10,6 +10,7 @@ import math
 
 from ...schema.units import Duration
 from ..because import first
+from ..day import lowest
 from ..plan.choose import number, seconds
 from ..plan.scaling.behavior import DOWN, UP
 from ..plan.scaling.behavior import Pace as Emitted
@@ -107,10 +108,9 @@ def _profile(service: ServicePlan) -> tuple[Profile, list[str]]:
     highest = float(peak.value) if peak is not None else rate
     if trough is not None:
         return Profile(trough=float(trough.value), mean=rate, peak=highest), []
-    lowest = 2 * rate - highest if 2 * rate > highest else rate / 4
-    lowest = min(lowest, rate)
-    said = f"the trough is {number(lowest)}/s, until `constraints.throughput.trough` is set"
-    return Profile(trough=lowest, mean=rate, peak=highest), [said] if highest > rate else []
+    least = lowest(rate, highest)
+    said = f"the trough is {number(least)}/s, until `constraints.throughput.trough` is set"
+    return Profile(trough=least, mean=rate, peak=highest), [said] if highest > rate else []
 
 
 def _bounds(service: ServicePlan) -> list[Bound]:

@@ -128,8 +128,8 @@ class Throughput(Section):
         "because new ones take minutes."
     )
     trough: Rate | None = optional(
-        "The lowest hourly rate. A canary may lack requests for a verdict then, and below a tenth of it, the on-call "
-        "engineer gets paged."
+        "The lowest hourly rate. The minimum of replicas is for it, a canary may lack requests for a verdict then, and "
+        "below a tenth of it, the on-call engineer gets paged."
     )
 
 

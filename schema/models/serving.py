@@ -143,7 +143,9 @@ class Endpoint(Section):
 class Replicas(Section):
     """The replica range, and the autoscaling signal."""
 
-    min: int | None = derived("The minimum number of replicas.", "from the mean throughput", ge=0, le=10000)
+    min: int | None = derived(
+        "The minimum number of replicas.", "from the trough, or else the mean throughput", ge=0, le=10000
+    )
     max: int | None = derived(
         "The maximum number of replicas.", "from the peak throughput plus 50% headroom", ge=1, le=10000
     )

@@ -60,4 +60,4 @@ def fit(service: ServicePlan) -> Iterator[Line]:
             field=f"{path}.serviceTime",
         )
     for bits, proposal in hardware.proposals.items():
-        yield Line(title=f"cost in {bits} bits", value=proposal)
+        yield Line(title=f"proposal: {bits} bits per weight", value=proposal)

@@ -21,6 +21,8 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     yield Line(title="runtime", value=service.runtime_name, field=f"{path}.runtime")
     for sibling in service.siblings:
         yield Line(title="called within the system by", value=sibling)
+    if service.for_trough is not None and service.scales.value:
+        yield Line(title="replicas for the trough", value=service.for_trough, count_of="replica")
     yield Line(title="replicas for the mean load", value=service.for_mean, count_of="replica")
     yield Line(title="replicas for the peak load", value=service.for_peak, count_of="replica")
     yield Line(title="minimum replicas", value=service.scaling.least, count_of="replica", field=f"{path}.replicas.min")

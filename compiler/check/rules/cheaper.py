@@ -41,11 +41,12 @@ def _replicas(online: OnlineCost, room: Decimal) -> str:
 def _ways(plan: Plan, online: OnlineCost) -> list[str]:
     """What would help, the most effective first: fewer bits and cheaper devices where they are most of the price."""
     service = online.service
-    least, needed = service.part.replicas.min.given, service.for_mean.value
+    least, needed = service.part.replicas.min.given, service.least_needed.value
     model, ways = plan.system.models[service.model.value], []
     if least is not None and least.value > needed:
-        mean = f"the {count(needed, 'replica')} that the mean rate needs"
-        ways.append(f"lower `replicas.min` from {least.value} to {mean}")
+        rate = "mean rate" if service.for_trough is None else "trough"
+        enough = f"the {count(needed, 'replica')} that the {rate} needs"
+        ways.append(f"lower `replicas.min` from {least.value} to {enough}")
     if service.devices is not None:
         bits = model.optimization.quantization if model.optimization is not None else None
         if service.is_language_model and bits is None:

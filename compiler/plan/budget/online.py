@@ -12,6 +12,7 @@ from ....schema.units import Duration
 from ...because import Because, decision
 from ..choose import count, readable
 from ..service import ServicePlan
+from ..serving.day import HOURS, Day, average
 from ..sidecars import with_cpu, with_memory
 from . import profile
 from .prices import MONTH, hourly, money, rounded, times
@@ -41,13 +42,13 @@ class OnlineCost:
         return f"serving {self.service.part.own_name.value}"
 
     @cached_property
-    def _day(self) -> tuple[Because[profile.Day], tuple[Because[int], ...]]:
+    def _day(self) -> tuple[Because[Day], tuple[Because[int], ...]]:
         return profile.replicas(self.service)
 
     @cached_property
     def replicas(self) -> Because[Decimal]:
         """The mean replicas over a day."""
-        return profile.average(*self._day)
+        return average(*self._day)
 
     @cached_property
     def price(self) -> Because[HourlyPrice]:
@@ -114,7 +115,7 @@ def _bound(replicas: Because[int], price: Because[HourlyPrice], what: str) -> tu
 
 @decision
 def _canary_hours(
-    day: Because[profile.Day],
+    day: Because[Day],
     replicas: tuple[Because[int], ...],
     shares: tuple[Because[int], ...],
     lengths: tuple[Because[Duration], ...],
@@ -132,11 +133,11 @@ def _canary_hours(
     return hours, f"{steps} in addition to the live version's pods"
 
 
-def _mean_pods(day: profile.Day, replicas: tuple[Because[int], ...], share: int) -> Decimal:
+def _mean_pods(day: Day, replicas: tuple[Because[int], ...], share: int) -> Decimal:
     """The mean pods of a step over a day, to the thousandth."""
     counts = zip(day, replicas, strict=True)
     hours = sum((part.hours * math.ceil(many.value * share / 100) for part, many in counts), Decimal(0))
-    return rounded(hours / profile.HOURS, 3)
+    return rounded(hours / HOURS, 3)
 
 
 @decision

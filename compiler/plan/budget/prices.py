@@ -13,6 +13,7 @@ from typing import Any
 from ....schema.money import Budget, HourlyPrice
 from ....schema.units import Cores, Memory, plain
 from ...because import Because, decision
+from ...day import MONTH
 from ...finding import refusal
 from ...system import AcceleratorRequest
 from .. import cron
@@ -20,9 +21,6 @@ from ..choose import number, plural
 from ..scope import Scope
 
 __all__ = ["MONTH", "hourly", "in_one_currency", "money", "monthly", "rounded", "times"]
-
-MONTH = 730
-"""Hours per month: 365 x 24 / 12."""
 
 GIB = 2**30
 

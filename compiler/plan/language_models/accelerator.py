@@ -1,21 +1,23 @@
 """The accelerators of one replica: the ones in the spec, else the cheapest allowed ones that are sufficient.
 
-The planner compares the cost of all replicas for the mean rate, because a device with a low hourly price is expensive
-if the service needs ten of them. If the shape of a model is unknown, only the size of its files counts. A replica never
-gets two slices of a device, because a process sees only one.
+The planner compares what all replicas cost over a day, because a device with a low hourly price is expensive if the
+service needs ten of them, and a large one if its replicas idle at night. If the shape of a model is unknown, only the
+size of its files counts. A replica never gets two slices of a device, because a process sees only one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cached_property
 
 from ....schema.units import Duration, Percent, Rate
-from ...because import Because, because, first
+from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..choose import percentiles
+from ..serving.day import average, day, follow
 from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
@@ -155,8 +157,8 @@ class Hardware:
             if able and fewer.weights.value < model.weights.value:
                 options = tuple(self._option(fewer, devices.type, count) for count in self._counts(self.device))
                 best = cheaper(cheapest, options)
-                if best is not None:
-                    cheapest, found[bits] = best, proposed(now, best, method)
+                if best is not None and self.device.price is not None:
+                    cheapest, found[bits] = best, proposed(now, best, method, self.device.price)
         return found
 
     # The choice
@@ -182,12 +184,11 @@ class Hardware:
         speed = self._speed(fit, device) if fit is not None and fit.fits.value else None
         mean = first(service.traffic("mean"), service.traffic("peak"))
         peak = first(service.traffic("peak"), mean)
-        replicas = speed.needed(mean, service.availability) if speed is not None and mean is not None else UNPROVEN
         for_peak = speed.needed(peak, service.availability) if speed is not None and peak is not None else UNPROVEN
         return Option(
             name=name,
             devices=devices,
-            cost=cost(device.price, devices, replicas) if device.price is not None else None,
+            cost=cost(device.price, devices, self._on_average(speed, for_peak)) if device.price is not None else None,
             at_peak=float(device.price.value) * devices.value * for_peak.value
             if device.price is not None
             else math.inf,
@@ -206,6 +207,24 @@ class Hardware:
             late=speed.late if speed is not None and speed.late.value else too_many(for_peak, service.most),
         )
 
+    def _on_average(self, speed: Speed | None, for_peak: Because[int]) -> Because[Decimal]:
+        """The mean replicas over the day that the bill follows, never fewer than the autoscaler keeps. A maximum does
+        not count, or else it would make a replica cheap that is too slow for the peak.
+        """
+        service, given = self._service, self._service.part.replicas
+        mean = first(service.traffic("mean"), service.traffic("peak"))
+        peak, trough = first(service.traffic("peak"), mean), service.traffic("trough")
+        if speed is None or mean is None or peak is None:
+            return for_peak.map(Decimal)
+        quiet = speed.needed(mean, service.availability) if trough is None else None
+        least = first(given.min.given, quiet if service.scales.value else for_peak)
+        whole = day(mean, peak, trough)
+
+        def needed(rate: Because[Rate]) -> Because[int]:
+            return _at_least(speed.needed(rate, service.availability), least)
+
+        return average(whole, follow(whole, needed))
+
     def _none_fits(self, options: tuple[Option, ...]) -> Refusal:
         most = {option.name.value: option for option in options}  # the last of each type has the most devices
         return refusal(
@@ -215,6 +234,12 @@ class Hardware:
             note="; ".join(against(option) for option in most.values()),
             help="allow a larger one under `constraints.accelerators`, or limit `llm.tokens.context` of the service",
         )
+
+
+@decision
+def _at_least(needed: Because[int], least: Because[int] | None) -> tuple[int, str]:
+    """The replicas that an autoscaler runs, of those that a rate needs."""
+    return max(needed.value, least.value if least is not None else 0), needed.reason
 
 
 def _given(bounds: Latency, hops: tuple[Because[Duration], ...] = ()) -> Bounds:

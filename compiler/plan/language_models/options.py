@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import NamedTuple
 
 from ....schema.money import HourlyPrice
 from ....schema.units import Memory
 from ...because import Because, decision
+from ...day import MONTH
 from ...part import Named
 from ...system import LlmShape
-from ..choose import count
+from ..choose import count, plural
 from .fit import shares
 
 __all__ = ["Option", "against", "called", "cheaper", "cost", "picked", "proposed", "too_many", "unfit"]
@@ -22,7 +24,7 @@ class Option(NamedTuple):
     name: Because[str]
     devices: Because[int]
     cost: Because[float] | None
-    """The hourly cost of all replicas for the mean rate; None without a price."""
+    """The mean hourly cost of all replicas over a day; None without a price."""
     at_peak: float
     """The hourly cost of those for the peak, which decides between options of the same cost."""
     busy: Because[float] | None
@@ -62,10 +64,14 @@ def unfit(
 
 
 @decision
-def cost(price: Because[HourlyPrice], devices: Because[int], replicas: Because[int]) -> tuple[float, str]:
-    cost = float(price.value) * devices.value * replicas.value
+def cost(price: Because[HourlyPrice], devices: Because[int], replicas: Because[Decimal]) -> tuple[float, str]:
+    """The accelerators of the mean replicas over a day; the CPUs and the memory next to them cost little."""
+    cost, many = float(price.value) * devices.value * float(replicas.value), replicas.value
     times = f"{devices.value} x " if devices.value > 1 else ""
-    return cost, f"{count(replicas.value, 'replica')} x {times}{price.value} = {cost:,.2f} {price.value.currency}/h"
+    said = f"{many:,} {plural('replica', one=many == 1)}"
+    if many != many.to_integral_value():
+        said += " on average over a day"
+    return cost, f"{said} x {times}{price.value} = {cost:,.2f} {price.value.currency}/h"
 
 
 @decision
@@ -132,11 +138,16 @@ def cheaper(now: Option, options: tuple[Option, ...]) -> Option | None:
 
 
 @decision
-def proposed(now: Option, best: Option, method: str) -> tuple[str, str]:
-    """What the accelerators for fewer bits per weight would cost."""
+def proposed(now: Option, best: Option, method: str, price: Because[HourlyPrice]) -> tuple[str, str]:
+    """What the accelerators for fewer bits per weight would cost per month. Both options are of one type."""
     assert best.cost is not None
     assert now.cost is not None
-    return best.cost.reason, (
-        f"with `{method}`, instead of {now.cost.reason}; compare the quality first, and then set "
-        f"`optimization.quantization` of the model"
+
+    def month(option: Option, cost: float) -> str:
+        each = called(option.devices.value, option.name.value)
+        return f"{cost * MONTH:,.0f} {price.value.currency}/month for {each} per replica"
+
+    return month(best, best.cost.value), (
+        f"with `{method}`: {best.cost.reason}, instead of {month(now, now.cost.value)}: {now.cost.reason}; measure the "
+        f"quality first, and then set `optimization.quantization` of the model"
     )

@@ -10,6 +10,7 @@ from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first, fixed
 from ..choose import count, number, readable
 from ..serving.capacity import Demand, carrying
+from ..serving.day import through
 from ..serving.facts import ServiceFacts
 from ..serving.version import VersionPlan
 from . import Scaling
@@ -71,8 +72,27 @@ class Reaction:
         mean, peak, ramp = service.traffic("mean"), service.traffic("peak"), service.ramp
         if mean is None or peak is None or ramp is None or service.demand is None:
             return None
-        reached = _reached(mean, peak, ramp, self.time, service.care.utilization)
+        trough = service.traffic("trough")
+        reached = _reached(
+            mean, peak, trough if trough is not None else mean, ramp, self.time, service.care.utilization
+        )
         return _up(carrying(reached, service.demand, service.care), reached)
+
+    @cached_property
+    def for_trough(self) -> Because[int] | None:
+        """The replicas that are enough when the traffic is lowest, and until others follow the rise of the day; None
+        if the spec does not say how low it is, or if the replicas for a rate are unknown.
+        """
+        service = self.service
+        mean, peak, trough = (service.traffic(name) for name in ("mean", "peak", "trough"))
+        if mean is None or peak is None or trough is None or not mean.value.amount:
+            return None
+        if service.ramp is not None and service.demand is not None:  # then `for_ramp` has the rise
+            least = because(trough.value, "the trough, as the ramp says how fast the rate rises", trough)
+        else:
+            least = _quiet(mean, peak, trough, service.ramp, self.time, service.care.utilization)
+        needed = service.needed(least)
+        return _from(least, needed) if needed is not None else None
 
 
 @decision
@@ -130,6 +150,7 @@ def _spent(
 def _reached(
     mean: Because[Rate],
     peak: Because[Rate],
+    quiet: Because[Rate],
     ramp: Because[Duration],
     reacts: Because[Duration],
     utilization: Because[Percent],
@@ -144,7 +165,7 @@ def _reached(
     rises = (peak.value.amount - mean.value.amount) / ramp.value.amount
     spare = 1 - utilization.value.amount
     behind = rises * reacts.value.amount / spare if spare else peak.value.amount
-    rate = min(peak.value.amount, max(mean.value.amount, behind))
+    rate = min(peak.value.amount, max(quiet.value.amount, behind))
     return Rate(rate), (
         f"the rate rises by {number(float(rises))}/s every second, and replicas follow after {readable(reacts.value)}"
     )
@@ -153,3 +174,44 @@ def _reached(
 @decision
 def _up(needed: Because[int], reached: Because[Rate]) -> tuple[int, str]:
     return max(2, needed.value), f"{reached.reason}, so the first ones carry {reached.value}: {needed.reason}"
+
+
+@decision
+def _quiet(
+    mean: Because[Rate],
+    peak: Because[Rate],
+    trough: Because[Rate],
+    ramp: Because[Duration] | None,
+    reacts: Because[Duration],
+    utilization: Because[Percent],
+) -> tuple[Rate, str]:
+    """The rate that the minimum of replicas carries: of the trough, or as far as the autoscaler is behind (`_reached`)
+    the steepest hour of the day, or the declared ramp. At most the mean, because the shape of the day is assumed.
+    """
+    hour, spare = through(mean, peak, trough).steepest, 1 - float(utilization.value.amount)
+    if ramp is not None:
+        hour = (
+            float(peak.value.amount - mean.value.amount) / float(ramp.value) * 3600 if ramp.value.amount else math.inf
+        )
+    if not hour:
+        return trough.value, "the rate is the same all day"
+    if not spare or math.isinf(hour):
+        return mean.value, "the day has no slow rise from its trough, so the first ones carry the mean"
+    behind = hour / 3600 * float(reacts.value) / spare
+    said = f"the rate rises by at most {number(hour)}/s in an hour, and replicas follow after {readable(reacts.value)}"
+    if behind <= float(trough.value):
+        return trough.value, f"{said}, which is fast enough from {number(behind)}/s on"
+    if behind >= float(mean.value):
+        return mean.value, f"{said}, so the first ones carry the mean"
+    return min(mean.value, _up_to_a_tenth(behind)), f"{said}, which is fast enough from this rate on"
+
+
+def _up_to_a_tenth(rate: float) -> Rate:
+    """A rate rounded up to a tenth per second, or per minute below one per second."""
+    unit = 1 if rate >= 1 else 60
+    return Rate(Decimal(math.ceil(rate * unit * 10 - 1e-9)) / (10 * unit))
+
+
+@decision
+def _from(rate: Because[Rate], needed: Because[int]) -> tuple[int, str]:
+    return needed.value, f"{needed.reason}; sized for {rate.value}: {rate.reason}"

@@ -212,7 +212,9 @@ class ServiceFacts(ServiceIdentity, ABC):
 
     @cached_property
     def min_replicas(self) -> Because[int]:
-        """The minimum replicas: enough for the mean rate, or for the peak without autoscaling."""
+        """The minimum replicas: enough for the trough, or for the mean rate without one, or for the peak without
+        autoscaling.
+        """
         return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
 
     @property
@@ -221,10 +223,21 @@ class ServiceFacts(ServiceIdentity, ABC):
         """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
 
     @property
+    @abstractmethod
+    def for_trough(self) -> Because[int] | None:
+        """The replicas for the lowest rate of a day; None if the spec does not say how low it is."""
+
+    @property
+    def least_needed(self) -> Because[int]:
+        """The replicas for the trough, or for the mean rate if the spec does not say how low it is."""
+        trough = self.for_trough
+        return trough if trough is not None else self.for_mean
+
+    @property
     def _always(self) -> Because[int]:
         if self.scales.value:
-            ramp = self.for_ramp
-            return self.for_mean if ramp is None or ramp.value <= self.for_mean.value else ramp
+            ramp, quiet = self.for_ramp, self.least_needed
+            return quiet if ramp is None or ramp.value <= quiet.value else ramp
         why = f"{self.for_peak.reason}; sized for the peak because autoscaling is off"
         return because(self.for_peak.value, why, self.for_peak, self.scales)
 
