@@ -887,7 +887,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "requests": ('requests', 'default', ('integer', 1, 1000), '10', 'enough to trigger lazy initialization'),
     },
     "Replicas": {
-        "min": ('min', 'derived', ('integer', 0, 10000), None, 'from the mean throughput'),
+        "min": ('min', 'derived', ('integer', 0, 10000), None, 'from the trough, or else the mean throughput'),
         "max": ('max', 'derived', ('integer', 1, 10000), None, 'from the peak throughput plus 50% headroom'),
         "signal": ('signal', 'derived', ('enum', ('in-flight', 'queue')), None, 'from the metrics that the runtime exports, and whether the service time is known'),
         "target": ('target', 'derived', ('number', 0, None, True, False), None, 'from the concurrency of a replica, or as a short queue'),

@@ -90,6 +90,30 @@ def test_long_prompts_have_a_larger_margin(rate: float, service: ServicePlan) ->
     assert 0.95 <= took / quantile(answers, 0.95) <= 1.35
 
 
+LENGTHS = [(1000, 16), (1000, 300), (2000, 32), (8000, 32), (8000, 300), (24_000, 32), (24_000, 300), (24_000, 1500)]
+
+
+@pytest.mark.parametrize("busy", [0.1, 0.4, 0.7])
+@pytest.mark.parametrize("chunk", [2048, 8192])
+@pytest.mark.parametrize(("prompt", "output"), LENGTHS)
+def test_the_formulas_are_as_rough_as_they_say(
+    prompt: int, output: int, chunk: int, busy: float, service: ServicePlan
+) -> None:
+    """With short answers to long prompts, arrivals that wait make the difference: without them, the plan promised 12 ms
+    between tokens where every hundredth took 640 ms.
+    """
+    made = System("a100-80gb", 1, "llama-3.1-8b", Case(prompt, output, chunk, 203, 1)).work(service)
+    case = Case(prompt, output, chunk, 203, busy / (made.added(prompt) + output * made.step(64) / 64))
+    planned = loaded(made, request(made, case), case.rate, case.sequences)
+    assert planned is not None
+    single, simulated = alone(made, planned.request), simulate(made, case, requests=max(300, 30_000 // output))
+    assert 0.75 <= planned.answer() / (sum(simulated.answers) / len(simulated.answers)) <= 1.5
+    took = raised(planned.answer(DEVIATIONS["p95"]), single.answer(), margin(single))
+    assert 0.75 <= took / quantile(simulated.answers, 0.95) <= 2.4
+    waited = sum(step > made.step(1) + planned.request.last / 2 for step in simulated.between)
+    assert 0.65 <= planned.interrupted / (waited / len(simulated.between)) <= 2.2
+
+
 def test_a_simulated_server_without_others_takes_the_time_of_a_single_request(service: ServicePlan) -> None:
     """The simulation itself: an arrival in ten minutes meets an idle server."""
     system = SYSTEMS[0]

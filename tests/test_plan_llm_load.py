@@ -44,7 +44,7 @@ def cost(chat: ServicePlan) -> float:
 
 @pytest.mark.parametrize(
     ("accelerator", "devices", "mean", "peak"),
-    [("h100", 4, 2, 3), ("a100-40gb", 8, 2, 4), ("a100-80gb", 8, 2, 3)],
+    [("h100", 4, 2, 3), ("a100-40gb", 8, 2, 5), ("a100-80gb", 8, 2, 3)],
 )
 def test_more_devices_than_the_fewest_can_be_cheaper(
     tmp_path: Path, accelerator: str, devices: int, mean: int, peak: int
@@ -53,6 +53,7 @@ def test_more_devices_than_the_fewest_can_be_cheaper(
     sequences takes 141.2 GB + 19.5 x 2.376 GB at 10.05 TB/s, 3.2 ms for layers, and 3.5 ms for 160 exchanges, 25.3 ms.
     At 0.409/s, prompts of 476 ms take 19.5% of the time: 0.5 + 1,500 x 25.3 ms / 0.805 = 47.6 s on average, with
     47.6 x 0.409 = 19.5 in flight. Simulated, three replicas keep the p95 of 60 s at 1/s.
+    Of the A100s with 40 GB, four do, with a p95 of 57.5 s.
     """
     chat = plan(tmp_path, contracts(accelerator))
     assert chat.devices is not None
