@@ -53,7 +53,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("first-token-.* minimum at .*", LIMIT.format("slow-rate"), "77 requests"),
     ("availability, target", "constraints.availability=99%", "99%"),
     ("latency-p95, histogram bucket", "constraints.latency.p95=5s", "5s"),
-    ("latency-p99, histogram bucket", "constraints.latency.p99=5s", "5s|4130.43ms"),  # the nearest bucket below
+    ("latency-p99, histogram bucket", "constraints.latency.p99=5s", "5s|4.13043s"),  # the nearest bucket below
     ("first-token-p95, histogram bucket", "constraints.firstToken.p95=5s", "5s"),
     ("headroom: unused budget", "constraints.budget=9999999 USD/month", r"999\d{4}\.\d+ USD/month"),
     ("window", "monitoring.drift.window=7d", "7d"),

@@ -14,6 +14,7 @@ from mlspec.compiler.plan.service import ServicePlan
 from mlspec.targets.registry import BACKENDS
 
 from .support import compile_text, minimal
+from .test_worked_systems import SYSTEMS
 
 
 def planned(tmp_path: Path, **changes: object) -> ServicePlan:
@@ -126,6 +127,36 @@ def test_a_ramp_counts_at_night_too(tmp_path: Path) -> None:
     """From 500/s to 900/s in 10 min: 0.667/s every second x 392 s / 0.3 = 871/s, 10.5 Erlangs / 2.8 = 3.7."""
     rates = {"trough": "100/s", "mean": "500/s", "peak": "900/s", "ramp": "10m"}
     assert planned(tmp_path, constraints__throughput=rates).scaling.least.value == 4
+
+
+def chat(tmp_path: Path, *settings: str) -> ServicePlan:
+    """The chat assistant of the worked systems: 3/s on average, 9/s at the peak, and nothing is measured."""
+    [spec] = [system.spec for system in SYSTEMS if system.name == "A chat assistant on an 8B model"]
+    [environment] = compile_text(tmp_path, spec, settings=settings, today="2026-11-23")._compiled.environments
+    [service] = environment.plan.online.values()
+    return service
+
+
+def test_a_language_model_that_is_not_measured_answers_what_its_estimate_says(tmp_path: Path) -> None:
+    """A request takes 224 ms of a replica: 2 / 0.224 = 8.9/s. The peak is 0.1/s above it, for 10 min 27 s = 627 s."""
+    service = chat(tmp_path)
+    able = service.reaction.at_once
+    assert able is not None
+    assert str(able.value) == "8.9/s"
+    assert able.reason.startswith("2 replicas / 224 ms, the replica time of a request with every sequence in use: ")
+    spent = service.reaction.jump
+    assert spent is not None
+    assert float(spent.value.amount) == pytest.approx(0.1 * 627 / (0.005 * 3 * 30 * 86400), abs=0.0006)
+
+
+@pytest.mark.parametrize(("ramp", "least"), [("5m", 5), ("20m", 5), ("1h", 2), ("12h", 2)])
+def test_the_minimum_of_a_language_model_follows_from_the_ramp(tmp_path: Path, ramp: str, least: int) -> None:
+    """6/s more in 20 min are 0.005/s every second, x 627 s / 0.3 = 10.5/s: the peak, which needs 9 / 2.17 = 4.1. In an
+    hour, it is 3.5/s, and 3.5 / 2.17 = 1.6.
+    """
+    service = chat(tmp_path, f"constraints.throughput.ramp={ramp}")
+    assert service.for_ramp is not None
+    assert (service.for_ramp.value, service.scaling.least.value) == (least, least)
 
 
 def test_the_replicas_follow_every_second_of_a_day(tmp_path: Path) -> None:

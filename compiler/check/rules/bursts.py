@@ -39,7 +39,7 @@ def rises_too_fast(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         serving: {serviceTime: {mean: 9ms, at: 4}}
     """
     for service in plan.online.values():
-        if service.scales.value and service.demand is not None:
+        if service.scales.value:
             yield from _jump(service) if service.ramp is None else _ramp(service)
 
 

@@ -100,6 +100,11 @@ class Hardware:
         """The requests in flight on a replica at the planned throughput; None if its speed is unknown."""
         return self.speed.in_flight if self.speed is not None and self.speed.fit.fits.value else None
 
+    @property
+    def busy(self) -> Because[float] | None:
+        """The replica time of one request, in seconds; None if the speed is unknown."""
+        return self.speed.busy if self.speed is not None and self.speed.fit.fits.value else None
+
     @cached_property
     def prompt_chunk(self) -> Because[int] | None:
         """The prompt tokens per step that the server is limited to; None if its own default is good enough."""

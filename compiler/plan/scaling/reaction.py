@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first, fixed
-from ..choose import count, number, readable
+from ..choose import count, number, readable, seconds
 from ..serving.capacity import Demand, carrying
 from ..serving.day import through
 from ..serving.facts import ServiceFacts
@@ -50,8 +50,13 @@ class Reaction:
 
     @cached_property
     def at_once(self) -> Because[Rate] | None:
-        """The rate that the minimum of replicas answers; None if the time of a request has not been measured."""
-        return _at_once(self.scaling.least, self.service.demand) if self.service.demand is not None else None
+        """The rate that the minimum of replicas answers; None if the time of a request is neither measured nor
+        estimated.
+        """
+        if self.service.demand is not None:
+            return _at_once(self.scaling.least, self.service.demand)
+        busy = self.service.hardware.busy if self.service.is_language_model else None
+        return _estimated(self.scaling.least, busy) if busy is not None else None
 
     @cached_property
     def jump(self) -> Because[Percent] | None:
@@ -67,16 +72,19 @@ class Reaction:
 
     @cached_property
     def for_ramp(self) -> Because[int] | None:
-        """The replicas that must be up before the rate rises; None if the spec does not say how fast it does."""
+        """The replicas that must be up before the rate rises; None if the spec does not say how fast it does, or if the
+        replicas for a rate are unknown.
+        """
         service = self.service
         mean, peak, ramp = service.traffic("mean"), service.traffic("peak"), service.ramp
-        if mean is None or peak is None or ramp is None or service.demand is None:
+        if mean is None or peak is None or ramp is None:
             return None
         trough = service.traffic("trough")
-        reached = _reached(
-            mean, peak, trough if trough is not None else mean, ramp, self.time, service.care.utilization
-        )
-        return _up(carrying(reached, service.demand, service.care), reached)
+        quiet = trough if trough is not None else mean
+        reached = _reached(mean, peak, quiet, ramp, self.time, service.care.utilization)
+        demand, care = service.demand, service.care
+        needed = carrying(reached, demand, care) if demand is not None else service.needed(reached)
+        return _up(needed, reached) if needed is not None else None
 
     @cached_property
     def for_trough(self) -> Because[int] | None:
@@ -87,10 +95,10 @@ class Reaction:
         mean, peak, trough = (service.traffic(name) for name in ("mean", "peak", "trough"))
         if mean is None or peak is None or trough is None or not mean.value.amount:
             return None
-        if service.ramp is not None and service.demand is not None:  # then `for_ramp` has the rise
+        if service.ramp is not None:  # then `for_ramp` has the rise
             least = because(trough.value, "the trough, as the ramp says how fast the rate rises", trough)
         else:
-            least = _quiet(mean, peak, trough, service.ramp, self.time, service.care.utilization)
+            least = _quiet(mean, peak, trough, self.time, service.care.utilization)
         needed = service.needed(least)
         return _from(least, needed) if needed is not None else None
 
@@ -123,8 +131,18 @@ def _at_once(replicas: Because[int], demand: Demand) -> tuple[Rate, str]:
     """The rate that replicas answer when every slot is busy; above it, queues grow until there are more."""
     rate = replicas.value * demand.slots.value / float(demand.service.value)
     slots = f" x {count(demand.slots.value, 'slot')}" if demand.slots.value > 1 else ""
-    why = f"{count(replicas.value, 'replica')}{slots} / {demand.service.value}, with every slot busy"
-    return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2f}")), why
+    return _digits(rate), f"{count(replicas.value, 'replica')}{slots} / {demand.service.value}, with every slot busy"
+
+
+@decision
+def _estimated(replicas: Because[int], busy: Because[float]) -> tuple[Rate, str]:
+    """The rate that replicas of a language model answer when they are never idle."""
+    took = f"{seconds(busy.value)}, the replica time of a request with every sequence in use"
+    return _digits(replicas.value / busy.value), f"{count(replicas.value, 'replica')} / {took}: {busy.reason}"
+
+
+def _digits(rate: float) -> Rate:
+    return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"))
 
 
 @decision
@@ -181,18 +199,13 @@ def _quiet(
     mean: Because[Rate],
     peak: Because[Rate],
     trough: Because[Rate],
-    ramp: Because[Duration] | None,
     reacts: Because[Duration],
     utilization: Because[Percent],
 ) -> tuple[Rate, str]:
     """The rate that the minimum of replicas carries: of the trough, or as far as the autoscaler is behind (`_reached`)
-    the steepest hour of the day, or the declared ramp. At most the mean, because the shape of the day is assumed.
+    the steepest hour of the day. At most the mean, because the shape of the day is assumed.
     """
     hour, spare = through(mean, peak, trough).steepest, 1 - float(utilization.value.amount)
-    if ramp is not None:
-        hour = (
-            float(peak.value.amount - mean.value.amount) / float(ramp.value) * 3600 if ramp.value.amount else math.inf
-        )
     if not hour:
         return trough.value, "the rate is the same all day"
     if not spare or math.isinf(hour):

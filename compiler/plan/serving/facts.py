@@ -37,6 +37,10 @@ class Estimates(Protocol):
     def in_flight(self) -> Because[float] | None:
         """The requests in flight on a replica at the planned throughput; None if its speed cannot be estimated."""
 
+    @property
+    def busy(self) -> Because[float] | None:
+        """The replica time of one request, in seconds; None if the speed of a replica cannot be estimated."""
+
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int] | None:
         """The replicas that sustain a rate; None if the speed of a replica cannot be estimated."""
 
