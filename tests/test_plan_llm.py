@@ -147,6 +147,16 @@ def test_a_mean_above_the_largest_is_refused(tmp_path: Path, usual: dict[str, in
     assert [d.message for d in told] == [f"the mean of {mean:,} tokens is above {what}"]
 
 
+@pytest.mark.parametrize(("usual", "refused"), [(2399, True), (2400, True), (2899, True), (2900, False)])
+def test_a_mean_prompt_below_what_every_prompt_has_is_refused(tmp_path: Path, usual: int, refused: bool) -> None:
+    """6 chunks of 400 tokens and 500 tokens of the system prompt are 2,900."""
+    chunks = {"store": "qdrant", "uri": "http://chunks:6333", "embedder": "chat", "chunks": 6, "chunkTokens": 400}
+    tokens = {"context": 8192, "system": 500, "output": 300, "usual": {"prompt": usual}}
+    told = found(tmp_path, assistant(llm__tokens=tokens, llm__retrieval=chunks), "MLS008")
+    said = f"the mean prompt of {usual:,} tokens is below the 2,900 that every prompt has"
+    assert [d.message for d in told] == ([said] if refused else [])
+
+
 def test_decode_alone_would_promise_three_times_too_much(tmp_path: Path) -> None:
     speed = hardware(tmp_path, resources__accelerator={"type": "a100-80gb"}).speed
     assert speed is not None

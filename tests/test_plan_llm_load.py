@@ -66,6 +66,28 @@ def test_more_devices_than_the_fewest_can_be_cheaper(
             assert cost(chat) <= cost(forced) + 1e-9
 
 
+def quantized(count: int | None = None) -> dict[str, Any]:
+    """A 32B model in 4 bits that reads 1,000 tokens and writes 300 in at most 25 s, on cards with 24 GB."""
+    chat: dict[str, object] = {
+        "constraints__throughput": {"mean": "0.4/s", "peak": "1/s"},
+        "constraints__latency": {"p95": "25s"},
+        "llm__tokens": {"context": 8192, "prompt": 1000, "output": 300},
+    }
+    spec = contracts("a10g", count=count, **chat)
+    spec["models"]["chat"] |= {"llm": {"family": "qwen2.5-32b"}, "optimization": {"quantization": {"method": "awq"}}}
+    return spec
+
+
+def test_a_model_that_just_fits_on_one_device_is_cheaper_on_two(tmp_path: Path) -> None:
+    """One has hardly any memory left for sequences: five replicas for the mean, and 14 for the peak, against 2 and 3."""
+    chat = plan(tmp_path, quantized())
+    assert chat.devices is not None
+    assert (chat.devices.count.value, chat.for_mean.value, chat.for_peak.value) == (2, 2, 3)
+    single = plan(tmp_path, quantized(1))
+    assert (single.for_mean.value, single.for_peak.value) == (5, 14)
+    assert cost(chat) < min(cost(plan(tmp_path, quantized(other))) for other in (1, 4, 8))
+
+
 @pytest.mark.parametrize(("accelerator", "devices"), [("h100", 4), ("a100-80gb", 4)])
 def test_the_promised_percentile_holds_in_a_simulation(tmp_path: Path, accelerator: str, devices: int) -> None:
     """Eight replicas of four A100s were planned for 1/s, and 73% of the answers took more than 60 s."""
@@ -172,9 +194,9 @@ def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
     assert "instead of 42,690 USD/month for 4 x `h100` per replica: 2.125 replicas on" in proposals[8].reason
     assert "measure the quality first" in proposals[8].reason
     assert set(plan(tmp_path, contracts("a100-40gb")).hardware.proposals) == {4}
-    quantized = contracts("h100")
-    quantized["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}
-    assert plan(tmp_path, quantized).hardware.proposals == {}
+    few = contracts("h100")
+    few["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}
+    assert plan(tmp_path, few).hardware.proposals == {}
 
 
 # Properties

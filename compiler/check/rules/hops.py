@@ -60,7 +60,7 @@ def spent_before_the_model(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 calls = [call.time for call in service.hops.calls(kind, percentile) if call.time is not None]
                 total = Duration(sum((part.value.amount for part in (*delays, *calls)), Decimal(0)))
                 if total >= bound.value and not _told(service, kind, delays, calls, bound):
-                    yield _spent(f"{percentile} {what}", bound, total, [*delays, *calls])
+                    yield _spent(f"{percentile} {what}", bound, total, delays, calls)
 
 
 def _delays(service: ServicePlan, kind: Measured) -> list[Because[Duration]]:
@@ -85,14 +85,27 @@ def _told(
     return known and sum(delay.value.amount for delay in delays) >= bound.value.amount
 
 
-def _spent(what: str, bound: Because[Duration], total: Duration, parts: list[Because[Duration]]) -> Diagnostic:
-    longest = max(parts, key=lambda part: part.value)
-    said = " + ".join(part.reason or f"{part.value} for the batch to fill" for part in parts)
+def _spent(
+    what: str,
+    bound: Because[Duration],
+    total: Duration,
+    delays: list[Because[Duration]],
+    calls: list[Because[Duration]],
+) -> Diagnostic:
+    longest = max((*delays, *calls), key=lambda part: part.value)
+    said = " + ".join(map(_named, (*delays, *calls)))
+    shorter = f"shorten the largest part, {_named(longest)}"
+    if any(longest is call for call in calls):
+        shorter = "tighten the bounds of the services that it calls"
     return finding(
         "MLS436",
         f"the bound on {what} is {bound.value}, and {total} may be spent before the model works on a request",
         bound,
         others=((longest, "the largest part"),),
         note=f"{said}; a faster model or more replicas do not change that",
-        help=f"write a bound above `{total}`, or tighten the bounds of what precedes the model",
+        help=f"write a bound above `{total}`, or {shorter}",
     )
+
+
+def _named(part: Because[Duration]) -> str:
+    return part.reason or f"{part.value} for the batch to fill"

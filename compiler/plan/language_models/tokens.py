@@ -92,7 +92,10 @@ class Tokens:
     def usual_prompt(self) -> Because[int]:
         """The mean prompt tokens of a request; those of a long one if the spec does not say."""
         usual = self._usual.prompt if self._usual is not None else None
-        return self.prompt if usual is None else self._below(usual, self.context, "the context")
+        if usual is None:
+            return self.prompt
+        self._holds_what_all_have(usual)
+        return self._below(usual, self.context, "the context")
 
     @cached_property
     def usual_output(self) -> Because[int]:
@@ -128,6 +131,20 @@ class Tokens:
     @property
     def _usual(self) -> UsualTokens | None:
         return self._budget.usual if self._budget is not None else None
+
+    def _holds_what_all_have(self, usual: Because[int]) -> None:
+        """Refuse a mean prompt that is shorter than what every prompt contains."""
+        fixed = {name: tokens for name, tokens in self.parts.items() if name in ("system", "chunks")}
+        always = sum(tokens.value for tokens in fixed.values())
+        if usual.value < always:
+            raise refusal(
+                "MLS008",
+                f"the mean prompt of {count(usual.value, 'token')} is below the {always:,} that every prompt has",
+                usual,
+                others=tuple((tokens, f"{tokens.value:,} for `{name}`") for name, tokens in fixed.items()),
+                note="capacity and cost would be planned for shorter prompts than the server gets",
+                help=f"write at least {always}: the retrieved chunks and the system prompt count",
+            )
 
     def _below(self, usual: Because[int], most: Because[int] | None, what: str) -> Because[int]:
         if most is not None and usual.value > most.value:
