@@ -67,19 +67,14 @@ def test_more_devices_than_the_fewest_can_be_cheaper(
 
 
 def quantized(count: int | None = None) -> dict[str, Any]:
-    """A 32B model in 4 bits that reads 1,000 tokens and writes 300 in at most 25 s, on cards with 24 GB."""
-    chat: dict[str, object] = {
-        "constraints__throughput": {"mean": "0.4/s", "peak": "1/s"},
-        "constraints__latency": {"p95": "25s"},
-        "llm__tokens": {"context": 8192, "prompt": 1000, "output": 300},
-    }
-    spec = contracts("a10g", count=count, **chat)
+    """A 32B model in 4 bits that reads 1,000 tokens and writes 300, on cards with 24 GB."""
+    spec = contracts("a10g", count=count, llm__tokens={"context": 8192, "prompt": 1000, "output": 300})
     spec["models"]["chat"] |= {"llm": {"family": "qwen2.5-32b"}, "optimization": {"quantization": {"method": "awq"}}}
     return spec
 
 
 def test_a_model_that_just_fits_on_one_device_is_cheaper_on_two(tmp_path: Path) -> None:
-    """One has hardly any memory left for sequences: five replicas for the mean, and 14 for the peak, against 2 and 3."""
+    """One has hardly any memory left for sequences: 5 replicas for the mean and 14 for the peak, against 2 and 3."""
     chat = plan(tmp_path, quantized())
     assert chat.devices is not None
     assert (chat.devices.count.value, chat.for_mean.value, chat.for_peak.value) == (2, 2, 3)
