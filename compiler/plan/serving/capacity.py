@@ -180,7 +180,8 @@ def replicas(rate: Because[Rate], demand: Demand, availability: Because[Percent]
     by_load, said = _by_load(rate, demand, care)
     chosen, why = _by_loss(by_load, availability, care)
     use = demand.load(float(rate.value)) / (chosen * demand.slots.value)
-    what = f"{count(chosen, 'replica')}, {use:.0%} busy"
+    busy = f"{use:.0%}" if use >= 0.005 else "less than 1%"
+    what = f"{count(chosen, 'replica')}, {busy} busy"
     return chosen, f"{'; '.join(said)}; {why}: {what}{_idle(use, by_load, demand, chosen)}"
 
 
