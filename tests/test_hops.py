@@ -176,3 +176,13 @@ def test_a_hop_as_long_as_the_bound_has_one_message(tmp_path: Path) -> None:
     """Of a service whose time is unknown it is MLS436, and of the others MLS403."""
     [said] = warned(tmp_path, "platform.gateway.hop=100ms")
     assert said.startswith("the bound on p99 latency is 100ms, and 111ms may be spent")
+
+
+def test_what_a_gateway_takes_is_named_in_the_help(tmp_path: Path) -> None:
+    """A bound on a service is not what to tighten where the gateway takes most of the time."""
+    spec = yaml.safe_load(minimal(**CHAIN))
+    spec["models"], spec["releases"] = {"digit-reader": spec.pop("model")}, {"digit-reader": spec.pop("release")}
+    text = yaml.safe_dump(spec, sort_keys=False)
+    [found] = [d for d in compile_text(tmp_path, text, settings=("platform.gateway.hop=99ms",)).diagnostics
+               if d.id == "MLS436"]  # fmt: skip
+    assert found.help == "write a bound above `110ms`, or shorten the largest part, 99ms for the gateway"

@@ -142,6 +142,7 @@ def _estimated(replicas: Because[int], busy: Because[float]) -> tuple[Rate, str]
 
 
 def _digits(rate: float) -> Rate:
+    """A rate with two digits, or in whole requests per second."""
     return Rate(Decimal(f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"))
 
 
