@@ -180,7 +180,7 @@ class _System:
             **_BOUNDS,
             accelerators=maker.pick((None, allowed)),
             fairness=[self._fairness()] if self.trains and maker.maybe(0.4) else None,
-            interpretability=maker.seen,
+            interpretability=None if self.kind == "language" and maker.seen == "reasons" else maker.seen,
         )
         told = (*_BOUNDS, "accelerators", "fairness", "interpretability")
         self.spec["constraints"] |= {key: drawn[key] for key in told if key in drawn}
