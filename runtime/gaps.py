@@ -90,7 +90,8 @@ def largest_gap(groups: dict[str, Group], bound: Bound) -> Outcome:
     low, high = (end(groups, key=lambda name: groups[name].value) for end in (min, max))
     found = groups[high].value - groups[low].value
     surely = max(_surely(one, other) for one in groups.values() for other in groups.values() if one is not other)
-    words = f"{plain(found)} between {shown(high)} and {shown(low)}, upper confidence limit {surely:.6g}"
+    pair = f"{shown(high)} and {shown(low)}" if found else "all groups"
+    words = f"{plain(found)} between {pair}, upper confidence limit {surely:.6g}"
     answer: Answer = "pass"
     if not bound.keeps(found):
         answer = "fail"

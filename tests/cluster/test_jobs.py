@@ -120,7 +120,9 @@ elif step == "evaluate":
     good = case == "better"
     value = lambda share: {"value": share, "samples": 250000, "events": 9000}
     metrics = {"roc_auc": value(0.97 if good else 0.5), "recall": value(0.9 if good else 0.1)}
-    segments = {"country": {"DE": {"recall": value(0.9 if good else 0.1)}}}
+    declined = {"value": 0.004, "samples": 60000, "events": 60000}
+    ages = {age: {"false_positive_rate": declined} for age in ("under-30", "30-to-49", "50-to-64", "over-64")}
+    segments = {"country": {"DE": {"recall": value(0.9 if good else 0.1)}}, "age_group": ages}
     text = json.dumps({"version": 1, "metrics": metrics, "segments": segments})
     (output / "metrics.json").write_text("{" if case == "broken" else text)
 elif step == "register":

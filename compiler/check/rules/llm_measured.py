@@ -28,6 +28,7 @@ SHORTER = 30
     "warning",
     "services.*.serviceTime",
     "services.*.llm.tokens",
+    "services.*.llm.retrieval",
     "constraints.firstToken",
     "constraints.interToken",
     "services.*.constraints.firstToken",
