@@ -95,6 +95,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "mean": ('mean', 'optional', ('scalar', 'rate', ''), None, ''),
         "peak": ('peak', 'optional', ('scalar', 'rate', ''), None, ''),
         "ramp": ('ramp', 'optional', ('scalar', 'duration', ''), None, ''),
+        "profile": ('profile', 'list', ('list', ('scalar', 'rate', ''), ''), None, ''),
         "trough": ('trough', 'optional', ('scalar', 'rate', ''), None, ''),
     },
     "FairnessBound": {

@@ -17,7 +17,7 @@ from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..choose import percentiles
-from ..serving.day import average, day, follow
+from ..serving.day import average, follow
 from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
@@ -217,13 +217,11 @@ class Hardware:
         not count, or else it would make a replica cheap that is too slow for the peak.
         """
         service, given = self._service, self._service.part.replicas
-        mean = first(service.traffic("mean"), service.traffic("peak"))
-        peak, trough = first(service.traffic("peak"), mean), service.traffic("trough")
-        if speed is None or mean is None or peak is None:
+        mean, whole = first(service.traffic("mean"), service.traffic("peak")), service.day
+        if speed is None or mean is None or whole is None:
             return for_peak.map(Decimal)
-        quiet = speed.needed(mean, service.availability) if trough is None else None
+        quiet = speed.needed(mean, service.availability) if service.traffic("trough") is None else None
         least = first(given.min.given, quiet if service.scales.value else for_peak)
-        whole = day(mean, peak, trough)
 
         def needed(rate: Because[Rate]) -> Because[int]:
             return _at_least(speed.needed(rate, service.availability), least)
