@@ -1392,6 +1392,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Family": {
         "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
+        "smaller": ('smaller', 'optional', ('scalar', 'identifier', 'families'), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -2304,10 +2304,11 @@ class Accelerator(Part):
 class Family(Part):
     """A family of language models with a known shape."""
 
-    __slots__ = fields = ("shape", "window", "checked", "source",)
+    __slots__ = fields = ("shape", "window", "smaller", "checked", "source",)
 
     shape: LlmShape
     window: Because[int] | None
+    smaller: Because[str] | None
     checked: Because[str] | None
     source: Because[str] | None
 

@@ -194,6 +194,18 @@ def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
     assert plan(tmp_path, few).hardware.proposals == {}
 
 
+def test_a_smaller_model_is_proposed_where_it_is_cheaper(tmp_path: Path) -> None:
+    """An 8B model in 16 bits takes one device per replica, as its 16.06 GB fit; the 70B one takes four."""
+    hardware = plan(tmp_path, contracts("h100")).hardware
+    assert hardware.smaller is not None
+    assert hardware.smaller.value.endswith(" USD/month for `h100` per replica")
+    assert hardware.smaller.reason.startswith("with `llama-3.1-8b`: 2 replicas x 6.88 USD/h = 13.76 USD/h, instead of ")
+    assert "measure the quality first, and then set `llm.family` of the model" in hardware.smaller.reason
+    smallest = contracts("h100", llm__tokens={"context": 8192, "prompt": 6500, "output": 1500})
+    smallest["models"]["chat"]["llm"] = {"family": "llama-3.1-8b"}
+    assert plan(tmp_path, smallest).hardware.smaller is None
+
+
 # Properties
 
 

@@ -163,8 +163,23 @@ class Hardware:
                 options = tuple(self._option(fewer, devices.type, count) for count in self._counts(self.device))
                 best = cheaper(cheapest, options)
                 if best is not None and self.device.price is not None:
-                    cheapest, found[bits] = best, proposed(now, best, method, self.device.price)
+                    way = f"with `{method}`", "`optimization.quantization` of the model"
+                    cheapest, found[bits] = best, proposed(now, best, *way, self.device.price)
         return found
+
+    @cached_property
+    def smaller(self) -> Because[str] | None:
+        """What the next smaller model of the series would cost; None if there is none, or if it costs no less."""
+        devices, model = self._service.devices, self.model
+        if devices is None or model is None or self.device is None or self._service.part.service_time is not None:
+            return None
+        other, price = model.smaller, self.device.price
+        if other is None or other.named is None or price is None:
+            return None
+        now = self._option(model, devices.type, devices.count)
+        best = cheaper(now, tuple(self._option(other, devices.type, count) for count in self._counts(self.device)))
+        name = f"`{other.named.value}`"
+        return proposed(now, best, f"with {name}", "`llm.family` of the model", price) if best is not None else None
 
     # The choice
 
