@@ -31,7 +31,7 @@ class Burst(Record):
 
 
 class Profile(Record):
-    """A day: the lowest rate at midnight, the highest at noon, and a given mean; or its hours, if they are known. Rates
+    """A day: the lowest rate at midnight, the highest at noon, and a given mean, or its hours if they are known. Rates
     are in requests per second.
     """
 
