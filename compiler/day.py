@@ -8,12 +8,14 @@ larger, and the peak is shorter. The form is ours: the simplest one with three g
 If the mean is so close to the trough that the peak lasts less than an hour, or so close to the peak that the trough
 does, the day has only these two rates, for as long as the mean requires.
 
-The bill and the minimum of replicas read the hours, and the simulation reads the rate at a time.
+A day whose 24 rates are known needs no formula. The bill and the minimum of replicas read the hours, and the simulation
+reads the rate at a time.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import NamedTuple
 
 __all__ = ["HOURS", "MONTH", "Shape", "lowest", "shape"]
@@ -41,10 +43,8 @@ class Shape(NamedTuple):
         if len(self.rates) == 2:
             both = zip((HOURS - self.noon, self.noon), self.rates, strict=True)
             return tuple((hours, rate) for hours, rate in both if hours)
-        if len(self.rates) == 1:
-            return ((HOURS, self.rates[0]),)
-        half = HOURS // 2  # the day is symmetric
-        return tuple((1 if hour in (0, half) else 2, self.rates[hour]) for hour in range(half + 1))
+        each = HOURS // len(self.rates)
+        return tuple((each * many, rate) for rate, many in sorted(Counter(self.rates).items()))
 
     def at(self, hour: float) -> float:
         """The rate at an hour of the day or of a later day."""
@@ -75,7 +75,8 @@ def shape(trough: float, mean: float, peak: float) -> Shape:
     if not 1 / HOURS < share < 1 - 1 / HOURS:
         return Shape((trough, peak), HOURS * share)
     power = _power(share)
-    return Shape(tuple(trough + (peak - trough) * _cosine(hour) ** power for hour in range(HOURS)))
+    morning = [trough + (peak - trough) * _cosine(hour) ** power for hour in range(HOURS // 2 + 1)]
+    return Shape((*morning, *morning[-2:0:-1]))
 
 
 def _cosine(hour: int) -> float:

@@ -95,6 +95,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "mean": ('mean', 'optional', ('scalar', 'rate', ''), None, ''),
         "peak": ('peak', 'optional', ('scalar', 'rate', ''), None, ''),
         "ramp": ('ramp', 'optional', ('scalar', 'duration', ''), None, ''),
+        "profile": ('profile', 'list', ('list', ('scalar', 'rate', ''), ''), None, ''),
         "trough": ('trough', 'optional', ('scalar', 'rate', ''), None, ''),
     },
     "FairnessBound": {
@@ -1391,6 +1392,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Family": {
         "shape": ('shape', 'required', ('object', 'LlmShape'), None, ''),
         "window": ('window', 'optional', ('integer', 1, 100000000), None, ''),
+        "smaller": ('smaller', 'optional', ('scalar', 'identifier', 'families'), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

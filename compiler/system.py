@@ -136,11 +136,12 @@ class Latency(Part):
 class Throughput(Part):
     """The request rate. The peak determines capacity, the mean determines canaries, and all three determine cost."""
 
-    __slots__ = fields = ("mean", "peak", "ramp", "trough",)
+    __slots__ = fields = ("mean", "peak", "ramp", "profile", "trough",)
 
     mean: Because[Rate] | None
     peak: Because[Rate] | None
     ramp: Because[Duration] | None
+    profile: tuple[Because[Rate], ...]
     trough: Because[Rate] | None
 
 
@@ -2303,10 +2304,11 @@ class Accelerator(Part):
 class Family(Part):
     """A family of language models with a known shape."""
 
-    __slots__ = fields = ("shape", "window", "checked", "source",)
+    __slots__ = fields = ("shape", "window", "smaller", "checked", "source",)
 
     shape: LlmShape
     window: Because[int] | None
+    smaller: Because[str] | None
     checked: Because[str] | None
     source: Because[str] | None
 

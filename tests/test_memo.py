@@ -120,6 +120,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "CostPlan": {"runs", "versions"},
     "Hops": {"hop", "lookup"},
     "OnlineCost": {"price", "replicas"},
+    "ServicePlan": {"day"},
     "GapSample": {"events"},
     "TrialsPlan": {"fits", "price"},
     "Sample": {"values"},
@@ -144,7 +145,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     },
     "LanguageModel": {"kept_as"},
     "Fit": {"each", "whole"},
-    "Hardware": {"prompt_chunk"},
+    "Hardware": {"prompt_chunk", "smaller"},
     "Speed": {"busy", "late", "limit", "in_flight", "sustained"},
     "Work": {
         "in_fp8",

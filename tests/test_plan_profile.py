@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from mlspec.compiler.because import Because, because, fixed
 from mlspec.compiler.plan.budget.cost import CostPlan
 from mlspec.compiler.plan.serving import day as days
+from mlspec.compiler.simulate.arrivals import Load
+from mlspec.compiler.simulate.planned import planned as simulated
 from mlspec.schema.units import Rate
 
-from .support import changed
+from .support import changed, compile_text, minimal
 from .test_plan_cost import PLATFORM, cost, parts
 
 HOUR = 730 * 0.14
@@ -75,6 +77,64 @@ def test_a_trough_that_is_left_out_is_as_far_below_the_mean(mean: int, peak: int
     assert day(mean, peak) == day(mean, peak, trough)
 
 
+# A day that is given
+
+OFFICE = ["5/s"] * 8 + ["200/s"] * 4 + ["100/s"] + ["200/s"] * 4 + ["5/s"] * 7
+"""Two shifts of four hours, and an hour of lunch: (15 x 5 + 8 x 200 + 100) / 24 = 73.96/s."""
+
+
+def test_a_day_that_is_given_is_itself() -> None:
+    given = tuple(rate(one.removesuffix("/s")) for one in OFFICE)
+    assert hourly(days.day(rate(73.96), rate(200), rate(5), given).value) == [(15, 5), (1, 100), (8, 200)]
+
+
+def test_the_bill_follows_the_hours_that_are_given(tmp_path: Path) -> None:
+    """A replica carries 70/s: two for 16 h, and three for 8 h. (16 x 2 + 8 x 3) / 24 = 2.333."""
+    made = cost(tmp_path, **traffic(profile=OFFICE))
+    serving = made.parts["serving scorer"]
+    assert float(serving.value.amount) == pytest.approx(2.333 * HOUR, abs=0.01)
+    assert serving.reason.startswith(
+        "2.333 replicas x 730 h x 0.14 EUR/h; 2 replicas for 16 h and 3 replicas for 8 h of a day: the 24 hours of "
+        "`profile`, from 5/s to 200/s"
+    )
+    service = made.online["scorer"].service
+    known = [service.traffic(name) for name in ("mean", "peak", "trough")]
+    assert [float(one.value) for one in known if one is not None] == pytest.approx([73.9583, 200, 5], abs=1e-4)
+
+
+def test_rates_of_their_own_replace_those_of_the_hours(tmp_path: Path) -> None:
+    """The peak of a minute is above that of an hour, and sizes the maximum."""
+    made = cost(tmp_path, **traffic(profile=OFFICE, peak="700/s"))
+    service = made.online["scorer"].service
+    assert service.for_peak.value == 10
+    assert float(made.parts["serving scorer"].value.amount) == pytest.approx(2.333 * HOUR, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ({"profile": OFFICE[1:]}, "a day has 24 hours, and the profile has 23 rates"),
+        ({"profile": OFFICE, "mean": "100/s"}, "the mean is 100/s, and the mean of the 24 rates of `profile` is "),
+        (
+            {"profile": OFFICE, "peak": "150/s"},
+            "the peak is 150/s, and the highest of the 24 rates of `profile` is 200/s",
+        ),
+        ({"profile": OFFICE, "trough": "6/s"}, "the trough is 6/s, and the lowest of the 24 rates of `profile` is 5/s"),
+    ],
+)
+def test_hours_that_contradict_are_refused(rates: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    found = compile_text(tmp_path, minimal(constraints__throughput=rates)).diagnostics
+    [one] = [one for one in found if one.id == "MLS008"]
+    assert one.message.startswith(said)
+
+
+def test_the_simulated_day_is_the_given_one(tmp_path: Path) -> None:
+    [environment] = compile_text(tmp_path, minimal(constraints__throughput={"profile": OFFICE}))._compiled.environments
+    load = Load(simulated(environment.plan.online["digit-reader"]).profile)
+    assert [load.at(hour * 3600) for hour in (0, 8, 12, 12.5, 16.5, 23)] == [5, 200, 100, 150, 102.5, 5]
+
+
 # Replicas
 
 
@@ -96,7 +156,7 @@ def test_skipped_hours_have_the_replicas_that_asking_for_each_gives(a: float, b:
         assert len(asked) <= 2
 
 
-def traffic(**rates: str) -> dict[str, Any]:
+def traffic(**rates: object) -> dict[str, Any]:
     return {"constraints__throughput": rates}
 
 

@@ -31,16 +31,20 @@ class Burst(Record):
 
 
 class Profile(Record):
-    """A day: the lowest rate at midnight, the highest at noon, and a given mean. Rates are in requests per second."""
+    """A day: the lowest rate at midnight, the highest at noon, and a given mean, or its hours if they are known. Rates
+    are in requests per second.
+    """
 
     trough: float
     mean: float
     peak: float
+    hours: tuple[float, ...] = ()
+    """The rates at the full hours from midnight on."""
 
     @property
     def shape(self) -> Shape:
         """The day that the bill rests on, too."""
-        return shape(self.trough, self.mean, self.peak)
+        return Shape(self.hours) if self.hours else shape(self.trough, self.mean, self.peak)
 
 
 class Load:

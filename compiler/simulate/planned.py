@@ -107,7 +107,8 @@ def _profile(service: ServicePlan) -> tuple[Profile, list[str]]:
     rate = float(usual.value)
     highest = float(peak.value) if peak is not None else rate
     if trough is not None:
-        return Profile(trough=float(trough.value), mean=rate, peak=highest), []
+        hours = tuple(float(each.value) for each in service.hours)
+        return Profile(trough=float(trough.value), mean=rate, peak=highest, hours=hours), []
     least = lowest(rate, highest)
     said = f"the trough is {number(least)}/s, until `constraints.throughput.trough` is set"
     return Profile(trough=least, mean=rate, peak=highest), [said] if highest > rate else []

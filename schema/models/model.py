@@ -208,6 +208,9 @@ class Family(Section):
 
     shape: LlmShape = required("The model shape.")
     window: int | None = optional("The longest context it was trained for, in tokens.", ge=1, le=100_000_000)
+    smaller: FamilyName | None = optional(
+        "The next smaller family of the same series. The plan says what it would cost, if it costs less."
+    )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

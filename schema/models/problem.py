@@ -127,6 +127,11 @@ class Throughput(Section):
         "How long the rate takes to rise from the mean to the peak, at its fastest. The minimum of replicas follows, "
         "because new ones take minutes."
     )
+    profile: list[Rate] = listed(
+        "The mean rate of each hour of a usual day, 24 of them from midnight on. The bill, the minimum of replicas, "
+        "and `mlspec simulate` follow it instead of a cosine, and the mean, the peak, and the trough follow from it if "
+        "they are omitted."
+    )
     trough: Rate | None = optional(
         "The lowest hourly rate. The minimum of replicas is for it, a canary may lack requests for a verdict then, and "
         "below a tenth of it, the on-call engineer gets paged."

@@ -199,10 +199,11 @@ def _seconds(length: Decimal) -> str:
     return f"{length * 1000:.3f}ms"
 
 
-def _throughput(maker: Maker, mean: Decimal) -> dict[str, str]:
+def _throughput(maker: Maker, mean: Decimal) -> dict[str, Any]:
     """As many requests as a few dozen replicas answer, whatever one of them takes."""
     rate = max(1, int(maker.pick((1, 5)) / mean))
-    return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s", "ramp": "30m"}
+    hours = {"profile": [f"{rate}/s"] * 24} if maker.maybe(0.3) else {}
+    return {"trough": f"{max(1, rate // 4)}/s", "mean": f"{rate}/s", "peak": f"{2 * rate}/s", "ramp": "30m", **hours}
 
 
 def _protocols(maker: Maker) -> tuple[str, ...]:

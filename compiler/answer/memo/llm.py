@@ -61,3 +61,5 @@ def fit(service: ServicePlan) -> Iterator[Line]:
         )
     for bits, proposal in hardware.proposals.items():
         yield Line(title=f"proposal: {bits} bits per weight", value=proposal)
+    if hardware.smaller is not None:
+        yield Line(title="proposal: the next smaller model", value=hardware.smaller)

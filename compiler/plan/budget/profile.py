@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ....schema.units import Rate
-from ...because import Because, because, decision, first
+from ...because import Because, because, decision
 from ..choose import count
-from ..serving.day import HOURS, Day, Stretch, day, follow
+from ..serving.day import HOURS, Day, Stretch, follow
 from ..serving.facts import ServiceFacts
 
 __all__ = ["replicas", "within"]
@@ -18,12 +18,9 @@ def replicas(service: ServiceFacts) -> tuple[Because[Day], tuple[Because[int], .
 
     Without an autoscaler, it is always the minimum. Without a service time, the planner assumes the replicas.
     """
-    mean = first(service.traffic("mean"), service.traffic("peak"))
-    peak = first(service.traffic("peak"), mean)
-    limits = service.min_replicas, service.max_replicas
-    if mean is None or peak is None:
+    limits, whole = (service.min_replicas, service.max_replicas), service.day
+    if whole is None:
         return because((Stretch(Decimal(HOURS), Rate(0)),), "the rate is unknown"), (within(service.for_mean, *limits),)
-    whole = day(mean, peak, service.traffic("trough"))
     if not service.scales.value:
         return whole, (service.min_replicas,) * len(whole.value)
 

@@ -17,7 +17,7 @@ from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
 from ..choose import percentiles
-from ..serving.day import average, day, follow
+from ..serving.day import average, follow
 from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
@@ -163,8 +163,23 @@ class Hardware:
                 options = tuple(self._option(fewer, devices.type, count) for count in self._counts(self.device))
                 best = cheaper(cheapest, options)
                 if best is not None and self.device.price is not None:
-                    cheapest, found[bits] = best, proposed(now, best, method, self.device.price)
+                    way = f"with `{method}`", "`optimization.quantization` of the model"
+                    cheapest, found[bits] = best, proposed(now, best, *way, self.device.price)
         return found
+
+    @cached_property
+    def smaller(self) -> Because[str] | None:
+        """What the next smaller model of the series would cost; None if there is none, or if it costs no less."""
+        devices, model = self._service.devices, self.model
+        if devices is None or model is None or self.device is None or self._service.part.service_time is not None:
+            return None
+        other, price = model.smaller, self.device.price
+        if other is None or other.named is None or price is None:
+            return None
+        now = self._option(model, devices.type, devices.count)
+        best = cheaper(now, tuple(self._option(other, devices.type, count) for count in self._counts(self.device)))
+        name = f"`{other.named.value}`"
+        return proposed(now, best, f"with {name}", "`llm.family` of the model", price) if best is not None else None
 
     # The choice
 
@@ -217,13 +232,11 @@ class Hardware:
         not count, or else it would make a replica cheap that is too slow for the peak.
         """
         service, given = self._service, self._service.part.replicas
-        mean = first(service.traffic("mean"), service.traffic("peak"))
-        peak, trough = first(service.traffic("peak"), mean), service.traffic("trough")
-        if speed is None or mean is None or peak is None:
+        mean, whole = first(service.traffic("mean"), service.traffic("peak")), service.day
+        if speed is None or mean is None or whole is None:
             return for_peak.map(Decimal)
-        quiet = speed.needed(mean, service.availability) if trough is None else None
+        quiet = speed.needed(mean, service.availability) if service.traffic("trough") is None else None
         least = first(given.min.given, quiet if service.scales.value else for_peak)
-        whole = day(mean, peak, trough)
 
         def needed(rate: Because[Rate]) -> Because[int]:
             return _at_least(speed.needed(rate, service.availability), least)

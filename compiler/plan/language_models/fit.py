@@ -35,14 +35,30 @@ OVERHEAD = Memory.parse("1536Mi")
 class LanguageModel(Tokens):
     """A language model of known shape as one service serves it, independent of the hardware."""
 
-    def __init__(self, shape: LlmShape, tokens: Tokens, method: Because[str] | None = None) -> None:
+    def __init__(
+        self, shape: LlmShape, tokens: Tokens, method: Because[str] | None = None, family: Because[str] | None = None
+    ) -> None:
         super().__init__(tokens.parent, tokens.part, tokens.platform, tokens.generates)
         self.shape = shape
         self._method = method
+        self._family = family
+
+    @property
+    def named(self) -> Because[str] | None:
+        """The name of its family."""
+        return self._family if self._family is not None else super().named
 
     def quantized_by(self, method: Because[str]) -> LanguageModel:
         """The same model with another quantization."""
-        return LanguageModel(self.shape, self, method)
+        return LanguageModel(self.shape, self, method, self._family)
+
+    @property
+    def smaller(self) -> LanguageModel | None:
+        """The next smaller model of its series, with the same quantization; None if the catalog knows none."""
+        family = self.family.smaller if self.family is not None else None
+        if family is None:
+            return None
+        return LanguageModel(self.platform.families[family.value].shape, self, self._method, family)
 
     @cached_property
     def quantized(self) -> tuple[Because[str] | None, Because[int] | None]:

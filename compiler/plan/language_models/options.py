@@ -138,8 +138,8 @@ def cheaper(now: Option, options: tuple[Option, ...]) -> Option | None:
 
 
 @decision
-def proposed(now: Option, best: Option, method: str, price: Because[HourlyPrice]) -> tuple[str, str]:
-    """What the accelerators for fewer bits per weight would cost per month. Both options are of one type."""
+def proposed(now: Option, best: Option, way: str, field: str, price: Because[HourlyPrice]) -> tuple[str, str]:
+    """What the accelerators would cost per month in another way. Both options are of one type."""
     assert best.cost is not None
     assert now.cost is not None
 
@@ -148,6 +148,6 @@ def proposed(now: Option, best: Option, method: str, price: Because[HourlyPrice]
         return f"{cost * MONTH:,.0f} {price.value.currency}/month for {each} per replica"
 
     return month(best, best.cost.value), (
-        f"with `{method}`: {best.cost.reason}, instead of {month(now, now.cost.value)}: {now.cost.reason}; measure the "
-        f"quality first, and then set `optimization.quantization` of the model"
+        f"{way}: {best.cost.reason}, instead of {month(now, now.cost.value)}: {now.cost.reason}; measure the "
+        f"quality first, and then set {field}"
     )

@@ -10,7 +10,7 @@ from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first, fixed
 from ..choose import count, number, readable, seconds
 from ..serving.capacity import Demand, carrying
-from ..serving.day import through
+from ..serving.day import Hours, through
 from ..serving.facts import ServiceFacts
 from ..serving.version import VersionPlan
 from . import Scaling
@@ -98,7 +98,7 @@ class Reaction:
         if service.ramp is not None:  # then `for_ramp` has the rise
             least = because(trough.value, "the trough, as the ramp says how fast the rate rises", trough)
         else:
-            least = _quiet(mean, peak, trough, self.time, service.care.utilization)
+            least = _quiet(mean, peak, trough, service.hours, self.time, service.care.utilization)
         needed = service.needed(least)
         return _from(least, needed) if needed is not None else None
 
@@ -200,24 +200,26 @@ def _quiet(
     mean: Because[Rate],
     peak: Because[Rate],
     trough: Because[Rate],
+    hours: Hours,
     reacts: Because[Duration],
     utilization: Because[Percent],
 ) -> tuple[Rate, str]:
     """The rate that the minimum of replicas carries: of the trough, or as far as the autoscaler is behind (`_reached`)
-    the steepest hour of the day. At most the mean, because the shape of the day is assumed.
+    the steepest hour of the day. At most the mean if the shape of the day is assumed.
     """
-    hour, spare = through(mean, peak, trough).steepest, 1 - float(utilization.value.amount)
+    hour, spare = through(mean, peak, trough, hours).steepest, 1 - float(utilization.value.amount)
+    most, what = (peak.value, "peak") if hours else (mean.value, "mean")
     if not hour:
         return trough.value, "the rate is the same all day"
     if not spare or math.isinf(hour):
-        return mean.value, "the day has no slow rise from its trough, so the first ones carry the mean"
+        return most, f"the day has no slow rise from its trough, so the first ones carry the {what}"
     behind = hour / 3600 * float(reacts.value) / spare
     said = f"the rate rises by at most {number(hour)}/s in an hour, and replicas follow after {readable(reacts.value)}"
     if behind <= float(trough.value):
         return trough.value, f"{said}, which is fast enough from {number(behind)}/s on"
-    if behind >= float(mean.value):
-        return mean.value, f"{said}, so the first ones carry the mean"
-    return min(mean.value, _up_to_a_tenth(behind)), f"{said}, which is fast enough from this rate on"
+    if behind >= float(most):
+        return most, f"{said}, so the first ones carry the {what}"
+    return min(most, _up_to_a_tenth(behind)), f"{said}, which is fast enough from this rate on"
 
 
 def _up_to_a_tenth(rate: float) -> Rate:

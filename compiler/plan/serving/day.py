@@ -15,9 +15,17 @@ from typing import NamedTuple
 from ....schema.units import Rate
 from ...because import Because, because, decision
 from ...day import HOURS, Shape, lowest, shape
+from ...finding import refusal
+from ...system import Throughput
 from ..choose import count, number
 
-__all__ = ["HOURS", "Day", "Stretch", "average", "day", "follow", "through"]
+__all__ = ["HOURS", "Day", "Hours", "Stretch", "average", "day", "follow", "hours_of", "of_hours", "through"]
+
+Hours = tuple[Because[Rate], ...]
+"""The mean rate of each hour from midnight on; empty if the spec does not give them."""
+
+NEARLY = 0.05
+"""How far a declared rate may be from that of the hours, as people round both."""
 
 LISTED = 4
 """How many numbers of replicas a reason lists."""
@@ -35,8 +43,53 @@ Day = tuple[Stretch, ...]
 """The parts of a day, in ascending order of their rates; their hours add up to 24."""
 
 
-def through(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | None) -> Shape:
-    """The shape of the day with these rates."""
+def hours_of(throughput: Throughput) -> Hours:
+    """The hours that a spec gives. Raises `Refusal` (MLS008) if they are not 24, or contradict its other rates."""
+    given = throughput.profile
+    if not given:
+        return ()
+    if len(given) != HOURS:
+        raise refusal(
+            "MLS008",
+            f"a day has 24 hours, and the profile has {count(len(given), 'rate')}",
+            given[-1],
+            note="each rate is for one hour, from midnight on",
+            help="write 24 rates",
+        )
+    for name, rate in (("mean", throughput.mean), ("peak", throughput.peak), ("trough", throughput.trough)):
+        found = of_hours(name, given)
+        if rate is not None and _contradicts(name, float(rate.value), float(found.value)):
+            raise refusal(
+                "MLS008",
+                f"the {name} is {rate.value}, and {found.reason} is {found.value}",
+                rate,
+                others=((given[0], "the profile"),),
+                note="capacity would be planned for another day than the bill",
+                help=f"write `{name}: {found.value}`, or remove it",
+            )
+    return given
+
+
+def _contradicts(name: str, said: float, found: float) -> bool:
+    """Whether a rate cannot be that of the hours. Within an hour, the rate may be higher or lower than its mean."""
+    if name == "mean":
+        return abs(said - found) > NEARLY * max(said, found)
+    return said < found * (1 - NEARLY) if name == "peak" else said > found * (1 + NEARLY)
+
+
+@decision
+def of_hours(name: str, hours: Hours) -> tuple[Rate, str]:
+    """The mean, the peak, or the trough of the hours."""
+    rates = [float(rate.value) for rate in hours]
+    found = {"mean": sum(rates) / len(rates), "peak": max(rates), "trough": min(rates)}[name]
+    word = {"mean": "mean", "peak": "highest", "trough": "lowest"}[name]
+    return _rate(found), f"the {word} of the {len(hours)} rates of `profile`"
+
+
+def through(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | None, hours: Hours = ()) -> Shape:
+    """The shape of the day with these rates, or with these hours."""
+    if hours:
+        return Shape(tuple(float(rate.value) for rate in hours))
     middle = float(mean.value)
     most = max(middle, float(peak.value))
     least = min(middle, float(trough.value) if trough is not None else lowest(middle, most))
@@ -44,9 +97,13 @@ def through(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | No
 
 
 @decision
-def day(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | None) -> tuple[Day, str]:
-    """A day with a mean, a peak, and a trough. The reason describes its shape."""
-    found = through(mean, peak, trough)
+def day(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | None, hours: Hours = ()) -> tuple[Day, str]:
+    """A day with a mean, a peak, and a trough, or with given hours. The reason describes its shape."""
+    found = through(mean, peak, trough, hours)
+    if hours:
+        low, high = _rate(min(found.rates)), _rate(max(found.rates))
+        parts = tuple(Stretch(Decimal(many), _rate(rate)) for many, rate in found.stretches)
+        return parts, f"the 24 hours of `profile`, from {low} to {high}"
     if len(found.rates) == 1:
         return (Stretch(Decimal(HOURS), mean.value),), f"a constant {mean.value}"
     said = f"a day from {_rate(found.rates[0])} to {peak.value} with a mean of {mean.value}"

@@ -12,6 +12,7 @@ from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
 from ...system import Latency, MetricVocabulary, OnlineService, Release, Runtime, Throughput
 from ..scope import Scope
+from .day import Day, Hours, day, hours_of, of_hours
 from .files import ModelFiles
 
 __all__ = ["OF_TOKENS", "Measured", "ServiceIdentity", "service_name"]
@@ -164,7 +165,20 @@ class ServiceIdentity:
 
     def traffic(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
         """The mean, peak, or trough of the arrival rate."""
-        return getattr(self._throughput, name)  # type: ignore[no-any-return]
+        given: Because[Rate] | None = getattr(self._throughput, name)
+        return of_hours(name, self.hours) if given is None and self.hours else given
+
+    @cached_property
+    def hours(self) -> Hours:
+        """The rate of each hour of a day, if the spec gives them. Raises `Refusal` if they contradict the others."""
+        return hours_of(self._throughput)
+
+    @cached_property
+    def day(self) -> Because[Day] | None:
+        """The rate over a day; None if it is unknown."""
+        mean = first(self.traffic("mean"), self.traffic("peak"))
+        peak = first(self.traffic("peak"), mean)
+        return day(mean, peak, self.traffic("trough"), self.hours) if mean is not None and peak is not None else None
 
     @property
     def ramp(self) -> Because[Duration] | None:
