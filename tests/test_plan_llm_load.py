@@ -177,16 +177,16 @@ def test_pci_express_makes_many_devices_slower_than_few(tmp_path: Path) -> None:
 def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
     """A pair of H100s holds 70.6 GB of weights, but not 141.2 GB and enough cache. An A100 has no FP8.
 
-    Of the day from 0/s to 1/s, four devices in 16 bits need 2 replicas for 19 h and 3 for 5 h: 53 / 24 = 2.208, and
-    2.208 x 4 x 6.88 x 730 = 44,358. Pairs need 2 for 17 h with 8 bits, 3 for 2, 4 for 2, and 5 for 3: 63 / 24 = 2.625.
-    With 4 bits, it is 2 for 17 h, 3 for 4, and 4 for 3: 58 / 24 = 2.417.
+    Two replicas of four carry 0.818/s, and the day from 0/s to 1/s is above it for 3 hours: (21 x 2 + 3 x 3) / 24 =
+    2.125, and 2.125 x 4 x 6.88 x 730 = 42,690. With pairs and 8 bits, it is 13 hours with 2, 9 with 3, and 2 with 4:
+    2.542. With 4 bits, two pairs are enough for 14 hours and three for 10: 2.417.
     """
     proposals = plan(tmp_path, contracts("h100")).hardware.proposals
     assert set(proposals) == {8, 4}
     pair = "USD/month for 2 x `h100` per replica"
-    assert [proposals[bits].value for bits in (8, 4)] == [f"26,368 {pair}", f"24,278 {pair}"]
-    assert "with `fp8`: 2.625 replicas on average over a day x 2 x 6.88 USD/h = 36.12 USD/h" in proposals[8].reason
-    assert "instead of 44,358 USD/month for 4 x `h100` per replica: 2.208 replicas on" in proposals[8].reason
+    assert [proposals[bits].value for bits in (8, 4)] == [f"25,534 {pair}", f"24,278 {pair}"]
+    assert "with `fp8`: 2.542 replicas on average over a day x 2 x 6.88 USD/h = 34.98 USD/h" in proposals[8].reason
+    assert "instead of 42,690 USD/month for 4 x `h100` per replica: 2.125 replicas on" in proposals[8].reason
     assert "measure the quality first" in proposals[8].reason
     assert set(plan(tmp_path, contracts("a100-40gb")).hardware.proposals) == {4}
     few = contracts("h100")
