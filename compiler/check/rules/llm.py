@@ -165,5 +165,5 @@ def _unheard(at: object, message: str, note: str) -> Diagnostic:
         message,
         at,
         note=f"the model invents what it does not know: {note}",
-        help="describe the `retrieval` of it under `llm`, or correct `knowledge`",
+        help="describe its `retrieval` under `llm`, or correct `knowledge`",
     )
