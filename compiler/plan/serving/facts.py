@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Protocol
 
 from ....schema.units import Cores, Duration, Percent, Rate
-from ...because import Because, because, decision, first
+from ...because import Because, because, first
 from ...system import AcceleratorRequest, AutoscalingCapability, OnlineService
-from ..choose import assumed, count, number, or_else
+from ..choose import assumed, or_else
 from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, Demand, care, measured, replicas, survives_zones
+from .extremes import capped, maximum
 from .hops import Hops
 from .identity import ServiceIdentity
 from .promises import promises
@@ -219,7 +219,7 @@ class ServiceFacts(ServiceIdentity, ABC):
         """The minimum replicas: enough for the trough, or for the mean rate without one, or for the peak without
         autoscaling.
         """
-        return or_else(self.part.replicas.min, lambda: _capped(self._always, self.most))
+        return or_else(self.part.replicas.min, lambda: capped(self._always, self.most))
 
     @property
     @abstractmethod
@@ -259,8 +259,11 @@ class ServiceFacts(ServiceIdentity, ABC):
     @cached_property
     def max_replicas(self) -> Because[int]:
         """The maximum replicas."""
+        estimated = self.sequences is not None and self.scales.value and self.part.replicas.target.given is None
+        target = self.hardware.in_flight if estimated else None
         return or_else(
-            self.part.replicas.max, lambda: _max_replicas(self.for_peak, self.min_replicas, self.most, self._headroom)
+            self.part.replicas.max,
+            lambda: maximum(self.for_peak, self.min_replicas, self.most, self._headroom, target),
         )
 
     @property
@@ -271,21 +274,3 @@ class ServiceFacts(ServiceIdentity, ABC):
     def most(self) -> Because[int] | None:
         """The upper limit on replicas in the spec."""
         return first(self.part.constraints.max_replicas, self.scope.system.constraints.max_replicas)
-
-
-@decision
-def _capped(needed: Because[int], most: Because[int] | None) -> tuple[int, str]:
-    if most is not None and most.value < needed.value:
-        return most.value, f"{needed.reason}; limited to `maxReplicas: {most.value}`"
-    return needed.value, needed.reason
-
-
-@decision
-def _max_replicas(
-    peak: Because[int], least: Because[int], most: Because[int] | None, headroom: Because[float]
-) -> tuple[int, str]:
-    wanted = max(least.value, math.ceil(peak.value * headroom.value - 1e-9))
-    why = f"{number(headroom.value)} times the {count(peak.value, 'replica')} for the peak"
-    if most is not None and most.value < wanted:
-        return max(most.value, 1), f"{why}; limited to `maxReplicas: {most.value}`"
-    return wanted, why
