@@ -70,7 +70,7 @@ def test_a_busy_server_is_as_slow_as_a_simulated_one(system: System, service: Se
     for name in ("p90", "p95", "p99"):
         z, share = DEVIATIONS[name], QUANTILES[name]
         answer = raised(planned.answer(z), single.answer(), margin(single)) / quantile(simulated.answers, share)
-        assert 0.95 <= answer <= 1.25, name
+        assert 0.95 <= answer <= 1.35, name
     first = raised(planned.first_token(DEVIATIONS["p95"]), single.first_token())
     assert 0.8 <= first / quantile(simulated.first_tokens, 0.95) <= 1.7
     between = planned.between(0.95, DEVIATIONS["p95"])
@@ -87,7 +87,7 @@ def test_long_prompts_have_a_larger_margin(rate: float, service: ServicePlan) ->
     single, answers = alone(made, planned.request), simulate(made, case, requests=800).answers
     assert 0.75 <= planned.answer() / (sum(answers) / len(answers)) <= 1.05
     took = raised(planned.answer(DEVIATIONS["p95"]), single.answer(), margin(single))
-    assert 0.95 <= took / quantile(answers, 0.95) <= 1.35
+    assert 0.95 <= took / quantile(answers, 0.95) <= 1.45
 
 
 LENGTHS = [(1000, 16), (1000, 300), (2000, 32), (8000, 32), (8000, 300), (24_000, 32), (24_000, 300), (24_000, 1500)]
@@ -108,8 +108,9 @@ def test_the_formulas_are_as_rough_as_they_say(
     assert planned is not None
     single, simulated = alone(made, planned.request), simulate(made, case, requests=max(300, 30_000 // output))
     assert 0.75 <= planned.answer() / (sum(simulated.answers) / len(simulated.answers)) <= 1.5
-    took = raised(planned.answer(DEVIATIONS["p95"]), single.answer(), margin(single))
-    assert 0.75 <= took / quantile(simulated.answers, 0.95) <= 2.4
+    for name in ("p90", "p95", "p99"):
+        took = raised(planned.answer(DEVIATIONS[name]), single.answer(), margin(single))
+        assert 0.85 <= took / quantile(simulated.answers, QUANTILES[name]) <= 2.1, name
     waited = sum(step > made.step(1) + planned.request.last / 2 for step in simulated.between)
     assert 0.65 <= planned.interrupted / (waited / len(simulated.between)) <= 2.2
 

@@ -17,12 +17,13 @@ At a quantile with z standard deviations, n + z · √n sequences are in flight,
 answer, with k = λ · T. The share of tokens that wait for a chunk is chunks · λ · T / output.
 
 tests/test_batching.py compares it with a simulation, for prompts of 1,000 to 24,000 tokens and answers of 16 to 1,500:
-the mean is 0.77 to 1.5 times the simulated one, the 95th percentile 0.78 to 2.4 times, and the share of tokens that
-wait 0.7 to 2.2 times. All are high where answers are a few tokens, and low where a prompt takes seconds.
+the mean is 0.77 to 1.5 times the simulated one, the 90th to 99th percentiles 0.9 to 2 times, and the share of tokens
+that wait 0.7 to 2.2 times. All are high where answers are a few tokens, and low where a prompt takes seconds.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -36,10 +37,13 @@ BUSIEST = 0.97
 MARGIN = 1.15
 """The factor on the part of a percentile that is due to other requests: simulations reach that."""
 
-LONG = 0.05
-"""The share of a single response from which on a prompt is long, so that a few of them at once make many answers slow.
-The margin then grows by what is above it, up to 1.5.
+MARGINS = ((0.0, MARGIN), (0.1, 1.5), (0.4, 1.5), (0.75, 1.0))
+"""That factor for the whole response, by the share of its prompt in a single one, with straight lines between them. A
+few long prompts at once make many answers slow. Where answers are a few tokens, most of them wait for prompts anyway.
 """
+
+LONG = 0.05
+"""The share of a single response from which on a prompt is long, so that percentiles are rougher."""
 
 ROUNDS = 100
 PRECISION = 1e-4
@@ -149,7 +153,10 @@ class Load(NamedTuple):
 def margin(single: Load) -> float:
     """The margin for percentiles of the response, by the share of its prompt."""
     share = single.request.reading / single.answer()
-    return min(1.5, MARGIN + max(0.0, share - LONG))
+    for (low, first), (high, last) in itertools.pairwise(MARGINS):
+        if share <= high:
+            return first + (last - first) * (share - low) / (high - low)
+    return MARGINS[-1][1]
 
 
 def alone(work: Work, request: Request) -> Load:
