@@ -145,7 +145,8 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     },
     "LanguageModel": {"kept_as"},
     "Fit": {"each", "whole"},
-    "Hardware": {"prompt_chunk", "smaller"},
+    "Hardware": {"prompt_chunk"},
+    "Proposals": {"bits", "other", "smaller"},
     "Speed": {"busy", "late", "limit", "in_flight", "sustained"},
     "Work": {
         "in_fp8",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mlspec.compiler.because import because
 from mlspec.compiler.plan.budget.profile import replicas
+from mlspec.compiler.plan.language_models.proposals import Proposals
 from mlspec.compiler.plan.service import ServicePlan
 from mlspec.compiler.plan.serving.day import average
 from mlspec.compiler.plan.serving.extremes import maximum
@@ -187,7 +188,14 @@ def test_pci_express_makes_many_devices_slower_than_few(tmp_path: Path) -> None:
     assert taken[0] < taken[1] < taken[2]
 
 
-# Fewer bits
+# Proposals
+
+
+def proposed(folder: Path, spec: dict[str, Any]) -> Proposals:
+    """What a plan proposes."""
+    found = plan(folder, spec).hardware.proposals
+    assert found is not None
+    return found
 
 
 def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
@@ -197,29 +205,60 @@ def test_fewer_bits_are_proposed_where_they_are_cheaper(tmp_path: Path) -> None:
     2.208 x 4 x 6.88 x 730 = 44,358. Pairs need 2 for 17 h with 8 bits, 3 for 2, 4 for 2, and 5 for 3: 63 / 24 = 2.625.
     With 4 bits, it is 2 for 17 h, 3 for 4, and 4 for 3: 58 / 24 = 2.417.
     """
-    proposals = plan(tmp_path, contracts("h100")).hardware.proposals
+    proposals = proposed(tmp_path, contracts("h100")).bits
     assert set(proposals) == {8, 4}
     pair = "USD/month for 2 x `h100` per replica"
     assert [proposals[bits].value for bits in (8, 4)] == [f"26,368 {pair}", f"24,278 {pair}"]
     assert "with `fp8`: 2.625 replicas on average over a day x 2 x 6.88 USD/h = 36.12 USD/h" in proposals[8].reason
     assert "instead of 44,358 USD/month for 4 x `h100` per replica: 2.208 replicas on" in proposals[8].reason
     assert "measure the quality first" in proposals[8].reason
-    assert set(plan(tmp_path, contracts("a100-40gb")).hardware.proposals) == {4}
+    assert set(proposed(tmp_path, contracts("a100-40gb")).bits) == {4}
     few = contracts("h100")
     few["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}
-    assert plan(tmp_path, few).hardware.proposals == {}
+    assert proposed(tmp_path, few).bits == {}
 
 
 def test_a_smaller_model_is_proposed_where_it_is_cheaper(tmp_path: Path) -> None:
     """An 8B model in 16 bits takes one device per replica, as its 16.06 GB fit; the 70B one takes four."""
-    hardware = plan(tmp_path, contracts("h100")).hardware
-    assert hardware.smaller is not None
-    assert hardware.smaller.value.endswith(" USD/month for `h100` per replica")
-    assert hardware.smaller.reason.startswith("with `llama-3.1-8b`: 2 replicas x 6.88 USD/h = 13.76 USD/h, instead of ")
-    assert "measure the quality first, and then set `llm.family` of the model" in hardware.smaller.reason
+    smaller = proposed(tmp_path, contracts("h100")).smaller
+    assert smaller is not None
+    assert smaller.value.endswith(" USD/month for `h100` per replica")
+    assert smaller.reason.startswith("with `llama-3.1-8b`: 2 replicas x 6.88 USD/h = 13.76 USD/h, instead of ")
+    assert "measure the quality first, and then set `llm.family` of the model" in smaller.reason
     smallest = contracts("h100", llm__tokens={"context": 8192, "prompt": 6500, "output": 1500})
     smallest["models"]["chat"]["llm"] = {"family": "llama-3.1-8b"}
-    assert plan(tmp_path, smallest).hardware.smaller is None
+    assert proposed(tmp_path, smallest).smaller is None
+
+
+def test_proposals_are_for_every_accelerator_that_is_allowed(tmp_path: Path) -> None:
+    """In 16 bits, 141 GB need H100s or more. In 4 bits, 39.8 GB of weights fit on one A100, which costs half as much.
+
+    The test takes each type alone, and so finds the cheapest by hand.
+    """
+    alone = {}
+    for name in ("h100", "a100-80gb", "l40s"):
+        spec = contracts(name)
+        spec["models"]["chat"]["optimization"] = {"quantization": {"method": "awq"}}
+        alone[name] = cost(plan(tmp_path, spec))
+    best = min(alone, key=lambda name: alone[name])
+    spec = contracts("h100", "a100-80gb", "l40s")
+    proposal = proposed(tmp_path, spec).bits[4]
+    assert f"`{best}` per replica" in proposal.value
+    assert proposal.value.startswith(f"{alone[best] * 730:,.0f} USD/month for ")
+
+
+def test_other_accelerators_are_proposed_to_who_names_expensive_ones(tmp_path: Path) -> None:
+    """The planner's own choice among the same accelerators is what it proposes."""
+    both = contracts("h100", "a100-80gb")
+    chosen = plan(tmp_path, both)
+    assert chosen.devices is not None
+    assert proposed(tmp_path, both).other is None
+    both["services"]["chat"]["resources"]["accelerator"] = {"type": "h100", "count": 8}
+    proposal = proposed(tmp_path, both).other
+    assert proposal is not None
+    assert proposal.value.startswith(f"{cost(chosen) * 730:,.0f} USD/month for ")
+    assert f"`{chosen.devices.type.value}` per replica" in proposal.value
+    assert proposal.reason.endswith("to use them, set `resources.accelerator`")
 
 
 # Properties

@@ -59,7 +59,12 @@ def fit(service: ServicePlan) -> Iterator[Line]:
             value=hardware.speed.throughput,
             field=f"{path}.serviceTime",
         )
-    for bits, proposal in hardware.proposals.items():
+    proposals = hardware.proposals
+    if proposals is None:
+        return
+    for bits, proposal in proposals.bits.items():
         yield Line(title=f"proposal: {bits} bits per weight", value=proposal)
-    if hardware.smaller is not None:
-        yield Line(title="proposal: the next smaller model", value=hardware.smaller)
+    if proposals.smaller is not None:
+        yield Line(title="proposal: the next smaller model", value=proposals.smaller)
+    if proposals.other is not None:
+        yield Line(title="proposal: other accelerators", value=proposals.other)

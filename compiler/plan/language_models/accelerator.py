@@ -8,7 +8,7 @@ size of its files counts. A replica never gets two slices of a device, because a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
 
@@ -22,7 +22,8 @@ from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
 from .limits import Bounds, Targets
-from .options import Option, against, called, cheaper, cost, picked, proposed, too_many, unfit
+from .options import Option, against, called, cost, picked, too_many, unfit
+from .proposals import Proposals
 from .speed import Speed
 from .tokens import Tokens
 
@@ -30,9 +31,6 @@ __all__ = ["COUNTS", "Hardware", "called"]
 
 COUNTS = (1, 2, 4, 8)
 """The possible device counts per replica: tensors split into powers of two, and most nodes have at most 8 devices."""
-
-FEWER = {"fp8": 8, "awq": 4}
-"""The quantization methods that the planner compares with the given one, and their bits per weight."""
 
 UNPROVEN = because(2, "two replicas, because the required rate or the speed of a replica is unknown")
 
@@ -63,7 +61,7 @@ class Hardware:
         allowed = self._service.scope.system.constraints.accelerators
         if not allowed:
             return None
-        options = tuple(self._options(allowed))
+        options = tuple(self._options(self.model, allowed))
         if all(option.unfit.value for option in options):
             raise self._none_fits(options)
         best = picked(options)
@@ -149,45 +147,22 @@ class Hardware:
         )
 
     @cached_property
-    def proposals(self) -> dict[int, Because[str]]:
-        """What the model would cost in fewer bits per weight, where each is cheaper than more of them."""
-        devices, model = self._service.devices, self.model
-        if devices is None or model is None or self.device is None or self._service.part.service_time is not None:
-            return {}
-        now, found = self._option(model, devices.type, devices.count), {}
-        cheapest = now
-        for method, bits in FEWER.items():
-            fewer = model.quantized_by(because(method, f"{bits} bits per weight"))
-            able = method != "fp8" or self.device.fp8_compute is not None
-            if able and fewer.weights.value < model.weights.value:
-                options = tuple(self._option(fewer, devices.type, count) for count in self._counts(self.device))
-                best = cheaper(cheapest, options)
-                if best is not None and self.device.price is not None:
-                    way = f"with `{method}`", "`optimization.quantization` of the model"
-                    cheapest, found[bits] = best, proposed(now, best, *way, self.device.price)
-        return found
-
-    @cached_property
-    def smaller(self) -> Because[str] | None:
-        """What the next smaller model of the series would cost; None if there is none, or if it costs no less."""
-        devices, model = self._service.devices, self.model
-        if devices is None or model is None or self.device is None or self._service.part.service_time is not None:
+    def proposals(self) -> Proposals | None:
+        """What would cost less; None if the planner does not estimate what the accelerators can do."""
+        devices = self._service.devices
+        if devices is None or self.model is None or self.device is None or self._service.part.service_time is not None:
             return None
-        other, price = model.smaller, self.device.price
-        if other is None or other.named is None or price is None:
-            return None
-        now = self._option(model, devices.type, devices.count)
-        best = cheaper(now, tuple(self._option(other, devices.type, count) for count in self._counts(self.device)))
-        name = f"`{other.named.value}`"
-        return proposed(now, best, f"with {name}", "`llm.family` of the model", price) if best is not None else None
+        return Proposals(
+            self._service, self.model, self._option(self.model, devices.type, devices.count), self._options
+        )
 
     # The choice
 
-    def _options(self, allowed: tuple[Because[str], ...]) -> Iterator[Option]:
+    def _options(self, model: LanguageModel | None, allowed: Iterable[Because[str]]) -> Iterator[Option]:
         """Every number of devices of each type."""
         for name in allowed:
             for devices in self._counts(self._service.scope.platform.accelerators[name.value]):
-                yield self._option(self.model, name, devices)
+                yield self._option(model, name, devices)
 
     def _counts(self, device: Accelerator) -> Iterator[Because[int]]:
         slice_, most = device.slice, device.per_node

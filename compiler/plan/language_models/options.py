@@ -131,15 +131,15 @@ def against(option: Option) -> str:
 
 def cheaper(now: Option, options: tuple[Option, ...]) -> Option | None:
     """The cheapest option that meets the bounds, if it costs less than another one."""
-    best = min(options, key=_price)
+    best = min(options, key=_price, default=now)
     if not keeps(best) or best.cost is None or now.cost is None or best.cost.value >= now.cost.value:
         return None
     return best
 
 
 @decision
-def proposed(now: Option, best: Option, way: str, field: str, price: Because[HourlyPrice]) -> tuple[str, str]:
-    """What the accelerators would cost per month in another way. Both options are of one type."""
+def proposed(now: Option, best: Option, way: str, advice: str, price: Because[HourlyPrice]) -> tuple[str, str]:
+    """What the accelerators would cost per month in another way, at a price with the currency of both."""
     assert best.cost is not None
     assert now.cost is not None
 
@@ -148,6 +148,5 @@ def proposed(now: Option, best: Option, way: str, field: str, price: Because[Hou
         return f"{cost * MONTH:,.0f} {price.value.currency}/month for {each} per replica"
 
     return month(best, best.cost.value), (
-        f"{way}: {best.cost.reason}, instead of {month(now, now.cost.value)}: {now.cost.reason}; measure the "
-        f"quality first, and then set {field}"
+        f"{way}: {best.cost.reason}, instead of {month(now, now.cost.value)}: {now.cost.reason}; {advice}"
     )
