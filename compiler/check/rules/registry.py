@@ -50,6 +50,7 @@ from . import (
     split,
     startup,
     training,
+    training_accelerators,
     training_memory,
     tuning,
 )
@@ -86,6 +87,9 @@ RULES: tuple[Rule, ...] = (
     candidates.costly_way,
     fairness.gap_beyond_the_sample,
     interpretability.unreadable_model,
+    training_accelerators.ends_after_its_deadline,
+    training_accelerators.cheaper_training,
+    training_accelerators.trains_too_fast,
     reproducibility.unpinned_image,
     reproducibility.training_without_seed,
     reproducibility.unpinned_image_of_the_platform,
