@@ -104,7 +104,7 @@ def cheaper_training(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         return
     yield finding(
         "MLS222",
-        f"training on {_named(found)} would cost about {number(100 * best.value / now.value)}% of what the declared accelerators cost",
+        f"training on {_named(found)} would cost about {best.value / now.value:.0%} of the declared accelerators",
         found.declared.name,
         note=found.proposed.reason,
         help=f"measure a fit on {_named(found)}, or suppress this finding and say what is against it",
