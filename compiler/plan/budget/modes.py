@@ -131,7 +131,7 @@ def _work(many: Because[Count], each: Because[float]) -> tuple[float, str]:
 
 @decision
 def _pods(work: Because[float], age: Because[Duration], most: Because[int] | None) -> tuple[int, str]:
-    pods = max(1, math.ceil(work.value / float(RUN * age.value.amount) - 1e-9))
+    pods = max(1, math.ceil(work.value / max(1.0, float(RUN * age.value.amount)) - 1e-9))
     if most is not None and most.value < pods:
         return most.value, f"limited to `maxReplicas: {most.value}`"
     return pods, f"so that a run takes a tenth of {age.value}"
@@ -146,7 +146,7 @@ def _run(work: Because[float], pods: Because[int], start: Because[float]) -> tup
 
 @decision
 def _late(run: Because[float], pods: Because[int], age: Because[Duration]) -> tuple[str, str]:
-    if run.value <= float(LONGEST * age.value.amount):
+    if run.value < float(LONGEST * age.value.amount):
         return "", "runs leave a gap"
     half = readable(age.value)
     return "not possible", (
@@ -173,7 +173,7 @@ def _cost(
     late: Because[str],
 ) -> tuple[Budget, str]:
     every = float(age.value) - run.value
-    if late.value or every <= 0:
+    if late.value:
         return money(Decimal(0), price), late.reason
     runs = MONTH * 3600 / every
     cost = money(Decimal(runs * pods.value * run.value / 3600) * price.value.amount, price)

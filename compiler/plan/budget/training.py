@@ -51,9 +51,11 @@ def choice(plan: Plan) -> Choice | None:
     training = plan.training
     if training is None:
         return None
-    asked = training.part.resources.accelerator
-    if (asked is None or training.part.fit is None) and operations(plan) is None:
+    asked, once = training.part.resources.accelerator, training.part.fit
+    if (asked is None or once is None) and operations(plan) is None:
         return None
+    if once is not None and not once.value.amount:
+        return None  # not a measurement
     options = tuple(_best_of(plan, training, name) for name in _allowed(plan, training))
     if not options:
         return None
@@ -73,7 +75,7 @@ def operations(plan: Plan) -> Because[float] | None:
     """The operations of a fit; None if its tokens, or the model that is trained, are unknown."""
     training = plan.training
     found = trained_shape(plan, training) if training is not None else None
-    if training is None or training.part.tokens is None or found is None:
+    if training is None or training.part.tokens is None or found is None or not training.part.tokens.value.amount:
         return None
     return speed.operations(*found, training.part.tokens)
 
