@@ -233,6 +233,7 @@ def test_the_memo_says_it(tmp_path: Path) -> None:
         "operations of a fit": "48.2 EFLOP",
         "share of FLOP/s that a fit achieves": "33.8%",  # 48.18e18 / (2 x 989e12 x 72,000)
         "proposed accelerators of training": "2 x h100",
+        "memory that each of them needs, at least": "59.83 GiB",  # 8.03e9 x 16 bytes / 2 / 2^30
         "time of a fit on them": "20 h",
         "cost of a run on them": "275.2 USD",  # 20 x 2 x 6.88
         "cost of their runs": "275.2 USD/month",

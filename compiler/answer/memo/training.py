@@ -8,6 +8,7 @@ from ....schema.units import Duration
 from ...plan import Plan
 from ...plan.budget.training import choice, operations, reached
 from ...plan.choose import seconds
+from ...plan.language_models.fit import gibibytes
 from ...plan.scaling.headroom import left
 from ...plan.training.speed import said_operations
 from .line import Line, percent
@@ -49,6 +50,8 @@ def accelerators(plan: Plan) -> Iterator[Line]:
     yield Line(title="proposed accelerators of training", value=found.proposed)
     if found.best.unfit.value:
         return
+    if found.least is not None:
+        yield Line(title="memory that each of them needs, at least", value=found.least.map(gibibytes))
     yield Line(title="time of a fit on them", value=found.best.time.map(seconds))
     if found.best.cost is not None and found.monthly is not None:
         yield Line(title="cost of a run on them", value=found.best.cost, unit=found.monthly.value.currency)

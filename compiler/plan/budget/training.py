@@ -42,6 +42,8 @@ class Choice(NamedTuple):
     best: Option
     proposed: Because[str]
     """The best accelerators, such as `2 x h100`."""
+    least: Because[int] | None
+    """The bytes that each of them must hold at least; None if that is unknown."""
     monthly: Because[Budget] | None
     """What their runs cost per month; None without a price."""
 
@@ -68,7 +70,8 @@ def choice(plan: Plan) -> Choice | None:
     monthly = (
         _monthly(best.cost, plan.cost.runs, price) if fits and best.cost is not None and price is not None else None
     )
-    return Choice(declared, best, _proposed(best, options, declared, _limit(training), rough), monthly)
+    least = needed(plan, training, best.devices)
+    return Choice(declared, best, _proposed(best, options, declared, _limit(training), rough), least, monthly)
 
 
 def operations(plan: Plan) -> Because[float] | None:
