@@ -896,7 +896,7 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     user: Because[int]
@@ -911,6 +911,7 @@ class Training(Part):
     storage: Because[Memory]
     steps: Steps
     fit: Because[Duration] | None
+    tokens: Because[Count] | None
     deadline: Derived[Duration]
     retries: Because[int]
     distributed: Distributed | None
@@ -1182,7 +1183,7 @@ class FixedTestSet(Part):
 class OnlineService(Part):
     """Online serving: answers requests."""
 
-    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "parameters", "queue", "caching", "warmup", "replicas", "constraints", "llm",)
+    __slots__ = fields = ("model", "resources", "env", "access", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "mode", "runtime", "container", "protocol", "endpoint", "preprocessing", "service_time", "load", "batching", "instances", "parameters", "queue", "caching", "known_inputs", "warmup", "replicas", "constraints", "llm",)
 
     model: Derived[str]
     resources: Resources
@@ -1206,6 +1207,7 @@ class OnlineService(Part):
     parameters: Named[Because[str]]
     queue: Derived[int]
     caching: Caching | None
+    known_inputs: KnownInputs | None
     warmup: Warmup | None
     replicas: Replicas
     constraints: OnlineConstraints
@@ -1454,6 +1456,15 @@ class Caching(Part):
     __slots__ = fields = ("size",)
 
     size: Because[Memory]
+
+
+class KnownInputs(Part):
+    """Inputs that can be listed before they are asked for, such as one per customer."""
+
+    __slots__ = fields = ("count", "max_age",)
+
+    count: Because[Count]
+    max_age: Because[Duration]
 
 
 class Warmup(Part):
@@ -2206,7 +2217,7 @@ class Network(Part):
 class Planning(Part):
     """What the planner assumes in the absence of measurements, and its safety margins."""
 
-    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "node_wait", "pod_wait", "memory_efficiency", "compute_efficiency", "mixture_efficiency", "fp8_mixture_efficiency", "link_efficiency", "exchange", "step_layer", "prompt_layer", "rough", "rough_mixture",)
+    __slots__ = fields = ("utilization", "own_tail", "spare_from", "zones_from", "zones", "headroom", "download", "load", "risk", "failed_windows", "step_windows", "significance", "power", "versions", "training_headroom", "node_wait", "pod_wait", "memory_efficiency", "compute_efficiency", "mixture_efficiency", "fp8_mixture_efficiency", "training_efficiency", "training_memory", "link_efficiency", "exchange", "step_layer", "prompt_layer", "rough", "rough_mixture", "rough_training",)
 
     utilization: Because[Percent]
     own_tail: Because[Percent]
@@ -2229,12 +2240,15 @@ class Planning(Part):
     compute_efficiency: Because[Percent]
     mixture_efficiency: Because[Percent]
     fp8_mixture_efficiency: Because[Percent]
+    training_efficiency: Because[Percent]
+    training_memory: Because[Percent]
     link_efficiency: Because[Percent]
     exchange: Because[Duration]
     step_layer: Because[Duration]
     prompt_layer: Because[Duration]
     rough: Because[float]
     rough_mixture: Because[float]
+    rough_training: Because[float]
 
 
 class Prices(Part):
@@ -2276,7 +2290,7 @@ class Quota(Part):
 class Accelerator(Part):
     """An accelerator type."""
 
-    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "fp8_compute", "memory_efficiency", "compute_efficiency", "fp8_efficiency", "link", "interconnect", "bfloat16", "per_node", "node_selector", "selectors", "instance_types", "tolerations", "price", "checked", "source",)
+    __slots__ = fields = ("slice", "resource", "resources", "memory", "bandwidth", "compute", "fp8_compute", "memory_efficiency", "compute_efficiency", "fp8_efficiency", "training_efficiency", "link", "interconnect", "bfloat16", "per_node", "node_selector", "selectors", "instance_types", "tolerations", "price", "checked", "source",)
 
     slice: Because[bool]
     resource: Because[str]
@@ -2288,6 +2302,7 @@ class Accelerator(Part):
     memory_efficiency: Because[Percent] | None
     compute_efficiency: Because[Percent] | None
     fp8_efficiency: Because[Percent] | None
+    training_efficiency: Because[Percent] | None
     link: Because[Bandwidth] | None
     interconnect: Because[Literal['direct', 'pcie']]
     bfloat16: Because[bool]

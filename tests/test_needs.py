@@ -54,7 +54,13 @@ release:
 rollout: {stages: [{shadow: {}}, {canary: {}}]}
 serving: {runtime: vllm, resources: {accelerator: {type: l4}}, llm: {tokens: {context: 8192, output: 512}}}
 """,
+    "MLS222": """
+constraints: {accelerators: [h100]}
+model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
+training: {tokens: 1B, resources: {accelerator: {type: a10g, count: 2}}}
+""",
     "MLS714": """
+constraints: {accelerators: [h100]}
 model: {llm: {family: llama-3.1-8b, tuning: {method: full}}}
 training:
   resources: {accelerator: {type: l4, count: 8}}

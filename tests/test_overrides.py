@@ -99,6 +99,7 @@ FOLLOWS = {
     "Cost / .*": "replicas, lengths, sizes, labels, and prices",
     "Features / .*": "`freshness` and `schedule`",
     "Memory / .*": "the model, how it is tuned, and the accelerators of training",
+    "Accelerators / .*": "`fit`, `tokens`, the model, the deadline, `constraints.accelerators`, and prices",
     "Hyperparameter / .*": "`fit`, trials, folds, the resources of training, and prices",
     "Knowledge / cost of .*": "chunks, the traffic, the accelerator, the training, and prices",
     "share of the knowledge that a prompt holds": "`llm.knowledge.tokens` and `llm.tokens`",

@@ -158,6 +158,17 @@ class Planning(Section):
         "The same for weights in FP8.",
         "servers reach 12% to 23% of what other models reach",
     )
+    training_efficiency: Share = default(
+        "40%",
+        "The share of its FLOP/s that an accelerator achieves in training. It replaces the share in the accelerator's "
+        "entry.",
+        "published runs range from 21% to 64%",
+    )
+    training_memory: Share = default(
+        "80%",
+        "The share of an accelerator's memory that weights, gradients, and optimizer state may take.",
+        "activations and buffers take the rest, even if activations are computed again",
+    )
     link_efficiency: Share = default(
         "60%", "The share of the bandwidth between devices that they achieve.", "fitted to published estimates"
     )
@@ -187,6 +198,13 @@ class Planning(Section):
         2.5,
         "The same for a mixture of experts.",
         "their speed depends on which kernels a server has for the device",
+        ge=1,
+        le=100,
+    )
+    rough_training: float = default(
+        2,
+        "The error factor of a training time that is estimated from tokens and parameters.",
+        "the distance between published efficiencies, and between their code and yours",
         ge=1,
         le=100,
     )

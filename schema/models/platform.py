@@ -228,6 +228,7 @@ class Accelerator(Section):
     fp8_efficiency: Share | None = optional(
         "The share of its FP8 rate that prompt processing achieves. If omitted, the same as in 16 bits."
     )
+    training_efficiency: Share | None = optional("The share of its 16-bit rate that training achieves.")
     link: Bandwidth | None = optional("The bandwidth between the devices of a node, in one direction.")
     interconnect: Literal["direct", "pcie"] = default(
         "pcie",

@@ -176,7 +176,9 @@ class Constraints(OnlineConstraints):
     items: Count | None = optional("How many items a batch run scores.")
     max_lag: Duration | None = optional("The maximum age of an event at scoring time, for streaming.")
     rate: Rate | None = optional("The event rate, for streaming.")
-    accelerators: list[AcceleratorName] = listed("The accelerators that the planner may choose; empty allows none.")
+    accelerators: list[AcceleratorName] = listed(
+        "The accelerators that the planner may choose for replicas, and propose for training; empty allows none."
+    )
     fairness: list[FairnessBound] = listed("The largest acceptable differences between groups of people.")
     interpretability: Literal["model", "reasons"] | None = optional(
         "What people can see: how the `model` itself reaches an answer, or the `reasons` that come with each answer."

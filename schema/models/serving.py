@@ -179,6 +179,13 @@ class _Service(Section):
     pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
 
 
+class KnownInputs(Section):
+    """Inputs that can be listed before they are asked for, such as one per customer."""
+
+    count: Count = required("How many different inputs there are.")
+    max_age: Duration = required("How old an answer may be when it is used.")
+
+
 class OnlineService(_Service):
     """Online serving: answers requests."""
 
@@ -221,6 +228,10 @@ class OnlineService(_Service):
         le=1_000_000,
     )
     caching: Caching | None = optional("The response cache.")
+    known_inputs: KnownInputs | None = optional(
+        "The inputs, if they can be listed before they are asked for. The plan compares serving with answers that a "
+        "batch run computes in advance."
+    )
     warmup: Warmup | None = optional("Warm-up requests.")
     replicas: Replicas = group(Replicas, "Overrides of the derived replica range and autoscaling signal.")
     constraints: OnlineConstraints = group(

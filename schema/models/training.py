@@ -248,6 +248,10 @@ class Training(Section):
         "How long the pod takes for one fit. If it runs several at once, the time that they take together divided by "
         "their number. Deadlines and cost are derived from it."
     )
+    tokens: Count | None = optional(
+        "How many tokens one fit of a language model trains on, over all of its epochs. The plan estimates the time on "
+        "other accelerators from it, and compares `fit` with it."
+    )
     deadline: Duration | None = derived(
         "The maximum duration of a run, with all of its tries.",
         "from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node",

@@ -162,6 +162,7 @@ def _learning(plan: Plan) -> _Areas:
     yield "Training", partial(training.lines, plan)
     yield "Features", partial(evaluation.features, plan)
     yield "Memory of training", partial(evaluation.memory, plan)
+    yield "Accelerators of training", partial(training.accelerators, plan)
     yield "Hyperparameter search", partial(evaluation.search, plan)
     yield "Evaluation", partial(evaluation.gates, plan)
     yield "Age of the model", partial(evaluation.cadence, plan)

@@ -17,6 +17,7 @@ MEASURABLE = (
     "platform.planning.memoryEfficiency",
     "platform.planning.nodeWait",
     "platform.planning.podWait",
+    "platform.planning.trainingEfficiency",
 )
 """The defaults that estimate something which can be measured. The others are a price, a policy, or a convention."""
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from ....schema.money import Budget
 from ...because import Because
 from ...plan import Plan
+from ...plan.budget.modes import precomputed, served_online
 from ...plan.budget.online import Parts
 from ...record import Record
 from .line import Line
@@ -59,6 +60,22 @@ def cost(plan: Plan) -> Iterator[Line]:
         yield Line(title=f"unit price, {name}", value=each)
     for other in plan.cost.alternatives:
         yield Line(title=f"break-even of {other.service} with {other.candidate.name.value}", value=other.even)
+    yield from _other_modes(plan)
+
+
+def _other_modes(plan: Plan) -> Iterator[Line]:
+    """What online services would cost as batch runs, and batch runs as online services."""
+    for name, online in plan.cost.online.items():
+        found = precomputed(online)
+        if found is None:
+            continue
+        yield Line(title=f"precomputed answers of {name}", value=found.late if found.late.value else found.cost)
+        if found.even is not None:
+            yield Line(title=f"break-even of {name} with precomputed answers", value=found.even)
+    for name, batch in plan.batch.items():
+        instead = served_online(plan, batch)
+        if instead is not None:
+            yield Line(title=f"items of {name}, scored online", value=instead)
 
 
 def bill(plan: Plan) -> Iterator[CostPart]:

@@ -1,4 +1,4 @@
-"""The fits, deadlines, and retries of a training run."""
+"""The fits, deadlines, retries, and accelerators of a training run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 from ....schema.units import Duration
 from ...plan import Plan
+from ...plan.budget.training import choice, operations, reached
+from ...plan.choose import seconds
+from ...plan.language_models.fit import gibibytes
 from ...plan.scaling.headroom import left
-from .line import Line
+from ...plan.training.speed import said_operations
+from .line import Line, percent
 
-__all__ = ["lines"]
+__all__ = ["accelerators", "lines"]
 
 
 def lines(plan: Plan) -> Iterator[Line]:
@@ -32,3 +36,23 @@ def lines(plan: Plan) -> Iterator[Line]:
     yield Line(title="retries", value=training.retries, count_of="retry", field="training.retries")
     yield Line(title="start deadline", value=training.late.map(Duration))
     yield Line(title="alert if no success for", value=training.stale)
+
+
+def accelerators(plan: Plan) -> Iterator[Line]:
+    """What a fit computes, and the accelerators on which a run costs least."""
+    many, share, found = operations(plan), reached(plan), choice(plan)
+    if many is not None:
+        yield Line(title="operations of a fit", value=many.map(said_operations))
+    if share is not None:
+        yield Line(title="share of FLOP/s that a fit achieves", value=share.map(percent))
+    if found is None:
+        return
+    yield Line(title="proposed accelerators of training", value=found.proposed)
+    if found.best.unfit.value:
+        return
+    if found.least is not None:
+        yield Line(title="memory that each of them needs, at least", value=found.least.map(gibibytes))
+    yield Line(title="time of a fit on them", value=found.best.time.map(seconds))
+    if found.best.cost is not None and found.monthly is not None:
+        yield Line(title="cost of a run on them", value=found.best.cost, unit=found.monthly.value.currency)
+        yield Line(title="cost of their runs", value=found.monthly)

@@ -202,8 +202,10 @@ def retries_without_time(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         return
     work, deadline, tries = training.work.value, training.deadline, 1 + training.retries.value
     needed = Duration(tries * work.amount)
+    given = training.part.deadline.given is not None
+    if given and work > deadline.value:
+        return  # not even one try fits: MLS221
     if needed > deadline.value:
-        given = training.part.deadline.given is not None
         longer = f"write `deadline: {needed}` or more" if given else "run less often"
         yield finding(
             "MLS711",

@@ -22,8 +22,10 @@ __all__ = ["training_does_not_fit"]
     "training.resources.accelerator",
     "training.distributed.strategy",
     "training.distributed.nodes",
+    "constraints.accelerators",
     "platform.families",
     "platform.accelerators",
+    "platform.planning.trainingMemory",
 )
 def training_does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Fine-tuning that does not fit into the memory of its accelerators.
@@ -49,11 +51,24 @@ def training_does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     cheaper = {"full": "lora", "dpo": "lora", "lora": "qlora"}.get(found.method.value)
     other = f", or write `method: {cheaper}`" if cheaper is not None else ""
     has = gibibytes(float(found.has.value))
+    fitting = " or ".join(_fitting(plan))
+    larger = f"use {fitting}" if fitting else "use more or larger accelerators"
     yield finding(
         "MLS714",
         f"training needs {gibibytes(found.needed.value)} per `{found.device.value}`, which has {has}",
         found.device,
         others=((found.method, "how the model is trained"),),
         note=f"the run would fail at its first step: {found.needed.reason}",
-        help=f"use more or larger accelerators with `strategy: fully-sharded`{other}",
+        help=f"{larger} with `strategy: fully-sharded`{other}",
     )
+
+
+def _fitting(plan: Plan) -> Iterator[str]:
+    """The fewest devices of each allowed type that have the memory."""
+    from ...plan.budget.training import fitting
+    from ...plan.language_models.options import called
+
+    for name in plan.system.constraints.accelerators:
+        devices = fitting(plan, name)
+        if devices is not None:
+            yield called(devices.value, name.value)

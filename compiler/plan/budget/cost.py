@@ -153,12 +153,16 @@ class CostPlan:
 
     def _batch(self, batch: BatchPlan) -> Parts:
         """A batch inference service. If its speed is not in the spec, its deadline is the upper bound."""
-        extras = batch.part.sidecars
-        cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.memory, extras)
-        price = hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
+        price = self.batch_price(batch)
         runs = monthly(batch.part.schedule)
         length = batch.length if batch.length is not None else _at_most(batch.deadline)
         return {f"batch {batch.part.own_name.value}": _runs(runs, batch.parallel, length, price)}
+
+    def batch_price(self, batch: BatchPlan) -> Because[HourlyPrice]:
+        """The hourly price of a pod of a batch run."""
+        extras = batch.part.sidecars
+        cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.memory, extras)
+        return hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
 
     def training_price(self, training: TrainingPlan) -> Because[HourlyPrice]:
         """The hourly price of the pod of a training run."""
