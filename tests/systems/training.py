@@ -28,7 +28,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         ),
         steps=maker.free("Steps", train=_step(maker), evaluate=_step(maker)),
         fit=maker.pick((None, "20m", "1h")),
-        deadline=maker.pick((None, "20h")),
+        deadline=maker.pick((None, "70h")),  # 10 trials x 3 folds and the final fit, twice, take 62 h
         distributed=maker.free("Distributed", nodes=1) if maker.maybe(0.3) else None,
         tuning=maker.free(
             "Tuning",

@@ -206,7 +206,8 @@ def _replicas(
     replicas = max(2, math.ceil(mean / each - 1e-9))
     return replicas, (
         f"{times(runs.value, 'run')} per month of {number(float(items.value))} items are {number(mean)}/s if they are "
-        f"asked for evenly; a replica carries {rate.value} x {utilization.value}; at least 2 so that one can be replaced"
+        f"asked for evenly; a replica carries {rate.value} x {utilization.value}; at least 2, so that one can be "
+        "replaced"
     )
 
 
