@@ -27,8 +27,8 @@ from .base import (
 class AlertSecret(Section):
     """A key of a Secret that a receiver needs.
 
-    For the Prometheus operator, the Secret must exist in the namespace of each system. A configuration file refers to it
-    as a file below `platform.alerting.secrets`.
+    For the Prometheus operator, the Secret must exist in the namespace of each system. A configuration file names the
+    file of the key, below `platform.alerting.secrets`.
     """
 
     secret: ObjectName = required("The Secret.")
@@ -129,16 +129,16 @@ class Alerting(Section):
     """
 
     provider: Literal["alertmanager-config", "alertmanager", "none"] | None = derived(
-        "What routes the alerts: `alertmanager-config`, an object that the Prometheus operator reads; `alertmanager`, a "
-        "configuration file; or `none`.",
+        "What routes the alerts: `alertmanager-config`, an object for the Prometheus operator; `alertmanager`, a file "
+        "for Alertmanager; or `none`.",
         "as `alertmanager-config` if receivers are declared, else `none`",
     )
     receivers: dict[Text, Receiver] = mapped(
         "The receivers, by the names that `monitoring.alerts` and `metadata.owner` use."
     )
     labels: dict[LabelKey, LabelValue] = mapped(
-        "The labels by which the operator selects an AlertmanagerConfig (`alertmanagerConfigSelector`). Without those that "
-        "it selects, it ignores the object."
+        "The labels by which the operator selects AlertmanagerConfigs (`alertmanagerConfigSelector`). It ignores an "
+        "object without them."
     )
     cluster_label: Identifier = default(
         "cluster",

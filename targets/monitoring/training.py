@@ -52,7 +52,8 @@ def _ticket(
     said: str,
     wait: Because[str] | None = None,
 ) -> Body:
-    return alert(training, name, "ticket", failure, expression, text(f"{{name}}: {said}", name=training.name), wait=wait)
+    summary = text(f"{{name}}: {said}", name=training.name)
+    return alert(training, name, "ticket", failure, expression, summary, wait=wait)
 
 
 def _absent(training: TrainingPlan) -> Body:

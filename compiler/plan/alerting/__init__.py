@@ -39,9 +39,10 @@ class Mute(Record):
     source: Severity | None
     """The severity of the alerts that fire; None for any."""
     target: Severity
-    cause: Because[Failure] | None
-    """What the alerts that fire show; None for an objective, whose page mutes its ticket."""
+    causes: tuple[Failure, ...]
+    """What the alerts that fire show; nothing for an objective, whose page mutes its ticket."""
     effects: tuple[Failure, ...]
+    why: str
     equal: tuple[Because[str], ...]
     """The labels that both must have in common."""
 
@@ -116,13 +117,16 @@ class AlertingPlan:
         return (self._objective(), *self._explained())
 
     def _objective(self) -> Mute:
-        same = (fixed("service", "of the same service"), fixed("slo", "its page already covers the objective"))
-        return Mute(source="page", target="ticket", cause=None, effects=(), equal=(*self._place, *same))
+        same = (fixed("service", "the service of both"), fixed("slo", "the objective of both"))
+        why = "the page already covers the objective"
+        return Mute(source="page", target="ticket", causes=(), effects=(), why=why, equal=(*self._place, *same))
 
     def _explained(self) -> Iterator[Mute]:
         """Two for each row: alerts of any severity mute tickets, and pages mute pages."""
+        within = fixed("service", "it explains the alerts of its own service")
         for row in EXPLAINS:
-            cause, within = fixed(row.cause, row.why), fixed("service", "it explains the alerts of its own service")
             equal = self._place if row.whole_system else (*self._place, within)
-            yield Mute(source=None, target="ticket", cause=cause, effects=row.effects, equal=equal)
-            yield Mute(source="page", target="page", cause=cause, effects=row.effects, equal=equal)
+            tickets = Mute(
+                source=None, target="ticket", causes=row.causes, effects=row.effects, why=row.why, equal=equal
+            )
+            yield from (tickets, tickets.but(source="page", target="page"))

@@ -1,8 +1,8 @@
 """The kinds of failure that alerts show, and which kind explains which.
 
 Each alert names its kind where it is defined, as the label `failure`. Alertmanager mutes an alert while another one
-fires that explains it, so that a broken source of data does not look like a model that got worse. No alert is matched by
-its name.
+fires that explains it, so that a broken source of data does not look like a model that got worse. Nothing matches the
+names of alerts.
 
 Two principles keep degradation from hiding behind an alert that fires for weeks:
 
@@ -48,9 +48,9 @@ FAILURES: dict[Failure, str] = {
 
 
 class Explains(Record):
-    """One kind of failure that is the reason for others."""
+    """Kinds of failure that are the reason for others."""
 
-    cause: Failure
+    causes: tuple[Failure, ...]
     effects: tuple[Failure, ...]
     why: str
     whole_system: bool = False
@@ -59,7 +59,7 @@ class Explains(Record):
 
 EXPLAINS: tuple[Explains, ...] = (
     Explains(
-        cause="outage",
+        causes=("outage",),
         effects=(
             "latency", "replicas", "saturation", "autoscaling", "upstream", "rollout", "data-drift", "model-quality",
             "loop",
@@ -67,25 +67,23 @@ EXPLAINS: tuple[Explains, ...] = (
         why="without answers, nothing that is measured on answers means anything",
     ),
     Explains(
-        cause="upstream",
+        causes=("upstream",),
         effects=("rollout", "shadow", "data-drift", "model-quality", "loop"),
         why="the few requests that are left are no sample of all requests",
     ),
     Explains(
-        cause="data-quality",
+        causes=("data-quality",),
         effects=("data-drift", "model-quality"),
         why="broken input looks like drift and like a worse model; fix the data, do not retrain",
         whole_system=True,
     ),
     Explains(
-        cause="loop",
+        causes=("loop",),
         effects=("model-quality",),
         why="quality is measured on the labels that come back",
         whole_system=True,
     ),
-    Explains(cause="replicas", effects=("saturation",), why="the replicas that are left carry the whole load"),
-    Explains(cause="autoscaling", effects=("saturation",), why="replicas do not follow the load"),
-    Explains(cause="runs", effects=("staleness",), why="without a run that succeeds, nothing gets newer"),
+    Explains(causes=("replicas", "autoscaling"), effects=("saturation",), why="too few replicas carry the whole load"),
+    Explains(causes=("runs",), effects=("staleness",), why="without a run that succeeds, nothing gets newer"),
 )  # fmt: skip
 """Which kind explains which; a kind that is not listed as an effect is never muted for its kind."""
-
