@@ -9,6 +9,7 @@ from .base import (
     Duration,
     Identifier,
     LabelKey,
+    LabelName,
     LabelValue,
     ObjectName,
     Path,
@@ -103,10 +104,10 @@ class PageTimes(Section):
         "30s", "How long the first page of a service waits for others.", "an on-call engineer cannot wait longer"
     )
     interval: Duration = default(
-        "5m", "How long changes of an open page wait.", "Alertmanager's default: the engineer already knows"
+        "5m", "How long changes of an open page wait.", "the default of Alertmanager; the engineer already knows"
     )
     repeat: Duration = default(
-        "4h", "When an open page is sent again.", "Alertmanager's default: at least once in each shift"
+        "4h", "When an open page is sent again.", "the default of Alertmanager; at least once in each shift"
     )
 
 
@@ -137,10 +138,10 @@ class Alerting(Section):
         "The receivers, by the names that `monitoring.alerts` and `metadata.owner` use."
     )
     labels: dict[LabelKey, LabelValue] = mapped(
-        "The labels by which the operator selects AlertmanagerConfigs (`alertmanagerConfigSelector`). It ignores an "
+        "The labels that the operator selects AlertmanagerConfigs by (`alertmanagerConfigSelector`). It ignores an "
         "object without them."
     )
-    cluster_label: Identifier = default(
+    cluster_label: LabelName = default(
         "cluster",
         "The label that tells clusters apart if they share an Alertmanager.",
         "the common external label; alerts without it are all of one cluster",

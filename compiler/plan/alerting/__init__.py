@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from ...because import Because, because, fixed
+from ...finding import refusal
 from ...record import Record
 from ...system import Alerting, MLSystem, PageTimes, Receiver, TicketTimes
 from ..scope import Scope
@@ -19,6 +20,9 @@ from .failures import EXPLAINS, Failure
 __all__ = ["AlertingPlan", "Destination", "Mute", "Severity", "receiver"]
 
 Severity = Literal["page", "ticket"]
+
+OWN_LABELS = ("alertname", "namespace", "service", "severity", "slo", "system")
+"""The labels that notifications and mutes compare."""
 
 
 class Destination(Record):
@@ -108,8 +112,17 @@ class AlertingPlan:
     @cached_property
     def _place(self) -> tuple[Because[str], ...]:
         """The labels of one system in one environment of one cluster."""
-        own = (fixed("namespace", "the environment"), fixed("system", "what it is part of"))
-        return (self.part.cluster_label, *own)
+        cluster = self.part.cluster_label
+        if cluster.value in OWN_LABELS:
+            raise refusal(
+                "MLS012",
+                f"`{cluster.value}` cannot tell clusters apart",
+                cluster,
+                label="every alert has this label for another purpose",
+                note="Alertmanager rejects a list that names a label twice, and with it the whole configuration",
+                help="name the external label that each Prometheus adds, such as `cluster`",
+            )
+        return (cluster, fixed("namespace", "the environment"), fixed("system", "what it is part of"))
 
     @cached_property
     def mutes(self) -> tuple[Mute, ...]:
