@@ -152,9 +152,10 @@ class Plan(Scope):
         """The routing of alerts."""
         from .alerting import AlertingPlan
 
+        runs = self.training is not None and not self.training.suspended.value
         if self.online or self.batch:
             return AlertingPlan(self, ("page", "ticket"))
-        return AlertingPlan(self, ("ticket",) if self.training or self.champion_elsewhere else ())
+        return AlertingPlan(self, ("ticket",) if runs or self.champion_elsewhere is not None else ())
 
     @cached_property
     def drift(self) -> DriftPlan | None:
