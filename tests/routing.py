@@ -14,10 +14,10 @@ from typing import Any
 import mlspec
 from mlspec.api import Result
 
-from .support import dumped, files, objects, tool
+from .support import compile_text, dumped, files, minimal, objects, tool
 from .validation import load
 
-__all__ = ["amtool", "compiled", "config_of", "merged", "plain_of", "written"]
+__all__ = ["NEWER", "amtool", "compiled", "config_of", "merged", "plain_of", "routed", "written"]
 
 Config = dict[str, Any]
 
@@ -39,6 +39,20 @@ def config_of(result: Result) -> dict[str, Config]:
     """The AlertmanagerConfigs, by namespace."""
     found: list[Any] = objects(result, "AlertmanagerConfig")
     return {body["metadata"]["namespace"]: body for body in found}
+
+
+# Receivers
+
+NEWER = {
+    "teams": {"webhookUrl": {"secret": "teams", "key": "url"}},
+    "webhook": {"urlFrom": {"secret": "hook", "key": "url"}},
+}
+"""What needs a newer Alertmanager than Debian's, 0.25."""
+
+
+def routed(tmp_path: Path, receiver: dict[str, Any], **alerting: Any) -> Result:
+    spec = minimal(platform__alerting={"receivers": {"vision": receiver}, **alerting})
+    return compile_text(tmp_path, spec, platform="apiVersion: mlspec/v1\nkind: Platform\n")
 
 
 # The operator

@@ -18,7 +18,7 @@ from mlspec.compiler.plan.alerting.failures import EXPLAINS, FAILURES, Failure
 from mlspec.targets.monitoring.routing.receivers import URGENCY
 from mlspec.targets.monitoring.routing.tree import tree
 
-from .routing import amtool, compiled, config_of, merged, plain_of, written
+from .routing import NEWER, amtool, compiled, config_of, merged, plain_of, routed, written
 from .rules import BASE
 from .support import EXAMPLES, compile_text, files, ids, minimal, objects
 from .validation import VERSIONS, load, problems
@@ -230,16 +230,6 @@ ALL = {
         "webhook": {"url": "http://tickets.tools.svc/alerts"},
     },
 }
-NEWER = {
-    "teams": {"webhookUrl": {"secret": "teams", "key": "url"}},
-    "webhook": {"urlFrom": {"secret": "hook", "key": "url"}},
-}
-"""What needs a newer Alertmanager than Debian's, 0.25."""
-
-
-def routed(tmp_path: Path, receiver: dict[str, Any], **alerting: Any) -> mlspec.Result:
-    spec = minimal(platform__alerting={"receivers": {"vision": receiver}, **alerting})
-    return compile_text(tmp_path, spec, platform="apiVersion: mlspec/v1\nkind: Platform\n")
 
 
 def test_amtool_accepts_every_kind_of_receiver(tmp_path: Path) -> None:
