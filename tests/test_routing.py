@@ -20,7 +20,7 @@ from mlspec.targets.monitoring.routing.tree import tree
 
 from .routing import NEWER, amtool, compiled, config_of, merged, plain_of, routed, written
 from .rules import BASE
-from .support import EXAMPLES, compile_text, files, ids, minimal, objects
+from .support import EXAMPLES, ROOT, compile_text, files, ids, minimal, objects
 from .validation import VERSIONS, load, problems
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -113,6 +113,25 @@ def test_a_canary_that_was_rolled_back_hides_nothing() -> None:
 def test_broken_data_does_not_look_like_a_model_that_got_worse() -> None:
     for cause in ("outage", "upstream", "data-quality"):
         assert {"data-drift", "model-quality"} <= reached(cause)
+
+
+def test_the_page_on_routing_has_the_table() -> None:
+    lines = (ROOT / "docs" / "alerting.md").read_text().splitlines()
+    for row in EXPLAINS:
+        (line,) = [line for line in lines if line.startswith(f"| `{row.causes[0]}`")]
+        cause, effects, scope = line.strip("| ").split(" | ")
+        assert re.findall("`([^`]+)`", cause) == list(row.causes)
+        assert re.findall("`([^`]+)`", effects) == list(row.effects)
+        assert scope == ("system" if row.whole_system else "service")
+
+
+@EACH
+def test_tickets_wait_for_the_alert_that_explains_them(example: Path) -> None:
+    """It fires after its own `for`; a ticket that is sent before cannot be muted."""
+    waits = {config["route"]["routes"][0]["group_wait"] for config in plain_of(plain(example)).values()}
+    texts = [text for path, text in files(plain(example)).items() if "/monitoring/rules" in path]
+    rules = [rule for text in texts for group in load(text)["groups"] for rule in group["rules"]]
+    assert {rule["for"] for rule in rules if rule.get("alert") == "ModelServiceAbsent"} <= waits
 
 
 # Both forms
