@@ -48,7 +48,9 @@ SUBJECTS = {
     "MLS4": "Resources",
     "MLS5": "Objectives and alerts",
     "MLS6": "Rollout",
-    "MLS7": "Drift and retraining",
+    "MLS70": "Drift and retraining",
+    "MLS71": "Drift and retraining",
+    "MLS72": "Receivers of alerts",
     "MLS8": "Language models",
     "MLS9": "Security",
 }

@@ -155,6 +155,7 @@ SCALARS: dict[str, Scalar] = {
     "identifier": Scalar(
         "a valid identifier (letters, digits, `_`, `-`, and `.`)", r"[A-Za-z_][-A-Za-z0-9_.]{0,127}", ("tx_count_1h",)
     ),
+    "label-name": Scalar("the name of a Prometheus label", r"[A-Za-z_][A-Za-z0-9_]{0,127}", ("cluster",)),
     "origin": Scalar(
         "`request` or a feature",
         r"request|features\.[A-Za-z_][-A-Za-z0-9_]{0,127}\.[A-Za-z_][-A-Za-z0-9_.]{0,127}",

@@ -165,7 +165,8 @@ def tool(name: str) -> str:
     path = shutil.which(name)
     if path is not None:
         return path
-    message = f"{name} is not installed: on Debian, apt-get install prometheus"
+    package = "prometheus" if name == "promtool" else "prometheus-alertmanager"
+    message = f"{name} is not installed: on Debian, apt-get install {package}"
     if os.environ.get("MLSPEC_WITHOUT_TOOLS") == "1":
         pytest.skip(message)
     pytest.fail(message)

@@ -35,7 +35,7 @@ SHOWN_ELSEWHERE = {
 }
 """Ids that a spec alone cannot trigger."""
 
-CARRY = {"MLS004": False, "MLS007": False, "MLS010": False, "MLS019": True, "MLS033": False}
+CARRY = {"MLS004": False, "MLS007": False, "MLS010": False, "MLS019": True, "MLS033": False, "MLS720": False}
 """The diagnostics that carry a fix, and whether it is safe: a guess at what was meant is not, and a comment that does
 nothing can go.
 """

@@ -1,5 +1,5 @@
-"""The programs of the proving ground: Kubernetes, Argo Rollouts, and rclone built from source, etcd and Prometheus from
-Debian.
+"""The programs of the proving ground: Kubernetes, Argo Rollouts, Alertmanager, and rclone built from source, etcd and
+Prometheus from Debian.
 
 They are built once, into the user's cache, in a folder named after everything that they are built from: the module's
 files, the linker flags, and the version of Go.
@@ -23,7 +23,7 @@ __all__ = ["PACKAGES", "MissingError", "built", "debian", "generated_crds", "mod
 
 HERE = Path(__file__).parent
 
-MODULES = ("kubernetes", "rollouts", "crds", "rclone")
+MODULES = ("kubernetes", "rollouts", "crds", "rclone", "alertmanager")
 """The Go modules next to this file whose tools are built."""
 
 PACKAGES = {"etcd": "etcd-server", "prometheus": "prometheus"}
@@ -78,7 +78,7 @@ OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitori
 def generated_crds(folder: Path) -> None:
     """Write the definitions of the Prometheus operator's resources, from its Go types, as that project does."""
     program = built("crds") / "controller-gen"
-    run([str(program), "crd", f"paths={OPERATOR}/v1", f"output:crd:dir={folder}"], HERE / "crds")
+    run([str(program), "crd", f"paths={OPERATOR}/v1;{OPERATOR}/v1alpha1", f"output:crd:dir={folder}"], HERE / "crds")
 
 
 def debian(program: str) -> Path:

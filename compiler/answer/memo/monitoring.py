@@ -1,13 +1,14 @@
-"""Objectives and their alerts."""
+"""Objectives, their alerts, and where alerts go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...plan import Plan
 from ...plan.service import ServicePlan
 from .line import Line
 
-__all__ = ["alerts"]
+__all__ = ["alerts", "routing"]
 
 
 def alerts(service: ServicePlan) -> Iterator[Line]:
@@ -29,3 +30,17 @@ def _latency(name: str) -> str:
     """The path of a bound: `firstToken.p95` for `first-token-p95`."""
     kind, _, percentile = name.rpartition("-")
     return f"{kind.replace('-t', 'T')}.{percentile}"
+
+
+def routing(plan: Plan) -> Iterator[Line]:
+    """Where pages and tickets go, and when, if mlspec routes alerts here."""
+    alerting = plan.alerting
+    if not alerting.wanted:
+        return
+    yield Line(title="provider", value=alerting.provider, field="platform.alerting.provider")
+    for severity, to in alerting.destinations.items():
+        times, path = to.times, f"platform.alerting.{severity}s"
+        yield Line(title=f"receiver of {severity}s", value=to.name, field=f"monitoring.alerts.{severity}")
+        yield Line(title=f"{severity}s, wait for the first", value=times.wait, field=f"{path}.wait")
+        yield Line(title=f"{severity}s, interval of changes", value=times.interval, field=f"{path}.interval")
+        yield Line(title=f"{severity}s, repeated after", value=times.repeat, field=f"{path}.repeat")
