@@ -19,6 +19,7 @@ from .training import TrainingPlan
 from .training.selection import Selection
 
 if TYPE_CHECKING:
+    from .alerting import AlertingPlan
     from .budget.cost import CostPlan
     from .budget.knowledge import KnowledgePlan
     from .budget.quota import QuotaPlan
@@ -145,6 +146,15 @@ class Plan(Scope):
         from .data.cadence import CadencePlan
 
         return CadencePlan(self, self.training)
+
+    @cached_property
+    def alerting(self) -> AlertingPlan:
+        """The routing of alerts."""
+        from .alerting import AlertingPlan
+
+        if self.online or self.batch:
+            return AlertingPlan(self, ("page", "ticket"))
+        return AlertingPlan(self, ("ticket",) if self.training or self.champion_elsewhere else ())
 
     @cached_property
     def drift(self) -> DriftPlan | None:

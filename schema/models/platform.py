@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .alerting import Alerting
 from .base import (
     AutoscalingProviderName,
     Bandwidth,
@@ -285,6 +286,7 @@ class Platform(Section):
     )
     gateway: Gateway = group(Gateway, "The gateway that routes attach to.")
     prometheus: Prometheus = group(Prometheus, "The Prometheus that scrapes metrics and answers queries.")
+    alerting: Alerting = group(Alerting, "The receivers of alerts.")
     rollout: RolloutProvider = group(RolloutProvider, "The rollout provider.")
     traffic: TrafficProvider = group(TrafficProvider, "The traffic provider.")
     mesh: Mesh = group(Mesh, "The service mesh.")

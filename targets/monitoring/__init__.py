@@ -1,11 +1,11 @@
-"""Monitoring: scraping, recording rules, and alerts."""
+"""Monitoring: scraping, recording rules, alerts, and where alerts go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
 
-from ...compiler.emit.artifact import Piece, Target
+from ...compiler.emit.artifact import Artifact, Piece, Target
 from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
@@ -32,12 +32,22 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import elsewhere
 
         yield partial(elsewhere.rules, live)
+    yield partial(_routing, plan)
+
+
+def _routing(plan: Plan) -> Iterable[Artifact]:
+    """Where the alerts go. Most platforms do not ask for it."""
+    if plan.alerting.provider.value == "none":
+        return ()
+    from .routing import routing
+
+    return routing(plan)
 
 
 TARGET = Target(
     name="monitoring",
-    summary="scraping, recording rules, and alerts",
+    summary="scraping, recording rules, alerts, and their routing",
     emit=emit,
     runs="monitoring",
-    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind()},
+    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind(), "AlertmanagerConfig": Kind()},
 )

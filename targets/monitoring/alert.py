@@ -1,11 +1,13 @@
-"""What every alert has: a receiver, the impact, and links to the runbook and the dashboard."""
+"""What every alert has: a receiver, the kind of failure, the impact, and links to the runbook and the dashboard."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from ...compiler.because import Because, because, first
+from ...compiler.because import Because, first
 from ...compiler.emit.artifact import Body
+from ...compiler.plan.alerting import Severity, receiver
+from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.scope import Scope
 
 __all__ = ["Watched", "alert"]
@@ -28,7 +30,8 @@ class Watched(Protocol):
 def alert(
     service: Watched,
     name: str,
-    severity: Literal["page", "ticket"],
+    severity: Severity,
+    failure: Failure,
     expression: Because[str],
     summary: Because[str],
     *,
@@ -37,10 +40,11 @@ def alert(
     wait: Because[str] | None = None,
     keep: Because[str] | None = None,
 ) -> Body:
-    """One alerting rule. The namespace is a label because the Prometheus Operator routes alerts by it."""
+    """One alerting rule. The namespace is a label because the Prometheus Operator routes alerts by it, and the kind of
+    failure because Alertmanager mutes what another kind explains.
+    """
     system = service.scope.system
     alerts = system.monitoring.alerts
-    receiver: Because[str] | None = getattr(alerts, severity)
     return {
         "alert": name,
         "expr": expression,
@@ -48,16 +52,13 @@ def alert(
         "keep_firing_for": keep,
         "labels": {
             "severity": severity,
+            "failure": failure,
             "namespace": service.scope.namespace,
             "system": system.metadata.name,
             "service": service.name,
             **(labels or {}),
             "owner": system.metadata.owner.map(_escaped),
-            "receiver": because(
-                _escaped(system.metadata.owner.value), "the owner: no receiver is set", system.metadata.owner
-            )
-            if receiver is None
-            else receiver.map(_escaped),
+            "receiver": receiver(system, severity).map(_escaped),
         },
         "annotations": {
             "summary": summary,

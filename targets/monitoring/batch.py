@@ -55,6 +55,7 @@ def _absent(batch: BatchPlan) -> Body:
         batch,
         "BatchJobAbsent",
         "page",
+        "monitoring",
         cronjob.absent(batch),
         text("{service}: Prometheus has no metrics for the CronJob, so no other alert can fire", service=batch.name),
         wait=fixed("30m", "longer than an upgrade of kube-state-metrics"),
@@ -67,6 +68,7 @@ def _missed(batch: BatchPlan) -> Body:
         batch,
         "BatchRunMissed",
         "ticket",
+        "runs",
         cronjob.missed(batch),
         text("{service}: no run has started for {{{{ $value | humanizeDuration }}}}", service=batch.name),
     )
@@ -78,6 +80,7 @@ def _failed(batch: BatchPlan) -> Body:
         batch,
         "BatchRunFailed",
         "ticket",
+        "runs",
         cronjob.failed(batch),
         text("{service}: a run failed after all retries, and no run has succeeded since", service=batch.name),
     )
@@ -91,6 +94,7 @@ def _late(batch: BatchPlan) -> Iterator[Body]:
         batch,
         "BatchDeadlineMissed",
         "page",
+        "availability",
         cronjob.late(batch, batch.late_from, batch.late_without),
         text(
             "{service}: no run has succeeded since the last one was due, {{{{ $value | humanizeDuration }}}} ago; the "
@@ -115,6 +119,7 @@ def _stale(batch: BatchPlan) -> Body:
         batch,
         "BatchScoresStale",
         "page",
+        "staleness",
         cronjob.stale(batch),
         text(
             "{service}: no run has succeeded for {{{{ $value | humanizeDuration }}}}, so the scores are stale",

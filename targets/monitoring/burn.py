@@ -117,6 +117,7 @@ def _alert(
         service,
         "ModelErrorBudgetBurn" if objective.kind == "availability" else "ModelLatencyBudgetBurn",
         severity,
+        "availability" if objective.kind == "availability" else "latency",
         expression,
         _summary(service, objective),
         labels={"slo": objective.name},

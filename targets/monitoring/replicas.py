@@ -44,6 +44,7 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelServiceFlapping",
         "page",
+        "outage",
         text(
             "sum((1 - avg_over_time({up}[15m])) and resets({up}[15m]) >= 2 and {up}) / count({up}) > {most}",
             up=up,
@@ -60,6 +61,7 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelReplicaFlapping",
         "ticket",
+        "replicas",
         text(
             "count(avg_over_time({up}[1h]) < {least} and resets({up}[1h]) >= 3 and {up}) > 0",
             up=up,
@@ -81,6 +83,7 @@ def _missing(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelReplicasMissing",
         "ticket",
+        "replicas",
         text("{available}\n< {wanted}", available=seen.available, wanted=seen.wanted),
         text(
             "{service}: at most {{{{ $value }}}} replicas have been available for {wait}, fewer than wanted",
@@ -102,6 +105,7 @@ def _restarting(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelReplicaRestarting",
         "ticket",
+        "replicas",
         text("count(increase({restarts}[1h]) >= 3 and {restarts}) > 0", restarts=restarts),
         text(
             "{service}: {{{{ $value }}}} of the containers restarted three times or more in an hour",
@@ -113,6 +117,7 @@ def _restarting(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelPodMetricsAbsent",
         "ticket",
+        "monitoring",
         text("absent({restarts}) and on () count({up} == 1)", restarts=restarts, up=Indicators(service).up()),
         text(
             "{service}: Prometheus has no metrics of kube-state-metrics for the pods, so no alert on restarts or on "

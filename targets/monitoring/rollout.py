@@ -24,6 +24,7 @@ def groups(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelRolloutHeld",
         "ticket",
+        "rollout",
         phases.held.seen,
         text(
             "{service}: the rollout waits, because the new version gets too few requests for a verdict, or an engineer "
@@ -37,6 +38,7 @@ def groups(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelRolloutAborted",
         "ticket",
+        "rollout",
         phases.aborted.seen,
         text(
             "{service}: the new version was rolled back, and the old version stays live",

@@ -38,6 +38,7 @@ def _limited(service: ServicePlan, seen: Scaler) -> Iterator[Body]:
         service,
         "ModelAutoscalerAtMaximum",
         "ticket",
+        "saturation",
         text(
             "max({current}) >= max({most})\nand max({limited}) == 1",
             current=_series(service, seen, "status_current_replicas"),
@@ -61,6 +62,7 @@ def _failing(service: ServicePlan, seen: Scaler) -> Body:
         service,
         "ModelAutoscalerFailing",
         "ticket",
+        "autoscaling",
         seen.failing,
         text("{service}: the autoscaler cannot read the load, so replicas no longer follow it", service=service.name),
         action=text(

@@ -53,6 +53,7 @@ def _down(service: ServicePlan, shadow: Indicators) -> Body:
         service,
         "ModelShadowDown",
         "ticket",
+        "shadow",
         text("absent({up} == 1)", up=shadow.up()),
         text(
             "{service}: no replica of version {version} in the shadow stage answers, so it cannot be promoted",
@@ -80,6 +81,7 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
         service,
         "ModelShadowIdle",
         "ticket",
+        "shadow",
         query,
         text(
             "{service}: no requests are mirrored to version {version} in the shadow stage, so it is not tested; check "
@@ -104,6 +106,7 @@ def _failing(service: ServicePlan, shadow: Indicators, judgment: ShadowJudgment)
         service,
         "ModelShadowFailing",
         "ticket",
+        "shadow",
         because(query.value, "the limit of the judgment, over an hour", query),
         text(
             f"{{service}}: {{{{{{{{ $value | humanizePercentage }}}}}}}} of the requests to version {{version}} in the "

@@ -56,6 +56,7 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelRequestsHang",
         "page",
+        "outage",
         text("{now} > 0\nand {moved} > 0\nand {ended} == 0", now=now, moved=moved, ended=ended.also(window)),
         text(
             "{service}: {{{{ $value }}}} requests are in flight, more arrive, and none has finished for {window}",
@@ -107,6 +108,7 @@ def _gone(service: ServicePlan) -> Iterator[Because[Body]]:
         service,
         "ModelTrafficGone",
         "page",
+        "upstream",
         text(
             "{ended} < {few}\nand count_over_time((count({up} == 1))[{over}:1m]) >= {most}\nand {lately} > 0",
             over=window.map(lambda minutes: f"{minutes}m"),
@@ -150,6 +152,7 @@ def _canceled(service: ServicePlan) -> Iterator[Body]:
         service,
         "ModelRequestsCanceled",
         "ticket",
+        "latency",
         text(
             "{gone}\n/ ({ended} + {gone} > 0)\n> {most}\nand {gone} >= {least}",
             gone=gone,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from . import cronjob
@@ -43,28 +44,36 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
     yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", training.name), body={"groups": groups}, why=why)
 
 
-def _ticket(training: TrainingPlan, name: str, expression: Because[str], said: str, wait: Because[str] | None) -> Body:
-    return alert(training, name, "ticket", expression, text(f"{{name}}: {said}", name=training.name), wait=wait)
+def _ticket(
+    training: TrainingPlan,
+    name: str,
+    failure: Failure,
+    expression: Because[str],
+    said: str,
+    wait: Because[str] | None = None,
+) -> Body:
+    summary = text(f"{{name}}: {said}", name=training.name)
+    return alert(training, name, "ticket", failure, expression, summary, wait=wait)
 
 
 def _absent(training: TrainingPlan) -> Body:
     """Missing data has its own alert, because without these series no other alert here can fire."""
     said = "Prometheus has no metrics for the CronJob, so no other alert can fire"
     wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
-    return _ticket(training, "TrainingJobAbsent", cronjob.absent(training), said, wait)
+    return _ticket(training, "TrainingJobAbsent", "monitoring", cronjob.absent(training), said, wait)
 
 
 def _missed(training: TrainingPlan) -> Body:
     said = "no run has started for {{{{ $value | humanizeDuration }}}}"
-    return _ticket(training, "TrainingRunMissed", cronjob.missed(training), said, None)
+    return _ticket(training, "TrainingRunMissed", "runs", cronjob.missed(training), said)
 
 
 def _failed(training: TrainingPlan) -> Body:
     said = "a run failed after all retries, and no run has succeeded since"
-    return _ticket(training, "TrainingRunFailed", cronjob.failed(training), said, None)
+    return _ticket(training, "TrainingRunFailed", "runs", cronjob.failed(training), said)
 
 
 def _stale(training: TrainingPlan) -> Body:
     """The limit is two runs and a deadline: a single failure may resolve itself (prometheus.io, alerting practices)."""
     said = "no run has succeeded for {{{{ $value | humanizeDuration }}}}"
-    return _ticket(training, "TrainingStale", cronjob.stale(training), said, None)
+    return _ticket(training, "TrainingStale", "staleness", cronjob.stale(training), said)

@@ -44,6 +44,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         service,
         "ModelTooOld",
         "ticket",
+        "staleness",
         text(
             "vector(time() - {trained}) > {oldest}",
             trained=trained.map(_epoch),
