@@ -1189,6 +1189,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "cloud": ('cloud', 'default', ('scalar', 'name', 'clouds'), 'none', "uses the labels of NVIDIA's GPU feature discovery"),
         "gateway": ('gateway', 'group', ('object', 'Gateway'), None, ''),
         "prometheus": ('prometheus', 'group', ('object', 'Prometheus'), None, ''),
+        "alerting": ('alerting', 'group', ('object', 'Alerting'), None, ''),
         "rollout": ('rollout', 'group', ('object', 'RolloutProvider'), None, ''),
         "traffic": ('traffic', 'group', ('object', 'TrafficProvider'), None, ''),
         "mesh": ('mesh', 'group', ('object', 'Mesh'), None, ''),
@@ -1263,6 +1264,63 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "kind": ('kind', 'required', ('enum', ('sigv4',)), None, ''),
         "region": ('region', 'required', ('scalar', 'identifier', ''), None, ''),
         "role": ('role', 'optional', ('scalar', 'role-arn', ''), None, ''),
+    },
+    "Alerting": {
+        "provider": ('provider', 'derived', ('enum', ('alertmanager-config', 'alertmanager', 'none')), None, 'as `alertmanager-config` if receivers are declared, else `none`'),
+        "receivers": ('receivers', 'map', ('map', ('object', 'Receiver'), 'text', ''), None, ''),
+        "labels": ('labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "clusterLabel": ('cluster_label', 'default', ('scalar', 'identifier', ''), 'cluster', 'the common external label; alerts without it are all of one cluster'),
+        "secrets": ('secrets', 'default', ('scalar', 'path', ''), '/etc/alertmanager/secrets', 'where the Prometheus operator mounts them'),
+        "pages": ('pages', 'group', ('object', 'PageTimes'), None, ''),
+        "tickets": ('tickets', 'group', ('object', 'TicketTimes'), None, ''),
+    },
+    "Receiver": {
+        "slack": ('slack', 'optional', ('object', 'SlackReceiver'), None, ''),
+        "pagerduty": ('pagerduty', 'optional', ('object', 'PagerdutyReceiver'), None, ''),
+        "opsgenie": ('opsgenie', 'optional', ('object', 'OpsgenieReceiver'), None, ''),
+        "teams": ('teams', 'optional', ('object', 'TeamsReceiver'), None, ''),
+        "webhook": ('webhook', 'optional', ('object', 'WebhookReceiver'), None, ''),
+        "email": ('email', 'optional', ('object', 'EmailReceiver'), None, ''),
+        "sendResolved": ('send_resolved', 'default', ('bool',), 'true', 'an incident without an end looks like one that goes on'),
+    },
+    "SlackReceiver": {
+        "apiUrl": ('api_url', 'required', ('object', 'AlertSecret'), None, ''),
+        "channel": ('channel', 'optional', ('scalar', 'text', ''), None, ''),
+    },
+    "AlertSecret": {
+        "secret": ('secret', 'required', ('scalar', 'object-name', ''), None, ''),
+        "key": ('key', 'required', ('scalar', 'identifier', ''), None, ''),
+    },
+    "PagerdutyReceiver": {
+        "routingKey": ('routing_key', 'required', ('object', 'AlertSecret'), None, ''),
+    },
+    "OpsgenieReceiver": {
+        "apiKey": ('api_key', 'required', ('object', 'AlertSecret'), None, ''),
+        "apiUrl": ('api_url', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "TeamsReceiver": {
+        "webhookUrl": ('webhook_url', 'required', ('object', 'AlertSecret'), None, ''),
+    },
+    "WebhookReceiver": {
+        "url": ('url', 'optional', ('scalar', 'url', ''), None, ''),
+        "urlFrom": ('url_from', 'optional', ('object', 'AlertSecret'), None, ''),
+    },
+    "EmailReceiver": {
+        "to": ('to', 'required', ('scalar', 'text', ''), None, ''),
+        "from": ('from_', 'required', ('scalar', 'text', ''), None, ''),
+        "smarthost": ('smarthost', 'required', ('scalar', 'address', ''), None, ''),
+        "username": ('username', 'optional', ('scalar', 'text', ''), None, ''),
+        "password": ('password', 'optional', ('object', 'AlertSecret'), None, ''),
+    },
+    "PageTimes": {
+        "wait": ('wait', 'default', ('scalar', 'duration', ''), '30s', 'an on-call engineer cannot wait longer'),
+        "interval": ('interval', 'default', ('scalar', 'duration', ''), '5m', "Alertmanager's default: the engineer already knows"),
+        "repeat": ('repeat', 'default', ('scalar', 'duration', ''), '4h', "Alertmanager's default: at least once in each shift"),
+    },
+    "TicketTimes": {
+        "wait": ('wait', 'default', ('scalar', 'duration', ''), '5m', 'as long as the alert on an outage, which explains many tickets, needs to fire'),
+        "interval": ('interval', 'default', ('scalar', 'duration', ''), '30m', 'no one fixes it faster'),
+        "repeat": ('repeat', 'default', ('scalar', 'duration', ''), '1d', 'once on each working day'),
     },
     "RolloutProvider": {
         "provider": ('provider', 'default', ('scalar', 'name', 'rollout-providers'), 'argo-rollouts', 'the only one that analyzes arbitrary queries and rolls back automatically'),
@@ -1540,6 +1598,7 @@ EXACTLY_ONE: dict[str, tuple[str, ...]] = {
     'Condition': ('min', 'max', 'versus'),
     'Stage': ('shadow', 'canary', 'experiment', 'blueGreen'),
     'SuccessCriterion': ('min', 'max', 'versus'),
+    'WebhookReceiver': ('url', 'urlFrom'),
 }
 
 ASCENDING: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {

@@ -1979,12 +1979,13 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
     gateway: Gateway
     prometheus: Prometheus
+    alerting: Alerting
     rollout: RolloutProvider
     traffic: TrafficProvider
     mesh: Mesh
@@ -2094,6 +2095,118 @@ class Sigv4Auth(Part):
     kind: Because[Literal['sigv4']]
     region: Because[str]
     role: Because[str] | None
+
+
+class Alerting(Part):
+    """Where alerts go: the configuration of Alertmanager for each system. Alerts name their receivers in their labels. If omitted, mlspec routes no alert. Your own configuration does, by the labels `receiver`, `owner`, and `severity`."""
+
+    __slots__ = fields = ("provider", "receivers", "labels", "cluster_label", "secrets", "pages", "tickets",)
+
+    provider: Derived[Literal['alertmanager-config', 'alertmanager', 'none']]
+    receivers: Named[Receiver]
+    labels: Named[Because[str]]
+    cluster_label: Because[str]
+    secrets: Because[str]
+    pages: PageTimes
+    tickets: TicketTimes
+
+
+class Receiver(Part):
+    """One receiver: everything that it lists gets each notification."""
+
+    __slots__ = fields = ("slack", "pagerduty", "opsgenie", "teams", "webhook", "email", "send_resolved",)
+
+    slack: SlackReceiver | None
+    pagerduty: PagerdutyReceiver | None
+    opsgenie: OpsgenieReceiver | None
+    teams: TeamsReceiver | None
+    webhook: WebhookReceiver | None
+    email: EmailReceiver | None
+    send_resolved: Because[bool]
+
+
+class SlackReceiver(Part):
+    """A Slack channel."""
+
+    __slots__ = fields = ("api_url", "channel",)
+
+    api_url: AlertSecret
+    channel: Because[str] | None
+
+
+class AlertSecret(Part):
+    """A key of a Secret that a receiver needs. For the Prometheus operator, the Secret must exist in the namespace of each system. A configuration file names the file of the key, below `platform.alerting.secrets`."""
+
+    __slots__ = fields = ("secret", "key",)
+
+    secret: Because[str]
+    key: Because[str]
+
+
+class PagerdutyReceiver(Part):
+    """A PagerDuty service, by an integration of the type Events API v2."""
+
+    __slots__ = fields = ("routing_key",)
+
+    routing_key: AlertSecret
+
+
+class OpsgenieReceiver(Part):
+    """Opsgenie."""
+
+    __slots__ = fields = ("api_key", "api_url",)
+
+    api_key: AlertSecret
+    api_url: Because[str] | None
+
+
+class TeamsReceiver(Part):
+    """A Microsoft Teams channel, by the webhook of a workflow. It needs Alertmanager 0.28 or later."""
+
+    __slots__ = fields = ("webhook_url",)
+
+    webhook_url: AlertSecret
+
+
+class WebhookReceiver(Part):
+    """An HTTP endpoint that gets the alerts as JSON, such as a ticket system."""
+
+    __slots__ = fields = ("url", "url_from",)
+
+    url: Because[str] | None
+    url_from: AlertSecret | None
+
+
+class EmailReceiver(Part):
+    """An email address."""
+
+    __slots__ = fields = ("to", "from_", "smarthost", "username", "password",)
+
+    to: Because[str]
+    from_: Because[str]
+    smarthost: Because[str]
+    username: Because[str] | None
+    password: AlertSecret | None
+
+
+class PageTimes(Part):
+    """When pages are sent. All pages of one service are one notification, because one outage raises several alerts."""
+
+    __slots__ = fields = ("wait", "interval", "repeat",)
+
+    wait: Because[Duration]
+    interval: Because[Duration]
+    repeat: Because[Duration]
+
+
+class TicketTimes(Part):
+    """When tickets are sent. Each alert of a service has its own, because each has its own fix."""
+
+    __slots__ = fields = ("wait", "interval", "repeat",)
+
+    wait: Because[Duration]
+    interval: Because[Duration]
+    repeat: Because[Duration]
 
 
 class RolloutProvider(Part):
