@@ -136,7 +136,7 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
 
 @cli.group()
 def report() -> None:
-    """Write a report: the design of a system, the evaluation of a model, or the state of a running system."""
+    """Report on a design, an evaluation, or a running system."""
 
 
 @report.command()

@@ -20,10 +20,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ..compiler.answer.status import HISTORY, Answers, Firing, LoadedRule, Question, Sample
-from ..compiler.errors import MlspecError
+from ..compiler.errors import PrometheusError
 from ..compiler.record import Record
 
-__all__ = ["PrometheusError", "answers"]
+__all__ = ["answers"]
 
 TIMEOUT = 30
 """Seconds for each request."""
@@ -33,14 +33,6 @@ LONGEST = 1 << 26
 
 STEP = 900
 """Seconds between two points of a chart: 96 a day, far below the server's limit of 11,000."""
-
-
-class PrometheusError(MlspecError):
-    """Why the server does not answer, and what to do."""
-
-    def __init__(self, message: str, help: str) -> None:  # noqa: A002 - the name of the field in a diagnostic
-        super().__init__(message)
-        self.help = help
 
 
 def answers(address: str, questions: Iterable[Question], at: float, environ: Dict[str, str] = os.environ) -> Answers:

@@ -6,8 +6,9 @@ import time
 
 from ...compiler.answer.status import Status, questions
 from ...compiler.answer.status import status as judged
+from ...compiler.errors import PrometheusError
 from ...compiler.pipeline import Environment
-from ..prometheus import PrometheusError, answers
+from ..prometheus import answers
 from ..render import status as render
 from . import paged
 from .outcome import whole

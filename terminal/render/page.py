@@ -29,7 +29,7 @@ nav { font-size: .9rem; margin: 1.5rem 0; } nav a { margin-right: 1rem; display:
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .35rem .75rem .35rem 0; text-align: left;
   border-bottom: 1px solid var(--grid); vertical-align: top; } thead th { color: var(--faint); }
-th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding-bottom: .25rem; }
+th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding: 1rem 0 .25rem; }
 .decisions, .changes { table-layout: fixed; } .decisions thead th:nth-child(1) { width: 19%; }
 .decisions thead th:nth-child(2) { width: 13%; } .decisions thead th:nth-child(4) { width: 22%; }
 .decisions thead th:nth-child(5) { width: 17%; } .changes thead th:nth-child(1) { width: 24%; }

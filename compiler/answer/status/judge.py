@@ -79,7 +79,8 @@ def _failure(rule: Expected) -> Failure:
 
 def _check(failure: Failure, rules: tuple[Expected, ...], answers: Answers, unseen: Unseen) -> Check:
     verdicts = [judged(rule, answers) for rule in rules]
-    health, troubles = worst(tuple(one for one, _ in verdicts)), tuple(some for _, more in verdicts for some in more)
+    health = worst(tuple(one for one, _ in verdicts))
+    troubles = tuple(dict.fromkeys(one for _, some in verdicts for one in some))  # two windows say the same
     why = unseen.get(None) or unseen.get(failure)
     if health == "green" and why:
         health, troubles = "gray", (Trouble(alert="", said=why),)
