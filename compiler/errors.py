@@ -17,6 +17,7 @@ __all__ = [
     "CompileError",
     "MlspecError",
     "NotFoundError",
+    "PrometheusError",
     "ReleaseError",
     "TooEarlyError",
     "UnmanagedFileError",
@@ -50,6 +51,17 @@ class NotFoundError(MlspecError):
         super().__init__(message)
         self.name = name
         self.choices = choices
+
+
+class PrometheusError(MlspecError):
+    """A Prometheus server cannot be reached, or does not answer as one."""
+
+    help: str
+    """What to do about it."""
+
+    def __init__(self, message: str, help: str) -> None:  # noqa: A002 - the name of the field in a diagnostic
+        super().__init__(message)
+        self.help = help
 
 
 class ReleaseError(MlspecError):

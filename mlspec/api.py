@@ -7,6 +7,7 @@ changes files.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -17,6 +18,20 @@ from .compiler.answer.calibration.solve import CalibratedShare, Calibration, cal
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
+from .compiler.answer.status import (
+    Action,
+    Chart,
+    Check,
+    Drift,
+    Fact,
+    Health,
+    Quality,
+    ServiceStatus,
+    Status,
+    Trouble,
+    questions,
+)
+from .compiler.answer.status import status as _status
 from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
 from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
@@ -25,6 +40,7 @@ from .compiler.errors import (
     CompileError,
     MlspecError,
     NotFoundError,
+    PrometheusError,
     ReleaseError,
     TooEarlyError,
     UnmanagedFileError,
@@ -45,12 +61,14 @@ from .compiler.simulate.report import (
 from .results import Bundle, Release, Result, Spec
 from .schema.published import text as _schema
 from .targets.registry import BACKENDS
+from .terminal.prometheus import answers
 from .terminal.releases import alone, store
 from .terminal.workspace import Options, load_file, load_text, read_benchmark, read_version, with_settings
 from .terminal.write import Change, Rendered, Written, changes, rendered
 from .terminal.write import write as _write
 
 __all__ = [
+    "Action",
     "Area",
     "Assumption",
     "Bundle",
@@ -58,26 +76,34 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "Change",
+    "Chart",
+    "Check",
     "Citation",
     "CompileError",
     "CostPart",
     "Decision",
     "Diagnostic",
+    "Drift",
     "Edit",
     "Effect",
+    "Fact",
     "Fix",
     "Given",
     "Ground",
     "Headline",
+    "Health",
     "Label",
     "Memo",
     "MlspecError",
     "NotFoundError",
+    "PrometheusError",
     "Promise",
+    "Quality",
     "Reason",
     "Release",
     "ReleaseError",
     "Result",
+    "ServiceStatus",
     "Severity",
     "SimulatedRollouts",
     "SimulatedService",
@@ -85,9 +111,11 @@ __all__ = [
     "SourceFile",
     "Span",
     "Spec",
+    "Status",
     "StrPath",
     "TimeSlice",
     "TooEarlyError",
+    "Trouble",
     "UnmanagedFileError",
     "Unsimulated",
     "Written",
@@ -104,6 +132,7 @@ __all__ = [
     "promote",
     "rollback",
     "simulate",
+    "status",
     "write",
 ]
 
@@ -293,6 +322,17 @@ def simulate(
         slow=slow,
     )
     return {one.name: simulated(one.name, one.plan, options) for one in result._compiled.environments}
+
+
+def status(result: Result, prometheus: str, *, now: float | None = None) -> dict[str, Status]:
+    """Return the state of the running system, by environment, from what the Prometheus server at a URL says.
+
+    `now` is a Unix time; if omitted, the current one. A token comes from MLSPEC_PROMETHEUS_TOKEN. Raises
+    PrometheusError if the server cannot be reached, or is not a Prometheus server.
+    """
+    at = time.time() if now is None else now
+    environments = result._compiled.environments
+    return {one.name: _status(one, answers(prometheus, questions(one.plan), at)) for one in environments}
 
 
 def calibrate(result: Result, benchmark: StrPath, *, service: str | None = None) -> dict[str, Calibration]:

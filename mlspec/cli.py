@@ -134,6 +134,46 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
     return command.simulate(request, form, page, given)
 
 
+@cli.group()
+def report() -> None:
+    """Report on a design, an evaluation, or a running system."""
+
+
+@report.command()
+@click.option(
+    "--prometheus",
+    "address",
+    metavar="URL",
+    required=True,
+    envvar="MLSPEC_PROMETHEUS",
+    show_envvar=True,
+    help="The server that has the metrics and the rules.",
+)
+@click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Report the state at this time, in UTC.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    help="Output format of the report.",
+)
+@drawing
+@working_on_one_spec
+def status(request: Any, form: str, page: str | None, address: str, now: Any) -> int:
+    """Report the health of a running system, by its alerts, and what to do.
+
+    Fails unless everything is green. What Prometheus has no data about is gray, never green. A token for Prometheus
+    belongs in MLSPEC_PROMETHEUS_TOKEN.
+    """
+    from datetime import UTC
+
+    from .terminal.commands import report as command
+
+    return command.status(
+        request, form, page, address, now.replace(tzinfo=UTC).timestamp() if now is not None else None
+    )
+
+
 @cli.command()
 @click.option("--service", metavar="NAME", help="The service that was measured, if several generate tokens.")
 @click.option("--write", is_flag=True, help="Write the values into the platform file, instead of printing them.")

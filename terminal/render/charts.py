@@ -40,34 +40,43 @@ class Mark(NamedTuple):
 
 
 def chart(
-    title: str, unit: str, until: float, lines: Sequence[Line], marks: Sequence[Mark] = (), *, whole: bool = False
+    title: str,
+    unit: str,
+    until: float,
+    lines: Sequence[Line],
+    marks: Sequence[Mark] = (),
+    *,
+    whole: bool = False,
+    over: str = "minutes",
 ) -> Html:
-    """A chart over `until` minutes; `unit` is that of its values, which are `whole` numbers if they count something."""
+    """A chart over `until` minutes or hours (`over`). `unit` is that of its values, which are `whole` numbers if they
+    count something.
+    """
     points = [point for line in lines for point in line.points] + [(mark.x, mark.y) for mark in marks]
     highest = max((y for _, y in points), default=1.0)
     plot = _Plot(until or 1.0, 4.0 * max(1, math.ceil(highest / 4)) if whole else _round_up(highest))
     drawn = joined(
         (
-            *_grid(plot, unit),
+            *_grid(plot, f"{unit}, over {over}"),
             *(_line(plot, line) for line in lines if line.points),
             *(tag("circle", class_=mark.kind, cx=plot.x(mark.x), cy=plot.y(mark.y), r="3") for mark in marks),
         ),
         "\n",
     )
-    described = tag("title", title), tag("desc", _described(unit, until, lines))
+    described = tag("title", title), tag("desc", _described(f"{unit} over {number(until)} {over}", lines))
     picture = tag("svg", *described, drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img")
     keys = tag("p", *(tag("span", line.name, class_=line.kind) for line in lines if line.points), class_="keys")
     return tag("figure", tag("figcaption", title), picture, keys)
 
 
-def _described(unit: str, until: float, lines: Iterable[Line]) -> str:
+def _described(what: str, lines: Iterable[Line]) -> str:
     """The range of each line in words."""
     ranges = (
         f"{line.name} from {number(min(y for _, y in line.points))} to {number(max(y for _, y in line.points))}"
         for line in lines
         if line.points
     )
-    return f"{unit} over {number(until)} minutes: {', '.join(ranges)}"
+    return f"{what}: {', '.join(ranges)}"
 
 
 class _Plot:
@@ -91,7 +100,7 @@ def _round_up(value: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
-def _grid(plot: _Plot, unit: str) -> Iterator[Html]:
+def _grid(plot: _Plot, axes: str) -> Iterator[Html]:
     for part in range(5):
         value = plot.top * part / 4
         y = plot.y(value)
@@ -101,7 +110,7 @@ def _grid(plot: _Plot, unit: str) -> Iterator[Html]:
         value = plot.right * part / 4
         anchor = ("start", "middle", "middle", "middle", "end")[part]
         yield tag("text", number(value), x=plot.x(value), y=f"{HEIGHT - BOTTOM + 14}", class_=anchor)
-    yield tag("text", f"{unit}, over minutes", x=f"{LEFT}", y=f"{HEIGHT - 6}", class_="start")
+    yield tag("text", axes, x=f"{LEFT}", y=f"{HEIGHT - 6}", class_="start")
 
 
 def _line(plot: _Plot, line: Line) -> Html:
