@@ -7,7 +7,7 @@ from json import dumps
 from textwrap import wrap
 from typing import Any
 
-from ...compiler.answer.score import Score, ScoredTest, ScoreStep, Way
+from ...compiler.answer.score import Remedy, Score, ScoredTest, ScoreStep
 from ...compiler.record import Record
 from .markdown import table
 
@@ -38,7 +38,7 @@ def _score(score: Score, width: int) -> Iterator[str]:
     if score.steps:
         yield from ("", "  Next steps")
     for number, step in enumerate(score.steps, 1):
-        yield from _hung(f"    {number}. ", f"{step.test}: {_way(step.way)}. {_after(step)}", width)
+        yield from _hung(f"    {number}. ", f"{step.test}: {_remedy(step.remedy)}. {_after(step)}", width)
     for section in score.sections:
         yield from ("", f"  {section.title}: {section.points:g} of {MOST}")
         for test in section.tests:
@@ -50,8 +50,8 @@ def _test(test: ScoredTest, width: int) -> Iterator[str]:
     yield from _hung(f"    {test.id}  {test.points:<3g}  ", test.title, width)
     yield from _hung(" " * AT, test.why, width)
     yield from (f"{' ' * AT}{proof.object} in {proof.path}" for proof in test.proofs)
-    for way in test.ways:
-        yield from _hung(f"{' ' * AT}for {way.points:g}: ", _way(way), width)
+    for remedy in test.remedies:
+        yield from _hung(f"{' ' * AT}for {remedy.points:g}: ", _remedy(remedy), width)
 
 
 def _hung(head: str, content: str, width: int) -> list[str]:
@@ -67,8 +67,8 @@ def _weakest(score: Score) -> str:
     return f"{' and '.join(section.title for section in score.weakest)}: the score is the minimum of the sections"
 
 
-def _way(way: Way) -> str:
-    return f"`{way.path}`: {way.text} ({way.effort})"
+def _remedy(remedy: Remedy) -> str:
+    return f"`{remedy.path}`: {remedy.text} ({remedy.effort})"
 
 
 def _after(step: ScoreStep) -> str:
@@ -85,7 +85,7 @@ def _markdown(score: Score) -> Iterator[str]:
     yield f"{score.means[0].upper()}{score.means[1:]}. {_sums(score)}. {NOTE}"
     if score.steps:
         yield from ("", "## Next steps", "")
-        rows = [(step.test, _way(step.way), f"{step.points:g}", f"{step.score:g}") for step in score.steps]
+        rows = [(step.test, _remedy(step.remedy), f"{step.points:g}", f"{step.score:g}") for step in score.steps]
         yield from table(("test", "step", "section", "score"), rows)
     for section in score.sections:
         yield from ("", f"## {section.title}: {section.points:g} of {MOST}", "")
@@ -95,8 +95,8 @@ def _markdown(score: Score) -> Iterator[str]:
 
 def _row(test: ScoredTest) -> tuple[str, ...]:
     proofs = ", ".join(f"`{proof.object}` in `{proof.path}`" for proof in test.proofs)
-    ways = "; ".join(f"for {way.points:g}, {_way(way)}" for way in test.ways)
-    return test.id, test.title, f"{test.points:g}", test.why, proofs, ways
+    remedies = "; ".join(f"for {remedy.points:g}, {_remedy(remedy)}" for remedy in test.remedies)
+    return test.id, test.title, f"{test.points:g}", test.why, proofs, remedies
 
 
 def json(scores: Iterable[Score]) -> str:

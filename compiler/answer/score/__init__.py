@@ -11,12 +11,23 @@ from collections.abc import Iterable, Iterator
 
 from ...pipeline import Environment
 from . import ages, canaries, gates
-from .report import Score, ScoredSection, ScoredTest, ScoreStep, Way
+from .report import Remedy, Score, ScoredSection, ScoredTest, ScoreStep
 from .rubric import RubricTest, rubric
 from .seen import Evidence, Lacking, Objects, Proof, Seen, Shown, Trainer
 from .steps import next_steps
 
-__all__ = ["EVIDENCE", "Proof", "Score", "ScoreStep", "ScoredSection", "ScoredTest", "Way", "score", "scored", "seen"]
+__all__ = [
+    "EVIDENCE",
+    "Proof",
+    "Score",
+    "ScoreStep",
+    "ScoredSection",
+    "ScoredTest",
+    "Remedy",
+    "score",
+    "scored",
+    "seen",
+]
 
 EVIDENCE: dict[str, Evidence] = {
     "M5": gates.baseline,
@@ -86,7 +97,7 @@ def _test(test: RubricTest, looked: Seen, today: str | None) -> ScoredTest:
     recorded, said = _recorded(test, looked, today)
     points = RECORDED if recorded else 0.0
     why = f"{said}; {found.why}" if said else found.why
-    return made.but(points=points, why=why, ways=tuple(_ways(test, found, points)))
+    return made.but(points=points, why=why, remedies=tuple(_remedies(test, found, points)))
 
 
 def _unproven(test: RubricTest) -> Lacking:
@@ -101,15 +112,17 @@ def _recorded(test: RubricTest, looked: Seen, today: str | None) -> tuple[bool, 
     record = looked.system.evidence.get(test.id)
     if record is None:
         return False, ""
-    date, url = record.date.value, record.url.value
+    date, where = record.date.value, record.url.value
+    if record.digest is not None:
+        where = f"{where} ({record.digest.value})"
     if today is not None and date > today:
-        return False, f"the record at {url} is dated {date}, which is in the future"
-    return True, f"run by hand on {date}: {url}"
+        return False, f"the record at {where} is dated {date}, which is in the future"
+    return True, f"run outside of mlspec on {date}: {where}"
 
 
-def _ways(test: RubricTest, found: Lacking, points: float) -> Iterator[Way]:
+def _remedies(test: RubricTest, found: Lacking, points: float) -> Iterator[Remedy]:
     if found.path:
-        yield Way(how="spec", path=found.path, text=found.help, points=1.0, effort=found.effort)
+        yield Remedy(how="spec", path=found.path, text=found.help, points=1.0, effort=found.effort)
     if points < RECORDED:
         path = f"evidence.{test.id}"
-        yield Way(how="evidence", path=path, text=test.hand, points=RECORDED, effort=test.effort)
+        yield Remedy(how="evidence", path=path, text=test.hand, points=RECORDED, effort=test.effort)

@@ -55,14 +55,14 @@ def _lacks(name: str, service: ServicePlan) -> Lacking:
 
 
 def _proofs(objects: Objects, name: str) -> Iterator[Proof]:
-    """The Rollout and the analyses of its canary; nothing if it has none."""
+    """The Rollout and the analyses of its canary; nothing if it has none, or if one of them cannot fail."""
     rollout = objects.get("Rollout", name)
     if rollout is None:
         return
-    templates = (objects.get("AnalysisTemplate", name) for name in _judging(rollout))
-    judging = [body for body in templates if body is not None and any(map(_can_fail, body["spec"]["metrics"]))]
-    if judging:
-        yield from map(objects.proof, (rollout, *judging))
+    judging = [objects.get("AnalysisTemplate", template) for template in _judging(rollout)]
+    able = [body for body in judging if body is not None and any(map(_can_fail, body["spec"]["metrics"]))]
+    if able and len(able) == len(judging):
+        yield from map(objects.proof, (rollout, *able))
 
 
 def _judging(rollout: Object) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import Literal
 from ...record import Record, one_line
 from .seen import Effort, Proof
 
-__all__ = ["Score", "ScoreStep", "ScoredSection", "ScoredTest", "Way"]
+__all__ = ["Score", "ScoreStep", "ScoredSection", "ScoredTest", "Remedy"]
 
 
-class Way(Record):
+class Remedy(Record):
     """A way to raise the points of a test."""
 
     how: Literal["spec", "evidence"]
@@ -39,7 +39,7 @@ class ScoredTest(Record):
     """The compiled objects that prove it."""
     why: str
     """What the proof shows, or why there is none."""
-    ways: tuple[Way, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     """What would raise its points; empty if it has all of them."""
 
 
@@ -57,7 +57,7 @@ class ScoreStep(Record):
 
     test: str
     """The ID of the test that it raises."""
-    way: Way
+    remedy: Remedy
     section: str
     """The title of the section."""
     points: float

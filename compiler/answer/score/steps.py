@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .report import ScoredSection, ScoredTest, ScoreStep, Way
+from .report import Remedy, ScoredSection, ScoredTest, ScoreStep
 
 __all__ = ["next_steps"]
 
@@ -28,25 +28,25 @@ def _steps(tests: dict[str, list[ScoredTest]]) -> Iterator[ScoreStep]:
         sums = {title: _sum(some) for title, some in tests.items()}
         lowest = min(sums.values())
         choices = [
-            (title, test, way)
+            (title, test, remedy)
             for title, some in tests.items()
             if sums[title] == lowest
             for test in some
-            for way in test.ways
-            if way.points > test.points
+            for remedy in test.remedies
+            if remedy.points > test.points
         ]
         if not choices:
             return
-        title, test, way = min(choices, key=lambda choice: _cost(choice[1], choice[2]))
-        tests[title] = [one.but(points=way.points) if one is test else one for one in tests[title]]
+        title, test, remedy = min(choices, key=lambda choice: _cost(choice[1], choice[2]))
+        tests[title] = [one.but(points=remedy.points) if one is test else one for one in tests[title]]
         after = {name: _sum(some) for name, some in tests.items()}
-        yield ScoreStep(test=test.id, way=way, section=title, points=after[title], score=min(after.values()))
+        yield ScoreStep(test=test.id, remedy=remedy, section=title, points=after[title], score=min(after.values()))
 
 
 def _sum(tests: Iterable[ScoredTest]) -> float:
     return sum(test.points for test in tests)
 
 
-def _cost(test: ScoredTest, way: Way) -> tuple[int, float]:
+def _cost(test: ScoredTest, remedy: Remedy) -> tuple[int, float]:
     """The effort, then the points that are gained, most first. The order of the rubric breaks ties."""
-    return EFFORTS.index(way.effort), test.points - way.points
+    return EFFORTS.index(remedy.effort), test.points - remedy.points
