@@ -17,6 +17,8 @@ from .compiler.answer.calibration.solve import CalibratedShare, Calibration, cal
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
+from .compiler.answer.score import Proof, Remedy, Score, ScoredSection, ScoredTest, ScoreStep
+from .compiler.answer.score import score as _score
 from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
 from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
@@ -74,10 +76,16 @@ __all__ = [
     "MlspecError",
     "NotFoundError",
     "Promise",
+    "Proof",
     "Reason",
     "Release",
     "ReleaseError",
+    "Remedy",
     "Result",
+    "Score",
+    "ScoreStep",
+    "ScoredSection",
+    "ScoredTest",
     "Severity",
     "SimulatedRollouts",
     "SimulatedService",
@@ -103,6 +111,7 @@ __all__ = [
     "plan",
     "promote",
     "rollback",
+    "score",
     "simulate",
     "write",
 ]
@@ -257,6 +266,17 @@ def plan(result: Result) -> dict[str, Memo]:
     return {
         environment.name: memo(environment, result._compiled.found) for environment in result._compiled.environments
     }
+
+
+def score(result: Result, *, today: str | None = None) -> dict[str, Score]:
+    """Return the ML Test Score, as a lower bound, by environment: what proves each test, and what would raise it.
+
+    A record under `evidence` that is dated after `today`, such as `2026-11-28`, counts for nothing. Without `today`,
+    dates are not checked. Compile all environments: the gate of training runs counts for each. Raises CompileError if
+    there are errors.
+    """
+    environments = result.raise_for_errors()._compiled.environments
+    return {one.environment: one for one in _score(environments, today)}
 
 
 def simulate(
