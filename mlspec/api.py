@@ -17,7 +17,7 @@ from .compiler.answer.calibration.solve import CalibratedShare, Calibration, cal
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
-from .compiler.answer.score import Proof, Remedy, Score, ScoredSection, ScoredTest, ScoreStep
+from .compiler.answer.score import Effort, Proof, Remedy, Score, ScoredSection, ScoredTest, ScoreStep
 from .compiler.answer.score import score as _score
 from .compiler.check.collisions import Ledger
 from .compiler.check.rules.registry import RULES
@@ -67,6 +67,7 @@ __all__ = [
     "Diagnostic",
     "Edit",
     "Effect",
+    "Effort",
     "Fix",
     "Given",
     "Ground",

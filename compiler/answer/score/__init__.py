@@ -13,11 +13,12 @@ from ...pipeline import Environment
 from . import ages, canaries, gates
 from .report import Remedy, Score, ScoredSection, ScoredTest, ScoreStep
 from .rubric import RubricTest, rubric
-from .seen import Evidence, Lacking, Objects, Proof, Seen, Shown, Trainer
+from .seen import Effort, Evidence, Lacking, Objects, Proof, Seen, Shown, Trainer
 from .steps import next_steps
 
 __all__ = [
     "EVIDENCE",
+    "Effort",
     "Proof",
     "Score",
     "ScoreStep",
