@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -100,14 +101,14 @@ def test_a_band_includes_its_upper_end(score: float, begins: str) -> None:
 
 def test_fraud_scorer_by_hand() -> None:
     """The gate judges a baseline, slices, and groups (M5, M6, M7) before it registers (I4); a canary (I6); an alert on
-    age (O4). No object proves a test of the data.
+    age (O4). No object proves a test of the data, and three records are 1.5 points.
     """
     found = only(example("fraud-scorer"))
-    earned = {name for name, test in by_id(found).items() if test.points}
-    assert earned == {"M5", "M6", "M7", "I4", "I6", "O4"}
-    assert sums(found) == {"data": 0, "model": 3, "infrastructure": 2, "monitoring": 1}
-    assert found.score == 0
-    assert [section.key for section in found.weakest] == ["data"]
+    assert {name for name, test in by_id(found).items() if test.points == 1} == {"M5", "M6", "M7", "I4", "I6", "O4"}
+    assert {name for name, test in by_id(found).items() if test.points == 0.5} == {"D1", "D6", "D7"}
+    assert sums(found) == {"data": 1.5, "model": 3, "infrastructure": 2, "monitoring": 1}
+    assert found.score == 1
+    assert [section.key for section in found.weakest] == ["monitoring"]
 
 
 def test_demand_forecast_by_hand() -> None:
@@ -470,7 +471,7 @@ def test_the_document_is_what_the_schema_describes() -> None:
     document = json.loads(render.json(found))
     Draft202012Validator(schema).validate(document)
     assert [one["environment"] for one in document["environments"]] == ["staging", "production"]
-    assert [one["weakest"] for one in document["environments"]] == [["data"], ["data"]]
+    assert [one["weakest"] for one in document["environments"]] == [["monitoring"], ["monitoring"]]
 
 
 def test_the_score_of_an_environment_does_not_depend_on_what_else_is_asked_for() -> None:
@@ -486,7 +487,8 @@ def test_the_score_of_an_environment_does_not_depend_on_what_else_is_asked_for()
 def test_lines_of_text_fit_except_those_with_a_path(width: int) -> None:
     lines = render.text([only(example("fraud-scorer"))], width).splitlines()
     assert max(len(line) for line in lines if ".yaml" not in line) <= width
-    assert "  score      0 of 7: more of a research project than a production system" in lines
+    (shown,) = re.findall(r"^```text\n(.*?)^```", (ROOT / "docs" / "score.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert shown.rstrip() in "\n".join(lines)
 
 
 def test_markdown_has_a_row_for_each_test() -> None:
