@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -168,12 +170,16 @@ def test_without_its_field_a_test_has_no_point_and_the_remedy_names_the_field(na
     assert {other for other in before if before[other].points != after[other].points} == lost
 
 
-def looked(change: Callable[[list[tuple[str, dict[str, Any]]]], object] = lambda _: None) -> dict[str, ScoredTest]:
+Change = Callable[[list[tuple[str, dict[str, Any]]]], object]
+"""A change of the objects of a bundle, each with its path."""
+
+
+def looked(change: Change = lambda _: None) -> dict[str, ScoredTest]:
     """The tests of the example in production, after a change of its objects."""
     return by_id(scored(with_objects(change), TODAY))
 
 
-def with_objects(change: Callable[[list[tuple[str, dict[str, Any]]]], object]) -> Seen:
+def with_objects(change: Change) -> Seen:
     environment = next(one for one in example("fraud-scorer")._compiled.environments if one.name == "production")
     made = seen(environment, None)
     found = copy.deepcopy(list(made.objects.found))
@@ -182,19 +188,19 @@ def with_objects(change: Callable[[list[tuple[str, dict[str, Any]]]], object]) -
     return made.but(objects=objects, trainer=Trainer(model="fraud-scorer", objects=objects))
 
 
-PROOFS = [(name, proof.object) for name, test in by_id(only(example("fraud-scorer"))).items() for proof in test.proofs]
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_a_point_is_lost_with_each_object_that_proves_it(name: str) -> None:
+    proven = looked()[name]
+    assert proven.points == 1
+    for proof in proven.proofs:
+        assert looked(without_object(proof.object))[name].points == 0
 
 
-@pytest.mark.parametrize(("name", "object_"), PROOFS)
-def test_a_point_is_lost_with_each_object_that_proves_it(name: str, object_: str) -> None:
+def without_object(name: str) -> Change:
     def remove(found: list[tuple[str, dict[str, Any]]]) -> None:
-        found[:] = [(path, one) for path, one in found if f"{one['kind']}/{one['metadata']['name']}" != object_]
+        found[:] = [(path, one) for path, one in found if f"{one['kind']}/{one['metadata']['name']}" != name]
 
-    assert looked()[name].points == 1
-    assert looked(remove)[name].points == 0
-
-
-Change = Callable[[list[tuple[str, dict[str, Any]]]], object]
+    return remove
 
 
 def each(kind: str, change: Callable[[dict[str, Any]], object]) -> Change:
@@ -296,6 +302,15 @@ MUTANTS: dict[str, tuple[set[str], Change]] = {
     ),
     "all traffic at once": ({"I6"}, canary(lambda steps: weigh(steps, 100))),
     "no traffic": ({"I6"}, canary(lambda steps: weigh(steps, 0))),
+    "a dry run": ({"I6"}, each("AnalysisTemplate", lambda one: one["spec"].update(dryRun=[{"metricName": ".*"}]))),
+    "a dry run of a step": (
+        {"I6"},
+        canary(
+            lambda steps: [
+                step["analysis"].update(dryRun=[{"metricName": ".*"}]) for step in steps if "analysis" in step
+            ]
+        ),
+    ),
     "no analyses": ({"I6"}, canary(lambda steps: [step.pop("analysis", None) for step in steps])),
     "ten times the age": ({"O4"}, alerts(lambda rule: rule.update(expr=rule["expr"] + "0"))),
     "an alert when the model is young": ({"O4"}, alerts(lambda rule: rule.update(expr=rule["expr"].replace(">", "<")))),
@@ -312,6 +327,47 @@ def test_an_object_that_tests_nothing_proves_nothing(mutant: str) -> None:
     lost, change = MUTANTS[mutant]
     found = looked(change)
     assert {name for name in EVIDENCE if not found[name].points} == lost
+
+
+SHAPES: tuple[object, ...] = (None, "x", 7, True, [], [None], ["x"], {}, {"x": None})
+
+
+def shapes(body: Any) -> Iterator[Callable[[], object]]:
+    """Every way to replace one part of an object by something of another shape."""
+    keys = list(body) if isinstance(body, dict) else range(len(body)) if isinstance(body, list) else ()
+    for key in keys:
+        for shape in SHAPES:
+            yield lambda key=key, shape=shape: body.__setitem__(key, shape)  # type: ignore[misc]
+        yield from shapes(body[key])
+
+
+@pytest.mark.slow
+def test_an_object_of_any_shape_is_judged() -> None:
+    """A patch or a plugin may write anything: such an object proves nothing, but it is no reason to fail."""
+    kinds = ("CronJob", "ConfigMap", "Rollout", "AnalysisTemplate", "PrometheusRule")
+    chance = random.Random(1)
+    looking = with_objects(lambda _: None)
+    names = [at for at, (_, one) in enumerate(looking.objects.found) if one["kind"] in kinds]
+    for name in names:
+        choices = chance.sample(range(sum(1 for _ in shapes(looking.objects.found[name][1]))), 15)
+        for choice in choices:
+            found = list(looking.objects.found)
+            path, body = found[name]
+            found[name] = (path, body := copy.deepcopy(body))
+            next(islice(shapes(body), choice, None))()
+            objects = Objects("production", found)
+            scored(looking.but(objects=objects, trainer=Trainer(model="fraud-scorer", objects=objects)))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "7", '{"evaluation": 7}', '{"evaluation": {"gates": [7, {}]}}']
+)
+def test_a_configuration_of_any_shape_is_judged(text: str) -> None:
+    changes = each(
+        "ConfigMap", lambda one: one["data"].update({"training.json": text} if "training.json" in one["data"] else {})
+    )
+    found = looked(changes)
+    assert not any(found[name].points for name in GATED)
 
 
 def test_every_provable_test_has_a_mutant() -> None:

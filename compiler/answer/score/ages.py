@@ -9,7 +9,7 @@ from ...kinds import Object
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from ...system import Release
-from .seen import Lacking, Seen, Shown
+from .seen import Lacking, Seen, Shown, at
 
 __all__ = ["fresh"]
 
@@ -56,9 +56,9 @@ def _alert(seen: Seen, service: ServicePlan | BatchPlan, oldest: int) -> Object 
         return None
     compares = {str(trained), str(oldest), "time", ">"}
     for body, rule in seen.objects.alerts():
-        labels = rule.get("labels", {})
-        routed = labels.get("severity") in SEVERITIES and bool(labels.get("receiver"))
-        if routed and labels.get("service") == service.name.value and compares <= set(TOKENS.findall(rule["expr"])):
+        severity, receiver, about = (at(rule, "labels", key) for key in ("severity", "receiver", "service"))
+        routed = severity in SEVERITIES and bool(receiver) and about == service.name.value
+        if routed and compares <= set(TOKENS.findall(str(rule.get("expr")))):
             return body
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...kinds import Object
 from ...plan.service import ServicePlan
-from .seen import Lacking, Objects, Proof, Seen, Shown
+from .seen import Lacking, Objects, Proof, Seen, Shown, at, each, number
 
 __all__ = ["canaried"]
 
@@ -60,24 +60,30 @@ def _proofs(objects: Objects, name: str) -> Iterator[Proof]:
     if rollout is None:
         return
     judging = [objects.get("AnalysisTemplate", template) for template in _judging(rollout)]
-    able = [body for body in judging if body is not None and any(map(_can_fail, body["spec"]["metrics"]))]
+    able = [body for body in judging if body is not None and _can_fail(body)]
     if able and len(able) == len(judging):
         yield from map(objects.proof, (rollout, *able))
 
 
 def _judging(rollout: Object) -> Iterator[str]:
-    """The analyses that run while the new version has some of the traffic."""
-    share = 0
-    for step in rollout["spec"].get("strategy", {}).get("canary", {}).get("steps", []):
-        share = step.get("setWeight", share)
-        if "analysis" in step and 0 < share < ALL:
-            yield from (one["templateName"] for one in step["analysis"].get("templates", []))
+    """The analyses that run while the new version has some of the traffic. One without consequences is no analysis."""
+    share = 0.0
+    for step in each(rollout, "spec", "strategy", "canary", "steps"):
+        share = number(step.get("setWeight", share)) or 0.0
+        if 0 < share < ALL and not at(step, "analysis", "dryRun"):
+            yield from (str(one.get("templateName")) for one in each(step, "analysis", "templates"))
 
 
-def _can_fail(metric: dict[str, Any]) -> bool:
-    """Whether measurements of the new version can end the rollout. Without a condition that reads the result, or with
-    no more measurements than it tolerates as failures, none can.
+def _can_fail(template: Object) -> bool:
+    """Whether some measurements of the new version can end the rollout."""
+    return not at(template, "spec", "dryRun") and any(map(_can_end, each(template, "spec", "metrics")))
+
+
+def _can_end(metric: dict[str, Any]) -> bool:
+    """Whether failed measurements of a metric can end the rollout: a condition reads the result of the new version, and
+    there are more measurements than it tolerates.
     """
-    query = metric.get("provider", {}).get("prometheus", {}).get("query", "")
-    reads = "result" in metric.get("failureCondition", "")
-    return NEW in query and reads and int(metric.get("count", 1)) > int(metric.get("failureLimit", 0))
+    query, condition = at(metric, "provider", "prometheus", "query"), metric.get("failureCondition")
+    many, tolerated = number(metric.get("count", 1)), number(metric.get("failureLimit", 0))
+    of_new = NEW in str(query) and "result" in str(condition)
+    return of_new and many is not None and tolerated is not None and many > tolerated

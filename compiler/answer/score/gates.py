@@ -8,11 +8,12 @@ can fail. A bound at the end of its metric's range is one that every model passe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 from ...kinds import Object
-from .seen import Lacking, Objects, Proof, Seen, Shown
+from .seen import Lacking, Objects, Proof, Seen, Shown, at, each, number
 
 __all__ = ["baseline", "groups", "slices", "validated"]
 
@@ -39,8 +40,8 @@ class Run(NamedTuple):
 
     def gates(self, fits: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """The conditions of a kind that a model can fail."""
-        found = (self.content.get("evaluation") or {}).get("gates") or []
-        return [gate for gate in found if fits(gate) and _can_fail(gate, self.content["metrics"].get(gate["metric"]))]
+        found = [gate for gate in each(self.content, "evaluation", "gates") if fits(gate)]
+        return [gate for gate in found if _can_fail(gate, at(self.content, "metrics", str(gate.get("metric"))))]
 
 
 def validated(seen: Seen) -> Shown | Lacking:
@@ -81,7 +82,7 @@ def slices(seen: Seen) -> Shown | Lacking:
     run = _run(seen)
     if isinstance(run, Lacking):
         return run
-    gates = run.gates(lambda gate: "segment" in gate and "maxGap" not in gate)
+    gates = run.gates(lambda gate: isinstance(gate.get("segment"), str) and "maxGap" not in gate)
     if not gates:
         return _lacks("no gate judges the values of a column", "a gate with `segment`")
     return Shown(proofs=run.proofs, why=f"the gate judges each new model for each value of {_columns(gates)}")
@@ -92,7 +93,7 @@ def groups(seen: Seen) -> Shown | Lacking:
     run = _run(seen)
     if isinstance(run, Lacking):
         return run
-    gates = run.gates(lambda gate: "maxGap" in gate)
+    gates = run.gates(lambda gate: isinstance(gate.get("segment"), str) and "maxGap" in gate)
     if not gates:
         why = "no gate judges the gap between groups of people"
         return Lacking(why=why, path="constraints.fairness", help="add a bound with `metric`, `between`, and `maxGap`")
@@ -119,21 +120,24 @@ def _against_a_fixed_bound(gate: dict[str, Any]) -> bool:
 
 
 def _against_the_baseline(gate: dict[str, Any]) -> bool:
-    return gate.get("versus") == "naive" and gate.get("margin", 0) >= 0
+    margin = number(gate.get("margin", 0))
+    return gate.get("versus") == "naive" and margin is not None and margin >= 0
 
 
-def _can_fail(gate: dict[str, Any], metric: dict[str, Any] | None) -> bool:
+def _can_fail(gate: dict[str, Any], metric: object) -> bool:
     """Whether a value in the range of the metric violates the condition."""
-    low, high = ((metric or {}).get(key) for key in ("min", "max"))
-    width = high - low if low is not None and high is not None else None
+    low, high = (number(at(metric, key)) for key in ("min", "max"))
+    low, high = (-inf if low is None else low), (inf if high is None else high)
+    bound = number(gate.get(next((key for key in ("maxGap", "min", "max") if key in gate), "margin"), 0))
+    if bound is None:
+        return False
     if "maxGap" in gate:
-        return width is None or gate["maxGap"] < width
+        return bound < high - low
     if "min" in gate:
-        return low is None or gate["min"] > low
+        return bound > low
     if "max" in gate:
-        return high is None or gate["max"] < high
-    margin = gate.get("margin", 0)
-    return bool(margin > -1 if gate.get("relative") else width is None or margin > -width)
+        return bound < high
+    return bound > (-1 if gate.get("relative") else low - high)
 
 
 # The run
@@ -169,29 +173,31 @@ def _gated(objects: Objects) -> Run | Lacking:
             help="add `evaluate` and `register`, and `gates` under `evaluation`",
             effort="days",
         )
-    if job["spec"].get("suspend"):
+    if at(job, "spec", "suspend"):
         why = "training runs have no schedule, so the gate runs only when someone starts it"
         return Lacking(why=why, path="retraining.schedule", help="write a schedule")
-    mounted = [(volume.get("configMap") or {}).get("name") for volume in _pod(job).get("volumes", [])]
-    config = next((body for name in mounted if name and (body := objects.get("ConfigMap", name)) is not None), None)
-    if config is None or FILE not in config.get("data", {}):
+    config = next(filter(None, map(objects.config_map, each(_pod(job), "volumes"))), None)
+    content = _content(at(config, "data", FILE))
+    if config is None or content is None:
         return Lacking(why="the configuration of the gate is not in the bundle")
-    return Run(objects, job, config, json.loads(config["data"][FILE]))
+    return Run(objects, job, config, content)
+
+
+def _content(text: object) -> dict[str, Any] | None:
+    """The configuration; None if a patch made it something else than JSON."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _judges(job: Object) -> bool:
     """Whether the gate runs after the model is measured, and before it is published."""
-    steps = list(_steps(job))
-    names = [step["name"] for step in steps if step["name"] in STEPS]
-    return names == list(STEPS) and any(step["name"] == "gate" and step.get("command") == COMMAND for step in steps)
-
-
-def _steps(job: Object) -> Iterator[dict[str, Any]]:
-    """The containers in the order in which they run."""
     pod = _pod(job)
-    yield from (*pod.get("initContainers", []), *pod.get("containers", []))
+    steps = [step for step in (*each(pod, "initContainers"), *each(pod, "containers")) if step.get("name") in STEPS]
+    return [step["name"] for step in steps] == list(STEPS) and steps[1].get("command") == COMMAND
 
 
-def _pod(job: Object) -> dict[str, Any]:
-    pod: dict[str, Any] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    return pod
+def _pod(job: Object) -> object:
+    return at(job, "spec", "jobTemplate", "spec", "template", "spec")

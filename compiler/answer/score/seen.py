@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from ...emit.artifact import Artifact
 from ...emit.dump import plain
@@ -14,10 +14,41 @@ from ...plan.serving.batch import BatchPlan
 from ...record import Record
 from ...system import MLSystem
 
-__all__ = ["Effort", "Evidence", "Lacking", "Object", "Objects", "Proof", "Seen", "Shown", "Trainer"]
+__all__ = [
+    "Effort",
+    "Evidence",
+    "Lacking",
+    "Object",
+    "Objects",
+    "Proof",
+    "Seen",
+    "Shown",
+    "Trainer",
+    "at",
+    "each",
+    "number",
+]
 
 
 Effort = Literal["minutes", "hours", "days"]
+
+
+def at(body: object, *steps: str) -> Any:
+    """The value at a path; None if there is none. A patch or a plugin may give an object any shape."""
+    for step in steps:
+        body = body.get(step) if isinstance(body, dict) else None
+    return body
+
+
+def each(body: object, *steps: str) -> list[dict[str, Any]]:
+    """The mappings in the list at a path; none if it is no list."""
+    found = at(body, *steps)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def number(thing: object) -> float | None:
+    """A number of an object; None for anything else, such as an argument that a controller fills in."""
+    return float(thing) if isinstance(thing, (int, float)) and not isinstance(thing, bool) else None
 
 
 class Proof(Record):
@@ -67,18 +98,23 @@ class Objects:
 
     def get(self, kind: str, name: object) -> Object | None:
         """One object by its name."""
-        return next((body for body in self.kind(kind) if body["metadata"]["name"] == name), None)
+        return next((body for body in self.kind(kind) if at(body, "metadata", "name") == name), None)
+
+    def config_map(self, volume: Object) -> Object | None:
+        """The ConfigMap that a volume mounts; None if it mounts something else."""
+        name = at(volume, "configMap", "name")
+        return self.get("ConfigMap", name) if name is not None else None
 
     def proof(self, body: Object) -> Proof:
         """Where an object of these is."""
         path = next(path for path, other in self.found if other is body)
-        return Proof(path=f"{self.environment}/{path}", object=f"{body['kind']}/{body['metadata']['name']}")
+        return Proof(path=f"{self.environment}/{path}", object=f"{at(body, 'kind')}/{at(body, 'metadata', 'name')}")
 
     def alerts(self) -> Iterator[tuple[Object, Object]]:
         """Every alerting rule, with the object that it is in."""
         for body in self.kind("PrometheusRule"):
-            for group in body["spec"].get("groups", []):
-                yield from ((body, rule) for rule in group.get("rules", []) if "alert" in rule)
+            for group in each(body, "spec", "groups"):
+                yield from ((body, rule) for rule in each(group, "rules") if "alert" in rule)
 
 
 class Trainer(Record):
