@@ -89,7 +89,7 @@ def _markdown(score: Score) -> Iterator[str]:
         yield from table(("test", "step", "section", "score"), rows)
     for section in score.sections:
         yield from ("", f"## {section.title}: {section.points:g} of {MOST}", "")
-        yield from table(("test", "", "points", "why", "proof", "to raise"), map(_row, section.tests))
+        yield from table(("ID", "test", "points", "why", "proof", "to raise"), map(_row, section.tests))
     yield ""
 
 
