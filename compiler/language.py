@@ -34,6 +34,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "monitoring": ('monitoring', 'group', ('object', 'Monitoring'), None, ''),
         "retraining": ('retraining', 'optional', ('object', 'Retraining'), None, ''),
         "success": ('success', 'list', ('list', ('object', 'SuccessCriterion'), ''), None, ''),
+        "evidence": ('evidence', 'map', ('map', ('object', 'RecordedTest'), 'identifier', 'tests'), None, ''),
         "environments": ('environments', 'map', ('map', ('object', 'Environment'), 'name', ''), None, ''),
         "platform": ('platform', 'group', ('object', 'Platform'), None, ''),
         "patches": ('patches', 'list', ('list', ('object', 'Patch'), ''), None, ''),
@@ -1183,6 +1184,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "margin": ('margin', 'optional', ('scalar', 'margin', ''), None, ''),
         "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
         "by": ('by', 'required', ('scalar', 'date', ''), None, ''),
+    },
+    "RecordedTest": {
+        "url": ('url', 'required', ('scalar', 'url', ''), None, ''),
+        "date": ('date', 'required', ('scalar', 'date', ''), None, ''),
+        "digest": ('digest', 'optional', ('scalar', 'digest', ''), None, ''),
     },
     "Environment": {
         "namespace": ('namespace', 'derived', ('scalar', 'name', ''), None, "from the environment's name"),

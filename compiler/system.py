@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class MLSystem(Part):
     """One machine-learning system."""
 
-    __slots__ = fields = ("api_version", "kind", "metadata", "problem", "constraints", "access", "data", "features", "metrics", "models", "releases", "training", "evaluation", "services", "rollout", "monitoring", "retraining", "success", "environments", "platform", "patches",)
+    __slots__ = fields = ("api_version", "kind", "metadata", "problem", "constraints", "access", "data", "features", "metrics", "models", "releases", "training", "evaluation", "services", "rollout", "monitoring", "retraining", "success", "evidence", "environments", "platform", "patches",)
 
     api_version: Because[Literal['mlspec/v1']]
     kind: Because[Literal['MLSystem']]
@@ -40,6 +40,7 @@ class MLSystem(Part):
     monitoring: Monitoring
     retraining: Retraining | None
     success: tuple[SuccessCriterion, ...]
+    evidence: Named[RecordedTest]
     environments: Named[Environment]
     platform: Platform
     patches: tuple[Patch, ...]
@@ -1974,6 +1975,16 @@ class SuccessCriterion(Part):
     margin: Because[Margin] | None
     min_samples: Because[Count] | None
     by: Because[str]
+
+
+class RecordedTest(Part):
+    """The documented result of a test that ran outside of mlspec, such as by hand or in CI."""
+
+    __slots__ = fields = ("url", "date", "digest",)
+
+    url: Because[str]
+    date: Because[str]
+    digest: Because[str] | None
 
 
 class Environment(Part):

@@ -34,6 +34,7 @@ NAMES = {
     "mesh-providers": "[service mesh](catalog.md#providers)",
     "rollout-providers": "[rollout provider](catalog.md#providers)",
     "traffic-providers": "[traffic provider](catalog.md#providers)",
+    "tests": "[test](catalog.md#the-ml-test-score)",
     "time-zones": "[time zone](catalog.md#time-zones)",
 }
 """What a reference refers to, by collection; `request` and `champion` belong to separate scalars."""

@@ -20,6 +20,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlspec.cli import cli
+from mlspec.compiler.answer.score import EVIDENCE
 from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.registry import RULES
@@ -186,6 +187,8 @@ def catalog() -> dict[str, Any]:
             for folder in sorted((CATALOG / "providers").iterdir())
             if folder.is_dir() and folder.name != "__pycache__"
         },
+        "rubric": _load(CATALOG / "rubric.yaml"),
+        "proven": frozenset(EVIDENCE),
         "zones": len((CATALOG / "time-zones.txt").read_text().splitlines()),
     }
 

@@ -18,6 +18,8 @@ from .compiler.answer.calibration.solve import CalibratedShare, Calibration, cal
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
+from .compiler.answer.score import Effort, Proof, Remedy, Score, ScoredSection, ScoredTest, ScoreStep
+from .compiler.answer.score import score as _score
 from .compiler.answer.status import (
     Action,
     Chart,
@@ -87,6 +89,7 @@ __all__ = [
     "Edit",
     "Effect",
     "Fact",
+    "Effort",
     "Fix",
     "Given",
     "Ground",
@@ -99,11 +102,17 @@ __all__ = [
     "PrometheusError",
     "Promise",
     "Quality",
+    "Proof",
     "Reason",
     "Release",
     "ReleaseError",
+    "Remedy",
     "Result",
     "ServiceStatus",
+    "Score",
+    "ScoreStep",
+    "ScoredSection",
+    "ScoredTest",
     "Severity",
     "SimulatedRollouts",
     "SimulatedService",
@@ -131,6 +140,7 @@ __all__ = [
     "plan",
     "promote",
     "rollback",
+    "score",
     "simulate",
     "status",
     "write",
@@ -286,6 +296,17 @@ def plan(result: Result) -> dict[str, Memo]:
     return {
         environment.name: memo(environment, result._compiled.found) for environment in result._compiled.environments
     }
+
+
+def score(result: Result, *, today: str | None = None) -> dict[str, Score]:
+    """Return the ML Test Score, as a lower bound, by environment: what proves each test, and what would raise it.
+
+    A record under `evidence` that is dated after `today`, such as `2026-11-28`, counts for nothing. Without `today`,
+    dates are not checked. Compile all environments: the gate of training runs counts for each. Raises CompileError if
+    there are errors.
+    """
+    environments = result.raise_for_errors()._compiled.environments
+    return {one.environment: one for one in _score(environments, today)}
 
 
 def simulate(

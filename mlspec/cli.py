@@ -175,6 +175,26 @@ def status(request: Any, form: str, page: str | None, address: str, now: Any) ->
 
 
 @cli.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    help="Output format of the score.",
+)
+@working_on_one_spec
+def score(request: Any, form: str) -> int:
+    """Show the ML Test Score, as a lower bound.
+
+    Lists the 28 tests of the rubric: the compiled object that proves each, or what would raise its points. What a spec
+    only declares earns nothing. The score is the points of the weakest of the four sections, from 0 to 7.
+    """
+    from .terminal.commands import score as command
+
+    return command.score(request, form)
+
+
+@cli.command()
 @click.option("--service", metavar="NAME", help="The service that was measured, if several generate tokens.")
 @click.option("--write", is_flag=True, help="Write the values into the platform file, instead of printing them.")
 @working_on_one_spec

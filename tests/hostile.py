@@ -215,6 +215,7 @@ _USUAL = {
     "approaches": ("decision-tree", "neural-network"),
     "parameters": ("alpha", "beta"),
     "clusters": ("alpha",),
+    "tests": ("D1", "M5", "O7"),
     "time-zones": ("UTC", "Europe/Berlin"),
 }
 _PLAIN = ("alpha", "beta")

@@ -64,6 +64,7 @@ NOT_VALID = {"MLS003", "MLS004", "MLS005", "MLS006", "MLS007", "MLS008", "MLS010
 WITHOUT_EFFECT = {
     "PlatformFile:metadata.*": "whom to ask about the file",
     "PlatformFile:platform.kubernetes": "only models in images need a certain version, and no example has one",
+    "evidence.*": "what `mlspec score` counts",
     "releases.*.previous.*": "what `mlspec rollback` goes back to",
     "releases.*.shadow.since": "what `mlspec promote` waits for",
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",

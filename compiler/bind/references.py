@@ -137,6 +137,10 @@ def _time_zones(_: Layered) -> Iterable[str]:
     return catalog.time_zones()
 
 
+def _tests(_: Layered) -> Iterable[str]:
+    return catalog.tests()
+
+
 # The collections that a name can refer to: what an entry is called, and who declares the names.
 _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "access": ("access entry", _keys("access")),
@@ -161,6 +165,7 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "runtimes": ("serving runtime", _runtimes),
     "services": ("service", _keys("services")),
     "sources": ("source", _items("data", "sources")),
+    "tests": ("test of the ML Test Score", _tests),
     "time-zones": ("time zone", _time_zones),
     "traffic-providers": ("traffic provider", _keys("platform", "providers", "traffic")),
 }

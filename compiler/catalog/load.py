@@ -21,9 +21,11 @@ __all__ = [
     "families",
     "metrics",
     "providers",
+    "rubric",
     "runtime",
     "runtime_names",
     "ships",
+    "tests",
     "time_zones",
 ]
 
@@ -126,6 +128,18 @@ def families() -> Mapping:
 def metrics() -> Mapping:
     """All metrics, by name; ranking metrics without their `@k`."""
     return _file("metrics")
+
+
+def rubric() -> Mapping:
+    """The ML Test Score: its sections, its tests, and the bands of scores."""
+    return _file("rubric")
+
+
+def tests() -> tuple[str, ...]:
+    """The IDs of the tests in the rubric."""
+    found = rubric().entries["tests"]
+    assert isinstance(found, Mapping)
+    return tuple(found.entries)
 
 
 @cache

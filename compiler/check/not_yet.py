@@ -53,6 +53,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "apiVersion",
     "kind",
     "environments",
+    "evidence",  # `mlspec score` reads it
     "patches",  # a patch whose target does not exist is an error by itself
     "platform.network.policies",  # this and the next three can drop objects, and a dropped object has no line
     "platform.autoscaling.provider",

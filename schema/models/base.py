@@ -202,4 +202,5 @@ SegmentName = Annotated[str, Leaf("identifier"), Ref("columns"), _reader("identi
 EntityName = Annotated[str, Leaf("identifier"), Ref("entities"), _reader("identifier")]
 OutputName = Annotated[str, Leaf("tensor-name"), Ref("outputs"), _reader("tensor-name")]
 CloudName = Annotated[str, Leaf("name"), Ref("clouds"), _reader("name")]
+TestName = Annotated[str, Leaf("identifier"), Ref("tests"), _reader("identifier")]
 ClusterName = Annotated[str, Leaf("name"), Ref("clusters"), _reader("name")]

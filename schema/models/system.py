@@ -7,12 +7,16 @@ from typing import Any, Literal
 from .access import Access
 from .base import (
     ClusterName,
+    Date,
+    Digest,
     MetricName,
     Name,
     ObjectName,
     Section,
     SpecOverlay,
+    TestName,
     Text,
+    Url,
     default,
     derived,
     group,
@@ -54,6 +58,14 @@ class Patch(Section):
     reason: Text = required("Why no field of the language can express this.")
 
 
+class RecordedTest(Section):
+    """The documented result of a test that ran outside of mlspec, such as by hand or in CI."""
+
+    url: Url = required("Where the result is.")
+    date: Date = required("When the test ran.")
+    digest: Digest | None = optional("The digest of the result, which shows whether it was changed later.")
+
+
 class Environment(Section):
     """A deployment environment."""
 
@@ -89,6 +101,9 @@ class MLSystem(Section):
     monitoring: Monitoring = group(Monitoring, "Monitoring and alerting.")
     retraining: Retraining | None = optional("When to train a new model.")
     success: list[SuccessCriterion] = listed("The success criteria of the system.")
+    evidence: dict[TestName, RecordedTest] = mapped(
+        "Results of tests of the ML Test Score that no compiled object runs, by the ID of the test, for `mlspec score`."
+    )
     environments: dict[Name, Environment] = mapped("The environments. If omitted, one named `default`.")
     platform: Platform = group(Platform, "Overrides of the platform settings for this system.")
     patches: list[Patch] = listed("Patches on emitted objects, as a last resort.")

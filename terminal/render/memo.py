@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compiler.answer.memo import Area, Assumption, Headline, Memo
 from ...compiler.answer.memo.change import Change
+from .markdown import table
 
 __all__ = ["changes", "changes_json", "json", "markdown", "text"]
 
@@ -88,25 +89,18 @@ def _markdown(memo: Memo) -> Iterator[str]:
     yield f"# {memo.environment}"
     if memo.summary:
         yield ""
-        yield from _table(("", "in short"), [(one.topic, one.text) for one in memo.summary])
+        yield from table(("", "in short"), [(one.topic, one.text) for one in memo.summary])
     for area in memo.areas:
         yield from ("", f"## {area.title}", "")
         rows = [(line.title, line.value, line.why, f"`{line.field}`" if line.field else "") for line in area.decisions]
-        yield from _table(("decision", "value", "reason", "override with"), rows)
+        yield from table(("decision", "value", "reason", "override with"), rows)
         if area.undecided:
             yield from ("", f"Undecided: {area.undecided}")
     if memo.assumptions:
         yield from ("", "## Assumptions", "")
         assumed = [(f"`{one.path}`", one.value, one.why) for one in memo.assumptions]
-        yield from _table(("path", "value", "reason"), assumed)
+        yield from table(("path", "value", "reason"), assumed)
     yield ""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
 def json(memos: Iterable[Memo]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from ...compiler.answer.status import Check, Drift, Fact, Health, Quality, ServiceStatus, Status
 from ...compiler.plan.choose import count, number
 from ...compiler.record import Record
-from .markdown import cell
+from .markdown import cell, table
 
 __all__ = ["LABELS", "SYMBOLS", "color", "interval", "json", "markdown", "moment", "rivals", "summed", "text"]
 
@@ -186,10 +186,7 @@ def _said(check: Check) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(map(cell, row))} |"
+    yield from table(head, (tuple(map(cell, row)) for row in rows))
     yield ""
 
 

@@ -79,6 +79,7 @@ class Maker(Shape):
             "approaches": list(cataloged("approaches")),
             "clouds": list(cataloged("clouds")),
             "families": list(cataloged("families")),
+            "tests": list(cataloged("rubric")["tests"]),
             "time-zones": ["UTC", "Europe/Berlin", "America/St_Johns"],
             "metrics": list(cataloged("metrics")),
             "rivals": ["champion", "naive", "human"],

@@ -38,6 +38,7 @@ MODULES: dict[str, str] = {
     "providers/rollout/none": "providers_rollout_none",
     "providers/traffic/gateway-api": "providers_traffic_gateway_api",
     "providers/traffic/none": "providers_traffic_none",
+    "rubric": "rubric",
     "runtimes/bentoml": "runtimes_bentoml",
     "runtimes/custom": "runtimes_custom",
     "runtimes/kserve-huggingface": "runtimes_kserve_huggingface",
