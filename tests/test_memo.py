@@ -419,7 +419,7 @@ def test_the_command_says_what_a_setting_would_change(monkeypatch: pytest.Monkey
 
 def test_a_setting_that_changes_nothing_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    said = run("plan", "examples/minimal", "--set", "metadata.owner=another-team").out
+    said = run("plan", "examples/minimal", "--set", "metadata.links.runbook=https://runbooks.example.com/another").out
     assert "no decision changes" in said
 
 

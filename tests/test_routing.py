@@ -319,9 +319,11 @@ environments: {lab: {runs: [%s]}}
 """
 
 
-@pytest.mark.parametrize(("runs", "undeclared"), [("training", False), ("serving", True)])
+@pytest.mark.parametrize(
+    ("runs", "undeclared"), [("training, monitoring", False), ("serving, monitoring", True), ("serving", False)]
+)
 def test_training_alone_needs_no_receiver_of_pages(tmp_path: Path, runs: str, undeclared: bool) -> None:
-    """It never pages, so it is no mistake if the receiver of pages does not exist."""
+    """It never pages, so it is no mistake if the receiver of pages does not exist. Nor is it without any alerts."""
     found = compile_text(tmp_path, BASE + LAB % runs, platform="apiVersion: mlspec/v1\nkind: Platform\n")
     assert ("MLS720" in ids(found)) is undeclared
 

@@ -152,10 +152,12 @@ class Plan(Scope):
         """The routing of alerts."""
         from .alerting import AlertingPlan
 
-        runs = self.training is not None and not self.training.suspended.value
+        if not self.runs("monitoring").value:
+            return AlertingPlan(self, ())
         if self.online or self.batch:
             return AlertingPlan(self, ("page", "ticket"))
-        return AlertingPlan(self, ("ticket",) if runs or self.champion_elsewhere is not None else ())
+        scheduled = self.training is not None and not self.training.suspended.value
+        return AlertingPlan(self, ("ticket",) if scheduled or self.champion_elsewhere is not None else ())
 
     @cached_property
     def drift(self) -> DriftPlan | None:

@@ -18,6 +18,7 @@ BEFORE = (
     ("argoproj.io/v1alpha1", "AnalysisTemplate"),  # a Rollout without its templates is invalid
     ("monitoring.coreos.com/v1", "PodMonitor"),
     ("monitoring.coreos.com/v1", "PrometheusRule"),
+    ("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig"),
     ("networking.gke.io/v1", "GCPBackendPolicy"),  # a load balancer reads these when it gets the route
     ("networking.gke.io/v1", "HealthCheckPolicy"),
     ("gateway.k8s.aws/v1", "TargetGroupConfiguration"),
