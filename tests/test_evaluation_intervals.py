@@ -79,7 +79,7 @@ def test_a_mean_absolute_error() -> None:
 
 def test_a_root_mean_square_error() -> None:
     """SciPy's BCa interval of other resamples, which differ by 0.05; a percentile interval would be [0.772, 1.845]."""
-    assert root_mean_square(ERRORS, Z) == pytest.approx((0.8949, 2.0419), abs=0.06)
+    assert root_mean_square(ERRORS)(Z) == pytest.approx((0.8949, 2.0419), abs=0.06)
 
 
 def test_many_errors_have_the_same_interval_as_the_mean_square() -> None:
@@ -88,7 +88,7 @@ def test_many_errors_have_the_same_interval_as_the_mean_square() -> None:
     squares = [error * error for error in errors]
     middle = sum(squares) / 1200
     spread = math.sqrt(sum((square - middle) ** 2 for square in squares) / 1199 / 1200)
-    low, high = root_mean_square(errors, Z)
+    low, high = root_mean_square(errors)(Z)
     assert low == pytest.approx(math.sqrt(middle - 1.962 * spread), abs=1e-4)
     assert high == pytest.approx(math.sqrt(middle + 1.962 * spread), abs=1e-4)
 

@@ -21,7 +21,21 @@ from random import Random
 from ..plan.data.precision import auc_half_width
 from ..plan.distributions import normal_below, normal_quantile
 
-__all__ = ["bca", "clopper_pearson", "hanley_mcneil", "mean", "of_auc", "quantile_ranks", "root_mean_square", "student"]
+__all__ = [
+    "FEW",
+    "Ends",
+    "bca",
+    "clopper_pearson",
+    "hanley_mcneil",
+    "mean",
+    "of_auc",
+    "quantile_ranks",
+    "root_mean_square",
+    "student",
+]
+
+Ends = Callable[[float], tuple[float, float]]
+"""The ends of an interval that are `z` standard errors away."""
 
 RESAMPLES = 9999
 """Bootstrap samples; an odd number keeps percentiles on sample points."""
@@ -60,18 +74,22 @@ def student(values: Sequence[float], z: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def root_mean_square(errors: Sequence[float], z: float) -> tuple[float, float]:
-    """The interval of the root mean square of errors: BCa for few of them, otherwise the root of Student's interval of
-    the mean square.
+def root_mean_square(errors: Sequence[float]) -> Ends:
+    """The interval of the root mean square of errors, by `z`: BCa for few of them, otherwise the root of Student's
+    interval of the mean square.
     """
     squares = [error * error for error in errors]
-    if len(squares) > FEW:
+    if len(squares) <= FEW:
+        return bca(squares, lambda total: math.sqrt(total / len(squares)))
+
+    def ends(z: float) -> tuple[float, float]:
         low, high = student(squares, z)
         return math.sqrt(max(0.0, low)), math.sqrt(high)
-    return bca(squares, lambda total: math.sqrt(total / len(squares)), z)
+
+    return ends
 
 
-def bca(values: Sequence[float], of_total: Callable[[float], float], z: float) -> tuple[float, float]:
+def bca(values: Sequence[float], of_total: Callable[[float], float]) -> Ends:
     """The bias-corrected and accelerated bootstrap interval of a statistic that depends on the sum of the values only.
     The seed is fixed, so the same values give the same interval.
     """
@@ -80,21 +98,22 @@ def bca(values: Sequence[float], of_total: Callable[[float], float], z: float) -
     random = Random(0)
     drawn = sorted(of_total(math.fsum(random.choices(values, k=many))) for _ in range(RESAMPLES))
     below = sum(one < found for one in drawn) + sum(one == found for one in drawn) / 2
-    if not 0 < below < RESAMPLES:
-        return drawn[0], drawn[-1]
-    bias = normal_quantile(below / RESAMPLES)
-    # leaving one value out, at the same number of values
-    without = [of_total((total - value) * many / (many - 1)) for value in values]
-    middle = math.fsum(without) / many
-    cubes = math.fsum((middle - one) ** 3 for one in without)
-    squares = math.fsum((middle - one) ** 2 for one in without)
-    pull = cubes / (6 * squares**1.5) if squares else 0.0
+    bias = normal_quantile(min(1 - 1 / RESAMPLES, max(1 / RESAMPLES, below / RESAMPLES)))
+    pull = _acceleration([of_total(max(0.0, total - value) * many / (many - 1)) for value in values])
 
     def end(deviations: float) -> float:
         moved = bias + (bias + deviations) / (1 - pull * (bias + deviations))
         return drawn[min(RESAMPLES - 1, max(0, round(normal_below(moved) * (RESAMPLES + 1)) - 1))]
 
-    return end(-z), end(z)
+    return lambda z: (end(-z), end(z))
+
+
+def _acceleration(without: Sequence[float]) -> float:
+    """Efron's acceleration, from the statistic without each one of the values."""
+    middle = math.fsum(without) / len(without)
+    cubes = math.fsum((middle - one) ** 3 for one in without)
+    squares = math.fsum((middle - one) ** 2 for one in without)
+    return cubes / (6 * squares**1.5) if squares else 0.0
 
 
 def quantile_ranks(many: int, quantile: float, z: float) -> tuple[int | None, int | None]:
