@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pytest
 
-from mlspec.compiler.evaluation.differences import Paired, holm, mcnemar, newcombe, newcombe_paired, tango
+from mlspec.compiler.evaluation.differences import Paired, holm, mcnemar, tango
 from mlspec.compiler.evaluation.intervals import (
-    clopper_pearson,
     hanley_mcneil,
     mean,
     of_auc,
@@ -16,28 +16,32 @@ from mlspec.compiler.evaluation.intervals import (
     root_mean_square,
     student,
 )
+from mlspec.compiler.evaluation.measures import against, of_entry
+from mlspec.compiler.evaluation.metrics_file import MetricFacts
 from mlspec.compiler.plan.distributions import normal_quantile
-from mlspec.runtime.conditions import wilson
 
 Z = normal_quantile(0.975)
+SHARE = MetricFacts(maximize=True, low=Decimal(0), high=Decimal(1), share=True)
+AREA = SHARE.but(share=False)
 
 
 @pytest.mark.parametrize(
-    ("events", "many", "of_wilson", "exact"),
+    ("events", "many", "ends"),
     [
-        (0, 20, (0, 0.161125), (0, 0.168433)),
-        (1, 20, (0.008881, 0.236131), (0.001265, 0.248733)),
-        (5, 10, (0.236593, 0.763407), (0.187086, 0.812914)),
-        (18, 20, (0.698966, 0.972134), (0.683017, 0.987651)),
-        (20, 20, (0.838875, 1), (0.831567, 1)),
-        (81, 263, (0.255289, 0.366210), (0.252737, 0.367622)),
-        (950, 1000, (0.934686, 0.961870), (0.934610, 0.962665)),
-        (292, 300, (0.948271, 0.986427), (0.948134, 0.988418)),
+        (0, 20, (0, 0.161125)),
+        (1, 20, (0.008881, 0.236131)),
+        (5, 10, (0.236593, 0.763407)),
+        (18, 20, (0.698966, 0.972134)),
+        (20, 20, (0.838875, 1)),
+        (81, 263, (0.255289, 0.366210)),
+        (950, 1000, (0.934686, 0.961870)),
+        (292, 300, (0.948271, 0.986427)),
     ],
 )
-def test_shares(events: int, many: int, of_wilson: tuple[float, float], exact: tuple[float, float]) -> None:
-    assert wilson(events / many, many, Z) == pytest.approx(of_wilson, abs=1e-6)
-    assert clopper_pearson(events, many, Z) == pytest.approx(exact, abs=1e-6)
+def test_shares(events: int, many: int, ends: tuple[float, float]) -> None:
+    found = of_entry("accuracy", {"value": events / many, "samples": many}, SHARE)
+    assert found is not None
+    assert found.ends(Z) == pytest.approx(ends, abs=1e-6)
 
 
 ACTUAL = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1]
@@ -109,24 +113,38 @@ def test_the_ranks_of_a_median() -> None:
 # Differences
 
 
-def test_shares_of_different_rows() -> None:
-    assert newcombe(56 / 70, 70, 48 / 80, 80, Z) == pytest.approx((0.052431, 0.333873), abs=1e-6)
-    assert newcombe(0.93, 1000, 0.94, 1000, normal_quantile(0.95)) == pytest.approx((-0.028297, 0.008218), abs=1e-6)
+@pytest.mark.parametrize(
+    ("one", "other", "z", "ends"),
+    [
+        ((56 / 70, 70), (48 / 80, 80), Z, (0.052431, 0.333873)),
+        ((0.93, 1000), (0.94, 1000), normal_quantile(0.95), (-0.028297, 0.008218)),
+    ],
+)
+def test_shares_of_different_rows(
+    one: tuple[float, int], other: tuple[float, int], z: float, ends: tuple[float, float]
+) -> None:
+    """Newcombe's interval, which is also conservative for shares of the same rows."""
+    entry, rival = ({"value": value, "samples": many} for value, many in (one, other))
+    found = against("accuracy", of_entry("accuracy", entry, SHARE), entry, rival, SHARE)
+    assert found is not None
+    assert found.ends(z) == pytest.approx(ends, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("counts", "of_newcombe", "of_tango"),
-    [
-        (Paired(80, 10, 4, 6), (-0.016829, 0.140131), (-0.014973, 0.141675)),
-        (Paired(100, 10, 25, 100), None, (-0.115830, -0.015261)),
-    ],
+    ("counts", "ends"),
+    [(Paired(80, 10, 4, 6), (-0.014973, 0.141675)), (Paired(100, 10, 25, 100), (-0.115830, -0.015261))],
 )
-def test_shares_of_the_same_rows(
-    counts: Paired, of_newcombe: tuple[float, float] | None, of_tango: tuple[float, float]
-) -> None:
-    assert tango(counts, Z) == pytest.approx(of_tango, abs=1e-6)
-    if of_newcombe is not None:
-        assert newcombe_paired(counts, Z) == pytest.approx(of_newcombe, abs=1e-6)
+def test_shares_of_the_same_rows(counts: Paired, ends: tuple[float, float]) -> None:
+    assert tango(counts, Z) == pytest.approx(ends, abs=1e-6)
+
+
+def test_two_areas_of_the_same_rows() -> None:
+    """The difference is 0.0396825 with a standard error of 0.0879306."""
+    one = {"value": 0.873015873, "variance": 0.00802049}
+    other = {"value": 0.833333333, "variance": 0.01150059, "covariance": 0.00589464}
+    found = against("roc_auc", None, one, other, AREA)
+    assert found is not None
+    assert found.ends(1) == pytest.approx((0.0396825 - 0.0879306, 0.0396825 + 0.0879306), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,8 @@
-"""Confidence intervals and tests of the difference between two models. `z` is as in `intervals`.
+"""Confidence intervals and tests of the difference between two models on the same rows. `z` is as in `intervals`.
 
-- Two shares of different rows: R. G. Newcombe, Interval estimation for the difference between independent proportions,
-  Statistics in Medicine 17, 1998, method 10.
-- Two shares of the same rows: R. G. Newcombe, Improved confidence intervals for the difference between binomial
-  proportions based on paired data, Statistics in Medicine 17, 1998, method 10, and T. Tango, Equivalence test and
-  confidence interval for the difference in proportions for the paired-sample design, same journal and year. The mid-p
-  version of Q. McNemar's test: M. W. Fagerland and others, BMC Medical Research Methodology 13, 2013.
-- Two areas under ROC curves of the same rows: DeLong and others, 1988, as in `intervals`.
+- Two shares: T. Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample
+  design, Statistics in Medicine 17, 1998. The mid-p version of Q. McNemar's test: M. W. Fagerland and others, BMC
+  Medical Research Methodology 13, 2013.
 - Many tests at once: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
   Statistics 6, 1979.
 """
@@ -17,9 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...runtime.conditions import wilson
-
-__all__ = ["Paired", "holm", "mcnemar", "newcombe", "newcombe_paired", "tango"]
+__all__ = ["Paired", "holm", "mcnemar", "tango"]
 
 
 class Paired(NamedTuple):
@@ -42,44 +36,8 @@ class Paired(NamedTuple):
         return (self.model - self.rival) / self.rows
 
 
-def newcombe(one: float, of_one: int, other: float, of_other: int, z: float) -> tuple[float, float]:
-    """The interval of the difference between two shares of different rows."""
-    low, high = wilson(one, of_one, z)
-    other_low, other_high = wilson(other, of_other, z)
-    difference = one - other
-    return difference - math.hypot(one - low, other_high - other), difference + math.hypot(
-        high - one, other - other_low
-    )
-
-
-def newcombe_paired(counts: Paired, z: float) -> tuple[float, float]:
-    """The interval of the difference between two shares of the same rows."""
-    rows = counts.rows
-    one, other = (counts.both + counts.model) / rows, (counts.both + counts.rival) / rows
-    low, high = wilson(one, rows, z)
-    other_low, other_high = wilson(other, rows, z)
-    tie = _correlation(counts)
-    below, above, other_below, other_above = one - low, high - one, other - other_low, other_high - other
-    difference = one - other
-    down = below**2 - 2 * tie * below * other_above + other_above**2
-    up = above**2 - 2 * tie * above * other_below + other_below**2
-    return difference - math.sqrt(max(0.0, down)), difference + math.sqrt(max(0.0, up))
-
-
-def _correlation(counts: Paired) -> float:
-    """Newcombe's phi, corrected for continuity if it is positive."""
-    both, model, rival, neither = counts
-    product = (both + model) * (rival + neither) * (both + rival) * (model + neither)
-    if not product:
-        return 0.0
-    found = float(both * neither - model * rival)
-    if found > 0:
-        found = max(found - counts.rows / 2, 0)
-    return found / math.sqrt(product)
-
-
 def tango(counts: Paired, z: float) -> tuple[float, float]:
-    """The score interval of the same difference, by bisection of its score."""
+    """The score interval of the difference between two shares of the same rows, by bisection of its score."""
 
     def score(difference: float) -> float:
         """(b - c - n d) / sqrt(n (2 q + d (1 - d))), with q the likeliest P(only the rival) for this difference."""

@@ -21,18 +21,7 @@ from random import Random
 from ..plan.data.precision import auc_half_width
 from ..plan.distributions import normal_below, normal_quantile
 
-__all__ = [
-    "FEW",
-    "Ends",
-    "bca",
-    "clopper_pearson",
-    "hanley_mcneil",
-    "mean",
-    "of_auc",
-    "quantile_ranks",
-    "root_mean_square",
-    "student",
-]
+__all__ = ["FEW", "Ends", "bca", "hanley_mcneil", "mean", "of_auc", "quantile_ranks", "root_mean_square", "student"]
 
 Ends = Callable[[float], tuple[float, float]]
 """The ends of an interval that are `z` standard errors away."""
@@ -138,14 +127,6 @@ def _largest(many: int, holds: Callable[[int], bool]) -> int | None:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low or None
-
-
-def clopper_pearson(events: int, many: int, z: float) -> tuple[float, float]:
-    """The exact interval of a share, for zero events or none missing, where others are approximate."""
-    error = 1 - normal_below(z)
-    low = 0.0 if not events else _beta_quantile(error, events, many - events + 1)
-    high = 1.0 if events == many else _beta_quantile(1 - error, events + 1, many - events)
-    return low, high
 
 
 # Distributions

@@ -11,16 +11,18 @@ from typing import Any
 from ...runtime.conditions import wilson
 from ..plan.distributions import normal_below, normal_quantile
 from ..record import Record
-from .differences import Paired, newcombe_paired
+from .differences import Paired, tango
 from .intervals import FEW, Ends, hanley_mcneil, of_auc, root_mean_square, student
 from .metrics_file import LOSSES, MetricFacts, base
 
-__all__ = ["ENOUGH", "ERROR", "Z", "Interval", "against", "evidence", "of_entry"]
+__all__ = ["ENOUGH", "ERROR", "Z", "Interval", "against", "apart", "evidence", "of_entry"]
 
 ERROR = 0.05
 """The probability that one limit of an interval is on the wrong side of the true value, as for the gate."""
 
 Z = normal_quantile(1 - ERROR)
+
+COUNTS = ("samples", "events", "positives", "negatives")
 
 ENOUGH = 30
 """The observations below which no interval is reliable enough for a verdict: DeLong's 95% interval of an area of 0.95
@@ -103,7 +105,7 @@ def against(
         return _difference(value, ends, given.get("method", "stated in the file"), own, entry)
     if "paired" in rival:
         counts = Paired(**rival["paired"])
-        return _difference(value, lambda z: newcombe_paired(counts, z), "Newcombe, same rows", own, entry)
+        return _difference(value, lambda z: tango(counts, z), "Tango, same rows", own, entry)
     if "covariance" in rival and "variance" in entry and "variance" in rival:
         spread = entry["variance"] + rival["variance"] - 2 * rival["covariance"]
         if spread > 0:
@@ -116,7 +118,7 @@ def against(
     other = of_entry(metric, {**counted, **rival}, known)
     if own is None or other is None:
         return None
-    return _difference(value, _apart(own, other), "Newcombe, as if on different rows, conservative", own, entry)
+    return _difference(value, apart(own, other), "Newcombe, as if on different rows, conservative", own, entry)
 
 
 def _difference(value: float, ends: Ends, method: str, own: Interval | None, entry: dict[str, Any]) -> Interval:
@@ -124,7 +126,7 @@ def _difference(value: float, ends: Ends, method: str, own: Interval | None, ent
     return Interval(value=value, ends=ends, method=method, events=events)
 
 
-def _apart(one: Interval, other: Interval) -> Ends:
+def apart(one: Interval, other: Interval) -> Ends:
     """The limits of a difference from those of both values (Zou and Donner, 2008; Newcombe's for shares)."""
 
     def ends(z: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ started with. mlspec can trace each line of the file back to the spec.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,7 @@ from ..kept import kept
 from . import gates
 from .plain import as_data
 
-__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "labels"]
+__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "judged_by", "labels"]
 
 COMPONENT = "trainer"
 FILE = "training.json"
@@ -123,3 +124,9 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)
     called = text("{system}-training", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
+
+
+def judged_by(training: TrainingPlan) -> dict[str, Any]:
+    """The file as plain data: what the gate of a run reads, also where no run takes place."""
+    content: dict[str, Any] = json.loads(json_lines(body(training)).text())
+    return content
