@@ -249,6 +249,29 @@ def digest(console: Any, path: str) -> int:
 
 
 @cli.group()
+def report() -> None:
+    """Write a report: the design of a system, the evaluation of a model, or the state of a running system."""
+
+
+@report.command("evaluation")
+@click.option("--metrics", required=True, metavar="FILE", help="The metrics file: JSON, YAML, CSV, or an MLflow run.")
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
+)
+@drawing
+@working_on_one_spec
+def report_evaluation(request: Any, metrics: str, form: str, page: str | None) -> int:
+    """Say whether to ship a model, and why.
+
+    Judges the metrics of a model by the gates of the spec: ship, iterate, or reject. A gate is cleared only if the
+    confidence interval clears it. Exits with 0 for a model to ship, 1 for any other, and 2 if a file cannot be read.
+    """
+    from .terminal.commands import evaluation as command
+
+    return command.evaluation(request, metrics, form, page)
+
+
+@cli.group()
 def cluster() -> None:
     """Apply a system to a cluster, and show what runs there."""
 

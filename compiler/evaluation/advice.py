@@ -42,11 +42,11 @@ def strengths(gates: Iterable[GateResult], comparisons: Iterable[Comparison], ma
 
 
 def _lift(one: Comparison, known: dict[tuple[str, str], Comparison], maximized: dict[str, bool]) -> str:
-    """The difference, the errors that it saves, and the part of the way to human performance."""
+    """The difference, as a part of the way to a perfect value, and to human performance."""
     said = [f"{signed(one.difference.value)} to {figure(one.value)}"]
     ideal = 1.0 if maximized[one.metric] else 0.0
     if 0 <= one.value <= 1 and one.rival == "naive" and one.value != ideal:
-        said.append(f"{one.difference.value / (ideal - one.value):.0%} fewer errors")
+        said.append(f"{one.difference.value / (ideal - one.value):.0%} of the way to {ideal:g}")
     human = known.get((one.metric, "human"))
     if one.rival == "naive" and human is not None and human.value != one.value:
         said.append(f"{one.difference.value / (human.value - one.value):.0%} of the way to human performance")
@@ -73,8 +73,8 @@ def weaknesses(
     off = [one for one in bins if one.off]
     if len(off) > max(1, 2 * NOISE_OF_CALIBRATION * len(bins)):
         yield (
-            f"the score is not a probability: {len(off)} of {count(len(bins), 'bin')} are outside their intervals, where chance "
-            f"gives {NOISE_OF_CALIBRATION * len(bins):.1f}"
+            f"the score is not a probability: in {len(off)} of {count(len(bins), 'bin')}, it is outside the interval of "
+            f"the observed share, where chance gives {NOISE_OF_CALIBRATION * len(bins):.1f}"
         )
     yield from _overfit(metrics, splits)
 

@@ -13,7 +13,7 @@ from ..plan.data.observed import SHARES
 from ..plan.distributions import normal_quantile
 from . import advice, analysis
 from .judge import Evidence, gate_results, together
-from .limits import limits
+from .limits import limits, served
 from .measures import ERROR, Z, against, of_entry
 from .metrics_file import Facts, MetricFacts, base
 from .report import Answer, Comparison, Estimate, EvaluationReport, GateResult, Limit, MetricResult, Split, Subject
@@ -70,6 +70,7 @@ def evaluated(environment: str, plan: Plan, config: dict[str, Any], metrics: dic
         splits=tuple(_splits(metrics.get("splits", {}))),
         gates=tuple(gates),
         limits=tuple(constraints),
+        serving=tuple(served(plan, metrics)),
         metrics=tuple(results),
         segments=tuple(segments),
         comparisons=tuple(compared),
@@ -98,7 +99,9 @@ def _summary(verdict: Answer, gates: list[GateResult], constraints: Iterable[Lim
 
 
 def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) < 3:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])}, and {names[-1]}"
 
 
 def _subject(environment: str, plan: Plan, metrics: dict[str, Any]) -> Subject:

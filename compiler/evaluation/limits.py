@@ -14,9 +14,9 @@ from ..plan.choose import count, number, percentiles, seconds
 from ..plan.distributions import normal_quantile
 from .intervals import quantile_ranks
 from .measures import Z
-from .report import Answer, Limit
+from .report import Answer, Limit, Served
 
-__all__ = ["latency_of", "limits"]
+__all__ = ["latency_of", "limits", "served"]
 
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
@@ -31,6 +31,21 @@ def limits(plan: Plan, metrics: dict[str, Any]) -> list[Limit]:
     bounds = percentiles(plan.system.constraints.latency)
     found = [_latency(name, float(bound.value), measured.get(name)) for name, bound in bounds.items()]
     return [*found, *_cost(plan, serving.get("cost"))]
+
+
+def served(plan: Plan, metrics: dict[str, Any]) -> list[Served]:
+    """The other measurements."""
+    serving, bounds = metrics.get("serving", {}), percentiles(plan.system.constraints.latency)
+    found = [
+        Served(name=f"latency {name}", value=seconds(entry["value"]))
+        for name, entry in latency_of(serving).items()
+        if name not in bounds
+    ]
+    if "throughput" in serving:
+        found.append(Served(name="throughput", value=f"{number(serving['throughput'])}/s"))
+    if "cost" in serving and plan.system.constraints.budget is None:
+        found.append(Served(name="cost", value=serving["cost"]))
+    return found
 
 
 def latency_of(serving: dict[str, Any]) -> dict[str, dict[str, Any]]:

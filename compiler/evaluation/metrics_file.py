@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from ...runtime.conditions import Unusable, measured, outside
+from ...schema.money import UnitPrice
+from ...schema.units import UnitError
 from ..diagnostics import Diagnostic, SourceFile
 from ..record import Record
 from ..tree import Mapping, Node, lookup
@@ -97,7 +99,7 @@ class _Check:
             found += self.named(("rivals", rival), (*EVERY_RIVAL, *self.facts.candidates), "rival")
             found += self.measurements(("rivals", rival), entries)
             found += self.pairs(rival, entries)
-        return [*found, *self.confusion()]
+        return [*found, *self.confusion(), *self.cost()]
 
     def at(self, path: Iterable[str]) -> Node:
         """The key or the value at a path."""
@@ -199,3 +201,13 @@ class _Check:
         if rows != [many] * many:
             message = f"`counts` is not {many} rows of {many} numbers, one for each label"
             yield self.wrong("MLS008", ("confusion", "counts"), message, "give a row for each actual class")
+
+    def cost(self) -> Iterator[Diagnostic]:
+        given = self.content.get("serving", {}).get("cost")
+        if given is None:
+            return
+        try:
+            UnitPrice.parse(given)
+        except UnitError as why:
+            help_ = "write a price such as `0.9 USD/1M predictions`"
+            yield self.wrong("MLS006", ("serving", "cost"), f"`{shown(given)}` {why}", help_)

@@ -18,6 +18,7 @@ __all__ = [
     "Limit",
     "MetricResult",
     "Part",
+    "Served",
     "Split",
     "Subject",
 ]
@@ -84,6 +85,14 @@ class Limit(Record):
     verdict: Answer | None
     """None if the evaluation does not say."""
     why: str
+
+
+class Served(Record):
+    """A measurement of latency, throughput, or cost that the spec does not limit."""
+
+    name: str
+    value: str
+    """In words."""
 
 
 class MetricResult(Record):
@@ -177,6 +186,7 @@ class EvaluationReport(Record):
     splits: tuple[Split, ...]
     gates: tuple[GateResult, ...]
     limits: tuple[Limit, ...]
+    serving: tuple[Served, ...]
     metrics: tuple[MetricResult, ...]
     segments: tuple[MetricResult, ...]
     comparisons: tuple[Comparison, ...]

@@ -37,16 +37,18 @@ def figure(value: float, digits: int = 4) -> str:
 
 def signed(value: float, digits: int = 3) -> str:
     """A difference: `+0.0031`. Digits below a millionth say nothing."""
-    shown = figure(round(value, 6), digits)
-    return shown if shown.startswith("-") or shown == "0" else f"+{shown}"
+    said = figure(round(value, 6), digits)
+    return said if said.startswith("-") or said == "0" else f"+{said}"
 
 
-def next_to(value: float, bar: float, written: Callable[[float, int], str]) -> str:
-    """A number that is compared with a bar, with as many digits as it takes to see on which side of it the number is."""
+def next_to(value: float, bar: float, written: Callable[..., str]) -> str:
+    """A number that is compared with a bar, with as many digits as it takes to see on which side of it it is."""
     digits = 4
-    while value != bar and digits < 12 and written(value, digits) == written(bar, digits):
+    said = written(value)
+    while value != bar and digits < 12 and said == written(bar, digits):
         digits += 1
-    return written(value, digits)
+        said = written(value, digits)
+    return said
 
 
 def deciding(metric: str, found: Interval, bar: float, *, least: bool, z: float = Z) -> str:

@@ -16,13 +16,14 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
+from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
 from . import gates
 from .plain import as_data
 
-__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "judged_by", "labels"]
+__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
 
 COMPONENT = "trainer"
 FILE = "training.json"
@@ -126,7 +127,10 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
 
 
-def judged_by(training: TrainingPlan) -> dict[str, Any]:
-    """The file as plain data: what the gate of a run reads, also where no run takes place."""
-    content: dict[str, Any] = json.loads(json_lines(body(training)).text())
+def gate_configuration(plan: Plan) -> dict[str, Any]:
+    """The same file as plain data, also in an environment that runs no training; without training, it has no gates."""
+    part = plan.system.training
+    if part is None:
+        return {"version": CONTRACT.value, "evaluation": {}}
+    content: dict[str, Any] = json.loads(json_lines(body(TrainingPlan(plan, part))).text())
     return content

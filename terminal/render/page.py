@@ -48,6 +48,7 @@ svg text.name { fill: var(--ink); } rect { fill: var(--one); }
 path.one { stroke: var(--one); } path.two { stroke: var(--two); stroke-dasharray: 5 2; }
 path.span { stroke: var(--two); } path.limit { stroke: var(--limit); stroke-dasharray: 1.5 3; }
 circle.good { fill: var(--good); } circle.bad { fill: var(--bad); } circle.few { fill: var(--few); }
+circle.one { fill: var(--one); }
 .keys { margin: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .9rem; }
 .keys span::before { content: ""; display: inline-block; width: 1.5em; margin-right: .4em; vertical-align: middle;
   border-top: 2px solid var(--one); }
