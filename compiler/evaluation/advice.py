@@ -73,8 +73,8 @@ def weaknesses(
     off = [one for one in bins if one.off]
     if len(off) > max(1, 2 * NOISE_OF_CALIBRATION * len(bins)):
         yield (
-            f"the score is not a probability: in {len(off)} of {count(len(bins), 'bin')}, it is outside the interval of "
-            f"the observed share, where chance gives {NOISE_OF_CALIBRATION * len(bins):.1f}"
+            f"the score is not a probability: in {len(off)} of {count(len(bins), 'bin')}, it is outside the interval "
+            f"of the observed share, where chance gives {NOISE_OF_CALIBRATION * len(bins):.1f}"
         )
     yield from _overfit(metrics, splits)
 

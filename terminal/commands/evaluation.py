@@ -1,4 +1,4 @@
-"""`mlspec report evaluation`: whether to ship a model, to iterate, or to reject it, by the metrics that were measured."""
+"""`mlspec report evaluation`: whether to ship a model, to iterate, or to reject it, by its metrics."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def name_of(report: EvaluationReport) -> str:
 
 def _gates(report: EvaluationReport) -> Table:
     """Every gate, and the constraints that hold the model back."""
-    rows = [(gate.title, gate.asked, _found(gate), gate.verdict, _why(gate)) for gate in report.gates]
+    rows: list[tuple[str, ...]] = [
+        (gate.title, gate.asked, _found(gate), gate.verdict, _why(gate)) for gate in report.gates
+    ]
     held = [one for one in report.limits if one.verdict in ("iterate", "reject")]
     rows += [(one.title, one.asked, one.found, one.verdict or "", one.why) for one in held]
     return Table(

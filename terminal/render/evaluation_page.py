@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from ...compiler.evaluation.report import Answer, EvaluationReport, GateResult, MetricResult
-from ...compiler.evaluation.said import figure
+from ...compiler.evaluation.report import Answer, Estimate, EvaluationReport, GateResult
+from ...compiler.evaluation.said import figure, signed
 from ...compiler.words import shown
 from .evaluation import NOTE, Section, Table, name_of, range_of, sections
 from .page import Html, document, listed, table, tag
@@ -49,7 +49,7 @@ def _charts(report: EvaluationReport, name: str) -> Iterator[Html]:
     if name == "metrics":
         shares = [one for one in report.metrics if 0 <= one.estimate.value <= 1]
         if shares:
-            yield _drawn("Overall metrics", [_of_metric(one, one.metric) for one in shares])
+            yield _drawn("Overall metrics", [_of(one.metric, one.estimate, None, None) for one in shares])
         yield from _differences(report.gates)
     elif name == "segments":
         yield from _segments(report)
@@ -78,22 +78,17 @@ def _described(what: str, rows: Iterable[Range]) -> str:
     return f"{what}: {'; '.join(f'{row.name} {row.said}' for row in rows)}"
 
 
-def _of_metric(one: MetricResult, name: str, bar: float | None = None, kind: str = "one") -> Range:
-    found = one.estimate
-    return Range(shown(name), range_of(found), found.value, found.low, found.high, bar, kind)
+def _of(name: str, found: Estimate, bar: float | None, verdict: Answer | None, *, difference: bool = False) -> Range:
+    """A value; a verdict is said in words as well as by color."""
+    said = range_of(found, difference=difference)
+    if verdict is not None:
+        said = f"{signed(found.value) if difference else figure(found.value)} {verdict}"
+    return Range(shown(name), said, found.value, found.low, found.high, bar, KINDS[verdict])
 
 
 def _differences(gates: Iterable[GateResult]) -> Iterator[Html]:
     rows = [
-        Range(
-            gate.title,
-            range_of(gate.estimate, difference=True),
-            gate.estimate.value,
-            gate.estimate.low,
-            gate.estimate.high,
-            gate.bar,
-            KINDS[gate.verdict],
-        )
+        _of(gate.title, gate.estimate, gate.bar, gate.verdict, difference=True)
         for gate in gates
         if gate.kind == "difference" and gate.estimate is not None
     ]
@@ -108,7 +103,7 @@ def _segments(report: EvaluationReport) -> Iterator[Html]:
     for (column, metric), some in groupby(order, key=lambda one: (one.column, one.metric)):
         title = f"{metric} by {shown(column)}"
         gate = bars.get(title)
-        kinds = {part.name: KINDS[part.verdict] for part in gate.parts} if gate is not None else {}
+        verdicts = {part.name: part.verdict for part in gate.parts} if gate is not None else {}
         bar = gate.bar if gate is not None else None
-        rows = [_of_metric(one, one.group, bar, kinds.get(one.group, "one")) for one in some]
+        rows = [_of(one.group, one.estimate, bar, verdicts.get(one.group)) for one in some]
         yield _drawn(title, rows)

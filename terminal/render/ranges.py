@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from ...compiler.plan.choose import significant
 from .page import Html, joined, tag
 
 __all__ = ["Range", "ranges"]
@@ -33,17 +34,24 @@ class Range(NamedTuple):
 
 
 def ranges(title: str, description: str, rows: Sequence[Range], keys: tuple[str, str]) -> Html:
-    """A chart of values of one unit. `keys` names the intervals and the bars."""
+    """A chart of values of one unit, whose axis goes from the lowest end to the highest. `keys` names the intervals and
+    the bars.
+    """
     ends = [end for row in rows for end in (row.value, row.low, row.high, row.bar) if end is not None]
     least, most = min(ends), max(ends)
-    room = (most - least) or abs(most) or 1.0
+    room = (most - least) or 1.0
 
     def x(value: float) -> float:
         return SIDE + (WIDTH - 2 * SIDE) * (value - least) / room
 
     drawn = joined((one for at, row in enumerate(rows) for one in _row(row, TOP + at * ROW, x)), "\n")
+    bottom = len(rows) * ROW
+    axis = [
+        tag("text", significant(end, 3), x=f"{x(end):.1f}", y=f"{bottom + 4}", class_=anchor)
+        for end, anchor in ((least, "start"), (most, "end"))
+    ]
     described = tag("title", title), tag("desc", description)
-    picture = tag("svg", *described, drawn, viewBox=f"0 0 {WIDTH} {len(rows) * ROW}", role="img")
+    picture = tag("svg", *described, drawn, *axis, viewBox=f"0 0 {WIDTH} {bottom + 12}", role="img")
     barred = any(row.bar is not None for row in rows)
     named = [tag("span", keys[0], class_="span"), *([tag("span", keys[1], class_="limit")] if barred else [])]
     return tag("figure", tag("figcaption", title), picture, tag("p", *named, class_="keys"))
