@@ -1,6 +1,6 @@
 """The evaluation of a model: the metrics file, its intervals, and whether to ship, iterate, or reject."""
 
-from .evaluate import evaluated, facts_of
+from .evaluate import environment_of, evaluated, facts_of
 from .report import EvaluationReport
 
-__all__ = ["EvaluationReport", "evaluated", "facts_of"]
+__all__ = ["EvaluationReport", "environment_of", "evaluated", "facts_of"]

@@ -8,7 +8,7 @@ from typing import Any
 from ..plan.choose import count
 from ..words import shown
 from .analysis import excess
-from .report import CalibrationBin, Comparison, Confusion, Estimate, GateResult, Limit, MetricResult
+from .report import CalibrationBin, ConfusionMatrix, Estimate, GateResult, LimitResult, MetricResult, RivalComparison
 from .said import figure, signed
 
 __all__ = ["next_steps", "reasons", "strengths", "weaknesses"]
@@ -23,7 +23,7 @@ NOISE_OF_CALIBRATION = 0.1
 """The probability that a bin of a calibrated model is outside its interval."""
 
 
-def reasons(gates: Iterable[GateResult], limits: Iterable[Limit]) -> list[str]:
+def reasons(gates: Iterable[GateResult], limits: Iterable[LimitResult]) -> list[str]:
     """Every reason for the verdict, the gravest first."""
     found: list[tuple[str, str]] = [(gate.verdict, f"{gate.title}: {gate.why}") for gate in gates]
     found += [(limit.verdict, f"{limit.title}: {limit.found}, {limit.why}") for limit in limits if limit.verdict]
@@ -31,7 +31,9 @@ def reasons(gates: Iterable[GateResult], limits: Iterable[Limit]) -> list[str]:
     return [f"{verdict}: {said}" for verdict, said in sorted(found, key=lambda pair: order.index(pair[0]))]
 
 
-def strengths(gates: Iterable[GateResult], comparisons: Iterable[Comparison], maximized: dict[str, bool]) -> list[str]:
+def strengths(
+    gates: Iterable[GateResult], comparisons: Iterable[RivalComparison], maximized: dict[str, bool]
+) -> list[str]:
     """What the model surely does well."""
     found = [f"{gate.title}: {gate.why}" for gate in gates if gate.verdict == "ship"]
     known = {(one.metric, one.rival): one for one in comparisons}
@@ -41,7 +43,7 @@ def strengths(gates: Iterable[GateResult], comparisons: Iterable[Comparison], ma
     return found
 
 
-def _lift(one: Comparison, known: dict[tuple[str, str], Comparison], maximized: dict[str, bool]) -> str:
+def _lift(one: RivalComparison, known: dict[tuple[str, str], RivalComparison], maximized: dict[str, bool]) -> str:
     """The difference, as a part of the way to a perfect value, and to human performance."""
     said = [f"{signed(one.difference.value)} to {figure(one.value)}"]
     ideal = 1.0 if maximized[one.metric] else 0.0
@@ -57,7 +59,7 @@ def weaknesses(
     gates: Iterable[GateResult],
     metrics: list[MetricResult],
     segments: list[MetricResult],
-    comparisons: list[Comparison],
+    comparisons: list[RivalComparison],
     bins: tuple[CalibrationBin, ...],
     splits: dict[str, Any],
 ) -> Iterator[str]:
@@ -110,7 +112,11 @@ def _overfit(metrics: list[MetricResult], splits: dict[str, Any]) -> Iterator[st
 
 
 def next_steps(
-    verdict: str, gates: Iterable[GateResult], limits: Iterable[Limit], confusion: Confusion | None, rollout: bool
+    verdict: str,
+    gates: Iterable[GateResult],
+    limits: Iterable[LimitResult],
+    confusion: ConfusionMatrix | None,
+    rollout: bool,
 ) -> Iterator[str]:
     """What to do, in order."""
     for gate in gates:

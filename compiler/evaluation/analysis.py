@@ -8,7 +8,7 @@ from typing import Any
 from ...runtime.conditions import wilson
 from ..words import shown
 from .measures import Z
-from .report import CalibrationBin, ClassResult, Confusion, Estimate, MetricResult
+from .report import CalibrationBin, ClassResult, ConfusionMatrix, Estimate, MetricResult
 from .said import figure
 
 __all__ = ["calibration", "calibration_error", "confusion", "excess"]
@@ -22,13 +22,13 @@ def share(events: int, of: int, z: float = Z) -> Estimate | None:
     return Estimate(value=events / of, low=low, high=high, method="Wilson", samples=of, events=of)
 
 
-def confusion(given: dict[str, Any] | None) -> Confusion | None:
+def confusion(given: dict[str, Any] | None) -> ConfusionMatrix | None:
     """The predictions by class."""
     if given is None:
         return None
     labels, counts = given["labels"], given["counts"]
     classes = tuple(_of_class(at, labels, counts) for at in range(len(labels)))
-    return Confusion(labels=tuple(labels), counts=tuple(map(tuple, counts)), classes=classes)
+    return ConfusionMatrix(labels=tuple(labels), counts=tuple(map(tuple, counts)), classes=classes)
 
 
 def _of_class(at: int, labels: list[str], counts: list[list[int]]) -> ClassResult:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..because import Because
+from ..pipeline import Environment
 from ..plan import Plan
 from ..plan.choose import count
 from ..plan.data.observed import SHARES
@@ -16,13 +17,30 @@ from .judge import Evidence, gate_results, together
 from .limits import limits, served
 from .measures import ERROR, Z, against, of_entry
 from .metrics_file import Facts, MetricFacts, base
-from .report import Answer, Comparison, Estimate, EvaluationReport, GateResult, Limit, MetricResult, Split, Subject
+from .report import (
+    Answer,
+    DataSplit,
+    Estimate,
+    EvaluatedModel,
+    EvaluationReport,
+    GateResult,
+    LimitResult,
+    MetricResult,
+    RivalComparison,
+)
 from .said import estimate_of, plain_estimate, rounded
 
-__all__ = ["evaluated", "facts_of"]
+__all__ = ["environment_of", "evaluated", "facts_of"]
 
 RIVALS = ("champion", "naive", "human")
 """The rivals that are compared even if the file does not name them."""
+
+
+def environment_of(environments: Iterable[Environment]) -> Environment | None:
+    """The environment that a model is evaluated for: the only one, or the only one that trains it; None otherwise."""
+    everywhere = list(environments)
+    trains = [one for one in everywhere if one.plan.training is not None]
+    return next((some[0] for some in (everywhere, trains) if len(some) == 1), None)
 
 
 def facts_of(plan: Plan) -> Facts:
@@ -84,7 +102,7 @@ def evaluated(environment: str, plan: Plan, config: dict[str, Any], metrics: dic
     )
 
 
-def _summary(verdict: Answer, gates: list[GateResult], constraints: Iterable[Limit]) -> str:
+def _summary(verdict: Answer, gates: list[GateResult], constraints: Iterable[LimitResult]) -> str:
     named: list[tuple[str, Answer | None]] = [(one.title, one.verdict) for one in gates]
     named += [(one.title, one.verdict) for one in constraints]
     if not gates:
@@ -104,11 +122,11 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])}, and {names[-1]}"
 
 
-def _subject(environment: str, plan: Plan, metrics: dict[str, Any]) -> Subject:
+def _subject(environment: str, plan: Plan, metrics: dict[str, Any]) -> EvaluatedModel:
     given, system = metrics.get("model", {}), plan.system
     live = [release.version.value for release in system.releases.values()]
     names = [model.own_name.value for model in system.models.values()]
-    return Subject(
+    return EvaluatedModel(
         system=system.metadata.name.value,
         environment=environment,
         use_case=system.problem.use_case.value,
@@ -122,11 +140,11 @@ def _subject(environment: str, plan: Plan, metrics: dict[str, Any]) -> Subject:
     )
 
 
-def _splits(given: dict[str, Any]) -> Iterator[Split]:
+def _splits(given: dict[str, Any]) -> Iterator[DataSplit]:
     for name in ("train", "validation", "test"):
         if name in given:
             one = given[name]
-            yield Split(
+            yield DataSplit(
                 name=name,
                 rows=one.get("rows"),
                 positives=one.get("positives"),
@@ -158,7 +176,7 @@ def _result(metric: str, entry: dict[str, Any], facts: Facts, *, of: int = 1) ->
     return MetricResult(metric=metric, maximize=known.maximize, estimate=estimate)
 
 
-def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
+def _comparisons(evidence: Evidence) -> Iterator[RivalComparison]:
     rivals, known = evidence.metrics.get("rivals", {}), evidence.config.get("rivals") or {}
     for metric, entry in evidence.metrics["metrics"].items():
         for rival in dict.fromkeys((*RIVALS, *rivals)):
@@ -169,7 +187,7 @@ def _comparisons(evidence: Evidence) -> Iterator[Comparison]:
                 yield _known(metric, rival, entry, known[rival][metric], evidence.facts)
 
 
-def _measured(metric: str, rival: str, entry: dict[str, Any], other: dict[str, Any], facts: Facts) -> Comparison:
+def _measured(metric: str, rival: str, entry: dict[str, Any], other: dict[str, Any], facts: Facts) -> RivalComparison:
     own = of_entry(metric, entry, facts.metrics[base(metric)])
     found = against(metric, own, entry, other, facts.metrics[base(metric)])
     value = rounded(entry["value"] - other["value"])
@@ -177,7 +195,7 @@ def _measured(metric: str, rival: str, entry: dict[str, Any], other: dict[str, A
     return _compared(metric, rival, other["value"], difference, facts, same_rows=True)
 
 
-def _known(metric: str, rival: str, entry: dict[str, Any], value: float, facts: Facts) -> Comparison:
+def _known(metric: str, rival: str, entry: dict[str, Any], value: float, facts: Facts) -> RivalComparison:
     own = _result(metric, entry, facts).estimate
     low, high = (rounded(end - value) if end is not None else None for end in (own.low, own.high))
     difference = own.but(value=rounded(own.value - value), low=low, high=high)
@@ -187,11 +205,11 @@ def _known(metric: str, rival: str, entry: dict[str, Any], value: float, facts: 
 
 def _compared(
     metric: str, rival: str, value: float, difference: Estimate, facts: Facts, *, same_rows: bool
-) -> Comparison:
+) -> RivalComparison:
     better: bool | None = None
     if difference.low is not None and difference.high is not None:
         up = facts.metrics[base(metric)].maximize
         better = up if difference.low > 0 else not up if difference.high < 0 else None
-    return Comparison(
+    return RivalComparison(
         metric=metric, rival=rival, value=value, same_rows=same_rows, difference=difference, better=better
     )

@@ -14,7 +14,7 @@ from ..plan.choose import count, number, percentiles, seconds
 from ..plan.distributions import normal_quantile
 from .intervals import quantile_ranks
 from .measures import Z
-from .report import Answer, Limit, Served
+from .report import Answer, LimitResult, Measurement
 
 __all__ = ["latency_of", "limits", "served"]
 
@@ -24,7 +24,7 @@ MONTH = 730 * 3600
 """Seconds, as for the plan's bill."""
 
 
-def limits(plan: Plan, metrics: dict[str, Any]) -> list[Limit]:
+def limits(plan: Plan, metrics: dict[str, Any]) -> list[LimitResult]:
     """What was measured of each constraint."""
     serving = metrics.get("serving", {})
     measured = latency_of(serving)
@@ -33,18 +33,18 @@ def limits(plan: Plan, metrics: dict[str, Any]) -> list[Limit]:
     return [*found, *_cost(plan, serving.get("cost"))]
 
 
-def served(plan: Plan, metrics: dict[str, Any]) -> list[Served]:
+def served(plan: Plan, metrics: dict[str, Any]) -> list[Measurement]:
     """The other measurements."""
     serving, bounds = metrics.get("serving", {}), percentiles(plan.system.constraints.latency)
     found = [
-        Served(name=f"latency {name}", value=seconds(entry["value"]))
+        Measurement(name=f"latency {name}", value=seconds(entry["value"]))
         for name, entry in latency_of(serving).items()
         if name not in bounds
     ]
     if "throughput" in serving:
-        found.append(Served(name="throughput", value=f"{number(serving['throughput'])}/s"))
+        found.append(Measurement(name="throughput", value=f"{number(serving['throughput'])}/s"))
     if "cost" in serving and plan.system.constraints.budget is None:
-        found.append(Served(name="cost", value=serving["cost"]))
+        found.append(Measurement(name="cost", value=serving["cost"]))
     return found
 
 
@@ -71,8 +71,8 @@ def _of_times(times: list[float], share: float) -> dict[str, Any]:
     return entry
 
 
-def _latency(name: str, bound: float, entry: dict[str, Any] | None) -> Limit:
-    made = Limit(
+def _latency(name: str, bound: float, entry: dict[str, Any] | None) -> LimitResult:
+    made = LimitResult(
         title=f"latency {name}",
         asked=f"at most {seconds(bound)}",
         found="not measured",
@@ -108,12 +108,12 @@ def _at_z(entry: dict[str, Any], key: str) -> float | None:
     return max(0.0, float(entry["value"] + (entry[key] - entry["value"]) * Z / stated))
 
 
-def _cost(plan: Plan, given: str | None) -> Iterator[Limit]:
+def _cost(plan: Plan, given: str | None) -> Iterator[LimitResult]:
     """The monthly cost at the mean rate against the budget, if both are in the same currency."""
     budget, rate = plan.system.constraints.budget, plan.system.constraints.throughput.mean
     if budget is None:
         return
-    made = Limit(
+    made = LimitResult(
         title="cost",
         asked=f"at most {budget.value}",
         found="not measured",

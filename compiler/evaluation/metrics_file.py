@@ -12,7 +12,7 @@ from ...schema.money import UnitPrice
 from ...schema.units import UnitError
 from ..diagnostics import Diagnostic, SourceFile
 from ..record import Record
-from ..tree import Mapping, Node, lookup
+from ..tree import Mapping, Node, Scalar, lookup
 from ..words import closest, listing, shown
 from .forms import tree_of
 from .shape import shaped
@@ -102,12 +102,12 @@ class _Check:
         return [*found, *self.confusion(), *self.cost()]
 
     def at(self, path: Iterable[str]) -> Node:
-        """The key or the value at a path."""
+        """A text or number at a path, or the key of what contains several."""
         *steps, last = path
-        parent = lookup(self.tree, tuple(steps))
-        if isinstance(parent, Mapping) and last in parent.keys:
+        value, parent = lookup(self.tree, (*steps, last)), lookup(self.tree, tuple(steps))
+        if isinstance(parent, Mapping) and last in parent.keys and not isinstance(value, Scalar):
             return parent.keys[last]
-        return lookup(self.tree, (*steps, last)) or self.tree
+        return value or self.tree
 
     def wrong(self, id_: str, path: Iterable[str], message: str, help_: str, note: str = "") -> Diagnostic:
         span = self.at(path).span

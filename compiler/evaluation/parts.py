@@ -15,7 +15,7 @@ from ..words import shown
 from .differences import holm
 from .measures import ENOUGH, ERROR, Interval, Z, apart, evidence, of_entry
 from .metrics_file import OTHER, Facts, base
-from .report import Answer, Estimate, GateResult, Part
+from .report import Answer, Estimate, GatePart, GateResult
 from .said import deciding, estimate_of, figure, next_to, observations, plain_estimate, title
 
 __all__ = ["gap_result", "segment_result"]
@@ -67,18 +67,18 @@ def _lacking(column: str, groups: dict[str, Any], facts: Facts) -> list[str]:
     return [name for name in facts.columns.get(column, ()) if name not in groups and OTHER not in groups]
 
 
-def _absent(name: str) -> Part:
-    return Part(name=name, estimate=None, verdict="iterate", why="the file has no results for it")
+def _absent(name: str) -> GatePart:
+    return GatePart(name=name, estimate=None, verdict="iterate", why="the file has no results for it")
 
 
 def _part(
     name: str, entry: dict[str, Any] | None, found: Interval | None, reason: Reason, p: float | None, z: float
-) -> Part:
+) -> GatePart:
     if entry is None:
         return _absent(name)
     estimate = estimate_of(found, entry, z) if found is not None else plain_estimate(entry)
     verdict, why = _of_part(estimate, found, reason, name, p, z)
-    return Part(name=name, estimate=estimate, verdict=verdict, why=why)
+    return GatePart(name=name, estimate=estimate, verdict=verdict, why=why)
 
 
 def _of_part(
@@ -109,7 +109,7 @@ def _p(p: float) -> str:
     return f"{p:.2g}" if p >= 0.0001 else "below 0.0001"
 
 
-def _combined(made: GateResult, parts: list[Part], column: str) -> GateResult:
+def _combined(made: GateResult, parts: list[GatePart], column: str) -> GateResult:
     """One verdict for all values."""
     by = {answer: [part for part in parts if part.verdict == answer] for answer in ("reject", "iterate", "ship")}
     if by["reject"]:
@@ -121,12 +121,12 @@ def _combined(made: GateResult, parts: list[Part], column: str) -> GateResult:
     return made.but(verdict="ship", why=f"{many} the bar", needs="")
 
 
-def _named(parts: list[Part]) -> str:
+def _named(parts: list[GatePart]) -> str:
     few = "; ".join(f"{shown(part.name)}: {part.why}" for part in parts[:3])
     return f"{few}; and {len(parts) - 3} more" if len(parts) > 3 else few
 
 
-def _names(parts: list[Part]) -> str:
+def _names(parts: list[GatePart]) -> str:
     few = ", ".join(shown(part.name) for part in parts[:5])
     return f"{few}, and {len(parts) - 5} more" if len(parts) > 5 else few
 
@@ -163,7 +163,7 @@ def gap_result(gate: dict[str, Any], reason: Reason, metrics: dict[str, Any], fa
     return _gap(made, metric, whole, reason)
 
 
-def _shown_parts(groups: dict[str, Any], metric: str, found: dict[str, Interval | None]) -> list[Part]:
+def _shown_parts(groups: dict[str, Any], metric: str, found: dict[str, Interval | None]) -> list[GatePart]:
     """The value of each group; the gap decides, so none has a verdict."""
     parts = []
     for name, entries in groups.items():
@@ -172,7 +172,7 @@ def _shown_parts(groups: dict[str, Any], metric: str, found: dict[str, Interval 
             parts.append(_absent(name))
             continue
         estimate = estimate_of(one, entry, Z) if one is not None else plain_estimate(entry)
-        parts.append(Part(name=name, estimate=estimate, verdict=None, why=""))
+        parts.append(GatePart(name=name, estimate=estimate, verdict=None, why=""))
     return parts
 
 

@@ -10,17 +10,17 @@ __all__ = [
     "Answer",
     "CalibrationBin",
     "ClassResult",
-    "Comparison",
-    "Confusion",
+    "ConfusionMatrix",
+    "DataSplit",
     "Estimate",
+    "EvaluatedModel",
     "EvaluationReport",
+    "GatePart",
     "GateResult",
-    "Limit",
+    "LimitResult",
+    "Measurement",
     "MetricResult",
-    "Part",
-    "Served",
-    "Split",
-    "Subject",
+    "RivalComparison",
 ]
 
 Answer = Literal["ship", "iterate", "reject"]
@@ -40,7 +40,7 @@ class Estimate(Record):
     """The observations behind it, such as the positives of a recall."""
 
 
-class Part(Record):
+class GatePart(Record):
     """The result of a gate for one value of a column."""
 
     name: str
@@ -72,10 +72,10 @@ class GateResult(Record):
     """What would decide a verdict that is open."""
     gate: str = ""
     """The answer of `mlspec runtime gate`: `pass`, `fail`, or `too-few`; empty if it cannot judge the file."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[GatePart, ...] = ()
 
 
-class Limit(Record):
+class LimitResult(Record):
     """A constraint of the spec that the evaluation measured. It can hold a model back; only the rollout proves it."""
 
     title: str
@@ -87,7 +87,7 @@ class Limit(Record):
     why: str
 
 
-class Served(Record):
+class Measurement(Record):
     """A measurement of latency, throughput, or cost that the spec does not limit."""
 
     name: str
@@ -105,7 +105,7 @@ class MetricResult(Record):
     group: str = ""
 
 
-class Comparison(Record):
+class RivalComparison(Record):
     """The model and a rival."""
 
     metric: str
@@ -121,7 +121,7 @@ class Comparison(Record):
     note: str = ""
 
 
-class Split(Record):
+class DataSplit(Record):
     """One part of the data."""
 
     name: str
@@ -144,7 +144,7 @@ class ClassResult(Record):
     """The class that it is most often taken for, in words; empty without mistakes."""
 
 
-class Confusion(Record):
+class ConfusionMatrix(Record):
     """The predictions by actual and predicted class."""
 
     labels: tuple[str, ...]
@@ -161,7 +161,7 @@ class CalibrationBin(Record):
     """Whether the observed share surely differs from the score."""
 
 
-class Subject(Record):
+class EvaluatedModel(Record):
     """What was evaluated, and for which system."""
 
     system: str
@@ -182,15 +182,15 @@ class EvaluationReport(Record):
 
     verdict: Answer
     summary: str
-    subject: Subject
-    splits: tuple[Split, ...]
+    subject: EvaluatedModel
+    splits: tuple[DataSplit, ...]
     gates: tuple[GateResult, ...]
-    limits: tuple[Limit, ...]
-    serving: tuple[Served, ...]
+    limits: tuple[LimitResult, ...]
+    serving: tuple[Measurement, ...]
     metrics: tuple[MetricResult, ...]
     segments: tuple[MetricResult, ...]
-    comparisons: tuple[Comparison, ...]
-    confusion: Confusion | None
+    comparisons: tuple[RivalComparison, ...]
+    confusion: ConfusionMatrix | None
     calibration: tuple[CalibrationBin, ...]
     calibration_error: str
     """The expected calibration error, and that of a perfectly calibrated model, in words; empty without bins."""

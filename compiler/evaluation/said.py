@@ -59,7 +59,7 @@ def deciding(metric: str, found: Interval, bar: float, *, least: bool, z: float 
     if distance < 1e-9:
         return "no number of rows decides: the value is exactly at the bar"
     low, high = found.ends(z)
-    error = ((found.value - low) if found.value > bar else (high - found.value)) / z
+    error = (high - low) / (2 * z)
     times = ((z + normal_quantile(POWER)) * error / distance) ** 2
     better = found.value > bar if least else found.value < bar
     verdict = f"{'ship' if better else 'reject'} at this value, with {POWER:.0%} probability"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...compiler.evaluation import EvaluationReport, evaluated, facts_of
+from ...compiler.evaluation import EvaluationReport, environment_of, evaluated, facts_of
 from ...compiler.finding import Refusal
 from ...compiler.pipeline import Compiled, Environment
 from ...compiler.words import listing
@@ -51,16 +51,13 @@ def _replaces(request: Request, metrics: str, page: str | None) -> bool:
 
 
 def _environment(request: Request, system: Compiled) -> Environment | None:
-    """The only environment, or the only one that trains the model. Reports if there is none."""
-    trains = [one for one in system.environments if one.plan.training is not None]
-    for some in (system.environments, trains):
-        if len(some) == 1:
-            return some[0]
-    names = listing(one.name for one in system.environments)
-    request.console.complain(
-        f"error: a model is compared with the live version of one environment\nhelp: name it with `--env`: {names}"
-    )
-    return None
+    """The environment that the model is evaluated for. Reports if there is none."""
+    found = environment_of(system.environments)
+    if found is None:
+        names = listing(one.name for one in system.environments)
+        why = "a model is compared with the live version of one environment"
+        request.console.complain(f"error: {why}\nhelp: name it with `--env`: {names}")
+    return found
 
 
 def _report(request: Request, environment: Environment, path: str) -> EvaluationReport | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -9,13 +10,13 @@ from json import dumps
 from typing import Any, NamedTuple
 
 from ...compiler.evaluation.report import (
-    Comparison,
-    Confusion,
+    ConfusionMatrix,
+    DataSplit,
     Estimate,
     EvaluationReport,
     GateResult,
     MetricResult,
-    Split,
+    RivalComparison,
 )
 from ...compiler.evaluation.said import figure, signed
 from ...compiler.plan.choose import count
@@ -117,7 +118,7 @@ def _subject(report: EvaluationReport) -> Table:
     return Table(("what", "value"), rows)
 
 
-def _data(splits: Sequence[Split]) -> Section:
+def _data(splits: Sequence[DataSplit]) -> Section:
     if not splits:
         return Section("Data split", said=["The metrics file does not describe the split."])
     rows = [(one.name, _number(one.rows), _number(one.positives), one.first or "-", one.last or "-") for one in splits]
@@ -151,7 +152,7 @@ def _by_segment(segments: Sequence[MetricResult]) -> Iterator[Section]:
     yield Section("By segment", tables=tables, chart="segments")
 
 
-def _baselines(comparisons: Sequence[Comparison]) -> Section:
+def _baselines(comparisons: Sequence[RivalComparison]) -> Section:
     if not comparisons:
         return Section("Baselines", said=["Neither the metrics file nor the spec has results of a rival."])
     rows = [
@@ -180,7 +181,7 @@ def _errors(report: EvaluationReport) -> Iterator[Section]:
     yield Section("Error analysis", said=said, tables=tables, chart="calibration" if report.calibration else "")
 
 
-def _confusion(found: Confusion) -> Iterator[Table]:
+def _confusion(found: ConfusionMatrix) -> Iterator[Table]:
     rows = [
         (shown(label), *(f"{many:,}" for many in row)) for label, row in zip(found.labels, found.counts, strict=True)
     ]
@@ -242,11 +243,13 @@ def _cell(text: str) -> str:
 
 def json(report: EvaluationReport) -> str:
     """A report for programs; `version` increases when its structure changes."""
-    return dumps({"version": 1, **_plain(report)}, indent=2) + "\n"
+    return dumps({"version": 1, **_plain(report)}, indent=2, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:
     """Records as mappings, and tuples as lists."""
     if isinstance(value, Record):
         return {name: _plain(getattr(value, name)) for name in value._fields}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no infinity: there is no limit
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
