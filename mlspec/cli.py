@@ -250,7 +250,7 @@ def digest(console: Any, path: str) -> int:
 
 @cli.group()
 def report() -> None:
-    """Write a report: the design of a system, the evaluation of a model, or the state of a running system."""
+    """Report on a design, an evaluation, or a running system."""
 
 
 @report.command("evaluation")

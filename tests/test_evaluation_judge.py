@@ -186,8 +186,8 @@ def against_champion(entry: dict[str, Any], rival: dict[str, Any] | None, **gate
 
 
 def test_the_same_rows_decide_what_different_rows_cannot() -> None:
-    """930 and 920 of 1,000: apart, the difference has a standard error of 0.0117; of the same rows, 15 and 5 of which
-    only one model gets right, it is 0.0044.
+    """930 and 920 of 1,000: apart, the difference has a standard error of 0.0117. Of the same rows, only one model gets
+    15 and 5 right, and it is 0.0044.
     """
     entry = {"value": 0.93, "samples": 1000, "events": 1000}
     paired = {"both": 915, "model": 15, "rival": 5, "neither": 65}
