@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from ..because import Because
+from ..catalog import load as catalog
 from ..pipeline import Environment
 from ..plan import Plan
 from ..plan.choose import count
 from ..plan.data.observed import SHARES
 from ..plan.distributions import normal_quantile
+from ..tree import Scalar, entries
 from . import advice, analysis
 from .judge import Evidence, gate_results, together
 from .limits import limits, served
@@ -46,13 +48,8 @@ def environment_of(environments: Iterable[Environment]) -> Environment | None:
 def facts_of(plan: Plan) -> Facts:
     """What a metrics file of the system may name."""
     system = plan.system
-    metrics = {
-        name: MetricFacts(
-            maximize=metric.direction.value == "maximize",
-            low=_decimal(metric.min),
-            high=_decimal(metric.max),
-            share=name in (*SHARES, "precision"),
-        )
+    own = {
+        name: _metric(name, metric.direction.value, _value(metric.min), _value(metric.max))
         for name, metric in system.metrics.items()
     }
     columns = {
@@ -60,11 +57,30 @@ def facts_of(plan: Plan) -> Facts:
         for column in system.data.columns
     }
     candidates = tuple(one.name.value for model in system.models.values() for one in model.candidates)
-    return Facts(metrics=metrics, columns=columns, candidates=candidates)
+    return Facts(metrics={**_cataloged(), **own}, columns=columns, candidates=candidates)
 
 
-def _decimal(value: Because[float] | None) -> Decimal | None:
-    return Decimal(repr(value.value)) if value is not None else None
+def _value(given: Because[float] | None) -> float | None:
+    return given.value if given is not None else None
+
+
+def _metric(name: str, direction: str, low: float | None, high: float | None) -> MetricFacts:
+    return MetricFacts(
+        maximize=direction == "maximize",
+        low=Decimal(repr(low)) if low is not None else None,
+        high=Decimal(repr(high)) if high is not None else None,
+        share=name in (*SHARES, "precision"),
+    )
+
+
+def _cataloged() -> dict[str, MetricFacts]:
+    """The metrics of the catalog, which are not in the plan of a spec that refers to none of them."""
+    found = {}
+    for name, entry in catalog.metrics().entries.items():
+        given = {key.text: node.text for key, node in entries(entry) if isinstance(node, Scalar)}
+        low, high = (float(given[end]) if end in given else None for end in ("min", "max"))
+        found[name] = _metric(name, given["direction"], low, high)
+    return found
 
 
 def evaluated(environment: str, plan: Plan, config: dict[str, Any], metrics: dict[str, Any]) -> EvaluationReport:
