@@ -154,6 +154,13 @@ def test_mcnemars_mid_p(model: int, rival: int, p: float) -> None:
     assert mcnemar(Paired(50, model, rival, 50)) == pytest.approx(p, abs=1e-7)
 
 
+def test_many_rows_have_the_same_p_value_by_the_normal_distribution() -> None:
+    """5,000 and 5,200: z is -100 / sqrt(10,200 / 4) = -1.9803, whose two-sided probability is 0.0477."""
+    summed, approximate = (mcnemar(Paired(0, 4900 + more, 5100 + more, 0)) for more in (0, 1))
+    assert approximate == pytest.approx(summed, rel=0.001)
+    assert mcnemar(Paired(0, 5000, 5200, 0)) == pytest.approx(0.0477, abs=5e-5)
+
+
 def test_equal_disagreement_is_no_evidence() -> None:
     """The mid-p value of 5 and 5 is 1 - P(X = 5) = 1 - 252 / 1024."""
     assert mcnemar(Paired(0, 5, 5, 0)) == pytest.approx(1 - 252 / 1024)

@@ -13,7 +13,13 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..plan.distributions import normal_below
+
 __all__ = ["Paired", "holm", "mcnemar", "tango"]
+
+
+MANY = 10_000
+"""The rows that only one model got right above which the normal approximation replaces a sum."""
 
 
 class Paired(NamedTuple):
@@ -63,6 +69,8 @@ def mcnemar(counts: Paired) -> float:
     fewer, many = min(counts.model, counts.rival), counts.model + counts.rival
     if not many:
         return 1.0
+    if many > MANY:
+        return 2 * normal_below((fewer - many / 2) / math.sqrt(many / 4))
     below = sum(_half(many, k) for k in range(fewer))
     return min(1.0, 2 * below + _half(many, fewer)) if counts.model != counts.rival else 1 - _half(many, fewer)
 

@@ -6,6 +6,7 @@ gate has an interval at all.
 
 from __future__ import annotations
 
+from math import hypot
 from typing import Any
 
 from ...runtime.conditions import wilson
@@ -132,9 +133,10 @@ def apart(one: Interval, other: Interval) -> Ends:
     def ends(z: float) -> tuple[float, float]:
         (low, high), (other_low, other_high) = one.ends(z), other.ends(z)
         value = one.value - other.value
-        down = ((one.value - low) ** 2 + (other_high - other.value) ** 2) ** 0.5
-        up = ((high - one.value) ** 2 + (other.value - other_low) ** 2) ** 0.5
-        return value - down, value + up
+        return (
+            value - hypot(one.value - low, other_high - other.value),
+            value + hypot(high - one.value, other.value - other_low),
+        )
 
     return ends
 

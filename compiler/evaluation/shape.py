@@ -29,8 +29,11 @@ CALLED = {
     "array": "a list",
 }
 
-LARGEST = 1e300
-"""Above this, no number is a measurement, and the gate refuses it."""
+LARGEST = 1e60
+"""Above this, no number is a measurement, and the cubes of its square would overflow."""
+
+MOST_COUNTED = 10**15
+"""The largest count."""
 
 MOST = 50
 """The findings after which the rest says nothing new."""
@@ -140,7 +143,7 @@ class _Walk:
             self.mistyped(node, kind, name)
             return None
         value = float(text)
-        if abs(value) > LARGEST:
+        if abs(value) > (MOST_COUNTED if kind == "integer" else LARGEST):
             message = f"{name} is too large to be a measurement: `{shown(text)}`"
             self.wrong("MLS008", node, message, help="check the program that wrote the file")
             return None
