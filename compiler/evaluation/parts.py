@@ -91,8 +91,8 @@ def _of_part(
     if not _enough(found) and found.events is not None:
         return "iterate", f"{observations(reason.metric, found.events)} are too few for a verdict"
     if p is not None and p < ERROR:
-        side, limit = ("below", "at least") if least else ("above", "at most")
-        return "reject", f"surely {side} {figure(bar)}: the adjusted p-value of {limit} {figure(bar)} is {_p(p)}"
+        side = "below" if least else "above"
+        return "reject", f"surely {side} {figure(bar)}, with an adjusted p-value {_p(p)}"
     if outcome.answer == "too-few":
         return "iterate", outcome.words
     surely = estimate.low if least else estimate.high
@@ -106,7 +106,7 @@ def _of_part(
 
 
 def _p(p: float) -> str:
-    return f"{p:.2g}" if p >= 0.0001 else "below 0.0001"
+    return f"of {p:.2g}" if p >= 0.0001 else "below 0.0001"
 
 
 def _combined(made: GateResult, parts: list[GatePart], column: str) -> GateResult:
