@@ -14,12 +14,13 @@ import pytest
 
 import mlspec
 from mlspec.compiler.evaluation.report import EvaluationReport
+from mlspec.runtime.verdict import judge
 from mlspec.terminal.render import evaluation as render
 from mlspec.terminal.render import evaluation_page
 from mlspec.terminal.render.ranges import Range, ranges
 
 from .evaluations import FOLDER, VERDICTS, accuracy, example, fraud, gated
-from .support import ROOT, minimal, run
+from .support import ROOT, loaded, minimal, run
 
 SPEC = ROOT / "examples" / "fraud-scorer"
 SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "schema" / "evaluation-report.v1.schema.json").read_text()))
@@ -53,6 +54,15 @@ def test_the_exit_status_says_whether_to_ship(name: str, status: int, tmp_path: 
     assert ran.status == status
     assert f"**{name.capitalize()}: " in ran.out
     ElementTree.fromstring(page.read_text().partition("\n")[2])
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_the_gate_of_the_compiled_job_agrees(name: str) -> None:
+    """The job reads its configuration from the ConfigMap that `mlspec compile` wrote."""
+    (file,) = (SPEC / "out" / "production" / "retraining").glob("configmap-training.yaml")
+    config = json.loads(loaded(file.read_text())["data"]["training.json"])
+    assert config == fraud().config
+    assert judge(config, example(name)).passed is (name == "ship")
 
 
 def test_a_page_never_replaces_its_input(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _metric(name: str, direction: str, low: float | None, high: float | None) ->
         maximize=direction == "maximize",
         low=Decimal(repr(low)) if low is not None else None,
         high=Decimal(repr(high)) if high is not None else None,
-        share=name in (*SHARES, "precision"),
+        share=name in (*SHARES, "precision"),  # which the spec cannot plan: its observations depend on the model
     )
 
 

@@ -176,7 +176,7 @@ def _judged(made: GateResult, metric: str, found: Interval, bar: float, more: st
     def written(value: float) -> str:
         return next_to(value, bar, signed if made.kind == "difference" else figure)
 
-    side, other = ("lower", "upper") if made.least else ("upper", "lower")
+    side, other, beyond = ("lower", "upper", "below") if made.least else ("upper", "lower", "above")
     limit = f"{'at least' if made.least else 'at most'} {written(bar)}"
     if found.events is not None and found.events < ENOUGH:
         why = f"{observations(metric, found.events)} are too few for a verdict"
@@ -186,7 +186,7 @@ def _judged(made: GateResult, metric: str, found: Interval, bar: float, more: st
     if clears and made.gate == "pass":
         return made.but(verdict="ship", why=f"the {side} limit {written(surely)} is {limit}{more}")
     if misses:
-        return made.but(verdict="reject", why=f"the {other} limit {written(at_best)} is not {limit}{more}")
+        return made.but(verdict="reject", why=f"the {other} limit {written(at_best)} is {beyond} {written(bar)}{more}")
     if clears:
         return made.but(why=f"the gate does not pass it{more}", needs="run `mlspec runtime gate` on the file")
     why = f"the limits {written(low)} and {written(high)} are on both sides of {written(bar)}{more}"

@@ -102,7 +102,8 @@ def _of_part(
     if surely >= bar if least else surely <= bar:
         return "iterate", f"the gate does not pass it: {outcome.words}"
     more = deciding(reason.metric, found, bar, least=least, z=z)
-    return "iterate", f"the {side} limit {next_to(surely, bar, figure)} is not {limit} {figure(bar)}; {more}"
+    beyond = "below" if least else "above"
+    return "iterate", f"the {side} limit {next_to(surely, bar, figure)} is {beyond} {figure(bar)}; {more}"
 
 
 def _p(p: float) -> str:
@@ -196,7 +197,7 @@ def _gap(made: GateResult, metric: str, found: dict[str, Interval], reason: Reas
         return made.but(verdict="ship", why=f"{between}, and the upper limit {figure(high)} is at most {figure(bar)}")
     if low > bar:
         return made.but(
-            verdict="reject", why=f"{between}, and the lower limit {figure(low)} is not at most {figure(bar)}"
+            verdict="reject", why=f"{between}, and the lower limit {next_to(low, bar, figure)} is above {figure(bar)}"
         )
     why = f"{between}, with limits {figure(max(0.0, low))} and {figure(high)} on both sides of {figure(bar)}"
     return made.but(why=why, needs=f"evaluate on more rows of {shown(most)} and {shown(least)}")

@@ -93,7 +93,7 @@ def _differences(gates: Iterable[GateResult]) -> Iterator[Html]:
         if gate.kind == "difference" and gate.estimate is not None
     ]
     if rows:
-        yield _drawn("Differences to rivals", rows)
+        yield _drawn("Differences from rivals", rows)
 
 
 def _segments(report: EvaluationReport) -> Iterator[Html]:
