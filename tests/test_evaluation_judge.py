@@ -122,6 +122,57 @@ def test_the_sizes_that_the_spec_asks_for_hold_here_too() -> None:
     assert (gate.verdict, gate.gate) == ("iterate", "too-few")
 
 
+@pytest.mark.parametrize(("confidence", "low", "verdict"), [(0.95, 0.9132, "ship"), (0.5, 0.8812, "iterate")])
+def test_a_stated_interval_is_moved_to_our_confidence(confidence: float, low: float, verdict: str) -> None:
+    """0.02 is 1.96 or 0.6745 standard errors, and a limit is 1.645 of them away: 0.0168 or 0.0488."""
+    entry = {"value": 0.93, "samples": 1000, "low": 0.91, "high": 0.95, "confidence": confidence}
+    gate = only(gated(AT_LEAST_90).report({"version": 1, "metrics": {"accuracy": entry}}))
+    assert gate.estimate is not None
+    assert gate.estimate.low == pytest.approx(low, abs=1e-4)
+    assert gate.verdict == verdict
+
+
+def test_a_count_gives_no_interval_of_what_is_no_mean() -> None:
+    gate = only(
+        gated({"metric": "f1", "min": 0.5}).report({"version": 1, "metrics": {"f1": {"value": 0.9, "events": 900}}})
+    )
+    assert (gate.verdict, gate.gate, gate.why) == ("iterate", "pass", "0.9, without an interval")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "bar", "verdict", "gate"),
+    [
+        ((400, 500), (395, 500), 0.1, "ship", "pass"),  # 0.01, and at most 0.052
+        ((40, 50), (39, 50), 0.1, "iterate", "too-few"),  # 0.02, and at most 0.15
+        ((43, 50), (37, 50), 0.1, "iterate", "fail"),  # 0.12, but perhaps nothing
+        ((450, 500), (350, 500), 0.1, "reject", "fail"),  # 0.2, and at least 0.16
+        ((20, 29), (20, 29), 0.5, "iterate", "pass"),  # at most 0.2, of too few observations
+    ],
+)
+def test_a_gap_has_three_answers(
+    one: tuple[int, int], other: tuple[int, int], bar: float, verdict: str, gate: str
+) -> None:
+    groups = {
+        name: {"recall": {"value": some / of, "samples": of, "events": of}}
+        for name, (some, of) in (("under-30", one), ("other", other))
+    }
+    judging = gated({"metric": "recall", "segment": "age_group", "maxGap": bar})
+    found = only(judging.report({"version": 1, "metrics": {}, "segments": {"age_group": groups}}))
+    assert (found.verdict, found.gate) == (verdict, gate)
+
+
+def test_the_limits_of_a_table_are_those_of_the_gate() -> None:
+    """Six countries: each limit has an error of 5% / 6, which is 2.394 standard errors."""
+    report = fraud().report(example("ship"))
+    (gate,) = (gate for gate in report.gates if gate.title == "recall by country")
+    parts = {part.name: part.estimate for part in gate.parts}
+    shown = {one.group: one.estimate for one in report.segments if one.column == "country"}
+    assert shown == parts
+    found = shown["DE"]
+    assert found.low is not None
+    assert found.low == pytest.approx(0.770345 - 2.394 * math.sqrt(0.770345 * 0.229655 / 1450), abs=0.002)
+
+
 # Chance
 
 
@@ -223,7 +274,9 @@ def test_a_margin_in_percent_is_one_of_the_rival() -> None:
     judging = gated({"metric": "rmse", "versus": "champion", "margin": 0.1, "relative": True})
     judging.config["rivals"] = {"champion": {"rmse": 2.0}}
     entry = {"value": 1.5, "samples": 500, "low": 1.4, "high": 1.6, "confidence": 0.9}
-    found = only(judging.report({"version": 1, "metrics": {"rmse": entry}}))
+    report = judging.report({"version": 1, "metrics": {"rmse": entry}})
+    found = only(report)
+    assert [one.better for one in report.comparisons] == [True]
     assert found.bar == pytest.approx(-0.2)
     assert (found.verdict, found.least) == ("ship", False)
 
@@ -238,6 +291,7 @@ def test_a_margin_in_percent_is_one_of_the_rival() -> None:
         ({"p99": {"value": 0.04}}, None),
         ({"p99": {"value": 0.06}}, "iterate"),
         ({"p99": {"value": 0.06, "low": 0.055, "high": 0.07}}, "reject"),
+        ({"p99": {"value": 0.06, "low": 0.045, "high": 0.07}}, "iterate"),
         ({"seconds": [0.01] * 299}, "ship"),
         ({"seconds": [0.01] * 298}, None),
         ({"seconds": [0.06] * 300}, "reject"),
@@ -264,6 +318,13 @@ def test_a_cost_over_the_budget_holds_a_model_back() -> None:
 
 
 # Error analysis
+
+
+def test_only_segments_that_are_surely_worse_are_weak() -> None:
+    """Of Italy, at most 0.5659 where all rows have 0.7279; Poland, the next one, may have 0.7801."""
+    weak = fraud().report(example("reject")).weaknesses
+    worse = [said for said in weak if said.startswith("recall of")]
+    assert worse == ["recall of IT (country) is 0.5148, surely worse by 0.162 than the 0.7279 of all rows"]
 
 
 def test_the_classes_of_a_confusion_matrix() -> None:
