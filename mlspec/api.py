@@ -47,6 +47,23 @@ from .compiler.errors import (
     TooEarlyError,
     UnmanagedFileError,
 )
+from .compiler.evaluation import environment_of, evaluated, facts_of
+from .compiler.evaluation.report import (
+    CalibrationBin,
+    ClassResult,
+    ConfusionMatrix,
+    DataSplit,
+    Estimate,
+    EvaluatedModel,
+    EvaluationReport,
+    GatePart,
+    GateResult,
+    LimitResult,
+    Measurement,
+    MetricResult,
+    RivalComparison,
+)
+from .compiler.finding import Refusal
 from .compiler.inputs import Input
 from .compiler.pipeline import compile_system, missing_environments
 from .compiler.simulate import Options as _Options
@@ -63,9 +80,10 @@ from .compiler.simulate.report import (
 from .results import Bundle, Release, Result, Spec
 from .schema.published import text as _schema
 from .targets.registry import BACKENDS
+from .targets.retraining.config import gate_configuration
 from .terminal.prometheus import answers
 from .terminal.releases import alone, store
-from .terminal.workspace import Options, load_file, load_text, read_benchmark, read_version, with_settings
+from .terminal.workspace import Options, load_file, load_text, read_benchmark, read_metrics, read_version, with_settings
 from .terminal.write import Change, Rendered, Written, changes, rendered
 from .terminal.write import write as _write
 
@@ -76,13 +94,17 @@ __all__ = [
     "Bundle",
     "CalibratedShare",
     "Calibration",
+    "CalibrationBin",
     "CalibrationError",
     "Change",
     "Chart",
     "Check",
     "Citation",
+    "ClassResult",
     "CompileError",
+    "ConfusionMatrix",
     "CostPart",
+    "DataSplit",
     "Decision",
     "Diagnostic",
     "Drift",
@@ -90,13 +112,21 @@ __all__ = [
     "Effect",
     "Fact",
     "Effort",
+    "Estimate",
+    "EvaluatedModel",
+    "EvaluationReport",
     "Fix",
+    "GatePart",
+    "GateResult",
     "Given",
     "Ground",
     "Headline",
     "Health",
     "Label",
+    "LimitResult",
+    "Measurement",
     "Memo",
+    "MetricResult",
     "MlspecError",
     "NotFoundError",
     "PrometheusError",
@@ -113,6 +143,7 @@ __all__ = [
     "ScoreStep",
     "ScoredSection",
     "ScoredTest",
+    "RivalComparison",
     "Severity",
     "SimulatedRollouts",
     "SimulatedService",
@@ -133,6 +164,7 @@ __all__ = [
     "collisions",
     "compile",
     "effects",
+    "evaluate",
     "explain",
     "json_schema",
     "lint",
@@ -364,6 +396,26 @@ def calibrate(result: Result, benchmark: StrPath, *, service: str | None = None)
     """
     measured = read_benchmark(os.fspath(benchmark))
     return {one.name: calibrated(one, service, measured) for one in result._compiled.environments}
+
+
+def evaluate(result: Result, metrics: StrPath, *, environment: str | None = None) -> EvaluationReport:
+    """Judge a model by the gates of its system: whether to ship it, to iterate, or to reject it, and why.
+
+    `metrics` is a metrics file. The model is compared with the live version of `environment`; by default, that is the
+    only one, or the only one that trains the model. Raises NotFoundError if there is no such environment, and
+    CompileError if the spec or the file has errors.
+    """
+    all_ = {one.name: one for one in result.raise_for_errors()._compiled.environments}
+    found = environment_of(all_.values()) if environment is None else all_.get(environment)
+    if found is None:
+        raise NotFoundError("name the environment of the live version", environment or "", tuple(all_))
+    content, wrong = read_metrics(os.fspath(metrics), facts_of(found.plan))
+    if content is None:
+        raise CompileError(f"{os.fspath(metrics)} is not a metrics file: {wrong[0].message}", tuple(wrong))
+    try:
+        return evaluated(found.name, found.plan, gate_configuration(found.plan), content)
+    except Refusal as why:
+        raise CompileError(str(why), (why.diagnostic,)) from None
 
 
 def promote(

@@ -139,7 +139,25 @@ def report() -> None:
     """Report on a design, an evaluation, or a running system."""
 
 
-@report.command()
+@report.command("evaluation")
+@click.option("--metrics", required=True, metavar="FILE", help="The metrics file: JSON, YAML, CSV, or an MLflow run.")
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
+)
+@drawing
+@working_on_one_spec
+def report_evaluation(request: Any, metrics: str, form: str, page: str | None) -> int:
+    """Say whether to ship a model, and why.
+
+    Judges the metrics of a model by the gates of the spec: ship, iterate, or reject. A gate is cleared only if the
+    confidence interval clears it. Exits with 0 for a model to ship, 1 for any other, and 2 if a file cannot be read.
+    """
+    from .terminal.commands import evaluation as command
+
+    return command.evaluation(request, metrics, form, page)
+
+
+@report.command("status")
 @click.option(
     "--prometheus",
     "address",
@@ -159,7 +177,7 @@ def report() -> None:
 )
 @drawing
 @working_on_one_spec
-def status(request: Any, form: str, page: str | None, address: str, now: Any) -> int:
+def report_status(request: Any, form: str, page: str | None, address: str, now: Any) -> int:
     """Report the health of a running system, by its alerts, and what to do.
 
     Fails unless everything is green. What Prometheus has no data about is gray, never green. A token for Prometheus
@@ -167,7 +185,7 @@ def status(request: Any, form: str, page: str | None, address: str, now: Any) ->
     """
     from datetime import UTC
 
-    from .terminal.commands import report as command
+    from .terminal.commands import status as command
 
     return command.status(
         request, form, page, address, now.replace(tzinfo=UTC).timestamp() if now is not None else None

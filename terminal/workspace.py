@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..compiler.bind import check_as_written
 from ..compiler.diagnostics import Diagnostic, SourceFile, Span
@@ -26,6 +26,7 @@ from .texts import SPEC, STDIN, Text, Texts, gathered, given, makes_wait, piped,
 
 if TYPE_CHECKING:
     from ..compiler.answer.calibration.benchmark import Benchmark
+    from ..compiler.evaluation.metrics_file import Facts
 
 __all__ = [
     "PLATFORM",
@@ -39,6 +40,7 @@ __all__ = [
     "parsed",
     "read_benchmark",
     "read_file",
+    "read_metrics",
     "read_version",
     "repository",
     "with_settings",
@@ -180,6 +182,17 @@ def read_benchmark(path: str) -> Benchmark:
         return benchmark(path, text)
     except CalibrationError as why:
         raise CalibrationError(f"{path}: {why}", why.help, usage=why.usage) from None
+
+
+def read_metrics(path: str, facts: Facts) -> tuple[dict[str, Any] | None, list[Diagnostic]]:
+    """Read a metrics file of a system, and report its problems."""
+    from ..compiler.evaluation.metrics_file import metrics_file  # only evaluation needs it, so imported late
+
+    text = text_of(path).text
+    if isinstance(text, Diagnostic):
+        large = os.path.isfile(path) and os.path.getsize(path) > FILE.most
+        return None, [text.but(help="leave out `errors` and `seconds`, or combine rare values") if large else text]
+    return metrics_file(SourceFile(path, text), facts)
 
 
 def _tree(text: Text, type_name: str, found: list[Diagnostic]) -> Mapping | None:

@@ -6,6 +6,7 @@ started with. mlspec can trace each line of the file back to the spec.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -15,13 +16,14 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
+from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
 from . import gates
 from .plain import as_data
 
-__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "labels"]
+__all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
 
 COMPONENT = "trainer"
 FILE = "training.json"
@@ -123,3 +125,12 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)
     called = text("{system}-training", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)
+
+
+def gate_configuration(plan: Plan) -> dict[str, Any]:
+    """The same file as plain data, also in an environment that runs no training; without training, it has no gates."""
+    part = plan.system.training
+    if part is None:
+        return {"version": CONTRACT.value, "evaluation": {}}
+    content: dict[str, Any] = json.loads(json_lines(body(TrainingPlan(plan, part))).text())
+    return content

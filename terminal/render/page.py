@@ -48,14 +48,14 @@ svg text.name { fill: var(--ink); } rect { fill: var(--one); }
 path.one { stroke: var(--one); } path.two { stroke: var(--two); stroke-dasharray: 5 2; }
 path.span { stroke: var(--two); } path.limit { stroke: var(--limit); stroke-dasharray: 1.5 3; }
 circle.good { fill: var(--good); } circle.bad { fill: var(--bad); } circle.few { fill: var(--few); }
-circle.dot { fill: var(--one); } .red { color: var(--bad); font-weight: 700; }
+.red { color: var(--bad); font-weight: 700; }
 .yellow { color: var(--two); font-weight: 700; } .gray { color: var(--few); } .green { color: var(--good); }
 td p { margin: 0; }
+circle.one { fill: var(--one); }
 .keys { margin: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .9rem; }
 .keys span::before { content: ""; display: inline-block; width: 1.5em; margin-right: .4em; vertical-align: middle;
   border-top: 2px solid var(--one); }
 .keys .two::before { border-top: 2px dashed var(--two); } .keys .limit::before { border-top: 2px dotted var(--limit); }
-.keys .dot::before { border-top-width: .5em; width: .5em; border-radius: 50%; }
 .keys .bar::before { border-top-width: .7em; } .keys .span::before { border-top: 2px solid var(--two); }
 @media screen and (max-width: 56rem) { thead { display: none; } table, tbody, tr, th, td, caption { display: block; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); } tbody th, td { border: 0; padding: 0; }

@@ -8,7 +8,7 @@ from ...compiler.answer.status import Action, Chart, Check, Drift, Fact, Health,
 from ...compiler.plan.choose import count, number
 from .charts import Line, chart
 from .page import Html, document, joined, table, tag
-from .spans import Span, spans
+from .ranges import Range, ranges
 from .status import LABELS, NO_DATA, color, drifted, interval, moment, rivals, summed
 
 __all__ = ["page"]
@@ -74,22 +74,26 @@ def _column(one: Drift) -> str:
 def _bars(found: Sequence[Quality]) -> Iterator[Html]:
     """One picture for each metric, because metrics have different units."""
     for metric in dict.fromkeys(one.metric for one in found):
-        parts = [
-            Span(one.group or "all rows", one.value, one.low, one.high, number(one.value))
+        rows = [
+            Range(one.group or "all rows", number(one.value), one.value, one.low, one.high, kind="one")
             for one in found
             if one.metric == metric
         ]
-        yield spans(f"{metric} by group", parts)
+        yield ranges(f"{metric} by group", _described(rows), rows, ("95% interval", ""))
 
 
 def _drift(found: Sequence[Drift]) -> Html:
     """How far each column is, in multiples of its threshold, because methods have different units."""
-    parts = [
-        Span(_column(one), one.value / one.threshold, None, None, f"{number(one.value / one.threshold)} x")
-        for one in found
-        if one.threshold
+    rows = [
+        Range(_column(one), f"{number(times)} x", times, None, None, 1.0, "bad" if times > 1 else "good")
+        for one, times in ((one, one.value / one.threshold) for one in found if one.threshold)
     ]
-    return spans("Drift in multiples of the threshold", parts, limit=1.0) if parts else Html()
+    title = "Drift in multiples of the threshold"
+    return ranges(title, _described(rows), rows, ("", "threshold")) if rows else Html()
+
+
+def _described(rows: Sequence[Range]) -> str:
+    return "; ".join(f"{row.name}: {row.said}" for row in rows)
 
 
 def _chart(one: Chart) -> Html:

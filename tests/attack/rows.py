@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import benchmarks, commands, emptied, gates, indexes, injected, mutated, races
+from . import benchmarks, commands, emptied, evaluations, gates, indexes, injected, mutated, races
 
 __all__ = ["ROWS"]
 
 ROWS = {
     row.name: row
-    for module in (mutated, injected, emptied, gates, benchmarks, indexes, commands, races)
+    for module in (mutated, injected, emptied, gates, evaluations, benchmarks, indexes, commands, races)
     for row in module.ROWS
 }

@@ -1,4 +1,4 @@
-"""`mlspec report`: documents about a system."""
+"""`mlspec report status`: how a running system is, by its alerts."""
 
 from __future__ import annotations
 
