@@ -48,7 +48,9 @@ def gated(*gates: dict[str, Any], **evaluation: Any) -> Judging:
     """The same environment with other gates."""
     config = copy.deepcopy(fraud().config)
     config["evaluation"] = {"primary": "roc_auc", "gates": list(gates), **evaluation}
-    known = {name: {"direction": "maximize", "min": 0.0, "max": 1.0} for name in ("accuracy", "f1", "precision", "recall")}
+    known = {
+        name: {"direction": "maximize", "min": 0.0, "max": 1.0} for name in ("accuracy", "f1", "precision", "recall")
+    }
     config["metrics"] |= known | {"rmse": {"direction": "minimize", "min": 0.0}}
     return fraud().but(config=config)
 
