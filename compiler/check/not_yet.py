@@ -36,7 +36,6 @@ NOT_YET_READ: dict[str, str] = {
     "monitoring.quality": "model quality monitoring",
     "monitoring.rules": "alerting on custom conditions",
     "monitoring.capture": "prediction capture",
-    "monitoring.dashboard": "the dashboard",
     "releases.*.profile": "drift detection",
     "releases.*.shadow.profile": "drift detection",
     "training.tuning.schedule": "a separate schedule for the hyperparameter search",

@@ -1,4 +1,4 @@
-"""Monitoring: scraping, recording rules, and alerts."""
+"""Monitoring: scraping, recording rules, alerts, and dashboards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 from . import podmonitor, rules
+from .dashboard import dashboards
 
 __all__ = ["TARGET"]
 
@@ -32,12 +33,13 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import elsewhere
 
         yield partial(elsewhere.rules, live)
+    yield partial(dashboards, plan)
 
 
 TARGET = Target(
     name="monitoring",
-    summary="scraping, recording rules, and alerts",
+    summary="scraping, recording rules, alerts, and dashboards",
     emit=emit,
     runs="monitoring",
-    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind()},
+    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind(), "GrafanaDashboard": Kind()},
 )

@@ -96,9 +96,7 @@ def in_use(service: ServicePlan) -> Because[str] | None:
     flying = indicators.in_flight(fixed("5m", "longer than a spike"))
     if flying is None or service.mean_time is None:
         return None
-    return text(
-        "{flying} / ({slots} * count({up} == 1))", flying=flying, slots=service.slots, up=indicators.up()
-    )
+    return text("{flying} / ({slots} * count({up} == 1))", flying=flying, slots=service.slots, up=indicators.up())
 
 
 def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:

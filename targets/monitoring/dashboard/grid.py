@@ -1,0 +1,74 @@
+"""Where each panel is, and the number that identifies it.
+
+Grafana's grid has 24 columns. The number is from the names of the row and the panel, so a link to a panel still works
+when another panel is added. The panels of a collapsed row are inside it, and take no room below it
+(grafana/grafana, public/app/features/dashboard/state/DashboardModel.ts, `collapsePanels`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from ....compiler.because import Because, because, fixed
+from ....compiler.emit.artifact import Body
+from .panel import ACROSS, Panel, Row
+
+__all__ = ["Numbers", "Placed", "placed"]
+
+HEIGHTS = {"graph": 8, "value": 4, "states": 6}
+
+MOST = 10**9
+"""Numbers are below this, so that they fit in 32 bits."""
+
+Placed = tuple[Panel, Body]
+"""A panel and its place."""
+
+
+class Numbers:
+    """The numbers of a dashboard's panels, each given once."""
+
+    def __init__(self) -> None:
+        self._given: set[int] = set()
+
+    def of(self, *names: str) -> Because[int]:
+        """The number of what has these names. The same for the same names, unless another one already has it."""
+        number = zlib.crc32("/".join(names).encode()) % MOST + 1
+        while number in self._given:
+            number += 1
+        self._given.add(number)
+        return fixed(number, "from the names of the row and the panel, so that links to it keep working")
+
+
+def placed(row: Row, top: Because[int]) -> tuple[list[Placed], Because[int]]:
+    """The panels of a row below its title at `top`, and where the next row begins."""
+    found: list[Placed] = []
+    bottom = _below(top, 1, row.title)
+    for line in _lines(row.panels):
+        height, x = HEIGHTS[line[0].kind], 0
+        for panel in line:
+            place = {"h": height, "w": panel.width, "x": x}
+            found.append((panel, {**_fixed(place), "y": bottom}))
+            x += panel.width
+        bottom = _below(bottom, height, *(panel.why for panel in line))
+    return found, bottom if row.open else _below(top, 1, row.title)
+
+
+def _fixed(place: dict[str, int]) -> Body:
+    return {key: fixed(value, "the grid of the dashboard") for key, value in place.items()}
+
+
+def _below(top: Because[int], height: int, *above: Because[object]) -> Because[int]:
+    return because(top.value + height, "below what is above it", top, *above)
+
+
+def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
+    """The panels that fit next to each other and are equally high."""
+    line: list[Panel] = []
+    for panel in panels:
+        if line and (line[0].kind != panel.kind or sum(each.width for each in line) + panel.width > ACROSS):
+            yield line
+            line = []
+        line.append(panel)
+    if line:
+        yield line
