@@ -43,7 +43,6 @@ def saturation(service: ServicePlan) -> Iterator[Panel]:
             unit="short",
             queries=(Query(asks=waiting, legend="waiting"),),
             why=because("queue", "the runtime exports its queue", service.runtime_name),
-            width=8,
         )
 
 
@@ -61,7 +60,6 @@ def _used(service: ServicePlan, used: Because[str], limit: Because[Percent]) -> 
         unit="percentunit",
         queries=(Query(asks=used, legend="in use"),),
         why=because("saturation", "the runtime exports it", service.runtime_name),
-        width=8,
         lines=(Line(at=limit.map(share), color="orange"),),
     )
 
@@ -85,7 +83,6 @@ def _flying(service: ServicePlan) -> Iterator[Panel]:
         unit="short",
         queries=tuple(queries),
         why=because("in flight", "the runtime exports it", service.runtime_name, service.mean_time),
-        width=8,
     )
 
 
@@ -122,7 +119,6 @@ def _replicas(service: ServicePlan) -> Panel:
         unit="short",
         queries=tuple(queries),
         why=because("replicas", "what serves the requests", service.workload.provider),
-        width=8,
         lines=lines,
     )
 
@@ -145,7 +141,6 @@ def _cpu(service: ServicePlan) -> Panel:
         unit="short",
         queries=(Query(asks=used, legend="{{pod}}"),),
         why=because("CPU", "what each replica requests", service.cpu),
-        width=8,
         lines=(Line(at=service.cpu.map(lambda cores: number(cores.amount)), color="orange"),),
     )
 
@@ -165,7 +160,6 @@ def _memory(service: ServicePlan) -> Panel:
         unit="bytes",
         queries=(Query(asks=used, legend="{{pod}}"),),
         why=because("memory", "the limit of each replica", limit),
-        width=8,
         lines=(Line(at=limit.map(lambda memory: number(memory.amount)), color="red"),),
     )
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from ....compiler.because import Because, because, fixed
 from ....compiler.emit.artifact import Body
-from .panel import ACROSS, Panel, Row
+from .panel import Panel, Row
 
 __all__ = ["Numbers", "Placed", "placed"]
 
+ACROSS = 24
+"""The columns of the grid."""
+
 HEIGHTS = {"graph": 8, "value": 4, "states": 6}
+"""In units of 30 pixels (grafana/grafana, public/app/core/constants.ts)."""
 
 MOST = 10**9
 """Numbers are below this, so that they fit in 32 bits."""
@@ -45,17 +50,16 @@ def placed(row: Row, top: Because[int]) -> tuple[list[Placed], Because[int]]:
     found: list[Placed] = []
     bottom = _below(top, 1, row.title)
     for line in _lines(row.panels):
-        height, x = HEIGHTS[line[0].kind], 0
-        for panel in line:
-            place = {"h": height, "w": panel.width, "x": x}
+        height, width = HEIGHTS[line[0].kind], _width(line)
+        for index, panel in enumerate(line):
+            place = {"h": height, "w": width, "x": index * width}
             found.append((panel, {**_fixed(place), "y": bottom}))
-            x += panel.width
         bottom = _below(bottom, height, *(panel.why for panel in line))
     return found, bottom if row.open else _below(top, 1, row.title)
 
 
 def _fixed(place: dict[str, int]) -> Body:
-    return {key: fixed(value, "the grid of the dashboard") for key, value in place.items()}
+    return {key: fixed(value, "next to the other panels of its row") for key, value in place.items()}
 
 
 def _below(top: Because[int], height: int, *above: Because[object]) -> Because[int]:
@@ -63,12 +67,13 @@ def _below(top: Because[int], height: int, *above: Because[object]) -> Because[i
 
 
 def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
-    """The panels that fit next to each other and are equally high."""
-    line: list[Panel] = []
-    for panel in panels:
-        if line and (line[0].kind != panel.kind or sum(each.width for each in line) + panel.width > ACROSS):
-            yield line
-            line = []
-        line.append(panel)
-    if line:
-        yield line
+    """The panels that are next to each other, all of one kind."""
+    for kind, same in groupby(panels, lambda panel: panel.kind):
+        found = list(same)
+        many = 6 if kind == "value" else 1 if kind == "states" else 2 if len(found) == 4 else 3
+        yield from (found[start : start + many] for start in range(0, len(found), many))
+
+
+def _width(line: list[Panel]) -> int:
+    """Graphs fill the line."""
+    return 4 if line[0].kind == "value" else ACROSS // len(line)

@@ -18,7 +18,7 @@ from ....schema.units import plain
 from ..alert import Watched
 from ..burn import recorded
 from ..version import old
-from .panel import ACROSS, Color, Line, Panel, Query, number, seconds
+from .panel import Color, Line, Panel, Query, number, seconds
 
 __all__ = ["alerts", "objectives", "version"]
 
@@ -31,8 +31,7 @@ def objectives(service: ServicePlan) -> Iterator[Panel]:
     known = [each for each in service.objectives.all if service.objectives.pairs(each)]
     yield from version(service, service.release)
     yield from (_left(service, each) for each in known)
-    for each in known:
-        yield _burn(service, each, ACROSS // min(len(known), 2))
+    yield from (_burn(service, each) for each in known)
     yield alerts(service)
 
 
@@ -51,7 +50,6 @@ def version(service: Watched, release: Release) -> Iterator[Panel]:
         unit="none",
         queries=(Query(asks=live, legend="{{version}}"),),
         why=because("version", "the version that is live", release.version),
-        width=4,
         names=True,
     )
     age = old(release)
@@ -74,7 +72,6 @@ def _age(service: Watched, age: Because[str]) -> Panel:
         unit="s",
         queries=(Query(asks=age),),
         why=because("age", "the release says when it was trained", age),
-        width=4,
         lines=lines,
     )
 
@@ -96,7 +93,6 @@ def _left(service: ServicePlan, objective: Objective) -> Panel:
         unit="percentunit",
         queries=(Query(asks=left),),
         why=because("budget", "an objective of the service", objective.target),
-        width=4,
         runbook=True,
         base="red",
         lines=(
@@ -107,7 +103,7 @@ def _left(service: ServicePlan, objective: Objective) -> Panel:
     )
 
 
-def _burn(service: ServicePlan, objective: Objective, width: int) -> Panel:
+def _burn(service: ServicePlan, objective: Objective) -> Panel:
     pairs = service.objectives.pairs(objective)
     return Panel(
         key=f"burn-{objective.name}",
@@ -117,7 +113,6 @@ def _burn(service: ServicePlan, objective: Objective, width: int) -> Panel:
         unit="none",
         queries=tuple(Query(asks=_rate(service, objective, pair), legend=pair.long.map(str)) for pair in pairs),
         why=because("burn", "an objective of the service", objective.target),
-        width=width,
         runbook=True,
         lines=tuple(
             Line(at=_times(pair.threshold, objective.budget), color=COLORS[pair.severity.value]) for pair in pairs
@@ -163,7 +158,6 @@ def alerts(service: Watched) -> Panel:
         unit="none",
         queries=(Query(asks=firing, legend="{{alertname}} ({{severity}})"),),
         why=because("alerts", "what alerts the owner", service.scope.system.metadata.owner),
-        width=ACROSS,
         runbook=True,
         empty="No alert has fired",
     )

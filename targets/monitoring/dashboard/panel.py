@@ -10,7 +10,6 @@ from ....compiler.record import Record
 from ....schema.units import Duration, Percent
 
 __all__ = [
-    "ACROSS",
     "EACH_VERSION",
     "WINDOW",
     "Line",
@@ -21,9 +20,6 @@ __all__ = [
     "seconds",
     "share",
 ]
-
-ACROSS = 24
-"""The columns of Grafana's grid."""
 
 WINDOW = fixed("$__rate_interval", "Grafana replaces it with the time between two points, at least four scrapes")
 
@@ -62,8 +58,6 @@ class Panel(Record):
     queries: tuple[Query, ...]
     why: Because[Any]
     """Why the panel exists."""
-    width: int = 12
-    """From 1 to 24 columns."""
     lines: tuple[Line, ...] = ()
     base: Color = "green"
     """The color of a single value below all lines."""

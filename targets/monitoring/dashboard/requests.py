@@ -13,7 +13,7 @@ from ....compiler.plan.serving.identity import Measured
 from ....compiler.promql import matchers
 from ....compiler.system import LatencySeries
 from ....schema.units import Duration
-from .panel import ACROSS, EACH_VERSION, WINDOW, Line, Panel, Query, number
+from .panel import EACH_VERSION, WINDOW, Line, Panel, Query, number
 
 __all__ = ["curves", "latency", "traffic"]
 
@@ -112,10 +112,10 @@ def latency(service: ServicePlan) -> Iterator[Panel]:
         if (found := series[name]) is not None and (name == "latency" or service.generates.value)
     ]
     for name, found in known:
-        yield from _percentiles(service, name, found, ACROSS // len(known))
+        yield from _percentiles(service, name, found)
 
 
-def _percentiles(service: ServicePlan, name: Measured, series: LatencySeries, width: int) -> Iterator[Panel]:
+def _percentiles(service: ServicePlan, name: Measured, series: LatencySeries) -> Iterator[Panel]:
     known = curves(service)
     asked = {percentile: known.quantile(share, series) for percentile, share in QUANTILES.items()}
     queries = tuple(
@@ -135,7 +135,6 @@ def _percentiles(service: ServicePlan, name: Measured, series: LatencySeries, wi
         unit="µs" if series.unit.value == "us" else series.unit.value,
         queries=queries,
         why=because(name, "the runtime measures it", service.runtime_name, service.task if name != "latency" else None),
-        width=width,
         lines=tuple(Line(at=_in_unit(bound, series.unit), color="red") for bound in given.values()),
         empty="No traffic",
     )

@@ -35,7 +35,6 @@ def _shares(service: ServicePlan, shares: Because[str]) -> Panel:
         unit="percentunit",
         queries=(Query(asks=shares, legend=EACH_VERSION),),
         why=because("rollout", "new versions get traffic step by step", service.workload.progressive),
-        width=8,
         lines=tuple(Line(at=step.map(lambda percent: number(Decimal(percent) / 100)), color="blue") for step in steps),
         empty="No traffic",
     )
@@ -79,7 +78,6 @@ def _judged(service: ServicePlan, judgments: list[Judgment]) -> Iterator[Panel]:
         unit="percentunit",
         queries=(Query(asks=bad, legend=EACH_VERSION),),
         why=because("judgment", "the analysis judges new versions by it", objective.target, limit),
-        width=8,
         lines=(Line(at=limit, color="red"),),
         empty="No traffic",
     )

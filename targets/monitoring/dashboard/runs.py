@@ -39,7 +39,6 @@ def runs(job: Runs) -> Iterator[Panel]:
         unit="s",
         queries=(Query(asks=cronjob.ago(job), legend="since the last success"),),
         why=why,
-        width=8,
         lines=(Line(at=job.stale.map(seconds), color="red"),),
         empty="No metrics of kube-state-metrics",
     )
@@ -58,7 +57,6 @@ def runs(job: Runs) -> Iterator[Panel]:
             Query(asks=cronjob.running(job), legend="{{job_name}}, running"),
         ),
         why=why,
-        width=8,
         lines=(Line(at=job.deadline.map(seconds), color="red"),),
         empty="No run is kept",
     )
@@ -74,6 +72,5 @@ def runs(job: Runs) -> Iterator[Panel]:
         unit="short",
         queries=(Query(asks=cronjob.failures(job), legend="failed"),),
         why=why,
-        width=8,
         lines=(Line(at=fixed(1, "one is enough to look at"), color="red"),),
     )
