@@ -53,8 +53,9 @@ READ_BY_STAGES: tuple[str, ...] = (
     "kind",
     "environments",
     "patches",  # a patch whose target does not exist is an error by itself
-    "platform.network.policies",  # this and the next three can drop objects, and a dropped object has no line
+    "platform.network.policies",  # this and the next four can drop objects, and a dropped object has no line
     "platform.autoscaling.provider",
+    "platform.dashboards.provider",
     "platform.rollout.provider",
     "platform.traffic.provider",
     "access.*[kind=tcp] if platform.*[policies=false]",  # without network policies, nothing is left to open

@@ -15,11 +15,11 @@ from .scope import Scope
 
 __all__ = ["TOGETHER", "DashboardsPlan"]
 
-TOGETHER = 4
+TOGETHER = 3
 """The most services and training runs that share one dashboard. With more, `kubectl apply` could refuse the object."""
 
 LONGEST_UID = 40
-"""The longest UID (grafana/grafana, pkg/util/shortid_generator.go: `MaxUIDLength`)."""
+"""The longest UID (grafana/grafana-operator, api/v1beta1/content.go)."""
 
 
 class DashboardsPlan:

@@ -84,7 +84,9 @@ def _dashboard(plan: Plan, parts: list[Part], name: Because[str] | None) -> Body
 def _link(title: str, url: Because[str] | None) -> Body | None:
     if url is None:
         return None
-    return {"title": title, "type": "link", "url": url, "targetBlank": fixed(True, STYLE)}
+    no = fixed(False, "what a link outside of Grafana has no use for")
+    flags = {"asDropdown": no, "targetBlank": fixed(True, STYLE), "includeVars": no, "keepTime": no}
+    return {"title": title, "type": "link", "icon": "external link", "tooltip": "", "url": url, "tags": [], **flags}
 
 
 def _rows(part: Part, open_: bool) -> Iterator[Row]:

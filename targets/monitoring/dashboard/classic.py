@@ -1,7 +1,7 @@
-"""Grafana's classic dashboard JSON, at its last version: every Grafana since 9 reads it, and newer ones migrate it.
+"""Grafana's classic dashboard JSON, at its last version. Newer Grafanas convert it when they load it.
 
-Written from kinds/dashboard/dashboard_kind.cue, packages/grafana-schema, and the panels' own `panelcfg.cue` of
-grafana/grafana. Traps handled here: Grafana ignores unknown keys, so a misspelled one does nothing. Without `interval`,
+Written from the types of grafana/grafana-foundation-sdk 0.0.21 (dashboard, timeseries, stat, statetimeline, prometheus,
+common). Traps handled here: Grafana ignores unknown keys, so a misspelled one does nothing. Without `interval`,
 the window of a rate follows the data source's setting, which may be shorter than two scrapes. Without `noValue`, a
 panel without data looks like one that is broken.
 """
@@ -130,6 +130,9 @@ def _value(panel: Panel) -> Body:
         "justifyMode": "auto",
         "orientation": "auto",
         "textMode": "name" if panel.names else "value",
+        "wideLayout": fixed(True, STYLE),
+        "showPercentChange": fixed(False, STYLE),
+        "percentChangeColorMode": "standard",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": fixed(False, STYLE)},
     }
 

@@ -1,8 +1,7 @@
 """Where each panel is, and the number that identifies it.
 
 Grafana's grid has 24 columns. The number is from the names of the row and the panel, so a link to a panel still works
-when another panel is added. The panels of a collapsed row are inside it, and take no room below it
-(grafana/grafana, public/app/features/dashboard/state/DashboardModel.ts, `collapsePanels`).
+when another panel is added. The panels of a collapsed row are inside it, and take no room below it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ ACROSS = 24
 """The columns of the grid."""
 
 HEIGHTS = {"graph": 8, "value": 4, "states": 6}
-"""In units of 30 pixels (grafana/grafana, public/app/core/constants.ts)."""
+"""In units of the grid, 30 pixels each."""
 
 MOST = 10**9
 """Numbers are below this, so that they fit in 32 bits."""
