@@ -110,7 +110,7 @@ HISTOGRAM = ("bucket", "count", "sum")
 
 def exported(metrics: dict[str, Any]) -> Iterator[str]:
     """The series of one runtime, as its entry names them."""
-    for meaning in ("requests", "errors", "successes", "canceled"):
+    for meaning in ("requests", "errors", "successes", "canceled", "promptTokens", "generatedTokens"):
         yield from (counter["series"] for counter in metrics.get(meaning, ()))
     for name in ("latency", "firstToken", "interToken"):
         if name in metrics:

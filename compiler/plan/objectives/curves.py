@@ -35,6 +35,12 @@ class Curves:
         """Requests per second whose callers gave up; None if the runtime does not count them."""
         return self._sum(self._service.metrics.canceled)
 
+    def tokens(self) -> dict[str, Because[str]]:
+        """Tokens per second, `prompt` and `generated`, as far as the runtime counts them."""
+        metrics = self._service.metrics
+        counted = {"prompt": self._sum(metrics.prompt_tokens), "generated": self._sum(metrics.generated_tokens)}
+        return {kind: query for kind, query in counted.items() if query is not None}
+
     def shares(self) -> Because[str] | None:
         """The share of all requests that each version answers."""
         each = self.requests()

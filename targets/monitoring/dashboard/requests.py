@@ -41,6 +41,9 @@ def traffic(service: ServicePlan) -> Iterator[Panel]:
         yield _rate(service, requests)
     if failing is not None:
         yield _errors(service, failing)
+    tokens = known.tokens()
+    if tokens:
+        yield _tokens(service, tokens)
     if canceled is not None:
         yield Panel(
             key="canceled",
@@ -76,6 +79,23 @@ def _rate(service: ServicePlan, requests: Because[str]) -> Panel:
         queries=(Query(asks=requests, legend=EACH_VERSION),),
         why=because("requests", "the runtime counts them", service.runtime_name),
         lines=(Line(at=planned.map(lambda rate: number(float(rate))), color="orange"),) if planned is not None else (),
+        empty="No traffic",
+    )
+
+
+def _tokens(service: ServicePlan, tokens: dict[str, Because[str]]) -> Panel:
+    return Panel(
+        key="tokens",
+        kind="graph",
+        title="Tokens per second",
+        about=fixed(
+            "The tokens of prompts and of answers, by version. If answers get slower although there are no more "
+            "requests, longer prompts or longer answers are the cause.",
+            "what it shows",
+        ),
+        unit="short",
+        queries=tuple(Query(asks=query, legend=f"{kind} {EACH_VERSION}") for kind, query in tokens.items()),
+        why=because("tokens", "the runtime counts them", service.runtime_name),
         empty="No traffic",
     )
 
