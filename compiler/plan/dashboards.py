@@ -41,7 +41,7 @@ class DashboardsPlan:
 
     @cached_property
     def labels(self) -> dict[str, Because[str]]:
-        """The labels by which a sidecar finds the ConfigMap."""
+        """The labels that the ConfigMap needs for a sidecar to load it."""
         provider = self._scope.platform.dashboards.provider
         return {
             key: because(value.value, "the sidecar loads ConfigMaps with this label", value, provider)

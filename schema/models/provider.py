@@ -124,7 +124,7 @@ class DashboardsCapability(Section):
         "What mlspec writes: a ConfigMap, a GrafanaDashboard, a file that is not applied, or nothing.",
         "it needs no custom resource",
     )
-    labels: dict[LabelKey, LabelValue] = mapped("The labels by which a sidecar finds ConfigMaps.")
+    labels: dict[LabelKey, LabelValue] = mapped("The labels of the ConfigMaps that a sidecar loads.")
     folder_annotation: LabelKey | None = optional("The annotation of a ConfigMap that names its folder in Grafana.")
     instances: dict[LabelKey, LabelValue] = mapped(
         "The labels of the Grafana objects that the operator adds a GrafanaDashboard to."

@@ -31,7 +31,7 @@ def _shares(service: ServicePlan, shares: Because[str]) -> Panel:
         key="shares",
         kind="graph",
         title="Traffic by version",
-        about=_stepwise(*steps),
+        about=_at_steps(*steps),
         unit="percentunit",
         queries=(Query(asks=shares, legend=EACH_VERSION),),
         why=because("rollout", "new versions get traffic step by step", service.workload.progressive),
@@ -41,7 +41,7 @@ def _shares(service: ServicePlan, shares: Because[str]) -> Panel:
 
 
 @decision
-def _stepwise(*steps: Because[int]) -> tuple[str, str]:
+def _at_steps(*steps: Because[int]) -> tuple[str, str]:
     listed = ", ".join(f"{step.value}%" for step in steps)
     about = (
         f"The share of the requests that each version answers. The lines are the steps of a rollout: {listed}. If it "
