@@ -94,7 +94,7 @@ def _rows(part: Part, open_: bool) -> Iterator[Row]:
     found = list(_filled(part))
     for index, (key, panels_) in enumerate(found):
         yield Row(
-            key=f"{part.name.value}/{key}",
+            key=text(f"{{name}}/{key}", name=part.name),
             title=text(f"{{name}}: {key}", name=part.name),
             panels=panels_,
             open=open_ or index == 0,

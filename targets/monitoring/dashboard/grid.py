@@ -35,13 +35,13 @@ class Numbers:
     def __init__(self) -> None:
         self._given: set[int] = set()
 
-    def of(self, *names: str) -> Because[int]:
-        """The number of what has these names. The same for the same names, unless another one already has it."""
-        number = zlib.crc32("/".join(names).encode()) % MOST + 1
+    def of(self, row: Because[str], panel: str = "") -> Because[int]:
+        """The number of a row or of a panel in it. The same for the same names, unless another one already has it."""
+        number = zlib.crc32(f"{row.value}/{panel}".encode()) % MOST + 1
         while number in self._given:
             number += 1
         self._given.add(number)
-        return fixed(number, "from the names of the row and the panel, so that links to it keep working")
+        return because(number, "from the names of the row and the panel, so that links to it keep working", row)
 
 
 def placed(row: Row, top: Because[int]) -> tuple[list[Placed], Because[int]]:

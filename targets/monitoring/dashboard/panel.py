@@ -72,7 +72,7 @@ class Panel(Record):
 class Row(Record):
     """A row: a title that readers can collapse, and the panels below it."""
 
-    key: str
+    key: Because[str]
     """Identifies it within the dashboard."""
     title: Because[str]
     panels: tuple[Panel, ...]

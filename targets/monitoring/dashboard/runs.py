@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ....compiler.because import Because, because, fixed, text
+from ....compiler.plan.choose import readable
 from ....schema.units import Duration
 from .. import cronjob
 from ..alert import Watched
@@ -33,7 +34,7 @@ def runs(job: Runs) -> Iterator[Panel]:
         about=text(
             "How long ago a run last succeeded. At the line, {limit}, an alert fires. `kubectl describe cronjob "
             "{name}` shows the last runs.",
-            limit=job.stale.map(str),
+            limit=job.stale.map(readable),
             name=job.name,
         ),
         unit="s",
@@ -49,7 +50,7 @@ def runs(job: Runs) -> Iterator[Panel]:
         about=text(
             "How long each run took, or has taken. At the line, {deadline}, Kubernetes ends it. If runs get longer, "
             "raise the deadline or give them more resources.",
-            deadline=job.deadline.map(str),
+            deadline=job.deadline.map(readable),
         ),
         unit="s",
         queries=(

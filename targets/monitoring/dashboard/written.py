@@ -34,7 +34,7 @@ def _config_map(plan: Plan, name: Because[str], uid: Because[str], lines: object
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": naming.metadata(plan, name, {**naming.labels(plan, "dashboard"), **chosen.labels}, annotations),
-        "data": {f"{uid.value}.json": lines},
+        "data": {f"{uid.value}.json": because(lines, "the file that the sidecar writes", uid)},
     }
 
 
