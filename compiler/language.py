@@ -827,6 +827,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "latency": ('latency', 'optional', ('object', 'LatencySeries'), None, ''),
         "firstToken": ('first_token', 'optional', ('object', 'LatencySeries'), None, ''),
         "interToken": ('inter_token', 'optional', ('object', 'LatencySeries'), None, ''),
+        "promptTokens": ('prompt_tokens', 'list', ('list', ('object', 'Counter'), ''), None, ''),
+        "generatedTokens": ('generated_tokens', 'list', ('list', ('object', 'Counter'), ''), None, ''),
         "inFlight": ('in_flight', 'optional', ('object', 'InFlight'), None, ''),
         "queue": ('queue', 'optional', ('object', 'SeriesRef'), None, ''),
         "saturation": ('saturation', 'optional', ('object', 'SeriesRef'), None, ''),
@@ -1206,6 +1208,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "traffic": ('traffic', 'group', ('object', 'TrafficProvider'), None, ''),
         "mesh": ('mesh', 'group', ('object', 'Mesh'), None, ''),
         "autoscaling": ('autoscaling', 'group', ('object', 'Autoscaling'), None, ''),
+        "dashboards": ('dashboards', 'group', ('object', 'Dashboards'), None, ''),
         "gitops": ('gitops', 'group', ('object', 'GitOps'), None, ''),
         "images": ('images', 'group', ('object', 'Images'), None, ''),
         "storage": ('storage', 'group', ('object', 'Storage'), None, ''),
@@ -1348,6 +1351,9 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Autoscaling": {
         "provider": ('provider', 'default', ('scalar', 'name', 'autoscaling-providers'), 'keda', 'it scales on queries without an adapter, and is safe during a canary'),
         "adapter": ('adapter', 'optional', ('enum', ('prometheus-adapter',)), None, ''),
+    },
+    "Dashboards": {
+        "provider": ('provider', 'default', ('scalar', 'name', 'dashboards-providers'), 'sidecar', 'kube-prometheus-stack loads labeled ConfigMaps from every namespace, and they need no custom resource'),
     },
     "GitOps": {
         "tool": ('tool', 'default', ('enum', ('kustomize', 'argocd', 'flux')), 'kustomize', '`kubectl apply -k` needs nothing else'),
@@ -1495,6 +1501,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "autoscaling": ('autoscaling', 'map', ('map', ('object', 'AutoscalingCapability'), 'name', ''), None, ''),
         "gateway": ('gateway', 'map', ('map', ('object', 'GatewayCapability'), 'name', ''), None, ''),
         "mesh": ('mesh', 'map', ('map', ('object', 'MeshCapability'), 'name', ''), None, ''),
+        "dashboards": ('dashboards', 'map', ('map', ('object', 'DashboardsCapability'), 'name', ''), None, ''),
     },
     "RolloutCapability": {
         "workload": ('workload', 'group', ('object', 'WorkloadKind'), None, ''),
@@ -1558,6 +1565,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "tunnelPort": ('tunnel_port', 'optional', ('integer', 1, 65535), None, ''),
         "probes": ('probes', 'optional', ('scalar', 'cidr', ''), None, ''),
         "waypointLabel": ('waypoint_label', 'optional', ('scalar', 'label-key', ''), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "DashboardsCapability": {
+        "form": ('form', 'default', ('enum', ('config-map', 'grafana-dashboard', 'file', 'none')), 'config-map', 'it needs no custom resource'),
+        "labels": ('labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
+        "folderAnnotation": ('folder_annotation', 'optional', ('scalar', 'label-key', ''), None, ''),
+        "instances": ('instances', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

@@ -1338,7 +1338,7 @@ class Drain(Part):
 class MetricVocabulary(Part):
     """The metrics that the runtime exports, by meaning. The runtime does not export the ones omitted here."""
 
-    __slots__ = fields = ("path", "requests", "errors", "successes", "canceled", "latency", "first_token", "inter_token", "in_flight", "queue", "saturation",)
+    __slots__ = fields = ("path", "requests", "errors", "successes", "canceled", "latency", "first_token", "inter_token", "prompt_tokens", "generated_tokens", "in_flight", "queue", "saturation",)
 
     path: Because[str]
     requests: tuple[Counter, ...]
@@ -1348,6 +1348,8 @@ class MetricVocabulary(Part):
     latency: LatencySeries | None
     first_token: LatencySeries | None
     inter_token: LatencySeries | None
+    prompt_tokens: tuple[Counter, ...]
+    generated_tokens: tuple[Counter, ...]
     in_flight: InFlight | None
     queue: SeriesRef | None
     saturation: SeriesRef | None
@@ -1898,7 +1900,7 @@ class Capture(Part):
 
 
 class Dashboard(Part):
-    """The dashboard."""
+    """The Grafana dashboard of each environment."""
 
     __slots__ = fields = ("folder", "uid",)
 
@@ -2001,7 +2003,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "dashboards", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -2012,6 +2014,7 @@ class Platform(Part):
     traffic: TrafficProvider
     mesh: Mesh
     autoscaling: Autoscaling
+    dashboards: Dashboards
     gitops: GitOps
     images: Images
     storage: Storage
@@ -2266,6 +2269,14 @@ class Autoscaling(Part):
     adapter: Because[Literal['prometheus-adapter']] | None
 
 
+class Dashboards(Part):
+    """How Grafana gets the dashboards."""
+
+    __slots__ = fields = ("provider",)
+
+    provider: Because[str]
+
+
 class GitOps(Part):
     """The GitOps tool, which applies the output, and the objects that tell it to."""
 
@@ -2489,13 +2500,14 @@ class Spot(Part):
 class Providers(Part):
     """What each provider supports, by capability."""
 
-    __slots__ = fields = ("rollout", "traffic", "autoscaling", "gateway", "mesh",)
+    __slots__ = fields = ("rollout", "traffic", "autoscaling", "gateway", "mesh", "dashboards",)
 
     rollout: Named[RolloutCapability]
     traffic: Named[TrafficCapability]
     autoscaling: Named[AutoscalingCapability]
     gateway: Named[GatewayCapability]
     mesh: Named[MeshCapability]
+    dashboards: Named[DashboardsCapability]
 
 
 class RolloutCapability(Part):
@@ -2599,6 +2611,19 @@ class MeshCapability(Part):
     tunnel_port: Because[int] | None
     probes: Because[str] | None
     waypoint_label: Because[str] | None
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class DashboardsCapability(Part):
+    """How a Grafana gets its dashboards."""
+
+    __slots__ = fields = ("form", "labels", "folder_annotation", "instances", "checked", "source",)
+
+    form: Because[Literal['config-map', 'grafana-dashboard', 'file', 'none']]
+    labels: Named[Because[str]]
+    folder_annotation: Because[str] | None
+    instances: Named[Because[str]]
     checked: Because[str] | None
     source: Because[str] | None
 

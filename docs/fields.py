@@ -30,6 +30,7 @@ NAMES = {
     "services": "name in `services`",
     "sources": "name in `data.sources`",
     "autoscaling-providers": "[autoscaling provider](catalog.md#providers)",
+    "dashboards-providers": "[dashboard provider](catalog.md#providers)",
     "gateway-providers": "[gateway provider](catalog.md#providers)",
     "mesh-providers": "[service mesh](catalog.md#providers)",
     "rollout-providers": "[rollout provider](catalog.md#providers)",

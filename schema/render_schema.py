@@ -30,6 +30,7 @@ KNOWN = {
     "approaches": "identifier",
     "autoscaling-providers": "name",
     "clouds": "name",
+    "dashboards-providers": "name",
     "families": "identifier",
     "gateway-providers": "name",
     "mesh-providers": "name",

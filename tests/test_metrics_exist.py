@@ -1,8 +1,8 @@
-"""Every series that a rule, an analysis or an autoscaler reads is one that something exports.
+"""Every series that a rule, an analysis, an autoscaler, or a dashboard reads is one that something exports.
 
 That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
-Prometheus itself (`up`); kube-state-metrics; or a controller. A query on a misspelled series returns nothing, silently
-and forever.
+Prometheus itself; kube-state-metrics; the kubelet; NVIDIA's exporter; or a controller. A query on a misspelled series
+returns nothing, silently and forever.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 
 import mlspec
 
+from .grafana import dashboards
 from .online import RUNTIMES, compiled, spec
 from .support import EXAMPLES, ROOT, files, loaded
 from .validation import load
@@ -27,6 +28,7 @@ KUBE_STATE = {
     "kube_cronjob_status_last_successful_time",
     "kube_job_failed",
     "kube_job_status_start_time",
+    "kube_job_status_completion_time",
     "kube_deployment_spec_replicas",
     "kube_deployment_status_replicas_available",
     "kube_deployment_status_replicas_updated",
@@ -44,6 +46,19 @@ CONTROLLERS = {
     "keda_scaler_detail_errors_total",
 }
 """Of Argo Rollouts, controller/metrics/prommetrics.go, and of KEDA, pkg/metricscollector/prommetrics.go."""
+
+NODES = {
+    "container_cpu_usage_seconds_total",
+    "container_memory_working_set_bytes",
+    "DCGM_FI_DEV_GPU_UTIL",
+    "DCGM_FI_DEV_FB_USED",
+    "DCGM_FI_DEV_FB_FREE",
+}
+"""Of cAdvisor in the kubelet (google/cadvisor, docs/storage/prometheus.md), and of the default set of NVIDIA's DCGM
+exporter (etc/default-counters.csv)."""
+
+OWN = {"up", "ALERTS"}
+"""Of Prometheus itself."""
 
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 FUNCTIONS = {
@@ -95,7 +110,7 @@ HISTOGRAM = ("bucket", "count", "sum")
 
 def exported(metrics: dict[str, Any]) -> Iterator[str]:
     """The series of one runtime, as its entry names them."""
-    for meaning in ("requests", "errors", "successes"):
+    for meaning in ("requests", "errors", "successes", "canceled", "promptTokens", "generatedTokens"):
         yield from (counter["series"] for counter in metrics.get(meaning, ()))
     for name in ("latency", "firstToken", "interToken"):
         if name in metrics:
@@ -130,7 +145,14 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     recorded = {rule["record"] for rule in rules if "record" in rule}
     asked = {name for body in bodies for query in queries(body) for name in read(query)}
     assert asked, "nothing is asked at all"
-    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - {"up"}
+    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN
+
+
+def bodies(texts: dict[str, str]) -> list[Any]:
+    """The objects of a bundle, and the queries of its dashboards."""
+    boards = [{"expr": query} for made in dashboards(texts) for query in queries({"panels": made["panels"]})]
+    assert boards
+    return [*(load(text) for text in texts.values()), *boards]
 
 
 def _rules(body: Any) -> Iterator[dict[str, Any]]:
@@ -144,7 +166,7 @@ def test_every_series_of_an_example_is_written_by_somebody(example: Path) -> Non
     result = mlspec.compile(example / "mlspec.yaml")
     assert result.bundles, [d.message for d in result.diagnostics if d.severity == "error"]
     for bundle in result.bundles.values():
-        assert unknown(made, [load(text) for text in bundle.files.values()]) == set(), bundle.environment
+        assert unknown(made, bodies(bundle.files)) == set(), bundle.environment
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -159,7 +181,7 @@ def test_every_series_of_a_runtime_is_written_by_somebody(runtime: str, tmp_path
     made = spec(runtime)
     result = compiled(tmp_path, made)
     assert result.ok, [d.message for d in result.diagnostics]
-    assert unknown(made, [load(text) for text in files(result).values()]) == set()
+    assert unknown(made, bodies(files(result))) == set()
 
 
 @pytest.mark.parametrize(

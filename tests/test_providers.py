@@ -24,7 +24,7 @@ CAPABILITIES = {
     "autoscaling": providers.AutoscalingProvider,
 }
 
-DATA = ("gateway", "mesh")
+DATA = ("gateway", "mesh", "dashboards")
 """Capabilities whose products have no objects of their own, so an entry is all there is to one."""
 
 CALLED = {"serving__endpoint": {"callers": [{"namespace": "checkout"}]}}

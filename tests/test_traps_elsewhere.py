@@ -56,8 +56,9 @@ def told(result: Result) -> list[str]:
 
 
 def configuration(result: Result) -> Any:
-    (made,) = [body for body in map(load, files(result).values()) if body and body.get("kind") == "ConfigMap"]
-    return json.loads(made["data"]["training.json"])
+    made = [body for body in map(load, files(result).values()) if body and body.get("kind") == "ConfigMap"]
+    (text,) = [body["data"]["training.json"] for body in made if "training.json" in body["data"]]
+    return json.loads(text)
 
 
 def alerts(result: Result, path: str = "") -> dict[str, Any]:

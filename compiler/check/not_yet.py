@@ -36,7 +36,6 @@ NOT_YET_READ: dict[str, str] = {
     "monitoring.quality": "model quality monitoring",
     "monitoring.rules": "alerting on custom conditions",
     "monitoring.capture": "prediction capture",
-    "monitoring.dashboard": "the dashboard",
     "releases.*.profile": "drift detection",
     "releases.*.shadow.profile": "drift detection",
     "training.tuning.schedule": "a separate schedule for the hyperparameter search",
@@ -55,8 +54,9 @@ READ_BY_STAGES: tuple[str, ...] = (
     "environments",
     "evidence",  # `mlspec score` reads it
     "patches",  # a patch whose target does not exist is an error by itself
-    "platform.network.policies",  # this and the next three can drop objects, and a dropped object has no line
+    "platform.network.policies",  # this and the next four can drop objects, and a dropped object has no line
     "platform.autoscaling.provider",
+    "platform.dashboards.provider",
     "platform.rollout.provider",
     "platform.traffic.provider",
     "access.*[kind=tcp] if platform.*[policies=false]",  # without network policies, nothing is left to open

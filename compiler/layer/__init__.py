@@ -193,6 +193,7 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),
     "gateway-providers": (("platform", "providers", "gateway"), lambda _: catalog.providers("gateway")),
     "mesh-providers": (("platform", "providers", "mesh"), lambda _: catalog.providers("mesh")),
+    "dashboards-providers": (("platform", "providers", "dashboards"), lambda _: catalog.providers("dashboards")),
     "metrics": (("metrics",), lambda _: catalog.metrics().entries),
 }
 """The collections that the catalog provides: their path in a spec, and the catalog's entries for some names."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..finding import refusal
 from ..part import Named
 from ..system import BatchService, OnlineService, Service
+from .dashboards import DashboardsPlan
 from .scope import Scope
 from .service import ServicePlan
 from .serving.batch import BatchPlan
@@ -168,6 +169,11 @@ class Plan(Scope):
         from .data.drift import DriftPlan
 
         return DriftPlan(self, drift)
+
+    @cached_property
+    def dashboards(self) -> DashboardsPlan:
+        """The dashboards of this environment."""
+        return DashboardsPlan(self)
 
     def _only_here(self) -> None:
         """Refuse training in several environments, because each would register its own model under the same name."""

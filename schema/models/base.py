@@ -190,6 +190,7 @@ AcceleratorName = Annotated[str, Leaf("name"), Ref("accelerators"), _reader("nam
 RolloutProviderName = Annotated[str, Leaf("name"), Ref("rollout-providers"), _reader("name")]
 TrafficProviderName = Annotated[str, Leaf("name"), Ref("traffic-providers"), _reader("name")]
 AutoscalingProviderName = Annotated[str, Leaf("name"), Ref("autoscaling-providers"), _reader("name")]
+DashboardsProviderName = Annotated[str, Leaf("name"), Ref("dashboards-providers"), _reader("name")]
 GatewayProviderName = Annotated[str, Leaf("name"), Ref("gateway-providers"), _reader("name")]
 MeshProviderName = Annotated[str, Leaf("name"), Ref("mesh-providers"), _reader("name")]
 ApproachName = Annotated[str, Leaf("identifier"), Ref("approaches"), _reader("identifier")]

@@ -109,10 +109,12 @@ class Capture(Section):
 
 
 class Dashboard(Section):
-    """The dashboard."""
+    """The Grafana dashboard of each environment."""
 
-    folder: Text | None = optional("The dashboard folder.")
-    uid: Name | None = optional("The dashboard UID. If omitted, the system's name.")
+    folder: Text | None = optional("The folder in Grafana. If omitted, the provider's default.")
+    uid: Name | None = optional(
+        "The start of the dashboard's UID, which ends with the environment's name. If omitted, the system's name."
+    )
 
 
 class Monitoring(Section):

@@ -12,6 +12,7 @@ from .base import (
     CloudName,
     Compute,
     Cores,
+    DashboardsProviderName,
     Date,
     Duration,
     GatewayProviderName,
@@ -134,6 +135,17 @@ class Autoscaling(Section):
     adapter: Literal["prometheus-adapter"] | None = optional(
         "The adapter that serves the recorded load to `hpa` as an external metric. Without one, `hpa` can only scale "
         "on CPU."
+    )
+
+
+class Dashboards(Section):
+    """How Grafana gets the dashboards."""
+
+    provider: DashboardsProviderName = default(
+        "sidecar",
+        "How Grafana gets the dashboards: `sidecar` writes ConfigMaps, `grafana-operator` writes GrafanaDashboards, "
+        "`file` writes JSON files to import, and `none` writes nothing.",
+        "kube-prometheus-stack loads labeled ConfigMaps from every namespace, and they need no custom resource",
     )
 
 
@@ -292,6 +304,7 @@ class Platform(Section):
     traffic: TrafficProvider = group(TrafficProvider, "The traffic provider.")
     mesh: Mesh = group(Mesh, "The service mesh.")
     autoscaling: Autoscaling = group(Autoscaling, "The autoscaling provider.")
+    dashboards: Dashboards = group(Dashboards, "How Grafana gets the dashboards.")
     gitops: GitOps = group(GitOps, "The GitOps tool that applies the output.")
     images: Images = group(Images, "Helper images.")
     storage: Storage = group(Storage, "Volumes.")
@@ -316,7 +329,8 @@ class Platform(Section):
     clouds: dict[Name, Cloud] = mapped("Clouds: changes to the catalog, and your own entries.")
     providers: Providers = group(
         Providers,
-        "Rollout, traffic, autoscaling, gateway, and mesh providers: changes to the catalog, and your own entries.",
+        "Rollout, traffic, autoscaling, gateway, mesh, and dashboard providers: changes to the catalog, and your own "
+        "entries.",
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."

@@ -2,7 +2,7 @@
 
 The catalog entries (`compiler/catalog/providers/*/*.yaml`) use this section of the language. A platform file can
 override them or add its own. Entries for rollout, traffic, and autoscaling have a module with the same name that
-creates the objects. Gateways and meshes need none.
+creates the objects. Gateways, meshes, and dashboards need none.
 """
 
 from __future__ import annotations
@@ -116,6 +116,23 @@ class AutoscalingCapability(Section):
     source: Url | None = optional("The source of these facts.")
 
 
+class DashboardsCapability(Section):
+    """How a Grafana gets its dashboards."""
+
+    form: Literal["config-map", "grafana-dashboard", "file", "none"] = default(
+        "config-map",
+        "What mlspec writes: a ConfigMap, a GrafanaDashboard, a file that is not applied, or nothing.",
+        "it needs no custom resource",
+    )
+    labels: dict[LabelKey, LabelValue] = mapped("The labels of the ConfigMaps that a sidecar loads.")
+    folder_annotation: LabelKey | None = optional("The annotation of a ConfigMap that names its folder in Grafana.")
+    instances: dict[LabelKey, LabelValue] = mapped(
+        "The labels of the Grafana objects that the operator adds a GrafanaDashboard to."
+    )
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
+
+
 class GatewayCapability(Section):
     """What an implementation of the Gateway API supports, and where its proxies run."""
 
@@ -177,3 +194,4 @@ class Providers(Section):
     autoscaling: dict[Name, AutoscalingCapability] = mapped("Autoscaling providers.")
     gateway: dict[Name, GatewayCapability] = mapped("Implementations of the Gateway API.")
     mesh: dict[Name, MeshCapability] = mapped("Service meshes.")
+    dashboards: dict[Name, DashboardsCapability] = mapped("Ways to get dashboards into Grafana.")

@@ -201,6 +201,8 @@ class MetricVocabulary(Section):
     latency: LatencySeries | None = optional("The response-time histogram.")
     first_token: LatencySeries | None = optional("The time-to-first-token histogram.")
     inter_token: LatencySeries | None = optional("The inter-token latency histogram.")
+    prompt_tokens: list[Counter] = listed("Counters that add up to the tokens of all prompts.")
+    generated_tokens: list[Counter] = listed("Counters that add up to the tokens of all answers.")
     in_flight: InFlight | None = optional("The number of requests in flight.")
     queue: SeriesRef | None = optional("A gauge of queued requests.")
     saturation: SeriesRef | None = optional("A gauge from 0 to 1 of the scarcest resource.")

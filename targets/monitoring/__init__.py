@@ -1,4 +1,4 @@
-"""Monitoring: scraping, recording rules, alerts, and where alerts go."""
+"""Monitoring: scraping, recording rules, alerts, where alerts go, and dashboards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
 from . import podmonitor, rules
+from .dashboard import dashboards
 
 __all__ = ["TARGET"]
 
@@ -32,6 +33,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import elsewhere
 
         yield partial(elsewhere.rules, live)
+    yield partial(dashboards, plan)
     yield partial(_routing, plan)
 
 
@@ -46,8 +48,13 @@ def _routing(plan: Plan) -> Iterable[Artifact]:
 
 TARGET = Target(
     name="monitoring",
-    summary="scraping, recording rules, alerts, and their routing",
+    summary="scraping, recording rules, alerts, their routing, and dashboards",
     emit=emit,
     runs="monitoring",
-    kinds={"PodMonitor": Kind(check=podmonitor.scraped), "PrometheusRule": Kind(), "AlertmanagerConfig": Kind()},
+    kinds={
+        "PodMonitor": Kind(check=podmonitor.scraped),
+        "PrometheusRule": Kind(),
+        "AlertmanagerConfig": Kind(),
+        "GrafanaDashboard": Kind(),
+    },
 )

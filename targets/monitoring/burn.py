@@ -24,7 +24,7 @@ from ...compiler.promql import promql
 from ...schema.units import Duration
 from .alert import alert
 
-__all__ = ["burn_group"]
+__all__ = ["burn_group", "recorded"]
 
 
 def burn_group(service: ServicePlan, objective: Objective) -> Body:
@@ -126,21 +126,24 @@ def _alert(
 
 
 def _pair(service: ServicePlan, objective: Objective, pair: BurnPair) -> Because[str]:
-    chosen = promql(
-        '{{service="{service}",namespace="{namespace}",slo="{slo}"}}',
+    return text(
+        "{short} > {threshold}\nand {long} > {threshold}\nand {events} >= {least}",
+        short=recorded(service, objective, conventions.ERROR_RATIO, pair.short),
+        long=recorded(service, objective, conventions.ERROR_RATIO, pair.long),
+        events=recorded(service, objective, conventions.BAD_EVENTS, pair.long),
+        least=service.objectives.slo.min_events.map(str),
+        threshold=pair.threshold,
+    )
+
+
+def recorded(service: ServicePlan, objective: Objective, name: str, window: Because[Duration]) -> Because[str]:
+    """A series that is recorded for an objective over a window; `name` is one of `conventions`."""
+    return promql(
+        '{series}{{service="{service}",namespace="{namespace}",slo="{slo}"}}',
+        series=window.map(lambda length: name.format(window=length)),
         service=service.name,
         namespace=service.scope.namespace,
         slo=fixed(objective.name, "the objective"),
-    )
-    ratio, events = conventions.ERROR_RATIO, conventions.BAD_EVENTS
-    return text(
-        "{short}{chosen} > {threshold}\nand {long}{chosen} > {threshold}\nand {events}{chosen} >= {least}",
-        short=pair.short.map(lambda window: ratio.format(window=window)),
-        long=pair.long.map(lambda window: ratio.format(window=window)),
-        events=pair.long.map(lambda window: events.format(window=window)),
-        least=service.objectives.slo.min_events.map(str),
-        chosen=chosen,
-        threshold=pair.threshold,
     )
 
 

@@ -20,7 +20,7 @@ from ...compiler.plan.scope import Scope
 from ...compiler.promql import promql
 from ...schema.units import Duration
 
-__all__ = ["Scheduled", "absent", "failed", "late", "missed", "stale"]
+__all__ = ["Scheduled", "absent", "ago", "failed", "failures", "finished", "late", "missed", "running", "stale"]
 
 
 class Scheduled(Protocol):
@@ -91,6 +91,44 @@ def stale(runs: Scheduled) -> Because[str]:
     return _since(runs, "status_last_successful_time", runs.stale)
 
 
+def ago(runs: Scheduled) -> Because[str]:
+    """The seconds since the last success, or, without one, since the CronJob was created."""
+    return _ago(runs, "status_last_successful_time")
+
+
+def finished(runs: Scheduled) -> Because[str]:
+    """How long each run took that succeeded, in seconds, by `job_name`, as long as its Job is kept."""
+    return text(
+        "max by (job_name) ({completed}) - max by (job_name) ({started})",
+        completed=_jobs(runs, "kube_job_status_completion_time"),
+        started=_jobs(runs, "kube_job_status_start_time"),
+    )
+
+
+def running(runs: Scheduled) -> Because[str]:
+    """How long each run has taken that has not ended, in seconds, by `job_name`."""
+    return text(
+        "time() - max by (job_name) ({started})\nunless max by (job_name) ({completed})\n"
+        "unless max by (job_name) ({failed} == 1)",
+        started=_jobs(runs, "kube_job_status_start_time"),
+        completed=_jobs(runs, "kube_job_status_completion_time"),
+        failed=_jobs(runs, "kube_job_failed", ',condition="true"'),
+    )
+
+
+def failures(runs: Scheduled) -> Because[str]:
+    """How many failed runs are kept: those that failed after all of their retries."""
+    return text("count({failed} == 1) or vector(0)", failed=_jobs(runs, "kube_job_failed", ',condition="true"'))
+
+
+def _jobs(runs: Scheduled, series: str, more: str = "") -> Because[str]:
+    return promql(
+        f'{series}{{{{namespace="{{namespace}}",job_name=~"{{name}}-[0-9]+"{more}}}}}',
+        namespace=runs.scope.namespace,
+        name=runs.name,
+    )
+
+
 def _series(runs: Scheduled, what: str) -> Because[str]:
     return promql(
         f'kube_cronjob_{what}{{{{namespace="{{namespace}}",cronjob="{{name}}"}}}}',
@@ -101,9 +139,10 @@ def _series(runs: Scheduled, what: str) -> Because[str]:
 
 def _since(runs: Scheduled, what: str, longest: Because[Duration]) -> Because[str]:
     """Whether too many seconds have passed since an event, or, if there was none, since the CronJob was created."""
+    return text("{ago} > {longest}", ago=_ago(runs, what), longest=longest.map(lambda longest: int(longest.amount)))
+
+
+def _ago(runs: Scheduled, what: str) -> Because[str]:
     return text(
-        "time() - (max({happened}) or max({created})) > {longest}",
-        happened=_series(runs, what),
-        created=_series(runs, "created"),
-        longest=longest.map(lambda longest: int(longest.amount)),
+        "time() - (max({happened}) or max({created}))", happened=_series(runs, what), created=_series(runs, "created")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler import conventions
-from ...compiler.because import because, fixed, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
@@ -14,7 +14,7 @@ from .alert import alert
 from .replicas import settled
 from .version import age, info
 
-__all__ = ["group"]
+__all__ = ["group", "in_use"]
 
 
 def group(service: ServicePlan) -> Body:
@@ -72,32 +72,16 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:
     """The use of the resource that runs out first, or of the slots."""
-    metrics, indicators = service.metrics, Indicators(service)
-    yield from _queue(service, indicators)
-    if metrics.saturation is not None and metrics.saturation.series is not None:
-        expression = text(
-            "max({series}{{{match}}}) > {limit}",
-            series=metrics.saturation.series,
-            match=indicators.match,
-            limit=service.scope.system.monitoring.saturation.map(_share),
-        )
-    else:
-        flying = indicators.in_flight(fixed("5m", "longer than a spike"))
-        if flying is None or service.mean_time is None:
-            return
-        expression = text(
-            "{flying} / ({slots} * count({up} == 1)) > {limit}",
-            flying=flying,
-            slots=service.slots,
-            up=indicators.up(),
-            limit=service.scope.system.monitoring.saturation.map(_share),
-        )
+    yield from _queue(service, Indicators(service))
+    used = in_use(service)
+    if used is None:
+        return
     yield alert(
         service,
         "ModelServiceSaturated",
         "ticket",
         "saturation",
-        expression,
+        text("{used} > {limit}", used=used, limit=service.scope.system.monitoring.saturation.map(_share)),
         text(
             "{service}: {{{{ $value | humanizePercentage }}}} of the capacity is in use; the limit is {limit}",
             service=service.name,
@@ -105,6 +89,17 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
     )
+
+
+def in_use(service: ServicePlan) -> Because[str] | None:
+    """The share in use of the resource that runs out first, or of the slots; None if nothing tells."""
+    metrics, indicators = service.metrics, Indicators(service)
+    if metrics.saturation is not None and metrics.saturation.series is not None:
+        return text("max({series}{{{match}}})", series=metrics.saturation.series, match=indicators.match)
+    flying = indicators.in_flight(fixed("5m", "longer than a spike"))
+    if flying is None or service.mean_time is None:
+        return None
+    return text("{flying} / ({slots} * count({up} == 1))", flying=flying, slots=service.slots, up=indicators.up())
 
 
 def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:

@@ -18,7 +18,7 @@ from ...compiler.promql import promql
 from ..providers import RolloutProvider
 from .alert import alert
 
-__all__ = ["group", "settled"]
+__all__ = ["group", "pods", "settled"]
 
 
 def group(service: ServicePlan) -> Body:
@@ -96,11 +96,7 @@ def _missing(service: ServicePlan) -> Iterator[Body]:
 
 def _restarting(service: ServicePlan) -> Iterator[Body]:
     """A server that crashes and comes back between two scrapes was never down for Prometheus."""
-    restarts = promql(
-        'kube_pod_container_status_restarts_total{{namespace="{namespace}",pod=~"{name}-[a-z0-9]{{1,10}}-?[a-z0-9]{{5}}"}}',
-        namespace=service.scope.namespace,
-        name=service.name,
-    )
+    restarts = text("kube_pod_container_status_restarts_total{{{pods}}}", pods=pods(service))
     yield alert(
         service,
         "ModelReplicaRestarting",
@@ -125,6 +121,18 @@ def _restarting(service: ServicePlan) -> Iterator[Body]:
             service=service.name,
         ),
         wait=fixed("30m", "longer than an upgrade of kube-state-metrics"),
+    )
+
+
+def pods(service: ServicePlan, prefix: str = "") -> Because[str]:
+    """The matchers for the pods of all versions in series that kube-state-metrics and others export about them.
+
+    `prefix` is what a scrape that keeps its own labels adds to their names: `exported_`.
+    """
+    return promql(
+        f'{prefix}namespace="{{namespace}}",{prefix}pod=~"{{name}}-[a-z0-9]{{{{1,10}}}}-?[a-z0-9]{{{{5}}}}"',
+        namespace=service.scope.namespace,
+        name=service.name,
     )
 
 

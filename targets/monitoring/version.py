@@ -11,7 +11,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.system import Release
 from .alert import Watched, alert
 
-__all__ = ["age", "info"]
+__all__ = ["age", "info", "old"]
 
 
 def info(service: Watched, model: Because[str], release: Release) -> Body:
@@ -36,8 +36,8 @@ def info(service: Watched, model: Because[str], release: Release) -> Body:
 
 def age(service: Watched, release: Release) -> Iterator[Body]:
     """A model that is not replaced degrades silently."""
-    retraining, trained = service.scope.system.retraining, release.trained_at
-    if retraining is None or retraining.max_model_age is None or trained is None:
+    retraining, now = service.scope.system.retraining, old(release)
+    if retraining is None or retraining.max_model_age is None or now is None:
         return
     oldest = retraining.max_model_age
     yield alert(
@@ -46,8 +46,8 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         "ticket",
         "staleness",
         text(
-            "vector(time() - {trained}) > {oldest}",
-            trained=trained.map(_epoch),
+            "{now} > {oldest}",
+            now=now,
             oldest=oldest.map(lambda age: int(age.amount)),
         ),
         text(
@@ -57,6 +57,12 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         ),
         wait=because("1h", "an hour makes no difference here", oldest),
     )
+
+
+def old(release: Release) -> Because[str] | None:
+    """The seconds since the live version was trained; None if the release does not say when."""
+    trained = release.trained_at
+    return text("vector(time() - {trained})", trained=trained.map(_epoch)) if trained is not None else None
 
 
 def _epoch(moment: str) -> int:

@@ -36,6 +36,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         security={"users": maker.users} if maker.users is not None else None,
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
+        dashboards={"provider": maker.pick(("sidecar", "grafana-operator"))},
         providers=_providers(maker),
         autoscaling=_autoscaling(maker),
         images=maker.free(
@@ -101,6 +102,7 @@ def _providers(maker: Maker) -> dict[str, Any]:
         "autoscaling": {"own": maker.free("AutoscalingCapability")},
         "gateway": {"own": maker.free("GatewayCapability")},
         "mesh": {"own": maker.free("MeshCapability")},
+        "dashboards": {"own": maker.free("DashboardsCapability")},
     }
 
 

@@ -83,6 +83,7 @@ def monitoring(maker: Maker, objectives: Collection[str], *, online: bool, bound
         quality=_condition(maker, segment),
         rules=[_condition(maker, segment)],
         capture=maker.free("Capture", personalData=[SEGMENT] if bounded else None),
+        dashboard=maker.free("Dashboard") if online else None,
         scrapeInterval=maker.pick((None, "15s", "1m")) if online else None,
         saturation=maker.pick((None, "60%", "95%")) if online else None,
     )

@@ -16,7 +16,7 @@ from ..serving.facts import ServiceFacts
 from ..serving.identity import Measured
 from .burn import BurnPair, burn_pairs
 
-__all__ = ["ALERTED", "Bucket", "Objective", "Objectives"]
+__all__ = ["ALERTED", "SCALES", "Bucket", "Objective", "Objectives"]
 
 ALERTED: dict[str, Percent] = {"p95": Percent.parse("95%"), "p99": Percent.parse("99%"), "p999": Percent.parse("99.9%")}
 """The percentiles that become objectives. A lower percentile has such a large error budget that no fast burn exists."""
@@ -126,12 +126,12 @@ class Objectives:
         bound = _bound(asked, series.unit, series.settable, *series.buckets)
         if bound.value is None:
             raise self._no_bucket(asked, series)
-        scale = _SCALES[series.unit.value]
+        scale = SCALES[series.unit.value]
         holds = because(Duration(bound.value / scale), "the histogram bucket for this bound", bound)
         return Bucket(bound=bound.map(lambda value: plain(Decimal(value or 0))), holds=holds)
 
     def _no_bucket(self, asked: Because[Duration], series: LatencySeries) -> Refusal:
-        scale = _SCALES[series.unit.value]
+        scale = SCALES[series.unit.value]
         exact = (Decimal(str(bucket.value)) / scale for bucket in series.buckets)
         bounds = [_writable(bound) for bound in exact if bound < LONGEST]
         above = next((bound for bound in bounds if bound >= asked.value), None)
@@ -191,14 +191,15 @@ def _writable(bound: Decimal) -> Duration:
     return Duration(bound.quantize(Decimal("1e-9"), ROUND_CEILING) if finer else bound)
 
 
-_SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}
+SCALES = {"s": Decimal(1), "ms": Decimal(1000), "us": Decimal(1_000_000)}
+"""How many of a histogram's unit are a second."""
 
 
 @decision
 def _bound(
     asked: Because[Duration], unit: Because[str], settable: Because[bool], *buckets: Because[float]
 ) -> tuple[Decimal | None, str]:
-    wanted = (asked.value.amount * _SCALES[unit.value]).normalize()
+    wanted = (asked.value.amount * SCALES[unit.value]).normalize()
     known = [Decimal(str(bucket.value)) for bucket in buckets]
     if settable.value:
         return wanted, f"the runtime's buckets are configurable, so there is one at {asked.value}"
@@ -207,7 +208,7 @@ def _bound(
     below = [bucket for bucket in known if bucket < wanted]
     if not below or below[-1] < wanted * FARTHEST_BUCKET:
         return None, "no bucket is close enough"
-    holds = Duration(below[-1] / _SCALES[unit.value])
+    holds = Duration(below[-1] / SCALES[unit.value])
     return below[-1], f"the runtime's closest bucket below {asked.value} is {holds}, which makes the objective stricter"
 
 
@@ -215,7 +216,7 @@ def _bound(
 def _buckets(
     unit: Because[str], bounds: tuple[Because[str], ...], lower: tuple[Because[Duration], ...]
 ) -> tuple[tuple[Decimal, ...], str]:
-    scale = _SCALES[unit.value]
+    scale = SCALES[unit.value]
     asked = sorted(
         {*(Decimal(bound.value) for bound in bounds), *((b.value.amount * scale).normalize() for b in lower)}
     )

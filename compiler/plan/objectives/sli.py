@@ -63,7 +63,7 @@ class Indicators:
         histogram, every = self.service.metrics.latency, self.requests(window)
         if every is None or histogram is None or histogram.series is None or histogram.covers.value != "successes":
             return None
-        timed = counted(self._selector(histogram.series, histogram.match, "_count"), window, histogram.born)
+        timed = counted(self.selected(histogram.series, histogram.match, "_count"), window, histogram.born)
         return text("({every} - {timed})", every=every, timed=timed)
 
     def _total(self, counters: tuple[Counter, ...], window: str) -> Because[str] | None:
@@ -71,7 +71,7 @@ class Indicators:
         for index, counter in enumerate(counters):
             if counter.series is None:
                 return None
-            sums[f"s{index}"] = counted(self._selector(counter.series, counter.match), window, counter.born)
+            sums[f"s{index}"] = counted(self.selected(counter.series, counter.match), window, counter.born)
         joined = " + ".join(f"{{{key}}}" for key in sums)
         return text(joined if len(sums) == 1 else f"({joined})", **sums) if sums else None
 
@@ -89,9 +89,10 @@ class Indicators:
             help=f"declare it under `container.metrics`, such as `{field}: [{{series: http_{field}_total}}]`",
         )
 
-    def _selector(
+    def selected(
         self, series: Because[str], match: Because[str] | None, suffix: str = "", most: Because[str] | None = None
     ) -> Because[str]:
+        """One series of the runtime; `suffix` is what a histogram appends to its name, and `most` one of its bounds."""
         key = (id(series), suffix, id(most))
         if key not in self._selectors:
             own = bound(match, self.service.model) if match is not None else None
@@ -109,31 +110,36 @@ class Indicators:
         """The share of requests that violate an objective; no sample without traffic."""
         if objective.bucket is None:
             return text("{bad}\n/\n({all} > 0)", bad=self._bad(window), all=self._all(window))
-        good, every = self._timed(objective, window)
+        good, every = self._counted(objective, window)
         return text("1 - (\n  {good}\n  /\n  ({all} > 0)\n)", good=good, all=every)
 
     def bad_events(self, objective: Objective, window: str) -> Because[str]:
         """The number of requests in the window that violate an objective."""
         if objective.bucket is None:
             return self._bad(window)
-        good, every = self._timed(objective, window)
+        good, every = self._counted(objective, window)
         return text("{all} - {good}", all=every, good=good)
 
     def events(self, objective: Objective, window: str) -> Because[str]:
         """The number of requests in the window that the objective covers: the minimum volume check."""
         if objective.bucket is None:
             return self._all(window)
-        return self._timed(objective, window)[1]
+        return self._counted(objective, window)[1]
 
-    def _timed(self, objective: Objective, window: str) -> tuple[Because[str], Because[str]]:
-        """Requests that completed in time, and all timed requests."""
+    def timed(self, objective: Objective) -> tuple[Because[str], Because[str]]:
+        """The counters of the requests that completed in time, and of all timed requests."""
         histogram = objective.series
         assert histogram is not None
         assert histogram.series is not None
         assert objective.bucket is not None
-        every = self._selector(histogram.series, histogram.match, "_count")
-        good = self._selector(histogram.series, histogram.match, "_bucket", objective.bucket.bound)
-        return counted(good, window, histogram.born), counted(every, window, histogram.born)
+        every = self.selected(histogram.series, histogram.match, "_count")
+        return self.selected(histogram.series, histogram.match, "_bucket", objective.bucket.bound), every
+
+    def _counted(self, objective: Objective, window: str) -> tuple[Because[str], Because[str]]:
+        """Requests that completed in time, and all timed requests, in the window."""
+        assert objective.series is not None
+        good, every = self.timed(objective)
+        return counted(good, window, objective.series.born), counted(every, window, objective.series.born)
 
     def in_flight(self, window: Because[str]) -> Because[str] | None:
         """The requests in flight over all replicas; None if the runtime does not export them."""
