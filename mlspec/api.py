@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
+from .compiler.answer.design.bundle import bundles
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -220,7 +221,7 @@ def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
 
 
 def _rendered(result: Result) -> list[Rendered]:
-    return [rendered(bundle) for bundle in result.raise_for_errors()._compiled.bundles]
+    return [rendered(bundle) for bundle in bundles(result.raise_for_errors()._compiled)]
 
 
 def collisions(results: Iterable[Result]) -> tuple[Diagnostic, ...]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from .compiler.answer.design.bundle import bundles
 from .compiler.diagnostics import Diagnostic
 from .compiler.emit.dump import plain
 from .compiler.errors import CompileError, NotFoundError
@@ -115,9 +116,10 @@ class Result:
     def bundles(self) -> dict[str, Bundle]:
         """The output for each selected environment, by its name; empty if there are errors.
 
-        What a plugin makes once for all environments is under `_system`, the name of its folder.
+        What describes or deploys all environments together is under `_system`, the name of its folder: the design
+        document, `design.md`, and what a plugin makes once.
         """
-        linked = self._compiled.bundles if self.ok else ()
+        linked = bundles(self._compiled) if self.ok else ()
         return {bundle.environment: Bundle(bundle) for bundle in linked}
 
     def raise_for_errors(self) -> Self:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .language_models.speed import Speed
     from .service import ServicePlan
 
-__all__ = ["BOUNDED", "unspent"]
+__all__ = ["BOUNDED", "Unspent", "unspent"]
 
 BOUNDED: dict[Measured, str] = {"latency": "latency", "first_token": "time to first token"}
 """The bounds that hops and calls count toward, and how a title names them."""

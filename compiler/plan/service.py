@@ -25,6 +25,7 @@ from .workload import Workload, paired, workload
 
 if TYPE_CHECKING:
     from .language_models.accelerator import Hardware
+    from .latency import Unspent
 
 __all__ = ["ServicePlan"]
 
@@ -55,6 +56,13 @@ class ServicePlan(ServiceFacts):
     def reaction(self) -> Reaction:
         """How it reacts to more load than its replicas answer."""
         return Reaction(self, self.live, self.scaling)
+
+    @cached_property
+    def unspent(self) -> tuple[Unspent, ...]:
+        """What each latency bound is spent on, and what is left of it."""
+        from .latency import unspent  # rarely needed, so imported late
+
+        return tuple(unspent(self))
 
     @property
     def for_ramp(self) -> Because[int] | None:

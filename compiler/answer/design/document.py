@@ -32,7 +32,9 @@ class DesignGap(Record):
     field: str
     """The path in the spec, such as `problem.businessMetric`."""
     why: str
-    """What a reviewer would ask it for."""
+    """What follows from its absence."""
+    compiled: bool
+    """Whether this version of mlspec compiles the field."""
 
 
 class DesignFact(Record):

@@ -14,7 +14,7 @@ from typing import Any
 from ...because import Because
 from ...emit.dump import Lines
 from ...words import escaped
-from .document import DesignFact
+from .document import DesignFact, DesignGap
 from .draft import Block, Facts, Gap, Picture, Places, Section, Table, Text, fact
 
 __all__ = ["escape", "inline", "markdown"]
@@ -81,7 +81,7 @@ def _block(block: Block, places: Places) -> Iterator[str | Because[str]]:
     if isinstance(block, Text):
         yield _line(_opening(inline(block.said.value)), block.said)
     elif isinstance(block, Gap):
-        yield f"**Not declared:** {inline(block.gap.what)}. Write {_code(block.gap.field)}: {inline(block.gap.why)}."
+        yield _gap(block.gap)
     elif isinstance(block, Facts):
         yield from _caption(block.caption)
         yield from _facts(block, places)
@@ -92,6 +92,13 @@ def _block(block: Block, places: Places) -> Iterator[str | Because[str]]:
             cells = [cell.value if isinstance(cell, Because) else cell or "" for cell in row]
             sources = tuple(cell for cell in row if isinstance(cell, Because))
             yield _line(_row(map(inline, cells)), *sources)
+
+
+def _gap(gap: DesignGap) -> str:
+    what, field, why = inline(gap.what), _code(gap.field), inline(gap.why)
+    if gap.compiled:
+        return f"**Not declared:** {what}. Write {field}: {why}."
+    return f"**Not declared:** {what}: {why}. This version of mlspec does not compile {field} yet."
 
 
 def _caption(caption: str) -> Iterator[str]:

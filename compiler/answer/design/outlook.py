@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from ...because import Because, because
 from ...diagnostics import Diagnostic
 from ...plan.choose import count
-from ..memo import assumptions, bill, estimates
+from ..memo import assumptions, bill
 from ..memo.headlines import SEVERITIES
 from ..memo.money import CostPart
-from .document import DesignAmount, DesignChart
+from .document import DesignAmount, DesignChart, DesignGap
 from .draft import Block, Gap, Picture, Said, Section, Table, paragraph, say
 from .scene import Scene
 from .words import conditions, gap, listed
@@ -67,12 +67,11 @@ def risks(scene: Scene) -> Iterator[Block]:
     rows = tuple((_found(scene, one, one.message), one.severity, _found(scene, one, one.note), one.id) for one in found)
     if rows:
         yield Table(caption="Known risks", head=("risk", "severity", "why it matters", "rule"), rows=rows)
-    guessed = estimates(scene.areas)
     values = [line.value for area in scene.areas for line in area.lines]
     known = {one.path: one for one in assumptions(values)}
     sources = {value.path: value for value in _assumed(values)}
     named = tuple(
-        (f"`{path}`", Because(value, "", (sources[path],)), known[path].why) for path, value in guessed[:MOST]
+        (f"`{path}`", Because(value, "", (sources[path],)), known[path].why) for path, value in scene.estimates[:MOST]
     )
     if named:
         head = ("measure this next", "assumed", "because")
@@ -97,6 +96,10 @@ def _assumed(values: Iterable[Because[object]]) -> Iterator[Because[object]]:
         if value.kind in ("default", "assumed"):
             yield value
         waiting += [source for source in value.sources if isinstance(source, Because)]
+
+
+def _write(one: DesignGap) -> str:
+    return f"write `{one.field}`" if one.compiled else f"wait for a version of mlspec that compiles `{one.field}`"
 
 
 def _found(scene: Scene, one: Diagnostic, words: str) -> Said:
@@ -124,8 +127,8 @@ def open_points(scene: Scene, sections: Iterable[Section]) -> Iterator[Block]:
     if undecided:
         yield Table(caption="Undecided", head=("what", "why"), rows=undecided)
     gaps = [(section.title, block.gap) for section in sections for block in section.blocks if isinstance(block, Gap)]
-    missing = tuple((title, one.what, f"`{one.field}`") for title, one in gaps)
+    missing = tuple((title, one.what, _write(one)) for title, one in gaps)
     if missing:
-        yield Table(caption="Not declared", head=("section", "what", "write"), rows=missing)
+        yield Table(caption="Not declared", head=("section", "what", "what to do"), rows=missing)
     if not (idle or undecided or missing):
         yield from paragraph(Because("Nothing is open: every section is declared, compiled, and decided."))

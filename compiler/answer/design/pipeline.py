@@ -7,7 +7,7 @@ from typing import Any
 
 from ...because import Because, first
 from ...system import DataSource, PinnedVersion, Transform
-from .draft import Block, Said, Table, given, just, say
+from .draft import Block, Said, Table, given, just, paragraph, say
 from .scene import Scene
 from .words import gap, listed
 
@@ -17,6 +17,9 @@ __all__ = ["data"]
 def data(scene: Scene) -> Iterator[Block]:
     """Sources, the contract, preprocessing, features, versions, labels, and the split."""
     found = scene.system.data
+    if scene.system.training is None:
+        yield from paragraph(Because("No model is trained in this system, so its spec describes no data."))
+        return
     if not found.sources and not found.columns:
         yield gap("the data pipeline is not described", "data", "no model is better than its data")
         return

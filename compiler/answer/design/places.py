@@ -9,7 +9,6 @@ from ...because import Because, Unavailable, because, first
 from ...finding import Refusal
 from ...pipeline import Environment
 from ...plan import Plan
-from ..memo import names
 from .draft import Block, Said, Table, just, paragraph, say
 from .scene import Scene
 from .words import listed
@@ -89,11 +88,15 @@ def _rate(name: str) -> _Column:
     return load
 
 
-def _decided(name: Callable[..., str], title: str) -> _Column:
-    def decided(scene: Scene) -> Said | None:
-        return _each(scene, lambda key, service: scene.said(name(service, key), title))
+def _replicas(end: str) -> _Column:
+    def replicas(scene: Scene) -> Said | None:
+        return _each(scene, lambda _, service: just(getattr(service, end)))
 
-    return decided
+    return replicas
+
+
+def _rollout(scene: Scene) -> Said | None:
+    return _each(scene, lambda _, one: just(one.canary.length) if one.canary.progressive.value else None)
 
 
 def _each(scene: Scene, say_: Callable[..., Said | None]) -> Said | None:
@@ -122,8 +125,8 @@ _COLUMNS: dict[str, _Column] = {
     "live version": _live,
     "load on average": _rate("mean"),
     "load at the peak": _rate("peak"),
-    "minimum replicas": _decided(names.capacity, "minimum replicas"),
-    "maximum replicas": _decided(names.capacity, "maximum replicas"),
-    "rollout duration": _decided(names.rollout, "rollout duration"),
-    "cost": lambda scene: scene.said("Cost", "total"),
+    "minimum replicas": _replicas("min_replicas"),
+    "maximum replicas": _replicas("max_replicas"),
+    "rollout duration": _rollout,
+    "cost": lambda scene: just(scene.plan.cost.total) if scene.plan.cost.parts else None,
 }

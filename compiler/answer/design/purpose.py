@@ -18,7 +18,7 @@ __all__ = ["business", "constraints", "short", "use_case"]
 
 def short(scene: Scene) -> Iterator[Block]:
     """The ten lines that a manager reads."""
-    lines = summary(scene.environment, scene.areas, scene.found)
+    lines = summary(scene.environment, scene.areas, scene.found, scene.estimates)
     yield Table(caption="", head=("question", "answer"), rows=tuple((one.topic, _answer(scene, one)) for one in lines))
 
 
@@ -155,5 +155,5 @@ def _undeclared(scene: Scene) -> Iterator[Block]:
         if service.traffic("mean") is None:
             path = "constraints.throughput"
             yield gap("the load is unknown", path, "replicas, canaries, and cost follow from it")
-    if not scene.system.data.sources:
+    if scene.system.training is not None and not scene.system.data.sources:
         yield gap("the data is not described", "data.sources", "how much data there is decides what can be learned")

@@ -11,7 +11,7 @@ from ...pipeline import Compiled, Environment
 from ...plan import Plan
 from ...system import MLSystem
 from ...tree import Mapping, Node, Place, lookup
-from ..memo import Decided, decided
+from ..memo import Decided, decided, estimates
 from ..memo.line import Line
 from ..reasons import short
 from .draft import Facts, Said
@@ -45,10 +45,15 @@ class Scene:
         return {(area.title, line.title): line for area in self.areas for line in area.lines}
 
     @cached_property
+    def estimates(self) -> list[tuple[str, str]]:
+        """The assumptions that can be measured, with their values, those with the largest effect first."""
+        return estimates(self.areas)
+
+    @cached_property
     def found(self) -> tuple[Diagnostic, ...]:
         """The findings that apply here."""
         name = self.environment.name
-        return tuple(one for one in self.compiled.found if not one.environments or name in one.environments)
+        return tuple(one for one in self.compiled.timeless if not one.environments or name in one.environments)
 
     def lines(self, area: str, *titles: str) -> Iterator[Line]:
         """The decisions of an area with some titles, in that order; all of them if there are no titles."""
@@ -88,24 +93,35 @@ class Scene:
         node = lookup(self.environment.layered.tree, tuple(path.split(".")))
         return () if node is None else (node,)
 
-    @cached_property
-    def _spans(self) -> dict[Place, Node]:
-        """Every value by its place, and the values below each key by the place of the key."""
-        return dict(_placed(self.environment.layered.tree))
-
     def path(self, node: Node) -> str:
         """The path of any node, a mapping included."""
-        return self._branches.get(id(node), "")
-
-    @cached_property
-    def _branches(self) -> dict[int, str]:
-        layered = self.environment.layered
-        return {id(node): short(layered, ".".join(steps)) for steps, node in _walked(layered.tree, ())}
+        return short(self.environment.layered, ".".join(self._branches.get(id(node), ())))
 
     def nodes(self, finding: Diagnostic) -> tuple[Node, ...]:
         """The values that a finding points at."""
         spans = (finding.span, *(other.span for other in finding.others))
         return tuple(self._spans[span.place] for span in spans if span.place in self._spans)
+
+    @cached_property
+    def _branches(self) -> dict[int, tuple[str, ...]]:
+        return {id(node): steps for steps, node in self._every}
+
+    @cached_property
+    def _every(self) -> tuple[tuple[tuple[str, ...], Node], ...]:
+        """Every node of the spec and of what it is layered on, with its path."""
+        return tuple(_walked(self.environment.layered.tree, ()))
+
+    @cached_property
+    def _spans(self) -> dict[Place, Node]:
+        """Every value of the files that findings point into, by its place and by that of its key."""
+        files = {one.span.file for one in self.found} | {other.span.file for one in self.found for other in one.others}
+        found = {}
+        for _, node in self._every:
+            if node.file in files:
+                found[node.span.place] = node
+            if isinstance(node, Mapping):
+                found |= {key.span.place: node.entries[name] for name, key in node.keys.items() if key.file in files}
+        return found
 
 
 def _walked(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -116,14 +132,3 @@ def _walked(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
     else:
         for index, child in enumerate(getattr(node, "items", ())):
             yield from _walked(child, (*path, str(index)))
-
-
-def _placed(node: Node) -> Iterator[tuple[Place, Node]]:
-    yield node.span.place, node
-    if isinstance(node, Mapping):
-        for key, child in node.entries.items():
-            yield node.keys[key].span.place, child
-            yield from _placed(child)
-    else:
-        for child in getattr(node, "items", ()):
-            yield from _placed(child)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....schema.units import Margin, Measure
 from ...because import Because, decision, first
+from ...check.not_yet import compiled
 from ...plan.choose import percentiles
 from ...system import Condition, Latency, SuccessCriterion
 from ..memo.line import Line, shown
@@ -20,7 +21,7 @@ RIVALS = {"champion": "the live version", "naive": "the naive baseline", "human"
 
 def gap(what: str, field: str, why: str) -> Gap:
     """What the spec does not declare."""
-    return Gap(gap=DesignGap(what=what, field=field, why=why))
+    return Gap(gap=DesignGap(what=what, field=field, why=why, compiled=compiled(field)))
 
 
 def bounds(name: str, latency: Latency) -> list[Line]:

@@ -112,18 +112,23 @@ def memo(environment: Environment, found: Iterable[Diagnostic] = ()) -> Memo:
         environment=environment.name,
         areas=tuple(area.worded(grounds) for area in decided_here),
         assumptions=tuple(assumptions(line.value for area in decided_here for line in area.lines)),
-        summary=summary(environment, decided_here, found),
+        summary=summary(environment, decided_here, found, estimates(decided_here)),
         bill=bill(environment.plan),
     )
 
 
 def summary(
-    environment: Environment, decided_here: Iterable[Decided], found: Iterable[Diagnostic]
+    environment: Environment,
+    decided_here: Iterable[Decided],
+    found: Iterable[Diagnostic],
+    guessed: Iterable[tuple[str, str]],
 ) -> tuple[Headline, ...]:
-    """The ten lines about the decisions for one environment, and the worst of what was `found` in the system."""
+    """The ten lines about the decisions for one environment, the worst of what was `found` in the system, and the
+    estimates with the largest effect.
+    """
     here = [one for one in found if not one.environments or environment.name in one.environments]
     values = {(area.title, line.title): line.text for area in decided_here for line in area.lines}
-    return headlines(environment.plan, values, here, estimates(decided_here))
+    return headlines(environment.plan, values, here, guessed)
 
 
 def estimates(decided_here: Iterable[Decided]) -> list[tuple[str, str]]:

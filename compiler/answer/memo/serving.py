@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ....schema.units import Duration
 from ...because import because
-from ...plan.latency import unspent
 from ...plan.scaling.headroom import headroom
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
@@ -30,7 +29,7 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     able = headroom(service)
     if able is not None:
         yield Line(title="headroom: maximum sustainable rate", value=able)
-    for part in unspent(service):
+    for part in service.unspent:
         yield Line(title=part.title, value=part.left)
     yield from _reaction(service)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
