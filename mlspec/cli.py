@@ -248,7 +248,7 @@ def digest(console: Any, path: str) -> int:
     return command.digest(path, console)
 
 
-@cli.group()
+@cli.group(short_help="Write a report about a system.")
 def report() -> None:
     """Write a report: the design of a system, the evaluation of a model, or the state of a running system."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....schema.units import Margin, Measure
-from ...because import Because, decision, first
+from ...because import Because, Unavailable, decision, first
 from ...check.not_yet import compiled
 from ...plan.choose import percentiles
 from ...system import Condition, Latency, SuccessCriterion
@@ -77,7 +77,8 @@ def _bound(
         return (
             f"at least {least.value}" if least is not None else f"at most {most.value}" if most is not None else ""
         ), ""
-    assert versus is not None
+    if versus is None:
+        raise Unavailable("bound")  # a condition without a bound is an error that has been reported
     rival = {**RIVALS, "champion": champion}.get(versus.value, versus.value)
     if margin is None or not margin.value.amount:
         return f"no worse than {rival}", ""
