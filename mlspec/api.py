@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
-from .compiler.answer.design.bundle import bundles
+from .compiler.answer.design.bundle import beside
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -221,7 +221,7 @@ def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
 
 
 def _rendered(result: Result) -> list[Rendered]:
-    return [rendered(bundle) for bundle in bundles(result.raise_for_errors()._compiled)]
+    return [rendered(bundle) for bundle in result.raise_for_errors()._linked]
 
 
 def collisions(results: Iterable[Result]) -> tuple[Diagnostic, ...]:
@@ -358,7 +358,8 @@ def _for_release(spec: StrPath | Spec, platform: StrPath | None) -> Input:
 
 
 def _released(move: Move) -> Release:
-    result = _compiled(move.input, (move.environment,))
+    part, everything = _compiled(move.input, (move.environment,)), _compiled(move.input)
+    result = Result(part._compiled, beside(part._compiled, everything._compiled))
     return Release(
         environment=move.environment,
         change=move.said,

@@ -84,8 +84,10 @@ class Bundle:
 class Result:
     """What a spec compiled to: a bundle for each environment unless there are errors, and all diagnostics."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, others: tuple[Linked, ...] = ()) -> None:
         self._compiled = compiled
+        self._others = others
+        """What else changes with it: what is written for all environments together, if it has only some of them."""
 
     @property
     def name(self) -> str | None:
@@ -119,8 +121,11 @@ class Result:
         What describes or deploys all environments together is under `_system`, the name of its folder: the design
         document, `design.md`, and what a plugin makes once.
         """
-        linked = bundles(self._compiled) if self.ok else ()
-        return {bundle.environment: Bundle(bundle) for bundle in linked}
+        return {bundle.environment: Bundle(bundle) for bundle in self._linked} if self.ok else {}
+
+    @cached_property
+    def _linked(self) -> tuple[Linked, ...]:
+        return (*bundles(self._compiled), *self._others)
 
     def raise_for_errors(self) -> Self:
         """Return this result, or raise a CompileError that lists the errors if there are any."""

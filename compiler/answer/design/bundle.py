@@ -13,7 +13,7 @@ from ...pipeline import Compiled
 from . import drafted
 from .markdown import markdown
 
-__all__ = ["FILE", "bundles", "document"]
+__all__ = ["FILE", "beside", "bundles", "document", "together"]
 
 FILE = "design.md"
 
@@ -37,6 +37,15 @@ def together(compiled: Compiled) -> Bundle | None:
     made = compiled.whole.bundle if compiled.whole is not None else None
     artifacts = (*(made.artifacts if made is not None else ()), document(compiled))
     return bundled(artifacts, SYSTEM, compiled.input.name, complete=made is None or made.complete)
+
+
+def beside(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
+    """What a change to some environments changes for all of them together: the document tells what is live in each.
+
+    `everything` is the same system with all environments. If one of the others has an error, nothing changes.
+    """
+    whole = None if together(part) is not None or everything.failed else together(everything)
+    return () if whole is None else (whole,)
 
 
 def document(compiled: Compiled) -> Artifact:

@@ -76,9 +76,8 @@ class Scene:
 
     def place(self, node: Node) -> Where:
         """Where a node is."""
-        sources, file = self.compiled.input.sources, self._file(node)
-        own = sources is not None and node.file is sources.spec.file
-        return Where(self.path(node), f"{file}:{node.line + 1}", "" if own else file)
+        file = self._file(node)
+        return Where(self.path(node), f"{file}:{node.line + 1}", "" if self._is_own(node) else file)
 
     def _file(self, node: Node) -> str:
         """The name of a file that is the same wherever the command runs: below the spec's folder, or of the catalog."""
@@ -95,7 +94,14 @@ class Scene:
 
     def path(self, node: Node) -> str:
         """The path of any node, a mapping included."""
-        return short(self.environment.layered, ".".join(self._branches.get(id(node), ())))
+        path = ".".join(self._branches.get(id(node), ()))
+        if path.startswith("releases.") and not self._is_own(node):
+            return path  # a release file may use either form, and a promotion writes another one
+        return short(self.environment.layered, path)
+
+    def _is_own(self, node: Node) -> bool:
+        sources = self.compiled.input.sources
+        return sources is not None and node.file is sources.spec.file
 
     def nodes(self, finding: Diagnostic) -> tuple[Node, ...]:
         """The values that a finding points at."""
