@@ -61,10 +61,10 @@ def _block(block: DesignBlock) -> Html:
     if isinstance(block, DesignGap):
         return _gap(block)
     if isinstance(block, DesignFacts):
-        return table(FACTS, map(_fact, block.facts), block.caption, "decisions facts")
+        return _facts(block)
     if isinstance(block, DesignTable):
         rows = (tuple(map(inline, row)) for row in block.rows)
-        return table(block.head, rows, block.caption)
+        return table(block.head, rows, block.caption, "design")
     return _chart(block)
 
 
@@ -86,7 +86,16 @@ def _gap(gap: DesignGap) -> Html:
     return tag("p", *inside, class_="gap")
 
 
-def _fact(one: DesignFact) -> tuple[str, ...]:
+def _facts(block: DesignFacts) -> Html:
+    """A row for each fact; no column for reasons if none has one."""
+    rows = [_fact(one) for one in block.facts]
+    if any(one.why for one in block.facts):
+        return table(FACTS, rows, block.caption, "design reasoned")
+    bare = ((what, value, field) for what, value, _, field in rows)
+    return table((*FACTS[:2], FACTS[3]), bare, block.caption, "design stated")
+
+
+def _fact(one: DesignFact) -> tuple[str, str, str, str]:
     where = [" ", tag("span", f"({one.where})", class_="faint")] if one.where else []
     field = joined([code(one.field), *where]) if one.field else joined(where)
     return one.title, inline(one.value), inline(one.why), field
