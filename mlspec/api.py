@@ -14,7 +14,20 @@ from typing import Literal, TypeAlias
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
+from .compiler.answer.design import design as _design
 from .compiler.answer.design.bundle import beside
+from .compiler.answer.design.document import (
+    DesignAmount,
+    DesignBlock,
+    DesignChart,
+    DesignDocument,
+    DesignFact,
+    DesignFacts,
+    DesignGap,
+    DesignSection,
+    DesignTable,
+    DesignText,
+)
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -63,6 +76,16 @@ __all__ = [
     "CompileError",
     "CostPart",
     "Decision",
+    "DesignAmount",
+    "DesignBlock",
+    "DesignChart",
+    "DesignDocument",
+    "DesignFact",
+    "DesignFacts",
+    "DesignGap",
+    "DesignSection",
+    "DesignTable",
+    "DesignText",
     "Diagnostic",
     "Edit",
     "Effect",
@@ -96,6 +119,7 @@ __all__ = [
     "check",
     "collisions",
     "compile",
+    "design",
     "effects",
     "explain",
     "json_schema",
@@ -258,6 +282,17 @@ def plan(result: Result) -> dict[str, Memo]:
     return {
         environment.name: memo(environment, result._compiled.found) for environment in result._compiled.environments
     }
+
+
+def design(result: Result) -> DesignDocument:
+    """Return the system design document, as `mlspec report design` writes it.
+
+    It describes the environment with the most load among those that were compiled. A section that needs what is wrong
+    in a spec with errors says so. Raises CompileError if no environment could be compiled.
+    """
+    if not result._compiled.environments:
+        raise CompileError(f"{result._compiled.input.shown} has no environment that compiles", result.diagnostics)
+    return _design(result._compiled)
 
 
 def simulate(

@@ -40,6 +40,8 @@ SECTIONS: tuple[tuple[str, str, _Write], ...] = (
 )
 
 
+UNDECIDED = Because("Undecided, because the spec has an error here: see `mlspec lint`.")
+
 COVERS = {
     "model-selection": ("model", "models"),
     "data-pipeline": ("data", "features"),
@@ -92,5 +94,5 @@ def _section(key: str, title: str, write: _Write, scene: Scene) -> Section:
         blocks += write(scene)
         blocks += outlook.not_compiled(scene, COVERS.get(key, ()))
     except (Refusal, Unavailable):
-        blocks += paragraph(Because("Undecided, because the spec has an error here: see `mlspec lint`."))
-    return Section(key=key, title=title, blocks=tuple(blocks))
+        blocks += paragraph(UNDECIDED)
+    return Section(key=key, title=title, blocks=tuple(blocks or paragraph(UNDECIDED)))

@@ -30,7 +30,7 @@ _START = re.compile(r"(#|[-+=](?=[ \-+=]|$)|\d+(?=[.)]))")
 
 def escape(text: str) -> str:
     """Text without markup, on one line."""
-    line = " ".join(escaped(text, keep="").split())
+    line = escaped(" ".join(text.split()), keep="")
     return _MARKUP.sub(
         lambda found: "&amp;" if found[0] == "&" else "&lt;" if found[0] == "<" else f"\\{found[0]}", line
     )
@@ -52,7 +52,7 @@ def _kept(text: str) -> str:
 
 def _code(text: str) -> str:
     """Code for a cell of a table or a paragraph: a bar would end the cell even here."""
-    return f"`{' '.join(escaped(text, keep='').split()).replace('|', chr(92) + '|')}`"
+    return f"`{escaped(' '.join(text.split()), keep='').replace('|', chr(92) + '|')}`"
 
 
 def _opening(text: str) -> str:

@@ -144,8 +144,8 @@ def _split(scene: Scene) -> Iterator[Block]:
         given("strategy", split.strategy),
         given("by", getattr(split, "column", None)),
         given("gap between the parts", getattr(split, "gap", None)),
-        given("training", split.train),
-        given("validation", split.validation),
-        given("test", split.test),
+        given("share for training", split.train),
+        given("share for validation", split.validation),
+        given("share for the test", split.test),
         scene.lines("Data", "training set", "validation set", "test set"),
     )
