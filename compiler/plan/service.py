@@ -25,7 +25,6 @@ from .workload import Workload, paired, workload
 
 if TYPE_CHECKING:
     from .language_models.accelerator import Hardware
-    from .latency import Unspent
 
 __all__ = ["ServicePlan"]
 
@@ -56,13 +55,6 @@ class ServicePlan(ServiceFacts):
     def reaction(self) -> Reaction:
         """How it reacts to more load than its replicas answer."""
         return Reaction(self, self.live, self.scaling)
-
-    @cached_property
-    def unspent(self) -> tuple[Unspent, ...]:
-        """What each latency bound is spent on, and what is left of it."""
-        from .latency import unspent  # rarely needed, so imported late
-
-        return tuple(unspent(self))
 
     @property
     def for_ramp(self) -> Because[int] | None:

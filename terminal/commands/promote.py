@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...compiler.answer.awaited import awaited
-from ...compiler.answer.design.bundle import beside
+from ...compiler.answer.design.bundle import also_changed
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.bind import check_as_written
 from ...compiler.diagnostics import Diagnostic
@@ -131,7 +131,7 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
         request.console.complain("error: the release does not compile, so nothing was written")
         return 1
     outcome = made(result)
-    others = beside(result, request.compile(move.input))
+    others = also_changed(result, request.compile(move.input))
     outcome = outcome.but(files=(*outcome.files, *map(rendered, others)))
     folder = folder_of(outcome, request.out)
     if not dry_run:

@@ -13,7 +13,7 @@ from ...pipeline import Compiled
 from . import drafted
 from .markdown import markdown
 
-__all__ = ["FILE", "beside", "bundles", "document", "together"]
+__all__ = ["FILE", "also_changed", "bundles", "document", "together"]
 
 FILE = "design.md"
 
@@ -39,7 +39,7 @@ def together(compiled: Compiled) -> Bundle | None:
     return bundled(artifacts, SYSTEM, compiled.input.name, complete=made is None or made.complete)
 
 
-def beside(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
+def also_changed(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
     """What a change to some environments changes for all of them together: the document tells what is live in each.
 
     `everything` is the same system with all environments. If one of the others has an error, nothing changes.

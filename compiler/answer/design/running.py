@@ -8,7 +8,7 @@ from typing import Any
 from ....schema.units import Duration
 from ...because import Because, first
 from ...plan.choose import readable
-from ...plan.latency import Unspent
+from ...plan.latency import Unspent, unspent
 from ...plan.rollout.canary import CanaryPlan
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
@@ -75,7 +75,7 @@ def _online(scene: Scene, key: str, service: ServicePlan) -> Iterator[Block]:
     yield from scene.facts(
         _titled(scene, key, "Capacity"), (line for line in scene.lines(area) if line.title != "runtime")
     )
-    for one in service.unspent:
+    for one in unspent(service):
         yield Picture(chart=_spent(_titled(scene, key, one.title.replace("headroom:", "Parts of")), one))
     yield from scene.facts(_titled(scene, key, "Hardware"), scene.lines(hardware))
     yield from scene.facts(_titled(scene, key, "Knowledge"), scene.lines(f"Knowledge of {names.named(service, key)}"))

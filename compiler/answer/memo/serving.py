@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ....schema.units import Duration
 from ...because import because
+from ...plan.latency import unspent
 from ...plan.scaling.headroom import headroom
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
@@ -29,7 +30,7 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     able = headroom(service)
     if able is not None:
         yield Line(title="headroom: maximum sustainable rate", value=able)
-    for part in service.unspent:
+    for part in unspent(service):
         yield Line(title=part.title, value=part.left)
     yield from _reaction(service)
     yield Line(title="CPU per replica", value=service.cpu, count_of="core", field=f"{path}.resources.cpu")
