@@ -80,6 +80,8 @@ class Compiled(Record):
     declared: tuple[str, ...] = ()
     """The names of all environments, including those that were not requested."""
     found: tuple[Diagnostic, ...] = ()
+    timeless: tuple[Diagnostic, ...] = ()
+    """The findings if no suppression had expired, for output, which does not depend on the day."""
     claims: tuple[Claims, ...] = ()
     """What it takes for itself in each cluster, to compare with the other systems of a run."""
     plugged: bool = False
@@ -149,7 +151,8 @@ def compile_system(
     asked = [_used(e, together) for e in environments]
     found += without_effect(asked, (_used(e) for e in others), rules, found, frozenset(idle))
     system = environments[0].system
-    judged = list(judge(merged(found, declared), system, input_, today, whole=every))
+    once = merged(found, declared)
+    judged = list(judge(once, system, input_, today, whole=every))
     judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
     return Compiled(
         input=input_,
@@ -157,6 +160,7 @@ def compile_system(
         whole=whole,
         declared=declared,
         found=tuple(judged),
+        timeless=tuple(judge(once, system, input_, None)),
         claims=graded(claimed, system, input_, today),
         plugged=any(named(tree) for tree in trees),
     )

@@ -15,6 +15,20 @@ from typing import Literal, TypeAlias
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
+from .compiler.answer.design import design as _design
+from .compiler.answer.design.bundle import also_changed
+from .compiler.answer.design.document import (
+    DesignAmount,
+    DesignBlock,
+    DesignChart,
+    DesignDocument,
+    DesignFact,
+    DesignFacts,
+    DesignGap,
+    DesignSection,
+    DesignTable,
+    DesignText,
+)
 from .compiler.answer.explain import Effect, Given, Reason
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
@@ -106,6 +120,16 @@ __all__ = [
     "CostPart",
     "DataSplit",
     "Decision",
+    "DesignAmount",
+    "DesignBlock",
+    "DesignChart",
+    "DesignDocument",
+    "DesignFact",
+    "DesignFacts",
+    "DesignGap",
+    "DesignSection",
+    "DesignTable",
+    "DesignText",
     "Diagnostic",
     "Drift",
     "Edit",
@@ -163,6 +187,7 @@ __all__ = [
     "check",
     "collisions",
     "compile",
+    "design",
     "effects",
     "evaluate",
     "explain",
@@ -291,7 +316,7 @@ def check(result: Result, folder: StrPath) -> tuple[Change, ...]:
 
 
 def _rendered(result: Result) -> list[Rendered]:
-    return [rendered(bundle) for bundle in result.raise_for_errors()._compiled.bundles]
+    return [rendered(bundle) for bundle in result.raise_for_errors()._linked]
 
 
 def collisions(results: Iterable[Result]) -> tuple[Diagnostic, ...]:
@@ -339,6 +364,17 @@ def score(result: Result, *, today: str | None = None) -> dict[str, Score]:
     """
     environments = result.raise_for_errors()._compiled.environments
     return {one.environment: one for one in _score(environments, today)}
+
+
+def design(result: Result) -> DesignDocument:
+    """Return the system design document, as `mlspec report design` writes it.
+
+    It describes the environment with the most load among those that were compiled. A section that needs what is wrong
+    in a spec with errors says so. Raises CompileError if no environment could be compiled.
+    """
+    if not result._compiled.environments:
+        raise CompileError(f"{result._compiled.input.shown} has no environment that compiles", result.diagnostics)
+    return _design(result._compiled)
 
 
 def simulate(
@@ -470,7 +506,8 @@ def _for_release(spec: StrPath | Spec, platform: StrPath | None) -> Input:
 
 
 def _released(move: Move) -> Release:
-    result = _compiled(move.input, (move.environment,))
+    part, everything = _compiled(move.input, (move.environment,)), _compiled(move.input)
+    result = Result(part._compiled, also_changed(part._compiled, everything._compiled))
     return Release(
         environment=move.environment,
         change=move.said,

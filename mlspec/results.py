@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from .compiler.answer.design.bundle import bundles
 from .compiler.diagnostics import Diagnostic
 from .compiler.emit.dump import plain
 from .compiler.errors import CompileError, NotFoundError
@@ -83,8 +84,10 @@ class Bundle:
 class Result:
     """What a spec compiled to: a bundle for each environment unless there are errors, and all diagnostics."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, others: tuple[Linked, ...] = ()) -> None:
         self._compiled = compiled
+        self._others = others
+        """What else changes with it: what is written for all environments together, if it has only some of them."""
 
     @property
     def name(self) -> str | None:
@@ -115,10 +118,14 @@ class Result:
     def bundles(self) -> dict[str, Bundle]:
         """The output for each selected environment, by its name; empty if there are errors.
 
-        What a plugin makes once for all environments is under `_system`, the name of its folder.
+        What describes or deploys all environments together is under `_system`, the name of its folder: the design
+        document, `design.md`, and what a plugin makes once.
         """
-        linked = self._compiled.bundles if self.ok else ()
-        return {bundle.environment: Bundle(bundle) for bundle in linked}
+        return {bundle.environment: Bundle(bundle) for bundle in self._linked} if self.ok else {}
+
+    @cached_property
+    def _linked(self) -> tuple[Linked, ...]:
+        return (*bundles(self._compiled), *self._others)
 
     def raise_for_errors(self) -> Self:
         """Return this result, or raise a CompileError that lists the errors if there are any."""

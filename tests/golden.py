@@ -18,7 +18,12 @@ import pytest
 from .support import ROOT
 from .validation import load
 
-GOLDEN = ("examples/*/out/**/*.yaml", "tests/errors/*/expected.txt", "tests/formats/*.txt")
+GOLDEN = (
+    "examples/*/out/**/*.yaml",
+    "examples/*/out/_system/design.md",
+    "tests/errors/*/expected.txt",
+    "tests/formats/*.txt",
+)
 TESTS = (
     "tests/test_examples.py::test_output_is_what_is_committed",
     "tests/test_errors.py::test_the_message_is_what_is_committed",

@@ -151,7 +151,7 @@ def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
     """The objects of all environments as an API server would read them, in the order of their files."""
     from .validation import load
 
-    bodies = [load(text) for text in files(result).values()]
+    bodies = [load(text) for path, text in files(result).items() if path.endswith(".yaml")]
     return [body for body in bodies if "kind" in body and (kind is None or body["kind"] == kind)]
 
 

@@ -120,7 +120,7 @@ def test_one_environment_alone_needs_its_deployment_too(
 
 @pytest.mark.parametrize("gitops", [{}, {"tool": "argocd"}, {"tool": "flux"}, {"tool": "kustomize"}])
 def test_without_a_repository_nothing_is_written_for_all_environments(tmp_path: Path, gitops: dict[str, str]) -> None:
-    assert list(made(tmp_path, gitops).bundles) == ["staging", "production"]
+    assert [*made(tmp_path, gitops).bundles["_system"].files] == ["design.md"]
 
 
 @pytest.mark.parametrize(

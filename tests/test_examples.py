@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import mlspec
 from mlspec.api import Result
+from mlspec.compiler.answer.design.bundle import bundles
 from mlspec.compiler.link import File
 from mlspec.terminal.write import contents, rendered
 
@@ -40,7 +41,7 @@ def files(example: Path) -> Iterator[tuple[str, File]]:
 
 
 def written(example: Path) -> dict[str, bytes]:
-    return contents(rendered(environment.bundle) for environment in compiled(example)._compiled.environments)
+    return contents(rendered(bundle) for bundle in bundles(compiled(example)._compiled))
 
 
 @EACH
@@ -71,7 +72,7 @@ def test_objects_are_valid(example: Path, version: str) -> None:
 @EACH
 def test_no_step_of_a_canary_ends_before_a_verdict_and_no_bad_version_is_held(example: Path) -> None:
     for bundle in compiled(example).bundles.values():
-        bodies = [body for body in map(load, bundle.files.values()) if "kind" in body]
+        bodies = list(bundle.objects)
         steps = [step for body, _ in canaries(bodies) for step in body["spec"]["strategy"]["canary"]["steps"]]
         assert judged_steps(bodies) == sum("setWeight" in step for step in steps), "each of them is judged"
 
@@ -114,8 +115,8 @@ def test_objects_fit_their_limits(example: Path) -> None:
 
 @EACH
 def test_kustomization_lists_every_object(example: Path) -> None:
-    for bundle in compiled(example).bundles.values():
-        by_path = {path: load(text) for path, text in bundle.files.items()}
+    for environment in compiled(example).environments:
+        by_path = {path: load(text) for path, text in compiled(example).bundles[environment].files.items()}
         listed = by_path["kustomization.yaml"]["resources"]
         objects = [path for path, body in by_path.items() if "kind" in body and path != "kustomization.yaml"]
         assert sorted(listed) == sorted(objects)

@@ -242,8 +242,24 @@ def test_the_command_explains_a_path_an_object_a_line_and_a_file(monkeypatch: py
 
 def test_what_changes_no_line_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    told = run("explain", "examples/support-assistant", "problem.businessMetric.name")
+    told = run("explain", "examples/support-assistant", "services.chat.llm.output.jsonSchema")
     assert "affects no line of output here" in told.out
+
+
+def test_what_only_the_design_document_shows_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = run("explain", "examples/support-assistant", "problem.businessMetric.name")
+    assert "business metric | first-contact resolution" in told.out
+    other = run("explain", "examples/support-assistant", "metadata.owner").out
+    assert "design.md" not in other, "the document repeats nearly everything, which would hide the objects"
+
+
+def test_a_line_of_the_design_document_says_what_it_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = mlspec.compile("examples/minimal/mlspec.yaml").bundles["_system"].files["design.md"]
+    line = next(at for at, said in enumerate(text.split("\n"), 1) if said.startswith("| replicas for the peak load"))
+    told = run("explain", "examples/minimal", f"examples/minimal/out/_system/design.md:{line}")
+    assert "constraints.throughput.peak at examples/minimal/mlspec.yaml:13:34 (the spec)" in told.out
 
 
 def test_environments_without_the_path_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def outcome(folder: Path, seed: int) -> Outcome:
     judged = 0
     for bundle in result.bundles.values():
         try:
-            judged += judged_steps([body for body in map(load, bundle.files.values()) if "kind" in body])
+            judged += judged_steps(list(bundle.objects))
         except AssertionError as failed:
             invalid.append(f"a canary: {failed}")
     return Outcome(seed, refused, unhelpful, tuple(invalid), judged)

@@ -40,7 +40,7 @@ def memos(system: Path) -> tuple[tuple[str, Memo], ...]:
 def read(text: str) -> Element:
     """The page, read by a parser that forgives nothing: each element is closed, each attribute quoted."""
     root = ElementTree.fromstring(text)
-    body = root.find("body")
+    body = root.find("body/main")
     assert body is not None
     return body
 

@@ -53,7 +53,7 @@ def test_every_record_of_a_compiled_system_is_one_short_line() -> None:
 def test_what_people_look_at_says_what_matters() -> None:
     spec = mlspec.load(text=MINIMAL)
     result = mlspec.compile(spec)
-    (bundle,) = result.bundles.values()
+    bundle = result.bundles["default"]
     (memo,) = mlspec.plan(result).values()
     assert repr(spec) == "Spec(mlspec.yaml, platform built-in)"
     assert repr(result) == "Result(digit-reader: 1 environment)"

@@ -145,7 +145,7 @@ def test_one_service_of_two_can_be_without_a_canary(tmp_path: Path) -> None:
     second["endpoint"] = {"callers": CALLERS, "throughGateway": "0%"}
     result = compiled(tmp_path, made)
     assert result.diagnostics == ()
-    (bundle,) = result.bundles.values()
+    bundle = result.bundles["default"]
     assert {(one["kind"], one["metadata"]["name"]) for one in bundle.objects if one["kind"] in WORKLOADS} == {
         ("Rollout", "fraud-a"), ("HTTPRoute", "fraud-a"), ("Deployment", "fraud-b"),
     }  # fmt: skip
@@ -239,7 +239,7 @@ def test_a_sibling_bypasses_the_route_like_a_caller(tmp_path: Path) -> None:
     made["services"] = {"a": {**serving, "access": ["ranker"]}, "b": second}
     result = compiled(tmp_path, made)
     assert result.diagnostics == ()
-    (bundle,) = result.bundles.values()
+    bundle = result.bundles["default"]
     assert {(one["kind"], one["metadata"]["name"]) for one in bundle.objects if one["kind"] in WORKLOADS} == {
         ("Rollout", "fraud-a"), ("HTTPRoute", "fraud-a"), ("Deployment", "fraud-b"),
     }  # fmt: skip

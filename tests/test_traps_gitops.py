@@ -18,7 +18,8 @@ LABEL = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 
 
 def files(result: Result) -> dict[str, Any]:
-    return {path: load(text) for bundle in result.bundles.values() for path, text in bundle.files.items()}
+    texts = {path: text for bundle in result.bundles.values() for path, text in bundle.files.items()}
+    return {path: load(text) for path, text in texts.items() if path.endswith(".yaml")}
 
 
 def kustomization(tmp_path: Path, **changes: object) -> dict[str, Any]:

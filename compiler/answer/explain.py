@@ -61,9 +61,12 @@ class _Place(Record):
 def _places(compiled: Compiled) -> Iterator[_Place]:
     for environment in compiled.environments:
         yield _Place(name=environment.name, bundle=environment.bundle, layered=(environment.layered,))
-    if compiled.whole is not None:
+    from .design.bundle import together  # most questions are about an environment
+
+    whole = together(compiled)
+    if whole is not None:
         layered = tuple(environment.layered for environment in compiled.environments)
-        yield _Place(name=SYSTEM, bundle=compiled.whole.bundle, layered=layered)
+        yield _Place(name=SYSTEM, bundle=whole, layered=layered)
 
 
 _TARGET = re.compile(r"([A-Za-z]+)/([A-Za-z0-9.-]+)(?::(.+))?")
@@ -169,7 +172,8 @@ def explain_path(compiled: Compiled, path: str) -> Iterator[tuple[str, list[Give
         nodes = [node for _, node in scalars(history[0][1], ())] if history else []
         answered = answered or bool(given)
         if given:
-            yield environment.name, given, list(_effects(environment.name, environment.bundle, nodes))
+            effects = list(_effects(environment.name, environment.bundle, nodes))
+            yield environment.name, given, effects or list(_told(compiled, nodes))
     if not answered:
         raise NotFoundError(f"no layer sets `{path}`; see the language reference for its default", path)
 
@@ -196,13 +200,27 @@ def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Ef
     file = compiled.input.sources.spec.file
     if not 0 < number <= len(file.lines):
         raise NotFoundError(f"{file.name} has only {count(len(file.lines), 'line')}", str(number))
+    lively = False
     for environment in compiled.environments:
         nodes = [n for n in _written(environment.layered.tree) if n.file is file and n.line == number - 1]
-        yield environment.name, list(_effects(environment.name, environment.bundle, nodes))
+        effects = list(_effects(environment.name, environment.bundle, nodes))
+        lively = lively or bool(effects)
+        yield environment.name, effects
+    trees = [environment.layered.tree for environment in compiled.environments]
+    nodes = [n for tree in trees for n in _written(tree) if n.file is file and n.line == number - 1]
     if compiled.whole is not None:
-        trees = [environment.layered.tree for environment in compiled.environments]
-        nodes = [n for tree in trees for n in _written(tree) if n.file is file and n.line == number - 1]
         yield SYSTEM, list(_effects(SYSTEM, compiled.whole.bundle, nodes))
+    elif not lively and (told := list(_told(compiled, nodes))):
+        yield SYSTEM, told
+
+
+def _told(compiled: Compiled, nodes: Iterable[Node]) -> Iterator[Effect]:
+    """The lines of the design document. It shows nearly every value, so it counts only for what does nothing else."""
+    from .design.bundle import together
+
+    whole = together(compiled)
+    if whole is not None:
+        yield from _effects(SYSTEM, whole, nodes)
 
 
 def _effects(environment: str, bundle: Bundle, nodes: Iterable[Node]) -> Iterator[Effect]:

@@ -13,7 +13,7 @@ from ..plan.choose import significant
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence
 
-__all__ = ["Explainer", "Reason", "scalars", "shown"]
+__all__ = ["Explainer", "Reason", "scalars", "short", "shown"]
 
 
 class Reason(Record):
@@ -31,7 +31,7 @@ class Explainer:
     """Turns values with reasons into text, with paths as in the spec."""
 
     def __init__(self, layered: tuple[Layered, ...]) -> None:
-        self.paths = {id(node): _short(one, ".".join(path)) for one in layered for path, node in scalars(one.tree, ())}
+        self.paths = {id(node): short(one, ".".join(path)) for one in layered for path, node in scalars(one.tree, ())}
         self._made: dict[int, tuple[Because[Any], Reason]] = {}
         self.layers = [(layer.name, layer.tree.file) for one in layered for layer in one.layers]
 
@@ -72,7 +72,7 @@ class Explainer:
         return Reason(value=shown(value), why="", where=where, path=self.paths.get(id(node), ""), layer=layer)
 
 
-def _short(layered: Layered, path: str) -> str:
+def short(layered: Layered, path: str) -> str:
     """A path as the author wrote it: `serving.runtime` for the only entry of `services`."""
     for singular, plural in SINGULAR["MLSystem"].items():
         key = layered.tree.keys.get(plural)

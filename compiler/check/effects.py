@@ -21,7 +21,7 @@ from ..record import Record
 from ..tree import Node, Place, Scalar
 from ..words import last, listing
 from .lint import Rule
-from .not_yet import NOT_YET_READ, READ_BY_STAGES
+from .not_yet import NOT_YET_READ, READ_BY_STAGES, SHOWN
 from .patterns import Path, children, covered, selected, values, written
 
 __all__ = ["READERS", "Used", "reached", "without_effect"]
@@ -84,7 +84,7 @@ class _Effects:
         self.complete, self.bound = made.complete, made.bound
         self._judged = judged
         used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in made.artifacts))}
-        used |= covered(layered.tree, READ_BY_STAGES)
+        used |= covered(layered.tree, (*READ_BY_STAGES, *SHOWN))
         both = dict(written(layered.tree))
         self.theirs = _of_author(both, layered)
         self._unused = {path: node for path, node in both.items() if id(node) not in used}

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NOT_YET_READ", "READ_BY_STAGES", "compiled"]
+__all__ = ["NOT_YET_READ", "READ_BY_STAGES", "SHOWN", "compiled"]
 
 NOT_YET_READ: dict[str, str] = {
-    "problem.businessMetric": "the design document",
-    "problem.humanPerformance": "the design document",
-    "metrics.*.description": "the design document",
     "metrics.*.query": "a custom metric query",
-    "models.*.complexity": "the design document",
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",
-    "models.*.llm.variant": "the design document",
-    "models.*.llm.tuning.base": "the design document",
     "features": "the feature store",
     "services.*.endpoint.auth": "gateway authentication",
     "services.*.llm.prompt": "prompt versioning",
@@ -44,7 +38,6 @@ NOT_YET_READ: dict[str, str] = {
     "retraining.cooldown": "triggered retraining",
     "retraining.promote": "automated promotion",
     "retraining.online": "online learning",
-    "success": "a success criterion",
 }
 """Maps a path, with `*` for one step, to the subject that the warning names."""
 
@@ -80,6 +73,20 @@ READ_BY_STAGES: tuple[str, ...] = (
     "rollout.stages.*.shadow",  # applies to the next shadow version, even if there is none now
 )
 """Paths that no output line cites because earlier stages act on them: kinds, environments, the targets of patches."""
+
+
+SHOWN: tuple[str, ...] = (
+    "problem.businessMetric",
+    "problem.humanPerformance",
+    "metrics.*.description",
+    "models.*.complexity",
+    "models.*.llm.variant",
+    "models.*.llm.tuning.base",
+    "success",
+)
+"""Paths that are for people: the design document shows them. It shows nearly everything else, too, but a value that is
+only shown does not do what the spec says.
+"""
 
 
 def compiled(path: str) -> bool:

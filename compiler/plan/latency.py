@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .language_models.speed import Speed
     from .service import ServicePlan
 
-__all__ = ["BOUNDED", "unspent"]
+__all__ = ["BOUNDED", "Unspent", "unspent"]
 
 BOUNDED: dict[Measured, str] = {"latency": "latency", "first_token": "time to first token"}
 """The bounds that hops and calls count toward, and how a title names them."""
@@ -38,22 +38,32 @@ Times = tuple[tuple[str, float], ...]
 
 
 class Unspent(NamedTuple):
-    """One bounded percentile, and what is left of it."""
+    """One bounded percentile, what it is spent on, and what is left of it."""
 
     title: str
+    bound: Because[Duration]
+    parts: Because[Times]
     left: Because[Duration]
+
+
+class Spent(NamedTuple):
+    """The parts of a response in words, each with its seconds, and what they leave of the bound."""
+
+    parts: Times
+    left: Duration
 
 
 def unspent(service: ServicePlan) -> Iterator[Unspent]:
     """What is left of each bound, if some part of it is known."""
     for kind, what in BOUNDED.items():
         for percentile, bound in percentiles(service.bounds(kind)).items():
-            left = _left(service, kind, percentile, bound)
-            if left is not None:
-                yield Unspent(f"headroom: {percentile} {what}", left)
+            spent = _parts(service, kind, percentile, bound)
+            if spent is not None:
+                parts, left = spent.map(lambda found: found.parts), spent.map(lambda found: found.left)
+                yield Unspent(f"headroom: {percentile} {what}", bound, parts, left)
 
 
-def _left(service: ServicePlan, kind: Measured, percentile: str, bound: Because[Duration]) -> Because[Duration] | None:
+def _parts(service: ServicePlan, kind: Measured, percentile: str, bound: Because[Duration]) -> Because[Spent] | None:
     hops, calls = service.hops, service.hops.calls(kind, percentile)
     peak = first(service.traffic("peak"), service.traffic("mean"))
     demand, speed = service.demand, service.hardware.speed if service.is_language_model else None
@@ -78,7 +88,7 @@ def _of_measured(
     demand: Demand,
     peak: Because[Rate] | None,
     replicas: Because[int],
-) -> tuple[Duration, str]:
+) -> tuple[Spent, str]:
     """Calls are a part of the service time, which was measured on a replica that makes them."""
     promise = Promise(percentile, bound)
     alone = demand.promises.work.value.within(promise.late)
@@ -101,7 +111,7 @@ def _of_estimated(
     speed: Speed,
     peak: Because[Rate] | None,
     replicas: Because[int],
-) -> tuple[Duration, str]:
+) -> tuple[Spent, str]:
     """An estimate contains no calls, so they are added."""
     told = [("to process the prompt", speed.percentile("first_token", percentile, None))]
     if kind == "latency":
@@ -116,9 +126,9 @@ def _of_estimated(
 @decision
 def _of_unknown(
     bound: Because[Duration], before: tuple[Because[Duration], ...], calls: tuple[Call, ...]
-) -> tuple[Duration, str]:
-    left, why = _spent(bound, (*before, *_times(calls)), None, [], ())
-    return left, f"{why} for waiting and for the model, whose time is unknown"
+) -> tuple[Spent, str]:
+    spent, why = _spent(bound, (*before, *_times(calls)), None, [], ())
+    return spent, f"{why} for waiting and for the model, whose time is unknown"
 
 
 def _times(calls: tuple[Call, ...]) -> tuple[Because[Duration], ...]:
@@ -157,23 +167,26 @@ def _spent(
     delay: Because[Duration] | None,
     waits: list[str],
     times: Times,
-) -> tuple[Duration, str]:
+) -> tuple[Spent, str]:
     """What is left, and the sum. Computed times are rounded to four digits of the bound, so that the sum is exact."""
     step = Decimal(10) ** (bound.value.amount.adjusted() - 3)
     rounded = [(what, Decimal(time).quantize(step)) for what, time in times if math.isfinite(time)]
     said = [*(time.reason for time in before), *waits]
     said += [f"{readable(Duration(time))} {_for(what)}" for what, time in rounded if time > 0]
     declared = [*before, *([delay] if delay is not None else [])]
+    amounts = [*(float(time.value) for time in declared), *(float(time) for _, time in rounded if time > 0)]
+    parts = tuple(zip(said, amounts, strict=True))
     total = sum((time.value.amount for time in declared), sum((time for _, time in rounded), Decimal(0)))
     if any(math.isinf(time) for _, time in times):
-        return Duration(0), f"{' + '.join(said)}; the replicas are overloaded, so requests wait without end"
+        return Spent(
+            parts, Duration(0)
+        ), f"{' + '.join(said)}; the replicas are overloaded, so requests wait without end"
     whole = f"{' + '.join(said)} = {readable(Duration(total))}" if len(said) > 1 else " + ".join(said) or "nothing"
     if total > bound.value.amount:
-        return Duration(
-            0
-        ), f"{whole}; {readable(Duration(total - bound.value.amount))} above the bound of {bound.value}"
+        over = readable(Duration(total - bound.value.amount))
+        return Spent(parts, Duration(0)), f"{whole}; {over} above the bound of {bound.value}"
     left = Duration(bound.value.amount - total)
-    return left, f"{whole}; {readable(left)} of {bound.value} are left"
+    return Spent(parts, left), f"{whole}; {readable(left)} of {bound.value} are left"
 
 
 def _for(what: str) -> str:

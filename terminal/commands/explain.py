@@ -72,7 +72,7 @@ def _place(question: str, system: Compiled) -> tuple[str, str, int] | None:
         return None
     steps = path.split("/")
     start = next((index for index, step in enumerate(steps) if step in (*system.declared, SYSTEM)), None)
-    if start is None and not path.endswith(".yaml"):
+    if start is None and not path.endswith((".yaml", ".md")):
         return None
     if start is None:
         raise NotFoundError(f"{path} is not in an environment of this spec: {', '.join(system.declared)}")

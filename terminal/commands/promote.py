@@ -1,4 +1,5 @@
-"""`mlspec promote` and `mlspec rollback`: write the release file of an environment, and compile the environment.
+"""`mlspec promote` and `mlspec rollback`: write the release file of an environment, and compile the environment,
+and what is written for all environments together.
 
 The new release is compiled in memory first, so a release that does not compile changes nothing. Then the file is
 replaced in one step, and the bundle in another. If the process is killed between the two, `mlspec check` reports it,
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...compiler.answer.awaited import awaited
+from ...compiler.answer.design.bundle import also_changed
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.bind import check_as_written
 from ...compiler.diagnostics import Diagnostic
@@ -22,7 +24,7 @@ from ...compiler.pipeline import Compiled
 from ...compiler.tree import Mapping, Scalar, lookup
 from ..releases import alone, store
 from ..workspace import STDIN, find, load, read_version
-from ..write import changes
+from ..write import changes, rendered
 from .compile import written
 from .outcome import made
 from .request import Request, folder_of
@@ -129,6 +131,8 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
         request.console.complain("error: the release does not compile, so nothing was written")
         return 1
     outcome = made(result)
+    others = also_changed(result, request.compile(move.input))
+    outcome = outcome.but(files=(*outcome.files, *map(rendered, others)))
     folder = folder_of(outcome, request.out)
     if not dry_run:
         try:

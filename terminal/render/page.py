@@ -34,6 +34,9 @@ th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding: 
 .decisions thead th:nth-child(2) { width: 13%; } .decisions thead th:nth-child(4) { width: 22%; }
 .decisions thead th:nth-child(5) { width: 17%; } .changes thead th:nth-child(1) { width: 24%; }
 .changes thead th:nth-child(2), .changes thead th:nth-child(3) { width: 15%; }
+.design { margin-top: 1.25rem; } .design caption { color: var(--ink); font-size: 1rem; font-weight: 600; }
+.reasoned, .stated { table-layout: fixed; } .reasoned thead th { width: 18%; } .stated thead th { width: 22%; }
+.reasoned thead th:nth-child(3) { width: 42%; } .stated thead th:nth-child(2) { width: 48%; }
 .grounds { margin: 0; padding: 0; list-style: none; font-size: .9rem; } summary { cursor: pointer; font-size: .9rem; }
 .short { max-width: 90ch; margin: 1rem 0 1.5rem; }
 .short div { display: grid; grid-template-columns: 6rem 1fr; margin-bottom: .35rem; }
@@ -112,7 +115,7 @@ def document(title: str, body: Iterable[Html], note: str = "") -> str:
         tag("style", Html(STYLE)),
     )
     top = [tag("h1", title), *([tag("p", note, class_="faint")] if note else [])]
-    parts = tag("head", *head), tag("body", joined([*top, *body], "\n"))
+    parts = tag("head", *head), tag("body", tag("main", joined([*top, *body], "\n")))
     return f"<!DOCTYPE html>\n{tag('html', *parts, lang='en')}\n"
 
 

@@ -28,8 +28,8 @@ from .line import Line
 from .money import CostPart
 
 __all__ = [
-    "Area", "Assumption", "Citation", "CostPart", "Decided", "Decision", "Ground", "Headline", "Memo", "decided",
-    "memo",
+    "Area", "Assumption", "Citation", "CostPart", "Decided", "Decision", "Ground", "Headline", "Memo", "bill",
+    "decided", "estimates", "memo", "summary",
 ]  # fmt: skip
 
 
@@ -108,33 +108,42 @@ def memo(environment: Environment, found: Iterable[Diagnostic] = ()) -> Memo:
     """
     decided_here = decided(environment.plan)
     grounds = Grounds(environment.layered)
-    areas = tuple(area.worded(grounds) for area in decided_here)
-    lines = [line.value for area in decided_here for line in area.lines]
-    assumed = assumptions(lines)
-    here = [one for one in found if not one.environments or environment.name in one.environments]
-    values = {(area.title, one.title): one.value for area in areas for one in area.decisions}
-    told = {one.path: one.value for one in assumed}
-    estimates = [
-        (path, told[path])
-        for path in assumed_by(
-            lines, [line.value for area in decided_here if area.title == COST for line in area.lines]
-        )
-        if path in told
-    ]
-    summary = headlines(environment.plan, values, here, estimates)
     return Memo(
         environment=environment.name,
-        areas=areas,
-        assumptions=tuple(assumed),
-        summary=summary,
-        bill=_bill(environment.plan),
+        areas=tuple(area.worded(grounds) for area in decided_here),
+        assumptions=tuple(assumptions(line.value for area in decided_here for line in area.lines)),
+        summary=summary(environment, decided_here, found, estimates(decided_here)),
+        bill=bill(environment.plan),
     )
 
 
-def _bill(plan: Plan) -> tuple[CostPart, ...]:
+def summary(
+    environment: Environment,
+    decided_here: Iterable[Decided],
+    found: Iterable[Diagnostic],
+    guessed: Iterable[tuple[str, str]],
+) -> tuple[Headline, ...]:
+    """The ten lines about the decisions for one environment, the worst of what was `found` in the system, and the
+    estimates with the largest effect.
+    """
+    here = [one for one in found if not one.environments or environment.name in one.environments]
+    values = {(area.title, line.title): line.text for area in decided_here for line in area.lines}
+    return headlines(environment.plan, values, here, guessed)
+
+
+def estimates(decided_here: Iterable[Decided]) -> list[tuple[str, str]]:
+    """The assumptions that can be measured, with their values, those with the largest effect first."""
+    lines = [line.value for area in decided_here for line in area.lines]
+    costs = [line.value for area in decided_here if area.title == COST for line in area.lines]
+    told = {one.path: one.value for one in assumptions(lines)}
+    return [(path, told[path]) for path in assumed_by(lines, costs) if path in told]
+
+
+def bill(plan: Plan) -> tuple[CostPart, ...]:
+    """The parts of the monthly cost; none if the spec has an error there, which the area of the cost reports."""
     try:
         return tuple(money.bill(plan))
-    except (Refusal, Unavailable):  # the area of the cost says why
+    except (Refusal, Unavailable):
         return ()
 
 
