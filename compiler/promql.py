@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..schema.units import Duration
 from .because import Because, text
 
-__all__ = ["bound", "counted", "exported", "matchers", "promql", "rate", "selector"]
+__all__ = ["bound", "counted", "exported", "matchers", "promql", "rate", "selector", "span"]
 
 BEFORE = "15m"
 """How far before a window a series counts as old: longer than a restart of Prometheus, or scrapes that fail."""
@@ -74,3 +75,12 @@ def bound(match: Because[str], model: Because[str]) -> Because[str]:
     if "{model}" not in match.value:
         return match
     return Because(match.value.replace("{model}", _escaped(model.value)), "", (match, model))
+
+
+def span(length: Duration, times: float = 1) -> str:
+    """A duration in whole minutes as PromQL and the Prometheus Operator write it, at least one: `1d6h`."""
+    left, parts = max(1, round(float(length.amount) * times / 60)), []
+    for unit, each in (("d", 1440), ("h", 60), ("m", 1)):
+        many, left = divmod(left, each)
+        parts += [f"{many}{unit}"] if many else []
+    return "".join(parts)

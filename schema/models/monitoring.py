@@ -96,6 +96,18 @@ class Alerts(Section):
     runbook: Url | None = optional("The runbook. If omitted, `metadata.links.runbook`.")
 
 
+class AlertRule(Condition):
+    """A bound on a metric that becomes an alert."""
+
+    for_: Duration = default(
+        "15m", "How long the bound must be violated before the alert fires.", "longer than a restart of Prometheus"
+    )
+    severity: Literal["page", "ticket"] = default(
+        "ticket", "Whether to page the on-call engineer or to open a ticket.", "only users' pain is worth a page"
+    )
+    action: Text | None = optional("What to do about it, in one sentence. Every alert shows it.")
+
+
 class Capture(Section):
     """Prediction logging, so that labels can be joined to predictions later."""
 
@@ -122,7 +134,15 @@ class Monitoring(Section):
     segments: list[SegmentName] = listed("Columns to monitor per value; each must have bounded cardinality.")
     drift: Drift | None = optional("Drift detection for inputs and predictions.")
     quality: Condition | None = optional("The minimum model quality in production.")
-    rules: list[Condition] = listed("Additional conditions; each becomes an alert.")
+    rules: list[AlertRule] = listed(
+        "Bounds that become alerts: on metrics with a `query`, and on what your jobs export."
+    )
+    interval: Duration = default(
+        "1d",
+        "How often your jobs measure the quality, the labels, and the data. If a job is silent for two intervals, its "
+        "owner gets a ticket.",
+        "labels and batches usually arrive by the day",
+    )
     alerts: Alerts = group(Alerts, "Who gets alerted.")
     capture: Capture | None = optional("Prediction logging.")
     dashboard: Dashboard | None = optional("The dashboard.")
