@@ -30,7 +30,6 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "monitoring.drift": "drift detection",
     "monitoring.capture": "prediction capture",
     "monitoring.dashboard": "the dashboard",
     "releases.*.profile": "drift detection",

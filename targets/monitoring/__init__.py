@@ -38,7 +38,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
 def _of_models(plan: Plan) -> Iterable[Piece]:
     """What the spec asks to watch about models and data."""
     asked = plan.system.monitoring
-    if asked.quality is None and not asked.rules:
+    if asked.quality is None and asked.drift is None and not asked.rules:
         return
     from . import model
 

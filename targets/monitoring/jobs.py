@@ -58,15 +58,21 @@ class Judged(Record):
     needed: tuple[Needed, ...] = ()
 
 
-def series(watched: Watched, name: str, **labels: Because[str]) -> Because[str]:
-    """A series of the contract with its matchers. An empty value selects series without the label."""
+NOTHING = fixed("", "no other matcher")
+
+
+def series(watched: Watched, name: str, more: Because[str] = NOTHING, /, **labels: Because[str]) -> Because[str]:
+    """A series of the contract with its matchers. An empty value selects series without the label. `more` is written
+    after them.
+    """
     each = named(name)
     assert all(label in each.labels for label in labels), f"{name} has no such label"
     match = "".join(f',{label}="{{{label}}}"' for label in labels)
     return promql(
-        f'{name}{{{{namespace="{{namespace}}",service="{{service}}"{match}}}}}',
+        f'{name}{{{{namespace="{{namespace}}",service="{{service}}"{match}{{more}}}}}}',
         namespace=watched.scope.namespace,
         service=watched.name,
+        more=more,
         **labels,
     )
 

@@ -9,7 +9,7 @@ from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
 from ...compiler.plan.data.quality import QualityPlan
 from ...compiler.system import AlertRule, Condition
-from . import conditions, jobs, quality
+from . import conditions, drift, jobs, quality
 from .alert import Watched
 from .elsewhere import SUFFIX, Champion
 from .jobs import Judged
@@ -35,6 +35,8 @@ def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
     monitoring = plan.system.monitoring
     if monitoring.quality is not None and _about(plan, monitoring.quality, name):
         yield from quality.judged(one, QualityPlan(plan, monitoring.quality), monitoring.interval)
+    if plan.drift is not None:
+        yield from drift.judged(one, plan.drift)
     for rule in monitoring.rules:
         if _about(plan, rule, name):
             yield from conditions.judged(plan, one, rule)
