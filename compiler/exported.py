@@ -251,12 +251,12 @@ CONTRACT: tuple[Exported, ...] = (
     Exported(
         name="mlspec_tokens_total",
         monitor="usage",
-        labels=("kind",),
-        help="The tokens that the service has used. `kind` is `prompt`, `cached`, or `output`.",
+        labels=("token_type",),
+        help="The tokens that the service has used. `token_type` is `prompt`, `cached`, or `output`.",
         counter=True,
         since="daily",
         metric="daily-tokens",
-        of="kind",
+        of="token_type",
         alert="ModelTokensHigh",
     ),
 )

@@ -80,19 +80,20 @@ def _subject(watched: Watched, drift: DriftPlan, name: str, measure: Measure) ->
 
 
 def _drifted(one: _Subject) -> Body:
-    """The first line compares all values since the window before; the second requires that there was one then."""
+    """The first line compares all values since the window before; the second requires that there was one even before
+    that, so that the first result of a new job is not taken for two.
+    """
     window = one.drift.part.window
     distance = one.of("mlspec_drift_distance")
     expression = text(
         "max by (column) (min_over_time({distance}[{lookback}])) > {threshold}\n"
-        "and max by (column) (present_over_time({distance}[{quarter}] offset {window}))\n"
+        "and max by (column) (present_over_time({distance}[{quarter}] offset {lookback}))\n"
         "and max by (column) ({samples}) >= {least}\n"
         "unless max by (column) ({distance}) <= max by (column) ({noise})",
         distance=distance,
         lookback=one.drift.lookback.map(span),
         threshold=one.measure.threshold.map(number),
         quarter=window.map(lambda length: span(length, 0.25)),
-        window=window.map(span),
         samples=one.of("mlspec_drift_samples"),
         least=one.measure.least.map(str),
         noise=one.of("mlspec_drift_noise_distance"),

@@ -101,8 +101,10 @@ def told(
     )
 
 
-def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged]) -> Iterator[Artifact]:
-    """The same group twice, for the Prometheus Operator and as a plain rule file; nothing without an alert."""
+def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: object) -> Iterator[Artifact]:
+    """The same group twice, for the Prometheus Operator and as a plain rule file; nothing without an alert. `causes`
+    are what decides which service an alert is about.
+    """
     all_ = tuple(judged)
     rules = [rule for each in all_ for rule in each.rules]
     if not rules:
@@ -116,7 +118,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged]) -> Iterato
             "rules": [*rules, *_silent(watched, tuple(needed.values()))],
         }
     ]
-    why = because("rules", "alerts on the model and its data", plan.runs("monitoring"))
+    why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
     labels = {**naming.labels(plan, "rules", watched.name), **plan.platform.prometheus.labels}
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",

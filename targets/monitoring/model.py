@@ -28,7 +28,10 @@ def watched(plan: Plan) -> dict[str, Watched]:
 
 def rules(plan: Plan, name: str, one: Watched) -> Iterator[Artifact]:
     """The rules on the model of one service."""
-    return jobs.artifacts(plan, one, _judged(plan, name, one))
+    asked = plan.system.monitoring
+    bounds = (*asked.rules, *((asked.quality,) if asked.quality is not None else ()))
+    named = [bound.of for bound in bounds if bound.of is not None and bound.of.value == name]
+    return jobs.artifacts(plan, one, _judged(plan, name, one), named)
 
 
 def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
