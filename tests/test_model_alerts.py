@@ -539,6 +539,88 @@ def test_a_query_belongs_to_one_service(tmp_path: Path) -> None:
         assert [name.rpartition("/")[2] for name in names] == [f"rules-{service}-model.yaml"], result.diagnostics
 
 
+# Diagnosis
+
+
+def test_only_what_training_can_cure_may_start_a_training_run(tmp_path: Path) -> None:
+    """From the table of causes: shifts of the outcome, of the population, and of the concept justify a run."""
+    found = rules(tmp_path, watching(rules=RULES))
+    may = {rule["labels"]["signal"] for rule in found if rule["labels"].get("retrain") == "after-diagnosis"}
+    assert may == {"quality-drop", "estimate-drop", "feature-drift", "prediction-drift"}
+    never = {rule["labels"]["signal"] for rule in found if rule["labels"].get("retrain") == "never"}
+    assert never == {"data-violation", "skew", "labels-late", "features-stale", "loop-broken", "monitor-silent"}
+
+
+def test_an_alert_lists_its_causes_in_the_order_to_rule_them_out(tmp_path: Path) -> None:
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None)
+    assert rule["labels"]["causes"] == "upstream-change,seasonality,traffic-mix,population-shift"
+    steps = rule["annotations"]["action"]
+    assert steps.startswith("1. A producer of the data changed a schema, a unit, or a feature? Check drift by source")
+    assert steps.endswith("Training may help.")
+    assert steps.count("Training may help.") == 1
+
+
+def test_a_platform_can_change_a_cause(tmp_path: Path) -> None:
+    platform = """
+    apiVersion: mlspec/v1
+    kind: Platform
+    metadata: {name: acme}
+    platform:
+      diagnoses:
+        upstream-change: {action: "call {{ the data team"}
+        seasonality: {signals: []}
+    """
+    result = compile_text(tmp_path, dumped(watching()), platform=platform, today="2026-11-23")
+    (text,) = (text for name, text in files(result).items() if name.endswith("monitoring/rules-model.yaml"))
+    rule = one([rule for group in load(text)["groups"] for rule in group["rules"]], "ModelFeatureDrift", column=None)
+    assert rule["labels"]["causes"] == "upstream-change,traffic-mix,population-shift"
+    assert 'If so, call {{ "{{" }} the data team.' in rule["annotations"]["action"]
+
+
+def alerting(name: str, signal: str, state: str = "firing", **labels: str) -> dict[str, str]:
+    """Another alert, as Prometheus exports it."""
+    return {labeled("ALERTS", alertname=name, alertstate=state, signal=signal, **{**OWN, **labels}): "1x500"}
+
+
+@pytest.mark.slow
+def test_training_is_due_only_if_nothing_else_explains_the_drop(tmp_path: Path) -> None:
+    made = watching()
+    made["retraining"] = {"triggers": ["quality-drop", "data-drift"]}
+    rule = one(rules(tmp_path, made), "ModelRetrainingDue")
+    assert rule["labels"]["retrain"] == "due"
+    said = (
+        "fraud: the model got worse, and neither the data, nor features, nor labels, nor a silent monitor explains it"
+    )
+    low = alerting("ModelQualityLow", "quality-drop")
+    drift = alerting("ModelFeatureDrift", "feature-drift", column="age")
+    estimate = alerting("ModelQualityEstimateLow", "estimate-drop")
+    broken = alerting("ModelDataViolations", "data-violation")
+    cases: tuple[tuple[dict[str, str], int, str | None], ...] = (
+        (low, 65, said),
+        (low, 55, None),  # a fault may be seen later than its effect
+        ({**drift, **estimate}, 65, said),
+        (drift, 65, None),  # drift alone is no damage
+        (estimate, 65, None),  # a wrong estimate neither
+        ({**low, **broken}, 65, None),
+        ({**drift, **estimate, **broken}, 65, None),
+        ({**low, **alerting("ModelTrainingServingSkew", "skew", "pending")}, 65, None),
+        ({**low, **alerting("ModelMonitorStale", "monitor-silent", monitor="data")}, 65, None),
+        ({**low, **alerting("ModelQualitySamplesFew", "labels-late")}, 65, None),
+        ({**low, **alerting("ModelQualitySamplesFew", "labels-late", segment="country")}, 65, said),
+        ({**low, **alerting("ModelDataViolations", "data-violation", service="another")}, 65, said),
+        (alerting("ModelQualityUncertain", "quality-drop"), 65, None),
+        (alerting("ModelQualityLow", "quality-drop", "pending"), 65, None),
+        ({}, 65, None),
+    )
+    proves_each(tmp_path, [rule], [(series, [(minute, rule, told)]) for series, minute, told in cases])
+
+
+def test_without_its_trigger_nothing_asks_for_training(tmp_path: Path) -> None:
+    made = watching()
+    made["retraining"] = {"triggers": ["new-labels"]}
+    assert "ModelRetrainingDue" not in {rule["alert"] for rule in rules(tmp_path, made)}
+
+
 # All of them
 
 
@@ -553,7 +635,7 @@ def test_every_alert_has_a_kind_and_a_test(tmp_path: Path) -> None:
         for path, content in files(made).items():
             if path.endswith("-model.yaml") and "/monitoring/rules" in path:
                 named_ = {rule["alert"] for group in load(content)["groups"] for rule in group["rules"]}
-                assert named_ <= {*found, "ModelConditionViolated", "ModelConditionBlind"}
+                assert named_ <= {*found, "ModelConditionViolated", "ModelConditionBlind", "ModelRetrainingDue"}
 
 
 def test_without_a_section_nothing_is_compiled(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ...compiler.exported import Signal
 from .base import (
     AccessName,
     Chance,
@@ -106,6 +107,19 @@ class AlertRule(Condition):
         "ticket", "Whether to page the on-call engineer or to open a ticket.", "only users' pain is worth a page"
     )
     action: Text | None = optional("What to do about it, in one sentence. Every alert shows it.")
+
+
+class Cause(Section):
+    """A cause of worse predictions. Alerts list the causes of what they see, in the order to rule them out."""
+
+    cause: Text | None = optional("What happened. If omitted, its name.")
+    evidence: Text | None = optional("What shows it.")
+    check: Text | None = optional("The check that decides.")
+    action: Text | None = optional("What to do.")
+    retrain: bool = default(
+        False, "Whether this cause alone justifies a training run.", "trained on a fault, a model learns it"
+    )
+    signals: list[Signal] = listed("What the alerts see that it can cause.")
 
 
 class Capture(Section):

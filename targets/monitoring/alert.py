@@ -8,7 +8,7 @@ from ...compiler.because import Because, because, first
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
 
-__all__ = ["Watched", "alert"]
+__all__ = ["Watched", "alert", "escaped"]
 
 
 class Watched(Protocol):
@@ -52,23 +52,23 @@ def alert(
             "system": system.metadata.name,
             "service": service.name,
             **(labels or {}),
-            "owner": system.metadata.owner.map(_escaped),
+            "owner": system.metadata.owner.map(escaped),
             "receiver": because(
-                _escaped(system.metadata.owner.value), "the owner: no receiver is set", system.metadata.owner
+                escaped(system.metadata.owner.value), "the owner: no receiver is set", system.metadata.owner
             )
             if receiver is None
-            else receiver.map(_escaped),
+            else receiver.map(escaped),
         },
         "annotations": {
             "summary": summary,
             "action": action,
-            "impact": system.problem.use_case.map(_escaped),
+            "impact": system.problem.use_case.map(escaped),
             "runbook_url": first(alerts.runbook, system.metadata.links.runbook),
             "dashboard_url": system.metadata.links.dashboard,
         },
     }
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape the author's text: annotations and labels are Go templates."""
     return text.replace("{{", '{{ "{{" }}')

@@ -17,7 +17,7 @@ from ...compiler.promql import span
 from ...compiler.system import AlertRule, CustomMetric
 from ...schema.units import Duration, Measure
 from . import quality
-from .alert import Watched
+from .alert import Watched, escaped
 from .jobs import Judged, Needed, number, series, told
 
 __all__ = ["judged"]
@@ -43,7 +43,11 @@ def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
     elif exported is not None:
         yield _exported(watched, rule, metric, exported, interval)
     elif metric.needs_labels.value:
-        raised = quality.Told(severity=rule.severity, wait=rule.for_.map(span), action=rule.action)
+        raised = quality.Told(
+            severity=rule.severity,
+            wait=rule.for_.map(span),
+            action=rule.action.map(escaped) if rule.action is not None else None,
+        )
         yield from quality.judged(watched, QualityPlan(plan, rule), interval, raised)
 
 
@@ -59,7 +63,7 @@ def _alert(
     limit = _limit(rule)
     of = rule.of
     group = exported.of if exported is not None else ""
-    whom = text(" of {of}", of=of) if of is not None and group else fixed("", "")
+    whom = text(" of {of}", of=of.map(escaped)) if of is not None and group else fixed("", "")
     if of is None and group:
         whom = fixed(f" of {{{{ $labels.{group} }}}}", "the label of the series")
     return told(
@@ -79,7 +83,7 @@ def _alert(
             whom=whom,
             limit=limit.map(str),
         ),
-        action=rule.action,
+        action=rule.action.map(escaped) if rule.action is not None else None,
         labels={"metric": rule.metric, **({group: of} if of is not None and group else {})},
         wait=rule.for_.map(span),
     )

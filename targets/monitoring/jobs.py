@@ -13,11 +13,12 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.exported import KINDS, Monitor, Signal, named
 from ...compiler.plan import Plan
+from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.promql import promql, span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .. import naming
-from .alert import Watched, alert
+from .alert import Watched, alert, escaped
 
 __all__ = ["Judged", "Needed", "artifacts", "number", "series", "told"]
 
@@ -94,8 +95,12 @@ def told(
     labels: Body | None = None,
     wait: Because[str] | None = None,
 ) -> Body:
-    """An alert that says what it is a signal of."""
-    seen: Body = {"kind": KINDS[signal], "signal": signal} if signal is not None else {}
+    """An alert that says what it is a signal of, and which causes to rule out."""
+    seen: Body = {}
+    if signal is not None:
+        diagnosis = Diagnosis(watched.scope, signal)
+        seen = {"kind": KINDS[signal], "signal": signal, "causes": diagnosis.names, "retrain": diagnosis.retrain}
+        action = action if action is not None else diagnosis.steps.map(escaped)
     return alert(
         watched, name, severity, expression, summary, action=action, labels={**seen, **(labels or {})}, wait=wait
     )
