@@ -539,6 +539,37 @@ def test_a_query_belongs_to_one_service(tmp_path: Path) -> None:
         assert [name.rpartition("/")[2] for name in names] == [f"rules-{service}-model.yaml"], result.diagnostics
 
 
+def test_features_and_labels_have_the_limits_of_their_own_sections(tmp_path: Path) -> None:
+    """Labels arrive after two days, and the job that joins them runs hourly: 2 d + 2 h = 180,000 s."""
+    made = watching()
+    made["features"] = {
+        "entities": [{"name": "card", "key": "country"}],
+        "views": [{"name": "activity", "entity": "card", "source": "payments", "maxAge": "15m", "features": []}],
+    }
+    made["data"] = {**DATA, "sources": [{"name": "payments", "ingestion": "streaming"}]}
+    found = rules(tmp_path, made)
+    stale, late = one(found, "ModelFeaturesStale"), one(found, "ModelLabelsLate")
+    fresh, old = "0+60x500", "0x500"
+    name = "mlspec_feature_newest_timestamp_seconds"
+    said = "fraud: the newest record of activity is 31m 0s old; the limit is 15m"
+    cases: list[tuple[dict[str, str], int, str | None]] = [
+        (steady(name, old, view="activity"), 31, said),
+        (steady(name, old, view="activity"), 29, None),
+        (steady(name, fresh, view="activity"), 60, None),
+        (steady(name, old, view="another"), 60, None),
+    ]
+    proves_each(tmp_path, [stale], [(series, [(minute, stale, told)]) for series, minute, told in cases])
+    name = "mlspec_label_newest_timestamp_seconds"
+    said = "fraud: the newest prediction with a label is 2d 2h 30m 0s old; the limit is 2d 2h"
+    cases = [(steady(name, -176400), 60, None), (steady(name, -179100), 45, said), (steady(name, -179100), 30, None)]
+    proves_each(tmp_path, [late], [(series, [(minute, late, told)]) for series, minute, told in cases])
+
+
+def test_a_bound_of_the_author_replaces_that_of_a_section(tmp_path: Path) -> None:
+    made = watching(rules=[{"metric": "label-age", "max": "9d"}])
+    assert one(rules(tmp_path, made), "ModelLabelsLate")["expr"].endswith("> 777600")
+
+
 # Diagnosis
 
 

@@ -9,7 +9,7 @@ from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
 from ...compiler.plan.data.quality import QualityPlan
 from ...compiler.system import AlertRule, Condition
-from . import conditions, drift, jobs, quality, retrain
+from . import conditions, drift, jobs, quality, retrain, upstream
 from .alert import Watched
 from .elsewhere import SUFFIX, Champion
 from .jobs import Judged
@@ -43,6 +43,7 @@ def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
     for rule in monitoring.rules:
         if _about(plan, rule, name):
             yield from conditions.judged(plan, one, rule)
+    yield from upstream.judged(plan, one)
     yield from retrain.judged(plan, one)
 
 

@@ -14,15 +14,15 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ....schema.units import Count, Margin, Measure, plain
+from ....schema.units import Count, Duration, Margin, Measure, plain
 from ...because import Because, decision, first
 from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
-from ..choose import assumed
+from ..choose import assumed, readable
 
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["QualityPlan"]
+__all__ = ["QualityPlan", "label_limit"]
 
 LEAST = 100
 """With 93 observations, Wilson's 95% interval of a share of one half is 10 points to either side."""
@@ -123,3 +123,10 @@ def _of_result(
     better = margin.value.amount * (abs(result) if margin.value.relative else 1)
     bar = result + better if more.value else result - better
     return float(bar), f"{plain(result)}, the result {whose}, with a margin of {margin.value}"
+
+
+@decision
+def label_limit(delay: Because[Duration], interval: Because[Duration]) -> tuple[Duration, str]:
+    """How old the newest prediction with a label may be: a label arrives after its delay, and a job sees it later."""
+    total = Duration(delay.value.amount + 2 * interval.value.amount)
+    return total, f"{readable(delay.value)} until labels arrive, and 2 x {interval.value} for the job that joins them"
