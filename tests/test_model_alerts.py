@@ -587,7 +587,7 @@ def test_an_alert_lists_its_causes_in_the_order_to_rule_them_out(tmp_path: Path)
     assert rule["labels"]["causes"] == "upstream-change,seasonality,traffic-mix,population-shift"
     steps = rule["annotations"]["action"]
     assert steps.startswith("1. A producer of the data changed a schema, a unit, or a feature? Check drift by source")
-    assert steps.endswith("Training may help.")
+    assert steps.endswith("Training may help. The reference is s3://models/fraud/profile.json.")
     assert steps.count("Training may help.") == 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import Because, fixed, text
+from ...compiler.because import Because, Unavailable, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
@@ -38,6 +38,9 @@ def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
     interval = plan.system.monitoring.interval
     metric = plan.system.metrics[rule.metric.value.partition("@")[0]]
     exported = condition(rule.metric.value)
+    bounded = rule.max is not None or rule.min is not None
+    if not bounded and (metric.query is not None or exported is not None):
+        raise Unavailable(rule.spec_path)  # MLS732 is about a rival of something that has none
     if metric.query is not None:
         yield _queried(watched, rule, metric, metric.query, interval)
     elif exported is not None:
@@ -49,11 +52,13 @@ def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
             action=rule.action.map(escaped) if rule.action is not None else None,
         )
         yield from quality.judged(watched, QualityPlan(plan, rule), interval, raised)
+    else:
+        raise Unavailable(rule.spec_path)  # MLS731 is about a metric that nothing measures
 
 
 def _limit(rule: AlertRule) -> Because[Measure]:
     limit = rule.max if rule.max is not None else rule.min
-    assert limit is not None  # MLS732 refuses a rival here
+    assert limit is not None
     return limit
 
 
@@ -82,7 +87,7 @@ def _alert(
             metric=rule.metric,
             whom=whom,
             limit=limit.map(str),
-        ),
+        ).also(metric.unit),
         action=rule.action.map(escaped) if rule.action is not None else None,
         labels={"metric": rule.metric, **({group: of} if of is not None and group else {})},
         wait=rule.for_.map(span),
@@ -92,7 +97,8 @@ def _alert(
 def _queried(
     watched: Watched, rule: AlertRule, metric: CustomMetric, query: Because[str], interval: Because[Duration]
 ) -> Judged:
-    value = text("({query})", query=query)
+    ended = "\n" if "#" in query.value else ""  # a comment would hide what follows
+    value = text(f"({{query}}{ended})", query=query)
     return Judged(
         rules=(
             _alert(watched, rule, metric, "ModelConditionViolated", value, None),

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from ...compiler.because import Because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.exported import Signal
+from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.plan.data.drift import DriftPlan
 from ...compiler.plan.data.drift import Watched as Measure
 from ...compiler.promql import span
 from ...compiler.record import Record
-from .alert import Watched
+from .alert import Watched, escaped
 from .jobs import Judged, Needed, number, series, told
 
 __all__ = ["judged"]
@@ -112,8 +113,18 @@ def _drifted(one: _Subject) -> Body:
             method=one.measure.method,
             threshold=one.measure.threshold.map(number),
         ),
+        action=_action(one),
         labels={"column": one.column},
     )
+
+
+def _action(one: _Subject) -> Because[str] | None:
+    """The causes to rule out, and where the reference is."""
+    profile = one.drift.profile
+    if profile is None:
+        return None
+    steps = Diagnosis(one.watched.scope, one.signal).steps.map(escaped)
+    return text("{steps} The reference is {profile}.", steps=steps, profile=profile.map(escaped))
 
 
 def _few(one: _Subject) -> Body:

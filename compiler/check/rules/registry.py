@@ -52,6 +52,7 @@ from . import (
     training,
     training_memory,
     tuning,
+    watching,
 )
 
 __all__ = ["RULES"]
@@ -149,6 +150,12 @@ RULES: tuple[Rule, ...] = (
     freshness.stale_features,
     training_memory.training_does_not_fit,
     fairness.unjudged_fairness,
+    watching.broken_query,
+    watching.nothing_measures_it,
+    watching.rival_of_no_quality,
+    watching.nothing_by_segment,
+    watching.distance_out_of_range,
+    watching.jobs_of_yours,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

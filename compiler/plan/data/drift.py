@@ -72,6 +72,12 @@ class DriftPlan:
         return _as_many(self.sample) if self.sample is not None else None
 
     @cached_property
+    def profile(self) -> Because[str] | None:
+        """Where the reference is: as configured, otherwise that of the only live version."""
+        profiles = [release.profile for release in self.plan.system.releases.values()]
+        return first(self.part.reference, profiles[0] if len(profiles) == 1 else None)
+
+    @cached_property
     def columns(self) -> Because[int]:
         """The number of features that are compared."""
         signatures = [model.signature for model in self.plan.system.models.values() if model.signature is not None]
