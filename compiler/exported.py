@@ -57,7 +57,7 @@ class Exported(Record):
     since: Literal["", "age", "daily"] = ""
     """What a condition compares instead of the value: the age of a timestamp, or the increase in a day."""
     metric: str = ""
-    """The metric of the catalog by which `monitoring.rules` refers to it."""
+    """The metric of the catalog that stands for it in `monitoring.rules`."""
     of: str = ""
     """The label that `of` of such a rule selects."""
     alert: str = ""

@@ -30,6 +30,7 @@ KNOWN = {
     "approaches": "identifier",
     "autoscaling-providers": "name",
     "clouds": "name",
+    "diagnoses": "identifier",
     "families": "identifier",
     "gateway-providers": "name",
     "mesh-providers": "name",

@@ -283,7 +283,7 @@ FORMS: tuple[tuple[str, Callable[..., Iterator[Edit]]], ...] = (
     (r"remove (?:it|the step|`self`|the release)\b", remove),
     (r"remove the input\b", remove_item),
     (rf"remove {TEXT}", remove_key),
-    (r"export the metrics of \S+, and write `# mlspec: ignore\[(MLS\d+)\]", suppress),
+    (r"(?:export the metrics of \S+|start a run when .* it), and write `# mlspec: ignore\[(MLS\d+)\]", suppress),
     (rf"write a time outside of both, or remove {TEXT}", remove_key),
     (rf"(?:write|add) {TEXT}(?: or `[^`]+`)? under {TEXT}", write_under),
     (rf"declare `[^`]+` under {TEXT}, such as {TEXT}", declare),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mlspec.compiler.exported import CONTRACT, EVERY, named
 
 from .online import errors, spec, two_services
 from .scenes import labeled, proves, proves_each
-from .support import EXAMPLES, changed, compile_text, dumped, files
+from .support import EXAMPLES, ROOT, changed, compile_text, dumped, files
 from .validation import load
 
 DATA: dict[str, Any] = {
@@ -369,10 +370,11 @@ def _missing(name: str) -> str:
     return f"fraud: no job exports {name} with the labels that the alerts read, so they cannot fire"
 
 
-def test_no_alert_reads_a_series_whose_absence_nobody_misses(tmp_path: Path) -> None:
+@pytest.mark.parametrize("quality", [MONITORING["quality"], {"metric": "recall", "versus": "naive", "margin": "5%"}])
+def test_no_alert_reads_a_series_whose_absence_no_alert_sees(quality: dict[str, Any], tmp_path: Path) -> None:
     """What a job may leave out is optional in the contract."""
     optional = {each.name for each in CONTRACT if each.help.startswith("Optional")}
-    found = rules(tmp_path, watching(rules=RULES))
+    found = rules(tmp_path, watching(rules=RULES, quality=quality))
     read: set[str] = set()
     missed: set[str] = set()
     for rule in found:
@@ -586,7 +588,11 @@ def test_an_alert_lists_its_causes_in_the_order_to_rule_them_out(tmp_path: Path)
     rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None)
     assert rule["labels"]["causes"] == "upstream-change,seasonality,traffic-mix,population-shift"
     steps = rule["annotations"]["action"]
-    assert steps.startswith("1. A producer of the data changed a schema, a unit, or a feature? Check drift by source")
+    assert steps.startswith(
+        "1. A producer of the data changed a schema, a unit, or a feature? Signs: one or a few columns"
+    )
+    assert " Check drift by source, the expectations of the columns, and " in steps
+    assert " If so, fix the data, backfill it, and " in steps
     assert steps.endswith("Training may help. The reference is s3://models/fraud/profile.json.")
     assert steps.count("Training may help.") == 1
 
@@ -667,6 +673,32 @@ def test_every_alert_has_a_kind_and_a_test(tmp_path: Path) -> None:
             if path.endswith("-model.yaml") and "/monitoring/rules" in path:
                 named_ = {rule["alert"] for group in load(content)["groups"] for rule in group["rules"]}
                 assert named_ <= {*found, "ModelConditionViolated", "ModelConditionBlind", "ModelRetrainingDue"}
+
+
+def test_a_batch_service_is_watched_the_same_way(tmp_path: Path) -> None:
+    place = tmp_path / "demand-forecast"
+    shutil.copytree(ROOT / "examples" / "demand-forecast", place)
+    shutil.copy(ROOT / "examples" / "mlspec.platform.yaml", tmp_path)
+    (tmp_path / ".git").mkdir()
+    spec_ = place / "mlspec.yaml"
+    spec_.write_text(spec_.read_text().replace("monitoring:\n", "monitoring:\n  quality: {metric: wape, max: 0.3}\n"))
+    result = mlspec.compile(spec_, today="2026-11-23")
+    texts = [text for name, text in files(result).items() if name.endswith("production/monitoring/rules-model.yaml")]
+    assert len(texts) == 1, result.diagnostics
+    low = one([rule for group in load(texts[0])["groups"] for rule in group["rules"]], "ModelQualityLow")
+    assert low["labels"]["service"] == "demand-forecast"
+    assert "> 0.3" in low["expr"]
+
+
+def test_each_service_is_watched_alone_unless_a_bound_names_one(tmp_path: Path) -> None:
+    for of_, services in (({}, ["a", "b"]), ({"of": "b"}, ["b"])):
+        made = two_services()
+        made["monitoring"] = {"quality": {"metric": "recall", "min": 0.6, **of_}}
+        result = compile_text(tmp_path, dumped(made), today="2026-11-23")
+        texts = [text for name, text in files(result).items() if "/rules-" in name and name.endswith("-model.yaml")]
+        found = [rule for text in texts for group in load(text)["groups"] for rule in group["rules"]]
+        named_ = [rule["labels"]["service"] for rule in found if rule["alert"] == "ModelQualityLow"]
+        assert named_ == [f"fraud-{service}" for service in services], result.diagnostics
 
 
 def test_without_a_section_nothing_is_compiled(tmp_path: Path) -> None:

@@ -80,14 +80,15 @@ def judged(
             *_estimated(verdict),
         )
         base = _base(quality, column)
-        read = (base, f"{base}_low", f"{base}_high", "mlspec_quality_samples")
-        yield Judged(
-            rules=rules,
-            needed=tuple(
-                Needed(name=name, selected=series(watched, name, **_labels(quality, column, name)), interval=interval)
-                for name in read
-            ),
-        )
+        read = [
+            (name, series(watched, name, **_labels(quality, column, name)))
+            for name in (base, f"{base}_low", f"{base}_high", "mlspec_quality_samples")
+        ]
+        margin = quality.asked.margin
+        if base == "mlspec_quality_difference" and margin is not None and margin.value.relative:
+            read.append(("mlspec_quality", _of_rival(watched, quality, column)))
+        needed = tuple(Needed(name=name, selected=selected, interval=interval) for name, selected in read)
+        yield Judged(rules=rules, needed=needed)
 
 
 def _base(quality: QualityPlan, column: Because[str] | None) -> str:
@@ -154,13 +155,17 @@ def _of_difference(watched: Watched, quality: QualityPlan, column: Because[str] 
         return fixed("0", "no worse than the rival")
     if not asked.margin.value.relative:
         return asked.margin.map(lambda margin: number(float(margin.amount)))
-    assert asked.versus is not None
-    labels = {**_labels(quality, column, "mlspec_quality"), "role": asked.versus}
     return text(
         f"{{share}} * abs({BY})",
         share=asked.margin.map(lambda margin: number(float(margin.amount))),
-        series=series(watched, "mlspec_quality", **labels),
+        series=_of_rival(watched, quality, column),
     )
+
+
+def _of_rival(watched: Watched, quality: QualityPlan, column: Because[str] | None) -> Because[str]:
+    assert quality.asked.versus is not None
+    labels = {**_labels(quality, column, "mlspec_quality"), "role": quality.asked.versus}
+    return series(watched, "mlspec_quality", **labels)
 
 
 def _margin(quality: QualityPlan) -> Because[str]:

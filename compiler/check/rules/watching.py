@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "broken_query",
     "distance_out_of_range",
-    "jobs_of_yours",
     "nothing_by_segment",
     "nothing_measures_it",
+    "of_quality",
     "rival_of_no_quality",
 ]
 
@@ -96,7 +96,7 @@ def nothing_measures_it(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           rules: [{metric: abstained, max: 20%}]
     """
     quality = system.monitoring.quality
-    if quality is not None and not _of_quality(system, quality):
+    if quality is not None and not of_quality(system, quality):
         yield _no_quality(quality)
     for bound in system.monitoring.rules:
         metric = system.metrics[bound.metric.value.partition("@")[0]]
@@ -208,7 +208,7 @@ def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     asked = system.monitoring
     if not asked.segments or not plan.runs("monitoring").value or asked.quality is not None:
         return
-    if any(_of_quality(system, bound) for bound in asked.rules):
+    if any(of_quality(system, bound) for bound in asked.rules):
         return
     evaluation = system.evaluation
     metric = evaluation.primary.value if evaluation is not None else "recall"
@@ -222,7 +222,8 @@ def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     )
 
 
-def _of_quality(system: MLSystem, bound: Condition | AlertRule) -> bool:
+def of_quality(system: MLSystem, bound: Condition | AlertRule) -> bool:
+    """Whether a bound is on a metric that a job compares with labels."""
     metric = system.metrics[bound.metric.value.partition("@")[0]]
     return metric.query is None and metric.needs_labels.value
 
@@ -264,44 +265,3 @@ def distance_out_of_range(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                 note="the alert would never fire",
                 help="write `threshold: 0.1`, or another value below that",
             )
-
-
-@rule("MLS735", "info", "monitoring.quality.metric", "monitoring.rules.*.metric")
-def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Alerts on what your own jobs have to export.
-
-    Why: this version of mlspec compiles the alerts on quality, drift, and data, but not the jobs that measure them.
-    Until a job exports the series, an alert on its absence opens a ticket.
-
-    Bad:
-        monitoring:
-          quality: {metric: recall, min: 0.6}
-          rules: [{metric: null-rate, max: 5%}]
-    Good:
-        metrics:
-          abstained: {direction: minimize, query: sum(abstained)}
-        monitoring:
-          rules: [{metric: abstained, max: 3}]
-    """
-    asked = system.monitoring
-    if not plan.runs("monitoring").value:
-        return
-    jobs = [bound.metric for bound in asked.rules if condition(bound.metric.value) or _of_quality(system, bound)]
-    subjects: list[tuple[str, object]] = []
-    if asked.quality is not None:
-        subjects.append(("the quality", asked.quality.metric))
-    if asked.drift is not None:
-        subjects.append(("drift", asked.drift))
-    subjects += [(f"`{jobs[0].value}`", jobs[0])] if jobs else []
-    if not subjects:
-        return
-    (_, first), *others = subjects
-    yield finding(
-        "MLS735",
-        f"your own jobs have to measure {' and '.join(name for name, _ in subjects)}",
-        first,
-        others=tuple((place, "needs a job, too") for _, place in others),
-        note="this version compiles the alerts, but not the jobs; while a series is missing, an alert says so",
-        help="export the metrics of docs/reference/metrics.md, and write `# mlspec: ignore[MLS735] ...` with the name "
-        "of the job",
-    )

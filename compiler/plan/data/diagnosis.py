@@ -67,6 +67,8 @@ def _steps(causes: tuple[Cause, ...]) -> tuple[str, str]:
 
 def _step(cause: Cause) -> str:
     said = f"{_capital(cause.cause.value if cause.cause is not None else cause.own_name.value)}?"
+    if cause.evidence is not None:
+        said += f" Signs: {cause.evidence.value}."
     if cause.check is not None:
         said += f" Check {cause.check.value}."
     if cause.action is not None:
