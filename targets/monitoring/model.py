@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ...compiler.because import text
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
-from ...compiler.plan.data.quality import QualityPlan
 from ...compiler.system import AlertRule, Condition
 from . import conditions, drift, jobs, quality, retrain, upstream
 from .alert import Watched
@@ -36,8 +35,8 @@ def rules(plan: Plan, name: str, one: Watched) -> Iterator[Artifact]:
 
 def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
     monitoring = plan.system.monitoring
-    if monitoring.quality is not None and _about(plan, monitoring.quality, name):
-        yield from quality.judged(one, QualityPlan(plan, monitoring.quality), monitoring.interval)
+    if plan.quality is not None and monitoring.quality is not None and _about(plan, monitoring.quality, name):
+        yield from quality.judged(one, plan.quality, monitoring.interval)
     if plan.drift is not None:
         yield from drift.judged(one, plan.drift)
     for rule in monitoring.rules:

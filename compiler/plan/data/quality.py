@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ....schema.units import Count, Duration, Margin, Measure, plain
 from ...because import Because, decision, first
 from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
-from ..choose import assumed, readable
+from ..choose import assumed, count, readable
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -109,7 +109,7 @@ def _limit(limit: Because[Measure]) -> tuple[float, str]:
 
 @decision
 def _least(least: Because[Count]) -> tuple[int, str]:
-    return int(least.value), f"a verdict needs {least.value} observations"
+    return int(least.value), f"a verdict needs {count(int(least.value), 'observation')}"
 
 
 @decision
