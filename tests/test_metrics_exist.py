@@ -1,8 +1,8 @@
 """Every series that a rule, an analysis or an autoscaler reads is one that something exports.
 
 That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
-Prometheus itself (`up`); kube-state-metrics; or a controller. A query on a misspelled series returns nothing, silently
-and forever.
+Prometheus itself (`up`, `ALERTS`); kube-state-metrics; a controller; or, by the contract, a job. A query on a
+misspelled series returns nothing, silently and forever.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import mlspec
+from mlspec.compiler.exported import CONTRACT
 
 from .online import RUNTIMES, compiled, spec
 from .support import EXAMPLES, ROOT, files, loaded
@@ -56,6 +57,8 @@ FUNCTIONS = {
         "rate",
         "increase",
         "absent",
+        "abs",
+        "present_over_time",
         "count_over_time",
         "vector",
         "time",
@@ -130,7 +133,8 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     recorded = {rule["record"] for rule in rules if "record" in rule}
     asked = {name for body in bodies for query in queries(body) for name in read(query)}
     assert asked, "nothing is asked at all"
-    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - {"up"}
+    jobs = {each.name for each in CONTRACT}
+    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - jobs - {"up", "ALERTS"}
 
 
 def _rules(body: Any) -> Iterator[dict[str, Any]]:
