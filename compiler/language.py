@@ -1096,7 +1096,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "segments": ('segments', 'list', ('list', ('scalar', 'identifier', 'columns'), ''), None, ''),
         "drift": ('drift', 'optional', ('object', 'Drift'), None, ''),
         "quality": ('quality', 'optional', ('object', 'Condition'), None, ''),
-        "rules": ('rules', 'list', ('list', ('object', 'Condition'), ''), None, ''),
+        "rules": ('rules', 'list', ('list', ('object', 'AlertRule'), ''), None, ''),
+        "interval": ('interval', 'default', ('scalar', 'duration', ''), '1d', 'labels and batches usually arrive by the day'),
         "alerts": ('alerts', 'group', ('object', 'Alerts'), None, ''),
         "capture": ('capture', 'optional', ('object', 'Capture'), None, ''),
         "dashboard": ('dashboard', 'optional', ('object', 'Dashboard'), None, ''),
@@ -1127,6 +1128,19 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "DriftMethod": {
         "method": ('method', 'default', ('enum', ('psi', 'jensen-shannon', 'wasserstein', 'ks')), 'psi', 'the industry convention, with a known noise level'),
         "threshold": ('threshold', 'default', ('number', 0, None, True, False), '0.2', 'the industry convention'),
+    },
+    "AlertRule": {
+        "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),
+        "of": ('of', 'optional', ('scalar', 'text', ''), None, ''),
+        "segment": ('segment', 'optional', ('scalar', 'identifier', 'columns'), None, ''),
+        "min": ('min', 'optional', ('scalar', 'measure', ''), None, ''),
+        "max": ('max', 'optional', ('scalar', 'measure', ''), None, ''),
+        "versus": ('versus', 'optional', ('scalar', 'rival', 'rivals'), None, ''),
+        "margin": ('margin', 'optional', ('scalar', 'margin', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "for": ('for_', 'default', ('scalar', 'duration', ''), '15m', 'longer than a restart of Prometheus'),
+        "severity": ('severity', 'default', ('enum', ('page', 'ticket')), 'ticket', "only users' pain is worth a page"),
+        "action": ('action', 'optional', ('scalar', 'text', ''), None, ''),
     },
     "Alerts": {
         "page": ('page', 'optional', ('scalar', 'text', ''), None, ''),
@@ -1230,6 +1244,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "providers": ('providers', 'group', ('object', 'Providers'), None, ''),
         "algorithms": ('algorithms', 'map', ('map', ('object', 'Algorithm'), 'identifier', ''), None, ''),
         "approaches": ('approaches', 'map', ('map', ('object', 'Approach'), 'identifier', ''), None, ''),
+        "diagnoses": ('diagnoses', 'map', ('map', ('object', 'Cause'), 'identifier', ''), None, ''),
         "plugins": ('plugins', 'list', ('list', ('scalar', 'module', ''), ''), None, ''),
     },
     "Gateway": {
@@ -1592,6 +1607,14 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },
+    "Cause": {
+        "cause": ('cause', 'optional', ('scalar', 'text', ''), None, ''),
+        "evidence": ('evidence', 'optional', ('scalar', 'text', ''), None, ''),
+        "check": ('check', 'optional', ('scalar', 'text', ''), None, ''),
+        "action": ('action', 'optional', ('scalar', 'text', ''), None, ''),
+        "retrain": ('retrain', 'default', ('bool',), 'false', 'trained on a fault, a model learns it'),
+        "signals": ('signals', 'list', ('list', ('enum', ('data-violation', 'skew', 'feature-drift', 'prediction-drift', 'quality-drop', 'estimate-drop', 'labels-late', 'features-stale', 'loop-broken', 'monitor-silent')), ''), None, ''),
+    },
     "Patch": {
         "target": ('target', 'required', ('object', 'PatchTarget'), None, ''),
         "merge": ('merge', 'default', ('enum', ('json', 'strategic')), 'json', 'a patch says everything that it changes (RFC 7396)'),
@@ -1628,6 +1651,7 @@ EXACTLY_ONE: dict[str, tuple[str, ...]] = {
     'PodVolume': ('configMap', 'secret', 'claim', 'size'),
     'Condition': ('min', 'max', 'versus'),
     'Stage': ('shadow', 'canary', 'experiment', 'blueGreen'),
+    'AlertRule': ('min', 'max', 'versus'),
     'SuccessCriterion': ('min', 'max', 'versus'),
     'WebhookReceiver': ('url', 'urlFrom'),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from ..schema.units import Duration
 from .because import Because, text
 
-__all__ = ["bound", "counted", "exported", "matchers", "promql", "rate", "selector"]
+__all__ = ["bound", "broken", "counted", "exported", "matchers", "promql", "rate", "selector", "span"]
 
 BEFORE = "15m"
 """How far before a window a series counts as old: longer than a restart of Prometheus, or scrapes that fail."""
@@ -74,3 +76,41 @@ def bound(match: Because[str], model: Because[str]) -> Because[str]:
     if "{model}" not in match.value:
         return match
     return Because(match.value.replace("{model}", _escaped(model.value)), "", (match, model))
+
+
+CLOSED = {")": "(", "]": "[", "}": "{"}
+STRINGS = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|#[^\n]*")
+"""Strings and comments of PromQL (prometheus.io, querying basics)."""
+
+
+def broken(query: str) -> str:
+    """What is wrong with an expression that has to return an instant vector, or an empty string.
+
+    It finds unbalanced brackets and strings, ranges that no function takes, and the variables of dashboards. Only a
+    Prometheus finds the rest.
+    """
+    bare = STRINGS.sub("0", query)
+    if "$" in bare:
+        return "has a variable of a dashboard, which Prometheus does not know"
+    if any(quote in bare for quote in "\"'`"):
+        return "has a string without an end"
+    opened: list[str] = []
+    for char in bare:
+        if char in CLOSED.values():
+            opened.append(char)
+        elif char in CLOSED and (not opened or opened.pop() != CLOSED[char]):
+            return f"has a `{char}` that closes nothing"
+    if opened:
+        return f"has a `{opened[-1]}` without an end"
+    if not bare.strip():
+        return "is empty"
+    return "returns a range, not a vector" if bare.rstrip().endswith("]") else ""
+
+
+def span(length: Duration, times: float = 1) -> str:
+    """A duration in whole minutes as PromQL and the Prometheus Operator write it, at least one: `1d6h`."""
+    left, parts = max(1, round(float(length.amount) * times / 60)), []
+    for unit, each in (("d", 1440), ("h", 60), ("m", 1)):
+        many, left = divmod(left, each)
+        parts += [f"{many}{unit}"] if many else []
+    return "".join(parts)

@@ -1816,13 +1816,14 @@ class BlueGreenStage(Part):
 class Monitoring(Part):
     """Monitoring settings. Monitoring is always on; this section overrides its defaults."""
 
-    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "alerts", "capture", "dashboard", "scrape_interval", "saturation",)
+    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "interval", "alerts", "capture", "dashboard", "scrape_interval", "saturation",)
 
     slo: Slo
     segments: tuple[Because[str], ...]
     drift: Drift | None
     quality: Condition | None
-    rules: tuple[Condition, ...]
+    rules: tuple[AlertRule, ...]
+    interval: Because[Duration]
     alerts: Alerts
     capture: Capture | None
     dashboard: Dashboard | None
@@ -1873,6 +1874,24 @@ class DriftMethod(Part):
 
     method: Because[Literal['psi', 'jensen-shannon', 'wasserstein', 'ks']]
     threshold: Because[float]
+
+
+class AlertRule(Part):
+    """A bound on a metric that becomes an alert."""
+
+    __slots__ = fields = ("metric", "of", "segment", "min", "max", "versus", "margin", "min_samples", "for_", "severity", "action",)
+
+    metric: Because[str]
+    of: Because[str] | None
+    segment: Because[str] | None
+    min: Because[Measure] | None
+    max: Because[Measure] | None
+    versus: Because[str] | None
+    margin: Because[Margin] | None
+    min_samples: Because[Count] | None
+    for_: Because[Duration]
+    severity: Because[Literal['page', 'ticket']]
+    action: Because[str] | None
 
 
 class Alerts(Part):
@@ -2003,7 +2022,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "dashboards", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "dashboards", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "diagnoses", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -2036,6 +2055,7 @@ class Platform(Part):
     providers: Providers
     algorithms: Named[Algorithm]
     approaches: Named[Approach]
+    diagnoses: Named[Cause]
     plugins: tuple[Because[str], ...]
 
 
@@ -2652,6 +2672,19 @@ class Approach(Part):
     interpretable: Because[bool]
     checked: Because[str] | None
     source: Because[str] | None
+
+
+class Cause(Part):
+    """A cause of worse predictions. Alerts list the causes of what they see, in the order to rule them out."""
+
+    __slots__ = fields = ("cause", "evidence", "check", "action", "retrain", "signals",)
+
+    cause: Because[str] | None
+    evidence: Because[str] | None
+    check: Because[str] | None
+    action: Because[str] | None
+    retrain: Because[bool]
+    signals: tuple[Because[Literal['data-violation', 'skew', 'feature-drift', 'prediction-drift', 'quality-drop', 'estimate-drop', 'labels-late', 'features-stale', 'loop-broken', 'monitor-silent']], ...]
 
 
 class Patch(Part):

@@ -20,11 +20,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlspec.cli import cli
+from mlspec.compiler import exported
 from mlspec.compiler.answer.score import EVIDENCE
 from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.limits import LIMITS
+from mlspec.compiler.plan.alerting.failures import SIGNALS
 from mlspec.schema.units import Duration
 from mlspec.terminal import render
 
@@ -66,6 +68,8 @@ def generated() -> dict[Path, str]:
         PAGES / "diagnostics.md": page("diagnostics", subjects=diagnostics()),
         PAGES / "catalog.md": page("catalog", **catalog()),
         PAGES / "limits.md": page("limits", limits=LIMITS),
+        PAGES / "metrics.md": page("metrics", **metrics()),
+        PAGES / "diagnoses.md": page("diagnoses", **diagnoses()),
     }
 
 
@@ -191,6 +195,24 @@ def catalog() -> dict[str, Any]:
         "proven": frozenset(EVIDENCE),
         "zones": len((CATALOG / "time-zones.txt").read_text().splitlines()),
     }
+
+
+def metrics() -> dict[str, Any]:
+    """The metrics that jobs export, by the job."""
+    groups = groupby(exported.CONTRACT, lambda each: each.monitor)
+    return {
+        "version": exported.VERSION,
+        "every": exported.EVERY,
+        "groups": [(monitor, list(each)) for monitor, each in groups],
+        "conditions": [each for each in exported.CONTRACT if each.metric],
+    }
+
+
+def diagnoses() -> dict[str, Any]:
+    """The causes of worse predictions, and the alerts that list them."""
+    causes = _load(CATALOG / "diagnoses.yaml")
+    signals = {signal: [name for name, cause in causes.items() if signal in cause["signals"]] for signal in SIGNALS}
+    return {"causes": causes, "signals": signals, "kinds": SIGNALS}
 
 
 def _load(path: Path) -> Any:

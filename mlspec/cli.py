@@ -139,6 +139,23 @@ def report() -> None:
     """Report on a design, an evaluation, or a running system."""
 
 
+@report.command("design")
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
+)
+@drawing
+@working_on_one_spec
+def report_design(request: Any, form: str, page: str | None) -> int:
+    """Write the system design document.
+
+    Describes the environment with the most load in full, from the business metric to the bill, with the reason of each
+    decision and what the spec leaves open. `mlspec compile` writes the same document as _system/design.md.
+    """
+    from .terminal.commands import design as command
+
+    return command.design(request, form, page)
+
+
 @report.command("evaluation")
 @click.option("--metrics", required=True, metavar="FILE", help="The metrics file: JSON, YAML, CSV, or an MLflow run.")
 @click.option(
@@ -324,28 +341,6 @@ def digest(console: Any, path: str) -> int:
     from .terminal.commands import digest as command
 
     return command.digest(path, console)
-
-
-@cli.group(short_help="Write a report about a system.")
-def report() -> None:
-    """Write a report: the design of a system, the evaluation of a model, or the state of a running system."""
-
-
-@report.command("design")
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
-)
-@drawing
-@working_on_one_spec
-def report_design(request: Any, form: str, page: str | None) -> int:
-    """Write the system design document.
-
-    Describes the environment with the most load in full, from the business metric to the bill, with the reason of each
-    decision and what the spec leaves open. `mlspec compile` writes the same document as _system/design.md.
-    """
-    from .terminal.commands import design as command
-
-    return command.design(request, form, page)
 
 
 @cli.group()

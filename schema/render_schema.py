@@ -31,6 +31,7 @@ KNOWN = {
     "autoscaling-providers": "name",
     "clouds": "name",
     "dashboards-providers": "name",
+    "diagnoses": "identifier",
     "families": "identifier",
     "gateway-providers": "name",
     "mesh-providers": "name",

@@ -271,11 +271,19 @@ def set_path(where: Where, text: str) -> Iterator[Edit]:
         yield _written(_holder(where, pair[0]), *pair)
 
 
+def suppress(where: Where, id_: str) -> Iterator[Edit]:
+    """A comment at the end of the line."""
+    line = where.node.line
+    at = (line, len(where.node.file.lines[line]))
+    yield _edit(where.node.file, at, at, f"  # mlspec: ignore[{id_}] the job is fraud-quality")
+
+
 TEXT = r"`([^`]+)`"
 FORMS: tuple[tuple[str, Callable[..., Iterator[Edit]]], ...] = (
     (r"remove (?:it|the step|`self`|the release)\b", remove),
     (r"remove the input\b", remove_item),
     (rf"remove {TEXT}", remove_key),
+    (r"(?:export the metrics of \S+|start a run when .* it), and write `# mlspec: ignore\[(MLS\d+)\]", suppress),
     (rf"write a time outside of both, or remove {TEXT}", remove_key),
     (rf"(?:write|add) {TEXT}(?: or `[^`]+`)? under {TEXT}", write_under),
     (rf"declare `[^`]+` under {TEXT}, such as {TEXT}", declare),

@@ -28,6 +28,7 @@ __all__ = [
     "outcome",
     "promtool",
     "proves",
+    "proves_each",
     "reads",
     "told_at",
     "verdict",
@@ -92,6 +93,19 @@ def proves(
     All alerts with the same name go into one test, because promtool compares them together. `every` is the evaluation
     interval.
     """
+    _run(folder, rules, [_alerts(series, expected)], every)
+
+
+def proves_each(
+    folder: Path,
+    rules: list[dict[str, Any]],
+    cases: Iterable[tuple[dict[str, str], Iterable[tuple[int, dict[str, Any], str | None]]]],
+) -> None:
+    """The same for several sets of series, in one run of promtool."""
+    _run(folder, rules, [_alerts(series, expected) for series, expected in cases])
+
+
+def _alerts(series: dict[str, str], expected: Iterable[tuple[int, dict[str, Any], str | None]]) -> dict[str, Any]:
     fired: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for minute, rule, summary in expected:
         told = fired.setdefault((minute, rule["alert"]), [])
@@ -100,7 +114,7 @@ def proves(
     tests = [
         {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": told} for (minute, name), told in fired.items()
     ]
-    _run(folder, rules, {"input_series": _series(series), "alert_rule_test": tests}, every)
+    return {"input_series": _series(series), "alert_rule_test": tests}
 
 
 def fires(
@@ -118,7 +132,7 @@ def fires(
         }
         for minute, told in expected.items()
     ]
-    _run(folder, rules, {"input_series": _series(series), "promql_expr_test": tests})
+    _run(folder, rules, [{"input_series": _series(series), "promql_expr_test": tests}])
 
 
 def _fired(rule: dict[str, Any], summary: str) -> dict[str, Any]:
@@ -129,17 +143,18 @@ def reads(folder: Path, query: str, series: dict[str, str], minute: int, value: 
     """A query returns one sample without labels, rounded to six digits, or none."""
     wanted = [] if value is None else [{"labels": "{}", "value": value}]
     test = {"expr": f"round({query}, 1e-6)", "eval_time": f"{minute}m", "exp_samples": wanted}
-    _run(folder, [], {"input_series": _series(series), "promql_expr_test": [test]})
+    _run(folder, [], [{"input_series": _series(series), "promql_expr_test": [test]}])
 
 
 def _series(series: dict[str, str]) -> list[dict[str, str]]:
     return [{"series": name, "values": values} for name, values in series.items()]
 
 
-def _run(folder: Path, rules: list[dict[str, Any]], test: dict[str, Any], every: str = "1m") -> None:
+def _run(folder: Path, rules: list[dict[str, Any]], tests: list[dict[str, Any]], every: str = "1m") -> None:
     groups = [{"name": "all", "rules": rules}] if rules else []
     (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
-    made = {"rule_files": ["rules.yaml"], "evaluation_interval": every, "tests": [{"interval": "1m", **test}]}
+    each = [{"interval": "1m", **test} for test in tests]
+    made = {"rule_files": ["rules.yaml"], "evaluation_interval": every, "tests": each}
     (folder / "test.yaml").write_text(json.dumps(made))
     done = promtool(folder, "test", "rules", "test.yaml")
     assert done.returncode == 0, done.stdout + done.stderr

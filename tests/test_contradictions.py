@@ -63,7 +63,7 @@ def test_the_order_is_compared_as_values_and_equal_ones_are_fine(tmp_path: Path)
 def test_everything_with_a_minimum_and_a_maximum_is_in_order() -> None:
     """Gates have one of both, and replicas are compared once the planner has chosen what is left out."""
     pairs = {name for name, table in OBJECTS.items() if {"min", "max"} <= set(table)}
-    assert pairs - set(ASCENDING) == {"Condition", "SuccessCriterion", "Replicas"}
+    assert pairs - set(ASCENDING) == {"AlertRule", "Condition", "SuccessCriterion", "Replicas"}
 
 
 # Metrics, searches, and patterns

@@ -1,8 +1,8 @@
 """Every series that a rule, an analysis, an autoscaler, or a dashboard reads is one that something exports.
 
 That is the chosen runtime, by its entry in the catalog and what the spec changes of it; a rule of the same bundle;
-Prometheus itself; kube-state-metrics; the kubelet; NVIDIA's exporter; or a controller. A query on a misspelled series
-returns nothing, silently and forever.
+Prometheus itself; kube-state-metrics; the kubelet; NVIDIA's exporter; a controller; or, by the contract, a job. A query
+on a misspelled series returns nothing, silently and forever.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import mlspec
+from mlspec.compiler.exported import CONTRACT
 
 from .grafana import dashboards
 from .online import RUNTIMES, compiled, spec
@@ -71,6 +72,8 @@ FUNCTIONS = {
         "rate",
         "increase",
         "absent",
+        "abs",
+        "present_over_time",
         "count_over_time",
         "vector",
         "time",
@@ -145,14 +148,15 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     recorded = {rule["record"] for rule in rules if "record" in rule}
     asked = {name for body in bodies for query in queries(body) for name in read(query)}
     assert asked, "nothing is asked at all"
-    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN
+    jobs = {each.name for each in CONTRACT}
+    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN - jobs
 
 
 def bodies(texts: dict[str, str]) -> list[Any]:
     """The objects of a bundle, and the queries of its dashboards."""
     boards = [{"expr": query} for made in dashboards(texts) for query in queries({"panels": made["panels"]})]
     assert boards
-    return [*(load(text) for text in texts.values()), *boards]
+    return [*(load(text) for path, text in texts.items() if path.endswith(".yaml")), *boards]
 
 
 def _rules(body: Any) -> Iterator[dict[str, Any]]:

@@ -180,7 +180,6 @@ def test_choices_without_effect_are_not_offered() -> None:
 
 
 OF_THE_SECTION_ITSELF = {
-    "drift.py": "a rule of `monitoring.drift` says how to correct it",
     "retraining.py": "a rule of `retraining.diagnosis` says how to correct it",
     "features.py": "a rule of `features` says how to correct it",
 }

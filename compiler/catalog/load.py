@@ -18,6 +18,7 @@ __all__ = [
     "approaches",
     "clouds",
     "devices",
+    "diagnoses",
     "families",
     "metrics",
     "providers",
@@ -118,6 +119,11 @@ def approaches() -> Mapping:
 def clouds() -> Mapping:
     """All clouds, by name."""
     return _file("clouds")
+
+
+def diagnoses() -> Mapping:
+    """All causes of worse predictions, by name, in the order to rule them out."""
+    return _file("diagnoses")
 
 
 def families() -> Mapping:

@@ -25,10 +25,6 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "monitoring.segments": "monitoring by segment",
-    "monitoring.drift": "drift detection",
-    "monitoring.quality": "model quality monitoring",
-    "monitoring.rules": "alerting on custom conditions",
     "monitoring.capture": "prediction capture",
     "releases.*.profile": "drift detection",
     "releases.*.shadow.profile": "drift detection",
@@ -60,15 +56,17 @@ READ_BY_STAGES: tuple[str, ...] = (
     "services.*.endpoint.throughGateway",  # 0% drops the route and the canary
     "models.*.signature",
     "constraints.accelerators",
-    "metrics.* if monitoring.rules",  # the metric may be for what is not supported yet, which has a warning
+    "metrics.* if monitoring.rules",  # a bound states its own side, and needs no range
     "metrics.* if monitoring.quality",
-    "metrics.* if success",
+    "metrics.* if success",  # the metric may be for what is not supported yet, which has a warning
     "metrics.*.direction if rollout.rollbackWhen",  # required for every metric; a condition states its own side
     "services.*.llm.caching.dtype",  # 16-bit has no flag, and a runtime without the choice is an error
     "releases.*.artifact.format",
     "releases.*.shadow.artifact.format",
     "releases.*.skippedShadow",  # `mlspec promote` writes it, and the spec may have lost its shadow stage since
     "releases.*.previous",  # what `mlspec rollback` goes back to
+    "releases.*.profile",  # the reference of drift detection, as soon as the spec asks for it
+    "releases.*.shadow.profile",  # that of the version when it is promoted
     "releases.*.shadow.since",  # what `mlspec promote` waits for
     "rollout.stages.*.shadow",  # applies to the next shadow version, even if there is none now
 )

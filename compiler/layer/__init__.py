@@ -98,6 +98,8 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     found += usual.undecided(tree, chosen, name)
     names = names_in(tree)
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
+    if _watches_models(tree):
+        names["diagnoses"] = set()
     shipped = list(_catalog_layers(names))
     floor = merged_layers(shipped) if shipped else only(sources.spec)
     nulls = tuple(emptied([layer.tree for layer in layers], floor, _COLLECTIONS))
@@ -107,6 +109,12 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     layers = [*shipped, *layers]
     clusters = _cluster_names(sources.platform, *sources.nearer)
     return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters)
+
+
+def _watches_models(tree: Mapping) -> bool:
+    """Whether alerts need the diagnoses, which no name in a spec refers to."""
+    monitoring = tree.entries.get("monitoring")
+    return isinstance(monitoring, Mapping) and not monitoring.entries.keys().isdisjoint(("drift", "quality", "rules"))
 
 
 def _platform_layers(platform: Mapping | None, overlay: Mapping) -> Iterator[Layer]:
@@ -188,6 +196,7 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "families": (("platform", "families"), lambda _: catalog.families().entries),
     "algorithms": (("platform", "algorithms"), lambda _: catalog.algorithms().entries),
     "approaches": (("platform", "approaches"), lambda _: catalog.approaches().entries),
+    "diagnoses": (("platform", "diagnoses"), lambda _: catalog.diagnoses().entries),
     "rollout-providers": (("platform", "providers", "rollout"), lambda _: catalog.providers("rollout")),
     "traffic-providers": (("platform", "providers", "traffic"), lambda _: catalog.providers("traffic")),
     "autoscaling-providers": (("platform", "providers", "autoscaling"), lambda _: catalog.providers("autoscaling")),

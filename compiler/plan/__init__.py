@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .data.freshness import FreshnessPlan
     from .data.history import HistoryPlan
     from .data.labeling import LabelingPlan
+    from .data.quality import QualityPlan
     from .data.samples import SamplesPlan
 
 __all__ = ["Plan"]
@@ -174,6 +175,16 @@ class Plan(Scope):
     def dashboards(self) -> DashboardsPlan:
         """The dashboards of this environment."""
         return DashboardsPlan(self)
+
+    @cached_property
+    def quality(self) -> QualityPlan | None:
+        """The bar for the quality in production, if it is watched."""
+        asked = self.system.monitoring.quality
+        if asked is None or not self.runs("monitoring").value:
+            return None
+        from .data.quality import QualityPlan
+
+        return QualityPlan(self, asked)
 
     def _only_here(self) -> None:
         """Refuse training in several environments, because each would register its own model under the same name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ...compiler.exported import Signal
 from .base import (
     AccessName,
     Chance,
@@ -96,6 +97,31 @@ class Alerts(Section):
     runbook: Url | None = optional("The runbook. If omitted, `metadata.links.runbook`.")
 
 
+class AlertRule(Condition):
+    """A bound on a metric that becomes an alert."""
+
+    for_: Duration = default(
+        "15m", "How long the bound must be violated before the alert fires.", "longer than a restart of Prometheus"
+    )
+    severity: Literal["page", "ticket"] = default(
+        "ticket", "Whether to page the on-call engineer or to open a ticket.", "only users' pain is worth a page"
+    )
+    action: Text | None = optional("What to do about it, in one sentence. Every alert shows it.")
+
+
+class Cause(Section):
+    """A cause of worse predictions. Alerts list the causes of what they see, in the order to rule them out."""
+
+    cause: Text | None = optional("What happened. If omitted, its name.")
+    evidence: Text | None = optional("What shows it.")
+    check: Text | None = optional("The check that decides.")
+    action: Text | None = optional("What to do.")
+    retrain: bool = default(
+        False, "Whether this cause alone justifies a training run.", "trained on a fault, a model learns it"
+    )
+    signals: list[Signal] = listed("What the alerts see that it can cause.")
+
+
 class Capture(Section):
     """Prediction logging, so that labels can be joined to predictions later."""
 
@@ -124,7 +150,15 @@ class Monitoring(Section):
     segments: list[SegmentName] = listed("Columns to monitor per value; each must have bounded cardinality.")
     drift: Drift | None = optional("Drift detection for inputs and predictions.")
     quality: Condition | None = optional("The minimum model quality in production.")
-    rules: list[Condition] = listed("Additional conditions; each becomes an alert.")
+    rules: list[AlertRule] = listed(
+        "Bounds that become alerts: on metrics with a `query`, and on what your jobs export."
+    )
+    interval: Duration = default(
+        "1d",
+        "How often your jobs measure the quality, the labels, and the data. If a job is silent for two intervals, its "
+        "owner gets a ticket.",
+        "labels and batches usually arrive by the day",
+    )
     alerts: Alerts = group(Alerts, "Who gets alerted.")
     capture: Capture | None = optional("Prediction logging.")
     dashboard: Dashboard | None = optional("The dashboard.")

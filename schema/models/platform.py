@@ -48,6 +48,7 @@ from .base import (
     required,
 )
 from .model import Approach, Family
+from .monitoring import Cause
 from .network import Cloud, Network
 from .planning import Planning, Prices, Quota
 from .pods import CaBundle, PodSecurity, Scheduling, Toleration
@@ -336,6 +337,9 @@ class Platform(Section):
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."
     )
     approaches: dict[Identifier, Approach] = mapped("Types of models: changes to the catalog, and your own entries.")
+    diagnoses: dict[Identifier, Cause] = mapped(
+        "Causes of worse predictions: changes to the catalog, and your own entries."
+    )
     plugins: list[Module] = listed("Your own targets.")
 
 

@@ -28,6 +28,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import training
 
         yield partial(training.rules, plan.training)
+    yield from _of_models(plan)
     live = plan.champion_elsewhere
     if live is not None:
         from . import elsewhere
@@ -44,6 +45,17 @@ def _routing(plan: Plan) -> Iterable[Artifact]:
     from .routing import routing
 
     return routing(plan)
+
+
+def _of_models(plan: Plan) -> Iterable[Piece]:
+    """What the spec asks to watch about models and data."""
+    asked = plan.system.monitoring
+    if asked.quality is None and asked.drift is None and not asked.rules:
+        return
+    from . import model
+
+    for name, one in model.watched(plan).items():
+        yield partial(model.rules, plan, name, one)
 
 
 TARGET = Target(

@@ -10,7 +10,7 @@ from ...compiler.plan.alerting import Severity, receiver
 from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.scope import Scope
 
-__all__ = ["Watched", "alert"]
+__all__ = ["Watched", "alert", "escaped"]
 
 
 class Watched(Protocol):
@@ -57,19 +57,19 @@ def alert(
             "system": system.metadata.name,
             "service": service.name,
             **(labels or {}),
-            "owner": system.metadata.owner.map(_escaped),
-            "receiver": receiver(system, severity).map(_escaped),
+            "owner": system.metadata.owner.map(escaped),
+            "receiver": receiver(system, severity).map(escaped),
         },
         "annotations": {
             "summary": summary,
             "action": action,
-            "impact": system.problem.use_case.map(_escaped),
+            "impact": system.problem.use_case.map(escaped),
             "runbook_url": first(alerts.runbook, system.metadata.links.runbook),
             "dashboard_url": system.metadata.links.dashboard,
         },
     }
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape the author's text: annotations and labels are Go templates."""
     return text.replace("{{", '{{ "{{" }}')

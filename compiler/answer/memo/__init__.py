@@ -192,6 +192,7 @@ def _serving(plan: Plan) -> _Areas:
 
 def _whole(plan: Plan) -> _Areas:
     yield "Drift", partial(data.drift, plan)
+    yield "Quality in production", partial(data.quality, plan)
     yield "Routing of alerts", partial(monitoring.routing, plan)
     yield "Peak resource usage", partial(quota.peak, plan)
     yield COST, partial(money.cost, plan)

@@ -1,13 +1,14 @@
-"""Data decisions: the history and its split, and drift thresholds."""
+"""Data decisions: the history and its split, drift thresholds, and the quality in production."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ...plan import Plan
+from ...plan.data.quality import label_limit
 from .line import Line
 
-__all__ = ["drift", "history"]
+__all__ = ["drift", "history", "quality"]
 
 
 def history(plan: Plan) -> Iterator[Line]:
@@ -41,3 +42,25 @@ def drift(plan: Plan) -> Iterator[Line]:
     for name, least in measured.above.items():
         where = f"{name}.threshold" if name in ("features", "prediction") else f"columns.{name}.threshold"
         yield Line(title=f"{name}, drift threshold", value=least, unit="PSI", field=f"monitoring.drift.{where}")
+    for name, one in measured.watched.items():
+        yield Line(
+            title=f"{name}, rows for a verdict", value=one.least, count_of="row", field="monitoring.drift.minSamples"
+        )
+
+
+def quality(plan: Plan) -> Iterator[Line]:
+    """The bar for the quality in production, and what a verdict needs."""
+    bound = plan.quality
+    if bound is None:
+        return
+    if bound.bar is not None:
+        yield Line(title=f"bar for the live version, {bound.asked.metric.value}", value=bound.bar)
+    yield Line(
+        title="observations for a verdict",
+        value=bound.least,
+        count_of="observation",
+        field="monitoring.quality.minSamples",
+    )
+    labels = plan.system.data.labels
+    if labels is not None and labels.delay is not None:
+        yield Line(title="newest label at most", value=label_limit(labels.delay, plan.system.monitoring.interval))

@@ -8,6 +8,7 @@ MODULES: dict[str, str] = {
     "algorithms": "algorithms",
     "approaches": "approaches",
     "clouds": "clouds",
+    "diagnoses": "diagnoses",
     "families": "families",
     "metrics": "metrics",
     "providers/autoscaling/hpa": "providers_autoscaling_hpa",

@@ -24,6 +24,7 @@ from . import (
     history,
     hops,
     interpretability,
+    jobs,
     llm,
     llm_estimates,
     llm_fit,
@@ -55,6 +56,7 @@ from . import (
     training_accelerators,
     training_memory,
     tuning,
+    watching,
 )
 
 __all__ = ["RULES"]
@@ -160,6 +162,13 @@ RULES: tuple[Rule, ...] = (
     routing.receiver_of_nothing,
     routing.repeated_too_late,
     routing.pages_by_mail,
+    watching.broken_query,
+    watching.nothing_measures_it,
+    watching.rival_of_no_quality,
+    watching.nothing_by_segment,
+    watching.distance_out_of_range,
+    jobs.jobs_of_yours,
+    jobs.triggers_open_a_ticket,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ...exported import Signal
 from ...record import Record
 
-__all__ = ["EXPLAINS", "FAILURES", "Explains", "Failure"]
+__all__ = ["EXPLAINS", "FAILURES", "SIGNALS", "Explains", "Failure"]
 
 Failure = Literal[
     "outage", "availability", "latency", "saturation", "replicas", "autoscaling", "upstream", "rollout", "shadow",
     "runs", "staleness", "monitoring", "data-quality", "data-drift", "model-quality", "loop",
+    "condition",
 ]  # fmt: skip
 """The kind of failure that an alert shows: the value of its label `failure`."""
 
@@ -43,8 +45,23 @@ FAILURES: dict[Failure, str] = {
     "data-drift": "inputs or predictions are distributed differently from the reference",
     "model-quality": "the model is worse than it must be",
     "loop": "labels or logged predictions do not come back",
+    "condition": "a condition that the spec states itself is not met",
 }
 """What each kind means."""
+
+SIGNALS: dict[Signal, Failure] = {
+    "data-violation": "data-quality",
+    "skew": "data-quality",
+    "feature-drift": "data-drift",
+    "prediction-drift": "data-drift",
+    "quality-drop": "model-quality",
+    "estimate-drop": "model-quality",
+    "labels-late": "loop",
+    "features-stale": "staleness",
+    "loop-broken": "loop",
+    "monitor-silent": "monitoring",
+}
+"""The kind of failure that each signal of a model's own alerts belongs to."""
 
 
 class Explains(Record):

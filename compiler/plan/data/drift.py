@@ -1,9 +1,8 @@
-"""How much drift is noise: the population stability index (PSI) that two equal distributions reach by chance.
+"""How much drift is noise: the distance that two equal distributions reach by chance (`noise`).
 
-PSI = sum of (p_i - q_i) ln(p_i / q_i) over bins. For n and m rows of the same distribution in k bins, it is
-asymptotically (1/n + 1/m) times a chi-square variable with k - 1 degrees of freedom (B. Yurdakul, Statistical
-properties of population stability index, dissertation, Western Michigan University, 2018). The common fixed thresholds,
-0.1 and 0.2, ignore n: with 200 rows on both sides and 10 bins, 1 in 100 comparisons exceeds 0.21 by chance.
+The population stability index (PSI) is the sum of (p_i - q_i) ln(p_i / q_i) over bins. Its common fixed thresholds, 0.1
+and 0.2, ignore the number of rows: with 200 rows on both sides and 10 bins, 1 in 100 comparisons exceeds 0.21 by
+chance.
 
 More columns mean more chances of a false alarm. With alpha as the total, each column gets alpha / columns (Bonferroni).
 The approximation is optimistic for few rows, where bins are empty: below 1,000 rows, a nominal 1% is 1.2% to 1.7% in
@@ -14,19 +13,28 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from ....schema.units import Count, Duration, Percent, Rate
 from ...because import Because, decision, first, fixed
-from ...system import Drift
+from ...system import Drift, DriftMethod
 from ..budget.prices import MONTH, monthly
-from ..choose import count, number
+from ..choose import assumed, count, number
+from .noise import chi_square_quantile, enough, floor_of, noise_floor
 
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["DriftPlan", "chi_square_quantile", "noise_floor"]
+__all__ = ["DriftPlan", "Watched"]
+
+
+class Watched(NamedTuple):
+    """One measure of drift, and when it raises an alert."""
+
+    method: Because[str]
+    threshold: Because[float]
+    least: Because[int]
 
 
 class DriftPlan:
@@ -64,6 +72,12 @@ class DriftPlan:
         return _as_many(self.sample) if self.sample is not None else None
 
     @cached_property
+    def profile(self) -> Because[str] | None:
+        """Where the reference is: as configured, otherwise that of the only live version."""
+        profiles = [release.profile for release in self.plan.system.releases.values()]
+        return first(self.part.reference, profiles[0] if len(profiles) == 1 else None)
+
+    @cached_property
     def columns(self) -> Because[int]:
         """The number of features that are compared."""
         signatures = [model.signature for model in self.plan.system.models.values() if model.signature is not None]
@@ -93,6 +107,43 @@ class DriftPlan:
             for name, method, floor in wanted
             if method is not None and method.method.value == "psi"
         }
+
+    @cached_property
+    def watched(self) -> dict[str, Watched]:
+        """What alerts compare: all features, the prediction, and single columns that have their own measure."""
+        asked = {"features": self.part.features, **self.part.columns, "prediction": self.part.prediction}
+        return {name: self._watched(name, method) for name, method in asked.items() if method is not None}
+
+    def _watched(self, name: str, method: DriftMethod) -> Watched:
+        alone = name == "prediction"
+        columns = fixed(1, "predictions are one column") if alone else self.columns
+        floor = self._floor_of(method, columns)
+        return Watched(
+            method=method.method,
+            threshold=_above(method.method, method.threshold, floor),
+            least=self._least(method, columns),
+        )
+
+    def _floor_of(self, method: DriftMethod, columns: Because[int]) -> Because[float] | None:
+        if method.method.value == "psi":
+            return self._floor(columns)
+        if self.sample is None or self.reference is None or not self.sample.value:
+            return None
+        return _floor_of(method.method, self.sample, self.reference, columns, self.part.bins, self.part.false_alarms)
+
+    def _least(self, method: DriftMethod, columns: Because[int]) -> Because[int]:
+        """The fewest rows of a window for a verdict: as configured, or as many as the threshold needs."""
+        if self.part.min_samples is not None:
+            return _sample(self.part.min_samples)
+        reference = self.plan.history.train
+        known = reference if reference is not None and reference.value else None
+        needs = _enough(method.method, method.threshold, known, columns, self.part.bins, self.part.false_alarms)
+        return assumed("monitoring.drift.minSamples", needs.value, needs.why, needs)
+
+    @cached_property
+    def lookback(self) -> Because[Duration]:
+        """How long a distance must stay above its threshold, so that two windows in a row are."""
+        return _lookback(self.part.window)
 
     def _floor(self, columns: Because[int]) -> Because[float] | None:
         if self.sample is None or self.reference is None or not self.sample.value:
@@ -159,48 +210,42 @@ def _floor(
     )
 
 
-def noise_floor(sample: int, reference: int, columns: int = 1, bins: int = 10, alpha: float = 0.01) -> float:
-    """The PSI that only a share `alpha` of windows without drift exceeds in any column."""
-    return (1 / sample + 1 / reference) * chi_square_quantile(1 - alpha / columns, bins - 1)
+@decision
+def _floor_of(
+    method: Because[str],
+    sample: Because[int],
+    reference: Because[int],
+    columns: Because[int],
+    bins: Because[int],
+    false_alarms: Because[Percent],
+) -> tuple[float, str]:
+    alpha = float(false_alarms.value)
+    floor = floor_of(method.value, sample.value, reference.value, columns.value, bins.value, alpha)
+    return round(floor, 4), (
+        f"the {method.value} distance of {count(sample.value, 'row')} from {count(reference.value, 'row')} without "
+        f"drift, for false alarms of {false_alarms.value} / {count(columns.value, 'column')}"
+    )
 
 
-@cache
-def chi_square_quantile(probability: float, degrees: int) -> float:
-    """The quantile of the chi-square distribution, by bisection of its distribution function P(k/2, x/2), the
-    regularized lower incomplete gamma function (Abramowitz and Stegun, 26.4.19).
-    """
-    low, high = 0.0, float(degrees)
-    while _gamma(degrees / 2, high / 2) < probability:
-        low, high = high, 2 * high
-    while high - low > 1e-10 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _gamma(degrees / 2, middle / 2) < probability else (low, middle)
-    return high
+@decision
+def _enough(
+    method: Because[str],
+    threshold: Because[float],
+    reference: Because[int] | None,
+    columns: Because[int],
+    bins: Because[int],
+    false_alarms: Because[Percent],
+) -> tuple[int, str]:
+    rows = reference.value if reference is not None else None
+    alpha = float(false_alarms.value)
+    needs = enough(method.value, threshold.value, rows, columns.value, bins.value, alpha)
+    if needs is None:
+        assert reference is not None
+        return reference.value, f"as many as the reference, whose noise alone exceeds {threshold.value}"
+    return needs, f"with fewer rows, noise exceeds {threshold.value}"
 
 
-def _gamma(a: float, x: float) -> float:
-    """P(a, x): for small x, its series (Abramowitz and Stegun, 6.5.29); otherwise Legendre's continued fraction for the
-    complement (6.5.31), evaluated by Lentz's method, as in Numerical Recipes, section 6.2.
-    """
-    if x <= 0:
-        return 0.0
-    scale = math.exp(a * math.log(x) - x - math.lgamma(a))
-    if x < a + 1:
-        term = total = 1 / a
-        step = a
-        while term > total * 1e-16:
-            step += 1
-            term *= x / step
-            total += term
-        return scale * total
-    b = x + 1 - a
-    c, d = 1e300, 1 / b
-    fraction = d
-    for i in range(1, 500):
-        b += 2
-        d = 1 / (b - i * (i - a) * d)
-        c = b - i * (i - a) / c
-        fraction *= c * d
-        if abs(c * d - 1) < 1e-15:
-            break
-    return 1 - scale * fraction
+@decision
+def _lookback(window: Because[Duration]) -> tuple[Duration, str]:
+    length = Duration(window.value.amount * 5 / 4)
+    return length, "the next window, and a quarter of one for a late job"

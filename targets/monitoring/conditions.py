@@ -1,0 +1,144 @@
+"""The author's own bounds (`monitoring.rules`), each as one alert.
+
+A bound is on a metric with a query, on what a job exports by the contract, or on a metric that needs labels, whose
+alerts are those of the quality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import Because, Unavailable, fixed, text
+from ...compiler.emit.artifact import Body
+from ...compiler.exported import Exported, condition
+from ...compiler.plan import Plan
+from ...compiler.plan.data.quality import QualityPlan
+from ...compiler.promql import span
+from ...compiler.system import AlertRule, CustomMetric
+from ...schema.units import Duration, Measure
+from . import quality
+from .alert import Watched, escaped
+from .jobs import Judged, Needed, number, series, told
+
+__all__ = ["judged"]
+
+SHOWN = {
+    "ratio": "{{{{ $value | humanizePercentage }}}}",
+    "seconds": "{{{{ $value | humanizeDuration }}}}",
+    "per-second": '{{{{ printf "%.3g" $value }}}}/s',
+    "number": '{{{{ printf "%.3g" $value }}}}',
+}
+"""How a summary shows a value, by the unit of its metric."""
+
+DAY = "1d"
+
+
+def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
+    """The alerts of one bound, and what they need."""
+    interval = plan.system.monitoring.interval
+    metric = plan.system.metrics[rule.metric.value.partition("@")[0]]
+    exported = condition(rule.metric.value)
+    bounded = rule.max is not None or rule.min is not None
+    if not bounded and (metric.query is not None or exported is not None):
+        raise Unavailable(rule.spec_path)  # MLS732 is about a rival of something that has none
+    if metric.query is not None:
+        yield _queried(watched, rule, metric, metric.query, interval)
+    elif exported is not None:
+        yield _exported(watched, rule, metric, exported, interval)
+    elif metric.needs_labels.value:
+        raised = quality.Told(
+            severity=rule.severity,
+            wait=rule.for_.map(span),
+            action=rule.action.map(escaped) if rule.action is not None else None,
+        )
+        yield from quality.judged(watched, QualityPlan(plan, rule), interval, raised)
+    else:
+        raise Unavailable(rule.spec_path)  # MLS731 is about a metric that nothing measures
+
+
+def _limit(rule: AlertRule) -> Because[Measure]:
+    limit = rule.max if rule.max is not None else rule.min
+    assert limit is not None
+    return limit
+
+
+def _alert(
+    watched: Watched, rule: AlertRule, metric: CustomMetric, name: str, value: Because[str], exported: Exported | None
+) -> Body:
+    limit = _limit(rule)
+    of = rule.of
+    group = exported.of if exported is not None else ""
+    whom = text(" of {of}", of=of.map(escaped)) if of is not None and group else fixed("", "")
+    if of is None and group:
+        whom = fixed(f" of {{{{ $labels.{group} }}}}", "the label of the series")
+    return told(
+        watched,
+        name,
+        rule.severity.value,
+        exported.signal if exported is not None else None,
+        text(
+            f"{{value}} {'<' if rule.max is None else '>'} {{limit}}",
+            value=value,
+            limit=limit.map(lambda one: number(float(one.amount))),
+        ).also(rule.severity),
+        text(
+            f"{{service}}: {{metric}}{{whom}} is {SHOWN[metric.unit.value]}; the limit is {{limit}}",
+            service=watched.name,
+            metric=rule.metric,
+            whom=whom,
+            limit=limit.map(str),
+        ).also(metric.unit),
+        action=rule.action.map(escaped) if rule.action is not None else None,
+        labels={"metric": rule.metric, **({group: of} if of is not None and group else {})},
+        wait=rule.for_.map(span),
+    )
+
+
+def _queried(
+    watched: Watched, rule: AlertRule, metric: CustomMetric, query: Because[str], interval: Because[Duration]
+) -> Judged:
+    ended = "\n" if "#" in query.value else ""  # a comment would hide what follows
+    value = text(f"({{query}}{ended})", query=query)
+    return Judged(
+        rules=(
+            _alert(watched, rule, metric, "ModelConditionViolated", value, None),
+            _blind(watched, rule, value, interval),
+        )
+    )
+
+
+def _blind(watched: Watched, rule: AlertRule, value: Because[str], interval: Because[Duration]) -> Body:
+    """A query without a result violates no bound."""
+    return told(
+        watched,
+        "ModelConditionBlind",
+        "ticket",
+        "monitor-silent",
+        text("max(absent({value}))", value=value),
+        text(
+            "{service}: the query of {metric} has had no result for {waited}, so its alert cannot fire",
+            service=watched.name,
+            metric=rule.metric,
+            waited=interval.map(lambda one: span(one, 2)),
+        ),
+        labels={"metric": rule.metric},
+        wait=interval.map(lambda one: span(one, 2)),
+    )
+
+
+def _exported(
+    watched: Watched, rule: AlertRule, metric: CustomMetric, exported: Exported, interval: Because[Duration]
+) -> Judged:
+    of = {exported.of: rule.of} if exported.of and rule.of is not None else {}
+    selected = series(watched, exported.name, **of)
+    by = f" by ({exported.of})" if exported.of and not of else ""
+    templates = {
+        "": f"max{by} ({{selected}})",
+        "age": f"time() - max{by} ({{selected}})",
+        "daily": f"sum{by} (increase({{selected}}[{DAY}]))",
+    }
+    value = text(templates[exported.since], selected=selected)
+    return Judged(
+        rules=(_alert(watched, rule, metric, exported.alert, value, exported),),
+        needed=(Needed(name=exported.name, selected=selected, interval=interval),),
+    )

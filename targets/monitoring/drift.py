@@ -1,0 +1,155 @@
+"""Alerts on the distance of features and predictions from their reference.
+
+A distance raises an alert if it is above its threshold and above the noise in two windows in a row, with enough rows. A
+threshold is the configured one, or the noise floor of the plan if that is higher. If a job exports the noise of a
+window, the alert also stays silent up to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import Because, fixed, text
+from ...compiler.emit.artifact import Body
+from ...compiler.exported import Signal
+from ...compiler.plan.data.diagnosis import Diagnosis
+from ...compiler.plan.data.drift import DriftPlan
+from ...compiler.plan.data.drift import Watched as Measure
+from ...compiler.promql import span
+from ...compiler.record import Record
+from .alert import Watched, escaped
+from .jobs import Judged, Needed, number, series, told
+
+__all__ = ["judged"]
+
+ALL = fixed("", "all rows")
+VALUE = '{{{{ printf "%.3g" $value }}}}'
+
+
+class _Subject(Record):
+    """What one alert compares."""
+
+    watched: Watched
+    drift: DriftPlan
+    measure: Measure
+    subject: Because[str]
+    column: Because[str] | None
+    """The only column; None for all that have no measure of their own."""
+    signal: Signal
+    alert: str
+    what: str
+
+    def of(self, name: str) -> Because[str]:
+        """A series of this subject."""
+        labels = {"subject": self.subject, "method": self.measure.method, "segment": ALL}
+        if self.column is not None:
+            labels["column"] = self.column
+        others = () if self.column is not None or self.signal != "feature-drift" else self.drift.part.columns.values()
+        names = "|".join(one.own_name.value for one in others)
+        without = fixed("", "no column has its own measure")
+        if names:
+            without = text(f',column!~"{names}"', **{f"c{index}": one.own_name for index, one in enumerate(others)})
+        return series(self.watched, name, without, **labels)
+
+
+def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
+    """The alerts on each measure, and the series that they need."""
+    for name, measure in drift.watched.items():
+        one = _subject(watched, drift, name, measure)
+        yield Judged(
+            rules=(_drifted(one), _few(one)),
+            needed=tuple(
+                Needed(name=each, selected=one.of(each), interval=drift.part.window)
+                for each in ("mlspec_drift_distance", "mlspec_drift_samples")
+            ),
+        )
+
+
+def _subject(watched: Watched, drift: DriftPlan, name: str, measure: Measure) -> _Subject:
+    predicted = name == "prediction"
+    column = drift.part.columns[name].own_name if name in drift.part.columns else None
+    return _Subject(
+        watched=watched,
+        drift=drift,
+        measure=measure,
+        subject=fixed("prediction" if predicted else "feature", "what is compared"),
+        column=column,
+        signal="prediction-drift" if predicted else "feature-drift",
+        alert="ModelPredictionDrift" if predicted else "ModelFeatureDrift",
+        what="the distribution of predictions" if predicted else "the feature {{{{ $labels.column }}}}",
+    )
+
+
+def _drifted(one: _Subject) -> Body:
+    """The first line compares all values since the window before; the second requires that there was one even before
+    that, so that the first result of a new job is not taken for two.
+    """
+    window = one.drift.part.window
+    distance = one.of("mlspec_drift_distance")
+    expression = text(
+        "max by (column) (min_over_time({distance}[{lookback}])) > {threshold}\n"
+        "and max by (column) (present_over_time({distance}[{quarter}] offset {lookback}))\n"
+        "and max by (column) ({samples}) >= {least}\n"
+        "unless max by (column) ({distance}) <= max by (column) ({noise})",
+        distance=distance,
+        lookback=one.drift.lookback.map(span),
+        threshold=one.measure.threshold.map(number),
+        quarter=window.map(lambda length: span(length, 0.25)),
+        samples=one.of("mlspec_drift_samples"),
+        least=one.measure.least.map(str),
+        noise=one.of("mlspec_drift_noise_distance"),
+    )
+    return told(
+        one.watched,
+        one.alert,
+        "ticket",
+        one.signal,
+        expression,
+        text(
+            f"{{service}}: {one.what} is at least {VALUE} away from the reference for two windows of {{window}}, by "
+            "{method}; the limit is {threshold}",
+            service=one.watched.name,
+            window=window.map(str),
+            method=one.measure.method,
+            threshold=one.measure.threshold.map(number),
+        ),
+        action=_action(one),
+        labels={"column": one.column},
+    )
+
+
+def _action(one: _Subject) -> Because[str] | None:
+    """The causes to rule out, and where the reference is."""
+    profile = one.drift.profile
+    if profile is None:
+        return None
+    steps = Diagnosis(one.watched.scope, one.signal).steps.map(escaped)
+    return text("{steps} The reference is {profile}.", steps=steps, profile=profile.map(escaped))
+
+
+def _few(one: _Subject) -> Body:
+    """One alert for all columns, because a quiet day has too few rows in each of them."""
+    window = one.drift.part.window
+    return told(
+        one.watched,
+        "ModelDriftSamplesFew",
+        "ticket",
+        "monitor-silent",
+        text(
+            "count(\n  max by (column) ({samples}) < {least}\n"
+            "  or max by (column) (last_over_time({samples}[{before}])) unless max by (column) ({samples})\n)",
+            samples=one.of("mlspec_drift_samples"),
+            least=one.measure.least.map(str),
+            before=window.map(lambda length: span(length, 4)),
+        ),
+        text(
+            "{service}: columns with too few rows for a verdict on {subject} drift: {{{{ $value }}}}; a window of "
+            "{window} needs {least} rows",
+            service=one.watched.name,
+            subject=one.subject,
+            least=one.measure.least.map(str),
+            window=window.map(str),
+        ),
+        labels={"subject": one.subject, "column": one.column},
+        wait=window.map(lambda length: span(length, 2)),
+    )

@@ -1,0 +1,198 @@
+"""The alerts on what jobs export about the model and its data, and on jobs that fall silent.
+
+An alert on a series that does not exist never fires. So each series that an alert reads has an alert on its absence,
+and each job has one on its last success. A job that has never run has both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.exported import Monitor, Signal, named
+from ...compiler.plan import Plan
+from ...compiler.plan.alerting.failures import SIGNALS, Failure
+from ...compiler.plan.data.diagnosis import Diagnosis
+from ...compiler.promql import promql, span
+from ...compiler.record import Record
+from ...schema.units import Duration
+from .. import naming
+from .alert import Watched, alert, escaped
+
+__all__ = ["Judged", "Needed", "artifacts", "number", "series", "told"]
+
+
+LAST = "mlspec_monitor_last_success_timestamp_seconds"
+
+NAMING = ("series", "metric", "segment", "column", "view")
+"""The labels that tell which series is missing."""
+
+SUBJECTS: dict[Monitor, str] = {
+    "quality": "the quality",
+    "labels": "the labels",
+    "drift": "drift",
+    "data": "the quality of the data",
+    "skew": "training-serving skew",
+    "features": "the age of features",
+    "capture": "the logging of predictions",
+    "loop": "the feedback loop",
+    "usage": "the usage",
+}
+
+
+class Needed(Record):
+    """A series that an alert reads."""
+
+    name: str
+    """Its name in the contract."""
+    selected: Because[str]
+    """The series with its matchers."""
+    interval: Because[Duration]
+    """How often a job updates it."""
+
+
+class Judged(Record):
+    """Some alerts, and the series that they need."""
+
+    rules: tuple[Body, ...]
+    needed: tuple[Needed, ...] = ()
+
+
+NOTHING = fixed("", "no other matcher")
+
+
+def series(watched: Watched, name: str, more: Because[str] = NOTHING, /, **labels: Because[str]) -> Because[str]:
+    """A series of the contract with its matchers. An empty value selects series without the label. `more` is written
+    after them.
+    """
+    each = named(name)
+    assert all(label in each.labels for label in labels), f"{name} has no such label"
+    match = "".join(f',{label}="{{{label}}}"' for label in labels)
+    return promql(
+        f'{name}{{{{namespace="{{namespace}}",service="{{service}}"{match}{{more}}}}}}',
+        namespace=watched.scope.namespace,
+        service=watched.name,
+        more=more,
+        **labels,
+    )
+
+
+def number(value: float) -> str:
+    """A number as PromQL and a reader write it: without an exponent or the noise of binary fractions."""
+    return f"{value:.12g}" if 1e-4 <= abs(value) < 1e12 or not value else f"{value:.12f}".rstrip("0").rstrip(".")
+
+
+def told(
+    watched: Watched,
+    name: str,
+    severity: Literal["page", "ticket"],
+    signal: Signal | None,
+    expression: Because[str],
+    summary: Because[str],
+    *,
+    failure: Failure = "condition",
+    action: Because[str] | None = None,
+    labels: Body | None = None,
+    wait: Because[str] | None = None,
+) -> Body:
+    """An alert that says what it is a signal of, and which causes to rule out. `failure` is the kind of an alert that
+    is no such signal.
+    """
+    seen: Body = {}
+    if signal is not None:
+        diagnosis, failure = Diagnosis(watched.scope, signal), SIGNALS[signal]
+        seen = {"signal": signal, "causes": diagnosis.names, "retrain": diagnosis.retrain}
+        action = action if action is not None else diagnosis.steps.map(escaped)
+    more = {**seen, **(labels or {})}
+    return alert(watched, name, severity, failure, expression, summary, action=action, labels=more, wait=wait)
+
+
+def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: object) -> Iterator[Artifact]:
+    """The same group twice, for the Prometheus Operator and as a plain rule file; nothing without an alert. `causes`
+    are what decides which service an alert is about.
+    """
+    all_ = tuple(judged)
+    rules = [rule for each in all_ for rule in each.rules]
+    if not rules:
+        return
+    name = text("{service}-model", service=watched.name)
+    needed = {each.selected.value: each for one in all_ for each in one.needed}
+    groups = [
+        {
+            "name": text("mlspec-{name}", name=name),
+            "interval": fixed("1m", "the same as for objectives"),
+            "rules": [*rules, *_silent(watched, tuple(needed.values()))],
+        }
+    ]
+    why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
+    labels = {**naming.labels(plan, "rules", watched.name), **plan.platform.prometheus.labels}
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": naming.metadata(plan, name, labels),
+        "spec": {"groups": groups},
+    }
+    yield Artifact(path=naming.path_of(plan, "monitoring", "PrometheusRule", name), body=body, why=why)
+    yield Artifact(path=naming.path_of(plan, "monitoring", "Rules", name), body={"groups": groups}, why=why)
+
+
+def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Body]:
+    monitors: dict[Monitor, list[Needed]] = {}
+    for each in needed:
+        monitor = named(each.name).monitor
+        if monitor is not None:
+            monitors.setdefault(monitor, []).append(each)
+    for monitor, its in monitors.items():
+        ran = series(watched, LAST, monitor=fixed(monitor, "the job that exports it"))
+        yield _stale(watched, monitor, ran, its[0].interval)
+        yield _absent(watched, monitor, (*its, Needed(name=LAST, selected=ran, interval=its[0].interval)))
+
+
+def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Because[Duration]) -> Body:
+    """The limit is two intervals and a quarter: a single late or failed run may resolve itself."""
+    return told(
+        watched,
+        "ModelMonitorStale",
+        "ticket",
+        "monitor-silent",
+        text("time() - max({ran}) > {oldest}", ran=ran, oldest=interval.map(lambda one: int(one.amount * 9 / 4))),
+        text(
+            f"{{service}}: the job that measures {SUBJECTS[monitor]} has not succeeded for "
+            "{{{{ $value | humanizeDuration }}}}, and is due every {interval}",
+            service=watched.name,
+            interval=interval.map(str),
+        ),
+        action=fixed("Fix the job. Until it runs, the alerts on its results stay as they were.", "an old result"),
+        labels={"monitor": monitor},
+    )
+
+
+def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...]) -> Body:
+    """One alert for each series that is missing, named by its label. Without it, an alert on that series is blind."""
+    missing = {
+        f"m{index}": text(
+            f'label_replace(absent({{selected}}), "series", "{each.name}", "", "")', selected=each.selected
+        )
+        for index, each in enumerate(needed)
+    }
+    either = "\n  or ".join(f"{{{key}}}" for key in missing)
+    return told(
+        watched,
+        "ModelMonitorAbsent",
+        "ticket",
+        "monitor-silent",
+        text(f"max by ({','.join(NAMING)}) (\n  {either}\n)", **missing),
+        text(
+            "{service}: no job exports {{{{ $labels.series }}}} with the labels that the alerts read, so they cannot "
+            "fire",
+            service=watched.name,
+        ),
+        action=fixed(
+            "Export the metric as the reference of exported metrics says, and scrape it with `honorLabels: true`.",
+            "an alert that reads a missing series never fires",
+        ),
+        labels={"monitor": monitor},
+        wait=needed[0].interval.map(lambda one: span(one, 2)),
+    )

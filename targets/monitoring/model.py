@@ -1,0 +1,56 @@
+"""What the spec asks to watch about the model and its data, for each service, or for a model served elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import text
+from ...compiler.emit.artifact import Artifact
+from ...compiler.plan import Plan
+from ...compiler.system import AlertRule, Condition
+from . import conditions, drift, jobs, quality, retrain, upstream
+from .alert import Watched
+from .elsewhere import SUFFIX, Champion
+from .jobs import Judged
+
+__all__ = ["rules", "watched"]
+
+
+def watched(plan: Plan) -> dict[str, Watched]:
+    """The services of one environment by name, or the model that another system serves."""
+    found: dict[str, Watched] = {**plan.online, **plan.batch}
+    if not found and plan.champion_elsewhere is not None:
+        name = text(f"{{system}}-{SUFFIX}", system=plan.system.metadata.name)
+        return {"": Champion(scope=plan, name=name)}
+    return found
+
+
+def rules(plan: Plan, name: str, one: Watched) -> Iterator[Artifact]:
+    """The rules on the model of one service."""
+    asked = plan.system.monitoring
+    bounds = (*asked.rules, *((asked.quality,) if asked.quality is not None else ()))
+    named = [bound.of for bound in bounds if bound.of is not None and bound.of.value == name]
+    return jobs.artifacts(plan, one, _judged(plan, name, one), named)
+
+
+def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
+    monitoring = plan.system.monitoring
+    if plan.quality is not None and monitoring.quality is not None and _about(plan, monitoring.quality, name):
+        yield from quality.judged(one, plan.quality, monitoring.interval)
+    if plan.drift is not None:
+        yield from drift.judged(one, plan.drift)
+    for rule in monitoring.rules:
+        if _about(plan, rule, name):
+            yield from conditions.judged(plan, one, rule)
+    yield from upstream.judged(plan, one)
+    yield from retrain.judged(plan, one)
+
+
+def _about(plan: Plan, asked: Condition | AlertRule, name: str) -> bool:
+    """Whether a bound is on this service: the one that it names, otherwise every one; a query has one result for all
+    of them, so it belongs to the first.
+    """
+    if asked.of is not None and asked.of.value in plan.system.services:
+        return asked.of.value == name
+    queried = plan.system.metrics[asked.metric.value.partition("@")[0]].query is not None
+    return not queried or name == next(iter(watched(plan)))

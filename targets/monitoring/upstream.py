@@ -1,0 +1,63 @@
+"""Alerts on what the model depends on, by bounds that other sections state: the age of features, and late labels.
+
+A bound of `monitoring.rules` on the same thing takes their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import Because, fixed, text
+from ...compiler.exported import Exported, condition
+from ...compiler.plan import Plan
+from ...compiler.plan.choose import readable
+from ...compiler.plan.data.quality import label_limit
+from ...schema.units import Duration
+from .alert import Watched
+from .jobs import Judged, Needed, series, told
+
+__all__ = ["judged"]
+
+
+def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
+    """The alerts on feature views with a maximum age, and on labels with a known delay."""
+    system = plan.system
+    taken = {(rule.metric.value, rule.of.value if rule.of is not None else "") for rule in system.monitoring.rules}
+    for view in system.features.views if system.features is not None else ():
+        if view.max_age is not None and not taken & {("feature-age", view.name.value), ("feature-age", "")}:
+            yield _old(plan, watched, "feature-age", view.max_age, view.name)
+    delay = system.data.labels.delay if system.data.labels is not None else None
+    if delay is not None and system.monitoring.quality is not None and ("label-age", "") not in taken:
+        yield _old(plan, watched, "label-age", label_limit(delay, system.monitoring.interval), None)
+
+
+def _old(plan: Plan, watched: Watched, metric: str, limit: Because[Duration], of: Because[str] | None) -> Judged:
+    exported = condition(metric)
+    assert exported is not None
+    return _judged(plan, watched, exported, limit, of)
+
+
+def _judged(
+    plan: Plan, watched: Watched, exported: Exported, limit: Because[Duration], of: Because[str] | None
+) -> Judged:
+    labels = {exported.of: of} if of is not None else {}
+    selected = series(watched, exported.name, **labels)
+    label = fixed("the newest prediction with a label", "what is too old")
+    what = text("the newest record of {of}", of=of) if of is not None else label
+    rule = told(
+        watched,
+        exported.alert,
+        "ticket",
+        exported.signal,
+        text("time() - max({selected}) > {limit}", selected=selected, limit=limit.map(lambda one: int(one.amount))),
+        text(
+            "{service}: {what} is {{{{ $value | humanizeDuration }}}} old; the limit is {limit}",
+            service=watched.name,
+            what=what,
+            limit=limit.map(readable),
+        ),
+        labels={"metric": exported.metric, **labels},
+        wait=fixed("15m", "longer than a restart of Prometheus"),
+    )
+    needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval)
+    return Judged(rules=(rule,), needed=(needed,))
