@@ -253,6 +253,13 @@ def answers(url: str) -> bool:
         return False
 
 
+class _Loader(yaml.CSafeLoader):
+    """YAML as Go reads it: a plain `=`, which is a matcher of Alertmanager, is a string."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: node.value)
+
+
 def _definitions(folder: Path) -> Iterable[Object]:
     """The custom resource definitions that the examples and the matrix need, from the projects' own modules."""
     folder.mkdir()
@@ -263,7 +270,7 @@ def _definitions(folder: Path) -> Iterable[Object]:
     files += sorted(file for file in argo.glob("*-crd.yaml"))
     files += sorted((module_folder("keda", "github.com/kedacore/keda/v2") / "config/crd/bases").glob("keda.sh_*.yaml"))
     for file in files:
-        for body in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
+        for body in yaml.load_all(file.read_text(), Loader=_Loader):
             if isinstance(body, dict) and body.get("kind") == "CustomResourceDefinition":
                 body.pop("status", None)
                 yield body
