@@ -239,6 +239,15 @@ def test_a_run_of_mlflow_says_the_same(form: str) -> None:
     assert content == {**plain(), "model": {"version": "14", "revision": "4e91102"}}
 
 
+@pytest.mark.parametrize("said", ["\U0001f600 and \U0010ffff", "\\\\ud83d\\ude00", 'a "quote" \\ '])
+def test_every_text_of_json_is_read(said: str) -> None:
+    """Python writes a character beyond U+FFFF as two escapes, and a backslash before one is not part of it."""
+    content, found = fraud().read(with_part(notes={"strengths": [said]}))
+    assert found == []
+    assert content is not None
+    assert content["notes"]["strengths"] == [said]
+
+
 def test_yaml_is_as_good_as_json() -> None:
     content, found = fraud().read("version: 1\nmetrics:\n  recall: {value: 0.7, samples: 1000, events: 400}\n")
     assert (content, found) == (GOOD, [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic, SourceFile
@@ -28,17 +29,24 @@ COLUMNS = (
 PREFIXES = ("metrics", "segments", "rivals", "splits", "serving")
 """How the names of an MLflow run start that are part of an evaluation."""
 
+PAIR = re.compile(r"(?ai:(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2}))")
+
 
 def tree_of(file: SourceFile, found: list[Diagnostic]) -> Mapping | None:
     """The tree of a file in any form, with the structure of `metrics.json`; None if there is none."""
     if file.text.lstrip("\ufeff").startswith("metric,"):
         return _Csv(file, found).tree()
-    tree, wrong = read(file)
+    tree, wrong = read(SourceFile(file.name, PAIR.sub(_character, file.text)))
     found += (_reworded(one) for one in wrong)
     if tree is None:
         return None
     run = _run(tree)
     return _Run(run, found).tree() if run is not None else tree
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character of two escapes in JSON, which YAML does not know: `\\ud83d\\ude00`."""
+    return f"{found[1]}{chr(0x10000 + (int(found[2], 16) - 0xD800) * 0x400 + int(found[3], 16) - 0xDC00)}"
 
 
 def _reworded(one: Diagnostic) -> Diagnostic:
