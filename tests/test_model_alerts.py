@@ -709,3 +709,15 @@ def test_without_a_section_nothing_is_compiled(tmp_path: Path) -> None:
 def test_a_key_that_a_bound_does_not_use_is_an_error(tmp_path: Path) -> None:
     made = watching(rules=[{"metric": "null-rate", "max": "5%", "minSamples": 100}])
     assert [text[:6] for text in errors(tmp_path, made)] == ["MLS012"]
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"quality": {"metric": "recall", "min": 95}},
+        {"rules": [{"metric": "null-rate", "max": 5}]},
+        {"rules": [{"metric": "null-rate", "max": "5ms"}]},
+    ],
+)
+def test_a_bound_that_the_metric_never_reaches_is_an_error(bounds: dict[str, Any], tmp_path: Path) -> None:
+    assert [text[:6] for text in errors(tmp_path, watching(**bounds))] == ["MLS211"]

@@ -11,7 +11,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import CustomMetric, DoubleParameter, FairnessBound, IntParameter, MLSystem
+from ...system import AlertRule, Condition, CustomMetric, DoubleParameter, FairnessBound, IntParameter, MLSystem
 from ..lint import rule
 
 __all__ = ["impossible_metric", "log_scale_from_zero"]
@@ -65,15 +65,23 @@ def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             yield from _useless_gap(system, bound)
 
 
+def _bounded(system: MLSystem) -> Iterator[Condition | AlertRule]:
+    """The gates of the evaluation, and the bounds in production."""
+    yield from system.evaluation.gates if system.evaluation is not None else ()
+    yield from system.monitoring.rules
+    if system.monitoring.quality is not None:
+        yield system.monitoring.quality
+
+
 _UNITS = {"s": "seconds", "/s": "per-second"}
 """What a unit says about the metric's; a plain number or a percentage fits all."""
 
 
 def _measures(system: MLSystem) -> Iterator[tuple[Because[str], Because[Measure]]]:
     """Every metric with a value that can have a unit."""
-    for gate in system.evaluation.gates if system.evaluation is not None else ():
-        yield from ((gate.metric, bound) for bound in (gate.min, gate.max) if bound is not None)
-    yield from ((bound.metric, bound.max_gap) for bound in system.constraints.fairness)
+    for bound in _bounded(system):
+        yield from ((bound.metric, limit) for limit in (bound.min, bound.max) if limit is not None)
+    yield from ((gap.metric, gap.max_gap) for gap in system.constraints.fairness)
     for model in system.models.values():
         yield from ((gap.metric, gap.value) for candidate in model.candidates for gap in candidate.gaps)
 
@@ -116,11 +124,10 @@ def _useless_gap(system: MLSystem, bound: FairnessBound) -> Iterator[Diagnostic]
 
 def _said(system: MLSystem) -> Iterator[Said]:
     """Every value of a metric in the spec, except those whose order is all that counts."""
-    if system.evaluation is not None:
-        for gate in system.evaluation.gates:
-            for bound in (gate.min, gate.max):
-                if bound is not None and not _foreign(system, gate.metric, bound):
-                    yield gate.metric, bound, float(bound.value.amount)
+    for bound in _bounded(system):
+        for limit in (bound.min, bound.max):
+            if limit is not None and not _foreign(system, bound.metric, limit):
+                yield bound.metric, limit, float(limit.value.amount)
     scored = [release.metrics for release in system.releases.values()]
     scored += [candidate.metrics for model in system.models.values() for candidate in model.candidates]
     for metrics in scored:
