@@ -54,6 +54,7 @@ SUBJECTS = {
     "MLS70": "Drift and retraining",
     "MLS71": "Drift and retraining",
     "MLS72": "Receivers of alerts",
+    "MLS73": "Monitoring of models",
     "MLS8": "Language models",
     "MLS9": "Security",
 }
