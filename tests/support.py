@@ -165,7 +165,7 @@ def tool(name: str) -> str:
     path = shutil.which(name)
     if path is not None:
         return path
-    package = "prometheus" if name == "promtool" else "prometheus-alertmanager"
+    package = "prometheus-alertmanager" if name == "amtool" else "prometheus"
     message = f"{name} is not installed: on Debian, apt-get install {package}"
     if os.environ.get("MLSPEC_WITHOUT_TOOLS") == "1":
         pytest.skip(message)
