@@ -118,7 +118,7 @@ def _replicas(service: ServicePlan) -> Panel:
         about=because(about, "what it shows", least, most, service.scales),
         unit="short",
         queries=tuple(queries),
-        why=because("replicas", "what serves the requests", service.workload.provider),
+        why=because("replicas", "what serves the requests", service.workload.provider, least, most, service.scales),
         lines=lines,
     )
 

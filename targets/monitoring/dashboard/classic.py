@@ -14,7 +14,7 @@ from typing import Any
 from ....compiler.because import Because, because, fixed
 from ....compiler.emit.artifact import Body
 from .grid import Numbers, Placed, placed
-from .panel import Line, Panel, Query, Row
+from .panel import Panel, Query, Row
 
 __all__ = ["SCHEMA", "SOURCE", "panels"]
 
@@ -88,17 +88,17 @@ def _field(panel: Panel) -> Body:
         "min": fixed(0, "a share of the graph's height is a share of the value") if graph else None,
         "noValue": panel.empty,
         "color": {"mode": "palette-classic" if graph else "thresholds"},
-        "thresholds": {"mode": "absolute", "steps": list(_steps(panel.base, panel.lines))},
+        "thresholds": {"mode": "absolute", "steps": list(_steps(panel))},
         "mappings": _MAPPINGS if panel.kind == "states" else None,
         "custom": _CUSTOM.get(panel.kind),
     }
 
 
-def _steps(base: str, lines: tuple[Line, ...]) -> Iterator[Body]:
+def _steps(panel: Panel) -> Iterator[Body]:
     """From the lowest line to the highest; the first step begins at minus infinity, which is null."""
-    yield {"color": base, "value": fixed(None, "below all limits")}
-    for line in sorted(lines, key=lambda line: float(line.at.value)):
-        yield {"color": line.color, "value": line.at}
+    yield {"color": panel.base, "value": because(None, "below all limits", panel.why)}
+    for line in sorted(panel.lines, key=lambda line: float(line.at.value)):
+        yield {"color": line.color, "value": line.at.also(panel.why)}
 
 
 _CUSTOM: dict[str, Body] = {

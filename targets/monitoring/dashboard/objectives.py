@@ -112,7 +112,7 @@ def _burn(service: ServicePlan, objective: Objective) -> Panel:
         about=_limits(objective.target.map(str), *(pair.severity for pair in pairs)),
         unit="none",
         queries=tuple(Query(asks=_rate(service, objective, pair), legend=pair.long.map(str)) for pair in pairs),
-        why=because("burn", "an objective of the service", objective.target),
+        why=because("burn", "an objective of the service", objective.target, *(pair.threshold for pair in pairs)),
         runbook=True,
         lines=tuple(
             Line(at=_times(pair.threshold, objective.budget), color=COLORS[pair.severity.value]) for pair in pairs

@@ -34,7 +34,7 @@ def _shares(service: ServicePlan, shares: Because[str]) -> Panel:
         about=_at_steps(*steps),
         unit="percentunit",
         queries=(Query(asks=shares, legend=EACH_VERSION),),
-        why=because("rollout", "new versions get traffic step by step", service.workload.progressive),
+        why=because("rollout", "new versions get traffic step by step", service.workload.progressive, *steps),
         lines=tuple(Line(at=step.map(lambda percent: number(Decimal(percent) / 100)), color="blue") for step in steps),
         empty="No traffic",
     )
