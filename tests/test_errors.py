@@ -87,10 +87,11 @@ ALSO = {
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != TEN])
 def test_one_cause_has_one_message(case: str) -> None:
-    """Only the id in the name of the case, and MLS013 for fields that are not supported yet."""
+    """Only the id in the name of the case, MLS013 for fields that are not supported yet, and MLS206, because the cases
+    are about other things than what a model is worth."""
     found = {diagnostic.id for diagnostic in said(case)}
     assert case[:6] in found
-    assert found - {case[:6], "MLS013"} == ALSO.get(case, set())
+    assert found - {case[:6], "MLS013", "MLS206"} == ALSO.get(case, set())
 
 
 def depth(span: Span) -> int:
