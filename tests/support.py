@@ -142,16 +142,17 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def files(result: Result) -> dict[str, str]:
-    """The text of every file, by its environment and path."""
+    """The text of every file but the design document, which is no YAML, by its environment and path."""
     bundles = result.bundles.values()
-    return {f"{bundle.environment}/{path}": text for bundle in bundles for path, text in bundle.files.items()}
+    every = {f"{bundle.environment}/{path}": text for bundle in bundles for path, text in bundle.files.items()}
+    return {path: text for path, text in every.items() if path.endswith(".yaml")}
 
 
 def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
     """The objects of all environments as an API server would read them, in the order of their files."""
     from .validation import load
 
-    bodies = [load(text) for path, text in files(result).items() if path.endswith(".yaml")]
+    bodies = [load(text) for path, text in files(result).items()]
     return [body for body in bodies if "kind" in body and (kind is None or body["kind"] == kind)]
 
 

@@ -115,7 +115,7 @@ def test_what_was_not_asked_for_does_not_fail(spec: Path) -> None:
 
 
 def test_a_warning_about_the_language_can_be_left_out(spec: Path) -> None:
-    spec.write_text(minimal(problem__humanPerformance={"metric": "recall", "value": 0.7}))
+    spec.write_text(minimal(constraints__maxLag="5m"))
     assert found(spec) == ["MLS013"]
     assert found(spec, "--ignore", "MLS013") == []
 

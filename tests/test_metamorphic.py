@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 import pytest
 
 import mlspec
+from mlspec.compiler.answer.design.bundle import document
 from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
 from mlspec.compiler.answer.memo.change import Change as Told
 from mlspec.compiler.answer.memo.change import changes as told
 from mlspec.compiler.because import Because, Unavailable
 from mlspec.compiler.check.effects import reached
-from mlspec.compiler.check.not_yet import NOT_YET_READ
+from mlspec.compiler.check.not_yet import NOT_YET_READ, SHOWN
 from mlspec.compiler.check.patterns import selected, values
 from mlspec.compiler.check.rules.registry import RULES
-from mlspec.compiler.emit.dump import plain
+from mlspec.compiler.emit.dump import Lines, plain
 from mlspec.compiler.finding import Refusal
 from mlspec.compiler.inputs import Input
 from mlspec.compiler.link import File
@@ -93,6 +94,12 @@ class Outcome(NamedTuple):
     def valid(self) -> bool:
         return not {id_ for id_, *_ in self.verdicts} & NOT_VALID
 
+    def shown(self) -> str:
+        """The design document, which is for readers."""
+        body = document(self.compiled).body
+        assert isinstance(body, Lines)
+        return body.text()
+
     def decisions(self) -> dict[str, str]:
         """Every value of the plans, as text."""
         return dict(pair for e in self.compiled.environments for pair in _decided(e.plan, e.name))
@@ -104,6 +111,11 @@ def outcome(input_: Input) -> Outcome:
     files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.files()}
     verdicts = frozenset((d.id, d.severity, d.message, d.note, d.help) for d in compiled.found)
     return Outcome(compiled, files, verdicts)
+
+
+def _for_readers(leaf: Leaf) -> bool:
+    """Whether it is in the language to be shown: no object depends on it."""
+    return any(fnmatchcase(leaf.path, found) for pattern in SHOWN for found in (pattern, f"{pattern}.*"))
 
 
 def _decided(thing: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -154,7 +166,7 @@ class Examined:
             tried += 1
             if not made.compiled.failed:
                 self._examine(leaf, change, made)
-            if self._differs(made):
+            if self._differs(made) or (_for_readers(leaf) and made.shown() != self.base.shown()):
                 return True
             if tried == (1 if id(leaf.node) in self.warned else ENOUGH):
                 break

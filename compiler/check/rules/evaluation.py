@@ -267,13 +267,12 @@ def accuracy_of_rare_events(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         )
 
 
-@rule("MLS206", "info", "problem.businessMetric", "evaluation.primary", cure="problem.businessMetric")
+@rule("MLS206", "info", "problem.businessMetric", "evaluation.primary")
 def no_business_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Evaluation without a business metric.
 
     Why: a model exists to move a business number. If the spec does not name that number, it is easy to miss that the
-    model's own metric went up and the business number did not. Not reported yet: nothing reads
-    `problem.businessMetric` so far.
+    model's own metric went up and the business number did not.
 
     Bad:
         evaluation:

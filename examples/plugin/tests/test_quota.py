@@ -58,7 +58,7 @@ def test_a_system_without_a_cost_center_is_refused_at_its_line(tmp_path: Path) -
 def test_installed_but_not_named_it_changes_no_byte() -> None:
     assert version("acme-quota")
     minimal = SYSTEM.parents[2] / "minimal"
-    made = texts(mlspec.compile(minimal / "mlspec.yaml"))
-    assert "quota/resourcequota.yaml" not in made
-    for path, text in made.items():
+    bundle = mlspec.compile(minimal / "mlspec.yaml").bundles["default"]
+    assert "quota/resourcequota.yaml" not in bundle.files
+    for path, text in bundle.files.items():
         assert (minimal / "out" / "default" / path).read_text() == text
