@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from ...compiler.because import Because, because, first
-from ...compiler.emit.artifact import Body
 from ...compiler.plan.scope import Scope
+from .proof import Alert
 
 __all__ = ["Watched", "alert"]
 
@@ -36,12 +36,12 @@ def alert(
     labels: dict[str, Any] | None = None,
     wait: Because[str] | None = None,
     keep: Because[str] | None = None,
-) -> Body:
+) -> Alert:
     """One alerting rule. The namespace is a label because the Prometheus Operator routes alerts by it."""
     system = service.scope.system
     alerts = system.monitoring.alerts
     receiver: Because[str] | None = getattr(alerts, severity)
-    return {
+    body: dict[str, Any] = {
         "alert": name,
         "expr": expression,
         "for": wait,
@@ -67,6 +67,7 @@ def alert(
             "dashboard_url": system.metadata.links.dashboard,
         },
     }
+    return Alert(body)
 
 
 def _escaped(text: str) -> str:

@@ -10,6 +10,7 @@ from ...compiler.because import Because, because, text
 from ...compiler.emit.artifact import Body
 from ...compiler.system import Release
 from .alert import Watched, alert
+from .proofs import schedules as proofs
 
 __all__ = ["age", "info"]
 
@@ -40,7 +41,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
     if retraining is None or retraining.max_model_age is None or trained is None:
         return
     oldest = retraining.max_model_age
-    yield alert(
+    old = alert(
         service,
         "ModelTooOld",
         "ticket",
@@ -56,6 +57,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         ),
         wait=because("1h", "an hour makes no difference here", oldest),
     )
+    yield proofs.old(old, _epoch(trained.value), int(oldest.value.amount))
 
 
 def _epoch(moment: str) -> int:
