@@ -6,13 +6,15 @@ A product is one such record in its own module, listed in `targets/registry.py`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..compiler.because import Because
 from ..compiler.emit.artifact import Artifact, Body
+from ..compiler.kinds import Object
 from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
+from ..compiler.scenes.analysis import Replayed
 from ..compiler.scenes.notation import labeled
 
 __all__ = [
@@ -91,6 +93,10 @@ def _uncounted(_: ServicePlan, __: Because[str]) -> Replicas | None:
     return None
 
 
+def _unplayed(_: ServicePlan, __: Sequence[Object]) -> Replayed | None:
+    return None
+
+
 class RolloutProvider(Provider):
     """How a new version of a service replaces the live one."""
 
@@ -102,6 +108,8 @@ class RolloutProvider(Provider):
     """The states of a rollout, if its controller exports them."""
     replicas: Callable[[ServicePlan, Because[str]], Replicas | None] = staticmethod(_uncounted)
     """How Prometheus sees the workload's replicas over a time, such as `15m`, if anything exports them."""
+    replayed: Callable[[ServicePlan, Sequence[Object]], Replayed | None] = staticmethod(_unplayed)
+    """The steps and analyses in the compiled objects, to replay them, if the provider judges versions."""
 
 
 class Moving(Record):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["GONE", "NEVER", "Series", "counter", "gauge", "labeled", "number"]
+__all__ = ["GONE", "NAN", "NEVER", "Series", "counter", "gauge", "labeled", "number"]
 
 Series = dict[str, str]
 """The samples of each series, by its name and labels."""
 
 NEVER = "_"
 """In place of a value: no sample."""
+
+NAN = "NaN"
+"""In place of a value: a sample that is not a number. The notation cannot repeat it."""
 
 GONE = "stale"
 """In place of a value: the series ends. Its target is gone."""
@@ -50,6 +53,8 @@ def gauge(phases: Iterable[tuple[int, float | str]], step: int = 1) -> str:
 def _held(value: float | str, samples: int) -> str:
     if value == NEVER:
         return f"_x{samples}"
+    if value == NAN:
+        return " ".join([NAN] * samples)
     if value == GONE:
         return f"{GONE} _x{samples - 1}" if samples > 1 else GONE
     return f"{value if isinstance(value, str) else number(value)}x{samples - 1}"

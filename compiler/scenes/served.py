@@ -205,5 +205,5 @@ def idle(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow]) -> 
     known = service.metrics.in_flight
     if known is not None and known.gauge is not None and known.minus is not None:  # a counter of those that arrive
         arrived = [(flow.minutes, flow.rate) for flow in flows]
-        return {selected(service, known.gauge, known.match, of): counter(arrived)}
+        return {**requests(service, of, flows), selected(service, known.gauge, known.match, of): counter(arrived)}
     return flying(service, of, [(sum(flow.minutes for flow in flows), 0.0)])

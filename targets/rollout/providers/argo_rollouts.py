@@ -16,6 +16,7 @@ from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import exported
 from ...providers import Phase, Phases, Replicas, RolloutProvider, Sample
 from .argo_analysis import step_name, templates
+from .argo_replay import replayed
 from .argo_shadow import shadow_name, shadow_template
 
 __all__ = ["PROVIDER"]
@@ -210,6 +211,7 @@ PROVIDER = RolloutProvider(
     judge=judge,
     replicas=replicas,
     phases=phases,
+    replayed=replayed,
     kinds={
         "Rollout": Kind(
             check=_resolved,
