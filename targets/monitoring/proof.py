@@ -37,7 +37,9 @@ class Check(Record):
     name: str
     fired: tuple[Fired, ...] = ()
     query: str = ""
-    """In place of a name: a query that returns 1 without labels."""
+    """In place of a name: a query that returns 1 without labels, or nothing."""
+    nothing: bool = False
+    """Whether the query returns nothing."""
 
 
 class Scene(Record):

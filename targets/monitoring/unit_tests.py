@@ -105,7 +105,8 @@ def _labels(one: Fired) -> Mapping[str, str]:
 def _asked(check: Check) -> Iterator[Body]:
     one = fixed(1, "one result")
     if check.query:
-        yield {"expr": check.query, "eval_time": f"{check.minute}m", "exp_samples": [{"labels": "{}", "value": one}]}
+        samples = [] if check.nothing else [{"labels": "{}", "value": one}]
+        yield {"expr": check.query, "eval_time": f"{check.minute}m", "exp_samples": samples}
     for fired in check.fired:
         labels = {"alertname": check.name, "alertstate": "firing", **_labels(fired)}
         written = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())

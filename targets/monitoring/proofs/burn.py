@@ -121,13 +121,16 @@ class _Burning:
     def _remembers(self, windows: list[Because[Duration]], long: set[Duration], every: int, step: int) -> Scene:
         """A moment of failures counts until the end of each window."""
         longest = max(int(window.value.amount) // 60 for window in windows)
-        flows = [Flow(minutes=BEFORE, rate=100), self._bad(step, 100, 1.0), Flow(minutes=longest, rate=100)]
+        before = max(BEFORE, every)
+        flows = [Flow(minutes=before, rate=100), self._bad(step, 100, 1.0), Flow(minutes=longest, rate=100)]
         checks = []
         for window in windows:
-            after = BEFORE + step + int(0.6 * float(window.value.amount) / 60)
+            after = before + step + int(0.6 * float(window.value.amount) / 60)
             at = -(-after // every) * every
             names = [conventions.ERROR_RATIO, *([conventions.BAD_EVENTS] if window.value in long else [])]
-            checks += [self._counted(name.format(window=window.value), at) for name in names]
+            for name in names:
+                asked = self._counted(name.format(window=window.value), at)
+                checks += [asked.but(minute=before, nothing=True), asked]
         name = f"the windows of {', '.join(str(window.value) for window in windows)} remember a moment of failures"
         return Scene(name=name, series=self.healthy(flows, step), checks=tuple(checks), every=every, step=step)
 

@@ -64,6 +64,15 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
                 made |= flying(service, of, [(AT, before * slots), (minutes, after * slots)])
         return made
 
+    def queued(minutes: int) -> Series:
+        made, flies = used(0, 0, minutes), service.metrics.in_flight
+        assert flies is not None
+        assert flies.plus is not None
+        for pod in PODS:
+            values = gauge([(AT, 0), (minutes, above * service.slots.value)])
+            made[selected(service, flies.plus, flies.match, target(service, None, pod))] = values
+        return made
+
     def scenes(alert: Alert) -> Iterator[Scene]:
         rest, exact = wait(alert) + END + 7, known is not None and known.series is not None
         late = 0 if exact or _gauged(service) else 6
@@ -71,6 +80,8 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
         name = "exactly the limit is in use" if exact else f"{0.97 * limit:.1%} are in use"
         almost = used(limit / 2, limit if exact else 0.97 * limit, rest)
         yield Scene(name=name, series=almost, checks=silent(alert, AT + wait(alert) + END))
+        if not exact and _waits(service):
+            yield from begins(alert, "as many requests wait", queued(rest), above)
         if late:
             yield _pause(service, alert, limit)
 
@@ -91,6 +102,11 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
 def _gauged(service: ServicePlan) -> bool:
     known = service.metrics.in_flight
     return known is not None and known.gauge is not None
+
+
+def _waits(service: ServicePlan) -> bool:
+    known = service.metrics.in_flight
+    return known is not None and known.plus is not None
 
 
 def _pause(service: ServicePlan, alert: Alert, limit: float) -> Scene:

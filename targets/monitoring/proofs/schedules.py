@@ -104,15 +104,15 @@ def late(runs: Scheduled, alert: Alert, limit: Because[Duration], never: Because
     def scenes(alert: Alert) -> Iterator[Scene]:
         for name, start, minutes, ended in (
             ("a run does not succeed", 60, most, 0),
-            ("no run starts", 60, longest, 65),
+            ("no run starts again", 60, longest, 65),
+            ("no run has ever started", 0, longest, 0),
         ):
             every = 1 if minutes <= 120 else 10
             last = every * math.floor((start + minutes) / every)
             rest = last + 2 * every + STEP
-            seen = {
-                _name(runs, "created"): gauge([(rest, 0)], STEP),
-                due: gauge([(start, "_"), (rest - start, 60 * start)], STEP),
-            }
+            seen = {_name(runs, "created"): gauge([(rest, 0)], STEP)}
+            if start:
+                seen[due] = gauge([(start, "_"), (rest - start, 60 * start)], STEP)
             if ended:
                 seen[success] = gauge([(ended, "_"), (rest - ended, 60 * ended)], STEP)
             at = last + every

@@ -42,9 +42,9 @@ def hanging(service: ServicePlan, alert: Alert, window: int) -> Alert:
         yield Scene(
             name="requests arrive, and none ends", series={**requests(service, of, flows), **hangs}, checks=checks
         )
-        works = [Flow(minutes=first, rate=RATE), Flow(minutes=rest, rate=RATE)]
+        works = [Flow(minutes=first, rate=RATE), Flow(minutes=rest, rate=RATE, failing=1.0)]
         slow = {**requests(service, of, works), **gauges(works, [(first, 0), (rest, 1)])}
-        yield Scene(name="requests arrive, and some end", series=slow, checks=silent(alert, at))
+        yield Scene(name="requests arrive, and those that end fail", series=slow, checks=silent(alert, at))
         stuck = {**requests(service, of, flows), **gauges(flows, [(first, 1), (rest, 0)])}
         yield Scene(name="a gauge is stuck, and no request arrives", series=stuck, checks=silent(alert, at))
 
