@@ -51,7 +51,7 @@ class _Burning:
         self.slow = objective if objective.bucket is not None else None
 
     def healthy(self, flows: Flows, step: int = 1) -> Series:
-        """Requests, of which the given shares are bad."""
+        """Requests, with the given shares of bad ones."""
         of = target(self.service)
         if self.slow is None:
             return requests(self.service, of, flows, step)

@@ -101,7 +101,7 @@ def canceled(service: ServicePlan, alert: Alert, window: int) -> Alert:
         yield Scene(name=name, series=requests(service, of, few), checks=silent(alert, 50, 60), every=ten)
         then = [Flow(minutes=30, rate=least), Flow(minutes=5, rate=least, left=0.5), Flow(minutes=35, rate=least)]
         said = Check(
-            minute=5 * ((35 + window * 2 // 3) // 5), name=alert["alert"], fired=(Fired(alert=alert, value=None),)
+            minute=10 * ((35 + window // 2) // 10), name=alert["alert"], fired=(Fired(alert=alert, value=None),)
         )
         name = "callers have given up for 5 minutes"
         yield Scene(name=name, series=requests(service, of, then), checks=(said,), every=5)
