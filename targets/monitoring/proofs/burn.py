@@ -24,7 +24,7 @@ __all__ = ["prove"]
 BEFORE = 30
 """The minutes of good requests before a long window."""
 
-REMEMBERED = ((1, 1, 4, 45), (10, 1, 46, 360), (60, 5, 361, 10**6))
+REMEMBERED = ((1, 1, 4, 45), (10, 1, 46, 360), (60, 5, 361, 1439), (240, 5, 1440, 10**6))
 """Minutes between evaluations and between samples, for windows of so many minutes. In a shorter window, a test with a
 sample per minute shows nothing.
 """
@@ -142,7 +142,7 @@ class _Burning:
 
 def _every(long: int) -> int:
     """The minutes between two evaluations, for a long window."""
-    return 10 if long <= 120 else 60
+    return 10 if long <= 120 else 60 if long < 1440 else 240
 
 
 def _step(long: int) -> int:

@@ -100,11 +100,10 @@ def canceled(service: ServicePlan, alert: Alert, window: int) -> Alert:
         name = "half of the callers give up, but they are few"
         yield Scene(name=name, series=requests(service, of, few), checks=silent(alert, 50, 60), every=ten)
         then = [Flow(minutes=30, rate=least), Flow(minutes=5, rate=least, left=0.5), Flow(minutes=35, rate=least)]
-        said = Check(
-            minute=10 * ((35 + window // 2) // 10), name=alert["alert"], fired=(Fired(alert=alert, value=None),)
-        )
+        at = ten * ((35 + window // 2) // ten)
+        said = Check(minute=at, name=alert["alert"], fired=(Fired(alert=alert, value=None),))
         name = "callers have given up for 5 minutes"
-        yield Scene(name=name, series=requests(service, of, then), checks=(said,), every=5)
+        yield Scene(name=name, series=requests(service, of, then), checks=(said,), every=ten)
 
     def healthy(flows: Flows) -> Series:
         return requests(service, of, flows)
