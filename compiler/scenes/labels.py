@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice, product
 
 __all__ = ["example"]
@@ -22,6 +23,12 @@ Matcher = tuple[str, str, str]
 
 def example(inside: Iterable[str], outside: Iterable[str] = ()) -> dict[str, str] | None:
     """Labels that all matchers `inside` select and none of those `outside` does. An empty text selects everything."""
+    found = _example(tuple(inside), tuple(outside))
+    return {**found} if found is not None else None
+
+
+@lru_cache(maxsize=256)  # the same few metrics are in every scene of a service
+def _example(inside: tuple[str, ...], outside: tuple[str, ...]) -> dict[str, str] | None:
     wanted, unwanted = [_read(text) for text in inside], [_read(text) for text in outside]
     values: dict[str, list[str]] = {}
     for name, operator, value in (matcher for group in (*wanted, *unwanted) for matcher in group):

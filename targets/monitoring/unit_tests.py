@@ -72,7 +72,7 @@ def _scene(alert: Alert, scene: Scene) -> Because[Body]:
 def _test(of: str, scene: Scene) -> Body:
     named: dict[tuple[int, str], Check] = {(check.minute, check.name): check for check in scene.checks if check.name}
     exact = [check for check in named.values() if all(one.value is not None for one in check.fired)]
-    other = [check for check in scene.checks if check not in exact]
+    other = [check for check in scene.checks if check.query or any(one.value is None for one in check.fired)]
     return {
         "name": f"{of}: {scene.name}",
         "interval": f"{scene.step}m",
