@@ -8,13 +8,14 @@ from ..compiler.kinds import Object
 from ..compiler.pipeline import Compiled
 from ..compiler.plan.service import ServicePlan
 from ..compiler.rehearse.mutants import found, mutants
+from ..compiler.rehearse.own import Given, Played, play
 from ..compiler.rehearse.report import Rehearsal
 from ..compiler.rehearse.run import rehearsed
 from ..compiler.scenes.analysis import Replayed
 from ..targets.providers import RolloutProvider
 from . import promtool
 
-__all__ = ["rehearsals"]
+__all__ = ["played", "rehearsals"]
 
 
 def rehearsals(system: Compiled, *, faults: bool = False) -> list[Rehearsal]:
@@ -26,6 +27,11 @@ def rehearsals(system: Compiled, *, faults: bool = False) -> list[Rehearsal]:
             done = done.but(mutants=found(list(mutants(environment.bundle)), promtool.run))
         made.append(done)
     return made
+
+
+def played(system: Compiled, given: Given) -> list[Played]:
+    """What series do in each environment. Raises promtool.Missing, or ValueError if promtool cannot read them."""
+    return [play(environment, given, promtool.run, _read_back) for environment in system.environments]
 
 
 def _read_back(service: ServicePlan, objects: Sequence[Object]) -> Replayed | None:

@@ -231,6 +231,42 @@ def test_without_promtool_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told.out == ""
 
 
+DOWN = 'up{namespace="default",job="default/digit-reader",pod="a"}'
+
+
+def test_series_of_the_author_show_which_alerts_fire_and_when(tmp_path: Path) -> None:
+    """The replica is down from minute 21 to 51. The page waits for 5 minutes, and the ticket for 15."""
+    tool("promtool")
+    (tmp_path / "a.yaml").write_text(dumped({"series": {DOWN: "1x20 0x30 1x20"}}))
+    told = run("test", MINIMAL, "--series", tmp_path / "a.yaml")
+    assert told.out.splitlines() == [
+        "in default, 72 minutes:",
+        "  ModelServiceAbsent            page    fires from minute 26 to minute 51",
+        "  ModelReplicaDown              ticket  fires from minute 36 to minute 51",
+    ]
+    rows = ["time,'" + DOWN + "'"] + [f"{60 * minute},{int(not 21 <= minute <= 51)}" for minute in range(73)]
+    (tmp_path / "a.csv").write_text("\n".join(rows).replace('"', '""').replace("'", '"'))
+    assert run("test", MINIMAL, "--series", tmp_path / "a.csv").out == told.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("a.yaml", "series: 3", "it needs `series`"),
+        ("a.yaml", "{interval: soon, series: {}}", "`soon` is not a duration"),
+        ("a.csv", "time,a\n0,1\n60,1\n90,1\n", "the same time apart"),
+        ("a.csv", "a,b\n0,1\n", "a column `time`"),
+        ("a.yaml", "{series: {'up{': '1'}}", "parse error"),
+    ],
+)
+def test_series_that_cannot_be_read_say_why(name: str, text: str, wrong: str, tmp_path: Path) -> None:
+    tool("promtool")
+    (tmp_path / name).write_text(text)
+    told = run("test", MINIMAL, "--series", tmp_path / name)
+    assert told.status == 2
+    assert wrong in told.err
+
+
 @pytest.mark.slow
 def test_the_command_counts_what_passed() -> None:
     tool("promtool")

@@ -9,10 +9,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ...compiler.plan.choose import count
 from ...compiler.rehearse.cases import EVERY
+from ...compiler.rehearse.own import Played
+from ...compiler.rehearse.replay import Ended
 from ...compiler.rehearse.report import MutantsTested, Rehearsal, RolloutScene, RolloutTested
 from ...compiler.words import visible
 
-__all__ = ["json", "junit", "text"]
+__all__ = ["json", "junit", "played", "played_json", "text"]
 
 
 def text(found: Iterable[Rehearsal]) -> str:
@@ -51,11 +53,10 @@ def _rollout(rollout: RolloutTested) -> Iterator[str]:
     yield f"  {'rollout of ' + rollout.service:<44}  {'expected':<11}  result"
     for scene in rollout.scenes:
         mark = "" if scene.passed else "  FAILED"
-        yield f"  {scene.name:<44}  {scene.expected:<11}  {_ended(scene)}{mark}"
+        yield f"  {scene.name:<44}  {scene.expected:<11}  {_ended(scene.ended)}{mark}"
 
 
-def _ended(scene: RolloutScene) -> str:
-    ended = scene.ended
+def _ended(ended: Ended) -> str:
     after = f"after {_minutes(ended.seconds)}"
     return f"{ended.verdict} {after}" + (f", in step {ended.step}, by {ended.by}" if ended.by else "")
 
@@ -100,7 +101,7 @@ def _body(one: Rehearsal) -> dict[str, Any]:
         ],
         "untested": list(one.untested),
         "rollouts": [
-            {"service": rollout.service, "notReplayed": rollout.why, "scenes": [_played(s) for s in rollout.scenes]}
+            {"service": rollout.service, "notReplayed": rollout.why, "scenes": [_scene(s) for s in rollout.scenes]}
             for rollout in one.rollouts
         ],
         "faults": [
@@ -109,7 +110,7 @@ def _body(one: Rehearsal) -> dict[str, Any]:
     }
 
 
-def _played(scene: RolloutScene) -> dict[str, Any]:
+def _scene(scene: RolloutScene) -> dict[str, Any]:
     ended = scene.ended
     return {
         "name": scene.name,
@@ -134,7 +135,7 @@ def junit(found: Iterable[Rehearsal]) -> str:
             _case(suite, alert, "not tested", "no series is known that its query selects")
         for rollout in one.rollouts:
             for played in rollout.scenes:
-                wrong = "" if played.passed else f"expected {played.expected}, but {_ended(played)}"
+                wrong = "" if played.passed else f"expected {played.expected}, but {_ended(played.ended)}"
                 _case(suite, f"rollout of {rollout.service}", played.name, wrong)
         for key, value in (("tests", len(suite)), ("failures", len(suite.findall("*/failure"))), ("errors", 0)):
             suite.set(key, str(value))
@@ -147,3 +148,43 @@ def _case(suite: Element, of: str, name: str, wrong: str) -> None:
     case = SubElement(suite, "testcase", classname=f"{suite.get('name')}.{visible(of)}", name=visible(name), time="0")
     if wrong:
         SubElement(case, "failure", message=visible(wrong.splitlines()[0])).text = visible(wrong)
+
+
+def played(found: Iterable[Played]) -> str:
+    """What series do, for a terminal."""
+    return "\n".join(line for one in found for line in _played_in(one))
+
+
+def _played_in(one: Played) -> Iterator[str]:
+    yield f"in {one.environment}, {count(one.minutes, 'minute')}:"
+    for ring in one.rings:
+        yield f"  {ring.alert:<28}  {ring.severity:<6}  fires from minute {ring.first} to minute {ring.last}"
+    if not one.rings:
+        yield "  no alert fires"
+    yield from (f"  rollout of {service}: {_ended(ended)}" for service, ended in one.rollouts)
+
+
+def played_json(found: Iterable[Played]) -> str:
+    """The same as one document."""
+    made = [
+        {
+            "environment": one.environment,
+            "minutes": one.minutes,
+            "alerts": [
+                {"alert": ring.alert, "severity": ring.severity, "first": ring.first, "last": ring.last}
+                for ring in one.rings
+            ],
+            "rollouts": [
+                {
+                    "service": service,
+                    "verdict": ended.verdict,
+                    "step": ended.step,
+                    "by": ended.by,
+                    "seconds": ended.seconds,
+                }
+                for service, ended in one.rollouts
+            ],
+        }
+        for one in found
+    ]
+    return dumps({"environments": made}, indent=2, ensure_ascii=False) + "\n"
