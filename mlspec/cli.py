@@ -143,8 +143,11 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
     help="Output format of the result.",
 )
 @click.option("--mutants", is_flag=True, help="Also put faults into the rules, and count how many the tests find.")
+@click.option(
+    "--series", metavar="FILE", help="Play series of a YAML or CSV file instead: which alerts fire, and when."
+)
 @working_on_one_spec
-def test(request: Any, form: str, mutants: bool) -> int:
+def test(request: Any, form: str, mutants: bool, series: str | None) -> int:
     """Run the alerts and rollouts on series, without a cluster.
 
     Every alert must fire on the breach that it watches, and stay silent otherwise. Every rollout must promote, hold, or
@@ -152,7 +155,7 @@ def test(request: Any, form: str, mutants: bool) -> int:
     """
     from .terminal.commands import test as command
 
-    return command.test(request, form, mutants=mutants)
+    return command.test(request, form, mutants=mutants, series=series)
 
 
 @cli.command()
