@@ -230,6 +230,30 @@ def score(request: Any, form: str) -> int:
 
 
 @cli.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    help="Output format of the result.",
+)
+@click.option("--mutants", is_flag=True, help="Also put faults into the rules, and count how many the tests find.")
+@click.option(
+    "--series", metavar="FILE", help="Play series of a YAML or CSV file instead: which alerts fire, and when."
+)
+@working_on_one_spec
+def test(request: Any, form: str, mutants: bool, series: str | None) -> int:
+    """Run the alerts and rollouts on series, without a cluster.
+
+    Every alert must fire on the breach that it watches, and stay silent otherwise. Every rollout must promote, hold, or
+    roll back a version, as it should. Needs promtool, which comes with Prometheus.
+    """
+    from .terminal.commands import test as command
+
+    return command.test(request, form, mutants=mutants, series=series)
+
+
+@cli.command()
 @click.option("--service", metavar="NAME", help="The service that was measured, if several generate tokens.")
 @click.option("--write", is_flag=True, help="Write the values into the platform file, instead of printing them.")
 @working_on_one_spec

@@ -6,13 +6,16 @@ A product is one such record in its own module, listed in `targets/registry.py`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..compiler.because import Because
 from ..compiler.emit.artifact import Artifact, Body
+from ..compiler.kinds import Object
 from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
+from ..compiler.scenes.analysis import Replayed
+from ..compiler.scenes.notation import labeled
 
 __all__ = [
     "AutoscalingProvider",
@@ -21,6 +24,7 @@ __all__ = [
     "Phases",
     "Replicas",
     "RolloutProvider",
+    "Sample",
     "Scaler",
     "TrafficProvider",
     "no_artifacts",
@@ -32,6 +36,22 @@ def no_artifacts(_: ServicePlan) -> Iterable[Artifact]:
     return ()
 
 
+class Sample(Record):
+    """A series that a controller exports, as an example of what a query selects."""
+
+    name: str
+    labels: Mapping[str, Because[str] | str]
+    own: Because[str] | None = None
+    """The namespace of the object, if the series is the controller's: see `exported`."""
+
+    @property
+    def series(self) -> str:
+        """In promtool's notation, as a scrape that keeps the labels of the controller stores it."""
+        labels = {key: part.value if isinstance(part, Because) else part for key, part in self.labels.items()}
+        own = {"namespace": "controllers", "exported_namespace": self.own.value} if self.own is not None else {}
+        return labeled(self.name, {**own, **labels})
+
+
 class Phase(Record):
     """A state of a rollout that an engineer must know about."""
 
@@ -39,6 +59,8 @@ class Phase(Record):
     """How Prometheus sees it: a query that is 1 then."""
     action: Because[str]
     """What the engineer types."""
+    shown: Sample
+    """The series that is 1 then."""
 
 
 class Phases(Record):
@@ -61,9 +83,17 @@ class Replicas(Record):
     """The most that were available at any time."""
     wanted: Because[str]
     """The fewest that were wanted at any time; nothing if the workload is younger."""
+    counted: tuple[Sample, ...]
+    """The series of the replicas that are available."""
+    asked: tuple[Sample, ...]
+    """The series of the replicas that are wanted."""
 
 
 def _uncounted(_: ServicePlan, __: Because[str]) -> Replicas | None:
+    return None
+
+
+def _unplayed(_: ServicePlan, __: Sequence[Object]) -> Replayed | None:
     return None
 
 
@@ -78,6 +108,8 @@ class RolloutProvider(Provider):
     """The states of a rollout, if its controller exports them."""
     replicas: Callable[[ServicePlan, Because[str]], Replicas | None] = staticmethod(_uncounted)
     """How Prometheus sees the workload's replicas over a time, such as `15m`, if anything exports them."""
+    replayed: Callable[[ServicePlan, Sequence[Object]], Replayed | None] = staticmethod(_unplayed)
+    """The steps and analyses in the compiled objects, to replay them, if the provider judges versions."""
 
 
 class Moving(Record):
@@ -110,6 +142,12 @@ class Scaler(Record):
     """The name of its HorizontalPodAutoscaler."""
     failing: Because[str]
     """How Prometheus sees that it cannot read the load: a query with a result then."""
+    failed: Sample
+    """The series of that: a gauge that is 1 then, or a counter of failures."""
+    counter: bool = False
+    """Whether it is a counter."""
+    kept: bool = False
+    """Whether the query's result has the labels of the series."""
 
 
 def _unscaled(_: ServicePlan) -> Scaler | None:

@@ -87,8 +87,8 @@ ALSO = {
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != TEN])
 def test_one_cause_has_one_message(case: str) -> None:
-    """Only the id in the name of the case; MLS013, MLS735, and MLS736 for what is not supported yet; and MLS206, because
-    the cases are about other things than what a model is worth.
+    """Only the id in the name of the case; MLS013, MLS735, and MLS736 for what is not supported yet; and MLS206,
+    because the cases are about other things than what a model is worth.
     """
     found = {diagnostic.id for diagnostic in said(case)}
     assert case[:6] in found

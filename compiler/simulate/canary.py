@@ -26,9 +26,11 @@ __all__ = [
     "Analysis",
     "Arm",
     "Guard",
+    "Metric",
     "Outcome",
     "Stage",
     "Versus",
+    "judged",
     "poisson",
     "rolled_out",
 ]
@@ -185,7 +187,7 @@ def _part(share: float, many: Iterable[int], random: Random) -> Iterator[int]:
         yield most - binomial(most, 1 - share, random) if share > 0.5 else binomial(most, share, random)
 
 
-class _Metric(NamedTuple):
+class Metric(NamedTuple):
     """A metric of the analysis of a step."""
 
     name: str
@@ -214,7 +216,7 @@ def rolled_out(
         ours = _Counts(new, names, rate * stage.share, looks, each, random)
         compares = any(one.versus is not None for one in stage.analyses)
         theirs = _Counts(old, (), rate * (1 - stage.share), looks if compares else 0, each, random)
-        end, verdict, by = _judged(tuple(_metrics(stage, ours, theirs, each)), looks)
+        end, verdict, by = judged(tuple(_metrics(stage, ours, theirs, each)), looks)
         drawn += [(passed + at, bad, limit, means) for at, bad, limit, means in _drawn(stage, ours, end, each)]
         passed, requests, failed = passed + end * each, requests + ours.all[end], failed + ours.failed[end]
         if verdict != PROMOTED:
@@ -230,9 +232,9 @@ def rolled_out(
     )
 
 
-def _judged(metrics: Sequence[_Metric], last: int) -> tuple[int, str, str]:
+def judged(metrics: Sequence[Metric], last: int) -> tuple[int, str, str]:
     """The look that ends a step, its verdict, and the metric that decided."""
-    due: dict[int, list[_Metric]] = {}
+    due: dict[int, list[Metric]] = {}
     for metric in metrics:
         for turn in range(metric.times):
             due.setdefault(metric.first + turn * metric.every, []).append(metric)
@@ -249,18 +251,18 @@ def _judged(metrics: Sequence[_Metric], last: int) -> tuple[int, str, str]:
     return last, PROMOTED, ""
 
 
-def _metrics(stage: Stage, ours: _Counts, theirs: _Counts, each: float) -> Iterator[_Metric]:
+def _metrics(stage: Stage, ours: _Counts, theirs: _Counts, each: float) -> Iterator[Metric]:
     looks = len(ours.all) - 1
     guard = stage.guard
     if guard is not None:
         first = math.ceil(guard.window / each)
-        yield _Metric(GUARD, first, 1, looks - first + 1, guard.misses, looks, partial(_mostly_works, guard, ours))
+        yield Metric(GUARD, first, 1, looks - first + 1, guard.misses, looks, partial(_mostly_works, guard, ours))
     for one in stage.analyses:
         every = math.ceil(one.window / each)
-        yield _Metric(one.name, every, every, one.windows, one.failures, one.held, partial(_within, one, ours))
+        yield Metric(one.name, every, every, one.windows, one.failures, one.held, partial(_within, one, ours))
         if one.versus is not None:
             name, same = f"{one.name}-vs-stable", partial(_alike, one, one.versus, ours, theirs)
-            yield _Metric(name, every, every, one.windows, one.failures, one.held, same)
+            yield Metric(name, every, every, one.windows, one.failures, one.held, same)
 
 
 def _mostly_works(guard: Guard, ours: _Counts, at: int) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ...compiler.because import Because, first
-from ...compiler.emit.artifact import Body
 from ...compiler.plan.alerting import Severity, receiver
 from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.scope import Scope
+from .proof import Alert
 
 __all__ = ["Watched", "alert", "escaped"]
 
@@ -39,13 +39,13 @@ def alert(
     labels: dict[str, Any] | None = None,
     wait: Because[str] | None = None,
     keep: Because[str] | None = None,
-) -> Body:
+) -> Alert:
     """One alerting rule. The namespace is a label because the Prometheus Operator routes alerts by it, and the kind of
     failure because Alertmanager mutes what another kind explains.
     """
     system = service.scope.system
     alerts = system.monitoring.alerts
-    return {
+    body: dict[str, Any] = {
         "alert": name,
         "expr": expression,
         "for": wait,
@@ -68,6 +68,7 @@ def alert(
             "dashboard_url": system.metadata.links.dashboard,
         },
     }
+    return Alert(body)
 
 
 def escaped(text: str) -> str:

@@ -13,6 +13,8 @@ from ...compiler.plan.serving.batch import BatchPlan
 from .. import naming
 from . import cronjob
 from .alert import alert
+from .proofs import schedules as proofs
+from .unit_tests import unit_tests
 from .version import age, info
 
 __all__ = ["rules"]
@@ -47,11 +49,12 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
     }
     yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", batch.name), body=body, why=why)
     yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", batch.name), body={"groups": groups}, why=why)
+    yield from unit_tests(scope, batch.name, groups)
 
 
 def _absent(batch: BatchPlan) -> Body:
     """Missing data has its own alert, because without these series no other alert here can fire."""
-    return alert(
+    absent = alert(
         batch,
         "BatchJobAbsent",
         "page",
@@ -60,11 +63,12 @@ def _absent(batch: BatchPlan) -> Body:
         text("{service}: Prometheus has no metrics for the CronJob, so no other alert can fire", service=batch.name),
         wait=fixed("30m", "longer than an upgrade of kube-state-metrics"),
     )
+    return proofs.absent(batch, absent)
 
 
 def _missed(batch: BatchPlan) -> Body:
     """Also fires if the CronJob was suspended by hand and forgotten, or if its time zone does not exist."""
-    return alert(
+    missed = alert(
         batch,
         "BatchRunMissed",
         "ticket",
@@ -72,11 +76,12 @@ def _missed(batch: BatchPlan) -> Body:
         cronjob.missed(batch),
         text("{service}: no run has started for {{{{ $value | humanizeDuration }}}}", service=batch.name),
     )
+    return proofs.overdue(batch, missed, "status_last_schedule_time", batch.overdue)
 
 
 def _failed(batch: BatchPlan) -> Body:
     """The latest failed run started after the last success."""
-    return alert(
+    failed = alert(
         batch,
         "BatchRunFailed",
         "ticket",
@@ -84,13 +89,14 @@ def _failed(batch: BatchPlan) -> Body:
         cronjob.failed(batch),
         text("{service}: a run failed after all retries, and no run has succeeded since", service=batch.name),
     )
+    return proofs.failed(batch, failed)
 
 
 def _late(batch: BatchPlan) -> Iterator[Body]:
     """Consumers need the scores by the deadline, so the on-call engineer gets paged then, not after the next run."""
     if batch.late_from is None or batch.late_without is None:
         return
-    yield alert(
+    late = alert(
         batch,
         "BatchDeadlineMissed",
         "page",
@@ -109,13 +115,14 @@ def _late(batch: BatchPlan) -> Iterator[Body]:
             namespace=batch.scope.namespace,
         ),
     )
+    yield proofs.late(batch, late, batch.late_from, batch.late_without)
 
 
 def _stale(batch: BatchPlan) -> Body:
     """Consumers have old scores. The limit is two runs and a deadline, because a single failure may resolve itself
     (prometheus.io, alerting practices: at least enough time for two full runs).
     """
-    return alert(
+    stale = alert(
         batch,
         "BatchScoresStale",
         "page",
@@ -126,3 +133,4 @@ def _stale(batch: BatchPlan) -> Body:
             service=batch.name,
         ),
     )
+    return proofs.overdue(batch, stale, "status_last_successful_time", batch.stale)

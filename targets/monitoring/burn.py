@@ -23,12 +23,22 @@ from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
 from ...schema.units import Duration
 from .alert import alert
+from .proof import Alert
+from .proofs import burn as proofs
 
-__all__ = ["burn_group", "recorded"]
+__all__ = ["burn_groups", "recorded"]
 
 
-def burn_group(service: ServicePlan, objective: Objective) -> Body:
-    """The rules of one objective."""
+def burn_groups(service: ServicePlan) -> list[Body]:
+    """The rules of all objectives, one group for each."""
+    alerts: dict[tuple[str, str], Alert] = {}
+    groups = [_group(service, objective, alerts) for objective in service.objectives.all]
+    proofs.prove(service, alerts)
+    return groups
+
+
+def _group(service: ServicePlan, objective: Objective, alerts: dict[tuple[str, str], Alert]) -> Body:
+    """The rules of one objective. Its alerts are added to `alerts`, by objective and severity."""
     pairs = service.objectives.pairs(objective)
     if not pairs:
         raise refusal(
@@ -44,12 +54,14 @@ def burn_group(service: ServicePlan, objective: Objective) -> Body:
             else "set a smaller `budget` or a longer window under `monitoring.slo.burn`, or set a stricter target",
         )
     _scraped_often_enough(service, pairs)
+    own = {severity: _alert(service, objective, pairs, severity) for severity in _severities(pairs)}
+    alerts |= {(objective.name, severity): found for severity, found in own.items()}
     return {
         "name": text(f"mlspec-{{service}}-{objective.name}", service=service.name),
         "interval": fixed("1m", "longer than one scrape, and well below the shortest window by default"),
         "rules": [
             *_records(service, objective, pairs),
-            *(_alert(service, objective, pairs, severity) for severity in _severities(pairs)),
+            *own.values(),
         ],
     }
 
@@ -107,7 +119,7 @@ def _record(name: str, counted: Because[str], window: Because[Duration], labels:
 
 def _alert(
     service: ServicePlan, objective: Objective, pairs: tuple[BurnPair, ...], severity: Literal["page", "ticket"]
-) -> Body:
+) -> Alert:
     chosen = [pair for pair in pairs if pair.severity.value == severity]
     parts = {f"p{index}": _pair(service, objective, pair) for index, pair in enumerate(chosen)}
     joined = text("\nor\n".join(f"({{{key}}})" for key in parts), **parts)

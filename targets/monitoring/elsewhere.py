@@ -14,6 +14,7 @@ from ...compiler.plan.scope import Scope
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.record import Record
 from .. import naming
+from .unit_tests import unit_tests
 from .version import age, info
 
 __all__ = ["rules"]
@@ -51,3 +52,4 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
     }
     yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", watched.name), body=body, why=why)
     yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", watched.name), body={"groups": groups}, why=why)
+    yield from unit_tests(scope, watched.name, groups)

@@ -11,6 +11,7 @@ from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Percent, plain
 from .alert import alert
+from .proofs import health as proofs
 from .replicas import settled
 from .version import age, info
 
@@ -50,7 +51,7 @@ def _load(service: ServicePlan) -> Iterator[Body]:
 def _presence(service: ServicePlan) -> Iterator[Body]:
     """Missing data has its own alert, because alerts on objectives stay silent without data."""
     up = Indicators(service).up()
-    yield alert(
+    absent = alert(
         service,
         "ModelServiceAbsent",
         "page",
@@ -59,7 +60,7 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
         text("{service}: Prometheus cannot scrape any replica, so no other alert can fire", service=service.name),
         wait=fixed("5m", "longer than Prometheus takes to restart"),
     )
-    yield alert(
+    down = alert(
         service,
         "ModelReplicaDown",
         "ticket",
@@ -68,6 +69,8 @@ def _presence(service: ServicePlan) -> Iterator[Body]:
         text("{service}: Prometheus cannot scrape {{{{ $value }}}} of the replicas", service=service.name),
         wait=settled(service.live.progress_deadline),
     )
+    yield proofs.absent(service, absent)
+    yield proofs.down(service, down)
 
 
 def _saturation(service: ServicePlan) -> Iterator[Body]:
@@ -76,7 +79,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
     used = in_use(service)
     if used is None:
         return
-    yield alert(
+    saturated = alert(
         service,
         "ModelServiceSaturated",
         "ticket",
@@ -89,6 +92,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
     )
+    yield proofs.saturated(service, saturated)
 
 
 def in_use(service: ServicePlan) -> Because[str] | None:
@@ -107,7 +111,7 @@ def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
     waiting = indicators.waiting()
     if waiting is None or service.metrics.saturation is None:
         return
-    yield alert(
+    waits = alert(
         service,
         "ModelRequestsWait",
         "ticket",
@@ -116,6 +120,7 @@ def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
         text("{service}: {{{{ $value }}}} requests wait, and some have all the time", service=service.name),
         wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
     )
+    yield proofs.waits(service, waits)
 
 
 def _share(limit: Percent) -> str:

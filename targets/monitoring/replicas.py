@@ -17,6 +17,7 @@ from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
 from ..providers import RolloutProvider
 from .alert import alert
+from .proofs import replicas as proofs
 
 __all__ = ["group", "pods", "settled"]
 
@@ -40,7 +41,7 @@ def settled(deadline: Because[int]) -> tuple[str, str]:
 def _flapping(service: ServicePlan) -> Iterator[Body]:
     """Replicas that go down again and again: all of them, so that most requests fail, or one."""
     up = Indicators(service).up()
-    yield alert(
+    every = alert(
         service,
         "ModelServiceFlapping",
         "page",
@@ -57,7 +58,7 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
         ),
         keep=fixed("15m", "the next time down may be as late as that"),
     )
-    yield alert(
+    one = alert(
         service,
         "ModelReplicaFlapping",
         "ticket",
@@ -71,6 +72,8 @@ def _flapping(service: ServicePlan) -> Iterator[Body]:
             "{service}: {{{{ $value }}}} of the replicas went down three times or more in an hour", service=service.name
         ),
     )
+    yield proofs.flapping(service, every)
+    yield proofs.one_flaps(service, one)
 
 
 def _missing(service: ServicePlan) -> Iterator[Body]:
@@ -79,7 +82,7 @@ def _missing(service: ServicePlan) -> Iterator[Body]:
     seen = service.scope.providers.chosen(RolloutProvider, service.workload.provider).replicas(service, wait)
     if seen is None:
         return
-    yield alert(
+    missing = alert(
         service,
         "ModelReplicasMissing",
         "ticket",
@@ -92,12 +95,13 @@ def _missing(service: ServicePlan) -> Iterator[Body]:
         ),
         action=_describe(service),
     )
+    yield proofs.missing(missing, seen, wait)
 
 
 def _restarting(service: ServicePlan) -> Iterator[Body]:
     """A server that crashes and comes back between two scrapes was never down for Prometheus."""
     restarts = text("kube_pod_container_status_restarts_total{{{pods}}}", pods=pods(service))
-    yield alert(
+    restarting = alert(
         service,
         "ModelReplicaRestarting",
         "ticket",
@@ -109,7 +113,7 @@ def _restarting(service: ServicePlan) -> Iterator[Body]:
         ),
         action=_describe(service),
     )
-    yield alert(
+    unseen = alert(
         service,
         "ModelPodMetricsAbsent",
         "ticket",
@@ -122,6 +126,8 @@ def _restarting(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=fixed("30m", "longer than an upgrade of kube-state-metrics"),
     )
+    yield proofs.restarting(service, restarting)
+    yield proofs.unseen(service, unseen)
 
 
 def pods(service: ServicePlan, prefix: str = "") -> Because[str]:

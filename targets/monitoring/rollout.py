@@ -11,6 +11,7 @@ from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration
 from ..providers import RolloutProvider
 from .alert import alert
+from .proofs import controllers as proofs
 
 __all__ = ["groups"]
 
@@ -50,7 +51,7 @@ def groups(service: ServicePlan) -> Iterator[Body]:
     yield {
         "name": text("mlspec-{service}-rollout", service=service.name),
         "interval": fixed("1m", "the same as for objectives"),
-        "rules": [held, aborted],
+        "rules": [proofs.phase(held, phases.held), proofs.phase(aborted, phases.aborted)],
     }
 
 

@@ -10,6 +10,7 @@ from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
 from ..providers import AutoscalingProvider, Scaler
 from .alert import alert
+from .proofs import controllers as proofs
 
 __all__ = ["groups"]
 
@@ -34,7 +35,7 @@ def _limited(service: ServicePlan, seen: Scaler) -> Iterator[Body]:
     least, most = service.scaling.least, service.max_replicas
     if least.value >= most.value:
         return
-    yield alert(
+    limited = alert(
         service,
         "ModelAutoscalerAtMaximum",
         "ticket",
@@ -54,11 +55,12 @@ def _limited(service: ServicePlan, seen: Scaler) -> Iterator[Body]:
         ),
         wait=fixed("30m", "longer than a spike that the headroom absorbs"),
     )
+    yield proofs.at_maximum(service, limited, seen)
 
 
 def _failing(service: ServicePlan, seen: Scaler) -> Body:
     """Without the load, the replicas stay as they are, or go to the fallback."""
-    return alert(
+    failing = alert(
         service,
         "ModelAutoscalerFailing",
         "ticket",
@@ -72,6 +74,7 @@ def _failing(service: ServicePlan, seen: Scaler) -> Body:
         ),
         wait=fixed("5m", "longer than Prometheus takes to restart"),
     )
+    return proofs.unread(failing, seen)
 
 
 def _series(service: ServicePlan, seen: Scaler, what: str, more: str = "") -> Because[str]:

@@ -14,6 +14,8 @@ from ...compiler.plan.rollout.shadow import ShadowJudgment
 from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
 from .alert import alert
+from .proof import Alert
+from .proofs import shadow as proofs
 
 __all__ = ["groups"]
 
@@ -25,13 +27,15 @@ def groups(service: ServicePlan) -> Iterator[Body]:
     if service.shadow is None or service.runtime.ports.metrics is None:
         return
     shadow = Indicators(service, _series(service))
+    failing = [(each, _failing(service, shadow, each)) for each in _judgments(service)]
+    proofs.failing(service, failing)
     yield {
         "name": text("mlspec-{service}-shadow", service=service.name),
         "interval": fixed("1m", "the same as for objectives"),
         "rules": [
             _down(service, shadow),
             *_idle(service, shadow),
-            *(_failing(service, shadow, each) for each in _judgments(service)),
+            *(rule for _, rule in failing),
         ],
     }
 
@@ -49,7 +53,7 @@ def _judgments(service: ServicePlan) -> tuple[ShadowJudgment, ...]:
 
 
 def _down(service: ServicePlan, shadow: Indicators) -> Body:
-    return alert(
+    down = alert(
         service,
         "ModelShadowDown",
         "ticket",
@@ -62,6 +66,7 @@ def _down(service: ServicePlan, shadow: Indicators) -> Body:
         ),
         wait=fixed("30m", "longer than a replica takes to download and load a model"),
     )
+    return proofs.down(service, down)
 
 
 def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
@@ -77,7 +82,7 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
         share=stage.percent.map(lambda share: f"{float(share.amount):g}"),
         few=fixed("100", "if 100 are expected, the probability that none arrive by chance is 10^-43"),
     )
-    yield alert(
+    idle = alert(
         service,
         "ModelShadowIdle",
         "ticket",
@@ -91,9 +96,10 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
         ),
         wait=fixed("15m", "the mirror starts when a replica is ready"),
     )
+    yield proofs.idle(service, idle, stage.percent.value.amount)
 
 
-def _failing(service: ServicePlan, shadow: Indicators, judgment: ShadowJudgment) -> Body:
+def _failing(service: ServicePlan, shadow: Indicators, judgment: ShadowJudgment) -> Alert:
     objective = judgment.objective
     query = text(
         "{ratio}\n> {limit}\nand {bad} >= {least}",

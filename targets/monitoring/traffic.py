@@ -12,6 +12,7 @@ from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import bound, matchers, selector
 from ...schema.units import Duration, Rate
 from .alert import alert
+from .proofs import traffic as proofs
 
 __all__ = ["groups"]
 
@@ -52,7 +53,7 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
     moved = text(
         " + ".join(f"(sum(changes({{{key}}}[{{window}}])) or vector(0))" for key in parts), **parts, window=window
     )
-    yield alert(
+    hangs = alert(
         service,
         "ModelRequestsHang",
         "page",
@@ -65,6 +66,7 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=wait.map(lambda minutes: f"{minutes}m"),
     )
+    yield proofs.hanging(service, hangs, 2 * wait.value)
 
 
 def _gauges(service: ServicePlan) -> list[Because[str]]:
@@ -127,6 +129,7 @@ def _gone(service: ServicePlan) -> Iterator[Because[Body]]:
         ),
         wait=fixed("5m", "longer than Prometheus takes to restart"),
     )
+    proofs.gone(service, rule, trough, window.value)
     yield because(rule, "the spec says how many requests there are at least", trough)
 
 
@@ -148,7 +151,7 @@ def _canceled(service: ServicePlan) -> Iterator[Body]:
     gone, ended = indicators.canceled(window), indicators.requests(window)
     if gone is None or ended is None:
         return
-    yield alert(
+    canceled = alert(
         service,
         "ModelRequestsCanceled",
         "ticket",
@@ -167,3 +170,4 @@ def _canceled(service: ServicePlan) -> Iterator[Body]:
             window=fixed(window, "longer than a spike"),
         ),
     )
+    yield proofs.canceled(service, canceled, int(Duration.parse(window).amount // 60))

@@ -15,6 +15,9 @@ from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from . import cronjob
 from .alert import alert
+from .proof import Alert
+from .proofs import schedules as proofs
+from .unit_tests import unit_tests
 
 __all__ = ["rules"]
 
@@ -42,6 +45,7 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
     }
     yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", training.name), body=body, why=why)
     yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", training.name), body={"groups": groups}, why=why)
+    yield from unit_tests(scope, training.name, groups)
 
 
 def _ticket(
@@ -51,7 +55,7 @@ def _ticket(
     expression: Because[str],
     said: str,
     wait: Because[str] | None = None,
-) -> Body:
+) -> Alert:
     summary = text(f"{{name}}: {said}", name=training.name)
     return alert(training, name, "ticket", failure, expression, summary, wait=wait)
 
@@ -60,20 +64,24 @@ def _absent(training: TrainingPlan) -> Body:
     """Missing data has its own alert, because without these series no other alert here can fire."""
     said = "Prometheus has no metrics for the CronJob, so no other alert can fire"
     wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
-    return _ticket(training, "TrainingJobAbsent", "monitoring", cronjob.absent(training), said, wait)
+    return proofs.absent(
+        training, _ticket(training, "TrainingJobAbsent", "monitoring", cronjob.absent(training), said, wait)
+    )
 
 
 def _missed(training: TrainingPlan) -> Body:
     said = "no run has started for {{{{ $value | humanizeDuration }}}}"
-    return _ticket(training, "TrainingRunMissed", "runs", cronjob.missed(training), said)
+    missed = _ticket(training, "TrainingRunMissed", "runs", cronjob.missed(training), said)
+    return proofs.overdue(training, missed, "status_last_schedule_time", training.overdue)
 
 
 def _failed(training: TrainingPlan) -> Body:
     said = "a run failed after all retries, and no run has succeeded since"
-    return _ticket(training, "TrainingRunFailed", "runs", cronjob.failed(training), said)
+    return proofs.failed(training, _ticket(training, "TrainingRunFailed", "runs", cronjob.failed(training), said))
 
 
 def _stale(training: TrainingPlan) -> Body:
     """The limit is two runs and a deadline: a single failure may resolve itself (prometheus.io, alerting practices)."""
     said = "no run has succeeded for {{{{ $value | humanizeDuration }}}}"
-    return _ticket(training, "TrainingStale", "staleness", cronjob.stale(training), said)
+    stale = _ticket(training, "TrainingStale", "staleness", cronjob.stale(training), said)
+    return proofs.overdue(training, stale, "status_last_successful_time", training.stale)

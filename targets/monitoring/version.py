@@ -10,6 +10,7 @@ from ...compiler.because import Because, because, text
 from ...compiler.emit.artifact import Body
 from ...compiler.system import Release
 from .alert import Watched, alert
+from .proofs import schedules as proofs
 
 __all__ = ["age", "info", "old"]
 
@@ -36,11 +37,11 @@ def info(service: Watched, model: Because[str], release: Release) -> Body:
 
 def age(service: Watched, release: Release) -> Iterator[Body]:
     """A model that is not replaced degrades silently."""
-    retraining, now = service.scope.system.retraining, old(release)
-    if retraining is None or retraining.max_model_age is None or now is None:
+    retraining, now, trained = service.scope.system.retraining, old(release), release.trained_at
+    if retraining is None or retraining.max_model_age is None or now is None or trained is None:
         return
     oldest = retraining.max_model_age
-    yield alert(
+    found = alert(
         service,
         "ModelTooOld",
         "ticket",
@@ -57,6 +58,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         ),
         wait=because("1h", "an hour makes no difference here", oldest),
     )
+    yield proofs.old(found, _epoch(trained.value), int(oldest.value.amount))
 
 
 def old(release: Release) -> Because[str] | None:

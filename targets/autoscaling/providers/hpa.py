@@ -12,7 +12,7 @@ from ....compiler.finding import refusal
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import promql
 from ... import naming
-from ...providers import AutoscalingProvider, Scaler
+from ...providers import AutoscalingProvider, Sample, Scaler
 from ..common import behavior, no_signal, target
 
 __all__ = ["PROVIDER"]
@@ -92,7 +92,14 @@ def watched(service: ServicePlan) -> Scaler:
         namespace=service.scope.namespace,
         name=service.name,
     )
-    return Scaler(name=service.name, failing=failing)
+    labels: dict[str, Because[str] | str] = {
+        "namespace": service.scope.namespace,
+        "horizontalpodautoscaler": service.name,
+        "condition": "ScalingActive",
+        "status": "false",
+    }
+    failed = Sample(name="kube_horizontalpodautoscaler_status_condition", labels=labels)
+    return Scaler(name=service.name, failing=failing, failed=failed, kept=True)
 
 
 PROVIDER = AutoscalingProvider(name="hpa", scaler=scaler, watched=watched)

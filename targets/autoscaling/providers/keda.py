@@ -20,7 +20,7 @@ from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import exported
 from ....compiler.system import PrometheusAuth
 from ... import naming
-from ...providers import AutoscalingProvider, Scaler
+from ...providers import AutoscalingProvider, Sample, Scaler
 from ..common import behavior, no_signal, target
 from . import keda_auth
 
@@ -85,7 +85,14 @@ def watched(service: ServicePlan) -> Scaler:
     )
     few = fixed("10", "KEDA asks at least 30 times in this time; a restart of Prometheus fails a few of them")
     return Scaler(
-        name=text("keda-hpa-{name}", name=service.name), failing=text("{failing} >= {few}", failing=failing, few=few)
+        name=text("keda-hpa-{name}", name=service.name),
+        failing=text("{failing} >= {few}", failing=failing, few=few),
+        failed=Sample(
+            name="keda_scaler_detail_errors_total",
+            labels={"scaledObject": service.name, "scaler": "prometheus"},
+            own=service.scope.namespace,
+        ),
+        counter=True,
     )
 
 

@@ -14,8 +14,9 @@ from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import exported
-from ...providers import Phase, Phases, Replicas, RolloutProvider
+from ...providers import Phase, Phases, Replicas, RolloutProvider, Sample
 from .argo_analysis import step_name, templates
+from .argo_replay import replayed
 from .argo_shadow import shadow_name, shadow_template
 
 __all__ = ["PROVIDER"]
@@ -161,6 +162,8 @@ def replicas(service: ServicePlan, over: Because[str]) -> Replicas:
     return Replicas(
         available=of('max_over_time(rollout_info_replicas_available{{{own},name="{name}"}}[{over}])'),
         wanted=of(f"(min_over_time({desired}[{{over}}]) and {desired} offset {{over}})"),
+        counted=(_shown(service, "_replicas_available"),),
+        asked=(_shown(service, "_replicas_desired"),),
     )
 
 
@@ -182,9 +185,14 @@ def phases(service: ServicePlan) -> Phases:
         retry="retry rollout",
     )
     return Phases(
-        held=Phase(seen=_phase(service, "Paused"), action=held),
-        aborted=Phase(seen=_phase(service, "Degraded"), action=aborted),
+        held=Phase(seen=_phase(service, "Paused"), action=held, shown=_shown(service, "", phase="Paused")),
+        aborted=Phase(seen=_phase(service, "Degraded"), action=aborted, shown=_shown(service, "", phase="Degraded")),
     )
+
+
+def _shown(service: ServicePlan, suffix: str, **labels: str) -> Sample:
+    own = service.scope.namespace
+    return Sample(name=f"rollout_info{suffix}", labels={"name": service.name, **labels}, own=own)
 
 
 def _typed(service: ServicePlan, said: str, **verbs: str) -> Because[str]:
@@ -203,6 +211,7 @@ PROVIDER = RolloutProvider(
     judge=judge,
     replicas=replicas,
     phases=phases,
+    replayed=replayed,
     kinds={
         "Rollout": Kind(
             check=_resolved,

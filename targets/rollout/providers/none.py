@@ -6,7 +6,7 @@ from ....compiler.because import Because
 from ....compiler.emit.artifact import Body
 from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import promql
-from ...providers import Replicas, RolloutProvider
+from ...providers import Replicas, RolloutProvider, Sample
 from ...rolling import rolling_update
 
 __all__ = ["PROVIDER"]
@@ -26,6 +26,11 @@ def replicas(service: ServicePlan, over: Because[str]) -> Replicas:
     def of(template: str) -> Because[str]:
         return promql(template, namespace=service.scope.namespace, name=service.name, over=over)
 
+    def shown(what: str) -> Sample:
+        return Sample(
+            name=f"kube_deployment_{what}", labels={"namespace": service.scope.namespace, "deployment": service.name}
+        )
+
     own = '{{namespace="{namespace}",deployment="{name}"}}'
     desired = f"kube_deployment_spec_replicas{own}"
     wanted = f"max(min_over_time({desired}[{{over}}]) and {desired} offset {{over}})"
@@ -33,6 +38,8 @@ def replicas(service: ServicePlan, over: Because[str]) -> Replicas:
     return Replicas(
         available=of(f"max(max_over_time(kube_deployment_status_replicas_available{own}[{{over}}]))"),
         wanted=of(f"{wanted}\n- {updating}" if service.in_place.value else wanted).also(service.in_place),
+        counted=(shown("status_replicas_available"),),
+        asked=(shown("spec_replicas"), shown("status_replicas_updated")),
     )
 
 

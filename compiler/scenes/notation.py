@@ -1,0 +1,60 @@
+"""Series in the notation of promtool (prometheus.io, unit testing for rules): `a+bxn` is n + 1 samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+__all__ = ["GONE", "NAN", "NEVER", "Series", "counter", "gauge", "labeled", "number"]
+
+Series = dict[str, str]
+"""The samples of each series, by its name and labels."""
+
+NEVER = "_"
+"""In place of a value: no sample."""
+
+NAN = "NaN"
+"""In place of a value: a sample that is not a number. The notation cannot repeat it."""
+
+GONE = "stale"
+"""In place of a value: the series ends. Its target is gone."""
+
+
+def labeled(name: str, labels: Mapping[str, str]) -> str:
+    """A series: `name{key="value"}`."""
+    written = (f'{key}="{_escaped(value)}"' for key, value in labels.items() if value)
+    return f"{name}{{{','.join(written)}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def number(value: float) -> str:
+    """A number without an exponent, to nine decimals."""
+    return f"{value:.9f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
+
+
+def counter(phases: Iterable[tuple[int, float]], step: int = 1, start: float = 0.0) -> str:
+    """A counter: the start, then, for phases of (minutes, growth per minute), a sample every `step` minutes."""
+    at, parts = start, [number(start)]
+    for minutes, growth in phases:
+        count = minutes // step
+        if count:
+            parts.append(f"{number(at + growth * step)}+{number(growth * step)}x{count - 1}")
+        at += count * step * growth
+    return " ".join(parts)
+
+
+def gauge(phases: Iterable[tuple[int, float | str]], step: int = 1) -> str:
+    """A gauge: each value of (minutes, value) is there from the first minute of its phase to the last one."""
+    return " ".join(_held(value, minutes // step) for minutes, value in phases if minutes >= step)
+
+
+def _held(value: float | str, samples: int) -> str:
+    if value == NEVER:
+        return f"_x{samples}"
+    if value == NAN:
+        return " ".join([NAN] * samples)
+    if value == GONE:
+        return f"{GONE} _x{samples - 1}" if samples > 1 else GONE
+    return f"{value if isinstance(value, str) else number(value)}x{samples - 1}"

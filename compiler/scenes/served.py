@@ -1,0 +1,209 @@
+"""The series of the requests that a service gets, in the vocabulary of its runtime's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from ..because import Because
+from ..plan.objectives import Objective
+from ..plan.service import ServicePlan
+from ..promql import bound
+from ..record import Record
+from ..system import Counter, LatencySeries
+from .labels import example
+from .notation import Series, counter, gauge, labeled
+
+__all__ = [
+    "Flow",
+    "Unknown",
+    "counters",
+    "flying",
+    "histograms",
+    "idle",
+    "misses",
+    "requests",
+    "selected",
+    "target",
+    "waiting",
+]
+
+KINDS = ("good", "bad", "left")
+"""How a request ends: it succeeds, it fails, or its caller leaves."""
+
+
+class Unknown(Exception):  # noqa: N818 - not an error: what needs the series is left untested, and the report says so
+    """No series is known that the matchers of a metric select."""
+
+
+class Flow(Record):
+    """The requests for a while."""
+
+    minutes: int
+    rate: float
+    """Requests per minute."""
+    failing: float = 0.0
+    """The share that fails."""
+    slow: float = 0.0
+    """The share of the others that are slower than a bound."""
+    left: float = 0.0
+    """The share whose callers leave, in addition."""
+
+    def of(self, kind: str) -> float:
+        """The requests per minute that end in this way."""
+        return self.rate * {"good": 1 - self.failing, "bad": self.failing, "left": self.left}[kind]
+
+
+def target(service: ServicePlan, name: Because[str] | None = None, pod: str = "a") -> dict[str, str]:
+    """The labels that the Prometheus Operator gives the series of a pod; `name` is that of another PodMonitor."""
+    namespace, monitor = service.scope.namespace.value, (name if name is not None else service.name).value
+    return {"namespace": namespace, "job": f"{namespace}/{monitor}", "pod": f"{monitor}-5d9c7f-{pod * 5}"}
+
+
+def selected(service: ServicePlan, series: Because[str], match: Because[str] | None, of: Mapping[str, str]) -> str:
+    """A series with the labels of its target, and those that the matchers ask for."""
+    labels = example([bound(match, service.model).value if match is not None else ""])
+    if labels is None:
+        raise Unknown(series.value)
+    return labeled(series.value, {**of, **labels})
+
+
+def requests(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow], step: int = 1) -> Series:
+    """The counters of requests, by how they end. A series of failures is there from the start."""
+    counted: dict[str, set[str]] = {}
+    for name, kind in counters(service, of):
+        counted.setdefault(name, set()).add(kind)
+    return {
+        name: counter([(flow.minutes, sum(flow.of(kind) for kind in sorted(kinds))) for flow in flows], step)
+        for name, kinds in counted.items()
+    }
+
+
+def counters(service: ServicePlan, of: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each counter with a kind of request that it counts."""
+    every, failed = service.metrics.requests, service.metrics.errors
+    succeeded, left = service.metrics.successes, service.metrics.canceled
+    chosen = _Chosen(service, of)
+    good = next(chosen.of([one], without=[*failed, *left, *_others(every, one)]) for one in every)
+    yield good, "good"
+    for one in succeeded[:1]:
+        yield chosen.of([one]), "good"
+    both = next(((one, error) for one in every for error in failed if _same(one, error)), None)
+    if both is not None:
+        yield chosen.of(list(both), without=[*left, *_others(every, both[0])]), "bad"
+    else:
+        yield good, "bad"
+        for error in failed[:1]:
+            yield chosen.of([error], without=left), "bad"
+    for one in left[:1]:
+        yield chosen.of([one], without=[*failed, *every]), "left"
+
+
+def _same(one: Counter, other: Counter) -> bool:
+    return one.series is not None and other.series is not None and one.series.value == other.series.value
+
+
+def _others(every: Iterable[Counter], one: Counter) -> list[Counter]:
+    return [other for other in every if other is not one]
+
+
+class _Chosen:
+    """Series that some counters count, and others do not."""
+
+    def __init__(self, service: ServicePlan, of: Mapping[str, str]) -> None:
+        self.service = service
+        self.labels = of
+
+    def of(self, inside: Sequence[Counter], without: Iterable[Counter] = ()) -> str:
+        """A series that all of `inside`, which have the same name, select, and none of the others."""
+        name = inside[0].series
+        outside = [one for one in without if _same(one, inside[0])]
+        labels = example([self._match(one) for one in inside], [self._match(one) for one in outside])
+        if name is None or labels is None:
+            raise Unknown(name.value if name is not None else "requests")
+        return labeled(name.value, {**self.labels, **labels})
+
+    def _match(self, one: Counter) -> str:
+        return bound(one.match, self.service.model).value if one.match is not None else ""
+
+
+def histograms(
+    service: ServicePlan,
+    of: Mapping[str, str],
+    flows: Sequence[Flow],
+    slow: Objective | None = None,
+    step: int = 1,
+) -> Series:
+    """The histograms of all latency objectives. Slow requests miss the bound of `slow`, and every lower one."""
+    known: dict[str, LatencySeries] = {}
+    for series in (*(one.series for one in service.objectives.all), service.metrics.latency):
+        if series is not None and series.series is not None:
+            known.setdefault(series.series.value, series)
+    made: Series = {}
+    for series in known.values():
+        if slow is None or slow.series is series:
+            made |= _histogram(service, of, flows, slow, series, step)
+    return made
+
+
+def _histogram(
+    service: ServicePlan,
+    of: Mapping[str, str],
+    flows: Sequence[Flow],
+    slow: Objective | None,
+    series: LatencySeries,
+    step: int,
+) -> Series:
+    assert series.series is not None
+    labels = example([bound(series.match, service.model).value if series.match is not None else ""])
+    if labels is None:
+        raise Unknown(series.series.value)
+    own, name = {**of, **labels}, series.series.value
+    timed = [(f.minutes, f.of("good") if series.covers.value == "successes" else f.rate) for f in flows]
+    whole = counter(timed, step)
+    made = {labeled(f"{name}_count", own): whole, labeled(f"{name}_bucket", {**own, "le": "+Inf"}): whole}
+    for one in service.objectives.all:
+        if one.series is series and one.bucket is not None:
+            late = [flow.slow if misses(one, slow) else 0.0 for flow in flows]
+            fast = [(minutes, rate * (1 - share)) for (minutes, rate), share in zip(timed, late, strict=True)]
+            made[labeled(f"{name}_bucket", {**own, "le": one.bucket.bound.value})] = counter(fast, step)
+    return made
+
+
+def misses(one: Objective, slow: Objective | None) -> bool:
+    """Whether requests that miss the bound of `slow` miss that of `one`, too."""
+    if slow is None or slow is one:
+        return True
+    if slow.series is not one.series or slow.bucket is None or one.bucket is None:
+        return False
+    return Decimal(one.bucket.bound.value) <= Decimal(slow.bucket.bound.value)
+
+
+def flying(service: ServicePlan, of: Mapping[str, str], phases: Sequence[tuple[int, float]]) -> Series:
+    """The requests in flight at one replica, or the time spent on them, for phases of (minutes, requests)."""
+    known = service.metrics.in_flight
+    if known is None:
+        return {}
+    if known.gauge is not None:
+        return {selected(service, known.gauge, known.match, of): gauge(phases)}
+    assert known.busy is not None
+    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[known.unit.value]
+    grown = [(minutes, flying_ * 60 * scale) for minutes, flying_ in phases]
+    return {selected(service, known.busy, known.match, of): counter(grown)}
+
+
+def waiting(service: ServicePlan, of: Mapping[str, str], phases: Sequence[tuple[int, float]]) -> Series:
+    """The requests that wait at one replica."""
+    queue = service.metrics.queue
+    if queue is None or queue.series is None:
+        return {}
+    return {selected(service, queue.series, queue.match, of): gauge(phases)}
+
+
+def idle(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow]) -> Series:
+    """The series of requests in flight while each ends at once."""
+    known = service.metrics.in_flight
+    if known is not None and known.gauge is not None and known.minus is not None:  # a counter of those that arrive
+        arrived = [(flow.minutes, flow.rate) for flow in flows]
+        return {**requests(service, of, flows), selected(service, known.gauge, known.match, of): counter(arrived)}
+    return flying(service, of, [(sum(flow.minutes for flow in flows), 0.0)])

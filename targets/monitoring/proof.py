@@ -1,0 +1,90 @@
+"""What proves an alert: scenes in which it fires, and what Prometheus sees when all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...compiler.because import Because
+from ...compiler.record import Record
+from ...compiler.scenes.notation import Series
+from ...compiler.scenes.served import Flow, Unknown
+
+__all__ = ["Alert", "Check", "Fired", "Flows", "Proof", "Scene", "fired", "proven", "silent"]
+
+Flows = Sequence[Flow]
+
+
+class Alert(dict[str, Any]):
+    """The body of an alerting rule, with what proves it. It is written like any other body."""
+
+    proof: Proof | None = None
+
+
+class Fired(Record):
+    """An alert that fires."""
+
+    alert: Alert
+    value: float | None
+    """The `$value` of its summary; None if it depends on the version of Prometheus, which treats the first sample of
+    a window differently from 3.0 on."""
+
+
+class Check(Record):
+    """What fires at a minute, of all alerts of one name."""
+
+    minute: int
+    name: str
+    fired: tuple[Fired, ...] = ()
+    query: str = ""
+    """In place of a name: a query that returns 1 without labels, or nothing."""
+    nothing: bool = False
+    """Whether the query returns nothing."""
+
+
+class Scene(Record):
+    """A situation, and what the alerts do in it."""
+
+    name: str
+    series: Series
+    checks: tuple[Check, ...]
+    every: int = 1
+    """The minutes between two evaluations, and so the unit of all minutes in `checks`."""
+    step: int = 1
+    """The minutes between two samples."""
+
+
+class Proof(Record):
+    """What proves an alert."""
+
+    scenes: tuple[Scene, ...]
+    healthy: Callable[[Flows], Series]
+    """The series that the alert watches while the service gets these requests and all is well."""
+    labels: Mapping[str, str]
+    """The labels that the alert has from its expression."""
+
+
+def proven(
+    alert: Alert,
+    scenes: Callable[[Alert], Iterable[Scene]],
+    healthy: Callable[[Flows], Series],
+    labels: Mapping[str, Because[str]] | None = None,
+) -> Alert:
+    """The alert with its proof, unless no series is known that its metrics select."""
+    known = {name: value.value for name, value in (labels or {}).items()}
+    try:
+        healthy([Flow(minutes=10, rate=1)])
+        alert.proof = Proof(scenes=tuple(scenes(alert)), healthy=healthy, labels=known)
+    except Unknown:
+        alert.proof = None
+    return alert
+
+
+def silent(alert: Alert, *minutes: int) -> tuple[Check, ...]:
+    """The alert does not fire at these minutes."""
+    return tuple(Check(minute=minute, name=alert["alert"]) for minute in minutes)
+
+
+def fired(alert: Alert, minute: int, value: float | None = 0.0) -> Check:
+    """The alert fires at a minute, with this value."""
+    return Check(minute=minute, name=alert["alert"], fired=(Fired(alert=alert, value=value),))

@@ -1,0 +1,1 @@
+"""What proves each alert: when it fires, and when it stays silent. One module for each subject of alerts."""

@@ -1,0 +1,135 @@
+"""Scenes of the alerts on a CronJob, as kube-state-metrics sees it, and on the age of a model.
+
+The clock of a test starts in 1970, at minute zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from ....compiler.because import Because
+from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
+from ....schema.units import Duration
+from ..cronjob import Scheduled
+from ..proof import Alert, Flows, Scene, fired, proven, silent
+from .pods import AT, begins, length, wait
+
+__all__ = ["absent", "failed", "late", "old", "overdue"]
+
+FORTNIGHT = 14 * 1440
+
+STEP = 5
+"""Minutes between two samples of something that takes hours: a sample is found for five minutes."""
+
+
+def _name(runs: Scheduled, what: str) -> str:
+    return labeled(f"kube_cronjob_{what}", _own(runs))
+
+
+def _own(runs: Scheduled) -> dict[str, str]:
+    return {"namespace": runs.scope.namespace.value, "cronjob": runs.name.value}
+
+
+def _healthy(runs: Scheduled) -> Callable[[Flows], Series]:
+    """A run has just started, and one has just succeeded."""
+
+    def healthy(flows: Flows) -> Series:
+        now = counter([(length(flows), 60)])
+        return {
+            _name(runs, "info"): gauge([(length(flows), 1)]),
+            _name(runs, "created"): gauge([(length(flows), 0)]),
+            _name(runs, "status_last_schedule_time"): now,
+            _name(runs, "status_last_successful_time"): now,
+        }
+
+    return healthy
+
+
+def absent(runs: Scheduled, alert: Alert) -> Alert:
+    """Prometheus has no metrics about the CronJob."""
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        gone = {_name(runs, "info"): gauge([(AT, 1), (wait(alert) + 5, GONE)])}
+        yield from begins(alert, "kube-state-metrics is gone", gone, 1)
+
+    return proven(alert, scenes, _healthy(runs), {"namespace": runs.scope.namespace, "cronjob": runs.name})
+
+
+def overdue(runs: Scheduled, alert: Alert, what: str, longest: Because[Duration]) -> Alert:
+    """Something has not happened for too long: never, or not since a time."""
+    limit = float(longest.value.amount) / 60
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        for name, start in (("it has never happened", 0), ("it does not happen again", 60)):
+            every = 1 if limit <= 120 else 10
+            last = every * math.floor((start + limit) / every)
+            seen: Series = {_name(runs, "created"): gauge([(last + 2 * every + STEP, 0)], STEP)}
+            if start:
+                seen[_name(runs, what)] = gauge([(start, "_"), (last + 2 * every + STEP - start, 60 * start)], STEP)
+            at = last + every
+            checks = (*silent(alert, last), fired(alert, at, 60.0 * (at - start)))
+            yield Scene(name=name, series=seen, checks=checks, every=every, step=STEP)
+
+    return proven(alert, scenes, _healthy(runs))
+
+
+def failed(runs: Scheduled, alert: Alert) -> Alert:
+    """A run fails, after the last one that succeeded."""
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        job = {"namespace": runs.scope.namespace.value, "job_name": f"{runs.name.value}-29400001"}
+        began, ended = (
+            labeled("kube_job_status_start_time", job),
+            labeled("kube_job_failed", job | {"condition": "true"}),
+        )
+        success = _name(runs, "status_last_successful_time")
+        run = {began: gauge([(20, "_"), (40, 1200)]), ended: gauge([(30, "_"), (30, 1)])}
+        checks = (*silent(alert, 29), fired(alert, 31))
+        yield Scene(name="the first run fails", series=run, checks=checks)
+        again = {**run, success: gauge([(10, "_"), (30, 600), (20, 2400)])}
+        checks = (*silent(alert, 29), fired(alert, 31), *silent(alert, 41))
+        yield Scene(name="a run fails, and the next one succeeds", series=again, checks=checks)
+        retried = {began: gauge([(20, "_"), (40, 1200)]), success: gauge([(10, "_"), (50, 600)])}
+        yield Scene(name="a run takes long", series=retried, checks=silent(alert, 50))
+
+    return proven(alert, scenes, _healthy(runs))
+
+
+def late(runs: Scheduled, alert: Alert, limit: Because[Duration], never: Because[Duration]) -> Alert:
+    """A run that was due has not succeeded in time, or none was due for too long."""
+    most, longest = (float(each.value.amount) / 60 for each in (limit, never))
+    due, success = _name(runs, "status_last_schedule_time"), _name(runs, "status_last_successful_time")
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        for name, start, minutes, ended in (
+            ("a run does not succeed", 60, most, 0),
+            ("no run starts again", 60, longest, 65),
+            ("no run has ever started", 0, longest, 0),
+        ):
+            every = 1 if minutes <= 120 else 10
+            last = every * math.floor((start + minutes) / every)
+            rest = last + 2 * every + STEP
+            seen = {_name(runs, "created"): gauge([(rest, 0)], STEP)}
+            if start:
+                seen[due] = gauge([(start, "_"), (rest - start, 60 * start)], STEP)
+            if ended:
+                seen[success] = gauge([(ended, "_"), (rest - ended, 60 * ended)], STEP)
+            at = last + every
+            checks = (*silent(alert, last), fired(alert, at, 60.0 * (at - start)))
+            yield Scene(name=name, series=seen, checks=checks, every=every, step=STEP)
+
+    return proven(alert, scenes, _healthy(runs))
+
+
+def old(alert: Alert, trained: int, oldest: int) -> Alert:
+    """The model is older than its limit, in seconds; evaluated once in two weeks, because the clock starts in 1970."""
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        seconds = FORTNIGHT * 60
+        last = (trained + oldest) // seconds
+        at = (last + 2) * FORTNIGHT
+        checks = (*silent(alert, last * FORTNIGHT), fired(alert, at, at * 60 - trained))
+        yield Scene(name="the model is not replaced", series={}, checks=checks, every=FORTNIGHT)
+
+    return proven(alert, scenes, lambda _: {})

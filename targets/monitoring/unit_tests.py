@@ -1,0 +1,134 @@
+"""Unit tests of the rules, for promtool: each alert fires when it must, and otherwise stays silent.
+
+They are files next to the plain rule file, one for each interval of evaluation. Valid for Prometheus 2.42 and 3.x:
+`interval` is set, because 2.42 has no default for it, and no number depends on whether a window includes its first
+sample (docs/configuration/unit_testing_rules.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ...compiler.because import Because, because, fixed
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.scope import Scope
+from ...compiler.scenes.notation import Series
+from ...compiler.scenes.served import Flow
+from .. import naming
+from .proof import Alert, Check, Fired, Flows, Scene
+from .rendered import rendered
+
+__all__ = ["unit_tests"]
+
+PER_MINUTE = 600.0
+"""The requests in a minute when all is well, unless the spec says that there are more."""
+
+QUIET: tuple[tuple[str, Flows, tuple[int, ...]], ...] = (
+    ("all is well", (Flow(minutes=170, rate=1),), (20, 60, 120, 170)),
+    ("no traffic", (Flow(minutes=170, rate=0),), (20, 60, 120, 170)),
+    (
+        "a quiet hour, and health",
+        (Flow(minutes=60, rate=1), Flow(minutes=60, rate=0), Flow(minutes=80, rate=1)),
+        (50, 180, 200),
+    ),
+)
+"""Situations in which no alert fires: the requests, as a share of those of a healthy minute, and when to look."""
+
+EVERY = 10
+"""The minutes between two evaluations there."""
+
+
+def unit_tests(
+    scope: Scope, name: Because[str], groups: Iterable[Body], rate: float = PER_MINUTE, *depends: object
+) -> Iterator[Artifact]:
+    """The tests of a rule file. `rate` is the requests in a healthy minute, which depend on `depends`."""
+    alerts = [alert for group in groups for alert in map(_alert, group["rules"]) if alert is not None]
+    made: dict[int, list[Because[Body]]] = {}
+    for alert in alerts:
+        for scene in alert.proof.scenes if alert.proof is not None else ():
+            made.setdefault(scene.every, []).append(_scene(alert, scene))
+    made.setdefault(EVERY, []).extend(_quiet(alerts, max(rate, PER_MINUTE), depends))
+    rules, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
+    for every, found in sorted(made.items()):
+        body: Body = {
+            "rule_files": [rules.rpartition("/")[2]],
+            "evaluation_interval": f"{every}m",
+            "tests": found,
+        }
+        path = own if every == 1 else own.replace(".yaml", f".every-{every}m.yaml")
+        yield Artifact(path=path, body=body, why=because("tests", "each alert must fire, and stay silent", name))
+
+
+def _alert(rule: object) -> Alert | None:
+    body = rule.value if isinstance(rule, Because) else rule
+    return body if isinstance(body, Alert) else None
+
+
+def _scene(alert: Alert, scene: Scene) -> Because[Body]:
+    fired = [one.alert for check in scene.checks for one in check.fired]
+    return because(_test(alert["alert"], scene), "what the alert watches", alert, fired)
+
+
+def _test(of: str, scene: Scene) -> Body:
+    named: dict[tuple[int, str], Check] = {(check.minute, check.name): check for check in scene.checks if check.name}
+    exact = [check for check in named.values() if all(one.value is not None for one in check.fired)]
+    other = [check for check in scene.checks if check.query or any(one.value is None for one in check.fired)]
+    return {
+        "name": f"{of}: {scene.name}",
+        "interval": f"{scene.step}m",
+        "input_series": [{"series": name, "values": values} for name, values in scene.series.items()],
+        "alert_rule_test": [_expected(check) for check in exact] or None,
+        "promql_expr_test": [test for check in other for test in _asked(check)] or None,
+    }
+
+
+def _expected(check: Check) -> Body:
+    return {
+        "eval_time": f"{check.minute}m",
+        "alertname": check.name,
+        "exp_alerts": [_fired(one) for one in check.fired],
+    }
+
+
+def _fired(one: Fired) -> Body:
+    return {
+        "exp_labels": _labels(one),
+        "exp_annotations": rendered(one.alert["annotations"], one.value),
+    }
+
+
+def _labels(one: Fired) -> Mapping[str, str]:
+    kept = one.alert.proof.labels if one.alert.proof is not None else {}
+    return {**kept, **rendered(one.alert["labels"], one.value)}
+
+
+def _asked(check: Check) -> Iterator[Body]:
+    one = fixed(1, "one result")
+    if check.query:
+        samples = [] if check.nothing else [{"labels": "{}", "value": one}]
+        yield {"expr": check.query, "eval_time": f"{check.minute}m", "exp_samples": samples}
+    for fired in check.fired:
+        labels = {"alertname": check.name, "alertstate": "firing", **_labels(fired)}
+        written = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
+        yield {
+            "expr": f'ALERTS{{alertname="{check.name}",alertstate="firing"}}',
+            "eval_time": f"{check.minute}m",
+            "exp_samples": [{"labels": f"ALERTS{{{written}}}", "value": one}],
+        }
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Because[Body]]:
+    """All alerts together, when nothing is wrong."""
+    names = list(dict.fromkeys(alert["alert"] for alert in alerts if alert.proof is not None))
+    for name, shares, minutes in QUIET:
+        flows = [flow.but(rate=rate * flow.rate) for flow in shares]
+        series: Series = {}
+        for alert in alerts:
+            series |= alert.proof.healthy(flows) if alert.proof is not None else {}
+        checks = tuple(Check(minute=minute, name=of) for of in names for minute in minutes)
+        test: Body = _test("every alert", Scene(name=name, series=series, checks=checks, every=EVERY))
+        yield because(test, "no alert fires without a reason", *alerts, depends)
