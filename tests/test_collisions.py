@@ -201,7 +201,7 @@ def test_two_systems_of_one_name_and_namespace_write_the_same_objects(place: Pat
     one, two = written(place, "one", metadata__name="same"), written(place, "two", metadata__name="same")
     (found,) = linted(one, two)
     assert found["id"] == "MLS611"
-    assert "both write the Service `same` in the namespace `default`, and 13 more objects" in found["message"]
+    assert "both write the Service `same` in the namespace `default`, and 14 more objects" in found["message"]
 
 
 def shared(place: Path, name: str, identity: str) -> Path:

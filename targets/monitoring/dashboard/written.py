@@ -14,7 +14,7 @@ __all__ = ["written"]
 def written(plan: Plan, service: Because[str] | None, dashboard: Body) -> Artifact:
     """The dashboard of an environment, or of one service."""
     form = plan.dashboards.form
-    why = because("dashboard", "what the alerts are about, over time", form, plan.environment)
+    why = because("dashboard", "what the alerts are about, over time", form, dashboard["uid"])
     name = text("{name}-dashboard", name=plan.system.metadata.name if service is None else service)
     lines = json_lines(dashboard, flat=120)
     if form.value == "file":
@@ -34,7 +34,7 @@ def _config_map(plan: Plan, name: Because[str], uid: Because[str], lines: object
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": naming.metadata(plan, name, {**naming.labels(plan, "dashboard"), **chosen.labels}, annotations),
-        "data": {f"{uid.value}.json": because(lines, "the file that the sidecar writes", uid)},
+        "data": {f"{uid.value}.json": lines},
     }
 
 
