@@ -132,7 +132,7 @@ def test_every_rollout_ends_as_it_must() -> None:
 
 
 def measured(name: str = "a", failures: int = 1, idle: int = 2) -> Measured:
-    """Four measurements, every 60 seconds, of which the first is after 60 seconds."""
+    """Four measurements, every 60 seconds, the first after 60 seconds."""
     good, bad = (Condition(compared=compared, limit=0.1) for compared in ("<=", ">"))
     return Measured(
         name=name, query=name, first=60, every=60, times=4, failures=failures, idle=idle, good=good, bad=bad
