@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..because import Because, because
 from .dump import Lines
@@ -16,34 +16,49 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 Line = str | Because[str]
 
 
+class _Part(NamedTuple):
+    """A line in the making: it is joined once, at the end, because each join is another value with a reason."""
+
+    before: str
+    text: Line
+    after: str
+
+    @property
+    def whole(self) -> str:
+        """The line without its reason."""
+        return f"{self.before}{self.text.value if isinstance(self.text, Because) else self.text}{self.after}"
+
+    def line(self) -> Line:
+        """The line with its reason."""
+        return Because(self.whole, "", (self.text,)) if isinstance(self.text, Because) else self.whole
+
+
 def json_lines(body: dict[str, Any], flat: int = 0) -> Lines:
     """A body as pretty-printed JSON. Keys keep their order; None omits the key.
 
     Each leaf has a line of its own, unless its object or list fits on one line of `flat` characters.
     """
-    return Lines(*_Writer(flat).value(body, "", "", ""))
+    return Lines(*(part.line() for part in _Writer(flat).value(body, "", "", "")))
 
 
 class _Writer:
     def __init__(self, flat: int) -> None:
         self.flat = flat
 
-    def value(self, value: Any, head: str, indent: str, after: str) -> list[Line]:
+    def value(self, value: Any, head: str, indent: str, after: str) -> list[_Part]:
         """The lines of a value, below `head` at its first line."""
         if isinstance(value, dict):
-            entries = [(f"{json.dumps(key)}: ", child) for key, child in value.items() if child is not None]
+            entries = [(f"{_ENCODE(key)}: ", child) for key, child in value.items() if child is not None]
             return self._block("{}", entries, head, indent, after)
         if isinstance(value, (list, tuple)):
             return self._block("[]", [("", child) for child in value if child is not None], head, indent, after)
         if isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
-            lines = self.value(value.value, "", indent, after)
-            lines = [line if isinstance(line, Because) else because(line, value.reason, value) for line in lines]
-            return [_prefixed(head, lines[0]), *lines[1:]]
-        return [_prefixed(head, _leaf(value, after))]
+            return [_caused(part, value) for part in self.value(value.value, head, indent, after)]
+        return [_Part(head, _leaf(value), after)]
 
-    def _block(self, brackets: str, entries: list[tuple[str, Any]], head: str, indent: str, after: str) -> list[Line]:
+    def _block(self, brackets: str, entries: list[tuple[str, Any]], head: str, indent: str, after: str) -> list[_Part]:
         if not entries:
-            return [f"{head}{brackets}{after}"]
+            return [_Part(head, brackets, after)]
         inner = f"{indent}  "
         parts = [
             self.value(child, key, inner, "," if index + 1 < len(entries) else "")
@@ -51,34 +66,29 @@ class _Writer:
         ]
         if self.flat and all(len(part) == 1 for part in parts):
             line = _joined(brackets, [part[0] for part in parts])
-            if len(indent) + len(head) + len(_text(line)) <= self.flat:
-                return [_prefixed(head, _followed(line, after))]
-        within = (line for top, *rest in parts for line in (_prefixed(inner, top), *rest))
-        return [f"{head}{brackets[0]}", *within, f"{indent}{brackets[1]}{after}"]
+            if len(indent) + len(head) + len(line.value if isinstance(line, Because) else line) <= self.flat:
+                return [_Part(head, line, after)]
+        within = (part for top, *rest in parts for part in (top._replace(before=inner + top.before), *rest))
+        return [_Part(head, brackets[0], ""), *within, _Part(indent, brackets[1], after)]
 
 
-def _text(line: Line) -> str:
-    return line.value if isinstance(line, Because) else line
+def _caused(part: _Part, value: Because[Any]) -> _Part:
+    """A line of a list or an object that has a reason as a whole."""
+    if isinstance(part.text, Because):
+        return part
+    return part._replace(text=because(part.text, value.reason, value))
 
 
-def _joined(brackets: str, lines: list[Line]) -> Line:
+def _joined(brackets: str, parts: list[_Part]) -> Line:
     """Entries on one line, with the reasons of all of them."""
-    text = f"{brackets[0]}{' '.join(map(_text, lines))}{brackets[1]}"
-    reasons = [line for line in lines if isinstance(line, Because)]
+    text = f"{brackets[0]}{' '.join(part.whole for part in parts)}{brackets[1]}"
+    reasons = [part.text for part in parts if isinstance(part.text, Because)]
     return Because(text, reasons[0].why, tuple(reasons), reasons[0].kind) if reasons else text
 
 
-def _prefixed(head: str, line: Line) -> Line:
-    return Because(head + line.value, "", (line,)) if isinstance(line, Because) else head + line
-
-
-def _followed(line: Line, after: str) -> Line:
-    return Because(line.value + after, "", (line,)) if isinstance(line, Because) else line + after
-
-
-def _leaf(value: Any, after: str) -> Line:
+def _leaf(value: Any) -> Line:
     if isinstance(value, Because):
-        return value.map(lambda inner: _ENCODE(inner) + after)
+        return value.map(_ENCODE)
     if isinstance(value, str):
-        return _ENCODE(value) + after
+        return _ENCODE(value)
     raise TypeError(f"{value!r} has no reason: use fixed() or a decision")
