@@ -60,7 +60,7 @@ class Environment(Record):
     def claims(self) -> Claims:
         """What it takes for itself in its cluster."""
         name, namespace = self.system.metadata.name.value, self.plan.namespace
-        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.artifacts)
+        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.made)
 
 
 class Whole(Record):

@@ -63,6 +63,7 @@ from .compiler.errors import (
 )
 from .compiler.evaluation import environment_of, evaluated, facts_of
 from .compiler.evaluation.report import (
+    Answer,
     CalibrationBin,
     ClassResult,
     ConfusionMatrix,
@@ -103,6 +104,7 @@ from .terminal.write import write as _write
 
 __all__ = [
     "Action",
+    "Answer",
     "Area",
     "Assumption",
     "Bundle",

@@ -23,6 +23,10 @@ from .compiler.plan.scope import Scope
 from .compiler.plan.service import ServicePlan
 from .compiler.plan.serving.batch import BatchPlan
 from .compiler.plan.training import TrainingPlan
+from .compiler.scenes.analysis import Condition as ReplayedCondition
+from .compiler.scenes.analysis import Measured as ReplayedMetric
+from .compiler.scenes.analysis import Replayed
+from .compiler.scenes.analysis import Step as ReplayedStep
 from .compiler.system import MLSystem
 from .compiler.tree import Mapping, Node, Place, Scalar, Sequence
 from .schema.hardware import Bandwidth, Compute
@@ -36,6 +40,7 @@ from .targets.providers import (
     Phases,
     Replicas,
     RolloutProvider,
+    Sample,
     Scaler,
     TrafficProvider,
 )
@@ -84,7 +89,12 @@ __all__ = [
     "Rate",
     "ReasonKind",
     "Refusal",
+    "Replayed",
+    "ReplayedCondition",
+    "ReplayedMetric",
+    "ReplayedStep",
     "RolloutProvider",
+    "Sample",
     "Scalar",
     "Scope",
     "Sequence",

@@ -114,6 +114,7 @@ NOT_TOLD = {
 
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
+    "DashboardsPlan": {"folder", "folder_annotation", "form"},
     "Plan": {"cluster", "users"},
     "ModelFiles": {"file", "is_folder", "number", "source"},
     "CadencePlan": {"gap", "labeled", "rollout", "run", "tolerated", "window"},

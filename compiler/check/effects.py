@@ -150,7 +150,7 @@ def reached(*things: Any) -> list[Node]:
         elif isinstance(thing, (list, tuple)):
             stack += thing
         elif kind is Lines:
-            stack += thing.lines
+            stack.append(thing.causes)
         elif isinstance(thing, Node):
             found.append(thing)
     return found

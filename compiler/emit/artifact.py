@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..because import Because
@@ -31,6 +31,15 @@ class Artifact(Record):
     body: Body | Lines
     """An object or other YAML, or the lines of another kind of file, such as a page or a script."""
     why: Because[Any]
+    more: Callable[[], Iterable[Artifact]] | None = None
+    """Files that go with it, such as its tests. They are made only when the output is read, so they cite nothing but
+    what this file or the reason for it cites: they have no say in what has an effect."""
+
+    def all(self) -> Iterator[Artifact]:
+        """This file, and those that go with it."""
+        yield self
+        for one in self.more() if self.more is not None else ():
+            yield one.but(why=one.why.also(self.why))
 
     @property
     def object(self) -> Body | None:

@@ -8,6 +8,7 @@ another type are quoted.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -22,10 +23,32 @@ Reasons = tuple[Because[Any], ...]
 class Lines:
     """A multi-line text, such as a configuration file, whose lines have their own reasons."""
 
-    __slots__ = ("lines",)
+    __slots__ = ("_lines", "_make", "causes", "most")
+
+    causes: object
+    """What the lines depend on: the lines themselves, or what they will be made of."""
+    most: int | None
+    """At most so many bytes, if that is known before the lines are made."""
 
     def __init__(self, *lines: str | Because[str]) -> None:
-        self.lines = [part for line in lines for part in _split(line)]
+        self._lines: list[str | Because[str]] | None = [part for line in lines for part in _split(line)]
+        self._make: Callable[[], Iterable[str | Because[str]]] | None = None
+        self.causes, self.most = self._lines, None
+
+    @classmethod
+    def later(cls, make: Callable[[], Iterable[str | Because[str]]], causes: object, most: int) -> Lines:
+        """Lines that are made when they are read: many commands only ask what a file depends on."""
+        made = cls()
+        made._lines, made._make, made.causes, made.most = None, make, causes, most
+        return made
+
+    @property
+    def lines(self) -> list[str | Because[str]]:
+        """Each line, without its newline."""
+        if self._lines is None:
+            assert self._make is not None
+            self._lines = [part for line in self._make() for part in _split(line)]
+        return self._lines
 
     def text(self) -> str:
         """The whole text, with a trailing newline."""

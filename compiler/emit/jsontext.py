@@ -16,6 +16,10 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 Line = str | Because[str]
 
 
+DEEP = 40
+"""More than the indent, the quotes, and the punctuation of a line have, and than a number or a boolean has."""
+
+
 class _Part(NamedTuple):
     """A line in the making: it is joined once, at the end, because each join is another value with a reason."""
 
@@ -38,7 +42,27 @@ def json_lines(body: dict[str, Any], flat: int = 0) -> Lines:
 
     Each leaf has a line of its own, unless its object or list fits on one line of `flat` characters.
     """
-    return Lines(*(part.line() for part in _Writer(flat).value(body, "", "", "")))
+    return Lines.later(
+        lambda: (part.line() for part in _Writer(flat).value(body, "", "", "")), causes=body, most=_at_most(body)
+    )
+
+
+def _at_most(body: object) -> int:
+    """More bytes than the JSON of a body has: every character escaped once, and every value on a deep line."""
+    size, stack = 0, [body]
+    while stack:
+        one = stack.pop()
+        while type(one) is Because:
+            one = one.value
+        size += DEEP
+        if isinstance(one, dict):
+            size += sum(map(len, one))
+            stack += one.values()
+        elif isinstance(one, (list, tuple)):
+            stack += one
+        elif isinstance(one, str):
+            size += 2 * len(one) if one.isascii() and one.isprintable() else 6 * len(one)
+    return size
 
 
 class _Writer:

@@ -7,6 +7,7 @@ and every reference from one object to another must resolve.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from ..because import Because, Unavailable
@@ -46,10 +47,16 @@ class Bundle(Record):
     """Everything that one system compiles to in one environment."""
 
     environment: str
-    artifacts: tuple[Artifact, ...]
+    made: tuple[Artifact, ...]
+    """What the targets made, without the files that are made only when the output is read."""
     spec_name: str
     complete: bool
     """Whether it contains everything that the spec asks for. An incomplete bundle is never written."""
+
+    @cached_property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All files in path order."""
+        return tuple(sorted((one for made in self.made for one in made.all()), key=lambda artifact: artifact.path))
 
     def files(self) -> Iterator[File]:
         """Each file in path order, rendered on demand."""
@@ -131,9 +138,8 @@ def link_system(
 
 
 def bundled(artifacts: tuple[Artifact, ...], environment: str, spec_name: str, *, complete: bool) -> Bundle:
-    """The artifacts in path order."""
-    ordered = tuple(sorted(artifacts, key=lambda artifact: artifact.path))
-    return Bundle(environment=environment, artifacts=ordered, spec_name=spec_name, complete=complete)
+    """The artifacts of one environment, or of all together."""
+    return Bundle(environment=environment, made=artifacts, spec_name=spec_name, complete=complete)
 
 
 def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:

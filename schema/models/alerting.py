@@ -130,8 +130,8 @@ class Alerting(Section):
     """
 
     provider: Literal["alertmanager-config", "alertmanager", "none"] | None = derived(
-        "What routes the alerts: `alertmanager-config`, an object for the Prometheus operator; `alertmanager`, a file "
-        "for Alertmanager; or `none`.",
+        "What routes the alerts: `alertmanager-config` writes an object for the Prometheus operator, `alertmanager` a "
+        "file for Alertmanager, and `none` nothing.",
         "as `alertmanager-config` if receivers are declared, else `none`",
     )
     receivers: dict[Text, Receiver] = mapped(

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from ...compiler.because import because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.serving.batch import BatchPlan
-from .. import naming
 from . import cronjob
 from .alert import alert
+from .files import rule_files
 from .proofs import schedules as proofs
-from .unit_tests import unit_tests
 from .version import age, info
 
 __all__ = ["rules"]
@@ -22,7 +21,6 @@ __all__ = ["rules"]
 
 def rules(batch: BatchPlan) -> Iterator[Artifact]:
     """The same group twice: for the Prometheus Operator, and as a plain rule file."""
-    scope = batch.scope
     groups = [
         {
             "name": text("mlspec-{service}-batch", service=batch.name),
@@ -39,17 +37,7 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
         }
     ]
     why = because("rules", "alerts on the service's runs", batch.model, batch.part.mode)
-    body: Body = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": naming.metadata(
-            scope, batch.name, {**naming.labels(scope, "rules", batch.name), **scope.platform.prometheus.labels}
-        ),
-        "spec": {"groups": groups},
-    }
-    yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", batch.name), body=body, why=why)
-    yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", batch.name), body={"groups": groups}, why=why)
-    yield from unit_tests(scope, batch.name, groups)
+    yield from rule_files(batch.scope, batch.name, groups, why)
 
 
 def _absent(batch: BatchPlan) -> Body:

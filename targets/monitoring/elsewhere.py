@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed, text
-from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.emit.artifact import Artifact
 from ...compiler.plan.scope import Scope
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.record import Record
-from .. import naming
-from .unit_tests import unit_tests
+from .files import rule_files
 from .version import age, info
 
 __all__ = ["rules"]
@@ -43,13 +42,4 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
         }
     ]
     why = because("rules", "the version of the trained model that another system serves", training.elsewhere)
-    labels = {**naming.labels(scope, "rules", watched.name), **scope.platform.prometheus.labels}
-    body: Body = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": naming.metadata(scope, watched.name, labels),
-        "spec": {"groups": groups},
-    }
-    yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", watched.name), body=body, why=why)
-    yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", watched.name), body={"groups": groups}, why=why)
-    yield from unit_tests(scope, watched.name, groups)
+    yield from rule_files(scope, watched.name, groups, why)

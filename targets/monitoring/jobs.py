@@ -18,8 +18,8 @@ from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.promql import promql, span
 from ...compiler.record import Record
 from ...schema.units import Duration
-from .. import naming
 from .alert import Watched, alert, escaped
+from .files import rule_files
 
 __all__ = ["Judged", "Needed", "artifacts", "number", "series", "told"]
 
@@ -127,15 +127,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
         }
     ]
     why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
-    labels = {**naming.labels(plan, "rules", watched.name), **plan.platform.prometheus.labels}
-    body: Body = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": naming.metadata(plan, name, labels),
-        "spec": {"groups": groups},
-    }
-    yield Artifact(path=naming.path_of(plan, "monitoring", "PrometheusRule", name), body=body, why=why)
-    yield Artifact(path=naming.path_of(plan, "monitoring", "Rules", name), body={"groups": groups}, why=why)
+    yield from rule_files(plan, name, groups, why)
 
 
 def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Body]:

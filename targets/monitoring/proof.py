@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ...compiler.because import Because
@@ -18,7 +19,12 @@ Flows = Sequence[Flow]
 class Alert(dict[str, Any]):
     """The body of an alerting rule, with what proves it. It is written like any other body."""
 
-    proof: Proof | None = None
+    prove: Callable[[], Proof | None] = staticmethod(lambda: None)
+
+    @cached_property
+    def proof(self) -> Proof | None:
+        """What proves it, which takes longer than the alert itself; None if no series is known that it watches."""
+        return self.prove()
 
 
 class Fired(Record):
@@ -71,12 +77,16 @@ def proven(
     labels: Mapping[str, Because[str]] | None = None,
 ) -> Alert:
     """The alert with its proof, unless no series is known that its metrics select."""
-    known = {name: value.value for name, value in (labels or {}).items()}
-    try:
-        healthy([Flow(minutes=10, rate=1)])
-        alert.proof = Proof(scenes=tuple(scenes(alert)), healthy=healthy, labels=known)
-    except Unknown:
-        alert.proof = None
+
+    def prove() -> Proof | None:
+        known = {name: value.value for name, value in (labels or {}).items()}
+        try:
+            healthy([Flow(minutes=10, rate=1)])
+            return Proof(scenes=tuple(scenes(alert)), healthy=healthy, labels=known)
+        except Unknown:
+            return None
+
+    alert.prove = prove
     return alert
 
 

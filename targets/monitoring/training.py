@@ -12,12 +12,11 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.training import TrainingPlan
-from .. import naming
 from . import cronjob
 from .alert import alert
+from .files import rule_files
 from .proof import Alert
 from .proofs import schedules as proofs
-from .unit_tests import unit_tests
 
 __all__ = ["rules"]
 
@@ -35,17 +34,7 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
         }
     ]
     why = because("rules", "alerts on training runs", training.given_schedule)
-    body: Body = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": naming.metadata(
-            scope, training.name, {**naming.labels(scope, "rules", training.name), **scope.platform.prometheus.labels}
-        ),
-        "spec": {"groups": groups},
-    }
-    yield Artifact(path=naming.path_of(scope, "monitoring", "PrometheusRule", training.name), body=body, why=why)
-    yield Artifact(path=naming.path_of(scope, "monitoring", "Rules", training.name), body={"groups": groups}, why=why)
-    yield from unit_tests(scope, training.name, groups)
+    yield from rule_files(scope, training.name, groups, why)
 
 
 def _ticket(

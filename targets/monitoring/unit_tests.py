@@ -7,7 +7,7 @@ sample (docs/configuration/unit_testing_rules.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
@@ -39,15 +39,16 @@ EVERY = 10
 
 
 def unit_tests(
-    scope: Scope, name: Because[str], groups: Iterable[Body], rate: float = PER_MINUTE, *depends: object
+    scope: Scope, name: Because[str], groups: Iterable[Body], rates: Sequence[Because[float]]
 ) -> Iterator[Artifact]:
-    """The tests of a rule file. `rate` is the requests in a healthy minute, which depend on `depends`."""
+    """The tests of a rule file. `rates` are those of a healthy system, in requests per second: the highest counts."""
     alerts = [alert for group in groups for alert in map(_alert, group["rules"]) if alert is not None]
     made: dict[int, list[Because[Body]]] = {}
     for alert in alerts:
         for scene in alert.proof.scenes if alert.proof is not None else ():
             made.setdefault(scene.every, []).append(_scene(alert, scene))
-    made.setdefault(EVERY, []).extend(_quiet(alerts, max(rate, PER_MINUTE), depends))
+    busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
+    made.setdefault(EVERY, []).extend(_quiet(alerts, busy, rates))
     rules, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
     for every, found in sorted(made.items()):
         body: Body = {

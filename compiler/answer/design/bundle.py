@@ -35,7 +35,7 @@ def together(compiled: Compiled) -> Bundle | None:
     if not compiled.environments or len(compiled.environments) < len(compiled.declared):
         return None
     made = compiled.whole.bundle if compiled.whole is not None else None
-    artifacts = (*(made.artifacts if made is not None else ()), document(compiled))
+    artifacts = (*(made.made if made is not None else ()), document(compiled))
     return bundled(artifacts, SYSTEM, compiled.input.name, complete=made is None or made.complete)
 
 

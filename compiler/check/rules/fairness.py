@@ -121,6 +121,7 @@ def unjudged_fairness(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
           columns: [{name: age_group, dtype: category, values: {max: 4}}]
         release: {metrics: {recall: 0.7}}
     Good:
+        problem: {businessMetric: {name: patients found, direction: increase}}
         constraints:
           fairness: [{metric: recall, between: age_group, maxGap: 10%}]
         data:
