@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +48,33 @@ class Spec:
         return one_line(self, f"{self._input.shown}, platform {self.platform or 'built-in'}")
 
 
+class Files(Mapping[str, str]):
+    """The texts of a bundle, each rendered when it is read. Equal to a dictionary with the same texts."""
+
+    def __init__(self, linked: Linked) -> None:
+        self._linked = linked
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, path: str) -> str:
+        if path not in self._texts:
+            self._texts[path] = self._linked.file(path).text
+        return self._texts[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return (artifact.path for artifact in self._linked.artifacts)
+
+    def __len__(self) -> int:
+        return len(self._linked.artifacts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return one_line(self, f"{len(self)} files")
+
+
 class Bundle:
     """What a system compiles to in one environment, or once for all environments."""
 
@@ -59,9 +87,9 @@ class Bundle:
         return self._linked.environment
 
     @cached_property
-    def files(self) -> dict[str, str]:
+    def files(self) -> Mapping[str, str]:
         """The text of each file, by its path within the environment's folder: `serving/rollout.yaml`."""
-        return {file.path: file.text for file in self._linked.files()}
+        return Files(self._linked)
 
     @cached_property
     def objects(self) -> tuple[dict[str, Any], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from collections.abc import Mapping as Texts
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter
@@ -320,7 +321,7 @@ class Dashboard(Strict):
         return [*(panel for panel in self.panels if isinstance(panel, Panel)), *inside]
 
 
-def dashboards(files: dict[str, str]) -> Iterator[dict[str, Any]]:
+def dashboards(files: Texts[str, str]) -> Iterator[dict[str, Any]]:
     """The dashboards in the files of a bundle, whatever brings them to Grafana."""
     for path, text in files.items():
         if path.endswith(".json") and not path.endswith("index.json"):

@@ -142,18 +142,23 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def files(result: Result) -> dict[str, str]:
-    """The text of every file but the design document, which is no YAML, by its environment and path."""
-    bundles = result.bundles.values()
-    every = {f"{bundle.environment}/{path}": text for bundle in bundles for path, text in bundle.files.items()}
-    return {path: text for path, text in every.items() if path.endswith(".yaml")}
+    """The text of each YAML file, by its environment and path, without the unit tests of alerts: they are large, and
+    few tests are about them.
+    """
+    return {
+        f"{bundle.environment}/{one.path}": bundle.files[one.path]
+        for bundle in result.bundles.values()
+        for one in sorted(bundle._linked.made, key=lambda one: one.path)
+        if one.path.endswith(".yaml")
+    }
 
 
 def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
     """The objects of all environments as an API server would read them, in the order of their files."""
     from .validation import load
 
-    bodies = [load(text) for path, text in files(result).items()]
-    return [body for body in bodies if "kind" in body and (kind is None or body["kind"] == kind)]
+    texts = (text for text in files(result).values() if "\nkind: " in text)
+    return [load(text) for text in texts if kind is None or f"\nkind: {kind}\n" in text]
 
 
 def ids(result: Result) -> list[str]:

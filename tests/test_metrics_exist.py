@@ -8,7 +8,7 @@ on a misspelled series returns nothing, silently and forever.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN - jobs
 
 
-def bodies(texts: dict[str, str]) -> list[Any]:
+def bodies(texts: Mapping[str, str]) -> list[Any]:
     """The objects of a bundle, and the queries of its dashboards."""
     boards = [{"expr": query} for made in dashboards(texts) for query in queries({"panels": made["panels"]})]
     assert boards

@@ -60,10 +60,18 @@ class Bundle(Record):
 
     def files(self) -> Iterator[File]:
         """Each file in path order, rendered on demand."""
-        header = HEADER.format(spec=self.spec_name)
-        for artifact in self.artifacts:
-            text, reasons = written(artifact.body, artifact.why, header)
-            yield File(path=artifact.path, text=text, reasons=tuple(reasons), artifact=artifact)
+        return map(self._rendered, self.artifacts)
+
+    def file(self, path: str) -> File:
+        """One file. Raises KeyError if there is none."""
+        known = next((one for made in (self.made, self.artifacts) for one in made if one.path == path), None)
+        if known is None:
+            raise KeyError(path)
+        return self._rendered(known)
+
+    def _rendered(self, artifact: Artifact) -> File:
+        text, reasons = written(artifact.body, artifact.why, HEADER.format(spec=self.spec_name))
+        return File(path=artifact.path, text=text, reasons=tuple(reasons), artifact=artifact)
 
     def __repr__(self) -> str:
         return one_line(self, f"{self.environment}: {len(self.artifacts)} files")
