@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...compiler import conventions
 from ...compiler.because import Because, Unavailable, fixed, text
 from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
@@ -104,7 +105,7 @@ def _queried(
     value = text(f"({{query}}{ended})", query=query)
     return Judged(
         rules=(
-            _alert(watched, rule, metric, "ModelConditionViolated", value, None),
+            _alert(watched, rule, metric, conventions.QUERIED[0], value, None),
             _blind(watched, rule, value, interval),
         )
     )
@@ -114,7 +115,7 @@ def _blind(watched: Watched, rule: AlertRule, value: Because[str], interval: Bec
     """A query without a result violates no bound."""
     return told(
         watched,
-        "ModelConditionBlind",
+        conventions.QUERIED[1],
         "ticket",
         "monitor-silent",
         text("max(absent({value}))", value=value),

@@ -21,7 +21,7 @@ from ...schema.units import Duration
 from .. import naming
 from .alert import Watched, alert, escaped
 from .proof import Alert
-from .proofs import bounds, monitors
+from .proofs import alike, bounds, monitors
 from .proofs.bounds import Bound
 from .proofs.contract import Well, sample
 from .proofs.monitors import Missed
@@ -139,6 +139,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
     for one in (*all_, *jobs):
         if one.prove is not None:
             one.prove(wells)
+    alike.distinguished(rules)
     groups = [
         {
             "name": text("mlspec-{name}", name=name),

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ....compiler.because import Because
 from ....compiler.exported import EVERY, named
 from ....compiler.plan.scope import Scope
-from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
 from ....compiler.record import Record
+from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
 from ..proof import Alert, Check, Scene, fired, silent
 from .pods import wait
 

@@ -47,7 +47,7 @@ class Distance(Record):
 
 
 def drifted(one: Distance, alert: Alert) -> Alert:
-    """A column is far from the reference for two windows. No number depends on whether a window has its first sample."""
+    """A column is far from the reference for two windows."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         every = pace(one.lookback, one.quarter)

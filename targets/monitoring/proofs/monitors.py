@@ -42,8 +42,7 @@ def _healthy(every: Sequence[Well]) -> Callable[[Flows], Series]:
 
 
 def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
-    """Series of one job are missing. All other series are there, because the alerts on other jobs have the same name.
-    """
+    """Series of one job are missing. All other series are there, because the alerts on other jobs have the same name."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         step, lasts = pace(wait(alert)), wait(alert)
