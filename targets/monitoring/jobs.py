@@ -23,7 +23,7 @@ from .alert import Watched, alert, escaped
 from .proof import Alert
 from .proofs import alike, bounds, monitors
 from .proofs.bounds import Bound
-from .proofs.contract import Well, sample
+from .proofs.contract import NOW, Well, sample
 from .proofs.monitors import Missed
 from .unit_tests import unit_tests
 
@@ -174,7 +174,8 @@ def _job(watched: Watched, monitor: Monitor, its: list[Needed]) -> Judged:
     """The alerts on one job."""
     interval, own = its[0].interval, sampled(watched, LAST, monitor=monitor)
     selected = series(watched, LAST, monitor=fixed(monitor, "the job that exports it"))
-    ran = Needed(name=LAST, selected=selected, interval=interval, well=Well(series=own, value=None))
+    well = Well(series=own, growth=NOW, labels={"monitor": monitor})
+    ran = Needed(name=LAST, selected=selected, interval=interval, well=well)
     missing = _absent(watched, monitor, (*its, ran))
     missed = [Missed(well=each.well, shown=_shown(each)) for each in (*its, ran)]
     return Judged(

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from ....compiler.record import Record
 from ....compiler.scenes.notation import Series, counter, gauge
+from ....compiler.scenes.served import Unknown
 from ..proof import Alert, Flows, Scene, fired, proven, silent
-from .contract import Breach, Levels, Well, began, exact, never, pace
+from .contract import NOW, Breach, Levels, Well, began, exact, never, pace
 from .pods import length, wait
 
 __all__ = ["Bound", "bounded", "grown", "old", "well"]
@@ -35,16 +36,25 @@ class Bound(Record):
         scale = (abs(self.limit) or 1) * (-1 if self.more else 1)
         return round(self.limit + share * scale, 12) if share else self.limit
 
+    @property
+    def steady(self) -> float:
+        """The growth of a counter per minute when all is well: half of the limit in a day, or a minimum in a minute,
+        because there is no whole day yet.
+        """
+        return self.limit if self.more else 0.5 * self.limit / DAY
+
     def levels(self, share: float) -> Levels:
         """The values of all groups."""
         return {self.series: self.level(share)} | ({self.other: self.level(-0.5)} if self.other else {})
 
 
 def well(bound: Bound, *, since: str) -> Well:
-    """The first series when all is well. A counter does not grow."""
+    """The first series when all is well."""
     if since == "age":
-        return Well(series=bound.series, value=None, labels=bound.labels)
-    return Well(series=bound.series, value=bound.level(-0.5) if not since else 0, labels=bound.labels)
+        return Well(series=bound.series, growth=NOW, labels=bound.labels)
+    if since == "daily":
+        return Well(series=bound.series, growth=bound.steady, labels=bound.labels)
+    return Well(series=bound.series, value=bound.level(-0.5), labels=bound.labels)
 
 
 def bounded(bound: Bound, alert: Alert) -> Alert:
@@ -67,6 +77,8 @@ def old(bound: Bound, alert: Alert) -> Alert:
     limit = int(bound.limit)
 
     def scenes(alert: Alert) -> Iterator[Scene]:
+        if bound.more:
+            raise Unknown(bound.series)  # a time that is too new
         lasts = wait(alert)
         at, start = 10, 10 * 60 - limit  # the age is the limit in minute 10
         due = at + 1 + lasts
@@ -100,6 +112,8 @@ def grown(bound: Bound, alert: Alert) -> Alert:
     """
 
     def scenes(alert: Alert) -> Iterator[Scene]:
+        if not bound.limit:
+            raise Unknown(bound.series)  # the growth is a share of the limit
         over = -1 if bound.more else 1
         hours = -(-wait(alert) // HOUR)
         crossed, full = DAY + (11 + hours) * HOUR, DAY + (26 + hours) * HOUR
@@ -117,14 +131,14 @@ def grown(bound: Bound, alert: Alert) -> Alert:
         yield Scene(name="each day keeps just within the limit", series=most, checks=checks, every=HOUR, step=HOUR)
 
     def healthy(flows: Flows) -> Series:
-        return _counted(bound, [(length(flows), 0.5 if not bound.more else 2.0)], 1)
+        names = (bound.series, bound.other) if bound.other else (bound.series,)
+        return {name: counter([(length(flows), bound.steady)]) for name in names}
 
     return proven(alert, scenes, healthy)
 
 
-def _counted(bound: Bound, phases: list[tuple[int, float]], step: int = HOUR) -> Series:
-    """Counters that grow by shares of the limit in a day, for phases of minutes."""
-    grown_ = counter([(minutes, share * bound.limit / DAY) for minutes, share in phases], step)
-    kept = 0.5 if not bound.more else 2.0
-    slow = counter([(sum(minutes for minutes, _ in phases), kept * bound.limit / DAY)], step)
-    return {bound.series: grown_} | ({bound.other: slow} if bound.other else {})
+def _counted(bound: Bound, phases: list[tuple[int, float]]) -> Series:
+    """Counters that grow by shares of the limit in a day, for phases of minutes. The other one is well."""
+    grown_ = counter([(minutes, share * bound.limit / DAY) for minutes, share in phases], HOUR)
+    well_ = counter([(sum(minutes for minutes, _ in phases), bound.steady)], HOUR)
+    return {bound.series: grown_} | ({bound.other: well_} if bound.other else {})

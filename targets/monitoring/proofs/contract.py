@@ -12,13 +12,16 @@ from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
 from ..proof import Alert, Check, Scene, fired, silent
 from .pods import wait
 
-__all__ = ["ONE", "OTHER", "Breach", "Level", "Levels", "Well", "began", "exact", "held", "never", "pace", "sample"]
+__all__ = ["NOW", "ONE", "OTHER", "Breach", "Levels", "Well", "began", "exact", "held", "never", "pace", "sample"]
 
 ONE, OTHER = "one", "other"
 """Values of a label that the spec leaves to the series, such as the name of a column."""
 
 PACES = (240, 60, 10, 1)
 """The minutes between two evaluations that a scene can have, the longest first."""
+
+NOW = 60.0
+"""The growth of a time that is always now, in seconds per minute."""
 
 LEAST = 4
 """How many evaluations the shortest time of a scene has, at least."""
@@ -34,15 +37,21 @@ class Well(Record):
     """A series of the contract when all is well."""
 
     series: str
-    value: float | None
-    """None for a time, which is always now."""
+    value: float = 0.0
+    growth: float = 0.0
+    """Per minute."""
     labels: Mapping[str, str] = {}
     """What the alerts ask for, besides the labels that every series has."""
 
+    def covered(self, other: Well) -> bool:
+        """Whether another series satisfies the same matchers, such as that of one column for any column."""
+        names = [each.series.partition("{")[0] for each in (self, other)]
+        return names[0] == names[1] and self.labels.items() <= other.labels.items()
+
     def during(self, minutes: int, step: int = 1) -> str:
         """Its samples, from minute zero to `minutes`."""
-        if self.value is None:
-            return counter([(minutes, 60)], step)
+        if self.growth:
+            return counter([(minutes, self.growth)], step, self.value)
         return gauge([(minutes + step, exact(self.value))], step)
 
 

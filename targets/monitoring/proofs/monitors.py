@@ -42,7 +42,10 @@ def _healthy(every: Sequence[Well]) -> Callable[[Flows], Series]:
 
 
 def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
-    """Series of one job are missing. All other series are there, because the alerts on other jobs have the same name."""
+    """Series of one job are missing.
+
+    All other series are there, because the alerts on other jobs have the same name.
+    """
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         step, lasts = pace(wait(alert)), wait(alert)
@@ -52,7 +55,9 @@ def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
             series = _all(every, end, step)
             for each in missing:
                 series[each.well.series] = _ends(each.well, at, end, step)
-            shown = {tuple(sorted(each.shown.items())): each.shown for each in missing}
+            left = [each for each in every if all(each.series != one.well.series for one in missing)]
+            lost = [each for each in missing if not any(each.well.covered(one) for one in left)]
+            shown = {tuple(sorted(each.shown.items())): each.shown for each in lost}
             told = Check(
                 minute=at + lasts,
                 name=alert["alert"],
