@@ -28,7 +28,7 @@ DIFFERENT: dict[str, Any] = {
     "interval": "18h",  # two of them are 1d12h
     "segments": [],
     "quality": {"metric": "log_loss", "max": 0.4, "minSamples": 1000000},
-    "drift": {"window": "7d", "minSamples": 500, "features": {"method": "ks", "threshold": 0.3}},
+    "drift": {"window": "4d", "minSamples": 500, "features": {"method": "ks", "threshold": 0.3}},
     "rules": [
         {"metric": "null-rate", "max": "5%", "for": "2h"},
         {"metric": "null-rate", "of": "amount", "max": "10%", "severity": "page"},

@@ -70,7 +70,7 @@ def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
                     name=name,
                     selected=one.of(name),
                     interval=drift.part.window,
-                    well=Well(series=own[0], value=value, labels=labels),
+                    well=Well(series=own[0], value=value, labels=labels, alone=True),
                 )
                 for name, own, value in well
             ),

@@ -101,7 +101,7 @@ def judged(
                 name=name,
                 selected=series(watched, name, **labels),
                 interval=interval,
-                well=Well(series=own, value=float(judge.well[own]), labels=_plain(labels)),
+                well=Well(series=own, value=float(judge.well[own]), labels=_plain(labels), alone=True),
             )
             for name, labels, own in read
         )

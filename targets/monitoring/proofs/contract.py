@@ -42,9 +42,13 @@ class Well(Record):
     """Per minute."""
     labels: Mapping[str, str] = {}
     """What the alerts ask for, besides the labels that every series has."""
+    alone: bool = False
+    """Whether no series that another alert asks for satisfies the same matchers."""
 
     def covered(self, other: Well) -> bool:
         """Whether another series satisfies the same matchers, such as that of one column for any column."""
+        if self.alone:
+            return False
         names = [each.series.partition("{")[0] for each in (self, other)]
         return names[0] == names[1] and self.labels.items() <= other.labels.items()
 
