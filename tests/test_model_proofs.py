@@ -62,7 +62,7 @@ def failed(made: list[Case]) -> dict[str, str]:
 
 
 def rival(margin: object) -> dict[str, Any]:
-    return {"segments": [], "quality": {"metric": "recall", "versus": "naive", "margin": margin}, "drift": None}
+    return {"quality": {"metric": "recall", "versus": "naive", "margin": margin}, "drift": None}
 
 
 @pytest.mark.slow
