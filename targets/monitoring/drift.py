@@ -94,7 +94,6 @@ def _distance(one: _Subject) -> Distance:
         samples=tuple(of("mlspec_drift_samples", column) for column in columns),
         threshold=float(number(one.measure.threshold.value)),
         least=int(one.measure.least.value),
-        window=minutes(one.drift.part.window.value),
         lookback=minutes(one.drift.lookback.value),
         quarter=minutes(one.drift.part.window.value, 0.25),
         shown={"column": columns[0]},

@@ -25,9 +25,8 @@ class Distance(Record):
     samples: tuple[str, ...]
     threshold: float
     least: int
-    window: int
-    """In minutes, as all times here."""
     lookback: int
+    """In minutes, as all times here."""
     quarter: int
     shown: Mapping[str, str]
 
