@@ -14,6 +14,7 @@ __all__ = [
     "LOAD_METRIC",
     "MANAGED_BY",
     "MODEL_INFO",
+    "QUERIED",
     "SHADOW",
     "SHADOW_AGREEMENT",
     "label_value",
@@ -42,6 +43,10 @@ LOAD_METRIC = "mlspec_load"
 SHADOW_AGREEMENT = "mlspec_shadow_agreement_ratio"
 """What a job exports that compares the answers of a shadow with those of the live version: the share that are alike,
 from 0 to 1. Its labels are `namespace`, `service`, and `version`, the one of the shadow."""
+
+
+QUERIED = ("ModelConditionViolated", "ModelConditionBlind")
+"""The alerts on a query of the author: its violation, and its silence. Only the author knows series for them."""
 
 
 def label_value(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ..because import Because, Derived
 from ..words import CONTROLS, escaped
 
-__all__ = ["Lines", "Reasons", "dump", "plain"]
+__all__ = ["Lines", "Reasons", "dump", "plain", "shape"]
 
 Reasons = tuple[Because[Any], ...]
 
@@ -235,7 +235,20 @@ def _readable_lines(text: str) -> bool:
     return _readable(text.replace("\n", ""))
 
 
-def plain(value: Any) -> Any:
+def shape(value: Any) -> Any:
+    """The same as `plain`, for who only looks at names: texts of several lines are left out, and not made."""
+    return plain(value, _nothing)
+
+
+def _text(lines: Lines) -> str:
+    return lines.text()
+
+
+def _nothing(_: Lines) -> str:
+    return ""
+
+
+def plain(value: Any, text: Callable[[Lines], str] = _text) -> Any:
     """A body as plain data, as a parser of the file would return it."""
     while type(value) is Because:
         value = value.value
@@ -244,10 +257,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         made = {}
         for key, child in value.items():
-            known = child if type(child) is str else plain(child)
+            known = child if type(child) is str else plain(child, text)
             if known is not None:
                 made[key] = known
         return made
     if isinstance(value, (list, tuple)):
-        return [plain(child) for child in value]
-    return value.text() if isinstance(value, Lines) else value
+        return [plain(child, text) for child in value]
+    return text(value) if isinstance(value, Lines) else value

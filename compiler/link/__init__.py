@@ -64,10 +64,11 @@ class Bundle(Record):
 
     def file(self, path: str) -> File:
         """One file. Raises KeyError if there is none."""
-        known = next((one for made in (self.made, self.artifacts) for one in made if one.path == path), None)
-        if known is None:
-            raise KeyError(path)
-        return self._rendered(known)
+        for some in (lambda: self.made, lambda: self.artifacts):  # the second makes what goes with the first
+            for artifact in some():
+                if artifact.path == path:
+                    return self._rendered(artifact)
+        raise KeyError(path)
 
     def _rendered(self, artifact: Artifact) -> File:
         text, reasons = written(artifact.body, artifact.why, HEADER.format(spec=self.spec_name))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..because import Because, sources_of
 from ..diagnostics import Diagnostic
 from ..emit.artifact import Artifact
-from ..emit.dump import plain
+from ..emit.dump import plain, shape
 from ..finding import finding
 from ..kinds import Kind, Known, Object
 
@@ -32,7 +32,7 @@ def dangling(
     artifacts: tuple[Artifact, ...], kinds: Mapping[str, Kind], elsewhere: frozenset[str] = frozenset()
 ) -> list[Dangling]:
     """Every reference to what does not exist."""
-    objects = [(artifact, plain(artifact.object)) for artifact in artifacts if artifact.object is not None]
+    objects = [(artifact, shape(artifact.object)) for artifact in artifacts if artifact.object is not None]
     known = Known([body for _, body in objects], kinds, elsewhere)
     return [
         Dangling(artifact, f"{body['kind']} `{_name(body)}` {problem}")

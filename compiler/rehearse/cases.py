@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from json import dumps
 from typing import Any
 
+from ..conventions import QUERIED
 from ..emit.artifact import Artifact
 from ..emit.dump import plain
 from ..link import Bundle
 from ..record import Record
 
-__all__ = ["EVERY", "Case", "cases", "untested"]
+__all__ = ["EVERY", "Case", "cases", "queried", "untested"]
 
 EVERY = "every alert"
 """In place of an alert: a scene in which none fires."""
@@ -66,16 +67,24 @@ def cases(bundle: Bundle) -> Iterator[Case]:
 
 
 def untested(bundle: Bundle) -> list[str]:
-    """The alerts of a bundle that no case makes fire."""
+    """The alerts of a bundle that no case makes fire, except those on a query of the author."""
     fired = {case.alert for case in cases(bundle) if case.fires}
-    named = {
+    return sorted(_named(bundle) - fired - {*QUERIED})
+
+
+def queried(bundle: Bundle) -> list[str]:
+    """The alerts of a bundle on a query of the author, for which only the author knows series."""
+    return sorted(_named(bundle) & {*QUERIED})
+
+
+def _named(bundle: Bundle) -> set[str]:
+    return {
         alert
         for artifact in bundle.artifacts
         if isinstance(artifact.body, dict) and "groups" in artifact.body
         for group in plain(artifact.body)["groups"]
         for alert in _alerts(group)
     }
-    return sorted(named - fired)
 
 
 def _tests(artifact: Artifact) -> Body:

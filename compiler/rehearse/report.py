@@ -71,6 +71,8 @@ class Rehearsal(Record):
     alerts: tuple[AlertTested, ...]
     untested: tuple[str, ...]
     """The alerts that no scene makes fire."""
+    queried: tuple[str, ...]
+    """The alerts on a query of the author, which have no scene."""
     rollouts: tuple[RolloutTested, ...]
     mutants: tuple[MutantsTested, ...] = ()
 

@@ -12,7 +12,7 @@ from ..pipeline import Environment
 from ..plan.service import ServicePlan
 from ..scenes.analysis import Replayed
 from ..scenes.served import Unknown
-from .cases import Case, cases, untested
+from .cases import Case, cases, queried, untested
 from .replay import questions, replay
 from .report import AlertTested, Rehearsal, RolloutScene, RolloutTested, SceneTested
 from .scenes import scenes
@@ -33,6 +33,7 @@ def rehearsed(environment: Environment, run: Run, read_back: Read) -> Rehearsal:
         environment=environment.name,
         alerts=tuple(_alerts(list(cases(environment.bundle)), run)),
         untested=tuple(untested(environment.bundle)),
+        queried=tuple(queried(environment.bundle)),
         rollouts=tuple(_rollouts(environment, run, read_back)),
     )
 

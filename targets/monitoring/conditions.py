@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...compiler import conventions
 from ...compiler.because import Because, Unavailable, fixed, text
-from ...compiler.emit.artifact import Body
 from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
 from ...compiler.plan.data.quality import QualityPlan
@@ -18,7 +18,11 @@ from ...compiler.system import AlertRule, CustomMetric
 from ...schema.units import Duration, Measure
 from . import quality
 from .alert import Watched, escaped
-from .jobs import Judged, Needed, number, series, told
+from .jobs import Judged, Needed, number, sampled, series, told
+from .proof import Alert
+from .proofs import bounds
+from .proofs.bounds import Bound
+from .proofs.contract import ONE, OTHER
 
 __all__ = ["judged"]
 
@@ -64,7 +68,7 @@ def _limit(rule: AlertRule) -> Because[Measure]:
 
 def _alert(
     watched: Watched, rule: AlertRule, metric: CustomMetric, name: str, value: Because[str], exported: Exported | None
-) -> Body:
+) -> Alert:
     limit = _limit(rule)
     of = rule.of
     group = exported.of if exported is not None else ""
@@ -101,17 +105,17 @@ def _queried(
     value = text(f"({{query}}{ended})", query=query)
     return Judged(
         rules=(
-            _alert(watched, rule, metric, "ModelConditionViolated", value, None),
+            _alert(watched, rule, metric, conventions.QUERIED[0], value, None),
             _blind(watched, rule, value, interval),
         )
     )
 
 
-def _blind(watched: Watched, rule: AlertRule, value: Because[str], interval: Because[Duration]) -> Body:
+def _blind(watched: Watched, rule: AlertRule, value: Because[str], interval: Because[Duration]) -> Alert:
     """A query without a result violates no bound."""
     return told(
         watched,
-        "ModelConditionBlind",
+        conventions.QUERIED[1],
         "ticket",
         "monitor-silent",
         text("max(absent({value}))", value=value),
@@ -138,7 +142,24 @@ def _exported(
         "daily": f"sum{by} (increase({{selected}}[{DAY}]))",
     }
     value = text(templates[exported.since], selected=selected)
+    bound = _bound(watched, rule, exported)
+    well = bounds.well(bound, since=exported.since)
+    prove = {"": bounds.bounded, "age": bounds.old, "daily": bounds.grown}[exported.since]
     return Judged(
-        rules=(_alert(watched, rule, metric, exported.alert, value, exported),),
-        needed=(Needed(name=exported.name, selected=selected, interval=interval),),
+        rules=(prove(bound, _alert(watched, rule, metric, exported.alert, value, exported)),),
+        needed=(Needed(name=exported.name, selected=selected, interval=interval, well=well),),
+    )
+
+
+def _bound(watched: Watched, rule: AlertRule, exported: Exported) -> Bound:
+    """The same bound in scenes: of what it names, or of one of two groups."""
+    own = {exported.of: rule.of.value} if exported.of and rule.of is not None else {}
+    by = bool(exported.of) and not own
+    return Bound(
+        series=sampled(watched, exported.name, **({exported.of: ONE} if by else own)),
+        other=sampled(watched, exported.name, **{exported.of: OTHER}) if by else "",
+        limit=float(number(float(_limit(rule).value.amount))),
+        more=rule.max is None,
+        labels=own,
+        shown={exported.of: ONE} if by else {},
     )

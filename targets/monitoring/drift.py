@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, fixed, text
-from ...compiler.emit.artifact import Body
 from ...compiler.exported import Signal
 from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.plan.data.drift import DriftPlan
 from ...compiler.plan.data.drift import Watched as Measure
 from ...compiler.promql import span
 from ...compiler.record import Record
+from ...schema.units import Duration
 from .alert import Watched, escaped
-from .jobs import Judged, Needed, number, series, told
+from .jobs import Judged, Needed, number, sampled, series, told
+from .proof import Alert
+from .proofs import drift as proofs
+from .proofs.contract import ONE, OTHER, Well
+from .proofs.drift import Distance
 
 __all__ = ["judged"]
 
@@ -56,13 +60,44 @@ def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
     """The alerts on each measure, and the series that they need."""
     for name, measure in drift.watched.items():
         one = _subject(watched, drift, name, measure)
+        distance = _distance(one)
+        well = (("mlspec_drift_distance", distance.distance, 0.0), ("mlspec_drift_samples", distance.samples, 1e6))
+        labels = {"column": one.column.value} if one.column is not None else {}
         yield Judged(
-            rules=(_drifted(one), _few(one)),
+            rules=(proofs.drifted(distance, _drifted(one)), proofs.few(distance, _few(one))),
             needed=tuple(
-                Needed(name=each, selected=one.of(each), interval=drift.part.window)
-                for each in ("mlspec_drift_distance", "mlspec_drift_samples")
+                Needed(
+                    name=name,
+                    selected=one.of(name),
+                    interval=drift.part.window,
+                    well=Well(series=own[0], value=value, labels=labels, alone=True),
+                )
+                for name, own, value in well
             ),
         )
+
+
+def _distance(one: _Subject) -> Distance:
+    """The same subject in scenes: its column, or two columns that have no measure of their own."""
+    columns = (one.column.value,) if one.column is not None else (ONE, OTHER)
+
+    def of(name: str, column: str) -> str:
+        labels = {"subject": one.subject.value, "method": one.measure.method.value, "column": column}
+        return sampled(one.watched, name, **labels)
+
+    def minutes(length: Duration, times: float = 1) -> int:
+        return max(1, round(float(length.amount) * times / 60))  # as `span` rounds
+
+    return Distance(
+        distance=tuple(of("mlspec_drift_distance", column) for column in columns),
+        noise=of("mlspec_drift_noise_distance", columns[0]),
+        samples=tuple(of("mlspec_drift_samples", column) for column in columns),
+        threshold=float(number(one.measure.threshold.value)),
+        least=int(one.measure.least.value),
+        lookback=minutes(one.drift.lookback.value),
+        quarter=minutes(one.drift.part.window.value, 0.25),
+        shown={"column": columns[0]},
+    )
 
 
 def _subject(watched: Watched, drift: DriftPlan, name: str, measure: Measure) -> _Subject:
@@ -80,7 +115,7 @@ def _subject(watched: Watched, drift: DriftPlan, name: str, measure: Measure) ->
     )
 
 
-def _drifted(one: _Subject) -> Body:
+def _drifted(one: _Subject) -> Alert:
     """The first line compares all values since the window before; the second requires that there was one even before
     that, so that the first result of a new job is not taken for two.
     """
@@ -127,7 +162,7 @@ def _action(one: _Subject) -> Because[str] | None:
     return text("{steps} The reference is {profile}.", steps=steps, profile=profile.map(escaped))
 
 
-def _few(one: _Subject) -> Body:
+def _few(one: _Subject) -> Alert:
     """One alert for all columns, because a quiet day has too few rows in each of them."""
     window = one.drift.part.window
     return told(

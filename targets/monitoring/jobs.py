@@ -6,7 +6,7 @@ and each job has one on its last success. A job that has never run has both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from ...compiler.because import Because, because, fixed, text
@@ -20,8 +20,13 @@ from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched, alert, escaped
 from .files import rule_files
+from .proof import Alert
+from .proofs import alike, bounds, monitors
+from .proofs.bounds import Bound
+from .proofs.contract import NOW, Well, sample
+from .proofs.monitors import Missed
 
-__all__ = ["Judged", "Needed", "artifacts", "number", "series", "told"]
+__all__ = ["Judged", "Needed", "artifacts", "number", "sampled", "series", "told"]
 
 
 LAST = "mlspec_monitor_last_success_timestamp_seconds"
@@ -51,13 +56,17 @@ class Needed(Record):
     """The series with its matchers."""
     interval: Because[Duration]
     """How often a job updates it."""
+    well: Well
+    """Its samples when all is well."""
 
 
 class Judged(Record):
     """Some alerts, and the series that they need."""
 
-    rules: tuple[Body, ...]
+    rules: tuple[Alert, ...]
     needed: tuple[Needed, ...] = ()
+    prove: Callable[[Sequence[Well]], Alert] | None = None
+    """Prove the alerts when all series of the group are known."""
 
 
 NOTHING = fixed("", "no other matcher")
@@ -79,6 +88,11 @@ def series(watched: Watched, name: str, more: Because[str] = NOTHING, /, **label
     )
 
 
+def sampled(watched: Watched, name: str, /, **labels: str) -> str:
+    """The same series in a scene, as a job exports it."""
+    return sample(watched.scope, watched.name, name, labels)
+
+
 def number(value: float) -> str:
     """A number as PromQL and a reader write it: without an exponent or the noise of binary fractions."""
     return f"{value:.12g}" if 1e-4 <= abs(value) < 1e12 or not value else f"{value:.12f}".rstrip("0").rstrip(".")
@@ -96,7 +110,7 @@ def told(
     action: Because[str] | None = None,
     labels: Body | None = None,
     wait: Because[str] | None = None,
-) -> Body:
+) -> Alert:
     """An alert that says what it is a signal of, and which causes to rule out. `failure` is the kind of an alert that
     is no such signal.
     """
@@ -119,37 +133,64 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
         return
     name = text("{service}-model", service=watched.name)
     needed = {each.selected.value: each for one in all_ for each in one.needed}
+    jobs = tuple(_silent(watched, tuple(needed.values())))
+    wells = tuple(each.well for one in (*all_, *jobs) for each in one.needed)
+    for one in (*all_, *jobs):
+        if one.prove is not None:
+            one.prove(wells)
+    alike.distinguished(rules)
     groups = [
         {
             "name": text("mlspec-{name}", name=name),
             "interval": fixed("1m", "the same as for objectives"),
-            "rules": [*rules, *_silent(watched, tuple(needed.values()))],
+            "rules": [*rules, *(rule for job in jobs for rule in job.rules)],
         }
     ]
     why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
     yield from rule_files(plan, name, groups, why)
 
 
-def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Body]:
-    monitors: dict[Monitor, list[Needed]] = {}
+def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Judged]:
+    monitors_: dict[Monitor, list[Needed]] = {}
     for each in needed:
         monitor = named(each.name).monitor
         if monitor is not None:
-            monitors.setdefault(monitor, []).append(each)
-    for monitor, its in monitors.items():
-        ran = series(watched, LAST, monitor=fixed(monitor, "the job that exports it"))
-        yield _stale(watched, monitor, ran, its[0].interval)
-        yield _absent(watched, monitor, (*its, Needed(name=LAST, selected=ran, interval=its[0].interval)))
+            monitors_.setdefault(monitor, []).append(each)
+    for monitor, its in monitors_.items():
+        yield _job(watched, monitor, its)
 
 
-def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Because[Duration]) -> Body:
-    """The limit is two intervals and a quarter: a single late or failed run may resolve itself."""
-    return told(
+def _job(watched: Watched, monitor: Monitor, its: list[Needed]) -> Judged:
+    """The alerts on one job."""
+    interval, own = its[0].interval, sampled(watched, LAST, monitor=monitor)
+    selected = series(watched, LAST, monitor=fixed(monitor, "the job that exports it"))
+    well = Well(series=own, growth=NOW, labels={"monitor": monitor})
+    ran = Needed(name=LAST, selected=selected, interval=interval, well=well)
+    missing = _absent(watched, monitor, (*its, ran))
+    missed = [Missed(well=each.well, shown=_shown(each)) for each in (*its, ran)]
+    return Judged(
+        rules=(_stale(watched, monitor, selected, interval, own), missing),
+        needed=(ran,),
+        prove=lambda every: monitors.absent(missing, missed, every),
+    )
+
+
+def _shown(needed: Needed) -> dict[str, str]:
+    """The labels that tell which series is missing, as far as its matchers ask for them."""
+    return {"series": needed.name, **{key: needed.well.labels[key] for key in NAMING if key in needed.well.labels}}
+
+
+def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Because[Duration], own: str) -> Alert:
+    """The limit is two intervals and a quarter: a single late or failed run may resolve itself. `own` is the series in
+    scenes.
+    """
+    oldest = interval.map(lambda one: int(one.amount * 9 / 4))
+    stale = told(
         watched,
         "ModelMonitorStale",
         "ticket",
         "monitor-silent",
-        text("time() - max({ran}) > {oldest}", ran=ran, oldest=interval.map(lambda one: int(one.amount * 9 / 4))),
+        text("time() - max({ran}) > {oldest}", ran=ran, oldest=oldest),
         text(
             f"{{service}}: the job that measures {SUBJECTS[monitor]} has not succeeded for "
             "{{{{ $value | humanizeDuration }}}}, and is due every {interval}",
@@ -159,9 +200,10 @@ def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Beca
         action=fixed("Fix the job. Until it runs, the alerts on its results stay as they were.", "an old result"),
         labels={"monitor": monitor},
     )
+    return bounds.old(Bound(series=own, other="", limit=oldest.value), stale)
 
 
-def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...]) -> Body:
+def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...]) -> Alert:
     """One alert for each series that is missing, named by its label. Without it, an alert on that series is blind."""
     missing = {
         f"m{index}": text(

@@ -34,6 +34,8 @@ class Fired(Record):
     value: float | None
     """The `$value` of its summary; None if it depends on the version of Prometheus, which treats the first sample of
     a window differently from 3.0 on."""
+    labels: Mapping[str, str] = {}
+    """The labels of this instance, from the series that its expression selects."""
 
 
 class Check(Record):
@@ -95,6 +97,6 @@ def silent(alert: Alert, *minutes: int) -> tuple[Check, ...]:
     return tuple(Check(minute=minute, name=alert["alert"]) for minute in minutes)
 
 
-def fired(alert: Alert, minute: int, value: float | None = 0.0) -> Check:
-    """The alert fires at a minute, with this value."""
-    return Check(minute=minute, name=alert["alert"], fired=(Fired(alert=alert, value=value),))
+def fired(alert: Alert, minute: int, value: float | None = 0.0, labels: Mapping[str, str] | None = None) -> Check:
+    """The alert fires at a minute, with this value, and with these labels from its series."""
+    return Check(minute=minute, name=alert["alert"], fired=(Fired(alert=alert, value=value, labels=labels or {}),))

@@ -18,7 +18,11 @@ from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched
-from .jobs import Judged, Needed, number, series, told
+from .jobs import Judged, Needed, number, sampled, series, told
+from .proof import Alert
+from .proofs import quality as proofs
+from .proofs.contract import ONE, Well
+from .proofs.quality import Judge
 
 __all__ = ["Told", "judged"]
 
@@ -73,22 +77,66 @@ def judged(
         verdict = _verdict(watched, quality, column)
         if verdict is None:
             continue
+        judge = _judge(verdict)
         rules = (
-            _low(verdict, raised),
-            _uncertain(verdict, interval),
-            _few(verdict, interval),
-            *_estimated(verdict),
+            proofs.low(judge, _low(verdict, raised)),
+            proofs.uncertain(judge, _uncertain(verdict, interval)),
+            proofs.few(judge, _few(verdict, interval)),
+            *(proofs.estimated(judge, estimated) for estimated in _estimated(verdict)),
         )
         base = _base(quality, column)
         read = [
-            (name, series(watched, name, **_labels(quality, column, name)))
-            for name in (base, f"{base}_low", f"{base}_high", "mlspec_quality_samples")
+            (name, _labels(quality, column, name), own)
+            for name, own in (
+                (base, judge.value),
+                (f"{base}_low", judge.low),
+                (f"{base}_high", judge.high),
+                ("mlspec_quality_samples", judge.samples),
+            )
         ]
-        margin = quality.asked.margin
-        if base == "mlspec_quality_difference" and margin is not None and margin.value.relative:
-            read.append(("mlspec_quality", _of_rival(watched, quality, column)))
-        needed = tuple(Needed(name=name, selected=selected, interval=interval) for name, selected in read)
+        if judge.rival:
+            read.append(("mlspec_quality", _of_rival(quality, column), judge.rival))
+        needed = tuple(
+            Needed(
+                name=name,
+                selected=series(watched, name, **labels),
+                interval=interval,
+                well=Well(series=own, value=float(judge.well[own]), labels=_plain(labels), alone=True),
+            )
+            for name, labels, own in read
+        )
         yield Judged(rules=rules, needed=needed)
+
+
+def _judge(verdict: _Verdict) -> Judge:
+    """The same verdict on series of one group."""
+    watched, quality, column = verdict.watched, verdict.quality, verdict.column
+    group = {"segment_value": ONE} if column is not None else {}
+
+    def of(name: str) -> str:
+        return sampled(watched, name, **_plain(_labels(quality, column, name)), **group)
+
+    base, known = _base(quality, column), _fixed(quality, column)
+    margin = quality.asked.margin
+    relative = known is None and margin is not None and margin.value.relative
+    given = float(margin.value.amount) if margin is not None else 0.0
+    return Judge(
+        value=of(base),
+        low=of(f"{base}_low"),
+        high=of(f"{base}_high"),
+        samples=of("mlspec_quality_samples"),
+        rival=sampled(watched, "mlspec_quality", **_plain(_of_rival(quality, column)), **group) if relative else "",
+        estimate=of("mlspec_quality_estimate"),
+        estimate_end=of(f"mlspec_quality_estimate_{'high' if verdict.more else 'low'}"),
+        bar=float(number(known.value if known is not None else given)),
+        more=verdict.more,
+        least=int(quality.least.value),
+        shown=group,
+    )
+
+
+def _plain(labels: dict[str, Because[str]]) -> dict[str, str]:
+    return {key: label.value for key, label in labels.items() if label.value}
 
 
 def _base(quality: QualityPlan, column: Because[str] | None) -> str:
@@ -158,14 +206,13 @@ def _of_difference(watched: Watched, quality: QualityPlan, column: Because[str] 
     return text(
         f"{{share}} * abs({BY})",
         share=asked.margin.map(lambda margin: number(float(margin.amount))),
-        series=_of_rival(watched, quality, column),
+        series=series(watched, "mlspec_quality", **_of_rival(quality, column)),
     )
 
 
-def _of_rival(watched: Watched, quality: QualityPlan, column: Because[str] | None) -> Because[str]:
+def _of_rival(quality: QualityPlan, column: Because[str] | None) -> dict[str, Because[str]]:
     assert quality.asked.versus is not None
-    labels = {**_labels(quality, column, "mlspec_quality"), "role": quality.asked.versus}
-    return series(watched, "mlspec_quality", **labels)
+    return {**_labels(quality, column, "mlspec_quality"), "role": quality.asked.versus}
 
 
 def _margin(quality: QualityPlan) -> Because[str]:
@@ -182,7 +229,7 @@ def _missed(verdict: _Verdict, end: Because[str]) -> Because[str]:
     return text(f"{{end}} {'<' if verdict.more else '>'} {{bar}}", end=end, bar=verdict.bar)
 
 
-def _low(verdict: _Verdict, raised: Told) -> Body:
+def _low(verdict: _Verdict, raised: Told) -> Alert:
     side = "below" if verdict.more else "above"
     return told(
         verdict.watched,
@@ -208,7 +255,7 @@ def _low(verdict: _Verdict, raised: Told) -> Body:
     )
 
 
-def _uncertain(verdict: _Verdict, interval: Because[Duration]) -> Body:
+def _uncertain(verdict: _Verdict, interval: Because[Duration]) -> Alert:
     unfavorable, favorable = (verdict.low, verdict.high) if verdict.more else (verdict.high, verdict.low)
     return told(
         verdict.watched,
@@ -236,7 +283,7 @@ def _uncertain(verdict: _Verdict, interval: Because[Duration]) -> Body:
     )
 
 
-def _few(verdict: _Verdict, interval: Because[Duration]) -> Body:
+def _few(verdict: _Verdict, interval: Because[Duration]) -> Alert:
     """Also fires for a group that was measured before, and no longer is."""
     selected = series(
         verdict.watched,
@@ -267,7 +314,7 @@ def _few(verdict: _Verdict, interval: Because[Duration]) -> Body:
     )
 
 
-def _estimated(verdict: _Verdict) -> Iterator[Body]:
+def _estimated(verdict: _Verdict) -> Iterator[Alert]:
     if verdict.estimate is None or verdict.estimate_end is None:
         return
     side = "below" if verdict.more else "above"

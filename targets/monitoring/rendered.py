@@ -7,32 +7,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 from ...compiler.because import Because
 
 __all__ = ["rendered"]
 
+_LABEL = "$labels."
 
-def rendered(texts: Mapping[str, object], value: float | None) -> dict[str, str]:
-    """The texts that are set, with `$value` in place."""
+_SHORT = 'printf "%.3g" $value'
+
+
+def rendered(
+    texts: Mapping[str, object], value: float | None, labels: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The texts that are set, with `$value` and `$labels` in place."""
     found = {name: text.value if isinstance(text, Because) else text for name, text in texts.items()}
-    return {name: _template(str(text), value or 0.0) for name, text in found.items() if text is not None}
+    return {name: _template(str(text), value or 0.0, labels or {}) for name, text in found.items() if text is not None}
 
 
-def _template(text: str, value: float) -> str:
-    return re.sub(r"\{\{ (.*?) \}\}", lambda action: _action(action[1], value), text)
+def _template(text: str, value: float, labels: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{ (.*?) \}\}", lambda action: _action(action[1], value, labels), text)
 
 
-def _action(action: str, value: float) -> str:
+def _action(action: str, value: float, labels: Mapping[str, str]) -> str:
     if action.startswith('"'):
         return action[1:-1]
+    if action.startswith(_LABEL):
+        return labels.get(action.removeprefix(_LABEL), "")
     name, _, function = action.partition(" | ")
+    if action == _SHORT:
+        return f"{value:.3g}"
     assert name == "$value", f"{action} is a template that no alert of mlspec has"
     return _FUNCTIONS[function](value)
 
 
 def _plain(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
+    """With an exponent from a million up, as Go writes it (strconv/ftoa.go, `%v`)."""
+    if abs(value) < 1e6:
+        return str(int(value)) if value == int(value) else repr(value)
+    digits, exponent = f"{Decimal(repr(value)).normalize():e}".split("e")
+    return f"{digits}e+{int(exponent):02d}"
 
 
 def _percentage(value: float) -> str:

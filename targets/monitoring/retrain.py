@@ -10,57 +10,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed, text
-from ...compiler.emit.artifact import Body
-from ...compiler.exported import Signal
 from ...compiler.plan import Plan
 from ...compiler.plan.data.diagnosis import vetoes
 from ...compiler.promql import promql, span
 from .alert import Watched
 from .jobs import Judged, told
+from .proof import Alert
+from .proofs import monitors as proofs
+from .proofs.monitors import Raised
 
 __all__ = ["judged"]
 
-DROP: tuple[Signal, ...] = ("quality-drop",)
-DRIFT: dict[str, Signal] = {"data-drift": "feature-drift", "prediction-drift": "prediction-drift"}
-"""The signal of each trigger that is drift."""
+LOW = Raised(alert="ModelQualityLow", signal="quality-drop")
+ESTIMATE = Raised(alert="ModelQualityEstimateLow", signal="estimate-drop")
+DRIFTS = {
+    "data-drift": Raised(alert="ModelFeatureDrift", signal="feature-drift"),
+    "prediction-drift": Raised(alert="ModelPredictionDrift", signal="prediction-drift"),
+}
+"""The alert of each trigger that is drift."""
 
 
 def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
     """The alert, if the spec lists triggers whose alerts exist."""
     asked = plan.system.monitoring
     triggers = plan.system.retraining.triggers if plan.system.retraining is not None else ()
-    reasons = []
+    reasons: list[Because[str]] = []
+    raised: list[tuple[Raised, ...]] = []
     if asked.quality is not None:
         for trigger in triggers:
             if trigger.value == "quality-drop":
-                reasons.append(_firing(watched, "ModelQualityLow", "quality-drop").also(trigger))
-            elif trigger.value in DRIFT and asked.drift is not None:
-                reasons.append(_drift(watched, trigger))
+                raised.append((LOW,))
+            elif trigger.value in DRIFTS and asked.drift is not None:
+                raised.append((DRIFTS[trigger.value], ESTIMATE))  # drift is damage only if the estimate falls, too
+            else:
+                continue
+            reasons.append(_reason(watched, raised[-1]).also(trigger))
     if reasons:
-        yield Judged(rules=(_due(plan, watched, tuple(reasons)),))
+        due = _due(plan, watched, tuple(reasons))
+        own = {"namespace": plan.namespace.value, "service": watched.name.value}
+        faults = vetoes(watched.scope)
+        yield Judged(rules=(due,), prove=lambda every: proofs.due(due, own, raised, faults, every))
 
 
-def _firing(watched: Watched, alert: str, signal: Signal) -> Because[str]:
+def _reason(watched: Watched, raised: tuple[Raised, ...]) -> Because[str]:
+    """That all of these alerts fire."""
+    firing = {f"a{index}": _firing(watched, one) for index, one in enumerate(raised)}
+    template = " and ".join(f"{{{key}}}" for key in firing)
+    return text(f"({template})" if len(firing) > 1 else template, **firing)
+
+
+def _firing(watched: Watched, one: Raised) -> Because[str]:
     return promql(
-        f'max(ALERTS{{{{alertstate="firing",namespace="{{namespace}}",service="{{service}}",alertname="{alert}",'
-        f'signal="{signal}"}}}})',
+        f'max(ALERTS{{{{alertstate="firing",namespace="{{namespace}}",service="{{service}}",alertname="{one.alert}",'
+        f'signal="{one.signal}"}}}})',
         namespace=watched.scope.namespace,
         service=watched.name,
     )
 
 
-def _drift(watched: Watched, trigger: Because[str]) -> Because[str]:
-    """Drift is damage only if the estimated quality falls, too."""
-    signal = DRIFT[trigger.value]
-    alert = "ModelFeatureDrift" if signal == "feature-drift" else "ModelPredictionDrift"
-    return text(
-        "({drift} and {estimate})",
-        drift=_firing(watched, alert, signal),
-        estimate=_firing(watched, "ModelQualityEstimateLow", "estimate-drop"),
-    ).also(trigger)
-
-
-def _due(plan: Plan, watched: Watched, reasons: tuple[Because[str], ...]) -> Body:
+def _due(plan: Plan, watched: Watched, reasons: tuple[Because[str], ...]) -> Alert:
     named = {f"r{index}": reason for index, reason in enumerate(reasons)}
     faults = because("|".join(vetoes(watched.scope)), "signals that no training run answers", plan.platform.diagnoses)
     expression = promql(

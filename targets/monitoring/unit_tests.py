@@ -94,13 +94,13 @@ def _expected(check: Check) -> Body:
 def _fired(one: Fired) -> Body:
     return {
         "exp_labels": _labels(one),
-        "exp_annotations": rendered(one.alert["annotations"], one.value),
+        "exp_annotations": rendered(one.alert["annotations"], one.value, one.labels),
     }
 
 
 def _labels(one: Fired) -> Mapping[str, str]:
     kept = one.alert.proof.labels if one.alert.proof is not None else {}
-    return {**kept, **rendered(one.alert["labels"], one.value)}
+    return {**kept, **one.labels, **rendered(one.alert["labels"], one.value)}
 
 
 def _asked(check: Check) -> Iterator[Body]:

@@ -14,7 +14,9 @@ from ...compiler.plan.choose import readable
 from ...compiler.plan.data.quality import label_limit
 from ...schema.units import Duration
 from .alert import Watched
-from .jobs import Judged, Needed, series, told
+from .jobs import Judged, Needed, sampled, series, told
+from .proofs import bounds
+from .proofs.bounds import Bound
 
 __all__ = ["judged"]
 
@@ -59,5 +61,8 @@ def _judged(
         labels={"metric": exported.metric, **labels},
         wait=fixed("15m", "longer than a restart of Prometheus"),
     )
-    needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval)
-    return Judged(rules=(rule,), needed=(needed,))
+    own = {name: label.value for name, label in labels.items()}
+    bound = Bound(series=sampled(watched, exported.name, **own), other="", limit=int(limit.value.amount), labels=own)
+    well = bounds.well(bound, since="age")
+    needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval, well=well)
+    return Judged(rules=(bounds.old(bound, rule),), needed=(needed,))

@@ -16,6 +16,10 @@ from ...compiler.words import visible
 
 __all__ = ["json", "junit", "played", "played_json", "text"]
 
+UNKNOWN = "no series is known that only its query selects"
+
+QUERIED = "the query is the author's own; play series with --series"
+
 
 def text(found: Iterable[Rehearsal]) -> str:
     """Tables for a terminal: what failed follows each table."""
@@ -32,7 +36,8 @@ def _rehearsal(one: Rehearsal) -> Iterator[str]:
             if not scene.passed:
                 yield f"    failed: {scene.name}"
                 yield from (f"      {line}" for line in scene.said.splitlines())
-    yield from (f"  {alert:<28}  not tested: no series is known that its query selects" for alert in one.untested)
+    yield from (f"  {alert:<28}  not tested: {UNKNOWN}" for alert in one.untested)
+    yield from (f"  {alert:<28}  not tested: {QUERIED}" for alert in one.queried)
     for rollout in one.rollouts:
         yield from _rollout(rollout)
     for mutants in one.mutants:
@@ -73,7 +78,7 @@ def _mutants(mutants: MutantsTested) -> Iterator[str]:
 
 def _summary(one: Rehearsal) -> str:
     scenes = [scene.passed for tested in one.alerts for scene in tested.scenes]
-    alerts = sum(tested.alert != EVERY for tested in one.alerts) + len(one.untested)
+    alerts = sum(tested.alert != EVERY for tested in one.alerts) + len(one.untested) + len(one.queried)
     played = [scene.passed for rollout in one.rollouts for scene in rollout.scenes]
     said = f"{count(alerts, 'alert')}: {sum(scenes)} of {count(len(scenes), 'scene')} passed"
     return said + (f"; rollouts: {sum(played)} of {count(len(played), 'scene')} passed" if played else "")
@@ -100,6 +105,7 @@ def _body(one: Rehearsal) -> dict[str, Any]:
             for tested in one.alerts
         ],
         "untested": list(one.untested),
+        "queried": list(one.queried),
         "rollouts": [
             {"service": rollout.service, "notReplayed": rollout.why, "scenes": [_scene(s) for s in rollout.scenes]}
             for rollout in one.rollouts
@@ -132,7 +138,9 @@ def junit(found: Iterable[Rehearsal]) -> str:
             for scene in tested.scenes:
                 _case(suite, tested.alert, scene.name, "" if scene.passed else scene.said)
         for alert in one.untested:
-            _case(suite, alert, "not tested", "no series is known that its query selects")
+            _case(suite, alert, "not tested", UNKNOWN)
+        for alert in one.queried:
+            SubElement(_case(suite, alert, "not tested", ""), "skipped", message=QUERIED)
         for rollout in one.rollouts:
             for played in rollout.scenes:
                 wrong = "" if played.passed else f"expected {played.expected}, but {_ended(played.ended)}"
@@ -144,10 +152,11 @@ def junit(found: Iterable[Rehearsal]) -> str:
     return made.decode() + "\n"
 
 
-def _case(suite: Element, of: str, name: str, wrong: str) -> None:
+def _case(suite: Element, of: str, name: str, wrong: str) -> Element:
     case = SubElement(suite, "testcase", classname=f"{suite.get('name')}.{visible(of)}", name=visible(name), time="0")
     if wrong:
         SubElement(case, "failure", message=visible(wrong.splitlines()[0])).text = visible(wrong)
+    return case
 
 
 def played(found: Iterable[Played]) -> str:

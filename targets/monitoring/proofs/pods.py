@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ....compiler.because import Because
@@ -54,8 +55,9 @@ def restarts(service: ServicePlan, *replicas: Sequence[tuple[int, float]]) -> Se
 
 
 def wait(alert: Alert) -> int:
-    """The minutes for which its expression must be true."""
-    return int(Duration.parse(alert["for"].value).amount // 60) if alert["for"] is not None else 0
+    """The minutes for which its expression must be true, written as `15m` or `1d12h`."""
+    parts = re.findall("[0-9]+[a-z]", alert["for"].value) if alert["for"] is not None else []
+    return int(sum(Duration.parse(part).amount for part in parts) // 60)
 
 
 def begins(alert: Alert, name: str, series: Series, value: float = 0.0, *, late: int = 0) -> Iterator[Scene]:

@@ -1,0 +1,122 @@
+"""Scenes of the alerts on jobs that fall silent, and of the one that a training run is due, which reads the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from ....compiler.record import Record
+from ....compiler.scenes.notation import GONE, Series, gauge, labeled
+from ..proof import Alert, Check, Fired, Flows, Scene, proven, silent
+from .contract import Well, pace
+from .pods import length, wait
+
+__all__ = ["Missed", "Raised", "absent", "due"]
+
+
+class Missed(Record):
+    """A series whose absence an alert sees, with the labels that the alert then has."""
+
+    well: Well
+    shown: Mapping[str, str]
+
+
+class Raised(Record):
+    """An alert that fires, or that is pending, as Prometheus exports it."""
+
+    alert: str
+    signal: str
+    state: str = "firing"
+
+    def series(self, own: Mapping[str, str]) -> str:
+        """Its series, with the labels that every alert has."""
+        labels = {"alertname": self.alert, "alertstate": self.state, "signal": self.signal}
+        return labeled("ALERTS", {**own, **labels})
+
+
+def _all(every: Iterable[Well], minutes: int, step: int) -> Series:
+    return {each.series: each.during(minutes, step) for each in every}
+
+
+def _healthy(every: Sequence[Well]) -> Callable[[Flows], Series]:
+    return lambda flows: _all(every, length(flows) - 1, 1)
+
+
+def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
+    """Series of one job are missing.
+
+    All other series are there, because the alerts on other jobs have the same name.
+    """
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        step, lasts = pace(wait(alert)), wait(alert)
+        at, end = 2 * step, wait(alert) + 4 * step
+
+        def gone(name: str, missing: Sequence[Missed]) -> Scene:
+            series = _all(every, end, step)
+            for each in missing:
+                series[each.well.series] = _ends(each.well, at, end, step)
+            left = [each for each in every if all(each.series != one.well.series for one in missing)]
+            lost = [each for each in missing if not any(each.well.covered(one) for one in left)]
+            shown = {tuple(sorted(each.shown.items())): each.shown for each in lost}
+            told = Check(
+                minute=at + lasts,
+                name=alert["alert"],
+                fired=tuple(Fired(alert=alert, value=1.0, labels=labels) for labels in shown.values()),
+            )
+            checks = (*silent(alert, at + lasts - step), told)
+            return Scene(name=name, series=series, checks=checks, every=step, step=step)
+
+        yield gone("the job exports nothing", its)
+        for each in its:
+            alike = [one for one in its if one.shown == each.shown]
+            if each is its[0] or len(alike) > 1:
+                yield gone(f"it no longer exports {each.well.series}", [each])
+        quiet = silent(alert, lasts, lasts + step)
+        whole = _all(every, end, step)
+        yield Scene(name="the job exports everything", series=whole, checks=quiet, every=step, step=step)
+
+    return proven(alert, scenes, _healthy(every))
+
+
+def _ends(well: Well, at: int, end: int, step: int) -> str:
+    """The samples of a series that ends."""
+    return f"{well.during(at - step, step)} {gauge([(end - at + step, GONE)], step)}"
+
+
+def due(
+    alert: Alert,
+    own: Mapping[str, str],
+    reasons: Sequence[Sequence[Raised]],
+    faults: Sequence[str],
+    every: Sequence[Well],
+) -> Alert:
+    """A reason for a training run lasts, and no fault explains it. `reasons` are alerts that must all fire."""
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        step, lasts = pace(wait(alert)), wait(alert)
+        at, end = 2 * step, wait(alert) + 4 * step
+
+        def raised(*phases: tuple[Raised, int]) -> Series:
+            begun = {one.series(own): gauge([(start, "_"), (end + step - start, 1)], step) for one, start in phases}
+            return {**_all(every, end, step), **begun}
+
+        def never(name: str, *raising: Raised) -> Scene:
+            checks = silent(alert, end - step, end)
+            series = raised(*[(one, step) for one in raising])
+            return Scene(name=name, series=series, checks=checks, every=step, step=step)
+
+        for reason in reasons:
+            names = " and ".join(one.alert for one in reason)
+            told = Check(minute=at + lasts, name=alert["alert"], fired=(Fired(alert=alert, value=1.0),))
+            checks = (*silent(alert, at + lasts - step), told)
+            series = raised(*[(one, at) for one in reason])
+            yield Scene(name=f"{names} fires", series=series, checks=checks, every=step, step=step)
+            yield never(f"{names} is pending", *[one.but(state="pending") for one in reason])
+            if len(reason) > 1:
+                yield from (never(f"{one.alert} fires alone", one) for one in reason)
+            for fault in faults:
+                broken = Raised(alert="AnAlert", signal=fault, state="pending")
+                yield never(f"{names} fires, and {fault} may explain it", *reason, broken)
+        yield never("no alert fires")
+
+    return proven(alert, scenes, _healthy(every))
