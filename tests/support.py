@@ -19,6 +19,7 @@ import mlspec
 from mlspec.api import Result
 from mlspec.cli import cli
 from mlspec.compiler.because import fixed
+from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.plan.serving.capacity import Care, Demand
 from mlspec.compiler.plan.serving.promises import Promise, Promises
 from mlspec.compiler.plan.serving.queueing import work
@@ -157,8 +158,12 @@ def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
     """The objects of all environments as an API server would read them, in the order of their files."""
     from .validation import load
 
-    texts = (text for text in files(result).values() if "\nkind: " in text)
-    return [load(text) for text in texts if kind is None or f"\nkind: {kind}\n" in text]
+    return [
+        load(bundle.files[one.path])
+        for bundle in result.bundles.values()
+        for one in sorted(bundle._linked.made, key=lambda one: one.path)
+        if one.object is not None and (kind is None or plain(one.object["kind"]) == kind)
+    ]
 
 
 def ids(result: Result) -> list[str]:

@@ -15,9 +15,12 @@ from typing import Any
 from ..because import Because, Derived
 from ..words import CONTROLS, escaped
 
-__all__ = ["Lines", "Reasons", "dump", "plain", "shape"]
+__all__ = ["Line", "Lines", "Reasons", "dump", "plain", "shape"]
 
 Reasons = tuple[Because[Any], ...]
+
+
+Line = str | Because[str]
 
 
 class Lines:
@@ -30,20 +33,20 @@ class Lines:
     most: int | None
     """At most so many bytes, if that is known before the lines are made."""
 
-    def __init__(self, *lines: str | Because[str]) -> None:
-        self._lines: list[str | Because[str]] | None = [part for line in lines for part in _split(line)]
-        self._make: Callable[[], Iterable[str | Because[str]]] | None = None
+    def __init__(self, *lines: Line) -> None:
+        self._lines: list[Line] | None = [part for line in lines for part in _split(line)]
+        self._make: Callable[[], Iterable[Line]] | None = None
         self.causes, self.most = self._lines, None
 
     @classmethod
-    def later(cls, make: Callable[[], Iterable[str | Because[str]]], causes: object, most: int) -> Lines:
+    def later(cls, make: Callable[[], Iterable[Line]], causes: object, most: int | None = None) -> Lines:
         """Lines that are made when they are read: many commands only ask what a file depends on."""
         made = cls()
         made._lines, made._make, made.causes, made.most = None, make, causes, most
         return made
 
     @property
-    def lines(self) -> list[str | Because[str]]:
+    def lines(self) -> list[Line]:
         """Each line, without its newline."""
         if self._lines is None:
             assert self._make is not None
@@ -55,7 +58,7 @@ class Lines:
         return "".join(f"{line.value if isinstance(line, Because) else line}\n" for line in self.lines)
 
 
-def _split(line: str | Because[str]) -> list[str | Because[str]]:
+def _split(line: Line) -> list[Line]:
     if isinstance(line, Because):
         return [Because(part, line.why, line.sources, line.kind, line.path) for part in line.value.split("\n")]
     return list(line.split("\n"))

@@ -6,15 +6,12 @@ import json
 from typing import Any, NamedTuple
 
 from ..because import Because, because
-from .dump import Lines
+from .dump import Line, Lines
 
 __all__ = ["json_lines"]
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 """`json.dumps` with an option would make an encoder for each leaf."""
-
-Line = str | Because[str]
-
 
 DEEP = 40
 """More than the indent, the quotes, and the punctuation of a line have, and than a number or a boolean has."""

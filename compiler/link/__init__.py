@@ -64,11 +64,10 @@ class Bundle(Record):
 
     def file(self, path: str) -> File:
         """One file. Raises KeyError if there is none."""
-        for some in (lambda: self.made, lambda: self.artifacts):  # the second makes what goes with the first
-            for artifact in some():
-                if artifact.path == path:
-                    return self._rendered(artifact)
-        raise KeyError(path)
+        found = _at(path, self.made) or _at(path, self.artifacts)  # the second makes what goes with the first
+        if found is None:
+            raise KeyError(path)
+        return self._rendered(found)
 
     def _rendered(self, artifact: Artifact) -> File:
         text, reasons = written(artifact.body, artifact.why, HEADER.format(spec=self.spec_name))
@@ -76,6 +75,10 @@ class Bundle(Record):
 
     def __repr__(self) -> str:
         return one_line(self, f"{self.environment}: {len(self.artifacts)} files")
+
+
+def _at(path: str, artifacts: tuple[Artifact, ...]) -> Artifact | None:
+    return next((artifact for artifact in artifacts if artifact.path == path), None)
 
 
 def link(

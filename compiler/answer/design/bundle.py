@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from ...because import because
 from ...emit.artifact import SYSTEM, Artifact
+from ...emit.dump import Line, Lines
 from ...link import Bundle, bundled
 from ...pipeline import Compiled
 from . import drafted
 from .markdown import markdown
+from .places import chief
 
 __all__ = ["FILE", "also_changed", "bundles", "document", "together"]
 
@@ -50,8 +52,13 @@ def also_changed(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
 
 def document(compiled: Compiled) -> Artifact:
     """The document of a system, as Markdown."""
-    draft, spec = drafted(compiled), compiled.input.name
-    why = because(FILE, "describes the whole system", draft.environment)
+    spec, main = compiled.input.name, chief(compiled.environments)
+    why = because(FILE, "describes the whole system", main)
     notes = (GENERATED.format(spec=spec), NOTE.format(spec=spec))
     title = f"System design: {compiled.name or 'unnamed'}"
-    return Artifact(path=FILE, body=markdown(title, notes, draft.sections, draft.scene.place), why=why)
+
+    def lines() -> list[Line]:
+        draft = drafted(compiled)
+        return markdown(title, notes, draft.sections, draft.scene.place).lines
+
+    return Artifact(path=FILE, body=Lines.later(lines, main), why=why)
