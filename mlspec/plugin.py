@@ -13,7 +13,7 @@ from .compiler.because import Because, Derived, Source, because, decision, first
 from .compiler.because import Kind as ReasonKind
 from .compiler.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span
 from .compiler.emit.artifact import Artifact, Body, Made, Piece, SystemTarget, Target
-from .compiler.emit.dump import Lines
+from .compiler.emit.dump import Line, Lines
 from .compiler.emit.jsontext import json_lines
 from .compiler.finding import Refusal, finding, refusal
 from .compiler.kinds import Check, Kind, Known, Object, pod, pods_of, scales, workload
@@ -67,6 +67,7 @@ __all__ = [
     "Kind",
     "Known",
     "Label",
+    "Line",
     "Lines",
     "MLSystem",
     "Made",

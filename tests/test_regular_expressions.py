@@ -30,6 +30,7 @@ COMPUTED = {
     "schema/scalars.py": "the patterns of scalars, which are added below",
     "schema/units.py": "the same",
     "compiler/check/rules/security.py": "a table of forms, which is added below",
+    "compiler/evaluation/shape.py": "the patterns of a date and of a digest in the schema of metrics",
     "compiler/words.py": "a class of single characters",
     "compiler/emit/dump.py": "the same",
     "targets/pod/access.py": "names of a cloud, which are added below",

@@ -291,9 +291,9 @@ def test_a_batch_run_has_no_traffic(tmp_path: Path) -> None:
     assert "`throughput` has no effect here" in said
 
 
-def test_a_metric_of_an_alert_that_is_not_supported_yet_is_allowed(tmp_path: Path) -> None:
-    """The alert has a warning, and its metric is not a mistake. A metric that nothing uses is one."""
-    own = {"metrics": {"own": {"direction": "maximize", "unit": "ratio"}}}
+def test_a_metric_of_an_alert_is_read(tmp_path: Path) -> None:
+    """A metric that nothing uses is a mistake."""
+    own = {"metrics": {"own": {"direction": "maximize", "unit": "ratio", "query": "sum(own)"}}}
     assert compile_text(tmp_path, minimal(**own, monitoring={"rules": [{"metric": "own", "min": 0.5}]})).ok
     said = [d.message for d in compile_text(tmp_path, minimal(**own)).diagnostics if d.severity == "error"]
     assert said == ["`metrics` has no effect here"]

@@ -209,5 +209,5 @@ def test_no_help_in_the_source_recommends_what_has_no_effect_yet() -> None:
         for key in spans(text) & only_unread()
     }
     silent = {("evaluation.py", "businessMetric")}  # its rule is silent until the field has an effect
-    corrected = {("rollout.py", "holdOut"), ("monitoring.py", "drift"), ("cadence.py", "quality")}  # the spec has them
+    corrected = {("rollout.py", "holdOut")}  # the spec has it
     assert wrong - silent == corrected

@@ -226,7 +226,7 @@ def _told(compiled: Compiled, nodes: Iterable[Node]) -> Iterator[Effect]:
 def _effects(environment: str, bundle: Bundle, nodes: Iterable[Node]) -> Iterator[Effect]:
     """The lines that depend on some nodes; the first line of an object that exists because of them."""
     wanted = {node.span for node in nodes}
-    for file in bundle.files():
+    for file in bundle.own_files():
         whole = any(node.span in wanted for node in reached(file.artifact.why))
         lines = file.text.split("\n")
         for number, reasons in enumerate(file.reasons):

@@ -62,6 +62,10 @@ class Bundle(Record):
         """Each file in path order, rendered on demand."""
         return map(self._rendered, self.artifacts)
 
+    def own_files(self) -> Iterator[File]:
+        """The same without the files that go with others, such as tests, which repeat what the others depend on."""
+        return map(self._rendered, self.made)
+
     def file(self, path: str) -> File:
         """One file. Raises KeyError if there is none."""
         found = _at(path, self.made) or _at(path, self.artifacts)  # the second makes what goes with the first
@@ -150,8 +154,9 @@ def link_system(
 
 
 def bundled(artifacts: tuple[Artifact, ...], environment: str, spec_name: str, *, complete: bool) -> Bundle:
-    """The artifacts of one environment, or of all together."""
-    return Bundle(environment=environment, made=artifacts, spec_name=spec_name, complete=complete)
+    """The artifacts of one environment, or of all together, in path order."""
+    made = tuple(sorted(artifacts, key=lambda artifact: artifact.path))
+    return Bundle(environment=environment, made=made, spec_name=spec_name, complete=complete)
 
 
 def _paths(artifacts: tuple[Artifact, ...]) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because, fixed, roots
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.scope import Scope
 from ...compiler.scenes.notation import Series
@@ -132,4 +132,4 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
             series |= alert.proof.healthy(flows) if alert.proof is not None else {}
         checks = tuple(Check(minute=minute, name=of) for of in names for minute in minutes)
         test: Body = _test("every alert", Scene(name=name, series=series, checks=checks, every=EVERY))
-        yield because(test, "no alert fires without a reason", *alerts, depends)
+        yield because(test, "no alert fires without a reason", roots(alerts, depends))

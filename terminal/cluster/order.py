@@ -19,6 +19,7 @@ BEFORE = (
     ("monitoring.coreos.com/v1", "PodMonitor"),
     ("monitoring.coreos.com/v1", "PrometheusRule"),
     ("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig"),
+    ("grafana.integreatly.org/v1beta1", "GrafanaDashboard"),
     ("networking.gke.io/v1", "GCPBackendPolicy"),  # a load balancer reads these when it gets the route
     ("networking.gke.io/v1", "HealthCheckPolicy"),
     ("gateway.k8s.aws/v1", "TargetGroupConfiguration"),

@@ -215,10 +215,10 @@ def _serving(report: EvaluationReport) -> Section:
 
 def markdown(report: EvaluationReport) -> str:
     """A report for a pull request or a document."""
-    from .prose import render
+    from .prose import filled
 
     plain = [_escaped(one) for one in sections(report)]
-    return render(
+    return filled(
         "evaluation.md.j2", name=_cell(name_of(report)), summary=_cell(report.summary), note=NOTE, sections=plain
     )
 

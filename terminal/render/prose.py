@@ -6,10 +6,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-__all__ = ["render"]
+__all__ = ["filled"]
 
 
-def render(template: str, **values: Any) -> str:
+def filled(template: str, **values: Any) -> str:
     """A template with its values. It is Markdown, so nothing is escaped: callers escape what is not theirs."""
     environment = Environment(
         loader=PackageLoader("mlspec.terminal", "templates/reports"),
