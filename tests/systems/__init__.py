@@ -31,7 +31,7 @@ _SINGULAR = {"models": "model", "releases": "release", "services": "serving"}
 
 
 _BOUNDS = {
-    "budget": "90000000 USD/month",
+    "budget": "90000000000 USD/month",
     "maxReplicas": 900,
     "maxLag": "5m",
     "rate": "100/s",

@@ -143,6 +143,8 @@ class Maker(Shape):
             made = {key: value for key, value in made.items() if key in ("command", "timeout")}  # it asks no port
         if name == "HumanPerformance":
             made["value"] = self.reached(made["metric"])
+        if "uri" in made and made.get("access") in ("to-service", "to-tcp"):
+            del made["access"]  # they open a port, and read no data
         if self.assigned:
             made.pop("user", None)
         if isinstance(made.get("writable"), list):

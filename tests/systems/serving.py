@@ -165,7 +165,7 @@ def _of_language(maker: Maker, server: Runtime) -> dict[str, Any] | None:
 def _said(maker: Maker, system: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any] | None:
     """Bounds of the whole system, or the service's own; without a canary only the latter are read by a rule."""
     if not maker.canaries or maker.maybe(0.5):
-        return bounds | ({"budget": "90000000 USD/month"} if maker.maybe(0.3) else {})
+        return bounds | ({"budget": "90000000000 USD/month"} if maker.maybe(0.3) else {})
     system |= bounds
     return None
 
