@@ -23,7 +23,7 @@ TWICE = 2
     "info",
     "services.*.knownInputs",
     "services.*.serviceTime",
-    "constraints.throughput",
+    "constraints.throughput if services.*[mode=online]",
     "platform.prices",
 )
 def costlier_than_runs(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
