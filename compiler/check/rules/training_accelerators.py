@@ -57,7 +57,7 @@ def ends_after_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     longer = f"write `deadline: {hours}h`" if fits_in else "run less often with a longer deadline"
     shorter = ", or shorten the run with fewer trials or folds" if training.fits.value > 1 else ""
     found = _choice(plan)
-    others = f"use {_named(found)}, or " if found is not None and _keeps(found) else ""
+    others = f"use {_named(found)} and measure `fit` again, or " if found is not None and _keeps(found) else ""
     yield finding(
         "MLS221",
         f"a run takes {readable(training.work.value)}, longer than its deadline of {readable(given.value)}",
