@@ -80,7 +80,7 @@ def unknown(time: Because[float]) -> tuple[str, str]:
 
 @decision
 def holds(least: Because[int], memory: Because[Memory] | None, share: Because[Percent] | None) -> tuple[bool, str]:
-    """Whether a device has the memory, of which training state may take a share."""
+    """Whether a device has the memory, if training state may take only a share of it."""
     if memory is None:
         return False, "its memory is unknown"
     has = float(memory.value) * (float(share.value) if share is not None else 1)
