@@ -61,6 +61,21 @@ def test_sample_sizes(p1: float, p2: float, n: int) -> None:
     assert sample(p1, p2) == n
 
 
+def exact(n: int, p: float, most: int) -> float:
+    """P(X > most), from the largest term of the sum on."""
+    sums = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(most + 1, n + 1))
+    logs = [of + k * math.log(p) + (n - k) * math.log1p(-p) for k, of in zip(range(most + 1, n + 1), sums, strict=True)]
+    return math.exp(max(logs)) * sum(math.exp(one - max(logs)) for one in logs)
+
+
+@pytest.mark.parametrize("p", [0.001, 0.05, 0.28, 0.5, 0.72, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("n", [1, 4, 50, 299, 1000, 2400, 20_000])
+def test_trap_a_sum_that_begins_with_zero_is_certain(n: int, p: float) -> None:
+    """0.01^299 is zero to a float, and a sum of its multiples stayed zero: every share near 1 was exceeded for sure."""
+    for most in sorted({0, int(0.25 * n), int(0.7 * n * p), int(n * p), min(n - 1, int(1.1 * n * p)), n - 1}):
+        assert exceeds(n, p, most) == pytest.approx(exact(n, p, most), abs=0.002), most
+
+
 def test_binomial_odds() -> None:
     """345 requests and a limit of 0.5 %: one bad request is borne; 1,725 and 0.75 %: twelve are."""
     assert exceeds(345, 0.001, 1) == pytest.approx(0.047, abs=0.001)

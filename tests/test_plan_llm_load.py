@@ -16,7 +16,7 @@ from mlspec.compiler.plan.budget.profile import replicas
 from mlspec.compiler.plan.language_models.proposals import Proposals
 from mlspec.compiler.plan.service import ServicePlan
 from mlspec.compiler.plan.serving.day import average
-from mlspec.compiler.plan.serving.extremes import maximum
+from mlspec.compiler.plan.serving.replica_range import maximum
 
 from .batching_sim import Case, quantile, simulate
 from .test_plan_accelerator import unnamed
@@ -247,7 +247,7 @@ def test_proposals_are_for_every_accelerator_that_is_allowed(tmp_path: Path) -> 
     assert proposal.value.startswith(f"{alone[best] * 730:,.0f} USD/month for ")
 
 
-def test_other_accelerators_are_proposed_to_who_names_expensive_ones(tmp_path: Path) -> None:
+def test_other_accelerators_are_proposed_where_the_spec_names_expensive_ones(tmp_path: Path) -> None:
     """The planner's own choice among the same accelerators is what it proposes."""
     both = contracts("h100", "a100-80gb")
     chosen = plan(tmp_path, both)

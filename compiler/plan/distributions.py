@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 __all__ = ["MANY", "exceeds", "falls_below", "normal_below", "normal_quantile", "range_below", "range_quantile"]
 
 MANY = 700
-"""The expected events above which a sum is replaced with the normal approximation: e^-MANY is still above zero."""
+"""A sum that would begin below e^-MANY is replaced with the normal approximation: a float cannot hold much less."""
 
 
 @cache
@@ -33,9 +33,12 @@ def exceeds(n: int, p: float, most: int) -> float:
         return 0.0
     if most < 0 or p >= 1:
         return 1.0
-    if n * p > MANY:
+    if p > 0.5:  # the other way round, the sum begins with a larger term
+        return 1.0 - exceeds(n, 1 - p, n - most - 1)
+    none = n * math.log1p(-p)
+    if none < -MANY:
         return normal_below((n * p - most - 0.5) / math.sqrt(n * p * (1 - p)))
-    term = math.exp(n * math.log1p(-p))
+    term = math.exp(none)
     below = term
     for k in range(most):
         term *= (n - k) / (k + 1) * p / (1 - p)

@@ -69,7 +69,7 @@ def _other_modes(plan: Plan) -> Iterator[Line]:
         found = precomputed(online)
         if found is None:
             continue
-        yield Line(title=f"precomputed answers of {name}", value=found.late if found.late.value else found.cost)
+        yield Line(title=f"precomputed answers of {name}", value=found.cost if found.cost is not None else found.late)
         if found.even is not None:
             yield Line(title=f"break-even of {name} with precomputed answers", value=found.even)
     for name, batch in plan.batch.items():

@@ -58,6 +58,6 @@ def _ways(plan: Plan, online: OnlineCost) -> list[str]:
     elif not ways:
         ways.append("request less CPU and memory per replica")
     found = precomputed(online)
-    if found is not None and not found.late.value and found.cost.value.amount < online.serving.value.amount:
+    if found is not None and found.cost is not None and found.cost.value.amount < online.serving.value.amount:
         ways.append(f"compute the answers in batch runs, for {found.cost.value}")
     return ways

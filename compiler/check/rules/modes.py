@@ -17,6 +17,9 @@ __all__ = ["costlier_than_runs"]
 TWICE = 2
 """From this factor on, the estimate decides whatever the store of the answers costs."""
 
+CENT = Decimal("0.01")
+"""The least that runs count for, so that a price of zero has a factor."""
+
 
 @rule(
     "MLS224",
@@ -54,15 +57,15 @@ def costlier_than_runs(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         except Refusal:
             continue  # without a price there is nothing to compare; MLS405 asks for it if there is a budget
         known = online.service.part.known_inputs
-        if found is None or known is None or found.late.value:
+        if found is None or known is None or found.cost is None:
             continue
         serving, runs = online.serving.value, found.cost.value
-        if serving.amount < TWICE * max(runs.amount, Decimal("0.01")):
+        times = float(serving.amount / max(runs.amount, CENT))
+        if times < TWICE:
             continue
-        times = number(float(serving.amount / max(runs.amount, Decimal("0.01"))))
         yield finding(
             "MLS224",
-            f"serving `{name}` online costs {serving}, {times} times what batch runs would cost, {runs}",
+            f"serving `{name}` online costs {serving}, {number(times)} times what batch runs would cost, {runs}",
             known.count,
             others=((known.max_age, "how old an answer may be"),),
             note=found.cost.reason,

@@ -30,7 +30,7 @@ __all__ = ["cheaper_training", "ends_after_its_deadline", "trains_too_fast"]
     "constraints.accelerators",
 )
 def ends_after_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """A training run that takes longer than its deadline.
+    """Training run that takes longer than its deadline.
 
     Why: Kubernetes kills the run at its deadline, and each retry as well. The accelerators are paid for, and the model
     is never replaced.
@@ -57,7 +57,7 @@ def ends_after_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     longer = f"write `deadline: {hours}h`" if fits_in else "run less often with a longer deadline"
     shorter = ", or shorten the run with fewer trials or folds" if training.fits.value > 1 else ""
     found = _choice(plan)
-    others = f"use {_named(found)}, or " if found is not None and _keeps(found) else ""
+    others = f"use {_named(found)} and measure `fit` again, or " if found is not None and _keeps(found) else ""
     yield finding(
         "MLS221",
         f"a run takes {readable(training.work.value)}, longer than its deadline of {readable(given.value)}",
@@ -123,7 +123,7 @@ def cheaper_training(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     "platform.accelerators.*.compute",
 )
 def trains_too_fast(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """A measured fit that needs more FLOP/s than its accelerators have.
+    """Measured fit that needs more FLOP/s than its accelerators have.
 
     Why: the deadline and the cost of a run follow from `fit`. If it was measured with fewer tokens, with other
     accelerators, or for a smaller model, every run takes longer and is killed at its deadline.
@@ -173,15 +173,17 @@ def _choice(plan: Plan) -> Choice | None:
 
 
 def _named(found: Choice) -> str:
+    """The proposed accelerators in words."""
     from ...plan.language_models.options import called
 
     return called(found.best.devices.value, found.best.name.value)
 
 
 def _keeps(found: Choice) -> bool:
+    """Whether the proposed accelerators can train the model in time."""
     return not found.best.unfit.value and not found.best.late.value
 
 
 def _late(found: Choice) -> bool:
-    """Whether the declared accelerators do not do, which other rules report."""
+    """Whether the declared accelerators are too small or too slow, which other rules report."""
     return found.declared is not None and bool(found.declared.unfit.value or found.declared.late.value)

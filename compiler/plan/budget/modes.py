@@ -35,8 +35,8 @@ RUN = Decimal("0.1")
 LONGEST = Decimal("0.5")
 """The share from which on runs would follow each other without a gap."""
 
-
 ALMOST_NONE = Rate(Decimal("0.000001"))
+"""A rate that needs no more replicas than are always up."""
 
 
 class Precomputed(NamedTuple):
@@ -46,7 +46,8 @@ class Precomputed(NamedTuple):
     """Seconds that a run takes."""
     late: Because[str]
     """Why answers would be too old; empty if they would not."""
-    cost: Because[Budget]
+    cost: Because[Budget] | None
+    """What the runs cost per month; None if answers would be too old."""
     even: Because[Rate] | None
     """The rate from which on runs cost less than replicas; None if they do at every rate, or if they are too late."""
 
@@ -64,9 +65,11 @@ def precomputed(online: OnlineCost) -> Precomputed | None:
     pods = _pods(work, known.max_age, service.most)
     run = _run(work, pods, start)
     late = _late(run, pods, known.max_age)
+    if late.value:
+        return Precomputed(run, late, None, None)
     floor = _floor(_least(service), online.price)
-    cost = _cost(run, pods, known.max_age, online.price, online.serving, floor, late)
-    above = not late.value and cost.value.amount > floor.value.amount
+    cost = _cost(run, pods, known.max_age, online.price, online.serving, floor)
+    above = cost.value.amount > floor.value.amount
     return Precomputed(run, late, cost, _even(cost, online.price, carried) if above else None)
 
 
@@ -148,10 +151,9 @@ def _run(work: Because[float], pods: Because[int], start: Because[float]) -> tup
 def _late(run: Because[float], pods: Because[int], age: Because[Duration]) -> tuple[str, str]:
     if run.value < float(LONGEST * age.value.amount):
         return "", "runs leave a gap"
-    half = readable(age.value)
     return "not possible", (
         f"a run takes {seconds(run.value)} ({run.reason}; {count(pods.value, 'pod')}, {pods.reason}), and answers may "
-        f"be {half} old, so it would have to start before the last one ends"
+        f"be {readable(age.value)} old, so it would have to start before the last one ends"
     )
 
 
@@ -170,11 +172,8 @@ def _cost(
     price: Because[HourlyPrice],
     serving: Because[Budget],
     floor: Because[Budget],
-    late: Because[str],
 ) -> tuple[Budget, str]:
     every = float(age.value) - run.value
-    if late.value:
-        return money(Decimal(0), price), late.reason
     runs = MONTH * 3600 / every
     cost = money(Decimal(runs * pods.value * run.value / 3600) * price.value.amount, price)
     on = f" x {count(pods.value, 'pod')}" if pods.value > 1 else ""

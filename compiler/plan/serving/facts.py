@@ -13,11 +13,11 @@ from ..choose import assumed, or_else
 from ..scope import Scope
 from .arrival import Arrival
 from .capacity import Care, Demand, care, measured, replicas, survives_zones
-from .extremes import capped, maximum
 from .hops import Hops
 from .identity import ServiceIdentity
 from .promises import promises
 from .replica import cores, threads
+from .replica_range import capped, maximum
 
 __all__ = ["ServiceFacts"]
 

@@ -34,7 +34,6 @@ __all__ = [
     "work",
 ]
 
-
 ALIKE = Decimal("0.99")
 """The share of a memory that counts as the same: drivers report slightly different sizes for 80 GB."""
 
@@ -75,11 +74,13 @@ def against(option: Option) -> str:
 
 @decision
 def unknown(time: Because[float]) -> tuple[str, str]:
+    """Why accelerators cannot be compared."""
     return time.reason, "nothing says how long a fit takes"
 
 
 @decision
 def holds(least: Because[int], memory: Because[Memory] | None, share: Because[Percent] | None) -> tuple[bool, str]:
+    """Whether a device has the memory, if training state may take only a share of it."""
     if memory is None:
         return False, "its memory is unknown"
     has = float(memory.value) * (float(share.value) if share is not None else 1)
@@ -104,6 +105,7 @@ def too_small(
 
 @decision
 def work(time: Because[float], fits: Because[int]) -> tuple[float, str]:
+    """Seconds of all fits of a run."""
     total = time.value * fits.value
     if fits.value == 1 or total == math.inf:
         return total, time.reason
@@ -112,6 +114,7 @@ def work(time: Because[float], fits: Because[int]) -> tuple[float, str]:
 
 @decision
 def limit(given: Because[Duration] | None, cadence: Because[Duration] | None) -> tuple[Duration | None, str]:
+    """How long a run may take: the deadline, or the time until the next run."""
     if given is not None and (cadence is None or given.value <= cadence.value):
         return given.value, f"the deadline of {readable(given.value)}"
     if cadence is not None:
@@ -147,6 +150,7 @@ def in_time(
 
 @decision
 def cost(work: Because[float], devices: Because[int], price: Because[HourlyPrice]) -> tuple[float, str]:
+    """What the accelerators of a run cost."""
     hours = work.value / 3600
     amount = hours * devices.value * float(price.value)
     many = f"{devices.value} x " if devices.value > 1 else ""
