@@ -98,8 +98,7 @@ class Compiled(Record):
     @property
     def kept(self) -> tuple[str, ...]:
         """The output folders to leave alone unless they were compiled: of each environment, and of all together."""
-        every = len(self.environments) == len(self.declared)
-        return self.declared if every else (*self.declared, SYSTEM)
+        return (*self.declared, SYSTEM)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:

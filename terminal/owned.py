@@ -10,8 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from ..compiler.conventions import INDEX, KUSTOMIZATION
-from ..compiler.link import HEADER
+from ..compiler.conventions import HEADER, INDEX, JSON_HEADER, KUSTOMIZATION, MARKDOWN_HEADER
 from .disk import in_the_way, kind, opened, unreadable
 
 __all__ = ["difference", "environments", "is_ours", "listed", "make_way", "written_from"]
@@ -26,7 +25,10 @@ _AFTER = HEADER.partition("}")[2]
 """What follows the name of the spec in the first line."""
 
 _OURS = HEADER.partition("{")[0].encode()
-"""What every file begins with that mlspec writes, except an index."""
+"""What every YAML file begins with that mlspec writes."""
+
+_FORMS = (_OURS, MARKDOWN_HEADER.partition("{")[0].encode(), JSON_HEADER.encode())
+"""The same for YAML, Markdown, and JSON other than an index."""
 
 
 def environments(folder: str) -> Iterator[str]:
@@ -77,7 +79,7 @@ def is_ours(path: str) -> bool:
         return True
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            return file.read(len(_OURS)) == _OURS
+            return file.read(max(map(len, _FORMS))).startswith(_FORMS)
     except OSError as error:
         raise unreadable(path, error) from None
 

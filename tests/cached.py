@@ -20,8 +20,7 @@ SPEC: dict[str, Any] = {
     "metadata__name": "app",
     "environments": {"production": {}},
     "platform": {"gateway": {"domain": "models.example.com"}},
-    "serving__endpoint": {},
-    "success": [{"metric": "latency-p99", "max": "50ms", "by": "2026-12-31"}],
+    "serving__endpoint": {"auth": {"issuer": "https://login.example.com"}},
 }
 RELEASE = "apiVersion: mlspec/v1\nkind: Release\nreleases: {}\n"
 PLATFORM = "apiVersion: mlspec/v1\nkind: Platform\nplatform: {{planning: {{utilization: {share}%}}}}\n"

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import mlspec
 from mlspec.compiler.conventions import INDEX
 from mlspec.compiler.errors import UnmanagedFileError
 from mlspec.terminal import exchange as exchanger
 from mlspec.terminal.disk import replace
+from mlspec.terminal.owned import is_ours
 from mlspec.terminal.write import Rendered, Written, changes, contents, write
 
 from .support import compile_text, minimal, run
@@ -145,6 +147,19 @@ def test_trap_an_index_names_a_file_of_others_which_is_removed(tmp_path: Path, m
     done = write(out, made, DECLARED)
     assert [change.path for change in done.changes if change.kind == "removed"] == ["default/old.yaml"]
     assert (out / "default" / "precious.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("example", ["minimal", "fraud-scorer"])
+def test_trap_a_file_of_one_form_is_never_removed(tmp_path: Path, example: str) -> None:
+    """Markdown and JSON begin otherwise than YAML."""
+    found = mlspec.compile(f"examples/{example}/mlspec.yaml", settings=["platform.dashboards.provider=file"])
+    written = mlspec.write(found, tmp_path / "out").changes
+    assert {Path(one.path).suffix for one in written} == {".yaml", ".json", ".md"}
+    assert all(is_ours(str(tmp_path / "out" / one.path)) for one in written)
+    without = mlspec.compile(f"examples/{example}/mlspec.yaml", settings=["platform.dashboards.provider=none"])
+    removed = [one.path for one in mlspec.write(without, tmp_path / "out").changes if one.kind == "removed"]
+    assert removed
+    assert all(path.endswith("/dashboard.json") for path in removed)
 
 
 def test_trap_an_index_of_an_environment_that_is_gone_names_files_of_others(
