@@ -16,7 +16,6 @@ from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
 from .compiler.answer.design import design as _design
-from .compiler.answer.design.bundle import also_changed
 from .compiler.answer.design.document import (
     DesignAmount,
     DesignBlock,
@@ -508,8 +507,8 @@ def _for_release(spec: StrPath | Spec, platform: StrPath | None) -> Input:
 
 
 def _released(move: Move) -> Release:
-    part, everything = _compiled(move.input, (move.environment,)), _compiled(move.input)
-    result = Result(part._compiled, also_changed(part._compiled, everything._compiled))
+    part, everything = _compiled(move.input, (move.environment,)), _compiled(move.stored)
+    result = Result(part._compiled, everything._compiled)
     return Release(
         environment=move.environment,
         change=move.said,

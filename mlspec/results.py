@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from .compiler.answer.design.bundle import bundles
+from .compiler.answer.design.bundle import after_release, bundles
 from .compiler.diagnostics import Diagnostic
 from .compiler.emit.dump import plain
 from .compiler.errors import CompileError, NotFoundError
@@ -112,10 +112,10 @@ class Bundle:
 class Result:
     """What a spec compiled to: a bundle for each environment unless there are errors, and all diagnostics."""
 
-    def __init__(self, compiled: Compiled, others: tuple[Linked, ...] = ()) -> None:
+    def __init__(self, compiled: Compiled, everything: Compiled | None = None) -> None:
         self._compiled = compiled
-        self._others = others
-        """What else changes with it: what is written for all environments together, if it has only some of them."""
+        self._everything = everything
+        """For a release: the same system with all environments, for what describes all of them."""
 
     @property
     def name(self) -> str | None:
@@ -153,7 +153,8 @@ class Result:
 
     @cached_property
     def _linked(self) -> tuple[Linked, ...]:
-        return (*bundles(self._compiled), *self._others)
+        everything = self._everything
+        return bundles(self._compiled) if everything is None else after_release(self._compiled, everything)
 
     def raise_for_errors(self) -> Self:
         """Return this result, or raise a CompileError that lists the errors if there are any."""

@@ -27,8 +27,9 @@ def test_the_spec_is_the_minimal_example() -> None:
 
 def test_the_files_are_those_that_are_written() -> None:
     files = {line.split()[1] for line in blocks("text")[0].splitlines() if line.startswith("  + ")}
-    made = support.files(mlspec.compile(ROOT / "examples/minimal/mlspec.yaml"))
-    assert files == {*made, "default/.mlspec-index.json", "_system/.mlspec-index.json", "_system/design.md"}
+    made = mlspec.compile(ROOT / "examples/minimal/mlspec.yaml").bundles
+    written = {f"{name}/{path}" for name, bundle in made.items() for path in bundle.files}
+    assert files == {*written, *(f"{name}/.mlspec-index.json" for name in made)}
 
 
 def test_the_reason_is_the_one_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ COMPUTED = {
     "compiler/evaluation/shape.py": "the patterns of a date and of a digest in the schema of metrics",
     "compiler/words.py": "a class of single characters",
     "compiler/emit/dump.py": "the same",
+    "compiler/scenes/labels.py": "the matchers of an expression that mlspec wrote",
+    "compiler/rehearse/mutants.py": "names and windows of an expression that mlspec wrote",
     "targets/pod/access.py": "names of a cloud, which are added below",
 }
 """Files that use expressions from a table."""

@@ -53,12 +53,13 @@ def test_the_docstring_shows_exactly_this_rule(rule: Rule, tmp_path: Path) -> No
     assert good < bad, "the good example has findings that the bad one does not have"
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in REPORTED], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.cure], ids=lambda rule: rule.id)
 def test_a_rule_is_silent_until_its_cure_has_an_effect(rule: Rule, tmp_path: Path) -> None:
     """Lint would ask for a field and then warn that it has no effect."""
-    assert rule.id not in by_rules(laid_over(tmp_path / "now", told(rule).bad))
+    with patch.dict(NOT_YET_READ, {rule.cure: "what is not supported"}):
+        assert rule.id not in by_rules(laid_over(tmp_path / "before", told(rule).bad))
     with patch.dict(NOT_YET_READ):
-        del NOT_YET_READ[rule.cure]
+        NOT_YET_READ.pop(rule.cure, None)
         assert rule.id in by_rules(laid_over(tmp_path / "then", told(rule).bad))
         assert rule.id not in by_rules(laid_over(tmp_path / "done", told(rule).good))
 

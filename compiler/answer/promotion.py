@@ -12,10 +12,13 @@ import time
 from ...schema.units import Duration
 from ..because import Unavailable
 from ..bind import check_as_written
+from ..diagnostics import SourceFile
 from ..errors import CompileError, NotFoundError, ReleaseError, TooEarlyError
 from ..inputs import Input
+from ..layer.merge import desugar
 from ..layer.releases import misplaced
 from ..pipeline import Compiled, Environment
+from ..read import read
 from ..record import Record
 from ..tree import Mapping, Scalar, lookup, name_of
 from ..words import listing
@@ -52,7 +55,14 @@ class Move(Record):
     before: str | None
     """Its content when it was read; None if there was none."""
     input: Input
-    """The system with that file."""
+    """The system with that file, in which each value has the place that it comes from."""
+
+    @property
+    def stored(self) -> Input:
+        """The same as the next command reads it: each value has its place in the release file."""
+        tree, _ = read(SourceFile(self.path, self.text))
+        assert tree is not None
+        return _with_release(self.input, self.environment, desugar(tree, "ReleaseFile")[0])
 
 
 def promoted(system: Compiled, environment: str, model: str | None, entry: Entry) -> Move:

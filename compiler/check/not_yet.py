@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["NOT_YET_READ", "READ_BY_STAGES", "SHOWN", "compiled"]
 
 NOT_YET_READ: dict[str, str] = {
-    "metrics.*.query": "a custom metric query",
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",
     "features": "the feature store",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...compiler.answer.awaited import awaited
-from ...compiler.answer.design.bundle import also_changed
+from ...compiler.answer.design.bundle import after_release
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.bind import check_as_written
 from ...compiler.diagnostics import Diagnostic
@@ -26,7 +26,7 @@ from ..releases import alone, store
 from ..workspace import STDIN, find, load, read_version
 from ..write import changes, rendered
 from .compile import written
-from .outcome import made
+from .outcome import judged
 from .request import Request, folder_of
 
 __all__ = ["promote", "rollback"]
@@ -130,9 +130,8 @@ def _carried_out(request: Request, move: Move, *, dry_run: bool) -> int:
     if result.failed:
         request.console.complain("error: the release does not compile, so nothing was written")
         return 1
-    outcome = made(result)
-    others = also_changed(result, request.compile(move.input))
-    outcome = outcome.but(files=(*outcome.files, *map(rendered, others)))
+    bundles = after_release(result, request.compile(move.stored))
+    outcome = judged(result).but(files=tuple(map(rendered, bundles)))
     folder = folder_of(outcome, request.out)
     if not dry_run:
         try:

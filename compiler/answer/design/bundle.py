@@ -16,7 +16,7 @@ from . import drafted
 from .markdown import markdown
 from .places import chief
 
-__all__ = ["FILE", "also_changed", "bundles", "document", "together"]
+__all__ = ["FILE", "after_release", "bundles", "document", "together"]
 
 FILE = "design.md"
 
@@ -41,13 +41,15 @@ def together(compiled: Compiled) -> Bundle | None:
     return bundled(artifacts, SYSTEM, compiled.input.name, complete=made is None or made.complete)
 
 
-def also_changed(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
-    """What a change to some environments changes for all of them together: the document tells what is live in each.
+def after_release(part: Compiled, everything: Compiled) -> tuple[Bundle, ...]:
+    """What a new release of some environments changes: their bundles, and the document, which tells what is live.
 
-    `everything` is the same system with all environments. If one of the others has an error, nothing changes.
+    `everything` is the same system with all environments, as it will be read from files, because the document names
+    them. If one of the others has an error, the document does not change.
     """
-    whole = None if together(part) is not None or everything.failed else together(everything)
-    return () if whole is None else (whole,)
+    whole = None if everything.failed else together(everything)
+    own = tuple(one.bundle for one in part.environments)
+    return own if whole is None else (*own, whole)
 
 
 def document(compiled: Compiled) -> Artifact:

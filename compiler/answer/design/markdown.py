@@ -24,7 +24,7 @@ FACTS = ("what", "value", "reason", "field")
 _MARKUP = re.compile(r"[\\`*<>\[\]|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!(?=\[)")
 """What starts markup within a line. An underscore within a word starts none."""
 
-_START = re.compile(r"(#|[-+=](?=[ \-+=]|$)|\d+(?=[.)]))")
+_START = re.compile(r"\A(#|[-+=](?=[ \-+=]|$)|\d+(?=[.)]))")
 """What starts a heading, a list, or a rule at the beginning of a line."""
 
 
@@ -57,11 +57,7 @@ def _code(text: str) -> str:
 
 def _opening(text: str) -> str:
     """A paragraph that starts no heading and no list."""
-    return (
-        _START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", text, count=1)
-        if (_START.match(text))
-        else text
-    )
+    return _START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", text)
 
 
 def markdown(title: str, notes: Iterable[str], sections: Iterable[Section], places: Places) -> Lines:

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@rule("MLS730", "error", "metrics.*.query")
+@rule("MLS730", "error", "metrics.*.query if monitoring.rules")
 def broken_query(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Query that is not an expression of PromQL, or that returns a range.
 
@@ -37,11 +37,15 @@ def broken_query(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     Bad:
         metrics:
           abstained: {direction: minimize, query: "sum(rate(abstained_total[5m])"}
+        monitoring:
+          rules: [{metric: abstained, max: 20}]
     Good:
         metrics:
           abstained: {direction: minimize, query: "sum(rate(abstained_total[5m]))"}
+        monitoring:
+          rules: [{metric: abstained, max: 20}]
     """
-    for metric in system.metrics.values():
+    for metric in system.metrics.values() if system.monitoring.rules else ():
         if metric.query is None:
             continue
         wrong = broken(metric.query.value)
@@ -76,8 +80,10 @@ INSTEAD = {
     "error",
     "monitoring.rules.*.metric",
     "monitoring.quality.metric",
-    "metrics.*.query",
-    "metrics.*.needsLabels",
+    "metrics.*.query if monitoring.rules",
+    "metrics.*.query if monitoring.quality",
+    "metrics.*.needsLabels if monitoring.rules",
+    "metrics.*.needsLabels if monitoring.quality",
 )
 def nothing_measures_it(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Alert on a metric that nothing measures.
@@ -134,8 +140,10 @@ def _declare(metric: CustomMetric) -> str:
     "monitoring.rules.*.versus",
     "monitoring.rules.*.metric",
     "monitoring.quality.versus",
-    "metrics.*.query",
-    "metrics.*.needsLabels",
+    "metrics.*.query if monitoring.rules",
+    "metrics.*.query if monitoring.quality",
+    "metrics.*.needsLabels if monitoring.rules",
+    "metrics.*.needsLabels if monitoring.quality",
     "problem.humanPerformance",
 )
 def rival_of_no_quality(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
