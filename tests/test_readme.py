@@ -8,7 +8,6 @@ import pytest
 
 import mlspec
 
-from . import support
 from .support import ROOT, loaded, run
 
 README = (ROOT / "README.md").read_text()

@@ -20,8 +20,8 @@ __all__ = ["OPERATORS", "Mutant", "found", "mutants"]
 
 Body = dict[str, Any]
 
-_THRESHOLD = re.compile(r"(?<=[<>=] )([0-9]*\.?[0-9]+)\b(?![0-9.]*[a-z\[])")
-_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?=\{)")
+_THRESHOLD = re.compile(r"(?<=[<>=] )([0-9]+(?:\.[0-9]+)?)\b(?![0-9.]*[a-z\[])")
+_METRIC = re.compile(r"(?<![a-zA-Z0-9_:])[a-zA-Z_:][a-zA-Z0-9_:]*(?=\{)")
 _WINDOW = re.compile(r"(?<=\[)([0-9]+)([smhd])(?=[\]:])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
