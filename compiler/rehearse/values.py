@@ -16,7 +16,7 @@ __all__ = ["asked", "read", "single"]
 
 _GOT = re.compile(r'^ +expr: ("(?:[^"\\]|\\.)*"), time: (\S+),\n +exp: .*\n +got: (.*)$', re.MULTILINE)
 
-_PART = re.compile(r"(\d+)(ms|d|h|m|s|w)")
+_PART = re.compile(r"(?<![0-9])([0-9]+)(ms|d|h|m|s|w)")
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 

@@ -13,7 +13,7 @@ from itertools import islice, product
 
 __all__ = ["example"]
 
-_MATCHER = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)"((?:[^"\\\n]|\\.)*)"')
+_MATCHER = re.compile(r'(?<![a-zA-Z0-9_])([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)"((?:[^"\\\n]|\\.)*)"')
 
 _MOST = 20_000
 """The combinations of values to try."""

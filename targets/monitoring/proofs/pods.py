@@ -56,7 +56,7 @@ def restarts(service: ServicePlan, *replicas: Sequence[tuple[int, float]]) -> Se
 
 def wait(alert: Alert) -> int:
     """The minutes for which its expression must be true, written as `15m` or `1d12h`."""
-    parts = re.findall("[0-9]+[a-z]", alert["for"].value) if alert["for"] is not None else []
+    parts = re.findall("(?<![0-9])[0-9]+[a-z]", alert["for"].value) if alert["for"] is not None else []
     return int(sum(Duration.parse(part).amount for part in parts) // 60)
 
 
