@@ -42,7 +42,8 @@ class Leaf(NamedTuple):
 
 
 def _has_another(kind: Kind) -> bool:
-    return kind[0] != "enum" or len(kind[1]) > 1
+    """Whether another scalar could be in its place; a null that removes a section from an environment has none."""
+    return kind[0] not in ("object", "union", "list", "map") and (kind[0] != "enum" or len(kind[1]) > 1)
 
 
 def leaves(input_: Input) -> list[Leaf]:

@@ -107,7 +107,8 @@ def _queried(
         rules=(
             _alert(watched, rule, metric, conventions.QUERIED[0], value, None),
             _blind(watched, rule, value, interval),
-        )
+        ),
+        causes=(rule.metric,),
     )
 
 
@@ -134,7 +135,7 @@ def _exported(
     watched: Watched, rule: AlertRule, metric: CustomMetric, exported: Exported, interval: Because[Duration]
 ) -> Judged:
     of = {exported.of: rule.of} if exported.of and rule.of is not None else {}
-    selected = series(watched, exported.name, **of)
+    selected = series(watched, exported.name, **of).also(rule.metric)
     by = f" by ({exported.of})" if exported.of and not of else ""
     templates = {
         "": f"max{by} ({{selected}})",
@@ -147,6 +148,7 @@ def _exported(
     prove = {"": bounds.bounded, "age": bounds.old, "daily": bounds.grown}[exported.since]
     return Judged(
         rules=(prove(bound, _alert(watched, rule, metric, exported.alert, value, exported)),),
+        causes=(rule.metric,),
         needed=(Needed(name=exported.name, selected=selected, interval=interval, well=well),),
     )
 

@@ -7,7 +7,7 @@ and each job has one on its last success. A job that has never run has both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
@@ -67,6 +67,14 @@ class Judged(Record):
     needed: tuple[Needed, ...] = ()
     prove: Callable[[Sequence[Well]], Alert] | None = None
     """Prove the alerts when all series of the group are known."""
+    causes: tuple[Because[Any], ...] = ()
+    """What decides which alerts there are."""
+
+    @property
+    def written(self) -> list[Alert | Because[Alert]]:
+        """The alerts, with what decides that there are these."""
+        why = "what is watched decides which alerts there are"
+        return [because(rule, why, self.causes) for rule in self.rules] if self.causes else list(self.rules)
 
 
 NOTHING = fixed("", "no other matcher")
@@ -135,15 +143,16 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
     needed = {each.selected.value: each for one in all_ for each in one.needed}
     jobs = tuple(_silent(watched, tuple(needed.values())))
     wells = tuple(each.well for one in (*all_, *jobs) for each in one.needed)
+    written = [rule for one in (*all_, *jobs) for rule in one.written]
     for one in (*all_, *jobs):
         if one.prove is not None:
-            one.prove(wells)
+            one.prove(wells).others = written
     alike.distinguished(rules)
     groups = [
         {
             "name": text("mlspec-{name}", name=name),
             "interval": fixed("1m", "the same as for objectives"),
-            "rules": [*rules, *(rule for job in jobs for rule in job.rules)],
+            "rules": written,
         }
     ]
     why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
@@ -171,6 +180,7 @@ def _job(watched: Watched, monitor: Monitor, its: list[Needed]) -> Judged:
     return Judged(
         rules=(_stale(watched, monitor, selected, interval, own), missing),
         needed=(ran,),
+        causes=tuple(each.selected for each in its),
         prove=lambda every: monitors.absent(missing, missed, every),
     )
 

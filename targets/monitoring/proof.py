@@ -20,6 +20,8 @@ class Alert(dict[str, Any]):
     """The body of an alerting rule, with what proves it. It is written like any other body."""
 
     prove: Callable[[], Proof | None] = staticmethod(lambda: None)
+    others: Sequence[Alert | Because[Alert]] = ()
+    """The alerts whose series its scenes show, too."""
 
     @cached_property
     def proof(self) -> Proof | None:

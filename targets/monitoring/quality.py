@@ -9,7 +9,7 @@ never clear one: it assumes that the relation between features and labels has no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from ...compiler.because import Because, fixed, text
 from ...compiler.emit.artifact import Body
@@ -105,7 +105,13 @@ def judged(
             )
             for name, labels, own in read
         )
-        yield Judged(rules=rules, needed=needed)
+        yield Judged(rules=rules, needed=needed, causes=_causes(quality))
+
+
+def _causes(quality: QualityPlan) -> tuple[Because[Any], ...]:
+    """What decides whether the bar is a value or a difference, and whether an estimate can be compared with it."""
+    asked = quality.asked
+    return tuple(one for one in (asked.metric, asked.versus, asked.min, asked.max) if one is not None)
 
 
 def _judge(verdict: _Verdict) -> Judge:

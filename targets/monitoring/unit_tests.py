@@ -42,17 +42,19 @@ def unit_tests(
     scope: Scope, name: Because[str], groups: Iterable[Body], rates: Sequence[Because[float]]
 ) -> Iterator[Artifact]:
     """The tests of a rule file. `rates` are those of a healthy system, in requests per second: the highest counts."""
-    alerts = [alert for group in groups for alert in map(_alert, group["rules"]) if alert is not None]
+    rules = [(rule, alert) for group in groups for rule in group["rules"] if (alert := _alert(rule)) is not None]
+    alerts = [alert for _, alert in rules]
     made: dict[int, list[Because[Body]]] = {}
-    for alert in alerts:
+    for rule, alert in rules:
+        others = roots(alert.others)
         for scene in alert.proof.scenes if alert.proof is not None else ():
-            made.setdefault(scene.every, []).append(_scene(alert, scene))
+            made.setdefault(scene.every, []).append(_scene(alert, scene, rule, others))
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
-    made.setdefault(EVERY, []).extend(_quiet(alerts, busy, rates))
-    rules, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
+    made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
+    read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
     for every, found in sorted(made.items()):
         body: Body = {
-            "rule_files": [rules.rpartition("/")[2]],
+            "rule_files": [read.rpartition("/")[2]],
             "evaluation_interval": f"{every}m",
             "tests": found,
         }
@@ -65,9 +67,9 @@ def _alert(rule: object) -> Alert | None:
     return body if isinstance(body, Alert) else None
 
 
-def _scene(alert: Alert, scene: Scene) -> Because[Body]:
+def _scene(alert: Alert, scene: Scene, *causes: object) -> Because[Body]:
     fired = [one.alert for check in scene.checks for one in check.fired]
-    return because(_test(alert["alert"], scene), "what the alert watches", alert, fired)
+    return because(_test(alert["alert"], scene), "what the alert watches", causes, fired)
 
 
 def _test(of: str, scene: Scene) -> Body:
