@@ -16,7 +16,7 @@ import pytest
 
 import mlspec
 from mlspec.compiler.answer.status import Answers, Firing, LoadedRule, Question, Sample, Status, questions, status
-from mlspec.compiler.answer.status.expected import Expected, expected
+from mlspec.compiler.answer.status.expected import Expected, expected, judged
 from mlspec.compiler.answer.status.upcoming import upcoming
 from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.errors import PrometheusError
@@ -123,7 +123,7 @@ def test_a_rule_that_is_not_evaluated_is_gray(change: str) -> None:
     of = environment(DIGITS)
     whole = healthy(of)
     first, *rest = whole.rules
-    rule = Expected(name=first.name, failure="availability", labels=first.labels)
+    (rule, *_) = expected(of.bundle.artifacts)
     changed = {
         "missing": (),
         "failing": (loaded(rule, health="err"),),
@@ -159,6 +159,27 @@ def test_no_data_is_never_green(example: Path) -> None:
         assert status(of, without(whole, key)).health == "gray", key
         nan = {**whole.values, key: (Sample(labels={}, value=float("nan")),)}
         assert status(of, whole.but(values=nan)).health == "gray", key
+
+
+@EACH
+def test_an_alert_is_seen_although_another_one_has_its_name(example: Path) -> None:
+    """Such as the page on one segment, if the quality of all rows is fine."""
+    rules = expected(environment(example).bundle.artifacts)
+    for name in {rule.name for rule in rules}:
+        alike = [rule for rule in rules if rule.name == name]
+        for firing in alike:
+            said = [loaded(rule, *([_alert(rule, "bad")] if rule is firing else [])) for rule in alike]
+            found = Answers(at=NOW, values={}, history={}, rules=tuple(said))
+            assert [rule for rule in alike if judged(rule, found)[0] != "green"] == [firing], firing.labels
+            unloaded = found.but(rules=tuple(one for one, rule in zip(said, alike, strict=True) if rule is not firing))
+            assert judged(firing, unloaded)[0] == "gray"
+
+
+def test_a_rule_is_the_same_with_labels_that_a_platform_adds() -> None:
+    of = environment(DIGITS)
+    whole = healthy(of)
+    more = tuple(rule.but(labels={**rule.labels, "cluster": "eu", "owner": "another"}) for rule in whole.rules)
+    assert status(of, whole.but(rules=more)).health == "green"
 
 
 def test_an_alert_that_is_only_pending_changes_nothing() -> None:
