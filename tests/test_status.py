@@ -16,6 +16,7 @@ import pytest
 
 import mlspec
 from mlspec.compiler.answer.status import Answers, Firing, LoadedRule, Question, Sample, Status, questions, status
+from mlspec.compiler.answer.status.evidence import MODEL
 from mlspec.compiler.answer.status.expected import Expected, expected, judged
 from mlspec.compiler.answer.status.upcoming import upcoming
 from mlspec.compiler.emit.dump import plain
@@ -154,11 +155,19 @@ def test_no_data_is_never_green(example: Path) -> None:
     ]
     needed += [f"{one.name.value}/known" for one in of.plan.batch.values()]
     needed += [f"{of.plan.training.name.value}/known"] if of.plan.training is not None else []
+    failures = {rule.failure for rule in expected(of.bundle.artifacts)}
+    needed += [
+        f"{one.name.value}/{series}"
+        for one in (*of.plan.online.values(), *of.plan.batch.values())
+        for failure, series in MODEL.items()
+        if failure in failures
+    ]
     assert needed
     for key in needed:
         assert status(of, without(whole, key)).health == "gray", key
-        nan = {**whole.values, key: (Sample(labels={}, value=float("nan")),)}
-        assert status(of, whole.but(values=nan)).health == "gray", key
+        for odd in ("nan", "inf"):
+            values = {**whole.values, key: (Sample(labels={}, value=float(odd)),)}
+            assert status(of, whole.but(values=values)).health == "gray", key
 
 
 @EACH
