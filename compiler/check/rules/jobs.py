@@ -89,6 +89,6 @@ def triggers_open_a_ticket(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]
             triggers[0],
             others=tuple((each, "so does this one") for each in triggers[1:]),
             note=f"`{ALERT}` fires if nothing else explains the drop; this version leaves the start to you",
-            help="set `platform.alerting.retraining` to a receiver whose webhook starts a run, or start a run when the "
-            "alert asks for it, and write `# mlspec: ignore[MLS736] ...` with who does",
+            help="start a run when the alert asks for it, and write `# mlspec: ignore[MLS736] ...` with who does, or "
+            "set `platform.alerting.retraining` to a receiver whose webhook starts it",
         )

@@ -185,16 +185,17 @@ def _repeated(
 
 
 def _requested_again(repeat: Because[Duration], name: Because[str]) -> Diagnostic:
-    """The time follows from others, so the place is the first of them that a file states."""
+    """The time is the longest of several, and the place is that of the longest."""
+    longest = next(one for one in repeat.sources if isinstance(one, Because) and one.value == repeat.value)
     return finding(
         "MLS722",
-        f"a retraining that stays due is requested after {readable(RETENTION)} again",
-        repeat,
-        label=f"the requests would be {readable(repeat.value)} apart",
+        f"a retraining that stays due is requested again after {readable(RETENTION)}",
+        longest,
+        label=f"asks for {readable(repeat.value)} between two requests",
         others=((name, "gets the requests"),),
         note=f"Alertmanager forgets what it sent after {RETENTION}, unless its flag `--data.retention` says otherwise",
-        help=f"start Alertmanager with `--data.retention` above {repeat.value.amount / 3600:.0f}h, and suppress this, "
-        f"or shorten it to {RETENTION}",
+        help=f"write `{RETENTION}`, or start Alertmanager with a longer `--data.retention` than {repeat.value}, and "
+        "write `# mlspec: ignore[MLS722] ...` with that",
     )
 
 
@@ -274,5 +275,6 @@ def starts_nothing(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             label="gets the requests to train",
             others=((to.receiver.own_name, "has no webhook"),),
             note="only an HTTP request starts a run; the alert already opens a ticket for an engineer",
-            help="name a receiver with a `webhook` of what starts your runs, such as an event source or a CI system",
+            help="declare a receiver with the `webhook` of what starts your runs, such as an event source or a CI "
+            "system, and name it here",
         )
