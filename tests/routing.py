@@ -89,6 +89,8 @@ def _route(route: Config, prefix: str) -> Config:
         "group_interval": route["groupInterval"],
         "repeat_interval": route["repeatInterval"],
     }
+    if "continue" in route:
+        made["continue"] = route["continue"]
     below = [_route(one, prefix) for one in route.get("routes", [])]
     return {**made, "routes": below} if below else made
 

@@ -194,7 +194,7 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
     assert {name for name in names if name.endswith(".py")} == ours
     for needed in (
         "mlspec/py.typed",
-        "mlspec/schema/mlspec.v1.schema.json",
+        *(f"mlspec/schema/{path.name}" for path in (ROOT / "schema").glob("*.json")),
         "mlspec/compiler/catalog/runtimes/triton.yaml",
     ):
         assert needed in names

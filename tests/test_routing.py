@@ -1,6 +1,6 @@
 """Routing: every alert reaches its receiver, in both forms of the configuration, and what mutes what.
 
-test_routing_live.py does it on a real Alertmanager.
+cluster/test_alertmanager.py does it on a real Alertmanager.
 """
 
 from __future__ import annotations

@@ -13,14 +13,34 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import mlspec
-from mlspec.compiler.answer.status import Answers, Firing, LoadedRule, Question, Sample, Status, questions, status
-from mlspec.compiler.answer.status.expected import Expected, expected
+from mlspec.compiler.answer.status import (
+    Action,
+    Answers,
+    Chart,
+    Check,
+    Drift,
+    Fact,
+    Firing,
+    LoadedRule,
+    Quality,
+    Question,
+    Sample,
+    ServiceStatus,
+    Status,
+    Trouble,
+    questions,
+    status,
+)
+from mlspec.compiler.answer.status.evidence import MODEL
+from mlspec.compiler.answer.status.expected import Expected, expected, judged
 from mlspec.compiler.answer.status.upcoming import upcoming
 from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.errors import PrometheusError
 from mlspec.compiler.pipeline import Environment
+from mlspec.compiler.record import Record
 from mlspec.terminal.prometheus import answers
 from mlspec.terminal.render import status as render
 from mlspec.terminal.render import status_page
@@ -123,7 +143,7 @@ def test_a_rule_that_is_not_evaluated_is_gray(change: str) -> None:
     of = environment(DIGITS)
     whole = healthy(of)
     first, *rest = whole.rules
-    rule = Expected(name=first.name, failure="availability", labels=first.labels)
+    (rule, *_) = expected(of.bundle.artifacts)
     changed = {
         "missing": (),
         "failing": (loaded(rule, health="err"),),
@@ -154,11 +174,40 @@ def test_no_data_is_never_green(example: Path) -> None:
     ]
     needed += [f"{one.name.value}/known" for one in of.plan.batch.values()]
     needed += [f"{of.plan.training.name.value}/known"] if of.plan.training is not None else []
+    failures = {rule.failure for rule in expected(of.bundle.artifacts)}
+    needed += [
+        f"{name}/{series}"
+        for name in (one.name.value for part in (of.plan.online, of.plan.batch) for one in part.values())
+        for failure, series in MODEL.items()
+        if failure in failures
+    ]
     assert needed
     for key in needed:
         assert status(of, without(whole, key)).health == "gray", key
-        nan = {**whole.values, key: (Sample(labels={}, value=float("nan")),)}
-        assert status(of, whole.but(values=nan)).health == "gray", key
+        for odd in ("nan", "inf"):
+            values = {**whole.values, key: (Sample(labels={}, value=float(odd)),)}
+            assert status(of, whole.but(values=values)).health == "gray", key
+
+
+@EACH
+def test_an_alert_is_seen_although_another_one_has_its_name(example: Path) -> None:
+    """Such as the page on one segment, if the quality of all rows is fine."""
+    rules = expected(environment(example).bundle.artifacts)
+    for name in {rule.name for rule in rules}:
+        alike = [rule for rule in rules if rule.name == name]
+        for firing in alike:
+            said = [loaded(rule, *([_alert(rule, "bad")] if rule is firing else [])) for rule in alike]
+            found = Answers(at=NOW, values={}, history={}, rules=tuple(said))
+            assert [rule for rule in alike if judged(rule, found)[0] != "green"] == [firing], firing.labels
+            unloaded = found.but(rules=tuple(one for one, rule in zip(said, alike, strict=True) if rule is not firing))
+            assert judged(firing, unloaded)[0] == "gray"
+
+
+def test_a_rule_is_the_same_with_labels_that_a_platform_adds() -> None:
+    of = environment(DIGITS)
+    whole = healthy(of)
+    more = tuple(rule.but(labels={**rule.labels, "cluster": "eu", "owner": "another"}) for rule in whole.rules)
+    assert status(of, whole.but(rules=more)).health == "green"
 
 
 def test_an_alert_that_is_only_pending_changes_nothing() -> None:
@@ -297,6 +346,70 @@ def test_every_format_says_the_same(example: Path) -> None:
         for check in service.checks:
             assert check.failure in page
             assert check.failure in markdown
+
+
+# The JSON document
+
+SCHEMA = json.loads((ROOT / "schema" / "status.v1.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+RECORDS: dict[str, type[Record]] = {
+    "status": Status, "service": ServiceStatus, "fact": Fact, "check": Check, "trouble": Trouble, "quality": Quality,
+    "drift": Drift, "chart": Chart, "action": Action,
+}  # fmt: skip
+
+
+def document(*found: Status) -> dict[str, Any]:
+    """What a program reads."""
+    made: dict[str, Any] = json.loads(render.json(found), parse_constant=lambda _: pytest.fail("is no JSON"))
+    return made
+
+
+def test_the_schema_has_the_fields_of_the_records_and_requires_them() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for name, record in RECORDS.items():
+        described = SCHEMA["$defs"][name]
+        assert tuple(described["properties"]) == record._fields == tuple(described["required"]), name
+        assert described["additionalProperties"] is False
+
+
+@EACH
+def test_the_document_is_what_the_schema_describes(example: Path) -> None:
+    """All alerts at once, none, and no data."""
+    of = environment(example)
+    whole = healthy(of)
+    firing = {rule.name: "it is bad" for rule in expected(of.bundle.artifacts)}
+    points = {one.key: ((NOW - 3600, 0.001), (NOW, 0.002)) for one in questions(of.plan) if one.charted}
+    bad = healthy(of, **firing).but(history=points, warnings=("slow",))
+    states = [status(of, whole), status(of, bad), status(of, Answers(at=NOW, values={}, history={}, rules=()))]
+    assert [one.health for one in states] == ["green", "red", "gray"]
+    assert list(VALIDATOR.iter_errors(document(*states))) == []
+    if example == FRAUD:
+        made = document(*states)["environments"]
+        parts = [part for one in made for service in one["services"] for part in service if service[part]]
+        assert {*parts} >= {"quality", "drift", "charts", "facts", "checks"}, "each part is there"
+
+
+def test_a_document_of_another_structure_is_refused() -> None:
+    """Else the schema would describe nothing."""
+    of = environment(DIGITS)
+    made = document(status(of, healthy(of, ModelErrorBudgetBurn="failing")))
+
+    def parts(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, dict):
+            yield value
+        for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from parts(one)
+
+    for part in [*parts(made)]:
+        for name in [*part]:
+            value = part.pop(name)
+            assert not VALIDATOR.is_valid(made), name
+            part[name] = value
+        part["more"] = "a text, which no baseline has, either"
+        assert not VALIDATOR.is_valid(made)
+        del part["more"]
+    assert VALIDATOR.is_valid(made)
 
 
 # The server

@@ -21,6 +21,7 @@ from .training.selection import Selection
 
 if TYPE_CHECKING:
     from .alerting import AlertingPlan
+    from .alerting.due import Due
     from .budget.cost import CostPlan
     from .budget.knowledge import KnowledgePlan
     from .budget.quota import QuotaPlan
@@ -157,9 +158,18 @@ class Plan(Scope):
         if not self.runs("monitoring").value:
             return AlertingPlan(self, ())
         if self.online or self.batch:
-            return AlertingPlan(self, ("page", "ticket"))
+            return AlertingPlan(self, ("page", "ticket"), self._due)
         scheduled = self.training is not None and not self.training.suspended.value
-        return AlertingPlan(self, ("ticket",) if scheduled or self.champion_elsewhere is not None else ())
+        elsewhere = self.champion_elsewhere is not None
+        return AlertingPlan(self, ("ticket",) if scheduled or elsewhere else (), self._due if elsewhere else None)
+
+    @property
+    def _due(self) -> Due | None:
+        """That an alert says when training is due, for a model that is served here or by another system."""
+        from .alerting.due import Due, read
+
+        triggers, run = read(self.system), self.training.deadline if self.training is not None else None
+        return Due(triggers=triggers, run=run) if triggers else None
 
     @cached_property
     def drift(self) -> DriftPlan | None:

@@ -137,6 +137,11 @@ class Alerting(Section):
     receivers: dict[Text, Receiver] = mapped(
         "The receivers, by the names that `monitoring.alerts` and `metadata.owner` use."
     )
+    retraining: Text | None = optional(
+        "The receiver of requests to train, which must have a `webhook`: an event source, a CI system, or a job runner "
+        "that starts a run. It gets `ModelRetrainingDue` and nothing else, once for each retraining that is due, and "
+        "no notification when the alert is over. If omitted, the alert only opens a ticket."
+    )
     labels: dict[LabelKey, LabelValue] = mapped(
         "The labels that the operator selects AlertmanagerConfigs by (`alertmanagerConfigSelector`). It ignores an "
         "object without them."

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.plan import Plan
+from ...compiler.plan.alerting.due import ALERT, read
 from ...compiler.plan.data.diagnosis import vetoes
 from ...compiler.promql import promql, span
 from .alert import Watched
@@ -23,29 +24,20 @@ __all__ = ["judged"]
 
 LOW = Raised(alert="ModelQualityLow", signal="quality-drop")
 ESTIMATE = Raised(alert="ModelQualityEstimateLow", signal="estimate-drop")
-DRIFTS = {
-    "data-drift": Raised(alert="ModelFeatureDrift", signal="feature-drift"),
-    "prediction-drift": Raised(alert="ModelPredictionDrift", signal="prediction-drift"),
+RAISED = {
+    "quality-drop": (LOW,),
+    "data-drift": (Raised(alert="ModelFeatureDrift", signal="feature-drift"), ESTIMATE),
+    "prediction-drift": (Raised(alert="ModelPredictionDrift", signal="prediction-drift"), ESTIMATE),
 }
-"""The alert of each trigger that is drift."""
+"""The alerts that must fire for each trigger: drift is damage only if the estimate of the quality falls, too."""
 
 
 def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
     """The alert, if the spec lists triggers whose alerts exist."""
-    asked = plan.system.monitoring
-    triggers = plan.system.retraining.triggers if plan.system.retraining is not None else ()
-    reasons: list[Because[str]] = []
-    raised: list[tuple[Raised, ...]] = []
-    if asked.quality is not None:
-        for trigger in triggers:
-            if trigger.value == "quality-drop":
-                raised.append((LOW,))
-            elif trigger.value in DRIFTS and asked.drift is not None:
-                raised.append((DRIFTS[trigger.value], ESTIMATE))  # drift is damage only if the estimate falls, too
-            else:
-                continue
-            reasons.append(_reason(watched, raised[-1]).also(trigger))
-    if reasons:
+    triggers = read(plan.system)
+    raised = [RAISED[trigger.value] for trigger in triggers]
+    if triggers:
+        reasons = [_reason(watched, some).also(trigger) for trigger, some in zip(triggers, raised, strict=True)]
         due = _due(plan, watched, tuple(reasons))
         own = {"namespace": plan.namespace.value, "service": watched.name.value}
         faults = vetoes(watched.scope)
@@ -81,7 +73,7 @@ def _due(plan: Plan, watched: Watched, reasons: tuple[Because[str], ...]) -> Ale
     )
     return told(
         watched,
-        "ModelRetrainingDue",
+        ALERT,
         "ticket",
         None,
         expression,

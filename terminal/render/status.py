@@ -194,7 +194,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def json(found: Iterable[Status]) -> str:
-    """Statuses as one JSON document; `version` increases when its structure changes."""
+    """Statuses as one JSON document (schema/status.v1.schema.json); `version` increases when its structure changes."""
     return dumps({"version": 1, "environments": [_plain(one) for one in found]}, indent=2) + "\n"
 
 

@@ -209,3 +209,75 @@ def test_receivers_that_debians_amtool_does_not_know_are_accepted(tmp_path: Path
     amtool = str(built("alertmanager") / "amtool")
     done = subprocess.run([amtool, "check-config", str(written(tmp_path, config))], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("provider", ["alertmanager", "alertmanager-config"])
+def test_one_due_retraining_is_one_request_and_its_end_is_none(provider: str, tmp_path: Path) -> None:
+    """Notifications of tickets are the clock: each of them is later than a request would have been."""
+    with inbox() as mail:
+        config, alerts = requesting(provider, mail)
+        with alertmanager(tmp_path, config) as url:
+            due, other = alerts["ModelRetrainingDue"], alerts["ModelFeatureDrift"]
+
+            def later(cluster: str) -> None:
+                """Two intervals later: an alert that fires now is sent, and one that ends is sent again."""
+                post(url, cluster, other)
+                mail.wait("/ticket", cluster)
+                post(url, cluster, other, ends=datetime.now(UTC).isoformat())
+                mail.wait("/ticket", cluster, "resolved")
+
+            # Two services at once are one request, and the alert also opens a ticket for each of them.
+            second = {**due, "labels": {**due["labels"], "service": "another"}}
+            post(url, "due", due, second)
+            mail.wait("/train", "due")
+            later("clock-1")
+            assert mail.alerts("/train", "due") == [{"ModelRetrainingDue"}]
+            assert mail.alerts("/ticket", "due") == [{"ModelRetrainingDue"}] * 2
+            (request,) = [body for path, body in mail.got if path == "/train"]
+            assert request["status"] == "firing"
+            assert request["commonLabels"]["system"] == "fraud-scorer"
+            assert request["commonLabels"]["retrain"] == "due"
+            assert len(request["alerts"]) == 2
+
+            # An alert that goes on, and one that ends, start nothing.
+            post(url, "due", due, second)
+            later("clock-2")
+            post(url, "due", due, second, ends=datetime.now(UTC).isoformat())
+            mail.wait("/ticket", "due", "resolved")
+            later("clock-3")
+            assert [path for path, _ in mail.got if path == "/train"] == ["/train"]
+
+            # What is due again is a new request.
+            post(url, "due", due)
+            end = time.monotonic() + PATIENCE
+            while len(mail.alerts("/train", "due")) < 2 and time.monotonic() < end:
+                time.sleep(0.05)
+            assert mail.alerts("/train", "due") == [{"ModelRetrainingDue"}] * 2
+
+            # Broken input mutes a request as it mutes the ticket.
+            broken = shown(other, "Broken", "ticket", "data-quality")
+            post(url, "muted", broken, due)
+            mail.wait("/ticket", "muted")
+            later("clock-4")
+            assert mail.alerts("/train", "muted") == []
+            assert {body["groupLabels"]["cluster"] for path, body in mail.got if path == "/train"} == {"due"}
+
+
+def requesting(provider: str, mail: Inbox) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The configuration of the fraud scorer with intervals of a second, and its alerts on the model by name."""
+    hook = f"http://127.0.0.1:{mail.port}"
+    result = compiled(
+        ROOT / "examples" / "fraud-scorer" / "mlspec.yaml",
+        provider,
+        "monitoring.alerts={page: pages, ticket: tickets}",
+        f"platform.alerting.receivers.pages={{webhook: {{url: {hook}/page}}}}",
+        f"platform.alerting.receivers.tickets={{webhook: {{url: {hook}/ticket}}}}",
+        f"platform.alerting.receivers.training={{webhook: {{url: {hook}/train}}, sendResolved: true}}",
+        "platform.alerting.retraining=training",
+        *(f"platform.alerting.tickets.{key}=1s" for key in ("wait", "interval")),
+    )
+    groups = load(files(result)["production/monitoring/rules-model.yaml"])["groups"]
+    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    if provider == "alertmanager":
+        return plain_of(result)["production"], alerts
+    return merged(config_of(result)["fraud"], {}), alerts

@@ -38,9 +38,13 @@ def routing(plan: Plan) -> Iterator[Line]:
     if not alerting.wanted:
         return
     yield Line(title="provider", value=alerting.provider, field="platform.alerting.provider")
-    for severity, to in alerting.destinations.items():
-        times, path = to.times, f"platform.alerting.{severity}s"
-        yield Line(title=f"receiver of {severity}s", value=to.name, field=f"monitoring.alerts.{severity}")
-        yield Line(title=f"{severity}s, wait for the first", value=times.wait, field=f"{path}.wait")
-        yield Line(title=f"{severity}s, interval of changes", value=times.interval, field=f"{path}.interval")
-        yield Line(title=f"{severity}s, repeated after", value=times.repeat, field=f"{path}.repeat")
+    for purpose, to in alerting.destinations.items():
+        if purpose == "retraining":
+            yield Line(title="receiver of requests to train", value=to.name, field="platform.alerting.retraining")
+            yield Line(title="requests to train, repeated after", value=to.times.repeat, field="retraining.cooldown")
+            continue
+        times, path = to.times, f"platform.alerting.{purpose}s"
+        yield Line(title=f"receiver of {purpose}s", value=to.name, field=f"monitoring.alerts.{purpose}")
+        yield Line(title=f"{purpose}s, wait for the first", value=times.wait, field=f"{path}.wait")
+        yield Line(title=f"{purpose}s, interval of changes", value=times.interval, field=f"{path}.interval")
+        yield Line(title=f"{purpose}s, repeated after", value=times.repeat, field=f"{path}.repeat")

@@ -55,7 +55,11 @@ class Answers(Record):
     warnings: tuple[str, ...] = ()
     """What the server warned about."""
 
+    def samples(self, key: str) -> tuple[Sample, ...]:
+        """The series that answer a question. NaN and infinity are no data: a share without requests is NaN."""
+        return tuple(one for one in self.values.get(key, ()) if math.isfinite(one.value))
+
     def value(self, key: str) -> float | None:
-        """The answer to a question with one value; None without data, which NaN is, too."""
-        found = self.values.get(key, ())
-        return found[0].value if found and not math.isnan(found[0].value) else None
+        """The answer to a question with one value; None without data."""
+        found = self.samples(key)
+        return found[0].value if found else None

@@ -39,5 +39,5 @@ def blind_model(name: str, answers: Answers) -> dict[Failure | None, str]:
     return {
         failure: f"no job exports `{series}` for it"
         for failure, series in MODEL.items()
-        if not answers.values.get(key(name, series))
+        if not answers.samples(key(name, series))
     }

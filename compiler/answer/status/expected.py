@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ...emit.artifact import Artifact
 from ...emit.dump import plain
@@ -18,8 +19,8 @@ LATE = 4
 
 URGENCY: dict[str, Health] = {"page": "red", "ticket": "yellow"}
 
-IDENTITY = ("namespace", "system", "service", "severity", "slo")
-"""The labels that distinguish rules with the same name."""
+INFORMS = ("owner", "receiver", "failure", "causes", "retrain")
+"""The labels that say who gets an alert, and what it may mean. A rule is the same if they change."""
 
 
 class Expected(Record):
@@ -28,6 +29,8 @@ class Expected(Record):
     name: str
     failure: Failure
     labels: dict[str, str]
+    identity: dict[str, str | None]
+    """What distinguishes it from the other rules with its name: its own labels, and those that only others have."""
 
     @property
     def service(self) -> str:
@@ -36,13 +39,27 @@ class Expected(Record):
 
     def is_same(self, rule: LoadedRule) -> bool:
         """Whether a loaded rule is this one."""
-        return rule.name == self.name and all(rule.labels.get(one) == self.labels.get(one) for one in IDENTITY)
+        return rule.name == self.name and all(rule.labels.get(label) == own for label, own in self.identity.items())
 
 
 def expected(artifacts: Iterable[Artifact]) -> tuple[Expected, ...]:
     """The rules of the plain rule files, which are the same as those of the PrometheusRules."""
+    rules = tuple(_rules(artifacts))
+    labels = sorted({label for rule in rules for label in rule["labels"]} - {*INFORMS})
     return tuple(
-        Expected(name=rule["alert"], failure=rule["labels"]["failure"], labels=rule["labels"])
+        Expected(
+            name=rule["alert"],
+            failure=rule["labels"]["failure"],
+            labels=rule["labels"],
+            identity={label: rule["labels"].get(label) for label in labels},
+        )
+        for rule in rules
+    )
+
+
+def _rules(artifacts: Iterable[Artifact]) -> Iterator[dict[str, Any]]:
+    return (
+        rule
         for artifact in artifacts
         if artifact.object is None and isinstance(artifact.body, dict) and "groups" in artifact.body
         for group in plain(artifact.body)["groups"]

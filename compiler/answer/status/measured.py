@@ -44,7 +44,7 @@ def _rivals(found: dict[tuple[str, str, str], float], metric: str, group: str) -
 def _by_group(name: str, series: str, answers: Answers) -> dict[tuple[str, str, str], float]:
     return {
         (_metric(one), _group(one), one.labels.get("role", LIVE)): one.value
-        for one in answers.values.get(key(name, series), ())
+        for one in answers.samples(key(name, series))
     }
 
 
@@ -61,7 +61,7 @@ def _group(sample: Sample) -> str:
 
 def drift_of(name: str, plan: Plan, answers: Answers) -> tuple[Drift, ...]:
     """The drift of each column, farthest above its threshold first."""
-    samples = {_column(one): one.value for one in answers.values.get(key(name, "mlspec_drift_samples"), ())}
+    samples = {_column(one): one.value for one in answers.samples(key(name, "mlspec_drift_samples"))}
     found = [
         Drift(
             subject=one.labels.get("subject", ""),
@@ -72,7 +72,7 @@ def drift_of(name: str, plan: Plan, answers: Answers) -> tuple[Drift, ...]:
             threshold=_threshold(plan, one),
             samples=samples.get(_column(one)),
         )
-        for one in answers.values.get(key(name, "mlspec_drift_distance"), ())
+        for one in answers.samples(key(name, "mlspec_drift_distance"))
     ]
     return tuple(sorted(found, key=lambda one: (-one.value / (one.threshold or 1.0), one.column, one.group)))
 

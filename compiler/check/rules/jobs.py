@@ -8,6 +8,7 @@ from ...diagnostics import Diagnostic
 from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
+from ...plan.alerting.due import ALERT, read
 from ...system import MLSystem
 from ..lint import rule
 from .watching import of_quality
@@ -58,12 +59,12 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     )
 
 
-@rule("MLS736", "info", "retraining.triggers")
+@rule("MLS736", "info", "retraining.triggers", "platform.alerting.retraining")
 def triggers_open_a_ticket(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Trigger that opens a ticket and starts no training run.
 
-    Why: this version of mlspec finds out when training is due, and tells the owner. Until an engineer starts the run,
-    the model keeps its quality.
+    Why: this version of mlspec finds out when training is due, and tells the owner. Until an engineer or a webhook
+    starts the run, the model keeps its quality.
 
     Bad:
         evaluation:
@@ -80,17 +81,14 @@ def triggers_open_a_ticket(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]
           quality: {metric: recall, min: 0.6}
         retraining: {}
     """
-    asked, retraining = system.monitoring, system.retraining
-    if retraining is None or asked.quality is None or not plan.runs("monitoring").value:
-        return
-    read = [each for each in retraining.triggers if each.value == "quality-drop" or asked.drift is not None]
-    read = [each for each in read if each.value != "new-labels"]
-    if read:
+    triggers = read(system)
+    if triggers and plan.runs("monitoring").value and "retraining" not in plan.alerting.wanted:
         yield finding(
             "MLS736",
-            f"`{read[0].value}` opens a ticket, and starts no training run",
-            read[0],
-            others=tuple((each, "so does this one") for each in read[1:]),
-            note="`ModelRetrainingDue` fires if nothing else explains the drop; this version leaves the start to you",
-            help="start a run when the alert asks for it, and write `# mlspec: ignore[MLS736] ...` with who does",
+            f"`{triggers[0].value}` opens a ticket, and starts no training run",
+            triggers[0],
+            others=tuple((each, "so does this one") for each in triggers[1:]),
+            note=f"`{ALERT}` fires if nothing else explains the drop; this version leaves the start to you",
+            help="start a run when the alert asks for it, and write `# mlspec: ignore[MLS736] ...` with who does, or "
+            "set `platform.alerting.retraining` to a receiver whose webhook starts it",
         )

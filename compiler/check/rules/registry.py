@@ -162,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     routing.receiver_of_nothing,
     routing.repeated_too_late,
     routing.pages_by_mail,
+    routing.starts_nothing,
     watching.broken_query,
     watching.nothing_measures_it,
     watching.rival_of_no_quality,

@@ -1,4 +1,4 @@
-"""Rules on the routing of alerts: every alert must reach an engineer, in time."""
+"""Rules on the routing of alerts: every alert must reach an engineer in time, and a request to train what starts it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding, guess
 from ...plan import Plan
-from ...plan.alerting import AlertingPlan, Destination, Severity
+from ...plan.alerting import AlertingPlan, Destination, Purpose
 from ...plan.choose import readable
 from ...system import MLSystem, Receiver
 from ...words import closest, listing
 from ..lint import rule
 
-__all__ = ["pages_by_mail", "receiver_of_nothing", "repeated_too_late", "undeclared_receiver"]
+__all__ = ["pages_by_mail", "receiver_of_nothing", "repeated_too_late", "starts_nothing", "undeclared_receiver"]
 
 RETENTION = Duration.parse("5d")
 """How long Alertmanager remembers what it sent, by default (`--data.retention`, docs/configuration.md, 0.34)."""
@@ -26,6 +26,7 @@ RETENTION = Duration.parse("5d")
     "error",
     "platform.alerting.receivers",
     "platform.alerting.provider",
+    "platform.alerting.retraining",
     "monitoring.alerts.page",
     "monitoring.alerts.ticket",
     "metadata.owner",
@@ -48,41 +49,43 @@ def undeclared_receiver(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           alerts: {ticket: payments-ml}
     """
     receivers = system.platform.alerting.receivers
-    for name, severities in _by_name(plan.alerting).items():
+    for name, purposes in _by_name(plan.alerting).items():
         if name not in receivers:
-            yield _undeclared(system, plan.alerting, severities)
+            yield _undeclared(system, plan.alerting, purposes)
 
 
-def _by_name(alerting: AlertingPlan) -> dict[str, list[Severity]]:
-    """The severities that go to each receiver."""
-    found: dict[str, list[Severity]] = {}
-    for severity, name in alerting.wanted.items():
-        found.setdefault(name.value, []).append(severity)
+GETS: dict[Purpose, str] = {"page": "the pages", "ticket": "the tickets", "retraining": "the requests to train"}
+
+
+def _by_name(alerting: AlertingPlan) -> dict[str, list[Purpose]]:
+    """What goes to each receiver."""
+    found: dict[str, list[Purpose]] = {}
+    for purpose, name in alerting.wanted.items():
+        found.setdefault(name.value, []).append(purpose)
     return found
 
 
-def _undeclared(system: MLSystem, alerting: AlertingPlan, severities: list[Severity]) -> Diagnostic:
-    name, declared = alerting.wanted[severities[0]], system.platform.alerting.receivers
+def _undeclared(system: MLSystem, alerting: AlertingPlan, purposes: list[Purpose]) -> Diagnostic:
+    name, declared = alerting.wanted[purposes[0]], system.platform.alerting.receivers
     meant = closest(name.value, declared)
     names = [one.own_name for one in declared.values()]
     alerts = system.monitoring.alerts
-    of_alerts = name is alerts.page or name is alerts.ticket
+    chosen = name is alerts.page or name is alerts.ticket or purposes[0] == "retraining"
+    choice = "`retraining`" if purposes[0] == "retraining" else "`page` and `ticket` under `monitoring.alerts`"
     return finding(
         "MLS720",
         f"the receiver `{name.value}` is not declared",
         name,
-        label=f"gets the {' and the '.join(f'{severity}s' for severity in severities)}",
+        label=f"gets {' and '.join(GETS[purpose] for purpose in purposes)}",
         others=((names or alerting.provider, "the platform's receivers" if names else "routes the alerts"),),
         note="with a route to it, Alertmanager would reject its configuration; without one, the alerts reach no one",
-        help=_declare(name.value, meant, declared, of_alerts=of_alerts),
-        fix=guess((name, meant)) if meant is not None and of_alerts else None,
+        help=f"write `{meant}`" if chosen and meant is not None else _declare(name.value, declared, choice),
+        fix=guess((name, meant)) if chosen and meant is not None else None,
     )
 
 
-def _declare(name: str, meant: str | None, declared: dict[str, Receiver], *, of_alerts: bool) -> str:
-    if meant is not None and of_alerts:
-        return f"write `{meant}`"
-    other = f", or set `page` and `ticket` under `monitoring.alerts` to {listing(declared)}" if declared else ""
+def _declare(name: str, declared: dict[str, Receiver], choice: str) -> str:
+    other = f", or set {choice} to {listing(declared)}" if declared else ""
     return f"declare `{name}` under `platform.alerting.receivers`{other}"
 
 
@@ -124,7 +127,15 @@ def _each(alerting: AlertingPlan) -> list[Destination]:
     return list({to.name.value: to for to in alerting.destinations.values()}.values())
 
 
-@rule("MLS722", "warning", "platform.alerting.pages", "platform.alerting.tickets")
+@rule(
+    "MLS722",
+    "warning",
+    "platform.alerting.pages",
+    "platform.alerting.tickets",
+    "platform.alerting.retraining",
+    "retraining.cooldown",
+    "monitoring.interval",
+)
 def repeated_too_late(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Repeat interval that Alertmanager does not keep.
 
@@ -144,7 +155,10 @@ def repeated_too_late(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     for to in plan.alerting.destinations.values():
         repeat, interval = to.times.repeat, to.times.interval
-        if repeat.value.amount > RETENTION.amount:
+        if to.purpose == "retraining":
+            if repeat.value.amount > RETENTION.amount:
+                yield _requested_again(repeat, to.name)
+        elif repeat.value.amount > RETENTION.amount:
             note = f"it forgets what it sent after {RETENTION}, unless its flag `--data.retention` says otherwise"
             yield _repeated(repeat, repeat.value, RETENTION, note)
         elif repeat.value.amount < interval.value.amount:
@@ -167,6 +181,21 @@ def _repeated(
         others=others,
         note=note,
         help=f"write `repeat: {real}`",
+    )
+
+
+def _requested_again(repeat: Because[Duration], name: Because[str]) -> Diagnostic:
+    """The time is the longest of several, and the place is that of the longest."""
+    longest = next(one for one in repeat.sources if isinstance(one, Because) and one.value == repeat.value)
+    return finding(
+        "MLS722",
+        f"a retraining that stays due is requested again after {readable(RETENTION)}",
+        longest,
+        label=f"asks for {readable(repeat.value)} between two requests",
+        others=((name, "gets the requests"),),
+        note=f"Alertmanager forgets what it sent after {RETENTION}, unless its flag `--data.retention` says otherwise",
+        help=f"write `{RETENTION}`, or start Alertmanager with a longer `--data.retention` than {repeat.value}, and "
+        "write `# mlspec: ignore[MLS722] ...` with that",
     )
 
 
@@ -198,4 +227,54 @@ def pages_by_mail(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             note="a page is for what cannot wait until morning, and no one reads email at night",
             help="add `pagerduty`, `opsgenie`, or a `webhook` of your on-call tool, or name another receiver in "
             "`monitoring.alerts.page`",
+        )
+
+
+@rule("MLS724", "error", "platform.alerting.retraining", "platform.alerting.receivers.*")
+def starts_nothing(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Receiver of requests to train without a webhook.
+
+    Why: a run is started by a program that gets an HTTP request. An engineer already gets the ticket, and a second
+    message starts nothing.
+
+    Bad:
+        data:
+          labels: {column: is_fraud, delay: 2d}
+        evaluation:
+          primary: recall
+          gates: [{metric: recall, versus: champion, margin: 0.05, minSamples: 1000}]
+        monitoring:
+          quality: {metric: recall, min: 0.6}
+        retraining: {triggers: [quality-drop]}
+        platform:
+          alerting:
+            receivers: {payments-ml: {slack: {apiUrl: {secret: slack, key: url}}}}
+            retraining: payments-ml
+    Good:
+        data:
+          labels: {column: is_fraud, delay: 2d}
+        evaluation:
+          primary: recall
+          gates: [{metric: recall, versus: champion, margin: 0.05, minSamples: 1000}]
+        monitoring:
+          quality: {metric: recall, min: 0.6}
+        retraining: {triggers: [quality-drop]}
+        platform:
+          alerting:
+            receivers:
+              payments-ml: {slack: {apiUrl: {secret: slack, key: url}}}
+              training: {webhook: {url: "http://events.argo-events.svc:12000/train"}}
+            retraining: training
+    """
+    to = plan.alerting.destinations.get("retraining")
+    if to is not None and to.receiver.webhook is None:
+        yield finding(
+            "MLS724",
+            f"the receiver `{to.name.value}` cannot start a training run",
+            to.name,
+            label="gets the requests to train",
+            others=((to.receiver.own_name, "has no webhook"),),
+            note="only an HTTP request starts a run; the alert already opens a ticket for an engineer",
+            help="declare a receiver with the `webhook` of what starts your runs, such as an event source or a CI "
+            "system, and name it here",
         )

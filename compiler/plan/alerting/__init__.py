@@ -1,7 +1,8 @@
 """Alerting: who gets the alerts of one environment, when, and which alerts mute others.
 
 Pages and tickets go different ways. All pages of a service are one notification, because one outage raises several
-alerts. Each alert that opens a ticket has a notification of its own, because it has a fix of its own.
+alerts. Each alert that opens a ticket has a notification of its own, because it has a fix of its own. The alert that
+training is due can also go to what starts a run.
 """
 
 from __future__ import annotations
@@ -15,24 +16,28 @@ from ...finding import refusal
 from ...record import Record
 from ...system import Alerting, MLSystem, PageTimes, Receiver, TicketTimes
 from ..scope import Scope
+from .due import Due, RequestTimes, times
 from .failures import EXPLAINS, Failure
 
-__all__ = ["AlertingPlan", "Destination", "Mute", "Severity", "receiver"]
+__all__ = ["AlertingPlan", "Destination", "Mute", "Purpose", "Severity", "receiver"]
 
 Severity = Literal["page", "ticket"]
+
+Purpose = Literal[Severity, "retraining"]
+"""What a notification is for: an engineer who acts, or a run that starts."""
 
 OWN_LABELS = ("alertname", "namespace", "service", "severity", "slo", "system")
 """The labels that notifications and mutes compare."""
 
 
 class Destination(Record):
-    """Where the alerts of one severity go."""
+    """Where the alerts of one severity go, or the requests to train."""
 
-    severity: Severity
+    purpose: Purpose
     name: Because[str]
     """The name of the receiver."""
     receiver: Receiver
-    times: PageTimes | TicketTimes
+    times: PageTimes | TicketTimes | RequestTimes
     group_by: tuple[Because[str], ...]
     """The labels that the alerts of one notification have in common."""
 
@@ -61,10 +66,12 @@ def receiver(system: MLSystem, severity: Severity) -> Because[str]:
 class AlertingPlan:
     """The routing of the alerts of one environment."""
 
-    def __init__(self, scope: Scope, severities: tuple[Severity, ...]) -> None:
+    def __init__(self, scope: Scope, severities: tuple[Severity, ...], due: Due | None = None) -> None:
         self.scope = scope
         self.severities = severities
         """The severities of the alerts here: training alone never pages."""
+        self.due = due
+        """That training can be due here; None if no alert says so."""
 
     @property
     def part(self) -> Alerting:
@@ -83,28 +90,38 @@ class AlertingPlan:
         return because("alertmanager-config", "the platform declares receivers", names)
 
     @cached_property
-    def wanted(self) -> dict[Severity, Because[str]]:
-        """The name of the receiver for each severity; nothing if mlspec does not route the alerts."""
+    def wanted(self) -> dict[Purpose, Because[str]]:
+        """The name of the receiver for each purpose; nothing if mlspec does not route the alerts."""
         if self.provider.value == "none":
             return {}
-        return {severity: receiver(self.scope.system, severity) for severity in self.severities}
+        found: dict[Purpose, Because[str]] = {one: receiver(self.scope.system, one) for one in self.severities}
+        if self.part.retraining is not None and self.due is not None:
+            found["retraining"] = self.part.retraining.also(self.due.triggers)
+        return found
 
     @cached_property
-    def destinations(self) -> dict[Severity, Destination]:
-        """Where alerts go, by severity. It is unavailable if a receiver is not declared, which MLS720 reports."""
-        return {severity: self._destination(severity, name) for severity, name in self.wanted.items()}
+    def destinations(self) -> dict[Purpose, Destination]:
+        """Where alerts go, by purpose. It is unavailable if a receiver is not declared, which MLS720 reports."""
+        return {purpose: self._destination(purpose, name) for purpose, name in self.wanted.items()}
 
-    def _destination(self, severity: Severity, name: Because[str]) -> Destination:
+    def _destination(self, purpose: Purpose, name: Because[str]) -> Destination:
         return Destination(
-            severity=severity,
+            purpose=purpose,
             name=name,
             receiver=self.part.receivers[name.value],
-            times=self.part.pages if severity == "page" else self.part.tickets,
-            group_by=self._group_by(severity),
+            times=self._times(purpose),
+            group_by=self._group_by(purpose),
         )
 
-    def _group_by(self, severity: Severity) -> tuple[Because[str], ...]:
-        if severity == "page":
+    def _times(self, purpose: Purpose) -> PageTimes | TicketTimes | RequestTimes:
+        if purpose == "retraining" and self.due is not None:
+            return times(self.scope.system, self.due, self.part.tickets)
+        return self.part.pages if purpose == "page" else self.part.tickets
+
+    def _group_by(self, purpose: Purpose) -> tuple[Because[str], ...]:
+        if purpose == "retraining":
+            return self._place  # a system has one training pipeline
+        if purpose == "page":
             return (*self._place, fixed("service", "an outage raises several alerts of a service, and is one page"))
         service = fixed("service", "each service has its own fix")
         return (*self._place, service, fixed("alertname", "each alert has its own fix, so it has its own ticket"))

@@ -49,6 +49,7 @@ def _route(route: Route) -> Body:
         "groupWait": to.times.wait.map(str),
         "groupInterval": to.times.interval.map(str),
         "repeatInterval": to.times.repeat.map(str),
+        "continue": route.proceeds,
         "routes": [_route(one) for one in route.routes] or None,
     }
 

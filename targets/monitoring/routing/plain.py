@@ -53,6 +53,7 @@ class _Writer:
             "group_wait": to.times.wait.map(str),
             "group_interval": to.times.interval.map(str),
             "repeat_interval": to.times.repeat.map(str),
+            "continue": route.proceeds,
             "routes": [self.route(one) for one in route.routes] or None,
         }
 

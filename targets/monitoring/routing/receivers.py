@@ -14,7 +14,7 @@ from ....compiler.because import Because, fixed
 from ....compiler.record import Record
 from ....compiler.system import AlertSecret, EmailReceiver, Receiver, WebhookReceiver
 
-__all__ = ["Integration", "integrations"]
+__all__ = ["Integration", "integrations", "requests"]
 
 ALERTS = "or .Alerts.Firing .Alerts.Resolved"
 """The alerts that fire, or, if all are over, those that did."""
@@ -51,6 +51,12 @@ def integrations(receiver: Receiver) -> Iterator[Integration]:
     """Everything that a receiver lists."""
     for kind, fields in _listed(receiver):
         yield Integration(kind=kind, fields={"send_resolved": receiver.send_resolved, **fields})
+
+
+def requests(webhook: WebhookReceiver) -> Iterator[Integration]:
+    """The webhook that starts training runs. It would take the end of an alert for another request."""
+    silent = fixed(False, "the end of the alert must not start a run")
+    yield Integration(kind="webhook_configs", fields={"send_resolved": silent, "url": _url(webhook)})
 
 
 _Fields = dict[str, Because[Any] | AlertSecret | None]

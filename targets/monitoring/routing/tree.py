@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from ....compiler.because import Because, fixed
-from ....compiler.plan.alerting import AlertingPlan, Destination, Mute
+from ....compiler.because import Because, fixed, text
+from ....compiler.plan.alerting import AlertingPlan, Destination, Mute, Purpose
+from ....compiler.plan.alerting.due import ALERT
 from ....compiler.plan.alerting.failures import Failure
 from ....compiler.record import Record
-from .receivers import Integration, integrations
+from .receivers import Integration, integrations, requests
 
 __all__ = ["Inhibition", "Matcher", "Notified", "Route", "Tree", "tree"]
 
@@ -27,6 +29,8 @@ class Route(Record):
     matchers: tuple[Matcher, ...]
     destination: Destination
     routes: tuple[Route, ...] = ()
+    proceeds: Because[bool] | None = None
+    """Whether the routes after this one also see its alerts; None for no."""
 
 
 class Notified(Record):
@@ -57,12 +61,32 @@ def tree(alerting: AlertingPlan) -> Tree:
     own = Matcher(label="system", operator="=", value=alerting.scope.system.metadata.name)
     places = alerting.destinations
     pages = [Route(matchers=(_severity("page"),), destination=places["page"])] if "page" in places else []
-    named = {place.name.value: place for place in places.values()}
+    named = {to.name.value: to for purpose, to in places.items() if purpose != "retraining"}
+    told = (Notified(name=to.name, integrations=tuple(integrations(to.receiver))) for to in named.values())
+    asked, starts = _requests(places)
     return Tree(
-        route=Route(matchers=(own,), destination=places["ticket"], routes=tuple(pages)),
-        receivers=tuple(Notified(name=to.name, integrations=tuple(integrations(to.receiver))) for to in named.values()),
+        route=Route(matchers=(own,), destination=places["ticket"], routes=(*pages, *asked)),
+        receivers=(*told, *starts),
         inhibitions=tuple(_inhibition(mute, own) for mute in alerting.mutes),
     )
+
+
+def _requests(places: Mapping[Purpose, Destination]) -> tuple[tuple[Route, ...], tuple[Notified, ...]]:
+    """The routes and the receiver of requests to train.
+
+    Alertmanager notifies the parent of routes only of alerts that none of them takes, so the ticket has a route, too.
+    The receiver has a name of its own, because a ticket system behind the same webhook learns that an alert is over.
+    """
+    to = places.get("retraining")
+    if to is None or to.receiver.webhook is None:  # MLS724 reports it
+        return (), ()
+    due = (Matcher(label="alertname", operator="=", value=fixed(ALERT, "the only alert that may start a run")),)
+    starts = to.but(name=text("{name}/retraining", name=to.name))
+    routes = (
+        Route(matchers=due, destination=starts, proceeds=fixed(True, "the alert also opens a ticket")),
+        Route(matchers=due, destination=places["ticket"]),
+    )
+    return routes, (Notified(name=starts.name, integrations=tuple(requests(to.receiver.webhook))),)
 
 
 def _severity(severity: str) -> Matcher:

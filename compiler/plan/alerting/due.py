@@ -1,0 +1,76 @@
+"""Requests to train: which triggers raise the alert that training is due, and how often it may ask for a run.
+
+Alertmanager repeats a notification while its alert fires. The alert goes on until the new model is live and measured,
+so a request that is repeated sooner would start a second run while the first one is still at work.
+"""
+
+from __future__ import annotations
+
+from ....schema.units import Duration
+from ...because import Because, decision
+from ...record import Record
+from ...system import MLSystem, TicketTimes
+from ..choose import readable
+
+__all__ = ["ALERT", "Due", "RequestTimes", "read", "times"]
+
+ALERT = "ModelRetrainingDue"
+"""The only alert that may start a training run."""
+
+DRIFTS = ("data-drift", "prediction-drift")
+"""The triggers that need measured drift."""
+
+
+class Due(Record):
+    """That training can be due in an environment."""
+
+    triggers: tuple[Because[str], ...]
+    run: Because[Duration] | None
+    """The deadline of a run; None if runs are elsewhere."""
+
+
+class RequestTimes(Record):
+    """When a request is sent."""
+
+    wait: Because[Duration]
+    interval: Because[Duration]
+    repeat: Because[Duration]
+
+
+def read(system: MLSystem) -> tuple[Because[str], ...]:
+    """The triggers that the alert reads: those whose own alerts exist. Without a bar for the quality, there is none."""
+    asked, retraining = system.monitoring, system.retraining
+    if retraining is None or asked.quality is None:
+        return ()
+    known = ("quality-drop", *(DRIFTS if asked.drift is not None else ()))
+    return tuple(trigger for trigger in retraining.triggers if trigger.value in known)
+
+
+def times(system: MLSystem, due: Due, tickets: TicketTimes) -> RequestTimes:
+    """A request waits as long as a ticket, because the same alerts explain it."""
+    retraining = system.retraining
+    cooldown = retraining.cooldown if retraining is not None else None
+    without = tickets.repeat if cooldown is None else None
+    repeat = _repeat(cooldown, due.run, system.monitoring.interval, tickets.interval, without)
+    return RequestTimes(wait=tickets.wait, interval=tickets.interval, repeat=repeat)
+
+
+@decision
+def _repeat(
+    cooldown: Because[Duration] | None,
+    run: Because[Duration] | None,
+    measured: Because[Duration],
+    changes: Because[Duration],
+    ticket: Because[Duration] | None,
+) -> tuple[Duration, str]:
+    parts = [
+        (cooldown, "of cool-down"),
+        (run, "until the deadline of a run"),
+        (measured, "between two measurements"),
+        (changes, "between two notifications"),
+        (ticket, "until the ticket is sent again"),
+    ]
+    known = [(part.value, what) for part, what in parts if part is not None]
+    longest = max((value for value, _ in known), key=lambda value: value.amount)
+    said = ", ".join(f"{readable(value)} {what}" for value, what in known)
+    return longest, f"the longest of {said}, so that one alert does not start a second run during the first"
