@@ -384,7 +384,7 @@ HEALTH: dict[str, list[Case]] = {
     "ModelShadowDown": [],  # in test_shadow.py, like the next two
     "ModelShadowIdle": [],
     "ModelShadowFailing": [],
-    "ModelRequestsHang": [],  # in test_outages.py, like the rest
+    "ModelRequestsHang": [],  # in test_outages.py, like the next nine
     "ModelTrafficGone": [],
     "ModelRequestsCanceled": [],
     "ModelServiceFlapping": [],
@@ -394,6 +394,9 @@ HEALTH: dict[str, list[Case]] = {
     "ModelPodMetricsAbsent": [],
     "ModelAutoscalerAtMaximum": [],
     "ModelAutoscalerFailing": [],
+    "GPUFailed": [],  # in test_gpu_alerts.py, like the rest
+    "GPUMemoryUnrepaired": [],
+    "GPUIdle": [],
 }
 
 

@@ -84,6 +84,8 @@ def test_alerts_name_their_receiver_and_their_runbook(tmp_path: Path) -> None:
         ("BatchDeadlineMissed", "page"),
         ("BatchScoresStale", "page"),
         ("ModelTooOld", "ticket"),
+        ("GPUFailed", "ticket"),
+        ("GPUMemoryUnrepaired", "ticket"),
     ]
     for rule in alerts:
         assert rule["labels"]["owner"] == rule["labels"]["receiver"] == "supply"

@@ -273,7 +273,7 @@ def far(what: str, value: float, method: str, limit: float) -> str:
 
 @pytest.mark.slow
 def test_drift_in_two_windows_in_a_row_is_a_ticket(tmp_path: Path) -> None:
-    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None)
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None, segment=None)
     age = of(rule, column="age")
     said = far("the feature age", 0.25, "psi", 0.2)
     cases = (
@@ -292,7 +292,7 @@ def test_drift_in_two_windows_in_a_row_is_a_ticket(tmp_path: Path) -> None:
 
 
 def test_drift_up_to_the_noise_of_the_window_is_silent(tmp_path: Path) -> None:
-    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None)
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None, segment=None)
     own = {"subject": "feature", "method": "psi", "column": "age"}
     said = far("the feature age", 0.25, "psi", 0.2)
     for noise, told in ((0.24, said), (0.25, None)):
@@ -303,7 +303,7 @@ def test_drift_up_to_the_noise_of_the_window_is_silent(tmp_path: Path) -> None:
 def test_a_threshold_within_the_noise_is_raised_to_the_floor(tmp_path: Path) -> None:
     """(1/200 + 1/200) x 21.67 = 0.2167 (tests/test_plan_drift.py)."""
     drift = {**MONITORING["drift"], "minSamples": 200, "prediction": {"method": "psi", "threshold": 0.1}}
-    assert "> 0.2167\n" in one(rules(tmp_path, watching(drift=drift)), "ModelPredictionDrift")["expr"]
+    assert "> 0.2167\n" in one(rules(tmp_path, watching(drift=drift)), "ModelPredictionDrift", segment=None)["expr"]
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_predictions_and_single_columns_have_their_own_measure(
     name: str, labels: dict[str, str], subject: str, method: str, limit: float, tmp_path: Path
 ) -> None:
     own = {"column": "amount"} if subject == "feature" else {}
-    rule = one(rules(tmp_path, watching()), name, **own)
+    rule = one(rules(tmp_path, watching()), name, segment=None, **own)
     whom = "the feature amount" if subject == "feature" else "the distribution of predictions"
     said = far(whom, 0.2, method, limit)
     proves(tmp_path, [rule], drifted(0.2, 5000, subject, method, **labels), [(200, of(rule, **labels), said)])
@@ -334,6 +334,96 @@ def test_windows_with_too_few_rows_are_not_silent(tmp_path: Path) -> None:
     own = {"subject": "feature", "method": "psi", "column": "age"}
     gone = steady("mlspec_drift_samples", "5000x60 stale", **own)
     proves(tmp_path, [rule], gone, [(190, rule, said.replace(": 2;", ": 1;"))])
+
+
+DE = {"segment": "country", "segment_value": "DE"}
+
+
+@pytest.mark.slow
+def test_drift_within_one_country_is_a_ticket_of_its_own(tmp_path: Path) -> None:
+    """A verdict needs 360 rows of a country: 2 x 35.978 / 0.2 (tests/test_plan_drift.py)."""
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None, segment="country")
+    age = of(rule, column="age", segment_value="DE")
+    said = far("the feature age within country DE", 0.25, "psi", 0.2)
+    here = drifted(0.25, 360, column="age", **DE)
+    cases: tuple[tuple[dict[str, str], int, str | None], ...] = (
+        (here, 200, said),
+        (drifted("0.1x59 0.25x300", 360, column="age", **DE), 145, said),
+        (drifted("0.1x59 0.25x300", 360, column="age", **DE), 125, None),
+        (drifted("0.1x59 0.3x59 0.1x300", 360, column="age", **DE), 145, None),  # one window
+        (drifted(0.25, 359, column="age", **DE), 200, None),
+        (drifted(0.2, 360, column="age", **DE), 200, None),  # at the limit
+        (drifted(0.25, 360, column="age", segment="channel", segment_value="app"), 200, None),
+        ({**here, **drifted(0.25, 90000, column="age")}, 200, None),  # it is the same on all rows
+        ({**here, **drifted(0.2, 90000, column="age")}, 200, said),
+        ({**here, **drifted(0.25, 90000, column="city")}, 200, said),
+        ({**here, **drifted("0.25x100 0.1x300", 90000, column="age")}, 200, said),  # no longer
+        ({**here, **drifted(0.1, 360, column="age", segment="country", segment_value="FR")}, 200, said),
+        ({}, 200, None),
+    )
+    proves_each(tmp_path, [rule], [(series, [(minute, age, told)]) for series, minute, told in cases])
+
+
+def test_what_chance_explains_within_a_country_is_silent_there_only(tmp_path: Path) -> None:
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None, segment="country")
+    own = {"subject": "feature", "method": "psi", "column": "age"}
+    said = far("the feature age within country FR", 0.25, "psi", 0.2)
+    series = {
+        **drifted(0.25, 360, column="age", **DE),
+        **drifted(0.25, 360, column="age", segment="country", segment_value="FR"),
+        **steady("mlspec_drift_noise_distance", 0.25, **own, **DE),
+        **steady("mlspec_drift_noise_distance", 0.25, **own),
+    }
+    proves(tmp_path, [rule], series, [(200, of(rule, column="age", segment_value="FR"), said)])
+
+
+def test_one_cause_has_one_alert_on_drift(tmp_path: Path) -> None:
+    found = rules(tmp_path, watching())
+    all_ = one(found, "ModelFeatureDrift", column=None, segment=None)
+    within = one(found, "ModelFeatureDrift", column=None, segment="country")
+    here, everywhere = drifted(0.25, 5000, column="age", **DE), drifted(0.25, 5000, column="age")
+    one_, other = of(all_, column="age"), of(within, column="age", segment_value="DE")
+    said = far("the feature age", 0.25, "psi", 0.2)
+    proves(tmp_path, [all_, within], {**here, **everywhere}, [(200, one_, said)])
+    told = far("the feature age within country DE", 0.25, "psi", 0.2)
+    proves(tmp_path, [all_, within], here, [(200, other, told)])
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "subject", "method", "least", "limit"),
+    [
+        ("ModelPredictionDrift", None, "prediction", "jensen-shannon", 900, 0.1),
+        ("ModelFeatureDrift", "amount", "feature", "ks", 481, 0.15),
+    ],
+)
+def test_each_measure_is_watched_within_a_country(
+    name: str, column: str | None, subject: str, method: str, least: int, limit: float, tmp_path: Path
+) -> None:
+    """2 x 35.978 / 8 / 0.01 = 899.5 rows, and 2 x -ln(0.00002) / 2 / 0.0225 = 480.9."""
+    rule = one(rules(tmp_path, watching()), name, column=column, segment="country")
+    labels = {"column": column or "score", **DE}
+    what = "the feature amount" if column is not None else "the distribution of predictions"
+    said = far(f"{what} within country DE", 0.2, method, limit)
+    told = of(rule, column=labels["column"], segment_value="DE")
+    for rows, expected in ((least, said), (least - 1, None)):
+        proves(tmp_path, [rule], drifted(0.2, rows, subject, method, **labels), [(200, told, expected)])
+
+
+def test_countries_with_few_rows_are_no_ticket(tmp_path: Path) -> None:
+    """Some always have few."""
+    found = rules(tmp_path, watching())
+    assert [rule["labels"].get("segment") for rule in found if rule["alert"] == "ModelDriftSamplesFew"] == [None] * 3
+
+
+def test_a_job_that_exports_no_drift_by_country_is_a_ticket(tmp_path: Path) -> None:
+    rule = one(rules(tmp_path, watching()), "ModelMonitorAbsent", monitor="drift")
+    whole = {**drifted(0, 5000, column="age"), **drifted(0, 5000, column="amount", method="ks")}
+    whole |= drifted(0, 5000, "prediction", "jensen-shannon", column="score")
+    whole |= steady("mlspec_monitor_last_success_timestamp_seconds", 0, monitor="drift")
+    names = ("mlspec_drift_distance", "mlspec_drift_samples")
+    told = [(of(rule, series=name, segment="country"), _missing(name)) for name in names]
+    told += [(of(rule, series=name, segment="country", column="amount"), _missing(name)) for name in names]
+    proves(tmp_path, [rule], whole, [(125, alert, said) for alert, said in told])
 
 
 # Jobs that are silent
@@ -585,7 +675,7 @@ def test_only_what_training_can_cure_may_start_a_training_run(tmp_path: Path) ->
 
 
 def test_an_alert_lists_its_causes_in_the_order_to_rule_them_out(tmp_path: Path) -> None:
-    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None)
+    rule = one(rules(tmp_path, watching()), "ModelFeatureDrift", column=None, segment=None)
     assert rule["labels"]["causes"] == "upstream-change,seasonality,traffic-mix,population-shift"
     steps = rule["annotations"]["action"]
     assert steps.startswith(
@@ -609,7 +699,12 @@ def test_a_platform_can_change_a_cause(tmp_path: Path) -> None:
     """
     result = compile_text(tmp_path, dumped(watching()), platform=platform, today="2026-11-23")
     (text,) = (text for name, text in files(result).items() if name.endswith("monitoring/rules-model.yaml"))
-    rule = one([rule for group in load(text)["groups"] for rule in group["rules"]], "ModelFeatureDrift", column=None)
+    rule = one(
+        [rule for group in load(text)["groups"] for rule in group["rules"]],
+        "ModelFeatureDrift",
+        column=None,
+        segment=None,
+    )
     assert rule["labels"]["causes"] == "upstream-change,traffic-mix,population-shift"
     assert 'If so, call {{ "{{" }} the data team.' in rule["annotations"]["action"]
 

@@ -13,8 +13,9 @@ import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.emit.backends import Backends
 from mlspec.compiler.pipeline import compile_system
-from mlspec.compiler.plan.data.drift import DriftPlan
+from mlspec.compiler.plan.data.drift import DriftPlan, Watched
 from mlspec.compiler.plan.data.noise import chi_square_quantile, enough, floor_of, noise_floor
+from mlspec.compiler.plan.data.segments import segments
 
 from .support import compile_text, minimal
 
@@ -194,6 +195,82 @@ def test_an_alert_is_above_the_noise(tmp_path: Path) -> None:
     found_ = {name: decided.value for name, decided in made.above.items()}
     assert found_ == {"features": value(made.of_features), "prediction": 0.2}
     assert "is within the noise" in made.above["features"].reason
+
+
+# Segments
+
+COUNTRIES = [{"name": "country", "dtype": "category", "values": {"max": 250}}]
+ONE_IN_25_000 = 35.978
+"""The chi-square quantile with 9 degrees of freedom for a false alarm rate of 1% / 250."""
+
+
+def over(x: float) -> float:
+    """The chance that a chi-square variable with 9 degrees of freedom exceeds x (Abramowitz and Stegun, 26.4.4)."""
+    tail = math.sqrt(2 * x / math.pi) * math.exp(-x / 2)
+    return math.erfc(math.sqrt(x / 2)) + tail * (1 + x / 3 + x**2 / 15 + x**3 / 105)
+
+
+def within(tmp_path: Path, columns: list[dict[str, Any]], **changes: object) -> dict[str, Watched]:
+    """What is compared within each value of the only segment."""
+    data = changes.pop("data", {})
+    assert isinstance(data, dict)
+    name = columns[0]["name"]
+    made = drift(tmp_path, data={"columns": columns, **data}, monitoring__segments=[name, name], **changes)
+    (segment,) = segments(made)
+    return segment.watched
+
+
+def test_a_segment_needs_as_many_rows_as_the_noise_of_its_values_takes(tmp_path: Path) -> None:
+    """2 x 35.978 / 0.2 = 359.8 rows for 250 countries. All rows need 2 x 21.67 / 0.2 = 217."""
+    assert over(ONE_IN_25_000) == pytest.approx(0.01 / 250, rel=1e-3)
+    found = within(tmp_path, COUNTRIES)["prediction"]
+    assert (found.least.value, found.threshold.value) == (360, 0.2)
+    assert "1% / (1 column x 250 values of country)" in found.least.reason
+    assert drift(tmp_path).watched["prediction"].least.value == 217
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ({"name": "is_new", "dtype": "bool"}, 2),
+        ({"name": "channel", "dtype": "string", "values": {"oneOf": ["web", "app", "store"]}}, 3),
+    ],
+)
+def test_a_segment_of_few_values_needs_fewer_rows(column: dict[str, Any], values: int, tmp_path: Path) -> None:
+    least = within(tmp_path, [column])["prediction"].least.value
+    assert over(0.2 * least / 2) <= 0.01 / values < over(0.2 * (least - 1) / 2)
+
+
+def test_every_feature_of_every_value_is_a_comparison(tmp_path: Path) -> None:
+    least = within(tmp_path, COUNTRIES, monitoring__drift={**DRIFT, "features": psi(0.2)})["features"].least.value
+    assert over(0.2 * least / 2) <= 0.01 / (30 * 250) < over(0.2 * (least - 1) / 2)
+
+
+def test_a_verdict_on_fewer_rows_has_a_higher_threshold(tmp_path: Path) -> None:
+    """(1/200 + 1/200) x 35.978 = 0.3598. More rows than noise takes are not asked of a segment."""
+    found = within(tmp_path, COUNTRIES, monitoring__drift={**DRIFT, "minSamples": 200})["prediction"]
+    assert (found.least.value, found.threshold.value) == (200, 0.3598)
+    many = within(tmp_path, COUNTRIES, monitoring__drift={**DRIFT, "minSamples": 5000})["prediction"]
+    assert (many.least.value, many.threshold.value) == (360, 0.2)
+
+
+def test_a_reference_that_is_smaller_than_a_window_is_small_in_each_segment(tmp_path: Path) -> None:
+    """7,200 rows in a window and 1,200 in the reference: (1 + 6) x 35.978 / 0.2 = 1,259.2."""
+    data = {
+        "sources": [{"name": "forms", "ingestion": "batch", "volume": {"records": 1715}}],
+        "split": {"strategy": "random"},
+    }
+    assert value(drift(tmp_path, data=data).reference) == 1200
+    found = within(tmp_path, COUNTRIES, data=data)["prediction"]
+    assert (found.least.value, found.threshold.value) == (1260, 0.2)
+    assert "a reference with 1 row for every 6 rows" in found.least.reason
+
+
+@pytest.mark.parametrize(("method", "least"), [("jensen-shannon", 900), ("ks", 1082), ("wasserstein", 1682)])
+def test_other_measures_have_their_own_rows(method: str, least: int, tmp_path: Path) -> None:
+    """For 0.1: 2 x 35.978 / 8 / 0.01; 2 x -ln(0.00002) / 2 / 0.01 = 1,081.98; and 2 x 2.9 x 2.9 / 0.01."""
+    found = within(tmp_path, COUNTRIES, monitoring__drift={**DRIFT, "prediction": psi(0.1, method)})["prediction"]
+    assert (found.least.value, found.threshold.value) == (least, 0.1)
 
 
 # The rule

@@ -28,6 +28,7 @@ __all__ = [
     "ships",
     "tests",
     "time_zones",
+    "xids",
 ]
 
 
@@ -139,6 +140,11 @@ def metrics() -> Mapping:
 def rubric() -> Mapping:
     """The ML Test Score: its sections, its tests, and the bands of scores."""
     return _file("rubric")
+
+
+def xids() -> Mapping:
+    """The errors of NVIDIA's driver after which a device has to be reset, or its node rebooted, and their source."""
+    return _file("xids")
 
 
 def tests() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ...compiler.because import because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.serving.batch import BatchPlan
-from . import cronjob
+from . import cronjob, gpus
 from .alert import alert
 from .files import rule_files
 from .proofs import schedules as proofs
@@ -33,6 +33,7 @@ def rules(batch: BatchPlan) -> Iterator[Artifact]:
                 *_late(batch),
                 _stale(batch),
                 *age(batch, batch.release),
+                *gpus.of_job(batch, batch.part.resources.accelerator),
             ],
         }
     ]

@@ -3,6 +3,9 @@
 A distance raises an alert if it is above its threshold and above the noise in two windows in a row, with enough rows. A
 threshold is the configured one, or the noise floor of the plan if that is higher. If a job exports the noise of a
 window, the alert also stays silent up to that.
+
+Each column of `monitoring.segments` has the same alerts on the rows with each of its values. A column that is as far on
+all rows has one cause and one alert, that on all rows. Segments with few rows have no alert: some always have few.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from ...compiler.exported import Signal
 from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.plan.data.drift import DriftPlan
 from ...compiler.plan.data.drift import Watched as Measure
+from ...compiler.plan.data.segments import segments
 from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
@@ -22,7 +26,7 @@ from .jobs import Judged, Needed, number, sampled, series, told
 from .proof import Alert
 from .proofs import drift as proofs
 from .proofs.contract import ONE, OTHER, Well
-from .proofs.drift import Distance
+from .proofs.drift import Distance, Whole
 
 __all__ = ["judged"]
 
@@ -42,10 +46,18 @@ class _Subject(Record):
     signal: Signal
     alert: str
     what: str
+    segment: Because[str] | None = None
+    """The column within whose values it is compared; None for all rows."""
+
+    @property
+    def by(self) -> str:
+        """The labels that distinguish the series."""
+        return "column" if self.segment is None else "column, segment_value"
 
     def of(self, name: str) -> Because[str]:
         """A series of this subject."""
-        labels = {"subject": self.subject, "method": self.measure.method, "segment": ALL}
+        segment = self.segment if self.segment is not None else ALL
+        labels = {"subject": self.subject, "method": self.measure.method, "segment": segment}
         if self.column is not None:
             labels["column"] = self.column
         others = () if self.column is not None or self.signal != "feature-drift" else self.drift.part.columns.values()
@@ -58,31 +70,47 @@ class _Subject(Record):
 
 def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
     """The alerts on each measure, and the series that they need."""
+    whole: dict[str, tuple[_Subject, Whole]] = {}
     for name, measure in drift.watched.items():
         one = _subject(watched, drift, name, measure)
-        distance = _distance(one)
-        well = (("mlspec_drift_distance", distance.distance, 0.0), ("mlspec_drift_samples", distance.samples, 1e6))
-        labels = {"column": one.column.value} if one.column is not None else {}
-        yield Judged(
-            rules=(proofs.drifted(distance, _drifted(one)), proofs.few(distance, _few(one))),
-            needed=tuple(
-                Needed(
-                    name=name,
-                    selected=one.of(name),
-                    interval=drift.part.window,
-                    well=Well(series=own[0], value=value, labels=labels, alone=True),
-                )
-                for name, own, value in well
-            ),
-        )
+        distance, alert = _distance(one), _drifted(one)
+        yield _judged(one, distance, proofs.drifted(distance, alert), proofs.few(distance, _few(one)))
+        whole[name] = (one, Whole(distance=distance, alert=alert))
+    for segment in segments(drift):
+        for name, measure in segment.watched.items():
+            all_rows, known = whole[name]
+            one = all_rows.but(measure=measure, segment=segment.column)
+            distance = _distance(one)
+            yield _judged(one, distance, proofs.drifted(distance, _drifted(one, all_rows), known))
+
+
+def _judged(one: _Subject, distance: Distance, *rules: Alert) -> Judged:
+    """Some alerts on one subject, with the series that they read."""
+    well = (("mlspec_drift_distance", distance.distance, 0.0), ("mlspec_drift_samples", distance.samples, 1e6))
+    labels = {
+        name: label.value for name, label in (("column", one.column), ("segment", one.segment)) if label is not None
+    }
+    return Judged(
+        rules=rules,
+        needed=tuple(
+            Needed(
+                name=name,
+                selected=one.of(name),
+                interval=one.drift.part.window,
+                well=Well(series=own[0], value=value, labels=labels, alone=True),
+            )
+            for name, own, value in well
+        ),
+    )
 
 
 def _distance(one: _Subject) -> Distance:
     """The same subject in scenes: its column, or two columns that have no measure of their own."""
     columns = (one.column.value,) if one.column is not None else (ONE, OTHER)
+    group = {"segment": one.segment.value, "segment_value": ONE} if one.segment is not None else {}
 
     def of(name: str, column: str) -> str:
-        labels = {"subject": one.subject.value, "method": one.measure.method.value, "column": column}
+        labels = {"subject": one.subject.value, "method": one.measure.method.value, "column": column, **group}
         return sampled(one.watched, name, **labels)
 
     def minutes(length: Duration, times: float = 1) -> int:
@@ -96,7 +124,8 @@ def _distance(one: _Subject) -> Distance:
         least=int(one.measure.least.value),
         lookback=minutes(one.drift.lookback.value),
         quarter=minutes(one.drift.part.window.value, 0.25),
-        shown={"column": columns[0]},
+        columns=columns,
+        group={name: value for name, value in group.items() if name == "segment_value"},
     )
 
 
@@ -115,17 +144,17 @@ def _subject(watched: Watched, drift: DriftPlan, name: str, measure: Measure) ->
     )
 
 
-def _drifted(one: _Subject) -> Alert:
+def _drifted(one: _Subject, whole: _Subject | None = None) -> Alert:
     """The first line compares all values since the window before; the second requires that there was one even before
-    that, so that the first result of a new job is not taken for two.
+    that, so that the first result of a new job is not taken for two. `whole` is the same subject on all rows.
     """
     window = one.drift.part.window
     distance = one.of("mlspec_drift_distance")
     expression = text(
-        "max by (column) (min_over_time({distance}[{lookback}])) > {threshold}\n"
-        "and max by (column) (present_over_time({distance}[{quarter}] offset {lookback}))\n"
-        "and max by (column) ({samples}) >= {least}\n"
-        "unless max by (column) ({distance}) <= max by (column) ({noise})",
+        f"max by ({one.by}) (min_over_time({{distance}}[{{lookback}}])) > {{threshold}}\n"
+        f"and max by ({one.by}) (present_over_time({{distance}}[{{quarter}}] offset {{lookback}}))\n"
+        f"and max by ({one.by}) ({{samples}}) >= {{least}}\n"
+        f"unless max by ({one.by}) ({{distance}}) <= max by ({one.by}) ({{noise}})",
         distance=distance,
         lookback=one.drift.lookback.map(span),
         threshold=one.measure.threshold.map(number),
@@ -134,6 +163,14 @@ def _drifted(one: _Subject) -> Alert:
         least=one.measure.least.map(str),
         noise=one.of("mlspec_drift_noise_distance"),
     )
+    if whole is not None:
+        expression = text(
+            "{within}\nunless on (column) max by (column) (min_over_time({distance}[{lookback}])) > {threshold}",
+            within=expression,
+            distance=whole.of("mlspec_drift_distance"),
+            lookback=one.drift.lookback.map(span),
+            threshold=whole.measure.threshold.map(number),
+        )
     return told(
         one.watched,
         one.alert,
@@ -141,16 +178,24 @@ def _drifted(one: _Subject) -> Alert:
         one.signal,
         expression,
         text(
-            f"{{service}}: {one.what} is at least {VALUE} away from the reference for two windows of {{window}}, by "
-            "{method}; the limit is {threshold}",
+            f"{{service}}: {one.what}{{within}} is at least {VALUE} away from the reference for two windows of "
+            "{window}, by {method}; the limit is {threshold}",
             service=one.watched.name,
+            within=_within(one),
             window=window.map(str),
             method=one.measure.method,
             threshold=one.measure.threshold.map(number),
         ),
         action=_action(one),
-        labels={"column": one.column},
+        labels={"column": one.column, "segment": one.segment},
     )
+
+
+def _within(one: _Subject) -> Because[str]:
+    """The segment in words."""
+    if one.segment is None:
+        return fixed("", "all rows")
+    return text(" within {segment} {{{{ $labels.segment_value }}}}", segment=one.segment)
 
 
 def _action(one: _Subject) -> Because[str] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ...compiler.because import because
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan.service import ServicePlan
-from . import health, replicas, rollout, scaler, shadow, traffic
+from . import gpus, health, replicas, rollout, scaler, shadow, traffic
 from .burn import burn_groups
 from .files import rule_files
 
@@ -22,7 +22,7 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     """The same groups twice: for the Prometheus Operator, and as a plain rule file."""
     groups = [*burn_groups(service), health.group(service)]
     groups += [replicas.group(service), *traffic.groups(service), *scaler.groups(service)]
-    groups += [*rollout.groups(service), *shadow.groups(service)]
+    groups += [*gpus.groups(service), *rollout.groups(service), *shadow.groups(service)]
     why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)
     rates = [rate.map(float) for rate in (service.traffic("trough"), service.traffic("mean")) if rate is not None]
     yield from rule_files(service.scope, service.name, groups, why, rates)

@@ -12,7 +12,7 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.training import TrainingPlan
-from . import cronjob
+from . import cronjob, gpus
 from .alert import alert
 from .files import rule_files
 from .proof import Alert
@@ -30,7 +30,13 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
         {
             "name": text("mlspec-{name}", name=training.name),
             "interval": fixed("1m", "schedules have a resolution of one minute"),
-            "rules": [_absent(training), _missed(training), _failed(training), _stale(training)],
+            "rules": [
+                _absent(training),
+                _missed(training),
+                _failed(training),
+                _stale(training),
+                *gpus.of_job(training, training.part.resources.accelerator),
+            ],
         }
     ]
     why = because("rules", "alerts on training runs", training.given_schedule)

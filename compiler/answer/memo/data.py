@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...plan import Plan
 from ...plan.data.quality import label_limit
+from ...plan.data.segments import segments
 from .line import Line
 
 __all__ = ["drift", "history", "quality"]
@@ -46,6 +47,11 @@ def drift(plan: Plan) -> Iterator[Line]:
         yield Line(
             title=f"{name}, rows for a verdict", value=one.least, count_of="row", field="monitoring.drift.minSamples"
         )
+    for segment in segments(measured):
+        for name, one in segment.watched.items():
+            within, unit = f"{name} by {segment.column.value}", "PSI" if one.method.value == "psi" else ""
+            yield Line(title=f"{within}, threshold", value=one.threshold, unit=unit)
+            yield Line(title=f"{within}, rows", value=one.least, count_of="row")
 
 
 def quality(plan: Plan) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.data.segments import most_values
 from ...system import Column, MLSystem
 from ..lint import rule
 
@@ -65,7 +66,7 @@ def unbounded_label(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     columns = {column.name.value: column for column in system.data.columns}
     for segment in _labels(system):
         column = columns.get(segment.value)
-        most = _most(column)
+        most = most_values(column)
         if most is not None and most <= MOST_VALUES:
             continue
         bound = column.values.max if column is not None and column.values is not None else None
@@ -93,18 +94,6 @@ def _labels(system: MLSystem) -> Iterator[Because[str]]:
     yield from system.monitoring.segments
     conditions = [*system.monitoring.rules, *([system.monitoring.quality] if system.monitoring.quality else [])]
     yield from (condition.segment for condition in conditions if condition.segment is not None)
-
-
-def _most(column: Column | None) -> int | None:
-    """The most values that a column can take; None if they are unbounded."""
-    if column is None:
-        return None
-    if column.dtype.value == "bool":
-        return 2
-    values = column.values
-    if values is None or (values.max is None and not values.one_of):
-        return None
-    return int(values.max.value) if values.max is not None else len(values.one_of)
 
 
 @rule("MLS701", "error", "monitoring.drift.reference", "releases.*.profile")

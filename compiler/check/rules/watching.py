@@ -12,7 +12,7 @@ from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
 from ...promql import broken
-from ...system import AlertRule, Condition, MLSystem
+from ...system import AlertRule, Condition, Drift, MLSystem
 from ..lint import rule
 
 if TYPE_CHECKING:
@@ -194,10 +194,10 @@ def _no_rival(bound: Condition | AlertRule, versus: Because[str]) -> Diagnostic:
 
 @rule("MLS733", "warning", "monitoring.segments", "monitoring.rules.*.metric")
 def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Segments without a quality to watch by segment.
+    """Segments without a quality or drift to watch by segment.
 
-    Why: `monitoring.segments` applies to bounds on the quality. Without one, a model that fails for one country goes
-    unnoticed, and the spec looks as if it were watched.
+    Why: `monitoring.segments` applies to bounds on the quality and to drift. Without them, a model that fails for one
+    country goes unnoticed, and the spec looks as if it were watched.
 
     Bad:
         data:
@@ -216,7 +216,7 @@ def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     asked = system.monitoring
     if not asked.segments or not plan.runs("monitoring").value or asked.quality is not None:
         return
-    if any(of_quality(system, bound) for bound in asked.rules):
+    if any(of_quality(system, bound) for bound in asked.rules) or _compared(asked.drift):
         return
     evaluation = system.evaluation
     metric = evaluation.primary.value if evaluation is not None else "recall"
@@ -224,10 +224,15 @@ def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         "MLS733",
         f"nothing is watched by `{asked.segments[0].value}`",
         asked.segments[0],
-        note="segments apply to the quality, so a model that fails for one value goes unnoticed",
+        note="segments apply to the quality and to drift, so a model that fails for one value goes unnoticed",
         help=f"add `quality: {{metric: {metric}, versus: champion, margin: -0.02}}` under `monitoring`, with a metric "
         "and a margin that fit your task",
     )
+
+
+def _compared(drift: Drift | None) -> bool:
+    """Whether anything is compared with a reference."""
+    return drift is not None and any((drift.features, drift.prediction, drift.columns))
 
 
 def of_quality(system: MLSystem, bound: Condition | AlertRule) -> bool:

@@ -9,7 +9,8 @@ Two principles keep degradation from hiding behind an alert that fires for weeks
 - A ticket never mutes a page: no one may be looking at it.
 - Nothing explains `availability`, and only an outage explains `latency`. These are what the spec promises, and a full
   server or a version that was rolled back is no certain reason that requests are slow. For the same reason, the alerts
-  on a rollout and on a shadow explain nothing: they fire until the spec changes.
+  on a rollout and on a shadow explain nothing: they fire until the spec changes. Nor do those on hardware: a device
+  can wait weeks for its replacement.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ...record import Record
 __all__ = ["EXPLAINS", "FAILURES", "SIGNALS", "Explains", "Failure"]
 
 Failure = Literal[
-    "outage", "availability", "latency", "saturation", "replicas", "autoscaling", "upstream", "rollout", "shadow",
-    "runs", "staleness", "monitoring", "data-quality", "data-drift", "model-quality", "loop",
+    "outage", "availability", "latency", "saturation", "replicas", "hardware", "autoscaling", "upstream", "rollout",
+    "shadow", "runs", "staleness", "monitoring", "data-quality", "data-drift", "model-quality", "loop",
     "condition",
 ]  # fmt: skip
 """The kind of failure that an alert shows: the value of its label `failure`."""
@@ -34,6 +35,7 @@ FAILURES: dict[Failure, str] = {
     "latency": "answers are slow, or callers do not wait for them",
     "saturation": "the load is near or above the capacity",
     "replicas": "some replicas are down or missing",
+    "hardware": "an accelerator failed, or does no work",
     "autoscaling": "the autoscaler does not follow the load",
     "upstream": "callers, the gateway, or the network send no requests",
     "rollout": "a new version waits, or was rolled back",

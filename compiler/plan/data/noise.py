@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-__all__ = ["chi_square_quantile", "enough", "floor_of", "noise_floor"]
+__all__ = ["chi_square_quantile", "enough", "enough_within", "floor_of", "noise_floor"]
 
 WASSERSTEIN = 2.9
 """The 1% quantile of the distance times the root of nm / (n + m), for tails no heavier than lognormal ones."""
@@ -44,6 +44,16 @@ def enough(method: str, threshold: float, reference: int | None, columns: int, b
     both = float(threshold**power) / scale
     left = both / 2 if reference is None else both - 1 / reference
     return math.ceil(1 / left - 1e-9) if left > 1e-12 else None
+
+
+def enough_within(method: str, threshold: float, share: float, comparisons: int, bins: int, alpha: float) -> int:
+    """The fewest rows of a part for which the floor is at most the threshold.
+
+    `share` is the number of its rows for each of its rows in the reference, so the floor to the power of p is
+    k (1 + share) / n.
+    """
+    scale, power = _scale(method, comparisons, bins, alpha)
+    return max(1, math.ceil(scale * (1 + share) / threshold**power - 1e-9))
 
 
 def _scale(method: str, columns: int, bins: int, alpha: float) -> tuple[float, int]:

@@ -1,12 +1,12 @@
 """Whether the service has capacity left: requests in flight, queues, replicas, and the resources of pods.
 
-The series of containers are cAdvisor's, which the kubelet exports. Those of accelerators are from the default set of
-NVIDIA's DCGM exporter (etc/default-counters.csv); its monitor keeps the workload's labels as `exported_*`.
+The series of containers are cAdvisor's, which the kubelet exports. Those of accelerators are described in `dcgm`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ....compiler.because import Because, because, fixed, text
 from ....compiler.plan.choose import count
@@ -14,6 +14,7 @@ from ....compiler.plan.objectives.sli import Indicators
 from ....compiler.plan.service import ServicePlan
 from ....schema.units import Percent
 from ...providers import RolloutProvider
+from ..dcgm import either, nvidia, sliced
 from ..health import in_use
 from ..replicas import pods
 from .panel import WINDOW, Line, Panel, Query, number, share
@@ -167,11 +168,12 @@ def _memory(service: ServicePlan) -> Panel:
 def _devices(service: ServicePlan) -> Iterator[Panel]:
     """NVIDIA's devices. A slice has no utilization of its own."""
     devices = service.devices
-    if devices is None or not service.scope.resource_of(devices).value.startswith("nvidia.com/"):
+    resource = nvidia(service.scope, devices)
+    if devices is None or resource is None:
         return
-    sliced = service.scope.platform.accelerators[devices.type.value].slice
-    why = because("accelerators", "each replica has some", devices.type, service.scope.resource_of(devices), sliced)
-    if not sliced.value:
+    part = sliced(service.scope, devices)
+    why = because("accelerators", "each replica has some", devices.type, resource, part)
+    if not part.value:
         yield Panel(
             key="gpu",
             kind="graph",
@@ -208,9 +210,5 @@ _DEVICE = "{{exported_pod}}{{pod}} GPU {{gpu}}"
 
 
 def _each_device(service: ServicePlan, template: str) -> Because[str]:
-    renamed = text(template, pods=pods(service, "exported_"))
-    return text(
-        "max by (exported_pod, gpu) ({renamed})\nor max by (pod, gpu) ({kept})",
-        renamed=renamed,
-        kept=text(template, pods=pods(service)),
-    )
+    renamed, kept = either(template, partial(pods, service))
+    return text("max by (exported_pod, gpu) ({renamed})\nor max by (pod, gpu) ({kept})", renamed=renamed, kept=kept)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ....compiler.record import Record
 from ....compiler.scenes.notation import NEVER, Series
-from ..proof import Alert, Flows, Scene, fired, proven, silent
+from ..proof import Alert, Check, Fired, Flows, Scene, fired, proven, silent
 from .contract import Breach, Levels, began, held, never, pace
 from .pods import length, wait
 
-__all__ = ["Distance", "drifted", "few"]
+__all__ = ["Distance", "Whole", "drifted", "few"]
 
 FAR = 1.5
 """A distance, as a share of the threshold."""
@@ -28,7 +28,15 @@ class Distance(Record):
     lookback: int
     """In minutes, as all times here."""
     quarter: int
-    shown: Mapping[str, str]
+    columns: tuple[str, ...]
+    """The names of the columns."""
+    group: Mapping[str, str]
+    """The labels that a segment has besides that of its column."""
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """The labels that an alert on the first column shows."""
+        return {"column": self.columns[0], **self.group}
 
     def seen(self, share: float, rows: int | None = None) -> Levels:
         """A distance of the first column, as a share of the threshold. The other columns are close."""
@@ -45,8 +53,16 @@ class Distance(Record):
         return held([(length(flows), self.seen(0.5, 2 * self.least))], 1)
 
 
-def drifted(one: Distance, alert: Alert) -> Alert:
-    """A column is far from the reference for two windows."""
+class Whole(Record):
+    """The same columns on all rows."""
+
+    distance: Distance
+    alert: Alert
+    """The alert on them."""
+
+
+def drifted(one: Distance, alert: Alert, whole: Whole | None = None) -> Alert:
+    """A column is far from the reference for two windows; within a segment, `whole` is the same on all rows."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         every = pace(one.lookback, one.quarter)
@@ -71,8 +87,33 @@ def drifted(one: Distance, alert: Alert) -> Alert:
             said, quiet = f"chance explains {name} of it", (last, due, due + every) if not fires else (last,)
             yield scene(f"two windows are far, and {said}", (at, close), (rest, levels), fires=fires, quiet=quiet)
         yield _gap(one, alert, every)
+        if whole is not None:
+            phases = [(at, close), (rest, far)]
+            yield from _with_all_rows(one, alert, whole, phases, every)
 
     return proven(alert, scenes, one.healthy)
+
+
+def _with_all_rows(
+    one: Distance, alert: Alert, whole: Whole, phases: Sequence[tuple[int, Levels]], every: int
+) -> Iterator[Scene]:
+    """A column has one alert, whether it is far within a segment or on all rows."""
+    (before, close), (rest, far) = phases
+    at, all_ = before + one.lookback, whole.distance
+
+    def scene(name: str, levels: Levels, *told: Fired) -> Scene:
+        series = held([(before, {**close, **all_.seen(0.5)}), (rest, {**far, **levels})], every)
+        checks = (Check(minute=at, name=alert["alert"], fired=told),)
+        return Scene(name=name, series=series, checks=checks, every=every, step=every)
+
+    here = Fired(alert=alert, value=one.far(FAR), labels=one.shown)
+    yield scene("it is at the limit on all rows", all_.seen(1), here)
+    everywhere = Fired(alert=whole.alert, value=all_.far(FAR), labels=all_.shown)
+    yield scene("it is as far on all rows", all_.seen(FAR), everywhere)
+    if len(all_.columns) > 1:
+        levels = {**all_.seen(0.5), all_.distance[1]: all_.far(FAR)}
+        other = Fired(alert=whole.alert, value=all_.far(FAR), labels={"column": all_.columns[1]})
+        yield scene("another column is far on all rows", levels, here, other)
 
 
 def _gap(one: Distance, alert: Alert, every: int) -> Scene:
