@@ -1298,6 +1298,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Alerting": {
         "provider": ('provider', 'derived', ('enum', ('alertmanager-config', 'alertmanager', 'none')), None, 'as `alertmanager-config` if receivers are declared, else `none`'),
         "receivers": ('receivers', 'map', ('map', ('object', 'Receiver'), 'text', ''), None, ''),
+        "retraining": ('retraining', 'optional', ('scalar', 'text', ''), None, ''),
         "labels": ('labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
         "clusterLabel": ('cluster_label', 'default', ('scalar', 'label-name', ''), 'cluster', 'the common external label; alerts without it are all of one cluster'),
         "secrets": ('secrets', 'default', ('scalar', 'path', ''), '/etc/alertmanager/secrets', 'where the Prometheus operator mounts them'),

@@ -2145,10 +2145,11 @@ class Sigv4Auth(Part):
 class Alerting(Part):
     """Where alerts go: the configuration of Alertmanager for each system. Alerts name their receivers in their labels. If omitted, mlspec routes no alert. Your own configuration does, by the labels `receiver`, `owner`, and `severity`."""
 
-    __slots__ = fields = ("provider", "receivers", "labels", "cluster_label", "secrets", "pages", "tickets",)
+    __slots__ = fields = ("provider", "receivers", "retraining", "labels", "cluster_label", "secrets", "pages", "tickets",)
 
     provider: Derived[Literal['alertmanager-config', 'alertmanager', 'none']]
     receivers: Named[Receiver]
+    retraining: Because[str] | None
     labels: Named[Because[str]]
     cluster_label: Because[str]
     secrets: Because[str]

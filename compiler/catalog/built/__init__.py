@@ -56,4 +56,5 @@ MODULES: dict[str, str] = {
     "runtimes/triton": "runtimes_triton",
     "runtimes/vllm": "runtimes_vllm",
     "slices": "slices",
+    "xids": "xids",
 }
