@@ -47,6 +47,7 @@ from mlspec.terminal.render import status_page
 
 from .prometheus import History, exporter, prometheus
 from .support import EXAMPLES, ROOT, run
+from .test_traps_elsewhere import trained
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
 
@@ -125,6 +126,16 @@ def test_red_comes_before_yellow_before_gray() -> None:
         (action.health for action in found.actions), key=["red", "yellow", "gray"].index
     )
     assert {action.health for action in found.actions} == {"red", "yellow", "gray"}
+
+
+def test_alerts_on_a_model_that_another_system_serves_are_part_of_the_status(tmp_path: Path) -> None:
+    (of,) = trained(tmp_path)._compiled.environments
+    rules = {rule.name: rule.service for rule in expected(of.bundle.artifacts)}
+    assert rules["ModelTooOld"] == "fraud-champion"
+    found = status(of, healthy(of, ModelTooOld="it is 50 days old"))
+    (live,) = [one for one in found.services if one.kind == "elsewhere"]
+    assert (live.name, live.health, found.health) == ("fraud-champion", "yellow", "yellow")
+    assert {rule for rule in rules.values()} <= {one.name for one in found.services}, "no alert is left out"
 
 
 def test_several_windows_of_one_objective_are_one_action() -> None:

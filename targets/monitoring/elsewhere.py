@@ -18,8 +18,6 @@ from .version import age, info
 
 __all__ = ["rules"]
 
-SUFFIX = "champion"
-
 
 class Champion(Record):
     """The live version, as the subject of an alert."""
@@ -33,7 +31,7 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
     release, scope = training.champion, training.scope
     if release is None:
         return
-    watched = Champion(scope=scope, name=text(f"{{system}}-{SUFFIX}", system=scope.system.metadata.name))
+    watched = Champion(scope=scope, name=training.champion_name)
     groups = [
         {
             "name": text("mlspec-{name}", name=watched.name),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import text
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
 from ...compiler.system import AlertRule, Condition
 from . import conditions, drift, jobs, quality, retrain, upstream
 from .alert import Watched
-from .elsewhere import SUFFIX, Champion
+from .elsewhere import Champion
 from .jobs import Judged
 
 __all__ = ["rules", "watched"]
@@ -20,8 +19,7 @@ def watched(plan: Plan) -> dict[str, Watched]:
     """The services of one environment by name, or the model that another system serves."""
     found: dict[str, Watched] = {**plan.online, **plan.batch}
     if not found and plan.champion_elsewhere is not None:
-        name = text(f"{{system}}-{SUFFIX}", system=plan.system.metadata.name)
-        return {"": Champion(scope=plan, name=name)}
+        return {"": Champion(scope=plan, name=plan.champion_elsewhere.champion_name)}
     return found
 
 

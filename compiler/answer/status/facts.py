@@ -15,7 +15,7 @@ from .questions import HISTORY, QUANTILES, key
 from .report import Chart, Fact
 from .upcoming import upcoming
 
-__all__ = ["charts", "of_batch", "of_online", "of_training"]
+__all__ = ["charts", "of_batch", "of_champion", "of_online", "of_training"]
 
 SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6}
 """The units of histograms, in seconds."""
@@ -52,6 +52,12 @@ def of_training(training: TrainingPlan, answers: Answers) -> Iterator[Fact]:
     """The training runs."""
     when = _next(training.schedule.value, training.time_zone.value, answers) if not training.suspended.value else ""
     yield from _runs(training.name.value, answers, when)
+
+
+def of_champion(release: Release | None, answers: Answers) -> Iterator[Fact]:
+    """The version of a model that another system serves, if it is known here."""
+    if release is not None:
+        yield from _version(release, answers)
 
 
 def _fact(title: str, value: float | None, say: Callable[[float], str], target: str = "", unit: str = "") -> Fact:

@@ -101,7 +101,9 @@ def _cronjob(plan: Plan, name: Because[str], series: str) -> Because[str]:
 
 
 def _model(plan: Plan) -> Iterator[Question]:
-    for name in (*(one.name for one in plan.online.values()), *(one.name for one in plan.batch.values())):
+    names = [*(one.name for one in plan.online.values()), *(one.name for one in plan.batch.values())]
+    names += [plan.champion_elsewhere.champion_name] if plan.champion_elsewhere is not None else []
+    for name in names:
         match = promql('namespace="{namespace}",service="{name}"', namespace=plan.namespace, name=name)
         for series in EXPORTED:
             query = text(f"{series}{{{{{{match}}}}}}", match=match).value

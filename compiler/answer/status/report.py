@@ -103,7 +103,7 @@ class ServiceStatus(Record):
     """A service, or the training runs."""
 
     name: str
-    kind: Literal["online", "batch", "training"]
+    kind: Literal["online", "batch", "training", "elsewhere"]
     health: Health
     facts: tuple[Fact, ...]
     checks: tuple[Check, ...]

@@ -71,6 +71,11 @@ class TrainingPlan:
         ]
         return _elsewhere(self.model, *here)
 
+    @property
+    def champion_name(self) -> Because[str]:
+        """What alerts on that version call it: the value of their label `service`."""
+        return text("{system}-champion", system=self.scope.system.metadata.name)
+
     @cached_property
     def champion(self) -> Release | None:
         """The live release of the trained model, which another system serves; None if it is unknown here."""
