@@ -54,6 +54,9 @@ EACH = pytest.mark.parametrize(
     scope="module",  # run all tests of one part before those of the next one
 )
 
+SAMPLE = 7
+"""One leaf in so many is also tried on the unit tests of the alerts, which are longer than all else together."""
+
 PLATFORM = str(ROOT / "examples" / "mlspec.platform.yaml")
 
 ENOUGH = 8
@@ -94,6 +97,12 @@ class Outcome(NamedTuple):
     def valid(self) -> bool:
         return not {id_ for id_, *_ in self.verdicts} & NOT_VALID
 
+    def proofs(self) -> dict[str, File]:
+        """The unit tests of the alerts."""
+        files = ((index, file) for index, e in enumerate(self.compiled.environments) for file in e.bundle.files())
+        found = {f"{index}/{file.path}": file for index, file in files}
+        return {path: file for path, file in found.items() if path not in self.files}
+
     def shown(self) -> str:
         """The design document, which is for readers."""
         body = document(self.compiled).body
@@ -108,7 +117,7 @@ class Outcome(NamedTuple):
 def outcome(input_: Input) -> Outcome:
     compiled = compile_system(input_, BACKENDS, RULES)
     environments = enumerate(compiled.environments)  # which may get another name
-    files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.files()}
+    files = {f"{index}/{file.path}": file for index, e in environments for file in e.bundle.own_files()}
     verdicts = frozenset((d.id, d.severity, d.message, d.note, d.help) for d in compiled.found)
     return Outcome(compiled, files, verdicts)
 
@@ -150,11 +159,17 @@ class Examined:
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()
         self.leaves = leaves(self.input)
+        self.sampled = {id(leaf.node) for leaf in self.leaves[::SAMPLE]}
         self.warned = _warned(self.base.compiled)
         self.silent: list[str] = []
         self.unnamed: list[str] = []
         self.lively: list[str] = []
         self.idle = [leaf for leaf in self.leaves[part] if not self._has_effect(leaf) and not self._is_a_name(leaf)]
+
+    @cached_property
+    def proofs(self) -> dict[str, File]:
+        """The unit tests of the system as it is."""
+        return self.base.proofs()
 
     def _has_effect(self, leaf: Leaf) -> bool:
         """Try other values until one has an effect."""
@@ -188,7 +203,9 @@ class Examined:
             self.lively.append(trial)
         touched = [other for other in self.leaves if id(other.node) in change]
         causes = {span_of(node) for one in touched for node in (one.node, one.value) if node is not None}
-        self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base, made)]
+        self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base.files, made.files)]
+        if id(leaf.node) in self.sampled:
+            self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.proofs, made.proofs())]
         if not any(fnmatchcase(leaf.path, pattern) for pattern in TITLES):
             self.unnamed += [f"{trial}: {title}" for title in unnamed_decisions(span_of(leaf.node), self.memos, made)]
 
@@ -350,11 +367,11 @@ def test_every_line_of_a_pod_field_that_changes_names_its_cause(tmp_path: Path, 
     assert [leaf.path for leaf in found.idle if any(field in leaf.path for field in fields)] == []
 
 
-def silent_lines(causes: set[Any], base: Outcome, made: Outcome) -> Iterator[str]:
+def silent_lines(causes: set[Any], base: dict[str, File], made: dict[str, File]) -> Iterator[str]:
     """Lines that differ and do not say that they rest on what was changed."""
     chains = Chains()
-    for path in sorted({*base.files, *made.files}):
-        old, new = base.files.get(path), made.files.get(path)
+    for path in sorted({*base, *made}):
+        old, new = base.get(path), made.get(path)
         before, after = lines(old), lines(new)
         for file, numbers in _differing(old, new, before, after):
             text = before if file is old else after

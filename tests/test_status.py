@@ -135,7 +135,7 @@ def test_alerts_on_a_model_that_another_system_serves_are_part_of_the_status(tmp
     found = status(of, healthy(of, ModelTooOld="it is 50 days old"))
     (live,) = [one for one in found.services if one.kind == "elsewhere"]
     assert (live.name, live.health, found.health) == ("fraud-champion", "yellow", "yellow")
-    assert {rule for rule in rules.values()} <= {one.name for one in found.services}, "no alert is left out"
+    assert set(rules.values()) <= {one.name for one in found.services}, "no alert is left out"
 
 
 def test_several_windows_of_one_objective_are_one_action() -> None:
