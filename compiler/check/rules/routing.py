@@ -89,7 +89,7 @@ def _declare(name: str, declared: dict[str, Receiver], choice: str) -> str:
     return f"declare `{name}` under `platform.alerting.receivers`{other}"
 
 
-@rule("MLS721", "error", "platform.alerting.receivers.*")
+@rule("MLS721", "error", "platform.alerting.receivers.*", "platform.alerting.retraining")
 def receiver_of_nothing(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Receiver that notifies no one.
 
@@ -199,7 +199,13 @@ def _requested_again(repeat: Because[Duration], name: Because[str]) -> Diagnosti
     )
 
 
-@rule("MLS723", "warning", "platform.alerting.receivers.*", "monitoring.alerts.page")
+@rule(
+    "MLS723",
+    "warning",
+    "platform.alerting.receivers.*",
+    "platform.alerting.retraining",
+    "monitoring.alerts.page",
+)
 def pages_by_mail(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Pages that only arrive by email.
 
