@@ -81,6 +81,17 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("proposed source of knowledge", "llm.knowledge={tokens: 100}", "the prompt"),
     ("concurrent sequences", "batching.maxSize=7", "7 sequences"),
     ("prompt tokens per step", "llm.promptChunk=777", "777 tokens"),
+    ("Routing / provider", "alerting.provider=alertmanager", "alertmanager"),
+    ("receiver of pages", "alerts.page=support-ml", "support-ml"),
+    ("receiver of tickets", "alerts.ticket=support-ml", "support-ml"),
+    ("receiver of requests to train", "alerting.retraining=support-ml", "support-ml"),
+    ("requests to train, repeated after", "cooldown=4d", "4d"),
+    ("pages, wait for the first", "pages.wait=77s", "77s"),
+    ("pages, interval of changes", "pages.interval=7m", "7m"),
+    ("pages, repeated after", "pages.repeat=7h", "7h"),
+    ("tickets, wait for the first", "tickets.wait=77s", "77s"),
+    ("tickets, interval of changes", "tickets.interval=7m", "7m"),
+    ("tickets, repeated after", "tickets.repeat=7h", "7h"),
 )  # fmt: skip
 """Patterns. A field that is not written from the root is that of the line's service."""
 
