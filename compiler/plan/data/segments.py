@@ -27,7 +27,7 @@ __all__ = ["Segment", "most_values", "segments"]
 
 
 class Segment:
-    """The values of one column, within each of which distributions are compared."""
+    """A column by whose values distributions are compared."""
 
     def __init__(self, drift: DriftPlan, column: Because[str]) -> None:
         self.drift = drift
