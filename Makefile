@@ -48,6 +48,7 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	python -m tests.cluster.programs
 	python -m tests.cluster.real_servers.environments
+	python -m tests.cluster.pages.browser
 	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
 
 proof: setup  ## run the proving ground, and write what was seen to docs/proof.md

@@ -8,7 +8,8 @@
 #     release.txt the same versions as in dev.txt, and what builds a release and its software bill of materials
 #     lowest.txt  the tests, with the lowest versions that pyproject.toml allows
 #
-# and, in tests/cluster/real_servers/requirements/, one file for each server of the proving ground, from the .in next to it.
+# and, in tests/cluster/real_servers/requirements/, one file for each server of the proving ground, from the .in next to it,
+# and in tests/cluster/pages/, one for what drives the browser.
 #
 # The files work for Python 3.11 and later, on Linux and macOS, on x86_64 and arm64. They do not name a package index.
 set -eu
@@ -32,7 +33,7 @@ lock fuzz --group fuzz --constraint requirements/dev.txt
 lock release --group release --constraint requirements/dev.txt
 lock lowest --group test --resolution lowest-direct
 
-for list in tests/cluster/real_servers/requirements/*.in; do
+for list in tests/cluster/real_servers/requirements/*.in tests/cluster/pages/browser.in; do
     UV_CUSTOM_COMPILE_COMMAND='make lock' "$tool/bin/uv" pip compile "$list" --quiet --no-config \
         --universal --python-version 3.11 --generate-hashes --upgrade --output-file "${list%.in}.txt"
 done

@@ -13,7 +13,15 @@ from ...compiler.words import escaped
 
 __all__ = ["Html", "code", "document", "joined", "listed", "sentence", "table", "tag"]
 
-STYLE = """
+STACKED = """{0} thead {{ display: none; }}
+  {0}, {0} tbody, {0} tr, {0} th, {0} td, {0} caption {{ display: block; min-width: 0; }}
+  {0} tr {{ padding: .5rem 0; border-bottom: 1px solid var(--grid); }}
+  {0} tbody th, {0} td {{ border: 0; padding: 0; }} {0} td:empty {{ display: none; }}
+  {0} td::before {{ content: attr(data-head) ": "; color: var(--faint); }}"""
+"""The style of a table whose cells are below each other."""
+
+STYLE = (
+    """
 :root { color-scheme: light dark; --ink: #1b1f24; --faint: #57606a; --paper: #ffffff; --grid: #d8dee4;
   --one: #0550ae; --two: #953800; --limit: #a40e26; --good: #116329; --bad: #a40e26; --few: #6e5494; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --faint: #9aa4ae; --paper: #0d1117;
@@ -25,10 +33,11 @@ body { margin: 0 auto; max-width: 90rem; padding: 1rem; background: var(--paper)
 h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; } h3 { font-size: 1.1rem; margin-top: 2rem; }
 p, li { max-width: 75ch; } .faint, li, .keys, figcaption, caption { color: var(--faint); }
 a { color: var(--one); }
-nav { font-size: .9rem; margin: 1.5rem 0; } nav a { margin-right: 1rem; display: inline-block; }
+nav { font-size: .9rem; margin: 1.5rem 0; } nav a { margin-right: 1rem; padding: .15rem 0; display: inline-block; }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .35rem .75rem .35rem 0; text-align: left;
-  border-bottom: 1px solid var(--grid); vertical-align: top; } thead th { color: var(--faint); }
+  border-bottom: 1px solid var(--grid); vertical-align: top; min-width: 7rem; overflow-wrap: anywhere; }
+tbody th { min-width: 10rem; } thead th { color: var(--faint); }
 th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding: 1rem 0 .25rem; }
 .decisions, .changes { table-layout: fixed; } .decisions thead th:nth-child(1) { width: 19%; }
 .decisions thead th:nth-child(2) { width: 13%; } .decisions thead th:nth-child(4) { width: 22%; }
@@ -39,7 +48,7 @@ th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding: 
 .reasoned thead th:nth-child(3) { width: 42%; } .stated thead th:nth-child(2) { width: 48%; }
 .grounds { margin: 0; padding: 0; list-style: none; font-size: .9rem; } summary { cursor: pointer; font-size: .9rem; }
 .short { max-width: 90ch; margin: 1rem 0 1.5rem; }
-.short div { display: grid; grid-template-columns: 6rem 1fr; margin-bottom: .35rem; }
+.short div { display: grid; grid-template-columns: 6rem minmax(0, 1fr); margin-bottom: .35rem; }
 .short dt { font-weight: 600; } .short dd { margin: 0; }
 .kept { color: var(--good); } .broken { color: var(--bad); font-weight: 700; } .unclear, .assumed { color: var(--few); }
 .charts { display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
@@ -60,14 +69,17 @@ circle.one { fill: var(--one); }
   border-top: 2px solid var(--one); }
 .keys .two::before { border-top: 2px dashed var(--two); } .keys .limit::before { border-top: 2px dotted var(--limit); }
 .keys .bar::before { border-top-width: .7em; } .keys .span::before { border-top: 2px solid var(--two); }
-@media screen and (max-width: 56rem) { thead { display: none; } table, tbody, tr, th, td, caption { display: block; }
-  tr { padding: .5rem 0; border-bottom: 1px solid var(--grid); } tbody th, td { border: 0; padding: 0; }
-  td::before { content: attr(data-head) ": "; color: var(--faint); }
-  td:empty { display: none; } .short div { grid-template-columns: 1fr; } }
+@media screen and (max-width: 56rem) { .short div { grid-template-columns: minmax(0, 1fr); } }
 @media print { :root { font-size: 8.5pt; } body { max-width: none; font-size: 1rem; padding: 0; }
   nav, details:not([open]) ul { display: none; } h2, h3, caption, thead { break-after: avoid; }
-  tr, figure, .short div { break-inside: avoid; } thead { display: table-header-group; } }
+  tr, figure, .short div { break-inside: avoid; } table:not(.wide) thead { display: table-header-group; } }
 """
+    f"@media screen and (max-width: 56rem) {{ {STACKED.format('table')} }}\n"
+    f"@media print, screen and (max-width: 75rem) {{ {STACKED.format('.wide')} }}\n"
+)
+
+MANY = 6
+"""How many columns of texts fit on paper and on a small screen."""
 
 VOID = ("circle", "line", "meta", "path", "rect", "wbr")
 """The elements without content."""
@@ -120,10 +132,13 @@ def document(title: str, body: Iterable[Html], note: str = "") -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", kind: str = "") -> Html:
-    """A table; the first cell of a row is its header. On a narrow screen, each cell repeats the head of its column."""
+    """A table; the first cell of a row is its header. On a narrow screen, each cell repeats the head of its column. So
+    do those of a table with many columns on paper.
+    """
     top = tag("thead", tag("tr", *(tag("th", one, scope="col") for one in head)))
     body = tag("tbody", joined((_row(head, row) for row in rows), "\n"))
-    return tag("table", *([tag("caption", caption)] if caption else []), top, body, class_=kind)
+    kinds = f"{kind} wide".strip() if len(head) > MANY else kind
+    return tag("table", *([tag("caption", caption)] if caption else []), top, body, class_=kinds)
 
 
 def _row(head: Sequence[str], row: Sequence[str]) -> Html:

@@ -48,7 +48,7 @@ def ranges(title: str, description: str, rows: Sequence[Range], keys: tuple[str,
     bottom = len(rows) * ROW
     axis = [
         tag("text", significant(end, 3), x=f"{x(end):.1f}", y=f"{bottom + 4}", class_=anchor)
-        for end, anchor in ((least, "start"), (most, "end"))
+        for end, anchor in ((least, "start"), (most, "end"))[: 1 if least == most else 2]
     ]
     described = tag("title", title), tag("desc", description)
     picture = tag("svg", *described, drawn, *axis, viewBox=f"0 0 {WIDTH} {bottom + 12}", role="img")

@@ -11,8 +11,8 @@ HEAD = """# Proof
 Written by `make proof`: what ran on the proving ground the last time, and what was seen. The objects are those that
 mlspec writes; the API server, the controllers, and Prometheus are real. Nodes, pods, and traffic are played: a pod
 answers what its server would answer for the command and the ports in its manifest, and a gateway divides the requests
-as the live route says. The servers under "Servers" are real, too: each runs in Linux namespaces, as its pod says. See
-[tests/cluster](../tests/cluster).
+as the live route says. The servers under "Servers" are real, too: each runs in Linux namespaces, as its pod says. The
+pages under "Pages" are drawn by a real browser. See [tests/cluster](../tests/cluster).
 """
 
 

@@ -1,0 +1,1 @@
+"""The pages that mlspec writes, in a real browser."""
