@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check attack cases fuzz cluster proof lowest newest generate golden bench sbom lock clean
+.PHONY: setup quick check attack cases fuzz cluster programs environments proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -46,10 +46,15 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 	touch $@
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
+	$(MAKE) -s -j2 programs environments
+	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
+
+programs: setup
 	python -m tests.cluster.programs
+
+environments: setup
 	python -m tests.cluster.real_servers.environments
 	python -m tests.cluster.pages.browser
-	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
 
 proof: setup  ## run the proving ground, and write what was seen to docs/proof.md
 	MLSPEC_PROOF=1 python -m pytest -q tests/cluster
