@@ -11,6 +11,7 @@ from textwrap import dedent
 import pytest
 
 import mlspec
+from mlspec.compiler.answer.design.bundle import document
 from mlspec.compiler.answer.explain import (
     Reason,
     explain_line,
@@ -22,6 +23,7 @@ from mlspec.compiler.answer.reasons import Explainer
 from mlspec.compiler.check.effects import reached
 from mlspec.compiler.check.patterns import values
 from mlspec.compiler.diagnostics import SourceFile
+from mlspec.compiler.emit.dump import Lines
 from mlspec.compiler.pipeline import Compiled, Environment
 from mlspec.terminal.render.reasons import reason
 
@@ -122,6 +124,9 @@ def test_every_value_is_given_somewhere_and_says_what_rests_on_it(example: Path)
         for artifact in environment.emitted.artifacts
         for node in reached(artifact.body, artifact.why)
     }
+    shown = document(spec).body
+    assert isinstance(shown, Lines)
+    used |= {id(node) for node in reached(*shown.lines)}
     for leaf in leaves(spec.input):
         if leaf.path.endswith("#") or (leaf.file == "PlatformFile" and not leaf.path.startswith("platform.")):
             continue  # a key is explained with its value; the owner of the platform file is not part of a system

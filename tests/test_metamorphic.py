@@ -72,7 +72,6 @@ WITHOUT_EFFECT = {
     "releases.*.previous.*": "what `mlspec rollback` goes back to",
     "releases.*.shadow.since": "what `mlspec promote` waits for",
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
-    "models.*.candidates.2.complexity": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
     "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",
 }

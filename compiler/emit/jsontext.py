@@ -89,8 +89,20 @@ class _Writer:
             line = _joined(brackets, [part[0] for part in parts])
             if len(indent) + len(head) + len(line.value if isinstance(line, Because) else line) <= self.flat:
                 return [_Part(head, line, after)]
+            rows = [part[0]._replace(before=inner + part[0].before) for part in parts]
+            return [
+                _wide(row, line) for row in (_Part(head, brackets[0], ""), *rows, _Part(indent, brackets[1], after))
+            ]
         within = (part for top, *rest in parts for part in (top._replace(before=inner + top.before), *rest))
         return [_Part(head, brackets[0], ""), *within, _Part(indent, brackets[1], after)]
+
+
+def _wide(part: _Part, line: Line) -> _Part:
+    """A row of what is too long for one line: that there are rows depends on all of them."""
+    if not isinstance(line, Because):
+        return part
+    own = part.text
+    return part._replace(text=own.also(line) if isinstance(own, Because) else because(own, "a row of its own", line))
 
 
 def _caused(part: _Part, value: Because[Any]) -> _Part:

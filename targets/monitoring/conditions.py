@@ -72,7 +72,7 @@ def _alert(
     limit = _limit(rule)
     of = rule.of
     group = exported.of if exported is not None else ""
-    whom = text(" of {of}", of=of.map(escaped)) if of is not None and group else fixed("", "")
+    whom = text(" of {of}", of=of.map(escaped)) if of is not None and group else fixed("", "all groups")
     if of is None and group:
         whom = fixed(f" of {{{{ $labels.{group} }}}}", "the label of the series")
     return told(

@@ -15,7 +15,11 @@ __all__ = ["rule_files"]
 
 
 def rule_files(
-    scope: Scope, name: Because[str], groups: Sequence[Body], why: Because[str], rates: Sequence[Because[float]] = ()
+    scope: Scope,
+    name: Because[str],
+    groups: Sequence[Body | Because[Body]],
+    why: Because[str],
+    rates: Sequence[Because[float]] = (),
 ) -> Iterator[Artifact]:
     """The same groups twice. `rates` are those of a healthy system, in requests per second, which its tests imitate."""
     labels = {**naming.labels(scope, "rules", name), **scope.platform.prometheus.labels}

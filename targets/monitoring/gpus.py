@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from ...compiler.because import Because, fixed, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.alerting import xids
 from ...compiler.plan.objectives.sli import Indicators
@@ -30,26 +30,27 @@ __all__ = ["groups", "of_job"]
 HOUR = fixed("1h", "long enough for a device that is sampled once a minute")
 
 
-def groups(service: ServicePlan) -> Iterator[Body]:
+def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     """The alerts on the devices of a service; nothing without devices of NVIDIA."""
-    rules = [*_failures(service, service.devices, partial(pods, service)), *_idle(service)]
-    if rules:
-        yield {
-            "name": text("mlspec-{service}-devices", service=service.name),
-            "interval": fixed("1m", "the same as for objectives"),
-            "rules": rules,
-        }
-
-
-def of_job(runs: Watched, asked: AcceleratorRequest | None) -> Iterator[Body]:
-    """The alerts on the devices of a batch service or of training runs, which may do no work while they read data."""
-    yield from _failures(runs, asked, of_runs(runs))
-
-
-def _failures(watched: Watched, asked: AcceleratorRequest | None, of: Pods) -> Iterator[Alert]:
-    resource = nvidia(watched.scope, asked)
+    resource = nvidia(service.scope, service.devices)
     if resource is None:
         return
+    group: Body = {
+        "name": text("mlspec-{service}-devices", service=service.name),
+        "interval": fixed("1m", "the same as for objectives"),
+        "rules": [*_failures(service, partial(pods, service), resource), *_idle(service, resource)],
+    }
+    yield because(group, "devices of NVIDIA have an exporter", resource)
+
+
+def of_job(runs: Watched, asked: AcceleratorRequest | None) -> Iterator[Because[Alert]]:
+    """The alerts on the devices of a batch service or of training runs, which may do no work while they read data."""
+    resource = nvidia(runs.scope, asked)
+    for one in _failures(runs, of_runs(runs), resource) if resource is not None else ():
+        yield because(one, "devices of NVIDIA have an exporter", resource)
+
+
+def _failures(watched: Watched, of: Pods, resource: Because[str]) -> Iterator[Alert]:
     yield proofs.failed(watched, _failed(watched, of, resource))
     yield proofs.unrepaired(watched, _unrepaired(watched, of, resource))
 
@@ -107,15 +108,14 @@ def _unrepaired(watched: Watched, of: Pods, resource: Because[str]) -> Alert:
     )
 
 
-def _idle(service: ServicePlan) -> Iterator[Alert]:
+def _idle(service: ServicePlan, resource: Because[str]) -> Iterator[Because[Alert]]:
     """A server that finds no usable device may answer from its CPU, slowly and without an error.
 
     A device with little to do may look idle in every sample. With a tenth of the slots in use, some samples of an hour
     see work. One idle device of several proves nothing, because a router may prefer the other replicas.
     """
-    devices = service.devices
-    resource, arriving = nvidia(service.scope, devices), _arriving(service)
-    if devices is None or resource is None or arriving is None or service.mean_time is None:
+    devices, arriving = service.devices, _arriving(service)
+    if devices is None or arriving is None or service.mean_time is None:
         return
     part = sliced(service.scope, devices)
     if part.value:
@@ -151,7 +151,7 @@ def _idle(service: ServicePlan) -> Iterator[Alert]:
         ),
         wait=fixed("30m", "longer than new replicas take to get their first requests"),
     )
-    yield proofs.idle(service, idle)
+    yield because(proofs.idle(service, idle), "a whole device has a utilization of its own", part, service.mean_time)
 
 
 def _arriving(service: ServicePlan) -> Because[str] | None:

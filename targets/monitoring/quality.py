@@ -84,6 +84,8 @@ def judged(
             proofs.few(judge, _few(verdict, interval)),
             *(proofs.estimated(judge, estimated) for estimated in _estimated(verdict)),
         )
+        for rule in rules:
+            rule.others = rules
         base = _base(quality, column)
         read = [
             (name, _labels(quality, column, name), own)
@@ -176,7 +178,7 @@ def _verdict(watched: Watched, quality: QualityPlan, column: Because[str] | None
     base = _base(quality, column)
     more = quality.more_is_better.value or bar is None
     written = _of_difference(watched, quality, column) if bar is None else bar.map(number)
-    whom = text(" for {column} {{{{ $labels.segment_value }}}}", column=column) if column is not None else fixed("", "")
+    whom = text(" for {column} {{{{ $labels.segment_value }}}}", column=column) if column is not None else ALL
     metric = quality.asked.metric
     versus = quality.asked.versus
     of_whom = what = text("{metric}{whom}", metric=metric, whom=whom)

@@ -63,8 +63,9 @@ def _firing(watched: Watched, one: Raised) -> Because[str]:
 def _due(plan: Plan, watched: Watched, reasons: tuple[Because[str], ...]) -> Alert:
     named = {f"r{index}": reason for index, reason in enumerate(reasons)}
     faults = because("|".join(vetoes(watched.scope)), "signals that no training run answers", plan.platform.diagnoses)
+    either = "\n  or ".join(f"{{{key}}}" for key in named)
     expression = promql(
-        f"({' or '.join(f'{{{key}}}' for key in named)})\n"
+        f"(\n  {either}\n)\n"
         'unless max(ALERTS{{namespace="{namespace}",service="{service}",segment="",signal=~"{faults}"}})',
         namespace=watched.scope.namespace,
         service=watched.name,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import because
-from ...compiler.emit.artifact import Artifact
+from ...compiler.because import Because, because
+from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.service import ServicePlan
 from . import gpus, health, replicas, rollout, scaler, shadow, traffic
 from .burn import burn_groups
@@ -20,7 +20,7 @@ __all__ = ["rules"]
 
 def rules(service: ServicePlan) -> Iterator[Artifact]:
     """The same groups twice: for the Prometheus Operator, and as a plain rule file."""
-    groups = [*burn_groups(service), health.group(service)]
+    groups: list[Body | Because[Body]] = [*burn_groups(service), health.group(service)]
     groups += [replicas.group(service), *traffic.groups(service), *scaler.groups(service)]
     groups += [*gpus.groups(service), *rollout.groups(service), *shadow.groups(service)]
     why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)

@@ -39,10 +39,11 @@ EVERY = 10
 
 
 def unit_tests(
-    scope: Scope, name: Because[str], groups: Iterable[Body], rates: Sequence[Because[float]]
+    scope: Scope, name: Because[str], groups: Iterable[Body | Because[Body]], rates: Sequence[Because[float]]
 ) -> Iterator[Artifact]:
     """The tests of a rule file. `rates` are those of a healthy system, in requests per second: the highest counts."""
-    rules = [(rule, alert) for group in groups for rule in group["rules"] if (alert := _alert(rule)) is not None]
+    bodies = (group.value if isinstance(group, Because) else group for group in groups)
+    rules = [(rule, alert) for group in bodies for rule in group["rules"] if (alert := _alert(rule)) is not None]
     alerts = [alert for _, alert in rules]
     made: dict[int, list[Because[Body]]] = {}
     for rule, alert in rules:

@@ -43,7 +43,8 @@ def _judged(
     plan: Plan, watched: Watched, exported: Exported, limit: Because[Duration], of: Because[str] | None
 ) -> Judged:
     labels = {exported.of: of} if of is not None else {}
-    selected = series(watched, exported.name, **labels)
+    others = tuple(rule.metric for rule in plan.system.monitoring.rules)  # one of them would take its place
+    selected = series(watched, exported.name, **labels).also(*others)
     label = fixed("the newest prediction with a label", "what is too old")
     what = text("the newest record of {of}", of=of) if of is not None else label
     rule = told(
@@ -65,4 +66,4 @@ def _judged(
     bound = Bound(series=sampled(watched, exported.name, **own), other="", limit=int(limit.value.amount), labels=own)
     well = bounds.well(bound, since="age")
     needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval, well=well)
-    return Judged(rules=(bounds.old(bound, rule),), needed=(needed,))
+    return Judged(rules=(bounds.old(bound, rule),), needed=(needed,), causes=others)

@@ -14,7 +14,7 @@ from typing import Any
 from . import models, runtimes, serving
 from .data import SEGMENT, data, features
 from .maker import Maker, members
-from .platform import platform, platform_file
+from .platform import RECEIVERS, alerts, platform, platform_file
 from .release import monitoring, rollout, success
 from .training import evaluation, retraining, training
 
@@ -81,16 +81,24 @@ class _System:
             own = "own-score" if maker.maybe(0.3) else None
             if own is not None:
                 spec["metrics"] = {
-                    own: maker.free("CustomMetric", min=maker.pick((None, -1)), max=maker.pick((None, 1)))
+                    own: maker.free(
+                        "CustomMetric",
+                        query=maker.pick((None, "sum(own_score)")),
+                        min=maker.pick((None, -1)),
+                        max=maker.pick((None, 1)),
+                    )
                 }
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
             spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
             spec["rollout"] = rollout(maker, self._objectives(), labeled=self.trains)
-        spec["monitoring"] = monitoring(maker, self._objectives(), online=self.online, bounded=self.trains)
-        spec["success"] = success(maker, bounded=self.trains) if maker.maybe(0.3) else None
+        spec["monitoring"] = monitoring(
+            maker, self._objectives(), self.metric, self.worse, online=self.online, bounded=self.trains
+        )
+        reached = (self.metric, self.worse)
+        spec["success"] = success(maker, *reached, bounded=self.trains) if maker.maybe(0.3) else None
         spec["problem"] = maker.free("Problem", task=self.task)
-        spec["metadata"] = maker.free("Metadata", name=self.name)
+        spec["metadata"] = maker.free("Metadata", name=self.name, owner=maker.pick(RECEIVERS))
         return self._written()
 
     def _written(self) -> Files:
@@ -143,7 +151,7 @@ class _System:
     def _overlay(self) -> dict[str, Any] | None:
         """What one environment has otherwise."""
         maker = self.maker
-        overlays: list[dict[str, Any] | None] = [None, {"monitoring": {"alerts": maker.free("Alerts")}}]
+        overlays: list[dict[str, Any] | None] = [None, {"monitoring": {"alerts": alerts(maker)}}]
         if self.online:
             overlays += [{"rollout": {"keepVersions": 2}}, {"platform": {"gateway": {"listener": "https"}}}]
         return maker.pick(overlays)

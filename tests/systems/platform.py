@@ -8,7 +8,10 @@ from mlspec.compiler.language import OBJECTS, UNIONS
 
 from .maker import Maker, members
 
-__all__ = ["platform", "platform_file"]
+__all__ = ["RECEIVERS", "alerts", "platform", "platform_file"]
+
+RECEIVERS = ("payments", "ümläut")
+"""Who gets alerts, and owns systems."""
 
 _REGISTRIES = ["docker.io", "nvcr.io", "registry.example.com"]
 _STORES = [f"{scheme}://{place}" for scheme in ("s3", "gs", "azure", "https", "hf", "oci", "kafka") for place in (
@@ -37,6 +40,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
         dashboards={"provider": maker.pick(("sidecar", "grafana-operator"))},
+        alerting=_alerting(maker) if maker.maybe(0.5) else None,
         providers=_providers(maker),
         autoscaling=_autoscaling(maker),
         images=maker.free(
@@ -54,6 +58,18 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         clouds={"own": maker.free("Cloud")},
         plugins=None,
     )
+
+
+def alerts(maker: Maker) -> dict[str, Any]:
+    """Who gets the alerts of a system."""
+    page, ticket = (maker.pick((None, *RECEIVERS)) for _ in range(2))
+    return maker.free("Alerts", page=page, ticket=ticket)
+
+
+def _alerting(maker: Maker) -> dict[str, Any]:
+    """Receivers with a webhook, which may also start training."""
+    receivers = {name: maker.free("Receiver", webhook=maker.free("WebhookReceiver")) for name in RECEIVERS}
+    return maker.free("Alerting", receivers=receivers, retraining=maker.pick((None, *RECEIVERS)))
 
 
 def _auth(maker: Maker) -> dict[str, Any] | None:
@@ -159,7 +175,7 @@ def platform_file(maker: Maker, whole: dict[str, Any], clusters: list[str]) -> d
         kind="Platform",
         platform=whole,
         clusters={name: maker.free("Platform", **_ALIKE) for name in clusters} or None,
-        spec={"monitoring": {"alerts": maker.free("Alerts")}} if maker.maybe(0.3) else None,
+        spec={"monitoring": {"alerts": alerts(maker)}} if maker.maybe(0.3) else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .data import SEGMENT
 from .maker import Maker
+from .platform import alerts
 
 __all__ = ["monitoring", "rollout", "success"]
 
@@ -72,16 +73,21 @@ def _experiment(maker: Maker) -> dict[str, Any]:
     return maker.free("ExperimentStage", arms=arms, holdOut="5%")
 
 
-def monitoring(maker: Maker, objectives: Collection[str], *, online: bool, bounded: bool) -> dict[str, Any]:
-    """What watches a service; `bounded` says whether there is a column with few values to divide by."""
+def monitoring(
+    maker: Maker, objectives: Collection[str], metric: str, bar: float, *, online: bool, bounded: bool
+) -> dict[str, Any]:
+    """What watches a service and its model. `bounded` says whether there are data: labels to compare the model with,
+    and a column with few values to divide by.
+    """
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
     return maker.free(
         "Monitoring",
+        alerts=alerts(maker),
         slo=maker.free("Slo", burn=_burn(maker)) if objectives and maker.maybe(0.5) else None,
         segments=[segment] if segment else None,
-        drift=maker.free("Drift", columns={SEGMENT: maker.free("DriftMethod")} if bounded else None),
-        quality=_condition(maker, segment),
-        rules=[_condition(maker, segment)],
+        drift=_drift(maker) if bounded else None,
+        quality=_quality(maker, "Condition", metric, bar, segment) if bounded else None,
+        rules=_rules(maker, metric, bar, segment, bounded=bounded) or None,
         capture=maker.free("Capture", personalData=[SEGMENT] if bounded else None),
         dashboard=maker.free("Dashboard") if online else None,
         scrapeInterval=maker.pick((None, "15s", "1m")) if online else None,
@@ -99,10 +105,46 @@ def _burn(maker: Maker) -> list[dict[str, Any]] | None:
     return maker.pick((None, made))
 
 
-def _condition(maker: Maker, segment: str | None) -> dict[str, Any]:
-    return maker.free("Condition", segment=segment)
+def _drift(maker: Maker) -> dict[str, Any]:
+    """Distances that two distributions can have."""
+    return maker.free(
+        "Drift",
+        features=_method(maker),
+        prediction=_method(maker) if maker.maybe(0.5) else None,
+        columns={SEGMENT: _method(maker)} if maker.maybe(0.5) else None,
+    )
 
 
-def success(maker: Maker, *, bounded: bool) -> list[dict[str, Any]]:
+def _method(maker: Maker) -> dict[str, Any]:
+    return maker.free("DriftMethod", threshold=maker.pick((None, 0.15, 0.4)))
+
+
+def _quality(maker: Maker, type_: str, metric: str, bar: float, segment: str | None) -> dict[str, Any]:
+    """A bound on what is compared with labels: a value, or the distance from a rival."""
+    side = "max" if metric in ("wape", "rmse") else "min"
+    bounds: tuple[dict[str, Any], ...] = ({side: bar}, {"versus": "champion", "margin": "-0.05"}, {"versus": "naive"})
+    chosen = {"versus": None, "margin": None, **maker.pick(bounds)}
+    return maker.free(type_, metric=metric, of=None, segment=segment, **chosen)
+
+
+_EXPORTED = (
+    {"metric": "null-rate", "max": "5%"},
+    {"metric": "violation-rate", "max": "1%"},
+    {"metric": "skew-rate", "max": "2%"},
+)
+
+
+def _rules(maker: Maker, metric: str, bar: float, segment: str | None, *, bounded: bool) -> list[dict[str, Any]]:
+    """Bounds of the author: on what jobs export, and on the quality."""
+    free = {"of": None, "segment": None, "versus": None, "margin": None, "minSamples": None}
+    made = [maker.free("AlertRule", **free, metric="daily-cost", max=maker.pick(("90", "1000")))]
+    if bounded:
+        made += [maker.free("AlertRule", **free, **maker.pick(_EXPORTED))]
+        made += [_quality(maker, "AlertRule", metric, bar, segment)] if maker.maybe(0.2) else []
+    return [one for one in made if maker.maybe(0.6)]
+
+
+def success(maker: Maker, metric: str, bar: float, *, bounded: bool) -> list[dict[str, Any]]:
     """By when which number is to be reached."""
-    return [maker.free("SuccessCriterion", segment=SEGMENT if bounded and maker.maybe(0.5) else None)]
+    segment = SEGMENT if bounded and maker.maybe(0.5) else None
+    return [_quality(maker, "SuccessCriterion", metric, bar, segment)]
