@@ -139,7 +139,7 @@ def _rules(maker: Maker, metric: str, bar: float, segment: str | None, *, bounde
     free = {"of": None, "segment": None, "versus": None, "margin": None, "minSamples": None}
     made = [maker.free("AlertRule", **free, metric="daily-cost", max=maker.pick(("90", "1000")))]
     if bounded:
-        made += [maker.free("AlertRule", **free, **maker.pick(_EXPORTED))]
+        made += [maker.free("AlertRule", **{**free, "of": maker.pick((None, SEGMENT))}, **maker.pick(_EXPORTED))]
         made += [_quality(maker, "AlertRule", metric, bar, segment)] if maker.maybe(0.2) else []
     return [one for one in made if maker.maybe(0.6)]
 
@@ -147,4 +147,7 @@ def _rules(maker: Maker, metric: str, bar: float, segment: str | None, *, bounde
 def success(maker: Maker, metric: str, bar: float, *, bounded: bool) -> list[dict[str, Any]]:
     """By when which number is to be reached."""
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
-    return [_quality(maker, "SuccessCriterion", metric, bar, segment)]
+    return [
+        _quality(maker, "SuccessCriterion", metric, bar, segment)
+        | maker.pick(({}, {"of": maker.declared["services"][0]}))
+    ]
