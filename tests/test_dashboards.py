@@ -33,7 +33,7 @@ from .support import EXAMPLES, compile_text, files, loaded, minimal
 def found(result: Result) -> list[dict[str, Any]]:
     """The dashboards of all environments."""
     assert result.bundles, [f"{d.id}: {d.message}" for d in result.diagnostics if d.severity == "error"]
-    return list(dashboards(files(result)))
+    return [made for bundle in result.bundles.values() for made in dashboards(bundle.files)]
 
 
 def one(result: Result) -> dict[str, Any]:

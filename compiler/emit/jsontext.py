@@ -107,9 +107,8 @@ def _wide(part: _Part, line: Line) -> _Part:
 
 def _caused(part: _Part, value: Because[Any]) -> _Part:
     """A line of a list or an object that has a reason as a whole."""
-    if isinstance(part.text, Because):
-        return part
-    return part._replace(text=because(part.text, value.reason, value))
+    own = part.text
+    return part._replace(text=own.also(value) if isinstance(own, Because) else because(own, value.reason, value))
 
 
 def _joined(brackets: str, parts: list[_Part]) -> Line:

@@ -146,7 +146,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
     written = [rule for one in (*all_, *jobs) for rule in one.written]
     for one in (*all_, *jobs):
         if one.prove is not None:
-            one.prove(wells).others = written
+            one.prove(wells).others = [*rules, *written]
     alike.distinguished(rules)
     groups = [
         {

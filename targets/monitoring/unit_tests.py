@@ -49,7 +49,7 @@ def unit_tests(
     for rule, alert in rules:
         others = roots(alert.others)
         for scene in alert.proof.scenes if alert.proof is not None else ():
-            made.setdefault(scene.every, []).append(_scene(alert, scene, rule, others))
+            made.setdefault(scene.every, []).append(_scene(alert, scene, alert, rule, others))
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))

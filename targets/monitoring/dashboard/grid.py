@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from ....compiler.because import Because, because, fixed
+from ....compiler.because import Because, because
 from ....compiler.emit.artifact import Body
 from .panel import Panel, Row
 
@@ -52,13 +52,14 @@ def placed(row: Row, top: Because[int]) -> tuple[list[Placed], Because[int]]:
         height, width = HEIGHTS[line[0].kind], _width(line)
         for index, panel in enumerate(line):
             place = {"h": height, "w": width, "x": index * width}
-            found.append((panel, {**_fixed(place), "y": bottom}))
+            found.append((panel, {**_next_to(line, place), "y": bottom}))
         bottom = _below(bottom, height, *(panel.why for panel in line))
     return found, bottom if row.open else _below(top, 1, row.title)
 
 
-def _fixed(place: dict[str, int]) -> Body:
-    return {key: fixed(value, "next to the other panels of its row") for key, value in place.items()}
+def _next_to(line: list[Panel], place: dict[str, int]) -> Body:
+    whys = [panel.why for panel in line]
+    return {key: because(value, "next to the other panels of its row", whys) for key, value in place.items()}
 
 
 def _below(top: Because[int], height: int, *above: Because[object]) -> Because[int]:
