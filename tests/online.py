@@ -231,9 +231,9 @@ class Emitted:
         return found
 
     def series(self) -> set[str]:
-        """The series of its pods that the bundle's PromQL reads: not those of its own rules or of controllers."""
+        """The series of its pods that the bundle's PromQL reads: not those of rules, controllers, or devices."""
         names = re.findall(r"([a-zA-Z_:][\w:]*)\{", re.sub(r'"[^"]*"', '""', self.promql()))
-        others = ("mlspec:", "kube_", "keda_", "rollout_info")
+        others = ("mlspec:", "kube_", "keda_", "rollout_info", "DCGM_")
         return {name for name in names if not name.startswith(others) and name != "up"}
 
 
