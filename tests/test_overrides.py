@@ -147,7 +147,7 @@ FOLLOWS = {
     "rate that the deadline needs": "rounds, items and `deadline`",
     "Training / (trained model|fit time per run|fits per run)": "the model's name, `fit`, trials and folds",
     "Training / served by another system": "the models that services name",
-    "Drift / .* by .*, (threshold|rows)": "the threshold and the rows for a verdict on all rows, and the column's values",
+    "Drift / .* by .*, (threshold|rows)": "those of all rows, and the values of the column",
     "(Batch|Training) / (start deadline|alert if no success for)": "the schedule and the deadline",
 }
 """Lines without a field: what they follow from, which has one."""
