@@ -27,7 +27,7 @@ def rendered(
 
 
 def _template(text: str, value: float, labels: Mapping[str, str]) -> str:
-    return re.sub(r"\{\{ ([^{}]*) \}\}", lambda action: _action(action[1], value, labels), text)
+    return re.sub(r'\{\{ ("\{\{"|[^{}]*) \}\}', lambda action: _action(action[1], value, labels), text)
 
 
 def _action(action: str, value: float, labels: Mapping[str, str]) -> str:
