@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -15,7 +14,6 @@ import mlspec
 from mlspec.compiler.bind import check_as_written
 from mlspec.compiler.check.effects import READERS
 from mlspec.compiler.check.lint import Rule
-from mlspec.compiler.check.not_yet import NOT_YET_READ, compiled
 from mlspec.compiler.check.rules.explanation import Explanation, explained
 from mlspec.compiler.check.rules.language import IDS
 from mlspec.compiler.check.rules.reference import explain
@@ -40,8 +38,7 @@ def told(rule: Rule) -> Explanation:
     return explained(rule.doc, rule.severity)
 
 
-REPORTED = [rule for rule in RULES if compiled(rule.cure)]
-EACH = pytest.mark.parametrize("rule", REPORTED, ids=lambda rule: rule.id)
+EACH = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 
 
 @EACH
@@ -51,17 +48,6 @@ def test_the_docstring_shows_exactly_this_rule(rule: Rule, tmp_path: Path) -> No
     assert rule.id in bad
     assert bad - good == {rule.id}
     assert good < bad, "the good example has findings that the bad one does not have"
-
-
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.cure], ids=lambda rule: rule.id)
-def test_a_rule_is_silent_until_its_cure_has_an_effect(rule: Rule, tmp_path: Path) -> None:
-    """Lint would ask for a field and then warn that it has no effect."""
-    with patch.dict(NOT_YET_READ, {rule.cure: "what is not supported"}):
-        assert rule.id not in by_rules(laid_over(tmp_path / "before", told(rule).bad))
-    with patch.dict(NOT_YET_READ):
-        NOT_YET_READ.pop(rule.cure, None)
-        assert rule.id in by_rules(laid_over(tmp_path / "then", told(rule).bad))
-        assert rule.id not in by_rules(laid_over(tmp_path / "done", told(rule).good))
 
 
 @EACH

@@ -16,7 +16,6 @@ from ..read import read
 from ..record import Record
 from ..system import MLSystem
 from ..tree import same
-from .not_yet import compiled
 
 __all__ = ["Check", "Rule", "judge", "lint", "rule", "severities", "without_comment"]
 
@@ -37,8 +36,6 @@ class Rule(Record):
     needs: tuple[str, ...]
     """Paths of the spec that it reads; a value that only rules read still has an effect."""
     check: Check
-    cure: str = ""
-    """The path of the only field that answers it; until that field has an effect, the rule is silent."""
 
     @property
     def doc(self) -> str:
@@ -46,18 +43,18 @@ class Rule(Record):
         return self.check.__doc__ or ""
 
 
-def rule(id: str, severity: Severity, *needs: str, cure: str = "") -> Callable[[Check], Rule]:  # noqa: A002
+def rule(id: str, severity: Severity, *needs: str) -> Callable[[Check], Rule]:  # noqa: A002
     """Turn a function into a rule; the rule sets the severity of its findings."""
 
     def made(check: Check) -> Rule:
-        return Rule(id=id, severity=severity, needs=needs, check=check, cure=cure)
+        return Rule(id=id, severity=severity, needs=needs, check=check)
 
     return made
 
 
 def lint(system: MLSystem, plan: Plan, rules: Iterable[Rule], skipped: list[str]) -> Iterator[Diagnostic]:
     """The findings of all rules. A rule that needs an invalid part of the spec reports nothing, and is `skipped`."""
-    for one in (one for one in rules if compiled(one.cure)):
+    for one in rules:
         try:
             for found in one.check(system, plan):
                 yield found.but(id=one.id, severity=one.severity, environments=(plan.name,))
