@@ -18,7 +18,7 @@ from .support import Ran, minimal, run
 
 SPEC: dict[str, Any] = {
     "metadata__name": "app",
-    "environments": {"production": {}},
+    "environments": {"production": {"runs": ["serving"]}},
     "platform": {"gateway": {"domain": "models.example.com"}},
     "serving__endpoint": {"auth": {"issuer": "https://login.example.com"}},
 }

@@ -60,11 +60,11 @@ def _children(node: Node) -> list[tuple[str, Node]]:
 def unexplained(before: Compiled, after: Compiled, place: Place) -> list[str]:
     """The files that are gone although nothing in their reasons was in what was removed."""
     gone = {id(node) for _, node, _ in _nodes(place.whole, place.whole)}
-    left = {f"{bundle.environment}/{artifact.path}" for bundle in after.bundles for artifact in bundle.artifacts}
+    left = {f"{bundle.environment}/{artifact.path}" for bundle in after.bundles for artifact in bundle.made}
     return [
         f"{bundle.environment}/{artifact.path}"
         for bundle in before.bundles
-        for artifact in bundle.artifacts
+        for artifact in bundle.made
         if f"{bundle.environment}/{artifact.path}" not in left
         and place.path[:3] != ("MLSystem", "environments", bundle.environment)
         and place.path != ("MLSystem", "environments")

@@ -119,7 +119,7 @@ OPTIONS = (
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_options_count(place: Place, options: tuple[str, ...], command: tuple[str, ...]) -> None:
     written(place.root / "other.yaml", PLATFORM.format(share=30))
-    edit(place.spec, "production: {}", "production: {}\n  staging: {}")
+    edit(place.spec, "  production:\n", "  staging: {}\n  production:\n")
     place.fill()
     place.same(*command, "team/app", *options)
     place.same(*command, "team/app", *options)
