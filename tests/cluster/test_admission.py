@@ -49,8 +49,11 @@ CONTROLS: dict[str, Object] = {
 }
 
 
-UNSERVED = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.aws/")
-"""The APIs of the gateways of clouds, which the ground does not serve; `tests/crds` has their fields."""
+CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.aws/")
+UNSERVED = (*CLOUDS, "grafana.integreatly.org/")
+"""The APIs of the gateways of clouds and of the Grafana operator, which the ground does not serve; `tests/crds` has
+their fields.
+"""
 
 
 def bodies(result: Result) -> list[Object]:
