@@ -117,6 +117,17 @@ def test_what_fires_is_red_or_yellow_by_its_severity_and_has_an_action(alert: st
     assert action.runbook == "https://runbooks.example.com/x"
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"), [(0.00021, "99.979%"), (0.0, "100%"), (0.5, "50%"), (1.0, "0%"), (0.0099, "99.01%")]
+)
+def test_an_availability_above_its_target_is_not_rounded_to_100(bad: float, said: str) -> None:
+    of = environment(DIGITS)
+    found = healthy(of)
+    found = found.but(values={**found.values, "digit-reader/availability": (Sample(labels={}, value=bad),)})
+    facts = {fact.title: fact.value for fact in status(of, found).services[0].facts}
+    assert facts["availability"] == said
+
+
 def test_red_comes_before_yellow_before_gray() -> None:
     of = environment(FRAUD)
     both = healthy(of, ModelServiceSaturated="full", ModelErrorBudgetBurn="failing")

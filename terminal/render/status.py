@@ -8,12 +8,24 @@ from json import dumps
 from textwrap import wrap
 from typing import Any
 
-from ...compiler.answer.status import Check, Drift, Fact, Health, Quality, ServiceStatus, Status
+from ...compiler.answer.status import Action, Check, Drift, Fact, Health, Quality, ServiceStatus, Status
 from ...compiler.plan.choose import count, number
 from ...compiler.record import Record
 from .markdown import cell, table
 
-__all__ = ["LABELS", "SYMBOLS", "color", "interval", "json", "markdown", "moment", "rivals", "summed", "text"]
+__all__ = [
+    "LABELS",
+    "SYMBOLS",
+    "color",
+    "headline",
+    "interval",
+    "json",
+    "markdown",
+    "moment",
+    "rivals",
+    "summed",
+    "text",
+]
 
 SYMBOLS: dict[Health, str] = {"red": "■", "yellow": "▲", "gray": "?", "green": "●"}
 """A shape for each state, because color alone is not seen by all."""
@@ -57,6 +69,12 @@ def rivals(one: Quality) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in one.rivals.items())
 
 
+def headline(action: Action) -> str:
+    """Why to act. What an alert says begins with the service."""
+    of = f"{action.service}: "
+    return action.why if action.why.startswith(of) else f"{of}{action.why}"
+
+
 def drifted(one: Drift) -> str:
     """A distance and its threshold."""
     limit = f"; the threshold is {number(one.threshold)}" if one.threshold is not None else ""
@@ -79,8 +97,8 @@ def _status(status: Status, width: int) -> Iterator[str]:
         yield ""
         yield "  Actions"
         for number_, action in enumerate(status.actions, 1):
-            yield from _wrapped(f"{number_}. {color(action.health)} {action.service}: {action.what}", width, "    ")
-            yield from _wrapped(action.why, width, "       ")
+            yield from _wrapped(f"{number_}. {color(action.health)} {headline(action)}", width, "    ")
+            yield from _wrapped(action.what, width, "       ")
             if action.runbook:
                 yield f"       {action.runbook}"
     for service in status.services:
@@ -152,7 +170,10 @@ def _markdown(status: Status) -> Iterator[str]:
         yield ""
         for action in status.actions:
             more = f" ([runbook]({action.runbook}))" if action.runbook else ""
-            yield f"1. **{color(action.health)}** {cell(action.service)}: {cell(action.what)}{more}. {cell(action.why)}"
+            yield f"1. **{color(action.health)}** {cell(headline(action))}{more}"
+            yield ""
+            yield f"   {cell(action.what)}"
+            yield ""
         yield ""
     for service in status.services:
         yield from _section(service)

@@ -9,9 +9,12 @@ from ...compiler.plan.choose import count, number
 from .charts import Line, chart
 from .page import Html, document, joined, table, tag
 from .ranges import Range, ranges
-from .status import LABELS, NO_DATA, color, drifted, interval, moment, rivals, summed
+from .status import LABELS, NO_DATA, color, drifted, headline, interval, moment, rivals, summed
 
 __all__ = ["page"]
+
+LONG = 200
+"""The characters of an action that is folded, such as a list of causes to rule out."""
 
 
 def page(found: Sequence[Status]) -> str:
@@ -38,7 +41,10 @@ def _color(health: Health) -> Html:
 
 def _action(action: Action) -> Html:
     link = (" ", tag("a", "Runbook", href=action.runbook)) if action.runbook.startswith(("https:", "http:")) else ()
-    return tag("li", _color(action.health), f" {action.service}: {action.what}. {action.why}", *link)
+    what = tag("div", action.what)
+    if len(action.what) > LONG:
+        what = tag("details", tag("summary", "What to do"), tag("p", action.what))
+    return tag("li", _color(action.health), f" {headline(action)}", *link, what)
 
 
 def _service(service: ServiceStatus) -> Iterator[Html]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -37,7 +38,7 @@ def of_online(service: ServicePlan, answers: Answers) -> Iterator[Fact]:
         window = service.objectives.slo.window.value
         bad, spent = (answers.value(key(name, what)) for what in (objective.name, f"{objective.name}/{window}"))
         good = None if bad is None else 1 - bad
-        yield _fact(objective.name, good, lambda it: f"{number(100 * it)}%", f"{objective.target.value}")
+        yield _fact(objective.name, good, _percent, f"{objective.target.value}")
         left = None if spent is None else 1 - spent / float(objective.budget.value)
         yield _fact(f"{objective.name}, error budget left", left, _left, f"over {window}")
 
@@ -62,6 +63,13 @@ def of_champion(release: Release | None, answers: Answers) -> Iterator[Fact]:
 
 def _fact(title: str, value: float | None, say: Callable[[float], str], target: str = "", unit: str = "") -> Fact:
     return Fact(title=title, value=say(value) if value is not None else "", target=target, number=value, unit=unit)
+
+
+def _percent(share: float) -> str:
+    """A share near one, with two digits of what is missing: 99.979%, not 100%."""
+    missing = 100 * (1 - share)
+    digits = max(0, 1 - math.floor(math.log10(missing))) if missing > 0 else 0
+    return f"{round(100 - missing, digits):.12g}%"
 
 
 def _left(share: float) -> str:
