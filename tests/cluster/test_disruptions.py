@@ -69,7 +69,7 @@ def test_a_version_that_goes_live_takes_over_the_budget_of_the_live_one(ground: 
     ground.api.merge(
         f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts/digits/status", {"status": {"promoteFull": True}}
     )
-    wait(lambda: _roles(ground) == {"stable": 2} and _versions(ground) == {"2"}, "the new version to be live")
+    wait(lambda: _roles(ground) == {"stable": 2} and _versions(ground) == {"2"}, "the new version to be live", 300)
     assert before <= {_name(pod) for pod in _ready(ground)}
     wait(lambda: _allowed(ground) == 1 and _allowed(ground, "digits-canary") == 0, "both budgets")
     first, second = _ready(ground)
