@@ -71,7 +71,7 @@ def test_a_version_that_goes_live_takes_over_the_budget_of_the_live_one(ground: 
     )
     wait(lambda: _roles(ground) == {"stable": 2} and _versions(ground) == {"2"}, "the new version to be live", 300)
     assert before <= {_name(pod) for pod in _ready(ground)}
-    wait(lambda: _allowed(ground) == 1 and _allowed(ground, "digits-canary") == 0, "both budgets")
+    wait(lambda: _allowed(ground) == 1 and _allowed(ground, "digits-canary") == 0, "both budgets", 300)
     first, second = _ready(ground)
     _evict(ground, first)
     with pytest.raises(ApiError) as refused:
