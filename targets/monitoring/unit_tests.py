@@ -49,7 +49,7 @@ def unit_tests(
     for rule, alert in rules:
         others = roots(alert.others)
         for scene in alert.proof.scenes if alert.proof is not None else ():
-            made.setdefault(scene.every, []).append(_scene(alert, scene, alert, rule, others))
+            made.setdefault(scene.every, []).append(_scene(alert, scene, rule, others))
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
@@ -70,7 +70,7 @@ def _alert(rule: object) -> Alert | None:
 
 def _scene(alert: Alert, scene: Scene, *causes: object) -> Because[Body]:
     fired = [one.alert for check in scene.checks for one in check.fired]
-    return because(_test(alert["alert"], scene), "what the alert watches", causes, fired)
+    return because(_test(alert["alert"], scene), "what the alert watches", alert, causes, fired)
 
 
 def _test(of: str, scene: Scene) -> Body:

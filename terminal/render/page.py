@@ -46,7 +46,8 @@ th { font-weight: 600; } caption { text-align: left; font-size: .9rem; padding: 
 .design { margin-top: 1.25rem; } .design caption { color: var(--ink); font-size: 1rem; font-weight: 600; }
 .reasoned, .stated { table-layout: fixed; } .reasoned thead th { width: 18%; } .stated thead th { width: 22%; }
 .reasoned thead th:nth-child(3) { width: 42%; } .stated thead th:nth-child(2) { width: 48%; }
-.grounds { margin: 0; padding: 0; list-style: none; font-size: .9rem; } summary { cursor: pointer; font-size: .9rem; }
+.grounds { margin: 0; padding: 0; list-style: none; font-size: .9rem; }
+summary { cursor: pointer; font-size: .9rem; padding: .2rem 0; }
 .short { max-width: 90ch; margin: 1rem 0 1.5rem; }
 .short div { display: grid; grid-template-columns: 6rem minmax(0, 1fr); margin-bottom: .35rem; }
 .short dt { font-weight: 600; } .short dd { margin: 0; }
@@ -71,7 +72,9 @@ circle.one { fill: var(--one); }
 .keys .bar::before { border-top-width: .7em; } .keys .span::before { border-top: 2px solid var(--two); }
 @media screen and (max-width: 56rem) { .short div { grid-template-columns: minmax(0, 1fr); } }
 @media print { :root { font-size: 8.5pt; } body { max-width: none; font-size: 1rem; padding: 0; }
-  nav, details:not([open]) ul { display: none; } h2, h3, caption, thead { break-after: avoid; }
+  nav, details:not([open]) ul { display: none; }
+  details::details-content { content-visibility: visible; display: block; }
+  h2, h3, caption, thead { break-after: avoid; }
   tr, figure, .short div { break-inside: avoid; } table:not(.wide) thead { display: table-header-group; } }
 """
     f"@media screen and (max-width: 56rem) {{ {STACKED.format('table')} }}\n"

@@ -70,9 +70,8 @@ def rivals(one: Quality) -> str:
 
 
 def headline(action: Action) -> str:
-    """Why to act. What an alert says begins with the service."""
-    of = f"{action.service}: "
-    return action.why if action.why.startswith(of) else f"{of}{action.why}"
+    """Why to act. What an alert says begins with the service; that nothing is known does not."""
+    return f"{action.service}: {action.why}" if action.health == "gray" else action.why
 
 
 def drifted(one: Drift) -> str:

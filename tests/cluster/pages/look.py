@@ -31,7 +31,8 @@ MEASURED = """() => {
   });
   const wide = document.documentElement.clientWidth;
   const all = [...document.querySelectorAll("main, main *:not(title, desc)")];
-  const unseen = all.filter(one => !one.closest("svg, nav, details:not([open])") && one.children.length === 0
+  const folded = matchMedia("print").matches ? "details:not([open]) ul" : "details:not([open])";
+  const unseen = all.filter(one => !one.closest(`svg, nav, ${folded}`) && one.children.length === 0
     && one.textContent.trim() && !one.checkVisibility({visibilityProperty: true}));
   const unnamed = all.filter(one => one.tagName === "TD" && getComputedStyle(one).display === "block"
     && !getComputedStyle(one, "::before").content.includes(one.dataset.head));
@@ -55,8 +56,8 @@ MEASURED = """() => {
   };
 }"""
 """The width that the page needs and what is beyond its edge, in CSS pixels; each color of a
-text on its background; texts that are drawn badly; and texts that are not displayed, except folded
-ones, the contents, and the heads of columns that each cell repeats.
+text on its background; texts that are drawn badly; and texts that are not displayed, except the
+contents, the heads of columns that each cell repeats, and folded ones. On paper, only lists stay folded.
 """
 
 ASKED = """async options => {

@@ -26,6 +26,8 @@ NAME = "a-scorer-of-payments-by-everyone"
 COLUMN = "amount_of_all_payments_of_the_customer_in_the_last_days_{}"
 GROUP = "a_group_of_customers_with_quite_a_long_name_{}"
 FEATURES, GROUPS = 30, 25
+STEPS = " ".join(f"{number}. Check what changed last. If so, roll back." for number in range(1, 9))
+"""A list of causes that is folded on the screen."""
 
 
 def made(folder: Path) -> dict[str, Path]:
@@ -133,4 +135,5 @@ def red(of: Environment, column: str = "amount_{}d", said: str = "") -> Status:
         Chart(title="Latency p99", unit="ms", points=latencies, limit=50),
     )
     full = first.but(drift=drift, quality=quality, charts=charts)
-    return found.but(services=(full, *others), warnings=(said,) if said else ())
+    actions = tuple(one.but(what=STEPS) for one in found.actions)
+    return found.but(services=(full, *others), actions=actions, warnings=(said,) if said else ())
