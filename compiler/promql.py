@@ -8,7 +8,7 @@ from typing import Any
 from ..schema.units import Duration
 from .because import Because, text
 
-__all__ = ["bound", "broken", "counted", "exported", "matchers", "promql", "rate", "selector", "span"]
+__all__ = ["bound", "broken", "counted", "exported", "matchers", "promql", "rate", "selector", "span", "within_quotes"]
 
 BEFORE = "15m"
 """How far before a window a series counts as old: longer than a restart of Prometheus, or scrapes that fail."""
@@ -17,13 +17,14 @@ BEFORE = "15m"
 def promql(template: str, /, **parts: Because[Any]) -> Because[str]:
     """Compose an expression; strings between double quotes in the template are escaped."""
     quoted = {
-        key: part.map(_escaped) if isinstance(part.value, str) and f'"{{{key}}}"' in template else part
+        key: part.map(within_quotes) if isinstance(part.value, str) and f'"{{{key}}}"' in template else part
         for key, part in parts.items()
     }
     return text(template, **quoted)
 
 
-def _escaped(value: str) -> str:
+def within_quotes(value: str) -> str:
+    """A text as the contents of a double-quoted string of PromQL, of a series, or of a matcher of Alertmanager."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
@@ -75,7 +76,7 @@ def bound(match: Because[str], model: Because[str]) -> Because[str]:
     """Replace `{model}` in a matcher from the catalog with the model's name."""
     if "{model}" not in match.value:
         return match
-    return Because(match.value.replace("{model}", _escaped(model.value)), "", (match, model))
+    return Because(match.value.replace("{model}", within_quotes(model.value)), "", (match, model))
 
 
 CLOSED = {")": "(", "]": "[", "}": "{"}

@@ -10,7 +10,9 @@ import pytest
 
 import mlspec
 from mlspec.compiler.check.rules.registry import RULES as LINT
+from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.exported import CONTRACT
+from mlspec.compiler.link import Bundle
 from mlspec.compiler.pipeline import Environment, compile_system
 from mlspec.compiler.rehearse.cases import Case, cases, queried, untested
 from mlspec.compiler.rehearse.mutants import OPERATORS, Mutant, found
@@ -113,7 +115,9 @@ def test_an_alert_that_is_wrong_in_one_place_fails_a_scene(tmp_path: Path) -> No
 
 
 def test_a_ticket_and_a_page_on_the_same_series_are_distinguished(tmp_path: Path) -> None:
-    """The ticket on every column fires in the scenes of the page on one column, so these ask for the page."""
+    """The ticket on every column fires in the scenes of the page on one column, so these ask for the
+    page by its labels.
+    """
     environment = compiled(tmp_path, watching(**DIFFERENT))
     asked = {
         test["expr"]
@@ -121,7 +125,8 @@ def test_a_ticket_and_a_page_on_the_same_series_are_distinguished(tmp_path: Path
         if case.alert == "ModelNullsHigh"
         for test in case.test.get("promql_expr_test", ())
     }
-    assert asked == {'max(ALERTS{alertname="ModelNullsHigh",alertstate="firing",severity="page"})'}
+    labels = 'alertname="ModelNullsHigh",alertstate="firing",severity="page",bar="10%",column="amount"'
+    assert asked == {f"max(ALERTS{{{labels}}})"}
 
 
 QUERIED: dict[str, Any] = {"rules": [{"metric": "abstained", "max": "20%"}], "quality": None, "drift": None}
@@ -154,3 +159,35 @@ def test_labels_and_large_values_are_rendered_as_go_does() -> None:
     texts = {"a": '{{ $labels.column }}: {{ printf "%.3g" $value }}', "b": "{{ $value }}"}
     assert rendered(texts, 1999999.0, {"column": "amount"}) == {"a": "amount: 2e+06", "b": "1.999999e+06"}
     assert rendered(texts, 0.05123) == {"a": ": 0.0512", "b": "0.05123"}
+
+
+SAME: dict[str, Any] = {
+    "segments": [],
+    "quality": {"metric": "recall", "min": 0.6, "minSamples": 200},
+    "rules": [
+        {"metric": "recall", "min": 0.6, "minSamples": 200, "severity": "ticket"},
+        {"metric": "recall", "min": 0.6, "minSamples": 200, "segment": "country"},
+        {"metric": "recall", "min": 0.5, "minSamples": 200, "severity": "ticket"},
+        {"metric": "recall", "versus": "naive", "margin": 0.1},
+        {"metric": "null-rate", "max": "5%"},
+        {"metric": "null-rate", "max": "9%"},
+    ],
+}
+
+
+def test_trap_no_two_alerts_have_the_same_labels(tmp_path: Path) -> None:
+    """Alertmanager would take them for one: several bounds on one metric, and on its groups."""
+    environment = compiled(tmp_path, watching(**SAME))
+    assert alike(environment.bundle) == []
+    assert untested(environment.bundle) == []
+
+
+def alike(bundle: Bundle) -> list[tuple[str, str]]:
+    """The alerts that have the name and the labels of another one in the same file."""
+    found: list[tuple[str, str]] = []
+    for artifact in bundle.artifacts:
+        if isinstance(artifact.body, dict) and "groups" in artifact.body:
+            rules = [rule for group in plain(artifact.body)["groups"] for rule in group["rules"] if "alert" in rule]
+            keys = [(rule["alert"], json.dumps(rule["labels"])) for rule in rules]
+            found += [key for key in keys if keys.count(key) > 1]
+    return found

@@ -68,6 +68,13 @@ training:
 """,
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
+    "MLS737": """
+monitoring:
+  quality: {metric: recall, versus: champion, margin: 0.05}
+  rules:
+    - {metric: recall, versus: champion, margin: 0.05}
+    - {metric: recall, of: a, versus: naive, margin: 0.1}
+""",
     "MLS208": """
 problem: {humanPerformance: {metric: recall, value: 0.9}}
 model:

@@ -27,6 +27,7 @@ from mlspec.terminal.rehearsed import rehearsals
 
 from .support import EXAMPLES, ROOT, dumped, run, tool
 from .systems import generated
+from .test_model_proofs import alike
 
 MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
 FORECAST = ROOT / "examples" / "demand-forecast" / "mlspec.yaml"
@@ -54,6 +55,7 @@ def test_every_alert_of_a_generated_system_has_a_scene_in_which_it_fires(seed: i
     (tmp_path / ".git").mkdir()
     for environment in environments(tmp_path / "mlspec.yaml"):
         assert untested(environment.bundle) == []
+        assert alike(environment.bundle) == []
 
 
 @pytest.mark.slow

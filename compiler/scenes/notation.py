@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ..promql import within_quotes
+
 __all__ = ["GONE", "NAN", "NEVER", "Series", "counter", "gauge", "labeled", "number"]
 
 Series = dict[str, str]
@@ -21,12 +23,8 @@ GONE = "stale"
 
 def labeled(name: str, labels: Mapping[str, str]) -> str:
     """A series: `name{key="value"}`."""
-    written = (f'{key}="{_escaped(value)}"' for key, value in labels.items() if value)
+    written = (f'{key}="{within_quotes(value)}"' for key, value in labels.items() if value)
     return f"{name}{{{','.join(written)}}}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def number(value: float) -> str:

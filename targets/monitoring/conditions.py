@@ -93,7 +93,11 @@ def _alert(
             limit=limit.map(str),
         ).also(metric.unit),
         action=rule.action.map(escaped) if rule.action is not None else None,
-        labels={"metric": rule.metric, **({group: of} if of is not None and group else {})},
+        labels={
+            "metric": rule.metric,
+            "bar": limit.map(str),
+            **({group: of} if of is not None and group else {}),
+        },
         wait=rule.for_.map(span),
     )
 

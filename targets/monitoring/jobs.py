@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.emit.dump import plain
 from ...compiler.exported import Monitor, Signal, named
 from ...compiler.plan import Plan
 from ...compiler.plan.alerting.failures import SIGNALS, Failure
@@ -135,7 +136,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
     """The same group twice, for the Prometheus Operator and as a plain rule file; nothing without an alert. `causes`
     are what decides which service an alert is about.
     """
-    all_ = tuple(judged)
+    all_ = tuple(_once(judged))
     rules = [rule for each in all_ for rule in each.rules]
     if not rules:
         return
@@ -157,6 +158,21 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
     ]
     why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
     yield from rule_files(plan, name, groups, why)
+
+
+def _once(judged: Iterable[Judged]) -> Iterator[Judged]:
+    """Each alert once. Two bounds on the quality of different columns have the same alert on all rows; MLS737 refuses
+    others with the same labels.
+    """
+    seen: list[Any] = []
+    for each in judged:
+        new = []
+        for rule in each.rules:
+            key = (rule["alert"], alike.labels_of(rule), plain(rule["for"]))
+            if key not in seen:
+                seen.append(key)
+                new.append(rule)
+        yield each.but(rules=tuple(new))
 
 
 def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Judged]:

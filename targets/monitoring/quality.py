@@ -120,8 +120,14 @@ def _plain(labels: dict[str, Because[str]]) -> dict[str, str]:
 
 
 def _group(verdict: Verdict) -> Body:
-    """The labels that tell the alerts of several bounds and columns apart."""
-    return {"metric": verdict.quality.asked.metric, "segment": verdict.column}
+    """The labels that tell the alerts of several bounds and columns apart. With equal ones, Alertmanager would take two
+    alerts for one.
+    """
+    return {
+        "metric": verdict.quality.asked.metric,
+        "bar": verdict.quality.asked_bar,
+        "segment": verdict.column,
+    }
 
 
 def _missed(verdict: Verdict, end: Because[str]) -> Because[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ...compiler.because import Because, because, fixed, roots
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.scope import Scope
+from ...compiler.promql import within_quotes
 from ...compiler.scenes.notation import Series
 from ...compiler.scenes.served import Flow
 from .. import naming
@@ -113,16 +114,12 @@ def _asked(check: Check) -> Iterator[Body]:
         yield {"expr": check.query, "eval_time": f"{check.minute}m", "exp_samples": samples}
     for fired in check.fired:
         labels = {"alertname": check.name, "alertstate": "firing", **_labels(fired)}
-        written = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
+        written = ",".join(f'{key}="{within_quotes(value)}"' for key, value in labels.items())
         yield {
             "expr": f'ALERTS{{alertname="{check.name}",alertstate="firing"}}',
             "eval_time": f"{check.minute}m",
             "exp_samples": [{"labels": f"ALERTS{{{written}}}", "value": one}],
         }
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Because[Body]]:

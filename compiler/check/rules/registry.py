@@ -6,6 +6,7 @@ from ..lint import Rule
 from . import (
     arrival,
     batch,
+    bounds,
     bursts,
     cadence,
     candidates,
@@ -170,6 +171,7 @@ RULES: tuple[Rule, ...] = (
     watching.distance_out_of_range,
     jobs.jobs_of_yours,
     jobs.triggers_open_a_ticket,
+    bounds.same_alert_twice,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Duration, Margin, Measure, plain
-from ...because import Because, decision, first
+from ...because import Because, decision, first, text
 from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
 from ..choose import assumed, count, readable
 
@@ -50,6 +50,18 @@ class QualityPlan:
         """The bar that the spec states, for all rows and for every group."""
         limit = first(self.asked.min, self.asked.max)
         return _limit(limit) if limit is not None else None
+
+    @cached_property
+    def asked_bar(self) -> Because[str]:
+        """The bar as the spec states it, which names the bound: a number, or a rival with its margin."""
+        asked = self.asked
+        limit = first(asked.min, asked.max)
+        if limit is not None:
+            return limit.map(str)
+        assert asked.versus is not None
+        if asked.margin is None:
+            return asked.versus
+        return text("{versus} {margin}", versus=asked.versus, margin=asked.margin.map(str))
 
     @cached_property
     def bar(self) -> Because[float] | None:

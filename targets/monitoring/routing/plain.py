@@ -11,6 +11,7 @@ from typing import Any
 from ....compiler.because import Because, because, text
 from ....compiler.emit.artifact import Artifact, Body
 from ....compiler.plan import Plan
+from ....compiler.promql import within_quotes
 from ....compiler.system import AlertSecret
 from ... import naming
 from .receivers import Integration
@@ -85,8 +86,4 @@ class _Writer:
 
 def _matcher(one: Matcher) -> Because[str]:
     """A matcher in the syntax of every Alertmanager since 0.22: always with quotes."""
-    return text(f'{one.label}{one.operator}"{{value}}"', value=one.value.map(_escaped))
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+    return text(f'{one.label}{one.operator}"{{value}}"', value=one.value.map(within_quotes))
