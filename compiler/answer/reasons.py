@@ -97,6 +97,8 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return significant(value, 4) if abs(value) < 10**4 else f"{value:,.0f}"
-    text = str(value) if not isinstance(value, (dict, list, tuple)) else type(value).__name__
+    if isinstance(value, (dict, list, tuple)):
+        return "the object" if isinstance(value, dict) else "the list"
+    text = str(value)
     first, *more = text.split("\n")
     return f"{first} ..." if more else first

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, because, fixed, roots, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
@@ -101,7 +101,7 @@ class ConfigFile:
         """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
         parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
         checksum = f"{crc32(self.lines.text().encode()):08x}"
-        digest = because(checksum, "a checksum of the file, which contains these values", parts)
+        digest = because(checksum, "a checksum of the file, which contains these values", roots(parts))
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, because, fixed, roots, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
@@ -233,7 +233,8 @@ def config_name(service: ServicePlan, made: Setup) -> Because[str]:
     """
     content = "\0".join(f"{name}\0{lines.text()}" for name, lines in made.files.items())
     parts = tuple(line for lines in made.files.values() for line in lines.lines if isinstance(line, Because))
-    digest = because(f"{crc32(content.encode()):08x}", "a checksum of the files, which contain these values", parts)
+    checksum = f"{crc32(content.encode()):08x}"
+    digest = because(checksum, "a checksum of the files, which contain these values", roots(parts))
     return text("{name}-config-{digest}", name=service.name, digest=digest)
 
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from ....compiler.because import Because, because
+from ....compiler.because import Because, because, roots
 from ....compiler.emit.artifact import Body
 from .panel import Panel, Row
 
@@ -58,12 +58,12 @@ def placed(row: Row, top: Because[int]) -> tuple[list[Placed], Because[int]]:
 
 
 def _next_to(line: list[Panel], place: dict[str, int]) -> Body:
-    whys = [panel.why for panel in line]
+    whys = roots([panel.why for panel in line])
     return {key: because(value, "next to the other panels of its row", whys) for key, value in place.items()}
 
 
 def _below(top: Because[int], height: int, *above: Because[object]) -> Because[int]:
-    return because(top.value + height, "below what is above it", top, *above)
+    return because(top.value + height, "below what is above it", roots(top, *above))
 
 
 def _lines(panels: Iterable[Panel]) -> Iterator[list[Panel]]:
