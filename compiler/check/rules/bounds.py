@@ -51,7 +51,7 @@ def same_alert_twice(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 f"two bounds on `{other.metric.value}` become the same alert",
                 other,
                 others=((one, "the first one"),),
-                note="the two would have the same labels, by which Alertmanager identifies an alert",
+                note="Alertmanager identifies an alert by its labels, and would take the two for one",
                 help="remove one of them, or give them different bounds",
             )
 
