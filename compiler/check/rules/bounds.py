@@ -51,7 +51,7 @@ def same_alert_twice(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 f"two bounds on `{other.metric.value}` become the same alert",
                 other,
                 others=((one, "the first one"),),
-                note="Alertmanager identifies an alert by its labels, and would take the two for one",
+                note="they would have the same labels, so Alertmanager would take them for one alert",
                 help="remove one of them, or give them different bounds",
             )
 
