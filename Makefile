@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check attack cases fuzz cluster programs environments proof lowest newest generate golden bench sbom lock clean
+.PHONY: setup quick check attack leaves cases fuzz cluster programs environments proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -31,6 +31,9 @@ check: setup  ## run all checks that CI runs
 
 attack: setup  ## attack everything that mlspec reads, in tens of thousands of ways; prints a table (SCALE=0.05 for a try)
 	python -m tests.attack --scale $(SCALE)
+
+leaves: setup  ## change every value of every example, instead of one of each field, and see what changes
+	MLSPEC_EVERY_LEAF=1 $(PYTEST) tests/test_metamorphic.py
 
 cases: setup  ## compare what mlspec does with each spec in a folder, CASES, with what is expected of it
 	python -m tests.cases $(CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,12 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 settings.register_profile("untimed", deadline=None)  # speed is measured by benchmarks; a busy machine fails no test
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Look for cycles rarely: a compilation creates many objects and few cycles, and looking takes a third of it."""
+    gc.freeze()
+    gc.set_threshold(200_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ language itself; what it names, or what names it, is changed with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.tree import Mapping, Node, Scalar, Sequence
 from mlspec.schema.units import UnitError
 
-__all__ = ["Change", "Leaf", "changed", "changes", "leaves", "misnamed", "typed"]
+__all__ = ["Change", "Leaf", "changed", "changes", "leaves", "misnamed", "one_of_each", "typed"]
 
 Change = dict[int, str]
 """The text that takes the place of a scalar's, by the identity of its node."""
@@ -39,6 +39,8 @@ class Leaf(NamedTuple):
     """The value of a key, if it is a scalar."""
     file: str = ""
     """The type of the file that it stands in."""
+    field: str = ""
+    """The path with `*` for each place in a list and each key that the author chose."""
 
 
 def _has_another(kind: Kind) -> bool:
@@ -50,42 +52,50 @@ def leaves(input_: Input) -> list[Leaf]:
     """Every scalar that people wrote in the files of one system, once; none that can have only one value."""
     found: dict[int, Leaf] = {}
     for type_name, tree in input_.written:
-        for leaf in typed(tree, ("object", type_name), ""):
+        for leaf in typed(tree, ("object", type_name), "", ""):
             if _has_another(leaf.kind):
                 found.setdefault(id(leaf.node), leaf._replace(file=type_name))
     return list(found.values())
 
 
-def typed(node: Node, kind: Kind, path: str) -> Iterator[Leaf]:
+def one_of_each(of: Iterable[Leaf]) -> list[Leaf]:
+    """The last leaf of each field of the language, such as the type of the last column."""
+    return list({(leaf.file, leaf.field): leaf for leaf in of}.values())
+
+
+def typed(node: Node, kind: Kind, path: str, field: str) -> Iterator[Leaf]:
     """Every scalar at or under a node, with the kind that the language gives it."""
     if kind[0] == "overlay" and isinstance(node, Mapping):
         node, kind = desugar(node, "MLSystem")[0], ("object", "MLSystem")
     if kind[0] == "either":
         kind = ("object", kind[2]) if isinstance(node, Mapping) else kind[1]
     if isinstance(node, Scalar):
-        yield Leaf(path, kind, node)
+        yield Leaf(path, kind, node, field=field)
     elif isinstance(node, Sequence):
         for index, child in enumerate(node.items):
-            yield from typed(child, kind[1], f"{path}.{index}")
+            yield from typed(child, kind[1], f"{path}.{index}", f"{field}.*")
     elif isinstance(node, Mapping) and kind[0] == "map":
         for key, child in node.entries.items():
             if node.keys[key].text == key:  # the short form has none of its own
                 inner = child if isinstance(child, Scalar) else None
-                yield Leaf(f"{path}.{key}#", ("scalar", kind[2], kind[3]), node.keys[key], value=inner)
-            yield from typed(child, kind[1], f"{path}.{key}")
+                yield Leaf(
+                    f"{path}.{key}#", ("scalar", kind[2], kind[3]), node.keys[key], value=inner, field=f"{field}.*#"
+                )
+            yield from typed(child, kind[1], f"{path}.{key}", f"{field}.*")
     elif isinstance(node, Mapping) and kind[0] in ("object", "union"):
-        yield from _object(node, kind, path)
+        yield from _object(node, kind, path, field)
 
 
-def _object(node: Mapping, kind: Kind, path: str) -> Iterator[Leaf]:
+def _object(node: Mapping, kind: Kind, path: str, field: str) -> Iterator[Leaf]:
     tag, name = None, kind[1]
     if kind[0] == "union":
         tag, variants = UNIONS[kind[1]]
         said = node.entries.get(tag)
         name = variants[said.text] if isinstance(said, Scalar) else _variant(node, tuple(variants.values()))
     for key, child in node.entries.items():
-        for leaf in typed(child, OBJECTS[name][key][2], f"{path}.{key}".lstrip(".")):
-            yield Leaf(leaf.path, ("enum", tuple(variants)), leaf.node, True) if key == tag else leaf
+        paths = [f"{before}.{key}".lstrip(".") for before in (path, field)]
+        for leaf in typed(child, OBJECTS[name][key][2], *paths):
+            yield leaf._replace(kind=("enum", tuple(variants)), tag=True) if key == tag else leaf
 
 
 def _variant(node: Mapping, variants: tuple[str, ...]) -> str:

@@ -1,12 +1,13 @@
-"""Every value of every example does something, and whatever it changes says so.
+"""Every field of every example does something, and whatever it changes says so.
 
-For each leaf another valid value is compiled. It must change an artifact, a decision or a verdict, unless the compiler
-warns that it does not read it yet; and each line of output and of the memo that changes must name the leaf in its chain
-of reasons, or `mlspec explain` and `mlspec plan` would not lead their reader back to the cause.
+For a leaf of each field, another valid value is compiled. It must change an artifact, a decision or a verdict, unless
+the compiler warns that it does not read it yet; and each line of output and of the memo that changes must name the leaf
+in its chain of reasons, or `mlspec explain` and `mlspec plan` would not lead their reader back to the cause.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
@@ -36,7 +37,7 @@ from mlspec.compiler.tree import Node
 from mlspec.targets.registry import BACKENDS
 
 from . import batch, retraining
-from .leaves import Change, Leaf, changed, changes, leaves, misnamed
+from .leaves import Change, Leaf, changed, changes, leaves, misnamed, one_of_each
 from .online import RUNTIMES, spec
 from .shared import Shared
 from .support import EXAMPLES, ROOT, dumped
@@ -53,6 +54,9 @@ EACH = pytest.mark.parametrize(
     ids=[f"{example.name}-{part}" for example in EXAMPLES for part in range(PARTS)],
     scope="module",  # run all tests of one part before those of the next one
 )
+
+EVERY_LEAF = "MLSPEC_EVERY_LEAF" in os.environ
+"""Whether every leaf is tried, as `make leaves` does, rather than one leaf of each field in each example."""
 
 SAMPLE = 7
 """One leaf in so many is also tried on the unit tests of the alerts, which are longer than all else together."""
@@ -158,12 +162,13 @@ class Examined:
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()
         self.leaves = leaves(self.input)
-        self.sampled = {id(leaf.node) for leaf in self.leaves[::SAMPLE]}
         self.warned = _warned(self.base.compiled)
         self.silent: list[str] = []
         self.unnamed: list[str] = []
         self.lively: list[str] = []
-        self.idle = [leaf for leaf in self.leaves[part] if not self._has_effect(leaf) and not self._is_a_name(leaf)]
+        tried = self.leaves if EVERY_LEAF else one_of_each(self.leaves)
+        self.sampled = {id(leaf.node) for leaf in tried[::SAMPLE]}
+        self.idle = [leaf for leaf in tried[part] if not self._has_effect(leaf) and not self._is_a_name(leaf)]
 
     @cached_property
     def proofs(self) -> dict[str, File]:

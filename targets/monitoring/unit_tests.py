@@ -61,7 +61,8 @@ def unit_tests(
             "tests": found,
         }
         path = own if every == 1 else own.replace(".yaml", f".every-{every}m.yaml")
-        yield Artifact(path=path, body=body, why=because("tests", "each alert must fire, and stay silent", name))
+        why = because("tests", "each alert must fire, and stay silent", name, roots(found))
+        yield Artifact(path=path, body=body, why=why)
 
 
 def _alert(rule: object) -> Alert | None:
