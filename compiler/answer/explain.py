@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..because import Unavailable
-from ..check.effects import reached
 from ..diagnostics import SourceFile
 from ..emit.artifact import SYSTEM
 from ..emit.dump import plain
@@ -225,21 +224,16 @@ def _told(compiled: Compiled, nodes: Iterable[Node]) -> Iterator[Effect]:
 
 def _effects(environment: str, bundle: Bundle, nodes: Iterable[Node]) -> Iterator[Effect]:
     """The lines that depend on some nodes; the first line of an object that exists because of them."""
-    wanted = {node.span for node in nodes}
-    for file in bundle.own_files():
-        whole = any(node.span in wanted for node in reached(file.artifact.why))
-        lines = file.text.split("\n")
-        for number, reasons in enumerate(file.reasons):
-            own = reasons[:-1]
-            hit = any(node.span in wanted for node in reached(*own)) if own else whole and number == 1
-            if hit:
-                yield Effect(
-                    environment=environment,
-                    object=_identity(file),
-                    file=f"{environment}/{file.path}",
-                    line=number + 1,
-                    text=lines[number].strip(),
-                )
+    for file, numbers in bundle.dependents.lines(nodes):
+        lines, identity = file.text.split("\n"), _identity(file)
+        for number in numbers:
+            yield Effect(
+                environment=environment,
+                object=identity,
+                file=f"{environment}/{file.path}",
+                line=number + 1,
+                text=lines[number].strip(),
+            )
 
 
 def _identity(file: File) -> str:

@@ -26,6 +26,7 @@ from ..tree import Mapping as Tree
 from ..tree import Scalar, entries
 from .blame import broken
 from .crossref import dangling, unchecked, unresolved
+from .dependents import Dependents
 from .patch import patched
 from .sizes import too_large
 
@@ -64,6 +65,11 @@ class Bundle(Record):
     def own_files(self) -> Iterator[File]:
         """The same without the files that go with others, such as tests, which repeat what the others depend on."""
         return map(self._rendered, self.made)
+
+    @cached_property
+    def dependents(self) -> Dependents:
+        """Which lines depend on which values of the spec."""
+        return Dependents(self)
 
     def file(self, path: str) -> File:
         """One file. Raises KeyError if there is none."""
