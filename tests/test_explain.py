@@ -108,7 +108,7 @@ def test_trap_what_many_reasons_rest_on_is_explained_again_for_each(example: Pat
         for file in environment.bundle.files():
             for number, reasons in enumerate(file.reasons, 1):
                 said = reason("", explainer.explain(reasons)).count("\n")
-                assert said < 400, f"{environment.name}/{file.path}:{number}"
+                assert said < 300, f"{environment.name}/{file.path}:{number}"
 
 
 # Values of the spec

@@ -14,6 +14,8 @@ __all__ = ["effects", "given", "json", "reason"]
 
 MOST_DEEP = 6
 MOST_LINES = 40
+MOST_PARTS = 40
+"""A checksum depends on each value of a file. `--format json` has all of them."""
 
 
 def reason(heading: str, why: Reason) -> str:
@@ -32,8 +34,10 @@ def _tree(why: Reason, depth: int, explained: set[Reason]) -> Iterator[str]:
         yield f"{indent}{why.value}: {why.why}"
         if depth < MOST_DEEP:
             explained |= {why} if why.parts else set()
-            for part in why.parts:
+            for part in why.parts[:MOST_PARTS]:
                 yield from _tree(part, depth + 1, explained)
+            if len(why.parts) > MOST_PARTS:
+                yield f"{indent}  and {count(len(why.parts) - MOST_PARTS, 'more value')}"
 
 
 def given(environment: str, values: Sequence[Given]) -> str:
