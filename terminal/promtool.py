@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -37,8 +38,12 @@ def run(files: Mapping[str, str], tests: Iterable[str]) -> dict[str, tuple[bool,
         return {name: found for part in said for name, found in part.items()}
 
 
+_VERDICT = re.compile(r"^(?:Unit Testing:  .*\n)?  (SUCCESS|FAILED:)$", re.MULTILINE)
+"""What promtool writes once for each file, in their order. Version 2 names the file before, version 3 does not."""
+
+
 def _said(program: str, folder: str, names: list[str]) -> dict[str, tuple[bool, str]]:
-    """One process for many files. It writes the name of each, then SUCCESS, or what failed."""
+    """One process for many files, because a start takes longer than most tests."""
     done = subprocess.run(
         [program, "test", "rules", *names],
         cwd=folder,
@@ -48,5 +53,13 @@ def _said(program: str, folder: str, names: list[str]) -> dict[str, tuple[bool, 
         encoding="utf-8",
         check=False,
     )
-    parts = (part.partition("\n") for part in done.stdout.split("Unit Testing:  ")[1:])
-    return {name.strip(): (rest.strip() == "SUCCESS", rest.strip()) for name, _, rest in parts}
+    if done.returncode == 0:
+        return dict.fromkeys(names, (True, "SUCCESS"))
+    if len(names) == 1:
+        return {names[0]: (False, _VERDICT.sub(r"\1", done.stdout).strip())}
+    _, *found = _VERDICT.split(done.stdout)
+    verdicts, texts = found[::2], found[1::2]
+    if len(verdicts) != len(names):  # it ended early, or a message looks like a verdict
+        return {name: said for one in names for name, said in _said(program, folder, [one]).items()}
+    said = zip(names, verdicts, texts, strict=True)
+    return {name: (verdict == "SUCCESS", f"{verdict}{text}".strip()) for name, verdict, text in said}

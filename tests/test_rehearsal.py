@@ -279,3 +279,33 @@ def test_the_command_counts_what_passed() -> None:
     scenes = [scene for alert in found_["alerts"] for scene in alert["scenes"]]
     text = run("test", FORECAST, "--env", "staging").out
     assert f"6 alerts: {len(scenes)} of {len(scenes)} scenes passed" in text
+
+
+FAKE = """#!/bin/sh
+shift 2
+status=0
+for name; do
+    {named}
+    case $name in
+    bad*) printf '  FAILED:\\n    name: %s,\\n    got:[{said}]\\n\\n' "$name"; status=1 ;;
+    *) printf '  SUCCESS\\n\\n' ;;
+    esac
+done
+exit $status
+"""
+
+
+@pytest.mark.parametrize("named", ["printf 'Unit Testing:  %s\\n' \"$name\"", ":"], ids=["2", "3"])
+@pytest.mark.parametrize("said", ["", "\\n  SUCCESS\\n"], ids=["plain", "like a verdict"])
+def test_each_version_of_promtool_is_understood(
+    named: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2 names each file, version 3 does not, and a message may contain what looks like a verdict."""
+    program = tmp_path / "promtool"
+    program.write_text(FAKE.format(named=named, said=said))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    names = ["good-1", "bad-1", "bad-2", "good-2", "bad-3"]
+    told = promtool.run({}, names)
+    assert {name: passed for name, (passed, _) in told.items()} == {name: name.startswith("good") for name in names}
+    assert [f"name: {name}," in told[name][1] for name in names] == [name.startswith("bad") for name in names]

@@ -269,6 +269,8 @@ def _definitions(folder: Path) -> Iterable[Object]:
     argo = module_folder("rollouts", "github.com/argoproj/argo-rollouts") / "manifests" / "crds"
     files += sorted(file for file in argo.glob("*-crd.yaml"))
     files += sorted((module_folder("keda", "github.com/kedacore/keda/v2") / "config/crd/bases").glob("keda.sh_*.yaml"))
+    grafana = module_folder("grafana", "github.com/grafana/grafana-operator/v5") / "config/crd/bases"
+    files.append(grafana / "grafana.integreatly.org_grafanadashboards.yaml")
     for file in files:
         for body in yaml.load_all(file.read_text(), Loader=_Loader):
             if isinstance(body, dict) and body.get("kind") == "CustomResourceDefinition":

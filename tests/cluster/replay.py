@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +17,10 @@ from typing import Any
 import urllib3
 
 from ..canaries import seconds
-from ..scenes import limits, promtool, verdict
+from ..scenes import limits, verdict
 from .api import Object
 from .control_plane import answers, free_port, wait
-from .programs import debian
+from .programs import prometheus, run
 from .series import HASH, Step
 
 __all__ = ["Archive", "Ending", "replayed", "steps_of"]
@@ -43,30 +43,30 @@ class Ending:
 class Archive:
     """A Prometheus over series of the past."""
 
-    def __init__(self, folder: Path, samples: Iterator[str]) -> None:
+    def __init__(self, folder: Path, samples: Iterable[str], version: str = "2") -> None:
         self._folder = folder
+        self._promtool, self._program = prometheus(version)
         with (folder / "samples.txt").open("w") as file:
             file.writelines(f"{line}\n" for line in samples)
             file.write("# EOF\n")
-        made = promtool(
-            folder,
-            "tsdb",
-            "create-blocks-from",
-            "openmetrics",
-            "--max-block-duration=240h",
-            "-q",
-            "samples.txt",
-            "data",
-        )
-        assert made.returncode == 0, made.stdout + made.stderr
+        self._backfill("openmetrics", "--max-block-duration=240h", "-q", "samples.txt", "data")
         (folder / "prometheus.yaml").write_text("{}\n")
         self._address = f"127.0.0.1:{free_port()}"
+
+    def _backfill(self, *arguments: str) -> None:
+        run([str(self._promtool), "tsdb", "create-blocks-from", *arguments], self._folder)
+
+    def record(self, rules: str, start: int, end: int) -> None:
+        """Add what the recording rules of a file would have recorded, every minute."""
+        at = (f"--start={start}", f"--end={end}", f"--url=http://{self._address}", "--eval-interval=1m")
+        with self:
+            self._backfill("rules", *at, "--output-dir=data", rules)
 
     def __enter__(self) -> Archive:
         flags = ["--config.file=prometheus.yaml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=20y"]
         flags.append(f"--web.listen-address={self._address}")
         with (self._folder / "log.txt").open("wb") as log:
-            self._server = subprocess.Popen([debian("prometheus"), *flags], cwd=self._folder, stdout=log, stderr=log)
+            self._server = subprocess.Popen([self._program, *flags], cwd=self._folder, stdout=log, stderr=log)
         wait(lambda: answers(f"http://{self._address}/-/ready"), "Prometheus")
         return self
 
@@ -74,8 +74,8 @@ class Archive:
         self._server.terminate()
         self._server.wait(timeout=30)
 
-    def values(self, query: str, start: int, interval: int, count: int) -> list[list[float]]:
-        """What a query answers at each of its times, as the controller gets it: a list of numbers."""
+    def ranges(self, query: str, start: int, interval: int, count: int) -> list[Any]:
+        """The series of a range query, each with its labels and its values."""
         fields = {
             "query": query,
             "start": str(start),
@@ -85,8 +85,13 @@ class Archive:
         answer = urllib3.request("GET", f"http://{self._address}/api/v1/query_range", fields=fields)
         body = json.loads(answer.data)
         assert body["status"] == "success", (query, body)
+        result: list[Any] = body["data"]["result"]
+        return result
+
+    def values(self, query: str, start: int, interval: int, count: int) -> list[list[float]]:
+        """What a query answers at each of its times, as the controller gets it: a list of numbers."""
         found: dict[int, list[float]] = {}
-        for one in body["data"]["result"]:
+        for one in self.ranges(query, start, interval, count):
             for at, value in one["values"]:
                 found.setdefault(int(at), []).append(float(value))
         return [found.get(start + interval * number, []) for number in range(count)]

@@ -181,6 +181,8 @@ def test_one_outage_is_one_page_and_broken_data_is_no_worse_model(provider: str,
             post(url, "services", elsewhere, slow)
 
             post(url, "end", failing, last)
+            for path, cluster in (("/page", "outage"), ("/ticket", "outage"), ("/page", "data"), ("/page", "tickets")):
+                mail.wait(path, cluster)  # each group has a clock of its own
             mail.wait("/page", "end")
             mail.wait("/ticket", "end")
             assert mail.alerts("/page", "outage") == [{"ModelServiceAbsent", "ModelErrorBudgetBurn"}]
