@@ -26,7 +26,7 @@ from ..validation import load
 from .control_plane import free_port
 from .programs import built
 
-PATIENCE = 30
+PATIENCE = 120
 """How many seconds we wait for a notification, on a busy machine."""
 
 

@@ -8,8 +8,9 @@ recording rules of the bundle run over them, and each panel asks its query as Gr
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from mlspec.terminal import promtool
 
 from ..grafana import dashboards, parsed, substituted
 from ..support import EXAMPLES, loaded
-from ..test_dashboards import healthy, histograms, recording
+from ..test_dashboards import POD, healthy, histograms, recording
+from .pages.board import page
+from .pages.browser import View, looked
 from .programs import prometheus, run
 from .proof import Proof
 from .replay import Archive
@@ -33,6 +36,8 @@ BEGIN = 1_795_000_200
 """Any time of the past after the releases of the examples, a multiple of a minute."""
 
 MINUTES = 30
+
+FRAUD = next(example for example in EXAMPLES if example.name == "fraud-scorer")
 
 VERSIONS = ("2", "3")
 
@@ -70,11 +75,7 @@ def test_a_server_answers_every_query_of_every_panel(example: Path, version: str
             folder = tmp_path / f"{environment.name}-{number}"
             folder.mkdir()
             archive = Archive(folder, samples(healthy(made, histograms(environment.plan))), version)
-            groups = [group for path, text in bundle.items() if _is_rules(path) for group in loaded(text)["groups"]]
-            kept = [{**group, "rules": recording(group)} for group in groups if recording(group)]
-            if kept:
-                (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": kept}))
-                archive.record("rules.yaml", BEGIN, BEGIN + 60 * MINUTES)
+            recorded(archive, folder, bundle, MINUTES)
             with archive:
                 for panel in parsed(made).shown:
                     for target in panel.targets:
@@ -89,6 +90,15 @@ def test_a_server_answers_every_query_of_every_panel(example: Path, version: str
         asked,
         asked,
     )
+
+
+def recorded(archive: Archive, folder: Path, bundle: Mapping[str, str], minutes: int) -> None:
+    """Add what the recording rules of a bundle would have recorded."""
+    groups = [group for path, text in bundle.items() if _is_rules(path) for group in loaded(text)["groups"]]
+    kept = [{**group, "rules": recording(group)} for group in groups if recording(group)]
+    if kept:
+        (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": kept}))
+        archive.record("rules.yaml", BEGIN, BEGIN + 60 * minutes)
 
 
 def _is_rules(path: str) -> bool:
@@ -118,3 +128,71 @@ def test_prometheus_3_accepts_the_rules_and_passes_their_tests(
     assert {name: said for name, said in failed.items() if said != "SUCCESS"} == {}
     number = sum(len(group["rules"]) for text in rules.values() for group in loaded(text)["groups"])
     proof.row("Rules in Prometheus 3", ("example", "rules", "scenes that pass"), example.name, number, len(made))
+
+
+# A picture
+
+HOURS = 6
+STEPS = (0.05, 0.25, 0.5)
+"""The shares of a new version, two hours each."""
+
+
+def lively(series: dict[str, str]) -> Iterator[str]:
+    """Six hours of a service whose new version gets more traffic every two hours."""
+    once = {frozenset(re.split(r'[{}]|(?<="),', name)): name for name in series}
+    for name in once.values():
+        base, total = name.partition("{")[0], 0.0
+        for minute in range(60 * HOURS + 1):
+            day = 1 + 0.3 * math.sin(2 * math.pi * minute / (60 * HOURS))
+            share = STEPS[min(minute // 120, 2)] if POD["7"] in name else 1 - STEPS[min(minute // 120, 2)]
+            total += 60 * _growth(name, base, day, share)
+            yield f"{name} {_level(base, day, minute, share, total):.6f} {BEGIN + 60 * minute}"
+
+
+def _growth(name: str, base: str, day: float, share: float) -> float:
+    """What a counter grows by in a second."""
+    requests = 400 * day * share
+    bucket = re.search(r'le="([^"]+)"', name)
+    if base.endswith("_failure"):
+        return requests * day * (0.0004 if "CANCELED" not in name else 0.002) * (1.4 if POD["7"] in name else 1)
+    if bucket is not None:
+        return requests * (1 - math.exp(-float(bucket[1]) / 6)) if bucket[1] != "+Inf" else requests
+    if base.endswith("_us"):
+        return requests * 5000
+    return 1.2 * day * share if "cpu" in base else requests
+
+
+def _level(base: str, day: float, minute: int, share: float, total: float) -> float:
+    """The value of a series: that of a counter is what it grew by."""
+    at = BEGIN + 60 * minute
+    levels = {
+        "up": 1,
+        "nv_inference_pending_request_count": 3 * day * share,
+        "container_memory_working_set_bytes": 1.4e9 + 1e8 * day,
+        "rollout_info_replicas_desired": 4 + (minute > 150),
+        "rollout_info_replicas_available": 4 + (minute > 160),
+        "kube_cronjob_created": at - 86_400,
+        "kube_cronjob_status_last_successful_time": at - 3600 - at % 7200,
+        "kube_job_status_start_time": at - at % 7200,
+        "kube_job_status_completion_time": at - at % 7200 + 2400,
+        "kube_job_failed": 0,
+    }
+    return levels.get(base, total)
+
+
+def test_a_dashboard_is_well_drawn(tmp_path: Path, proof: Proof) -> None:
+    """No text leaves its drawing or covers another one; `PICTURE` names a file to keep the page in."""
+    result = compiled(FRAUD)
+    environment = result._compiled.environments[-1]
+    bundle = result.bundles[environment.name].files
+    (made,) = dashboards(bundle)
+    archive = Archive(tmp_path, lively(healthy(made, histograms(environment.plan))), "3")
+    recorded(archive, tmp_path, bundle, 60 * HOURS)
+    with archive:
+        drawn = page(parsed(made), lambda query: archive.ranges(query, BEGIN + 600, 120, 30 * HOURS - 5))
+    file = Path(os.environ.get("PICTURE", tmp_path / "dashboard.html"))
+    file.write_text(drawn)
+    (seen,) = looked({"dashboard": file}, (View("screen", "light", 1440),)).values()
+    assert seen["drawn"] == []
+    columns = ("dashboard", "panels", "texts that leave their drawing or cover others")
+    proof.row("Dashboards in a browser", columns, FRAUD.name, len(parsed(made).shown), 0)
