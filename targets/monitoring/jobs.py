@@ -168,7 +168,7 @@ def _once(judged: Iterable[Judged]) -> Iterator[Judged]:
     for each in judged:
         new = []
         for rule in each.rules:
-            key = (rule["alert"], alike.labels_of(rule), plain(rule["for"]))
+            key = (rule["alert"], alike.labels_of(rule), plain((rule["for"], rule["expr"])))
             if key not in seen:
                 seen.append(key)
                 new.append(rule)

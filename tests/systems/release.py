@@ -119,10 +119,16 @@ def _method(maker: Maker) -> dict[str, Any]:
     return maker.free("DriftMethod", threshold=maker.pick((None, 0.15, 0.4)))
 
 
-def _quality(maker: Maker, type_: str, metric: str, bar: float, segment: str | None) -> dict[str, Any]:
+def _quality(
+    maker: Maker, type_: str, metric: str, bar: float, segment: str | None, margin: str = "-0.05"
+) -> dict[str, Any]:
     """A bound on what is compared with labels: a value, or the distance from a rival."""
     side = "max" if metric in ("wape", "rmse") else "min"
-    bounds: tuple[dict[str, Any], ...] = ({side: bar}, {"versus": "champion", "margin": "-0.05"}, {"versus": "naive"})
+    bounds: tuple[dict[str, Any], ...] = (
+        {side: bar},
+        {"versus": "champion", "margin": margin},
+        {"versus": "naive", **({"margin": margin} if type_ == "AlertRule" else {})},
+    )
     chosen = {"versus": None, "margin": None, **maker.pick(bounds)}
     return maker.free(type_, metric=metric, of=None, segment=segment, **chosen)
 
@@ -140,7 +146,8 @@ def _rules(maker: Maker, metric: str, bar: float, segment: str | None, *, bounde
     made = [maker.free("AlertRule", **free, metric="daily-cost", max=maker.pick(("90", "1000")))]
     if bounded:
         made += [maker.free("AlertRule", **{**free, "of": maker.pick((None, SEGMENT))}, **maker.pick(_EXPORTED))]
-        made += [_quality(maker, "AlertRule", metric, bar, segment)] if maker.maybe(0.2) else []
+        other = round(bar * 1.01, 4)  # two bounds with one bar would be one alert
+        made += [_quality(maker, "AlertRule", metric, other, segment, "-0.02")] if maker.maybe(0.2) else []
     return [one for one in made if maker.maybe(0.6)]
 
 
