@@ -51,7 +51,7 @@ class QualityPlan:
         limit = first(self.asked.min, self.asked.max)
         return _limit(limit) if limit is not None else None
 
-    @cached_property
+    @property
     def asked_bar(self) -> Because[str]:
         """The bar as the spec states it, which names the bound: a number, or a rival with its margin."""
         asked = self.asked
