@@ -59,13 +59,14 @@ def built(module: str) -> Path:
     if shutil.which("go") is None:
         raise MissingError("Go 1.26 or later: install it from https://go.dev/dl, and put `go` on the PATH")
     source = HERE / module
-    target = cache_folder() / f"{module}-{_sum(source, _flags(module))}"
+    tags = TAGS.get(module, "")
+    target = cache_folder() / f"{module}-{_sum(source, tags + _flags(module))}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             out = Path(scratch) / "programs"
             out.mkdir()
-            how = ("-buildvcs=false", "-tags", TAGS.get(module, ""), "-ldflags", _flags(module))
+            how = ("-buildvcs=false", "-tags", tags, "-ldflags", _flags(module))
             _go(source, "build", *how, "-o", f"{out}/", "tool")
             for old in target.parent.glob(f"{module}-*"):
                 shutil.rmtree(old)
