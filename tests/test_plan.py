@@ -65,7 +65,8 @@ def exact(n: int, p: float, most: int) -> float:
     """P(X > most), from the largest term of the sum on."""
     sums = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(most + 1, n + 1))
     logs = [of + k * math.log(p) + (n - k) * math.log1p(-p) for k, of in zip(range(most + 1, n + 1), sums, strict=True)]
-    return math.exp(max(logs)) * sum(math.exp(one - max(logs)) for one in logs)
+    most_likely = max(logs)
+    return math.exp(most_likely) * sum(math.exp(one - most_likely) for one in logs)
 
 
 @pytest.mark.parametrize("p", [0.001, 0.05, 0.28, 0.5, 0.72, 0.9, 0.99, 0.999])
