@@ -36,7 +36,6 @@ settings.load_profile("untimed")
 
 def pytest_collection_finish() -> None:
     """Look for cycles rarely: a compilation creates many objects and few cycles, and looking takes a third of it."""
-    gc.freeze()
     gc.set_threshold(200_000)
 
 
