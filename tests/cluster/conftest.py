@@ -70,6 +70,7 @@ def _tell(ground: Ground) -> None:
         ("API server, controller manager, scheduler, kubectl", "kubernetes", "k8s.io/kubernetes"),
         ("Argo Rollouts", "rollouts", "github.com/argoproj/argo-rollouts"),
         ("rclone", "rclone", "github.com/rclone/rclone"),
+        ("Prometheus 3", "prometheus", "github.com/prometheus/prometheus"),
         ("Alertmanager", "alertmanager", "github.com/prometheus/alertmanager"),
         ("definitions of the Gateway API", "rollouts", "sigs.k8s.io/gateway-api"),
         ("definitions of KEDA", "keda", "github.com/kedacore/keda/v2"),
