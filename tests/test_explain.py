@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from mlspec.compiler.check.patterns import values
 from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.emit.dump import Lines
 from mlspec.compiler.pipeline import Compiled, Environment
-from mlspec.terminal.render.reasons import reason
+from mlspec.terminal.render.reasons import MOST_PARTS, reason
 
 from .leaves import leaves
 from .support import EXAMPLES, ROOT, run
@@ -109,6 +110,29 @@ def test_trap_what_many_reasons_rest_on_is_explained_again_for_each(example: Pat
             for number, reasons in enumerate(file.reasons, 1):
                 said = reason("", explainer.explain(reasons)).count("\n")
                 assert said < 300, f"{environment.name}/{file.path}:{number}"
+
+
+def test_an_object_is_called_an_object_and_a_long_reason_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checksum depends on each value of its file: text shows forty of them, and JSON all."""
+    monkeypatch.chdir(ROOT)
+    asked = ("explain", "examples/fraud-scorer", "out/production/retraining/configmap-training.yaml:5")
+    told, whole = run(*asked).out, json.loads(run(*asked, "--format", "json").out)
+    most = max(len(one["parts"]) for one in each_of(whole["explanation"]))
+    assert most > MOST_PARTS
+    assert f"and {most - MOST_PARTS} more values" in told
+    panel = run("explain", "examples/minimal", "out/default/monitoring/configmap-dashboard.yaml:992").out
+    assert "the object: new versions get traffic step by step" in panel
+    assert "dict:" not in panel
+
+
+def each_of(told: Any) -> Iterator[dict[str, Any]]:
+    """All reasons in an explanation as JSON."""
+    if isinstance(told, dict):
+        if "parts" in told:
+            yield told
+        told = [*told.values()]
+    for one in told if isinstance(told, list) else ():
+        yield from each_of(one)
 
 
 # Values of the spec
