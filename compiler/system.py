@@ -1816,7 +1816,7 @@ class BlueGreenStage(Part):
 class Monitoring(Part):
     """Monitoring settings. Monitoring is always on; this section overrides its defaults."""
 
-    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "interval", "alerts", "capture", "dashboard", "scrape_interval", "saturation",)
+    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "interval", "alerts", "capture", "access", "resources", "dashboard", "scrape_interval", "saturation",)
 
     slo: Slo
     segments: tuple[Because[str], ...]
@@ -1826,6 +1826,8 @@ class Monitoring(Part):
     interval: Because[Duration]
     alerts: Alerts
     capture: Capture | None
+    access: Because[str] | None
+    resources: MonitorResources
     dashboard: Dashboard | None
     scrape_interval: Because[Duration] | None
     saturation: Because[Percent]
@@ -1916,6 +1918,16 @@ class Capture(Part):
     id: Because[str]
     retention: Because[Duration]
     personal_data: tuple[Because[str], ...]
+
+
+class MonitorResources(Part):
+    """Resources of the process that measures drift and quality."""
+
+    __slots__ = fields = ("cpu", "memory", "ephemeral_storage",)
+
+    cpu: Because[Cores]
+    memory: Because[Memory]
+    ephemeral_storage: Because[Memory]
 
 
 class Dashboard(Part):
@@ -2145,11 +2157,12 @@ class Sigv4Auth(Part):
 class Alerting(Part):
     """Where alerts go: the configuration of Alertmanager for each system. Alerts name their receivers in their labels. If omitted, mlspec routes no alert. Your own configuration does, by the labels `receiver`, `owner`, and `severity`."""
 
-    __slots__ = fields = ("provider", "receivers", "retraining", "labels", "cluster_label", "secrets", "pages", "tickets",)
+    __slots__ = fields = ("provider", "receivers", "retraining", "namespace", "labels", "cluster_label", "secrets", "pages", "tickets",)
 
     provider: Derived[Literal['alertmanager-config', 'alertmanager', 'none']]
     receivers: Named[Receiver]
     retraining: Because[str] | None
+    namespace: Derived[str]
     labels: Named[Because[str]]
     cluster_label: Because[str]
     secrets: Because[str]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .data.labeling import LabelingPlan
     from .data.quality import QualityPlan
     from .data.samples import SamplesPlan
+    from .measuring import MeasuringPlan
 
 __all__ = ["Plan"]
 
@@ -180,6 +181,17 @@ class Plan(Scope):
         from .data.drift import DriftPlan
 
         return DriftPlan(self, drift)
+
+    @cached_property
+    def measuring(self) -> MeasuringPlan | None:
+        """The process that measures captured predictions, if something is asked of them here."""
+        capture = self.system.monitoring.capture
+        if capture is None or not self.runs("monitoring").value:
+            return None
+        from .measuring import MeasuringPlan, measured
+
+        asked = measured(self)
+        return MeasuringPlan(self, capture, asked) if asked else None
 
     @cached_property
     def dashboards(self) -> DashboardsPlan:

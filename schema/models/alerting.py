@@ -11,6 +11,7 @@ from .base import (
     LabelKey,
     LabelName,
     LabelValue,
+    Name,
     ObjectName,
     Path,
     Section,
@@ -140,7 +141,11 @@ class Alerting(Section):
     retraining: Text | None = optional(
         "The receiver of requests to train, which must have a `webhook`: an event source, a CI system, or a job runner "
         "that starts a run. It gets `ModelRetrainingDue` and nothing else, once for each retraining that is due, and "
-        "no notification when the alert is over. If omitted, the alert only opens a ticket."
+        "no notification when the alert is over. If omitted, the process that measures the model starts the run, if "
+        "there is one next to the training; otherwise, the alert only opens a ticket."
+    )
+    namespace: Name | None = derived(
+        "The namespace of Alertmanager, whose pods may ask for a training run.", "as the namespace of Prometheus"
     )
     labels: dict[LabelKey, LabelValue] = mapped(
         "The labels that the operator selects AlertmanagerConfigs by (`alertmanagerConfigSelector`). It ignores an "

@@ -9,10 +9,12 @@ from .base import (
     AccessName,
     Chance,
     ColumnName,
+    Cores,
     Count,
     Cron,
     Duration,
     Identifier,
+    Memory,
     Name,
     Section,
     SegmentName,
@@ -143,6 +145,18 @@ class Dashboard(Section):
     )
 
 
+class MonitorResources(Section):
+    """Resources of the process that measures drift and quality."""
+
+    cpu: Cores = default("500m", "CPU cores.", "it reads five million rows with thirty columns in about two seconds")
+    memory: Memory = default(
+        "1Gi", "Memory.", "it reads tables in pieces, and holds the IDs and the labels of one window"
+    )
+    ephemeral_storage: Memory = default(
+        "1Gi", "The disk space of the node: its results, and its logs.", "a result takes a few kilobytes"
+    )
+
+
 class Monitoring(Section):
     """Monitoring settings. Monitoring is always on; this section overrides its defaults."""
 
@@ -160,7 +174,14 @@ class Monitoring(Section):
         "labels and batches usually arrive by the day",
     )
     alerts: Alerts = group(Alerts, "Who gets alerted.")
-    capture: Capture | None = optional("Prediction logging.")
+    capture: Capture | None = optional(
+        "Prediction logging. With it, mlspec runs a process that measures drift and quality in every `interval`."
+    )
+    access: AccessName | None = optional(
+        "The access with which that process reads predictions, labels, and the reference. If omitted, it uses the "
+        "accesses of each. It runs as one identity, so set this if they have different ones."
+    )
+    resources: MonitorResources = group(MonitorResources, "Resources of that process.")
     dashboard: Dashboard | None = optional("The dashboard.")
     scrape_interval: Duration | None = optional("The scrape interval, if it differs from the platform's.")
     saturation: Share = default(

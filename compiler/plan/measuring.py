@@ -1,0 +1,231 @@
+"""Measuring: the process that measures drift, quality, and data from captured predictions, and may start training.
+
+It runs wherever predictions are captured and something is asked of them. It starts a run only if the training is in the
+same environment, because it has no rights in another namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..because import Because, because, fixed, text
+from ..exported import condition
+from ..finding import Refusal, refusal
+from ..system import AlertRule, Capture, Condition, DataSource, DriftMethod, Input, Output
+from ..words import listing
+from .alerting.due import read
+from .service import ServicePlan
+from .serving.batch import BatchPlan
+
+if TYPE_CHECKING:
+    from . import Plan
+    from .data.drift import DriftPlan, Watched
+
+__all__ = ["METRICS", "REQUESTS", "MeasuringPlan", "measured"]
+
+METRICS = 9464
+"""The port of the metrics: the default port of OpenTelemetry's Prometheus exporter."""
+
+REQUESTS = 9465
+"""The port of requests to train."""
+
+
+def measured(plan: Plan) -> tuple[Because[object], ...]:
+    """What asks for a measurement in this environment."""
+    asked = plan.system.monitoring
+    found: list[Because[object]] = []
+    if asked.quality is not None:
+        found.append(asked.quality.metric)
+    if asked.drift is not None:
+        found.append(asked.drift.window)
+    return (*found, *(rule.metric for rule in asked.rules if measures(plan, rule)))
+
+
+def measures(plan: Plan, rule: AlertRule | Condition) -> bool:
+    """Whether a bound is on something that is measured from captured predictions."""
+    metric = plan.system.metrics[rule.metric.value.partition("@")[0]]
+    if metric.query is not None:
+        return False
+    exported = condition(rule.metric.value)
+    return metric.needs_labels.value if exported is None else exported.monitor in OWN
+
+
+OWN = ("quality", "labels", "drift", "data", "capture")
+"""What the process measures. Jobs of the author measure the rest, because it is not in the captured predictions."""
+
+
+class MeasuringPlan:
+    """The process of one environment."""
+
+    def __init__(self, plan: Plan, part: Capture, asked: tuple[Because[object], ...]) -> None:
+        self.plan = plan
+        self.part = part
+        self.asked = asked
+        """What asks for a measurement."""
+
+    @cached_property
+    def name(self) -> Because[str]:
+        """The name of its objects."""
+        return text("{system}-monitor", system=self.plan.system.metadata.name)
+
+    @cached_property
+    def service(self) -> ServicePlan | BatchPlan:
+        """The service whose predictions are captured."""
+        found: list[ServicePlan | BatchPlan] = [*self.plan.online.values(), *self.plan.batch.values()]
+        if len(found) != 1:
+            raise self._which(found)
+        return found[0]
+
+    def _which(self, found: list[ServicePlan | BatchPlan]) -> Refusal:
+        names = [one.part.own_name for one in found]
+        which = f"{listing([name.value for name in names])} are served here" if names else "nothing is served here"
+        return refusal(
+            "MLS012",
+            "it is ambiguous whose predictions are captured",
+            self.part.to,
+            others=tuple((name, "one of them") for name in names),
+            note=f"one process measures the predictions of one service, and {which}",
+            help="capture predictions in a system with one service, or remove `capture` and export the metrics of "
+            "docs/reference/metrics.md from your own jobs",
+        )
+
+    # What it reads
+
+    @cached_property
+    def labels(self) -> DataSource | None:
+        """The source of the labels; None if nothing that is asked for needs them."""
+        labels = self.plan.system.data.labels
+        if labels is None or not self.bounds:
+            return None
+        sources = self.plan.system.data.sources
+        named = [one for one in sources if labels.source is None or one.name.value == labels.source.value]
+        if len(named) == 1 and named[0].uri is not None and readable(named[0].uri):
+            return named[0]
+        raise refusal(
+            "MLS009",
+            f"the labels of `{self.bounds[0].metric.value}` cannot be read",
+            labels.column if labels.source is None else labels.source,
+            others=((self.bounds[0].metric, "is measured with them"),),
+            note="the process joins predictions with labels in files, and needs one source of them",
+            help="name the source in `data.labels.source`, with a `uri` of Parquet, CSV, or JSON Lines files, such as "
+            "`s3://lake/labels/`",
+        )
+
+    @cached_property
+    def bounds(self) -> tuple[Condition | AlertRule, ...]:
+        """The bounds on metrics that need labels."""
+        asked = self.plan.system.monitoring
+        both = (*((asked.quality,) if asked.quality is not None else ()), *asked.rules)
+        return tuple(bound for bound in both if self._needs_labels(bound))
+
+    def _needs_labels(self, bound: Condition | AlertRule) -> bool:
+        metric = self.plan.system.metrics[bound.metric.value.partition("@")[0]]
+        return metric.query is None and metric.needs_labels.value
+
+    @property
+    def drift(self) -> DriftPlan | None:
+        """The drift that is measured."""
+        return self.plan.drift
+
+    @cached_property
+    def reference(self) -> Because[str] | None:
+        """Where the reference is; None without drift."""
+        return self.drift.profile if self.drift is not None else None
+
+    @cached_property
+    def columns(self) -> tuple[tuple[Because[str], str, Because[str], Watched], ...]:
+        """What is compared with the reference: the column, `feature` or `prediction`, the method, and its limits."""
+        if self.drift is None:
+            return ()
+        return tuple((name, subject, method.method, one) for name, subject, method, one in self._compared(self.drift))
+
+    def _compared(self, drift: DriftPlan) -> Iterator[tuple[Because[str], str, DriftMethod, Watched]]:
+        signature = self.plan.system.models[self.service.model.value].signature
+        inputs = signature.inputs if signature is not None else ()
+        for tensor in inputs:
+            own = drift.part.columns.get(tensor.name.value)
+            method = own if own is not None else drift.part.features
+            if method is not None and single(tensor):
+                known = drift.watched[tensor.name.value if own is not None else "features"]
+                yield tensor.name, "feature", method, known
+        if drift.part.prediction is not None:
+            yield self.output, "prediction", drift.part.prediction, drift.watched["prediction"]
+
+    @cached_property
+    def output(self) -> Because[str]:
+        """The output that is compared and judged: that of the operating point, else the first one with one value."""
+        model = self.plan.system.models[self.service.model.value]
+        if model.operating_point is not None:
+            return model.operating_point.output
+        outputs = model.signature.outputs if model.signature is not None else ()
+        plain = [tensor.name for tensor in outputs if single(tensor)]
+        if not plain:
+            raise refusal(
+                "MLS012",
+                "the model has no output with a single value",
+                *(tensor.name for tensor in outputs[:1]) or (self.part.to,),
+                others=((self.asked[0], "is measured from it"),),
+                note="a distribution and a metric need one value for each prediction",
+                help="add an output with the score or the class, and name it in `operatingPoint.output`",
+            )
+        return plain[0]
+
+    @cached_property
+    def accesses(self) -> tuple[Because[str], ...]:
+        """The accesses that it reads with."""
+        own = self.plan.system.monitoring.access
+        if own is not None:
+            return (own,)
+        source = self.labels
+        profile = [
+            release.artifact.access
+            for release in self.plan.system.releases.values()
+            if self.reference is not None and release.profile is not None
+        ]
+        found = (self.part.access, source.access if source is not None else None, *profile)
+        return tuple({one.value: one for one in found if one is not None}.values())
+
+    @cached_property
+    def uris(self) -> tuple[Because[str], ...]:
+        """Everything that it reads."""
+        source = self.labels
+        found = (self.part.to, source.uri if source is not None else None, self.reference)
+        return tuple(one for one in found if one is not None)
+
+    # What it starts
+
+    @cached_property
+    def triggers(self) -> tuple[Because[str], ...]:
+        """The triggers whose alert may ask for a run."""
+        return read(self.plan.system)
+
+    @cached_property
+    def starts(self) -> Because[bool]:
+        """Whether it starts training runs when Alertmanager asks for them."""
+        training = self.plan.training
+        if not self.triggers:
+            return fixed(False, "no trigger starts a run")
+        if self.plan.platform.alerting.retraining is not None:
+            return because(False, "another receiver starts runs", self.plan.platform.alerting.retraining)
+        if training is None:
+            return because(False, "the training runs elsewhere", self.triggers)
+        return because(True, "Alertmanager asks it for runs", self.triggers, training.name)
+
+    @cached_property
+    def webhook(self) -> Because[str]:
+        """The address for requests to train."""
+        return text(
+            f"http://{{name}}.{{namespace}}:{REQUESTS}/retrain", name=self.name, namespace=self.plan.namespace
+        ).also(self.triggers)
+
+
+def single(tensor: Input | Output) -> bool:
+    """Whether a tensor holds one value for each request. -1 stands for the batch."""
+    return all(size.value in (1, -1) for size in tensor.shape)
+
+
+def readable(uri: Because[str]) -> bool:
+    """Whether files can be read there: a folder, a file, or an object store."""
+    return uri.value.partition("://")[0] in ("s3", "gs", "file") or "://" not in uri.value
