@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Any, cast
 
 from .observe import Observer
@@ -78,9 +79,17 @@ class _Side(asyncio.Protocol):
         target = self.other.transport if self.other is not None else None
         if target is not None and not target.is_closing():
             if exc is not None:
-                target.abort()
+                _reset(target)
             else:
                 target.close()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close a connection with a reset, so that the other end does not take it for a regular end."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class Client(_Side):
@@ -104,7 +113,7 @@ class Client(_Side):
             async with asyncio.timeout(CONNECT):
                 _, server = await loop.create_connection(lambda: _Server(self), SERVER, self._relays.port)
         except OSError:
-            self.transport.abort()
+            _reset(self.transport)
             return
         self.other = server
         if self.transport.is_closing():

@@ -60,8 +60,8 @@ class Recording:
         return pipe.transport.get_write_buffer_size() if pipe is not None else 0
 
     async def run(self) -> None:
-        """Keep the process running until `end`."""
-        while not self._ending:
+        """Keep the process running until `end`, after which it runs once more if a crash left files behind."""
+        while True:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
@@ -72,15 +72,19 @@ class Recording:
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
             )
+            assert self._process.stdin is not None
             assert self._process.stdout is not None
+            if self._ending:
+                self._process.stdin.close()
             while line := await self._process.stdout.readline():
                 with contextlib.suppress(ValueError, KeyError):
                     self._counts.merge(line, ("mlspec_recorder_spool_bytes",))
             await self._process.wait()
-            if not self._ending:
-                self._counts.add("mlspec_recorder_restarts_total")
-                say(sys.stderr, "mlspec runtime capture: the process that writes records ended, and starts again")
-                await asyncio.sleep(RESTART)
+            if self._ending:
+                return
+            self._counts.add("mlspec_recorder_restarts_total")
+            say(sys.stderr, "mlspec runtime capture: the process that writes records ended, and starts again")
+            await asyncio.sleep(RESTART)
 
     def end(self) -> None:
         """Close the pipe, after which the process writes what it has and ends."""
