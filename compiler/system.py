@@ -1229,7 +1229,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "thread_variables", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "cpu_bound", "command", "args", "env", "thread_variables", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "bodies", "capture", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1256,6 +1256,8 @@ class Runtime(Part):
     unpacks: Because[bool]
     device_memory: DeviceMemory | None
     shared_memory: Because[Memory] | None
+    bodies: tuple[Because[Literal['v2', 'v1', 'openai', 'json']], ...]
+    capture: Because[Literal['code', 'none']]
     writable_root: Because[bool]
     ports: Ports
     routes: Routes
@@ -1816,7 +1818,7 @@ class BlueGreenStage(Part):
 class Monitoring(Part):
     """Monitoring settings. Monitoring is always on; this section overrides its defaults."""
 
-    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "interval", "alerts", "capture", "access", "resources", "dashboard", "scrape_interval", "saturation",)
+    __slots__ = fields = ("slo", "segments", "drift", "quality", "rules", "interval", "alerts", "capture", "access", "resources", "measured", "dashboard", "scrape_interval", "saturation",)
 
     slo: Slo
     segments: tuple[Because[str], ...]
@@ -1828,6 +1830,7 @@ class Monitoring(Part):
     capture: Capture | None
     access: Because[str] | None
     resources: MonitorResources
+    measured: Because[Literal['here', 'elsewhere']]
     dashboard: Dashboard | None
     scrape_interval: Because[Duration] | None
     saturation: Because[Percent]
@@ -1907,17 +1910,34 @@ class Alerts(Part):
 
 
 class Capture(Part):
-    """Prediction logging, so that labels can be joined to predictions later."""
+    """Prediction logging: who records predictions, and what becomes of the records (docs/capture.md)."""
 
-    __slots__ = fields = ("by", "to", "access", "sample", "id", "retention", "personal_data",)
+    __slots__ = fields = ("by", "to", "access", "service", "sample", "id", "headers", "retention", "personal_data", "hash_key", "format", "every", "hop", "cpu", "memory",)
 
-    by: Because[Literal['gateway', 'runtime', 'client']]
+    by: Because[Literal['sidecar', 'client', 'runtime', 'gateway']]
     to: Because[str]
     access: Because[str] | None
+    service: Because[str] | None
     sample: Because[Percent]
     id: Because[str]
+    headers: Named[Because[str]]
     retention: Because[Duration]
     personal_data: tuple[Because[str], ...]
+    hash_key: HashKey | None
+    format: Because[Literal['parquet', 'jsonl']]
+    every: Because[Duration]
+    hop: Because[Duration]
+    cpu: Because[Cores]
+    memory: Because[Memory]
+
+
+class HashKey(Part):
+    """The key of the hash that replaces personal data."""
+
+    __slots__ = fields = ("secret", "key",)
+
+    secret: Because[str]
+    key: Because[str]
 
 
 class MonitorResources(Part):

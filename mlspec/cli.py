@@ -442,6 +442,21 @@ def gate(in_job: bool, **given: str | None) -> None:
 
 
 @runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The recorder's configuration.")
+@click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
+def capture(config: str, host: str) -> None:
+    """Forward requests to the model server of the pod, and record a sample of the predictions.
+
+    Reads POD_NAME, MLSPEC_MODEL_VERSION, MLSPEC_CAPTURE_HASH_KEY, and the variables of the store's credentials. Exits
+    with 0 after SIGTERM, once the last file is uploaded, and with 1 if its configuration cannot be read or a port is
+    taken.
+    """
+    from .runtime.capture import serve as command
+
+    sys.exit(command.capture(config, host))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 

@@ -24,7 +24,6 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "monitoring.capture": "prediction capture",
     "releases.*.profile": "drift detection",
     "releases.*.shadow.profile": "drift detection",
     "training.tuning.schedule": "a separate schedule for the hyperparameter search",

@@ -21,13 +21,14 @@ from ..plan.serving.identity import OF_TOKENS
 from ..system import Runtime
 from ..tree import Scalar, Sequence
 from ..words import listing
+from .capturing import recording
 
 __all__ = ["unsupported"]
 
 
 def unsupported(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment do not support."""
-    for check in (_features, _task, _format, _accelerator, _allowed, _vendor, _bfloat16):
+    for check in (_features, _task, _format, _accelerator, _allowed, _vendor, _bfloat16, recording):
         try:
             for service in plan.online.values():
                 yield from check(service)

@@ -27,6 +27,7 @@ from ..system import (
 )
 from .scope import Scope
 from .serving.identity import service_name
+from .serving.recording import inbound
 from .training import TrainingPlan
 
 __all__ = ["Addressed", "Reach", "dns", "in_cluster", "issuers", "port_of", "reach", "siblings", "target_of"]
@@ -303,8 +304,8 @@ def _no_server(scope: Scope, access: ServiceAccess, use: Because[str], what: str
 def _service(scope: Scope, access: ServiceAccess, use: Because[str]) -> Reach:
     """The pods of all versions of another service. They listen on the ports of its Service."""
     part = target_of(scope, access, use)
-    why, ports = f"the service `{access.service.value}`", part.container.ports
-    name, listening = service_name(scope, part.own_name), [p for p in (ports.http, ports.grpc) if p is not None]
+    why = f"the service `{access.service.value}`"
+    name, listening = service_name(scope, part.own_name), inbound(scope, part)
     _some(listening, f"the container of `{access.service.value}`", part.container, access.service)
     return Reach(
         ports=tuple(because(port.value, why, port, access.service, access.kind, use) for port in listening),

@@ -19,8 +19,10 @@ from .scope import Scope
 from .serving.admission import waiting
 from .serving.facts import ServiceFacts
 from .serving.files import ModelFiles
+from .serving.recording import Recorder, recorder
 from .serving.timing import Timing
 from .serving.version import VersionPlan
+from .sidecars import Asking
 from .workload import Workload, paired, workload
 
 if TYPE_CHECKING:
@@ -118,6 +120,17 @@ class ServicePlan(ServiceFacts):
     def latest(self) -> VersionPlan:
         """The version in the shadow stage, or the live version, which the next one is taken to resemble."""
         return self.versions[-1]
+
+    @cached_property
+    def recorder(self) -> Recorder | None:
+        """The sidecar that records predictions; None if nothing in the pods forwards requests."""
+        return recorder(self.scope, self.part)
+
+    @property
+    def extras(self) -> dict[str, Asking]:
+        """The containers next to the server, which are part of its price and of the quota."""
+        own: dict[str, Asking] = {**self.part.sidecars}
+        return own if self.recorder is None else {**own, "capture": self.recorder.part}
 
     # Workload and traffic
 

@@ -5,20 +5,32 @@ They run for as long as the main container, so their requests add up (kubernetes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from ...schema.units import Cores, Memory
 from ..because import Because, decision
-from ..system import Sidecar
 from .choose import count
 
-__all__ = ["with_cpu", "with_memory"]
+__all__ = ["Asking", "with_cpu", "with_memory"]
 
 
-def with_cpu(cpu: Because[Cores], sidecars: dict[str, Sidecar]) -> Because[Cores]:
+class Asking(Protocol):
+    """A container next to the main one."""
+
+    @property
+    def cpu(self) -> Because[Cores]: ...
+
+    @property
+    def memory(self) -> Because[Memory]: ...
+
+
+def with_cpu(cpu: Because[Cores], sidecars: Mapping[str, Asking]) -> Because[Cores]:
     """The CPU request of a whole pod."""
     return _cpu(cpu, tuple(one.cpu for one in sidecars.values())) if sidecars else cpu
 
 
-def with_memory(memory: Because[Memory], sidecars: dict[str, Sidecar]) -> Because[Memory]:
+def with_memory(memory: Because[Memory], sidecars: Mapping[str, Asking]) -> Because[Memory]:
     """The memory request of a whole pod."""
     return _memory(memory, tuple(one.memory for one in sidecars.values())) if sidecars else memory
 

@@ -261,6 +261,15 @@ class Runtime(Section):
         "How it divides up an accelerator's memory, if it allocates all of it at startup."
     )
     shared_memory: Memory | None = optional("The `/dev/shm` size it needs; Kubernetes provides 64 MiB.")
+    bodies: list[Literal["v2", "v1", "openai", "json"]] = listed(
+        "The protocols of its HTTP API whose bodies can be recorded: `v2` and `v1` of KServe and TensorFlow Serving, "
+        "`openai`, or `json` with the names of the signature."
+    )
+    capture: Literal["code", "none"] = default(
+        "none",
+        "Whether its image can record predictions itself: `code` if the image contains your own code, which can.",
+        "no server writes records with inputs, outputs, and an ID by a setting",
+    )
     writable_root: bool = default(
         False, "Whether it needs a writable root file system.", "`writable` is enough for most runtimes"
     )

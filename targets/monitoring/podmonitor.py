@@ -23,6 +23,7 @@ __all__ = ["pod_monitors", "scraped"]
 
 def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
     """One for the serving pods, and one for the shadow's pods, which get their own Prometheus job."""
+    yield from _of_recorders(service)
     if service.runtime.ports.metrics is None:
         return
     scraped = because("PodMonitor", "the runtime exports metrics", service.runtime.ports.metrics, service.runtime_name)
@@ -32,6 +33,29 @@ def pod_monitors(service: ServicePlan) -> Iterator[Artifact]:
             "PodMonitor", "the shadow is monitored separately", service.shadow.version, service.runtime_name
         )
         yield _monitor(service, service.shadow_name, conventions.SHADOW, shadow)
+
+
+def _of_recorders(service: ServicePlan) -> Iterator[Artifact]:
+    """The recorders of all versions. A second endpoint above would count each replica twice."""
+    found = service.recorder
+    if found is None:
+        return
+    why = because("PodMonitor", "the recorder counts what it does not record", found.part.by, found.metrics)
+    endpoint = {"port": "capture-metrics", "interval": _interval(service.scrape_interval).map(str)}
+    name, scope = service.named("capture"), service.scope
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": naming.metadata(
+            scope, name, {**naming.labels(scope, "predictor", service.name), **scope.platform.prometheus.labels}
+        ),
+        "spec": {
+            "selector": {"matchLabels": naming.shared(scope, service.name)},
+            "podTargetLabels": ["app.kubernetes.io/version"],
+            "podMetricsEndpoints": [endpoint],
+        },
+    }
+    yield Artifact(path=naming.path_of(scope, "monitoring", "PodMonitor", name), body=body, why=why)
 
 
 def _monitor(service: ServicePlan, name: Because[str], component: str, why: Because[Any]) -> Artifact:
@@ -91,6 +115,5 @@ def _port(service: ServicePlan) -> Because[str]:
     """The port's name in the pod. Metrics on the HTTP port use its name."""
     ports = service.runtime.ports
     shared = ports.http is not None and ports.metrics is not None and ports.http.value == ports.metrics.value
-    return because(
-        "http" if shared else "metrics", "the container port that exports metrics", ports.http, ports.metrics
-    )
+    http = "http" if service.recorder is None else "server"
+    return because(http if shared else "metrics", "the container port that exports metrics", ports.http, ports.metrics)

@@ -8,7 +8,7 @@ from functools import partial
 from ...compiler.emit.artifact import Piece, Target
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import accounts, network, objects, workload
+from . import accounts, network, objects, record_schema, recorder, workload
 
 __all__ = ["TARGET"]
 
@@ -21,6 +21,8 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(workload.shadow, service)
         yield partial(objects.services, service)
         yield partial(objects.configuration, service)
+        yield partial(recorder.configuration, service)
+        yield partial(record_schema.schema, service)
         yield partial(objects.disruption_budget, service)
         yield partial(network.policy, service)
     for run in plan.batch.values():

@@ -13,6 +13,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.gateway import Source
 from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.serving.recording import inbound, writes
 from .. import naming
 from ..pod.egress import egress, namespace, siblings, tcp
 from .pod import accesses
@@ -47,18 +48,21 @@ def _ingress(service: ServicePlan) -> list[Body | Because[Body]]:
     """The gateway, the callers, and the system's own callers may connect to the service's ports, and Prometheus to the
     metrics port.
     """
-    platform, ports = service.scope.platform, service.runtime.ports
+    platform, ports, found = service.scope.platform, service.runtime.ports, service.recorder
     return [
         _served(service),
-        {"from": [namespace(platform.prometheus.namespace)], "ports": tcp(ports.metrics, service.mesh.tunnel)},
+        {
+            "from": [namespace(platform.prometheus.namespace)],
+            "ports": tcp(ports.metrics, None if found is None else found.metrics, service.mesh.tunnel),
+        },
         *_probes(service),
     ]
 
 
 def _served(service: ServicePlan) -> Body | Because[Body]:
     """The rule for requests, and for the health checks that a gateway outside the cluster sends like requests."""
-    mesh, runtime, callers = service.mesh, service.runtime.ports, service.part.endpoint.callers
-    ports = [runtime.http, runtime.grpc, mesh.tunnel]
+    mesh, callers = service.mesh, service.part.endpoint.callers
+    ports = [*inbound(service.scope, service.part), mesh.tunnel]
     sources = [namespace(caller.namespace, caller.labels) for caller in callers]
     sources += [siblings(service.scope, sibling) for sibling in service.siblings]
     if mesh.waypoint is not None:
@@ -83,9 +87,10 @@ def _source(source: Source) -> Body:
 
 def _probes(service: ServicePlan) -> Iterator[Body]:
     """The kubelet connects from the node, which every policy allows, unless a mesh changes the source."""
-    source, ports = service.mesh.probes, service.runtime.ports
+    source, ports, found = service.mesh.probes, service.runtime.ports, service.recorder
     if source is not None:
-        yield {"from": [{"ipBlock": {"cidr": source}}], "ports": tcp(ports.http, ports.grpc, ports.metrics)}
+        probed = tcp(ports.http, ports.grpc, ports.metrics, None if found is None else found.metrics)
+        yield {"from": [{"ipBlock": {"cidr": source}}], "ports": probed}
 
 
 def _unreachable(service: ServicePlan) -> Refusal:
@@ -105,4 +110,6 @@ def _egress(service: ServicePlan) -> list[Body | Because[Body]]:
     """Pods may download the models of all versions, and use the accesses of the service."""
     files = [version.files for version in service.versions]
     fetched = [each.artifact.uri for each in files if each.fetched]
+    capture = writes(service.scope, service.part)
+    fetched += [capture.to] if capture is not None else []
     return egress(service.scope, fetched, accesses(service, *files))

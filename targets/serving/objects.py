@@ -79,7 +79,9 @@ def _annotations(service: ServicePlan) -> Body:
 
 def _ports(service: ServicePlan) -> list[Body]:
     """The runtime's own port numbers, so that its documentation applies here."""
-    ports = service.runtime.ports
+    ports, found = service.runtime.ports, service.recorder
+    if found is not None:  # a request over gRPC would not be recorded
+        return [{"name": "http", "port": found.server, "targetPort": "http"}]
     listed: list[Body] = []
     if ports.http is not None:
         listed.append({"name": "http", "port": ports.http, "targetPort": "http"})

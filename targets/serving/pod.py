@@ -25,6 +25,7 @@ from ..pod.access import Grant
 from ..pod.address import check_loadable
 from ..pod.credentials import Value, credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
+from . import recorder
 from .setups import Setup, setup
 from .writable import mounted_once, writable
 
@@ -56,7 +57,7 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "terminationGracePeriodSeconds": service.timing.grace,
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
             "securityContext": pod_security(scope.users, _user(service)),
-            "initContainers": _init_containers(service, files, made),
+            "initContainers": _init_containers(service, version, made),
             "containers": [_server(service, version, made)],
             "volumes": _volumes(service, version, made),
             **placement.placed(scope, service.part.scheduling, service.devices),
@@ -76,8 +77,9 @@ def _version_label(service: ServicePlan, component: str) -> str | Because[str] |
 
 
 def accesses(service: ServicePlan, *versions: ModelFiles) -> list[Grant]:
-    """Every access of the pods of some versions: the models' stores, and the service's own list."""
-    return access.granted(service.scope, (*(files.artifact.access for files in versions), *service.part.access))
+    """Every access of the pods of some versions: the stores of models and records, and the service's own list."""
+    stores = (files.artifact.access for files in versions)
+    return access.granted(service.scope, (*stores, *service.part.access, *recorder.granted(service)))
 
 
 def _user(service: ServicePlan) -> Because[int] | None:
@@ -94,10 +96,15 @@ def _user(service: ServicePlan) -> Because[int] | None:
     return user
 
 
-def _init_containers(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Because[Body]] | None:
+def _init_containers(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Because[Body]] | None:
+    files = version.files
     if "custom" not in {known.value for known in service.runtime.formats}:
         check_loadable(files, service.runtime_name)
-    return [*extras.sidecars(service.part), *model.init_containers(files, made.file, container_security())] or None
+    return [
+        *extras.sidecars(service.part),
+        *recorder.init_containers(service, version),
+        *model.init_containers(files, made.file, container_security()),
+    ] or None
 
 
 def _server(service: ServicePlan, version: VersionPlan, made: Setup) -> Body:
@@ -152,9 +159,11 @@ def _read_only(service: ServicePlan) -> Because[bool]:
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
     """The variables of the runtime and of the service, and those of the accesses that the server itself uses."""
-    own: dict[str, Value] = {**service.runtime.env, **made.env, **service.part.env}
+    own: dict[str, Value] = {**service.runtime.env, **made.env, **recorder.of_runtime(service), **service.part.env}
     named = {**trust.named(service.scope), **_threads(service), **own}
-    used = accesses(service, files) if files.source.value == "hub" else accesses(service)
+    hub = (files.artifact.access,) if files.source.value == "hub" else ()
+    writes = recorder.granted(service) if recorder.of_runtime(service) else ()
+    used = access.granted(service.scope, (*hub, *service.part.access, *writes))
     return [*variables(named), *credentials(used, named)]
 
 
@@ -168,16 +177,22 @@ def _threads(service: ServicePlan) -> dict[str, Because[str]]:
 
 def _ports(service: ServicePlan) -> list[Body]:
     """Named ports. Metrics on the HTTP port use its name, because a port cannot be listed twice."""
-    known = listening(service)
+    known = {**recorder.ports(service), **_own_ports(service)}
     seen: dict[int, str] = {}
     for name, port in known.items():
         seen.setdefault(port.value, name)
     return [{"name": name, "containerPort": known[name]} for name in seen.values()]
 
 
+def _own_ports(service: ServicePlan) -> dict[str, Because[int]]:
+    """The ports that the server listens on. With a recorder, `http` is the name of the recorder's port."""
+    own = "http" if service.recorder is None else "server"
+    return {own if name == "http" else name: port for name, port in listening(service).items()}
+
+
 def _port_name(service: ServicePlan, asked: Because[int]) -> Because[str]:
     """The name of the probe's port in the pod."""
-    names = (name for name, port in listening(service).items() if port.value == asked.value)
+    names = (name for name, port in _own_ports(service).items() if port.value == asked.value)
     return because(next(names), "the name of the port in the pod", asked)
 
 
@@ -248,7 +263,9 @@ def _volumes(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Bo
     shared = version.shared
     if shared is not None:
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.map(str)}})
-    return [*volumes, *trust.volumes(service.scope), *extras.volumes(service.part)]
+    return [
+        *volumes, *recorder.volumes(service), *trust.volumes(service.scope), *extras.volumes(service.part)
+    ]  # fmt: skip
 
 
 def _mounts(service: ServicePlan, version: VersionPlan, made: Setup) -> list[Body]:

@@ -14,7 +14,7 @@ from ...compiler.plan.service import ServicePlan
 
 __all__ = ["mounted_once", "writable"]
 
-OTHERS = ("certificates", "config", "model", "shm")
+OTHERS = ("capture", "capture-files", "certificates", "config", "model", "shm")
 """The names of the other volumes of a pod."""
 
 

@@ -38,6 +38,8 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
     if service.live.shared is not None:
         yield Line(title="shared memory", value=service.live.shared, field=f"{path}.container.sharedMemory")
     yield Line(title="disk per replica", value=service.live.disk, field=f"{path}.resources.ephemeralStorage")
+    if service.recorder is not None:
+        yield Line(title="delay of the recorder", value=service.recorder.part.hop, field="monitoring.capture.hop")
     if service.queue is not None:
         yield Line(title="requests that may wait", value=service.queue, count_of="request", field=f"{path}.queue")
     signal, scaling = service.scaling.signal, service.scaling

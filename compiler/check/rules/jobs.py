@@ -16,7 +16,7 @@ from .watching import of_quality
 __all__ = ["jobs_of_yours", "triggers_open_a_ticket"]
 
 
-@rule("MLS735", "info", "monitoring.quality.metric", "monitoring.rules.*.metric")
+@rule("MLS735", "info", "monitoring.measured", "monitoring.quality.metric", "monitoring.rules.*.metric")
 def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alerts on what your own jobs have to export.
 
@@ -34,7 +34,7 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           rules: [{metric: abstained, max: 3}]
     """
     asked = system.monitoring
-    if not plan.runs("monitoring").value:
+    if not plan.runs("monitoring").value or asked.measured.value == "elsewhere":
         return
     jobs = [bound.metric for bound in asked.rules if condition(bound.metric.value) or of_quality(system, bound)]
     subjects: list[tuple[str, object]] = []

@@ -53,7 +53,7 @@ class OnlineCost:
     @cached_property
     def price(self) -> Because[HourlyPrice]:
         """The hourly price of a replica."""
-        service, extras = self.service, self.service.part.sidecars
+        service, extras = self.service, self.service.extras
         cpu, memory = with_cpu(service.cpu, extras), with_memory(service.live.pod_memory, extras)
         return hourly(self.plan, cpu, memory, service.devices, service.live.shared)
 
@@ -95,7 +95,7 @@ class OnlineCost:
 
     @property
     def _price_of_shadow(self) -> Because[HourlyPrice]:
-        service, extras = self.service, self.service.part.sidecars
+        service, extras = self.service, self.service.extras
         cpu, memory = with_cpu(service.cpu, extras), with_memory(service.latest.pod_memory, extras)
         return hourly(self.plan, cpu, memory, service.devices, service.latest.shared)
 

@@ -169,8 +169,8 @@ def _online(service: ServicePlan) -> Iterator[Share]:
         yield Share(
             name=f"{what} {name}",
             pods=many,
-            cpu=with_cpu(_cores(service.cpu), service.part.sidecars),
-            memory=with_memory(_memory(version.pod_memory), service.part.sidecars),
+            cpu=with_cpu(_cores(service.cpu), service.extras),
+            memory=with_memory(_memory(version.pod_memory), service.extras),
             disk=version.disk,
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),

@@ -17,6 +17,7 @@ from ...system import Latency, OnlineService, ServiceAccess
 from ..scope import Scope
 from .arrival import Arrival
 from .identity import Measured
+from .recording import recorder
 
 __all__ = ["Call", "Hops", "less"]
 
@@ -76,10 +77,16 @@ class Hops:
         ]
         return _lookup(features.lookup).also(read) if read else None
 
+    @cached_property
+    def recorder(self) -> Because[Duration] | None:
+        """How long the sidecar that records predictions takes; None if there is none."""
+        found = recorder(self._scope, self._service.part)
+        return _recorder(found.part.hop).also(found.part.by) if found is not None else None
+
     @property
     def before(self) -> tuple[Because[Duration], ...]:
         """What takes time of the bound, but no slot of a replica."""
-        return tuple(time for time in (self.hop, self.lookup) if time is not None)
+        return tuple(time for time in (self.hop, self.recorder, self.lookup) if time is not None)
 
     def calls(self, kind: Measured, percentile: str) -> tuple[Call, ...]:
         """The calls to other services, one after another, for a percentile of a bound of the service."""
@@ -148,6 +155,11 @@ def _slower(gateway: Because[Duration] | None, mesh: Because[Duration] | None) -
 @decision
 def _lookup(time: Because[Duration]) -> tuple[Duration, str]:
     return time.value, f"{time.value} to look features up"
+
+
+@decision
+def _recorder(time: Because[Duration]) -> tuple[Duration, str]:
+    return time.value, f"{time.value} for the recorder"
 
 
 @decision

@@ -9,8 +9,12 @@ from ....schema.units import Duration
 from ...because import Because, decision
 from ..choose import or_else
 from .facts import ServiceFacts
+from .recording import recorder
 
 __all__ = ["Timing"]
+
+FLUSH = 20
+"""Seconds that the recorder gets to upload its last file, after the server has ended (`runtime/capture/serve.py`)."""
 
 
 class Timing:
@@ -37,7 +41,15 @@ class Timing:
     @cached_property
     def grace(self) -> Because[int]:
         """`terminationGracePeriodSeconds`."""
-        return _grace(self.pre_stop, self.drain, self.service.runtime.drain.handles_term)
+        alone = _grace(self.pre_stop, self.drain, self.service.runtime.drain.handles_term)
+        found = recorder(self.service.scope, self.service.part)
+        return alone if found is None else _with_recorder(alone, found.part.by)
+
+
+@decision
+def _with_recorder(alone: Because[int], by: Because[str]) -> tuple[int, str]:
+    """A sidecar ends after the main container, within the same grace period (kubernetes.io, Sidecar containers)."""
+    return alone.value + FLUSH, f"{alone.reason}, and {FLUSH} s for the {by.value} to upload its last file"
 
 
 @decision
