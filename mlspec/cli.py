@@ -442,6 +442,39 @@ def gate(in_job: bool, **given: str | None) -> None:
 
 
 @runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
+@click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
+@click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")
+@click.option("--at", metavar="TIME", help="Measure as of this time instead of now.")
+@click.option("--out", metavar="FOLDER", required=True, help="The folder to write the measured files to.")
+def quality(config: str, out: str, capture: str | None, labels: str | None, at: str | None) -> None:
+    """Measure the quality of a model in production, with labels that arrive later.
+
+    Exits with 0 when it has measured, and with 1 for unreadable input.
+    """
+    from .runtime.quality import command
+
+    sys.exit(command.quality(command.Request(config=config, out=out, capture=capture, labels=labels, at=at)))
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
+@click.option("--measured", metavar="FOLDER", required=True, help="The folder with the history of measured files.")
+@click.option("--at", metavar="TIME", help="Diagnose as of this time instead of now.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the diagnosis to.")
+@click.option("--in-job", is_flag=True, help="Stop a run only if the data, a feature, labels, or serving is broken.")
+def diagnose(config: str, measured: str, out: str, at: str | None, in_job: bool) -> None:
+    """Say why a model got worse, and whether training is the answer.
+
+    Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input.
+    """
+    from .runtime.diagnose import command
+
+    request = command.Request(config=config, measured=measured, out=out, at=at, in_job=in_job)
+    sys.exit(command.run(request))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 
