@@ -1,19 +1,18 @@
 """`mlspec runtime diagnose`: say why a model got worse, and whether training is the answer.
 
 By hand, it exits with 0 if a training run may start, and with 42 if it may not. As the first step of a scheduled run,
-it exits with 42 only if the data, a feature, the labels, or serving is broken: the schedule already asked for a run, and
-an engineer looks at a run that fails.
+it exits with 42 only if the data, a feature, the labels, or serving is broken: the schedule already asked for a run,
+and an engineer looks at a run that fails.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...compiler.record import Record
-from ..clock import instant
+from ..clock import at_of
 from ..conditions import Unreadable
 from ..lines import say
 from ..measure.measured import Measured, read, read_json, write_json
@@ -53,7 +52,7 @@ def run(request: Request) -> int:
 
 def _diagnosis(request: Request) -> Diagnosis:
     settings = settings_of(read_json(Path(request.config)))
-    at = instant(request.at) if request.at is not None else float(int(time.time()))
+    at = at_of(request.at)
     return diagnose(view_of([*_history(Path(request.measured))], at), settings)
 
 

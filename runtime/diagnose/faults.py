@@ -5,7 +5,6 @@ Each function says whether the facts show its cause. The table is that of `docs/
 
 from __future__ import annotations
 
-from ..measure.measured import Series
 from . import facts
 from .facts import Drifted, Low, evidence
 from .seen import Opinion, Seen
@@ -62,21 +61,22 @@ def _first_seen(seen: Seen) -> dict[str, float]:
 def _worse(seen: Seen, low: Low, newest: str) -> list[Evidence]:
     """Where the whole interval of the newest version is worse than that of another one at the same time."""
     wanted = {key: value for key, value in low.series.labels.items() if not key.startswith("segment")}
-    ends: dict[str, tuple[Series, float, float]] = {}
+    ends: dict[str, tuple[float, float]] = {}
     for one in seen.view.series(low.series.name, **wanted, segment=VERSION):
-        bottom, top = (seen.view.like(one, f"{one.name}_{side}") for side in ("low", "high"))
-        if bottom is not None and top is not None:
-            ends[one.labels["segment_value"]] = (one, bottom.value, top.value)
+        lowest, highest = (seen.view.like(one, f"{one.name}_{side}") for side in ("low", "high"))
+        if lowest is not None and highest is not None:
+            ends[one.labels["segment_value"]] = (lowest.value, highest.value)
     if newest not in ends:
         return []
-    own, bottom, top = ends.pop(newest)
+    bottom, top = ends.pop(newest)
     more = low.bar.more or low.bar.value is None
+    shown = low.series.but(
+        labels={**wanted, "segment": VERSION, "segment_value": newest}, value=top if more else bottom
+    )
     return [
-        evidence(
-            f"version {newest} is worse than version {name} on the same traffic", own, at_least if more else at_most
-        )
-        for name, (_, at_least, at_most) in ends.items()
-        if (top < at_least if more else bottom > at_most)
+        evidence(f"version {newest} is worse than version {name} at the same time", shown, least if more else most)
+        for name, (least, most) in sorted(ends.items())
+        if (top < least if more else bottom > most)
     ]
 
 

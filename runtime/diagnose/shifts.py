@@ -45,7 +45,7 @@ def seasonal(seen: Seen) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     for one in (*seen.features, *seen.predictions):
         limit = one.limit
-        if not _repeats(seen, one.series, lambda value, limit=limit: value > limit, one.series.value):
+        if not _repeats(seen, one.series, _above(limit), one.series.value):
             return ()
         found.append(evidence(f"`{one.column.name}` drifts on the same weekday of each week", one.series, limit))
     for low in seen.low:
@@ -54,6 +54,10 @@ def seasonal(seen: Seen) -> tuple[Evidence, ...]:
             return ()
         found.append(evidence(f"{low.bar.metric} is low on the same weekday of each week", low.series, low.limit))
     return tuple(found)
+
+
+def _above(limit: float) -> Callable[[float], bool]:
+    return lambda value: value > limit
 
 
 def _bad(low: Low) -> Callable[[float], bool]:

@@ -7,11 +7,10 @@ read them. It exits with 0 when it has measured, whatever the values are, and wi
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from ...compiler.record import Record
-from ..clock import instant
+from ..clock import at_of
 from ..conditions import Unreadable
 from ..lines import say
 from ..measure.measured import history_name, read_json, write
@@ -47,7 +46,7 @@ def _measure(request: Request) -> None:
     from .measure import measure
 
     asked = asked_of(read_json(Path(request.config)), capture=request.capture, labels=request.labels)
-    at = instant(request.at) if request.at is not None else float(int(time.time()))
+    at = at_of(request.at)
     found = measure(asked, at)
     out = Path(request.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -32,12 +32,12 @@ def _losses(metric: str, label: Floats, output: Floats, cut: float | None) -> Fl
     if metric == "pinball_loss":
         if cut is None or not 0 < cut < 1:
             raise Unmeasured("it needs its quantile: write `pinball_loss@0.9`", len(label))
-        return np.maximum(cut * error, (cut - 1) * error)
+        return np.asarray(np.maximum(cut * error, (cut - 1) * error))
     if metric == "mape":
         zeros = int((label == 0).sum())
         if zeros:
             raise Unmeasured(f"{zeros:,} labels are 0, which a relative error divides by: use `wape`", len(label))
-        return np.abs(error / label)
+        return np.asarray(np.abs(error / label))
     size = np.abs(label) + np.abs(output)
     return np.divide(2 * np.abs(error), size, out=np.zeros(len(label)), where=size > 0)
 
