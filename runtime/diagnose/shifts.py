@@ -27,6 +27,9 @@ ENVELOPE = 1.25
 MIXED = 0.1
 """The population stability index of the shares of a column from which the mix of requests changed."""
 
+WIDER = 1.5
+"""How much wider than 95% the interval of a group is, as several are compared: about 3 standard errors."""
+
 STILL = 0.1
 """The relative change of a mean that counts as none."""
 
@@ -128,7 +131,8 @@ def _stable_groups(seen: Seen, segment: str) -> bool:
                 continue
             found = True
             more = low.bar.more or low.bar.value is None
-            if (ends[1].value < before) if more else (ends[0].value > before):
+            low_end, high_end = (one.value + WIDER * (end.value - one.value) for end in (ends[0], ends[1]))
+            if (high_end < before) if more else (low_end > before):
                 return False
         value = _weighted_value(seen, low, segment)
         if not found or value is None or _bad(low)(value):

@@ -39,7 +39,7 @@ def _losses(metric: str, label: Floats, output: Floats, cut: float | None) -> Fl
             raise Unmeasured(f"{zeros:,} labels are 0, which a relative error divides by: use `wape`", len(label))
         return np.asarray(np.abs(error / label))
     size = np.abs(label) + np.abs(output)
-    return np.divide(2 * np.abs(error), size, out=np.zeros(len(label)), where=size > 0)
+    return np.asarray(np.divide(2 * np.abs(error), size, out=np.zeros(len(label)), where=size > 0))
 
 
 def _value(metric: str, label: Floats, output: Floats, cut: float | None) -> tuple[float, Floats]:

@@ -15,6 +15,7 @@ and never clear one.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from .classes import DECISIONS, SMALLEST, Counts
 from .found import SEED, Floats, Found, Unmeasured
 
-__all__ = ["LEAST", "NOT_ESTIMATED", "Cells", "estimated", "isotonic"]
+__all__ = ["LEAST", "NOT_ESTIMATED", "Cells", "Expected", "cell_edges", "isotonic"]
 
 LEAST = 30
 """The fewest positives, and the fewest negatives, that a calibration is fitted on."""
@@ -78,45 +79,51 @@ def _calibrated(score: Floats, positive: Floats, rows: Floats, at: Floats) -> Fl
     return np.interp(at, score[used], fitted)
 
 
-def estimated(metric: str, known: tuple[Floats, Floats], newest: Floats, threshold: float | None) -> Found:
-    """The metric of the newest scores, from the labels and scores whose labels are complete. Raises Unmeasured."""
-    label, score = known
-    positives = int(label.sum())
-    if min(positives, len(label) - positives) < LEAST:
-        raise Unmeasured(f"a calibration needs {LEAST} rows of both classes with labels", min(positives, len(label)))
-    if not len(newest):
-        raise Unmeasured("there are no new predictions")
-    if metric in DECISIONS and threshold is None:
-        raise Unmeasured("no `threshold` in `monitoring.prediction` decides", len(newest))
-    edges = cell_edges(score, threshold)
-    old, new = Cells(edges, score), Cells(edges, newest)
-    hits = np.bincount(old.place, weights=label, minlength=len(old.rows)).astype(np.float64)
-    expected = new.rows * _calibrated(old.score, hits, old.rows, new.score)
-    value = _of_cells(metric, expected, new, threshold)
-    if value is None:
-        raise Unmeasured("it is undefined for what the scores expect", len(newest))
-    low, high = np.quantile(np.array(_drawn(metric, (hits, old), new, threshold)), (0.025, 0.975))
-    return Found(value=value, low=min(float(low), value), high=max(float(high), value), samples=len(newest))
+class Expected:
+    """What the newest scores expect, calibrated on labels and scores whose labels are complete. All metrics share it.
 
+    Raises Unmeasured if there are too few rows for a calibration.
+    """
 
-def _drawn(metric: str, known: tuple[Floats, Cells], new: Cells, threshold: float | None) -> list[float]:
-    """The metric with other rows of the calibration, and with labels drawn by their probability."""
-    random = np.random.default_rng(SEED)
-    hits, old = known
-    found = []
-    for _ in range(RESAMPLES):
-        positive, negative = random.poisson(hits), random.poisson(old.rows - hits)
-        rows = (positive + negative).astype(np.float64)
-        if not rows.any():
-            continue
-        chance = _calibrated(old.score, positive.astype(np.float64), rows, new.score)
-        labels = random.binomial(new.rows.astype(np.int64), np.clip(chance, 0, 1)).astype(np.float64)
-        value = _of_cells(metric, labels, new, threshold)
-        if value is not None:
-            found.append(value)
-    if len(found) < RESAMPLES / 2:
-        raise Unmeasured("it is undefined for most of what the scores expect", round(float(new.rows.sum())))
-    return found
+    def __init__(self, known: tuple[Floats, Floats], newest: Floats, threshold: float | None) -> None:
+        label, score = known
+        positives = int(label.sum())
+        rarer = min(positives, len(label) - positives)
+        if rarer < LEAST:
+            raise Unmeasured(f"a calibration needs {LEAST} rows of both classes with labels, and has {rarer}", rarer)
+        if not len(newest):
+            raise Unmeasured("there are no new predictions")
+        self.threshold = threshold
+        edges = cell_edges(score, threshold)
+        self.old, self.new = Cells(edges, score), Cells(edges, newest)
+        self.hits = np.bincount(self.old.place, weights=label, minlength=len(self.old.rows)).astype(np.float64)
+        self.samples = len(newest)
+
+    def found(self, metric: str) -> Found:
+        """The estimate of a metric, with its interval. Raises Unmeasured."""
+        if metric in DECISIONS and self.threshold is None:
+            raise Unmeasured("no `threshold` in `monitoring.prediction` decides", self.samples)
+        expected = self.new.rows * _calibrated(self.old.score, self.hits, self.old.rows, self.new.score)
+        value = _of_cells(metric, expected, self.new, self.threshold)
+        drawn = [_of_cells(metric, labels, self.new, self.threshold) for labels in self.drawn]
+        defined = np.array([one for one in drawn if one is not None])
+        if value is None or len(defined) < RESAMPLES / 2:
+            raise Unmeasured("it is undefined for what the scores expect", self.samples)
+        low, high = np.quantile(defined, (0.025, 0.975))
+        return Found(value=value, low=min(float(low), value), high=max(float(high), value), samples=self.samples)
+
+    @cached_property
+    def drawn(self) -> list[Floats]:
+        """The positives in each cell, with other rows of the calibration, and with labels drawn by their probability."""
+        random = np.random.default_rng(SEED)
+        found = []
+        for _ in range(RESAMPLES):
+            positive, negative = random.poisson(self.hits), random.poisson(self.old.rows - self.hits)
+            rows = (positive + negative).astype(np.float64)
+            chance = _calibrated(self.old.score, positive.astype(np.float64), rows, self.new.score)
+            labels = random.binomial(self.new.rows.astype(np.int64), np.clip(chance, 0, 1))
+            found.append(labels.astype(np.float64))
+        return found
 
 
 def _of_cells(metric: str, positive: Floats, cells: Cells, threshold: float | None) -> float | None:

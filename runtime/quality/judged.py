@@ -39,6 +39,9 @@ class Complete(Record):
         return self.but(window=self.window.of(kept), **parts)
 
 
+Known = dict[tuple[str, ...], estimate.Expected]
+
+
 def rival_column(output: str, rival: str) -> str:
     """The column with what a rival would have answered: `score__rules`."""
     return f"{output}__{rival}"
@@ -58,6 +61,7 @@ def groups_of(window: Window, kept: Any) -> Iterator[tuple[str, str, Any]]:
 def quality_series(joined: Complete, older: Complete, newest: Window, lines: list[str]) -> Iterator[Series]:
     """The series of all bounds. Estimates of `newest` are calibrated on `older`, which has none of its rows."""
     seen: set[tuple[str, str]] = set()
+    known: Known = {}
     groups = [*groups_of(joined.window, joined.judged)]
     for bound in joined.asked.bounds:
         first = (bound.metric, bound.output) not in seen
@@ -67,7 +71,7 @@ def quality_series(joined: Complete, older: Complete, newest: Window, lines: lis
             own = _Group(joined, bound, group, kept, lines)
             if first:
                 yield from own.values()
-                yield from own.estimates(older, newest)
+                yield from own.estimates(older, newest, known)
             yield from own.differences(first=first)
     yield from _means(joined, groups)
 
@@ -107,23 +111,28 @@ class _Group:
         yield from _interval("mlspec_quality", labels, found)
         yield Series(name="mlspec_quality_samples", labels=labels, value=found.samples)
 
-    def estimates(self, older: Complete, newest: Window) -> Iterator[Series]:
-        """The metric of the newest predictions, without labels."""
+    def estimates(self, older: Complete, newest: Window, known: Known) -> Iterator[Series]:
+        """The metric of the newest predictions, without labels. What is `known` serves all metrics of the group."""
         if self.bound.base not in metrics.ESTIMATED or self.bound.base in estimate.NOT_ESTIMATED:
             return
-        output = newest.outputs[self.bound.output]
-        kept = there(output) & _of_group(newest, self.group)
-        fitted = older.judged & _of_group(older.window, self.group) & there(older.window.outputs[self.bound.output])
-        scores = older.window.outputs[self.bound.output][fitted]
-        known = self._rows(self.bound.output).but(label=older.label[fitted], output=scores)
+        place = (self.bound.output, *self.group.values())
         try:
-            score = _probabilities(known, output[kept])
-            found = estimate.estimated(self.bound.base, (known.label, known.output), score, known.threshold)
+            if place not in known:
+                known[place] = self._expected(older, newest)
+            found = known[place].found(self.bound.base)
         except Unmeasured as why:
             self.lines.append(f"{self.name}: not estimated: {why}")
             return
         self.lines.append(f"{self.name}: estimated at {_shown(found)} for {found.samples:,} new predictions")
         yield from _interval("mlspec_quality_estimate", self._labels(), found)
+
+    def _expected(self, older: Complete, newest: Window) -> estimate.Expected:
+        output = newest.outputs[self.bound.output]
+        score = output[there(output) & _of_group(newest, self.group)]
+        fitted = older.judged & _of_group(older.window, self.group) & there(older.window.outputs[self.bound.output])
+        label, scores = older.label[fitted], older.window.outputs[self.bound.output][fitted]
+        _probabilities(label, scores, score)
+        return estimate.Expected((label, scores), score, self._rows(self.bound.output).threshold)
 
     def differences(self, *, first: bool) -> Iterator[Series]:
         """The differences from rivals: from those in the data on the same rows, from the champion's known result."""
@@ -196,13 +205,13 @@ def _of_group(window: Window, group: dict[str, str]) -> Any:
     return codes == values.index(group["segment_value"]) if group["segment_value"] in values else codes < -1
 
 
-def _probabilities(known: Rows, newest: Any) -> Any:
-    for one in (known.output, newest):
+def _probabilities(label: Any, *scores: Any) -> None:
+    """Raise Unmeasured unless these are labels of two classes, and probabilities."""
+    for one in scores:
         if one.dtype == object or (len(one) and not (one.min() >= 0 and one.max() <= 1)):
-            raise Unmeasured("its output has to be a probability", len(newest))
-    if known.label.dtype == object or not ((known.label == 0) | (known.label == 1)).all():
-        raise Unmeasured("its labels have to be 0 and 1", len(newest))
-    return newest
+            raise Unmeasured("its output has to be a probability", len(one))
+    if label.dtype == object or not ((label == 0) | (label == 1)).all():
+        raise Unmeasured("its labels have to be 0 and 1", len(label))
 
 
 def _means(joined: Complete, groups: list[tuple[str, str, Any]]) -> Iterator[Series]:

@@ -29,7 +29,7 @@ from .labels import Joined, join
 from .sources import captured, label_tables, newest_time
 from .window import VERSION_COLUMN, Window, loaded
 
-__all__ = ["Outcome", "measure"]
+__all__ = ["Outcome", "capture_series", "label_series", "measure"]
 
 WATCHED = 3
 """The intervals before the newest complete labels in which a label is looked for. The alert on late labels fires after
@@ -64,8 +64,8 @@ def measure(asked: Asked, at: float) -> Outcome:
     span = (ends - asked.window, ends)
     with np.errstate(all="ignore"):  # a value that is not finite is no result, and is said to be none
         quality = tuple(quality_series(rows, older, newest, lines))
-        labels = tuple(_labels(rows, complete.time[found.known], start))
-    capture = tuple(_capture(asked, newest, at))
+        labels = tuple(label_series(rows, complete.time[found.known], start))
+    capture = tuple(capture_series(newest, at, asked.capture))
     return Outcome(
         quality=Measured(monitor="quality", time=at, window=span, series=quality),
         labels=Measured(monitor="labels", time=at, window=span, series=labels),
@@ -123,7 +123,7 @@ def _without(asked: Asked, complete: Window) -> int:
     return sum(int((~there(complete.outputs[name])).sum()) for name in outputs)
 
 
-def _labels(rows: Complete, labeled: Any, start: float) -> Iterator[Series]:
+def label_series(rows: Complete, labeled: Any, start: float) -> Iterator[Series]:
     """`labeled` are the times of the predictions with a label, from `start` on."""
     if rows.window.rows or len(labeled):
         # without any label, the newest one is older than everything that was looked at
@@ -140,8 +140,8 @@ def _labels(rows: Complete, labeled: Any, start: float) -> Iterator[Series]:
                 yield Series(name="mlspec_label_mean", labels=labels, value=mean)
 
 
-def _capture(asked: Asked, newest: Window, at: float) -> Iterator[Series]:
-    found = float(newest.time.max()) if newest.rows else newest_time(asked.capture, at)
+def capture_series(newest: Window, at: float, uri: str) -> Iterator[Series]:
+    found = float(newest.time.max()) if newest.rows else newest_time(uri, at)
     if found is not None:
         yield Series(name="mlspec_capture_newest_timestamp_seconds", labels={}, value=found)
     for column, value, kept in groups_of(newest, np.ones(newest.rows, dtype=bool)):
