@@ -123,6 +123,13 @@ CONTRACT: tuple[Exported, ...] = (
         help="Optional: the upper end of the interval of the estimate.",
     ),
     Exported(
+        name="mlspec_prediction_mean",
+        monitor="quality",
+        labels=("output", "segment", "segment_value"),
+        help="Optional: the mean of the output on the newest predictions whose labels are complete. Its distance from "
+        "`mlspec_label_mean` is the bias of the predictions.",
+    ),
+    Exported(
         name="mlspec_label_newest_timestamp_seconds",
         monitor="labels",
         labels=(),
@@ -140,6 +147,18 @@ CONTRACT: tuple[Exported, ...] = (
         metric="label-coverage",
         alert="ModelLabelsMissing",
         signal="labels-late",
+    ),
+    Exported(
+        name="mlspec_label_rows",
+        monitor="labels",
+        labels=("segment", "segment_value"),
+        help="Optional: the newest predictions whose labels are complete, in all and by value of a column.",
+    ),
+    Exported(
+        name="mlspec_label_mean",
+        monitor="labels",
+        labels=("segment", "segment_value"),
+        help="Optional: the mean of their labels. For two classes, it is the share of positives.",
     ),
     Exported(
         name="mlspec_drift_distance",
@@ -213,6 +232,13 @@ CONTRACT: tuple[Exported, ...] = (
         metric="capture-age",
         alert="ModelCaptureStopped",
         signal="loop-broken",
+    ),
+    Exported(
+        name="mlspec_capture_rows",
+        monitor="capture",
+        labels=("segment", "segment_value"),
+        help="Optional: the predictions that were logged in the last interval, in all and by value of a column, such "
+        "as `model_version`.",
     ),
     Exported(
         name="mlspec_exploration_ratio",

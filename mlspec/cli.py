@@ -456,6 +456,38 @@ def capture(config: str, host: str) -> None:
     sys.exit(command.capture(config, host))
 
 
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
+@click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
+@click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")
+@click.option("--at", metavar="TIME", help="Measure as of this time instead of now.")
+@click.option("--out", metavar="FOLDER", required=True, help="The folder to write the measured files to.")
+def quality(config: str, out: str, capture: str | None, labels: str | None, at: str | None) -> None:
+    """Measure the quality of a model in production, with labels that arrive later.
+
+    Exits with 0 when it has measured, and with 1 for unreadable input.
+    """
+    from .runtime.quality import command
+
+    sys.exit(command.quality(command.Request(config=config, out=out, capture=capture, labels=labels, at=at)))
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
+@click.option("--measured", metavar="FOLDER", required=True, help="The folder with the history of measured files.")
+@click.option("--at", metavar="TIME", help="Diagnose as of this time instead of now.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the diagnosis to.")
+@click.option("--in-job", is_flag=True, help="Stop a run only if the data, a feature, labels, or serving is broken.")
+def diagnose(config: str, measured: str, out: str, at: str | None, in_job: bool) -> None:
+    """Say why a model got worse, and whether training is the answer.
+
+    Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input.
+    """
+    from .runtime.diagnose import command
+
+    request = command.Request(config=config, measured=measured, out=out, at=at, in_job=in_job)
+    sys.exit(command.run(request))
+
+
 @runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
@@ -466,3 +498,62 @@ def fetch() -> None:
     from .runtime import hub as command
 
     sys.exit(command.fetch())
+
+
+@runtime.command()
+@click.option("--data", "uris", metavar="URI", multiple=True, help="Parquet, CSV, or JSON Lines. Can be repeated.")
+@click.option("--config", metavar="FILE", help="The configuration, with `monitoring`.")
+@click.option("--columns", metavar="NAME", multiple=True, help="A column to profile. Can be repeated.")
+@click.option("--segments", metavar="NAME", multiple=True, help="A column to profile by. Can be repeated.")
+@click.option("--bins", type=click.IntRange(2, 1000), help="The number of bins of numeric columns, 10 by default.")
+@click.option("--out", metavar="FILE", help="The file to write the profile to.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, ...], **asked: Any) -> None:
+    """Make the reference profile that drift is measured against.
+
+    Exits with 0 when it is written, and 1 for unreadable input. In a job, predictions that violate the training
+    contract exit with 42, because a retry would read the same ones.
+    """
+    from .runtime.measure import commands as command
+
+    if in_job:
+        status = command.profile_of_the_job()
+    else:
+        status = command.profile(uris, out, config, **asked) if uris and out is not None else None
+    if status is None:
+        needed = "MLSPEC_CONFIG, MLSPEC_INPUT and MLSPEC_OUTPUT, as in a job" if in_job else "--data and --out"
+        raise click.UsageError(f"nothing to profile without {needed}")
+    sys.exit(status)
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration, with `monitoring`.")
+@click.option("--reference", metavar="URI", help="The profile, or data to compare with.")
+@click.option("--capture", metavar="URI", help="The folder of captured predictions.")
+@click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
+def drift(config: str, out: str, **given: str | None) -> None:
+    """Measure how far captured predictions are from the reference.
+
+    Exits with 0 without drift, 42 with drift, and 1 for unreadable input, or a column that the reference lacks.
+    """
+    from .runtime.measure import commands as command
+
+    sys.exit(command.drift(config, out, given["reference"], given["capture"], given["at"]))
+
+
+@runtime.command()
+@click.option(
+    "--config", metavar="FILE", required=True, help="The configuration, with `monitoring` and `data.columns`."
+)
+@click.option("--capture", metavar="URI", help="The folder of captured predictions.")
+@click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
+def data(config: str, out: str, **given: str | None) -> None:
+    """Measure missing values and violated expectations in captured predictions.
+
+    Exits with 0 without violations, 42 with some, or with more nulls than `nullShare`, and 1 for unreadable input.
+    """
+    from .runtime.measure import commands as command
+
+    sys.exit(command.data(config, out, given["capture"], given["at"]))

@@ -7,18 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from mlspec.compiler.evaluation.differences import Paired, holm, mcnemar, tango
-from mlspec.compiler.evaluation.intervals import (
-    hanley_mcneil,
-    mean,
-    of_auc,
-    quantile_ranks,
-    root_mean_square,
-    student,
-)
-from mlspec.compiler.evaluation.measures import against, of_entry
+from mlspec.compiler.evaluation.measures import against, hanley_mcneil, of_entry
 from mlspec.compiler.evaluation.metrics_file import MetricFacts
 from mlspec.compiler.plan.distributions import normal_quantile
+from mlspec.runtime.differences import Paired, holm, mcnemar, tango
+from mlspec.runtime.intervals import mean, of_auc, quantile_ranks, root_mean_square, student
 
 Z = normal_quantile(0.975)
 SHARE = MetricFacts(maximize=True, low=Decimal(0), high=Decimal(1), share=True)

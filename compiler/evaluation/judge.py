@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...runtime.conditions import Unreadable
+from ...runtime.differences import Paired, mcnemar
 from ...runtime.verdict import Reason, judge
 from ..record import Record
 from ..words import shown
-from .differences import Paired, mcnemar
 from .measures import ENOUGH, Interval, Z, against, of_entry
 from .metrics_file import Facts, base
 from .parts import gap_result, segment_result

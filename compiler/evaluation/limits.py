@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ...runtime.intervals import quantile_ranks
 from ...schema.money import UnitPrice
 from ..plan import Plan
 from ..plan.choose import count, number, percentiles, seconds
 from ..plan.distributions import normal_quantile
-from .intervals import quantile_ranks
 from .measures import Z
 from .report import Answer, LimitResult, Measurement
 

@@ -10,13 +10,14 @@ from math import hypot
 from typing import Any
 
 from ...runtime.conditions import wilson
+from ...runtime.differences import Paired, tango
+from ...runtime.intervals import FEW, Ends, of_auc, root_mean_square, student
+from ..plan.data.precision import auc_half_width
 from ..plan.distributions import normal_below, normal_quantile
 from ..record import Record
-from .differences import Paired, tango
-from .intervals import FEW, Ends, hanley_mcneil, of_auc, root_mean_square, student
 from .metrics_file import LOSSES, MetricFacts, base
 
-__all__ = ["ENOUGH", "ERROR", "Z", "Interval", "against", "apart", "evidence", "of_entry"]
+__all__ = ["ENOUGH", "ERROR", "Z", "Interval", "against", "apart", "evidence", "hanley_mcneil", "of_entry"]
 
 ERROR = 0.05
 """The probability that one limit of an interval is on the wrong side of the true value, as for the gate."""
@@ -80,6 +81,13 @@ def _ends(metric: str, entry: dict[str, Any], known: MetricFacts) -> tuple[Ends,
         said = "Wilson" if known.share else "Wilson as for a share, conservative"
         return lambda z: wilson(value, events, z), said
     return None
+
+
+def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
+    """The variance of an area under the ROC curve, where only the rows of both classes are known: J. A. Hanley and
+    B. J. McNeil, Radiology 143, 1982. It is wider than DeLong's.
+    """
+    return (auc_half_width(auc, positives, negatives) / normal_quantile(0.975)) ** 2
 
 
 def _stated(value: float, low: float, high: float, confidence: float) -> Ends:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from ...runtime.differences import holm
 from ...runtime.verdict import Reason
 from ..plan.distributions import normal_quantile
 from ..words import shown
-from .differences import holm
 from .measures import ENOUGH, ERROR, Interval, Z, apart, evidence, of_entry
 from .metrics_file import OTHER, Facts, base
 from .report import Answer, Estimate, GatePart, GateResult

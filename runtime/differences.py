@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import NamedTuple
-
-from ..plan.distributions import normal_below
 
 __all__ = ["Paired", "holm", "mcnemar", "tango"]
 
@@ -70,7 +69,7 @@ def mcnemar(counts: Paired) -> float:
     if not many:
         return 1.0
     if many > MANY:
-        return 2 * normal_below((fewer - many / 2) / math.sqrt(many / 4))
+        return 2 * NormalDist().cdf((fewer - many / 2) / math.sqrt(many / 4))
     below = sum(_half(many, k) for k in range(fewer))
     return min(1.0, 2 * below + _half(many, fewer)) if counts.model != counts.rival else 1 - _half(many, fewer)
 

@@ -1,11 +1,10 @@
 """Confidence intervals of one measured value. All functions are pure, and `z` is the distance of each end from the
 value in standard errors: 1.96 for a two-sided interval of 95%.
 
-- A share: the score interval of E. B. Wilson (1927), in `runtime/conditions.py`, because the gate uses it as well.
+- A share: the score interval of E. B. Wilson (1927), in `conditions`, because the gate uses it as well.
 - The area under the ROC curve: E. R. DeLong, D. M. DeLong, and D. L. Clarke-Pearson, Comparing the areas under two or
   more correlated receiver operating characteristic curves, Biometrics 44, 1988, for its variance, on the logit scale,
   which keeps the ends between 0 and 1 (M. S. Pepe, The Statistical Evaluation of Medical Tests, 2003, section 5.2.5).
-- Where only counts are known: J. A. Hanley and B. J. McNeil, Radiology 143, 1982. It is wider than DeLong's.
 - A mean: Student's interval. A root mean square of few errors: B. Efron, Better bootstrap confidence intervals, Journal
   of the American Statistical Association 82, 1987 (BCa).
 - A percentile: the ranks of the ordered sample that a binomial distribution gives (W. J. Conover, Practical
@@ -17,14 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from random import Random
+from statistics import NormalDist
 
-from ..plan.data.precision import auc_half_width
-from ..plan.distributions import normal_below, normal_quantile
-
-__all__ = ["FEW", "Ends", "bca", "hanley_mcneil", "mean", "of_auc", "quantile_ranks", "root_mean_square", "student"]
+__all__ = ["FEW", "Ends", "bca", "mean", "of_auc", "quantile_ranks", "root_mean_square", "student", "t_quantile"]
 
 Ends = Callable[[float], tuple[float, float]]
 """The ends of an interval that are `z` standard errors away."""
+
+NORMAL = NormalDist()
 
 RESAMPLES = 9999
 """Bootstrap samples; an odd number keeps percentiles on sample points."""
@@ -44,11 +43,6 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
 
 
-def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
-    """The variance of an area under the ROC curve, from the rows of both classes."""
-    return (auc_half_width(auc, positives, negatives) / normal_quantile(0.975)) ** 2
-
-
 def mean(values: Sequence[float]) -> tuple[float, float]:
     """The mean of at least two values, and its standard error."""
     middle = math.fsum(values) / len(values)
@@ -59,7 +53,7 @@ def mean(values: Sequence[float]) -> tuple[float, float]:
 def student(values: Sequence[float], z: float) -> tuple[float, float]:
     """Student's interval of the mean of at least two values."""
     middle, error = mean(values)
-    half = _t_quantile(normal_below(z), len(values) - 1) * error
+    half = t_quantile(NORMAL.cdf(z), len(values) - 1) * error
     return middle - half, middle + half
 
 
@@ -87,12 +81,12 @@ def bca(values: Sequence[float], of_total: Callable[[float], float]) -> Ends:
     random = Random(0)
     drawn = sorted(of_total(math.fsum(random.choices(values, k=many))) for _ in range(RESAMPLES))
     below = sum(one < found for one in drawn) + sum(one == found for one in drawn) / 2
-    bias = normal_quantile(min(1 - 1 / RESAMPLES, max(1 / RESAMPLES, below / RESAMPLES)))
+    bias = NORMAL.inv_cdf(min(1 - 1 / RESAMPLES, max(1 / RESAMPLES, below / RESAMPLES)))
     pull = _acceleration([of_total(max(0.0, total - value) * many / (many - 1)) for value in values])
 
     def end(deviations: float) -> float:
         moved = bias + (bias + deviations) / (1 - pull * (bias + deviations))
-        return drawn[min(RESAMPLES - 1, max(0, round(normal_below(moved) * (RESAMPLES + 1)) - 1))]
+        return drawn[min(RESAMPLES - 1, max(0, round(NORMAL.cdf(moved) * (RESAMPLES + 1)) - 1))]
 
     return lambda z: (end(-z), end(z))
 
@@ -109,7 +103,7 @@ def quantile_ranks(many: int, quantile: float, z: float) -> tuple[int | None, in
     """The ranks, from 1, of the sorted sample between which its quantile is; None for an end that `many` values do not
     have. Each end holds with the probability of `z` one-sided.
     """
-    error = 1 - normal_below(z)
+    error = 1 - NORMAL.cdf(z)
 
     def below(rank: int) -> float:
         """P(at least `rank` of the values are below the quantile), which a beta distribution gives."""
@@ -132,7 +126,7 @@ def _largest(many: int, holds: Callable[[int], bool]) -> int | None:
 # Distributions
 
 
-def _t_quantile(probability: float, degrees: int) -> float:
+def t_quantile(probability: float, degrees: int) -> float:
     """The quantile of Student's distribution above its median, by the beta distribution of d / (d + t²)."""
     if probability <= 0.5:
         return 0.0
