@@ -472,20 +472,42 @@ def quality(config: str, out: str, capture: str | None, labels: str | None, at: 
 
 
 @runtime.command()
-@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
-@click.option("--measured", metavar="FOLDER", required=True, help="The folder with the history of measured files.")
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json.")
+@click.option("--state", metavar="FOLDER", required=True, help="The folder for the results.")
+@click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
+@click.option("--metrics-port", metavar="PORT", type=click.IntRange(0, 65535), default=9464, show_default=True)
+@click.option("--requests-port", metavar="PORT", type=click.IntRange(0, 65535), default=9465, show_default=True)
+def exporter(config: str, state: str, host: str, metrics_port: int, requests_port: int) -> None:
+    """Measure drift and quality in every interval, and start training runs when Alertmanager asks for them.
+
+    Serves /metrics and /diagnosis, and, with a CronJob to start runs from, POST /retrain. Exits with 0 after SIGTERM,
+    and with 1 if its configuration cannot be read or a port is taken.
+    """
+    from .runtime.exporter import command
+
+    ports = {"metrics": metrics_port, "requests": requests_port}
+    sys.exit(command.exporter(command.Request(config=config, state=state, host=host, **ports)))
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", help="The configuration: monitor.json or training.json.")
+@click.option("--measured", metavar="FOLDER", help="The folder with the history of measured files.")
 @click.option("--at", metavar="TIME", help="Diagnose as of this time instead of now.")
-@click.option("--out", metavar="FILE", required=True, help="The file to write the diagnosis to.")
+@click.option("--from", "url", metavar="URL", help="Ask the process that measures, instead of reading its files.")
+@click.option("--out", metavar="FILE", help="The file to write the diagnosis to.")
 @click.option("--in-job", is_flag=True, help="Stop a run only if the data, a feature, labels, or serving is broken.")
-def diagnose(config: str, measured: str, out: str, at: str | None, in_job: bool) -> None:
+def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None) -> None:
     """Say why a model got worse, and whether training is the answer.
 
-    Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input.
+    Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input. With --in-job and --from,
+    writes to MLSPEC_OUTPUT.
     """
-    from .runtime.diagnose import command
+    from .runtime.diagnose import asked
 
-    request = command.Request(config=config, measured=measured, out=out, at=at, in_job=in_job)
-    sys.exit(command.run(request))
+    request = asked.request(url, at, in_job=in_job, **given)
+    if request is None:
+        raise click.UsageError("pass --out, and either --from or both --config and --measured")
+    sys.exit(request.run())
 
 
 @runtime.command()

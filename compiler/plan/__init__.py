@@ -63,7 +63,7 @@ class Plan(Scope):
         if self.system.training is None or not self.runs("training").value:
             return None
         self._only_here()
-        return TrainingPlan(self, self.system.training)
+        return TrainingPlan(self, self.system.training, lambda: self.measuring)
 
     @cached_property
     def champion_elsewhere(self) -> TrainingPlan | None:
@@ -170,7 +170,9 @@ class Plan(Scope):
         from .alerting.due import Due, read
 
         triggers, run = read(self.system), self.training.deadline if self.training is not None else None
-        return Due(triggers=triggers, run=run) if triggers else None
+        found = self.measuring if triggers else None
+        webhook = found.webhook if found is not None and found.starts.value else None
+        return Due(triggers=triggers, run=run, webhook=webhook) if triggers else None
 
     @cached_property
     def drift(self) -> DriftPlan | None:
@@ -186,7 +188,8 @@ class Plan(Scope):
     def measuring(self) -> MeasuringPlan | None:
         """The process that measures captured predictions, if something is asked of them here."""
         capture = self.system.monitoring.capture
-        if capture is None or not self.runs("monitoring").value:
+        elsewhere = self.system.monitoring.measured.value == "elsewhere"
+        if capture is None or elsewhere or not self.runs("monitoring").value:
             return None
         from .measuring import MeasuringPlan, measured
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ..because import Because, because, fixed, text
 from ..exported import condition
 from ..finding import Refusal, refusal
-from ..system import AlertRule, Capture, Condition, DataSource, DriftMethod, Input, Output
+from ..record import Record
+from ..system import AlertRule, Capture, Condition, DataSource, Input, Model, Output
 from ..words import listing
 from .alerting.due import read
 from .service import ServicePlan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from . import Plan
     from .data.drift import DriftPlan, Watched
 
-__all__ = ["METRICS", "REQUESTS", "MeasuringPlan", "measured"]
+__all__ = ["METRICS", "OWN", "REQUESTS", "Compared", "MeasuringPlan", "measured", "measures"]
 
 METRICS = 9464
 """The port of the metrics: the default port of OpenTelemetry's Prometheus exporter."""
@@ -56,6 +57,16 @@ OWN = ("quality", "labels", "drift", "data", "capture")
 """What the process measures. Jobs of the author measure the rest, because it is not in the captured predictions."""
 
 
+class Compared(Record):
+    """A column that is compared with the reference."""
+
+    column: Because[str]
+    subject: str
+    """`feature` or `prediction`."""
+    method: Because[str]
+    limits: Watched
+
+
 class MeasuringPlan:
     """The process of one environment."""
 
@@ -73,7 +84,9 @@ class MeasuringPlan:
     @cached_property
     def service(self) -> ServicePlan | BatchPlan:
         """The service whose predictions are captured."""
-        found: list[ServicePlan | BatchPlan] = [*self.plan.online.values(), *self.plan.batch.values()]
+        served: dict[str, ServicePlan | BatchPlan] = {**self.plan.online, **self.plan.batch}
+        named = self.part.service
+        found = [one for name, one in served.items() if named is None or name == named.value]
         if len(found) != 1:
             raise self._which(found)
         return found[0]
@@ -87,8 +100,8 @@ class MeasuringPlan:
             self.part.to,
             others=tuple((name, "one of them") for name in names),
             note=f"one process measures the predictions of one service, and {which}",
-            help="capture predictions in a system with one service, or remove `capture` and export the metrics of "
-            "docs/reference/metrics.md from your own jobs",
+            help="name the service in `monitoring.capture.service`, or write `measured: elsewhere` and export the "
+            "metrics of docs/reference/metrics.md from your own jobs",
         )
 
     # What it reads
@@ -135,28 +148,31 @@ class MeasuringPlan:
         return self.drift.profile if self.drift is not None else None
 
     @cached_property
-    def columns(self) -> tuple[tuple[Because[str], str, Because[str], Watched], ...]:
-        """What is compared with the reference: the column, `feature` or `prediction`, the method, and its limits."""
-        if self.drift is None:
-            return ()
-        return tuple((name, subject, method.method, one) for name, subject, method, one in self._compared(self.drift))
+    def columns(self) -> tuple[Compared, ...]:
+        """The columns that are compared with the reference."""
+        return tuple(self._compared(self.drift)) if self.drift is not None else ()
 
-    def _compared(self, drift: DriftPlan) -> Iterator[tuple[Because[str], str, DriftMethod, Watched]]:
-        signature = self.plan.system.models[self.service.model.value].signature
-        inputs = signature.inputs if signature is not None else ()
-        for tensor in inputs:
-            own = drift.part.columns.get(tensor.name.value)
-            method = own if own is not None else drift.part.features
+    def _compared(self, drift: DriftPlan) -> Iterator[Compared]:
+        signature, part = self.model.signature, drift.part
+        for tensor in signature.inputs if signature is not None else ():
+            own = part.columns.get(tensor.name.value)
+            method = own if own is not None else part.features
             if method is not None and single(tensor):
-                known = drift.watched[tensor.name.value if own is not None else "features"]
-                yield tensor.name, "feature", method, known
-        if drift.part.prediction is not None:
-            yield self.output, "prediction", drift.part.prediction, drift.watched["prediction"]
+                limits = drift.watched[tensor.name.value if own is not None else "features"]
+                yield Compared(column=tensor.name, subject="feature", method=method.method, limits=limits)
+        if part.prediction is not None:
+            limits = drift.watched["prediction"]
+            yield Compared(column=self.output, subject="prediction", method=part.prediction.method, limits=limits)
+
+    @property
+    def model(self) -> Model:
+        """The model whose predictions are captured."""
+        return self.plan.system.models[self.service.model.value]
 
     @cached_property
     def output(self) -> Because[str]:
         """The output that is compared and judged: that of the operating point, else the first one with one value."""
-        model = self.plan.system.models[self.service.model.value]
+        model = self.model
         if model.operating_point is not None:
             return model.operating_point.output
         outputs = model.signature.outputs if model.signature is not None else ()
@@ -165,7 +181,7 @@ class MeasuringPlan:
             raise refusal(
                 "MLS012",
                 "the model has no output with a single value",
-                *(tensor.name for tensor in outputs[:1]) or (self.part.to,),
+                outputs[0].name if outputs else self.part.to,
                 others=((self.asked[0], "is measured from it"),),
                 note="a distribution and a metric need one value for each prediction",
                 help="add an output with the score or the class, and name it in `operatingPoint.output`",
@@ -212,6 +228,14 @@ class MeasuringPlan:
         if training is None:
             return because(False, "the training runs elsewhere", self.triggers)
         return because(True, "Alertmanager asks it for runs", self.triggers, training.name)
+
+    @cached_property
+    def answers(self) -> Because[bool]:
+        """Whether it answers training runs, which ask for its diagnosis, and perhaps Alertmanager."""
+        training = self.plan.training
+        if training is None:
+            return fixed(False, "no training run here asks for a diagnosis")
+        return because(True, "training runs ask for its diagnosis", training.name)
 
     @cached_property
     def webhook(self) -> Because[str]:

@@ -34,6 +34,10 @@ class Request(Record):
     at: str | None = None
     in_job: bool = False
 
+    def run(self) -> int:
+        """Diagnose, and return the exit status."""
+        return run(self)
+
 
 def run(request: Request) -> int:
     """Diagnose, print the verdict and what led to it, and return the exit status."""

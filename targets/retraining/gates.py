@@ -14,7 +14,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Candidate, Condition, FairnessBound
 from ...compiler.words import listing
-from .plain import as_data, quantity
+from ..plain import as_data, quantity
 
 __all__ = ["evaluation", "gated", "metrics", "rivals"]
 

@@ -20,7 +20,7 @@ from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
-from . import tracking
+from . import measured, tracking
 from .config import FILE
 from .gates import gated
 
@@ -39,9 +39,11 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
     if steps.register_ is not None and not gates:
         raise _unjudged(training, steps.register_)
     made = [
+        measured.diagnose(training, list(_contract("diagnose")), _mounts("diagnose")),
         _step(training, "validate", steps.validate_),
         _step(training, "train", steps.train),
         _step(training, "evaluate", steps.evaluate),
+        measured.profile(training, list(_contract("profile")), _mounts("profile")),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
         _step(training, "register", steps.register_),
     ]

@@ -82,7 +82,8 @@ def triggers_open_a_ticket(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]
         retraining: {}
     """
     triggers = read(system)
-    if triggers and plan.runs("monitoring").value and "retraining" not in plan.alerting.wanted:
+    routed = "retraining" in plan.alerting.wanted or plan.alerting.own is not None
+    if triggers and plan.runs("monitoring").value and not routed:
         yield finding(
             "MLS736",
             f"`{triggers[0].value}` opens a ticket, and starts no training run",

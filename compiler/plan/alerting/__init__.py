@@ -19,7 +19,7 @@ from ..scope import Scope
 from .due import Due, RequestTimes, times
 from .failures import EXPLAINS, Failure
 
-__all__ = ["AlertingPlan", "Destination", "Mute", "Purpose", "Severity", "receiver"]
+__all__ = ["AlertingPlan", "Destination", "Mute", "Purpose", "Severity", "Way", "receiver"]
 
 Severity = Literal["page", "ticket"]
 
@@ -30,16 +30,21 @@ OWN_LABELS = ("alertname", "namespace", "service", "severity", "slo", "system")
 """The labels that notifications and mutes compare."""
 
 
-class Destination(Record):
-    """Where the alerts of one severity go, or the requests to train."""
+class Way(Record):
+    """Where notifications go, and when."""
 
-    purpose: Purpose
     name: Because[str]
     """The name of the receiver."""
-    receiver: Receiver
     times: PageTimes | TicketTimes | RequestTimes
     group_by: tuple[Because[str], ...]
     """The labels that the alerts of one notification have in common."""
+
+
+class Destination(Way):
+    """Where the alerts of one severity go, or the requests to train: a receiver that the platform declares."""
+
+    purpose: Purpose
+    receiver: Receiver
 
 
 class Mute(Record):
@@ -90,6 +95,15 @@ class AlertingPlan:
         return because("alertmanager-config", "the platform declares receivers", names)
 
     @cached_property
+    def namespace(self) -> Because[str]:
+        """The namespace of Alertmanager."""
+        given = self.part.namespace.given
+        if given is not None:
+            return given
+        prometheus = self.scope.platform.prometheus.namespace
+        return because(prometheus.value, "the namespace of Prometheus, where Alertmanager usually is", prometheus)
+
+    @cached_property
     def wanted(self) -> dict[Purpose, Because[str]]:
         """The name of the receiver for each purpose; nothing if mlspec does not route the alerts."""
         if self.provider.value == "none":
@@ -103,6 +117,15 @@ class AlertingPlan:
     def destinations(self) -> dict[Purpose, Destination]:
         """Where alerts go, by purpose. It is unavailable if a receiver is not declared, which MLS720 reports."""
         return {purpose: self._destination(purpose, name) for purpose, name in self.wanted.items()}
+
+    @cached_property
+    def own(self) -> tuple[Way, Because[str]] | None:
+        """The way to the process that starts training runs, and its address; None if something else starts them."""
+        webhook = self.due.webhook if self.due is not None else None
+        if webhook is None or self.provider.value == "none" or "retraining" in self.wanted:
+            return None
+        name = because("training", "the process of this system that starts runs", webhook)
+        return Way(name=name, times=self._times("retraining"), group_by=self._group_by("retraining")), webhook
 
     def _destination(self, purpose: Purpose, name: Because[str]) -> Destination:
         return Destination(

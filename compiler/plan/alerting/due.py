@@ -27,6 +27,8 @@ class Due(Record):
     triggers: tuple[Because[str], ...]
     run: Because[Duration] | None
     """The deadline of a run; None if runs are elsewhere."""
+    webhook: Because[str] | None = None
+    """The address of the process that starts runs; None if there is none."""
 
 
 class RequestTimes(Record):

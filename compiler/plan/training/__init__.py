@@ -7,7 +7,9 @@ every start, and without a start deadline it starts a run immediately when it is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
@@ -18,6 +20,9 @@ from .. import cron
 from ..choose import assumed, number
 from ..scope import Scope
 from . import fit
+
+if TYPE_CHECKING:
+    from ..measuring import MeasuringPlan
 
 __all__ = ["TrainingPlan"]
 
@@ -30,9 +35,17 @@ NEVER = "0 0 1 1 *"
 class TrainingPlan:
     """The training run of the system."""
 
-    def __init__(self, scope: Scope, part: Training) -> None:
+    def __init__(
+        self, scope: Scope, part: Training, measures: Callable[[], MeasuringPlan | None] = lambda: None
+    ) -> None:
         self.scope = scope
         self.part = part
+        self._measures = measures
+
+    @property
+    def measuring(self) -> MeasuringPlan | None:
+        """The process that measures captured predictions next to it, if there is one."""
+        return self._measures()
 
     @cached_property
     def name(self) -> Because[str]:

@@ -14,7 +14,7 @@ from ....compiler.because import Because, fixed
 from ....compiler.record import Record
 from ....compiler.system import AlertSecret, EmailReceiver, Receiver, WebhookReceiver
 
-__all__ = ["Integration", "integrations", "requests"]
+__all__ = ["Integration", "address", "integrations", "requests"]
 
 ALERTS = "or .Alerts.Firing .Alerts.Resolved"
 """The alerts that fire, or, if all are over, those that did."""
@@ -53,10 +53,10 @@ def integrations(receiver: Receiver) -> Iterator[Integration]:
         yield Integration(kind=kind, fields={"send_resolved": receiver.send_resolved, **fields})
 
 
-def requests(webhook: WebhookReceiver) -> Iterator[Integration]:
+def requests(url: Because[str] | AlertSecret | None) -> Integration:
     """The webhook that starts training runs. It would take the end of an alert for another request."""
     silent = fixed(False, "the end of the alert must not start a run")
-    yield Integration(kind="webhook_configs", fields={"send_resolved": silent, "url": _url(webhook)})
+    return Integration(kind="webhook_configs", fields={"send_resolved": silent, "url": url})
 
 
 _Fields = dict[str, Because[Any] | AlertSecret | None]
@@ -79,12 +79,13 @@ def _listed(receiver: Receiver) -> Iterator[tuple[str, _Fields]]:
     if receiver.teams is not None:
         yield "msteamsv2_configs", {"webhook_url": receiver.teams.webhook_url, "title": title, "text": text}
     if receiver.webhook is not None:
-        yield "webhook_configs", {"url": _url(receiver.webhook)}
+        yield "webhook_configs", {"url": address(receiver.webhook)}
     if receiver.email is not None:
         yield "email_configs", _email(receiver.email)
 
 
-def _url(webhook: WebhookReceiver) -> Because[str] | AlertSecret | None:
+def address(webhook: WebhookReceiver) -> Because[str] | AlertSecret | None:
+    """The URL of a webhook, or the Secret that holds it."""
     return webhook.url if webhook.url is not None else webhook.url_from
 
 

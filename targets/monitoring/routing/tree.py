@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from ....compiler.because import Because, fixed, text
-from ....compiler.plan.alerting import AlertingPlan, Destination, Mute, Purpose
+from ....compiler.plan.alerting import AlertingPlan, Mute, Way
 from ....compiler.plan.alerting.due import ALERT
 from ....compiler.plan.alerting.failures import Failure
 from ....compiler.record import Record
-from .receivers import Integration, integrations, requests
+from .receivers import Integration, address, integrations, requests
 
 __all__ = ["Inhibition", "Matcher", "Notified", "Route", "Tree", "tree"]
 
@@ -27,7 +26,7 @@ class Route(Record):
     """Where the alerts that match go."""
 
     matchers: tuple[Matcher, ...]
-    destination: Destination
+    destination: Way
     routes: tuple[Route, ...] = ()
     proceeds: Because[bool] | None = None
     """Whether the routes after this one also see its alerts; None for no."""
@@ -63,7 +62,7 @@ def tree(alerting: AlertingPlan) -> Tree:
     pages = [Route(matchers=(_severity("page"),), destination=places["page"])] if "page" in places else []
     named = {to.name.value: to for purpose, to in places.items() if purpose != "retraining"}
     told = (Notified(name=to.name, integrations=tuple(integrations(to.receiver))) for to in named.values())
-    asked, starts = _requests(places)
+    asked, starts = _requests(alerting)
     return Tree(
         route=Route(matchers=(own,), destination=places["ticket"], routes=(*pages, *asked)),
         receivers=(*told, *starts),
@@ -71,22 +70,35 @@ def tree(alerting: AlertingPlan) -> Tree:
     )
 
 
-def _requests(places: Mapping[Purpose, Destination]) -> tuple[tuple[Route, ...], tuple[Notified, ...]]:
+def _requests(alerting: AlertingPlan) -> tuple[tuple[Route, ...], tuple[Notified, ...]]:
     """The routes and the receiver of requests to train.
 
     Alertmanager notifies the parent of routes only of alerts that none of them takes, so the ticket has a route, too.
     The receiver has a name of its own, because a ticket system behind the same webhook learns that an alert is over.
     """
-    to = places.get("retraining")
-    if to is None or to.receiver.webhook is None:  # MLS724 reports it
+    found = _asked(alerting)
+    if found is None:
         return (), ()
+    starts, made = found
     due = (Matcher(label="alertname", operator="=", value=fixed(ALERT, "the only alert that may start a run")),)
-    starts = to.but(name=text("{name}/retraining", name=to.name))
     routes = (
         Route(matchers=due, destination=starts, proceeds=fixed(True, "the alert also opens a ticket")),
-        Route(matchers=due, destination=places["ticket"]),
+        Route(matchers=due, destination=alerting.destinations["ticket"]),
     )
-    return routes, (Notified(name=starts.name, integrations=tuple(requests(to.receiver.webhook))),)
+    return routes, (Notified(name=starts.name, integrations=(made,)),)
+
+
+def _asked(alerting: AlertingPlan) -> tuple[Way, Integration] | None:
+    """What starts the runs: the receiver that the platform names, else the process that measures the model."""
+    to = alerting.destinations.get("retraining")
+    if to is not None:
+        name = text("{name}/retraining", name=to.name)
+        webhook = to.receiver.webhook
+        return (to.but(name=name), requests(address(webhook))) if webhook is not None else None  # MLS724 reports it
+    if alerting.own is None:
+        return None
+    way, url = alerting.own
+    return way, requests(url)
 
 
 def _severity(severity: str) -> Matcher:

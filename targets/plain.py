@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...compiler.because import Because, Derived, because
-from ...compiler.language import OBJECTS, UNIONS
-from ...compiler.part import Part
-from ...schema.money import Money
-from ...schema.units import Count, Quantity
+from ..compiler.because import Because, Derived, because
+from ..compiler.language import OBJECTS, UNIONS
+from ..compiler.part import Part
+from ..schema.money import Money
+from ..schema.units import Count, Quantity
 
 __all__ = ["as_data", "quantity"]
 

@@ -1,0 +1,163 @@
+"""`mlspec runtime exporter`: measure in every interval, serve the metrics, and start training runs when asked.
+
+It exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or a port is taken. A measurement that
+fails is written to the log and tried again; the alert on its age opens a ticket.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from ...compiler.record import Record
+from ..conditions import Unreadable
+from ..diagnose.diagnosis import Diagnosis, diagnose
+from ..diagnose.settings import settings_of
+from ..diagnose.view import view_of
+from ..lines import say
+from ..measure.measured import read_json, write_json
+from .cluster import ApiError, CronJob, inside_a_pod
+from .exposition import CONTENT_TYPE, text_of
+from .history import History
+from .jobs import jobs_of
+from .requests import Answer, asks, requested
+from .rounds import Rounds
+from .server import Page, Route, serve
+
+__all__ = ["Request", "exporter", "measure_once"]
+
+DONE, UNREADABLE = 0, 1
+
+METRICS, REQUESTS = 9464, 9465
+PAUSE = 5.0
+"""Seconds between two looks at the clock."""
+
+DIAGNOSIS = "diagnosis"
+"""The file of the newest diagnosis, without its ending, which no measurement has as its name."""
+
+
+class Request(Record):
+    """What the command line asks for."""
+
+    config: str
+    state: str
+    host: str = ""
+    metrics: int = METRICS
+    requests: int = REQUESTS
+
+
+class Exporter:
+    """The process: its configuration, its results, and its answers."""
+
+    def __init__(self, config: dict[str, Any], state: Path, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.monitoring: dict[str, Any] = config.get("monitoring", {})
+        self.clock = clock
+        self.history = History(state / "measured")
+        self.rounds = Rounds(jobs_of(config), self.history, lambda line: say(sys.stdout, line))
+        self.settings = settings_of(config)
+        self._state = state
+        self._one_request = Lock()
+
+    def diagnosis(self) -> Diagnosis:
+        """What the results say now."""
+        return diagnose(view_of(self.history.all(), self.clock()), self.settings)
+
+    def conclude(self) -> None:
+        """Write the newest diagnosis, and say it in the log."""
+        found = self.diagnosis()
+        write_json(self._state / f"{DIAGNOSIS}.json", found.document())
+        say(sys.stdout, f"{DIAGNOSIS}: {found.verdict}{f': {found.cause}' if found.cause is not None else ''}")
+
+    # Answers
+
+    def metrics(self, _: Any) -> Page:
+        """All series, for Prometheus."""
+        common = {name: str(self.monitoring.get(name, "")) for name in ("namespace", "service")}
+        text = text_of(self.history.newest(), self.rounds.succeeded, common)
+        return Page(body=text, kind=CONTENT_TYPE)
+
+    def explained(self, _: Any) -> Page:
+        """The diagnosis, for people."""
+        return Page(body=json.dumps(self.diagnosis().document(), indent=1) + "\n")
+
+    def retrain(self, body: Any) -> Page:
+        """A notification of Alertmanager, which repeats it after an answer of 500 or more."""
+        with self._one_request:
+            try:
+                answer = self._requested(body)
+            except ApiError as wrong:
+                say(sys.stdout, f"request to train: {wrong}")
+                return Page(body=json.dumps({"outcome": "failed", "why": str(wrong)}) + "\n", status=502)
+        say(sys.stdout, f"request to train: {answer.outcome}: {answer.why}")
+        return Page(body=json.dumps(answer.document()) + "\n")
+
+    def _requested(self, body: Any) -> Answer:
+        namespace, system = str(self.monitoring.get("namespace", "")), str(self.config.get("system", ""))
+        other = asks(body, namespace, system)
+        if other is not None:
+            return Answer(outcome="ignored", why=other)
+        run = self.config.get("run")
+        api = inside_a_pod(namespace)
+        if not isinstance(run, dict) or api is None:
+            return Answer(outcome="refused", why="no CronJob of this cluster is known to start runs from")
+        retraining = self.monitoring.get("retraining", {})
+        cron_job = CronJob(api=api, name=str(run.get("cronJob")))
+        return requested(cron_job, float(retraining.get("cooldown", 0)), self.clock(), self.diagnosis)
+
+
+def exporter(request: Request) -> int:
+    """Measure and serve until SIGTERM, and return the exit status."""
+    ended = Event()
+    try:
+        made = Exporter(_config(request.config), Path(request.state))
+        servers = [serve(request.host, port, routes) for port, routes in _routes(made, request)]
+    except (Unreadable, OSError, ValueError) as wrong:
+        say(sys.stderr, f"mlspec runtime exporter: {wrong}")
+        return UNREADABLE
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: ended.set())
+    while not ended.is_set():
+        if made.rounds.run(made.clock(), made.clock):
+            made.conclude()
+        else:
+            ended.wait(PAUSE)
+    for server in servers:
+        server.shutdown()
+    return DONE
+
+
+def _routes(made: Exporter, request: Request) -> list[tuple[int, dict[tuple[str, str], Route]]]:
+    healthy: Route = lambda _: Page(body="ok\n", kind="text/plain")  # noqa: E731
+    read: dict[tuple[str, str], Route] = {
+        ("GET", "/metrics"): made.metrics,
+        ("GET", "/diagnosis"): made.explained,
+        ("GET", "/healthz"): healthy,
+    }
+    asked: dict[tuple[str, str], Route] = {("GET", "/diagnosis"): made.explained, ("POST", "/retrain"): made.retrain}
+    return [(request.metrics, read), (request.requests, asked)]
+
+
+def measure_once(config: Any, state: Path, now: float) -> tuple[History, list[str]]:
+    """Measure every window that is due, for a training run, which has no process next to it. Returns the results, and
+    a line for each. Raises Unreadable.
+    """
+    lines: list[str] = []
+    history = History(state)
+    rounds = Rounds(jobs_of(config), history, lines.append)
+    while rounds.run(now, lambda: now):
+        pass
+    return history, lines
+
+
+def _config(path: str) -> dict[str, Any]:
+    found = read_json(Path(path))
+    if not isinstance(found, dict):
+        raise Unreadable(f"{path} is not a mapping")
+    return found

@@ -1,0 +1,107 @@
+"""The jobs that a configuration asks for: what each measures, how often, and with which function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...compiler.record import Record
+from ..conditions import Unreadable
+from ..measure.measured import Measured, Series
+
+__all__ = ["Job", "jobs_of"]
+
+DAY = 86400.0
+
+
+class Job(Record):
+    """Something that is measured at the end of every period."""
+
+    name: str
+    monitors: tuple[str, ...]
+    """The monitors of the metric contract that it is."""
+    period: float
+    """Seconds."""
+    measure: Callable[[float], tuple[Measured, ...]]
+    """What it measures at the end of a period, in Unix time. Raises Unreadable and OSError."""
+
+
+def jobs_of(config: Any) -> tuple[Job, ...]:
+    """The jobs. Raises Unreadable if the configuration asks for none, or violates its contract."""
+    monitoring = config.get("monitoring") if isinstance(config, dict) else None
+    if not isinstance(monitoring, dict):
+        raise Unreadable("the configuration has no mapping `monitoring`, so there is nothing to measure")
+    interval = _seconds(monitoring.get("interval", DAY), "interval")
+    drift = monitoring.get("drift", {})
+    window = _seconds(drift.get("window", interval), "drift.window") if isinstance(drift, dict) else interval
+    asked = (
+        (_drift(config, window), bool(isinstance(drift, dict) and drift.get("columns"))),
+        (_data(config, window), _expects(config)),
+        (_quality(config, interval), bool(_bounds(monitoring))),
+        (_capture(config, interval), not _bounds(monitoring)),
+    )
+    return tuple(job for job, wanted in asked if wanted)
+
+
+def _seconds(given: Any, name: str) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given > 0:
+        raise Unreadable(f"`monitoring.{name}` in the configuration is not a positive number of seconds")
+    return float(given)
+
+
+def _expects(config: dict[str, Any]) -> bool:
+    data = config.get("data")
+    return isinstance(data, dict) and bool(data.get("columns"))
+
+
+def _bounds(monitoring: dict[str, Any]) -> Any:
+    quality = monitoring.get("quality")
+    return quality.get("bounds") if isinstance(quality, dict) else None
+
+
+# numpy and pyarrow are loaded when the first job runs
+
+
+def _drift(config: Any, period: float) -> Job:
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..measure import drift
+
+        return (drift.measure(config, at),)
+
+    return Job(name="drift", monitors=("drift",), period=period, measure=measure)
+
+
+def _data(config: Any, period: float) -> Job:
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..measure import data
+
+        return (data.measure(config, at),)
+
+    return Job(name="data", monitors=("data",), period=period, measure=measure)
+
+
+def _quality(config: Any, period: float) -> Job:
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..quality.config import asked_of
+        from ..quality.measure import measure as measured
+
+        found = measured(asked_of(config), at)
+        return found.quality, found.labels, found.capture
+
+    return Job(name="quality", monitors=("quality", "labels", "capture"), period=period, measure=measure)
+
+
+def _capture(config: Any, period: float) -> Job:
+    """When predictions were last logged; the job of the quality says it, too, if there is one."""
+
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..quality.config import part, text_of
+        from ..quality.sources import newest_time
+
+        capture = part(part(config, "monitoring", "the configuration"), "capture", "`monitoring`")
+        newest = newest_time(text_of(capture, "uri", "`monitoring.capture`"), at)
+        name = "mlspec_capture_newest_timestamp_seconds"
+        series = (Series(name=name, labels={}, value=newest),) if newest is not None else ()
+        return (Measured(monitor="capture", time=at, window=(at - period, at), series=series),)
+
+    return Job(name="capture", monitors=("capture",), period=period, measure=measure)

@@ -1,0 +1,107 @@
+"""How Prometheus and Alertmanager reach the process, and what it may connect to.
+
+Traps handled here: without `honorLabels`, Prometheus renames the labels `namespace` and `service` of the series, and no
+alert finds them. The API server has no pods that a policy can select, so its ports are open to any address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...compiler.because import because, fixed
+from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.plan.measuring import METRICS, REQUESTS, MeasuringPlan
+from .. import naming
+from ..pod.egress import egress, namespace, siblings, tcp
+from .config import COMPONENT, labels
+from .workload import grants
+
+__all__ = ["pod_monitor", "policy", "service"]
+
+API_SERVER = (443, 6443)
+"""The port of its Service, and the usual port of its pods, which some networks check instead."""
+
+
+def service(found: MeasuringPlan) -> Iterator[Artifact]:
+    """The Service that training runs and Alertmanager send requests to, if there are any."""
+    scope = found.plan
+    if not found.answers.value:
+        return
+    port = because(REQUESTS, "for training runs and for Alertmanager", found.answers)
+    body: Body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": naming.metadata(scope, found.name, labels(found)),
+        "spec": {
+            "type": "ClusterIP",
+            "ports": [{"name": "requests", "port": port, "targetPort": "requests"}],
+            "selector": naming.selector(scope, COMPONENT, found.name),
+        },
+    }
+    why = because("Service", "training runs ask for the diagnosis at this name", found.answers, found.part.to)
+    yield Artifact(path=naming.path_of(scope, "measuring", "Service", found.name), body=body, why=why)
+
+
+def policy(found: MeasuringPlan) -> Iterator[Artifact]:
+    """Prometheus scrapes it, Alertmanager asks for runs, and it reads its stores."""
+    scope = found.plan
+    if not scope.platform.network.policies.value:
+        return
+    body: Body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": naming.metadata(scope, found.name, labels(found)),
+        "spec": {
+            "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, found.name)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": list(_ingress(found)),
+            "egress": [*egress(scope, found.uris, grants(found)), *_api_server(found)],
+        },
+    }
+    why = because(
+        "NetworkPolicy", "limits what the process connects to", scope.platform.network.policies, found.part.to
+    )
+    yield Artifact(path=naming.path_of(scope, "measuring", "NetworkPolicy", found.name), body=body, why=why)
+
+
+def _ingress(found: MeasuringPlan) -> Iterator[Body]:
+    """Prometheus, and whoever sends requests."""
+    plan = found.plan
+    scraped = tcp(fixed(METRICS, "the port of the metrics"))
+    yield {"from": [namespace(plan.platform.prometheus.namespace)], "ports": scraped}
+    if plan.training is None:
+        return
+    asking = [siblings(plan, plan.training.name)]
+    if found.starts.value:
+        asking.append(namespace(plan.alerting.namespace.also(found.starts)))
+    yield {"from": asking, "ports": tcp(because(REQUESTS, "the port of requests", found.answers))}
+
+
+def _api_server(found: MeasuringPlan) -> list[Body]:
+    if not found.starts.value:
+        return []
+    why = "the API server, which starts the runs"
+    return [{"ports": tcp(*(because(port, why, found.starts) for port in API_SERVER))}]
+
+
+def pod_monitor(found: MeasuringPlan) -> Iterator[Artifact]:
+    """How Prometheus scrapes it."""
+    scope, prometheus = found.plan, found.plan.platform.prometheus
+    body: Body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": naming.metadata(scope, found.name, {**labels(found), **prometheus.labels}),
+        "spec": {
+            "selector": {"matchLabels": naming.selector(scope, COMPONENT, found.name)},
+            "podMetricsEndpoints": [
+                {
+                    "port": "metrics",
+                    "path": "/metrics",
+                    "interval": fixed("1m", "measured values change once in an interval of hours"),
+                    "honorLabels": fixed(True, "the series name the namespace and the service that they are about"),
+                }
+            ],
+        },
+    }
+    why = because("PodMonitor", "the alerts read what it measures", found.part.to, found.asked)
+    yield Artifact(path=naming.path_of(scope, "measuring", "PodMonitor", found.name), body=body, why=why)
