@@ -24,12 +24,7 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "releases.*.profile": "drift detection",
-    "releases.*.shadow.profile": "drift detection",
     "training.tuning.schedule": "a separate schedule for the hyperparameter search",
-    "retraining.triggers": "triggered retraining",
-    "retraining.diagnosis": "diagnosis before retraining",
-    "retraining.cooldown": "triggered retraining",
     "retraining.promote": "automated promotion",
     "retraining.online": "online learning",
 }

@@ -1,4 +1,4 @@
-"""Rules on what this version leaves to your own jobs and engineers: it compiles the alerts on models, no more."""
+"""Rules on what is left to your own jobs and engineers."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
 from ...plan.alerting.due import ALERT, read
-from ...system import MLSystem
+from ...plan.measuring import measures
+from ...system import AlertRule, MLSystem
 from ..lint import rule
 from .watching import of_quality
 
 __all__ = ["jobs_of_yours", "triggers_open_a_ticket"]
 
 
-@rule("MLS735", "info", "monitoring.measured", "monitoring.quality.metric", "monitoring.rules.*.metric")
+@rule("MLS735", "info", "monitoring.measured", "monitoring.rules.*.metric")
 def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alerts on what your own jobs have to export.
 
-    Why: this version of mlspec compiles the alerts on quality, drift, and data, but not the jobs that measure them.
-    Until a job exports the series, an alert on its absence opens a ticket.
+    Why: mlspec measures what captured predictions show: drift, quality, and data. It cannot see what is not in them,
+    such as training-serving skew or the cost. Until a job exports such a series, an alert on its absence opens a
+    ticket.
 
     Bad:
         monitoring:
-          quality: {metric: recall, min: 0.6}
-          rules: [{metric: null-rate, max: 5%}]
+          rules: [{metric: daily-tokens, max: 5M}]
     Good:
         metrics:
           abstained: {direction: minimize, query: sum(abstained)}
@@ -36,27 +37,33 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     asked = system.monitoring
     if not plan.runs("monitoring").value or asked.measured.value == "elsewhere":
         return
-    jobs = [bound.metric for bound in asked.rules if condition(bound.metric.value) or of_quality(system, bound)]
-    subjects: list[tuple[str, object]] = []
-    if asked.quality is not None:
-        subjects.append(("the quality", asked.quality.metric))
-    if asked.drift is not None:
-        subjects.append(("drift", asked.drift))
-    subjects += [(f"`{jobs[0].value}`", jobs[0])] if jobs else []
-    if not subjects:
+    found = [bound.metric for bound in asked.rules if _left_to_jobs(plan, bound)]
+    if plan.measuring is None and not plan.online:  # MLS750 is about online services without captured predictions
+        found = [*(bound.metric for bound in (asked.quality,) if bound is not None), *found]
+    if not found:
         return
-    (_, first), *others = subjects
-    *names, last = [name for name, _ in subjects]
-    said = f"{', '.join(names)}{',' if len(names) > 1 else ''} and {last}" if names else last
+    first, *others = found
     yield finding(
         "MLS735",
-        f"your own jobs have to measure {said}",
+        f"your own job has to measure {_all([one.value for one in found])}",
         first,
-        others=tuple((place, "needs a job, too") for _, place in others),
-        note="this version compiles the alerts, but not the jobs; while a series is missing, an alert says so",
+        others=tuple((one, "needs a job, too") for one in others),
+        note="captured predictions do not show it; while its series is missing, an alert says so",
         help="export the metrics of docs/reference/metrics.md, and write `# mlspec: ignore[MLS735] ...` with the name "
         "of the job",
     )
+
+
+def _all(names: list[str]) -> str:
+    *some, last = [f"`{name}`" for name in names]
+    return f"{', '.join(some)}{',' if len(some) > 1 else ''} and {last}" if some else last
+
+
+def _left_to_jobs(plan: Plan, bound: AlertRule) -> bool:
+    """Whether a bound is on something that a job exports, and that nothing of mlspec measures here."""
+    if plan.measuring is not None:
+        return condition(bound.metric.value) is not None and not measures(plan, bound)
+    return condition(bound.metric.value) is not None or of_quality(plan.system, bound)
 
 
 @rule("MLS736", "info", "retraining.triggers", "platform.alerting.retraining")
