@@ -55,6 +55,7 @@ SUBJECTS = {
     "MLS71": "Drift and retraining",
     "MLS72": "Receivers of alerts",
     "MLS73": "Monitoring of models",
+    "MLS75": "Captured predictions",
     "MLS8": "Language models",
     "MLS9": "Security",
 }

@@ -11,12 +11,20 @@ from ...plan import Plan
 from ...plan.alerting.due import ALERT, read
 from ...system import MLSystem
 from ..lint import rule
+from .capture import uncaptured
 from .watching import of_quality
 
 __all__ = ["jobs_of_yours", "triggers_open_a_ticket"]
 
 
-@rule("MLS735", "info", "monitoring.measured", "monitoring.quality.metric", "monitoring.rules.*.metric")
+@rule(
+    "MLS735",
+    "info",
+    "monitoring.capture",
+    "monitoring.measured",
+    "monitoring.quality.metric",
+    "monitoring.rules.*.metric",
+)
 def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alerts on what your own jobs have to export.
 
@@ -25,6 +33,7 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
     Bad:
         monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
           quality: {metric: recall, min: 0.6}
           rules: [{metric: null-rate, max: 5%}]
     Good:
@@ -34,7 +43,7 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           rules: [{metric: abstained, max: 3}]
     """
     asked = system.monitoring
-    if not plan.runs("monitoring").value or asked.measured.value == "elsewhere":
+    if not plan.runs("monitoring").value or asked.measured.value == "elsewhere" or uncaptured(system, plan):
         return
     jobs = [bound.metric for bound in asked.rules if condition(bound.metric.value) or of_quality(system, bound)]
     subjects: list[tuple[str, object]] = []
