@@ -141,7 +141,7 @@ def test_the_schema_of_a_record_accepts_what_a_client_should_write(tmp_path: Pat
         "to": "s3://feedback/fraud",
         "id": "payment_id",
         "personalData": ["amount"],
-        "hashKey": key,
+        **({"hashKey": key} if key is not None else {}),
     }
     made = spec(**{**SIDECAR, "monitoring__capture": capture, "access__models": None})
     bundle = next(iter(compiled(tmp_path, made).bundles.values()))
