@@ -119,7 +119,7 @@ def test_chat(tmp_path: Path) -> None:
 
 
 def test_a_streamed_chat_is_put_together(tmp_path: Path) -> None:
-    events = [{"choices": [{"delta": {"content": part}}]} for part in ("Hel", "lo")]
+    events: list[Any] = [{"choices": [{"delta": {"content": part}}]} for part in ("Hel", "lo")]
     events.append({"choices": [{"delta": {}, "finish_reason": "length"}]})
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
     found = pair({"messages": []}, {}, "openai", response=body.encode(), reply={"content-type": "text/event-stream"})

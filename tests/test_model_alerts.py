@@ -31,6 +31,7 @@ DATA: dict[str, Any] = {
     "labels": {"column": "is_fraud", "delay": "2d", "positiveShare": "2%"},
 }
 MONITORING: dict[str, Any] = {
+    "measured": "elsewhere",
     "interval": "1h",
     "segments": ["country"],
     "quality": {"metric": "recall", "min": 0.6, "minSamples": 200},
@@ -788,7 +789,7 @@ def test_a_batch_service_is_watched_the_same_way(tmp_path: Path) -> None:
 def test_each_service_is_watched_alone_unless_a_bound_names_one(tmp_path: Path) -> None:
     for of_, services in (({}, ["a", "b"]), ({"of": "b"}, ["b"])):
         made = two_services()
-        made["monitoring"] = {"quality": {"metric": "recall", "min": 0.6, **of_}}
+        made["monitoring"] = {"measured": "elsewhere", "quality": {"metric": "recall", "min": 0.6, **of_}}
         result = compile_text(tmp_path, dumped(made), today="2026-11-23")
         texts = [text for name, text in files(result).items() if "/rules-" in name and name.endswith("-model.yaml")]
         found = [rule for text in texts for group in load(text)["groups"] for rule in group["rules"]]

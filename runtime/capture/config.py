@@ -47,7 +47,7 @@ class Config(Record):
     """Seconds after which a day's folder is deleted."""
     personal: tuple[str, ...]
     headers: dict[str, str]
-    """The request header, in lower case, that holds a column."""
+    """The request header, in lowercase, that holds a column."""
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     segments: tuple[Field, ...]

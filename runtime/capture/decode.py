@@ -245,6 +245,7 @@ def _v1(asked: Any, said: Any, config: Config) -> Decoded:
 
 
 def _sided(body: Any, by_row: str, by_column: str, fields: tuple[Field, ...], rows: int | None) -> tuple[Columns, int]:
+    found: dict[str, Any]
     if by_row in body:
         listed = body[by_row]
         found = _by_row(listed, fields)

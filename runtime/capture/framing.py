@@ -28,7 +28,7 @@ class Head:
     def __init__(self, start: str, headers: dict[str, str]) -> None:
         self.start = start
         self.headers = headers
-        """By lower-case name; the values of a repeated one are joined by commas."""
+        """By lowercase name; the values of a repeated one are joined by commas."""
 
 
 class Body:

@@ -150,7 +150,7 @@ class Capture(Section):
     sample: Share = default(
         "100%", "The share of predictions that is recorded, by the hash of their IDs.", "rare events must not be lost"
     )
-    id: Identifier = required("The column with the ID of a prediction, by which labels are joined.")
+    id: Identifier = required("The column with the ID of a prediction. Labels are joined by it.")
     headers: dict[Identifier, HeaderName] = mapped(
         "The request headers that hold the ID or a segment, by column. If omitted, the body of the request holds it."
     )

@@ -1,4 +1,4 @@
-"""The JSON Schema of a record, for callers and for code in images of your own that write records (docs/capture.md)."""
+"""The JSON Schema of a record, for callers and for your own code that writes records (docs/capture.md)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ systems are accepted, and a piece here has to learn it.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from . import models, runtimes, serving
@@ -66,6 +67,7 @@ class _System:
         self.trains = self.kind != "language" and maker.trains
         maker.declare("models", self.name)
         maker.declare("services", self.name)
+        self.facts: Mapping[str, Any] = {}
         self.spec: dict[str, Any] = {"constraints": {}, "models": {}, "releases": {}, "services": {}}
 
     def files(self) -> Files:
@@ -93,13 +95,26 @@ class _System:
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
             spec["rollout"] = rollout(maker, self._objectives(), labeled=self.trains)
         spec["monitoring"] = monitoring(
-            maker, self._objectives(), self.metric, self.worse, online=self.online, bounded=self.trains
+            maker,
+            self._objectives(),
+            self.metric,
+            self.worse,
+            online=self.online,
+            bounded=self.trains,
+            recorded=self._recorded() if self.online else None,
         )
         reached = (self.metric, self.worse)
         spec["success"] = success(maker, *reached, bounded=self.trains) if maker.maybe(0.3) else None
         spec["problem"] = maker.free("Problem", task=self.task)
         spec["metadata"] = maker.free("Metadata", name=self.name, owner=maker.pick(RECEIVERS))
         return self._written()
+
+    def _recorded(self) -> tuple[str, list[str]]:
+        """The main service, and what in its pods can record its predictions."""
+        service, model = self.spec["services"][self.name], self.spec["models"][self.name]
+        described = bool(model.get("signature") or model.get("llm"))
+        readable = described and service.get("protocol") != "grpc" and "bodies" in self.facts
+        return self.name, [*(["sidecar"] if readable else []), *(["runtime"] if "capture" in self.facts else [])]
 
     def _written(self) -> Files:
         """Spec, platform and release files."""
@@ -175,6 +190,7 @@ class _System:
         maker, name, server = self.maker, self.name, None
         if self.online:
             server = runtimes.runtime(maker, language=self.kind == "language")
+            self.facts = server.facts
         formats = server.formats if server is not None else members("Artifact", "format")
         schemes = [scheme for scheme in models.SCHEMES if scheme != "hf"] if self.kind != "language" else _OF_LANGUAGE
         self.spec["releases"][name] = models.release(maker, formats, schemes, {self.metric: self.better})

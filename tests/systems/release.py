@@ -74,12 +74,21 @@ def _experiment(maker: Maker) -> dict[str, Any]:
 
 
 def monitoring(
-    maker: Maker, objectives: Collection[str], metric: str, bar: float, *, online: bool, bounded: bool
+    maker: Maker,
+    objectives: Collection[str],
+    metric: str,
+    bar: float,
+    *,
+    online: bool,
+    bounded: bool,
+    recorded: tuple[str, Collection[str]] | None,
 ) -> dict[str, Any]:
     """What watches a service and its model. `bounded` says whether there are data: labels to compare the model with,
-    and a column with few values to divide by.
+    and a column with few values to divide by. `recorded` is the service whose predictions can be recorded, and
+    what in its pods can do so.
     """
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
+    captured = _capture(maker, *recorded, bounded=bounded) if recorded is not None and maker.maybe(0.6) else None
     return maker.free(
         "Monitoring",
         alerts=alerts(maker),
@@ -88,10 +97,34 @@ def monitoring(
         drift=_drift(maker) if bounded else None,
         quality=_quality(maker, "Condition", metric, bar, segment) if bounded else None,
         rules=_rules(maker, metric, bar, segment, bounded=bounded) or None,
-        capture=maker.free("Capture", personalData=[SEGMENT] if bounded else None),
+        capture=captured,
+        measured=maker.pick((None, "here")) if captured is not None else "elsewhere",
         dashboard=maker.free("Dashboard") if online else None,
         scrapeInterval=maker.pick((None, "15s", "1m")) if online else None,
         saturation=maker.pick((None, "60%", "95%")) if online else None,
+    )
+
+
+def _capture(maker: Maker, service: str, able: Collection[str], *, bounded: bool) -> dict[str, Any]:
+    """Who records the predictions of a service."""
+    by = maker.pick(("client", *able, *able))
+    sidecar = by == "sidecar"
+    return maker.free(
+        "Capture",
+        by=by,
+        to="s3://feedback/predictions",
+        access=maker.use("s3") if by != "client" and maker.maybe(0.5) else None,
+        service=service,
+        id="prediction_id",
+        headers={"prediction_id": "X-Prediction-Id"} if sidecar else None,
+        retention="900d",
+        personalData=[SEGMENT] if bounded else None,
+        hashKey=maker.free("HashKey") if maker.maybe(0.5) else None,
+        every=maker.pick((None, "1m")) if sidecar else None,
+        hop=maker.pick((None, "1us")) if sidecar else None,
+        format=maker.pick((None, "jsonl", "parquet")) if sidecar else None,
+        cpu=maker.pick((None, "200m")) if sidecar else None,
+        memory=maker.pick((None, "512Mi")) if sidecar else None,
     )
 
 

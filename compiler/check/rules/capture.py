@@ -11,11 +11,11 @@ from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
 from ...plan.serving.recording import RESERVED, Recorded, capture_of, columns
-from ...system import Capture, MLSystem
+from ...system import AlertRule, Capture, MLSystem
 from ..lint import rule
 from .watching import of_quality
 
-__all__ = ["column_given_twice", "kept_too_short", "nothing_captured", "personal_data_in_the_clear"]
+__all__ = ["column_given_twice", "kept_too_short", "nothing_captured", "personal_data_in_the_clear", "uncaptured"]
 
 OF_PREDICTIONS = ("quality", "labels", "drift", "skew", "capture")
 """What is computed from captured predictions, among what jobs export."""
@@ -44,17 +44,7 @@ def nothing_captured(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           measured: elsewhere
           quality: {metric: recall, min: 0.6}
     """
-    asked = system.monitoring
-    if asked.capture is not None or asked.measured.value == "elsewhere":
-        return
-    if not plan.runs("monitoring").value or not plan.online:
-        return
-    found: list[tuple[str, object]] = []
-    if asked.quality is not None:
-        found.append((f"`{asked.quality.metric.value}`", asked.quality.metric))
-    if asked.drift is not None:
-        found.append(("drift", asked.drift))
-    found += [(f"`{bound.metric.value}`", bound.metric) for bound in asked.rules if _of_predictions(system, bound)]
+    found = uncaptured(system, plan)
     if not found:
         return
     (name, first), *others = found
@@ -69,10 +59,23 @@ def nothing_captured(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     )
 
 
-def _of_predictions(system: MLSystem, bound: object) -> bool:
-    metric = bound.metric.value  # type: ignore[attr-defined]
-    known = condition(metric)
-    return (known is not None and known.monitor in OF_PREDICTIONS) or of_quality(system, bound)  # type: ignore[arg-type]
+def uncaptured(system: MLSystem, plan: Plan) -> list[tuple[str, object]]:
+    """What is to be measured here from predictions that nothing captures: its name, and where the spec asks for it."""
+    asked = system.monitoring
+    here = plan.runs("monitoring").value and plan.online and asked.measured.value == "here"
+    if asked.capture is not None or not here:
+        return []
+    found: list[tuple[str, object]] = []
+    if asked.quality is not None:
+        found.append((f"`{asked.quality.metric.value}`", asked.quality.metric))
+    if asked.drift is not None:
+        found.append(("drift", asked.drift))
+    return [*found, *((f"`{one.metric.value}`", one.metric) for one in asked.rules if _of_predictions(system, one))]
+
+
+def _of_predictions(system: MLSystem, bound: AlertRule) -> bool:
+    known = condition(bound.metric.value)
+    return (known is not None and known.monitor in OF_PREDICTIONS) or of_quality(system, bound)
 
 
 @rule("MLS751", "error", "monitoring.capture", "monitoring.segments", "models.*.signature")

@@ -12,12 +12,20 @@ from ...plan.alerting.due import ALERT, read
 from ...plan.measuring import measures
 from ...system import AlertRule, MLSystem
 from ..lint import rule
+from .capture import uncaptured
 from .watching import of_quality
 
 __all__ = ["jobs_of_yours", "triggers_open_a_ticket"]
 
 
-@rule("MLS735", "info", "monitoring.measured", "monitoring.rules.*.metric")
+@rule(
+    "MLS735",
+    "info",
+    "monitoring.capture",
+    "monitoring.measured",
+    "monitoring.quality.metric",
+    "monitoring.rules.*.metric",
+)
 def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alerts on what your own jobs have to export.
 
@@ -35,10 +43,10 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           rules: [{metric: abstained, max: 3}]
     """
     asked = system.monitoring
-    if not plan.runs("monitoring").value or asked.measured.value == "elsewhere":
+    if not plan.runs("monitoring").value or asked.measured.value == "elsewhere" or uncaptured(system, plan):
         return
     found = [bound.metric for bound in asked.rules if _left_to_jobs(plan, bound)]
-    if plan.measuring is None and not plan.online:  # MLS750 is about online services without captured predictions
+    if plan.measuring is None:
         found = [*(bound.metric for bound in (asked.quality,) if bound is not None), *found]
     if not found:
         return

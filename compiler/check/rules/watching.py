@@ -205,11 +205,13 @@ def nothing_by_segment(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         monitoring:
           segments: [country]
           rules: [{metric: null-rate, max: 5%}]
+          measured: elsewhere
     Good:
         data:
           columns: [{name: country, dtype: category, values: {max: 250}}]
         monitoring:
           segments: [country]
+          measured: elsewhere
           rules: [{metric: null-rate, max: 5%}]
           quality: {metric: recall, min: 0.6}
     """
