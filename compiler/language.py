@@ -1408,6 +1408,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Images": {
         "downloader": ('downloader', 'default', ('scalar', 'image', ''), 'docker.io/rclone/rclone:1.75.1@sha256:45401ad7410db1d67ffdb58e19059ad20b0d8e0285a60e38bbec55cc1019c7a5', 'a public image that supports every object store'),
         "runtime": ('runtime', 'optional', ('scalar', 'image', ''), None, ''),
+        "python": ('python', 'default', ('scalar', 'image', ''), 'docker.io/library/python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1', 'a public image, so that a first training run needs no registry'),
         "pullSecret": ('pull_secret', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Storage": {

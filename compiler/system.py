@@ -2350,10 +2350,11 @@ class GitOps(Part):
 class Images(Part):
     """Helper images that mlspec uses."""
 
-    __slots__ = fields = ("downloader", "runtime", "pull_secret",)
+    __slots__ = fields = ("downloader", "runtime", "python", "pull_secret",)
 
     downloader: Because[str]
     runtime: Because[str] | None
+    python: Because[str]
     pull_secret: Because[str] | None
 
 

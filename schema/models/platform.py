@@ -195,6 +195,12 @@ class Images(Section):
         "The image that runs `mlspec runtime` in jobs. There is no public image; build it from the repository's "
         "Dockerfile."
     )
+    python: Image = default(
+        "docker.io/library/python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1",
+        "The image of Python 3.11 or later that runs the gate, whose modules are then in a ConfigMap, if there is no "
+        "`runtime` image.",
+        "a public image, so that a first training run needs no registry",
+    )
     pull_secret: ObjectName | None = optional("The image pull secret for every pod.")
 
 

@@ -24,11 +24,12 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         if system.training is None and system.retraining is not None and system.retraining.schedule is not None:
             yield partial(_nothing_to_start, system.retraining.schedule)
         return
-    from . import config, job, objects
+    from . import carried, config, job, objects
 
     file = config.ConfigFile(training)
     yield partial(job.cron_job, training, file)
     yield partial(config.configuration, training, file)
+    yield partial(carried.program, training)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
 

@@ -25,6 +25,7 @@ from .. import naming
 from ..pod import access, extras, placement, trust
 from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
+from . import carried
 from .config import ConfigFile, labels
 from .steps import containers, grants, shares_memory
 
@@ -170,6 +171,7 @@ def _volumes(training: TrainingPlan, config: Because[str]) -> list[Any]:
         {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}},
         {"name": "tmp", "emptyDir": {"sizeLimit": training.part.resources.ephemeral_storage.map(str)}},
         *_shared_memory(training),
+        *carried.volumes(training),
         *trust.volumes(training.scope),
         *extras.volumes(training.part),
     ]

@@ -18,9 +18,8 @@ from ...compiler.system import Step
 from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
-from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
-from . import measured, tracking
+from . import carried, measured, tracking
 from .config import FILE
 from .gates import gated
 
@@ -190,16 +189,13 @@ def _gate(training: TrainingPlan) -> Body:
     """mlspec's own step. It has no secrets. It exits with 0 whatever the verdict, which the next step reads."""
     why = "it reads a few files, and each file of the model once"
     disk = training.part.resources.ephemeral_storage.map(str)
+    own = training.scope.platform.images.runtime
+    carries = own is None
     return {
         "name": "gate",
-        "image": own_image(
-            training.scope,
-            "the gate needs mlspec's own image",
-            gated(training)[0],
-            others=((training.part.steps.train.command, "the model is trained here"),),
-        ),
-        "command": ["mlspec", "runtime", "gate", "--in-job"],
-        "env": list(_contract("gate")),
+        "image": carried.image(training) if own is None else own,
+        "command": carried.command() if carries else ["mlspec", "runtime", "gate", "--in-job"],
+        "env": [*_contract("gate"), *(carried.env() if carries else [])],
         "resources": {
             "requests": {
                 "cpu": fixed(conventions.HELPER_CPU, why),
@@ -210,5 +206,5 @@ def _gate(training: TrainingPlan) -> Body:
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),
-        "volumeMounts": _mounts("gate"),
+        "volumeMounts": [*_mounts("gate"), *(carried.mounts() if carries else [])],
     }

@@ -53,10 +53,10 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     first, *others = found
     yield finding(
         "MLS735",
-        f"your own job has to measure {_all([one.value for one in found])}",
+        f"your own job has to measure {_all([*dict.fromkeys(one.value for one in found)])}",
         first,
         others=tuple((one, "needs a job, too") for one in others),
-        note="captured predictions do not show it; while its series is missing, an alert says so",
+        note="mlspec does not measure it here; while its series is missing, an alert says so",
         help="export the metrics of docs/reference/metrics.md, and write `# mlspec: ignore[MLS735] ...` with the name "
         "of the job",
     )
