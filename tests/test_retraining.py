@@ -215,14 +215,8 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], 
     assert finding in told(compiled(tmp_path, made))
 
 
-def test_a_gate_needs_the_image_of_mlspec(tmp_path: Path) -> None:
-    """There is no public image, and a container without an image would break the pod."""
-    made = compiled(tmp_path, spec(), platform=None)
-    (found,) = [found for found in made.found if found.id == "MLS035"]
-    assert found.message == "the gate needs mlspec's own image"
-    assert "docker build -t REGISTRY/mlspec-runtime:VERSION ." in found.help
-    assert "docker push REGISTRY/mlspec-runtime:VERSION" in found.help
-    assert told(compiled(tmp_path, spec(**LEAN), platform=None)) == []
+def test_without_an_image_of_mlspec_the_gate_brings_its_own_program(tmp_path: Path) -> None:
+    assert told(compiled(tmp_path, spec(), platform=None)) == []
 
 
 def test_of_several_models_the_one_with_the_systems_name_is_trained(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def _left_to_jobs(plan: Plan, bound: AlertRule) -> bool:
     return condition(bound.metric.value) is not None or of_quality(plan.system, bound)
 
 
-@rule("MLS736", "info", "retraining.triggers", "platform.alerting.retraining")
+@rule("MLS736", "info", "retraining.triggers", "platform.alerting.retraining", "monitoring.measured")
 def triggers_open_a_ticket(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Trigger that opens a ticket and starts no training run.
 

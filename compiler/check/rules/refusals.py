@@ -10,31 +10,18 @@ REFUSALS: dict[str, Explanation] = {
     "MLS035": explained(
         """Pod without an mlspec runtime image.
 
-        Why: gates, and downloads from the Hugging Face Hub, run mlspec itself in the cluster. There is no public image,
-        so that you only ever run one that you built; the platform file names yours.
+        Why: recorders of predictions, the process that measures them, and downloads from the Hugging Face Hub run
+        mlspec itself in the cluster. There is no public image, so that you only ever run one that you built; the
+        platform file names yours.
 
         Bad:
-            training:
-              steps: {train: {}, evaluate: {}}
-            release:
-              metrics: {roc_auc: 0.94}
-            evaluation:
-              primary: roc_auc
-              gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
-            retraining:
-              schedule: "0 3 * * 1"
+            monitoring:
+              capture: {by: sidecar, to: s3://feedback/fraud, id: payment_id}
         Good:
             platform:
               images: {runtime: "registry.example.com/mlspec-runtime:0.1.0"}
-            training:
-              steps: {train: {}, evaluate: {}}
-            release:
-              metrics: {roc_auc: 0.94}
-            evaluation:
-              primary: roc_auc
-              gates: [{metric: roc_auc, versus: champion, minSamples: 20000}]
-            retraining:
-              schedule: "0 3 * * 1"
+            monitoring:
+              capture: {by: sidecar, to: s3://feedback/fraud, id: payment_id}
         """
     ),
     "MLS036": explained(

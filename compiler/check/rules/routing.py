@@ -133,6 +133,7 @@ def _each(alerting: AlertingPlan) -> list[Destination]:
     "platform.alerting.pages",
     "platform.alerting.tickets",
     "platform.alerting.retraining",
+    "monitoring.measured",
     "retraining.cooldown",
     "monitoring.interval",
 )
@@ -236,7 +237,7 @@ def pages_by_mail(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         )
 
 
-@rule("MLS724", "error", "platform.alerting.retraining", "platform.alerting.receivers.*")
+@rule("MLS724", "error", "platform.alerting.retraining", "platform.alerting.receivers.*", "monitoring.measured")
 def starts_nothing(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Receiver of requests to train without a webhook.
 
