@@ -31,7 +31,6 @@ NOT_YET_READ: dict[str, str] = {
     "retraining.triggers": "triggered retraining",
     "retraining.diagnosis": "diagnosis before retraining",
     "retraining.cooldown": "triggered retraining",
-    "retraining.promote": "automated promotion",
     "retraining.online": "online learning",
 }
 """Maps a path, with `*` for one step, to the subject that the warning names."""

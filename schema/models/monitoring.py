@@ -12,8 +12,11 @@ from .base import (
     Count,
     Cron,
     Duration,
+    GitProject,
+    GitRevision,
     Identifier,
     Name,
+    RepositoryPath,
     Section,
     SegmentName,
     Share,
@@ -186,9 +189,20 @@ class Promote(Section):
     """How a model that passed its gates gets into the release file."""
 
     via: Literal["pull-request", "push"] = default("pull-request", "The method.", "a human reviews it")
-    repository: Text | None = optional("The repository, as `organization/name`.")
-    branch: Text = default("main", "The target branch.", "the most common default branch")
-    access: AccessName | None = optional("The access used for the Git host.")
+    repository: GitProject | None = optional(
+        "The repository of the spec, as `organization/name`. Required, because nothing else says where the spec is."
+    )
+    path: RepositoryPath | None = optional(
+        "The path of the spec in the repository, such as `mlspec.yaml`. Required, for the same reason."
+    )
+    out: RepositoryPath | None = optional(
+        "The output folder for all systems in the repository, as for `mlspec compile --out`. If omitted, `out` next to "
+        "the spec."
+    )
+    branch: GitRevision = default("main", "The target branch.", "the most common default branch")
+    access: AccessName | None = optional(
+        "The access to the Git host, of kind `git`. Required: only its token may push. Only the step `promote` has it."
+    )
 
 
 class OnlineLearning(Section):

@@ -20,7 +20,7 @@ from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
-from . import gates
+from . import gates, promotion
 from .plain import as_data
 
 __all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
@@ -65,6 +65,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "metrics": gates.metrics(training),
         "rivals": gates.rivals(training),
         "champion": _champion(training),
+        "promote": promotion.settings(training),
     }
 
 

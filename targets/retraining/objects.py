@@ -12,6 +12,7 @@ from ...compiler.system import Model
 from .. import naming
 from ..pod import access
 from ..pod.egress import egress
+from . import promotion
 from .config import COMPONENT, labels
 from .steps import grants
 
@@ -67,7 +68,7 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
         "spec": {
             "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, training.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": egress(scope, _addresses(training), grants(training)),
+            "egress": egress(scope, _addresses(training), [*grants(training), *promotion.grants(training)]),
         },
     }
     why = because("NetworkPolicy", "limits what a run may connect to", scope.platform.network.policies, training.name)

@@ -20,7 +20,7 @@ from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
-from . import tracking
+from . import promotion, tracking
 from .config import FILE
 from .gates import gated
 
@@ -44,6 +44,7 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
         _step(training, "evaluate", steps.evaluate),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
         _step(training, "register", steps.register_),
+        promotion.container(training, list(_contract("promote")), _mounts("promote")),
     ]
     return [container for container in made if container is not None]
 
