@@ -1,4 +1,4 @@
-"""What tests of promotion through Git share: a bare repository with a system, the files of a job, and both ways to run."""
+"""What tests of promotion share: a bare repository with a system, the files of a job, and both ways to run."""
 
 from __future__ import annotations
 

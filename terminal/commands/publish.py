@@ -212,7 +212,7 @@ def _system(task: Task) -> Compiled:
     system = request.compile(load(path, request.options), task.environment)
     if system.name is not None and system.name != task.system:
         raise RefusedError(f"{where} describes `{system.name}`, not `{task.system}`")
-    if system.name is not None and task.environment not in system.declared:
+    if system.declared and task.environment not in system.declared:
         raise RefusedError(f"{where} has no environment `{task.environment}`")
     if system.failed or system.name is None:
         request.console.tell(system.found)
