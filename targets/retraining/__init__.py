@@ -50,7 +50,7 @@ def _nothing_to_promote(promote: Promote) -> Iterable[Artifact]:
     raise refusal(
         "MLS012",
         "`promote` has no effect: the spec has no `training` whose model it could promote",
-        promote.via,
+        promote,
         note="no version would ever be promoted, although the spec says so",
         help="add `training`, or remove `promote` and run `mlspec promote`",
     )

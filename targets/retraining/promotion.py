@@ -63,7 +63,7 @@ def _given(part: Promote, value: Because[str] | None, name: str, example: str) -
     raise refusal(
         "MLS009",
         f"`promote` does not say the `{name}`",
-        part.via,
+        part,
         note="nothing else in a spec says where the spec itself is, and a run would train for hours before it failed",
         help=f"add it under `retraining.promote`, such as `{name}: {example}`",
     )
@@ -83,7 +83,7 @@ def _access(training: TrainingPlan, part: Promote) -> GitAccess:
         raise refusal(
             "MLS009",
             "`promote` has no `access` to the Git host",
-            part.via,
+            part,
             note="no one may push to the repository without a token",
             help="add `git: {kind: git, secret: git-token}` under `access`, and `access: git` under "
             "`retraining.promote`",
@@ -114,7 +114,7 @@ def _unknown_forge(part: Promote, own: GitAccess) -> Refusal:
     return refusal(
         "MLS009",
         f"the software of `{own.host.value}` is unknown",
-        part.via,
+        part,
         others=((own.host, "not a host that mlspec knows"),),
         note="each forge opens pull requests in its own way",
         help="add `forge` to the access: `github`, `gitlab`, `gitea`, `bitbucket`, or `bitbucket-data-center`; or "
@@ -127,7 +127,7 @@ def _plain_text(part: Promote, address: Because[str]) -> Refusal:
         "MLS012",
         "the token for the Git host would travel in plain text",
         address,
-        others=((part.via, "the step that sends it"),),
+        others=((part, "the step that sends it"),),
         note="whoever reads it can push to the repository, also inside a cluster, so the step refuses such an address",
         help=f"write `https{address.value[4:]}`",
     )
@@ -148,7 +148,7 @@ def container(training: TrainingPlan, contract: list[Body], mounts: list[Body]) 
         raise refusal(
             "MLS009",
             "no step publishes the model that `promote` would release",
-            part.via,
+            part,
             others=((training.part.steps.train.command, "the model is trained here"),),
             note="a release needs the address of the model's files, and only the step that uploads them knows it",
             help="add `register: {command: [...]}` under `training.steps`, which writes `release.json`, or remove "
@@ -163,7 +163,7 @@ def container(training: TrainingPlan, contract: list[Body], mounts: list[Body]) 
         "image": own_image(
             training.scope,
             "promotion needs mlspec's own image",
-            part.via,
+            part,
             others=((training.part.steps.train.command, "the model is trained here"),),
             instead="remove `promote`",
         ),
