@@ -180,7 +180,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "ports": ('ports', 'list', ('list', ('integer', 1, 65535), ''), None, ''),
         "kind": ('kind', 'required', ('enum', ('git',)), None, ''),
         "host": ('host', 'default', ('scalar', 'host', ''), 'github.com', 'the most common Git host'),
-        "forge": ('forge', 'derived', ('enum', ('github', 'gitlab', 'gitea', 'bitbucket', 'bitbucket-data-center')), None, 'for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org; there is none for other hosts'),
+        "forge": ('forge', 'derived', ('enum', ('github', 'gitlab', 'gitea', 'bitbucket', 'bitbucket-data-center')), None, 'from the host, for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org'),
         "url": ('url', 'derived', ('scalar', 'url', ''), None, 'from the host, as in `https://git.example.com`; with `/scm` for Bitbucket Data Center'),
         "api": ('api', 'derived', ('scalar', 'url', ''), None, 'from `url`, by what the forge documents'),
     },

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..because import Because, because, fixed
+from ..because import Because, because, first, fixed
 from ..finding import Refusal, refusal
 from ..record import Record
 from ..system import (
@@ -172,7 +172,7 @@ def _address_of(access: Addressed) -> object:
     if isinstance(access, KafkaAccess):
         return access.brokers
     if isinstance(access, GitAccess):
-        return access.url.given or access.host
+        return first(access.url.given, access.host)
     return access.url if isinstance(access, TrackingAccess) else access.endpoint
 
 

@@ -128,7 +128,7 @@ class GitAccess(_Server):
     forge: Literal["github", "gitlab", "gitea", "bitbucket", "bitbucket-data-center"] | None = derived(
         "The software of the host, whose API opens pull requests. `gitea` is also Forgejo, and `bitbucket` is "
         "Bitbucket Cloud.",
-        "for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org; there is none for other hosts",
+        "from the host, for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org",
     )
     url: Url | None = derived(
         "The URL below which the repositories are cloned.",

@@ -117,7 +117,7 @@ def _unknown_forge(part: Promote, own: GitAccess) -> Refusal:
         part,
         others=((own.host, "not a host that mlspec knows"),),
         note="each forge opens pull requests in its own way",
-        help="add `forge` to the access: `github`, `gitlab`, `gitea`, `bitbucket`, or `bitbucket-data-center`; or "
+        help="add `forge` to the access: `github`, `gitlab`, `gitea`, `bitbucket`, or `bitbucket-data-center`, or "
         "write `via: push`",
     )
 
@@ -128,7 +128,7 @@ def _plain_text(part: Promote, address: Because[str]) -> Refusal:
         "the token for the Git host would travel in plain text",
         address,
         others=((part, "the step that sends it"),),
-        note="whoever reads it can push to the repository, also inside a cluster, so the step refuses such an address",
+        note="anyone on the way can read it and push to the repository, and a cluster is no exception",
         help=f"write `https{address.value[4:]}`",
     )
 

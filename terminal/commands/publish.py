@@ -184,7 +184,7 @@ def _origin(task: Task) -> str:
 
 
 class _Errors(Console):
-    """A log is about what stops the promotion. Whoever reviews the spec sees its warnings."""
+    """The log is about what stops the promotion. CI shows the warnings of a spec."""
 
     def tell(self, found: Iterable[Diagnostic]) -> None:
         """Print the errors."""
