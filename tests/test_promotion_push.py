@@ -90,7 +90,7 @@ def test_a_version_that_was_replaced_does_not_come_back_by_itself(place: Place) 
 def test_another_model_under_the_same_version_is_refused(place: Place) -> None:
     assert place.promote().status == 0
     before, other = place.refs, f"sha256:{'3' * 64}"
-    place.write("gate/verdict.json", {**VERDICT, "model": {**VERDICT["model"], "digest": other}})
+    place.write("gate/verdict.json", {**VERDICT, "model": {"digest": other}})
     place.write("register/release.json", {**RELEASE, "artifact": {**RELEASE["artifact"], "digest": other}})
     ran = place.promote()
     assert (ran.status, ran.err.count("\n")) == (42, 1)
@@ -143,6 +143,7 @@ WRONG_FILES: dict[str, tuple[str, Any]] = {
     "no digest": ("register/release.json", {"version": "15"}),
     "no version": ("register/release.json", {"artifact": ARTIFACT}),
     "a version that is a list": ("register/release.json", {**RELEASE, "version": ["15"]}),
+    "half a character": ("register/release.json", json.dumps({**RELEASE, "version": "\ud800"})),
     "a huge release": ("register/release.json", json.dumps({**RELEASE, "x": "y" * (9 * 2**20)})),
 }
 
@@ -307,6 +308,23 @@ def test_a_hook_of_the_server_has_the_last_word(place: Place) -> None:
     assert place.release()["version"] == "14"
 
 
+def test_a_file_of_others_in_the_place_of_output_is_kept(place: Place) -> None:
+    """mlspec's own index does not list it, so the promotion may not overwrite it."""
+    place.change("systems/fraud/out/default/.mlspec-index.json", None)
+    place.change("systems/fraud/out/default/kustomization.yaml", "kind: Kustomization\n")
+    before = place.refs
+    ran = place.promote()
+    assert (ran.status, ran.err.count("\n"), place.refs) == (42, 1, before)
+    assert "was not written by mlspec" in ran.err
+
+
+def test_a_machine_without_git_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(place.folder))
+    ran = place.promote()
+    assert (ran.status, ran.err.count("\n")) == (1, 1)
+    assert "the program `git` is missing" in ran.err
+
+
 # What runs, and who sees the token
 
 
@@ -367,7 +385,12 @@ def test_a_commit_in_between_leads_to_another_try(place: Place, monkeypatch: pyt
 
 def test_a_branch_that_never_stands_still_ends_with_an_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr(Clone, "push", lambda _, branch: bool(tried.append(branch)))
+
+    def beaten(_: Clone, branch: str) -> bool:
+        tried.append(branch)
+        return False
+
+    monkeypatch.setattr(Clone, "push", beaten)
     ran = place.promote()
     assert (ran.status, len(tried), ran.err.count("\n")) == (1, publish.TRIES, 1)
 
@@ -431,7 +454,7 @@ def test_a_killed_promotion_leaves_nothing_or_everything(place: Place, stage: st
 
 
 def _branch(version: str, model: str = "fraud") -> str:
-    empty = dict.fromkeys(("settings", "digest", "release", "metrics", "run"))
+    empty: dict[str, Any] = dict.fromkeys(("settings", "digest", "release", "metrics", "run"))
     return Task(system="fraud", environment="production", model=model, version=version, **empty).branch
 
 

@@ -42,7 +42,8 @@ class Host(Record):
 
 def forge_of(access: GitAccess) -> Host:
     """The software of a Git host, and its addresses."""
-    host, forge, url, api = access.host, access.forge.given, access.url.given, access.api.given
+    host, url, api = access.host, access.url.given, access.api.given
+    forge: Because[str] | None = access.forge.given
     if forge is None and host.value in _FORGES:
         forge = because(_FORGES[host.value], "the software of this host", host, access.kind)
     if url is None:

@@ -18,7 +18,7 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
 from .stop import FailedError, RefusedError, line_of
@@ -163,7 +163,7 @@ class Clone:
             raise FailedError(f"`git {arguments[0]}` failed: {line_of(done.err or done.out)}")
 
 
-def _text(file: tempfile._TemporaryFileWrapper[bytes]) -> str:
+def _text(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read(MOST).decode("utf-8", "replace")
 

@@ -7,6 +7,7 @@ is a path outside of the repository, an option of git, or a URL with credentials
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -131,6 +132,7 @@ def task_of(files: Files, digest: str) -> Task:
         raise Unreadable(f"{files.config} is not a training configuration of version 1")
     if not isinstance(release, dict):
         raise Unreadable(f"{files.release} is not a JSON object with the keys of a version")
+    _text_only(files.release, release)
     _same_model(files.release, release, digest)
     model = config.get("model")
     return Task(
@@ -144,6 +146,14 @@ def task_of(files: Files, digest: str) -> Task:
         metrics=files.metrics,
         run=os.environ.get("MLSPEC_RUN"),
     )
+
+
+def _text_only(path: Path, release: dict[str, Any]) -> None:
+    """JSON can have halves of characters, which no file and no argument of a program can."""
+    try:
+        json.dumps(release, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Unreadable(f"{path} has half of a surrogate pair, which is no text") from None
 
 
 def _same_model(path: Path, release: dict[str, Any], digest: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from ...compiler.answer.promotion import Standing, standing
 from ...compiler.because import Unavailable
 from ...compiler.diagnostics import Diagnostic
+from ...compiler.errors import MlspecError
 from ...compiler.evaluation import evaluated, facts_of
 from ...compiler.finding import Refusal
 from ...compiler.pipeline import Compiled
@@ -65,11 +66,11 @@ def publish(files: Files, *, in_job: bool = False) -> int:
             return NO if in_job else USAGE
         with tempfile.TemporaryDirectory(prefix="mlspec-promote-", ignore_cleanup_errors=True) as folder:
             said, status = _published(task, token, Path(folder))
-    except (Unreadable, RefusedError, FailedError, OSError) as wrong:
+    except (Unreadable, RefusedError, FailedError, MlspecError, OSError) as wrong:
         _tell(sys.stderr, f"mlspec runtime promote: {wrong}", token)
         if in_job and task is not None:
             _tell(sys.stderr, f"the release that was not promoted: {json.dumps(task.release)}", token)
-        final = isinstance(wrong, RefusedError) or (in_job and isinstance(wrong, Unreadable))
+        final = isinstance(wrong, (RefusedError, MlspecError)) or (in_job and isinstance(wrong, Unreadable))
         return NO if final else UNREADABLE
     _tell(sys.stdout, said, token)
     return DONE if in_job else status
