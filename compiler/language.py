@@ -177,8 +177,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "identity": ('identity', 'optional', ('scalar', 'text', ''), None, ''),
         "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
         "keys": ('keys', 'map', ('map', ('scalar', 'identifier', ''), 'env-name', ''), None, ''),
+        "ports": ('ports', 'list', ('list', ('integer', 1, 65535), ''), None, ''),
         "kind": ('kind', 'required', ('enum', ('git',)), None, ''),
         "host": ('host', 'default', ('scalar', 'host', ''), 'github.com', 'the most common Git host'),
+        "forge": ('forge', 'derived', ('enum', ('github', 'gitlab', 'gitea', 'bitbucket', 'bitbucket-data-center')), None, 'from the host, for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org'),
+        "url": ('url', 'derived', ('scalar', 'url', ''), None, 'from the host, as in `https://git.example.com`; with `/scm` for Bitbucket Data Center'),
+        "api": ('api', 'derived', ('scalar', 'url', ''), None, 'from `url`, by what the forge documents'),
     },
     "TcpAccess": {
         "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
@@ -1204,8 +1208,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Promote": {
         "via": ('via', 'default', ('enum', ('pull-request', 'push')), 'pull-request', 'a human reviews it'),
-        "repository": ('repository', 'optional', ('scalar', 'text', ''), None, ''),
-        "branch": ('branch', 'default', ('scalar', 'text', ''), 'main', 'the most common default branch'),
+        "repository": ('repository', 'optional', ('scalar', 'git-project', ''), None, ''),
+        "path": ('path', 'optional', ('scalar', 'repository-path', ''), None, ''),
+        "out": ('out', 'optional', ('scalar', 'repository-path', ''), None, ''),
+        "branch": ('branch', 'default', ('scalar', 'git-revision', ''), 'main', 'the most common default branch'),
         "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
     },
     "OnlineLearning": {

@@ -265,16 +265,20 @@ class TrackingAccess(Part):
 
 
 class GitAccess(Part):
-    """A Git hosting service, where promotions open pull requests."""
+    """A Git hosting service, where promotions open pull requests. Its Secret has a token that may push, and open pull requests, as `token`."""
 
-    __slots__ = fields = ("service_account", "identity", "secret", "keys", "kind", "host",)
+    __slots__ = fields = ("service_account", "identity", "secret", "keys", "ports", "kind", "host", "forge", "url", "api",)
 
     service_account: Because[str] | None
     identity: Because[str] | None
     secret: Because[str] | None
     keys: Named[Because[str]]
+    ports: tuple[Because[int], ...]
     kind: Because[Literal['git']]
     host: Because[str]
+    forge: Derived[Literal['github', 'gitlab', 'gitea', 'bitbucket', 'bitbucket-data-center']]
+    url: Derived[str]
+    api: Derived[str]
 
 
 class TcpAccess(Part):
@@ -1997,10 +2001,12 @@ class Decay(Part):
 class Promote(Part):
     """How a model that passed its gates gets into the release file."""
 
-    __slots__ = fields = ("via", "repository", "branch", "access",)
+    __slots__ = fields = ("via", "repository", "path", "out", "branch", "access",)
 
     via: Because[Literal['pull-request', 'push']]
     repository: Because[str] | None
+    path: Because[str] | None
+    out: Because[str] | None
     branch: Because[str]
     access: Because[str] | None
 

@@ -441,6 +441,28 @@ def gate(in_job: bool, **given: str | None) -> None:
     sys.exit(command.gate(files, in_job=in_job))
 
 
+@runtime.command("promote")
+@click.option("--config", metavar="FILE", help="The training configuration.")
+@click.option("--verdict", metavar="FILE", help="The verdict.json of the gate.")
+@click.option("--release", metavar="FILE", help="The release.json of the register step.")
+@click.option("--metrics", metavar="FILE", help="The metrics.json of the evaluate step.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def runtime_promote(in_job: bool, **given: str | None) -> None:
+    """Put a model that passed its gates into Git: a commit, or a pull request.
+
+    Reads the token for the Git host from GIT_TOKEN. Exits with 0 if the version is promoted, now or before, 42 if it
+    may not be, and 1 if a file or a server cannot be read. In a job, a model that did not pass also exits with 0.
+    """
+    from .runtime.promote import task
+    from .terminal.commands import publish as command
+
+    files = task.of_the_job() if in_job else task.by_hand(**given)
+    if files is None:
+        needed = "MLSPEC_CONFIG and MLSPEC_INPUT, as in a job" if in_job else "all four files"
+        raise click.UsageError(f"nothing to promote without {needed}")
+    sys.exit(command.publish(files, in_job=in_job))
+
+
 @runtime.command()
 @click.option("--config", metavar="FILE", required=True, help="The recorder's configuration.")
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")

@@ -22,7 +22,7 @@ from .digest import digest_of, size_of
 from .lines import say
 from .verdict import VERSION, Verdict, is_version, judge
 
-__all__ = ["Files", "by_hand", "gate", "of_the_job"]
+__all__ = ["Files", "by_hand", "gate", "of_the_job", "read"]
 
 PASS, UNREADABLE, NO = 0, 1, 42
 
@@ -42,8 +42,8 @@ class Files(Record):
 def gate(files: Files, *, in_job: bool = False) -> int:
     """Judge the model, print one line for each gate, and return the exit status."""
     try:
-        config = _read(files.config)
-        verdict = judge(config, _read(files.metrics))
+        config = read(files.config)
+        verdict = judge(config, read(files.metrics))
         model = _model(files.model, _new_data(config)) if files.model is not None else None
         if files.verdict is not None:
             _write(files.verdict, verdict, model)
@@ -75,7 +75,8 @@ def of_the_job() -> Files | None:
     )
 
 
-def _read(path: Path) -> Any:
+def read(path: Path) -> Any:
+    """The content of a JSON file of the training contract. Raises Unreadable and OSError."""
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
@@ -116,7 +117,7 @@ def _recorded(model: dict[str, Any], sources: list[str], description: Path) -> d
 
 def _model(description: Path, sources: list[str]) -> dict[str, Any]:
     """The model that `model.json` describes, with its digest. The model is next to its description."""
-    model = _read(description)
+    model = read(description)
     path, format_ = (model.get("path"), model.get("format")) if isinstance(model, dict) else (None, None)
     if not isinstance(path, str) or not isinstance(format_, str) or not is_version(model.get("version")):
         raise Unreadable(f"{description} needs `version: {VERSION}`, `path`, and `format`")

@@ -23,6 +23,10 @@ _STEP = r"(?:[A-Za-z0-9_~-]|\{model\})(?:[-A-Za-z0-9._~:]|\{model\}){0,127}"
 """One step of a path; never `.` or `..`, which the Gateway API refuses."""
 
 
+_NAMED = r"(?![.]{1,2}(?:/|$))[A-Za-z0-9_.~][-A-Za-z0-9_.~]{0,127}"
+"""A name on a Git host, or one step of a path in a repository; never `.` or `..`, and never an option of a program."""
+
+
 class Scalar:
     """One scalar kind: a description, its format, its parser, and examples.
 
@@ -196,6 +200,14 @@ SCALARS: dict[str, Scalar] = {
     ),
     "git-revision": Scalar(
         "a Git branch, tag, or commit", r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}", ("main", "release/2026.11")
+    ),
+    "git-project": Scalar(
+        "the name of a repository, with its organization",
+        rf"{_NAMED}(?:/{_NAMED}){{1,9}}",
+        ("payments/fraud-scorer",),
+    ),
+    "repository-path": Scalar(
+        "a relative path without `.` and `..`", rf"{_NAMED}(?:/{_NAMED}){{0,19}}", ("systems/fraud-scorer/mlspec.yaml",)
     ),
     "output-path": Scalar(
         "a relative path, without braces other than `{system}` and `{environment}`",

@@ -95,6 +95,17 @@ def test_the_base_image_is_pinned_to_a_digest() -> None:
     assert [image for image in images if not re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", image)] == []
 
 
+def test_packages_of_the_image_are_those_of_its_base_image() -> None:
+    """Debian's mirrors change every day. The base image names its snapshot in a comment, and its digest pins that."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    (command,) = [line for line in text.splitlines() if "apt-get install" in line]
+    fails_without, _, after = command.partition("grep -q '^URIs: http://snapshot.debian.org/'")
+    assert "s|^# http://snapshot|URIs: http://snapshot|" in fails_without
+    assert after.index("apt-get -o Acquire::Check-Valid-Until=false update") < after.index("apt-get install")
+    assert "rm -rf /var/lib/apt/lists/* /var/cache/apt/*" in after
+    assert text.count("ARG SOURCE_DATE_EPOCH=") == len(re.findall(r"^FROM ", text, re.MULTILINE))
+
+
 def test_the_documentation_pins_the_hooks() -> None:
     """pre-commit takes `rev` as it is, so a branch would run whatever is on it."""
     revisions = re.findall(r"^\s+rev: (\S+)", (ROOT / "docs" / "editors.md").read_text(), re.MULTILINE)

@@ -24,7 +24,7 @@ from ..tree import Mapping, Scalar, lookup, name_of
 from ..words import listing
 from . import release as releases
 
-__all__ = ["CLOCK", "Entry", "Move", "promoted", "rolled_back"]
+__all__ = ["CLOCK", "Entry", "Move", "Standing", "promoted", "rolled_back", "standing"]
 
 CLOCK = "%Y-%m-%dT%H:%M:%SZ"
 """The format of a time in UTC."""
@@ -63,6 +63,30 @@ class Move(Record):
         tree, _ = read(SourceFile(self.path, self.text))
         assert tree is not None
         return _with_release(self.input, self.environment, desugar(tree, "ReleaseFile")[0])
+
+
+class Standing(Record):
+    """Where a version is in a release file."""
+
+    stage: str
+    """`live`, `shadow`, or `previous`."""
+    digest: str | None
+
+
+def standing(system: Compiled, environment: str, model: str, version: str) -> Standing | None:
+    """Where the release file of an environment has a version of a model; None if it does not have it."""
+    sources = system.input.sources
+    file = sources.releases.get(environment) if sources is not None else None
+    release = lookup(file, ("releases", model)) if file is not None else None
+    if not isinstance(release, Mapping):
+        return None
+    stages = [("live", release), ("shadow", release.entries.get("shadow"))]
+    stages += [("previous", one) for one in releases.versions_before(release)]
+    for stage, one in stages:
+        if isinstance(one, Mapping) and name_of(one, "version") == version:
+            digest = lookup(one, ("artifact", "digest"))
+            return Standing(stage=stage, digest=digest.text if isinstance(digest, Scalar) else None)
+    return None
 
 
 def promoted(system: Compiled, environment: str, model: str | None, entry: Entry) -> Move:

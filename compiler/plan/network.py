@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..because import Because, because, fixed
+from ..because import Because, because, first, fixed
 from ..finding import Refusal, refusal
 from ..record import Record
 from ..system import (
     Access,
     BatchService,
+    GitAccess,
     HuggingFaceAccess,
     KafkaAccess,
     OciAccess,
@@ -25,12 +26,23 @@ from ..system import (
     TcpAccess,
     TrackingAccess,
 )
+from .forges import forge_of
 from .scope import Scope
 from .serving.identity import service_name
 from .serving.recording import inbound
 from .training import TrainingPlan
 
-__all__ = ["Addressed", "Reach", "dns", "in_cluster", "issuers", "port_of", "reach", "siblings", "target_of"]
+__all__ = [
+    "Addressed",
+    "Reach",
+    "dns",
+    "in_cluster",
+    "issuers",
+    "port_of",
+    "reach",
+    "siblings",
+    "target_of",
+]
 
 _PORTS = {
     "http": 80, "kafka": 9092, "postgres": 5432, "postgresql": 5432, "mysql": 3306, "redis": 6379, "rediss": 6379,
@@ -41,7 +53,7 @@ _PORTS = {
 _IN_CLUSTER = r"(?:.+\.)?[a-z0-9-]+\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?"
 """The host name of a Service, with its namespace as the group."""
 
-Addressed = S3Access | HuggingFaceAccess | KafkaAccess | TrackingAccess
+Addressed = S3Access | HuggingFaceAccess | KafkaAccess | TrackingAccess | GitAccess
 """Accesses whose servers have addresses with ports, which are not always the ports of their pods."""
 
 _IPV4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
@@ -145,6 +157,10 @@ def reach(scope: Scope, access: Access, use: Because[str], uris: tuple[Because[s
         return Reach(ports=_brokers(access, use, uris))
     if isinstance(access, TrackingAccess):
         return Reach(ports=(port_of(_tracker(scope, access, use)).also(access.kind, use),))
+    if isinstance(access, GitAccess):
+        where = forge_of(access)
+        both = (where.url, where.api) if where.api is not None else (where.url,)
+        return Reach(ports=tuple(port_of(url).also(access.kind, use) for url in both))
     if isinstance(access, OciAccess):
         return None
     own = access.endpoint if isinstance(access, (S3Access, HuggingFaceAccess)) else None
@@ -156,6 +172,8 @@ def _address_of(access: Addressed) -> object:
     """Where clients find the server, if the access says it."""
     if isinstance(access, KafkaAccess):
         return access.brokers
+    if isinstance(access, GitAccess):
+        return first(access.url.given, access.host)
     return access.url if isinstance(access, TrackingAccess) else access.endpoint
 
 

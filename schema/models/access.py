@@ -117,11 +117,24 @@ class TrackingAccess(_Server):
     )
 
 
-class GitAccess(_Access):
-    """A Git hosting service, where promotions open pull requests."""
+class GitAccess(_Server):
+    """A Git hosting service, where promotions open pull requests.
+
+    Its Secret has a token that may push, and open pull requests, as `token`.
+    """
 
     kind: Literal["git"] = required("The kind of service.")
     host: Host = default("github.com", "The host name.", "the most common Git host")
+    forge: Literal["github", "gitlab", "gitea", "bitbucket", "bitbucket-data-center"] | None = derived(
+        "The software of the host, whose API opens pull requests. `gitea` is also Forgejo, and `bitbucket` is "
+        "Bitbucket Cloud.",
+        "from the host, for github.com, gitlab.com, codeberg.org, gitea.com, and bitbucket.org",
+    )
+    url: Url | None = derived(
+        "The URL below which the repositories are cloned.",
+        "from the host, as in `https://git.example.com`; with `/scm` for Bitbucket Data Center",
+    )
+    api: Url | None = derived("The URL of the API.", "from `url`, by what the forge documents")
 
 
 class TcpAccess(_Access):

@@ -12,7 +12,7 @@ from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Piece, Target
 from ...compiler.finding import refusal
 from ...compiler.plan import Plan
-from ...compiler.system import MLSystem
+from ...compiler.system import MLSystem, Promote
 
 __all__ = ["TARGET"]
 
@@ -23,6 +23,8 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
     if training is None:
         if system.training is None and system.retraining is not None and system.retraining.schedule is not None:
             yield partial(_nothing_to_start, system.retraining.schedule)
+        if system.training is None and system.retraining is not None and system.retraining.promote is not None:
+            yield partial(_nothing_to_promote, system.retraining.promote)
         return
     from . import carried, config, job, objects
 
@@ -42,6 +44,16 @@ def _nothing_to_start(schedule: Because[str]) -> Iterable[Artifact]:
         note="no run would ever start, and the model would get older until someone noticed",
         help="add `training`, or remove `schedule` if the model is trained elsewhere; `maxModelAge` alone keeps the "
         "alert on its age",
+    )
+
+
+def _nothing_to_promote(promote: Promote) -> Iterable[Artifact]:
+    raise refusal(
+        "MLS012",
+        "`promote` has no effect: the spec has no `training` whose model it could promote",
+        promote,
+        note="no version would ever be promoted, although the spec says so",
+        help="add `training`, or remove `promote` and run `mlspec promote`",
     )
 
 

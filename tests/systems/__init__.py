@@ -91,7 +91,7 @@ class _System:
                     )
                 }
             spec["evaluation"] = evaluation(maker, self.metric, self.worse, own)
-            spec["retraining"] = retraining(maker) if maker.maybe(0.5) else None
+            spec["retraining"] = retraining(maker, spec["training"]) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
             spec["rollout"] = rollout(maker, self._objectives(), labeled=self.trains)
         spec["monitoring"] = monitoring(

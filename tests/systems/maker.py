@@ -225,8 +225,10 @@ class Maker(Shape):
             **({"mechanism": self.pick(mechanisms)} if mechanisms else {}),
             serviceAccount="its-account" if by_account else None,
             identity=self.identity if by_account else None,
-            secret=None if by_account else f"{kind}-credentials",
-            keys={f"{kind.upper()}_KEY": "key"} if not by_account and self._renames(kind) else None,
+            secret=None if by_account and kind != "git" else f"{kind}-credentials",
+            keys={f"{kind.upper()}_{'TOKEN' if kind == 'git' else 'KEY'}": "key"}
+            if (kind == "git" or not by_account) and self._renames(kind)
+            else None,
             **self._address(kind),
         )
 
@@ -240,6 +242,8 @@ class Maker(Shape):
             return {"url": "http://mlflow.mlops:5000"}
         if kind == "service":
             return {"service": self.called}
+        if kind == "git":
+            return dict.fromkeys(("forge", "url", "api"))  # only a promotion needs them
         if kind != "tcp":
             return {}
         namespace = self.pick((None, "cache"))

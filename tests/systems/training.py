@@ -92,7 +92,7 @@ def evaluation(maker: Maker, metric: str, bar: float, own: str | None) -> dict[s
     return maker.free("Evaluation", **given, gates=[*gates[:-2], maker.pick(gates[-2:])], segments=[SEGMENT])
 
 
-def retraining(maker: Maker) -> dict[str, Any]:
+def retraining(maker: Maker, run: dict[str, Any]) -> dict[str, Any]:
     """Once a week, or by what is not compiled yet."""
     return maker.free(
         "Retraining",
@@ -100,4 +100,21 @@ def retraining(maker: Maker) -> dict[str, Any]:
         diagnosis=maker.free(
             "Diagnosis", **({} if maker.lenient else {"onDataFault": "stop", "onFeatureChange": "stop"})
         ),
+        promote=_promote(maker, run) if "register" in run["steps"] and maker.maybe(0.7) else None,
     )
+
+
+def _promote(maker: Maker, run: dict[str, Any]) -> dict[str, Any]:
+    """The access has a token. What else it has depends on who uses it."""
+    via, name = maker.pick(members("Promote", "via")), maker.use("git")
+    access = maker.access[name]
+    access["forge"] = maker.pick(members("GitAccess", "forge"))
+    if maker.maybe(0.3):
+        access["url"] = "https://git.example.com:8443/git"
+    if via == "pull-request" and maker.maybe(0.3):
+        access["api"] = "https://git.example.com/api"
+    if name not in run.get("access", ()):
+        addressed = "url" in access and ("api" in access or via == "push")
+        for key in ("serviceAccount", "identity", *(["host"] if addressed else [])):
+            access.pop(key, None)
+    return maker.free("Promote", via=via, repository="team/systems", path="system/mlspec.yaml", access=name)
