@@ -24,13 +24,7 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "monitoring.capture": "prediction capture",
-    "releases.*.profile": "drift detection",
-    "releases.*.shadow.profile": "drift detection",
     "training.tuning.schedule": "a separate schedule for the hyperparameter search",
-    "retraining.triggers": "triggered retraining",
-    "retraining.diagnosis": "diagnosis before retraining",
-    "retraining.cooldown": "triggered retraining",
     "retraining.online": "online learning",
 }
 """Maps a path, with `*` for one step, to the subject that the warning names."""

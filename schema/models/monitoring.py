@@ -9,16 +9,22 @@ from .base import (
     AccessName,
     Chance,
     ColumnName,
+    Cores,
     Count,
     Cron,
+    DataKey,
     Duration,
     GitProject,
     GitRevision,
+    HeaderName,
     Identifier,
+    Memory,
     Name,
+    ObjectName,
     RepositoryPath,
     Section,
     SegmentName,
+    ServiceName,
     Share,
     Text,
     TimeZone,
@@ -125,16 +131,55 @@ class Cause(Section):
     signals: list[Signal] = listed("What the alerts see that it can cause.")
 
 
-class Capture(Section):
-    """Prediction logging, so that labels can be joined to predictions later."""
+class HashKey(Section):
+    """The key of the hash that replaces personal data."""
 
-    by: Literal["gateway", "runtime", "client"] = required("The component that logs predictions.")
-    to: Uri = required("The destination.")
+    secret: ObjectName = required("The Secret.")
+    key: DataKey = default("key", "The key of the Secret that holds at least 32 random bytes.", "the obvious name")
+
+
+class Capture(Section):
+    """Prediction logging: who records predictions, and what becomes of the records (docs/capture.md)."""
+
+    by: Literal["sidecar", "client", "runtime", "gateway"] = required(
+        "Who records predictions: a `sidecar` in each pod, which mlspec adds, the `client` that calls the service, or "
+        "your own code in the `runtime`. No `gateway` that mlspec knows can."
+    )
+    to: Uri = required("The folder of the records, in which each day has a folder.")
     access: AccessName | None = optional("The access used to write there.")
-    sample: Share = default("100%", "The sampling rate.", "rare events must not be lost")
-    id: Identifier = required("The ID used to join labels.")
+    service: ServiceName | None = optional(
+        "The service whose predictions are recorded. If omitted, the only one that answers requests."
+    )
+    sample: Share = default(
+        "100%", "The share of predictions that is recorded, by the hash of their IDs.", "rare events must not be lost"
+    )
+    id: Identifier = required("The column with the ID of a prediction. Labels are joined by it.")
+    headers: dict[Identifier, HeaderName] = mapped(
+        "The request headers that hold the ID or a segment, by column. If omitted, the body of the request holds it."
+    )
     retention: Duration = default("90d", "How long predictions are retained.", "longer than most label delays")
-    personal_data: list[ColumnName] = listed("Columns to mask.")
+    personal_data: list[Identifier] = listed(
+        "Columns of the record to mask: their values are left out, or hashed if there is a `hashKey`."
+    )
+    hash_key: HashKey | None = optional(
+        "The key that turns personal data into the same hash each time. If omitted, it is left out of the records."
+    )
+    format: Literal["parquet", "jsonl"] = default(
+        "parquet", "The format of the files.", "a tenth of the size of JSON Lines, with types"
+    )
+    every: Duration = default(
+        "5m", "How often a file is finished and uploaded.", "recent enough to monitor, and few files"
+    )
+    hop: Duration = default(
+        "2ms",
+        "How long the sidecar delays a request and its response, together, at p99. It counts toward every latency "
+        "bound.",
+        "above the p99 measured on a loopback address; replace it with your own measurement",
+    )
+    cpu: Cores = default("100m", "The CPU request of the sidecar.", "enough for a few hundred requests per second")
+    memory: Memory = default(
+        "384Mi", "The memory request and limit of the sidecar.", "its buffers are bounded, and Parquet needs 150 MiB"
+    )
 
 
 class Dashboard(Section):
@@ -143,6 +188,18 @@ class Dashboard(Section):
     folder: Text | None = optional("The folder in Grafana. If omitted, the provider's default.")
     uid: Name | None = optional(
         "The start of the dashboard's UID, which ends with the environment's name. If omitted, the system's name."
+    )
+
+
+class MonitorResources(Section):
+    """Resources of the process that measures drift and quality."""
+
+    cpu: Cores = default("500m", "CPU cores.", "it reads five million rows with thirty columns in about two seconds")
+    memory: Memory = default(
+        "1Gi", "Memory.", "it reads tables in pieces, and holds the IDs and the labels of one window"
+    )
+    ephemeral_storage: Memory = default(
+        "1Gi", "The disk space of the node: its results, and its logs.", "a result takes a few kilobytes"
     )
 
 
@@ -163,7 +220,20 @@ class Monitoring(Section):
         "labels and batches usually arrive by the day",
     )
     alerts: Alerts = group(Alerts, "Who gets alerted.")
-    capture: Capture | None = optional("Prediction logging.")
+    capture: Capture | None = optional(
+        "Prediction logging. With it, mlspec runs a process that measures drift and quality in every `interval`."
+    )
+    access: AccessName | None = optional(
+        "The access with which that process reads predictions, labels, and the reference. If omitted, it uses the "
+        "accesses of each. It runs as one identity, so set this if they have different ones."
+    )
+    resources: MonitorResources = group(MonitorResources, "Resources of that process.")
+    measured: Literal["here", "elsewhere"] = default(
+        "here",
+        "Whether quality, drift, and skew are measured `here`, from captured predictions, or `elsewhere`, by jobs of "
+        "yours that export the metrics.",
+        "without captured predictions, nothing can measure them",
+    )
     dashboard: Dashboard | None = optional("The dashboard.")
     scrape_interval: Duration | None = optional("The scrape interval, if it differs from the platform's.")
     saturation: Share = default(

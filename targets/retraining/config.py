@@ -20,8 +20,9 @@ from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
+from ..monitored import monitoring
+from ..plain import as_data
 from . import gates, promotion
-from .plain import as_data
 
 __all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
 
@@ -65,6 +66,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "metrics": gates.metrics(training),
         "rivals": gates.rivals(training),
         "champion": _champion(training),
+        "monitoring": monitoring(training.measuring),
         "promote": promotion.settings(training),
     }
 

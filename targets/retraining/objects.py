@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
+from ...compiler.plan.measuring import REQUESTS
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Model
 from .. import naming
 from ..pod import access
-from ..pod.egress import egress
+from ..pod.egress import egress, siblings, tcp
 from . import promotion
 from .config import COMPONENT, labels
 from .steps import grants
@@ -68,11 +69,22 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
         "spec": {
             "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, training.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": egress(scope, _addresses(training), [*grants(training), *promotion.grants(training)]),
+            "egress": [
+                *egress(scope, _addresses(training), [*grants(training), *promotion.grants(training)]),
+                *_monitor(training),
+            ],
         },
     }
     why = because("NetworkPolicy", "limits what a run may connect to", scope.platform.network.policies, training.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "NetworkPolicy", training.name), body=body, why=why)
+
+
+def _monitor(training: TrainingPlan) -> Iterator[Body]:
+    """The process that measures, which the first step asks for its diagnosis."""
+    found = training.measuring
+    if found is not None:
+        port = because(REQUESTS, "the diagnosis of the process that measures", found.part.to, found.asked)
+        yield {"to": [siblings(training.scope, found.name)], "ports": tcp(port)}
 
 
 def _addresses(training: TrainingPlan) -> Iterator[Because[str]]:

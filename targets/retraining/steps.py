@@ -18,9 +18,8 @@ from ...compiler.system import Step
 from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
-from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
-from . import promotion, tracking
+from . import carried, measured, promotion, tracking
 from .config import FILE
 from .gates import gated
 
@@ -39,9 +38,11 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
     if steps.register_ is not None and not gates:
         raise _unjudged(training, steps.register_)
     made = [
+        measured.diagnose(training, list(_contract("diagnose")), _mounts("diagnose")),
         _step(training, "validate", steps.validate_),
         _step(training, "train", steps.train),
         _step(training, "evaluate", steps.evaluate),
+        measured.profile(training, list(_contract("profile")), _mounts("profile")),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
         _step(training, "register", steps.register_),
         promotion.container(training, list(_contract("promote")), _mounts("promote")),
@@ -189,16 +190,13 @@ def _gate(training: TrainingPlan) -> Body:
     """mlspec's own step. It has no secrets. It exits with 0 whatever the verdict, which the next step reads."""
     why = "it reads a few files, and each file of the model once"
     disk = training.part.resources.ephemeral_storage.map(str)
+    own = training.scope.platform.images.runtime
+    carries = own is None
     return {
         "name": "gate",
-        "image": own_image(
-            training.scope,
-            "the gate needs mlspec's own image",
-            gated(training)[0],
-            others=((training.part.steps.train.command, "the model is trained here"),),
-        ),
-        "command": ["mlspec", "runtime", "gate", "--in-job"],
-        "env": list(_contract("gate")),
+        "image": carried.image(training) if own is None else own,
+        "command": carried.command() if carries else ["mlspec", "runtime", "gate", "--in-job"],
+        "env": [*_contract("gate"), *(carried.env() if carries else [])],
         "resources": {
             "requests": {
                 "cpu": fixed(conventions.HELPER_CPU, why),
@@ -209,5 +207,5 @@ def _gate(training: TrainingPlan) -> Body:
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),
-        "volumeMounts": _mounts("gate"),
+        "volumeMounts": [*_mounts("gate"), *(carried.mounts() if carries else [])],
     }
