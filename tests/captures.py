@@ -52,7 +52,7 @@ class Captured:
             },
         }
 
-    def day(self, before: int, ids: Sequence[str], score: Sequence[Any], *, form: str = "parquet", **more: Any) -> None:
+    def day(self, before: int, ids: Sequence[str], score: Any, *, form: str = "parquet", **more: Any) -> None:
         """Write the predictions of one day, evenly over the day, `before` days before the measurement."""
         start = AT - before * DAY
         times = [start + (index + 0.5) * DAY / len(ids) for index in range(len(ids))]
