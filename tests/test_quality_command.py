@@ -67,6 +67,16 @@ def test_labels_and_capture_are_watched(captured: Captured) -> None:
     assert capture["mlspec_capture_newest_timestamp_seconds",] == AT - DAY + 1.5 * DAY / 2
 
 
+def test_the_newest_prediction_is_looked_for_further_back_than_the_last_interval(tmp_path: Path) -> None:
+    """Otherwise a capture that stopped would have no age, and `ModelCaptureStopped` would not fire."""
+    made = Captured(tmp_path)
+    made.day(9, ["a", "b"], [0.9, 0.1])
+    made.labels(["a", "b"], [1, 1])
+    assert made.run().status == 0
+    assert made.series("capture") == {("mlspec_capture_newest_timestamp_seconds",): AT - 9 * DAY + 1.5 * DAY / 2,
+                                      ("mlspec_capture_rows",): 0}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["labels.csv", "labels.jsonl", "labels.parquet"])
 def test_trap_an_id_with_leading_zeros_is_a_text_in_every_format(captured: Captured, name: str) -> None:
     """CSV readers infer numbers, and 41 is not `0041`: every label would be unmatched, with no error."""
@@ -154,6 +164,13 @@ def test_rivals_are_compared_on_the_same_rows(tmp_path: Path) -> None:
     )
 
 
+def test_a_segment_that_is_not_in_the_data_is_said(captured: Captured) -> None:
+    captured.config["monitoring"]["segments"] = ["planet"]
+    ran = captured.run()
+    assert ran.status == 0
+    assert "captured predictions have no values of planet, so nothing is measured by it" in said(ran.out)
+
+
 def test_a_rival_that_is_not_in_the_data_is_said(captured: Captured) -> None:
     captured.bounds("recall", versus="rules")
     ran = captured.run()
@@ -239,6 +256,7 @@ def put(path: str, value: Any) -> Any:
         ("monitoring.quality.bounds", [{"metric": "recall@x"}], "has a cutoff that is not a number"),
         ("monitoring.segments", "country", "`segments` in the configuration is not a list of texts"),
         ("monitoring.prediction.threshold", "high", "`monitoring.prediction.threshold` is not a number"),
+        ("monitoring.prediction.output", "nope", "no captured prediction has a value of the output nope"),
         ("rivals", [1], "`rivals` in the configuration is not a mapping"),
     ],
 )

@@ -86,7 +86,7 @@ def config(**retraining: Any) -> dict[str, Any]:
         "version": 1,
         "metrics": {"roc_auc": {"direction": "maximize"}, "log_loss": {"direction": "minimize"}},
         "rivals": {},
-        "data": {"columns": [{"name": each, "source": "app" if each < "x5" else "bank"} for each in FEATURES]},
+        "data": {"columns": [{"name": each, "from": "app" if each < "x5" else "bank"} for each in FEATURES]},
         "monitoring": {
             "interval": DAY,
             "capture": {"uri": "/nowhere", "id": "id"},
