@@ -15,6 +15,8 @@ from mlspec.runtime.quality import estimate
 
 from .worlds import BIAS, DAY, FEATURES, ROWS, START, WEIGHTS, Fault, Today, diagnosed, sigmoid
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (1, 2, 3)
 DAYS = 14
 BEGINS = 8

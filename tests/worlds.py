@@ -42,7 +42,8 @@ class Today:
         self.day, self.random = day, random
         self.german = random.random(ROWS) < 0.8
         self.x = random.normal(0, 1, (ROWS, len(FEATURES)))
-        self.weights, self.bias, self.drawn = WEIGHTS, BIAS, None
+        self.weights, self.bias = WEIGHTS, BIAS
+        self.drawn: tuple[Floats, Floats] | None = None
         self.version = np.full(ROWS, "14")
         self.score_of: Callable[[Floats], Floats] = lambda x: sigmoid(x @ WEIGHTS + BIAS)
         self.extra: list[tuple[str, Series]] = []
@@ -85,7 +86,7 @@ def config(**retraining: Any) -> dict[str, Any]:
         "version": 1,
         "metrics": {"roc_auc": {"direction": "maximize"}, "log_loss": {"direction": "minimize"}},
         "rivals": {},
-        "data": {"columns": [{"name": each, "source": "app" if each < "x5" else "bank"} for each in FEATURES]},
+        "data": {"columns": [{"name": each, "from": "app" if each < "x5" else "bank"} for each in FEATURES]},
         "monitoring": {
             "interval": DAY,
             "capture": {"uri": "/nowhere", "id": "id"},
@@ -143,7 +144,7 @@ class World:
         extra: dict[str, list[Series]] = {}
         for monitor, series in self.days[day].extra:
             extra.setdefault(monitor, []).append(series)
-        every: dict[str, tuple[Series, ...]] = {
+        every: dict[Any, tuple[Series, ...]] = {
             "quality": tuple(quality_series(rows, older, newest, lines)),
             "labels": tuple(label_series(rows, times, window[0])),
             "capture": tuple(capture_series(newest, at, "")),

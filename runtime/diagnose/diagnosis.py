@@ -90,7 +90,8 @@ def diagnose(view: View, settings: Settings) -> Diagnosis:
     seen = Seen(view, settings)
     ruled_out: list[tuple[str, str]] = []
     left_open: list[tuple[Cause, str]] = []
-    for cause in settings.causes:
+    # whatever the order of a platform, what training makes worse is ruled out first
+    for cause in sorted(settings.causes, key=lambda each: each.retrain):
         opinion = _opinion(seen, cause)
         if opinion.yes:
             return _concluded(seen, cause, opinion, ruled_out, left_open)

@@ -87,7 +87,7 @@ def settings_of(config: Any) -> Settings:
         monitors=_monitors(monitoring, bars),
         segments=tuple(str(each) for each in monitoring.get("segments", []) if isinstance(each, str)),
         columns=tuple(_column(each) for each in _listed(drift, "columns")),
-        sources={name: each["source"] for name, each in columns.items() if isinstance(each.get("source"), str)},
+        sources=_sources([*_listed(config, "features"), *columns.values()]),
         nulls={name: _number(each, "nullShare", 0) for name, each in columns.items() if "nullShare" in each},
         ages={_text(each, "view"): _number(each, "maxAge", 0) for each in _listed(monitoring, "features")},
         bars=bars,
@@ -126,6 +126,12 @@ def _causes(monitoring: dict[str, Any]) -> tuple[Cause, ...]:
 def _columns(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The columns of the data, by name."""
     return {_text(each, "name"): each for each in _listed(_mapping(config, "data"), "columns")}
+
+
+def _sources(columns: list[dict[str, Any]]) -> dict[str, str]:
+    """Where each column or feature comes from: a source, a feature view, or the request."""
+    known = ((each.get("name"), each.get("from")) for each in columns)
+    return {name: source for name, source in known if isinstance(name, str) and isinstance(source, str)}
 
 
 def _column(given: dict[str, Any]) -> Column:

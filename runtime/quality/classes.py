@@ -176,7 +176,7 @@ DECISIONS = ("accuracy", "precision", "recall", "false_positive_rate", "selectio
 
 
 def losses(metric: str, label: Floats, score: Floats) -> Floats:
-    """The loss of each row, of which `brier_score` and `log_loss` are the mean."""
+    """The loss of each row. The mean of these is `brier_score` or `log_loss`."""
     if metric == "brier_score":
         return np.asarray((score - label) ** 2)
     sure = np.clip(score, SMALLEST, 1 - SMALLEST)

@@ -114,7 +114,7 @@ class Expected:
 
     @cached_property
     def drawn(self) -> list[Floats]:
-        """The positives in each cell, with other rows of the calibration, and with labels drawn by their chance."""
+        """The positives in each cell, with other rows of the calibration, and with labels drawn by probability."""
         random = np.random.default_rng(SEED)
         found = []
         for _ in range(RESAMPLES):

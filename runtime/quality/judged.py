@@ -13,6 +13,7 @@ from ..measure.measured import Series
 from . import estimate, metrics
 from .config import Asked, Bound
 from .found import Found, Unmeasured
+from .labels import LARGEST
 from .metrics import Rows
 from .window import Window
 
@@ -195,7 +196,7 @@ def there(values: Any) -> Any:
     """Which rows have a value."""
     if values.dtype == object:
         return np.fromiter((each is not None for each in values), dtype=bool, count=len(values))
-    return np.isfinite(values)
+    return np.abs(values) <= LARGEST  # also false for NaN
 
 
 def _of_group(window: Window, group: dict[str, str]) -> Any:

@@ -21,7 +21,10 @@ from ...compiler.record import Record
 from ..conditions import Unreadable, shown
 from .config import LabelSource
 
-__all__ = ["Joined", "canonical", "join"]
+__all__ = ["LARGEST", "Joined", "canonical", "join"]
+
+LARGEST = 1e140
+"""A larger number counts as infinite, which is no value: the sum of squares would not be a number."""
 
 PIECE = 65_536
 """The fewest labels that are looked up at once."""
@@ -133,9 +136,7 @@ def canonical(value: Any) -> Any:
     """A value as it is compared: numbers and truth values as floats, also if a CSV file writes them as text; lists and
     other texts as they are. None for a missing value.
     """
-    if value is None or (isinstance(value, float) and not isfinite(value)):
-        return None
-    if isinstance(value, list):
+    if value is None or isinstance(value, list):
         return value
     if isinstance(value, str):
         text = value.strip()
@@ -143,9 +144,10 @@ def canonical(value: Any) -> Any:
             return None
         return WORDS.get(text.lower(), _parsed(text))
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return str(value)
+    return number if abs(number) <= LARGEST else None
 
 
 def _parsed(text: str) -> float | str:

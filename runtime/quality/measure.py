@@ -56,6 +56,7 @@ def measure(asked: Asked, at: float) -> Outcome:
     start = ends - max(asked.window, WATCHED * asked.interval)
     complete = _load(asked, start, ends)
     newest = complete.of(complete.time >= at - asked.interval) if not asked.labels.delay else _newest(asked, at)
+    _check_outputs(asked, complete)
     found = join(complete.ids, asked.labels, label_tables(asked.labels))
     lines = [*_said(asked, complete, found)]
     judged = (found.known | asked.labels.negative) & ~found.conflict
@@ -72,6 +73,13 @@ def measure(asked: Asked, at: float) -> Outcome:
         capture=Measured(monitor="capture", time=at, window=(at - asked.interval, at), series=capture),
         lines=tuple(lines),
     )
+
+
+def _check_outputs(asked: Asked, complete: Window) -> None:
+    """A name that no prediction has is a mistake in the configuration, and no lack of data."""
+    for bound in asked.bounds:
+        if complete.rows and not there(complete.outputs[bound.output]).any():
+            raise Unreadable(f"no captured prediction has a value of the output {shown(bound.output)}")
 
 
 # Reading
@@ -113,6 +121,9 @@ def _said(asked: Asked, complete: Window, found: Joined) -> Iterator[str]:
     for many, what in counted:
         if many:
             yield f"{many:,} {what}"
+    for segment in asked.segments:
+        if complete.rows and not complete.groups[segment][1]:
+            yield f"captured predictions have no values of {shown(segment)}, so nothing is measured by it"
 
 
 # Series
