@@ -1,0 +1,1 @@
+"""What the monitoring jobs measure: reference profiles, drift, and expectations of captured data."""
