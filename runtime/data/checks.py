@@ -88,15 +88,15 @@ class ColumnChecks:
         self._words: dict[str, bool] = {}
         self._distinct = stack.enter_context(Duplicates()) if column.unique else None
 
-    def add(self, values: pa.Array, *, typed: bool) -> None:
-        """The values of some more rows. `typed`: whether the file says what type they have."""
+    def add(self, values: pa.Array, form: str) -> None:
+        """The values of some more rows, from a file of this format. Only Parquet says what type they have."""
         column = self.column
         self.rows += len(values)
-        if not typed:
+        if form != "parquet" and not pa.types.is_null(values.type):
             given = values
-            values, wrong = converted(values, column)
+            values, wrong = converted(values, column, json=form == "jsonl")
             self._count("dtype", f"are not `{column.dtype}`", given, wrong)
-            missing = pc.and_not(pc.is_null(values, nan_is_null=True), wrong)
+            missing = pc.and_(pc.is_null(values, nan_is_null=True), pc.invert(wrong))
         elif pa.types.is_null(values.type):  # a column of which every value is missing has no other type
             self.nulls += len(values)
             return self._missing(pa.array([True] * len(values), pa.bool_()), values)

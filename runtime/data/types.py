@@ -2,8 +2,10 @@
 
 Types match exactly, so that a column which becomes narrower, wider, or another kind is noticed: an `int64` column with
 nulls that pandas writes is `double` in the file. Timestamps match in every unit and time zone, and texts and bytes in
-every width. No file format has bfloat16, so wider floats hold it. CSV and JSON Lines have no types: there, a column
-matches if every value can be read as one of the type.
+every width. No file format has bfloat16, so wider floats hold it.
+
+CSV has no types: there, a column matches if every value can be read as one of the type. JSON has texts, booleans, and
+numbers: a whole number is a value of every numeric type that can hold it, and a time is a text.
 """
 
 from __future__ import annotations
@@ -61,13 +63,17 @@ def _is_text(found: pa.DataType) -> bool:
     return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
 
 
-def converted(values: pa.Array, column: Expected) -> tuple[pa.Array, pa.Array]:
-    """Text values as the declared type, and which of them are not of it (those become null).
+def converted(values: pa.Array, column: Expected, *, json: bool = False) -> tuple[pa.Array, pa.Array]:
+    """Values of CSV or JSON as the declared type, and which of them are not of it (those become null).
 
-    An empty text is a missing value, as in every CSV file.
+    An empty text of a CSV file is a missing value; in JSON, it is a text, as `"1"` is.
     """
-    values = values.cast(pa.string()) if not pa.types.is_string(values.type) else values
-    values = pc.if_else(pc.equal(values, ""), None, values)
+    if not pa.types.is_string(values.type):
+        return _from_json(values, column)
+    if json and (column.numeric or column.dtype == "bool"):
+        return pa.nulls(len(values), arrow_type(column.dtype)), pc.is_valid(values)
+    if not json:
+        values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     if column.dtype in ("string", "category"):
         return values, _none_wrong(values)
     if column.dtype == "bytes":
@@ -79,11 +85,41 @@ def converted(values: pa.Array, column: Expected) -> tuple[pa.Array, pa.Array]:
         return _one_by_one(values, target)
 
 
+def _from_json(values: pa.Array, column: Expected) -> tuple[pa.Array, pa.Array]:
+    """Values that JSON already distinguishes from texts."""
+    target, found = arrow_type(column.dtype), values.type
+    if pa.types.is_timestamp(found):  # a text that the reader of JSON took for a time
+        if column.dtype in ("string", "category"):
+            return values.cast(pa.string()), _none_wrong(values)
+        if column.dtype in ("timestamp", "date"):
+            return values.cast(target, safe=False), _none_wrong(values)
+    fits = (
+        (pa.types.is_integer(found) and column.numeric)
+        or (pa.types.is_floating(found) and pa.types.is_floating(target))
+        or (pa.types.is_boolean(found) and column.dtype == "bool")
+    )
+    if not fits:
+        return pa.nulls(len(values), target), pc.is_valid(values)
+    try:
+        return _cast_number(values, target), _none_wrong(values)
+    except pa.ArrowInvalid:  # a whole number that the type cannot hold
+        return _one_by_one(values, target)
+
+
+def _cast_number(values: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_floating(target):
+        values = values.cast(pa.float64(), safe=False)
+        return values.cast(pa.float32(), safe=False).cast(target) if pa.types.is_float16(target) else values.cast(target)
+    return values.cast(target)
+
+
 def _none_wrong(values: pa.Array) -> pa.Array:
     return pa.repeat(pa.scalar(False), len(values))
 
 
 def _parsed(values: pa.Array, target: pa.DataType) -> pa.Array:
+    if not pa.types.is_string(values.type):
+        return _cast_number(values, target)
     if pa.types.is_timestamp(target):
         return _times(values)
     if pa.types.is_float16(target):

@@ -17,10 +17,10 @@ import json
 import re
 from typing import Any
 
-import pyarrow as pa
 from pyarrow import fs
 
 from ..conditions import Unreadable
+from ..measure.places import place
 from .contract import SCHEMES, Source, shown
 
 __all__ = ["versioned", "version_of"]
@@ -40,26 +40,14 @@ def version_of(source: Source, run: float) -> str:
     """The version, as text. Raises `Unreadable` if there is none, and OSError if the store cannot be read."""
     if source.uri is None or not versioned(source):
         raise Unreadable(f"the version of {shown(source.name)} cannot be read from the pod: {shown(source.uri)}")
-    store, path = opened(source.uri)
+    where = place(source.uri)
+    store, path = where.files, where.path
     cutoff = run - source.lag
     if source.format == "iceberg":
         return _iceberg(store, path, cutoff)
     if source.format == "delta":
         return _delta(store, path, cutoff)
     return _digest(store, path, run)
-
-
-def opened(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system of a URI, and the path in it. Raises `Unreadable` if pyarrow does not know the URI."""
-    if "\0" in uri:
-        raise Unreadable(f"not a path: {shown(uri)}")
-    try:
-        if "://" not in uri:
-            return fs.LocalFileSystem(), uri.rstrip("/") or "/"
-        store, path = fs.FileSystem.from_uri(uri)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as wrong:
-        raise Unreadable(f"{shown(uri)} cannot be opened: {wrong}") from None
-    return store, path.rstrip("/") or "/"
 
 
 def _digest(store: fs.FileSystem, path: str, run: float) -> str:
