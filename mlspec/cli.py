@@ -487,3 +487,62 @@ def fetch() -> None:
     from .runtime import hub as command
 
     sys.exit(command.fetch())
+
+
+@runtime.command()
+@click.option("--data", "uris", metavar="URI", multiple=True, help="Parquet, CSV, or JSON Lines. Can be repeated.")
+@click.option("--config", metavar="FILE", help="The configuration, with `monitoring`.")
+@click.option("--columns", metavar="NAME", multiple=True, help="A column to profile. Can be repeated.")
+@click.option("--segments", metavar="NAME", multiple=True, help="A column to profile by. Can be repeated.")
+@click.option("--bins", type=click.IntRange(2, 1000), help="The number of bins of numeric columns, 10 by default.")
+@click.option("--out", metavar="FILE", help="The file to write the profile to.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, ...], **asked: Any) -> None:
+    """Make the reference profile that drift is measured against.
+
+    Exits with 0 when it is written, and 1 for unreadable input. In a job, predictions that violate the training
+    contract exit with 42, because a retry would read the same ones.
+    """
+    from .runtime.measure import commands as command
+
+    if in_job:
+        status = command.profile_of_the_job()
+    else:
+        status = command.profile(uris, out, config, **asked) if uris and out is not None else None
+    if status is None:
+        needed = "MLSPEC_CONFIG, MLSPEC_INPUT and MLSPEC_OUTPUT, as in a job" if in_job else "--data and --out"
+        raise click.UsageError(f"nothing to profile without {needed}")
+    sys.exit(status)
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration, with `monitoring`.")
+@click.option("--reference", metavar="URI", help="The profile, or data to compare with.")
+@click.option("--capture", metavar="URI", help="The folder of captured predictions.")
+@click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
+def drift(config: str, out: str, **given: str | None) -> None:
+    """Measure how far captured predictions are from the reference.
+
+    Exits with 0 without drift, 42 with drift, and 1 for unreadable input, or a column that the reference lacks.
+    """
+    from .runtime.measure import commands as command
+
+    sys.exit(command.drift(config, out, given["reference"], given["capture"], given["at"]))
+
+
+@runtime.command()
+@click.option(
+    "--config", metavar="FILE", required=True, help="The configuration, with `monitoring` and `data.columns`."
+)
+@click.option("--capture", metavar="URI", help="The folder of captured predictions.")
+@click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
+@click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
+def data(config: str, out: str, **given: str | None) -> None:
+    """Measure missing values and violated expectations in captured predictions.
+
+    Exits with 0 without violations, 42 with some, or with more nulls than `nullShare`, and 1 for unreadable input.
+    """
+    from .runtime.measure import commands as command
+
+    sys.exit(command.data(config, out, given["capture"], given["at"]))

@@ -12,9 +12,9 @@ import pytest
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.emit.backends import Backends
+from mlspec.compiler.noise import chi_square_quantile, enough, floor_of, noise_floor
 from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.data.drift import DriftPlan, Watched
-from mlspec.compiler.plan.data.noise import chi_square_quantile, enough, floor_of, noise_floor
 from mlspec.compiler.plan.data.segments import segments
 
 from .support import compile_text, minimal

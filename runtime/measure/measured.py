@@ -10,13 +10,14 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from ...compiler.exported import EVERY, Exported, Monitor, named
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown
 
 __all__ = [
+    "LARGEST",
     "VERSION",
     "Measured",
     "Series",
@@ -117,7 +118,7 @@ def measured_of(document: Any, name: str) -> Measured:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise Unreadable(f"{name} is not a measurement with `version: {VERSION}`")
     monitor, window, series = document.get("monitor"), document.get("window"), document.get("series")
-    if monitor not in get_args(Monitor):
+    if not isinstance(monitor, str) or monitor not in get_args(Monitor):
         raise Unreadable(f"{name} has an unknown `monitor`: {shown(str(monitor))}")
     if not isinstance(window, dict) or not isinstance(series, list):
         raise Unreadable(f"{name} needs `window` and `series`")
@@ -125,7 +126,10 @@ def measured_of(document: Any, name: str) -> Measured:
         _number(given, name) for given in (window.get("start"), window.get("end"), document.get("time"))
     )
     return Measured(
-        monitor=monitor, time=time, window=(start, end), series=tuple(_series(each, monitor, name) for each in series)
+        monitor=cast(Monitor, monitor),
+        time=time,
+        window=(start, end),
+        series=tuple(_series(each, monitor, name) for each in series),
     )
 
 

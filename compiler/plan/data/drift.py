@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ....schema.units import Count, Duration, Percent, Rate
 from ...because import Because, decision, first, fixed
+from ...noise import chi_square_quantile, enough, floor_of, noise_floor
 from ...system import Drift, DriftMethod
 from ..budget.prices import MONTH, monthly
 from ..choose import assumed, count, number
-from .noise import chi_square_quantile, enough, floor_of, noise_floor
 
 if TYPE_CHECKING:
     from .. import Plan

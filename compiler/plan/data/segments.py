@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Percent
 from ...because import Because, because, decision, fixed
+from ...noise import enough_within, floor_of
 from ...system import Column, DriftMethod
 from ..choose import count
-from .noise import enough_within, floor_of
 
 if TYPE_CHECKING:
     from .drift import DriftPlan, Watched

@@ -70,7 +70,7 @@ def _scale(method: str, columns: int, bins: int, alpha: float) -> tuple[float, i
 
 
 @cache
-def chi_square_quantile(probability: float, degrees: int) -> float:
+def chi_square_quantile(probability: float, degrees: float) -> float:
     """The quantile of the chi-square distribution, by bisection of its distribution function P(k/2, x/2), the
     regularized lower incomplete gamma function (Abramowitz and Stegun, 26.4.19).
     """
