@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because, first, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
@@ -22,6 +22,7 @@ from ..pod.own import own_image
 from ..pod.security import container_security, writable_for_devices
 from . import tracking
 from .config import FILE
+from .contract import validate_step
 from .gates import gated
 
 __all__ = ["containers", "grants", "shares_memory"]
@@ -39,7 +40,10 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
     if steps.register_ is not None and not gates:
         raise _unjudged(training, steps.register_)
     made = [
-        _step(training, "validate", steps.validate_),
+        first(
+            validate_step(training, list(_contract("validate")), _mounts("validate")),
+            _step(training, "validate", steps.validate_),
+        ),
         _step(training, "train", steps.train),
         _step(training, "evaluate", steps.evaluate),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
