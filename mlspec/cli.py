@@ -477,6 +477,25 @@ def data_version(source: str, config: str | None, at: float | None) -> None:
     sys.exit(command.data_version(files, source))
 
 
+@runtime.command("check-split")
+@click.option("--config", metavar="FILE", help="The training configuration.")
+@click.option("--split", metavar="FILE", help="The split.json of the train step.")
+@click.option("--predictions", metavar="FILE", help="The predictions.parquet of the evaluate step.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def check_split(in_job: bool, **given: str | None) -> None:
+    """Check that a run used the split of its spec.
+
+    Exits with 0 if what can be checked agrees, 42 if it does not, and 1 for unreadable input.
+    """
+    from .runtime.data import obeyed as command
+
+    files = command.of_the_job() if in_job else command.by_hand(**given)
+    if files is None:
+        needed = "MLSPEC_CONFIG and MLSPEC_INPUT, as in a job" if in_job else "--config, --split, and --predictions"
+        raise click.UsageError(f"nothing to check without {needed}")
+    sys.exit(command.check_split(files, in_job=in_job))
+
+
 @runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.

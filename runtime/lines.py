@@ -17,7 +17,7 @@ def say(stream: TextIO, line: str) -> None:
 def duration(seconds: float) -> str:
     """A duration for people, in its two largest units: `3 d 4 h`, `20 min`, `12 s`."""
     left = round(seconds)
-    parts = []
+    parts: list[str] = []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):

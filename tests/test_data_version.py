@@ -37,7 +37,8 @@ def test_the_version_of_a_folder_by_hand(tmp_path: Path) -> None:
     for name in ("b.parquet", "a/c.parquet", "_SUCCESS", ".part/d.parquet"):
         write(tmp_path / name, name)
     lines = [
-        f"{name}\0{len(name)}\0sha256:{hashlib.sha256(name.encode()).hexdigest()}\n" for name in ("a/c.parquet", "b.parquet")
+        f"{name}\0{len(name)}\0sha256:{hashlib.sha256(name.encode()).hexdigest()}\n"
+        for name in ("a/c.parquet", "b.parquet")
     ]
     assert version(tmp_path) == f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 

@@ -255,7 +255,9 @@ def test_a_record_from_the_future_does_not_hide_that_a_source_has_stopped(run: R
 
 
 @pytest.mark.parametrize(("declared", "status"), [(10, 0), (20, 0), (5, 0), (21, 42), (4.9, 42)])
-def test_the_volume_of_a_week_is_between_half_and_twice_what_is_declared(run: Run, declared: float, status: int) -> None:
+def test_the_volume_of_a_week_is_between_half_and_twice_what_is_declared(
+    run: Run, declared: float, status: int
+) -> None:
     assert arriving(run, WEEK, 60, volume={"daily": declared})[0] == status
 
 
@@ -327,12 +329,18 @@ def test_a_column_of_no_source_is_named(run: Run, tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "the configuration is not a mapping"),
         ('{"data": {"sources": 3}}', "`data.sources` is not a list"),
-        ('{"data": {"sources": [{"name": "a"}], "columns": [{"name": "x", "dtype": "complex"}]}}', "unknown type complex"),
+        (
+            '{"data": {"sources": [{"name": "a"}], "columns": [{"name": "x", "dtype": "complex"}]}}',
+            "unknown type complex",
+        ),
         (
             '{"data": {"sources": [{"name": "a"}], "columns": [{"name": "x", "dtype": "string", "pattern": "("}]}}',
             "not a regular expression",
         ),
-        ('{"data": {"sources": [{"name": "a"}], "columns": [{"name": "x", "dtype": "string", "min": 1}]}}', "has a range"),
+        (
+            '{"data": {"sources": [{"name": "a"}], "columns": [{"name": "x", "dtype": "string", "min": 1}]}}',
+            "has a range",
+        ),
         ('{"data": {"sources": [{"name": "a", "version": 3}]}}', "`version` of a is not a mapping"),
         ('{"data": {"sources": [{"name": "a", "freshness": "1d"}]}}', "the freshness of a is not a number"),
         ('{"data": {"sources": [{"name": "a", "freshness": NaN}]}}', "the freshness of a is not a number"),

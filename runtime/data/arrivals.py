@@ -6,9 +6,9 @@ one, because a wrong clock in one record would hide that the source has stopped.
 **Volume** is the mean of the last seven complete days (in UTC) before the day of the newest final record. A week
 contains each weekday once, so its pattern cancels out. The mean must be between half and twice `volume.daily`: a second
 delivery of the same records doubles it, and half of the partitions missing halves it, and a declared number with one
-digit is no more precise than that. Below 28 expected records in the window, the number of a Poisson process leaves this
-band by chance more than once in 200 runs (P(X < 14) is 0.2% and P(X > 56) is 10^-6 for a mean of 28), so volume is not
-checked there.
+digit is no more precise than that. With 28 expected records in the window, the number of a Poisson process leaves this
+band by chance in 1 of 780 runs (P(X < 14) is 0.13%, and P(X > 56) is 0.0001%). With fewer, it does so more often, and
+volume is not checked.
 
 **Late data**: records of the last `lag` before the run may still change. They are not final, and count only toward
 freshness.
@@ -77,7 +77,9 @@ class Arrivals:
         """What cannot be checked, and what a reader should know although it breaks nothing."""
         made = []
         if self.future:
-            made.append(f"{self.future:,} records are from after the run, and count neither for freshness nor for volume")
+            made.append(
+                f"{self.future:,} records are from after the run, and count neither for freshness nor for volume"
+            )
         if self.source.daily is not None and self._window() is None:
             made.append("volume is not checked: there is no complete day of final records")
         elif self.source.daily is not None and self.source.daily * self._complete() < FEWEST:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from math import isnan
 from typing import Any
 
 import pyarrow as pa
@@ -97,7 +98,7 @@ class ColumnChecks:
             values, wrong = converted(values, column, json=form == "jsonl")
             self._count("dtype", f"are not `{column.dtype}`", given, wrong)
             missing = pc.and_(pc.is_null(values, nan_is_null=True), pc.invert(wrong))
-        elif pa.types.is_null(values.type):  # a column of which every value is missing has no other type
+        elif pa.types.is_null(values.type):  # a column without any value has no other type
             self.nulls += len(values)
             return self._missing(pa.array([True] * len(values), pa.bool_()), values)
         elif not matches(values.type, column.dtype):
@@ -191,7 +192,7 @@ _ORDER = ("dtype", "nullable", "nullShare", "unique", "min", "max", "pattern", "
 
 def text_of(value: Any) -> str | None:
     """A value as `values.oneOf` writes it: `true` for a boolean, `3` for the number 3.0, None if it is missing."""
-    if value is None or (isinstance(value, float) and value != value):
+    if value is None or (isinstance(value, float) and isnan(value)):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"

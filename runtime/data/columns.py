@@ -27,7 +27,9 @@ def words(values: Column) -> tuple[list[str | None], npt.NDArray[np.int64]]:
         at = np.fromiter((known.setdefault(value, len(known)) for value in values), np.int64, len(values))
         return list(known), at
     found, inverse = np.unique(values, return_inverse=True)
-    return [word(float(value)) if value == value else None for value in found], inverse.astype(np.int64).reshape(-1)
+    return [word(float(value)) if not np.isnan(value) else None for value in found], inverse.astype(np.int64).reshape(
+        -1
+    )
 
 
 def each(values: Column, answer: Callable[[str | None], float]) -> Column:

@@ -18,6 +18,9 @@ __all__ = ["READABLE", "SCHEMES", "Expected", "Source", "homeless", "shown", "so
 READABLE = ("parquet", "csv", "jsonl")
 """The formats that a step in a pod reads row by row."""
 
+LARGEST = 1e300
+"""A larger number, or NaN, cannot be a limit."""
+
 SCHEMES = ("s3", "gs", "file")
 """The schemes of URIs that pyarrow opens, in addition to plain paths."""
 
@@ -86,7 +89,7 @@ def sources_of(config: Any) -> list[Source]:
 
 
 def homeless(config: Any) -> list[str]:
-    """The columns of which the configuration does not say which source delivers them."""
+    """The columns whose source the configuration does not say."""
     data = config["data"]
     names = [source["name"] for source in data.get("sources") or []]
     return [column["name"] for column in _columns(data) if not column.get("from")] if len(names) != 1 else []
@@ -194,7 +197,7 @@ def _optional(value: Any, what: str) -> str | None:
 def _number(value: Any, what: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e300 or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         raise Unreadable(f"{what} is not a number: {shown(value)}")
     return float(value)
 

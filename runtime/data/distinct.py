@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,11 +32,13 @@ def words_of(values: pa.Array) -> list[bytes | None]:
     if pa.types.is_floating(values.type):
         numbers = values.cast(pa.float64()).to_pylist()
         # -0.0 equals 0.0, and NaN is a missing value
-        return [None if n is None or n != n else repr(n + 0.0).encode() for n in numbers]
+        return [None if n is None or isnan(n) else repr(n + 0.0).encode() for n in numbers]
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
         values = values.cast(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
     found = values.to_pylist()
-    return [None if v is None else v if isinstance(v, bytes) else str(v).encode("utf-8", "surrogatepass") for v in found]
+    return [
+        None if v is None else v if isinstance(v, bytes) else str(v).encode("utf-8", "surrogatepass") for v in found
+    ]
 
 
 class Duplicates:

@@ -189,12 +189,10 @@ def _sorted(values: Column) -> list[str]:
     """The categories: numbers by value, texts by code point."""
     if values.dtype == object:
         return sorted({value for value in values.tolist() if value is not None})
-    return [word(float(value)) for value in np.unique(values) if value == value]
+    return [word(float(value)) for value in np.unique(values) if not np.isnan(value)]
 
 
-def _means(
-    known: list[str | None], at: npt.NDArray[np.int64], outcome: Doubles
-) -> tuple[dict[str, float], float]:
+def _means(known: list[str | None], at: npt.NDArray[np.int64], outcome: Doubles) -> tuple[dict[str, float], float]:
     """The smoothed mean label of each category, and that of all rows. Rows without a label teach nothing."""
     labeled = np.isfinite(outcome)
     at, outcome = at[labeled], outcome[labeled]

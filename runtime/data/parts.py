@@ -35,9 +35,12 @@ def columns_of(table: Any) -> dict[str, pa.Array]:
     if isinstance(table, (pa.Table, pa.RecordBatch)):
         named = {name: table.column(name) for name in table.column_names}
     else:
-        named = {str(name): values if isinstance(values, pa.Array) else pa.array(values) for name, values in table.items()}
+        named = {
+            str(name): values if isinstance(values, pa.Array) else pa.array(values) for name, values in table.items()
+        }
     return {
-        name: values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values for name, values in named.items()
+        name: values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        for name, values in named.items()
     }
 
 

@@ -123,7 +123,7 @@ def _scale(row: Row, name: str, fitted: Any) -> None:
     value = row[name]
     if isinstance(value, float):
         scaled = (value - fitted["center"]) / fitted["scale"]
-        row[name] = scaled if scaled == scaled else None
+        row[name] = None if math.isnan(scaled) else scaled
 
 
 def _log(row: Row, name: str, _: Any) -> None:

@@ -130,7 +130,9 @@ class _Reading:
     def _missing(self) -> list[Violation]:
         made = []
         for name, files in self.absent.items():
-            words = f"the column is missing in {len(files):,} {'file' if len(files) == 1 else 'files'}, such as {files[0]}"
+            words = (
+                f"the column is missing in {len(files):,} {'file' if len(files) == 1 else 'files'}, such as {files[0]}"
+            )
             made.append(Violation(column=name, expectation="name", words=words))
         return made
 
@@ -150,4 +152,3 @@ class _Reading:
 
 def _promised(source: Source) -> dict[str, float | None]:
     return {"freshness": source.freshness, "volume.daily": source.daily}
-

@@ -5,6 +5,7 @@
     parts = split(config, table)             # config: training.json as a mapping; table: pyarrow, or columns by name
     train = table.filter(parts.train)        # parts.train, parts.validation, parts.test: one boolean per row
     for fold in folds(config, table, parts.train | parts.validation): ...
+    write(Path(output, "split.json"), parts)  # `mlspec runtime check-split` compares the test rows with it
 
 The result depends on the configuration's `seed`, and is the same on every machine. See `parts.py` for how rows are
 chosen, and what happens when rows are appended.
@@ -16,8 +17,9 @@ and have no gap.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,11 @@ import pyarrow.compute as pc
 
 from ...compiler.record import Record
 from ..conditions import Unreadable
+from ..measure.measured import write_json
 from .contract import shown
 from .parts import Numbers, columns_of, hashed, keys_of, stratified
 
-__all__ = ["PARTS", "Fold", "Mask", "Parts", "described", "folds", "split", "times_of"]
+__all__ = ["PARTS", "Fold", "Mask", "Parts", "folds", "split", "times_of", "write"]
 
 Mask = npt.NDArray[np.bool_]
 PARTS = ("train", "validation", "test")
@@ -47,12 +50,21 @@ class Parts(Record):
     given: Mapping[str, Any]
     """The `split` of the configuration."""
     seed: int
+    key: tuple[str, ...] = ()
+    """Of a random split: the columns that identify a row."""
 
     def document(self) -> dict[str, Any]:
         """What `split.json` holds, so that a later step can check the split that the run used."""
         rows = {name: int(getattr(self, name).sum()) for name in PARTS}
         ranges = {name: list(ends) for name, ends in self.ranges.items()}
-        return {"version": 1, "split": dict(self.given), "seed": self.seed, "rows": rows, "ranges": ranges}
+        return {
+            "version": 1,
+            "split": dict(self.given),
+            "seed": self.seed,
+            "key": list(self.key),
+            "rows": rows,
+            "ranges": ranges,
+        }
 
 
 class Fold(Record):
@@ -81,7 +93,8 @@ def split(config: Any, table: Any, key: list[str] | None = None) -> Parts:
         masks = _between(_numbers(config, given, columns, seed, key, "split"), shares)
         times = None
     ranges = {n: _ends(times[m]) for n, m in zip(PARTS, masks, strict=True) if times is not None and m.any()}
-    return Parts(train=masks[0], validation=masks[1], test=masks[2], ranges=ranges, given=given, seed=seed)
+    names = tuple(_key(config, columns, key)) if given["strategy"] == "random" else ()
+    return Parts(train=masks[0], validation=masks[1], test=masks[2], ranges=ranges, given=given, seed=seed, key=names)
 
 
 def folds(config: Any, table: Any, rows: Mask, key: list[str] | None = None) -> Iterator[Fold]:
@@ -142,20 +155,25 @@ def _numbers(
         _column(columns, given)
         keys = keys_of(columns, [given["column"]])
         return (stratified if given["strategy"] == "stratified" else hashed)(keys, seed, purpose)
+    return hashed(keys_of(columns, _key(config, columns, key)), seed, purpose)
+
+
+def _key(config: Any, columns: dict[str, pa.Array], key: list[str] | None) -> list[str]:
+    """The columns that identify a row."""
     listed = config["data"].get("columns") or []
     unique = [column["name"] for column in listed if column.get("unique") and column["name"] in columns]
     names = key or unique or sorted(columns)
     absent = next((name for name in names if name not in columns), None)
     if absent is not None:
         raise ValueError(f"the split needs the column {shown(absent)}, and the table does not have it")
-    return hashed(keys_of(columns, names), seed, purpose)
+    return names
 
 
 def _between(numbers: Numbers, shares: list[float]) -> list[Mask]:
     """The rows of each part: consecutive intervals as long as the shares. The end of the line is 1 exactly."""
     ends = np.cumsum([0.0, *shares])
     ends[np.isclose(ends, 1.0, rtol=0, atol=1e-9)] = 1.0
-    return [(numbers >= low) & (numbers < high) for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    return [(numbers >= low) & (numbers < high) for low, high in pairwise(ends)]
 
 
 def times_of(values: pa.Array) -> Numbers:
@@ -215,6 +233,6 @@ def _forward(times: Numbers, rows: Mask, number: int, gap: float) -> Iterator[Fo
         yield Fold(train=rows & (times < begins - gap), validation=validated)
 
 
-def described(parts: Parts) -> str:
-    """`split.json` as text, the same for the same split."""
-    return json.dumps(parts.document(), indent=2, sort_keys=True, allow_nan=False) + "\n"
+def write(path: Path, parts: Parts) -> None:
+    """Write `split.json` atomically; the same split is the same bytes."""
+    write_json(path, parts.document())

@@ -46,21 +46,23 @@ def matches(found: pa.DataType, dtype: str) -> bool:
         case "string":
             return text
         case "category":
-            return text or pa.types.is_dictionary(found) or pa.types.is_integer(found)
+            return bool(text or pa.types.is_dictionary(found) or pa.types.is_integer(found))
         case "bytes":
-            return pa.types.is_binary(found) or pa.types.is_large_binary(found) or pa.types.is_fixed_size_binary(found)
+            return bool(
+                pa.types.is_binary(found) or pa.types.is_large_binary(found) or pa.types.is_fixed_size_binary(found)
+            )
         case "timestamp":
-            return pa.types.is_timestamp(found)
+            return bool(pa.types.is_timestamp(found))
         case "date":
-            return pa.types.is_date(found)
+            return bool(pa.types.is_date(found))
         case "bfloat16":
-            return pa.types.is_floating(found)
+            return bool(pa.types.is_floating(found))
         case _:
             return bool(found == _EXACT[dtype])
 
 
 def _is_text(found: pa.DataType) -> bool:
-    return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+    return bool(pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found))
 
 
 def converted(values: pa.Array, column: Expected, *, json: bool = False) -> tuple[pa.Array, pa.Array]:
@@ -109,7 +111,9 @@ def _from_json(values: pa.Array, column: Expected) -> tuple[pa.Array, pa.Array]:
 def _cast_number(values: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_floating(target):
         values = values.cast(pa.float64(), safe=False)
-        return values.cast(pa.float32(), safe=False).cast(target) if pa.types.is_float16(target) else values.cast(target)
+        return (
+            values.cast(pa.float32(), safe=False).cast(target) if pa.types.is_float16(target) else values.cast(target)
+        )
     return values.cast(target)
 
 

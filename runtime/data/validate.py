@@ -1,8 +1,8 @@
 """`mlspec runtime validate`: check the data of a run against its contract, and record which data that is.
 
 It reads each source once, in bounded memory, and prints one line for each violated expectation. It writes two files:
-`validation.json`, with what it found, and `data.json`, with the version of each source that is read as of the run, which
-`train` copies to `data` in `model.json`.
+`validation.json`, with what it found, and `data.json`, with the version of each source that is read as of the run,
+which `train` copies to `data` in `model.json`.
 
 It exits with 0 if all that can be checked is as the contract says, and with 42 if not: the data is broken, and a retry
 would read the same data. It exits with 1 if the configuration or a store cannot be read, which Kubernetes retries; in a

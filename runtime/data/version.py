@@ -3,8 +3,8 @@
 - A file or a folder: the SHA-256 of the sorted lines `path NUL size NUL tag`. The tag is what the store reports as the
   content's ETag, or the SHA-256 of the content. Files modified after the run's time are left out, so that a second
   attempt finds the same version. Hidden files (`_` or `.` first) are left out, as by readers of tables.
-- An Iceberg table: the ID of the current snapshot, or of the newest one before the cutoff. It is a 64-bit integer, which
-  JSON readers round, so it stays text.
+- An Iceberg table: the ID of the current snapshot, or of the newest one before the cutoff. It is a 64-bit integer,
+  which JSON readers round, so it stays text.
 - A Delta table: the number of the newest commit before the cutoff.
 
 The cutoff is the time of the run less the `lag` of the source.
@@ -110,7 +110,9 @@ _ICEBERG = re.compile(r"v?(\d{1,18})(?:-[^/]*)?\.metadata\.json")
 
 
 def _iceberg(store: fs.FileSystem, path: str, cutoff: float) -> str:
-    numbered = [(int(match[1]), name) for name in _names(store, f"{path}/metadata") if (match := _ICEBERG.fullmatch(name))]
+    numbered = [
+        (int(match[1]), name) for name in _names(store, f"{path}/metadata") if (match := _ICEBERG.fullmatch(name))
+    ]
     if not numbered:
         raise Unreadable(f"{shown(path)} has no Iceberg metadata")
     table = _json(store, f"{path}/metadata/{max(numbered)[1]}")

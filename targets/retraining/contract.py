@@ -1,15 +1,16 @@
 """The data contract of a training run: a Pandera schema for each source, and mlspec's own `validate` step.
 
 The schema is for programs that already hold a table in pandas: `pandera validate -s schema-SOURCE.yaml -d rows.parquet`
-(Pandera 0.33 or newer), or `pandera.io.pandas_io.from_yaml`. mlspec's own step reads the sources itself, and checks more.
+(Pandera 0.33 or newer), or `pandera.io.pandas_io.from_yaml`. mlspec's own step reads the sources itself, and checks
+more.
 
 Pandera traps handled here:
 
 - Only built-in checks can be written in YAML, so `nullShare` and `values.max` cannot. A comment in the file says so.
-- `str_matches` accepts what follows the match, and `$` a newline before the end. So a pattern is closed with `\\Z`.
+- `str_matches` accepts what follows the match, and `$` a newline at the end. So a pattern is closed with `\\Z`.
 - pandas has no missing integers and booleans: it reads such columns as float64 and object. Their types are `Int64` and
-  `boolean`, to which Pandera has to convert. It also has no 16-bit brain floats, and reads categories as either texts or
-  categories, so those have no type.
+  `boolean`, to which Pandera has to convert. It also has no 16-bit brain floats, and reads categories as either texts
+  or categories, so those have no type.
 """
 
 from __future__ import annotations
@@ -168,7 +169,10 @@ def validate_step(training: TrainingPlan, contract: list[Any], mounts: list[Body
     container: Body = {
         "name": "validate",
         "image": own_image(
-            training.scope, "the check of the data contract needs mlspec's own image", checks, instead="write `contract: false`"
+            training.scope,
+            "the check of the data contract needs mlspec's own image",
+            checks,
+            instead="write `contract: false`",
         ),
         "command": ["mlspec", "runtime", "validate", "--in-job"],
         "env": [*contract, *variables(usual), *credentials(stores, usual)],
