@@ -1,8 +1,8 @@
 """The rows of a source, batch by batch, as its files hold them.
 
 Unlike the reader of captured predictions (`measure/tables.py`), this one guesses nothing: text files are read as text,
-so that a column whose type changed is found and not converted. It distinguishes a broken file from a store that cannot be
-reached, which is worth a retry. The format is that of the spec, whatever the files are called.
+so that a column whose type changed is found and not converted. It distinguishes a broken file from a store that cannot
+be reached, which is worth a retry. The format is that of the spec, whatever the files are called.
 """
 
 from __future__ import annotations
