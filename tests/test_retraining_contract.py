@@ -144,3 +144,18 @@ def test_asking_for_the_step_without_the_image_is_an_error(tmp_path: Path) -> No
 def test_two_steps_of_one_name_are_an_error(tmp_path: Path) -> None:
     (found,) = told(compiled(tmp_path, spec(training__steps={**SPEC["training"]["steps"], "contract": True})))
     assert found == "MLS012: `contract: true` adds a step `validate`, and the spec has its own"
+
+
+@pytest.mark.parametrize("contract", [True, False])
+def test_saying_it_has_an_effect(tmp_path: Path, contract: bool) -> None:
+    """Also `false`, which leaves nothing in the output that could cite it."""
+    given = {**OURS, "training__steps": {**STEPS, "contract": contract}}
+    assert [found for found in compiled(tmp_path, spec(**given)).found if "contract" in found.message] == []
+    assert ("validate" in steps(tmp_path, **given)) == contract
+
+
+def test_asking_for_the_step_without_a_source_that_it_can_read_is_an_error(tmp_path: Path) -> None:
+    given = spec(**{**OURS, "data__sources": [{**SOURCE, "format": "avro"}]})
+    given["training"]["steps"] = {**STEPS, "contract": True}
+    (found,) = told(compiled(tmp_path, given))
+    assert found == "MLS012: `contract: true` adds a step that could check nothing"

@@ -24,6 +24,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.emit.dump import Lines, dump
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
+from ...compiler.plan.training.contract import readable
 from ...compiler.system import Column, DataSource
 from ..pod import access, extras, trust
 from ..pod.credentials import credentials, variables
@@ -156,6 +157,14 @@ def validate_step(training: TrainingPlan, contract: list[Any], mounts: list[Body
             others=((own.command, "the step of the spec"),),
             note="a run has one step of each name",
             help="write `contract: false`, and run `mlspec runtime validate --in-job` in your step if you want both",
+        )
+    if not any(readable(source) for source in training.scope.system.data.sources):
+        raise refusal(
+            "MLS012",
+            "`contract: true` adds a step that could check nothing",
+            checks,
+            note="no source has a `uri` and a `format` that a step in a pod can read, so every run would pass",
+            help="write `contract: false`, and check the data in a `validate` step of your own",
         )
     all_mounts: list[Any] = [*mounts, *trust.mounts(training.scope)]
     stores = access.granted(
