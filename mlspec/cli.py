@@ -533,6 +533,61 @@ def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None)
 
 
 @runtime.command()
+@click.option("--config", metavar="FILE", help="The training configuration.")
+@click.option("--output", metavar="FOLDER", help="Where to write validation.json and data.json.")
+@click.option("--at", type=float, metavar="SECONDS", help="The time of the run, in Unix time; now if omitted.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def validate(config: str | None, output: str | None, at: float | None, in_job: bool) -> None:
+    """Check training data against its contract, and record its version.
+
+    Exits with 0 if the data is as the contract says, 42 if it is not, and 1 if something cannot be read.
+    """
+    from .runtime.data import validate as command
+
+    files = command.of_the_job() if in_job else command.by_hand(config, output, at) if config is not None else None
+    if files is None:
+        needed = "MLSPEC_CONFIG and MLSPEC_OUTPUT, as in a job" if in_job else "--config"
+        raise click.UsageError(f"nothing to validate without {needed}")
+    sys.exit(command.validate(files, in_job=in_job))
+
+
+@runtime.command("data-version")
+@click.argument("source")
+@click.option("--config", metavar="FILE", help="The training configuration; MLSPEC_CONFIG if omitted.")
+@click.option("--at", type=float, metavar="SECONDS", help="The time of the run, in Unix time; now if omitted.")
+def data_version(source: str, config: str | None, at: float | None) -> None:
+    """Print the version of a source at the time of the run.
+
+    Exits with 0, or with 1 if the source cannot be read.
+    """
+    from .runtime.data import validate as command
+
+    files = command.by_hand(config, None, at) if config is not None else command.of_the_job()
+    if files is None:
+        raise click.UsageError("nothing to read without --config, or MLSPEC_CONFIG and MLSPEC_OUTPUT, as in a job")
+    sys.exit(command.data_version(files, source))
+
+
+@runtime.command("check-split")
+@click.option("--config", metavar="FILE", help="The training configuration.")
+@click.option("--split", metavar="FILE", help="The split.json of the train step.")
+@click.option("--predictions", metavar="FILE", help="The predictions.parquet of the evaluate step.")
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def check_split(in_job: bool, **given: str | None) -> None:
+    """Check that a run used the split of its spec.
+
+    Exits with 0 if what can be checked agrees, 42 if it does not, and 1 for unreadable input.
+    """
+    from .runtime.data import obeyed as command
+
+    files = command.of_the_job() if in_job else command.by_hand(**given)
+    if files is None:
+        needed = "MLSPEC_CONFIG and MLSPEC_INPUT, as in a job" if in_job else "--config, --split, and --predictions"
+        raise click.UsageError(f"nothing to check without {needed}")
+    sys.exit(command.check_split(files, in_job=in_job))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 

@@ -45,6 +45,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "services.*.access if platform.*[policies=false]",
     "training.access if platform.*[policies=false]",
     "access.*[kind=tracking].url if platform.*[policies=false]",
+    "training.steps.contract",  # false drops the step
     "services.*.endpoint.throughGateway",  # 0% drops the route and the canary
     "models.*.signature",
     "constraints.accelerators",

@@ -67,6 +67,12 @@ class Steps(Section):
     """The steps of a run, in order. mlspec adds the gate between `evaluate` and `register`."""
 
     validate_: Step | None = optional("Validates the data against the data contract; fails on bad data.")
+    contract: bool | None = derived(
+        "Whether mlspec adds a `validate` step of its own, which reads the sources and fails on data that violates "
+        "`data.columns`, `freshness`, or `volume.daily`.",
+        "as true if `validate` is omitted, the spec has columns of a source that a pod can read (Parquet, CSV, or JSON "
+        "Lines in files, S3, or Google Cloud Storage), and `platform.images.runtime` is set",
+    )
     train: Step = required("Trains the model, and writes the model and `model.json` to its output.")
     evaluate: Step | None = optional("Evaluates the model on the test rows, and writes `metrics.json`.")
     register_: Step | None = optional("Registers the model if it passes the gates.")

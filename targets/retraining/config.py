@@ -23,6 +23,7 @@ from ..kept import kept
 from ..monitored import monitoring
 from ..plain import as_data
 from . import gates, promotion
+from .contract import schemas
 
 __all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
 
@@ -100,11 +101,16 @@ class ConfigFile:
         return json_lines(body(self.training))
 
     @cached_property
+    def files(self) -> dict[str, Lines]:
+        """All files by name: the configuration, and the Pandera schema of each source."""
+        return {FILE: self.lines, **schemas(self.training)}
+
+    @cached_property
     def name(self) -> Because[str]:
         """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
-        parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
-        checksum = f"{crc32(self.lines.text().encode()):08x}"
-        digest = because(checksum, "a checksum of the file, which contains these values", roots(parts))
+        parts = tuple(line for file in self.files.values() for line in file.lines if isinstance(line, Because))
+        checksum = f"{crc32(''.join(file.text() for file in self.files.values()).encode()):08x}"
+        digest = because(checksum, "a checksum of the files, which contain these values", roots(parts))
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 
 
@@ -122,7 +128,7 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
         "metadata": naming.metadata(
             scope, file.name, labels(training), kept(scope, "a run that has started may still use it")
         ),
-        "data": {FILE: file.lines},
+        "data": dict(file.files),
         "immutable": fixed(True, "its name includes a checksum of its content"),
     }
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)

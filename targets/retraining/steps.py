@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because, first, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
@@ -21,6 +21,7 @@ from ..pod.credentials import credentials, variables, written_at
 from ..pod.security import container_security, writable_for_devices
 from . import carried, measured, promotion, tracking
 from .config import FILE
+from .contract import validate_step
 from .gates import gated
 
 __all__ = ["containers", "grants", "shares_memory"]
@@ -39,7 +40,10 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
         raise _unjudged(training, steps.register_)
     made = [
         measured.diagnose(training, list(_contract("diagnose")), _mounts("diagnose")),
-        _step(training, "validate", steps.validate_),
+        first(
+            validate_step(training, list(_contract("validate")), _mounts("validate")),
+            _step(training, "validate", steps.validate_),
+        ),
         _step(training, "train", steps.train),
         _step(training, "evaluate", steps.evaluate),
         measured.profile(training, list(_contract("profile")), _mounts("profile")),

@@ -27,6 +27,7 @@ def lines(plan: Plan) -> Iterator[Line]:
         title="scheduled", value=training.suspended.map(lambda suspended: not suspended), field="retraining.schedule"
     )
     yield Line(title="hyperparameter search", value=training.tunes, field="training.tuning")
+    yield Line(title="mlspec checks the data contract", value=training.checks_contract, field="training.steps.contract")
     yield Line(title="fits per run", value=training.fits, count_of="fit")
     if training.work is not None:
         yield Line(title="fit time per run", value=training.work)

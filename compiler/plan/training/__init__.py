@@ -19,7 +19,7 @@ from ...system import Model, Release, Training
 from .. import cron
 from ..choose import assumed, number
 from ..scope import Scope
-from . import fit
+from . import contract, fit
 
 if TYPE_CHECKING:
     from ..measuring import MeasuringPlan
@@ -141,6 +141,11 @@ class TrainingPlan:
     def retries(self) -> Because[int]:
         """How many times a failed run is retried."""
         return self.part.retries
+
+    @cached_property
+    def checks_contract(self) -> Because[bool]:
+        """Whether mlspec's own `validate` step checks the data contract before the model is trained."""
+        return contract.checks_contract(self.scope, self.part)
 
     # Time
 
