@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlspec.runtime.conditions import Unreadable, wilson
-from mlspec.runtime.quality import metrics
+from mlspec.runtime.quality import estimate, metrics
 from mlspec.runtime.quality.classes import DECISIONS, Counts, calibration_error, decided, decided_apart, losses
 from mlspec.runtime.quality.config import Bound
 from mlspec.runtime.quality.errors import ERRORS, error_difference, error_found
@@ -331,9 +331,9 @@ def test_isotonic_regression_pools_what_falls() -> None:
     assert found.tolist() == [near(1 / 3), near(1 / 3), 2.5, 2.5]
 
 
-def world(random: Any, shift: float, meaning: float) -> tuple[Any, Any]:
-    x = random.normal(shift, 1, 20_000)
-    label = (random.random(20_000) < 1 / (1 + np.exp(-(1.5 * x + meaning)))).astype(float)
+def world(random: Any, shift: float, meaning: float, rows: int = 20_000) -> tuple[Any, Any]:
+    x = random.normal(shift, 1, rows)
+    label = (random.random(rows) < 1 / (1 + np.exp(-(1.5 * x + meaning)))).astype(float)
     return label, 1 / (1 + np.exp(-1.5 * x))
 
 
@@ -431,3 +431,20 @@ def test_intervals_of_errors_cover(metric: str) -> None:
     mean = abs(np.random.default_rng(1).normal(5, 2, 2_000_000)).mean()
     truth = {"mae": math.sqrt(2 / math.pi), "wape": math.sqrt(2 / math.pi) / mean, "r2": 0.75, "rmse": 1.0}[metric]
     assert 0.92 <= covered(numbers, lambda label, output: error_found(metric, label, output), truth) <= 0.98
+
+
+@pytest.mark.slow
+def test_the_interval_of_an_estimate_covers_what_labels_will_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate, "RESAMPLES", 79)
+    monkeypatch.setattr(estimate, "CELLS", 100)
+    inside = dict.fromkeys(("accuracy", "recall", "roc_auc", "brier_score"), 0)
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        known, (label, score) = (world(random, shift, 0, rows) for shift, rows in ((0, 3000), (0.3, 2000)))
+        expected = Expected(known, score, 0.5)
+        for metric in inside:
+            real = metrics.measured(bound(metric), Rows(label=label, output=score, threshold=0.5)).value
+            found = expected.found(metric)
+            inside[metric] += found.low <= real <= found.high
+    # 95 of 100, less three standard errors
+    assert min(inside.values()) >= 88

@@ -4,7 +4,7 @@
   NannyML, Confidence-based performance estimation).
 - The calibration is isotonic (R. E. Barlow and others, Statistical inference under order restrictions, 1972), fitted on
   the newest rows whose labels are complete.
-- The interval is a bootstrap of both uncertainties: the rows of the calibration, and the labels to come.
+- The interval has the spread of a bootstrap of both uncertainties: the rows of the calibration, and the labels to come.
 
 Scores are collected in cells of equal frequency, with a cell edge at the threshold, so that the cost does not grow with
 the rows.
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .classes import DECISIONS, SMALLEST, Counts
-from .found import SEED, Floats, Found, Unmeasured
+from .found import SEED, Floats, Found, Unmeasured, Z
 
 __all__ = ["LEAST", "NOT_ESTIMATED", "Cells", "Expected", "cell_edges", "isotonic"]
 
@@ -109,8 +109,10 @@ class Expected:
         defined = np.array([one for one in drawn if one is not None])
         if value is None or len(defined) < RESAMPLES / 2:
             raise Unmeasured("it is undefined for what the scores expect", self.samples)
-        low, high = np.quantile(defined, (0.025, 0.975))
-        return Found(value=value, low=min(float(low), value), high=max(float(high), value), samples=self.samples)
+        # around the value: isotonic regressions of resampled rows are steeper, so that their percentiles are biased
+        half = Z * float(defined.std(ddof=1))
+        least, most = -1.0 if metric == "matthews_corrcoef" else 0.0, np.inf if metric == "log_loss" else 1.0
+        return Found(value=value, low=max(least, value - half), high=min(most, value + half), samples=self.samples)
 
     @cached_property
     def drawn(self) -> list[Floats]:
