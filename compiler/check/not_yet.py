@@ -7,7 +7,6 @@ __all__ = ["NOT_YET_READ", "READ_BY_STAGES", "SHOWN", "compiled"]
 NOT_YET_READ: dict[str, str] = {
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",
-    "features": "the feature store",
     "services.*.endpoint.auth": "gateway authentication",
     "services.*.llm.prompt": "prompt versioning",
     "services.*.llm.retrieval.store": "retrieval",
