@@ -53,6 +53,9 @@ READ_BY_STAGES: tuple[str, ...] = (
     "access.*[kind=tracking].url if platform.*[policies=false]",
     "services.*.endpoint.throughGateway",  # 0% drops the route and the canary
     "models.*.signature",
+    "features.store",  # without `features.materialization`, another system fills the store, and this and the next two
+    "features.entities",  # only say what models read: rules hold it against their signatures, and the catalog of
+    "features.views",  # features lists it
     "constraints.accelerators",
     "metrics.* if monitoring.rules",  # a bound states its own side, and needs no range
     "metrics.* if monitoring.quality",

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .tables import MICROSECONDS, Broken, Place, compact, newest_of_table, read, span, write, write_text
+from .tables import MICROSECONDS, BrokenError, Place, compact, newest_of_table, read, span, write, write_text
 from .windows import aggregated, between, moments
 
 __all__ = ["main"]
@@ -37,16 +37,16 @@ def main(arguments: list[str]) -> int:
     42 for data or code that a retry would find the same.
     """
     if len(arguments) != 1:
-        print("usage: python -m feature_store.job FILE", file=sys.stderr)
+        sys.stderr.write("usage: python -m feature_store.job FILE\n")
         return USAGE
     try:
         config = json.loads(Path(arguments[0]).read_text())
         return _filled(config, Path(arguments[0]).parent)
-    except Broken as why:
-        print(f"error: {why}", file=sys.stderr)
+    except BrokenError as why:
+        sys.stderr.write(f"error: {why}\n")
         return NO
     except (OSError, ValueError, KeyError, pa.ArrowException, subprocess.CalledProcessError) as why:
-        print(f"error: {' '.join(str(why).split()) or type(why).__name__}", file=sys.stderr)
+        sys.stderr.write(f"error: {' '.join(str(why).split()) or type(why).__name__}\n")
         return UNREADABLE
 
 
@@ -62,7 +62,7 @@ def _filled(config: dict[str, Any], folder: Path) -> int:
             if end is not None and config["online"]:
                 _feast(work, "materialize-incremental", _iso(end), "--views", name)
             elif end is None:
-                print(f"{name}: there is no record yet", flush=True)
+                sys.stderr.write(f"{name}: there is no record yet\n")
     _measured(config, ends, int(now))
     return DONE
 
@@ -123,6 +123,8 @@ def _computed(view: dict[str, Any], source: Place, start: int, end: int) -> Any:
     order = np.lexsort((times, keys))
     rows, keys, times = rows.take(pa.array(order)), keys[order], times[order]
     entities, at = moments(keys, times, widths, start, end)
+    # Feast's Dask store drops rows of training that come before all rows of their entity.
+    entities, at = np.concatenate([np.unique(entities), entities]), np.concatenate([np.unique(entities) * 0, at])
     columns = {key: names.dictionary.take(pa.array(entities)), stamp: pa.array(at).cast(MICROSECONDS)}
     for feature, width in zip(features, widths, strict=True):
         low, high = between(keys, times, entities, at, width)
@@ -135,12 +137,17 @@ def _column(feature: dict[str, Any], rows: Any, stamp: str, low: Any, high: Any)
         kind, values = "last", _of_code(feature, rows, stamp)
     else:
         kind = feature["aggregate"]
-        values = rows.column(feature["column"]).to_pandas().to_numpy() if "column" in feature else None
+        values = _array(rows.column(feature["column"])) if "column" in feature else None
     try:
         found, missing = aggregated(kind, values, low, high)
         return pa.array(found, mask=missing, from_pandas=True).cast(feature["type"])
     except (TypeError, ValueError) as why:  # pyarrow's errors about values are of these, too
-        raise Broken(f"the feature {feature['name']} is not {feature['type']}: {why}") from None
+        raise BrokenError(f"the feature {feature['name']} is not {feature['type']}: {why}") from None
+
+
+def _array(column: Any) -> Any:
+    """A column as an array, where a missing number is NaN, and any other missing value None."""
+    return column.combine_chunks().to_numpy(zero_copy_only=False)
 
 
 def _of_code(feature: dict[str, Any], rows: Any, stamp: str) -> Any:
@@ -149,13 +156,13 @@ def _of_code(feature: dict[str, Any], rows: Any, stamp: str) -> Any:
     try:
         function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as why:
-        raise Broken(f"the image has no {feature['code']}: {why}") from None
+        raise BrokenError(f"the image has no {feature['code']}: {why}") from None
     place = rows.schema.get_field_index(stamp)
     frame = rows.set_column(place, stamp, rows.column(stamp).cast(MICROSECONDS)).to_pandas()
     frame = frame.sort_values(stamp, kind="stable")
     values = np.asarray(function(frame.reset_index(drop=True)))
     if values.shape != (len(frame),):
-        raise Broken(f"{feature['code']} returned {values.shape} values for {len(frame)} rows")
+        raise BrokenError(f"{feature['code']} returned {values.shape} values for {len(frame)} rows")
     back = np.empty_like(values)
     back[frame.index.to_numpy()] = values
     return back

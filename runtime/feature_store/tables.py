@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.fs as fs
 import pyarrow.parquet as pq
+from pyarrow import fs
 
-__all__ = ["Broken", "Place", "compact", "newest_of_table", "read", "span", "write", "write_text"]
+__all__ = ["BrokenError", "Place", "compact", "newest_of_table", "read", "span", "write", "write_text"]
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
 PREFIX = "until-"
 DAY = 86_400_000_000
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """Data or code that a retry would find the same."""
 
 
@@ -54,13 +54,13 @@ def _dataset(place: Place) -> Any:
 def _check(found: Any, columns: list[str], place: Place) -> None:
     missing = [name for name in columns if name not in found.schema.names]
     if missing:
-        raise Broken(f"{place.path} has no column {', '.join(missing)}; it has {', '.join(found.schema.names)}")
+        raise BrokenError(f"{place.path} has no column {', '.join(missing)}; it has {', '.join(found.schema.names)}")
 
 
 def _time(found: Any, name: str, place: Place) -> Any:
     kind = found.schema.field(name).type
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        raise Broken(f"the column {name} of {place.path} is {kind}, not a timestamp or a date")
+        raise BrokenError(f"the column {name} of {place.path} is {kind}, not a timestamp or a date")
     return kind
 
 

@@ -7,6 +7,7 @@ would still say that a card had five payments in the last hour a day after the l
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,14 @@ def _held(values: Array) -> Array:
     if values.dtype.kind == "f":
         return ~np.isnan(values)
     if values.dtype == object:
-        return np.array([value is not None and value == value for value in values], bool)
+        return np.array(
+            [not (value is None or (isinstance(value, float) and math.isnan(value))) for value in values], bool
+        )
     return np.ones(len(values), bool)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _each(values: Array, low: Array, high: Array) -> Array:

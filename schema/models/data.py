@@ -360,7 +360,7 @@ class FeatureView(Section):
         "When the view is materialized, in UTC. Required with `materialization`, where all views share one schedule."
     )
     timestamp: ColumnName | None = optional(
-        "The column with the time of the event. If omitted, the only column of the source that is a timestamp or a date."
+        "The column with the time of the event. If omitted, the only column of the source that is a time or a date."
     )
     batch_source: BatchSource | None = optional(
         "A copy of the source in Parquet files. Required for materialization if the source is a stream, or is stored "

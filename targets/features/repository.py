@@ -7,6 +7,9 @@ Written for Feast 0.67. Traps handled here:
 - A registry path in an object store must be a plain string: a mapping with `registry_type: file` takes it for a local
   path.
 - Without a schema, `feast apply` infers the types from the data, and they change with it.
+- The offline store Dask drops rows of training whose entity has only later values (`_filter_ttl` in
+  feast/infra/offline_stores/dask.py), so the job gives each entity of a computed view a first row, before all others.
+  DuckDB keeps such rows, but it reads object stores neither with the credentials of a pod nor by folder.
 - `online=False` is not the default, and `ttl` left out is no limit, but is no time to start from, either.
 """
 
@@ -87,7 +90,11 @@ def _online(store: StorePlan, online: RedisStore | PostgresStore | DynamoStore) 
         parts = [text("{address}", address=online.address)]
         parts += [online.tls.map(lambda _: "ssl=true")] if online.tls.value else []
         password = known.get("REDIS_PASSWORD")
-        parts += [because("password=${REDIS_PASSWORD}", "the variable of the access", password)] if password is not None else []
+        parts += (
+            [because("password=${REDIS_PASSWORD}", "the variable of the access", password)]
+            if password is not None
+            else []
+        )
         joined = because(",".join(part.value for part in parts), "the connection", parts, online.tls)
         yield text("  connection_string: {value}", value=joined.map(json.dumps))
     elif isinstance(online, PostgresStore):

@@ -320,5 +320,5 @@ def _other_format(view: FeatureView, source: DataSource, what: str) -> Refusal:
         source.format if source.format is not None else source.name,
         others=((view.source, "the view reads it"),),
         note="the job would fail at its first run",
-        help="write `format: parquet` if it is, or add `batchSource: {uri: ...}` to the view with a copy in Parquet files",
+        help="write `format: parquet` if it is, or add `batchSource: {uri: ...}` to the view with a Parquet copy",
     )
