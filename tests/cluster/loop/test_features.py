@@ -228,7 +228,7 @@ model:
       - {name: seats, dtype: int64, from: features.profile.seats}
     outputs: [{name: score, dtype: float32}]
 release: {version: 1, artifact: {uri: "s3://models/churn/", format: onnx, size: 1Mi, digest: "sha256:%s"}}
-serving: {runtime: mlserver, serviceTime: {mean: 5ms}}
+serving: {mode: online, runtime: mlserver, serviceTime: {mean: 5ms}}
 constraints: {latency: {p99: 100ms}, throughput: {mean: 2/s, peak: 5/s}, availability: 99%%}
 """ % ("a" * 64)
 
