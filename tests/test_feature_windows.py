@@ -133,7 +133,7 @@ def test_a_killed_write_leaves_nothing_that_is_read(tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(tables.os, "replace", killed)
+        patched.setattr("os.replace", killed)
         with pytest.raises(KeyboardInterrupt):
             job._prepared(view(tmp_path), NOW)
     assert tables.newest_of_table(tables.Place.of(str(tmp_path / "table"))) is None
