@@ -354,8 +354,40 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Features": {
         "store": ('store', 'default', ('enum', ('feast',)), 'feast', 'the de facto open-source standard'),
         "lookup": ('lookup', 'optional', ('scalar', 'duration', ''), None, ''),
+        "materialization": ('materialization', 'optional', ('object', 'Materialization'), None, ''),
         "entities": ('entities', 'list', ('list', ('object', 'Entity'), 'name'), None, ''),
         "views": ('views', 'list', ('list', ('object', 'FeatureView'), 'name'), None, ''),
+    },
+    "Materialization": {
+        "image": ('image', 'required', ('scalar', 'image', ''), None, ''),
+        "tables": ('tables', 'required', ('object', 'FeatureTables'), None, ''),
+        "online": ('online', 'optional', ('union', 'OnlineStore'), None, ''),
+        "user": ('user', 'default', ('integer', 1, 2147483647), '1000', 'the first non-root user in most images'),
+        "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'one process does the work'),
+        "memory": ('memory', 'default', ('scalar', 'memory', ''), '4Gi', 'a first guess'),
+        "deadline": ('deadline', 'derived', ('scalar', 'duration', ''), None, 'as half of the shortest gap between two runs'),
+    },
+    "FeatureTables": {
+        "uri": ('uri', 'required', ('scalar', 'uri', ''), None, ''),
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
+    },
+    "RedisStore": {
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
+        "type": ('type', 'required', ('enum', ('redis',)), None, ''),
+        "address": ('address', 'required', ('scalar', 'address', ''), None, ''),
+        "tls": ('tls', 'default', ('bool',), 'true', 'passwords and features cross the network'),
+    },
+    "PostgresStore": {
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
+        "type": ('type', 'required', ('enum', ('postgres',)), None, ''),
+        "address": ('address', 'required', ('scalar', 'address', ''), None, ''),
+        "database": ('database', 'required', ('scalar', 'identifier', ''), None, ''),
+        "tls": ('tls', 'default', ('bool',), 'true', 'passwords and features cross the network'),
+    },
+    "DynamoStore": {
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
+        "type": ('type', 'required', ('enum', ('dynamodb',)), None, ''),
+        "region": ('region', 'required', ('scalar', 'identifier', ''), None, ''),
     },
     "Entity": {
         "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
@@ -368,7 +400,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "owner": ('owner', 'optional', ('scalar', 'text', ''), None, ''),
         "maxAge": ('max_age', 'optional', ('scalar', 'duration', ''), None, ''),
         "schedule": ('schedule', 'optional', ('scalar', 'cron', ''), None, ''),
+        "timestamp": ('timestamp', 'optional', ('scalar', 'identifier', 'columns'), None, ''),
+        "batchSource": ('batch_source', 'optional', ('object', 'BatchSource'), None, ''),
         "features": ('features', 'list', ('list', ('object', 'Feature'), 'name'), None, ''),
+    },
+    "BatchSource": {
+        "uri": ('uri', 'required', ('scalar', 'uri', ''), None, ''),
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
     },
     "Feature": {
         "name": ('name', 'required', ('scalar', 'identifier', ''), None, ''),
@@ -1709,6 +1747,7 @@ UNIONS: dict[str, tuple[str, dict[str, str]]] = {
     'DataVersion': ('kind', {'dvc': 'PinnedVersion', 'lakefs': 'PinnedVersion', 'iceberg': 'PinnedVersion', 'delta': 'PinnedVersion', 'git': 'PinnedVersion', 's3-version': 'PinnedVersion', 'sha256': 'PinnedVersion', 'snapshot': 'PinnedVersion', 'as-of-run': 'RunVersion'}),
     'PreprocessingStep': ('step', {'impute': 'Impute', 'clip': 'Clip', 'scale': 'Scale', 'encode': 'Encode', 'tokenize': 'Tokenize', 'resize': 'Resize', 'deduplicate': 'Deduplicate', 'custom': 'CustomStep'}),
     'Split': ('strategy', {'temporal': 'TemporalSplit', 'random': 'RandomSplit', 'stratified': 'StratifiedSplit', 'grouped': 'GroupedSplit'}),
+    'OnlineStore': ('type', {'redis': 'RedisStore', 'postgres': 'PostgresStore', 'dynamodb': 'DynamoStore'}),
     'Parameter': ('type', {'double': 'DoubleParameter', 'int': 'IntParameter', 'categorical': 'CategoricalParameter'}),
     'Service': ('mode', {'online': 'OnlineService', 'batch': 'BatchService', 'streaming': 'StreamingService', 'edge': 'EdgeService'}),
     'PrometheusAuth': ('kind', {'bearer': 'BearerAuth', 'basic': 'BasicAuth', 'sigv4': 'Sigv4Auth'}),

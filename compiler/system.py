@@ -566,12 +566,69 @@ class GroupedSplit(Part):
 class Features(Part):
     """The feature store."""
 
-    __slots__ = fields = ("store", "lookup", "entities", "views",)
+    __slots__ = fields = ("store", "lookup", "materialization", "entities", "views",)
 
     store: Because[Literal['feast']]
     lookup: Because[Duration] | None
+    materialization: Materialization | None
     entities: tuple[Entity, ...]
     views: tuple[FeatureView, ...]
+
+
+class Materialization(Part):
+    """A job that computes features, registers them in Feast, and copies their newest values to the online store."""
+
+    __slots__ = fields = ("image", "tables", "online", "user", "cpu", "memory", "deadline",)
+
+    image: Because[str]
+    tables: FeatureTables
+    online: OnlineStore | None
+    user: Because[int]
+    cpu: Because[Cores]
+    memory: Because[Memory]
+    deadline: Derived[Duration]
+
+
+class FeatureTables(Part):
+    """Where the registry of the feature store and the tables of its computed views are."""
+
+    __slots__ = fields = ("uri", "access",)
+
+    uri: Because[str]
+    access: Because[str] | None
+
+
+class RedisStore(Part):
+    """Redis or Valkey. Its password, if it has one, is the variable `REDIS_PASSWORD` of the access."""
+
+    __slots__ = fields = ("access", "type", "address", "tls",)
+
+    access: Because[str] | None
+    type: Because[Literal['redis']]
+    address: Because[str]
+    tls: Because[bool]
+
+
+class PostgresStore(Part):
+    """PostgreSQL. Its user and password are the variables `POSTGRES_USER` and `POSTGRES_PASSWORD` of the access."""
+
+    __slots__ = fields = ("access", "type", "address", "database", "tls",)
+
+    access: Because[str] | None
+    type: Because[Literal['postgres']]
+    address: Because[str]
+    database: Because[str]
+    tls: Because[bool]
+
+
+class DynamoStore(Part):
+    """Amazon DynamoDB."""
+
+    __slots__ = fields = ("access", "type", "region",)
+
+    access: Because[str] | None
+    type: Because[Literal['dynamodb']]
+    region: Because[str]
 
 
 class Entity(Part):
@@ -586,7 +643,7 @@ class Entity(Part):
 class FeatureView(Part):
     """Features of one entity, computed from one source."""
 
-    __slots__ = fields = ("name", "entity", "source", "owner", "max_age", "schedule", "features",)
+    __slots__ = fields = ("name", "entity", "source", "owner", "max_age", "schedule", "timestamp", "batch_source", "features",)
 
     name: Because[str]
     entity: Because[str]
@@ -594,7 +651,18 @@ class FeatureView(Part):
     owner: Because[str] | None
     max_age: Because[Duration] | None
     schedule: Because[str] | None
+    timestamp: Because[str] | None
+    batch_source: BatchSource | None
     features: tuple[Feature, ...]
+
+
+class BatchSource(Part):
+    """A copy of a source in Parquet files, which a batch job can read."""
+
+    __slots__ = fields = ("uri", "access",)
+
+    uri: Because[str]
+    access: Because[str] | None
 
 
 class Feature(Part):
@@ -611,7 +679,7 @@ class Feature(Part):
 
 
 class Transform(Part):
-    """How a feature is computed: an aggregate over a window, or code."""
+    """How a feature is computed: an aggregate over a window, or code. The window ends at the time of the value and includes it, but not its own beginning. `count`, `sum`, and `distinct` of nothing are 0, other aggregates of nothing are missing. `stddev` is that of a sample."""
 
     __slots__ = fields = ("aggregate", "column", "window", "code",)
 
@@ -2793,6 +2861,9 @@ PreprocessingStep: TypeAlias = Union["Impute", "Clip", "Scale", "Encode", "Token
 
 
 Split: TypeAlias = Union["TemporalSplit", "RandomSplit", "StratifiedSplit", "GroupedSplit"]
+
+
+OnlineStore: TypeAlias = Union["RedisStore", "PostgresStore", "DynamoStore"]
 
 
 Parameter: TypeAlias = Union["DoubleParameter", "IntParameter", "CategoricalParameter"]

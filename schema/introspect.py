@@ -216,6 +216,7 @@ _UNION_NAMES = {
     "BearerAuth": "PrometheusAuth",
     "Impute": "PreprocessingStep",
     "TemporalSplit": "Split",
+    "RedisStore": "OnlineStore",
     "DoubleParameter": "Parameter",
     "OnlineService": "Service",
 }

@@ -45,15 +45,16 @@ def labels(
 
 def pod_metadata(
     scope: Scope,
-    part: OnlineService | BatchService | Training,
+    part: OnlineService | BatchService | Training | None,
     labels_: Body,
     identity: Body,
     annotations: Body | None = None,
 ) -> Body:
     """The metadata of pods: their labels, the label of their identity, and what the platform and the part add."""
     own = {key: value for key, value in labels_.items() if key not in scope.system.metadata.labels}
-    added = {**scope.platform.pod_labels, **part.pod_labels}
-    notes: Body = {**(annotations or {}), **scope.platform.pod_annotations, **part.pod_annotations}
+    own_labels, own_notes = (part.pod_labels, part.pod_annotations) if part is not None else ({}, {})
+    added = {**scope.platform.pod_labels, **own_labels}
+    notes: Body = {**(annotations or {}), **scope.platform.pod_annotations, **own_notes}
     return {"labels": {**labels_, **_free(added, {**own, **identity}), **identity}, "annotations": notes or None}
 
 

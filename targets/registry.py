@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..compiler.emit.artifact import SystemTarget, Target
 from ..compiler.emit.backends import Backends
 from ..compiler.provider import Provider
-from . import autoscaling, gitops, measuring, monitoring, retraining, rollout, serving
+from . import autoscaling, features, gitops, measuring, monitoring, retraining, rollout, serving
 from .autoscaling.providers import hpa, keda
 from .autoscaling.providers import none as no_autoscaling
 from .rollout.providers import argo_rollouts
@@ -20,6 +20,7 @@ TARGETS: tuple[Target, ...] = (
     serving.TARGET,
     autoscaling.TARGET,
     rollout.TARGET,
+    features.TARGET,
     retraining.TARGET,
     measuring.TARGET,
     monitoring.TARGET,

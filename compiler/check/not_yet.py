@@ -7,7 +7,6 @@ __all__ = ["NOT_YET_READ", "READ_BY_STAGES", "SHOWN", "compiled"]
 NOT_YET_READ: dict[str, str] = {
     "models.*.ensemble": "an ensemble",
     "models.*.llm.adapters": "a LoRA adapter",
-    "features": "the feature store",
     "services.*.endpoint.auth": "gateway authentication",
     "services.*.llm.prompt": "prompt versioning",
     "services.*.llm.retrieval.store": "retrieval",
@@ -48,6 +47,9 @@ READ_BY_STAGES: tuple[str, ...] = (
     "training.steps.contract",  # false drops the step
     "services.*.endpoint.throughGateway",  # 0% drops the route and the canary
     "models.*.signature",
+    "features.store",  # without `features.materialization`, another system fills the store, and this and the next two
+    "features.entities",  # only say what models read: rules hold it against their signatures, and the catalog of
+    "features.views",  # features lists it
     "constraints.accelerators",
     "metrics.* if monitoring.rules",  # a bound states its own side, and needs no range
     "metrics.* if monitoring.quality",

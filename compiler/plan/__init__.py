@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .data.quality import QualityPlan
     from .data.samples import SamplesPlan
     from .measuring import MeasuringPlan
+    from .data.store import StorePlan
 
 __all__ = ["Plan"]
 
@@ -127,6 +128,16 @@ class Plan(Scope):
         from .data.freshness import FreshnessPlan
 
         return FreshnessPlan(self)
+
+    @cached_property
+    def store(self) -> StorePlan | None:
+        """The job that fills the feature store, if there is one in this environment."""
+        features = self.system.features
+        if features is None or features.materialization is None or not self.runs("serving").value:
+            return None
+        from .data.store import StorePlan
+
+        return StorePlan(self, features, features.materialization)
 
     @cached_property
     def samples(self) -> SamplesPlan:

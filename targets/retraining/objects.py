@@ -13,6 +13,7 @@ from ...compiler.system import Model
 from .. import naming
 from ..pod import access
 from ..pod.egress import egress, siblings, tcp
+from ..pod.sharing import of_services
 from . import promotion
 from .config import COMPONENT, labels
 from .steps import grants
@@ -24,7 +25,7 @@ def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
     """The identity of the pods. If a service uses the same ServiceAccount, the serving target writes it."""
     scope, allowed = training.scope, grants(training)
     name = access.account_of(allowed, training.name)
-    others = _accounts_of_services(plan)
+    others = of_services(plan)
     if name.value in others:
         return
     body: Body = {
@@ -43,18 +44,6 @@ def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
         others,
     )
     yield Artifact(path=naming.path_of(scope, "retraining", "ServiceAccount", name), body=body, why=why)
-
-
-def _accounts_of_services(plan: Plan) -> dict[str, Because[str]]:
-    """The ServiceAccounts of the pods of services."""
-    names: list[Because[str] | None] = []
-    for service in plan.online.values():
-        names += [*(version.files.artifact.access for version in service.versions), *service.part.access]
-    for batch in plan.batch.values():
-        names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
-    grants_ = [(grant.access.service_account, grant.named) for grant in access.granted(plan, names)]
-    accounts = [because(own.value, "the account of a service", own, by) for own, by in grants_ if own is not None]
-    return {account.value: account for account in accounts}
 
 
 def network_policy(training: TrainingPlan) -> Iterator[Artifact]:

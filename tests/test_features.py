@@ -1,0 +1,226 @@
+"""The compiled feature store: what is refused, what is emitted, and the traps of Feast and of CronJobs."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+
+from .support import dumped, loaded
+from .validation import load
+
+SPEC: dict[str, Any] = loaded("""
+apiVersion: mlspec/v1
+kind: MLSystem
+metadata: {name: churn, owner: crm}
+problem: {useCase: Keep customers., task: binary-classification}
+access:
+  lake: {kind: s3, region: eu-central-1, endpoint: "https://store.example.com:9000", secret: lake-keys}
+  cache: {kind: tcp, host: redis.cache.svc, ports: [6379], secret: cache, keys: {REDIS_PASSWORD: password}}
+data:
+  sources:
+    - {name: orders, ingestion: batch, uri: "s3://lake/orders", access: lake, format: parquet, owner: shop, freshness: 1h}
+  columns:
+    - {name: ordered_at, dtype: timestamp, nullable: false}
+    - {name: customer_id, dtype: int64, nullable: false}
+    - {name: plan, dtype: category, values: {oneOf: [small, large]}}
+    - {name: price, dtype: float64, min: 0}
+features:
+  materialization:
+    image: registry.example.com/churn/features:1
+    tables: {uri: "s3://lake/features", access: lake}
+    online: {type: redis, address: "redis.cache.svc:6379", access: cache}
+  entities: [{name: customer, key: customer_id}]
+  views:
+    - name: spending
+      entity: customer
+      source: orders
+      owner: crm
+      maxAge: 3h
+      schedule: "0 * * * *"
+      features: [{name: spent_7d, dtype: float64, transform: {aggregate: sum, column: price, window: 7d}}]
+model:
+  signature:
+    inputs: [{name: spent_7d, dtype: float64, from: features.spending.spent_7d}]
+    outputs: [{name: score, dtype: float32}]
+release:
+  version: 1
+  artifact: {uri: "s3://lake/model.onnx", access: lake, format: onnx, size: 1Mi, digest: "sha256:0123456789012345678901234567890123456789012345678901234567890123"}
+serving: {mode: online, runtime: triton, serviceTime: {mean: 5ms}, load: 20s}
+constraints: {latency: {p99: 100ms}, throughput: {mean: 2/s, peak: 5/s}, availability: 99%}
+""")  # noqa: E501
+
+
+def compiled(folder: Path, *changes: tuple[str, Any]) -> mlspec.Result:
+    spec = copy.deepcopy(SPEC)
+    for path, value in changes:
+        at: Any = spec
+        *parents, last = [int(word) if word.isdigit() else word for word in path.split(".")]
+        for word in parents:
+            at = at[word]
+        if value is None:
+            del at[last]
+        else:
+            at[last] = value
+    (folder / ".git").mkdir(exist_ok=True)
+    (folder / "mlspec.yaml").write_text(dumped(spec))
+    return mlspec.compile(folder / "mlspec.yaml")
+
+
+def made(folder: Path, *changes: tuple[str, Any]) -> dict[str, Any]:
+    result = compiled(folder, *changes)
+    assert result.ok, result.diagnostics
+    files = result.bundles["default"].files
+    return {load(text)["kind"]: load(text) for path, text in files.items() if path.startswith("features/")}
+
+
+VIEW = "features.views.0"
+FEATURE = "features.views.0.features.0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([(f"{VIEW}.schedule", None)], "the view `spending` has no schedule"),
+        ([("data.sources.0.ingestion", "streaming"), ("data.sources.0.uri", "kafka://b:9092/o")], "is a stream"),
+        ([("data.sources.0.format", "csv")], "is `csv`, and the feature store reads Parquet files"),
+        ([("data.columns.0.dtype", "string")], "the time of the view `spending` is unknown"),
+        ([("data.columns.1.dtype", "float64")], "a `float64` cannot be the key of an entity"),
+        ([("data.columns.3.dtype", "string"), ("data.columns.3.min", None)], "a `string` has no sum"),
+        ([(f"{FEATURE}.transform.window", None)], "the feature `spent_7d` has no window"),
+        ([(f"{FEATURE}.transform.column", None)], "the sum of `spent_7d` has no column"),
+        ([(f"{FEATURE}.transform.code", "a.b")], "both by an aggregate and by code"),
+        ([(f"{FEATURE}.transform", None)], "the feature without `transform`, `spent_7d`, is no column"),
+        ([(f"{FEATURE}.dtype", "uint64")], "Feast cannot hold a feature of type `uint64`"),
+        ([(f"{VIEW}.features", [{"name": "plan", "dtype": "string"}, SPEC["features"]["views"][0]["features"][0]])],
+         "`plan` is a column, and `spent_7d` is computed"),
+        ([("features.materialization.deadline", "2h")], "the next one starts after 1h"),
+        ([("features.materialization.online", {"type": "postgres", "address": "db:5432", "database": "f"})],
+         "no access sets `POSTGRES_USER`"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused(tmp_path: Path, changes: list[tuple[str, Any]], said: str) -> None:
+    result = compiled(tmp_path, *changes)
+    assert not result.ok
+    assert any(said in one.message for one in result.diagnostics), [one.message for one in result.diagnostics]
+
+
+def test_two_schedules_would_write_one_registry(tmp_path: Path) -> None:
+    other = {**copy.deepcopy(SPEC["features"]["views"][0]), "name": "other", "schedule": "30 * * * *"}
+    result = compiled(tmp_path, ("features.views", [SPEC["features"]["views"][0], other]))
+    assert any("materialized together" in one.message for one in result.diagnostics)
+
+
+def test_yearly_is_the_default_of_the_operator_and_not_ours(tmp_path: Path) -> None:
+    cron = made(tmp_path)["CronJob"]["spec"]
+    assert (cron["schedule"], cron["timeZone"], cron["concurrencyPolicy"]) == ("0 * * * *", "UTC", "Forbid")
+    assert cron["startingDeadlineSeconds"] >= 10
+
+
+def test_the_name_of_a_cron_job_has_room_for_its_runs(tmp_path: Path) -> None:
+    name = made(tmp_path, ("metadata.name", "a" * 40))["CronJob"]["metadata"]["name"]  # 40 is the most of a system
+    assert len(name) <= 52
+
+
+def test_unknown_keys_are_silent_so_every_key_is_one_that_feast_reads(tmp_path: Path) -> None:
+    """`tests/cluster/loop` holds them against Feast; here is what it accepted."""
+    config = yaml.safe_load(made(tmp_path)["ConfigMap"]["data"]["feature_store.yaml"])
+    assert set(config) == {
+        "project", "provider", "registry", "offline_store", "online_store", "entity_key_serialization_version",
+    }  # fmt: skip
+    assert config["online_store"] == {
+        "type": "redis",
+        "connection_string": "redis.cache.svc:6379,ssl=true,password=${REDIS_PASSWORD}",
+    }
+    assert config["registry"] == "s3://lake/features/churn_default/registry.db"
+
+
+@pytest.mark.parametrize(
+    ("online", "expected"),
+    [
+        ({"type": "dynamodb", "region": "eu-central-1"}, {"type": "dynamodb", "region": "eu-central-1"}),
+        ({"type": "redis", "address": "r:6379", "tls": False}, {"type": "redis", "connection_string": "r:6379"}),
+    ],
+)
+def test_the_other_online_stores(tmp_path: Path, online: dict[str, Any], expected: dict[str, Any]) -> None:
+    objects = made(tmp_path, ("features.materialization.online", online), ("access.cache", None))
+    assert yaml.safe_load(objects["ConfigMap"]["data"]["feature_store.yaml"])["online_store"] == expected
+
+
+def test_postgres_gets_its_password_from_the_secret(tmp_path: Path) -> None:
+    keys = {"POSTGRES_USER": "user", "POSTGRES_PASSWORD": "password"}
+    online = {"type": "postgres", "address": "db.cache.svc:5433", "database": "features", "access": "cache"}
+    objects = made(tmp_path, ("features.materialization.online", online), ("access.cache.keys", keys))
+    assert yaml.safe_load(objects["ConfigMap"]["data"]["feature_store.yaml"])["online_store"] == {
+        "type": "postgres", "host": "db.cache.svc", "port": 5433, "database": "features", "user": "${POSTGRES_USER}",
+        "password": "${POSTGRES_PASSWORD}", "sslmode": "require",
+    }  # fmt: skip
+    [container] = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    secrets = [one["name"] for one in container["env"] if "secretKeyRef" in one.get("valueFrom", {})]
+    assert set(keys) <= set(secrets)
+
+
+def test_a_value_that_is_computed_does_not_expire_by_its_own_age(tmp_path: Path) -> None:
+    assert "ttl=timedelta(seconds=0)" in made(tmp_path)["ConfigMap"]["data"]["features.py"]
+
+
+def test_a_column_expires_after_its_maximum_age(tmp_path: Path) -> None:
+    changes: list[tuple[str, Any]] = [
+        (f"{VIEW}.features", [{"name": "plan", "dtype": "string"}]),
+        ("model.signature.inputs.0", {"name": "plan", "dtype": "string", "from": "features.spending.plan"}),
+    ]
+    data = made(tmp_path, *changes)["ConfigMap"]["data"]
+    assert "ttl=timedelta(seconds=10800)" in data["features.py"]
+    assert "path='s3://lake/orders'" in data["features.py"]
+    assert "table" not in json.loads(data["features.json"])["views"][0]
+
+
+def test_a_model_gets_exactly_what_its_signature_reads(tmp_path: Path) -> None:
+    second = {"name": "orders_7d", "dtype": "int64", "transform": {"aggregate": "count", "window": "7d"}}
+    data = made(tmp_path, (f"{VIEW}.features", [SPEC["features"]["views"][0]["features"][0], second]))
+    text = data["ConfigMap"]["data"]["features.py"]
+    ast.parse(text)
+    assert "Field(name='orders_7d', dtype=Int64)" in text
+    assert "view_spending[['spent_7d']]," in text
+
+
+def test_a_quote_in_a_description_stays_text(tmp_path: Path) -> None:
+    words = "it's \"quoted\" \\ and 'closed'\n), Field(name='x'"
+    text = made(tmp_path, (f"{FEATURE}.description", words))["ConfigMap"]["data"]["features.py"]
+    fields = [
+        one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "Field"
+    ]
+    assert len(fields) == 2
+
+
+def test_a_registry_in_a_store_with_its_own_address_is_found(tmp_path: Path) -> None:
+    """Feast reads its registry by a variable of its own, and a source by an argument."""
+    objects = made(tmp_path)
+    [container] = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    values = {one["name"]: one.get("value") for one in container["env"]}
+    assert values["FEAST_S3_ENDPOINT_URL"] == values["AWS_ENDPOINT_URL"] == "https://store.example.com:9000"
+    assert "s3_endpoint_override='https://store.example.com:9000'" in objects["ConfigMap"]["data"]["features.py"]
+
+
+def test_the_job_reaches_its_stores(tmp_path: Path) -> None:
+    egress = made(tmp_path)["NetworkPolicy"]["spec"]["egress"]
+    ports = [port["port"] for rule in egress[1:] for port in rule["ports"]]
+    assert sorted(ports) == [443, 6379, 9000]
+
+
+def test_a_store_that_is_filled_elsewhere_compiles_to_nothing(tmp_path: Path) -> None:
+    removed = (
+        "features.materialization",
+        "access.cache",
+        *(f"data.sources.0.{key}" for key in ("uri", "access", "format")),
+    )
+    result = compiled(tmp_path, *((path, None) for path in removed))
+    assert result.ok, result.diagnostics
+    assert not [path for path in result.bundles["default"].files if path.startswith("features/")]
