@@ -442,6 +442,25 @@ def gate(in_job: bool, **given: str | None) -> None:
 
 
 @runtime.command()
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def launch(in_job: bool) -> None:
+    """Train on several nodes: create the TrainJob of a run, and wait for it.
+
+    Exits with 0 if all nodes finished, with 42 if a retry would fail, too, and with 1 otherwise.
+    """
+    from .runtime import launch as command
+    from .runtime.cluster import in_pod
+
+    what, server = command.of_the_job() if in_job else None, in_pod()
+    if what is None or server is None:
+        raise click.UsageError(
+            "nothing to launch without --in-job and MLSPEC_CONFIG, MLSPEC_RUN, MLSPEC_POD, and "
+            "MLSPEC_POD_UID, as in a pod"
+        )
+    sys.exit(command.launch(what, server))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 

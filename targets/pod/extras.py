@@ -20,7 +20,7 @@ __all__ = ["Part", "mounts", "sidecars", "volumes"]
 
 Part = OnlineService | BatchService | Training
 
-TAKEN = ("server", "scorer", "download", "verify", "gate", "validate", "train", "evaluate", "register")
+TAKEN = ("server", "scorer", "download", "verify", "gate", "validate", "train", "evaluate", "register", "node")
 """The names of the containers that mlspec itself creates."""
 
 

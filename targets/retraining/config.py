@@ -7,7 +7,7 @@ started with. mlspec can trace each line of the file back to the spec.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -59,7 +59,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
             "crossValidation": _section(part.cross_validation),
             "regularization": _section(part.regularization),
             "ensemble": _section(part.ensemble),
-            "distributed": _section(part.distributed),
+            "distributed": _distributed(training),
         },
         "evaluation": gates.evaluation(training),
         "metrics": gates.metrics(training),
@@ -70,6 +70,12 @@ def body(training: TrainingPlan) -> dict[str, Any]:
 
 def _section(part: Any) -> dict[str, Any] | None:
     return as_data(part) if part is not None else None
+
+
+def _distributed(training: TrainingPlan) -> dict[str, Any] | None:
+    """The section with the sizes of all groups of processes."""
+    spread, sizes = training.part.distributed, training.sizes
+    return {**as_data(spread), **sizes._asdict()} if spread is not None and sizes is not None else None
 
 
 def _each(parts: tuple[Any, ...]) -> list[dict[str, Any]] | None:
@@ -86,10 +92,16 @@ def _champion(training: TrainingPlan) -> Because[dict[str, Any]] | None:
 
 
 class ConfigFile:
-    """The file of one training run, generated once for everything that uses it."""
+    """The file of one training run, and those next to it, generated once for everything that uses them."""
 
-    def __init__(self, training: TrainingPlan) -> None:
+    def __init__(self, training: TrainingPlan, others: Callable[[], Mapping[str, Lines]] = dict) -> None:
         self.training = training
+        self._others = others
+
+    @cached_property
+    def others(self) -> Mapping[str, Lines]:
+        """The other files, by name."""
+        return self._others()
 
     @cached_property
     def lines(self) -> Lines:
@@ -99,8 +111,9 @@ class ConfigFile:
     @cached_property
     def name(self) -> Because[str]:
         """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
-        parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
-        checksum = f"{crc32(self.lines.text().encode()):08x}"
+        files = (self.lines, *self.others.values())
+        parts = tuple(line for file in files for line in file.lines if isinstance(line, Because))
+        checksum = f"{crc32(''.join(file.text() for file in files).encode()):08x}"
         digest = because(checksum, "a checksum of the file, which contains these values", roots(parts))
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 
@@ -119,7 +132,7 @@ def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact
         "metadata": naming.metadata(
             scope, file.name, labels(training), kept(scope, "a run that has started may still use it")
         ),
-        "data": {FILE: file.lines},
+        "data": {FILE: file.lines, **file.others},
         "immutable": fixed(True, "its name includes a checksum of its content"),
     }
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)

@@ -13,9 +13,10 @@ from .. import naming
 from ..pod import access
 from ..pod.egress import egress
 from .config import COMPONENT, labels
+from .permissions import api_server
 from .steps import grants
 
-__all__ = ["network_policy", "service_account"]
+__all__ = ["addresses", "network_policy", "service_account"]
 
 
 def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
@@ -67,14 +68,15 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
         "spec": {
             "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, training.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": egress(scope, _addresses(training), grants(training)),
+            "egress": [*egress(scope, addresses(training), grants(training)), *api_server(training)],
         },
     }
     why = because("NetworkPolicy", "limits what a run may connect to", scope.platform.network.policies, training.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "NetworkPolicy", training.name), body=body, why=why)
 
 
-def _addresses(training: TrainingPlan) -> Iterator[Because[str]]:
+def addresses(training: TrainingPlan) -> Iterator[Because[str]]:
+    """What the steps read and write, by its URI."""
     system, tracking = training.scope.system, training.part.tracking
     for source in system.data.sources:
         if source.uri is not None:

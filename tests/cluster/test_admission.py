@@ -13,6 +13,7 @@ import pytest
 
 import mlspec
 from mlspec import Result
+from mlspec.targets.retraining.nodes import FILE
 
 from ..support import ADOPTERS, EXAMPLES, objects
 from ..systems import generated
@@ -56,7 +57,15 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 def bodies(result: Result) -> list[Object]:
     """What an API server gets of a compiled system."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
+    made += [train_job(body) for body in made if body["kind"] == "ConfigMap" and FILE in dict(body["data"])]
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
+
+
+def train_job(config: Object) -> Object:
+    """The TrainJob that a run creates from its file."""
+    body: Object = json.loads(config["data"][FILE])
+    body["metadata"]["name"] = f"{body['metadata'].pop('generateName')}4f2a91c0"
+    return body
 
 
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:

@@ -13,11 +13,12 @@ from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
 from ...finding import refusal
 from ...layer.usual import served
-from ...system import Model, Release, Training
+from ...system import Distributed, Model, Release, Training
 from .. import cron
 from ..choose import assumed, number
 from ..scope import Scope
 from . import fit
+from . import nodes as grouped
 
 __all__ = ["TrainingPlan"]
 
@@ -80,6 +81,29 @@ class TrainingPlan:
     def champion(self) -> Release | None:
         """The live release of the trained model, which another system serves; None if it is unknown here."""
         return self.scope.system.releases.get(self.model.value) if self.elsewhere.value else None
+
+    # The pods of one run
+
+    @property
+    def spread(self) -> Distributed | None:
+        """How several pods train together; None if a run is one pod."""
+        spread = self.part.distributed
+        return spread if spread is not None and spread.nodes.value > 1 else None
+
+    @cached_property
+    def nodes(self) -> Because[int]:
+        """The number of pods that run `train`."""
+        return grouped.nodes(self.part)
+
+    @cached_property
+    def sizes(self) -> grouped.Sizes | None:
+        """How the processes are grouped; None if training is not distributed."""
+        return grouped.sizes(self.part.distributed) if self.part.distributed is not None else None
+
+    @cached_property
+    def prefix(self) -> Because[str]:
+        """The prefix of the names of a run's TrainJobs, if several pods train together."""
+        return grouped.prefix(self.name)
 
     # Fits of one run
 
