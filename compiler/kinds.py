@@ -139,7 +139,7 @@ def pod(template: Object, known: Known) -> Iterator[str]:
             yield f"mounts a volume `{mount['name']}` that does not exist"
     for volume in volumes.values():
         config = volume.get("configMap", {}).get("name")
-        if config is not None:
+        if config is not None and not volume["configMap"].get("optional"):
             used = [mount.get("subPath") for mount in mounts if mount["name"] == volume["name"]]
             yield from _config(config, used, known)
 

@@ -461,6 +461,22 @@ def launch(in_job: bool) -> None:
 
 
 @runtime.command()
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def tune(in_job: bool) -> None:
+    """Search hyperparameters: run `train` and `evaluate` for each trial, and keep the best parameters.
+
+    Exits with 0 if there is a result, with 42 if a retry would fail, too, and with 1 otherwise.
+    """
+    from .runtime.cluster import in_pod
+    from .runtime.tune import search as command
+
+    files = command.of_the_job() if in_job else None
+    if files is None:
+        raise click.UsageError("nothing to search without --in-job and MLSPEC_CONFIG, MLSPEC_OUTPUT, and MLSPEC_RUN")
+    sys.exit(command.tune(files, in_pod()))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 

@@ -27,7 +27,6 @@ NOT_YET_READ: dict[str, str] = {
     "monitoring.capture": "prediction capture",
     "releases.*.profile": "drift detection",
     "releases.*.shadow.profile": "drift detection",
-    "training.tuning.schedule": "a separate schedule for the hyperparameter search",
     "retraining.triggers": "triggered retraining",
     "retraining.diagnosis": "diagnosis before retraining",
     "retraining.cooldown": "triggered retraining",

@@ -20,7 +20,19 @@ __all__ = ["Part", "mounts", "sidecars", "volumes"]
 
 Part = OnlineService | BatchService | Training
 
-TAKEN = ("server", "scorer", "download", "verify", "gate", "validate", "train", "evaluate", "register", "node")
+TAKEN = (
+    "server",
+    "scorer",
+    "download",
+    "verify",
+    "gate",
+    "validate",
+    "train",
+    "evaluate",
+    "register",
+    "node",
+    "search",
+)
 """The names of the containers that mlspec itself creates."""
 
 

@@ -25,13 +25,16 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         if system.training is None and system.retraining is not None and system.retraining.schedule is not None:
             yield partial(_nothing_to_start, system.retraining.schedule)
         return
-    from . import config, job, nodes, objects, permissions
+    from . import config, job, nodes, objects, permissions, search
 
-    file = config.ConfigFile(training, lambda: nodes.files(training))
+    file = config.ConfigFile(training, lambda: {**nodes.files(training), **search.files(training)})
     yield partial(job.cron_job, training, file)
     yield partial(config.configuration, training, file)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
+    if training.part.tuning is not None:
+        yield partial(search.cron_job, training, file)
+        yield partial(search.permissions, training)
     if training.spread is not None:
         yield lambda: nodes.runtime(training, file.name)
         yield partial(permissions.permissions, training)

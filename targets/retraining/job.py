@@ -22,7 +22,7 @@ from .config import ConfigFile, labels
 from .pods import PERMANENT, run_pod
 from .queue import deadline, queue_labels
 
-__all__ = ["cron_job", "job"]
+__all__ = ["cron_job", "job", "of_a_run"]
 
 
 def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
@@ -93,6 +93,15 @@ def job(training: TrainingPlan, config: Because[str]) -> Body:
     return {
         "backoffLimit": training.retries,
         "activeDeadlineSeconds": deadline(training),
+        **of_a_run(),
+        "ttlSecondsAfterFinished": training.kept,
+        "template": run_pod(training, config),
+    }
+
+
+def of_a_run() -> Body:
+    """How the Job of a run treats the exit statuses of the training contract, and disruptions."""
+    return {
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {
             "rules": [
@@ -106,6 +115,4 @@ def job(training: TrainingPlan, config: Because[str]) -> Body:
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]
         },
-        "ttlSecondsAfterFinished": training.kept,
-        "template": run_pod(training, config),
     }

@@ -16,7 +16,7 @@ from ...compiler.system import Distributed
 from ..pod.own import own_image
 from ..pod.security import container_security
 
-__all__ = ["api_volume", "launcher"]
+__all__ = ["api_mount", "api_token", "api_volume", "launcher"]
 
 FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -49,7 +49,7 @@ def launcher(training: TrainingPlan, spread: Distributed, variables: list[Body],
         "securityContext": container_security(),
         "volumeMounts": [
             *mounts,
-            {"name": "api", "mountPath": FOLDER, "readOnly": fixed(True, "the kubelet renews the token")},
+            api_mount(),
         ],
     }
     return because(container, "it creates the pods that train together", spread.nodes)
@@ -61,14 +61,23 @@ def _pod() -> Iterator[Body]:
     yield {"name": "MLSPEC_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
 
 
+def api_mount() -> Body:
+    """The mount of the token, where clients of the API server look for it."""
+    return {"name": "api", "mountPath": FOLDER, "readOnly": fixed(True, "the kubelet renews the token")}
+
+
 def api_volume(training: TrainingPlan) -> list[Any]:
-    """A token of the API server, as Kubernetes itself would mount it for every container."""
+    """The token for the pod of a run, if it needs one."""
     if training.spread is None:
         return []
+    return [api_token(because(True, "the `train` step creates the pods that train together", training.spread.nodes))]
+
+
+def api_token(why: Because[bool]) -> Because[Body]:
+    """A token of the API server, as Kubernetes itself would mount it for every container."""
     token = {"path": "token", "expirationSeconds": fixed(3600, "the kubelet renews it in time")}
     sources = [
         {"serviceAccountToken": token},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
-    volume = {"name": "api", "projected": {"sources": sources}}
-    return [because(volume, "the `train` step creates the pods that train together", training.spread.nodes)]
+    return because({"name": "api", "projected": {"sources": sources}}, why.reason, why)

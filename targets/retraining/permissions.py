@@ -52,11 +52,15 @@ def permissions(training: TrainingPlan) -> Iterator[Artifact]:
 
 def api_server(training: TrainingPlan) -> list[Because[Body]]:
     """The egress rule for the API server, if the run uses it. Its address is known only to the cluster."""
-    if training.spread is None:
+    needs = [
+        *([training.spread.nodes] if training.spread is not None else []),
+        *([training.searched.when] if training.searched is not None else []),
+    ]
+    if not needs:
         return []
     ports = (443, "the port of its Service"), (6443, "the port of most API servers, after the Service")
     rule: Body = {"ports": tcp(*(fixed(port, why) for port, why in ports))}
-    return [because(rule, "the `train` step creates a TrainJob", training.spread.nodes)]
+    return [because(rule, "a TrainJob is created, or the result of a search is written", *needs)]
 
 
 def nodes_policy(training: TrainingPlan, uris: tuple[Because[str], ...]) -> Iterator[Artifact]:

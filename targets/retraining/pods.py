@@ -12,16 +12,16 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import AcceleratorRequest, Distributed
+from ...compiler.system import AcceleratorRequest, Distributed, Tuning
 from .. import naming
 from ..pod import access, extras, placement, trust
 from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
 from .config import labels
-from .launch import api_volume
-from .steps import containers, devices, grants, node_container, shares_memory
+from .launch import api_mount, api_token, api_volume
+from .steps import containers, devices, grants, node_container, search_container, shares_memory
 
-__all__ = ["NODE", "PERMANENT", "node_labels", "node_pod", "run_pod"]
+__all__ = ["NODE", "PERMANENT", "node_labels", "node_pod", "run_pod", "search_pod"]
 
 PERMANENT = 42
 """The exit code that tells Kubernetes that a retry would fail, too."""
@@ -37,6 +37,7 @@ def run_pod(training: TrainingPlan, config: Because[str]) -> Body:
     *before, last = containers(training)
     volumes = [
         *_common_volumes(training, config, devices(training, "run"), [_run_volume(training)]),
+        *_result(training),
         *api_volume(training),
     ]
     return {
@@ -46,6 +47,24 @@ def run_pod(training: TrainingPlan, config: Because[str]) -> Body:
             "initContainers": [*extras.sidecars(training.part), *before] or None,
             "containers": [last],
             "volumes": [*volumes, *extras.volumes(training.part)],
+        },
+    }
+
+
+def search_pod(training: TrainingPlan, tuning: Tuning, config: Because[str]) -> Body:
+    """The pod template of a search, which runs its trials itself."""
+    asked = training.part.resources.accelerator
+    return {
+        "metadata": _metadata(training, labels(training)),
+        "spec": {
+            **_spec(training, asked),
+            "initContainers": extras.sidecars(training.part) or None,
+            "containers": [search_container(training, tuning, api_mount())],
+            "volumes": [
+                *_common_volumes(training, config, asked, [_run_volume(training)]),
+                api_token(because(True, "the search writes the best parameters", tuning.when)),
+                *extras.volumes(training.part),
+            ],
         },
     }
 
@@ -110,6 +129,15 @@ def _common_volumes(
         *_shared_memory(training, asked),
         *trust.volumes(training.scope),
     ]
+
+
+def _result(training: TrainingPlan) -> list[Any]:
+    """The best parameters of the last search. Before the first one has ended, there are none."""
+    tuning = training.searched
+    if tuning is None:
+        return []
+    source = {"name": training.search_name, "optional": fixed(True, "the first search may not have ended")}
+    return [because({"name": "search", "configMap": source}, "the search has its own schedule", tuning.when)]
 
 
 def _run_volume(training: TrainingPlan) -> Body:

@@ -14,7 +14,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import AcceleratorRequest, Step
+from ...compiler.system import AcceleratorRequest, Step, Tuning
 from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
@@ -25,9 +25,9 @@ from .config import FILE
 from .gates import gated
 from .launch import launcher
 
-__all__ = ["containers", "devices", "grants", "node_container", "shares_memory"]
+__all__ = ["containers", "devices", "grants", "node_container", "search_container", "shares_memory"]
 
-CONFIG, INPUT, OUTPUT = "/mlspec/config", "/mlspec/input", "/mlspec/output"
+CONFIG, INPUT, OUTPUT, SEARCH = "/mlspec/config", "/mlspec/input", "/mlspec/output", "/mlspec/search"
 OWN = "MLSPEC_"
 
 # Label of Kubernetes' own Job controller.
@@ -106,6 +106,20 @@ def node_container(training: TrainingPlan, name: str) -> Because[Body]:
     return because(_own(training, name, "train", step, asked, _RUN), "the step `train`", step.command, step.image)
 
 
+def search_container(training: TrainingPlan, tuning: Tuning, token: Body) -> Because[Body]:
+    """The search, in the training image: it starts the commands of `train` and `evaluate` for each trial."""
+    step = training.part.steps.train
+    body = _own(training, "search", "search", step, training.part.resources.accelerator, _JOB)
+    namespace = {"name": "MLSPEC_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    made = {
+        **body,
+        "command": ["mlspec", "runtime", "tune", "--in-job"],
+        "env": [namespace, *body["env"]],
+        "volumeMounts": [*body["volumeMounts"], token],
+    }
+    return because(made, "the search has its own schedule", tuning.when)
+
+
 def devices(training: TrainingPlan, pod: Literal["run", "train"]) -> AcceleratorRequest | None:
     """The accelerators of a pod. If several pods train together, the pod of the other steps holds none meanwhile."""
     return training.part.resources.accelerator if training.spread is None or pod == "train" else None
@@ -116,11 +130,15 @@ def _own(
 ) -> Body:
     image = training.part.image if step.image is None else step.image
     own: list[Any] = [*_mounts(name), *_shared_memory(training, asked), *trust.mounts(training.scope)]
+    given: list[Body] = []
+    if training.searched is not None and name == "train":
+        own.append({"name": "search", "mountPath": SEARCH, "readOnly": fixed(True, "ConfigMaps are read-only")})
+        given.append({"name": "MLSPEC_PARAMETERS", "value": f"{SEARCH}/best.json"})
     return {
         "name": container,
         "image": image,
         "command": list(step.command) or None,
-        "env": [*_contract(name, run), *_environment(training, image)],
+        "env": [*_contract(name, run), *given, *_environment(training, image)],
         "resources": _resources(training, asked),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(writable_for_devices(asked)),

@@ -57,7 +57,7 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 def bodies(result: Result) -> list[Object]:
     """What an API server gets of a compiled system."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
-    made += [train_job(body) for body in made if body["kind"] == "ConfigMap" and FILE in dict(body["data"])]
+    made += [train_job(body) for body in made if FILE in body.get("data", {})]
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
 
 

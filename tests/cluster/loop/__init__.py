@@ -1,0 +1,1 @@
+"""The loop of data and training with the real libraries that run in it, each in a locked environment of its own."""
