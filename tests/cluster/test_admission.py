@@ -57,15 +57,18 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 def bodies(result: Result) -> list[Object]:
     """What an API server gets of a compiled system."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
-    made += [train_job(body) for body in made if FILE in body.get("data", {})]
+    made += list(train_jobs(made))
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
 
 
-def train_job(config: Object) -> Object:
-    """The TrainJob that a run creates from its file."""
-    body: Object = json.loads(config["data"][FILE])
-    body["metadata"]["name"] = f"{body['metadata'].pop('generateName')}4f2a91c0"
-    return body
+def train_jobs(made: list[Object]) -> Iterator[Object]:
+    """The TrainJobs that runs create from the files in ConfigMaps."""
+    for config in made:
+        data = config.get("data")
+        if isinstance(data, dict) and FILE in data:
+            body: Object = json.loads(data[FILE])
+            body["metadata"]["name"] = f"{body['metadata'].pop('generateName')}4f2a91c0"
+            yield body
 
 
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
