@@ -89,8 +89,10 @@ class Kind(Record):
 
 
 def pods_of(body: Object) -> Object | None:
-    """The pod template of an object that creates pods: at `spec.template`, or in the job that it creates."""
+    """The pod template of an object that creates pods: at `spec.template`, or in the first job that it creates."""
     template = _at(body, "spec", "template") or _at(body, "spec", "jobTemplate", "spec", "template")
+    jobs = _at(template, "spec", "replicatedJobs")
+    template = _at(jobs[0], "template", "spec", "template") if isinstance(jobs, list) and jobs else template
     return template if isinstance(template, dict) and "spec" in template else None
 
 
@@ -137,7 +139,7 @@ def pod(template: Object, known: Known) -> Iterator[str]:
             yield f"mounts a volume `{mount['name']}` that does not exist"
     for volume in volumes.values():
         config = volume.get("configMap", {}).get("name")
-        if config is not None:
+        if config is not None and not volume["configMap"].get("optional"):
             used = [mount.get("subPath") for mount in mounts if mount["name"] == volume["name"]]
             yield from _config(config, used, known)
 
@@ -172,6 +174,16 @@ def _selects(field: str) -> Check:
     return check
 
 
+def _binds(body: Object, known: Known) -> Iterator[str]:
+    """The role and the accounts of a binding."""
+    role = body["roleRef"]
+    if role["kind"] == "Role" and not known.has("Role", role["name"]):
+        yield f"binds a Role `{role['name']}` that does not exist"
+    for subject in body.get("subjects", []):
+        if subject["kind"] == "ServiceAccount" and not known.has("ServiceAccount", subject["name"]):
+            yield f"binds a ServiceAccount `{subject['name']}` that does not exist"
+
+
 def scales(body: Object, known: Known) -> Iterator[str]:
     """A scaler, which changes the replicas of another object."""
     target = body["spec"].get("scaleTargetRef", {})
@@ -191,6 +203,8 @@ KUBERNETES: dict[str, Kind] = {
     ),
     "PodDisruptionBudget": Kind(check=_selects("selector")),
     "NetworkPolicy": Kind(check=_selects("podSelector")),
+    "Role": Kind(),
+    "RoleBinding": Kind(check=_binds),
     "HorizontalPodAutoscaler": Kind(check=scales),
 }
 """Kubernetes' own kinds."""

@@ -602,6 +602,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "deadline": ('deadline', 'derived', ('scalar', 'duration', ''), None, 'from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node'),
         "retries": ('retries', 'default', ('integer', 0, 100), '1', "one crash may be the node's fault, two are not; evictions do not count"),
         "distributed": ('distributed', 'optional', ('object', 'Distributed'), None, ''),
+        "queue": ('queue', 'optional', ('object', 'Queue'), None, ''),
         "tuning": ('tuning', 'optional', ('object', 'Tuning'), None, ''),
         "crossValidation": ('cross_validation', 'optional', ('object', 'CrossValidation'), None, ''),
         "regularization": ('regularization', 'optional', ('object', 'Regularization'), None, ''),
@@ -675,6 +676,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "strategy": ('strategy', 'required', ('enum', ('data-parallel', 'fully-sharded', 'tensor-parallel', 'pipeline-parallel')), None, ''),
         "nodes": ('nodes', 'required', ('integer', 1, 1024), None, ''),
         "processesPerNode": ('processes_per_node', 'default', ('integer', 1, 64), '1', 'one accelerator'),
+        "tensor": ('tensor', 'derived', ('integer', 1, 64), None, 'from `processesPerNode` for `tensor-parallel`; 1 for all other strategies'),
+        "pipeline": ('pipeline', 'derived', ('integer', 1, 1024), None, 'from `nodes` for `pipeline-parallel`; 1 for all other strategies'),
+    },
+    "Queue": {
+        "name": ('name', 'required', ('scalar', 'object-name', ''), None, ''),
+        "priority": ('priority', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Tuning": {
         "when": ('when', 'default', ('enum', ('manual', 'every-run', 'schedule')), 'manual', 'a search on every retraining multiplies its cost by the number of trials'),
@@ -1458,6 +1465,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Storage": {
         "storageClass": ('storage_class', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "sharedClass": ('shared_class', 'optional', ('scalar', 'object-name', ''), None, ''),
         "modelCache": ('model_cache', 'optional', ('scalar', 'object-name', ''), None, ''),
     },
     "Priorities": {

@@ -969,7 +969,7 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "queue", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     user: Because[int]
@@ -988,6 +988,7 @@ class Training(Part):
     deadline: Derived[Duration]
     retries: Because[int]
     distributed: Distributed | None
+    queue: Queue | None
     tuning: Tuning | None
     cross_validation: CrossValidation | None
     regularization: Regularization | None
@@ -1111,11 +1112,22 @@ class Step(Part):
 class Distributed(Part):
     """Distributed training."""
 
-    __slots__ = fields = ("strategy", "nodes", "processes_per_node",)
+    __slots__ = fields = ("strategy", "nodes", "processes_per_node", "tensor", "pipeline",)
 
     strategy: Because[Literal['data-parallel', 'fully-sharded', 'tensor-parallel', 'pipeline-parallel']]
     nodes: Because[int]
     processes_per_node: Because[int]
+    tensor: Derived[int]
+    pipeline: Derived[int]
+
+
+class Queue(Part):
+    """A queue of Kueue, which starts a run when there is capacity for all of its pods."""
+
+    __slots__ = fields = ("name", "priority",)
+
+    name: Because[str]
+    priority: Because[str] | None
 
 
 class Tuning(Part):
@@ -2436,9 +2448,10 @@ class Images(Part):
 class Storage(Part):
     """Volumes."""
 
-    __slots__ = fields = ("storage_class", "model_cache",)
+    __slots__ = fields = ("storage_class", "shared_class", "model_cache",)
 
     storage_class: Because[str] | None
+    shared_class: Because[str] | None
     model_cache: Because[str] | None
 
 

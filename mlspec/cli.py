@@ -588,6 +588,41 @@ def check_split(in_job: bool, **given: str | None) -> None:
 
 
 @runtime.command()
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def launch(in_job: bool) -> None:
+    """Train on several nodes: create the TrainJob of a run, and wait for it.
+
+    Exits with 0 if all nodes finished, with 42 if a retry would fail, too, and with 1 otherwise.
+    """
+    from .runtime import launch as command
+    from .runtime.cluster import in_pod
+
+    what, server = command.of_the_job() if in_job else None, in_pod()
+    if what is None or server is None:
+        raise click.UsageError(
+            "nothing to launch without --in-job and MLSPEC_CONFIG, MLSPEC_RUN, MLSPEC_POD, and "
+            "MLSPEC_POD_UID, as in a pod"
+        )
+    sys.exit(command.launch(what, server))
+
+
+@runtime.command()
+@click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
+def tune(in_job: bool) -> None:
+    """Search hyperparameters: run `train` and `evaluate` for each trial, and keep the best parameters.
+
+    Exits with 0 if there is a result, with 42 if a retry would fail, too, and with 1 otherwise.
+    """
+    from .runtime.cluster import in_pod
+    from .runtime.tune import search as command
+
+    files = command.of_the_job() if in_job else None
+    if files is None:
+        raise click.UsageError("nothing to search without --in-job and MLSPEC_CONFIG, MLSPEC_OUTPUT, and MLSPEC_RUN")
+    sys.exit(command.tune(files, in_pod()))
+
+
+@runtime.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub in an init container.
 

@@ -116,7 +116,7 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(monitoring.rules, plan.training)
 
 
-TARGET = Target(name="retraining", summary="", emit=emit, kinds={"PrometheusRule": Kind()})
+TARGET = Target(name="retraining", summary="", emit=emit, kinds={"PrometheusRule": Kind(), **retraining.TARGET.kinds})
 
 
 def spec(**changes: object) -> dict[str, Any]:

@@ -127,6 +127,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "Sample": {"values"},
     "HistoryPlan": {"named", "rows"},
     "LabelingPlan": {"evaluation", "paid", "price"},
+    "TrainingPlan": {"nodes", "prefix", "search_deadline", "search_folds", "search_name"},
     "DriftPlan": {"columns", "lookback", "of_features", "of_prediction", "profile"},
     "QualityPlan": {"given", "more_is_better"},
     "GatewayPlan": {"enforces_timeout", "route_kind", "timeout"},

@@ -13,6 +13,7 @@ import pytest
 
 import mlspec
 from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.kinds import pods_of
 from mlspec.compiler.plan.budget.quota import QuotaPlan
 from mlspec.schema.units import Cores, Memory
 
@@ -176,13 +177,16 @@ def test_only_what_runs_here_is_counted(tmp_path: Path) -> None:
 # Against what is emitted
 
 
+KINDS = ("Rollout", "Deployment", "CronJob", "TrainingRuntime")
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_a_pod_requests_what_its_manifest_says(example: Path) -> None:
     """The larger of what containers request together and of what any that runs before them requests."""
     result = mlspec.compile(example / "mlspec.yaml")
     for environment in result._compiled.environments:
         bodies = [load(file.text) for file in environment.bundle.files()]
-        emitted = {_requests(body) for body in bodies if body.get("kind") in ("Rollout", "Deployment", "CronJob")}
+        emitted = {_requests(body) for body in bodies if body.get("kind") in KINDS}
         shares = environment.plan.quota.shares
         wanted = {(s.cpu.value.amount, s.memory.value.amount, s.disk.value.amount, _devices(s.each)) for s in shares}
         assert emitted == wanted
@@ -193,8 +197,7 @@ def _devices(each: dict[str, Any]) -> int:
 
 
 def _requests(body: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal, int]:
-    spec = body["spec"]["jobTemplate"]["spec"] if body["kind"] == "CronJob" else body["spec"]
-    pod = spec["template"]["spec"]
+    pod = (pods_of(body) or {})["spec"]
 
     def asked(container: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal, int]:
         requests = container["resources"]["requests"]

@@ -203,7 +203,7 @@ SERVED = {"mode": "online", "runtime": "triton"}
         ),
         (
             {"training__distributed": {"strategy": "data-parallel", "nodes": 2}},
-            "MLS012: a training run is one pod, and cannot run on 2 nodes",
+            "MLS012: `python` starts one process, which does not know of those on the other nodes",
         ),
         ({"training__env": {"MLSPEC_OUTPUT": "/tmp"}}, "MLS012: the environment variable `MLSPEC_OUTPUT` is reserved"),
         ({"training__env": {"AWS_REGION": "mars"}}, "MLS012: `AWS_REGION` would be set twice"),

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from .data.labeling import LabelingPlan
     from .data.quality import QualityPlan
     from .data.samples import SamplesPlan
-    from .measuring import MeasuringPlan
     from .data.store import StorePlan
+    from .measuring import MeasuringPlan
 
 __all__ = ["Plan"]
 

@@ -208,6 +208,10 @@ class Storage(Section):
     """Volumes."""
 
     storage_class: ObjectName | None = optional("The storage class. If omitted, the cluster's default.")
+    shared_class: ObjectName | None = optional(
+        "The storage class of volumes that pods on several nodes mount at once (`ReadWriteMany`), such as that of a "
+        "training run on several nodes. Most default classes provide disks, which only one node can mount."
+    )
     model_cache: ObjectName | None = optional(
         "The PersistentVolumeClaim on which pods share the models that they download. It must exist in each namespace, "
         "and be mounted by all pods at once (`ReadWriteMany`). If omitted, each pod downloads its own copy."

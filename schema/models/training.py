@@ -24,6 +24,7 @@ from .base import (
     Memory,
     Metric,
     Name,
+    ObjectName,
     ParameterName,
     Section,
     SegmentName,
@@ -84,8 +85,34 @@ class Distributed(Section):
     strategy: Literal["data-parallel", "fully-sharded", "tensor-parallel", "pipeline-parallel"] = required(
         "The parallelism strategy."
     )
-    nodes: int = required("The number of pods.", ge=1, le=1024)
+    nodes: int = required(
+        "The number of pods that run `train` together. With several, only these pods have `resources.accelerator`; the "
+        "other steps run without one.",
+        ge=1,
+        le=1024,
+    )
     processes_per_node: int = default(1, "Processes per pod, one per accelerator.", "one accelerator", ge=1, le=64)
+    tensor: int | None = derived(
+        "How many processes compute each layer together. All of them run on one node.",
+        "from `processesPerNode` for `tensor-parallel`; 1 for all other strategies",
+        ge=1,
+        le=64,
+    )
+    pipeline: int | None = derived(
+        "Over how many stages the layers are distributed.",
+        "from `nodes` for `pipeline-parallel`; 1 for all other strategies",
+        ge=1,
+        le=1024,
+    )
+
+
+class Queue(Section):
+    """A queue of Kueue, which starts a run when there is capacity for all of its pods."""
+
+    name: ObjectName = required("The LocalQueue, which must exist in the namespace.")
+    priority: ObjectName | None = optional(
+        "The WorkloadPriorityClass, which orders the queue. The PriorityClass of the pods is `platform.priorities`."
+    )
 
 
 class DoubleParameter(Section):
@@ -251,7 +278,7 @@ class Training(Section):
     )
     steps: Steps = required("The steps, in order.")
     fit: Duration | None = optional(
-        "How long the pod takes for one fit. If it runs several at once, the time that they take together divided by "
+        "How long the pods take for one fit. If they run several at once, the time that these take together divided by "
         "their number. Deadlines and cost are derived from it."
     )
     tokens: Count | None = optional(
@@ -270,6 +297,7 @@ class Training(Section):
         le=100,
     )
     distributed: Distributed | None = optional("Distributed training.")
+    queue: Queue | None = optional("The queue that runs wait in. If omitted, Kubernetes starts them at once.")
     tuning: Tuning | None = optional("Hyperparameter tuning.")
     cross_validation: CrossValidation | None = optional("Cross-validation.")
     regularization: Regularization | None = optional("Regularization.")

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from ...compiler.because import Because, text
 from ...compiler.plan.scope import Scope
+from ...compiler.plan.training import TrainingPlan
 from ...compiler.promql import promql
 from ...compiler.system import AcceleratorRequest
 from .alert import Watched
 
-__all__ = ["Pods", "either", "nvidia", "of_runs", "sliced"]
+__all__ = ["Pods", "either", "nvidia", "of_nodes", "of_runs", "sliced"]
 
 Pods = Callable[[str], Because[str]]
 """The matchers for the pods, whose labels have this prefix."""
@@ -35,6 +36,17 @@ def sliced(scope: Scope, asked: AcceleratorRequest) -> Because[bool]:
 def either(template: str, pods: Pods) -> tuple[Because[str], Because[str]]:
     """An expression with `{pods}` for the two names that the labels can have: renamed, and as they are."""
     return text(template, pods=pods("exported_")), text(template, pods=pods(""))
+
+
+def of_nodes(training: TrainingPlan) -> Pods:
+    """The pods of the TrainJobs of runs: `name-4f2a91c0-node-0-1-x7k2p`. If a run is one pod, that of its Job."""
+    if training.spread is None:
+        return of_runs(training)
+    return lambda prefix: promql(
+        f'{prefix}namespace="{{namespace}}",{prefix}pod=~"{{name}}-[0-9a-f]{{{{8}}}}-node-0-[0-9]{{{{1,4}}}}-[a-z0-9]{{{{5}}}}"',
+        namespace=training.scope.namespace,
+        name=training.prefix,
+    )
 
 
 def of_runs(runs: Watched) -> Pods:

@@ -43,10 +43,10 @@ def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     yield because(group, "devices of NVIDIA have an exporter", resource)
 
 
-def of_job(runs: Watched, asked: AcceleratorRequest | None) -> Iterator[Because[Alert]]:
+def of_job(runs: Watched, asked: AcceleratorRequest | None, pods: Pods | None = None) -> Iterator[Because[Alert]]:
     """The alerts on the devices of a batch service or of training runs, which may do no work while they read data."""
     resource = nvidia(runs.scope, asked)
-    for one in _failures(runs, of_runs(runs), resource) if resource is not None else ():
+    for one in _failures(runs, pods or of_runs(runs), resource) if resource is not None else ():
         yield because(one, "devices of NVIDIA have an exporter", resource)
 
 

@@ -14,6 +14,7 @@ from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.training import TrainingPlan
 from . import cronjob, gpus
 from .alert import alert
+from .dcgm import of_nodes
 from .files import rule_files
 from .proof import Alert
 from .proofs import schedules as proofs
@@ -35,7 +36,7 @@ def rules(training: TrainingPlan) -> Iterator[Artifact]:
                 _missed(training),
                 _failed(training),
                 _stale(training),
-                *gpus.of_job(training, training.part.resources.accelerator),
+                *gpus.of_job(training, training.part.resources.accelerator, of_nodes(training)),
             ],
         }
     ]

@@ -20,7 +20,23 @@ __all__ = ["Part", "mounts", "sidecars", "volumes"]
 
 Part = OnlineService | BatchService | Training
 
-TAKEN = ("capture", "server", "scorer", "download", "verify", "gate", "validate", "train", "evaluate", "register")
+TAKEN = (
+    "capture",
+    "server",
+    "scorer",
+    "download",
+    "verify",
+    "diagnose",
+    "validate",
+    "train",
+    "evaluate",
+    "profile",
+    "gate",
+    "register",
+    "promote",
+    "node",
+    "search",
+)
 """The names of the containers that mlspec itself creates."""
 
 

@@ -5,12 +5,13 @@ Without a schedule, the CronJob is suspended and serves as the template for runs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Piece, Target
 from ...compiler.finding import refusal
+from ...compiler.kinds import Kind, Known, Object, pod, pods_of
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem, Promote
 
@@ -26,14 +27,21 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         if system.training is None and system.retraining is not None and system.retraining.promote is not None:
             yield partial(_nothing_to_promote, system.retraining.promote)
         return
-    from . import carried, config, job, objects
+    from . import carried, config, job, nodes, objects, permissions, search
 
-    file = config.ConfigFile(training)
+    file = config.ConfigFile(training, lambda: {**nodes.files(training), **search.files(training)})
     yield partial(job.cron_job, training, file)
     yield partial(config.configuration, training, file)
     yield partial(carried.program, training)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
+    if training.part.tuning is not None:
+        yield partial(search.cron_job, training, file)
+        yield partial(search.permissions, training)
+    if training.spread is not None:
+        yield lambda: nodes.runtime(training, file.name)
+        yield partial(permissions.permissions, training)
+        yield lambda: permissions.nodes_policy(training, tuple(objects.addresses(training)))
 
 
 def _nothing_to_start(schedule: Because[str]) -> Iterable[Artifact]:
@@ -57,4 +65,16 @@ def _nothing_to_promote(promote: Promote) -> Iterable[Artifact]:
     )
 
 
-TARGET = Target(name="retraining", summary="training runs, with the gate that judges them", emit=emit, runs="training")
+def _nodes(body: Object, known: Known) -> Iterator[str]:
+    """The pods of a TrainingRuntime. The volume of a run is in its TrainJob."""
+    found = pod(pods_of(body) or {}, known)
+    return (problem for problem in found if problem != "mounts a volume `run` that does not exist")
+
+
+TARGET = Target(
+    name="retraining",
+    summary="training runs, with the gate that judges them",
+    emit=emit,
+    runs="training",
+    kinds={"TrainingRuntime": Kind(check=_nodes)},
+)

@@ -7,7 +7,7 @@ started with. mlspec can trace each line of the file back to the spec.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -61,7 +61,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
             "crossValidation": _section(part.cross_validation),
             "regularization": _section(part.regularization),
             "ensemble": _section(part.ensemble),
-            "distributed": _section(part.distributed),
+            "distributed": _distributed(training),
         },
         "evaluation": gates.evaluation(training),
         "metrics": gates.metrics(training),
@@ -74,6 +74,12 @@ def body(training: TrainingPlan) -> dict[str, Any]:
 
 def _section(part: Any) -> dict[str, Any] | None:
     return as_data(part) if part is not None else None
+
+
+def _distributed(training: TrainingPlan) -> dict[str, Any] | None:
+    """The section with the sizes of all groups of processes."""
+    spread, sizes = training.part.distributed, training.sizes
+    return {**as_data(spread), **sizes._asdict()} if spread is not None and sizes is not None else None
 
 
 def _each(parts: tuple[Any, ...]) -> list[dict[str, Any]] | None:
@@ -90,10 +96,16 @@ def _champion(training: TrainingPlan) -> Because[dict[str, Any]] | None:
 
 
 class ConfigFile:
-    """The file of one training run, generated once for everything that uses it."""
+    """The file of one training run, and those next to it, generated once for everything that uses them."""
 
-    def __init__(self, training: TrainingPlan) -> None:
+    def __init__(self, training: TrainingPlan, others: Callable[[], Mapping[str, Lines]] = dict) -> None:
         self.training = training
+        self._others = others
+
+    @cached_property
+    def others(self) -> Mapping[str, Lines]:
+        """The other files, by name."""
+        return self._others()
 
     @cached_property
     def lines(self) -> Lines:
@@ -102,8 +114,8 @@ class ConfigFile:
 
     @cached_property
     def files(self) -> dict[str, Lines]:
-        """All files by name: the configuration, and the Pandera schema of each source."""
-        return {FILE: self.lines, **schemas(self.training)}
+        """All files by name: the configuration, the Pandera schema of each source, and the others."""
+        return {FILE: self.lines, **schemas(self.training), **self.others}
 
     @cached_property
     def name(self) -> Because[str]:

@@ -16,9 +16,10 @@ from ..pod.egress import egress, siblings, tcp
 from ..pod.sharing import of_services
 from . import promotion
 from .config import COMPONENT, labels
+from .permissions import api_server
 from .steps import grants
 
-__all__ = ["network_policy", "service_account"]
+__all__ = ["addresses", "network_policy", "service_account"]
 
 
 def service_account(training: TrainingPlan, plan: Plan) -> Iterator[Artifact]:
@@ -59,8 +60,9 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
             "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, training.name)},
             "policyTypes": ["Ingress", "Egress"],
             "egress": [
-                *egress(scope, _addresses(training), [*grants(training), *promotion.grants(training)]),
+                *egress(scope, addresses(training), [*grants(training), *promotion.grants(training)]),
                 *_monitor(training),
+                *api_server(training),
             ],
         },
     }
@@ -76,7 +78,8 @@ def _monitor(training: TrainingPlan) -> Iterator[Body]:
         yield {"to": [siblings(training.scope, found.name)], "ports": tcp(port)}
 
 
-def _addresses(training: TrainingPlan) -> Iterator[Because[str]]:
+def addresses(training: TrainingPlan) -> Iterator[Because[str]]:
+    """What the steps read and write, by its URI."""
     system, tracking = training.scope.system, training.part.tracking
     for source in system.data.sources:
         if source.uri is not None:

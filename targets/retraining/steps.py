@@ -7,14 +7,14 @@ the gate judged it, or the verdict. The kubelet creates that folder, as a subpat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from ...compiler import conventions
 from ...compiler.because import Because, because, first, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import Step
+from ...compiler.system import AcceleratorRequest, Step, Tuning
 from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
@@ -23,14 +23,16 @@ from . import carried, measured, promotion, tracking
 from .config import FILE
 from .contract import validate_step
 from .gates import gated
+from .launch import launcher
 
-__all__ = ["containers", "grants", "shares_memory"]
+__all__ = ["containers", "devices", "grants", "node_container", "search_container", "shares_memory"]
 
-CONFIG, INPUT, OUTPUT = "/mlspec/config", "/mlspec/input", "/mlspec/output"
+CONFIG, INPUT, OUTPUT, SEARCH = "/mlspec/config", "/mlspec/input", "/mlspec/output", "/mlspec/search"
 OWN = "MLSPEC_"
 
 # Label of Kubernetes' own Job controller.
 _JOB = "metadata.labels['batch.kubernetes.io/job-name']"
+_RUN = "metadata.labels['mlspec/run']"
 
 
 def containers(training: TrainingPlan) -> list[Because[Body]]:
@@ -44,7 +46,7 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
             validate_step(training, list(_contract("validate")), _mounts("validate")),
             _step(training, "validate", steps.validate_),
         ),
-        _step(training, "train", steps.train),
+        _train(training),
         _step(training, "evaluate", steps.evaluate),
         measured.profile(training, list(_contract("profile")), _mounts("profile")),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
@@ -52,6 +54,14 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
         promotion.container(training, list(_contract("promote")), _mounts("promote")),
     ]
     return [container for container in made if container is not None]
+
+
+def _train(training: TrainingPlan) -> Because[Body] | None:
+    """The author's step, or mlspec's, which starts the author's on several nodes."""
+    spread = training.spread
+    if spread is None:
+        return _step(training, "train", training.part.steps.train)
+    return launcher(training, spread, list(_contract("train")), _mounts("train"))
 
 
 def _unjudged(training: TrainingPlan, register: Step) -> Refusal:
@@ -92,25 +102,60 @@ def grants(training: TrainingPlan) -> list[Grant]:
 def _step(training: TrainingPlan, name: str, step: Step | None) -> Because[Body] | None:
     if step is None:
         return None
+    asked = devices(training, "run")
+    return because(_own(training, name, name, step, asked, _JOB), f"the step `{name}`", step.command, step.image)
+
+
+def node_container(training: TrainingPlan, name: str) -> Because[Body]:
+    """The `train` step as one of several pods. Their Job has a name of its own, so a label names the run."""
+    step, asked = training.part.steps.train, devices(training, "train")
+    return because(_own(training, name, "train", step, asked, _RUN), "the step `train`", step.command, step.image)
+
+
+def search_container(training: TrainingPlan, tuning: Tuning, token: Body) -> Because[Body]:
+    """The search, in the training image: it starts the commands of `train` and `evaluate` for each trial."""
+    step = training.part.steps.train
+    body = _own(training, "search", "search", step, training.part.resources.accelerator, _JOB)
+    namespace = {"name": "MLSPEC_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    made = {
+        **body,
+        "command": ["mlspec", "runtime", "tune", "--in-job"],
+        "env": [namespace, *body["env"]],
+        "volumeMounts": [*body["volumeMounts"], token],
+    }
+    return because(made, "the search has its own schedule", tuning.when)
+
+
+def devices(training: TrainingPlan, pod: Literal["run", "train"]) -> AcceleratorRequest | None:
+    """The accelerators of a pod. If several pods train together, the pod of the other steps holds none meanwhile."""
+    return training.part.resources.accelerator if training.spread is None or pod == "train" else None
+
+
+def _own(
+    training: TrainingPlan, container: str, name: str, step: Step, asked: AcceleratorRequest | None, run: str
+) -> Body:
     image = training.part.image if step.image is None else step.image
-    mounts: list[Any] = [*_mounts(name), *_shared_memory(training), *trust.mounts(training.scope)]
-    container: Body = {
-        "name": name,
+    own: list[Any] = [*_mounts(name), *_shared_memory(training, asked), *trust.mounts(training.scope)]
+    given: list[Body] = []
+    if training.searched is not None and name == "train":
+        own.append({"name": "search", "mountPath": SEARCH, "readOnly": fixed(True, "ConfigMaps are read-only")})
+        given.append({"name": "MLSPEC_PARAMETERS", "value": f"{SEARCH}/best.json"})
+    return {
+        "name": container,
         "image": image,
         "command": list(step.command) or None,
-        "env": [*_contract(name), *_environment(training, image)],
-        "resources": _resources(training),
+        "env": [*_contract(name, run), *given, *_environment(training, image)],
+        "resources": _resources(training, asked),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": container_security(writable_for_devices(training.part.resources.accelerator)),
-        "volumeMounts": [*mounts, *extras.mounts(training.part, mounts)],
+        "securityContext": container_security(writable_for_devices(asked)),
+        "volumeMounts": [*own, *extras.mounts(training.part, own)],
     }
-    return because(container, f"the step `{name}`", step.command, step.image)
 
 
-def _resources(training: TrainingPlan) -> Body:
+def _resources(training: TrainingPlan, accelerator: AcceleratorRequest | None) -> Body:
     """Memory and disk are limited to the request. CPU has no limit, so that a burst is not throttled."""
     asked = training.part.resources
-    devices = placement.accelerators(training.scope, asked.accelerator)
+    devices = placement.accelerators(training.scope, accelerator)
     memory, disk = asked.memory.map(str), asked.ephemeral_storage.map(str)
     return {
         "requests": {"cpu": asked.cpu.map(str), "memory": memory, "ephemeral-storage": disk, **devices},
@@ -118,15 +163,15 @@ def _resources(training: TrainingPlan) -> Body:
     }
 
 
-def shares_memory(training: TrainingPlan) -> list[Because[Any]]:
+def shares_memory(training: TrainingPlan, asked: AcceleratorRequest | None) -> list[Because[Any]]:
     """Why a step needs shared memory: accelerators, or several processes. Empty if it needs none."""
-    asked, spread = training.part.resources.accelerator, training.part.distributed
+    spread = training.part.distributed
     reasons: list[Because[Any]] = [asked.type] if asked is not None else []
     return [*reasons, spread.processes_per_node] if spread is not None else reasons
 
 
-def _shared_memory(training: TrainingPlan) -> list[Because[Body]]:
-    why = shares_memory(training)
+def _shared_memory(training: TrainingPlan, asked: AcceleratorRequest | None) -> list[Because[Body]]:
+    why = shares_memory(training, asked)
     return (
         [because({"name": "shm", "mountPath": "/dev/shm"}, "processes exchange tensors through it", why)] if why else []
     )
@@ -170,12 +215,13 @@ def _taken(name: str, value: Because[str]) -> Refusal:
 # The parts that all steps share
 
 
-def _contract(name: str) -> Iterator[Body]:
+def _contract(name: str, run: str = _JOB) -> Iterator[Body]:
+    """The variables of the contract. `run` is the label of the pod that names the run."""
     yield {"name": "MLSPEC_STEP", "value": name}
     yield {"name": "MLSPEC_CONFIG", "value": f"{CONFIG}/{FILE}"}
     yield {"name": "MLSPEC_INPUT", "value": INPUT}
     yield {"name": "MLSPEC_OUTPUT", "value": OUTPUT}
-    yield {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": _JOB}}}
+    yield {"name": "MLSPEC_RUN", "valueFrom": {"fieldRef": {"fieldPath": run}}}
 
 
 def _mounts(name: str) -> list[Body]:

@@ -271,6 +271,8 @@ def _definitions(folder: Path) -> Iterable[Object]:
     files += sorted((module_folder("keda", "github.com/kedacore/keda/v2") / "config/crd/bases").glob("keda.sh_*.yaml"))
     grafana = module_folder("grafana", "github.com/grafana/grafana-operator/v5") / "config/crd/bases"
     files.append(grafana / "grafana.integreatly.org_grafanadashboards.yaml")
+    trainer = module_folder("trainer", "github.com/kubeflow/trainer/v2") / "manifests" / "base" / "crds"
+    files += sorted(file for file in trainer.glob("trainer.kubeflow.org_train*.yaml"))
     for file in files:
         for body in yaml.load_all(file.read_text(), Loader=_Loader):
             if isinstance(body, dict) and body.get("kind") == "CustomResourceDefinition":

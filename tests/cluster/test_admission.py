@@ -13,6 +13,7 @@ import pytest
 
 import mlspec
 from mlspec import Result
+from mlspec.targets.retraining.nodes import FILE
 
 from ..support import ADOPTERS, EXAMPLES, objects
 from ..systems import generated
@@ -56,7 +57,18 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 def bodies(result: Result) -> list[Object]:
     """What an API server gets of a compiled system."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
+    made += list(train_jobs(made))
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
+
+
+def train_jobs(made: list[Object]) -> Iterator[Object]:
+    """The TrainJobs that runs create from the files in ConfigMaps."""
+    for config in made:
+        data = config.get("data")
+        if isinstance(data, dict) and FILE in data:
+            body: Object = json.loads(data[FILE])
+            body["metadata"]["name"] = f"{body['metadata'].pop('generateName')}4f2a91c0"
+            yield body
 
 
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:

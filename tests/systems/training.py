@@ -26,10 +26,10 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         resources=maker.free(
             "TrainingResources", accelerator={"type": maker.accelerator(), "count": 1} if maker.maybe(0.3) else None
         ),
-        steps=maker.free("Steps", train=_step(maker), evaluate=_step(maker)),
+        steps=maker.free("Steps", **_steps(maker, alone=searches and when == "schedule")),
         fit=maker.pick((None, "20m", "1h")),
         deadline=maker.pick((None, "70h")),  # 10 trials x 3 folds and the final fit, twice, take 62 h
-        distributed=maker.free("Distributed", nodes=1) if maker.maybe(0.3) else None,
+        distributed=maker.free("Distributed", **_groups(maker)) if maker.maybe(0.3) else None,
         tuning=maker.free(
             "Tuning",
             when=when,
@@ -65,8 +65,24 @@ def _effort(maker: Maker, searched: list[str]) -> dict[str, Any]:
     return {"algorithm": algorithm, "resource": maker.pick(searched) if algorithm == "hyperband" else None}
 
 
-def _step(maker: Maker) -> dict[str, Any]:
-    return maker.free("Step", command=["python", "-m", "team.step"])
+def _steps(maker: Maker, *, alone: bool) -> dict[str, Any]:
+    """`train` and `evaluate`. A separate search runs both in one container, which has one image."""
+    image = {"image": None} if alone else {}
+    return {name: _step(maker, **image) for name in ("train", "evaluate")}
+
+
+def _step(maker: Maker, **given: Any) -> dict[str, Any]:
+    return maker.free("Step", command=["python", "-m", "team.step"], **given)
+
+
+def _groups(maker: Maker) -> dict[str, Any]:
+    """One pod with four processes, in groups that fit. Several pods need more of the platform."""
+    strategy = maker.pick(members("Distributed", "strategy"))
+    tensor = maker.pick((None, 2, 4)) if strategy == "tensor-parallel" else maker.pick((None, 1))
+    pipeline = 2 if strategy == "pipeline-parallel" else maker.pick((None, 1))
+    if strategy == "pipeline-parallel":
+        tensor = maker.pick((None, 2))
+    return {"strategy": strategy, "nodes": 1, "processesPerNode": 4, "tensor": tensor, "pipeline": pipeline}
 
 
 def _parameter(maker: Maker, kind: str) -> dict[str, Any]:

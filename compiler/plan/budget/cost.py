@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ....schema.money import Budget, HourlyPrice, UnitPrice
 from ....schema.units import Count, Duration, Percent, Rate, plain
-from ...because import Because, because, decision, first, fixed
+from ...because import Because, because, decision, first
+from ...system import AcceleratorRequest
 from ..choose import count, number
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
@@ -165,19 +166,25 @@ class CostPlan:
         return hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
 
     def training_price(self, training: TrainingPlan) -> Because[HourlyPrice]:
-        """The hourly price of the pod of a training run."""
+        """The hourly price of a pod that trains."""
+        return self._training_pod(training, training.part.resources.accelerator)
+
+    def _training_pod(self, training: TrainingPlan, devices: AcceleratorRequest | None) -> Because[HourlyPrice]:
         asked, extras = training.part.resources, training.part.sidecars
         cpu, memory = with_cpu(asked.cpu, extras), with_memory(asked.memory, extras)
-        return hourly(self.plan, cpu, memory, asked.accelerator)
+        return hourly(self.plan, cpu, memory, devices)
 
     @property
     def _training(self) -> Parts:
         training = self.plan.training
         if training is None:
             return {}
-        one, price = fixed(1, "a training run is one pod"), self.training_price(training)
+        price = self.training_price(training)
         length = training.work if training.work is not None else _at_most(training.deadline)
-        parts = {"training": _runs(self.runs, one, length, price)}
+        parts = {"training": _runs(self.runs, training.nodes, length, price)}
+        if training.spread is not None:
+            one = because(1, "the pod of the other steps, which waits for the nodes", training.spread.nodes)
+            parts["training steps"] = _runs(self.runs, one, length, self._training_pod(training, None))
         if training.part.tuning is not None and training.search_work is not None:
             schedule = training.search_schedule
             searches = monthly(schedule) if schedule is not None else None

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....schema.units import Cores, Memory
 from ... import conventions
-from ...because import Because, decision, fixed
+from ...because import Because, because, decision, fixed
 from ...record import Record
 from ...system import AcceleratorRequest, Resources, TrainingResources
 from ..choose import count
@@ -208,7 +208,9 @@ def _batch(batch: BatchPlan) -> Share:
 def _training(training: TrainingPlan) -> Iterator[Share]:
     """A training run, plus a hyperparameter search if it has a separate schedule."""
     asked = training.part.resources
-    pods = {"training": fixed(1, "a training run is one pod")}
+    pods = {"training": training.nodes}
+    if training.spread is not None:
+        pods["training steps"] = because(1, "the pod of the other steps, which waits for the nodes", training.nodes)
     if training.search_schedule is not None:
         pods["tuning"] = fixed(1, "a search is one pod, which runs its trials in parallel")
     for name, many in pods.items():
@@ -218,7 +220,7 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
             cpu=with_cpu(_cores(asked.cpu), training.part.sidecars),
             memory=with_memory(_memory(asked.memory), training.part.sidecars),
             disk=asked.ephemeral_storage,
-            devices=asked.accelerator,
+            devices=asked.accelerator if name != "training steps" else None,
             numbers=(many,),
             resources=asked,
             origin=training.part.image,

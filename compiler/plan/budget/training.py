@@ -5,7 +5,8 @@ accelerators than the measured ones are estimates (`training.speed`), so they co
 type, the fewest devices are proposed that fit and keep the deadline: more of them take at least as many device hours,
 because devices wait for each other.
 
-Traps that this module handles: a process sees only one slice of a device; a training run is one pod on one node.
+Traps that this module handles: a process sees only one slice of a device; a pod is on one node, and the devices of all
+pods of a run cost money and add to its speed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..language_models.options import called, unfit
 from ..training import options as each
 from ..training import speed
 from ..training.memory import needed, trained_shape
+from ..training.nodes import across
 from ..training.options import Option, against, keeps, paid
 from .prices import money, times
 
@@ -92,7 +94,7 @@ def reached(plan: Plan) -> Because[float] | None:
     compute = plan.platform.accelerators[asked.type.value].compute if asked is not None else None
     if asked is None or compute is None or not compute.value.amount or not training.part.fit.value.amount:
         return None
-    return speed.reached(many, training.part.fit, compute, asked.count)
+    return speed.reached(many, training.part.fit, compute, across(asked.count, training.part))
 
 
 def fitting(plan: Plan, name: Because[str]) -> Because[int] | None:
@@ -153,13 +155,13 @@ def _option(plan: Plan, training: TrainingPlan, name: Because[str], devices: Bec
     work = each.work(time, training.fits)
     limit = _limit(training)
     margins = (training.retries, planning.training_headroom, planning.pod_wait)
-    known = time.value < math.inf
+    known, every = time.value < math.inf, across(devices, training.part)
     return Option(
         name=name,
         devices=devices,
         time=time,
         work=work,
-        cost=each.cost(work, devices, device.price) if device.price is not None and known else None,
+        cost=each.cost(work, every, device.price) if device.price is not None and known else None,
         unfit=_unfit(plan, training, device, devices, proven=proven) if known else each.unknown(time),
         late=each.ends(work, limit) if proven else each.in_time(work, limit, *margins),
     )
@@ -175,11 +177,11 @@ def _time(
     planning, asked, once = plan.platform.planning, training.part.resources.accelerator, training.part.fit
     if proven and once is not None:
         return speed.measured(once)
-    after = speed.rate(device, devices, planning)
+    after = speed.rate(device, across(devices, training.part), planning)
     if after is None:
         return because(math.inf, "its FLOP/s are unknown", device.compute)
     if asked is not None and once is not None:
-        before = speed.rate(plan.platform.accelerators[asked.type.value], asked.count, planning)
+        before = speed.rate(plan.platform.accelerators[asked.type.value], across(asked.count, training.part), planning)
         if before is not None:
             return speed.scaled(once, before, after, planning.rough)
     many = operations(plan)

@@ -15,18 +15,19 @@ from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
 from ...finding import refusal
 from ...layer.usual import served
-from ...system import Model, Release, Training
+from ...system import Distributed, Model, Release, Training, Tuning
 from .. import cron
 from ..choose import assumed, number
 from ..scope import Scope
 from . import contract, fit
+from . import nodes as grouped
 
 if TYPE_CHECKING:
     from ..measuring import MeasuringPlan
 
 __all__ = ["TrainingPlan"]
 
-SUFFIX = "retrain"
+SUFFIX, SEARCH = "retrain", "search"
 
 NEVER = "0 0 1 1 *"
 """The placeholder schedule of a suspended CronJob, because every CronJob must have one."""
@@ -94,6 +95,29 @@ class TrainingPlan:
         """The live release of the trained model, which another system serves; None if it is unknown here."""
         return self.scope.system.releases.get(self.model.value) if self.elsewhere.value else None
 
+    # The pods of one run
+
+    @property
+    def spread(self) -> Distributed | None:
+        """How several pods train together; None if a run is one pod."""
+        spread = self.part.distributed
+        return spread if spread is not None and spread.nodes.value > 1 else None
+
+    @cached_property
+    def nodes(self) -> Because[int]:
+        """The number of pods that run `train`."""
+        return grouped.nodes(self.part)
+
+    @cached_property
+    def sizes(self) -> grouped.Sizes | None:
+        """How the processes are grouped; None if training is not distributed."""
+        return grouped.sizes(self.part.distributed) if self.part.distributed is not None else None
+
+    @cached_property
+    def prefix(self) -> Because[str]:
+        """The prefix of the names of a run's TrainJobs, if several pods train together."""
+        return grouped.prefix(self.name)
+
     # Fits of one run
 
     @cached_property
@@ -124,13 +148,11 @@ class TrainingPlan:
         """How long the fits of a separate search take; None if the duration of a fit is unknown. The next run makes the
         final fit.
         """
-        tuning, validation, ensemble = self.part.tuning, self.part.cross_validation, self.part.ensemble
+        tuning, ensemble = self.part.tuning, self.part.ensemble
         if tuning is None or self.part.fit is None or self.tunes.value:
             return None
-        searching = because(True, "a separate search", tuning.when)
-        folds = fit.folds(validation.folds, validation.when, searching) if validation is not None else fit.one_fold()
         members = ensemble.size if ensemble is not None else None
-        return fit.work(self.part.fit, fit.searched(tuning.trials, folds, members))
+        return fit.work(self.part.fit, fit.searched(tuning.trials, self.search_folds, members))
 
     @cached_property
     def shared_memory(self) -> Because[Memory]:
@@ -165,6 +187,35 @@ class TrainingPlan:
             help_ = 'add a schedule, such as `schedule: "0 3 1 * *"`, or write `when: manual`'
             raise refusal("MLS009", "the search has no schedule", tuning.when, help=help_)
         return tuning.schedule
+
+    @property
+    def searched(self) -> Tuning | None:
+        """The search, if it has its own schedule."""
+        return self.part.tuning if self.search_schedule is not None else None
+
+    @cached_property
+    def search_name(self) -> Because[str]:
+        """The name of the CronJob of the search, and of the ConfigMap with its result."""
+        return text(f"{{system}}-{SEARCH}", system=self.scope.system.metadata.name)
+
+    @cached_property
+    def search_folds(self) -> Because[int]:
+        """The number of folds that each trial is fitted on."""
+        validation, tuning = self.part.cross_validation, self.part.tuning
+        if validation is None or tuning is None:
+            return fit.one_fold()
+        return fit.folds(validation.folds, validation.when, because(True, "a separate search", tuning.when))
+
+    @cached_property
+    def search_deadline(self) -> Because[int]:
+        """The deadline of a search, including all retries, in seconds."""
+        planning, work, search = self.scope.platform.planning, self.search_work, self.search_schedule
+        cadence = cron.cadence(search, self.time_zone) if search is not None else None
+        if work is not None:
+            wanted = fit.wanted(work, self.retries, planning.training_headroom, planning.pod_wait)
+            return fit.deadline(wanted, cadence).map(lambda length: max(1, int(length.amount)))
+        known = cron.deadline(cadence) if cadence is not None else fixed(cron.LONGEST_RUN, "a guess")
+        return known.map(lambda length: max(1, int(length.amount)))
 
     @cached_property
     def suspended(self) -> Because[bool]:

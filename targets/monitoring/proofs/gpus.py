@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from ....compiler.plan.service import ServicePlan
+from ....compiler.plan.training import TrainingPlan
 from ....compiler.scenes.notation import GONE, Series, gauge, labeled
 from ....compiler.scenes.served import Flow, requests, target
 from ..alert import Watched
@@ -28,10 +29,16 @@ RENAMED, KEPT = "exported_", ""
 
 
 def _device(watched: Watched, name: str, node: str = "a", prefix: str = RENAMED, **labels: str) -> str:
-    """A series of the device of one pod. The name of the pod is that of a replica, and of a run."""
-    own = {"namespace": watched.scope.namespace.value, "pod": f"{watched.name.value}-29384840-{node * 5}", **labels}
+    """A series of the device of one pod. The name of the pod is that of a replica, of a run, or of a run's node."""
+    own = {"namespace": watched.scope.namespace.value, "pod": f"{_named(watched)}-{node * 5}", **labels}
     pod = {f"{prefix}{key}": own.pop(key) for key in ("namespace", "pod")}
     return labeled(name, {"Hostname": f"node-{node}", "gpu": "0", **pod, **own})
+
+
+def _named(watched: Watched) -> str:
+    if isinstance(watched, TrainingPlan) and watched.spread is not None:
+        return f"{watched.prefix.value}-4f2a91c0-node-0-1"
+    return f"{watched.name.value}-29384840"
 
 
 def _both(watched: Watched, name: str, value: float, flows: Flows, **labels: str) -> Series:
