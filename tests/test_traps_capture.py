@@ -33,7 +33,7 @@ SIDECAR: dict[str, Any] = {
 
 
 def sidecar(pod: dict[str, Any]) -> dict[str, Any]:
-    (found,) = [one for one in pod["initContainers"] if one["name"] == "capture"]
+    found: dict[str, Any] = next(one for one in pod["initContainers"] if one["name"] == "capture")
     return found
 
 
