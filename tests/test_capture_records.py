@@ -139,6 +139,7 @@ def test_a_streamed_chat_is_put_together(tmp_path: Path) -> None:
         ("encoded", {"headers": {"x-payment-id": "p", "content-encoding": "br"}}),
         ("encoded", {"headers": {"x-payment-id": "p", "content-encoding": "gzip"}}),
         ("mistyped", {"request": asked(amount="cheap")}),  # type: ignore[arg-type]
+        ("mistyped", {"request": asked().replace(b'"4111111111111111"', b"{}")}),
         ("binary", {"response": b'{"outputs": [{"name": "score", "datatype": "FP32", "shape": [1]}]}'}),
         ("other-shape", {"response": json.dumps(batch([], [1, 2])[1]).encode()}),
     ],
@@ -232,6 +233,15 @@ def test_a_line_that_was_half_written_is_cut_off_after_a_crash(tmp_path: Path, f
     assert not list((config.folder / "open").glob("*/*"))
 
 
+def test_what_cannot_become_parquet_stays_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = Files(configured(tmp_path, files__format="parquet"), "fraud-1")
+    files.add({**record(1), "amount": "not a number"}, 10_000)
+    files.rotate(all_=True)
+    (path,) = files.ready.glob("*/*")
+    assert path.name == "fraud-1-000001.jsonl"
+    assert "stays JSON Lines" in capsys.readouterr().err
+
+
 def test_days_older_than_the_retention_are_deleted_and_nothing_else(tmp_path: Path) -> None:
     config = configured(tmp_path, capture__retention=86400 * 90)
     today = time.strftime("date=%Y-%m-%d", time.gmtime())
@@ -308,9 +318,14 @@ def test_a_killed_recorder_leaves_no_half_file_and_loses_at_most_the_open_one(tm
 
 
 def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    wait(lambda: bool(found.read_text().split()), "no process that writes")
-    return [int(one) for one in found.read_text().split()]
+    """The process that writes, once it runs its own program: before, stopping it would stop the process that forks."""
+
+    def found() -> list[int]:
+        ids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(one) for one in ids if b"capture.writer" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+    wait(lambda: bool(found()), "no process that writes")
+    return found()
 
 
 @pytest.mark.slow

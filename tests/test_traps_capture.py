@@ -33,7 +33,7 @@ SIDECAR: dict[str, Any] = {
 
 
 def sidecar(pod: dict[str, Any]) -> dict[str, Any]:
-    (found,) = [one for one in pod["initContainers"] if one["name"] == "capture"]
+    found: dict[str, Any] = next(one for one in pod["initContainers"] if one["name"] == "capture")
     return found
 
 
@@ -125,6 +125,11 @@ def test_two_identities_of_one_pod_are_refused(tmp_path: Path) -> None:
         ({"platform__images__runtime": None}, "needs mlspec's own image"),
         ({"monitoring__capture": {**CAPTURE, "to": "https://x.example.com/y"}}, "cannot be written to `https://`"),
         ({"monitoring__capture": {**CAPTURE, "by": "gateway"}}, "no gateway records predictions"),
+        ({"monitoring__capture": {**CAPTURE, "to": "gs://x/y"}}, "does not work for `gs://`"),
+        (
+            {"access__models": {"kind": "gcs", "secret": "key"}, "monitoring__capture": {**CAPTURE, "to": "gs://x/y"}},
+            "cannot use a key of Google's store",
+        ),
     ],
 )
 def test_what_cannot_record_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:

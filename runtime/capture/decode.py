@@ -132,6 +132,8 @@ def _typed(value: Any, field: Field) -> Any:
 def _reader(dtype: str) -> Callable[[Any], Any]:
     if dtype == "bool":
         return _bool
+    if dtype == "uint64":
+        return lambda value: _int(value, 0, 2**64)
     if dtype.startswith(("int", "uint")):
         return _int
     if dtype.startswith(("float", "bfloat")):
@@ -149,12 +151,12 @@ def _bool(value: Any) -> bool | None:
     raise Dropped("mistyped")
 
 
-def _int(value: Any) -> int | None:
+def _int(value: Any, least: int = -(2**63), end: int = 2**63) -> int | None:
     if value is None:
         return None
     try:
         whole = int(value)
-        if isinstance(value, bool) or float(value) != whole or not -(2**63) <= whole < 2**64:
+        if isinstance(value, bool) or float(value) != whole or not least <= whole < end:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise Dropped("mistyped") from None

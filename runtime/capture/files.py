@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..lines import say
 from .config import Config
 
 __all__ = ["LARGEST", "Files", "Full"]
@@ -127,12 +129,22 @@ class Files:
         elif self._config.format == "jsonl":
             path.rename(folder / path.name)
         else:
+            self._convert(path, folder)
+
+    def _convert(self, path: Path, folder: Path) -> None:
+        """Make Parquet of a file. One that cannot be converted stays as it is, which readers understand, too."""
+        part = path.with_suffix(".parquet")
+        try:
             from .parquet import convert
 
-            part = path.with_suffix(".parquet")
             convert(_lines(path), self._config, part)
-            part.rename(folder / part.name)
-            path.unlink()
+        except Exception as wrong:  # noqa: BLE001 - whatever pyarrow raises, no record is lost
+            say(sys.stderr, f"mlspec runtime capture: {path.name} stays JSON Lines: {wrong}")
+            part.unlink(missing_ok=True)
+            path.rename(folder / path.name)
+            return
+        part.rename(folder / part.name)
+        path.unlink()
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -172,7 +172,7 @@ class Observer:
         code = int(status[0])
         if code == 101:
             self._blind = True
-            self._open.popleft()
+            self._drop_open("unclear")
             return None
         exchange = self._open[0]
         if 100 <= code < 200:

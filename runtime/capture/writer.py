@@ -73,6 +73,9 @@ class Writer:
         except Dropped as why:
             self._drop(why.reason)
             return
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the process, which has other records
+            self._drop("unclear")
+            return
         for record in records:
             if not sampled(record[self._config.id], self._config.sample):
                 self._drop("not-sampled")

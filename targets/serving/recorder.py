@@ -63,6 +63,15 @@ def granted(service: ServicePlan) -> tuple[Because[str], ...]:
             note="the store would deny every upload, and no prediction would be recorded",
             help=f"use an access of kind `{'s3' if kind is S3Access else 'gcs'}`",
         )
+    if isinstance(found, GcsAccess) and found.secret is not None and capture.by.value == "sidecar":
+        raise refusal(
+            "MLS012",
+            "the recorder cannot use a key of Google's store",
+            found.secret,
+            others=((capture.access, "used here"),),
+            note="it gets its credentials from the identity of its pod; with a key, every upload would be denied",
+            help="write `serviceAccount` and `identity` instead of `secret`",
+        )
     return (capture.access,)
 
 

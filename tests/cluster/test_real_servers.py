@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import yaml
 
 from mlspec.schema.units import Memory
 
-from .. import online
+from .. import online, recording
 from ..support import ROOT
 from .proof import Proof
 from .real_servers.container import Answer, Container, Image, until
@@ -268,6 +269,26 @@ def test_a_server_works_on_as_many_requests_at_once_as_the_plan_says(running: Se
     took = time.monotonic() - begin
     assert took < 1.8
     proof.row(TITLE, COLUMNS, running.runtime, f"{at} at once of 1 s", f"{took:.1f} s")
+
+
+@pytest.mark.parametrize("served", [name for name in SERVERS if "v2" in _entry(name)["bodies"]], indirect=True)
+def test_the_recorder_reads_what_the_server_says(running: Served, tmp_path: Path, proof: Proof) -> None:
+    """Answers through the recorder are the server's own, and the records have what was sent and answered."""
+    body, port = running.server.body(0), running.container.ports["http"]
+    (output,) = running.ask(0).json["outputs"]
+    columns = {
+        "inputs": [{"name": "amount", "dtype": "float32", "shape": [4]}],
+        "outputs": [{"name": output["name"], "dtype": "float32", "shape": [1]}],
+    }
+    with running.container.forwarded(port) as local, recording.running(tmp_path, local, **columns) as recorder:
+        sent = [recording.request(json.dumps(body).encode(), f"p{number}") for number in range(5)]
+        answers = [json.loads(one) for one in recording.send(recorder.port, *sent)]
+        assert [one["outputs"] for one in answers] == [[output]] * 5
+        assert recorder.stop() == 0
+    found = recorder.records()
+    assert [one["payment_id"] for one in found] == [f"p{number}" for number in range(5)]
+    assert all(one["amount"] == [0, 0, 0, 0] and one[output["name"]] == output["data"] for one in found)
+    proof.row(TITLE, COLUMNS, running.runtime, "through the recorder", "the same answers, and a record of each")
 
 
 @pytest.mark.parametrize("served", [name for name in SERVERS if "gauge" in _in_flight(name)], indirect=True)
