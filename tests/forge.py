@@ -1,8 +1,11 @@
 """A forge on this machine: git over HTTP by git's own `http-backend`, and the API of each forge as it is documented.
 
-An API accepts exactly what the documentation of the forge has: another path, parameter, key, or header is a 400 that
-fails the test. Sources: docs.github.com/rest/pulls/pulls; docs.gitlab.com/api/merge_requests; Gitea's
-routers/api/v1/repo/pull.go and modules/structs/pull.go; developer.atlassian.com/cloud/bitbucket/rest/
+An API accepts only the paths, parameters, keys, and headers listed here: any other is a 400 that fails the test. Read
+for this: Gitea's handlers, and Atlassian's pages on pull requests and access tokens of Bitbucket Cloud. The rest, and
+all of Bitbucket Data Center, is still to be compared with the pages named, or with a real forge.
+
+Pages: docs.github.com/rest/pulls/pulls; docs.gitlab.com/api/merge_requests;
+Gitea's routers/api/v1/repo/pull.go and modules/structs/pull.go; developer.atlassian.com/cloud/bitbucket/rest/
 api-group-pullrequests; developer.atlassian.com/server/bitbucket/rest (pull requests).
 """
 

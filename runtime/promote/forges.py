@@ -178,7 +178,7 @@ class Gitea(Forge):
 class Bitbucket(Forge):
     """Bitbucket Cloud: developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests.
 
-    Atlassian documents no limit for a description, so this one is far below what others have found.
+    No documented limit for a description is known here, so this one is a cautious choice.
     """
 
     longest = 30_000
@@ -228,7 +228,8 @@ class Bitbucket(Forge):
 
 class DataCenter(Bitbucket):
     """Bitbucket Data Center: developer.atlassian.com/server/bitbucket/rest, `/api/1.0/projects/{projectKey}/repos/
-    {repositorySlug}/pull-requests`. `direction=OUTGOING` with `at` selects by the source branch.
+    {repositorySlug}/pull-requests`. `direction=OUTGOING` with `at` selects by the source branch. Not yet compared with
+    that page.
     """
 
     def path(self, change: Change) -> str:
