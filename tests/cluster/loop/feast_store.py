@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 import mlspec
 
@@ -82,6 +83,8 @@ class Store:
             target = hidden / item["path"]
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(self._local(self.config["data"][item["key"]]))
+        registry = yaml.safe_load((hidden / "feature_store.yaml").read_text())["registry"]
+        Path(registry).parent.mkdir(parents=True, exist_ok=True)  # object stores have no folders to create
         os.symlink(hidden.name, self.mounted / "..data")
         for name in {item["path"].split("/")[0] for item in volume["configMap"]["items"]}:
             os.symlink(f"..data/{name}", self.mounted / name)

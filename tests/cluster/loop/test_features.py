@@ -227,8 +227,8 @@ model:
       - {name: plan, dtype: string, from: features.profile.plan}
       - {name: seats, dtype: int64, from: features.profile.seats}
     outputs: [{name: score, dtype: float32}]
-release: {version: 1, artifact: {uri: "s3://models/churn/", format: onnx, size: 1Mi, digest: "sha256:%s"}}
-serving: {mode: online, runtime: mlserver, serviceTime: {mean: 5ms}}
+release: {version: 1, artifact: {uri: "s3://models/churn.onnx", format: onnx, size: 1Mi, digest: "sha256:%s"}}
+serving: {mode: online, runtime: triton, serviceTime: {mean: 5ms}, load: 20s}
 constraints: {latency: {p99: 100ms}, throughput: {mean: 2/s, peak: 5/s}, availability: 99%%}
 """ % ("a" * 64)
 
