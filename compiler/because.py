@@ -116,7 +116,9 @@ class Because(Generic[T_co]):
 
     def also(self, *sources: object) -> Because[T_co]:
         """The same value for the same reason, which also depends on these sources."""
-        return Because(self.value, self.why, (self, *sources_of(sources)), self.kind, self.path)
+        found: list[Source] = [self]
+        _gather_all(sources, found)
+        return Because(self.value, self.why, tuple(found), self.kind, self.path)
 
 
 class Derived(Generic[T_co]):
@@ -130,7 +132,9 @@ class Derived(Generic[T_co]):
 
 def because(value: T, why: str, *sources: object) -> Because[T]:
     """Attach a reason to a value or to a whole piece of an object. `sources` takes whatever `sources_of` reads."""
-    return Because(value, why, tuple(sources_of(sources)))
+    found: list[Source] = []
+    _gather_all(sources, found)
+    return Because(value, why, tuple(found))
 
 
 def because_of(value: T, why: str, find: Callable[[], object]) -> Because[T]:
