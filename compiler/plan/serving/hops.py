@@ -18,7 +18,10 @@ from ..scope import Scope
 from .arrival import Arrival
 from .identity import Measured
 
-__all__ = ["Call", "Hops", "less"]
+__all__ = ["BOUNDED", "Call", "Hops", "less"]
+
+BOUNDED: dict[Measured, str] = {"latency": "latency", "first_token": "time to first token"}
+"""The bounds that hops and calls count toward, and how a title names them."""
 
 
 class Served(Protocol):
