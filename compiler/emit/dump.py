@@ -59,6 +59,8 @@ class Lines:
 
 
 def _split(line: Line) -> list[Line]:
+    if "\n" not in (line.value if isinstance(line, Because) else line):
+        return [line]
     if isinstance(line, Because):
         return [Because(part, line.why, line.sources, line.kind, line.path) for part in line.value.split("\n")]
     return list(line.split("\n"))
