@@ -138,7 +138,7 @@ def because(value: T, why: str, *sources: object) -> Because[T]:
 
 
 def because_of(value: T, why: str, find: Callable[[], object]) -> Because[T]:
-    """The same with sources that are found when they are first read: whoever only writes the value never asks."""
+    """The same with sources that are found when they are first read, which writing the value never does."""
     made = Because(value, why)
     del made.sources
     made._find = find
