@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Union
 
 from .record import brief, one_line
 from .tree import Node
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "Unavailable",
     "because",
+    "because_of",
     "decision",
     "first",
     "fixed",
@@ -72,7 +73,10 @@ class Because(Generic[T_co]):
     `path` is the field of the spec or of the platform file that overrides the value, if its kind has one.
     """
 
-    __slots__ = ("kind", "path", "sources", "value", "why")
+    __slots__ = ("_find", "kind", "path", "sources", "value", "why")
+
+    sources: tuple[Source, ...]
+    _find: Callable[[], object]
 
     def __init__(
         self, value: T_co, why: str = "", sources: tuple[Source, ...] = (), kind: Kind = "", path: str = ""
@@ -92,6 +96,15 @@ class Because(Generic[T_co]):
     def __repr__(self) -> str:
         return one_line(self, f"{brief(self.value)}, {self.reason!r}")
 
+    if not TYPE_CHECKING:  # a misspelled attribute stays an error
+
+        def __getattr__(self, name: str) -> tuple[Source, ...]:
+            """The sources, if they are found only when they are first read: see `because_of`."""
+            if name != "sources":
+                raise AttributeError(f"a Because has no {name}")
+            self.sources = tuple(sources_of(self._find()))
+            return self.sources
+
     def _opaque(self, *_: object) -> NoReturn:
         raise TypeError("a Because is opaque: use text(), a decision, or .value in a condition")
 
@@ -103,7 +116,9 @@ class Because(Generic[T_co]):
 
     def also(self, *sources: object) -> Because[T_co]:
         """The same value for the same reason, which also depends on these sources."""
-        return Because(self.value, self.why, (self, *sources_of(sources)), self.kind, self.path)
+        found: list[Source] = [self]
+        _gather_all(sources, found)
+        return Because(self.value, self.why, tuple(found), self.kind, self.path)
 
 
 class Derived(Generic[T_co]):
@@ -117,7 +132,17 @@ class Derived(Generic[T_co]):
 
 def because(value: T, why: str, *sources: object) -> Because[T]:
     """Attach a reason to a value or to a whole piece of an object. `sources` takes whatever `sources_of` reads."""
-    return Because(value, why, tuple(sources_of(sources)))
+    found: list[Source] = []
+    _gather_all(sources, found)
+    return Because(value, why, tuple(found))
+
+
+def because_of(value: T, why: str, find: Callable[[], object]) -> Because[T]:
+    """The same with sources that are found when they are first read, which writing the value never does."""
+    made = Because(value, why)
+    del made.sources
+    made._find = find
+    return made
 
 
 def first(*values: T | None) -> T | None:

@@ -20,7 +20,7 @@ def main() -> NoReturn:
 
     sys.path[:] = elsewhere(sys.path)  # `python -m mlspec` looks for modules in the working directory first
     _open_streams()
-    gc.set_threshold(50_000)  # a short run has few cycles, and looking for them takes a tenth of its time
+    gc.set_threshold(100_000)  # a short run has few cycles, and looking for them takes a tenth of its time
     status = _run()
     if os.environ.get("MLSPEC_DEBUG"):
         sys.exit(status)

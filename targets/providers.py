@@ -7,6 +7,7 @@ A product is one such record in its own module, listed in `targets/registry.py`,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..compiler.because import Because
 from ..compiler.emit.artifact import Artifact, Body
@@ -14,8 +15,10 @@ from ..compiler.kinds import Object
 from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
-from ..compiler.scenes.analysis import Replayed
 from ..compiler.scenes.notation import labeled
+
+if TYPE_CHECKING:
+    from ..compiler.scenes.analysis import Replayed
 
 __all__ = [
     "AutoscalingProvider",

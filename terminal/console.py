@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
@@ -41,7 +40,9 @@ class Console(Record):
         """The columns of the terminal that shows results, between 80 and 140; 116 for a file or another program."""
         if not sys.stdout.isatty():
             return WIDTH
-        return min(140, max(80, shutil.get_terminal_size().columns))
+        from shutil import get_terminal_size  # what writes to a file does not need it
+
+        return min(140, max(80, get_terminal_size().columns))
 
     def result(self, content: str) -> None:
         """Print a result for people. What the encoding of the terminal lacks is escaped, as on standard error."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mlspec.compiler.because import Because, Derived, because, fixed, text
+from mlspec.compiler.because import Because, Derived, because, because_of, fixed, text
 from mlspec.compiler.emit.dump import Lines, dump, plain
 
 WHY = fixed("test", "a test")
@@ -189,3 +189,21 @@ def test_a_because_cannot_lose_its_reason() -> None:
     ):
         with pytest.raises(TypeError, match="opaque"):
             careless()
+
+
+def test_sources_that_are_found_later_are_found_once_and_are_the_same() -> None:
+    asked: list[int] = []
+    own = fixed(1, "a choice")
+
+    def find() -> object:
+        asked.append(1)
+        return (own, [own])
+
+    later = because_of("text", "why", find)
+    assert dump({"a": later}, fixed("x", "y"))[0] == "a: text\n"
+    assert not asked
+    assert later.sources == later.sources
+    assert [id(source) for source in later.sources] == [id(own), id(own)]
+    assert len(asked) == 1
+    with pytest.raises(AttributeError):
+        _ = later.misspelled  # type: ignore[attr-defined]

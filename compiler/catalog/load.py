@@ -59,7 +59,8 @@ def _content(name: str) -> str:
 
 @cache
 def _file(name: str) -> Mapping:
-    tree = _node(_Shipped(f"{name}.yaml"), import_module(f".built.{MODULES[name]}", __package__).WRITTEN)
+    module = import_module(f".built.{MODULES[name]}", __package__)
+    tree = _node(_Shipped(f"{name}.yaml"), module.WRITTEN[name])
     assert isinstance(tree, Mapping)
     return tree
 

@@ -163,8 +163,11 @@ def _allowed(service: ServicePlan) -> Iterator[Diagnostic]:
 
 def _bfloat16(service: ServicePlan) -> Iterator[Diagnostic]:
     """Language models on devices without bfloat16: the memory is planned for 16 bits."""
-    device, devices = service.hardware.device, service.devices
-    if device is None or devices is None or device.bfloat16.value or service.hardware.model is None:
+    devices = service.devices
+    if devices is None:
+        return
+    device = service.hardware.device
+    if device is None or device.bfloat16.value or service.hardware.model is None:
         return
     yield finding(
         "MLS012",

@@ -59,6 +59,8 @@ class Lines:
 
 
 def _split(line: Line) -> list[Line]:
+    if "\n" not in (line.value if isinstance(line, Because) else line):
+        return [line]
     if isinstance(line, Because):
         return [Because(part, line.why, line.sources, line.kind, line.path) for part in line.value.split("\n")]
     return list(line.split("\n"))
@@ -133,6 +135,10 @@ def written(body: dict[str, Any] | Lines, why: Because[Any], header: str = "") -
     return dump(body, why, header)
 
 
+_BARE = (bool, int, float, Derived)
+"""What has no reason and needs one."""
+
+
 class _Writer:
     def __init__(self, scope: Reasons) -> None:
         self.scope = scope
@@ -149,8 +155,13 @@ class _Writer:
             scope = (value, *scope)
             value = value.value
         if isinstance(value, dict):
+            lines, reasons = self.lines, self.reasons
             for key, child in value.items():
-                self.entry(f"{indent}{_string(key)}:", child, indent, scope)
+                if type(child) is str and "\n" not in child:  # most values
+                    lines.append(f"{indent}{_string(key)}: {_string(child)}")
+                    reasons.append(scope)
+                elif child is not None:
+                    self.entry(f"{indent}{_string(key)}:", child, indent, scope)
         elif isinstance(value, (list, tuple)):
             for child in value:
                 self.item(child, indent, scope)
@@ -162,18 +173,18 @@ class _Writer:
         if type(value) is Because:
             scope = (value, *scope)
             value = value.value
-        elif isinstance(value, (bool, int, float, Derived)):
+            if value is None:
+                return
+        elif isinstance(value, _BARE):
             raise TypeError(f"{head.strip()} {value!r} has no reason: use fixed() or a decision")
-        if value is None:
-            return
-        if type(value) is str and "\n" not in value:  # most values
+        if type(value) is str and "\n" not in value:
             self.line(f"{head} {_string(value)}", scope)
-        elif isinstance(value, Lines):
-            self.text(head, value, indent + "  ", scope)
         elif isinstance(value, dict):
             self.nested(head, value, indent + "  ", scope)
         elif isinstance(value, (list, tuple)):
             self.nested(head, value, indent, scope)
+        elif isinstance(value, Lines):
+            self.text(head, value, indent + "  ", scope)
         elif isinstance(value, str) and "\n" in value:
             self.string(head, value, indent + "  ", scope)
         else:
@@ -191,13 +202,15 @@ class _Writer:
         if type(value) is Because:
             scope = (value, *scope)
             value = value.value
-        elif isinstance(value, (bool, int, float, Derived)):
+        elif isinstance(value, _BARE):
             raise TypeError(f"- {value!r} has no reason: use fixed() or a decision")
         if type(value) is str and "\n" not in value:
             self.line(f"{indent}- {_string(value)}", scope)
-        elif isinstance(value, dict) and any(child is not None for child in value.values()):
+        elif isinstance(value, dict) and value:
             start = len(self.lines)
             self.block(value, indent + "  ", scope)
+            if start == len(self.lines):
+                raise TypeError(f"every key of {value!r} is None")
             self.lines[start] = f"{indent}- {self.lines[start][len(indent) + 2 :]}"
         elif isinstance(value, (dict, list, tuple)) and not value:
             self.line(f"{indent}- {'{}' if isinstance(value, dict) else '[]'}", scope)

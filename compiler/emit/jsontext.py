@@ -89,12 +89,17 @@ class _Writer:
             line = _joined(brackets, [part[0] for part in parts])
             if len(indent) + len(head) + len(line.value if isinstance(line, Because) else line) <= self.flat:
                 return [_Part(head, line, after)]
-            rows = [part[0]._replace(before=inner + part[0].before) for part in parts]
+            rows = [_Part(inner + part[0].before, part[0].text, part[0].after) for part in parts]
             return [
                 _wide(row, line) for row in (_Part(head, brackets[0], ""), *rows, _Part(indent, brackets[1], after))
             ]
-        within = (part for top, *rest in parts for part in (top._replace(before=inner + top.before), *rest))
-        return [_Part(head, brackets[0], ""), *within, _Part(indent, brackets[1], after)]
+        made = [_Part(head, brackets[0], "")]
+        for part in parts:
+            before, text, ends = part[0]
+            made.append(_Part(inner + before, text, ends))
+            made += part[1:]
+        made.append(_Part(indent, brackets[1], after))
+        return made
 
 
 def _wide(part: _Part, line: Line) -> _Part:
@@ -102,13 +107,15 @@ def _wide(part: _Part, line: Line) -> _Part:
     if not isinstance(line, Because):
         return part
     own = part.text
-    return part._replace(text=own.also(line) if isinstance(own, Because) else because(own, "a row of its own", line))
+    text = own.also(line) if isinstance(own, Because) else because(own, "a row of its own", line)
+    return _Part(part.before, text, part.after)
 
 
 def _caused(part: _Part, value: Because[Any]) -> _Part:
     """A line of a list or an object that has a reason as a whole."""
     own = part.text
-    return part._replace(text=own.also(value) if isinstance(own, Because) else because(own, value.reason, value))
+    text = own.also(value) if isinstance(own, Because) else because(own, value.reason, value)
+    return _Part(part.before, text, part.after)
 
 
 def _joined(brackets: str, parts: list[_Part]) -> Line:

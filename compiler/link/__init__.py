@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..because import Because, Unavailable
 from ..conventions import HEADER
@@ -24,11 +24,11 @@ from ..record import Record, one_line
 from ..system import MLSystem, Patch
 from ..tree import Mapping as Tree
 from ..tree import Scalar, entries
-from .blame import broken
 from .crossref import dangling, unchecked, unresolved
-from .dependents import Dependents
-from .patch import patched
 from .sizes import too_large
+
+if TYPE_CHECKING:
+    from .dependents import Dependents
 
 __all__ = ["Bundle", "File", "link", "link_system"]
 
@@ -69,6 +69,8 @@ class Bundle(Record):
     @cached_property
     def dependents(self) -> Dependents:
         """Which lines depend on which values of the spec."""
+        from .dependents import Dependents
+
         return Dependents(self)
 
     def file(self, path: str) -> File:
@@ -95,15 +97,20 @@ def link(
 ) -> tuple[Bundle, list[Diagnostic]]:
     """A bundle and its problems. Dangling references are reported only if no artifact was left out."""
     patches = _patches(system)
-    made, found = patched(emitted.artifacts, patches, layered) if emitted.complete else (emitted.artifacts, [])
-    found += [*_paths(made), *_names(made, kinds)]
     if emitted.complete and patches:
+        from .blame import broken  # few systems have patches
+        from .patch import patched
+
+        made, found = patched(emitted.artifacts, patches, layered)
+        found += [*_paths(made), *_names(made, kinds)]
         elsewhere = _elsewhere(system)
         if dangling(made, kinds, elsewhere):
             found += broken(emitted.artifacts, patches, layered, kinds, elsewhere)
         found += unchecked(made, kinds)
-    elif emitted.complete:
-        found += unresolved(made, kinds, _elsewhere(system))
+    else:
+        made, found = emitted.artifacts, []
+        found += [*_paths(made), *_names(made, kinds)]
+        found += unresolved(made, kinds, _elsewhere(system)) if emitted.complete else ()
     environment = layered.environment
     found += too_large(made)
     bundle = bundled(made, environment, spec_name, complete=emitted.complete)

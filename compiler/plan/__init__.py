@@ -94,9 +94,11 @@ class Plan(Scope):
     @cached_property
     def knowledge(self) -> dict[str, KnowledgePlan]:
         """What answers must know, for each service that generates text with a language model."""
+        writing = {name: one for name, one in self.online.items() if one.is_language_model and one.generates.value}
+        if not writing:
+            return {}
         from .budget.knowledge import KnowledgePlan
 
-        writing = {name: one for name, one in self.online.items() if one.is_language_model and one.generates.value}
         return {name: KnowledgePlan(self, one) for name, one in writing.items()}
 
     @cached_property

@@ -6,7 +6,6 @@ dashboard with the same UID, so it contains the environment, and, if a system ha
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 
 from ..because import Because, because, decision
@@ -81,6 +80,8 @@ def _uid(given: Because[str], environment: Because[str], service: Because[str] |
     whole = "-".join(parts)
     if len(whole) <= LONGEST_UID:
         return whole, "the same as long as these names are, so that links to it keep working"
-    code = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    from hashlib import sha256  # rarely needed, so imported late
+
+    code = sha256("\n".join(parts).encode()).hexdigest()[:8]
     short = f"{whole[: LONGEST_UID - len(code) - 1].rstrip('-')}-{code}"
     return short, f"`{whole}`, shortened to the {LONGEST_UID} characters that Grafana allows"

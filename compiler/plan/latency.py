@@ -16,7 +16,7 @@ from ...schema.units import Duration, Rate
 from ..because import Because, decision, first
 from .choose import count, percentiles, readable
 from .serving.capacity import Demand
-from .serving.hops import Call
+from .serving.hops import BOUNDED, Call
 from .serving.identity import Measured
 from .serving.promises import Promise
 from .serving.queueing import late, queue
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from .language_models.speed import Speed
     from .service import ServicePlan
 
-__all__ = ["BOUNDED", "Unspent", "unspent"]
-
-BOUNDED: dict[Measured, str] = {"latency": "latency", "first_token": "time to first token"}
-"""The bounds that hops and calls count toward, and how a title names them."""
+__all__ = ["Unspent", "unspent"]
 
 HALVINGS = 40
 """The steps of the search for a percentile; each halves the interval."""

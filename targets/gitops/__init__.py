@@ -9,7 +9,6 @@ from ...compiler.emit.artifact import Artifact, Made, Piece, SystemTarget, Targe
 from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem
-from . import argocd, flux
 from .kustomization import kustomization
 
 __all__ = ["DEPLOYMENTS", "TARGET"]
@@ -26,9 +25,15 @@ def _deployments(made: tuple[Made, ...]) -> Iterator[Piece]:
 
 
 def _deployment(plan: Plan) -> Iterator[Artifact]:
-    writes = {"argocd": argocd.application, "flux": flux.kustomization}.get(plan.platform.gitops.tool.value)
-    if writes is not None:
-        yield from writes(plan)
+    tool = plan.platform.gitops.tool.value
+    if tool == "argocd":
+        from . import argocd
+
+        yield from argocd.application(plan)
+    elif tool == "flux":
+        from . import flux
+
+        yield from flux.kustomization(plan)
 
 
 TARGET = Target(

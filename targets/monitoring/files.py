@@ -9,7 +9,6 @@ from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.scope import Scope
 from .. import naming
-from .unit_tests import unit_tests
 
 __all__ = ["rule_files"]
 
@@ -34,5 +33,13 @@ def rule_files(
         path=naming.path_of(scope, "monitoring", "Rules", name),
         body={"groups": groups},
         why=why,
-        more=partial(unit_tests, scope, name, groups, rates),
+        more=partial(_tests, scope, name, groups, rates),
     )
+
+
+def _tests(
+    scope: Scope, name: Because[str], groups: Sequence[Body | Because[Body]], rates: Sequence[Because[float]]
+) -> Iterator[Artifact]:
+    from .unit_tests import unit_tests  # most commands do not write them
+
+    return unit_tests(scope, name, groups, rates)

@@ -9,7 +9,6 @@ from ...compiler.plan import Plan
 from ...compiler.system import AlertRule, Condition
 from . import conditions, drift, jobs, quality, retrain, upstream
 from .alert import Watched
-from .elsewhere import Champion
 from .jobs import Judged
 
 __all__ = ["rules", "watched"]
@@ -19,6 +18,8 @@ def watched(plan: Plan) -> dict[str, Watched]:
     """The services of one environment by name, or the model that another system serves."""
     found: dict[str, Watched] = {**plan.online, **plan.batch}
     if not found and plan.champion_elsewhere is not None:
+        from .elsewhere import Champion
+
         return {"": Champion(scope=plan, name=plan.champion_elsewhere.champion_name)}
     return found
 

@@ -27,6 +27,8 @@ def rendered(
 
 
 def _template(text: str, value: float, labels: Mapping[str, str]) -> str:
+    if "{{" not in text:
+        return text
     return re.sub(r'\{\{ ("\{\{"|[^{}]*) \}\}', lambda action: _action(action[1], value, labels), text)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ...compiler.because import Because, because, fixed, roots
+from ...compiler.because import Because, because_of, fixed, roots
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.scope import Scope
 from ...compiler.promql import within_quotes
@@ -48,9 +48,8 @@ def unit_tests(
     alerts = [alert for _, alert in rules]
     made: dict[int, list[Because[Body]]] = {}
     for rule, alert in rules:
-        others = roots(alert.others)
         for scene in alert.proof.scenes if alert.proof is not None else ():
-            made.setdefault(scene.every, []).append(_scene(alert, scene, rule, others))
+            made.setdefault(scene.every, []).append(_scene(alert, scene, rule))
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
@@ -61,8 +60,7 @@ def unit_tests(
             "tests": found,
         }
         path = own if every == 1 else own.replace(".yaml", f".every-{every}m.yaml")
-        why = because("tests", "each alert must fire, and stay silent", name, roots(found))
-        yield Artifact(path=path, body=body, why=why)
+        yield Artifact(path=path, body=body, why=_tests(name, found))
 
 
 def _alert(rule: object) -> Alert | None:
@@ -70,9 +68,14 @@ def _alert(rule: object) -> Alert | None:
     return body if isinstance(body, Alert) else None
 
 
-def _scene(alert: Alert, scene: Scene, *causes: object) -> Because[Body]:
+def _tests(name: Because[str], found: Sequence[Because[Body]]) -> Because[str]:
+    return because_of("tests", "each alert must fire, and stay silent", lambda: (name, roots(found)))
+
+
+def _scene(alert: Alert, scene: Scene, rule: object) -> Because[Body]:
     fired = [one.alert for check in scene.checks for one in check.fired]
-    return because(_test(alert["alert"], scene), "what the alert watches", alert, causes, fired)
+    test = _test(alert["alert"], scene)
+    return because_of(test, "what the alert watches", lambda: (alert, rule, roots(alert.others), fired))
 
 
 def _test(of: str, scene: Scene) -> Body:
@@ -133,4 +136,4 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
             series |= alert.proof.healthy(flows) if alert.proof is not None else {}
         checks = tuple(Check(minute=minute, name=of) for of in names for minute in minutes)
         test: Body = _test("every alert", Scene(name=name, series=series, checks=checks, every=EVERY))
-        yield because(test, "no alert fires without a reason", roots(alerts, depends))
+        yield because_of(test, "no alert fires without a reason", lambda: roots(alerts, depends))

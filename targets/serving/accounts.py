@@ -14,7 +14,7 @@ from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import plain
 from ...compiler.plan import Plan
-from . import batch, objects
+from . import objects
 
 __all__ = ["service_accounts"]
 
@@ -23,13 +23,20 @@ def service_accounts(plan: Plan) -> Iterator[Artifact]:
     """The accounts of all services."""
     asked = chain(
         chain.from_iterable(objects.service_account(service) for service in plan.online.values()),
-        chain.from_iterable(batch.service_account(run) for run in plan.batch.values()),
+        chain.from_iterable(_of_batch(plan)),
     )
     by_name: dict[str, list[Artifact]] = {}
     for account in asked:
         by_name.setdefault(_metadata(account)["name"].value, []).append(account)
     for same in by_name.values():
         yield same[0] if len(same) == 1 else _shared(same)
+
+
+def _of_batch(plan: Plan) -> Iterator[Iterator[Artifact]]:
+    if plan.batch:
+        from . import batch
+
+        yield from map(batch.service_account, plan.batch.values())
 
 
 def _metadata(account: Artifact) -> Body:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...compiler.check.claims import Claims
 from ...compiler.check.outline import Outline
 from ...compiler.diagnostics import Diagnostic
+from ...compiler.link import Bundle
 from ...compiler.pipeline import Compiled
 from ...compiler.record import Record
 from ..releases import Seen
-from ..write import Rendered, rendered
+
+if TYPE_CHECKING:
+    from ..write import Rendered
 
 __all__ = ["Outcome", "judged", "made", "whole"]
 
@@ -87,6 +91,15 @@ def made(system: Compiled) -> Outcome:
     outcome = judged(system)
     if outcome.failed:
         return outcome
-    from ...compiler.answer.design.bundle import bundles  # what only judges a spec does not need it
+    from ..write import rendered  # what only judges a spec does not need it
 
-    return outcome.but(files=tuple(rendered(bundle) for bundle in bundles(system)))
+    return outcome.but(files=tuple(rendered(bundle) for bundle in _bundles(system)))
+
+
+def _bundles(system: Compiled) -> tuple[Bundle, ...]:
+    """What is written. Without all environments, there is no document that describes them together."""
+    if len(system.environments) < len(system.declared):
+        return system.bundles
+    from ...compiler.answer.design.bundle import bundles
+
+    return bundles(system)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ...plan import Plan
-from ...plan.budget.modes import precomputed
 from ...plan.budget.prices import MONTH
 from ...plan.choose import count, number
 
@@ -57,6 +56,8 @@ def _ways(plan: Plan, online: OnlineCost) -> list[str]:
         ways.append("let a replica handle several requests at once (`serviceTime.at`, `instances`)")
     elif not ways:
         ways.append("request less CPU and memory per replica")
+    from ...plan.budget.modes import precomputed
+
     found = precomputed(online)
     if found is not None and found.cost is not None and found.cost.value.amount < online.serving.value.amount:
         ways.append(f"compute the answers in batch runs, for {found.cost.value}")

@@ -11,8 +11,8 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import percentiles
-from ...plan.latency import BOUNDED
 from ...plan.service import ServicePlan
+from ...plan.serving.hops import BOUNDED
 from ...plan.serving.identity import Measured
 from ...system import MLSystem
 from ..lint import rule

@@ -8,7 +8,6 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.budget.quota import DISK
 from ...plan.choose import count
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
@@ -96,7 +95,7 @@ def _over_quota(plan: Plan, path: str) -> Diagnostic:
     )
 
 
-_UNITS = {"cpu": " cores", "memory": " of memory", DISK: " of disk space"}
+_UNITS = {"cpu": " cores", "memory": " of memory", "ephemeralStorage": " of disk space"}
 
 
 def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:

@@ -19,7 +19,10 @@ from .arrival import Arrival
 from .identity import Measured
 from .recording import recorder
 
-__all__ = ["Call", "Hops", "less"]
+__all__ = ["BOUNDED", "Call", "Hops", "less"]
+
+BOUNDED: dict[Measured, str] = {"latency": "latency", "first_token": "time to first token"}
+"""The bounds that hops and calls count toward, and how a title names them."""
 
 
 class Served(Protocol):

@@ -6,7 +6,8 @@ labels that tell it from the others. With equal labels, nothing would, and its s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from ....compiler.because import Because
 from ....compiler.promql import within_quotes
@@ -17,37 +18,57 @@ __all__ = ["distinguished", "labels_of"]
 
 
 def distinguished(alerts: Sequence[Alert]) -> None:
-    """Change the proofs of alerts in whose scenes another alert of the same name may fire."""
-    proofs = {id(alert): alert.proof for alert in alerts}
-    for alert in alerts:
-        others = [other for other in alerts if other is not alert and _reads(other, alert)]
-        proof = alert.proof
-        if proof is not None and others:
-            told = _told_by(alert, others)
-            proofs[id(alert)] = proof.but(scenes=tuple(_asked(scene, told) for scene in proof.scenes)) if told else None
-    for alert in alerts:
-        alert.proof = proofs[id(alert)]
+    """Change the proofs of alerts in whose scenes another alert of the same name may fire.
+
+    Each proof is made when it is read, with those of all others.
+    """
+    own = tuple((alert, alert.prove) for alert in alerts)
+
+    @cache
+    def proofs() -> tuple[Proof | None, ...]:
+        return _distinguished([(alert, prove()) for alert, prove in own])
+
+    for index, alert in enumerate(alerts):
+        alert.prove = partial(_at, index, proofs)
 
 
-def _reads(other: Alert, alert: Alert) -> bool:
+_Proven = tuple[Alert, Proof | None]
+
+
+def _at(index: int, proofs: Callable[[], tuple[Proof | None, ...]]) -> Proof | None:
+    return proofs()[index]
+
+
+def _distinguished(alerts: Sequence[_Proven]) -> tuple[Proof | None, ...]:
+    return tuple(_alone(one, [other for other in alerts if other is not one]) for one in alerts)
+
+
+def _alone(one: _Proven, others: Sequence[_Proven]) -> Proof | None:
+    """The proof of an alert, which asks for it by its labels if another alert reads its scenes."""
+    alert, proof = one
+    readers = [other for other, its in others if _reads(other, its, alert, proof)]
+    if proof is None or not readers:
+        return proof
+    told = _told_by(alert, readers)
+    return proof.but(scenes=tuple(_asked(scene, told) for scene in proof.scenes)) if told else None
+
+
+def _reads(other: Alert, its: Proof | None, alert: Alert, own: Proof | None) -> bool:
     """Whether an alert on a metric of the model reads series of another one's scenes."""
-    if other["alert"] != alert["alert"] or "metric" not in alert["labels"] or other.proof is None:
+    if other["alert"] != alert["alert"] or "metric" not in alert["labels"] or its is None or own is None:
         return False
-    if alert.proof is None:
-        return False
-    its, own = _series(other.proof), _series(alert.proof)
-    names = {name.partition("{")[0] for name in its} & {name.partition("{")[0] for name in own}
-    return bool(its & own) or (bool(names) and _grouped(other) and not _grouped(alert))
+    theirs, mine = _series(its), _series(own)
+    names = {name.partition("{")[0] for name in theirs} & {name.partition("{")[0] for name in mine}
+    return bool(theirs & mine) or (bool(names) and _grouped(other, its) and not _grouped(alert, own))
 
 
 def _series(proof: Proof) -> set[str]:
     return set(proof.healthy([Flow(minutes=10, rate=1)]))
 
 
-def _grouped(alert: Alert) -> bool:
+def _grouped(alert: Alert, proof: Proof) -> bool:
     """Whether the alert is on every group of a metric, rather than on a part of the rows."""
-    scenes = alert.proof.scenes if alert.proof is not None else ()
-    each = [fired for scene in scenes for check in scene.checks for fired in check.fired]
+    each = [fired for scene in proof.scenes for check in scene.checks for fired in check.fired]
     return "segment" not in alert["labels"] and any(one.labels for one in each)
 
 

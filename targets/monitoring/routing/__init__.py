@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from ....compiler.emit.artifact import Artifact
 from ....compiler.plan import Plan
-from . import operator, plain
 from .tree import tree
 
 __all__ = ["routing"]
@@ -19,6 +18,13 @@ __all__ = ["routing"]
 def routing(plan: Plan) -> Iterator[Artifact]:
     """The object or the file that the platform's provider reads; nothing if mlspec does not route alerts."""
     alerting = plan.alerting
-    writes = {"alertmanager-config": operator.config, "alertmanager": plain.file}.get(alerting.provider.value)
-    if writes is not None and alerting.destinations:
-        yield writes(plan, tree(alerting))
+    if not alerting.destinations:
+        return
+    if alerting.provider.value == "alertmanager-config":
+        from . import operator
+
+        yield operator.config(plan, tree(alerting))
+    elif alerting.provider.value == "alertmanager":
+        from . import plain
+
+        yield plain.file(plan, tree(alerting))

@@ -6,7 +6,8 @@ background does not hold a step, so each step has its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ....compiler.because import Because, because, text
 from ....compiler.emit.artifact import Artifact, Body
@@ -16,8 +17,10 @@ from ....compiler.plan.service import ServicePlan
 from ....compiler.promql import exported
 from ...providers import Phase, Phases, Replicas, RolloutProvider, Sample
 from .argo_analysis import step_name, templates
-from .argo_replay import replayed
 from .argo_shadow import shadow_name, shadow_template
+
+if TYPE_CHECKING:
+    from ....compiler.scenes.analysis import Replayed
 
 __all__ = ["PROVIDER"]
 
@@ -205,13 +208,19 @@ def _typed(service: ServicePlan, said: str, **verbs: str) -> Because[str]:
     return text(said, **lines)
 
 
+def _replayed(service: ServicePlan, objects: Sequence[Object]) -> Replayed | None:
+    from .argo_replay import replayed  # only a rehearsal replays a rollout
+
+    return replayed(service, objects)
+
+
 PROVIDER = RolloutProvider(
     name="argo-rollouts",
     workload=workload,
     judge=judge,
     replicas=replicas,
     phases=phases,
-    replayed=replayed,
+    replayed=_replayed,
     kinds={
         "Rollout": Kind(
             check=_resolved,
