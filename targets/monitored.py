@@ -10,10 +10,18 @@ from typing import Any
 from ..compiler.because import Because, because
 from ..compiler.plan import Plan
 from ..compiler.plan.measuring import MeasuringPlan
+from ..compiler.plan.training import TrainingPlan
 from ..compiler.system import AlertRule, Cause, Condition
 from .plain import as_data, quantity
 
-__all__ = ["monitoring"]
+__all__ = ["beside", "monitoring"]
+
+
+def beside(training: TrainingPlan) -> MeasuringPlan | None:
+    """The process that measures next to a training run; None if there is none."""
+    found = training.beside
+    assert found is None or isinstance(found, MeasuringPlan)
+    return found
 
 
 def monitoring(found: MeasuringPlan | None) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
-from ..monitored import monitoring
+from ..monitored import beside, monitoring
 from ..plain import as_data
 from . import gates, promotion
 from .contract import schemas
@@ -67,7 +67,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "metrics": gates.metrics(training),
         "rivals": gates.rivals(training),
         "champion": _champion(training),
-        "monitoring": monitoring(training.measuring),
+        "monitoring": monitoring(beside(training)),
         "promote": promotion.settings(training),
     }
 

@@ -276,7 +276,7 @@ def test_the_recorder_reads_what_the_server_says(running: Served, tmp_path: Path
     """Answers through the recorder are the server's own, and the records have what was sent and answered."""
     body, port = running.server.body(0), running.container.ports["http"]
     (output,) = running.ask(0).json["outputs"]
-    columns = {
+    columns: dict[str, Any] = {
         "inputs": [{"name": "amount", "dtype": "float32", "shape": [4]}],
         "outputs": [{"name": output["name"], "dtype": "float32", "shape": [1]}],
     }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
@@ -22,9 +21,6 @@ from ..scope import Scope
 from . import contract, fit
 from . import nodes as grouped
 
-if TYPE_CHECKING:
-    from ..measuring import MeasuringPlan
-
 __all__ = ["TrainingPlan"]
 
 SUFFIX, SEARCH = "retrain", "search"
@@ -36,16 +32,16 @@ NEVER = "0 0 1 1 *"
 class TrainingPlan:
     """The training run of the system."""
 
-    def __init__(
-        self, scope: Scope, part: Training, measures: Callable[[], MeasuringPlan | None] = lambda: None
-    ) -> None:
+    def __init__(self, scope: Scope, part: Training, measures: Callable[[], object | None] = lambda: None) -> None:
         self.scope = scope
         self.part = part
         self._measures = measures
 
     @property
-    def measuring(self) -> MeasuringPlan | None:
-        """The process that measures captured predictions next to it, if there is one."""
+    def beside(self) -> object | None:
+        """The plan of the process that measures captured predictions in the same environment, if there is one. Its
+        package depends on this one, so only targets know its type (`targets.monitored.beside`).
+        """
         return self._measures()
 
     @cached_property
