@@ -36,6 +36,7 @@ def monitoring(found: MeasuringPlan | None) -> dict[str, Any] | None:
         "capture": _capture(found),
         "segments": list(asked.segments) or None,
         "features": _features(plan) or None,
+        "featureResults": found.feature_results,
         "drift": _drift(found),
         "labels": _labels(found),
         "prediction": _prediction(found),

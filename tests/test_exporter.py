@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from mlspec.compiler.exported import CONTRACT
+from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
 from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob
@@ -26,7 +27,7 @@ from mlspec.runtime.exporter.history import KEPT, History
 from mlspec.runtime.exporter.jobs import Job, jobs_of
 from mlspec.runtime.exporter.requests import asks, requested
 from mlspec.runtime.exporter.rounds import BEFORE, Rounds, settles
-from mlspec.runtime.measure.measured import Measured, Series
+from mlspec.runtime.measure.measured import Measured, Series, write
 
 DAY = 86_400.0
 NOW = 1_764_028_800.0 + 3 * 3600  # three hours after midnight, UTC
@@ -127,6 +128,21 @@ def test_what_is_asked_for_is_measured() -> None:
     monitoring["quality"] = {"bounds": [{"metric": "recall"}]}
     data = {"columns": [{"name": "a"}]}
     assert [job.name for job in jobs_of({"monitoring": monitoring, "data": data})] == ["drift", "data", "quality"]
+
+
+def test_the_newest_result_of_the_feature_store_is_exported(tmp_path: Path) -> None:
+    """The job that fills the store leaves a file for each of its runs."""
+    monitoring = {"interval": 3600, "capture": {"uri": "x", "id": "id"}, "featureResults": str(tmp_path)}
+    job = next(job for job in jobs_of({"monitoring": monitoring}) if job.name == "features")
+    with pytest.raises(Unreadable, match="has no result of the job"):
+        job.measure(NOW)
+    for time_, newest in ((NOW - 7200, 5.0), (NOW - 60, 6.0)):
+        series = Series(name="mlspec_feature_newest_timestamp_seconds", labels={"view": "card"}, value=newest)
+        found = Measured(monitor="features", time=time_, window=(time_ - 60, time_), series=(series,))
+        write(tmp_path / f"features-{int(time_)}.json", found)
+    (tmp_path / "notes.txt").write_text("not a result")
+    (result,) = job.measure(NOW)
+    assert (result.time, [one.value for one in result.series]) == (NOW, [6.0])
 
 
 # What it serves

@@ -50,7 +50,9 @@ def measures(plan: Plan, rule: AlertRule | Condition) -> bool:
     if metric.query is not None:
         return False
     exported = condition(rule.metric.value)
-    return metric.needs_labels.value if exported is None else exported.monitor in OWN
+    if exported is None:
+        return metric.needs_labels.value
+    return exported.monitor in OWN or (exported.monitor == "features" and plan.store is not None)
 
 
 OWN = ("quality", "labels", "drift", "data", "capture")
@@ -200,15 +202,23 @@ class MeasuringPlan:
             for release in self.plan.system.releases.values()
             if self.reference is not None and release.profile is not None
         ]
-        found = (self.part.access, source.access if source is not None else None, *profile)
+        store = self.plan.store
+        tables = store.part.tables.access if store is not None else None
+        found = (self.part.access, source.access if source is not None else None, *profile, tables)
         return tuple({one.value: one for one in found if one is not None}.values())
 
     @cached_property
     def uris(self) -> tuple[Because[str], ...]:
         """Everything that it reads."""
         source = self.labels
-        found = (self.part.to, source.uri if source is not None else None, self.reference)
+        found = (self.part.to, source.uri if source is not None else None, self.reference, self.feature_results)
         return tuple(one for one in found if one is not None)
+
+    @cached_property
+    def feature_results(self) -> Because[str] | None:
+        """The folder with what the job that fills the feature store measures; None without that job."""
+        store = self.plan.store
+        return text("{folder}/measured", folder=store.folder) if store is not None else None
 
     # What it starts
 

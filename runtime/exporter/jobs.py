@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ from ..measure.measured import Measured, Series
 __all__ = ["Job", "jobs_of"]
 
 DAY = 86400.0
+
+RESULT = re.compile(r"features-([0-9]{1,12})\.json")
+"""A result of the job that fills the feature store, with its time."""
 
 
 class Job(Record):
@@ -39,6 +43,7 @@ def jobs_of(config: Any) -> tuple[Job, ...]:
         (_data(config, window), _expects(config)),
         (_quality(config, interval), bool(_bounds(monitoring))),
         (_capture(config, interval), not _bounds(monitoring)),
+        (_features(monitoring, interval), "featureResults" in monitoring),
     )
     return tuple(job for job, wanted in asked if wanted)
 
@@ -105,3 +110,23 @@ def _capture(config: Any, period: float) -> Job:
         return (Measured(monitor="capture", time=at, window=(at - period, at), series=series),)
 
     return Job(name="capture", monitors=("capture",), period=period, measure=measure)
+
+
+def _features(monitoring: dict[str, Any], period: float) -> Job:
+    """The newest result of the job that fills the feature store, which it leaves as a file."""
+
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..measure.measured import measured_of
+        from ..measure.places import inside, place
+        from ..measure.settings import document_at
+
+        folder = str(monitoring["featureResults"])
+        names = [path.rpartition("/")[2] for path, directory in inside(place(folder)) if not directory]
+        times = {int(found[1]): name for name in names if (found := RESULT.fullmatch(name))}
+        newest = max((time for time in times if time <= at + period), default=None)
+        if newest is None:
+            raise Unreadable(f"{folder} has no result of the job that fills the feature store")
+        result = measured_of(document_at(f"{folder}/{times[newest]}"), times[newest])
+        return (result.but(time=at, window=(at - period, at)),)
+
+    return Job(name="features", monitors=("features",), period=period, measure=measure)
