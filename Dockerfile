@@ -12,9 +12,9 @@
 FROM python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1 AS build
 ARG SOURCE_DATE_EPOCH=1700000000
 WORKDIR /src
-COPY requirements/run.txt requirements/run.txt
+COPY requirements/runtime.txt requirements/runtime.txt
 RUN python -m venv /mlspec && \
-    /mlspec/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.txt
+    /mlspec/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY compiler/ compiler/
 COPY mlspec/ mlspec/

@@ -4,6 +4,7 @@
 #
 #     run.txt     the newest dependencies, and setuptools: what `./quickstart` needs
 #     dev.txt     the same versions, and all development tools
+#     runtime.txt the same versions, and what measures data: what the Dockerfile installs
 #     fuzz.txt    the same versions, and the fuzzer
 #     release.txt the same versions as in dev.txt, and what builds a release and its software bill of materials
 #     lowest.txt  the tests, with the lowest versions that pyproject.toml allows
@@ -30,6 +31,7 @@ lock() { # lock NAME OPTION...
 
 lock dev --group dev
 lock run --group build --constraint requirements/dev.txt
+lock runtime --extra runtime --group build --constraint requirements/dev.txt
 lock fuzz --group fuzz --constraint requirements/dev.txt
 lock release --group release --constraint requirements/dev.txt
 lock lowest --group test --resolution lowest-direct

@@ -127,7 +127,7 @@ def _retraining(found: MeasuringPlan) -> dict[str, Any] | None:
     diagnosis = part.diagnosis
     least = diagnosis.min_new_labels
     return {
-        "triggers": list(found.triggers) or None,
+        "triggers": because(list(found.triggers), "those whose alerts exist", part.triggers) if part.triggers else None,
         "cooldown": part.cooldown.map(quantity) if part.cooldown is not None else None,
         "onDataFault": diagnosis.on_data_fault,
         "onFeatureChange": diagnosis.on_feature_change,

@@ -75,6 +75,7 @@ WITHOUT_EFFECT = {
     "evidence.*": "what `mlspec score` counts",
     "releases.*.previous.*": "what `mlspec rollback` goes back to",
     "releases.*.shadow.since": "what `mlspec promote` waits for",
+    "releases.fraud-scorer.profile": "staging measures no drift",
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
     "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",

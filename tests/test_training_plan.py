@@ -228,7 +228,7 @@ def test_the_dockerfile_copies_what_a_wheel_is_built_from() -> None:
     files = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
     lines = [line.split()[1:-1] for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
     built = {source for line in lines for source in line if not source.startswith("--")}
-    assert built - {"/mlspec", "requirements/run.txt"} == folders | files
+    assert built - {"/mlspec", "requirements/runtime.txt"} == folders | files
 
 
 def test_the_dockerfile_runs_as_a_number_and_starts_mlspec() -> None:

@@ -55,7 +55,7 @@ def _view(view: ViewPlan) -> dict[str, Any]:
         "name": view.name,
         "source": view.uri,
         "table": table,
-        "key": view.key.name,
+        "key": view.key.name.also(view.entity.key),
         "timestamp": view.timestamp.name,
         "lag": view.lag,
         "columns": _columns(view) if computed else None,
@@ -67,7 +67,8 @@ def _columns(view: ViewPlan) -> list[Because[str]]:
     """The columns that the job reads. Code may read each one that is declared."""
     made = [one.transform for one in view.view.features if one.transform is not None]
     if any(one.code is not None for one in made):
-        return [column.name for column in view.columns.values()]
+        every = [column.from_ for column in view.store.scope.system.data.columns if column.from_ is not None]
+        return [column.name.also(every) for column in view.columns.values()]
     used = [view.key.name, view.timestamp.name, *(one.column for one in made if one.column is not None)]
     return list({name.value: name for name in used}.values())
 
@@ -152,8 +153,18 @@ class Files:
         """The name of the ConfigMap."""
         lines = [line for file in self.content.values() for line in file.lines if isinstance(line, Because)]
         content = "".join(file.text() for file in self.content.values())
-        digest = because(f"{crc32(content.encode()):08x}", "a checksum of the files", roots(lines))
+        digest = because(
+            f"{crc32(content.encode()):08x}", "a checksum of the files", roots(lines), _decides(self.store)
+        )
         return text("{name}-{digest}", name=self.store.name, digest=digest)
+
+
+def _decides(store: StorePlan) -> list[object]:
+    """What decides which lines there are."""
+    system = store.scope.system
+    signatures = [model.signature for model in system.models.values() if model.signature is not None]
+    read = [tensor.from_ for signature in signatures for tensor in signature.inputs]
+    return [*read, *(column.from_ for column in system.data.columns if column.from_ is not None)]
 
 
 def labels(store: StorePlan) -> Body:

@@ -13,7 +13,7 @@ from .. import naming
 from ..pod import access
 from ..pod.access import Grant
 from ..pod.egress import egress
-from ..pod.sharing import of_services, of_training
+from ..pod.sharing import of_services, of_training, users
 from .config import COMPONENT, labels
 
 __all__ = ["grants", "network_policy", "service_account"]
@@ -40,7 +40,9 @@ def service_account(store: StorePlan, plan: Plan) -> Iterator[Artifact]:
         "metadata": naming.metadata(scope, name, labels(store), access.identity_annotations(access.identity(allowed))),
         "automountServiceAccountToken": fixed(False, "the job does not use the API server"),
     }
-    why = because("ServiceAccount", "the job gets an identity without other permissions", store.part.image, name)
+    why = because(
+        "ServiceAccount", "the job gets an identity without other permissions", store.part.image, name, users(plan)
+    )
     yield Artifact(path=naming.path_of(scope, "features", "ServiceAccount", name), body=body, why=why)
 
 

@@ -95,7 +95,7 @@ def _online(store: StorePlan, online: RedisStore | PostgresStore | DynamoStore) 
             if password is not None
             else []
         )
-        joined = because(",".join(part.value for part in parts), "the connection", parts, online.tls)
+        joined = because(",".join(part.value for part in parts), "the connection", parts, online.tls, [*known.values()])
         yield text("  connection_string: {value}", value=joined.map(json.dumps))
     elif isinstance(online, PostgresStore):
         yield from _postgres(online, known)
@@ -214,7 +214,9 @@ def _view(view: ViewPlan) -> Iterator[Line]:
     yield text("    ttl=timedelta(seconds={ttl}),", ttl=view.ttl)
     yield "    schema=["
     yield text(
-        "        Field(name={name}, dtype={kind}),", name=view.key.name.map(repr), kind=feast_type(view.key.dtype)
+        "        Field(name={name}, dtype={kind}),",
+        name=view.key.name.map(repr).also(view.entity.key),
+        kind=feast_type(view.key.dtype),
     )
     for feature in part.features:
         about = feature.description
@@ -254,7 +256,12 @@ def _service(store: StorePlan, model: Model) -> Iterable[Line]:
     for view in store.views:
         names = read[view.name.value]
         if names:
-            quoted = because(", ".join(dict.fromkeys(repr(name.value) for name, _ in names)), "what it reads", names)
+            quoted = because(
+                ", ".join(dict.fromkeys(repr(name.value) for name, _ in names)),
+                "what it reads",
+                names,
+                [t.from_ for t in inputs],
+            )
             yield text("        {view}[[{names}]],", view=variable("view", view.name), names=quoted)
     yield "    ],"
     yield ")"

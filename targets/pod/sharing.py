@@ -6,34 +6,48 @@ from ...compiler.because import Because, because
 from ...compiler.plan import Plan
 from . import access
 
-__all__ = ["of_services", "of_training"]
+__all__ = ["of_services", "of_training", "users"]
 
 
 def of_services(plan: Plan) -> dict[str, Because[str]]:
     """The ServiceAccounts of the pods of services."""
+    return _accounts(plan, _of_services(plan), "the account of a service")
+
+
+def _of_services(plan: Plan) -> list[Because[str] | None]:
     names: list[Because[str] | None] = []
     for service in plan.online.values():
         names += [*(version.files.artifact.access for version in service.versions), *service.part.access]
     for batch in plan.batch.values():
         names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
-    return _accounts(plan, names, "the account of a service")
+    return names
 
 
 def of_training(plan: Plan) -> dict[str, Because[str]]:
     """The ServiceAccount of training runs."""
+    return _accounts(plan, _of_training(plan), "the account of training runs")
+
+
+def _of_training(plan: Plan) -> list[Because[str] | None]:
     training, system = plan.training, plan.system
     if training is None:
-        return {}
+        return []
     judged, tracking, champion = system.evaluation, training.part.tracking, training.champion
     test_set = judged.test_set if judged is not None else None
-    names = [
+    return [
         *(source.access for source in system.data.sources),
         test_set.access if test_set is not None else None,
         champion.artifact.access if champion is not None else None,
         tracking.access if tracking is not None else None,
         *training.part.access,
     ]
-    return _accounts(plan, names, "the account of training runs")
+
+
+def users(plan: Plan) -> list[Because[str]]:
+    """The accesses of services and of training runs here, which decide who writes an account."""
+    training = plan.training
+    found = [*_of_services(plan), *(_of_training(plan) if training is not None else [])]
+    return [name for name in found if name is not None]
 
 
 def _accounts(plan: Plan, names: list[Because[str] | None], why: str) -> dict[str, Because[str]]:

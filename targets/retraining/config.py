@@ -113,15 +113,19 @@ class ConfigFile:
         return json_lines(body(self.training))
 
     @cached_property
-    def files(self) -> dict[str, Lines]:
+    def files(self) -> dict[str, Lines | Because[Lines]]:
         """All files by name: the configuration, the Pandera schema of each source, and the others."""
         return {FILE: self.lines, **schemas(self.training), **self.others}
+
+    @property
+    def _each(self) -> list[Lines]:
+        return [file.value if isinstance(file, Because) else file for file in self.files.values()]
 
     @cached_property
     def name(self) -> Because[str]:
         """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
-        parts = tuple(line for file in self.files.values() for line in file.lines if isinstance(line, Because))
-        checksum = f"{crc32(''.join(file.text() for file in self.files.values()).encode()):08x}"
+        parts = tuple(line for file in self._each for line in file.lines if isinstance(line, Because))
+        checksum = f"{crc32(''.join(file.text() for file in self._each).encode()):08x}"
         digest = because(checksum, "a checksum of the files, which contain these values", roots(parts))
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 

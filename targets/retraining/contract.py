@@ -16,6 +16,7 @@ Pandera traps handled here:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ...compiler import conventions
@@ -45,17 +46,16 @@ _WITH_NULLS = {"bool": "boolean"}
 _UNSAID = "# Pandera cannot say this in YAML; `mlspec runtime validate` checks it: "
 
 
-def schemas(training: TrainingPlan) -> dict[str, Lines]:
+def schemas(training: TrainingPlan) -> dict[str, Because[Lines]]:
     """The Pandera schema of each source that has columns, by the name of its file."""
     system = training.scope.system
-    made: dict[str, Lines] = {}
+    made: dict[str, Because[Lines]] = {}
     for source in system.data.sources:
         columns = [column for column in system.data.columns if _of(column, source, system.data.sources)]
         if columns:
-            made[f"schema-{source.name.value}.yaml"] = Lines.later(
-                lambda source=source, columns=columns: _lines(source, columns),  # type: ignore[misc]
-                causes=[source.name, *columns],
-            )
+            lines = Lines.later(partial(_lines, source, columns), causes=[source.name, *columns])
+            named = [column.from_ for column in system.data.columns if column.from_ is not None]
+            made[f"schema-{source.name.value}.yaml"] = because(lines, "the schema of a source", source.name, named)
     return made
 
 

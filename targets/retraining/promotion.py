@@ -51,9 +51,9 @@ def settings(training: TrainingPlan) -> dict[str, Any] | None:
         "branch": part.branch,
         "path": _given(part, part.path, "path", "mlspec.yaml"),
         "out": part.out,
-        "repository": repository if pull_request else None,
+        "repository": repository.also(part.via) if pull_request else None,
         "forge": where.forge,
-        "api": where.api if pull_request else None,
+        "api": where.api.also(part.via) if pull_request and where.api is not None else None,
     }
 
 

@@ -13,7 +13,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.gateway import Source
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.serving.recording import inbound, writes
+from ...compiler.plan.serving.recording import chosen, inbound, writes
 from .. import naming
 from ..pod.egress import egress, namespace, siblings, tcp
 from .pod import accesses
@@ -34,7 +34,7 @@ def policy(service: ServicePlan) -> Iterator[Artifact]:
         "spec": {
             "podSelector": {"matchLabels": naming.shared(scope, service.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": _ingress(service),
+            "ingress": because(_ingress(service), "who may connect", chosen(service.scope, service.part)),
             "egress": _egress(service),
         },
     }

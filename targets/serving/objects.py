@@ -10,6 +10,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
+from ...compiler.plan.serving.recording import chosen
 from .. import naming
 from ..kept import kept
 from ..pod import access
@@ -77,7 +78,13 @@ def _annotations(service: ServicePlan) -> Body:
     return {"mlspec/preprocessing": where} if where.sources else {}
 
 
-def _ports(service: ServicePlan) -> list[Body]:
+def _ports(service: ServicePlan) -> Any:
+    """The ports, with what decides whether a recorder is behind them."""
+    listed, by = _listed(service), chosen(service.scope, service.part)
+    return because(listed, "whether a recorder is in the pods", by) if by else listed
+
+
+def _listed(service: ServicePlan) -> list[Body]:
     """The runtime's own port numbers, so that its documentation applies here."""
     ports, found = service.runtime.ports, service.recorder
     if found is not None:  # a request over gRPC would not be recorded

@@ -17,6 +17,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.probing import checked, listening
+from ...compiler.plan.serving.recording import chosen
 from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
@@ -33,6 +34,12 @@ __all__ = ["config_name", "needs_config", "template"]
 
 HASH = "pod-template-hash"
 """The label that Kubernetes gives the pods of each version of a Deployment."""
+
+
+def _recorded(service: ServicePlan, parts: list[Any]) -> Any:
+    """Parts that a recorder changes, with what decides whether there is one."""
+    by = chosen(service.scope, service.part)
+    return because(parts, "whether a recorder is in the pod", by) if by and parts else parts
 
 
 def template(service: ServicePlan, version: VersionPlan, component: str) -> Body:
@@ -58,8 +65,8 @@ def template(service: ServicePlan, version: VersionPlan, component: str) -> Body
             "imagePullSecrets": pull_secrets(scope.platform.images.pull_secret, grants),
             "securityContext": pod_security(scope.users, _user(service)),
             "initContainers": _init_containers(service, version, made),
-            "containers": [_server(service, version, made)],
-            "volumes": _volumes(service, version, made),
+            "containers": _recorded(service, [_server(service, version, made)]),
+            "volumes": _recorded(service, _volumes(service, version, made)),
             **placement.placed(scope, service.part.scheduling, service.devices),
             "topologySpreadConstraints": placement.spread(
                 naming.selector(scope, component, service.name),

@@ -128,7 +128,8 @@ def _container(service: ServicePlan, version: VersionPlan, found: Recorder) -> B
 
 def _user(service: ServicePlan) -> Because[int] | None:
     """The user of the server, which may write to the volumes of the pod."""
-    return service.runtime.user if service.scope.users.value == "image" else None
+    user = service.runtime.user
+    return user.also(service.scope.users) if user is not None and service.scope.users.value == "image" else None
 
 
 def _env(service: ServicePlan, version: VersionPlan, capture: Capture) -> list[Any]:

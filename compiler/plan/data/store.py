@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from typing import TypeVar
 
 from ....schema.units import Duration
-from ...because import Because, because, decision, fixed, text
+from ...because import Because, Unavailable, because, decision, fixed, text
 from ...finding import Refusal, refusal
 from ...system import Column, DataSource, Entity, Feature, Features, FeatureView, Materialization, RunVersion
 from .. import cron
 from ..scope import Scope
 
 __all__ = ["StorePlan", "ViewPlan"]
+
+P = TypeVar("P", Entity, DataSource)
 
 SUFFIX = "features"
 UTC = fixed("UTC", "the schedules of views are in UTC")
@@ -128,13 +131,12 @@ class ViewPlan:
     @cached_property
     def entity(self) -> Entity:
         """The entity that its features describe."""
-        return next(one for one in self.store.features.entities if one.name.value == self.view.entity.value)
+        return _named(self.store.features.entities, self.view.entity)
 
     @cached_property
     def source(self) -> DataSource:
         """The source in the spec."""
-        sources = self.store.scope.system.data.sources
-        return next(one for one in sources if one.name.value == self.view.source.value)
+        return _named(self.store.scope.system.data.sources, self.view.source)
 
     @cached_property
     def uri(self) -> Because[str]:
@@ -322,3 +324,11 @@ def _other_format(view: FeatureView, source: DataSource, what: str) -> Refusal:
         note="the job would fail at its first run",
         help="write `format: parquet` if it is, or add `batchSource: {uri: ...}` to the view with a Parquet copy",
     )
+
+
+def _named(parts: tuple[P, ...], name: Because[str]) -> P:
+    """The part with a name. Another rule reports a name that nothing has."""
+    for part in parts:
+        if part.name.value == name.value:
+            return part
+    raise Unavailable(name.value)

@@ -17,7 +17,7 @@ from ...system import Latency, OnlineService, ServiceAccess
 from ..scope import Scope
 from .arrival import Arrival
 from .identity import Measured
-from .recording import recorder
+from .recording import chosen, recorder
 
 __all__ = ["BOUNDED", "Call", "Hops", "less"]
 
@@ -82,9 +82,13 @@ class Hops:
 
     @cached_property
     def recorder(self) -> Because[Duration] | None:
-        """How long the sidecar that records predictions takes; None if there is none."""
+        """How long the sidecar that records predictions takes; no time if something else records them, and None if
+        nothing does.
+        """
         found = recorder(self._scope, self._service.part)
-        return _recorder(found.part.hop).also(found.part.by) if found is not None else None
+        if found is not None:
+            return _recorder(found.part.hop).also(found.part.by)
+        return next((_no_recorder(by) for by in chosen(self._scope, self._service.part)), None)
 
     @property
     def before(self) -> tuple[Because[Duration], ...]:
@@ -163,6 +167,11 @@ def _lookup(time: Because[Duration]) -> tuple[Duration, str]:
 @decision
 def _recorder(time: Because[Duration]) -> tuple[Duration, str]:
     return time.value, f"{time.value} for the recorder"
+
+
+@decision
+def _no_recorder(by: Because[str]) -> tuple[Duration, str]:
+    return Duration(0), f"0s because the {by.value} records predictions"
 
 
 @decision

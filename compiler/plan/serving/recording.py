@@ -14,7 +14,7 @@ from ...record import Record
 from ...system import Capture, OnlineService, Signature
 from ..scope import Scope
 
-__all__ = ["RESERVED", "Recorded", "Recorder", "capture_of", "columns", "inbound", "recorder", "writes"]
+__all__ = ["RESERVED", "Recorded", "Recorder", "capture_of", "chosen", "columns", "inbound", "recorder", "writes"]
 
 FIRST = 9440
 """The first port of the recorder. The ports of common proxies and servers are elsewhere."""
@@ -80,6 +80,12 @@ def recorder(scope: Scope, part: OnlineService) -> Recorder | None:
         metrics=because(next(free), why, capture.by, ports.http),
         server=ports.http,
     )
+
+
+def chosen(scope: Scope, part: OnlineService) -> tuple[Because[str], ...]:
+    """What decides whether a recorder is in the pods of a service; nothing if its predictions are not recorded."""
+    capture = capture_of(scope, part)
+    return (capture.by,) if capture is not None else ()
 
 
 def inbound(scope: Scope, part: OnlineService) -> tuple[Because[int], ...]:

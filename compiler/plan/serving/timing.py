@@ -9,7 +9,7 @@ from ....schema.units import Duration
 from ...because import Because, decision
 from ..choose import or_else
 from .facts import ServiceFacts
-from .recording import recorder
+from .recording import chosen, recorder
 
 __all__ = ["Timing"]
 
@@ -43,7 +43,9 @@ class Timing:
         """`terminationGracePeriodSeconds`."""
         alone = _grace(self.pre_stop, self.drain, self.service.runtime.drain.handles_term)
         found = recorder(self.service.scope, self.service.part)
-        return alone if found is None else _with_recorder(alone, found.part.by)
+        if found is None:
+            return alone.also(chosen(self.service.scope, self.service.part))
+        return _with_recorder(alone, found.part.by)
 
 
 @decision
