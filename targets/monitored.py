@@ -14,12 +14,12 @@ from ..compiler.plan.training import TrainingPlan
 from ..compiler.system import AlertRule, Cause, Condition
 from .plain import as_data, quantity
 
-__all__ = ["beside", "monitoring"]
+__all__ = ["measuring", "monitoring"]
 
 
-def beside(training: TrainingPlan) -> MeasuringPlan | None:
+def measuring(training: TrainingPlan) -> MeasuringPlan | None:
     """The process that measures next to a training run; None if there is none."""
-    found = training.beside
+    found = training.measuring
     assert found is None or isinstance(found, MeasuringPlan)
     return found
 
@@ -91,7 +91,7 @@ def _labels(found: MeasuringPlan) -> dict[str, Any] | None:
         return None
     return {
         "uri": source.uri,
-        "format": source.format if source.format is not None else because("parquet", "the usual format", source.uri),
+        "format": source.format if source.format is not None else because("parquet", "the default format", source.uri),
         "column": labels.column,
         "id": because(found.part.id.value, "labels name the prediction by the same ID", found.part.id),
         "delay": labels.delay.map(quantity) if labels.delay is not None else None,

@@ -1,4 +1,4 @@
-"""The gate without an image of one's own: what travels in the ConfigMap is all that it needs, and it runs."""
+"""The gate without an image of mlspec: what travels in the ConfigMap is all that it needs, and it runs."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import pytest
 import mlspec
 from mlspec.api import Result
 from mlspec.compiler.diagnostics import Span
-from mlspec.compiler.language import Kind
+from mlspec.compiler.language import OBJECTS, Kind
 from mlspec.schema.scalars import SCALARS
 
 from .canaries import judged_steps
@@ -227,11 +227,27 @@ def canaries(folder: Path) -> tuple[list[str], int]:
 
 # What they are drawn from
 
+STORES = ("FeatureTables", "RedisStore", "PostgresStore", "DynamoStore")
+
 NEVER = {
     "OciAccess.keys": "images are pulled with a Secret of a type of its own",
     "OnlineService.preprocessing.transformer": "no target runs one yet",
     "Capture.by.gateway": "no gateway can",
     "Platform.plugins": "code of an organization: see test_plugins",
+    "Monitoring.access": "an identity that no other pod has: see test_exporter",
+    "Runtime.capture.none": "what a server of the catalog records: see test_capture_records",
+    **dict.fromkeys(
+        (
+            "Features.materialization",
+            *(f"Materialization.{field}" for field in OBJECTS["Materialization"]),
+            *(f"{part}.{field}" for part in STORES for field in OBJECTS[part]),
+            *(
+                f"{store}.type.{word}"
+                for store, word in zip(STORES[1:], ("redis", "postgres", "dynamodb"), strict=True)
+            ),
+        ),
+        "it needs sources, keys, and times that fit: see test_features",
+    ),
 }
 """Fields and words that no valid system has, with the reason why they are in the language."""
 

@@ -78,7 +78,6 @@ WITHOUT_EFFECT = {
     "releases.fraud-scorer.profile": "staging measures no drift",
     "models.*.candidates.2.cost": "of a naive baseline only the quality is compared",
     "models.*.candidates.2.latency.p99": "of a naive baseline only the quality is compared",
-    "models.feed-ranker.signature.*": "TensorFlow Serving reads the signature that is saved with the model",
 }
 """Leaves that no compiled output can show, with the reason why they are in the language."""
 

@@ -30,7 +30,7 @@ class ApiError(Exception):
 
 
 class Conflict(ApiError):  # noqa: N818 - an expected answer
-    """Somebody else changed the object first, or it exists already."""
+    """Another program changed the object first, or it exists already."""
 
 
 class Api(Record):

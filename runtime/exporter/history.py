@@ -1,4 +1,4 @@
-"""The results of the jobs: a folder of files, of which the newest of each monitor is exported.
+"""The results of the jobs: a folder of files. The newest one of each monitor is exported.
 
 Files of before the last few windows are removed. A file that was cut off has another name until it is whole, so a
 process that is killed leaves nothing that the next one misreads.

@@ -18,7 +18,7 @@ from .tallies import CategoryTally, NumericTally
 __all__ = ["Compared", "compared", "tally_for"]
 
 RARE = 5
-"""Categories of which the window expects fewer rows are compared as one (Cochran, 1954)."""
+"""Categories with fewer expected rows in the window are compared as one (Cochran, 1954)."""
 
 Verdict = Literal["drift", "steady", "few", "gone", "incomparable"]
 """`gone` is a column that the window no longer has as the reference does. `incomparable` is one that the reference

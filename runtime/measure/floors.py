@@ -27,8 +27,11 @@ SEED = 20_251_124
 FEW = 200
 """The formulas apply if each bin expects at least this many rows on both sides. They are within 5% then."""
 
-MOST = 4_000
+MOST = 20_000
 SMALLEST = 1_000
+
+ABOVE = 100
+"""The draws above the floor: the rate of false alarms is then within a tenth of the stated one."""
 
 LARGEST = 10**9
 """The most rows that NumPy draws from without replacement. Of more, drawing with replacement is the same."""
@@ -63,7 +66,7 @@ def floor(
     if cells < 2 and method != "wasserstein":
         return 0.0
     rng = np.random.default_rng(SEED)
-    draws = min(MOST, max(SMALLEST, math.ceil(10 / alpha)))
+    draws = min(MOST, max(SMALLEST, math.ceil(ABOVE / alpha)))
     if method == "wasserstein":
         assert spread is not None
         return _tail(_bootstrap(rng, pooled, n, m, spread, draws), alpha, 2)

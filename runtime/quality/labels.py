@@ -24,7 +24,7 @@ from .config import LabelSource
 __all__ = ["LARGEST", "Joined", "canonical", "join"]
 
 LARGEST = 1e140
-"""A larger number counts as infinite, which is no value: the sum of squares would not be a number."""
+"""A larger number counts as infinite and is left out: the sum of squares would not be a number."""
 
 PIECE = 65_536
 """The fewest labels that are looked up at once."""

@@ -19,7 +19,7 @@ from .workload import grants
 __all__ = ["pod_monitor", "policy", "service"]
 
 API_SERVER = (443, 6443)
-"""The port of its Service, and the usual port of its pods, which some networks check instead."""
+"""The port of its Service, and the common port of its pods, which some networks check instead."""
 
 
 def service(found: MeasuringPlan) -> Iterator[Artifact]:
@@ -65,7 +65,7 @@ def policy(found: MeasuringPlan) -> Iterator[Artifact]:
 
 
 def _ingress(found: MeasuringPlan) -> Iterator[Body]:
-    """Prometheus, and whoever sends requests."""
+    """Prometheus, and the senders of requests."""
     plan = found.plan
     scraped = tcp(fixed(METRICS, "the port of the metrics"))
     yield {"from": [namespace(plan.platform.prometheus.namespace)], "ports": scraped}

@@ -38,7 +38,7 @@ def account(found: MeasuringPlan) -> Because[str]:
 
 def ports(found: MeasuringPlan) -> list[Body]:
     """The ports that it listens on."""
-    listed: list[Body] = [{"name": "metrics", "containerPort": fixed(METRICS, "the usual port of an exporter")}]
+    listed: list[Body] = [{"name": "metrics", "containerPort": fixed(METRICS, "a common port of exporters")}]
     if found.answers.value:
         port = because(REQUESTS, "for training runs and for Alertmanager", found.answers)
         listed.append({"name": "requests", "containerPort": port})

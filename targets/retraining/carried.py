@@ -1,4 +1,4 @@
-"""The gate without an image of your own: its modules in an immutable ConfigMap, on a public image of Python.
+"""The gate without an image of mlspec: its modules in an immutable ConfigMap, on a public image of Python.
 
 The gate needs nothing but Python's standard library, so a first training run needs no registry. With
 `platform.images.runtime`, it runs on that image instead. The modules are those that `import mlspec.runtime.gate` loads,

@@ -20,7 +20,7 @@ from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
-from ..monitored import beside, monitoring
+from ..monitored import measuring, monitoring
 from ..plain import as_data
 from . import gates, promotion
 from .contract import schemas
@@ -67,7 +67,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "metrics": gates.metrics(training),
         "rivals": gates.rivals(training),
         "champion": _champion(training),
-        "monitoring": monitoring(beside(training)),
+        "monitoring": monitoring(measuring(training)),
         "promote": promotion.settings(training),
     }
 

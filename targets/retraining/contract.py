@@ -164,7 +164,7 @@ def validate_step(training: TrainingPlan, contract: list[Any], mounts: list[Body
             "`contract: true` adds a step that could check nothing",
             checks,
             note="no source has a `uri` and a `format` that a step in a pod can read, so every run would pass",
-            help="write `contract: false`, and check the data in a `validate` step of your own",
+            help="write `contract: false`, and check the data in your `validate` step",
         )
     all_mounts: list[Any] = [*mounts, *trust.mounts(training.scope)]
     stores = access.granted(

@@ -15,7 +15,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.measuring import REQUESTS
 from ...compiler.plan.training import TrainingPlan
-from ..monitored import beside
+from ..monitored import measuring
 from ..pod.own import own_image
 from ..pod.security import container_security
 
@@ -24,7 +24,7 @@ __all__ = ["diagnose", "profile"]
 
 def diagnose(training: TrainingPlan, env: list[Any], mounts: list[Body]) -> Because[Body] | None:
     """The first step, if predictions are measured here."""
-    found = beside(training)
+    found = measuring(training)
     if found is None:
         return None
     why = "a run that trains on a fault learns it"
@@ -35,7 +35,7 @@ def diagnose(training: TrainingPlan, env: list[Any], mounts: list[Body]) -> Beca
 
 def profile(training: TrainingPlan, env: list[Any], mounts: list[Body]) -> Because[Body] | None:
     """The step that makes the reference of drift, if drift is measured here without another reference."""
-    found = beside(training)
+    found = measuring(training)
     drift = found.drift if found is not None else None
     if drift is None or drift.part.reference is not None:
         return None

@@ -11,7 +11,7 @@ from ...compiler.plan.measuring import REQUESTS
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Model
 from .. import naming
-from ..monitored import beside
+from ..monitored import measuring
 from ..pod import access
 from ..pod.egress import egress, siblings, tcp
 from ..pod.sharing import of_services
@@ -73,7 +73,7 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
 
 def _monitor(training: TrainingPlan) -> Iterator[Body]:
     """The process that measures, which the first step asks for its diagnosis."""
-    found = beside(training)
+    found = measuring(training)
     if found is not None:
         port = because(REQUESTS, "the diagnosis of the process that measures", found.part.to, found.asked)
         yield {"to": [siblings(training.scope, found.name)], "ports": tcp(port)}

@@ -94,6 +94,8 @@ class _System:
             spec["retraining"] = retraining(maker, spec["training"]) if maker.maybe(0.5) else None
         if self.online and (maker.shadows or not maker.canaries or maker.maybe(0.6)):
             spec["rollout"] = rollout(maker, self._objectives(), labeled=self.trains)
+        if not self._judged():
+            maker.labels = None
         spec["monitoring"] = monitoring(
             maker,
             self._objectives(),
@@ -108,6 +110,12 @@ class _System:
         spec["problem"] = maker.free("Problem", task=self.task)
         spec["metadata"] = maker.free("Metadata", name=self.name, owner=maker.pick(RECEIVERS))
         return self._written()
+
+    def _judged(self) -> bool:
+        """Whether the main model has an output that can be compared with labels: one value for each request."""
+        signature = self.spec["models"][self.name].get("signature") or {}
+        shapes = [output.get("shape") or [] for output in signature.get("outputs", [])]
+        return any(all(size in (1, -1) for size in shape) for shape in shapes)
 
     def _recorded(self) -> tuple[str, list[str]]:
         """The main service, and what in its pods can record its predictions."""

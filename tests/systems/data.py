@@ -22,6 +22,10 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
     strategy = maker.pick(UNIONS["Split"][1] if task != "forecasting" else ("temporal", "grouped"))
     sources = [_source(maker, name) for name in maker.some(("transactions", "profiles", "clicks"))]
     maker.declare("sources", *(source["name"] for source in sources))
+    files = [source for source in sources if source["uri"].startswith(("s3:", "gs:"))]
+    for source in files:
+        source["format"] = maker.pick(("parquet", "csv", "jsonl"))
+    maker.labels = maker.pick([source["name"] for source in files]) if files else None
     columns = list(_columns(maker, strategy))
     maker.declare("columns", *(column["name"] for column in columns))
     return maker.free(
@@ -29,7 +33,13 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
         sources=sources,
         columns=columns,
         preprocessing=[_step(maker) for _ in range(maker.pick((0, 2, 4)))],
-        labels=maker.free("Labels", column=LABEL, cost="0.01 USD/label", delay=maker.pick((None, "1h", "7d"))),
+        labels=maker.free(
+            "Labels",
+            column=LABEL,
+            source=maker.labels,
+            cost="0.01 USD/label",
+            delay=maker.pick((None, "1h", "7d")),
+        ),
         split=_split(maker, strategy),
     )
 
@@ -105,4 +115,6 @@ def features(maker: Maker) -> dict[str, Any] | None:
         ]
         + [late][: maker.pick((0, 1))],
     )
-    return maker.free("Features", lookup="0.1ms", entities=[{"name": ENTITY, "key": ENTITY_KEY}], views=[view])
+    return maker.free(
+        "Features", lookup="0.1ms", entities=[{"name": ENTITY, "key": ENTITY_KEY}], views=[view], materialization=None
+    )

@@ -90,6 +90,8 @@ class Maker(Shape):
         self.fullness = chance.choice((0.1, 0.3, 0.5, 0.8))
         self.access: dict[str, dict[str, Any]] = {}
         self.account = self.maybe(0.5)
+        self.labels: str | None = None
+        """The source of the labels, if a process in a pod can read it."""
         self.trains = self.maybe(0.5)
         self.seen = self.pick((None, None, None, *members("Constraints", "interpretability")))
         """What people must see of how models reach their answers."""

@@ -89,16 +89,21 @@ def monitoring(
     """
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
     captured = _capture(maker, *recorded, bounded=bounded) if recorded is not None and maker.maybe(0.6) else None
+    drift = _drift(maker) if bounded else None
+    quality = _quality(maker, "Condition", metric, bar, segment) if bounded else None
+    here = captured is not None and maker.labels is not None and maker.maybe(0.5)
     return maker.free(
         "Monitoring",
         alerts=alerts(maker),
         slo=maker.free("Slo", burn=_burn(maker)) if objectives and maker.maybe(0.5) else None,
         segments=[segment] if segment else None,
-        drift=_drift(maker) if bounded else None,
-        quality=_quality(maker, "Condition", metric, bar, segment) if bounded else None,
+        drift=drift,
+        quality=quality,
         rules=_rules(maker, metric, bar, segment, bounded=bounded) or None,
         capture=captured,
-        measured=maker.pick((None, "here")) if captured is not None else "elsewhere",
+        access=None,  # one that no other pod may use
+        resources=maker.free("MonitorResources") if here and (drift or quality) else None,
+        measured="here" if here else "elsewhere",
         dashboard=maker.free("Dashboard") if online else None,
         scrapeInterval=maker.pick((None, "15s", "1m")) if online else None,
         saturation=maker.pick((None, "60%", "95%")) if online else None,

@@ -130,6 +130,8 @@ def container(maker: Maker) -> dict[str, Any]:
         imageSize=None if maker.waits else maker.pick((None, "4G")),
         startTime=None if maker.waits else maker.pick((None, "10s")),
         features=None,
+        bodies=None,
+        capture=None,
         ports=ports,
         probes=maker.free("Probes", startup=_probe(maker), readiness=_probe(maker), liveness=_probe(maker)),
         metrics={"path": "/metrics", "inFlight": {"gauge": "requests_in_flight"}},

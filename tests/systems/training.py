@@ -26,7 +26,9 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         resources=maker.free(
             "TrainingResources", accelerator={"type": maker.accelerator(), "count": 1} if maker.maybe(0.3) else None
         ),
-        steps=maker.free("Steps", **_steps(maker, alone=searches and when == "schedule")),
+        steps=maker.free(
+            "Steps", contract=maker.pick((None, False)), **_steps(maker, alone=searches and when == "schedule")
+        ),
         fit=maker.pick((None, "20m", "1h")),
         deadline=maker.pick((None, "70h")),  # 10 trials x 3 folds and the final fit, twice, take 62 h
         distributed=maker.free("Distributed", **_groups(maker)) if maker.maybe(0.3) else None,

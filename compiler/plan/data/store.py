@@ -66,7 +66,7 @@ class StorePlan:
     @cached_property
     def schedule(self) -> Because[str]:
         """The one schedule of all views."""
-        found = [_scheduled(view) for view in self.features.views]
+        found = [_scheduled(view.view) for view in self.views]
         for other in found[1:]:
             if other.value != found[0].value:
                 raise refusal(

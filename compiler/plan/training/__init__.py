@@ -38,9 +38,9 @@ class TrainingPlan:
         self._measures = measures
 
     @property
-    def beside(self) -> object | None:
+    def measuring(self) -> object | None:
         """The plan of the process that measures captured predictions in the same environment, if there is one. Its
-        package depends on this one, so only targets know its type (`targets.monitored.beside`).
+        package depends on this one, so only targets know its type (`targets.monitored.measuring`).
         """
         return self._measures()
 
