@@ -512,6 +512,22 @@ def exporter(config: str, state: str, host: str, metrics_port: int, requests_por
 
 
 @runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
+@click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
+@click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")
+@click.option("--at", metavar="TIME", help="Measure as of this time instead of now.")
+@click.option("--out", metavar="FOLDER", required=True, help="The folder to write the measured files to.")
+def quality(config: str, out: str, capture: str | None, labels: str | None, at: str | None) -> None:
+    """Measure the quality of a model in production, with labels that arrive later.
+
+    Exits with 0 when it has measured, and with 1 for unreadable input.
+    """
+    from .runtime.quality import command
+
+    sys.exit(command.quality(command.Request(config=config, out=out, capture=capture, labels=labels, at=at)))
+
+
+@runtime.command()
 @click.option("--config", metavar="FILE", help="The configuration: monitor.json or training.json.")
 @click.option("--measured", metavar="FOLDER", help="The folder with the history of measured files.")
 @click.option("--at", metavar="TIME", help="Diagnose as of this time instead of now.")
