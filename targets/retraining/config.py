@@ -157,5 +157,5 @@ def gate_configuration(plan: Plan) -> dict[str, Any]:
     part = plan.system.training
     if part is None:
         return {"version": CONTRACT.value, "evaluation": {}}
-    content: dict[str, Any] = json.loads(json_lines(body(TrainingPlan(plan, part))).text())
+    content: dict[str, Any] = json.loads(json_lines(body(TrainingPlan(plan, part, lambda: plan.measuring))).text())
     return content
