@@ -478,21 +478,6 @@ def capture(config: str, host: str) -> None:
     sys.exit(command.capture(config, host))
 
 
-@click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
-@click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
-@click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")
-@click.option("--at", metavar="TIME", help="Measure as of this time instead of now.")
-@click.option("--out", metavar="FOLDER", required=True, help="The folder to write the measured files to.")
-def quality(config: str, out: str, capture: str | None, labels: str | None, at: str | None) -> None:
-    """Measure the quality of a model in production, with labels that arrive later.
-
-    Exits with 0 when it has measured, and with 1 for unreadable input.
-    """
-    from .runtime.quality import command
-
-    sys.exit(command.quality(command.Request(config=config, out=out, capture=capture, labels=labels, at=at)))
-
-
 @runtime.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json.")
 @click.option("--state", metavar="FOLDER", required=True, help="The folder for the results.")
