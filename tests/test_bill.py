@@ -71,7 +71,7 @@ def mean(hours: list[tuple[Fraction, int]]) -> Fraction:
 
 
 def online_parts(plan: Plan, name: str, online: OnlineCost) -> dict[str, Fraction]:
-    service, extras = online.service, online.service.part.sidecars
+    service, extras = online.service, online.service.extras
     price = hourly(plan, with_cpu(service.cpu, extras), with_memory(service.live.pod_memory, extras), service.devices)
     hours, versions = replicas_by_hour(online), Fraction(plan.cost.versions.value)
     made = {f"serving {name}": mean(hours) * MONTH * price}
@@ -124,7 +124,13 @@ def training_parts(plan: Plan) -> dict[str, Fraction]:
     folded = folds.folds.value if folds is not None and (searches or folds.when.value == "every-run") else 1
     compared = folded * (tuning.trials.value if tuning is not None and searches else 1)
     fits = (compared + 1 if searches or folded > 1 else 1) * members
-    made = {"training": often * fits * Fraction(training.part.fit.value.amount) / 3600 * price}
+    hours = often * fits * Fraction(training.part.fit.value.amount) / 3600
+    spread = training.part.distributed
+    if spread is not None and spread.nodes.value > 1:  # the pod of the steps waits without accelerators
+        waiting = hourly(plan, with_cpu(asked.cpu, extras), with_memory(asked.memory, extras), None)
+        made = {"training": hours * spread.nodes.value * price, "training steps": hours * waiting}
+    else:
+        made = {"training": hours * price}
     if tuning is not None and not searches:
         assert tuning.when.value == "manual", "an example that searches by schedule needs its arithmetic here"
         made["tuning"] = Fraction(0)
