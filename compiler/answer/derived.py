@@ -54,8 +54,9 @@ def _entry(kind: Kind, steps: tuple[str, ...]) -> Entry | None:
         case "list" | "map" if len(steps) > 1:
             return _entry(kind[1], steps[1:])
         case "union":
-            found = (_entry(("object", variant), steps) for variant in UNIONS[kind[1]][1].values())
-            return next((entry for entry in found if entry is not None), None)
+            found = [_entry(("object", variant), steps) for variant in UNIONS[kind[1]][1].values()]
+            known = [entry for entry in found if entry is not None]
+            return next((entry for entry in known if entry[1] in ("derived", "default")), next(iter(known), None))
         case "object" if steps and steps[0] in OBJECTS[kind[1]]:
             entry = OBJECTS[kind[1]][steps[0]]
             return entry if len(steps) == 1 else _entry(entry[2], steps[1:])
