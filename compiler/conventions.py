@@ -7,6 +7,7 @@ __all__ = [
     "CANARY",
     "ERROR_RATIO",
     "HEADER",
+    "FEATURE_DISK",
     "HELPER_CPU",
     "HELPER_MEMORY",
     "INDEX",
@@ -18,6 +19,7 @@ __all__ = [
     "MARKDOWN_HEADER",
     "MODEL_INFO",
     "QUERIED",
+    "RECORDER_DISK",
     "SHADOW",
     "SHADOW_AGREEMENT",
     "label_value",
@@ -38,6 +40,8 @@ SHADOW = "shadow"
 
 # The resource requests of mlspec's own containers, which wait for the network or read a few files.
 HELPER_CPU = "100m"
+FEATURE_DISK = "1Gi"
+RECORDER_DISK = "1280Mi"
 HELPER_MEMORY = "128Mi"
 
 # The series that recording rules write: `level:metric:operation`.

@@ -58,13 +58,6 @@ def test_features_that_the_model_does_not_read_take_no_time(tmp_path: Path) -> N
     assert "look features up" not in left(planned(tmp_path, **without))["headroom: p99 latency"][1]
 
 
-def test_a_lookup_has_an_effect_although_the_feature_store_has_none_yet(tmp_path: Path) -> None:
-    found = compile_text(tmp_path, minimal(**FEATURES)).diagnostics
-    assert [one.message for one in found if "feature store" in one.message] == [
-        "`features`, except for `lookup`, has no effect: the feature store is not supported yet"
-    ]
-
-
 def test_a_hop_leaves_less_time_to_wait(tmp_path: Path) -> None:
     """With 15 ms, exp(-(500 - l) x 0.015) = 1% at l = 193/s a replica; a hop of 5 ms leaves 10, at which l = 39.5/s.
 

@@ -205,8 +205,10 @@ def _requests(body: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal, int]:
         disk = Memory.parse(requests["ephemeral-storage"]).amount
         return cpu, memory, disk, int(requests.get("nvidia.com/gpu", 0))
 
-    before = [asked(container) for container in pod.get("initContainers", [])]
-    together = [asked(container) for container in pod["containers"]]
+    first = pod.get("initContainers", [])
+    sidecars = [container for container in first if container.get("restartPolicy") == "Always"]
+    before = [asked(container) for container in first if container not in sidecars]
+    together = [asked(container) for container in [*pod["containers"], *sidecars]]
     cpu, memory, disk, devices = zip(*before, tuple(map(sum, zip(*together, strict=True))), strict=True)
     return max(cpu), max(memory), max(disk), max(devices)
 

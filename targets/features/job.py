@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...compiler import conventions
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.data.store import UTC, StorePlan
@@ -118,7 +119,7 @@ def _items() -> list[Body]:
 
 
 def _container(store: StorePlan) -> Body:
-    part, disk = store.part, fixed("1Gi", "what it writes to /tmp, and its logs")
+    part, disk = store.part, fixed(conventions.FEATURE_DISK, "what it writes to /tmp, and its logs")
     memory = part.memory.map(str)
     read_only = fixed(True, "ConfigMaps are read-only")
     return {

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
+from ...compiler import conventions
 from ...compiler.because import Because, because, fixed, roots, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
@@ -43,7 +44,7 @@ KEY = "MLSPEC_CAPTURE_HASH_KEY"
 SPOOLED = 512 * 2**20
 """The most bytes that wait for an upload: hours of most services, if the store is down."""
 
-VOLUME = "1280Mi"
+VOLUME = conventions.RECORDER_DISK
 """Twice that, because a file and its Parquet form exist at the same time, and some more."""
 
 

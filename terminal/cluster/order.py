@@ -14,6 +14,9 @@ BEFORE = (
     ("v1", "Secret"),
     ("v1", "PersistentVolumeClaim"),
     ("v1", "Service"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"),  # a TrainJob names it
     ("networking.k8s.io/v1", "NetworkPolicy"),  # before the pods, so that none runs without it
     ("argoproj.io/v1alpha1", "AnalysisTemplate"),  # a Rollout without its templates is invalid
     ("monitoring.coreos.com/v1", "PodMonitor"),

@@ -27,15 +27,18 @@ from ....schema.units import Cores, Memory
 from ... import conventions
 from ...because import Because, because, decision, fixed
 from ...record import Record
-from ...system import AcceleratorRequest, Resources, TrainingResources
+from ...system import AcceleratorRequest, Materialization, MonitorResources, Resources, TrainingResources
 from ..choose import count
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
+from ..serving.recording import chosen
 from ..sidecars import with_cpu, with_memory
 from ..training import TrainingPlan
 
 if TYPE_CHECKING:
     from .. import Plan
+    from ..data.store import StorePlan
+    from ..measuring import MeasuringPlan
 
 __all__ = ["DISK", "QuotaPlan", "Share"]
 
@@ -58,7 +61,7 @@ class Share(Record):
     devices: AcceleratorRequest | None
     numbers: tuple[object, ...]
     """The values in the spec that determine the number of pods."""
-    resources: Resources | TrainingResources
+    resources: Resources | TrainingResources | MonitorResources | Materialization
     origin: Because[str]
     """The value in the spec that this part exists because of."""
     part: ServicePlan | BatchPlan | None = None
@@ -74,12 +77,13 @@ class Share(Record):
     @property
     def _own(self) -> dict[str, object]:
         given = self.resources
-        return {"cpu": given.cpu, "memory": given.memory, DISK: given.ephemeral_storage}
+        own: dict[str, object] = {"cpu": given.cpu, "memory": given.memory}
+        return own if isinstance(given, Materialization) else {**own, DISK: given.ephemeral_storage}
 
     def places(self, path: str) -> tuple[object, ...]:
         """Where the author can reduce its use of a resource, best place first."""
         kind = self.devices.type if self.devices is not None else None
-        own = kind if path.startswith("accelerators.") else self._own[path]
+        own = kind if path.startswith("accelerators.") else self._own.get(path)
         return (*self.numbers, own, kind, self.origin)
 
 
@@ -102,6 +106,10 @@ class QuotaPlan:
             yield _batch(batch)
         if self.plan.training is not None:
             yield from _training(self.plan.training)
+        if self.plan.measuring is not None:
+            yield _measuring(self.plan.measuring)
+        if self.plan.store is not None:
+            yield _features(self.plan.store)
 
     @cached_property
     def accelerators(self) -> tuple[str, ...]:
@@ -171,7 +179,7 @@ def _online(service: ServicePlan) -> Iterator[Share]:
             pods=many,
             cpu=with_cpu(_cores(service.cpu), service.extras),
             memory=with_memory(_memory(version.pod_memory), service.extras),
-            disk=version.disk,
+            disk=_disk(version.disk, chosen(service.scope, service.part)) if service.recorder else version.disk,
             devices=service.devices,
             numbers=(given.max if scaled else given.min, service.most),
             resources=service.part.resources,
@@ -227,6 +235,37 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
         )
 
 
+def _measuring(found: MeasuringPlan) -> Share:
+    """The process that measures captured predictions."""
+    asked = found.plan.system.monitoring.resources
+    return Share(
+        name="measuring",
+        pods=because(1, "one process measures", found.part.to),
+        cpu=asked.cpu,
+        memory=asked.memory,
+        disk=asked.ephemeral_storage,
+        devices=None,
+        numbers=(),
+        resources=asked,
+        origin=found.part.to,
+    )
+
+
+def _features(store: StorePlan) -> Share:
+    """The job that fills the feature store."""
+    return Share(
+        name="features",
+        pods=because(1, "one job fills the feature store", store.part.image),
+        cpu=store.part.cpu,
+        memory=store.part.memory,
+        disk=store.part.memory.map(lambda _: Memory.parse(conventions.FEATURE_DISK)),
+        devices=None,
+        numbers=(),
+        resources=store.part,
+        origin=store.part.image,
+    )
+
+
 # Amounts
 
 
@@ -243,6 +282,12 @@ def _cores(cpu: Because[Cores]) -> tuple[Cores, str]:
 @decision
 def _memory(memory: Because[Memory]) -> tuple[Memory, str]:
     return max(memory.value, Memory.parse(conventions.HELPER_MEMORY)), memory.reason
+
+
+@decision
+def _disk(disk: Because[Memory], _: tuple[Because[str], ...]) -> tuple[Memory, str]:
+    added = Memory.parse(conventions.RECORDER_DISK)
+    return Memory(disk.value.amount + added.amount), f"{disk.value}, and {added} for the recorder"
 
 
 @decision
