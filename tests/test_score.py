@@ -231,12 +231,26 @@ def gates(fits: Callable[[dict[str, Any]], bool], **values: object) -> Change:
 
 
 def cron(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> Change:
-    """A change of the CronJob's spec, and of its pod's."""
-    return each("CronJob", lambda one: change(one["spec"], one["spec"]["jobTemplate"]["spec"]["template"]["spec"]))
+    """A change of the spec of the CronJob of training runs, and of its pod's."""
+
+    def changes(one: dict[str, Any]) -> None:
+        if one["metadata"]["name"].endswith("-retrain"):
+            change(one["spec"], one["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+
+    return each("CronJob", changes)
 
 
-def steps_of(change: Callable[[list[dict[str, Any]]], object]) -> Change:
-    return cron(lambda _, pod: change(pod["initContainers"]))
+def step_of(name: str, change: Callable[[list[dict[str, Any]], int], object]) -> Change:
+    """A change at one of the containers, by its name."""
+
+    def changes(_: object, pod: dict[str, Any]) -> None:
+        for among in (pod["initContainers"], pod["containers"]):
+            for index, one in enumerate(among):
+                if one["name"] == name:
+                    change(among, index)
+                    return
+
+    return cron(changes)
 
 
 def analyses(change: Callable[[dict[str, Any]], object]) -> Change:
@@ -276,10 +290,10 @@ GATED = {"M5", "M6", "M7", "I4"}
 
 MUTANTS: dict[str, tuple[set[str], Change]] = {
     "a suspended run": (GATED, cron(lambda spec, _: spec.update(suspend=True))),
-    "a gate that does nothing": (GATED, steps_of(lambda steps: steps[-1].update(command=["true"]))),
-    "a gate before the measurement": (GATED, steps_of(lambda steps: steps.insert(0, steps.pop()))),
-    "no measurement": (GATED, steps_of(lambda steps: steps.pop(2))),
-    "a run that publishes nothing": (GATED, cron(lambda _, pod: pod["containers"][0].update(name="main"))),
+    "a gate that does nothing": (GATED, step_of("gate", lambda steps, at: steps[at].update(command=["true"]))),
+    "a gate before the measurement": (GATED, step_of("gate", lambda steps, at: steps.insert(0, steps.pop(at)))),
+    "no measurement": (GATED, step_of("evaluate", lambda steps, at: steps.pop(at))),
+    "a run that publishes nothing": (GATED, step_of("register", lambda steps, at: steps[at].update(name="main"))),
     "another configuration": (GATED, cron(lambda _, pod: pod["volumes"][0]["configMap"].update(name="other"))),
     "no gates": (GATED, config(lambda content: content["evaluation"].update(gates=None))),
     "a baseline that may be better": ({"M5"}, gates(lambda gate: gate.get("versus") == "naive", margin=-0.01)),
