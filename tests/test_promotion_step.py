@@ -173,7 +173,7 @@ def test_what_cannot_work_is_refused_before_a_run(tmp_path: Path, what: str) -> 
 
 def test_the_image_is_asked_for_once(tmp_path: Path) -> None:
     (found,) = told(compiled(tmp_path, spec(**PROMOTING), platform=None))
-    assert found == "MLS035: the gate needs mlspec's own image"
+    assert found == "MLS035: promotion needs mlspec's own image"
 
 
 def test_a_promotion_of_nothing_is_refused(tmp_path: Path) -> None:
