@@ -35,6 +35,8 @@ COMPUTED = {
     "compiler/emit/dump.py": "the same",
     "compiler/scenes/labels.py": "the matchers of an expression that mlspec wrote",
     "compiler/rehearse/mutants.py": "names and windows of an expression that mlspec wrote",
+    "runtime/promote/task.py": "the pattern of a name of a model's version, without nested repetition",
+    "runtime/capture/paths.py": "paths without nested repetition, for the path of one request line",
     "targets/pod/access.py": "names of a cloud, which are added below",
 }
 """Files that use expressions from a table."""

@@ -29,9 +29,25 @@ TICKETS, PAGES, TRAINING = (f"fraud/fraud-scorer/{name}" for name in ("payments-
 REQUESTS = f"{TRAINING}/retraining"
 
 
+EXTERNAL = (
+    'platform.alerting.receivers.training={webhook: {url: "http://training-eventsource-svc.argo-events:12000/train"}}',
+    "platform.alerting.retraining=training",
+)
+"""A program that starts the runs, instead of the process that measures the model."""
+
+
 @cache
 def result(provider: str, *settings: str) -> mlspec.Result:
-    return compiled(FRAUD, provider, *settings)
+    return compiled(FRAUD, provider, *EXTERNAL, *settings)
+
+
+def test_the_process_that_measures_starts_the_runs_if_no_receiver_does() -> None:
+    made = plain_of(compiled(FRAUD, "alertmanager"))["production"]
+    (one,) = [one for one in made["receivers"] if one["name"] == TRAINING]
+    (webhook,) = one["webhook_configs"]
+    assert webhook == {"send_resolved": False, "url": "http://fraud-scorer-monitor.fraud:9465/retrain"}
+    (route,) = [one for one in routes(made) if one["receiver"] == TRAINING]
+    assert route["matchers"] == [f'alertname="{ALERT}"']
 
 
 def config(provider: str, *settings: str) -> dict[str, Any]:
@@ -135,7 +151,6 @@ def test_all_services_of_a_system_make_one_request() -> None:
 @pytest.mark.parametrize(
     "without",
     [
-        "platform.alerting.retraining=null",
         "retraining.triggers=[]",
         "retraining.triggers=[new-labels]",  # no alert reads it
         "monitoring.quality=null",  # nor any trigger without a bar
@@ -158,7 +173,8 @@ def test_an_environment_whose_alert_does_not_exist_requests_nothing() -> None:
 def test_a_request_is_no_ticket_that_an_engineer_has_to_start() -> None:
     """Lint says that a trigger only opens a ticket until a webhook starts a run."""
     assert "MLS736" not in ids(result("alertmanager"))
-    assert "MLS736" in ids(mlspec.compile(FRAUD, settings=["platform.alerting.retraining=null"]))
+    assert "MLS736" not in ids(mlspec.compile(FRAUD))
+    assert "MLS736" in ids(mlspec.compile(FRAUD, settings=["monitoring.measured=elsewhere"]))
     assert "MLS736" in ids(mlspec.compile(FRAUD, settings=["platform.alerting.provider=none"]))
 
 

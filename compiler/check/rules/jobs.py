@@ -35,7 +35,7 @@ def jobs_of_yours(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
     Bad:
         monitoring:
-          rules: [{metric: daily-tokens, max: 5M}]
+          rules: [{metric: daily-tokens, max: 5000000}]
     Good:
         metrics:
           abstained: {direction: minimize, query: sum(abstained)}
