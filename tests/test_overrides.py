@@ -74,6 +74,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("Training / deadline", "training.deadline=77m", "1h 17m"),
     ("retries", "training.retries=7", "7 retries"),
     ("mlspec checks the data contract", "training.steps.contract=false", "no"),
+    ("delay of the recorder", "monitoring.capture.hop=7ms", "7ms.*"),
     ("accelerators per replica", "resources.accelerator={type: h100, count: 4}", "4 x h100"),
     ("maximum model age", "retraining.maxModelAge=77d", "77d"),
     ("probability of one of the best 5%", "training.tuning.trials=10", r"40\.1%"),
