@@ -27,7 +27,10 @@ pytestmark = pytest.mark.slow
 
 ALL = "MLSPEC_EXAMPLES" in os.environ
 EMPTY = ("", "{}", "[]")
-REMOVES = {"platform.alerting.receivers": "null removes all of them, and a system without receivers has no routes"}
+REMOVES = {
+    "platform.alerting": "null removes all receivers, and a system without receivers has no routes",
+    "platform.alerting.receivers": "the same",
+}
 """Fields of the platform file that a spec may empty on purpose, with the reason."""
 PARTS = 4
 """The number of tests that share the paths of each example, so that no single test takes long."""
