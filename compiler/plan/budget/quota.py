@@ -37,8 +37,6 @@ from ..training import TrainingPlan
 
 if TYPE_CHECKING:
     from .. import Plan
-    from ..data.store import StorePlan
-    from ..measuring import MeasuringPlan
 
 __all__ = ["DISK", "QuotaPlan", "Share"]
 
@@ -106,10 +104,8 @@ class QuotaPlan:
             yield _batch(batch)
         if self.plan.training is not None:
             yield from _training(self.plan.training)
-        if self.plan.measuring is not None:
-            yield _measuring(self.plan.measuring)
-        if self.plan.store is not None:
-            yield _features(self.plan.store)
+        yield from _measuring(self.plan)
+        yield from _features(self.plan)
 
     @cached_property
     def accelerators(self) -> tuple[str, ...]:
@@ -235,10 +231,12 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
         )
 
 
-def _measuring(found: MeasuringPlan) -> Share:
+def _measuring(plan: Plan) -> Iterator[Share]:
     """The process that measures captured predictions."""
-    asked = found.plan.system.monitoring.resources
-    return Share(
+    found, asked = plan.measuring, plan.system.monitoring.resources
+    if found is None:
+        return
+    yield Share(
         name="measuring",
         pods=because(1, "one process measures", found.part.to),
         cpu=asked.cpu,
@@ -251,9 +249,12 @@ def _measuring(found: MeasuringPlan) -> Share:
     )
 
 
-def _features(store: StorePlan) -> Share:
+def _features(plan: Plan) -> Iterator[Share]:
     """The job that fills the feature store."""
-    return Share(
+    store = plan.store
+    if store is None:
+        return
+    yield Share(
         name="features",
         pods=because(1, "one job fills the feature store", store.part.image),
         cpu=store.part.cpu,
