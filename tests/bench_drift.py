@@ -1,6 +1,6 @@
 """What measuring drift costs: `python -m tests.bench_drift`, at sizes and next to rivals of your choice.
 
-The data has 30 columns: 24 float64, of which 8 have 2% nulls, and 6 texts of 20 categories, in Parquet with zstd, in
+The data has 30 columns: 24 float64 (8 of them with 2% nulls) and 6 texts of 20 categories, in Parquet with zstd, in
 row groups of 250,000 rows. It is made in a temporary folder, file by file. Each number is that of a child process:
 user and system time, and the largest resident memory, which includes the interpreter and the libraries.
 
