@@ -29,6 +29,7 @@ def test_the_files_are_those_that_are_written() -> None:
     made = mlspec.compile(ROOT / "examples/minimal/mlspec.yaml").bundles
     written = {f"{name}/{path}" for name, bundle in made.items() for path in bundle.files}
     assert files == {*written, *(f"{name}/.mlspec-index.json" for name in made)}
+    assert f"wrote {len(files)} files" in blocks("text")[0]
 
 
 def test_the_reason_is_the_one_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
