@@ -41,12 +41,18 @@ print(json.dumps(found.astype(object).where(found.notna(), None).to_dict("record
 STATE = """
 import json, sys
 from feast import FeatureStore
+from google.protobuf.json_format import MessageToDict
+
+def defined(one):  # without the times at which things were created, which each run changes
+    if isinstance(one, dict):
+        return {key: defined(value) for key, value in one.items() if key != "meta"}
+    return [defined(each) for each in one] if isinstance(one, list) else one
+
 store = FeatureStore(repo_path=sys.argv[1])
 found = {}
 for kind in ("entities", "data_sources", "feature_views", "feature_services"):
     for one in getattr(store, f"list_{kind}")():
-        spec = one.to_dict() if hasattr(one, "to_dict") else str(one)
-        found[f"{kind} {one.name}"] = json.dumps(spec, sort_keys=True)
+        found[f"{kind} {one.name}"] = defined(MessageToDict(one.to_proto()))
 print(json.dumps(found))
 """
 
@@ -155,7 +161,7 @@ class Store:
         found: list[dict[str, Any]] = self._python(ASK, asked)
         return found
 
-    def state(self) -> dict[str, str]:
-        """Everything that the registry holds."""
-        found: dict[str, str] = self._python(STATE)
+    def state(self) -> dict[str, Any]:
+        """The definitions that the registry holds, by kind and name."""
+        found: dict[str, Any] = self._python(STATE)
         return found
