@@ -13,6 +13,7 @@ import pytest
 
 import mlspec
 from mlspec import Result
+from mlspec.runtime.launch import Launch, train_job
 from mlspec.targets.retraining.nodes import FILE
 
 from ..support import ADOPTERS, EXAMPLES, objects
@@ -54,27 +55,32 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 """The APIs of the gateways of clouds, which the ground does not serve; `tests/crds` has their fields."""
 
 
-def bodies(result: Result) -> list[Object]:
-    """What an API server gets of a compiled system."""
+def bodies(result: Result, folder: Path) -> list[Object]:
+    """What an API server gets of a compiled system, and of its runs."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
-    made += list(train_jobs(made))
+    made += list(train_jobs(made, folder))
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
 
 
-def train_jobs(made: list[Object]) -> Iterator[Object]:
-    """The TrainJobs that runs create from the files in ConfigMaps."""
+def train_jobs(made: list[Object], folder: Path) -> Iterator[Object]:
+    """The TrainJobs that runs create from the files in ConfigMaps, as the launcher fills them in. Their owner is left
+    out: the ground has no such pod, so the garbage collector would delete them.
+    """
     for config in made:
         data = config.get("data")
         if isinstance(data, dict) and FILE in data:
-            body: Object = json.loads(data[FILE])
-            body["metadata"]["name"] = f"{body['metadata'].pop('generateName')}4f2a91c0"
+            manifest = folder / FILE
+            manifest.write_text(data[FILE])
+            run = Launch(manifest=manifest, run="system-retrain-29412345", pod="system-retrain-29412345-x7k2p", uid="1")
+            body: Object = train_job(run)
+            del body["metadata"]["ownerReferences"]
             yield body
 
 
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
     """The examples, the systems of adopters, and the generated systems that mlspec accepts."""
     for example in EXAMPLES + ADOPTERS:
-        yield example.name, bodies(mlspec.compile(example / "mlspec.yaml"))
+        yield example.name, bodies(mlspec.compile(example / "mlspec.yaml"), folder)
     (folder / ".git").mkdir()
     for seed in range(SEEDS):
         own = folder / str(seed)
@@ -83,7 +89,7 @@ def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
             (own / path).write_text(json.dumps(body))
         result = mlspec.compile(own / "mlspec.yaml")
         if result.ok:
-            yield f"seed {seed}", bodies(result)
+            yield f"seed {seed}", bodies(result, folder)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +157,9 @@ def lived(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[Obje
     That one has an empty variable, which typed Go drops, in a Deployment: the API server writes that as typed Go, and a
     Rollout only after its controller updated the whole object.
     """
-    made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"))]
-    made += applied(compiled(tmp_path_factory.mktemp("empty"), "empty", **EMPTY))
+    folder = tmp_path_factory.mktemp("empty")
+    made = [body for example in EXAMPLES for body in bodies(mlspec.compile(example / "mlspec.yaml"), folder)]
+    made += applied(compiled(folder / "empty", "empty", **EMPTY))
     for name in {body["metadata"].get("namespace", "default") for body in made}:
         ground.namespace(name)
     ground.apply(made)
