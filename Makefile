@@ -50,7 +50,8 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	$(MAKE) -s -j2 programs environments
-	python -m pytest -q --durations=0 --durations-min=1 tests/cluster
+	$(PYTEST) --durations=0 --durations-min=1 tests/cluster/loop
+	python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster
 
 programs: setup
 	python -m tests.cluster.programs
