@@ -30,12 +30,19 @@ if index == 5 and tries == 0:
 """
 
 
+def cron_of(made: list[Object], component: str) -> Object:
+    """The one CronJob of a component."""
+    crons = [body for body in made if body["kind"] == "CronJob"]
+    [found] = [one for one in crons if one["metadata"]["labels"]["app.kubernetes.io/component"] == component]
+    return found
+
+
 @pytest.fixture(scope="module")
 def batch(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Object, Path]:
     """The batch service of an example, with its schedule set to every minute, and the folder that its runs write to."""
     (example,) = [path for path in EXAMPLES if path.name == "demand-forecast"]
     made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["production"])))
-    cron = next(body for body in made if body["kind"] == "CronJob" and "retrain" not in body["metadata"]["name"])
+    cron = cron_of(made, "batch-predictor")
     folder = tmp_path_factory.mktemp("batch")
     (folder / "score.py").write_text(SCORER)
     namespace = cron["metadata"]["namespace"]
@@ -81,7 +88,7 @@ def test_a_run_that_was_missed_starts_late_and_once(ground: Ground, proof: Proof
     """The controller was away, or the CronJob was suspended: `startingDeadlineSeconds` lets the run start later."""
     (example,) = [path for path in EXAMPLES if path.name == "demand-forecast"]
     made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["staging"])))
-    cron = next(body for body in made if body["kind"] == "CronJob" and "retrain" not in body["metadata"]["name"])
+    cron = cron_of(made, "batch-predictor")
     ground.namespace(cron["metadata"]["namespace"])
     ground.apply(body for body in made if body["kind"] != "Kustomization")
     due = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -110,6 +117,8 @@ def _name(body: Object) -> str:
 
 TRAINER = """
 import json, os, pathlib, sys
+import pyarrow as pa
+import pyarrow.parquet as pq
 step, output = os.environ["MLSPEC_STEP"], pathlib.Path(os.environ["MLSPEC_OUTPUT"])
 case = (pathlib.Path(os.environ["TEST_FOLDER"]) / "case").read_text()
 config = json.loads(pathlib.Path(os.environ["MLSPEC_CONFIG"]).read_text())
@@ -125,6 +134,8 @@ elif step == "evaluate":
     segments = {"country": {"DE": {"recall": value(0.9 if good else 0.1)}}, "age_group": ages}
     text = json.dumps({"version": 1, "metrics": metrics, "segments": segments})
     (output / "metrics.json").write_text("{" if case == "broken" else text)
+    rows = {"amount": [9.5, 20.0], "country": ["DE", "FR"], "tx_count_1h": [1, 2], "amount_zscore_7d": [0.1, -0.2]}
+    pq.write_table(pa.table({**rows, "score": [0.1, 0.9]}), output / "predictions.parquet")
 elif step == "register":
     verdict = json.loads((pathlib.Path(os.environ["MLSPEC_INPUT"]) / "gate" / "verdict.json").read_text())
     (pathlib.Path(os.environ["TEST_FOLDER"]) / f"published-{case}").write_text(str(verdict["pass"]))
@@ -136,7 +147,7 @@ def training(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """The retraining of an example, and the folder of its runs."""
     (example,) = [path for path in EXAMPLES if path.name == "fraud-scorer"]
     made: list[Object] = list(objects(mlspec.compile(example / "mlspec.yaml", environments=["production"])))
-    cron = next(body for body in made if body["kind"] == "CronJob")
+    cron = cron_of(made, "trainer")
     folder = tmp_path_factory.mktemp("training")
     (folder / "train.py").write_text(TRAINER)
     namespace = cron["metadata"]["namespace"]

@@ -73,7 +73,9 @@ def extreme() -> str:
     spec = loaded((FRAUD / "mlspec.yaml").read_text())
     names = [COLUMN.format(at) for at in range(FEATURES)]
     view = spec["features"]["views"][0]
-    view["features"] += [{"name": one, "dtype": "float64", "transform": {"code": f"fraud.{one}"}} for one in names]
+    view["features"] += [
+        {"name": one, "dtype": "float64", "transform": {"code": f"fraud.{one}", "window": "7d"}} for one in names
+    ]
     spec["model"]["signature"]["inputs"] += [
         {"name": one, "dtype": "float32", "from": f"features.{view['name']}.{one}"} for one in names
     ]
