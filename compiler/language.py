@@ -666,6 +666,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "validate": ('validate_', 'optional', ('object', 'Step'), None, ''),
         "contract": ('contract', 'derived', ('bool',), None, 'as true if `validate` is omitted, the spec has columns of a source that a pod can read (Parquet, CSV, or JSON Lines in files, S3, or Google Cloud Storage), and `platform.images.runtime` is set'),
         "train": ('train', 'required', ('object', 'Step'), None, ''),
+        "compress": ('compress', 'optional', ('object', 'Step'), None, ''),
         "evaluate": ('evaluate', 'optional', ('object', 'Step'), None, ''),
         "register": ('register_', 'optional', ('object', 'Step'), None, ''),
     },

@@ -1092,11 +1092,12 @@ class Sidecar(Part):
 class Steps(Part):
     """The steps of a run, in order. mlspec adds the gate between `evaluate` and `register`."""
 
-    __slots__ = fields = ("validate_", "contract", "train", "evaluate", "register_",)
+    __slots__ = fields = ("validate_", "contract", "train", "compress", "evaluate", "register_",)
 
     validate_: Step | None
     contract: Derived[bool]
     train: Step
+    compress: Step | None
     evaluate: Step | None
     register_: Step | None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .fine_tuning import CHAT, ROWS, model, settings, train
-from .retraining import PLATFORM, compiled, configuration, environment, objects, plan, spec
+from .retraining import PLATFORM, compiled, configuration, environment, objects, plan, spec, steps
 
 SHARDED = {"strategy": "fully-sharded", "nodes": 1, "processesPerNode": 4}
 FOUR = {"training__resources__accelerator": {"type": "h100", "count": 4}, "training__distributed": SHARDED}
@@ -294,6 +294,23 @@ NO_LLM: dict[str, Any] = {"model__llm": {"family": "llama-3.1-8b"}}
             {**CHAT, **model(), "training__regularization": {"dropout": 0.1}},
             "MLS012: `regularization` has no effect on fine-tuning",
         ),
+        (
+            {**CHAT, **model(), "model__optimization": {"quantization": {"method": "awq"}}},
+            "MLS009: no step does the quantization of the fine-tuned model",
+        ),
+        (
+            {**CHAT, **model(), "model__optimization": {"pruning": {"sparsity": "50%"}}},
+            "MLS009: no step does the pruning of the fine-tuned model",
+        ),
+        (
+            {
+                **CHAT,
+                **model(),
+                "model__optimization": {"distillation": {"teacher": "s3://models/teacher"}},
+                "training__steps__compress": {"command": ["python", "-m", "chat.compress"]},
+            },
+            "MLS009: no step does the distillation of the fine-tuned model",
+        ),
         ({**DIRECT, **model(), "data": {}}, "MLS009: there are no rows to train on"),
         (
             {**DIRECT, **model(), "data": {"sources": [SOURCE, {**SOURCE, "name": "other"}]}},
@@ -332,3 +349,15 @@ def test_the_plan_has_the_decisions(tmp_path: Path) -> None:
     assert found.accumulation.value == 16
     assert "16 rows" in found.accumulation.reason
     assert found.adapters.value is True
+
+
+def test_a_step_makes_the_model_smaller_before_it_is_evaluated(tmp_path: Path) -> None:
+    smaller = {
+        "model__optimization": {"quantization": {"method": "awq", "bits": 4}},
+        "training__steps__compress": {"command": ["python", "-m", "chat.compress"]},
+    }
+    made = steps(tmp_path, **CHAT, **model(), **smaller)
+    assert list(made) == ["validate", "train", "compress", "evaluate", "gate", "register"]
+    mounted = {mount["mountPath"]: mount for mount in made["compress"]["volumeMounts"]}
+    assert mounted["/mlspec/output"]["subPath"] == "compress"
+    assert "HF_HOME" not in environment(made["compress"])

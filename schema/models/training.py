@@ -78,6 +78,10 @@ class Steps(Section):
     train: Step = required(
         "Trains the model, and writes the model and `model.json` to its output. With `fineTuning`, it needs no command."
     )
+    compress: Step | None = optional(
+        "Makes the trained model smaller, for example by quantization or pruning, and writes the new model and its "
+        "`model.json`. This model is evaluated, judged, and registered."
+    )
     evaluate: Step | None = optional("Evaluates the model on the test rows, and writes `metrics.json`.")
     register_: Step | None = optional("Registers the model if it passes the gates.")
 

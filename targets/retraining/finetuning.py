@@ -26,6 +26,7 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.dump import Lines, dump
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.plan.training.fine_tuning import FineTuningPlan
+from ...compiler.plan.training.fine_tuning_checks import check
 from ...compiler.system import Step
 
 __all__ = ["PROGRAM", "SETTINGS", "command", "files", "variables"]
@@ -68,7 +69,7 @@ def command(training: TrainingPlan, step: Step) -> list[Any] | None:
     found = training.fine_tuning
     if found is None or not found.own:
         return list(step.command) or None
-    found.check()
+    check(found)
     return ["python3", f"{FOLDER}/{PROGRAM}", *_started(found)]
 
 

@@ -47,6 +47,7 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
             _step(training, "validate", steps.validate_),
         ),
         _train(training),
+        _step(training, "compress", steps.compress),
         _step(training, "evaluate", steps.evaluate),
         measured.profile(training, list(_contract("profile")), _mounts("profile")),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,

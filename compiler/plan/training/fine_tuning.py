@@ -200,40 +200,6 @@ class FineTuningPlan:
             )
         return _accumulation(part.batch, part.micro_batch, self.processes, nodes)
 
-    def check(self) -> None:
-        """Refuse what mlspec's own command would silently not do."""
-        part = self.training.part
-        unread = {
-            "tuning": part.tuning,
-            "crossValidation": part.cross_validation,
-            "ensemble": part.ensemble,
-            "regularization": part.regularization,
-        }
-        name, found = next(((name, found) for name, found in unread.items() if found is not None), ("", None))
-        if found is not None:
-            raise refusal(
-                "MLS012",
-                f"`{name}` has no effect on fine-tuning",
-                found,
-                others=((self.part, "the command of mlspec fits one model with these settings"),),
-                note="the run would train something else than the spec says",
-                help=f"remove `{name}`, or give `train` a command that starts TRL and reads it",
-            )
-        spread = part.distributed
-        if spread is None or spread.strategy.value == "data-parallel":
-            return
-        if spread.strategy.value == "fully-sharded" and spread.nodes.value == 1:
-            return
-        raise refusal(
-            "MLS012",
-            f"mlspec does not start TRL as `{spread.strategy.value}` on {count(spread.nodes.value, 'node')}",
-            spread.strategy,
-            others=((spread.nodes, "the nodes"), (self.part, "fine-tuned here")),
-            note="it starts `data-parallel`, and `fully-sharded` on one node",
-            help="use one node with more accelerators, or give `train` a command that starts TRL with "
-            "`/mlspec/config/trl.yaml`",
-        )
-
 
 def _contradiction(message: str, at: Because[object], other: Because[object] | None = None) -> Refusal:
     others = ((other, "it is about this"),) if other is not None else ()

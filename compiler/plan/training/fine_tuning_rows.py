@@ -81,13 +81,12 @@ def _default_loss(form: Because[str]) -> tuple[str, str]:
 
 
 def _columns(training: TrainingPlan, part: TrainingFineTuning, form: Because[str]) -> tuple[Because[str], ...]:
-    if form.value == "text":
-        names = (first(part.text_column.given, because("text", "the name that TRL looks for", form)),)
-    else:
-        names = tuple(because(name, f"a column of `{form.value}`", form) for name in COLUMNS[form.value])
+    given, names = part.text_column.given, COLUMNS.get(form.value, ("text",))
+    of_the_format = tuple(because(name, f"a column of `{form.value}`", form) for name in names)
+    own = of_the_format if given is None else (given,)
     declared = {column.name.value for column in training.scope.system.data.columns}
     if part.files is None and declared:
-        missing = next((name for name in names if name.value not in declared), None)
+        missing = next((name for name in own if name.value not in declared), None)
         if missing is not None:
             raise refusal(
                 "MLS012",
@@ -99,7 +98,7 @@ def _columns(training: TrainingPlan, part: TrainingFineTuning, form: Because[str
                 help="choose the `format` of the rows, or write such rows in `validate`, and name them with `files`",
             )
     tools = because("tools", "the tools that conversations may call", form)
-    return (*names, tools) if "tools" in declared and form.value in ("messages", "prompt-completion") else names
+    return (*own, tools) if "tools" in declared and form.value in ("messages", "prompt-completion") else own
 
 
 # Files
@@ -129,8 +128,8 @@ def _files(training: TrainingPlan, part: TrainingFineTuning) -> tuple[Because[st
             note="`files` are in the output of your `validate` step, and the spec has none",
             help="add `validate: {command: [...]}` under `training.steps`, or remove `files`",
         )
-    ending = given.value.rpartition(".")[2]
-    if ending not in LOADERS or given.value.startswith("/") or ".." in given.value.split("/"):
+    kind = given.value.rpartition(".")[2]
+    if kind not in LOADERS or given.value.startswith("/") or ".." in given.value.split("/"):
         raise refusal(
             "MLS012",
             f"`{given.value}` does not name files with rows",
@@ -139,7 +138,7 @@ def _files(training: TrainingPlan, part: TrainingFineTuning) -> tuple[Because[st
             "reads how to load them",
             help="write a path such as `train/*.parquet`",
         )
-    return because(LOADERS[ending], "the loader for this ending", given), given, True
+    return because(LOADERS[kind], "the loader for this ending", given), given, True
 
 
 def _pattern(uri: str, ending: str) -> str:
