@@ -969,7 +969,7 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "queue", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "fine_tuning", "queue", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     user: Because[int]
@@ -988,6 +988,7 @@ class Training(Part):
     deadline: Derived[Duration]
     retries: Because[int]
     distributed: Distributed | None
+    fine_tuning: TrainingFineTuning | None
     queue: Queue | None
     tuning: Tuning | None
     cross_validation: CrossValidation | None
@@ -1091,11 +1092,12 @@ class Sidecar(Part):
 class Steps(Part):
     """The steps of a run, in order. mlspec adds the gate between `evaluate` and `register`."""
 
-    __slots__ = fields = ("validate_", "contract", "train", "evaluate", "register_",)
+    __slots__ = fields = ("validate_", "contract", "train", "compress", "evaluate", "register_",)
 
     validate_: Step | None
     contract: Derived[bool]
     train: Step
+    compress: Step | None
     evaluate: Step | None
     register_: Step | None
 
@@ -1119,6 +1121,40 @@ class Distributed(Part):
     processes_per_node: Because[int]
     tensor: Derived[int]
     pipeline: Derived[int]
+
+
+class TrainingFineTuning(Part):
+    """Fine-tuning of a language model by TRL. The model's `llm.tuning` has the method and the base model."""
+
+    __slots__ = fields = ("objective", "revision", "source", "files", "format", "text_column", "loss", "max_length", "epochs", "learning_rate", "schedule", "batch", "micro_batch", "packing", "beta", "lora",)
+
+    objective: Derived[Literal['sft', 'dpo']]
+    revision: Because[str] | None
+    source: Because[str] | None
+    files: Because[str] | None
+    format: Derived[Literal['text', 'messages', 'prompt-completion', 'preferences']]
+    text_column: Derived[str]
+    loss: Derived[Literal['everything', 'answers']]
+    max_length: Because[int]
+    epochs: Because[float]
+    learning_rate: Derived[float]
+    schedule: Because[Literal['constant', 'linear', 'cosine']]
+    batch: Because[int]
+    micro_batch: Because[int]
+    packing: Because[bool]
+    beta: Derived[float]
+    lora: Lora
+
+
+class Lora(Part):
+    """The adapters that `lora` and `qlora` train on top of the frozen base model."""
+
+    __slots__ = fields = ("rank", "alpha", "dropout", "modules",)
+
+    rank: Because[int]
+    alpha: Derived[int]
+    dropout: Because[float]
+    modules: tuple[Because[str], ...]
 
 
 class Queue(Part):

@@ -36,7 +36,10 @@ lock fuzz --group fuzz --constraint requirements/dev.txt
 lock release --group release --constraint requirements/dev.txt
 lock lowest --group test --resolution lowest-direct
 
+# A list may have packages that it does without, in the file .overrides.
 for list in tests/cluster/real_servers/requirements/*.in tests/cluster/loop/requirements/*.in tests/cluster/pages/browser.in; do
+    set --
+    [ ! -f "${list%.in}.overrides" ] || set -- --override "${list%.in}.overrides"
     UV_CUSTOM_COMPILE_COMMAND='make lock' "$tool/bin/uv" pip compile "$list" --quiet --no-config \
-        --universal --python-version 3.11 --generate-hashes --upgrade --output-file "${list%.in}.txt"
+        --universal --python-version 3.11 --generate-hashes --upgrade "$@" --output-file "${list%.in}.txt"
 done

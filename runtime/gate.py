@@ -63,14 +63,18 @@ def by_hand(**given: str | None) -> Files | None:
 
 
 def of_the_job() -> Files | None:
-    """The files at the paths of the training contract (docs/training-contract.md); None outside a job."""
+    """The files at the paths of the training contract (docs/training-contract.md); None outside a job.
+
+    With a step `compress`, its model is the one that was evaluated. The kubelet creates the folder of each step.
+    """
     config, given, own = (os.environ.get(f"MLSPEC_{name}") for name in ("CONFIG", "INPUT", "OUTPUT"))
     if not config or not given or not own:
         return None
+    step = "compress" if (Path(given) / "compress").is_dir() else "train"
     return Files(
         config=Path(config),
         metrics=Path(given) / "evaluate" / "metrics.json",
-        model=Path(given) / "train" / "model.json",
+        model=Path(given) / step / "model.json",
         verdict=Path(own) / "verdict.json",
     )
 

@@ -57,6 +57,16 @@ def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
 
 
+def test_trap_the_model_before_it_was_made_smaller_would_be_judged(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a step `compress`, `evaluate` measured its model, and `register` publishes the files with this digest."""
+    (job.folder / "compress").mkdir()
+    smaller = job.folder / "compress" / "model.onnx"
+    smaller.write_bytes(b"small")
+    job.write("compress/model.json", {"version": 1, "path": "model.onnx", "format": "onnx"})
+    assert job.run(monkeypatch).status == 0
+    assert job.verdict["model"]["digest"] == digest_of(smaller) != digest_of(job.model)
+
+
 @pytest.mark.parametrize(("recall", "by_hand", "passed"), [(0.7, 0, True), (0.5, 42, False), (None, 42, False)])
 def test_a_rejected_model_does_not_fail_the_job(
     job: Job, monkeypatch: pytest.MonkeyPatch, recall: object, by_hand: int, passed: bool

@@ -154,6 +154,8 @@ def test_runs_are_tracked_without_any_code(tmp_path: Path) -> None:
         "mlspec.system": "fraud",
         "mlspec.environment": "default",
         "mlspec.model": "fraud",
+        "mlspec.run": "$(MLSPEC_RUN)",
+        "mlspec.step": "$(MLSPEC_STEP)",
         "mlspec.data.chargebacks": "iceberg:3821550127947089009",
     }
     assert not any(name.startswith("MLFLOW") for name in environment(made["gate"]))

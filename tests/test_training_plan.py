@@ -164,7 +164,7 @@ def test_the_contract_names_every_variable_and_no_other(tmp_path: Path) -> None:
 
 def test_the_contract_names_every_step(tmp_path: Path) -> None:
     rows = re.findall(r"^\| `([a-z]+)`", CONTRACT, re.MULTILINE)
-    ordered = ("diagnose", "validate", "train", "evaluate", "profile", "gate", "register", "promote")
+    ordered = ("diagnose", "validate", "train", "compress", "evaluate", "profile", "gate", "register", "promote")
     assert tuple(rows[: len(ordered)]) == ordered
     assert [step for step in ordered if step in steps(tmp_path)] == list(steps(tmp_path))
 

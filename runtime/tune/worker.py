@@ -130,19 +130,21 @@ class _Worker:
         config = {**self.config, "run": {**run, "fold": fold if self.settings.folds > 1 else None}}
         (folder / "training.json").write_text(json.dumps(config))
         (folder / "parameters.json").write_text(json.dumps({"version": 1, "parameters": parameters}))
-        self._step(folder, "train", self.settings.train)
-        self._step(folder, "evaluate", self.settings.evaluate)
+        tried = {"mlspec.trial": str(number), "mlspec.fold": str(fold)}
+        self._step(folder, "train", self.settings.train, tried)
+        self._step(folder, "evaluate", self.settings.evaluate, tried)
         value = self._metric(folder / "evaluate" / "metrics.json")
         shutil.rmtree(folder / "train")  # models of trials would fill the volume
         return value
 
-    def _step(self, folder: Path, name: str, command: list[str]) -> None:
+    def _step(self, folder: Path, name: str, command: list[str], tried: dict[str, str]) -> None:
         own = {
             "MLSPEC_STEP": name,
             "MLSPEC_CONFIG": str(folder / "training.json"),
             "MLSPEC_PARAMETERS": str(folder / "parameters.json"),
             "MLSPEC_INPUT": str(folder),
             "MLSPEC_OUTPUT": str(folder / name),
+            **_tracked({"mlspec.step": name, **tried}),
         }
         ended = subprocess.run(command, env={**os.environ, **own}, check=False).returncode
         if ended == FINAL:
@@ -158,6 +160,16 @@ class _Worker:
         if not math.isfinite(value):
             raise CrashError(f"`{self.settings.metric}` is {value}")
         return value
+
+
+def _tracked(tags: dict[str, str]) -> dict[str, str]:
+    """The variable whose tags MLflow clients add to each run, with more of them; none without tracking."""
+    name = "MLFLOW_RUN_CONTEXT"
+    given = os.environ.get(name)
+    try:
+        return {name: json.dumps({**json.loads(given), **tags})} if given else {}
+    except (ValueError, TypeError):
+        raise UnreadableError(f"{name} is not a JSON object") from None
 
 
 def main(search: str, config: str, folder: str, worker: str) -> int:

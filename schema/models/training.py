@@ -39,6 +39,7 @@ from .base import (
     optional,
     required,
 )
+from .fine_tuning import TrainingFineTuning
 from .pods import EnvValue, PodVolume, Scheduling, Sidecar
 from .problem import Condition
 from .serving import AcceleratorRequest
@@ -74,7 +75,13 @@ class Steps(Section):
         "as true if `validate` is omitted, the spec has columns of a source that a pod can read (Parquet, CSV, or JSON "
         "Lines in files, S3, or Google Cloud Storage), and `platform.images.runtime` is set",
     )
-    train: Step = required("Trains the model, and writes the model and `model.json` to its output.")
+    train: Step = required(
+        "Trains the model, and writes the model and `model.json` to its output. With `fineTuning`, it needs no command."
+    )
+    compress: Step | None = optional(
+        "Makes the trained model smaller, for example by quantization or pruning, and writes the new model and its "
+        "`model.json`. This model is evaluated, judged, and registered."
+    )
     evaluate: Step | None = optional("Evaluates the model on the test rows, and writes `metrics.json`.")
     register_: Step | None = optional("Registers the model if it passes the gates.")
 
@@ -297,6 +304,9 @@ class Training(Section):
         le=100,
     )
     distributed: Distributed | None = optional("Distributed training.")
+    fine_tuning: TrainingFineTuning | None = optional(
+        "Fine-tuning of a language model, by TRL in the training image. The `train` step needs no command."
+    )
     queue: Queue | None = optional("The queue that runs wait in. If omitted, Kubernetes starts them at once.")
     tuning: Tuning | None = optional("Hyperparameter tuning.")
     cross_validation: CrossValidation | None = optional("Cross-validation.")

@@ -33,6 +33,7 @@ TAKEN = (
     "profile",
     "gate",
     "register",
+    "compress",
     "promote",
     "node",
     "search",

@@ -27,9 +27,10 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         if system.training is None and system.retraining is not None and system.retraining.promote is not None:
             yield partial(_nothing_to_promote, system.retraining.promote)
         return
-    from . import carried, config, job, nodes, objects, permissions, search
+    from . import carried, config, finetuning, job, nodes, objects, permissions, search
 
-    file = config.ConfigFile(training, lambda: {**nodes.files(training), **search.files(training)})
+    others = (nodes.files, search.files, finetuning.files)
+    file = config.ConfigFile(training, lambda: {name: file for made in others for name, file in made(training).items()})
     yield partial(job.cron_job, training, file)
     yield partial(config.configuration, training, file)
     yield partial(carried.program, training)

@@ -62,6 +62,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
             "regularization": _section(part.regularization),
             "ensemble": _section(part.ensemble),
             "distributed": _distributed(training),
+            "fineTuning": _section(part.fine_tuning),
         },
         "evaluation": gates.evaluation(training),
         "metrics": gates.metrics(training),

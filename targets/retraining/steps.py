@@ -19,7 +19,7 @@ from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.security import container_security, writable_for_devices
-from . import carried, measured, promotion, tracking
+from . import carried, finetuning, measured, promotion, tracking
 from .config import FILE
 from .contract import validate_step
 from .gates import gated
@@ -47,6 +47,7 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
             _step(training, "validate", steps.validate_),
         ),
         _train(training),
+        _step(training, "compress", steps.compress),
         _step(training, "evaluate", steps.evaluate),
         measured.profile(training, list(_contract("profile")), _mounts("profile")),
         because(_gate(training), "the gate judges the model before any step publishes it", gates) if gates else None,
@@ -143,8 +144,8 @@ def _own(
     return {
         "name": container,
         "image": image,
-        "command": list(step.command) or None,
-        "env": [*_contract(name, run), *given, *_environment(training, image)],
+        "command": finetuning.command(training, step) if name == "train" else list(step.command) or None,
+        "env": [*_contract(name, run), *given, *_environment(training, image, name)],
         "resources": _resources(training, asked),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(writable_for_devices(asked)),
@@ -177,13 +178,18 @@ def _shared_memory(training: TrainingPlan, asked: AcceleratorRequest | None) -> 
     )
 
 
-def _environment(training: TrainingPlan, image: Because[str]) -> list[Any]:
+def _environment(training: TrainingPlan, image: Because[str], name: str) -> list[Any]:
     """The author's variables come last, so that they can refer to the others: `$(MLSPEC_OUTPUT)`."""
     own = training.part.env
     taken = next((name for name in own if name.startswith(OWN)), None)
     if taken is not None:
         raise _taken(taken, written_at(own[taken]))
-    usual = {**trust.named(training.scope), **_user(training), **tracking.variables(training, image)}
+    usual = {
+        **trust.named(training.scope),
+        **_user(training),
+        **finetuning.variables(training, name),
+        **tracking.variables(training, image),
+    }
     given = {**{name: value for name, value in usual.items() if name not in own}, **own}
     stores = credentials(grants(training), given)
     return [

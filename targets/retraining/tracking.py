@@ -1,14 +1,23 @@
-"""Tracking: the variables that MLflow clients read, so that every run records its code, data, and system by itself."""
+"""Tracking: the variables that MLflow clients read, so that every run records its code, data, and system by itself.
+
+A version as of the run is not known yet. Its tag names the run, whose `verdict.json` and release have the version.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from ...compiler.because import Because, because, literal, text
+from ...compiler.because import Because, because, fixed, literal, text
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import PinnedVersion
 
 __all__ = ["variables"]
+
+RUN, STEP = "$(MLSPEC_RUN)", "$(MLSPEC_STEP)"
+"""Kubernetes replaces these references with the variables of the training contract, which come first."""
+
+FOUND = "finds what a run has logged"
 
 
 def variables(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]]:
@@ -34,6 +43,8 @@ def _context(training: TrainingPlan, image: Because[str]) -> Because[str]:
     itself only if the repository is in the container.
     """
     tags = {key: value.map(_quoted) for key, value in _tags(training, image).items() if value is not None}
+    tags |= {"mlspec.run": fixed(json.dumps(RUN), FOUND), "mlspec.step": fixed(json.dumps(STEP), FOUND)}
+    tags |= dict(_data(training))
     parts = {f"tag{index}": value for index, value in enumerate(tags.values())}
     inner = ", ".join(f"{literal(json.dumps(key))}: {{{part}}}" for key, part in zip(tags, parts, strict=True))
     return text(f"{{{{{inner}}}}}", "", **parts)
@@ -47,14 +58,17 @@ def _tags(training: TrainingPlan, image: Because[str]) -> dict[str, Because[str]
         "mlspec.system": scope.system.metadata.name,
         "mlspec.environment": scope.environment,
         "mlspec.model": training.model,
-        **{
-            f"mlspec.data.{source.name.value}": text(
-                "{kind}:{id}", kind=source.version.kind, id=source.version.id, name=source.name
-            )
-            for source in scope.system.data.sources
-            if isinstance(source.version, PinnedVersion)
-        },
     }
+
+
+def _data(training: TrainingPlan) -> Iterator[tuple[str, Because[str]]]:
+    """The version of each source, as JSON."""
+    for source in training.scope.system.data.sources:
+        name, version = f"mlspec.data.{source.name.value}", source.version
+        if isinstance(version, PinnedVersion):
+            yield name, text("{kind}:{id}", kind=version.kind, id=version.id, name=source.name).map(_quoted)
+        elif version is not None:
+            yield name, version.kind.map(lambda kind: json.dumps(f"{kind}:{RUN}")).also(source.name)
 
 
 def _quoted(value: str) -> str:

@@ -16,7 +16,8 @@ __all__ = ["environment"]
 def environment(name: str, listed: Path) -> Path:
     """The folder of an environment with the packages of a lock file; builds it when needed.
 
-    It is built where it stays, because its scripts name their interpreter. A file in it says that it is complete.
+    It is built where it stays, because its scripts name their interpreter. A file in it says that it is complete. Next
+    to the lock file, `.overrides` names dependencies that the list does without.
     """
     parts = hashlib.sha256(f"{sys.version}\0{listed.read_text()}".encode())
     target = cache_folder() / f"{name}-{parts.hexdigest()[:16]}"
@@ -29,6 +30,7 @@ def environment(name: str, listed: Path) -> Path:
                 shutil.rmtree(old)
             run([sys.executable, "-m", "venv", str(target)], listed.parent)
             pip = [str(target / "bin" / "pip"), "install", "-q", "--disable-pip-version-check"]
-            run([*pip, "--require-hashes", "-r", str(listed)], listed.parent)
+            without = ["--no-deps"] if listed.with_suffix(".overrides").exists() else []
+            run([*pip, *without, "--require-hashes", "-r", str(listed)], listed.parent)
             ready.touch()
     return target

@@ -52,6 +52,7 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         )
         if maker.maybe(0.5)
         else None,
+        fineTuning=None,  # it needs a language model, rows in one of its forms, and nothing that it would ignore
         image=maker.pick(maker.texts("image")),
     )
 

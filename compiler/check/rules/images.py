@@ -19,7 +19,7 @@ def given_images(system: MLSystem) -> Iterator[Because[str]]:
         steps = training.steps
         yield training.image
         yield from (sidecar.image for sidecar in training.sidecars.values())
-        for step in (steps.validate_, steps.train, steps.evaluate, steps.register_):
+        for step in (steps.validate_, steps.train, steps.compress, steps.evaluate, steps.register_):
             if step is not None and step.image is not None:
                 yield step.image
     for service in system.services.values():

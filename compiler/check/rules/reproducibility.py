@@ -17,7 +17,7 @@ __all__ = ["IMAGES", "training_without_seed", "unpinned_image", "unpinned_image_
 
 IMAGES = (
     "training.image",
-    *(f"training.steps.{step}.image" for step in ("validate", "train", "evaluate", "register")),
+    *(f"training.steps.{step}.image" for step in ("validate", "train", "compress", "evaluate", "register")),
     "services.*.image",
     "services.*.container.image",
     "services.*.container.acceleratedImage",

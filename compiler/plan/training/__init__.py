@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ....schema.units import Duration, Memory
 from ...because import Because, because, decision, fixed, text
@@ -20,6 +21,9 @@ from ..choose import assumed, number
 from ..scope import Scope
 from . import contract, fit
 from . import nodes as grouped
+
+if TYPE_CHECKING:
+    from .fine_tuning import FineTuningPlan
 
 __all__ = ["TrainingPlan"]
 
@@ -113,6 +117,16 @@ class TrainingPlan:
     def prefix(self) -> Because[str]:
         """The prefix of the names of a run's TrainJobs, if several pods train together."""
         return grouped.prefix(self.name)
+
+    @cached_property
+    def fine_tuning(self) -> FineTuningPlan | None:
+        """How the run fine-tunes a language model; None if the code of the author trains the model."""
+        part = self.part.fine_tuning
+        if part is None:
+            return None
+        from .fine_tuning import FineTuningPlan
+
+        return FineTuningPlan(self, part)
 
     # Fits of one run
 
