@@ -60,7 +60,7 @@ class Prometheus:
         """Take over the PodMonitors and PrometheusRules of all namespaces."""
         with self._writing:
             self._write(self._plane.api)
-            answer = urllib3.request("POST", f"http://{self.address}/-/reload")
+            answer = urllib3.request("POST", f"http://{self.address}/-/reload", timeout=60)  # on a loaded machine
         if answer.status != 200:
             raise ValueError(answer.data.decode())
 
