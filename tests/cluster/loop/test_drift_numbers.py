@@ -1,8 +1,9 @@
 """The numbers of `mlspec runtime drift` and `data` against SciPy's, on the same rows.
 
-PSI and the Jensen-Shannon distance compare bins, so SciPy gets the counts in the bins of the profile. Ours of
-Kolmogorov and Smirnov compares the edges of bins, so SciPy gets the number of each row's bin, and, where each value is a
-bin of its own, the rows. The area is exact unless the distribution functions cross inside a bin, so SciPy gets the rows.
+PSI and the Jensen-Shannon distance compare bins, so SciPy gets the counts in the bins of the profile. Our test of
+Kolmogorov and Smirnov compares the edges of bins, so SciPy gets the number of each row's bin. Where each value is a bin
+of its own, it gets the rows. The area is exact unless the distribution functions cross inside a bin, so SciPy gets the
+rows.
 """
 
 from __future__ import annotations
