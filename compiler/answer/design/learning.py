@@ -64,10 +64,12 @@ def _combined(model: Model) -> list[Line]:
     part = model.ensemble
     if part is None:
         return []
-    weighted = part.weights if len(part.weights) == len(part.members) else ()
-    members = listed([say("{name} ({weight})", name=name, weight=weight) or name
-                      for name, weight in zip(part.members, weighted, strict=True)] or part.members)  # fmt: skip
-    return [*given("combines", members), *given("combined by", part.method)]
+    weighted = len(part.weights) == len(part.members)
+    return [
+        *given("combines", listed(part.members)),
+        *given("combined by", part.method),
+        *given("weights of its members", listed(part.weights) if weighted else None),
+    ]
 
 
 def _decision_rule(model: Model) -> list[Line]:
