@@ -835,7 +835,7 @@ class Distillation(Part):
 
 
 class ModelEnsemble(Part):
-    """An ensemble: several models whose predictions are combined."""
+    """An ensemble: several models whose predictions are combined in one artifact, which contains them."""
 
     __slots__ = fields = ("method", "members", "weights",)
 

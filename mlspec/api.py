@@ -29,6 +29,15 @@ from .compiler.answer.design.document import (
     DesignText,
 )
 from .compiler.answer.explain import Effect, Given, Reason
+from .compiler.answer.features import (
+    CatalogFeature,
+    FeatureCatalog,
+    FeaturePlace,
+    FeatureReader,
+    ReuseHint,
+    catalog,
+    features_of,
+)
 from .compiler.answer.memo import Area, Assumption, Citation, CostPart, Decision, Ground, Headline, Memo, memo
 from .compiler.answer.promotion import Entry, Move, promoted, rolled_back
 from .compiler.answer.score import Effort, Proof, Remedy, Score, ScoredSection, ScoredTest, ScoreStep
@@ -111,6 +120,7 @@ __all__ = [
     "Calibration",
     "CalibrationBin",
     "CalibrationError",
+    "CatalogFeature",
     "Change",
     "Chart",
     "Check",
@@ -140,6 +150,9 @@ __all__ = [
     "Estimate",
     "EvaluatedModel",
     "EvaluationReport",
+    "FeatureCatalog",
+    "FeaturePlace",
+    "FeatureReader",
     "Fix",
     "GatePart",
     "GateResult",
@@ -163,6 +176,7 @@ __all__ = [
     "ReleaseError",
     "Remedy",
     "Result",
+    "ReuseHint",
     "ServiceStatus",
     "Score",
     "ScoreStep",
@@ -192,6 +206,7 @@ __all__ = [
     "effects",
     "evaluate",
     "explain",
+    "features",
     "json_schema",
     "lint",
     "load",
@@ -376,6 +391,20 @@ def design(result: Result) -> DesignDocument:
     if not result._compiled.environments:
         raise CompileError(f"{result._compiled.input.shown} has no environment that compiles", result.diagnostics)
     return _design(result._compiled)
+
+
+def features(results: Iterable[Result]) -> FeatureCatalog:
+    """Return the features of several systems, with those that look alike, as `mlspec report features` lists them.
+
+    Raises CompileError if one of the systems has errors.
+    """
+    named: list[str] = []
+    found: list[CatalogFeature] = []
+    for result in results:
+        compiled = result.raise_for_errors()._compiled
+        named.append(compiled.name or "unnamed")
+        found += features_of(compiled)
+    return catalog(named, found)
 
 
 def simulate(

@@ -136,7 +136,7 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
 
 @cli.group()
 def report() -> None:
-    """Report on a design, an evaluation, or a running system."""
+    """Report on a design, an evaluation, features, or a running system."""
 
 
 @report.command("design")
@@ -172,6 +172,23 @@ def report_evaluation(request: Any, metrics: str, form: str, page: str | None) -
     from .terminal.commands import evaluation as command
 
     return command.evaluation(request, metrics, form, page)
+
+
+@report.command("features")
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
+)
+@drawing
+@working_on_specs
+def report_features(request: Any, form: str, page: str | None) -> int:
+    """List the features of systems, for reuse.
+
+    Lists each feature with how it is computed, its owner, how old it may be, where training and lookups read it, and
+    the models that read it. Says which features of several systems look alike. The page has a search.
+    """
+    from .terminal.commands import features as command
+
+    return command.features(request, form, page)
 
 
 @report.command("status")

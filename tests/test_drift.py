@@ -1,6 +1,6 @@
 """Drift: distances by hand, false alarms and power on random windows, and the commands on files.
 
-The numbers of the fixed example are worked by hand, and SciPy agrees with them (scipy.stats, scipy.spatial.distance).
+The numbers of the fixed example are worked by hand. `tests/cluster/loop/test_drift_numbers.py` compares with SciPy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -23,6 +22,8 @@ from mlspec.runtime.measure.distances import jensen_shannon, ks, psi, wasserstei
 from mlspec.runtime.measure.drift import drift_of
 from mlspec.runtime.measure.floors import Spread, floor
 from mlspec.runtime.measure.measured import read
+
+from .support import ROOT
 
 REFERENCE = np.array([100, 200, 300, 250, 150])
 WINDOW = np.array([130, 180, 260, 270, 160])
@@ -131,25 +132,34 @@ def test_the_area_keeps_its_rate() -> None:
     assert alarms <= 10  # of 400 at 1%, more than 10 have a probability below 1%
 
 
-@pytest.mark.slow
-def test_power_on_five_known_shifts(record_property: Callable[[str, object], None]) -> None:
-    """How many of 60 windows of 1,000 rows are above their noise, of shifts of the mean of a normal column."""
+SHIFTS = (0.1, 0.2, 0.3, 0.5, 1.0)
+"""Shifts of the mean of a normal column, in standard deviations."""
+
+
+def powers() -> dict[str, list[float]]:
+    """How many of 60 windows of 1,000 rows are above their noise, by method, for each of the shifts."""
     random = np.random.default_rng(11)
     edges = np.array([NormalDist().inv_cdf(tenth / 10) for tenth in range(1, 10)])
     reference = np.full(10, 10_000)
     found: dict[str, list[float]] = {}
     for method, statistic in STATISTICS.items():
-        for shift in (0.1, 0.2, 0.3, 0.5, 1.0):
+        for shift in SHIFTS:
             hits = 0
             for _ in range(60):
                 window = np.bincount(np.searchsorted(edges, random.normal(shift, 1, 1000)), minlength=10)
                 hits += int(statistic(reference, window) > (floor(method, reference, window, ALPHA) or 0))
             found.setdefault(method, []).append(hits / 60)
-    record_property("power at shifts of 0.1, 0.2, 0.3, 0.5, and 1.0", found)
-    for power in found.values():
+    return found
+
+
+@pytest.mark.slow
+def test_power_on_five_known_shifts_is_what_the_page_prints() -> None:
+    page = (ROOT / "docs" / "measuring.md").read_text()
+    for method, power in powers().items():
         assert power == sorted(power), "a larger shift is found more often"
         assert power[0] < 0.9
         assert power[2:] == pytest.approx([1, 1, 1], abs=0.02)
+        assert f"| `{method}` | {' | '.join(f'{share:.0%}' for share in power)} |" in page
 
 
 # The commands

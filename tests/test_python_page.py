@@ -18,9 +18,10 @@ PAGE = ROOT / "docs" / "python.md"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of examples/fraud-scorer to work in, with its platform file where it is found."""
+    """A copy of two examples to work in, with their platform file where it is found."""
     (tmp_path / ".git").mkdir()
-    shutil.copytree(ROOT / "examples" / "fraud-scorer", tmp_path / "fraud-scorer")
+    for name in ("fraud-scorer", "minimal"):
+        shutil.copytree(ROOT / "examples" / name, tmp_path / name)
     shutil.copy(ROOT / "examples" / "mlspec.platform.yaml", tmp_path)
     monkeypatch.chdir(tmp_path / "fraud-scorer")
     return tmp_path

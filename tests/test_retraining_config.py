@@ -109,3 +109,38 @@ def test_trap_pruning_would_remove_the_configuration_of_a_run(
 ) -> None:
     platform = {**PLATFORM, "platform": {**PLATFORM["platform"], "gitops": {"tool": tool}}}
     assert objects(tmp_path, platform)["ConfigMap"]["metadata"]["annotations"] == annotations
+
+
+SIGNATURE = {
+    "inputs": [{"name": "country", "dtype": "string"}],
+    "outputs": [{"name": "score", "dtype": "float32"}],
+}
+ARTIFACT = {"uri": "s3://models/9/model.onnx", "format": "onnx", "digest": f"sha256:{'2' * 64}", "access": "lake"}
+COMBINED = {
+    "model": None,
+    "models": {
+        "fraud": {
+            "signature": SIGNATURE,
+            "ensemble": {"method": "weighted", "members": ["trees", "network"], "weights": [0.7, 0.3]},
+        },
+        "trees": {"signature": SIGNATURE},
+        "network": {"signature": SIGNATURE},
+    },
+    "evaluation__gates": [{"metric": "roc_auc", "versus": "champion", "margin": -0.002, "minSamples": 400}],
+    "release": None,
+    "releases": {
+        "fraud": {"version": 14, "artifact": ARTIFACT, "metrics": {"roc_auc": 0.941}},
+        "trees": {"version": 9, "artifact": ARTIFACT},
+    },
+}
+
+
+def test_a_run_that_trains_an_ensemble_gets_its_members(tmp_path: Path) -> None:
+    """With their weights, what they read and return, and the files of those that have a release here."""
+    made = configuration(tmp_path, **COMBINED)["model"]["ensemble"]
+    assert made["method"] == "weighted"
+    trees, network = made["members"]
+    assert (trees["name"], trees["weight"], trees["version"]) == ("trees", 0.7, "9")
+    assert trees["artifact"] == {key: value for key, value in ARTIFACT.items() if key != "access"}
+    assert [one["name"] for one in trees["inputs"]] == ["country"]
+    assert network == {"name": "network", "weight": 0.3, "inputs": trees["inputs"], "outputs": trees["outputs"]}

@@ -84,13 +84,15 @@ def test_all_models_are_promoted_from_another_environment_at_once(several: Path)
     assert live(several) == {"a": "1", "b": "2"}, "only what differs is promoted"
 
 
-def test_an_ensemble_is_not_offered_for_promotion(several: Path) -> None:
-    """It is not compiled, and has no release of its own."""
+def test_an_ensemble_is_promoted_like_any_model(several: Path) -> None:
+    """Its artifact contains its members, so it has releases of its own."""
     spec = loaded((several / "mlspec.yaml").read_text())
-    spec["models"]["blend"] = {"ensemble": {"method": "mean", "members": ["a", "b"]}}
+    spec["models"]["blend"] = {**spec["models"]["a"], "ensemble": {"method": "average", "members": ["a", "b"]}}
     (several / "mlspec.yaml").write_text(dumped(spec))
     status, _, err = promote(several, "--release", several / "v1.yaml")
-    assert (status, "name the model with --model: `a` or `b`\n" in err) == (2, True)
+    assert (status, "name the model with --model: `a`, `b`, or `blend`\n" in err) == (2, True)
+    assert promote(several, "--model", "blend", "--release", several / "v1.yaml")[0] == 0
+    assert live(several) == {"blend": "1"}
 
 
 def test_the_python_api_writes_only_the_release_file_until_all_are_there(several: Path) -> None:

@@ -97,10 +97,10 @@ def promoted(system: Compiled, environment: str, model: str | None, entry: Entry
     """
     try:
         chosen = _chosen(system, environment)
-        known = tuple(name for name, one in chosen.system.models.items() if one.ensemble is None)
+        known = tuple(chosen.system.models)
         if model is None and len(known) > 1 and entry.source is not None:
             return _move(system, chosen, _all(system, chosen, known, entry))
-        at = _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), known, model))
+        at = _At(system=system, environment=chosen, model=_model(known, model))
         return _move(system, chosen, [_promoted(at, entry)])
     except Unavailable:
         raise _unclear(system) from None
@@ -129,7 +129,7 @@ def rolled_back(system: Compiled, environment: str, model: str | None, to: str) 
     try:
         chosen = _chosen(system, environment)
         models = tuple(chosen.system.models)
-        at = _At(system=system, environment=chosen, model=_model(models, models, model))
+        at = _At(system=system, environment=chosen, model=_model(models, model))
         release = at.release
         known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
         if release is None or to not in known:
@@ -227,13 +227,13 @@ def _no_environment(name: str, system: Compiled) -> NotFoundError:
     return NotFoundError(message, name, system.declared)
 
 
-def _model(models: tuple[str, ...], offered: tuple[str, ...], asked: str | None) -> str:
+def _model(models: tuple[str, ...], asked: str | None) -> str:
     if asked is None and len(models) == 1:
         return models[0]
     if asked is None:
-        raise ReleaseError(f"name the model with --model: {listing(offered)}", offered)
+        raise ReleaseError(f"name the model with --model: {listing(models)}", models)
     if asked not in models:
-        raise NotFoundError(f"there is no model `{asked}`: choose {listing(offered)}", asked, offered)
+        raise NotFoundError(f"there is no model `{asked}`: choose {listing(models)}", asked, models)
     return asked
 
 

@@ -87,15 +87,7 @@ class Scope:
     def release_of(self, model: Because[str]) -> Release:
         """The live release of a model."""
         if model.value not in self.system.releases:
-            alone = len(self.system.models) == 1
-            command = f"mlspec promote SPEC --to {self.name}{'' if alone else f' --model {model.value}'} --release FILE"
-            inline = "release: {version: ..., artifact: {...}}" if alone else f"releases: {{{model.value}: {{...}}}}"
-            raise refusal(
-                "MLS009",
-                f"no release of `{model.value}` is declared for `{self.name}`",
-                model,
-                help=f"run `{command}`, which writes a release file, or add `{inline}` to the spec",
-            )
+            raise _unreleased(self.system, self.name, model)
         return self.system.releases[model.value]
 
     def model_of(self, part: OnlineService | BatchService) -> Because[str]:
@@ -108,6 +100,26 @@ class Scope:
             raise _which_model(part, list(models))
         why = "the model with the same name as the service" if model == service else "the system's only model"
         return because(model, why, models[model].own_name)
+
+
+def _unreleased(system: MLSystem, environment: str, model: Because[str]) -> Refusal:
+    entry, alone = system.models.get(model.value), len(system.models) == 1
+    members = entry.ensemble.members if entry is not None and entry.ensemble is not None else ()
+    command = f"mlspec promote SPEC --to {environment}{'' if alone else f' --model {model.value}'} --release FILE"
+    inline = "release: {version: ..., artifact: {...}}" if alone else f"releases: {{{model.value}: {{...}}}}"
+    help_ = f"run `{command}`, which writes a release file, or add `{inline}` to the spec"
+    note = (
+        "an ensemble is served as one artifact that contains its members: mlspec does not combine the answers of "
+        "several services"
+    )
+    return refusal(
+        "MLS009",
+        f"no release of `{model.value}` is declared for `{environment}`",
+        model,
+        others=tuple((one, "a member of the ensemble") for one in members),
+        note=note if members else "",
+        help=f"export one artifact that contains the members, and {help_}" if members else help_,
+    )
 
 
 def _which_model(part: OnlineService | BatchService, names: list[str]) -> Refusal:

@@ -158,11 +158,14 @@ class Optimization(Section):
 
 
 class ModelEnsemble(Section):
-    """An ensemble: several models whose predictions are combined."""
+    """An ensemble: several models whose predictions are combined in one artifact, which contains them."""
 
-    method: Literal["average", "weighted", "vote", "stack"] = required("How predictions are combined.")
-    members: list[ModelName] = listed("The models to combine.")
-    weights: list[float] = listed("The weights, in the same order.")
+    method: Literal["average", "weighted", "vote", "stack"] = required(
+        "How predictions are combined: by the mean, by a weighted mean, by the majority, or by a model that learned "
+        "from them."
+    )
+    members: list[ModelName] = listed("The models to combine. Each gets the inputs of the ensemble.")
+    weights: list[float] = listed("With `weighted`, the share of each member, in the same order. They add up to 1.")
 
 
 class LlmShape(Section):

@@ -2,7 +2,8 @@
 
 Written for Feast 0.67. Traps handled here:
 
-- Feast ignores unknown keys of `feature_store.yaml`. So a test holds each key against the class that reads it.
+- Feast ignores unknown keys at the top of `feature_store.yaml`, and refuses them below a store. So
+  tests/cluster/loop/test_feature_settings.py loads what is written for each online store into the classes that read it.
 - Feast replaces `$NAME` in it, before it parses the YAML, with the variable of the environment.
 - A registry path in an object store must be a plain string: a mapping with `registry_type: file` takes it for a local
   path.

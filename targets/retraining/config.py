@@ -24,6 +24,7 @@ from ..monitored import measuring, monitoring
 from ..plain import as_data
 from . import gates, promotion
 from .contract import schemas
+from .ensembles import ensemble
 
 __all__ = ["COMPONENT", "FILE", "ConfigFile", "configuration", "gate_configuration", "labels"]
 
@@ -54,6 +55,7 @@ def body(training: TrainingPlan) -> dict[str, Any]:
             "outputs": _each(model.signature.outputs) if model.signature is not None else None,
             "operatingPoint": _section(model.operating_point),
             "optimization": _section(model.optimization),
+            "ensemble": ensemble(training),
             "tuning": _section(model.llm.tuning) if model.llm is not None else None,
         },
         "training": {

@@ -63,7 +63,12 @@ path.span { stroke: var(--two); } path.limit { stroke: var(--limit); stroke-dash
 circle.good { fill: var(--good); } circle.bad { fill: var(--bad); } circle.few { fill: var(--few); }
 .red { color: var(--bad); font-weight: 700; }
 .yellow { color: var(--two); font-weight: 700; } .gray { color: var(--few); } .green { color: var(--good); }
-td p { margin: 0; }
+td p, th p { margin: 0; } th p, th .faint { font-weight: 400; }
+search { margin-bottom: .75rem; } [hidden] { display: none !important; }
+input { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--faint); border-radius: 4px;
+  padding: .25rem .5rem; width: min(24rem, 100%); } search output { color: var(--faint); }
+.features { table-layout: fixed; } .features thead th:nth-child(1), .features thead th:nth-child(3) { width: 20%; }
+.features thead th:nth-child(2), .features thead th:nth-child(4) { width: 13%; }
 circle.one { fill: var(--one); }
 .keys { margin: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .9rem; }
 .keys span::before { content: ""; display: inline-block; width: 1.5em; margin-right: .4em; vertical-align: middle;
@@ -84,7 +89,7 @@ circle.one { fill: var(--one); }
 MANY = 6
 """How many columns of texts fit on paper and on a small screen."""
 
-VOID = ("circle", "line", "meta", "path", "rect", "wbr")
+VOID = ("circle", "input", "line", "meta", "path", "rect", "wbr")
 """The elements without content."""
 
 
@@ -121,13 +126,14 @@ def _safe(text: str) -> str:
     return escape(escaped(text))
 
 
-def document(title: str, body: Iterable[Html], note: str = "") -> str:
-    """A whole page."""
+def document(title: str, body: Iterable[Html], note: str = "", script: str = "") -> str:
+    """A whole page. A script must not contain `<` or `&`: a page is also XML."""
     head = (
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", title),
         tag("style", Html(STYLE)),
+        *([tag("script", Html(script))] if script else []),
     )
     top = [tag("h1", title), *([tag("p", note, class_="faint")] if note else [])]
     parts = tag("head", *head), tag("body", tag("main", joined([*top, *body], "\n")))

@@ -43,6 +43,7 @@ def _model(scene: Scene, name: str, model: Model) -> Iterator[Block]:
         given("adapted by", tuning.method if tuning is not None else None),
         given("adapted from", tuning.base if tuning is not None else None),
         given("quantization", quantization.method if quantization is not None else None),
+        _combined(model),
         _decision_rule(model),
         scene.lines(f"Model {name}", "reasons of an answer", "readable", "live version"),
         _measured(scene, name),
@@ -56,6 +57,19 @@ def _model(scene: Scene, name: str, model: Model) -> Iterator[Block]:
     else:
         path = f"models.{name}.candidates" if several else "model.candidates"
         yield gap("no alternatives were compared", path, "a reviewer asks what a simpler model would achieve")
+
+
+def _combined(model: Model) -> list[Line]:
+    """The members of an ensemble, and how they are combined."""
+    part = model.ensemble
+    if part is None:
+        return []
+    weighted = len(part.weights) == len(part.members)
+    return [
+        *given("combines", listed(part.members)),
+        *given("combined by", part.method),
+        *given("weights of its members", listed(part.weights) if weighted else None),
+    ]
 
 
 def _decision_rule(model: Model) -> list[Line]:

@@ -73,23 +73,26 @@ def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def beyond_the_algorithm(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Search settings that the algorithm does not support.
 
-    Why: an algorithm silently ignores a scale or a step that it does not support. Sampled uniformly, nine in ten
-    learning rates from 0.0001 to 0.1 are above 0.01; sampled on a log scale, half of the dropout rates from 0.01 to 0.9
-    are below 0.1. If a required setting is missing, such as the step of a grid, the search fails at startup. The
-    catalog describes each algorithm as Katib runs it; `platform.algorithms` describes those of another library.
+    Why: an algorithm silently ignores what it does not support. A grid is counted on a linear scale, where nine in ten
+    learning rates from 0.0001 to 0.1 are above 0.01. An evolution strategy draws categories at random, and no trial
+    tells it which is better. Without `resource`, hyperband gives every trial the full budget. The catalog describes
+    each algorithm as the search of mlspec runs it, with Optuna; `platform.algorithms` describes those of another
+    library, with which your own code searches.
 
     Bad:
         training:
           tuning:
-            algorithm: sobol
+            algorithm: cma-es
             parameters:
               learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+              booster: {type: categorical, values: [gbtree, dart]}
     Good:
         training:
           tuning:
             algorithm: tpe
             parameters:
               learning_rate: {type: double, min: 0.0001, max: 0.1, scale: log}
+              booster: {type: categorical, values: [gbtree, dart]}
     """
     tuning = system.training.tuning if system.training is not None else None
     if tuning is None:
@@ -162,19 +165,21 @@ def _step(tuning: Tuning, algorithm: Algorithm, name: str, parameter: NumericPar
                 tuning,
                 f"`{chosen}` needs a step for `{name}`",
                 parameter,
-                note="a real number has infinitely many values between its bounds, so the search fails at startup",
+                note="without one, the grid counts in steps of 1 from the smallest value, so it tries "
+                f"{count(floor(parameter.max.value - parameter.min.value + 1e-9) + 1, 'value')}",
                 help_=f"add a step, such as `step: {_short((parameter.max.value - parameter.min.value) / 10)}`",
             )
     elif isinstance(parameter, IntParameter) and parameter.step.value == 1:
         return
     elif kept == "none" or (kept == "linear" and parameter.scale.value == "log"):
         on = " on a log scale" if kept == "linear" else ""
+        instead = "write `scale: linear`" if kept == "linear" else "write `algorithm: tpe`"
         yield _found(
             tuning,
             f"`{chosen}` ignores the step of `{name}`{on}",
             parameter.step,
             note="values between the steps are tried, which the training code may not expect",
-            help_="remove the step, or write `algorithm: tpe`",
+            help_=f"remove the step, or {instead}",
         )
 
 
@@ -207,7 +212,7 @@ def _combinations(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
             f"`{tuning.algorithm.value}` has only {count(known, 'combination')} for {count(trials, 'trial')}",
             tuning.trials,
             note=(f"{' x '.join(str(many) for many in values)} = {known}; " if len(values) > 1 else "")
-            + "a search with more trials is rejected",
+            + "the search ends with the last of them, so the plan counts time and money of trials that never run",
             help_=f"write `trials: {known}`",
         )
 
@@ -230,7 +235,7 @@ def _numbers(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
             tuning,
             f"`{tuning.algorithm.value}` needs {count(least, 'numeric parameter')} or more; the search has {numbers}",
             tuning.algorithm,
-            note="the search would be rejected at startup",
+            note="with fewer, there is nothing that it could search",
             help_="write `algorithm: tpe`",
         )
 
@@ -241,6 +246,7 @@ def _resource(tuning: Tuning, algorithm: Algorithm) -> Iterator[Diagnostic]:
             tuning,
             f"`{tuning.algorithm.value}` needs to know which parameter sets the budget of a trial",
             tuning.algorithm,
-            note="it gives most trials a small budget and the best ones more; without `resource` it is rejected",
+            note="it gives most trials a small budget and the best ones more; without `resource`, every trial gets the "
+            "full one, and none is pruned",
             help_="add `resource: epochs` under `tuning`, with the name of such a parameter, or write `algorithm: tpe`",
         )

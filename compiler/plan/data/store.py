@@ -23,6 +23,7 @@ __all__ = ["StorePlan", "ViewPlan"]
 P = TypeVar("P", Entity, DataSource)
 
 SUFFIX = "features"
+PLAIN = "the feature without `transform`"
 UTC = fixed("UTC", "the schedules of views are in UTC")
 
 
@@ -171,8 +172,11 @@ class ViewPlan:
         return self.column(self.entity.key, "the key of the entity")
 
     def column(self, name: Because[str], what: str) -> Column:
-        """A column of the source by its name."""
+        """A column of the source by its name. Another rule reports a reference to a column that is not declared."""
         found = self.columns.get(name.value)
+        declared = {one.name.value for one in self.store.scope.system.data.columns}
+        if found is None and name.value not in declared and what != PLAIN:
+            raise Unavailable(name.value)
         if found is None:
             raise refusal(
                 "MLS010",
@@ -229,7 +233,7 @@ class ViewPlan:
                 help="move the columns to a view of their own",
             )
         for feature in plain:
-            self.column(feature.name, "the feature without `transform`")
+            self.column(feature.name, PLAIN)
         return because(bool(made), "its features have a `transform`" if made else "its features are columns", made)
 
     @cached_property

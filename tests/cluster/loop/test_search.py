@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from .environments import environment
 
@@ -109,6 +110,99 @@ def test_a_grid_finds_the_optimum(tmp_path: Path) -> None:
     assert found["parameters"] == {"x": 2.0, "n": 5, "kind": "a"}
     assert found["metric"] == {"name": "loss", "value": 1.0}
     assert found["trials"] == {"complete": 12, "pruned": 0, "failed": 0, "lost": 0}
+
+
+SAMPLED = """
+import json, sys, tempfile
+from pathlib import Path
+from mlspec.runtime.tune.settings import Settings
+from mlspec.runtime.tune.worker import _suggested, open_study
+
+def drawn(algorithm, parameters):
+    settings = Settings(trials=60, parallel=1, algorithm=algorithm, metric="loss", maximize=False, folds=1,
+                        parameters=parameters, train=[], evaluate=[], seed=3)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        study = open_study(settings, Path(folder, "journal.log"))
+        def loss(trial):
+            found.append(_suggested(trial, settings))
+            return 1.0 if found[-1].get("kind") == "b" else 0.0
+        study.optimize(loss, n_trials=60)
+    return found
+
+print(json.dumps({name: drawn(*asked) for name, asked in json.load(sys.stdin).items()}))
+"""
+"""What the worker's own functions sample in 60 trials, if nothing but the category b makes a trial worse."""
+
+RATE = {"type": "double", "min": 0.0001, "max": 0.1, "scale": "log"}
+TREES = {"type": "int", "min": 10, "max": 1000, "scale": "log"}
+SHARE = {"type": "double", "min": 0.1, "max": 0.9, "step": 0.2}
+DEPTH = {"type": "int", "min": 10, "max": 90, "step": 20}
+KIND = {"type": "categorical", "values": ["a", "b"]}
+TORCH = {"gaussian-process"}
+"""The sampler needs torch, which is larger than all other packages here together."""
+
+
+def _sampled(asked: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    python = environment("optuna") / "bin" / "python"
+    ran = subprocess.run(
+        [str(python), "-W", "ignore", "-c", SAMPLED], input=json.dumps(asked), capture_output=True, text=True,
+        check=True, timeout=110, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    found: dict[str, list[dict[str, Any]]] = json.loads(ran.stdout)
+    return found
+
+
+def test_what_the_catalog_says_is_what_optuna_does() -> None:
+    """Scales, steps, and categories of each algorithm that samples."""
+    known = {name: facts for name, facts in _facts().items() if name not in TORCH and not facts.get("exhaustive")}
+    space = {"rate": RATE, "trees": TREES, "wide": {**TREES, "step": 10}, "share": SHARE, "depth": DEPTH, "kind": KIND}
+    found = _sampled({name: (name, space) for name in known})
+    assert set(found) == {"random", "tpe", "multivariate-tpe", "hyperband", "cma-es", "sobol"}
+    for name, trials in found.items():
+        low = sum(one["rate"] < 0.1**2.5 for one in trials), sum(one["trees"] < 100 for one in trials)
+        # a uniform sample has 3% and 9% there, which is 2 and 5 of 60
+        assert {"double": low[0] > 12, "int": low[1] > 12} == {
+            "double": "log" in known[name]["doubleScales"],
+            "int": "log" in known[name]["intScales"],
+        }, (name, low)
+        assert {round(one["share"], 9) for one in trials} <= {0.1, 0.3, 0.5, 0.7, 0.9}
+        assert {one["depth"] for one in trials} <= {10, 30, 50, 70, 90}
+        assert known[name]["steps"] == "linear"
+        assert any(one["wide"] % 10 for one in trials), "on a log scale, the step has no effect"
+        better = sum(one["kind"] == "a" for one in trials[-30:])
+        learns = name in ("tpe", "multivariate-tpe", "hyperband")
+        assert (better >= 24) is learns, (name, better)
+        assert known[name].get("learnsCategories") == ("false" if name == "cma-es" else None)
+
+
+def test_one_number_is_enough_for_an_evolution_strategy() -> None:
+    assert "leastNumbers" not in _facts()["cma-es"]
+    found = _sampled({"one": ("cma-es", {"x": {"type": "double", "min": 0.0, "max": 1.0}})})["one"]
+    assert len({one["x"] for one in found}) == 60
+
+
+def test_a_grid_counts_on_a_linear_scale_and_ends_with_its_combinations() -> None:
+    facts = _facts()["grid"]
+    assert (facts["doubleScales"], facts["intScales"], facts["exhaustive"]) == (["linear"], ["linear"], "true")
+    found = _sampled(
+        {
+            "log": ("grid", {"n": {**TREES, "min": 1, "max": 31, "step": 10}}),
+            "two": ("grid", {"depth": DEPTH, "kind": KIND}),
+            "real": ("grid", {"rate": {"type": "double", "min": 0.05, "max": 0.3}}),
+        }
+    )
+    assert sorted(one["n"] for one in found["log"]) == [1, 11, 21, 31]
+    assert len(found["two"]) == 10, "of 60 trials"
+    assert found["real"] == [{"rate": 0.05}], "without a step, in steps of 1"
+
+
+def _facts() -> dict[str, dict[str, Any]]:
+    """The entries of the catalog, as they are written."""
+    listed: dict[str, dict[str, Any]] = yaml.load(
+        (ROOT / "mlspec" / "compiler" / "catalog" / "algorithms.yaml").read_text(), yaml.BaseLoader
+    )
+    return listed
 
 
 def test_one_worker_with_a_seed_is_reproducible(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlspec
+from mlspec.compiler.answer.features import catalog
 from mlspec.compiler.answer.status import Answers, Chart, Drift, Quality, Sample, Status, status
 from mlspec.compiler.pipeline import Environment
-from mlspec.terminal.render import design_page, evaluation_page, memo_page, simulation_page, status_page
+from mlspec.terminal.render import design_page, evaluation_page, features_page, memo_page, simulation_page, status_page
 
 from ...evaluations import VERDICTS, example, fraud
 from ...support import ROOT, changed, compile_text, dumped, loaded
@@ -42,6 +43,8 @@ def made(folder: Path) -> dict[str, Path]:
 def _examples() -> Iterator[tuple[str, str]]:
     for spec in (FRAUD, ASSISTANT):
         yield from _of(spec.name, mlspec.compile(spec / "mlspec.yaml"))
+    of_two = [mlspec.compile(ROOT / "examples" / name / "mlspec.yaml") for name in ("fraud-scorer", "demand-forecast")]
+    yield "features", features_page.page(mlspec.features(of_two))
     for verdict in VERDICTS:
         yield f"evaluation {verdict}", evaluation_page.page(fraud().report(example(verdict)))
     digits = mlspec.compile(MINIMAL / "mlspec.yaml")
@@ -59,6 +62,9 @@ def _extreme(folder: Path) -> Iterator[tuple[str, str]]:
     result = compile_text(folder, extreme(), platform=platform, environments=["production"])
     assert result.ok, [one.message for one in result.diagnostics]
     yield from _of("extreme", result, COLUMN, LONG)
+    twins = mlspec.features([result]).features
+    copies = [one.but(system=f"{one.system}-{at}") for one in twins for at in (1, 2)]
+    yield "features extreme", features_page.page(catalog([NAME], copies, [LONG]))
     yield "plan extreme", memo_page.page([(NAME, mlspec.plan(result)["production"])])
     metrics = copy.deepcopy(example("reject"))
     metrics["model"] |= {"name": NAME, "version": LONG, "revision": LONG, "dataVersion": LONG}
@@ -74,7 +80,8 @@ def extreme() -> str:
     names = [COLUMN.format(at) for at in range(FEATURES)]
     view = spec["features"]["views"][0]
     view["features"] += [
-        {"name": one, "dtype": "float64", "transform": {"code": f"fraud.{one}", "window": "7d"}} for one in names
+        {"name": one, "dtype": "float64", "description": LONG, "transform": {"code": f"fraud.{one}", "window": "7d"}}
+        for one in names
     ]
     spec["model"]["signature"]["inputs"] += [
         {"name": one, "dtype": "float32", "from": f"features.{view['name']}.{one}"} for one in names
