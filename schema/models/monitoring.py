@@ -252,7 +252,10 @@ class Diagnosis(Section):
     on_feature_change: Literal["stop", "continue"] = default(
         "stop", "What to do if a feature changed.", "fix the cause instead of retraining around it"
     )
-    min_new_labels: Count | None = optional("The minimum number of new labels that justifies a training run.")
+    min_new_labels: Count | None = optional(
+        "The minimum number of new labels that justifies a training run: those of captured predictions that were "
+        "completed since the live version was trained."
+    )
 
 
 class Promote(Section):

@@ -8,6 +8,7 @@ from functools import partial
 from ...compiler.emit.artifact import Artifact, Piece, Target
 from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
+from ...compiler.plan.alerting.due import read
 from ...compiler.system import MLSystem
 from . import podmonitor, rules
 from .dashboard import dashboards
@@ -50,7 +51,7 @@ def _routing(plan: Plan) -> Iterable[Artifact]:
 def _of_models(plan: Plan) -> Iterable[Piece]:
     """What the spec asks to watch about models and data."""
     asked = plan.system.monitoring
-    if asked.quality is None and asked.drift is None and not asked.rules:
+    if asked.quality is None and asked.drift is None and not asked.rules and not read(plan.system):
         return
     from . import model
 

@@ -57,6 +57,7 @@ from . import (
     training,
     training_accelerators,
     training_memory,
+    triggers,
     tuning,
     watching,
 )
@@ -160,6 +161,7 @@ RULES: tuple[Rule, ...] = (
     freshness.stale_features,
     training_memory.training_does_not_fit,
     fairness.unjudged_fairness,
+    triggers.labels_that_no_one_counts,
     routing.undeclared_receiver,
     routing.receiver_of_nothing,
     routing.repeated_too_late,
