@@ -26,9 +26,14 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
 
         yield partial(batch.rules, run)
     if plan.training is not None:
-        from . import training
+        from . import scheduled, training
 
         yield partial(training.rules, plan.training)
+        yield partial(scheduled.of_search, plan.training)
+    if plan.store is not None:
+        from . import scheduled
+
+        yield partial(scheduled.of_features, plan.store)
     yield from _of_models(plan)
     live = plan.champion_elsewhere
     if live is not None:
