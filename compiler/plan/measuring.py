@@ -113,7 +113,9 @@ class MeasuringPlan:
     def labels(self) -> DataSource | None:
         """The source of the labels; None if nothing that is asked for needs them."""
         labels = self.plan.system.data.labels
-        asking = (*(bound.metric for bound in self.bounds), *self._counting)
+        retraining = self.plan.system.retraining
+        learned = [retraining.online.algorithm] if retraining is not None and retraining.online is not None else []
+        asking = (*(bound.metric for bound in self.bounds), *self._counting, *learned)
         if labels is None or not asking:
             return None
         sources = self.plan.system.data.sources

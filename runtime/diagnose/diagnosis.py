@@ -61,6 +61,8 @@ class Diagnosis(Record):
     ruled_out: tuple[tuple[str, str], ...]
     """The causes that are not it, each with the reason."""
     action: str
+    signals: tuple[str, ...] = ()
+    """The signals that are raised."""
 
     def document(self) -> dict[str, Any]:
         """The content of `diagnosis.json`."""
@@ -73,6 +75,7 @@ class Diagnosis(Record):
             "evidence": [_document(one) for one in self.evidence],
             "ruledOut": [{"cause": cause, "why": why} for cause, why in self.ruled_out],
             "action": self.action,
+            "signals": list(self.signals),
         }
 
 
@@ -152,6 +155,7 @@ def _made(
         evidence=evidence,
         ruled_out=tuple(ruled_out),
         action=said,
+        signals=tuple(sorted(seen.signals)),
     )
 
 

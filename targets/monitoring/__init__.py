@@ -34,6 +34,10 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         from . import scheduled
 
         yield partial(scheduled.of_features, plan.store)
+    if plan.learning is not None:
+        from . import learner
+
+        yield partial(learner.rules, plan.learning)
     yield from _of_models(plan)
     live = plan.champion_elsewhere
     if live is not None:

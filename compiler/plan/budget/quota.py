@@ -105,6 +105,7 @@ class QuotaPlan:
         if self.plan.training is not None:
             yield from _training(self.plan.training)
         yield from _measuring(self.plan)
+        yield from _learning(self.plan)
         yield from _features(self.plan)
 
     @cached_property
@@ -246,6 +247,24 @@ def _measuring(plan: Plan) -> Iterator[Share]:
         numbers=(),
         resources=asked,
         origin=found.part.to,
+    )
+
+
+def _learning(plan: Plan) -> Iterator[Share]:
+    """The process that learns online."""
+    found = plan.learning
+    if found is None:
+        return
+    yield Share(
+        name="online learning",
+        pods=because(1, "one process learns", found.part.algorithm),
+        cpu=found.part.cpu,
+        memory=found.part.memory,
+        disk=found.part.ephemeral_storage,
+        devices=None,
+        numbers=(),
+        resources=found.part,
+        origin=found.part.algorithm,
     )
 
 
