@@ -127,8 +127,9 @@ def test_without_a_guard_it_is_refused(before: str, after: str, words: str) -> N
 
 def rule(name: str) -> dict[str, Any]:
     groups = made()["production/monitoring/rules-learner.yaml"]["groups"]
-    (found,) = [one for group in groups for one in group["rules"] if one["alert"] == name]
-    return found
+    found: list[dict[str, Any]] = [one for group in groups for one in group["rules"] if one["alert"] == name]
+    (only,) = found
+    return only
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -64,9 +63,9 @@ def _predictions(uri: str, columns: tuple[str, ...], span: tuple[float, float]) 
 def _once(table: pa.Table, key: str) -> pa.Table:
     """The first row of each ID."""
     ids = table[key].combine_chunks().cast(pa.string())
-    seen: set[str] = set()
-    kept = np.array([one is not None and one not in seen and not seen.add(one) for one in ids.to_pylist()], dtype=bool)
-    return table.set_column(table.column_names.index(key), key, ids).filter(pa.array(kept))
+    first = {one: row for row, one in reversed([*enumerate(ids.to_pylist())]) if one is not None}
+    rows = pa.array(sorted(first.values()), pa.int64())
+    return table.set_column(table.column_names.index(key), key, ids).take(rows)
 
 
 def _labels(values: Any) -> pa.Array:

@@ -25,7 +25,7 @@ def why_frozen(url: str) -> str | None:
         with urlopen(url, timeout=TIMEOUT) as answer:
             found: Any = json_of(answer.read(LARGEST + 1), url, LARGEST)
     except (OSError, HTTPException, Unreadable, ValueError) as wrong:
-        return f"{url} does not answer with a diagnosis: {wrong or type(wrong).__name__}"
+        return f"{url} does not answer with a diagnosis: {str(wrong) or type(wrong).__name__}"
     signals = found.get("signals") if isinstance(found, dict) else None
     if not isinstance(signals, list):
         return f"{url} does not say which signals are raised"

@@ -46,10 +46,12 @@ def _measure(request: Request) -> None:
     from .fresh import new_labels
     from .measure import measure
 
-    config, places = read_json(Path(request.config)), {"capture": request.capture, "labels": request.labels}
+    config = read_json(Path(request.config))
     at = at_of(request.at)
-    found = measure(asked_of(config, **places), at)
-    labels = found.labels.but(series=(*found.labels.series, *new_labels(config, at, **places)))
+    found = measure(asked_of(config, capture=request.capture, labels=request.labels), at)
+    labels = found.labels.but(
+        series=(*found.labels.series, *new_labels(config, at, capture=request.capture, labels=request.labels))
+    )
     out = Path(request.out)
     out.mkdir(parents=True, exist_ok=True)
     for one in (found.quality, labels, found.capture):

@@ -27,7 +27,14 @@ from ....schema.units import Cores, Memory
 from ... import conventions
 from ...because import Because, because, decision, fixed
 from ...record import Record
-from ...system import AcceleratorRequest, Materialization, MonitorResources, Resources, TrainingResources
+from ...system import (
+    AcceleratorRequest,
+    Materialization,
+    MonitorResources,
+    OnlineLearning,
+    Resources,
+    TrainingResources,
+)
 from ..choose import count
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
@@ -59,7 +66,7 @@ class Share(Record):
     devices: AcceleratorRequest | None
     numbers: tuple[object, ...]
     """The values in the spec that determine the number of pods."""
-    resources: Resources | TrainingResources | MonitorResources | Materialization
+    resources: Resources | TrainingResources | MonitorResources | Materialization | OnlineLearning
     origin: Because[str]
     """The value in the spec that this part exists because of."""
     part: ServicePlan | BatchPlan | None = None
