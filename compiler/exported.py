@@ -161,6 +161,13 @@ CONTRACT: tuple[Exported, ...] = (
         help="Optional: the mean of their labels. For two classes, it is the share of positives.",
     ),
     Exported(
+        name="mlspec_label_new_rows",
+        monitor="labels",
+        labels=(),
+        help="The predictions whose labels were completed since the live version was trained. The count may stop at "
+        "`retraining.diagnosis.minNewLabels`. Only the trigger `new-labels` needs it.",
+    ),
+    Exported(
         name="mlspec_drift_distance",
         monitor="drift",
         labels=("subject", "column", "method", "segment", "segment_value"),

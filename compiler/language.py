@@ -1288,7 +1288,15 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "OnlineLearning": {
         "algorithm": ('algorithm', 'required', ('scalar', 'text', ''), None, ''),
+        "command": ('command', 'required', ('list', ('scalar', 'text', ''), ''), None, ''),
+        "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
+        "to": ('to', 'required', ('scalar', 'uri', ''), None, ''),
+        "access": ('access', 'required', ('scalar', 'name', 'access'), None, ''),
         "checkpoint": ('checkpoint', 'default', ('scalar', 'duration', ''), '1h', 'losing an hour of learning is acceptable'),
+        "frozen": ('frozen', 'default', ('scalar', 'duration', ''), '1d', 'a fault is found and fixed in a day'),
+        "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'incremental algorithms rarely use more than one core'),
+        "memory": ('memory', 'default', ('scalar', 'memory', ''), '2Gi', 'a batch has at most two million rows'),
+        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'memory', ''), '2Gi', 'a batch takes about a hundred megabytes'),
     },
     "SuccessCriterion": {
         "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),

@@ -2131,10 +2131,18 @@ class Promote(Part):
 class OnlineLearning(Part):
     """Online learning: a model that keeps learning between training runs."""
 
-    __slots__ = fields = ("algorithm", "checkpoint",)
+    __slots__ = fields = ("algorithm", "command", "image", "to", "access", "checkpoint", "frozen", "cpu", "memory", "ephemeral_storage",)
 
     algorithm: Because[str]
+    command: tuple[Because[str], ...]
+    image: Because[str] | None
+    to: Because[str]
+    access: Because[str]
     checkpoint: Because[Duration]
+    frozen: Because[Duration]
+    cpu: Because[Cores]
+    memory: Because[Memory]
+    ephemeral_storage: Because[Memory]
 
 
 class SuccessCriterion(Part):

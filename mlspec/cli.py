@@ -514,6 +514,36 @@ def exporter(config: str, state: str, host: str, metrics_port: int, requests_por
 
 
 @runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: online.json.")
+@click.option("--state", metavar="FOLDER", required=True, help="The folder for one batch.")
+@click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
+@click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=9466, show_default=True)
+@click.argument("command", nargs=-1, required=True)
+def learn(command: tuple[str, ...], **given: Any) -> None:
+    """Learn online: run COMMAND on each batch of new labels, and keep its output as a checkpoint.
+
+    While the diagnosis raises a signal or does not answer, nothing is learned. Serves /metrics. Exits with 0 after
+    SIGTERM, and with 1 if its configuration cannot be read or the port is taken.
+    """
+    from .runtime.learn import command as learner
+
+    sys.exit(learner.learn(learner.Request(command=command, **given)))
+
+
+@runtime.command()
+@click.option("--config", metavar="FILE", required=True, help="The configuration: training.json.")
+@click.option("--out", metavar="FOLDER", required=True, help="The folder for its files.")
+def checkpoint(config: str, out: str) -> None:
+    """Copy the newest checkpoint of online learning into a folder, for the train step of a run.
+
+    Exits with 0 if it has copied one, 42 if there is none, and 1 if it cannot be read.
+    """
+    from .runtime.learn import fetched
+
+    sys.exit(fetched.fetch(config, out))
+
+
+@runtime.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
 @click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
 @click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")

@@ -12,7 +12,7 @@ from ..compiler.plan import Plan
 from ..compiler.plan.measuring import MeasuringPlan
 from ..compiler.plan.training import TrainingPlan
 from ..compiler.system import AlertRule, Cause, Condition
-from .plain import as_data, quantity
+from .plain import as_data, epoch, quantity
 
 __all__ = ["measuring", "monitoring"]
 
@@ -125,13 +125,15 @@ def _retraining(found: MeasuringPlan) -> dict[str, Any] | None:
     if part is None:
         return None
     diagnosis = part.diagnosis
-    least = diagnosis.min_new_labels
+    least, live = diagnosis.min_new_labels, found.live
+    trained = live.trained_at if live is not None and found.labels is not None and least is not None else None
     return {
         "triggers": because(list(found.triggers), "those whose alerts exist", part.triggers) if part.triggers else None,
         "cooldown": part.cooldown.map(quantity) if part.cooldown is not None else None,
         "onDataFault": diagnosis.on_data_fault,
         "onFeatureChange": diagnosis.on_feature_change,
         "minNewLabels": least.map(quantity) if least is not None else None,
+        "trainedAt": trained.map(epoch) if trained is not None else None,
     }
 
 

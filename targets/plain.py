@@ -6,6 +6,7 @@ rates are in events per second. Money stays as it is written.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from ..compiler.because import Because, Derived, because
@@ -14,7 +15,7 @@ from ..compiler.part import Part
 from ..schema.money import Money
 from ..schema.units import Count, Quantity
 
-__all__ = ["as_data", "quantity"]
+__all__ = ["as_data", "epoch", "quantity"]
 
 _TAGS = {variant: tag for tag, variants in UNIONS.values() for variant in variants.values()}
 
@@ -60,3 +61,8 @@ def quantity(value: Any) -> Any:
         whole = value.amount == value.amount.to_integral_value()
         return int(value.amount) if isinstance(value, Count) or whole else float(value.amount)
     return value
+
+
+def epoch(moment: str) -> int:
+    """A timestamp of RFC 3339 as Unix time, in seconds."""
+    return int(datetime.fromisoformat(moment).timestamp())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..compiler.emit.artifact import SystemTarget, Target
 from ..compiler.emit.backends import Backends
 from ..compiler.provider import Provider
-from . import autoscaling, features, gitops, measuring, monitoring, retraining, rollout, serving
+from . import autoscaling, features, gitops, learning, measuring, monitoring, retraining, rollout, serving
 from .autoscaling.providers import hpa, keda
 from .autoscaling.providers import none as no_autoscaling
 from .rollout.providers import argo_rollouts
@@ -23,6 +23,7 @@ TARGETS: tuple[Target, ...] = (
     features.TARGET,
     retraining.TARGET,
     measuring.TARGET,
+    learning.TARGET,
     monitoring.TARGET,
 )
 

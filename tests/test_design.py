@@ -226,16 +226,16 @@ def test_every_value_that_is_only_for_readers_is_cited(system: Path) -> None:
 
 
 def test_a_value_that_is_only_for_readers_needs_no_warning_and_nothing_else_loses_one() -> None:
-    """The document shows online learning as well, which does not make it run."""
+    """The document shows authentication as well, which does not make it work."""
     text = (
         (FRAUD / "mlspec.yaml")
         .read_text()
-        .replace("  maxModelAge: 45d\n", "  maxModelAge: 45d\n  online: {algorithm: sgd}\n")
+        .replace("timeout: 200ms}", "timeout: 200ms, auth: {issuer: https://id.example.com}}")
     )
     found = mlspec.compile(mlspec.load(FRAUD / "mlspec.yaml", text=text))._compiled.found
     warned = {one.message.split("`")[1] for one in found if one.id == "MLS013"}
     assert not warned & {"businessMetric", "humanPerformance", "success"}
-    assert "online" in warned
+    assert "auth" in warned
 
 
 @pytest.mark.parametrize(

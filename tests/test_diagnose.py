@@ -210,6 +210,36 @@ def test_labels_of_overlapping_windows_count_once() -> None:
         assert verdict(quality(0, 0.5), retraining={"minNewLabels": least})[0] == expected
 
 
+def counted(rows: float) -> list[Measured]:
+    """The newest labels with how many are new."""
+    return [measured("labels", 0, *labels(0).series, Series(name="mlspec_label_new_rows", labels={}, value=rows))]
+
+
+def test_the_count_since_training_replaces_that_of_the_history() -> None:
+    """The history has two weeks, and a model may be live for longer."""
+    for rows, expected in ((29_999, "wait"), (30_000, "retrain")):
+        assert verdict(quality(0, 0.5), *counted(rows), retraining={"minNewLabels": 30_000})[0] == expected
+
+
+ON_NEW_LABELS = {"minNewLabels": 30_000, "triggers": ["new-labels"]}
+
+
+def test_enough_new_labels_justify_a_run_without_any_damage() -> None:
+    assert verdict(*counted(30_000), retraining=ON_NEW_LABELS) == ("retrain", None, True)
+    assert verdict(*counted(29_999), retraining=ON_NEW_LABELS) == ("healthy", None, False)
+    assert verdict(*counted(30_000), retraining={"minNewLabels": 30_000}) == ("healthy", None, False)
+
+
+def test_trap_new_labels_do_not_justify_a_run_on_a_fault() -> None:
+    nulls = measured("data", 0, Series(name="mlspec_null_ratio", labels={"column": "amount"}, value=0.4))
+    assert verdict(nulls, *counted(30_000), retraining=ON_NEW_LABELS)[0] == "fix-data"
+    skew = {"serving-skew": catalog()["serving-skew"]}
+    unknown = {"license-change": {"retrain": False, "signals": ["feature-drift"], "action": "call the vendor"}}
+    drifts = drift(0, 0.5)
+    found = verdict(drifts, *counted(30_000), retraining=ON_NEW_LABELS, diagnoses={**unknown, **skew})
+    assert found[2] is False
+
+
 @pytest.mark.parametrize(
     ("past", "value", "expected"),
     [
@@ -322,6 +352,7 @@ def test_a_broken_measurement_is_one_clear_line(tmp_path: Path, content: str, in
         ({"drift": {"columns": [{"column": "a"}]}}, "needs a text `subject`"),
         ({"quality": {"bounds": [{"metric": "recall"}]}}, "has neither `min`, `max`, nor `versus`"),
         ({"retraining": {"onDataFault": "maybe"}}, "is neither `stop` nor `continue`"),
+        ({"retraining": {"triggers": "new-labels"}}, "`monitoring.retraining.triggers` is not a list"),
         ({"retraining": {"minNewLabels": "many"}}, "`minNewLabels` in the configuration is not a number"),
         ({"labels": [1]}, "`labels` in the configuration is not a mapping"),
     ],

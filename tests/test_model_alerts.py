@@ -750,8 +750,39 @@ def test_training_is_due_only_if_nothing_else_explains_the_drop(tmp_path: Path) 
 
 def test_without_its_trigger_nothing_asks_for_training(tmp_path: Path) -> None:
     made = watching()
-    made["retraining"] = {"triggers": ["new-labels"]}
+    made["retraining"] = {"diagnosis": {"minNewLabels": 20_000}}
     assert "ModelRetrainingDue" not in {rule["alert"] for rule in rules(tmp_path, made)}
+
+
+def on_new_labels(**monitoring: object) -> dict[str, Any]:
+    made = watching(**monitoring)
+    made["retraining"] = {"triggers": ["new-labels"], "diagnosis": {"minNewLabels": "20k"}}
+    return made
+
+
+@pytest.mark.slow
+def test_training_is_due_once_enough_labels_are_new(tmp_path: Path) -> None:
+    rule = one(rules(tmp_path, on_new_labels()), "ModelRetrainingDue")
+    assert rule["labels"]["trigger"] == "new-labels"
+    enough = steady("mlspec_label_new_rows", 20_000)
+    said = "fraud: 20000 labels are new since the live version was trained"
+    cases: tuple[tuple[dict[str, str], int, str | None], ...] = (
+        (enough, 65, said),
+        (enough, 55, None),  # a fault may be seen later than its effect
+        (steady("mlspec_label_new_rows", 19_999), 65, None),
+        ({**enough, **alerting("ModelDataViolations", "data-violation", "pending")}, 65, None),
+        ({**enough, **alerting("ModelLabelsLate", "labels-late")}, 65, None),
+        ({**enough, **alerting("ModelFeatureDrift", "feature-drift", column="age")}, 65, said),
+        ({}, 65, None),
+    )
+    proves_each(tmp_path, [rule], [(series, [(minute, rule, told)]) for series, minute, told in cases])
+
+
+def test_new_labels_need_no_bar_for_the_quality(tmp_path: Path) -> None:
+    found = rules(tmp_path, on_new_labels(quality=None, drift=None))
+    assert one(found, "ModelRetrainingDue")["labels"]["trigger"] == "new-labels"
+    missing = one(found, "ModelMonitorAbsent", monitor="labels")
+    assert "mlspec_label_new_rows" in missing["expr"]
 
 
 # All of them

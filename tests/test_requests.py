@@ -152,7 +152,6 @@ def test_all_services_of_a_system_make_one_request() -> None:
     "without",
     [
         "retraining.triggers=[]",
-        "retraining.triggers=[new-labels]",  # no alert reads it
         "monitoring.quality=null",  # nor any trigger without a bar
     ],
 )

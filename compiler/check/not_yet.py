@@ -22,7 +22,6 @@ NOT_YET_READ: dict[str, str] = {
     "constraints.rate": "streaming inference",
     "rollout.stages.*.experiment": "an experiment",
     "rollout.stages.*.blueGreen": "a blue-green stage",
-    "retraining.online": "online learning",
 }
 """Maps a path, with `*` for one step, to the subject that the warning names."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .data.quality import QualityPlan
     from .data.samples import SamplesPlan
     from .data.store import StorePlan
+    from .learning import LearningPlan
     from .measuring import MeasuringPlan
 
 __all__ = ["Plan"]
@@ -208,6 +209,19 @@ class Plan(Scope):
 
         asked = measured(self)
         return MeasuringPlan(self, capture, asked) if asked else None
+
+    @cached_property
+    def learning(self) -> LearningPlan | None:
+        """The process that learns online. It needs training, a diagnosis, and labels here, for which MLS717 asks."""
+        retraining, training, measuring = self.system.retraining, self.training, self.measuring
+        if retraining is None or retraining.online is None or training is None or measuring is None:
+            return None
+        live = measuring.live
+        if measuring.labels is None or live is None or live.artifact is None:
+            return None
+        from .learning import LearningPlan
+
+        return LearningPlan(self, retraining.online, training, measuring, live)
 
     @cached_property
     def dashboards(self) -> DashboardsPlan:

@@ -14,9 +14,9 @@ from ..because import Because, because, fixed, text
 from ..exported import condition
 from ..finding import Refusal, refusal
 from ..record import Record
-from ..system import AlertRule, Capture, Condition, DataSource, Input, Model, Output
+from ..system import AlertRule, Capture, Condition, DataSource, Input, Model, Output, Release
 from ..words import listing
-from .alerting.due import read
+from .alerting.due import NEW_LABELS, read
 from .service import ServicePlan
 from .serving.batch import BatchPlan
 
@@ -41,6 +41,7 @@ def measured(plan: Plan) -> tuple[Because[object], ...]:
         found.append(asked.quality.metric)
     if asked.drift is not None:
         found.append(asked.drift.window)
+    found += [trigger for trigger in read(plan.system) if trigger.value == NEW_LABELS]
     return (*found, *(rule.metric for rule in asked.rules if measures(plan, rule)))
 
 
@@ -112,7 +113,10 @@ class MeasuringPlan:
     def labels(self) -> DataSource | None:
         """The source of the labels; None if nothing that is asked for needs them."""
         labels = self.plan.system.data.labels
-        if labels is None or not self.bounds:
+        retraining = self.plan.system.retraining
+        learned = [retraining.online.algorithm] if retraining is not None and retraining.online is not None else []
+        asking = (*(bound.metric for bound in self.bounds), *self._counting, *learned)
+        if labels is None or not asking:
             return None
         sources = self.plan.system.data.sources
         named = [one for one in sources if labels.source is None or one.name.value == labels.source.value]
@@ -120,13 +124,23 @@ class MeasuringPlan:
             return named[0]
         raise refusal(
             "MLS009",
-            f"the labels of `{self.bounds[0].metric.value}` cannot be read",
+            f"the labels of `{asking[0].value}` cannot be read",
             labels.column if labels.source is None else labels.source,
-            others=((self.bounds[0].metric, "is measured with them"),),
+            others=((asking[0], "is measured with them"),),
             note="the process joins predictions with labels in files, and needs one source of them",
             help="name the source in `data.labels.source`, with a `uri` of Parquet, CSV, or JSON Lines files, such as "
             "`s3://lake/labels/`",
         )
+
+    @property
+    def _counting(self) -> tuple[Because[str], ...]:
+        """The trigger that counts labels."""
+        return tuple(trigger for trigger in self.triggers if trigger.value == NEW_LABELS)
+
+    @cached_property
+    def live(self) -> Release | None:
+        """The live version of the model."""
+        return self.plan.system.releases.get(self.service.model.value)
 
     @cached_property
     def bounds(self) -> tuple[Condition | AlertRule, ...]:

@@ -46,6 +46,7 @@ ACTIONS = {
     "watch": "look at it again after the next measurement; the quality is still good enough",
     "unknown": "find the cause by hand: no measurement shows it, and training on an unknown fault would learn it",
     "wait": "wait until enough new labels arrived",
+    "retrain": "train on the new labels, and let the gates and the canary decide",
 }
 
 
@@ -60,6 +61,8 @@ class Diagnosis(Record):
     ruled_out: tuple[tuple[str, str], ...]
     """The causes that are not it, each with the reason."""
     action: str
+    signals: tuple[str, ...] = ()
+    """The signals that are raised."""
 
     def document(self) -> dict[str, Any]:
         """The content of `diagnosis.json`."""
@@ -72,6 +75,7 @@ class Diagnosis(Record):
             "evidence": [_document(one) for one in self.evidence],
             "ruledOut": [{"cause": cause, "why": why} for cause, why in self.ruled_out],
             "action": self.action,
+            "signals": list(self.signals),
         }
 
 
@@ -102,6 +106,9 @@ def diagnose(view: View, settings: Settings) -> Diagnosis:
     raised = tuple(one for found in seen.signals.values() for one in found)
     verdict = "healthy" if not raised else "watch" if _harmless(seen) else "unknown"
     evidence = (*raised, *_open(left_open))
+    enough = _enough(seen)
+    if enough is not None and verdict != "unknown" and all(cause.retrain for cause, _ in left_open):
+        return _made(seen, "retrain", None, evidence=(enough, *evidence), ruled_out=ruled_out, retrain=True)
     return _made(seen, verdict, None, evidence=evidence, ruled_out=ruled_out)
 
 
@@ -148,6 +155,7 @@ def _made(
         evidence=evidence,
         ruled_out=tuple(ruled_out),
         action=said,
+        signals=tuple(sorted(seen.signals)),
     )
 
 
@@ -163,15 +171,27 @@ def _harmless(seen: Seen) -> bool:
     return measured and recent
 
 
+def _enough(seen: Seen) -> Evidence | None:
+    """That there are enough new labels to train without any damage, if the trigger `new-labels` asks for it."""
+    least, new = seen.settings.new_labels, _new_labels(seen)
+    if not seen.settings.on_new_labels or not least or new < least:
+        return None
+    return Evidence(says=f"{new:,.0f} new labels arrived", series=_counted(new), limit=least)
+
+
 def _counted(rows: float) -> Series:
     return Series(name="mlspec_label_rows", labels={}, value=rows)
 
 
 def _new_labels(seen: Seen) -> float:
-    """The rows with complete labels since the newest version went live, or since the first measurement.
+    """The rows with complete labels since the live version was trained, which the newest measurement counts.
 
-    Windows that overlap count each of their rows once, by the part of the window that is new.
+    Where nothing says when that was, they are counted since the newest version went live, or since the first
+    measurement. Windows that overlap count each of their rows once, by the part of the window that is new.
     """
+    counted = next((one.value for one in seen.view.series("mlspec_label_new_rows")), None)
+    if counted is not None:
+        return counted
     found, last = 0.0, None
     start = max(_versions(seen).values(), default=0.0)
     for measured in seen.view.history.get("labels", ()):

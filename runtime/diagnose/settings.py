@@ -69,6 +69,9 @@ class Settings(Record):
     keeps_on: frozenset[str]
     """The faults that do not stop a training run: `data`, `feature`."""
     new_labels: float
+    """The fewest new labels that justify a training run."""
+    on_new_labels: bool
+    """Whether that many justify one by themselves."""
 
 
 def settings_of(config: Any) -> Settings:
@@ -94,6 +97,7 @@ def settings_of(config: Any) -> Settings:
         causes=_causes(monitoring),
         keeps_on=_keeps_on(retraining),
         new_labels=_number(retraining, "minNewLabels", 0),
+        on_new_labels=_triggered(retraining, "new-labels"),
     )
 
 
@@ -182,6 +186,13 @@ def _keeps_on(retraining: dict[str, Any]) -> frozenset[str]:
         if answer == "continue":
             found.add(fault)
     return frozenset(found)
+
+
+def _triggered(retraining: dict[str, Any], trigger: str) -> bool:
+    listed = retraining.get("triggers", [])
+    if not isinstance(listed, list):
+        raise Unreadable("`monitoring.retraining.triggers` is not a list")
+    return trigger in listed
 
 
 def _mapping(holder: dict[str, Any], key: str) -> dict[str, Any]:

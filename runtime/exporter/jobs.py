@@ -42,6 +42,7 @@ def jobs_of(config: Any) -> tuple[Job, ...]:
         (_drift(config, window), bool(isinstance(drift, dict) and drift.get("columns"))),
         (_data(config, window), _expects(config)),
         (_quality(config, interval), bool(_bounds(monitoring))),
+        (_labels(config, interval), not _bounds(monitoring) and _counts(monitoring)),
         (_capture(config, interval), not _bounds(monitoring)),
         (_features(monitoring, interval), "featureResults" in monitoring),
     )
@@ -62,6 +63,11 @@ def _expects(config: dict[str, Any]) -> bool:
 def _bounds(monitoring: dict[str, Any]) -> Any:
     quality = monitoring.get("quality")
     return quality.get("bounds") if isinstance(quality, dict) else None
+
+
+def _counts(monitoring: dict[str, Any]) -> bool:
+    retraining = monitoring.get("retraining")
+    return isinstance(retraining, dict) and "trainedAt" in retraining
 
 
 # numpy and pyarrow are loaded when the first job runs
@@ -88,12 +94,25 @@ def _data(config: Any, period: float) -> Job:
 def _quality(config: Any, period: float) -> Job:
     def measure(at: float) -> tuple[Measured, ...]:
         from ..quality.config import asked_of
+        from ..quality.fresh import new_labels
         from ..quality.measure import measure as measured
 
         found = measured(asked_of(config), at)
-        return found.quality, found.labels, found.capture
+        labels = found.labels.but(series=(*found.labels.series, *new_labels(config, at)))
+        return found.quality, labels, found.capture
 
     return Job(name="quality", monitors=("quality", "labels", "capture"), period=period, measure=measure)
+
+
+def _labels(config: Any, period: float) -> Job:
+    """How many labels are new; the job of the quality says it, too, if there is one."""
+
+    def measure(at: float) -> tuple[Measured, ...]:
+        from ..quality.fresh import new_labels
+
+        return (Measured(monitor="labels", time=at, window=(at - period, at), series=new_labels(config, at)),)
+
+    return Job(name="labels", monitors=("labels",), period=period, measure=measure)
 
 
 def _capture(config: Any, period: float) -> Job:

@@ -48,9 +48,9 @@ def asks(body: Any, namespace: str, system: str) -> str | None:
 def requested(cron_job: CronJob, cooldown: float, now: float, diagnose: Callable[[], Diagnosis]) -> Answer:
     """Start a run if it may start. Raises ApiError."""
     found = diagnose()
+    said = f"{found.verdict}: {found.cause}" if found.cause is not None else found.verdict
     if not found.retrain:
-        cause = f"{found.verdict}: {found.cause}" if found.cause is not None else found.verdict
-        return Answer(outcome="refused", why=f"{cause}. {found.action}")
+        return Answer(outcome="refused", why=f"{said}. {found.action}")
     read = cron_job.read()
     waiting = _waiting(cron_job, read, cooldown, now)
     if waiting is not None:
@@ -60,7 +60,7 @@ def requested(cron_job: CronJob, cooldown: float, now: float, diagnose: Callable
         name = cron_job.start(read, int(now))
     except Conflict:
         return Answer(outcome="refused", why="another request started a run at the same time")
-    return Answer(outcome="started", why=f"{found.verdict}: {found.cause}", job=name)
+    return Answer(outcome="started", why=said if found.cause is not None else found.evidence[0].says, job=name)
 
 
 def _waiting(cron_job: CronJob, read: dict[str, Any], cooldown: float, now: float) -> str | None:

@@ -43,14 +43,18 @@ def quality(request: Request) -> int:
 def _measure(request: Request) -> None:
     # numpy and pyarrow take long to load, and a usage error does not need them
     from .config import asked_of
+    from .fresh import new_labels
     from .measure import measure
 
-    asked = asked_of(read_json(Path(request.config)), capture=request.capture, labels=request.labels)
+    config = read_json(Path(request.config))
     at = at_of(request.at)
-    found = measure(asked, at)
+    found = measure(asked_of(config, capture=request.capture, labels=request.labels), at)
+    labels = found.labels.but(
+        series=(*found.labels.series, *new_labels(config, at, capture=request.capture, labels=request.labels))
+    )
     out = Path(request.out)
     out.mkdir(parents=True, exist_ok=True)
-    for one in (found.quality, found.labels, found.capture):
+    for one in (found.quality, labels, found.capture):
         write(out / history_name(one), one)
     for line in found.lines:
         say(sys.stdout, line)

@@ -8,7 +8,7 @@ from typing import Any
 from ...compiler.record import Record
 from ..conditions import Unreadable, number, shown
 
-__all__ = ["Asked", "Bound", "LabelSource", "asked_of", "part", "seconds", "text_of", "texts"]
+__all__ = ["Asked", "Bound", "LabelSource", "asked_of", "labels_of", "part", "seconds", "text_of", "texts"]
 
 DAY = 86_400.0
 
@@ -96,7 +96,7 @@ def asked_of(config: Any, *, capture: str | None = None, labels: str | None = No
         output=text_of(prediction, "output", "`monitoring.prediction`", default=""),
         threshold=_threshold(prediction),
         segments=texts(monitoring, "segments"),
-        labels=_labels(source, written, labels),
+        labels=labels_of(source, written, labels),
         bounds=_bounds(config, monitoring, text_of(prediction, "output", "`monitoring.prediction`", default="")),
         rivals=_rivals(config),
     )
@@ -152,7 +152,8 @@ def _threshold(holder: dict[str, Any]) -> float | None:
     return float(given)
 
 
-def _labels(source: dict[str, Any], capture: dict[str, Any], uri: str | None) -> LabelSource:
+def labels_of(source: dict[str, Any], capture: dict[str, Any], uri: str | None = None) -> LabelSource:
+    """Where labels arrive, and when. Raises Unreadable."""
     name = "`monitoring.labels`"
     unlabeled = source.get("unlabeled", "dropped")
     if unlabeled not in ("dropped", "negative"):

@@ -18,6 +18,7 @@ from .base import (
     GitRevision,
     HeaderName,
     Identifier,
+    Image,
     Memory,
     Name,
     ObjectName,
@@ -252,7 +253,10 @@ class Diagnosis(Section):
     on_feature_change: Literal["stop", "continue"] = default(
         "stop", "What to do if a feature changed.", "fix the cause instead of retraining around it"
     )
-    min_new_labels: Count | None = optional("The minimum number of new labels that justifies a training run.")
+    min_new_labels: Count | None = optional(
+        "The minimum number of new labels that justifies a training run: those of captured predictions that were "
+        "completed since the live version was trained."
+    )
 
 
 class Promote(Section):
@@ -278,8 +282,27 @@ class Promote(Section):
 class OnlineLearning(Section):
     """Online learning: a model that keeps learning between training runs."""
 
-    algorithm: Text = required("The algorithm.")
+    algorithm: Text = required("The algorithm, which the command finds as `online.algorithm` in its configuration.")
+    command: list[Text] = required(
+        "The command that learns from one batch, as a list of words (docs/online-learning.md). Its image must contain "
+        "`mlspec-compiler[runtime]`.",
+        min_length=1,
+    )
+    image: Image | None = optional("The image. If omitted, `training.image`.")
+    to: Uri = required("The folder of the checkpoints, in an object store. Each live version has a folder below it.")
+    access: AccessName = required(
+        "The access of the learner: it reads predictions and labels, and writes checkpoints. The pods of training runs "
+        "must be able to read there, too."
+    )
     checkpoint: Duration = default("1h", "The checkpoint interval.", "losing an hour of learning is acceptable")
+    frozen: Duration = default(
+        "1d", "Open a ticket when learning has been frozen for longer than this.", "a fault is found and fixed in a day"
+    )
+    cpu: Cores = default("1", "The CPU request.", "incremental algorithms rarely use more than one core")
+    memory: Memory = default("2Gi", "The memory request and limit.", "a batch has at most two million rows")
+    ephemeral_storage: Memory = default(
+        "2Gi", "The disk space: a batch, a checkpoint, and logs.", "a batch takes about a hundred megabytes"
+    )
 
 
 class Decay(Section):

@@ -81,7 +81,7 @@ def _metric(found: MeasuringPlan, name: Because[str]) -> dict[str, Any]:
 
 def _rivals(found: MeasuringPlan) -> dict[str, Any] | None:
     """The results of the live version in its evaluation."""
-    release = found.plan.system.releases.get(found.service.model.value)
+    release = found.live
     if release is None or not release.metrics:
         return None
     return {"champion": because(dict(release.metrics), "the results of the live version", dict(release.metrics))}

@@ -72,6 +72,8 @@ def _ingress(found: MeasuringPlan) -> Iterator[Body]:
     if plan.training is None:
         return
     asking = [siblings(plan, plan.training.name)]
+    if plan.learning is not None:
+        asking.append(siblings(plan, plan.learning.name))
     if found.starts.value:
         asking.append(namespace(plan.alerting.namespace.also(found.starts)))
     yield {"from": asking, "ports": tcp(because(REQUESTS, "the port of requests", found.answers))}

@@ -91,6 +91,8 @@ def _others(found: MeasuringPlan) -> Iterator[Because[str]]:
         names.append(found.part.access)
     for batch in plan.batch.values():
         names += [batch.release.artifact.access, batch.part.input.access, batch.part.output.access, *batch.part.access]
+    if plan.learning is not None:
+        names.append(plan.learning.part.access)
     if plan.training is not None:
         names += [*(source.access for source in plan.system.data.sources), *plan.training.part.access]
     yield from (name for name in names if name is not None)

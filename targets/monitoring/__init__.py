@@ -8,6 +8,7 @@ from functools import partial
 from ...compiler.emit.artifact import Artifact, Piece, Target
 from ...compiler.kinds import Kind
 from ...compiler.plan import Plan
+from ...compiler.plan.alerting.due import read
 from ...compiler.system import MLSystem
 from . import podmonitor, rules
 from .dashboard import dashboards
@@ -25,9 +26,18 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
 
         yield partial(batch.rules, run)
     if plan.training is not None:
-        from . import training
+        from . import scheduled, training
 
         yield partial(training.rules, plan.training)
+        yield partial(scheduled.of_search, plan.training)
+    if plan.store is not None:
+        from . import scheduled
+
+        yield partial(scheduled.of_features, plan.store)
+    if plan.learning is not None:
+        from . import learner
+
+        yield partial(learner.rules, plan.learning)
     yield from _of_models(plan)
     live = plan.champion_elsewhere
     if live is not None:
@@ -50,7 +60,7 @@ def _routing(plan: Plan) -> Iterable[Artifact]:
 def _of_models(plan: Plan) -> Iterable[Piece]:
     """What the spec asks to watch about models and data."""
     asked = plan.system.monitoring
-    if asked.quality is None and asked.drift is None and not asked.rules:
+    if asked.quality is None and asked.drift is None and not asked.rules and not read(plan.system):
         return
     from . import model
 

@@ -26,7 +26,10 @@ __all__ = ["Scheduled", "absent", "ago", "failed", "failures", "finished", "late
 class Scheduled(Protocol):
     """Anything that runs on a schedule."""
 
-    scope: Scope
+    @property
+    def scope(self) -> Scope:
+        """The environment that it runs in."""
+        ...
 
     @property
     def name(self) -> Because[str]:

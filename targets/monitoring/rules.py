@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.service import ServicePlan
-from . import gpus, health, replicas, rollout, scaler, shadow, traffic
+from . import capture, gpus, health, replicas, rollout, scaler, shadow, traffic
 from .burn import burn_groups
 from .files import rule_files
 
@@ -23,6 +23,7 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     groups: list[Body | Because[Body]] = [*burn_groups(service), health.group(service)]
     groups += [replicas.group(service), *traffic.groups(service), *scaler.groups(service)]
     groups += [*gpus.groups(service), *rollout.groups(service), *shadow.groups(service)]
+    groups += capture.groups(service)
     why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)
     rates = [rate.map(float) for rate in (service.traffic("trough"), service.traffic("mean")) if rate is not None]
     yield from rule_files(service.scope, service.name, groups, why, rates)

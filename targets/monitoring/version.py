@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from ...compiler import conventions
 from ...compiler.because import Because, because, text
 from ...compiler.emit.artifact import Body
 from ...compiler.system import Release
+from ..plain import epoch
 from .alert import Watched, alert
 from .proofs import schedules as proofs
 
@@ -58,14 +58,10 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         ),
         wait=because("1h", "an hour makes no difference here", oldest),
     )
-    yield proofs.old(found, _epoch(trained.value), int(oldest.value.amount))
+    yield proofs.old(found, epoch(trained.value), int(oldest.value.amount))
 
 
 def old(release: Release) -> Because[str] | None:
     """The seconds since the live version was trained; None if the release does not say when."""
     trained = release.trained_at
-    return text("vector(time() - {trained})", trained=trained.map(_epoch)) if trained is not None else None
-
-
-def _epoch(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp())
+    return text("vector(time() - {trained})", trained=trained.map(epoch)) if trained is not None else None

@@ -20,6 +20,7 @@ from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..kept import kept
+from ..learned import online
 from ..monitored import measuring, monitoring
 from ..plain import as_data
 from . import gates, promotion
@@ -71,8 +72,14 @@ def body(training: TrainingPlan) -> dict[str, Any]:
         "rivals": gates.rivals(training),
         "champion": _champion(training),
         "monitoring": monitoring(measuring(training)),
+        "online": _online(training),
         "promote": promotion.settings(training),
     }
+
+
+def _online(training: TrainingPlan) -> dict[str, Any] | None:
+    found = measuring(training)
+    return online(found.plan.learning) if found is not None else None
 
 
 def _section(part: Any) -> dict[str, Any] | None:

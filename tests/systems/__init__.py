@@ -156,7 +156,7 @@ class _System:
         everything = ["serving", "monitoring", *(["training"] if self.trains else [])]
         made = {"production": maker.free("Environment", runs=everything, spec=self._overlay())}
         if maker.maybe(0.5):
-            overlay = {**(self._overlay() or {}), **self._hosts("staging")}
+            overlay = _recorded_apart({**(self._overlay() or {}), **self._hosts("staging")}, self.spec)
             made["staging"] = maker.free(
                 "Environment", namespace="test", runs=["serving", "monitoring"], spec=overlay or None
             )
@@ -283,3 +283,11 @@ def _short(maker: Maker, spec: dict[str, Any]) -> dict[str, Any]:
         return spec
     short = {plural: one for plural, one in _SINGULAR.items() if len(spec.get(plural) or ()) == 1}
     return {short.get(key, key): next(iter(value.values())) if key in short else value for key, value in spec.items()}
+
+
+def _recorded_apart(overlay: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """With a folder of its own for the predictions of one of two environments."""
+    if not (spec["monitoring"] or {}).get("capture"):
+        return overlay
+    own = {"capture": {"to": "s3://feedback/predictions-of-staging"}}
+    return {**overlay, "monitoring": {**overlay.get("monitoring", {}), **own}}

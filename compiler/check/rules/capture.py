@@ -10,6 +10,7 @@ from ...diagnostics import Diagnostic
 from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
+from ...plan.alerting.due import NEW_LABELS
 from ...plan.serving.recording import RESERVED, Recorded, capture_of, columns
 from ...system import AlertRule, Capture, MLSystem
 from ..lint import rule
@@ -29,6 +30,7 @@ OF_PREDICTIONS = ("quality", "labels", "drift", "skew", "capture")
     "monitoring.drift",
     "monitoring.quality",
     "monitoring.rules.*.metric",
+    "retraining.triggers",
 )
 def nothing_captured(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Drift, quality, or skew in production without captured predictions.
@@ -70,7 +72,14 @@ def uncaptured(system: MLSystem, plan: Plan) -> list[tuple[str, object]]:
         found.append((f"`{asked.quality.metric.value}`", asked.quality.metric))
     if asked.drift is not None:
         found.append(("drift", asked.drift))
+    found += [(f"`{one.value}`", one) for one in _counting(system, plan)]
     return [*found, *((f"`{one.metric.value}`", one.metric) for one in asked.rules if _of_predictions(system, one))]
+
+
+def _counting(system: MLSystem, plan: Plan) -> list[Because[str]]:
+    """The trigger that counts labels, where runs can start."""
+    triggers = system.retraining.triggers if system.retraining is not None and plan.training is not None else ()
+    return [trigger for trigger in triggers if trigger.value == NEW_LABELS]
 
 
 def _of_predictions(system: MLSystem, bound: AlertRule) -> bool:

@@ -180,4 +180,26 @@ REFUSALS: dict[str, Explanation] = {
               schedule: "0 3 * * *"
         """
     ),
+    "MLS754": explained(
+        """Captured predictions of two environments in one folder.
+
+        Why: a record does not say which environment made it. Drift and quality of production would be measured on the
+        requests of tests as well. Folders below each other count as one, because readers look into folders.
+
+        Bad:
+            monitoring:
+              capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+            environments:
+              staging: {namespace: models-staging}
+              production: {namespace: models}
+        Good:
+            monitoring:
+              capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+            environments:
+              staging:
+                namespace: models-staging
+                spec: {monitoring: {capture: {to: s3://feedback/fraud-staging}}}
+              production: {namespace: models}
+        """
+    ),
 }

@@ -9,16 +9,19 @@ from __future__ import annotations
 from ....schema.units import Duration
 from ...because import Because, decision
 from ...record import Record
-from ...system import MLSystem, TicketTimes
+from ...system import MLSystem, Retraining, TicketTimes
 from ..choose import readable
 
-__all__ = ["ALERT", "Due", "RequestTimes", "read", "times"]
+__all__ = ["ALERT", "NEW_LABELS", "Due", "RequestTimes", "read", "times"]
 
 ALERT = "ModelRetrainingDue"
 """The only alert that may start a training run."""
 
 DRIFTS = ("data-drift", "prediction-drift")
 """The triggers that need measured drift."""
+
+NEW_LABELS = "new-labels"
+"""The trigger that needs no damage: as many new labels as `minNewLabels` arrived."""
 
 
 class Due(Record):
@@ -40,12 +43,21 @@ class RequestTimes(Record):
 
 
 def read(system: MLSystem) -> tuple[Because[str], ...]:
-    """The triggers that the alert reads: those whose own alerts exist. Without a bar for the quality, there is none."""
+    """The triggers that the alert reads: those whose series exist. Without a bar, no quality is too low."""
     asked, retraining = system.monitoring, system.retraining
-    if retraining is None or asked.quality is None:
+    if retraining is None:
         return ()
-    known = ("quality-drop", *(DRIFTS if asked.drift is not None else ()))
+    known = [NEW_LABELS] if _counted(system, retraining) else []
+    if asked.quality is not None:
+        known += ["quality-drop", *(DRIFTS if asked.drift is not None else ())]
     return tuple(trigger for trigger in retraining.triggers if trigger.value in known)
+
+
+def _counted(system: MLSystem, retraining: Retraining) -> bool:
+    """Whether new labels are counted, and the spec says how many are enough."""
+    asked = system.monitoring
+    measured = asked.capture is not None or asked.measured.value == "elsewhere"
+    return measured and system.data.labels is not None and retraining.diagnosis.min_new_labels is not None
 
 
 def times(system: MLSystem, due: Due, tickets: TicketTimes) -> RequestTimes:

@@ -27,7 +27,14 @@ from ....schema.units import Cores, Memory
 from ... import conventions
 from ...because import Because, because, decision, fixed
 from ...record import Record
-from ...system import AcceleratorRequest, Materialization, MonitorResources, Resources, TrainingResources
+from ...system import (
+    AcceleratorRequest,
+    Materialization,
+    MonitorResources,
+    OnlineLearning,
+    Resources,
+    TrainingResources,
+)
 from ..choose import count
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
@@ -59,7 +66,7 @@ class Share(Record):
     devices: AcceleratorRequest | None
     numbers: tuple[object, ...]
     """The values in the spec that determine the number of pods."""
-    resources: Resources | TrainingResources | MonitorResources | Materialization
+    resources: Resources | TrainingResources | MonitorResources | Materialization | OnlineLearning
     origin: Because[str]
     """The value in the spec that this part exists because of."""
     part: ServicePlan | BatchPlan | None = None
@@ -105,6 +112,7 @@ class QuotaPlan:
         if self.plan.training is not None:
             yield from _training(self.plan.training)
         yield from _measuring(self.plan)
+        yield from _learning(self.plan)
         yield from _features(self.plan)
 
     @cached_property
@@ -246,6 +254,24 @@ def _measuring(plan: Plan) -> Iterator[Share]:
         numbers=(),
         resources=asked,
         origin=found.part.to,
+    )
+
+
+def _learning(plan: Plan) -> Iterator[Share]:
+    """The process that learns online."""
+    found = plan.learning
+    if found is None:
+        return
+    yield Share(
+        name="online learning",
+        pods=because(1, "one process learns", found.part.algorithm),
+        cpu=found.part.cpu,
+        memory=found.part.memory,
+        disk=found.part.ephemeral_storage,
+        devices=None,
+        numbers=(),
+        resources=found.part,
+        origin=found.part.algorithm,
     )
 
 

@@ -10,7 +10,7 @@ from ..proof import Alert, Check, Fired, Flows, Scene, proven, silent
 from .contract import Well, pace
 from .pods import length, wait
 
-__all__ = ["Missed", "Raised", "absent", "due"]
+__all__ = ["Missed", "Raised", "absent", "due", "enough"]
 
 
 class Missed(Record):
@@ -118,5 +118,31 @@ def due(
                 broken = Raised(alert="AnAlert", signal=fault, state="pending")
                 yield never(f"{names} fires, and {fault} may explain it", *reason, broken)
         yield never("no alert fires")
+
+    return proven(alert, scenes, _healthy(every))
+
+
+def enough(
+    alert: Alert, own: Mapping[str, str], counted: str, least: int, faults: Sequence[str], every: Sequence[Well]
+) -> Alert:
+    """A count reaches the least that justifies a training run, and no fault is there."""
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        step, lasts = pace(wait(alert)), wait(alert)
+        at, end = 2 * step, wait(alert) + 4 * step
+
+        def counting(name: str, count: int, checks: Sequence[Check], *raising: Raised) -> Scene:
+            series = _all(every, end, step)
+            series[counted] = gauge([(at, 0), (end + step - at, count)], step)
+            series |= {one.series(own): gauge([(end + step, 1)], step) for one in raising}
+            return Scene(name=name, series=series, checks=tuple(checks), every=step, step=step)
+
+        told = Check(minute=at + lasts, name=alert["alert"], fired=(Fired(alert=alert, value=float(least)),))
+        yield counting("as many labels are new as training needs", least, (*silent(alert, at + lasts - step), told))
+        never = silent(alert, end - step, end)
+        yield counting("one label is missing", least - 1, never)
+        for fault in faults:
+            broken = Raised(alert="AnAlert", signal=fault, state="pending")
+            yield counting(f"enough labels are new, and they may be wrong: {fault}", least, never, broken)
 
     return proven(alert, scenes, _healthy(every))
