@@ -172,7 +172,7 @@ class AutoscalingProvider(Provider):
 
 
 class Runs(Record):
-    """Runs that end, such as training runs, each of which is a Job, and when they start."""
+    """Runs that end, such as training runs, and when they start. Each run is a Job."""
 
     scope: Scope
     name: Because[str]
