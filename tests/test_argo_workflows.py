@@ -16,7 +16,7 @@ from mlspec.targets.live import state_of
 from .argo import FRAUD, manifest, named, platform, template, with_workflows, workflow
 from .retraining import BY_HAND, compiled, cron, spec
 from .scenes import promtool
-from .support import dumped, files, objects
+from .support import dumped, files, objects, run
 from .test_search_job import SEARCHED
 from .test_training_nodes import NODES, QUEUED
 from .validation import SHARED, VERSIONS, problems, unrestricted
@@ -355,3 +355,17 @@ def test_the_process_that_measures_starts_a_workflow(tmp_path: Path) -> None:
 def monitor(body: dict[str, Any]) -> str | None:
     data = body.get("data")
     return data.get("monitor.json") if isinstance(data, dict) else None
+
+
+def test_the_alerts_pass_their_own_tests(tmp_path: Path) -> None:
+    system = tmp_path / "system"
+    with_workflows(system)
+    done = run("compile", system / FRAUD.name / "mlspec.yaml", "--env", "production", "--out", tmp_path / "out")
+    assert done.status == 0, done.err
+    (folder,) = (tmp_path / "out").rglob("monitoring")
+    tests = sorted(folder.glob("tests-retrain*.yaml"))
+    assert tests
+    assert any("kube_job_created" in test.read_text() for test in tests)
+    for test in tests:
+        passed = promtool(folder, "test", "rules", test.name)
+        assert passed.returncode == 0, passed.stdout + passed.stderr
