@@ -21,7 +21,7 @@ from .test_search_job import SEARCHED
 from .test_training_nodes import NODES, QUEUED
 from .validation import SHARED, VERSIONS, problems, unrestricted
 
-LOCAL = {"retraining__timeZone": "Europe/Berlin"}
+LOCAL: dict[str, Any] = {"retraining__timeZone": "Europe/Berlin"}
 SHARED_VOLUMES = {"storage": {"sharedClass": "nfs"}}
 
 
