@@ -8,6 +8,7 @@ before anything is written. Objects outside the bundle, such as a gateway or a S
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -91,9 +92,26 @@ class Kind(Record):
 def pods_of(body: Object) -> Object | None:
     """The pod template of an object that creates pods: at `spec.template`, or in the first job that it creates."""
     template = _at(body, "spec", "template") or _at(body, "spec", "jobTemplate", "spec", "template")
+    if template is None and _at(body, "spec", "templates"):
+        return _pods_of_workflow(body)
     jobs = _at(template, "spec", "replicatedJobs")
     template = _at(jobs[0], "template", "spec", "template") if isinstance(jobs, list) and jobs else template
     return template if isinstance(template, dict) and "spec" in template else None
+
+
+def _pods_of_workflow(body: Object) -> Object | None:
+    """The pod template of the object that a workflow creates from a manifest in JSON."""
+    templates = _at(body, "spec", "templates")
+    for template in templates if isinstance(templates, list) else ():
+        manifest = _at(template, "resource", "manifest")
+        try:
+            made = json.loads(manifest) if isinstance(manifest, str) else None
+        except ValueError:  # a patch may have made it something else
+            continue
+        found = pods_of(made) if isinstance(made, dict) else None
+        if found is not None:
+            return found
+    return None
 
 
 def _at(body: Any, *path: str) -> Any:

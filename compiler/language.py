@@ -1330,6 +1330,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "traffic": ('traffic', 'group', ('object', 'TrafficProvider'), None, ''),
         "mesh": ('mesh', 'group', ('object', 'Mesh'), None, ''),
         "autoscaling": ('autoscaling', 'group', ('object', 'Autoscaling'), None, ''),
+        "orchestration": ('orchestration', 'group', ('object', 'Orchestration'), None, ''),
         "dashboards": ('dashboards', 'group', ('object', 'Dashboards'), None, ''),
         "gitops": ('gitops', 'group', ('object', 'GitOps'), None, ''),
         "images": ('images', 'group', ('object', 'Images'), None, ''),
@@ -1476,6 +1477,9 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Autoscaling": {
         "provider": ('provider', 'default', ('scalar', 'name', 'autoscaling-providers'), 'keda', 'it scales on queries without an adapter, and is safe during a canary'),
         "adapter": ('adapter', 'optional', ('enum', ('prometheus-adapter',)), None, ''),
+    },
+    "Orchestration": {
+        "provider": ('provider', 'default', ('scalar', 'name', 'orchestration-providers'), 'cronjob', 'every cluster has CronJobs'),
     },
     "Dashboards": {
         "provider": ('provider', 'default', ('scalar', 'name', 'dashboards-providers'), 'sidecar', 'kube-prometheus-stack loads labeled ConfigMaps from every namespace, and they need no custom resource'),
@@ -1626,6 +1630,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "rollout": ('rollout', 'map', ('map', ('object', 'RolloutCapability'), 'name', ''), None, ''),
         "traffic": ('traffic', 'map', ('map', ('object', 'TrafficCapability'), 'name', ''), None, ''),
         "autoscaling": ('autoscaling', 'map', ('map', ('object', 'AutoscalingCapability'), 'name', ''), None, ''),
+        "orchestration": ('orchestration', 'map', ('map', ('object', 'OrchestrationCapability'), 'name', ''), None, ''),
         "gateway": ('gateway', 'map', ('map', ('object', 'GatewayCapability'), 'name', ''), None, ''),
         "mesh": ('mesh', 'map', ('map', ('object', 'MeshCapability'), 'name', ''), None, ''),
         "dashboards": ('dashboards', 'map', ('map', ('object', 'DashboardsCapability'), 'name', ''), None, ''),
@@ -1670,6 +1675,12 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "follows": ('follows', 'default', ('enum', ('queries', 'processors')), 'queries', 'the load that the runtime reports'),
         "adapters": ('adapters', 'list', ('list', ('enum', ('prometheus-adapter',)), ''), None, ''),
         "authenticates": ('authenticates', 'list', ('list', ('enum', ('bearer', 'basic', 'sigv4', 'ca')), ''), None, ''),
+        "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
+        "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "OrchestrationCapability": {
+        "starts": ('starts', 'default', ('enum', ('cron-job', 'cron-workflow')), 'cron-job', 'every cluster has CronJobs'),
+        "observed": ('observed', 'default', ('enum', ('schedule', 'runs')), 'schedule', 'it exports the status of CronJobs'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

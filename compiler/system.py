@@ -2185,7 +2185,7 @@ class Environment(Part):
 class Platform(Part):
     """Your organization's platform choices. The rest of a spec does not depend on them."""
 
-    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "dashboards", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "diagnoses", "plugins",)
+    __slots__ = fields = ("kubernetes", "cloud", "gateway", "prometheus", "alerting", "rollout", "traffic", "mesh", "autoscaling", "orchestration", "dashboards", "gitops", "images", "storage", "priorities", "scheduling", "pod_labels", "pod_annotations", "ca_bundle", "security", "network", "planning", "prices", "policies", "quota", "runtimes", "accelerators", "families", "clouds", "providers", "algorithms", "approaches", "diagnoses", "plugins",)
 
     kubernetes: Because[Literal['1.33', '1.34', '1.35', '1.36', '1.37']]
     cloud: Because[str]
@@ -2196,6 +2196,7 @@ class Platform(Part):
     traffic: TrafficProvider
     mesh: Mesh
     autoscaling: Autoscaling
+    orchestration: Orchestration
     dashboards: Dashboards
     gitops: GitOps
     images: Images
@@ -2454,6 +2455,14 @@ class Autoscaling(Part):
     adapter: Because[Literal['prometheus-adapter']] | None
 
 
+class Orchestration(Part):
+    """What starts training runs and hyperparameter searches, on a schedule and on request."""
+
+    __slots__ = fields = ("provider",)
+
+    provider: Because[str]
+
+
 class Dashboards(Part):
     """How Grafana gets the dashboards."""
 
@@ -2687,11 +2696,12 @@ class Spot(Part):
 class Providers(Part):
     """What each provider supports, by capability."""
 
-    __slots__ = fields = ("rollout", "traffic", "autoscaling", "gateway", "mesh", "dashboards",)
+    __slots__ = fields = ("rollout", "traffic", "autoscaling", "orchestration", "gateway", "mesh", "dashboards",)
 
     rollout: Named[RolloutCapability]
     traffic: Named[TrafficCapability]
     autoscaling: Named[AutoscalingCapability]
+    orchestration: Named[OrchestrationCapability]
     gateway: Named[GatewayCapability]
     mesh: Named[MeshCapability]
     dashboards: Named[DashboardsCapability]
@@ -2766,6 +2776,17 @@ class AutoscalingCapability(Part):
     follows: Because[Literal['queries', 'processors']]
     adapters: tuple[Because[Literal['prometheus-adapter']], ...]
     authenticates: tuple[Because[Literal['bearer', 'basic', 'sigv4', 'ca']], ...]
+    checked: Because[str] | None
+    source: Because[str] | None
+
+
+class OrchestrationCapability(Part):
+    """How training runs are started and observed."""
+
+    __slots__ = fields = ("starts", "observed", "checked", "source",)
+
+    starts: Because[Literal['cron-job', 'cron-workflow']]
+    observed: Because[Literal['schedule', 'runs']]
     checked: Because[str] | None
     source: Because[str] | None
 

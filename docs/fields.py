@@ -33,6 +33,7 @@ NAMES = {
     "dashboards-providers": "[dashboard provider](catalog.md#providers)",
     "gateway-providers": "[gateway provider](catalog.md#providers)",
     "mesh-providers": "[service mesh](catalog.md#providers)",
+    "orchestration-providers": "[orchestration provider](catalog.md#providers)",
     "rollout-providers": "[rollout provider](catalog.md#providers)",
     "traffic-providers": "[traffic provider](catalog.md#providers)",
     "tests": "[test](catalog.md#the-ml-test-score)",

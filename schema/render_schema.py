@@ -36,6 +36,7 @@ KNOWN = {
     "gateway-providers": "name",
     "mesh-providers": "name",
     "metrics": "metric",
+    "orchestration-providers": "name",
     "rollout-providers": "name",
     "runtimes": "name",
     "traffic-providers": "name",

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from ..compiler.because import Because
 from ..compiler.emit.artifact import Artifact, Body
 from ..compiler.kinds import Object
+from ..compiler.plan.scope import Scope
 from ..compiler.plan.service import ServicePlan
 from ..compiler.provider import Provider
 from ..compiler.record import Record
 from ..compiler.scenes.notation import labeled
+from ..compiler.system import Scheduling
+from ..schema.units import Duration
 
 if TYPE_CHECKING:
     from ..compiler.scenes.analysis import Replayed
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AutoscalingProvider",
     "Moving",
+    "OrchestrationProvider",
     "Phase",
     "Phases",
     "Replicas",
     "RolloutProvider",
+    "Runs",
     "Sample",
     "Scaler",
     "TrafficProvider",
@@ -164,3 +169,46 @@ class AutoscalingProvider(Provider):
     """The objects that change the workload's replicas."""
     watched: Callable[[ServicePlan], Scaler | None] = staticmethod(_unscaled)
     """What the autoscaler exports, if there is one."""
+
+
+class Runs(Record):
+    """Runs that end, such as training runs, and when they start. Each run is a Job."""
+
+    scope: Scope
+    name: Because[str]
+    """The name of what starts them, and the prefix of their names."""
+    labels: Body
+    annotations: Body | None = None
+    schedule: Because[str]
+    suspended: Because[bool] | None = None
+    """True if they only start on request."""
+    time_zone: Because[str]
+    cadence: Because[Duration] | None = None
+    """The shortest time between two runs on the schedule."""
+    late: Because[int]
+    """How many seconds late a run may start."""
+    kept: Because[int]
+    """How many seconds to keep a finished run."""
+    job_labels: Body
+    job: Body
+    """The `spec` of a run's Job, with its retries and its deadline."""
+    queue: Because[str] | None = None
+    """The Kueue queue in which the Job waits, for a time that nothing limits."""
+    scheduling: Scheduling
+    user: Because[int]
+    priority: Because[str] | None
+    why: Callable[[str], Because[str]]
+    """Why an object of a kind exists."""
+
+
+class OrchestrationProvider(Provider):
+    """What starts runs, on a schedule and on request."""
+
+    kind: str
+    """The kind of the object that people find in the cluster."""
+    objects: Callable[[Runs], Iterable[Artifact]]
+    """The objects that start the runs."""
+    by_hand: str
+    """The command that starts a run, with `{namespace}` and `{name}`."""
+    shown: str
+    """The command that shows the last runs, with `{name}`."""

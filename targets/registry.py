@@ -8,6 +8,7 @@ from ..compiler.provider import Provider
 from . import autoscaling, features, gitops, learning, measuring, monitoring, retraining, rollout, serving
 from .autoscaling.providers import hpa, keda
 from .autoscaling.providers import none as no_autoscaling
+from .orchestration import argo_workflows, cronjob
 from .rollout.providers import argo_rollouts
 from .rollout.providers import none as no_rollout
 from .traffic import gateway_api
@@ -35,6 +36,8 @@ PROVIDERS: tuple[Provider, ...] = (
     keda.PROVIDER,
     hpa.PROVIDER,
     no_autoscaling.PROVIDER,
+    cronjob.PROVIDER,
+    argo_workflows.PROVIDER,
 )
 
 SYSTEM_TARGETS: tuple[SystemTarget, ...] = (gitops.DEPLOYMENTS,)

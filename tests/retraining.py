@@ -18,6 +18,7 @@ from mlspec.compiler.plan.training import TrainingPlan
 from mlspec.compiler.system import MLSystem
 from mlspec.targets import retraining
 from mlspec.targets.monitoring import training as monitoring
+from mlspec.targets.registry import PROVIDERS
 
 from .support import changed, dumped, loaded
 from .validation import load
@@ -134,7 +135,9 @@ def compiled(
     (tmp_path / "mlspec.yaml").write_text(dumped(made))
     if platform is not None:
         (tmp_path / "mlspec.platform.yaml").write_text(dumped(platform))
-    return compile_system(mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=targets), ())
+    return compile_system(
+        mlspec.load(tmp_path / "mlspec.yaml")._input, Backends(targets=targets, providers=PROVIDERS), ()
+    )
 
 
 def told(result: Compiled) -> list[str]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mlspec.compiler.exported import CONTRACT
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
-from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob
+from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob, CronWorkflow
 from mlspec.runtime.exporter.exposition import text_of
 from mlspec.runtime.exporter.history import KEPT, History
 from mlspec.runtime.exporter.jobs import Job, jobs_of
@@ -174,11 +175,13 @@ class Cluster:
         }
         self.jobs: dict[str, dict[str, Any]] = {}
         self.broken = 0
+        self.asked: list[str] = []
         cluster = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path.endswith("/jobs"):
+                cluster.asked.append(self.path)
+                if self.path.partition("?")[0].endswith(("/jobs", "/workflows")):
                     self.answer(200, {"items": [*cluster.jobs.values()]})
                 else:
                     self.answer(200, cluster.cron_job)
@@ -217,9 +220,21 @@ class Cluster:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
+    def _api(self) -> Api:
+        return Api(url=f"http://127.0.0.1:{self.server.server_address[1]}", namespace="fraud")
+
+    @property
     def named(self) -> CronJob:
-        port = self.server.server_address[1]
-        return CronJob(api=Api(url=f"http://127.0.0.1:{port}", namespace="fraud"), name="fraud-retrain")
+        return CronJob(api=self._api, name="fraud-retrain")
+
+    @property
+    def of_argo(self) -> CronWorkflow:
+        """The same with a CronWorkflow of Argo Workflows."""
+        self.cron_job["spec"] = {
+            "workflowMetadata": {"labels": {"a": "b"}},
+            "workflowSpec": {"workflowTemplateRef": {"name": "fraud-retrain"}},
+        }
+        return CronWorkflow(api=self._api, name="fraud-retrain")
 
 
 @pytest.fixture
@@ -252,6 +267,51 @@ def test_a_run_looks_like_one_of_the_schedule(cluster: Cluster) -> None:
     (owner,) = job["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"], owner["controller"]) == ("CronJob", "u1", True)
     assert cluster.cron_job["metadata"]["annotations"] == {ANNOTATION: str(int(NOW))}
+
+
+def test_a_workflow_looks_like_one_of_the_schedule(cluster: Cluster) -> None:
+    """Argo counts a Workflow for `Forbid`, and deletes it, if the CronWorkflow owns it and it has this label."""
+    answer = requested(cluster.of_argo, 3 * DAY, NOW, diagnosed)
+    assert (answer.outcome, answer.job) == ("started", f"fraud-retrain-{int(NOW)}")
+    (run,) = cluster.jobs.values()
+    assert (run["apiVersion"], run["kind"]) == ("argoproj.io/v1alpha1", "Workflow")
+    assert run["spec"] == {"workflowTemplateRef": {"name": "fraud-retrain"}}
+    assert run["metadata"]["labels"] == {"workflows.argoproj.io/cron-workflow": "fraud-retrain", "a": "b"}
+    (owner,) = run["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("CronWorkflow", "u1", True)
+    workflows = "/apis/argoproj.io/v1alpha1/namespaces/fraud/workflows"
+    assert cluster.asked == [
+        "/apis/argoproj.io/v1alpha1/namespaces/fraud/cronworkflows/fraud-retrain",
+        f"{workflows}?labelSelector=workflows.argoproj.io/cron-workflow%3Dfraud-retrain",
+    ]
+
+
+@pytest.mark.parametrize("phase", [None, "Pending", "Running"])
+def test_trap_workflows_queue_for_a_mutex(cluster: Cluster, phase: str | None) -> None:
+    """A second one would wait and then train again. One that waits itself is pending, and a new one has no phase."""
+    requested(cluster.of_argo, 0, NOW, diagnosed)
+    (run,) = cluster.jobs.values()
+    run["status"] = {"phase": phase} if phase is not None else {}
+    answer = requested(cluster.of_argo, 0, NOW + 600, diagnosed)
+    assert (answer.outcome, answer.why) == ("refused", f"the run fraud-retrain-{int(NOW)} is at work")
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Error"])
+def test_the_cool_down_counts_from_the_last_workflow(cluster: Cluster, phase: str) -> None:
+    run = {"metadata": {"name": "fraud-retrain-1", "ownerReferences": [{"uid": "u1"}]}}
+    started = datetime.fromtimestamp(NOW - DAY, UTC).isoformat()
+    cluster.jobs = {"fraud-retrain-1": {**run, "status": {"phase": phase, "startedAt": started}}}
+    answer = requested(cluster.of_argo, 3 * DAY, NOW, diagnosed)
+    assert (answer.outcome, answer.why) == (
+        "refused",
+        "the last run started 86400 s ago, and the cool-down is 259200 s",
+    )
+    assert requested(cluster.of_argo, DAY / 2, NOW, diagnosed).outcome == "started"
+
+
+def test_the_cool_down_counts_from_the_last_scheduled_workflow(cluster: Cluster) -> None:
+    cluster.cron_job["status"] = {"lastScheduledTime": datetime.fromtimestamp(NOW - 60, UTC).isoformat()}
+    assert requested(cluster.of_argo, DAY, NOW, diagnosed).outcome == "refused"
 
 
 def test_a_data_break_starts_nothing(cluster: Cluster) -> None:

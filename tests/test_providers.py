@@ -22,6 +22,7 @@ CAPABILITIES = {
     "rollout": providers.RolloutProvider,
     "traffic": providers.TrafficProvider,
     "autoscaling": providers.AutoscalingProvider,
+    "orchestration": providers.OrchestrationProvider,
 }
 
 DATA = ("gateway", "mesh", "dashboards")

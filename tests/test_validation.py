@@ -291,6 +291,7 @@ def test_nothing_arrives_in_a_pinned_version(run: Run) -> None:
 def test_the_time_of_a_run_is_in_its_name() -> None:
     now = 1_764_000_000.0
     assert run_time("fraud-scorer-retrain-29399000", now) == 29_399_000 * 60
+    assert run_time("fraud-scorer-retrain-1763940000", now) == 1_763_940_000  # a workflow of Argo, in seconds
     assert run_time("fraud-scorer-retrain-1", now) == now  # started by hand
     assert run_time("fraud-scorer-retrain-99999999", now) == now  # not a time
 

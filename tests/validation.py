@@ -95,9 +95,11 @@ def _schema(fields: Any) -> dict[str, Any]:
 def pod_of(body: dict[str, Any]) -> dict[str, Any] | None:
     """The pod that an object makes."""
     spec = body.get("spec", {})
-    if body["kind"] == "CronJob":
+    if body["kind"] == "WorkflowTemplate":
+        spec = json.loads(spec["templates"][0]["resource"]["manifest"])["spec"]
+    elif body["kind"] == "CronJob":
         spec = spec["jobTemplate"]["spec"]
-    if body["kind"] not in ("Deployment", "Rollout", "Job", "CronJob"):
+    elif body["kind"] not in ("Deployment", "Rollout", "Job"):
         return None
     pod: dict[str, Any] = spec["template"]["spec"]
     return pod

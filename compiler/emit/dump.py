@@ -26,17 +26,19 @@ Line = str | Because[str]
 class Lines:
     """A multi-line text, such as a configuration file, whose lines have their own reasons."""
 
-    __slots__ = ("_lines", "_make", "causes", "most")
+    __slots__ = ("_lines", "_make", "causes", "manifest", "most")
 
     causes: object
     """What the lines depend on: the lines themselves, or what they will be made of."""
     most: int | None
     """At most so many bytes, if that is known before the lines are made."""
+    manifest: bool
+    """Whether it is an object that something creates in the cluster, so that its names refer to others."""
 
     def __init__(self, *lines: Line) -> None:
         self._lines: list[Line] | None = [part for line in lines for part in _split(line)]
         self._make: Callable[[], Iterable[Line]] | None = None
-        self.causes, self.most = self._lines, None
+        self.causes, self.most, self.manifest = self._lines, None, False
 
     @classmethod
     def later(cls, make: Callable[[], Iterable[Line]], causes: object, most: int | None = None) -> Lines:
@@ -252,16 +254,16 @@ def _readable_lines(text: str) -> bool:
 
 
 def shape(value: Any) -> Any:
-    """The same as `plain`, for who only looks at names: texts of several lines are left out, and not made."""
-    return plain(value, _nothing)
+    """The same as `plain`, for who only looks at names: other texts of several lines are left out, and not made."""
+    return plain(value, _names)
 
 
 def _text(lines: Lines) -> str:
     return lines.text()
 
 
-def _nothing(_: Lines) -> str:
-    return ""
+def _names(lines: Lines) -> str:
+    return lines.text() if lines.manifest else ""
 
 
 def plain(value: Any, text: Callable[[Lines], str] = _text) -> Any:

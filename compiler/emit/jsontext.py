@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..because import Because, because
 from .dump import Line, Lines
 
-__all__ = ["json_lines"]
+__all__ = ["json_lines", "manifest_lines"]
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 """`json.dumps` with an option would make an encoder for each leaf."""
@@ -42,6 +42,13 @@ def json_lines(body: dict[str, Any], flat: int = 0) -> Lines:
     return Lines.later(
         lambda: (part.line() for part in _Writer(flat).value(body, "", "", "")), causes=body, most=_at_most(body)
     )
+
+
+def manifest_lines(body: dict[str, Any]) -> Lines:
+    """The same for an object that something creates in the cluster."""
+    made = json_lines(body)
+    made.manifest = True
+    return made
 
 
 def _at_most(body: object) -> int:

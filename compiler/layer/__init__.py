@@ -203,6 +203,10 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
     "gateway-providers": (("platform", "providers", "gateway"), lambda _: catalog.providers("gateway")),
     "mesh-providers": (("platform", "providers", "mesh"), lambda _: catalog.providers("mesh")),
     "dashboards-providers": (("platform", "providers", "dashboards"), lambda _: catalog.providers("dashboards")),
+    "orchestration-providers": (
+        ("platform", "providers", "orchestration"),
+        lambda _: catalog.providers("orchestration"),
+    ),
     "metrics": (("metrics",), lambda _: catalog.metrics().entries),
 }
 """The collections that the catalog provides: their path in a spec, and the catalog's entries for some names."""

@@ -58,13 +58,14 @@ def of_the_job() -> Files | None:
 
 
 def run_time(name: str, now: float) -> float:
-    """The scheduled time of a run, with which its name ends, in minutes since 1970; `now` for a run started by hand.
+    """The scheduled time of a run, with which its name ends; `now` for a run started by hand. It is in minutes since
+    1970, or in seconds if Argo Workflows starts the runs: those have 10 digits until 2286, and minutes 8 until 2160.
 
     It is the same for every attempt. A number that is not a time of this century, such as the 1 of a run that was
     started by hand, is not one.
     """
-    found = re.search(r"-(\d{8,9})$", name)
-    at = int(found[1]) * 60.0 if found is not None else 0.0
+    found = re.search(r"-(\d{8,10})$", name)
+    at = int(found[1]) * (60.0 if len(found[1]) < 10 else 1.0) if found is not None else 0.0
     return at if 946_684_800 <= at <= now + 86_400 else now
 
 

@@ -22,7 +22,7 @@ from ..diagnose.settings import settings_of
 from ..diagnose.view import view_of
 from ..lines import say
 from ..measure.measured import read_json, write_json
-from .cluster import ApiError, CronJob, inside_a_pod
+from .cluster import Api, ApiError, CronJob, CronWorkflow, Schedule, inside_a_pod
 from .exposition import CONTENT_TYPE, text_of
 from .history import History
 from .jobs import jobs_of
@@ -103,13 +103,13 @@ class Exporter:
         other = asks(body, namespace, system)
         if other is not None:
             return Answer(outcome="ignored", why=other)
-        run = self.config.get("run")
         api = inside_a_pod(namespace)
-        if not isinstance(run, dict) or api is None:
-            return Answer(outcome="refused", why="no CronJob of this cluster is known to start runs from")
+        schedule = _schedule(self.config.get("run"), api) if api is not None else None
+        if schedule is None:
+            why = "no CronJob or CronWorkflow of this cluster is known to start runs from"
+            return Answer(outcome="refused", why=why)
         retraining = self.monitoring.get("retraining", {})
-        cron_job = CronJob(api=api, name=str(run.get("cronJob")))
-        return requested(cron_job, float(retraining.get("cooldown", 0)), self.clock(), self.diagnosis)
+        return requested(schedule, float(retraining.get("cooldown", 0)), self.clock(), self.diagnosis)
 
 
 def exporter(request: Request) -> int:
@@ -131,6 +131,14 @@ def exporter(request: Request) -> int:
     for server in servers:
         server.shutdown()
     return DONE
+
+
+def _schedule(run: Any, api: Api) -> Schedule | None:
+    """What the configuration says that runs are started from."""
+    for key, kind in (("cronJob", CronJob), ("cronWorkflow", CronWorkflow)):
+        if isinstance(run, dict) and isinstance(run.get(key), str):
+            return kind(api=api, name=run[key])
+    return None
 
 
 def _routes(made: Exporter, request: Request) -> list[tuple[int, dict[tuple[str, str], Route]]]:

@@ -2,8 +2,8 @@
 
 Alertmanager can deliver a notification twice, and repeats it while the alert fires. So a request starts nothing if a
 run is at work, during the cool-down, or if the diagnosis does not find that training is the answer. The time of the
-last request is an annotation of the CronJob, which is written before the run is created and only by one of several
-writers: a process that is killed in between has started nothing, and asks again after the cool-down.
+last request is an annotation of the CronJob or CronWorkflow, which is written before the run is created and only by one
+of several writers: a process that is killed in between has started nothing, and asks again after the cool-down.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ...compiler.record import Record
 from ..diagnose.diagnosis import Diagnosis
-from .cluster import ANNOTATION, Conflict, CronJob
+from .cluster import ANNOTATION, Conflict, Schedule
 
 __all__ = ["Answer", "asks", "requested"]
 
@@ -45,42 +45,37 @@ def asks(body: Any, namespace: str, system: str) -> str | None:
     return None
 
 
-def requested(cron_job: CronJob, cooldown: float, now: float, diagnose: Callable[[], Diagnosis]) -> Answer:
+def requested(schedule: Schedule, cooldown: float, now: float, diagnose: Callable[[], Diagnosis]) -> Answer:
     """Start a run if it may start. Raises ApiError."""
     found = diagnose()
     said = f"{found.verdict}: {found.cause}" if found.cause is not None else found.verdict
     if not found.retrain:
         return Answer(outcome="refused", why=f"{said}. {found.action}")
-    read = cron_job.read()
-    waiting = _waiting(cron_job, read, cooldown, now)
+    read = schedule.read()
+    waiting = _waiting(schedule, read, cooldown, now)
     if waiting is not None:
         return Answer(outcome="refused", why=waiting)
     try:
-        cron_job.mark(read, int(now))
-        name = cron_job.start(read, int(now))
+        schedule.mark(read, int(now))
+        name = schedule.start(read, int(now))
     except Conflict:
         return Answer(outcome="refused", why="another request started a run at the same time")
     return Answer(outcome="started", why=said if found.cause is not None else found.evidence[0].says, job=name)
 
 
-def _waiting(cron_job: CronJob, read: dict[str, Any], cooldown: float, now: float) -> str | None:
+def _waiting(schedule: Schedule, read: dict[str, Any], cooldown: float, now: float) -> str | None:
     """Why a run must wait; None if it may start."""
-    runs = cron_job.runs(read["metadata"]["uid"])
-    active = [one["metadata"]["name"] for one in runs if not _ended(one)]
+    runs = schedule.runs(read["metadata"]["uid"])
+    active = [one["metadata"]["name"] for one in runs if not schedule.ended(one)]
     if active:
         return f"the run {active[0]} is at work"
     annotations = read["metadata"].get("annotations") or {}
-    starts = [_seconds(annotations.get(ANNOTATION)), _time(read.get("status", {}).get("lastScheduleTime"))]
-    starts += [_time(one.get("status", {}).get("startTime")) for one in runs]
+    starts = [_seconds(annotations.get(ANNOTATION)), _time(read.get("status", {}).get(schedule.last))]
+    starts += [_time(one.get("status", {}).get(schedule.started)) for one in runs]
     last = max((one for one in starts if one is not None), default=None)
     if last is not None and now < last + cooldown:
         return f"the last run started {int(now - last)} s ago, and the cool-down is {int(cooldown)} s"
     return None
-
-
-def _ended(job: dict[str, Any]) -> bool:
-    conditions = job.get("status", {}).get("conditions") or []
-    return any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions)
 
 
 def _seconds(text: Any) -> float | None:

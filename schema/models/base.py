@@ -194,6 +194,7 @@ TrafficProviderName = Annotated[str, Leaf("name"), Ref("traffic-providers"), _re
 AutoscalingProviderName = Annotated[str, Leaf("name"), Ref("autoscaling-providers"), _reader("name")]
 DashboardsProviderName = Annotated[str, Leaf("name"), Ref("dashboards-providers"), _reader("name")]
 GatewayProviderName = Annotated[str, Leaf("name"), Ref("gateway-providers"), _reader("name")]
+OrchestrationProviderName = Annotated[str, Leaf("name"), Ref("orchestration-providers"), _reader("name")]
 MeshProviderName = Annotated[str, Leaf("name"), Ref("mesh-providers"), _reader("name")]
 ApproachName = Annotated[str, Leaf("identifier"), Ref("approaches"), _reader("identifier")]
 AlgorithmName = Annotated[str, Leaf("identifier"), Ref("algorithms"), _reader("identifier")]

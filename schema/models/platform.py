@@ -29,6 +29,7 @@ from .base import (
     Module,
     Name,
     ObjectName,
+    OrchestrationProviderName,
     OutputPath,
     RolloutProviderName,
     RuleId,
@@ -136,6 +137,18 @@ class Autoscaling(Section):
     adapter: Literal["prometheus-adapter"] | None = optional(
         "The adapter that serves the recorded load to `hpa` as an external metric. Without one, `hpa` can only scale "
         "on CPU."
+    )
+
+
+class Orchestration(Section):
+    """What starts training runs and hyperparameter searches, on a schedule and on request."""
+
+    provider: OrchestrationProviderName = default(
+        "cronjob",
+        "What starts training runs and hyperparameter searches: `cronjob` writes CronJobs, and `argo-workflows` writes "
+        "WorkflowTemplates and CronWorkflows, whose runs are Jobs, too. Batch inference and feature stores always have "
+        "CronJobs.",
+        "every cluster has CronJobs",
     )
 
 
@@ -315,6 +328,7 @@ class Platform(Section):
     traffic: TrafficProvider = group(TrafficProvider, "The traffic provider.")
     mesh: Mesh = group(Mesh, "The service mesh.")
     autoscaling: Autoscaling = group(Autoscaling, "The autoscaling provider.")
+    orchestration: Orchestration = group(Orchestration, "What starts training runs.")
     dashboards: Dashboards = group(Dashboards, "How Grafana gets the dashboards.")
     gitops: GitOps = group(GitOps, "The GitOps tool that applies the output.")
     images: Images = group(Images, "Helper images.")
@@ -340,8 +354,8 @@ class Platform(Section):
     clouds: dict[Name, Cloud] = mapped("Clouds: changes to the catalog, and your own entries.")
     providers: Providers = group(
         Providers,
-        "Rollout, traffic, autoscaling, gateway, mesh, and dashboard providers: changes to the catalog, and your own "
-        "entries.",
+        "Rollout, traffic, autoscaling, orchestration, gateway, mesh, and dashboard providers: changes to the catalog, "
+        "and your own entries.",
     )
     algorithms: dict[Identifier, Algorithm] = mapped(
         "Hyperparameter search algorithms: changes to the catalog, and your own entries."

@@ -1,8 +1,8 @@
 """Providers as data: the features that each product supports, by capability.
 
 The catalog entries (`compiler/catalog/providers/*/*.yaml`) use this section of the language. A platform file can
-override them or add its own. Entries for rollout, traffic, and autoscaling have a module with the same name that
-creates the objects. Gateways, meshes, and dashboards need none.
+override them or add its own. Entries for rollout, traffic, autoscaling, and orchestration have a module with the same
+name that creates the objects. Gateways, meshes, and dashboards need none.
 """
 
 from __future__ import annotations
@@ -116,6 +116,24 @@ class AutoscalingCapability(Section):
     source: Url | None = optional("The source of these facts.")
 
 
+class OrchestrationCapability(Section):
+    """How training runs are started and observed."""
+
+    starts: Literal["cron-job", "cron-workflow"] = default(
+        "cron-job",
+        "The object that a run is created from, on a schedule and when the alert that retraining is due asks for one.",
+        "every cluster has CronJobs",
+    )
+    observed: Literal["schedule", "runs"] = default(
+        "schedule",
+        "What kube-state-metrics exports: when a schedule last started a run and last succeeded, or only the Jobs of "
+        "the runs.",
+        "it exports the status of CronJobs",
+    )
+    checked: Date | None = optional("When these facts were last verified.")
+    source: Url | None = optional("The source of these facts.")
+
+
 class DashboardsCapability(Section):
     """How a Grafana gets its dashboards."""
 
@@ -192,6 +210,7 @@ class Providers(Section):
     rollout: dict[Name, RolloutCapability] = mapped("Rollout providers.")
     traffic: dict[Name, TrafficCapability] = mapped("Traffic providers.")
     autoscaling: dict[Name, AutoscalingCapability] = mapped("Autoscaling providers.")
+    orchestration: dict[Name, OrchestrationCapability] = mapped("What starts training runs.")
     gateway: dict[Name, GatewayCapability] = mapped("Implementations of the Gateway API.")
     mesh: dict[Name, MeshCapability] = mapped("Service meshes.")
     dashboards: dict[Name, DashboardsCapability] = mapped("Ways to get dashboards into Grafana.")

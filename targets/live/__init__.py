@@ -27,6 +27,7 @@ READERS: Mapping[str, Reader] = {
     "Rollout": Reader(state=rollouts.state, wanted=rollouts.wanted),
     "Deployment": Reader(state=workloads.deployment),
     "CronJob": Reader(state=workloads.cron_job),
+    "CronWorkflow": Reader(state=workloads.cron_workflow),
 }
 """By kind. Objects of other kinds have no state: they exist or not."""
 

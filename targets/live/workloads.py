@@ -1,4 +1,4 @@
-"""The live state of Kubernetes' own workloads: Deployments and CronJobs."""
+"""The live state of workloads: Deployments, CronJobs, and CronWorkflows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .values import Object, Related, State, condition
 
-__all__ = ["cron_job", "deployment"]
+__all__ = ["cron_job", "cron_workflow", "deployment"]
 
 
 def deployment(live: Object, _: Related) -> State:
@@ -52,5 +52,28 @@ def cron_job(live: Object, _: Related) -> State:
             ("schedule", " ".join(word for word in (spec["schedule"], spec.get("timeZone")) if word)),
             ("last run", status.get("lastScheduleTime") or "never"),
             ("last success", status.get("lastSuccessfulTime") or "never"),
+        ),
+    )
+
+
+def cron_workflow(live: Object, _: Related) -> State:
+    """When Argo Workflows last started a run, and how many have succeeded and failed. A schedule that Argo cannot use
+    is a condition (argoproj/argo-workflows, pkg/apis/workflow/v1alpha1/cron_workflow_types.go).
+    """
+    status, spec = live.get("status", {}), live["spec"]
+    running = len(status.get("active") or [])
+    wrong = [one for one in status.get("conditions") or [] if one.get("type") in ("SpecError", "SubmissionError")]
+    said = "suspended" if spec.get("suspend") else f"{running} running" if running else "waits for its next run"
+    return State(
+        kind="CronWorkflow",
+        name=live["metadata"]["name"],
+        phase="degraded" if wrong else "healthy",
+        said="cannot start its runs" if wrong else said,
+        message=wrong[0].get("message", "") if wrong else "",
+        facts=(
+            ("schedule", " ".join(word for word in (*(spec.get("schedules") or ()), spec.get("timezone")) if word)),
+            ("last run", status.get("lastScheduledTime") or "never"),
+            ("succeeded", str(status.get("succeeded") or 0)),
+            ("failed", str(status.get("failed") or 0)),
         ),
     )

@@ -88,11 +88,14 @@ def _rivals(found: MeasuringPlan) -> dict[str, Any] | None:
 
 
 def _run(found: MeasuringPlan) -> dict[str, Any] | None:
-    """The CronJob that runs are started from."""
+    """The CronJob or CronWorkflow that runs are started from."""
     training = found.plan.training
     if not found.starts.value or training is None:
         return None
-    return {"cronJob": training.name.also(found.triggers)}
+    starts = training.orchestration.starts
+    if starts.value == "cron-job":
+        return {"cronJob": training.name.also(found.triggers)}
+    return {"cronWorkflow": training.name.also((*found.triggers, starts))}
 
 
 def labels(found: MeasuringPlan) -> Body:

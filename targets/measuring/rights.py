@@ -1,8 +1,8 @@
 """The identity of the process, and its rights in the cluster: to start runs of one CronJob, and nothing else.
 
-Traps handled here: `create` cannot be limited by name, so the Role allows the creation of Jobs in its own namespace. It
-reads and annotates only one CronJob. An account that other pods run as would give them the same rights, so it is
-refused.
+Traps handled here: `create` cannot be limited by name, so the Role allows the creation of Jobs in its own namespace, or
+of Workflows, if Argo Workflows runs the training. It reads and annotates only one CronJob or CronWorkflow. An account
+that other pods run as would give them the same rights, so it is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.plan.measuring import MeasuringPlan
+from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..pod import access
 from .config import labels
@@ -42,15 +43,11 @@ def role(found: MeasuringPlan) -> Iterator[Artifact]:
     training, scope = found.plan.training, found.plan
     if not found.starts.value or training is None:
         return
-    named = [training.name]
     body: Body = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
         "metadata": naming.metadata(scope, found.name, labels(found)),
-        "rules": [
-            {"apiGroups": ["batch"], "resources": ["cronjobs"], "resourceNames": named, "verbs": ["get", "patch"]},
-            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "list"]},
-        ],
+        "rules": _rules(training),
     }
     bound: Body = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -62,6 +59,19 @@ def role(found: MeasuringPlan) -> Iterator[Artifact]:
     why = because("Role", "it may start training runs", found.starts)
     for kind, one in (("Role", body), ("RoleBinding", bound)):
         yield Artifact(path=naming.path_of(scope, "measuring", kind, found.name), body=one, why=why)
+
+
+def _rules(training: TrainingPlan) -> list[Body | Because[Body]]:
+    """What it may do with what runs are started from, and with the runs."""
+    named, starts = [training.name], training.orchestration.starts
+    if starts.value == "cron-job":
+        return [
+            {"apiGroups": ["batch"], "resources": ["cronjobs"], "resourceNames": named, "verbs": ["get", "patch"]},
+            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "list"]},
+        ]
+    of: Body = {"apiGroups": ["argoproj.io"], "resources": ["cronworkflows"], "resourceNames": named}
+    runs: Body = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "list"]}
+    return [because(rule, starts.reason, starts) for rule in ({**of, "verbs": ["get", "patch"]}, runs)]
 
 
 def _alone(found: MeasuringPlan) -> None:

@@ -1,4 +1,4 @@
-"""Alert expressions for anything that runs as a CronJob: do its runs start, and do they succeed?
+"""Alert expressions for anything that runs on a schedule: do its runs start, and do they succeed?
 
 All of them depend on kube-state-metrics, scraped with `honor_labels` so that `namespace` is the object's:
 `kube_cronjob_info`, `kube_cronjob_created`, `kube_cronjob_status_last_schedule_time` and
@@ -9,6 +9,12 @@ Traps handled here: `kube_job_status_failed` counts pods, so a retried pod would
 Job stays in the history, so an alert on it would keep firing after the next success. `kube_cronjob_next_schedule_time`
 ignores the time zone in older versions (kube-state-metrics, issue 2206), so the planner computes the gap between two
 runs instead. A CronJob that has never run, or never succeeded, has no timestamp for it, so its creation time counts.
+
+Without a CronJob (`platform.orchestration`), the Jobs of the runs say when one last started and succeeded, as long as
+they are kept (`compiler.plan.orchestration`). Before the first one, the oldest ConfigMap of the training configuration
+says since when there should be runs: `kube_configmap_info` and `kube_configmap_created` by `namespace` and `configmap`;
+`kube_job_created` and `kube_job_status_completion_time` by `namespace` and `job_name`. A Job that waits in a queue has
+been created, and has no start time. Only Jobs that succeed have a completion time.
 """
 
 from __future__ import annotations
@@ -17,10 +23,24 @@ from typing import Protocol
 
 from ...compiler.because import Because, text
 from ...compiler.plan.scope import Scope
+from ...compiler.plan.training import TrainingPlan
 from ...compiler.promql import promql
 from ...schema.units import Duration
 
-__all__ = ["Scheduled", "absent", "ago", "failed", "failures", "finished", "late", "missed", "running", "stale"]
+__all__ = [
+    "JOBS",
+    "Scheduled",
+    "absent",
+    "ago",
+    "by_jobs",
+    "failed",
+    "failures",
+    "finished",
+    "late",
+    "missed",
+    "running",
+    "stale",
+]
 
 
 class Scheduled(Protocol):
@@ -132,7 +152,30 @@ def _jobs(runs: Scheduled, series: str, more: str = "") -> Because[str]:
     )
 
 
+def by_jobs(runs: Scheduled) -> Because[str] | None:
+    """The reason why only the Jobs of the runs are known, and no CronJob; None if there is one."""
+    observed = runs.orchestration.observed if isinstance(runs, TrainingPlan) else None
+    return observed if observed is not None and observed.value == "runs" else None
+
+
+JOBS = {
+    "info": "kube_configmap_info",
+    "created": "kube_configmap_created",
+    "status_last_schedule_time": "kube_job_created",
+    "status_last_successful_time": "kube_job_status_completion_time",
+}
+"""What stands for a series of a CronJob, if there is none."""
+
+
 def _series(runs: Scheduled, what: str) -> Because[str]:
+    if (observed := by_jobs(runs)) is not None:
+        config = 'configmap=~"{system}-training-[0-9a-f]+"'
+        own = config if "configmap" in JOBS[what] else 'job_name=~"{name}-[0-9]+"'
+        return promql(
+            f'{JOBS[what]}{{{{namespace="{{namespace}}",{own}}}}}',
+            namespace=runs.scope.namespace,
+            **({"system": runs.scope.system.metadata.name} if own is config else {"name": runs.name}),
+        ).also(observed)
     return promql(
         f'kube_cronjob_{what}{{{{namespace="{{namespace}}",cronjob="{{name}}"}}}}',
         namespace=runs.scope.namespace,
@@ -146,6 +189,9 @@ def _since(runs: Scheduled, what: str, longest: Because[Duration]) -> Because[st
 
 
 def _ago(runs: Scheduled, what: str) -> Because[str]:
+    first = "max" if by_jobs(runs) is None else "min"
     return text(
-        "time() - (max({happened}) or max({created}))", happened=_series(runs, what), created=_series(runs, "created")
+        f"time() - (max({{happened}}) or {first}({{created}}))",
+        happened=_series(runs, what),
+        created=_series(runs, "created"),
     )

@@ -58,7 +58,8 @@ def _ticket(
 
 def _absent(training: TrainingPlan) -> Body:
     """Missing data has its own alert, because without these series no other alert here can fire."""
-    said = "Prometheus has no metrics for the CronJob, so no other alert can fire"
+    seen = "the CronJob" if cronjob.by_jobs(training) is None else "training runs"
+    said = f"Prometheus has no metrics for {seen}, so no other alert can fire"
     wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
     return proofs.absent(
         training, _ticket(training, "TrainingJobAbsent", "monitoring", cronjob.absent(training), said, wait)

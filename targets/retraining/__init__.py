@@ -1,6 +1,7 @@
-"""Retraining: a CronJob whose pod validates, trains, evaluates, judges, and registers, under the training contract.
+"""Retraining: a Job whose pod validates, trains, evaluates, judges, and registers, under the training contract.
 
-Without a schedule, the CronJob is suspended and serves as the template for runs that are started by hand.
+A CronJob starts it, or what the platform's orchestration provider has instead. Without a schedule, that is suspended,
+and serves as the template for runs that are started by hand.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
 
     others = (nodes.files, search.files, finetuning.files)
     file = config.ConfigFile(training, lambda: {name: file for made in others for name, file in made(training).items()})
-    yield partial(job.cron_job, training, file)
+    yield partial(job.runs, training, file)
     yield partial(config.configuration, training, file)
     yield partial(carried.program, training)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
     if training.part.tuning is not None:
-        yield partial(search.cron_job, training, file)
+        yield partial(search.runs, training, file)
         yield partial(search.permissions, training)
     if training.spread is not None:
         yield lambda: nodes.runtime(training, file.name)

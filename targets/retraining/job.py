@@ -1,10 +1,7 @@
-"""The CronJob of training runs.
+"""The Job of a training run, and what starts it.
 
 Kubernetes traps handled here:
 
-- CronJob: without a time zone, the schedule is in the time zone of the controller. Without a starting deadline, a
-  hundred missed starts stop the CronJob forever, and a resumed CronJob catches up on the starts that it missed.
-  `Allow`, the default, lets a slow run overlap with the next one.
 - Job: a pod failure policy requires pods that never restart, and that are replaced only once they have failed. Without
   that policy, a node drain costs a retry. Exit codes must be an ordered list without 0. Without a deadline, a hung run
   runs forever; a pod's own deadline would not count the time that it waits for a node.
@@ -12,42 +9,48 @@ Kubernetes traps handled here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.training import TrainingPlan
-from .. import naming
+from ..providers import OrchestrationProvider, Runs
 from .config import ConfigFile, labels
 from .pods import PERMANENT, run_pod
 from .queue import deadline, queue_labels
 
-__all__ = ["cron_job", "job", "of_a_run"]
+__all__ = ["job", "of_a_run", "runs"]
 
 
-def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
-    """The CronJob that starts the runs."""
-    scope = training.scope
-    kept = fixed(1, "only the last one, to read its logs; each finished pod keeps its volume")
-    body: Body = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": naming.metadata(scope, training.name, labels(training), _annotations(training)),
-        "spec": {
-            "schedule": training.schedule,
-            "timeZone": training.time_zone,
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": training.late,
-            "suspend": training.suspended if training.suspended.value else None,
-            "successfulJobsHistoryLimit": kept,
-            "failedJobsHistoryLimit": kept,
-            "jobTemplate": {"metadata": {"labels": _labels(training)}, "spec": job(training, file.name)},
-        },
-    }
-    why = because(
-        "CronJob", "training runs are created from it", training.given_schedule, training.part.steps.train.command
+def runs(training: TrainingPlan, file: ConfigFile) -> Iterable[Artifact]:
+    """The objects that start the runs: a CronJob, or those of another provider."""
+    return _provider(training).objects(
+        Runs(
+            scope=training.scope,
+            name=training.name,
+            labels=labels(training),
+            annotations=_annotations(training),
+            schedule=training.schedule,
+            suspended=training.suspended,
+            time_zone=training.time_zone,
+            cadence=training.cadence,
+            late=training.late,
+            kept=training.kept,
+            job_labels=_labels(training),
+            job=job(training, file.name),
+            queue=training.part.queue.name if training.part.queue is not None and training.spread is None else None,
+            scheduling=training.part.scheduling,
+            user=training.part.user,
+            priority=training.scope.platform.priorities.training,
+            why=lambda kind: because(
+                kind, "training runs are created from it", training.given_schedule, training.part.steps.train.command
+            ),
+        )
     )
-    yield Artifact(path=naming.path_of(scope, "retraining", "CronJob", training.name), body=body, why=why)
+
+
+def _provider(training: TrainingPlan) -> OrchestrationProvider:
+    return training.scope.providers.chosen(OrchestrationProvider, training.orchestration.provider)
 
 
 def _annotations(training: TrainingPlan) -> Body:
@@ -62,11 +65,11 @@ def _annotations(training: TrainingPlan) -> Body:
 
 def _description(training: TrainingPlan) -> Because[str]:
     """For engineers who find the CronJob in a cluster and wonder why it never runs."""
-    what = "trains a new model and judges it"
+    what, provider = "trains a new model and judges it", _provider(training)
     if not training.suspended.value:
-        return _of_the_system(because(what, "the purpose of the CronJob", training.suspended), training)
+        return _of_the_system(because(what, f"the purpose of the {provider.kind}", training.suspended), training)
     by_hand = text(
-        f"{what}; to start a run: kubectl create job -n {{namespace}} --from=cronjob/{{name}} {{name}}-1",
+        f"{what}; to start a run: {provider.by_hand}",
         training.suspended.reason,
         namespace=training.scope.namespace,
         name=training.name,
@@ -80,7 +83,7 @@ def _of_the_system(what: Because[str], training: TrainingPlan) -> Because[str]:
     if about is None:
         return what
     sentence = about.map(lambda words: words if words.endswith((".", "!", "?")) else f"{words}.")
-    return text("{about} This CronJob {what}", about=sentence, what=what)
+    return text(f"{{about}} This {_provider(training).kind} {{what}}", about=sentence, what=what)
 
 
 def _labels(training: TrainingPlan) -> Body:

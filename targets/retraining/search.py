@@ -1,4 +1,4 @@
-"""A hyperparameter search on its own schedule: a CronJob whose pod runs trials, several at once if the spec says so.
+"""A hyperparameter search on its own schedule: a Job whose pod runs trials, several at once if the spec says so.
 
 The workers share one Optuna study on the volume of the pod (docs/training-contract.md), so the search needs neither a
 database nor an operator. The best parameters end up in a ConfigMap that the search creates. Training runs mount it, if
@@ -7,7 +7,7 @@ it exists: the compiled output does not contain it, so no GitOps tool reverts it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...compiler.because import Because, because, fixed
@@ -15,20 +15,23 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan import cron
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Tuning
 from .. import naming
 from ..plain import as_data
 from ..pod import access
+from ..providers import OrchestrationProvider, Runs
 from .config import ConfigFile, labels
 from .job import of_a_run
 from .pods import search_pod
 from .queue import queue_labels
 from .steps import grants
 
-__all__ = ["FILE", "cron_job", "files", "permissions"]
+__all__ = ["FILE", "files", "permissions", "runs"]
 
 FILE = "search.json"
+KEPT = fixed(7 * 86400, "7 days leave time to read the logs of a search")
 
 
 def files(training: TrainingPlan) -> dict[str, Lines]:
@@ -100,37 +103,41 @@ def _too_large(nodes: Because[int], tuning: Tuning) -> Refusal:
     )
 
 
-def cron_job(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
-    """The CronJob that starts the searches."""
-    scope, tuning, schedule = training.scope, training.searched, training.search_schedule
+def runs(training: TrainingPlan, file: ConfigFile) -> Iterable[Artifact]:
+    """The objects that start the searches: a CronJob, or those of another provider."""
+    tuning, schedule = training.searched, training.search_schedule
     if tuning is None or schedule is None:
-        return
-    kept = fixed(1, "only the last one, to read its logs; each finished pod keeps its volume")
-    body: Body = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": naming.metadata(scope, training.search_name, labels(training)),
-        "spec": {
-            "schedule": schedule,
-            "timeZone": training.time_zone,
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": fixed(3600, "a search that starts an hour late is still useful"),
-            "successfulJobsHistoryLimit": kept,
-            "failedJobsHistoryLimit": kept,
-            "jobTemplate": {
-                "metadata": {"labels": {**labels(training), **queue_labels(training)}},
-                "spec": {
-                    "backoffLimit": training.retries,
-                    "activeDeadlineSeconds": training.search_deadline,
-                    **of_a_run(),
-                    "ttlSecondsAfterFinished": fixed(7 * 86400, "7 days leave time to read the logs of a search"),
-                    "template": search_pod(training, tuning, file.name),
-                },
-            },
-        },
+        return ()
+    queue = training.part.queue
+    return training.scope.providers.chosen(OrchestrationProvider, training.orchestration.provider).objects(
+        Runs(
+            scope=training.scope,
+            name=training.search_name,
+            labels=labels(training),
+            schedule=schedule,
+            time_zone=training.time_zone,
+            cadence=cron.cadence(schedule, training.time_zone),
+            late=fixed(3600, "a search that starts an hour late is still useful"),
+            kept=KEPT,
+            job_labels={**labels(training), **queue_labels(training)},
+            job=_job(training, tuning, file.name),
+            queue=queue.name if queue is not None else None,
+            scheduling=training.part.scheduling,
+            user=training.part.user,
+            priority=training.scope.platform.priorities.training,
+            why=lambda kind: because(kind, "the search has its own schedule", schedule, tuning.when),
+        )
+    )
+
+
+def _job(training: TrainingPlan, tuning: Tuning, config: Because[str]) -> Body:
+    return {
+        "backoffLimit": training.retries,
+        "activeDeadlineSeconds": training.search_deadline,
+        **of_a_run(),
+        "ttlSecondsAfterFinished": KEPT,
+        "template": search_pod(training, tuning, config),
     }
-    why = because("CronJob", "the search has its own schedule", schedule, tuning.when)
-    yield Artifact(path=naming.path_of(scope, "retraining", "CronJob", training.search_name), body=body, why=why)
 
 
 def permissions(training: TrainingPlan) -> Iterator[Artifact]:

@@ -38,6 +38,8 @@ AFTER = (
     ("keda.sh/v1alpha1", "ScaledObject"),
     ("policy/v1", "PodDisruptionBudget"),
     ("batch/v1", "CronJob"),
+    ("argoproj.io/v1alpha1", "WorkflowTemplate"),
+    ("argoproj.io/v1alpha1", "CronWorkflow"),  # it refers to the template
 )
 
 KINDS = (*BEFORE, *AFTER)

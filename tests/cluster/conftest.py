@@ -76,6 +76,7 @@ def _tell(ground: Ground) -> None:
         ("definitions of KEDA", "keda", "github.com/kedacore/keda/v2"),
         ("definition of dashboards of the Grafana operator", "grafana", "github.com/grafana/grafana-operator/v5"),
         ("definitions of Kubeflow Trainer", "trainer", "github.com/kubeflow/trainer/v2"),
+        ("definitions of Argo Workflows", "argo", "github.com/argoproj/argo-workflows/v4"),
         ("definitions of the Prometheus operator", "crds", "github.com/prometheus-operator/prometheus-operator"),
     ):
         PROOF.row(title, columns, name, version_of(module, path), "the Go module, built or read here")

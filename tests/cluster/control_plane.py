@@ -273,6 +273,8 @@ def _definitions(folder: Path) -> Iterable[Object]:
     files.append(grafana / "grafana.integreatly.org_grafanadashboards.yaml")
     trainer = module_folder("trainer", "github.com/kubeflow/trainer/v2") / "manifests" / "base" / "crds"
     files += sorted(file for file in trainer.glob("trainer.kubeflow.org_train*.yaml"))
+    workflows = module_folder("argo", "github.com/argoproj/argo-workflows/v4") / "manifests" / "base" / "crds" / "full"
+    files += [workflows / f"argoproj.io_{name}.yaml" for name in ("cronworkflows", "workflows", "workflowtemplates")]
     for file in files:
         for body in yaml.load_all(file.read_text(), Loader=_Loader):
             if isinstance(body, dict) and body.get("kind") == "CustomResourceDefinition":

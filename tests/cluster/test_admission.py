@@ -13,9 +13,11 @@ import pytest
 
 import mlspec
 from mlspec import Result
+from mlspec.compiler.kinds import pods_of
 from mlspec.runtime.launch import Launch, train_job
 from mlspec.targets.retraining.nodes import FILE
 
+from ..argo import with_workflows
 from ..support import ADOPTERS, EXAMPLES, objects
 from ..systems import generated
 from ..validation import pod_of
@@ -58,7 +60,7 @@ CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.
 def bodies(result: Result, folder: Path) -> list[Object]:
     """What an API server gets of a compiled system, and of its runs."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
-    made += list(train_jobs(made, folder))
+    made += [*train_jobs(made, folder), *workflows(made)]
     return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
 
 
@@ -77,10 +79,27 @@ def train_jobs(made: list[Object], folder: Path) -> Iterator[Object]:
             yield body
 
 
+def workflows(made: list[Object]) -> Iterator[Object]:
+    """The Workflows that CronWorkflows start, and the objects that those create."""
+    for body in made:
+        if body["kind"] == "CronWorkflow":
+            yield {
+                "apiVersion": body["apiVersion"],
+                "kind": "Workflow",
+                "metadata": {**body["metadata"], "name": f"{body['metadata']['name']}-1764000000"},
+                "spec": body["spec"]["workflowSpec"],
+            }
+        elif body["kind"] == "WorkflowTemplate":
+            name = f"{body['metadata']['name']}-1764000000"
+            job = body["spec"]["templates"][0]["resource"]["manifest"].replace("{{workflow.name}}", name)
+            yield json.loads(job)
+
+
 def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
     """The examples, the systems of adopters, and the generated systems that mlspec accepts."""
     for example in EXAMPLES + ADOPTERS:
         yield example.name, bodies(mlspec.compile(example / "mlspec.yaml"), folder)
+    yield "workflows", bodies(with_workflows(folder / "workflows"), folder)
     (folder / ".git").mkdir()
     for seed in range(SEEDS):
         own = folder / str(seed)
@@ -219,8 +238,8 @@ def _pods(body: Object) -> str:
 
 
 def _pod(body: Object) -> Object:
-    spec = body["spec"]["jobTemplate"]["spec"] if body["kind"] == "CronJob" else body["spec"]
-    template = spec["template"]
+    template = pods_of(body)
+    assert template is not None
     meta = copy.deepcopy(template.get("metadata", {}))
     meta["name"] = re.sub(r"[^a-z0-9-]", "-", body["metadata"]["name"])[:50]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}

@@ -13,6 +13,8 @@ __all__ = ["RECEIVERS", "alerts", "platform", "platform_file"]
 RECEIVERS = ("payments", "ümläut")
 """Who gets alerts, and owns systems."""
 
+_OWN = {"starts": "cron-job", "observed": "schedule", "checked": "2026-11-29", "source": "https://example.com"}
+
 _REGISTRIES = ["docker.io", "nvcr.io", "registry.example.com"]
 _STORES = [f"{scheme}://{place}" for scheme in ("s3", "gs", "azure", "https", "hf", "oci", "kafka") for place in (
     "models.example.internal", "example.internal", "bucket", "scores", "data.example.com",
@@ -39,6 +41,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         security={"users": maker.users} if maker.users is not None else None,
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
+        orchestration={"provider": ("cronjob", "argo-workflows")[int(maker.kubernetes[-1]) % 2]},
         dashboards={"provider": maker.pick(("sidecar", "grafana-operator"))},
         alerting=_alerting(maker) if maker.maybe(0.5) else None,
         providers=_providers(maker),
@@ -116,6 +119,7 @@ def _providers(maker: Maker) -> dict[str, Any]:
         "rollout": {"own": maker.free("RolloutCapability")},
         "traffic": {"own": maker.free("TrafficCapability")},
         "autoscaling": {"own": maker.free("AutoscalingCapability")},
+        "orchestration": {"own": _OWN, "other": {"starts": "cron-workflow", "observed": "runs"}},
         "gateway": {"own": maker.free("GatewayCapability")},
         "mesh": {"own": maker.free("MeshCapability")},
         "dashboards": {"own": maker.free("DashboardsCapability")},

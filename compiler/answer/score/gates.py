@@ -1,6 +1,6 @@
 """Tests that the gate of training runs makes: quality before serving, the naive baseline, slices, and groups.
 
-The gate proves a test if the CronJob that runs it is not suspended, if the gate stands between the steps that measure
+The gate proves a test if the schedule that runs it is not suspended, if the gate stands between the steps that measure
 and publish the model, and if its configuration, a ConfigMap in the bundle, has a condition for the test that a model
 can fail. A bound at the end of its metric's range is one that every model passes.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, NamedTuple
 
-from ...kinds import Object
+from ...kinds import Object, pods_of
 from .seen import Lacking, Objects, Proof, Seen, Shown, at, each, number
 
 __all__ = ["baseline", "groups", "slices", "validated"]
@@ -165,7 +165,8 @@ def _without_training(seen: Seen) -> Lacking:
 
 
 def _gated(objects: Objects) -> Run | Lacking:
-    job = next((job for job in objects.kind("CronJob") if _judges(job)), None)
+    started = [*objects.kind("CronJob"), *objects.kind("WorkflowTemplate")]
+    job = next((job for job in started if _judges(job)), None)
     if job is None:
         return Lacking(
             why="no training run has the steps `evaluate`, `gate`, and `register`, in this order",
@@ -173,7 +174,7 @@ def _gated(objects: Objects) -> Run | Lacking:
             help="add `evaluate` and `register`, and `gates` under `evaluation`",
             effort="days",
         )
-    if at(job, "spec", "suspend"):
+    if at(_schedule(job, objects), "spec", "suspend"):
         why = "training runs have no schedule, so the gate runs only when someone starts it"
         return Lacking(why=why, path="retraining.schedule", help="write a schedule")
     config = next(filter(None, map(objects.config_map, each(_pod(job), "volumes"))), None)
@@ -200,4 +201,16 @@ def _judges(job: Object) -> bool:
 
 
 def _pod(job: Object) -> object:
-    return at(job, "spec", "jobTemplate", "spec", "template", "spec")
+    return at(pods_of(job), "spec")
+
+
+def _schedule(job: Object, objects: Objects) -> object:
+    """What starts it on a schedule: a CronJob itself, or the CronWorkflow of a WorkflowTemplate."""
+    if job["kind"] == "CronJob":
+        return job
+    name = at(job, "metadata", "name")
+    crons = objects.kind("CronWorkflow")
+    return next(
+        (one for one in crons if at(one, "spec", "workflowSpec", "workflowTemplateRef", "name") == name),
+        {"spec": {"suspend": True}},
+    )

@@ -87,9 +87,21 @@ def _rate(series: LatencySeries, indicators: Indicators, suffix: str) -> str:
 
 
 def _scheduled(plan: Plan) -> Iterator[Question]:
-    """When the runs of CronJobs last succeeded, from kube-state-metrics."""
+    """When scheduled runs last succeeded, from kube-state-metrics: the status of CronJobs, or the Jobs of the runs."""
+    training = plan.training
     names = [batch.name for batch in plan.batch.values()]
-    names += [plan.training.name] if plan.training is not None else []
+    if training is not None and training.orchestration.observed.value == "runs":
+        match = promql(
+            'namespace="{namespace}",job_name=~"{name}-[0-9]+"', namespace=plan.namespace, name=training.name
+        )
+        for asked, function, series in (
+            ("succeeded", "max", "kube_job_status_completion_time"),
+            ("known", "count", "kube_job_created"),
+        ):
+            query = text(f"{function}({series}{{{{{{match}}}}}})", match=match)
+            yield Question(key=key(training.name.value, asked), query=query.value)
+    elif training is not None:
+        names.append(training.name)
     for name in names:
         succeeded = _cronjob(plan, name, "kube_cronjob_status_last_successful_time")
         yield Question(key=key(name.value, "succeeded"), query=f"max({succeeded.value})")

@@ -39,6 +39,8 @@ MODULES: dict[str, str] = {
     "providers/mesh/istio-ambient": "providers_mesh",
     "providers/mesh/linkerd": "providers_mesh",
     "providers/mesh/none": "providers_mesh",
+    "providers/orchestration/argo-workflows": "providers_orchestration",
+    "providers/orchestration/cronjob": "providers_orchestration",
     "providers/rollout/argo-rollouts": "providers_rollout",
     "providers/rollout/none": "providers_rollout",
     "providers/traffic/gateway-api": "providers_traffic",

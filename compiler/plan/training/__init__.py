@@ -18,6 +18,8 @@ from ...layer.usual import served
 from ...system import Distributed, Model, Release, Training, Tuning
 from .. import cron
 from ..choose import assumed, number
+from ..orchestration import Orchestration
+from ..orchestration import kept as kept_for
 from ..scope import Scope
 from . import contract, fit
 from . import nodes as grouped
@@ -182,6 +184,11 @@ class TrainingPlan:
     # Time
 
     @cached_property
+    def orchestration(self) -> Orchestration:
+        """What starts the runs."""
+        return Orchestration(self.scope)
+
+    @cached_property
     def given_schedule(self) -> Because[str] | None:
         """The schedule of the runs, if there is one."""
         retraining = self.scope.system.retraining
@@ -288,7 +295,10 @@ class TrainingPlan:
     @cached_property
     def kept(self) -> Because[int]:
         """How many seconds to keep a finished run."""
-        return cron.kept(self.longest_gap) if self.cadence is not None else _kept_by_hand(self.suspended)
+        if self.cadence is None:
+            return _kept_by_hand(self.suspended)
+        least, observed = cron.kept(self.longest_gap), self.orchestration.observed
+        return kept_for(least, self.stale, observed) if observed.value == "runs" else least
 
     @cached_property
     def stale(self) -> Because[Duration]:

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from ....compiler.because import Because, because, fixed, text
 from ....compiler.plan.choose import readable
+from ....compiler.plan.training import TrainingPlan
 from ....schema.units import Duration
+from ...providers import OrchestrationProvider
 from .. import cronjob
 from ..alert import Watched
 from .panel import Line, Panel, Query, seconds
@@ -24,16 +26,23 @@ class Runs(cronjob.Scheduled, Watched, Protocol):
         ...
 
 
+def shown(job: Runs) -> str:
+    """The command that shows the last runs, with `{name}`."""
+    if not isinstance(job, TrainingPlan):
+        return "kubectl describe cronjob {name}"
+    return job.scope.providers.chosen(OrchestrationProvider, job.orchestration.provider).shown
+
+
 def runs(job: Runs) -> Iterator[Panel]:
-    """The panels of a CronJob."""
+    """The panels of what runs on a schedule."""
     why = because("runs", "it runs on a schedule", job.stale)
     yield Panel(
         key="since",
         kind="graph",
         title="Time since the last success",
         about=text(
-            "How long ago a run last succeeded. At the line, {limit}, an alert fires. `kubectl describe cronjob "
-            "{name}` shows the last runs.",
+            "How long ago a run last succeeded. At the line, {limit}, an alert fires. "
+            f"`{shown(job)}` shows the last runs.",
             limit=job.stale.map(readable),
             name=job.name,
         ),

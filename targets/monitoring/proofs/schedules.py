@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from ....compiler.because import Because
 from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
 from ....schema.units import Duration
-from ..cronjob import Scheduled
+from ..cronjob import JOBS, Scheduled, by_jobs
 from ..proof import Alert, Flows, Scene, fired, proven, silent
 from .pods import AT, begins, length, wait
 
@@ -24,11 +24,11 @@ STEP = 5
 
 
 def _name(runs: Scheduled, what: str) -> str:
-    return labeled(f"kube_cronjob_{what}", _own(runs))
-
-
-def _own(runs: Scheduled) -> dict[str, str]:
-    return {"namespace": runs.scope.namespace.value, "cronjob": runs.name.value}
+    if by_jobs(runs) is not None:
+        config = {"configmap": f"{runs.scope.system.metadata.name.value}-training-0a1b2c3d"}
+        own = config if "configmap" in JOBS[what] else {"job_name": f"{runs.name.value}-1764000000"}
+        return labeled(JOBS[what], {"namespace": runs.scope.namespace.value, **own})
+    return labeled(f"kube_cronjob_{what}", {"namespace": runs.scope.namespace.value, "cronjob": runs.name.value})
 
 
 def _healthy(runs: Scheduled) -> Callable[[Flows], Series]:
@@ -53,7 +53,8 @@ def absent(runs: Scheduled, alert: Alert) -> Alert:
         gone = {_name(runs, "info"): gauge([(AT, 1), (wait(alert) + 5, GONE)])}
         yield from begins(alert, "kube-state-metrics is gone", gone, 1)
 
-    return proven(alert, scenes, _healthy(runs), {"namespace": runs.scope.namespace, "cronjob": runs.name})
+    kept = {"cronjob": runs.name} if by_jobs(runs) is None else {}
+    return proven(alert, scenes, _healthy(runs), {"namespace": runs.scope.namespace, **kept})
 
 
 def overdue(runs: Scheduled, alert: Alert, what: str, longest: Because[Duration]) -> Alert:

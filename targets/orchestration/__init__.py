@@ -1,0 +1,1 @@
+"""The providers that start training runs and hyperparameter searches."""
