@@ -26,7 +26,7 @@ def main() -> None:
     write("model.json", {"version": 1, "path": "model.joblib", "format": "sklearn", "data": data})
     write("until.json", pc.max(pc.cast(test["event_time"], "int64")).as_py())
     frauds = int(pc.sum(train["is_fraud"]).as_py())
-    print(f"trained on {len(train):,} payments, of which {frauds:,} are fraud")  # noqa: T201
+    print(f"trained on {len(train):,} payments with {frauds:,} frauds")  # noqa: T201
 
 
 if __name__ == "__main__":

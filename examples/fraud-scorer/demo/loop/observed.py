@@ -33,7 +33,7 @@ class Observed(threading.Thread):
         self._end = threading.Event()
         self._lines = 0
         self.story = 1
-        """The story that is told now."""
+        """The story that runs now."""
 
     def days(self, at: float | None = None) -> float:
         """A time in days since the start."""

@@ -25,7 +25,7 @@ NOTIFICATION = {"version": "4", "status": "firing", "alerts": [{"status": "firin
 
 
 class Story:
-    """What is told, from one day to another, and what was checked."""
+    """One story, from one day to another, and what was checked."""
 
     def __init__(self, number: int, title: str, told: str, begin: float) -> None:
         self.number, self.title, self.told, self.begin, self.end = number, title, told, begin, begin

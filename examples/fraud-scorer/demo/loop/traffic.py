@@ -26,7 +26,7 @@ BATCH = 100
 """Payments in one request."""
 
 ARRIVES = 0.85
-"""After how many days a label arrives. `labels.delay` is the time by which all have: one day."""
+"""After how many days a label arrives. `labels.delay` is the time after which all have arrived: one day."""
 
 DATATYPES = {"float64": "FP64", "int64": "INT64"}
 
