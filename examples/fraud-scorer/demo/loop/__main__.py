@@ -14,7 +14,7 @@ from .result import result as found
 from .stage import Stage
 from .stories import told
 
-DAY = 10.0
+DAY = 12.0
 SEED = 7
 
 

@@ -149,7 +149,9 @@ def _of_the_run(stage: Stage, story: Story, run: Run) -> None:
     assert observed is not None
     for step in run.steps:
         observed.event("step", f"{step.name} exits with {step.status}", step.ended, name=step.name)
-    story.check("Every step of the run succeeds", run.succeeded, [(step.name, step.status) for step in run.steps])
+    story.check(
+        "Every step of the run succeeds", run.succeeded, ", ".join(f"{step.name} {step.status}" for step in run.steps)
+    )
     if run.step("gate") is None:
         return
     verdict = run.read("gate", "verdict.json")
@@ -173,16 +175,17 @@ def _released(stage: Stage, story: Story) -> None:
     story.check("It has the evaluation report", "releases/production.evaluation.md" in changed)
     system.pull()
     new = stage.serve("2")
-    stage.bank.copy_to(new.requests, 10)  # the first requests of a process are slow
+    stage.bank.also_ask(new.requests, 10)  # the first requests of a process are slow
     warm = measured(new)
-    stage.bank.copy_to(new.requests, 60)
+    stage.bank.also_ask(new.requests, 60)
     live, candidate = measured(stage.live), since(warm, measured(new))
     story.check("The new version's server counted its requests", candidate.requests >= 50, f"{candidate.requests:.0f}")
     played = replayed(system, live, candidate, stage.folder / "canary", Path(stage.programs["promtool"]))
     (rollout,) = played["environments"][0]["rollouts"]
-    observed.event("canary", f"{rollout['verdict']} after {rollout['seconds'] / 60:.0f} minutes")
-    story.check("The canary, replayed with the new version's own measurements, is promoted",
-                rollout["verdict"] == "promoted", rollout)  # fmt: skip
+    ended = f"{rollout['verdict']} after {rollout['seconds'] / 60:.0f} minutes {rollout['by']}".strip()
+    observed.event("canary", ended)
+    promoted = rollout["verdict"] == "promoted"
+    story.check("The canary, replayed with the new version's own measurements, is promoted", promoted, ended)
     before, stage.live = stage.live, new
     stage.bank.port = new.requests
     time.sleep(0.5)
@@ -209,7 +212,7 @@ def worse(stage: Stage) -> Story:
     for step in run.steps:
         observed.event("step", f"{step.name} exits with {step.status}", step.ended, name=step.name)
     story.check("Every step runs, because a model that fails its gates is an honest no", run.succeeded,
-                [(step.name, step.status) for step in run.steps])  # fmt: skip
+                ", ".join(f"{step.name} {step.status}" for step in run.steps))  # fmt: skip
     if run.step("gate") is not None:
         _refused(stage, story, run)
     story.check("Nothing is committed", len(system.commits()) == commits)

@@ -38,8 +38,8 @@ class Bank(threading.Thread):
         super().__init__(name="bank")
         self.new, self.cents, self.port = 0.0, False, port
         self.asked = self.failed = self.labeled = 0
-        self._world, self._lake, self._day, self._copies = world, lake, day, World(1)
-        self._every, self._copied = day * BATCH / rows, 0
+        self._world, self._lake, self._day, self._world_of_others = world, lake, day, World(1)
+        self._every, self._others = day * BATCH / rows, 0
         self._waiting: list[tuple[float, list[str], Any]] = []
         self._broken: list[tuple[Path, pa.Table]] = []
         self._unwritten: list[tuple[Payments, list[str], float, bool]] = []
@@ -79,22 +79,25 @@ class Bank(threading.Thread):
                     self._write_payments()
                     self._write_labels(now)
 
-    def copy_to(self, port: int, requests: int) -> None:
-        """Send requests of this world to another version as well, with IDs that no label has."""
+    def also_ask(self, port: int, requests: int) -> None:
+        """Send some payments to another version, as a canary gets them. They have labels like all others."""
         for _ in range(requests):
-            ids = [f"c{self._copied + row:07d}" for row in range(BATCH)]
-            self._copied += BATCH
-            if not self._answered(self._copies.payments(BATCH, self.new), ids, port):
-                self.failed += BATCH
+            ids = [f"c{self._others + row:07d}" for row in range(BATCH)]
+            self._others += BATCH
+            self._asked(self._world_of_others.payments(BATCH, self.new), ids, port, cents=False)
 
     def ask(self, payments: Payments) -> None:
         """Ask for the scores of some payments."""
         ids = [f"p{self.asked + number:07d}" for number in range(len(payments["amount"]))]
-        cents, now = self.cents, time.time()
+        cents = self.cents
         if cents:
             payments = {**payments, "amount": np.round(payments["amount"] * 100)}
         self.asked += len(ids)
-        if not self._answered(payments, ids, self.port):
+        self._asked(payments, ids, self.port, cents=cents)
+
+    def _asked(self, payments: Payments, ids: list[str], port: int, *, cents: bool) -> None:
+        now = time.time()
+        if not self._answered(payments, ids, port):
             self.failed += len(ids)
         with self._lock:
             self._unwritten.append((payments, ids, now, cents))
