@@ -501,7 +501,8 @@ def capture(config: str, host: str) -> None:
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
 @click.option("--metrics-port", metavar="PORT", type=click.IntRange(0, 65535), default=9464, show_default=True)
 @click.option("--requests-port", metavar="PORT", type=click.IntRange(0, 65535), default=9465, show_default=True)
-def exporter(config: str, state: str, host: str, metrics_port: int, requests_port: int) -> None:
+@click.option("--api", metavar="URL", help="An API server on this machine, such as `kubectl proxy`, outside a cluster.")
+def exporter(config: str, state: str, host: str, metrics_port: int, requests_port: int, api: str | None) -> None:
     """Measure drift and quality in every interval, and start training runs when Alertmanager asks for them.
 
     Serves /metrics and /diagnosis, and, with a CronJob to start runs from, POST /retrain. Exits with 0 after SIGTERM,
@@ -510,7 +511,7 @@ def exporter(config: str, state: str, host: str, metrics_port: int, requests_por
     from .runtime.exporter import command
 
     ports = {"metrics": metrics_port, "requests": requests_port}
-    sys.exit(command.exporter(command.Request(config=config, state=state, host=host, **ports)))
+    sys.exit(command.exporter(command.Request(config=config, state=state, host=host, api=api, **ports)))
 
 
 @runtime.command()

@@ -179,6 +179,41 @@ def test_an_unexplained_estimate_is_unknown() -> None:
     assert verdict(fine.but(series=(*fine.series, bad, *ends))) == ("unknown", None, False)
 
 
+@pytest.mark.parametrize(
+    ("broken", "expected"), [(2, ("fix-data", "upstream-change", False)), (4, ("retrain", "concept-drift", True))]
+)
+def test_trap_labels_of_a_data_break_that_is_fixed_are_no_reason_to_train(
+    broken: int, expected: tuple[str, str, bool]
+) -> None:
+    """Labels take two days, so the quality of today is that of the rows of two days ago."""
+    late = quality(0, 0.3).but(window=(AT - 3.0 * DAY, AT - 2.0 * DAY))
+    data = [
+        measured("data", day, Series(name="mlspec_data_violation_ratio", labels={"column": "amount"}, value=value))
+        for day in range(6)
+        for value in [0.9 if day == broken else 0.0]
+    ]
+    assert verdict(late, *data) == expected
+
+
+@pytest.mark.parametrize("labeled", [False, True])
+def test_trap_the_quality_of_the_version_before_does_not_train_again(labeled: bool) -> None:
+    """Version 15 went live yesterday, and labels are those of version 14, or also those of version 15."""
+
+    def captured(day: int, version: str) -> Measured:
+        own = {"segment": "model_version", "segment_value": version}
+        return measured("capture", day, Series(name="mlspec_capture_rows", labels=own, value=2000))
+
+    counted = Series(
+        name="mlspec_quality_samples", labels={**LIVE, "segment": "model_version", "segment_value": "15"}, value=60
+    )
+    good, low = quality(1, 0.7), quality(0, 0.3)
+    if labeled:
+        good, low = (one.but(series=(*one.series, counted)) for one in (good, low))
+    versions = [captured(day, "15" if day < 2 else "14") for day in range(5)]
+    expected = ("retrain", True) if labeled else ("wait", False)
+    assert verdict(good, low, *versions)[::2] == expected
+
+
 def test_a_cause_that_no_measurement_decides_is_not_ruled_out() -> None:
     own = {"license-change": {"retrain": False, "signals": ["quality-drop"], "action": "call the vendor"}}
     found = diagnose(view_of([*calm(), quality(0, 0.5)], AT), settings_of(config(diagnoses={**own, **catalog()})))

@@ -22,7 +22,8 @@ from mlspec.compiler.exported import CONTRACT
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
-from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob, CronWorkflow
+from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob, CronWorkflow, local
+from mlspec.runtime.exporter.command import Exporter
 from mlspec.runtime.exporter.exposition import text_of
 from mlspec.runtime.exporter.history import KEPT, History
 from mlspec.runtime.exporter.jobs import Job, jobs_of
@@ -115,6 +116,14 @@ def test_old_results_are_removed(tmp_path: Path) -> None:
         history.add([drift(DAY * (day + 1))])
     assert [one.time for one in history.all()] == [DAY * (day + 1) for day in range(3, KEPT + 3)]
     assert len([*tmp_path.iterdir()]) == KEPT
+
+
+def test_trap_results_of_rows_whose_labels_have_not_arrived_are_kept(tmp_path: Path) -> None:
+    """With labels that take 45 days, whether the rows were broken is known from results of 45 days ago."""
+    history = History(tmp_path, 45)
+    for day in range(KEPT + 48):
+        history.add([drift(DAY * (day + 1))])
+    assert len(history.all()) == KEPT + 45
 
 
 def test_what_is_asked_for_is_measured() -> None:
@@ -312,6 +321,26 @@ def test_the_cool_down_counts_from_the_last_workflow(cluster: Cluster, phase: st
 def test_the_cool_down_counts_from_the_last_scheduled_workflow(cluster: Cluster) -> None:
     cluster.cron_job["status"] = {"lastScheduledTime": datetime.fromtimestamp(NOW - 60, UTC).isoformat()}
     assert requested(cluster.of_argo, DAY, NOW, diagnosed).outcome == "refused"
+
+
+def test_trap_a_short_period_is_not_measured_when_the_next_one_ends(tmp_path: Path) -> None:
+    """The process looks at the clock twenty times in the shortest period, and at least every five seconds."""
+    capture = {"uri": str(tmp_path), "id": "id"}
+    own = {"capture": capture, "diagnoses": {"silent-monitor": {"retrain": False, "signals": ["monitor-silent"]}}}
+    made = [Exporter({"monitoring": {**own, "interval": period}}, tmp_path / str(period)) for period in (20, DAY)]
+    assert [one.pause for one in made] == [1.0, 5.0]
+
+
+def test_outside_a_cluster_a_run_starts_through_an_address_of_this_machine(cluster: Cluster) -> None:
+    found = local(f"http://127.0.0.1:{cluster.server.server_address[1]}/", "fraud")
+    assert requested(CronJob(api=found, name="fraud-retrain"), 0, NOW, diagnosed).outcome == "started"
+    assert len(cluster.jobs) == 1
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1:8001", "https://127.0.0.1:8001", "127.0.0.1:8001", "http://[", ""])
+def test_trap_an_api_server_elsewhere_is_refused_without_encryption(url: str) -> None:
+    with pytest.raises(Unreadable, match="--api needs an address of this machine"):
+        local(url, "fraud")
 
 
 def test_a_data_break_starts_nothing(cluster: Cluster) -> None:

@@ -134,6 +134,10 @@ def _concluded(
         return _made(seen, verdict, cause, evidence=evidence, ruled_out=ruled_out)
     if blocking:
         return _made(seen, "unknown", None, evidence=evidence, ruled_out=ruled_out)
+    unjudged = _unjudged(seen)
+    if unjudged is not None:
+        waits = (*evidence, Evidence(says=f"no prediction of the newest version, {unjudged}, has a complete label yet"))
+        return _made(seen, "wait", cause, evidence=waits, ruled_out=ruled_out, action=ACTIONS["wait"])
     new = _new_labels(seen)
     if new < seen.settings.new_labels:
         says = f"{new:,.0f} new labels arrived since the live version, and `minNewLabels` asks for more"
@@ -202,6 +206,18 @@ def _new_labels(seen: Seen) -> float:
             found += rows * max(0.0, fresh)
         last = end
     return found
+
+
+def _unjudged(seen: Seen) -> str | None:
+    """The version that went live last, if the low quality is only that of versions before it: its own labels are not
+    there yet. An estimate is about the newest predictions, so one that is low needs no labels.
+    """
+    times = _versions(seen)
+    if not times or not seen.low or seen.estimated:
+        return None
+    newest = max(times, key=lambda version: (times[version], version))
+    counted = seen.view.series("mlspec_quality_samples", segment="model_version", segment_value=newest)
+    return None if any(one.value > 0 for one in counted) else newest
 
 
 def _versions(seen: Seen) -> dict[str, float]:

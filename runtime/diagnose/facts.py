@@ -11,13 +11,13 @@ from math import sqrt
 from statistics import median
 
 from ...compiler.record import Record
-from ..measure.measured import Series
+from ..measure.measured import Measured, Series
 from .settings import Bar, Column, Settings
 from .view import Evidence, Point, View
 
 __all__ = [
     "RARE", "STEP", "Drifted", "Low", "drifted", "estimate_low", "evidence", "jumped", "low", "moved", "prior_moved",
-    "shares", "silent", "skewed", "stale", "stepped", "violated",
+    "shares", "silent", "skewed", "stale", "stepped", "violated", "violated_then",
 ]  # fmt: skip
 
 RARE = 0.01
@@ -87,6 +87,26 @@ def violated(view: View, settings: Settings) -> tuple[Evidence, ...]:
             if one.value > limit:
                 found.append(evidence(f"`{column}` {what} in more rows than expected", one, limit))
     return tuple(found)
+
+
+def violated_then(view: View, settings: Settings) -> tuple[Evidence, ...]:
+    """The columns that had more violations or nulls than allowed in the rows whose labels are complete now. Labels
+    arrive late: by then, the data may be as expected again.
+    """
+    quality = view.newest("quality")
+    if quality is None:
+        return ()
+    begin, end = quality.window
+    found: dict[str, Evidence] = {}
+    for measured in view.history.get("data", ()):
+        if measured.window[0] < end and measured.window[1] > begin:
+            earlier = View(at=measured.time, history={**view.history, "data": _until(view, measured.time)})
+            found |= {one.says: one for one in violated(earlier, settings)}
+    return tuple(one.but(says=f"{one.says}, among the rows whose labels arrived") for one in found.values())
+
+
+def _until(view: View, time: float) -> tuple[Measured, ...]:
+    return tuple(one for one in view.history["data"] if one.time <= time)
 
 
 def skewed(view: View, settings: Settings) -> tuple[Evidence, ...]:  # noqa: ARG001 - all facts have one signature

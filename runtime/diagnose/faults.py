@@ -91,9 +91,10 @@ def _since(low: Low, newest: str, first: float, interval: float) -> list[Evidenc
 def upstream_change(seen: Seen) -> Opinion:
     """A producer changed the data: values violate expectations, features are stale, or few of them moved in a step."""
     keeps = seen.settings.keeps_on
-    if seen.violated:
+    violated = seen.violated or seen.violated_then
+    if violated:
         if "data" not in keeps:
-            return Opinion(yes=True, why="", evidence=seen.violated, verdict="fix-data")
+            return Opinion(yes=True, why="", evidence=violated, verdict="fix-data")
         return Opinion(yes=False, why="`onDataFault: continue`: values violate expectations, and training may go on")
     changed = seen.stale or _changed_features(seen)
     if changed:

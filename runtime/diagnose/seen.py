@@ -42,6 +42,11 @@ class Seen:
         return facts.violated(self.view, self.settings)
 
     @cached_property
+    def violated_then(self) -> tuple[Evidence, ...]:
+        """What was wrong with the rows whose quality is low now."""
+        return facts.violated_then(self.view, self.settings) if self.low or self.low_segments else ()
+
+    @cached_property
     def skewed(self) -> tuple[Evidence, ...]:
         return facts.skewed(self.view, self.settings)
 

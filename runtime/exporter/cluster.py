@@ -15,16 +15,18 @@ import ssl
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from ...compiler.record import Record
+from ..conditions import Unreadable, shown
 
-__all__ = ["ANNOTATION", "Api", "ApiError", "Conflict", "CronJob", "CronWorkflow", "Schedule", "inside_a_pod"]
+__all__ = ["ANNOTATION", "Api", "ApiError", "Conflict", "CronJob", "CronWorkflow", "Schedule", "inside_a_pod", "local"]
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ANNOTATION = "mlspec/last-triggered"
 OF_CRON_WORKFLOW = "workflows.argoproj.io/cron-workflow"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TIMEOUT = 20.0
 LARGEST = 8 * 2**20
 
@@ -89,6 +91,20 @@ def inside_a_pod(namespace: str) -> Api | None:
         token=ACCOUNT / "token",
         authority=ACCOUNT / "ca.crt",
     )
+
+
+def local(url: str, namespace: str) -> Api:
+    """An API server on this machine, which asks for no token, such as that of `kubectl proxy`. Raises Unreadable for
+    any other address: without encryption, another machine could pose as the cluster.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme != "http" or host not in LOOPBACK:
+        raise Unreadable(f"--api needs an address of this machine, such as http://127.0.0.1:8001, not {shown(url)}")
+    return Api(url=url.rstrip("/"), namespace=namespace)
 
 
 class Schedule(Record):

@@ -7,6 +7,7 @@ fails is written to the log and tried again; the alert on its age opens a ticket
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
@@ -22,10 +23,10 @@ from ..diagnose.settings import settings_of
 from ..diagnose.view import view_of
 from ..lines import say
 from ..measure.measured import read_json, write_json
-from .cluster import Api, ApiError, CronJob, CronWorkflow, Schedule, inside_a_pod
+from .cluster import Api, ApiError, CronJob, CronWorkflow, Schedule, inside_a_pod, local
 from .exposition import CONTENT_TYPE, text_of
 from .history import History
-from .jobs import jobs_of
+from .jobs import DAY, jobs_of
 from .requests import Answer, asks, requested
 from .rounds import Rounds
 from .server import Page, Route, serve
@@ -36,7 +37,9 @@ DONE, UNREADABLE = 0, 1
 
 METRICS, REQUESTS = 9464, 9465
 PAUSE = 5.0
-"""Seconds between two looks at the clock."""
+"""The most seconds between two looks at the clock. They are a twentieth of the shortest period, so that a window that
+is not a day or an hour, but a minute, is not measured when the next one ends.
+"""
 
 DIAGNOSIS = "diagnosis"
 """The file of the newest diagnosis, without its ending, which no measurement has as its name."""
@@ -50,18 +53,26 @@ class Request(Record):
     host: str = ""
     metrics: int = METRICS
     requests: int = REQUESTS
+    api: str | None = None
+    """The URL of an API server on this machine; None for that of the pod's cluster."""
 
 
 class Exporter:
     """The process: its configuration, its results, and its answers."""
 
-    def __init__(self, config: dict[str, Any], state: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: dict[str, Any], state: Path, clock: Callable[[], float] = time.time, api: str | None = None
+    ) -> None:
         self.config = config
         self.monitoring: dict[str, Any] = config.get("monitoring", {})
         self.clock = clock
-        self.history = History(state / "measured")
-        self.rounds = Rounds(jobs_of(config), self.history, lambda line: say(sys.stdout, line))
-        self.settings = settings_of(config)
+        jobs, self.settings = jobs_of(config), settings_of(config)
+        shortest = min((job.period for job in jobs), default=DAY)
+        self.pause = min(PAUSE, shortest / 20)
+        self.history = History(state / "measured", math.ceil((self.settings.delay or 0) / shortest))
+        self.rounds = Rounds(jobs, self.history, lambda line: say(sys.stdout, line))
+        namespace = str(self.monitoring.get("namespace", ""))
+        self._api: Api | None = local(api, namespace) if api is not None else inside_a_pod(namespace)
         self._state = state
         self._one_request = Lock()
 
@@ -103,7 +114,7 @@ class Exporter:
         other = asks(body, namespace, system)
         if other is not None:
             return Answer(outcome="ignored", why=other)
-        api = inside_a_pod(namespace)
+        api = self._api
         schedule = _schedule(self.config.get("run"), api) if api is not None else None
         if schedule is None:
             why = "no CronJob or CronWorkflow of this cluster is known to start runs from"
@@ -116,7 +127,7 @@ def exporter(request: Request) -> int:
     """Measure and serve until SIGTERM, and return the exit status."""
     ended = Event()
     try:
-        made = Exporter(_config(request.config), Path(request.state))
+        made = Exporter(_config(request.config), Path(request.state), api=request.api)
         servers = [serve(request.host, port, routes) for port, routes in _routes(made, request)]
     except (Unreadable, OSError, ValueError) as wrong:
         say(sys.stderr, f"mlspec runtime exporter: {wrong}")
@@ -127,7 +138,7 @@ def exporter(request: Request) -> int:
         if made.rounds.run(made.clock(), made.clock):
             made.conclude()
         else:
-            ended.wait(PAUSE)
+            ended.wait(made.pause)
     for server in servers:
         server.shutdown()
     return DONE

@@ -22,8 +22,9 @@ KEPT = 15
 class History:
     """The results in one folder. Several threads may read it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, more: int = 0) -> None:
+        """`more` results of each monitor are kept, because the labels of their rows have not arrived yet."""
+        self._folder, self._kept = folder, KEPT + more
         self._lock = Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self._found: dict[str, Measured] = {}
@@ -53,7 +54,7 @@ class History:
         with self._lock:
             for monitor in {one.monitor for one in self._found.values()}:
                 mine = sorted((one for one in self._found.values() if one.monitor == monitor), key=_time)
-                for old in mine[:-KEPT]:
+                for old in mine[: -self._kept]:
                     del self._found[history_name(old)]
                     (self._folder / history_name(old)).unlink(missing_ok=True)
 

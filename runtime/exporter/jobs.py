@@ -10,7 +10,7 @@ from ...compiler.record import Record
 from ..conditions import Unreadable
 from ..measure.measured import Measured, Series
 
-__all__ = ["Job", "jobs_of"]
+__all__ = ["DAY", "Job", "jobs_of"]
 
 DAY = 86400.0
 
