@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check attack leaves cases fuzz cluster programs environments proof lowest newest generate golden bench sbom lock clean
+.PHONY: setup quick check attack leaves cases fuzz cluster ground loop programs environments proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -50,8 +50,13 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	$(MAKE) -s -j2 programs environments
-	$(PYTEST) --durations=0 --durations-min=1 tests/cluster/loop
+	$(MAKE) -s -j2 ground loop
+
+ground: setup  ## run the tests of the control plane, which mostly wait for its controllers
 	python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster
+
+loop: setup  ## run the tests of the libraries of data and training, and the demo
+	python -m pytest -q --durations=0 --durations-min=1 tests/cluster/loop
 
 programs: setup
 	python -m tests.cluster.programs
