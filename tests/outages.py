@@ -78,6 +78,8 @@ def _replica(target: dict[str, str], model: str, states: str, of: Service) -> It
     for name, grows in counters.items():
         yield name, _counted(states, lambda minute, grows=grows: grows(minute) / _working(of, minute))  # type: ignore[misc]
     yield labeled("nv_inference_pending_request_count", **own), _values(states, of.waiting)
+    recorder = {**target, "job": f"{target['job']}-capture"}
+    yield labeled("mlspec_recorder_requests_total", **recorder), _recorded(states, of)
 
 
 def _working(of: Service, minute: int) -> int:
@@ -104,6 +106,11 @@ def _counted(states: str, grows: Callable[[int], float]) -> list[str]:
         total = 0.0 if state in "x-" else total + (grows(minute) if minute else 0)
         totals.append(total)
     return [value if value in ("_", "stale") else f"{totals[i]:.10g}" for i, value in enumerate(_values(states, float))]
+
+
+def _recorded(states: str, of: Service) -> list[str]:
+    """The recorder's count of requests. It is in the pod, so it is there, and counts, while the server restarts."""
+    return _counted(states.replace("x", ".").replace("o", "."), lambda minute: of.ends(minute) / _working(of, minute))
 
 
 def _restarts(states: str) -> list[str]:

@@ -229,6 +229,12 @@ def canaries(folder: Path) -> tuple[list[str], int]:
 
 STORES = ("FeatureTables", "RedisStore", "PostgresStore", "DynamoStore")
 
+
+def _within(*objects: str) -> tuple[str, ...]:
+    """All fields and words of some objects."""
+    return tuple(".".join(word) for word in all_words() if word[0] in objects)
+
+
 NEVER = {
     "OciAccess.keys": "images are pulled with a Secret of a type of its own",
     "OnlineService.preprocessing.transformer": "no target runs one yet",
@@ -247,6 +253,18 @@ NEVER = {
             ),
         ),
         "it needs sources, keys, and times that fit: see test_features",
+    ),
+    **dict.fromkeys(
+        ("Model.ensemble", *_within("ModelEnsemble")),
+        "its members are models with signatures like its own: see test_retraining_config",
+    ),
+    **dict.fromkeys(
+        ("Training.fineTuning", *_within("TrainingFineTuning", "Lora")),
+        "it needs a language model, and rows in one of its forms: see test_fine_tuning",
+    ),
+    **dict.fromkeys(
+        ("Retraining.triggers.new-labels", "Retraining.online", *_within("OnlineLearning")),
+        "they need labels, a store, and an identity that fit: see test_new_labels and test_online_learning",
     ),
 }
 """Fields and words that no valid system has, with the reason why they are in the language."""

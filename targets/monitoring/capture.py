@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import Because, fixed, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
@@ -23,15 +23,16 @@ WINDOW = fixed("15m", "three times as long as a file stays open")
 MEANT = fixed("not-sampled|failed", "what the recorder leaves out on purpose")
 
 
-def groups(service: ServicePlan) -> Iterator[Body]:
+def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     """The rules, if a recorder is in the pods."""
     if service.recorder is None:
         return
-    yield {
+    group: Body = {
         "name": text("mlspec-{service}-capture", service=service.name),
         "interval": fixed("1m", "the same as for objectives"),
         "rules": [_lossy(service), _absent(service)],
     }
+    yield because(group, "a recorder is in the pods", service.recorder.part.by)
 
 
 def _series(service: ServicePlan, name: str, more: str = "") -> Because[str]:

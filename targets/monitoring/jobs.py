@@ -16,6 +16,7 @@ from ...compiler.exported import Monitor, Signal, named
 from ...compiler.plan import Plan
 from ...compiler.plan.alerting.failures import SIGNALS, Failure
 from ...compiler.plan.data.diagnosis import Diagnosis
+from ...compiler.plan.measuring import OWN, MeasuringPlan
 from ...compiler.promql import promql, span
 from ...compiler.record import Record
 from ...schema.units import Duration
@@ -142,7 +143,7 @@ def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: o
         return
     name = text("{service}-model", service=watched.name)
     needed = {each.selected.value: each for one in all_ for each in one.needed}
-    jobs = tuple(_silent(watched, tuple(needed.values())))
+    jobs = tuple(_silent(plan, watched, tuple(needed.values())))
     wells = tuple(each.well for one in (*all_, *jobs) for each in one.needed)
     written = [rule for one in (*all_, *jobs) for rule in one.written]
     for one in (*all_, *jobs):
@@ -175,26 +176,27 @@ def _once(judged: Iterable[Judged]) -> Iterator[Judged]:
         yield each.but(rules=tuple(new))
 
 
-def _silent(watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Judged]:
+def _silent(plan: Plan, watched: Watched, needed: tuple[Needed, ...]) -> Iterator[Judged]:
     monitors_: dict[Monitor, list[Needed]] = {}
     for each in needed:
         monitor = named(each.name).monitor
         if monitor is not None:
             monitors_.setdefault(monitor, []).append(each)
     for monitor, its in monitors_.items():
-        yield _job(watched, monitor, its)
+        own = plan.measuring if monitor in OWN else None
+        yield _job(watched, monitor, its, own)
 
 
-def _job(watched: Watched, monitor: Monitor, its: list[Needed]) -> Judged:
-    """The alerts on one job."""
+def _job(watched: Watched, monitor: Monitor, its: list[Needed], process: MeasuringPlan | None) -> Judged:
+    """The alerts on one job, which is the author's unless the process that measures does it."""
     interval, own = its[0].interval, sampled(watched, LAST, monitor=monitor)
     selected = series(watched, LAST, monitor=fixed(monitor, "the job that exports it"))
     well = Well(series=own, growth=NOW, labels={"monitor": monitor})
     ran = Needed(name=LAST, selected=selected, interval=interval, well=well)
-    missing = _absent(watched, monitor, (*its, ran))
+    missing = _absent(watched, monitor, (*its, ran), process)
     missed = [Missed(well=each.well, shown=_shown(each)) for each in (*its, ran)]
     return Judged(
-        rules=(_stale(watched, monitor, selected, interval, own), missing),
+        rules=(_stale(watched, monitor, selected, interval, own, process), missing),
         needed=(ran,),
         causes=tuple(each.selected for each in its),
         prove=lambda every: monitors.absent(missing, missed, every),
@@ -206,7 +208,10 @@ def _shown(needed: Needed) -> dict[str, str]:
     return {"series": needed.name, **{key: needed.well.labels[key] for key in NAMING if key in needed.well.labels}}
 
 
-def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Because[Duration], own: str) -> Alert:
+def _stale(
+    watched: Watched, monitor: Monitor, ran: Because[str], interval: Because[Duration], own: str,
+    process: MeasuringPlan | None,
+) -> Alert:  # fmt: skip
     """The limit is two intervals and a quarter: a single late or failed run may resolve itself. `own` is the series in
     scenes.
     """
@@ -223,13 +228,25 @@ def _stale(watched: Watched, monitor: Monitor, ran: Because[str], interval: Beca
             service=watched.name,
             interval=interval.map(str),
         ),
-        action=fixed("Fix the job. Until it runs, the alerts on its results stay as they were.", "an old result"),
+        action=text(
+            "{fix} Until it runs, the alerts on its results stay as they were.",
+            fix=fixed("Fix the job.", "an old result") if process is None else _log(process),
+        ),
         labels={"monitor": monitor},
     )
     return bounds.old(Bound(series=own, other="", limit=oldest.value), stale)
 
 
-def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...]) -> Alert:
+def _log(process: MeasuringPlan) -> Because[str]:
+    """Where the process that measures says what failed."""
+    return text(
+        "Read why in the log: kubectl logs -n {namespace} deployment/{name}.",
+        namespace=process.plan.namespace,
+        name=process.name,
+    )
+
+
+def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...], process: MeasuringPlan | None) -> Alert:
     """One alert for each series that is missing, named by its label. Without it, an alert on that series is blind."""
     missing = {
         f"m{index}": text(
@@ -252,7 +269,9 @@ def _absent(watched: Watched, monitor: Monitor, needed: tuple[Needed, ...]) -> A
         action=fixed(
             "Export the metric as the reference of exported metrics says, and scrape it with `honorLabels: true`.",
             "an alert that reads a missing series never fires",
-        ),
+        )
+        if process is None
+        else text("{log} If it has no errors, check that Prometheus scrapes its PodMonitor.", log=_log(process)),
         labels={"monitor": monitor},
         wait=needed[0].interval.map(lambda one: span(one, 2)),
     )

@@ -60,6 +60,7 @@ def model(maker: Maker, setup: str, *, trained: bool, known: list[dict[str, Any]
         operatingPoint=point,
         candidates=known,
         optimization=maker.free("Optimization") if trained and maker.maybe(0.6) else None,
+        ensemble=None,  # its members need signatures like its own, and are models of the system, too
         llm=None,
     )
 
@@ -174,6 +175,7 @@ def language_model(maker: Maker, setup: str) -> dict[str, Any]:
         operatingPoint=None,
         candidates=None,
         optimization=quantized,
+        ensemble=None,
         llm=llm,
     )
 
