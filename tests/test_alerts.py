@@ -394,9 +394,11 @@ HEALTH: dict[str, list[Case]] = {
     "ModelPodMetricsAbsent": [],
     "ModelAutoscalerAtMaximum": [],
     "ModelAutoscalerFailing": [],
-    "GPUFailed": [],  # in test_gpu_alerts.py, like the rest
+    "GPUFailed": [],  # in test_gpu_alerts.py, like the next two
     "GPUMemoryUnrepaired": [],
     "GPUIdle": [],
+    "CaptureLossy": [],  # in test_loop_alerts.py
+    "CaptureAbsent": [],
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mlspec.targets.monitoring import scheduled
 
 from .retraining import TARGET, compiled, spec
 from .scenes import proves_each, told_at
-from .support import ROOT, files
+from .support import ROOT, compile_text, files
 from .test_search_job import SEARCHED, TUNING
 from .validation import load
 
@@ -151,3 +152,13 @@ def test_a_job_that_does_not_start_opens_a_ticket(tmp_path: Path, kind: str) -> 
 
 def test_a_search_without_a_schedule_has_no_alerts(tmp_path: Path) -> None:
     assert of_search(tmp_path, when="every-run", schedule=None) == []
+
+
+def test_a_folder_that_is_no_address_is_one_finding(tmp_path: Path) -> None:
+    """What compares the folders of environments reads only what is valid."""
+    text = (ROOT / "tests" / "errors" / "MLS754-two-environments" / "mlspec.yaml").read_text()
+    folder = re.search(r"to: (s3://[^\s,}]+)", text)
+    assert folder is not None
+    result = compile_text(tmp_path, text.replace(folder[1], "nowhere"))
+    assert [one.id for one in result.diagnostics if "nowhere" in str(one)] == ["MLS006"]
+    assert "MLS754" not in [one.id for one in result.diagnostics]

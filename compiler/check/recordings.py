@@ -37,9 +37,9 @@ def _folder(plan: Plan) -> Because[str] | None:
     """Where the predictions of an environment are recorded; None if they are not, or what is wrong is said already."""
     try:
         found = [capture_of(plan, service.part) for service in plan.online.values()]
+        return next((capture.to for capture in found if capture is not None), None)
     except (Unavailable, Refusal):
         return None
-    return next((capture.to for capture in found if capture is not None), None)
 
 
 def _parts(to: Because[str]) -> str:
