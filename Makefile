@@ -32,7 +32,7 @@ check: setup  ## run all checks that CI runs
 attack: setup  ## attack everything that mlspec reads, in tens of thousands of ways; prints a table (SCALE=0.05 for a try)
 	python -m tests.attack --scale $(SCALE)
 
-leaves: setup  ## change every value of every example, instead of one of each field, and see what changes
+leaves: setup  ## change every value of every example, instead of each field in one of them, and see what changes
 	MLSPEC_EVERY_LEAF=1 $(PYTEST) tests/test_metamorphic.py
 
 cases: setup  ## compare what mlspec does with each spec in a folder, CASES, with what is expected of it

@@ -14,7 +14,7 @@ from mlspec.schema.units import Memory
 from . import batch, retraining
 from .online import DIGEST, compiled, emitted, refused, spec
 from .support import ROOT, dumped, loaded
-from .test_metamorphic import Examined
+from .test_metamorphic import Examined, those
 from .test_plan_accelerator import unnamed
 from .test_plan_llm import found, plan
 
@@ -404,6 +404,6 @@ def test_every_line_that_changes_names_its_cause_where_a_slice_is_taken(tmp_path
     spec["platform"] = {"cloud": "gke", "accelerators": {"a100-80gb-3g-40gb": entry}}
     (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir()
-    examined = Examined(tmp_path)
+    examined = Examined(tmp_path, those("platform.", "resources.", "constraints."))
     assert not examined.base.compiled.failed
     assert examined.silent == []

@@ -41,12 +41,15 @@ def compiled(example: Path) -> Compiled:
     return mlspec.compile(example / "mlspec.yaml")._compiled
 
 
-def ends(told: Reason) -> Iterator[Reason]:
-    """Where the chains of reasons begin."""
+def ends(told: Reason, seen: dict[int, Reason]) -> Iterator[Reason]:
+    """Where the chains of reasons begin, without those that were seen before: most lines share most of theirs."""
+    if id(told) in seen:
+        return
+    seen[id(told)] = told
     if not told.parts:
         yield told
     for part in told.parts:
-        yield from ends(part)
+        yield from ends(part, seen)
 
 
 def files_of(environment: Environment) -> dict[str, SourceFile]:
@@ -58,22 +61,28 @@ def files_of(environment: Environment) -> dict[str, SourceFile]:
 # Lines of output
 
 
+def explained(environment: Environment) -> Iterator[tuple[str, int, Reason]]:
+    """The file and number of each line, and its reasons. Of lines with the same reasons, only the first."""
+    explainer = Explainer((environment.layered,))
+    lines = [(file.path, *line) for file in environment.bundle.files() for line in enumerate(file.reasons, 1)]
+    for path, number, reasons in {tuple(map(id, line[2])): line for line in reversed(lines)}.values():
+        yield path, number, explainer.explain(reasons)
+
+
 @pytest.mark.slow
 @EACH
 def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path) -> None:
     """Each chain begins at a position of a file that was read, or at the reason of a deliberate choice."""
     astray = []
     for environment in compiled(example).environments:
-        files = files_of(environment)
-        explainer = Explainer((environment.layered,))
-        for file in environment.bundle.files():
-            for number, reasons in enumerate(file.reasons, 1):
-                for end in ends(explainer.explain(reasons)):
-                    name, _, place = end.where.partition(":")
-                    line, column = (int(part) for part in place.split(":")) if end.where else (0, 0)
-                    known = end.where and files[name].lines[line - 1][column - 1 :]
-                    if not known and end.why in ("", "composed of"):
-                        astray.append(f"{environment.name}/{file.path}:{number}: {end}")
+        files, seen = files_of(environment), dict[int, Reason]()
+        for path, number, told in explained(environment):
+            for end in ends(told, seen):
+                name, _, place = end.where.partition(":")
+                line, column = (int(part) for part in place.split(":")) if end.where else (0, 0)
+                known = end.where and files[name].lines[line - 1][column - 1 :]
+                if not known and end.why in ("", "composed of"):
+                    astray.append(f"{environment.name}/{path}:{number}: {end}")
     assert astray == []
 
 
@@ -81,15 +90,13 @@ def test_every_line_of_output_leads_back_to_a_place_or_to_a_choice(example: Path
 @EACH
 def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> None:
     for environment in compiled(example).environments:
-        files = files_of(environment)
-        explainer = Explainer((environment.layered,))
-        for file in environment.bundle.files():
-            for end in (end for reasons in file.reasons for end in ends(explainer.explain(reasons))):
-                if end.path:
-                    name, line, column = end.where.rsplit(":", 2)
-                    written = files[name].lines[int(line) - 1][int(column) - 1 :]
-                    bare = written.lstrip("\"'")
-                    assert bare.startswith(end.value[:1]) or bare[0] in ".0123456789-", f"{end} is not {written}"
+        files, seen = files_of(environment), dict[int, Reason]()
+        for end in (end for _, _, told in explained(environment) for end in ends(told, seen)):
+            if end.path:
+                name, line, column = end.where.rsplit(":", 2)
+                written = files[name].lines[int(line) - 1][int(column) - 1 :]
+                bare = written.lstrip("\"'")
+                assert bare.startswith(end.value[:1]) or bare[0] in ".0123456789-", f"{end} is not {written}"
 
 
 def test_a_line_of_a_file_is_explained_by_its_number() -> None:
@@ -105,11 +112,8 @@ def test_a_line_of_a_file_is_explained_by_its_number() -> None:
 def test_trap_what_many_reasons_rest_on_is_explained_again_for_each(example: Path) -> None:
     """The steps of a rollout rest on those that were tried: in full, the answer would have 150,000 lines."""
     for environment in compiled(example).environments:
-        explainer = Explainer((environment.layered,))
-        for file in environment.bundle.files():
-            for number, reasons in enumerate(file.reasons, 1):
-                said = reason("", explainer.explain(reasons)).count("\n")
-                assert said < 300, f"{environment.name}/{file.path}:{number}"
+        for path, number, told in explained(environment):
+            assert reason("", told).count("\n") < 300, f"{environment.name}/{path}:{number}"
 
 
 def test_an_object_is_called_an_object_and_a_long_reason_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

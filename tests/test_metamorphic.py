@@ -1,8 +1,9 @@
 """Every field of every example does something, and whatever it changes says so.
 
-For a leaf of each field, another valid value is compiled. It must change an artifact, a decision or a verdict, unless
-the compiler warns that it does not read it yet; and each line of output and of the memo that changes must name the leaf
-in its chain of reasons, or `mlspec explain` and `mlspec plan` would not lead their reader back to the cause.
+For a leaf of each field, in one of the examples that have it, another valid value is compiled. It must change an
+artifact, a decision or a verdict, unless the compiler warns that it does not read it yet; and each line of output and
+of the memo that changes must name the leaf in its chain of reasons, or `mlspec explain` and `mlspec plan` would not
+lead their reader back to the cause. `make leaves` tries all leaves of all examples.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import pytest
 
@@ -56,7 +58,7 @@ EACH = pytest.mark.parametrize(
 )
 
 EVERY_LEAF = "MLSPEC_EVERY_LEAF" in os.environ
-"""Whether every leaf is tried, as `make leaves` does, rather than one leaf of each field in each example."""
+"""Whether every leaf of every example is tried, as `make leaves` does, rather than one leaf of each field."""
 
 SAMPLE = 7
 """One leaf in so many is also tried on the unit tests of the alerts, which are longer than all else together."""
@@ -154,10 +156,19 @@ def _properties(bases: tuple[type, ...]) -> tuple[str, ...]:
     return tuple(name for base in bases for name, kind in vars(base).items() if isinstance(kind, cached_property))
 
 
+Choose = Callable[[list[Leaf]], list[Leaf]]
+"""Which of the leaves of a system are tried."""
+
+
+def those(*paths: str) -> Choose:
+    """One leaf of each field whose path contains one of these texts."""
+    return lambda all_: [leaf for leaf in one_of_each(all_) if any(text in leaf.path for text in paths)]
+
+
 class Examined:
     """One system, compiled as it is and with each of some of its leaves changed."""
 
-    def __init__(self, folder: Path, part: slice = slice(None)) -> None:
+    def __init__(self, folder: Path, choose: Choose = one_of_each, part: slice = slice(None)) -> None:
         self.input, self.base, self.memos = _base(folder)
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()
@@ -166,7 +177,7 @@ class Examined:
         self.silent: list[str] = []
         self.unnamed: list[str] = []
         self.lively: list[str] = []
-        tried = self.leaves if EVERY_LEAF else one_of_each(self.leaves)
+        tried = choose(self.leaves)
         self.sampled = {id(leaf.node) for leaf in tried[::SAMPLE]}
         self.idle = [leaf for leaf in tried[part] if not self._has_effect(leaf) and not self._is_a_name(leaf)]
 
@@ -268,7 +279,27 @@ def examined(shared: Shared) -> Examine:
 
 
 def _found(example: Path, part: int) -> Found:
-    here = Examined(example, slice(part, None, PARTS))
+    return found_in(Examined(example, lambda all_: in_turn(example, all_), slice(part, None, PARTS)))
+
+
+def in_turn(example: Path, all_: list[Leaf]) -> list[Leaf]:
+    """All leaves, or those of the fields whose turn it is here: each is tried in one of the examples that have it."""
+    return all_ if EVERY_LEAF else [leaf for leaf in one_of_each(all_) if tried_in(leaf.file, leaf.field) == example]
+
+
+@cache
+def tried_in(file: str, field: str) -> Path:
+    """The example in which a field is tried. Its name decides, so other fields that come and go change nothing."""
+    having = [example for example in EXAMPLES if (file, field) in _fields(example)]
+    return having[crc32(field.encode()) % len(having)]
+
+
+@cache
+def _fields(example: Path) -> frozenset[tuple[str, str]]:
+    return frozenset((leaf.file, leaf.field) for leaf in leaves(_base(example)[0]))
+
+
+def found_in(here: Examined) -> Found:
     left = [leaf for leaf in here.idle if id(leaf.node) not in here.warned]
     idle = frozenset(Idle(leaf.node.file.name, leaf.path, leaf.node.text, leaf.file) for leaf in left)
     return Found(idle, here.lively, here.silent, here.unnamed)
@@ -306,8 +337,14 @@ def test_every_decision_that_changes_names_its_cause(example: Path, part: int, e
 
 def test_every_leaf_of_the_platform_file_has_an_effect(examined: Examine) -> None:
     """On one of the systems: none has need of all that a platform offers."""
-    idle = [set[Idle]().union(*(unexcused(found) for found in whole(example, examined))) for example in EXAMPLES[::-1]]
-    assert {leaf for leaf in set.intersection(*idle) if leaf.file == PLATFORM} == set()
+    idle = {leaf for example in EXAMPLES[::-1] for found in whole(example, examined) for leaf in unexcused(found)}
+    assert {leaf for leaf in idle if leaf.file == PLATFORM and all(_idle_in(leaf, one) for one in EXAMPLES)} == set()
+
+
+def _idle_in(leaf: Idle, example: Path) -> bool:
+    """Whether a leaf of the platform file has no effect on an example."""
+    here = found_in(Examined(example, lambda all_: [one for one in all_ if one.path == leaf.path]))
+    return leaf in here.idle
 
 
 def test_every_excuse_is_needed(examined: Examine) -> None:
@@ -365,10 +402,9 @@ def test_every_line_of_a_pod_field_that_changes_names_its_cause(tmp_path: Path, 
     (tmp_path / ".git").mkdir()
     whole = edited(made, **ON_ALL, **{f"{part}__{key}": value for key, value in PLACED.items()})
     (tmp_path / "mlspec.yaml").write_text(dumped(whole))
-    found = Examined(tmp_path)
+    found = Examined(tmp_path, those("platform.", "scheduling", "podLabels", "podAnnotations", "env."))
     assert found.silent == []
-    fields = ("platform.", "scheduling", "podLabels", "podAnnotations", "env.")
-    assert [leaf.path for leaf in found.idle if any(field in leaf.path for field in fields)] == []
+    assert [leaf.path for leaf in found.idle] == []
 
 
 def silent_lines(causes: set[Any], base: dict[str, File], made: dict[str, File]) -> Iterator[str]:
