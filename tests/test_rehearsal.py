@@ -278,7 +278,7 @@ def test_the_command_counts_what_passed() -> None:
     assert found_["passed"]
     scenes = [scene for alert in found_["alerts"] for scene in alert["scenes"]]
     text = run("test", FORECAST, "--env", "staging").out
-    assert f"6 alerts: {len(scenes)} of {len(scenes)} scenes passed" in text
+    assert f"9 alerts: {len(scenes)} of {len(scenes)} scenes passed" in text
 
 
 FAKE = """#!/bin/sh
