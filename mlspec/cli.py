@@ -136,7 +136,7 @@ def simulate(request: Any, form: str, page: str | None, **given: Any) -> int:
 
 @cli.group()
 def report() -> None:
-    """Report on a design, an evaluation, features, or a running system."""
+    """Report on designs, evaluations, features, and running systems."""
 
 
 @report.command("design")
@@ -212,7 +212,7 @@ def report_features(request: Any, form: str, page: str | None) -> int:
 @drawing
 @working_on_one_spec
 def report_status(request: Any, form: str, page: str | None, address: str, now: Any) -> int:
-    """Report the health of a running system, by its alerts, and what to do.
+    """Report the health of a running system, and what to do.
 
     Fails unless everything is green. What Prometheus has no data about is gray, never green. A token for Prometheus
     belongs in MLSPEC_PROMETHEUS_TOKEN.
@@ -465,7 +465,7 @@ def gate(in_job: bool, **given: str | None) -> None:
 @click.option("--metrics", metavar="FILE", help="The metrics.json of the evaluate step.")
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def runtime_promote(in_job: bool, **given: str | None) -> None:
-    """Put a model that passed its gates into Git: a commit, or a pull request.
+    """Put a model that passed its gates into Git.
 
     Reads the token for the Git host from GIT_TOKEN. Exits with 0 if the version is promoted, now or before, 42 if it
     may not be, and 1 if a file or a server cannot be read. In a job, a model that did not pass also exits with 0.
@@ -484,11 +484,11 @@ def runtime_promote(in_job: bool, **given: str | None) -> None:
 @click.option("--config", metavar="FILE", required=True, help="The recorder's configuration.")
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
 def capture(config: str, host: str) -> None:
-    """Forward requests to the model server of the pod, and record a sample of the predictions.
+    """Record a sample of the predictions of a model server.
 
-    Reads POD_NAME, MLSPEC_MODEL_VERSION, MLSPEC_CAPTURE_HASH_KEY, and the variables of the store's credentials. Exits
-    with 0 after SIGTERM, once the last file is uploaded, and with 1 if its configuration cannot be read or a port is
-    taken.
+    Forwards requests to the server, byte by byte. Reads POD_NAME, MLSPEC_MODEL_VERSION, MLSPEC_CAPTURE_HASH_KEY, and
+    the variables of the store's credentials. Exits with 0 after SIGTERM, once the last file is uploaded, and with 1 if
+    its configuration cannot be read or a port is taken.
     """
     from .runtime.capture import serve as command
 
@@ -503,10 +503,11 @@ def capture(config: str, host: str) -> None:
 @click.option("--requests-port", metavar="PORT", type=click.IntRange(0, 65535), default=9465, show_default=True)
 @click.option("--api", metavar="URL", help="An API server on this machine, such as `kubectl proxy`, outside a cluster.")
 def exporter(config: str, state: str, host: str, metrics_port: int, requests_port: int, api: str | None) -> None:
-    """Measure drift and quality in every interval, and start training runs when Alertmanager asks for them.
+    """Measure in every interval, and start training when it helps.
 
-    Serves /metrics and /diagnosis, and, with a CronJob to start runs from, POST /retrain. Exits with 0 after SIGTERM,
-    and with 1 if its configuration cannot be read or a port is taken.
+    Measures drift, data, and quality. Serves /metrics and /diagnosis, and, with a schedule to start runs from, POST
+    /retrain for Alertmanager. Exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or a port is
+    taken.
     """
     from .runtime.exporter import command
 
@@ -521,10 +522,10 @@ def exporter(config: str, state: str, host: str, metrics_port: int, requests_por
 @click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=9466, show_default=True)
 @click.argument("command", nargs=-1, required=True)
 def learn(command: tuple[str, ...], **given: Any) -> None:
-    """Learn online: run COMMAND on each batch of new labels, and keep its output as a checkpoint.
+    """Learn online: run COMMAND on each batch of new labels.
 
-    While the diagnosis raises a signal or does not answer, nothing is learned. Serves /metrics. Exits with 0 after
-    SIGTERM, and with 1 if its configuration cannot be read or the port is taken.
+    The output of COMMAND is a checkpoint. While the diagnosis raises a signal or does not answer, nothing is learned.
+    Serves /metrics. Exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or the port is taken.
     """
     from .runtime.learn import command as learner
 
@@ -535,9 +536,10 @@ def learn(command: tuple[str, ...], **given: Any) -> None:
 @click.option("--config", metavar="FILE", required=True, help="The configuration: training.json.")
 @click.option("--out", metavar="FOLDER", required=True, help="The folder for its files.")
 def checkpoint(config: str, out: str) -> None:
-    """Copy the newest checkpoint of online learning into a folder, for the train step of a run.
+    """Copy the newest checkpoint of online learning into a folder.
 
-    Exits with 0 if it has copied one, 42 if there is none, and 1 if it cannot be read.
+    The `train` step of a run begins with it. Exits with 0 if it has copied one, 42 if there is none, and 1 if it cannot
+    be read.
     """
     from .runtime.learn import fetched
 
@@ -551,7 +553,7 @@ def checkpoint(config: str, out: str) -> None:
 @click.option("--at", metavar="TIME", help="Measure as of this time instead of now.")
 @click.option("--out", metavar="FOLDER", required=True, help="The folder to write the measured files to.")
 def quality(config: str, out: str, capture: str | None, labels: str | None, at: str | None) -> None:
-    """Measure the quality of a model in production, with labels that arrive later.
+    """Measure quality in production, with labels that arrive late.
 
     Exits with 0 when it has measured, and with 1 for unreadable input.
     """
@@ -568,7 +570,7 @@ def quality(config: str, out: str, capture: str | None, labels: str | None, at: 
 @click.option("--out", metavar="FILE", help="The file to write the diagnosis to.")
 @click.option("--in-job", is_flag=True, help="Stop a run only if the data, a feature, labels, or serving is broken.")
 def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None) -> None:
-    """Say why a model got worse, and whether training is the answer.
+    """Say why a model got worse, and whether to train.
 
     Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input. With --in-job and --from,
     writes to MLSPEC_OUTPUT.
@@ -587,9 +589,10 @@ def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None)
 @click.option("--at", type=float, metavar="SECONDS", help="The time of the run, in Unix time; now if omitted.")
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def validate(config: str | None, output: str | None, at: float | None, in_job: bool) -> None:
-    """Check training data against its contract, and record its version.
+    """Check training data against its contract.
 
-    Exits with 0 if the data is as the contract says, 42 if it is not, and 1 if something cannot be read.
+    Records the version of each source. Exits with 0 if the data is as the contract says, 42 if it is not, and 1 if
+    something cannot be read.
     """
     from .runtime.data import validate as command
 
@@ -639,9 +642,10 @@ def check_split(in_job: bool, **given: str | None) -> None:
 @runtime.command()
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def launch(in_job: bool) -> None:
-    """Train on several nodes: create the TrainJob of a run, and wait for it.
+    """Create the TrainJob of a run, and wait for it.
 
-    Exits with 0 if all nodes finished, with 42 if a retry would fail, too, and with 1 otherwise.
+    The nodes train together. Exits with 0 if all of them finished, with 42 if a retry would fail, too, and with 1
+    otherwise.
     """
     from .runtime import launch as command
     from .runtime.cluster import in_pod
@@ -658,9 +662,10 @@ def launch(in_job: bool) -> None:
 @runtime.command()
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def tune(in_job: bool) -> None:
-    """Search hyperparameters: run `train` and `evaluate` for each trial, and keep the best parameters.
+    """Search hyperparameters, and keep the best ones.
 
-    Exits with 0 if there is a result, with 42 if a retry would fail, too, and with 1 otherwise.
+    Runs `train` and `evaluate` for each trial. Exits with 0 if there is a result, with 42 if a retry would fail, too,
+    and with 1 otherwise.
     """
     from .runtime.cluster import in_pod
     from .runtime.tune import search as command
@@ -673,7 +678,7 @@ def tune(in_job: bool) -> None:
 
 @runtime.command()
 def fetch() -> None:
-    """Download a model from the Hugging Face Hub in an init container.
+    """Download a model from the Hugging Face Hub.
 
     Reads MODEL_REPOSITORY, MODEL_PATH, MODEL_COMMIT, MODEL_FILE, MODEL_LIMIT, MODEL_VOLUME, MODEL_KEY, HF_ENDPOINT, and
     HF_TOKEN. Exits with 1 if any file is missing or is not the one of the commit.
@@ -692,7 +697,7 @@ def fetch() -> None:
 @click.option("--out", metavar="FILE", help="The file to write the profile to.")
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, ...], **asked: Any) -> None:
-    """Make the reference profile that drift is measured against.
+    """Make the reference that drift is measured against.
 
     Exits with 0 when it is written, and 1 for unreadable input. In a job, predictions that violate the training
     contract exit with 42, because a retry would read the same ones.
@@ -716,7 +721,7 @@ def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, 
 @click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
 @click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
 def drift(config: str, out: str, **given: str | None) -> None:
-    """Measure how far captured predictions are from the reference.
+    """Measure how far predictions are from the reference.
 
     Exits with 0 without drift, 42 with drift, and 1 for unreadable input, or a column that the reference lacks.
     """
@@ -733,7 +738,7 @@ def drift(config: str, out: str, **given: str | None) -> None:
 @click.option("--at", metavar="TIME", help="The end of the window, in RFC 3339; by default, of the last complete one.")
 @click.option("--out", metavar="FILE", required=True, help="The file to write the measurement to.")
 def data(config: str, out: str, **given: str | None) -> None:
-    """Measure missing values and violated expectations in captured predictions.
+    """Measure missing values and violated expectations.
 
     Exits with 0 without violations, 42 with some, or with more nulls than `nullShare`, and 1 for unreadable input.
     """
