@@ -78,7 +78,7 @@ def test_a_new_format_is_one_file_and_one_line() -> None:
     assert done.stdout == "MLS005!.\nMLS005!.\nMLS018!.\n", done.stderr
 
 
-OWN = ("plan.py", "score.py", "status.py", "test.py", "design.py", "evaluation.py", "simulate.py")
+OWN = ("plan.py", "score.py", "status.py", "test.py", "design.py", "evaluation.py", "features.py", "simulate.py")
 """Commands whose results are no findings, in forms of their own."""
 OF_REPORTS = re.compile(r'click\.Choice\(\["text", ("json", "junit"|.*"markdown".*)\]\)|"markdown"')
 """The choice of such a form, or what it means."""
