@@ -22,8 +22,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ...compiler.because import Because, text
+from ...compiler.plan.orchestration import Orchestration
 from ...compiler.plan.scope import Scope
-from ...compiler.plan.training import TrainingPlan
 from ...compiler.promql import promql
 from ...schema.units import Duration
 
@@ -154,8 +154,8 @@ def _jobs(runs: Scheduled, series: str, more: str = "") -> Because[str]:
 
 def by_jobs(runs: Scheduled) -> Because[str] | None:
     """The reason why only the Jobs of the runs are known, and no CronJob; None if there is one."""
-    observed = runs.orchestration.observed if isinstance(runs, TrainingPlan) else None
-    return observed if observed is not None and observed.value == "runs" else None
+    started: Orchestration | None = getattr(runs, "orchestration", None)  # batch services have CronJobs anywhere
+    return started.observed if started is not None and started.observed.value == "runs" else None
 
 
 JOBS = {

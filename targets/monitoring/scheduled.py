@@ -12,6 +12,7 @@ from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import cron
 from ...compiler.plan.alerting.failures import Failure
 from ...compiler.plan.data.store import UTC, StorePlan
+from ...compiler.plan.orchestration import Orchestration
 from ...compiler.plan.scope import Scope
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.record import Record
@@ -26,7 +27,7 @@ __all__ = ["of_features", "of_search"]
 
 
 class Runs(Record):
-    """The runs of one CronJob."""
+    """The runs of one schedule."""
 
     scope: Scope
     name: Because[str]
@@ -38,6 +39,8 @@ class Runs(Record):
     """What a run is, in a sentence."""
     then: Because[str]
     """What to do if one fails."""
+    orchestration: Orchestration | None = None
+    """What starts the runs; None for a CronJob, whatever the platform's provider is."""
 
 
 def of_search(training: TrainingPlan) -> Iterator[Artifact]:
@@ -45,13 +48,12 @@ def of_search(training: TrainingPlan) -> Iterator[Artifact]:
     schedule = training.search_schedule
     if training.searched is None or schedule is None:
         return
-    gap = cron.gap(schedule, cron.longest_gap)
-    deadline = training.search_deadline.map(Duration)
     runs = Runs(
         scope=training.scope,
         name=training.search_name,
-        overdue=cron.overdue(gap, training.time_zone),
-        stale=cron.stale(gap, deadline),
+        overdue=cron.overdue(training.search_gap, training.time_zone),
+        stale=training.search_stale,
+        orchestration=training.orchestration,
         prefix="Search",
         what="search of hyperparameters",
         then=fixed(
@@ -100,14 +102,15 @@ def _ticket(
 
 
 def _absent(runs: Runs) -> Alert:
-    said = "Prometheus has no metrics for the CronJob, so no other alert on its runs can fire"
+    seen = "the CronJob" if cronjob.by_jobs(runs) is None else "these runs"
+    said = f"Prometheus has no metrics for {seen}, so no other alert on them can fire"
     wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
     return proofs.absent(runs, _ticket(runs, "JobAbsent", "monitoring", cronjob.absent(runs), said, wait=wait))
 
 
 def _missed(runs: Runs) -> Alert:
     said = f"no {runs.what} has started for {{{{{{{{ $value | humanizeDuration }}}}}}}}"
-    action = fixed("Look at the events of the CronJob: it may be suspended.", "what keeps a run from starting")
+    action = fixed("Look at the events of its schedule: it may be suspended.", "what keeps a run from starting")
     missed = _ticket(runs, "RunMissed", "runs", cronjob.missed(runs), said, action=action)
     return proofs.overdue(runs, missed, "status_last_schedule_time", runs.overdue)
 

@@ -31,7 +31,6 @@ from .steps import grants
 __all__ = ["FILE", "files", "permissions", "runs"]
 
 FILE = "search.json"
-KEPT = fixed(7 * 86400, "7 days leave time to read the logs of a search")
 
 
 def files(training: TrainingPlan) -> dict[str, Lines]:
@@ -118,7 +117,7 @@ def runs(training: TrainingPlan, file: ConfigFile) -> Iterable[Artifact]:
             time_zone=training.time_zone,
             cadence=cron.cadence(schedule, training.time_zone),
             late=fixed(3600, "a search that starts an hour late is still useful"),
-            kept=KEPT,
+            kept=training.search_kept,
             job_labels={**labels(training), **queue_labels(training)},
             job=_job(training, tuning, file.name),
             queue=queue.name if queue is not None else None,
@@ -135,7 +134,7 @@ def _job(training: TrainingPlan, tuning: Tuning, config: Because[str]) -> Body:
         "backoffLimit": training.retries,
         "activeDeadlineSeconds": training.search_deadline,
         **of_a_run(),
-        "ttlSecondsAfterFinished": KEPT,
+        "ttlSecondsAfterFinished": training.search_kept,
         "template": search_pod(training, tuning, config),
     }
 

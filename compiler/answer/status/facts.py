@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ...plan.choose import number, seconds
+from ...plan.data.store import StorePlan
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from ...plan.training import TrainingPlan
@@ -16,7 +17,7 @@ from .questions import HISTORY, QUANTILES, key
 from .report import Chart, Fact
 from .upcoming import upcoming
 
-__all__ = ["charts", "of_batch", "of_champion", "of_online", "of_training"]
+__all__ = ["charts", "of_batch", "of_champion", "of_features", "of_online", "of_search", "of_training"]
 
 SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6}
 """The units of histograms, in seconds."""
@@ -53,6 +54,18 @@ def of_training(training: TrainingPlan, answers: Answers) -> Iterator[Fact]:
     """The training runs."""
     when = _next(training.schedule.value, training.time_zone.value, answers) if not training.suspended.value else ""
     yield from _runs(training.name.value, answers, when)
+
+
+def of_search(training: TrainingPlan, answers: Answers) -> Iterator[Fact]:
+    """The searches of hyperparameters, which have their own schedule."""
+    assert training.search_schedule is not None
+    when = _next(training.search_schedule.value, training.time_zone.value, answers)
+    yield from _runs(training.search_name.value, answers, when)
+
+
+def of_features(store: StorePlan, answers: Answers) -> Iterator[Fact]:
+    """The runs that fill the feature store."""
+    yield from _runs(store.name.value, answers, _next(store.schedule.value, "UTC", answers))
 
 
 def of_champion(release: Release | None, answers: Answers) -> Iterator[Fact]:

@@ -17,13 +17,13 @@ from ...plan.alerting.failures import FAILURES, Failure
 from .answers import Answers
 from .evidence import blind, blind_jobs, blind_model
 from .expected import Expected, expected, judged
-from .facts import charts, of_batch, of_champion, of_online, of_training
+from .facts import charts, of_batch, of_champion, of_features, of_online, of_search, of_training
 from .measured import drift_of, quality_of
 from .report import ORDER, Action, Chart, Check, Fact, Health, ServiceStatus, Status, Trouble, worst
 
 __all__ = ["status"]
 
-Kind = Literal["online", "batch", "training", "elsewhere"]
+Kind = Literal["online", "batch", "training", "search", "features", "elsewhere"]
 
 Unseen = dict[Failure | None, str]
 """Why alerts could not fire, by the kind of failure; None stands for all kinds."""
@@ -71,6 +71,12 @@ def _services(plan: Plan, rules: tuple[Expected, ...], answers: Answers) -> Iter
     if plan.training is not None:
         name = plan.training.name.value
         yield made(name, "training", of_training(plan.training, answers), blind_jobs(name, answers))
+        if plan.training.searched is not None:
+            name = plan.training.search_name.value
+            yield made(name, "search", of_search(plan.training, answers), blind_jobs(name, answers))
+    if plan.store is not None:
+        name = plan.store.name.value
+        yield made(name, "features", of_features(plan.store, answers), blind_jobs(name, answers))
     live = plan.champion_elsewhere
     if live is not None and any(rule.service == live.champion_name.value for rule in rules):
         name = live.champion_name.value

@@ -90,22 +90,28 @@ def _scheduled(plan: Plan) -> Iterator[Question]:
     """When scheduled runs last succeeded, from kube-state-metrics: the status of CronJobs, or the Jobs of the runs."""
     training = plan.training
     names = [batch.name for batch in plan.batch.values()]
-    if training is not None and training.orchestration.observed.value == "runs":
-        match = promql(
-            'namespace="{namespace}",job_name=~"{name}-[0-9]+"', namespace=plan.namespace, name=training.name
-        )
-        for asked, function, series in (
-            ("succeeded", "max", "kube_job_status_completion_time"),
-            ("known", "count", "kube_job_created"),
-        ):
-            query = text(f"{function}({series}{{{{{{match}}}}}})", match=match)
-            yield Question(key=key(training.name.value, asked), query=query.value)
-    elif training is not None:
-        names.append(training.name)
+    names += [plan.store.name] if plan.store is not None else []
+    if training is not None:
+        own = [training.name, *((training.search_name,) if training.searched is not None else ())]
+        if training.orchestration.observed.value == "runs":
+            for name in own:
+                yield from _by_jobs(plan, name)
+        else:
+            names += own
     for name in names:
         succeeded = _cronjob(plan, name, "kube_cronjob_status_last_successful_time")
         yield Question(key=key(name.value, "succeeded"), query=f"max({succeeded.value})")
         yield Question(key=key(name.value, "known"), query=f"count({_cronjob(plan, name, 'kube_cronjob_info').value})")
+
+
+def _by_jobs(plan: Plan, name: Because[str]) -> Iterator[Question]:
+    match = promql('namespace="{namespace}",job_name=~"{name}-[0-9]+"', namespace=plan.namespace, name=name)
+    for asked, function, series in (
+        ("succeeded", "max", "kube_job_status_completion_time"),
+        ("known", "count", "kube_job_created"),
+    ):
+        query = text(f"{function}({series}{{{{{{match}}}}}})", match=match)
+        yield Question(key=key(name.value, asked), query=query.value)
 
 
 def _cronjob(plan: Plan, name: Because[str], series: str) -> Because[str]:

@@ -100,10 +100,10 @@ class Chart(Record):
 
 
 class ServiceStatus(Record):
-    """A service, or the training runs."""
+    """A service, or the runs of a schedule."""
 
     name: str
-    kind: Literal["online", "batch", "training", "elsewhere"]
+    kind: Literal["online", "batch", "training", "search", "features", "elsewhere"]
     health: Health
     facts: tuple[Fact, ...]
     checks: tuple[Check, ...]

@@ -235,6 +235,24 @@ class TrainingPlan:
         return known.map(lambda length: max(1, int(length.amount)))
 
     @cached_property
+    def search_gap(self) -> Because[Duration]:
+        """The longest time between two searches; for a search with its own schedule."""
+        assert self.search_schedule is not None
+        return cron.gap(self.search_schedule, cron.longest_gap)
+
+    @cached_property
+    def search_stale(self) -> Because[Duration]:
+        """The age of the last successful search that fires an alert."""
+        return cron.stale(self.search_gap, self.search_deadline.map(Duration))
+
+    @cached_property
+    def search_kept(self) -> Because[int]:
+        """How many seconds to keep a finished search."""
+        least = fixed(cron.LEAST_KEPT, "7 days leave time to read the logs of a search")
+        observed = self.orchestration.observed
+        return kept_for(least, self.search_stale, observed) if observed.value == "runs" else least
+
+    @cached_property
     def suspended(self) -> Because[bool]:
         """Whether runs only start manually."""
         return _suspended(self.given_schedule)
