@@ -60,6 +60,9 @@ NODES = {
 """Of cAdvisor in the kubelet (google/cadvisor, docs/storage/prometheus.md), and of the default set of NVIDIA's DCGM
 exporter (etc/default-counters.csv)."""
 
+RECORDER = {"mlspec_recorder_requests_total", "mlspec_recorder_dropped_total"}
+"""Of mlspec's own recorder: see test_capture_records."""
+
 OWN = {"up", "ALERTS"}
 """Of Prometheus itself."""
 
@@ -151,7 +154,7 @@ def unknown(made: dict[str, Any], bodies: list[Any]) -> set[str]:
     asked = {name for body in bodies for query in queries(body) for name in read(query)}
     assert asked, "nothing is asked at all"
     jobs = {each.name for each in CONTRACT}
-    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN - jobs
+    return asked - known(made) - recorded - KUBE_STATE - CONTROLLERS - NODES - OWN - RECORDER - jobs
 
 
 def bodies(texts: Mapping[str, str]) -> list[Any]:

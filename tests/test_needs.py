@@ -36,7 +36,9 @@ READ_EVERYTHING = {"MLS901", "MLS902", "MLS903"}
 
 
 SIDECARS = """
-training: {sidecars: {agent: {image: "registry.example.com/agent:1"}}}
+training:
+  sidecars: {agent: {image: "registry.example.com/agent:1"}}
+  steps: {compress: {image: "registry.example.com/compress:1", command: [compress]}}
 services: {base: {sidecars: {proxy: {image: "registry.example.com/proxy:1"}}}}
 """
 

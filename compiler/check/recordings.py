@@ -14,9 +14,7 @@ from ..finding import Refusal, finding
 from ..plan import Plan
 from ..plan.serving.recording import capture_of
 
-__all__ = ["SHARED", "shared_recordings"]
-
-SHARED = "MLS754"
+__all__ = ["shared_recordings"]
 
 
 def shared_recordings(plans: Iterable[Plan]) -> Iterator[Diagnostic]:
@@ -54,7 +52,7 @@ def _shared(name: str, to: Because[str], other: str, there: Because[str]) -> Dia
     if not both:
         said = f"`{name}` records its predictions in `{to.value}`, and `{other}` in `{there.value}`"
     return finding(
-        SHARED,
+        "MLS754",
         said,
         to,
         others=() if both else ((there, f"where `{other}` records"),),
