@@ -236,9 +236,9 @@ class TrainingPlan:
 
     @cached_property
     def search_gap(self) -> Because[Duration]:
-        """The longest time between two searches; for a search with its own schedule."""
-        assert self.search_schedule is not None
-        return cron.gap(self.search_schedule, cron.longest_gap)
+        """The longest time between two searches; a year without a schedule of their own."""
+        schedule = self.search_schedule
+        return cron.gap(schedule if schedule is not None else fixed(NEVER, "no search"), cron.longest_gap)
 
     @cached_property
     def search_stale(self) -> Because[Duration]:
