@@ -102,8 +102,8 @@ def _ticket(
 
 
 def _absent(runs: Runs) -> Alert:
-    seen = "the CronJob" if cronjob.by_jobs(runs) is None else "these runs"
-    said = f"Prometheus has no metrics for {seen}, so no other alert on them can fire"
+    seen = "the CronJob" if cronjob.by_jobs(runs) is None else "its Jobs"
+    said = f"Prometheus has no metrics for {seen}, so no other alert on its runs can fire"
     wait = fixed("30m", "longer than an upgrade of kube-state-metrics")
     return proofs.absent(runs, _ticket(runs, "JobAbsent", "monitoring", cronjob.absent(runs), said, wait=wait))
 
