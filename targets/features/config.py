@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
-from zlib import crc32
 
-from ...compiler.because import Because, because, fixed, roots, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
@@ -19,7 +18,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.data.store import StorePlan, ViewPlan
 from ...compiler.system import Feature, Transform
 from .. import naming
-from ..kept import kept
+from ..config_map import checksum, config_map
 from . import repository
 
 __all__ = ["COMPONENT", "MODULES", "Files", "configuration", "labels"]
@@ -151,11 +150,7 @@ class Files:
     @cached_property
     def name(self) -> Because[str]:
         """The name of the ConfigMap."""
-        lines = [line for file in self.content.values() for line in file.lines if isinstance(line, Because)]
-        content = "".join(file.text() for file in self.content.values())
-        digest = because(
-            f"{crc32(content.encode()):08x}", "a checksum of the files", roots(lines), _decides(self.store)
-        )
+        digest = checksum(self.content.values(), _decides(self.store))
         return text("{name}-{digest}", name=self.store.name, digest=digest)
 
 
@@ -175,14 +170,6 @@ def labels(store: StorePlan) -> Body:
 def configuration(store: StorePlan, made: Files) -> Iterator[Artifact]:
     """The ConfigMap."""
     scope = store.scope
-    data: Body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(
-            scope, made.name, labels(store), kept(scope, "a run that has started may still use it")
-        ),
-        "data": dict(made.content),
-        "immutable": fixed(True, "its name includes a checksum of its content"),
-    }
+    data = config_map(scope, made.name, labels(store), made.content, "a run that has started may still use it")
     why = because("ConfigMap", "the feature store and the job that fills it", store.part.image)
     yield Artifact(path=naming.path_of(scope, "features", "ConfigMap", store.name), body=data, why=why)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
-from zlib import crc32
 
-from ...compiler.because import Because, because, fixed, roots, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan.learning import LearningPlan
 from .. import naming
-from ..kept import kept
+from ..config_map import checksum, config_map
 from ..learned import online
 from ..monitored import monitoring
 from ..plain import as_data
@@ -37,11 +36,8 @@ class ConfigFile:
 
     @cached_property
     def name(self) -> Because[str]:
-        """The name of the ConfigMap. A pod that starts during a change reads one whole file, the old or the new."""
-        parts = tuple(line for line in self.lines.lines if isinstance(line, Because))
-        checksum = f"{crc32(self.lines.text().encode()):08x}"
-        digest = because(checksum, "a checksum of the file, which contains these values", roots(parts))
-        return text("{name}-{digest}", name=self.found.name, digest=digest)
+        """The name of the ConfigMap."""
+        return text("{name}-{digest}", name=self.found.name, digest=checksum([self.lines]))
 
 
 def _body(found: LearningPlan) -> dict[str, Any]:
@@ -70,14 +66,7 @@ def labels(found: LearningPlan) -> Body:
 def configuration(file: ConfigFile) -> Iterator[Artifact]:
     """The ConfigMap."""
     found, scope = file.found, file.found.plan
-    body: Body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(
-            scope, file.name, labels(found), kept(scope, "a pod that still runs may restart with it")
-        ),
-        "data": {FILE: file.lines},
-        "immutable": fixed(True, "its name includes a checksum of its content"),
-    }
+    used = "a pod that still runs may restart with it"
+    body = config_map(scope, file.name, labels(found), {FILE: file.lines}, used)
     why = because("ConfigMap", "how the learner learns", found.part.algorithm, found.part.to)
     yield Artifact(path=naming.path_of(scope, "learning", "ConfigMap", found.name), body=body, why=why)

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from zlib import crc32
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
-from ..kept import kept
+from ..config_map import checksum, config_map
 from .config import labels
 from .gates import gated
 
@@ -84,23 +83,14 @@ def program(training: TrainingPlan) -> Iterator[Artifact]:
         return
     scope, name = training.scope, _name(training)
     files = {_key(module): Lines(fixed(source, "a module of mlspec")) for module, source in _sources().items()}
-    body: Body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(
-            scope, name, labels(training), kept(scope, "a run that has started may still use it")
-        ),
-        "data": files,
-        "immutable": fixed(True, "its name includes a checksum of its content"),
-    }
+    body = config_map(scope, name, labels(training), files, "a run that has started may still use it")
     why = because("ConfigMap", "the program of the gate", gated(training)[0], training.part.steps.train.command)
     called = text("{system}-program", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=body, why=why)
 
 
 def _name(training: TrainingPlan) -> Because[str]:
-    checksum = f"{crc32(''.join(_sources().values()).encode()):08x}"
-    digest = fixed(checksum, "a checksum of the modules")
+    digest = checksum((), content="".join(_sources().values()))
     return text("{system}-program-{digest}", system=training.scope.system.metadata.name, digest=digest)
 
 

@@ -10,16 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
-from zlib import crc32
 
-from ...compiler.because import Because, because, fixed, roots, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan import Plan
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
-from ..kept import kept
+from ..config_map import checksum, config_map
 from ..learned import online
 from ..monitored import measuring, monitoring
 from ..plain import as_data
@@ -134,9 +133,7 @@ class ConfigFile:
     @cached_property
     def name(self) -> Because[str]:
         """The name of the ConfigMap, with a checksum of its content, so that a run that has started keeps its own."""
-        parts = tuple(line for file in self._each for line in file.lines if isinstance(line, Because))
-        checksum = f"{crc32(''.join(file.text() for file in self._each).encode()):08x}"
-        digest = because(checksum, "a checksum of the files, which contain these values", roots(parts))
+        digest = checksum(self._each)
         return text("{system}-training-{digest}", system=self.training.scope.system.metadata.name, digest=digest)
 
 
@@ -148,15 +145,7 @@ def labels(training: TrainingPlan) -> Body:
 def configuration(training: TrainingPlan, file: ConfigFile) -> Iterator[Artifact]:
     """The ConfigMap."""
     scope = training.scope
-    data: Body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(
-            scope, file.name, labels(training), kept(scope, "a run that has started may still use it")
-        ),
-        "data": dict(file.files),
-        "immutable": fixed(True, "its name includes a checksum of its content"),
-    }
+    data = config_map(scope, file.name, labels(training), file.files, "a run that has started may still use it")
     why = because("ConfigMap", "the configuration of a training run", training.part.steps.train.command)
     called = text("{system}-training", system=scope.system.metadata.name)
     yield Artifact(path=naming.path_of(scope, "retraining", "ConfigMap", called), body=data, why=why)

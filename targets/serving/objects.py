@@ -12,7 +12,7 @@ from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.recording import chosen
 from .. import naming
-from ..kept import kept
+from ..config_map import config_map
 from ..pod import access
 from .pod import accesses, config_name, needs_config
 from .setups import setup
@@ -105,18 +105,8 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
         name = config_name(service, made)
         if needs_config(made) and name.value not in seen:
             seen.add(name.value)
-            body: Body = {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": naming.metadata(
-                    service.scope,
-                    name,
-                    naming.labels(service.scope, PREDICTOR, service.name, version.release.version),
-                    kept(service.scope, "pods of an older version may still use it"),
-                ),
-                "data": made.files,
-                "immutable": fixed(True, "its name includes a checksum of its content"),
-            }
+            labels = naming.labels(service.scope, PREDICTOR, service.name, version.release.version)
+            body = config_map(service.scope, name, labels, made.files, "pods of an older version may still use it")
             why = because("ConfigMap", "the runtime's own configuration", service.runtime_name, version.release.version)
             yield Artifact(
                 path=naming.path_of(service.scope, "serving", "ConfigMap", file),

@@ -8,10 +8,9 @@ may set the same variable. A changed ConfigMap restarts nothing unless its name 
 from __future__ import annotations
 
 from typing import Any
-from zlib import crc32
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed, roots, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
@@ -21,6 +20,7 @@ from ...compiler.plan.serving.recording import chosen
 from ...compiler.plan.serving.version import PROBE_PERIOD, VersionPlan
 from ...compiler.system import Probe
 from .. import naming
+from ..config_map import checksum
 from ..pod import access, extras, model, placement, trust
 from ..pod.access import Grant
 from ..pod.address import check_loadable
@@ -254,9 +254,7 @@ def config_name(service: ServicePlan, made: Setup) -> Because[str]:
     a rollback.
     """
     content = "\0".join(f"{name}\0{lines.text()}" for name, lines in made.files.items())
-    parts = tuple(line for lines in made.files.values() for line in lines.lines if isinstance(line, Because))
-    checksum = f"{crc32(content.encode()):08x}"
-    digest = because(checksum, "a checksum of the files, which contain these values", roots(parts))
+    digest = checksum(made.files.values(), content=content)
     return text("{name}-config-{digest}", name=service.name, digest=digest)
 
 

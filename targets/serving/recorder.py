@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from zlib import crc32
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed, roots, text
+from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
@@ -25,7 +24,7 @@ from ...compiler.plan.serving.recording import Recorded, Recorder, columns, writ
 from ...compiler.plan.serving.version import VersionPlan
 from ...compiler.system import Capture, GcsAccess, S3Access
 from .. import naming
-from ..kept import kept
+from ..config_map import checksum, config_map
 from ..pod import access, trust
 from ..pod.credentials import credentials, variables
 from ..pod.own import own_image
@@ -194,10 +193,7 @@ def _column(one: Recorded) -> Body:
 
 def _name(service: ServicePlan, found: Recorder) -> Because[str]:
     """The name of the ConfigMap, with a checksum of its content, so that older pods keep theirs."""
-    lines = _lines(service, found)
-    parts = tuple(line for line in lines.lines if isinstance(line, Because))
-    digest = because(f"{crc32(lines.text().encode()):08x}", "a checksum of the file", roots(parts))
-    return text("{name}-capture-{digest}", name=service.name, digest=digest)
+    return text("{name}-capture-{digest}", name=service.name, digest=checksum([_lines(service, found)]))
 
 
 def configuration(service: ServicePlan) -> Iterator[Artifact]:
@@ -205,18 +201,13 @@ def configuration(service: ServicePlan) -> Iterator[Artifact]:
     found = service.recorder
     if found is None:
         return
-    body: Body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(
-            service.scope,
-            _name(service, found),
-            naming.labels(service.scope, "predictor", service.name),
-            kept(service.scope, "pods of an older version may still use it"),
-        ),
-        "data": {FILE: _lines(service, found)},
-        "immutable": fixed(True, "its name includes a checksum of its content"),
-    }
+    body = config_map(
+        service.scope,
+        _name(service, found),
+        naming.labels(service.scope, "predictor", service.name),
+        {FILE: _lines(service, found)},
+        "pods of an older version may still use it",
+    )
     why = because("ConfigMap", "what the recorder records", found.part.by, found.part.id)
     yield Artifact(path=naming.path_of(service.scope, "serving", "ConfigMap", service.named(NAME)), body=body, why=why)
 
