@@ -1,25 +1,23 @@
 """How Prometheus and Alertmanager reach the process, and what it may connect to.
 
-Traps handled here: without `honorLabels`, Prometheus renames the labels `namespace` and `service` of the series, and no
-alert finds them. The API server has no pods that a policy can select, so its ports are open to any address.
+Trap handled here: the API server has no pods that a policy can select, so its ports are open to any address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import because, fixed
+from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.measuring import METRICS, REQUESTS, MeasuringPlan
 from .. import naming
-from ..pod.egress import egress, namespace, siblings, tcp
+from ..pod.egress import api_server, egress, namespace, siblings, tcp
+from ..process import network_policy
+from ..process import pod_monitor as pod_monitor_of
 from .config import COMPONENT, labels
-from .workload import grants
+from .workload import grants, process
 
 __all__ = ["pod_monitor", "policy", "service"]
-
-API_SERVER = (443, 6443)
-"""The port of its Service, and the common port of its pods, which some networks check instead."""
 
 
 def service(found: MeasuringPlan) -> Iterator[Artifact]:
@@ -47,17 +45,8 @@ def policy(found: MeasuringPlan) -> Iterator[Artifact]:
     scope = found.plan
     if not scope.platform.network.policies.value:
         return
-    body: Body = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": naming.metadata(scope, found.name, labels(found)),
-        "spec": {
-            "podSelector": {"matchLabels": naming.selector(scope, COMPONENT, found.name)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": list(_ingress(found)),
-            "egress": [*egress(scope, found.uris, grants(found)), *_api_server(found)],
-        },
-    }
+    to = [*egress(scope, found.uris, grants(found)), *_api_server(found)]
+    body = network_policy(process(found), list(_ingress(found)), to)
     why = because(
         "NetworkPolicy", "limits what the process connects to", scope.platform.network.policies, found.part.to
     )
@@ -79,31 +68,17 @@ def _ingress(found: MeasuringPlan) -> Iterator[Body]:
     yield {"from": asking, "ports": tcp(because(REQUESTS, "the port of requests", found.answers))}
 
 
-def _api_server(found: MeasuringPlan) -> list[Body]:
+def _api_server(found: MeasuringPlan) -> list[Because[Body]]:
     if not found.starts.value:
         return []
-    why = "the API server, which starts the runs"
-    return [{"ports": tcp(*(because(port, why, found.starts) for port in API_SERVER))}]
+    return [because(api_server(), "the API server starts the runs", found.starts)]
 
 
 def pod_monitor(found: MeasuringPlan) -> Iterator[Artifact]:
     """How Prometheus scrapes it."""
-    scope, prometheus = found.plan, found.plan.platform.prometheus
-    body: Body = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PodMonitor",
-        "metadata": naming.metadata(scope, found.name, {**labels(found), **prometheus.labels}),
-        "spec": {
-            "selector": {"matchLabels": naming.selector(scope, COMPONENT, found.name)},
-            "podMetricsEndpoints": [
-                {
-                    "port": "metrics",
-                    "path": "/metrics",
-                    "interval": fixed("1m", "measured values change once in an interval of hours"),
-                    "honorLabels": fixed(True, "the series name the namespace and the service that they are about"),
-                }
-            ],
-        },
-    }
     why = because("PodMonitor", "the alerts read what it measures", found.part.to, found.asked)
-    yield Artifact(path=naming.path_of(scope, "measuring", "PodMonitor", found.name), body=body, why=why)
+    yield Artifact(
+        path=naming.path_of(found.plan, "measuring", "PodMonitor", found.name),
+        body=pod_monitor_of(process(found)),
+        why=why,
+    )

@@ -17,14 +17,14 @@ from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..pod import access
 from .config import labels
-from .workload import account, grants
+from .workload import grants, process
 
 __all__ = ["role", "service_account"]
 
 
 def service_account(found: MeasuringPlan) -> Iterator[Artifact]:
     """The identity of the pod, if it is its own."""
-    scope, name = found.plan, account(found)
+    scope, name = found.plan, process(found).account
     _alone(found)
     body: Body = {
         "apiVersion": "v1",
@@ -54,7 +54,7 @@ def role(found: MeasuringPlan) -> Iterator[Artifact]:
         "kind": "RoleBinding",
         "metadata": naming.metadata(scope, found.name, labels(found)),
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": found.name},
-        "subjects": [{"kind": "ServiceAccount", "name": account(found), "namespace": scope.namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": process(found).account, "namespace": scope.namespace}],
     }
     why = because("Role", "it may start training runs", found.starts)
     for kind, one in (("Role", body), ("RoleBinding", bound)):

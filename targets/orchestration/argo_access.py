@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from ...compiler.because import Because, fixed, text
 from ...compiler.emit.artifact import Body
 from .. import naming
-from ..pod.egress import egress, tcp
+from ..pod.egress import api_server, egress
 from ..providers import Runs
 
 __all__ = ["account", "labels", "objects"]
 
 COMPONENT = "workflow"
-
-PORTS = (443, "the port of its Service"), (6443, "the port of most API servers, after the Service")
 
 
 def account(runs: Runs) -> Because[str]:
@@ -66,7 +64,7 @@ def objects(runs: Runs) -> Iterator[Body]:
                 "policyTypes": ["Ingress", "Egress"],
                 "egress": [
                     *egress(runs.scope, (), ()),
-                    {"ports": tcp(*(fixed(port, why) for port, why in PORTS))},
+                    api_server(),
                 ],
             },
         }

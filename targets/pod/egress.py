@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...compiler.because import Because, because
+from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.mesh import tunnel, waypoint
 from ...compiler.plan.network import Reach, dns, issuers, port_of, reach
@@ -15,7 +15,7 @@ from ...compiler.plan.scope import Scope
 from .. import naming
 from .access import Grant
 
-__all__ = ["egress", "namespace", "siblings", "tcp"]
+__all__ = ["api_server", "egress", "namespace", "siblings", "tcp"]
 
 
 def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body | Because[Body]]:
@@ -57,6 +57,12 @@ def _peers(scope: Scope, servers: Reach) -> Iterator[Body]:
     elif servers.namespace is not None:
         yield namespace(servers.namespace, servers.pods)
     yield from ({"ipBlock": {"cidr": cidr}} for cidr in servers.cidrs)
+
+
+def api_server() -> Body:
+    """The API server. Its address is known only to the cluster, and no policy can select its pods."""
+    ports = (443, "the port of its Service"), (6443, "the port of most API servers, after the Service")
+    return {"ports": tcp(*(fixed(port, why) for port, why in ports))}
 
 
 def siblings(scope: Scope, instance: Because[str]) -> Body:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.because import Because, because, fixed
+from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..pod import access
-from ..pod.egress import egress, tcp
+from ..pod import egress as outgoing
+from ..pod.egress import egress
 from .config import labels
 from .pods import NODE, node_labels
 from .steps import grants
@@ -51,16 +52,14 @@ def permissions(training: TrainingPlan) -> Iterator[Artifact]:
 
 
 def api_server(training: TrainingPlan) -> list[Because[Body]]:
-    """The egress rule for the API server, if the run uses it. Its address is known only to the cluster."""
+    """The egress rule for the API server, if the run uses it."""
     needs = [
         *([training.spread.nodes] if training.spread is not None else []),
         *([training.searched.when] if training.searched is not None else []),
     ]
     if not needs:
         return []
-    ports = (443, "the port of its Service"), (6443, "the port of most API servers, after the Service")
-    rule: Body = {"ports": tcp(*(fixed(port, why) for port, why in ports))}
-    return [because(rule, "a TrainJob is created, or the result of a search is written", *needs)]
+    return [because(outgoing.api_server(), "a TrainJob is created, or the result of a search is written", *needs)]
 
 
 def nodes_policy(training: TrainingPlan, uris: tuple[Because[str], ...]) -> Iterator[Artifact]:

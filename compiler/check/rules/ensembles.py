@@ -97,7 +97,7 @@ def _weights(ensemble: ModelEnsemble) -> Iterator[Diagnostic]:
             weights[0] if weights else ensemble.method,
             note="a member without a weight would count by chance",
             help="write one weight for each member, in the same order, such as "
-            f"`weights: [{', '.join([f'{1 / many:.2g}'] * many)}]`",
+            f"`weights: [{', '.join([f'{1 / many:.4g}'] * many)}]`",
         )
         return
     total = sum(one.value for one in weights)
