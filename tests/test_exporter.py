@@ -22,7 +22,7 @@ from mlspec.compiler.exported import CONTRACT
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
-from mlspec.runtime.exporter.cluster import ANNOTATION, Api, ApiError, CronJob, CronWorkflow, local
+from mlspec.runtime.exporter.cluster import ANNOTATION, CRON_JOB, CRON_WORKFLOW, Api, ApiError, Schedule, local
 from mlspec.runtime.exporter.command import Exporter
 from mlspec.runtime.exporter.exposition import text_of
 from mlspec.runtime.exporter.history import KEPT, History
@@ -233,17 +233,17 @@ class Cluster:
         return Api(url=f"http://127.0.0.1:{self.server.server_address[1]}", namespace="fraud")
 
     @property
-    def named(self) -> CronJob:
-        return CronJob(api=self._api, name="fraud-retrain")
+    def named(self) -> Schedule:
+        return Schedule(api=self._api, name="fraud-retrain", of=CRON_JOB)
 
     @property
-    def of_argo(self) -> CronWorkflow:
+    def of_argo(self) -> Schedule:
         """The same with a CronWorkflow of Argo Workflows."""
         self.cron_job["spec"] = {
             "workflowMetadata": {"labels": {"a": "b"}},
             "workflowSpec": {"workflowTemplateRef": {"name": "fraud-retrain"}},
         }
-        return CronWorkflow(api=self._api, name="fraud-retrain")
+        return Schedule(api=self._api, name="fraud-retrain", of=CRON_WORKFLOW)
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def test_trap_a_short_period_is_not_measured_when_the_next_one_ends(tmp_path: Pa
 
 def test_outside_a_cluster_a_run_starts_through_an_address_of_this_machine(cluster: Cluster) -> None:
     found = local(f"http://127.0.0.1:{cluster.server.server_address[1]}/", "fraud")
-    assert requested(CronJob(api=found, name="fraud-retrain"), 0, NOW, diagnosed).outcome == "started"
+    assert requested(Schedule(api=found, name="fraud-retrain", of=CRON_JOB), 0, NOW, diagnosed).outcome == "started"
     assert len(cluster.jobs) == 1
 
 
@@ -383,11 +383,11 @@ def test_of_two_requests_at_the_same_time_one_starts_a_run(cluster: Cluster) -> 
     read = named.read()
     for _ in range(2):  # both have read the same object
 
-        class Seen(CronJob):
+        class Seen(Schedule):
             def read(self) -> dict[str, Any]:
                 return read
 
-        answers.append(requested(Seen(api=named.api, name=named.name), 0, NOW, diagnosed).outcome)
+        answers.append(requested(Seen(api=named.api, name=named.name, of=named.of), 0, NOW, diagnosed).outcome)
         cluster.jobs = {}  # the second one has not seen the first run either
     assert answers == ["started", "refused"]
 

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from mlspec.runtime.conditions import Unreadable
+from mlspec.runtime.learn import exported
 from mlspec.runtime.learn.checkpoints import KEPT, Store
 from mlspec.runtime.learn.command import Learner, Request
 from mlspec.runtime.learn.frozen import why_frozen
@@ -156,6 +157,27 @@ def test_it_is_frozen_on_every_signal_and_without_an_answer(
     assert learner.step()
     assert learner.state.frozen is None
     assert made.learned()["rows"] == 5, "what came meanwhile is learned once it is no longer frozen"
+
+
+def test_trap_a_frozen_learner_fills_the_log(
+    made: Made, diagnosis: Diagnosis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It asks every few seconds, for days. So it says once why it is frozen, and once that it no longer is."""
+    learner = made.learner()
+    for signals in (["feature-drift"], ["feature-drift"], ["feature-drift"], [], []):
+        diagnosis.signals = signals
+        learner.step()
+    said = [line for line in capsys.readouterr().out.splitlines() if "frozen" in line]
+    assert len(said) == 2
+    assert said[1] == "no longer frozen"
+
+
+def test_the_ports_are_those_that_the_bundle_opens() -> None:
+    from mlspec.compiler.plan import learning, measuring
+    from mlspec.runtime.exporter import command
+
+    assert exported.PORT == learning.METRICS
+    assert (command.METRICS, command.REQUESTS) == (measuring.METRICS, measuring.REQUESTS)
 
 
 def test_trap_what_was_learned_while_drift_began_is_not_kept(made: Made) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.compiler.check.rules.ensembles import ROUNDING, _equal
+
 from .retraining import PLATFORM, configuration, objects
 from .support import KEPT
 
@@ -133,6 +135,12 @@ COMBINED = {
         "trees": {"version": 9, "artifact": ARTIFACT},
     },
 }
+
+
+@pytest.mark.parametrize("many", range(2, 60))
+def test_the_weights_of_a_help_add_up(many: int) -> None:
+    """Thirds with two digits add up to 0.99, which is an error."""
+    assert abs(sum(float(one) for one in _equal(many).split(", ")) - 1) <= ROUNDING
 
 
 def test_a_run_that_trains_an_ensemble_gets_its_members(tmp_path: Path) -> None:

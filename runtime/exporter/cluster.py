@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
@@ -21,10 +22,14 @@ from urllib.request import Request, urlopen
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown
 
-__all__ = ["ANNOTATION", "Api", "ApiError", "Conflict", "CronJob", "CronWorkflow", "Schedule", "inside_a_pod", "local"]
+__all__ = [
+    "ANNOTATION", "CRON_JOB", "CRON_WORKFLOW", "Api", "ApiError", "Conflict", "Kind", "Schedule", "inside_a_pod",
+    "local",
+]  # fmt: skip
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ANNOTATION = "mlspec/last-triggered"
+ARGO = "argoproj.io/v1alpha1"
 OF_CRON_WORKFLOW = "workflows.argoproj.io/cron-workflow"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TIMEOUT = 20.0
@@ -107,33 +112,46 @@ def local(url: str, namespace: str) -> Api:
     return Api(url=url.rstrip("/"), namespace=namespace)
 
 
+class Kind(Record):
+    """What differs between the objects that runs are started from."""
+
+    version: str
+    kind: str
+    plural: str
+    runs: str
+    """The plural of the kind of its runs."""
+    last: str
+    """The field of its status with the time of the last run on the schedule."""
+    started: str
+    """The field of the status of a run with its start."""
+    run: Callable[[str, dict[str, Any], int], dict[str, Any]]
+    """A run: its object without namespace and owner, for the name of the schedule, the schedule, and a Unix time."""
+    ended: Callable[[dict[str, Any]], bool]
+    """Whether a run is over."""
+    label: str = ""
+    """The label of its runs, whose value is its name; empty if they have none of their own."""
+
+
 class Schedule(Record):
     """The object that runs are started from, and its runs, as the API server has them."""
 
     api: Api
     name: str
-
-    version: ClassVar[str]
-    kind: ClassVar[str]
-    plural: ClassVar[str]
-    runs_plural: ClassVar[str]
-    last: ClassVar[str]
-    """The field of its status with the time of the last run on the schedule."""
-    started: ClassVar[str]
-    """The field of the status of a run with its start."""
+    of: Kind
 
     @property
     def _path(self) -> str:
-        return f"/apis/{self.version}/namespaces/{self.api.namespace}"
+        return f"/apis/{self.of.version}/namespaces/{self.api.namespace}"
 
     def read(self) -> dict[str, Any]:
         """The object."""
-        found: dict[str, Any] = self.api.call("GET", f"{self._path}/{self.plural}/{self.name}")
+        found: dict[str, Any] = self.api.call("GET", f"{self._path}/{self.of.plural}/{self.name}")
         return found
 
     def runs(self, uid: str) -> list[dict[str, Any]]:
-        """The runs that belong to it."""
-        found = self.api.call("GET", f"{self._path}/{self.runs_plural}{self.selector()}").get("items", [])
+        """The runs that belong to it. Others of the namespace may be many, and large."""
+        query = f"?labelSelector={quote(f'{self.of.label}={self.name}')}" if self.of.label else ""
+        found = self.api.call("GET", f"{self._path}/{self.of.runs}{query}").get("items", [])
         return [run for run in found if any(owner.get("uid") == uid for owner in _owners(run))]
 
     def mark(self, read: dict[str, Any], time: int) -> None:
@@ -143,89 +161,80 @@ class Schedule(Record):
             "annotations": {ANNOTATION: str(time)},
         }
         kind = "application/merge-patch+json"
-        self.api.call("PATCH", f"{self._path}/{self.plural}/{self.name}", {"metadata": metadata}, kind)
+        self.api.call("PATCH", f"{self._path}/{self.of.plural}/{self.name}", {"metadata": metadata}, kind)
 
     def start(self, read: dict[str, Any], time: int) -> str:
         """Create a run, and return its name. Raises Conflict if there is one of the same time."""
-        run = self.run(read, time)
+        run = self.of.run(self.name, read, time)
         owner = {
-            "apiVersion": self.version,
-            "kind": self.kind,
+            "apiVersion": self.of.version,
+            "kind": self.of.kind,
             "name": self.name,
             "uid": read["metadata"]["uid"],
             "controller": True,
         }
         run["metadata"] |= {"namespace": self.api.namespace, "ownerReferences": [owner]}
-        self.api.call("POST", f"{self._path}/{self.runs_plural}", run)
+        self.api.call("POST", f"{self._path}/{self.of.runs}", run)
         return str(run["metadata"]["name"])
 
-    def selector(self) -> str:
-        """The query that limits the list of runs, if they have a label of their own."""
-        return ""
 
-    def run(self, read: dict[str, Any], time: int) -> dict[str, Any]:
-        """The object of a run, without its namespace and its owner."""
-        raise NotImplementedError
-
-    def ended(self, run: dict[str, Any]) -> bool:
-        """Whether a run is over."""
-        raise NotImplementedError
-
-
-class CronJob(Schedule):
-    """A CronJob and its Jobs."""
-
-    version = "batch/v1"
-    kind = "CronJob"
-    plural = "cronjobs"
-    runs_plural = "jobs"
-    last = "lastScheduleTime"
-    started = "startTime"
-
-    def run(self, read: dict[str, Any], time: int) -> dict[str, Any]:
-        """The Job."""
-        template = read["spec"]["jobTemplate"]
-        own = template.get("metadata", {})
-        metadata = {
-            "name": f"{self.name}-{time // 60}",
-            "labels": own.get("labels", {}),
-            "annotations": {**own.get("annotations", {}), "cronjob.kubernetes.io/instantiate": "manual"},
-        }
-        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
-
-    def ended(self, run: dict[str, Any]) -> bool:
-        """Whether the Job has succeeded or failed."""
-        conditions = run.get("status", {}).get("conditions") or []
-        return any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions)
+def _job(name: str, read: dict[str, Any], time: int) -> dict[str, Any]:
+    template = read["spec"]["jobTemplate"]
+    own = template.get("metadata", {})
+    metadata = {
+        "name": f"{name}-{time // 60}",
+        "labels": own.get("labels", {}),
+        "annotations": {**own.get("annotations", {}), "cronjob.kubernetes.io/instantiate": "manual"},
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
 
 
-class CronWorkflow(Schedule):
-    """A CronWorkflow of Argo Workflows and its Workflows."""
+def _job_ended(run: dict[str, Any]) -> bool:
+    conditions = run.get("status", {}).get("conditions") or []
+    return any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions)
 
-    version = "argoproj.io/v1alpha1"
-    kind = "CronWorkflow"
-    plural = "cronworkflows"
-    runs_plural = "workflows"
-    last = "lastScheduledTime"
-    started = "startedAt"
 
-    def selector(self) -> str:
-        """Other Workflows of the namespace may be many, and large."""
-        return f"?labelSelector={quote(f'{OF_CRON_WORKFLOW}={self.name}')}"
+CRON_JOB = Kind(
+    version="batch/v1",
+    kind="CronJob",
+    plural="cronjobs",
+    runs="jobs",
+    last="lastScheduleTime",
+    started="startTime",
+    run=_job,
+    ended=_job_ended,
+)
+"""A CronJob and its Jobs."""
 
-    def run(self, read: dict[str, Any], time: int) -> dict[str, Any]:
-        """The Workflow."""
-        spec, given = read["spec"], read["spec"].get("workflowMetadata", {})
-        metadata = {
-            "name": f"{self.name}-{time}",
-            "labels": {OF_CRON_WORKFLOW: self.name, **given.get("labels", {})},
-            "annotations": given.get("annotations", {}),
-        }
-        return {"apiVersion": self.version, "kind": "Workflow", "metadata": metadata, "spec": spec["workflowSpec"]}
 
-    def ended(self, run: dict[str, Any]) -> bool:
-        """Whether the Workflow is over. One that waits for a mutex is pending, and one that is new has no phase."""
-        return run.get("status", {}).get("phase") in ("Succeeded", "Failed", "Error")
+def _workflow(name: str, read: dict[str, Any], time: int) -> dict[str, Any]:
+    given = read["spec"].get("workflowMetadata", {})
+    metadata = {
+        "name": f"{name}-{time}",
+        "labels": {OF_CRON_WORKFLOW: name, **given.get("labels", {})},
+        "annotations": given.get("annotations", {}),
+    }
+    spec = read["spec"]["workflowSpec"]
+    return {"apiVersion": ARGO, "kind": "Workflow", "metadata": metadata, "spec": spec}
+
+
+def _workflow_ended(run: dict[str, Any]) -> bool:
+    """One that waits for a mutex is pending, and one that is new has no phase."""
+    return run.get("status", {}).get("phase") in ("Succeeded", "Failed", "Error")
+
+
+CRON_WORKFLOW = Kind(
+    version=ARGO,
+    kind="CronWorkflow",
+    plural="cronworkflows",
+    runs="workflows",
+    last="lastScheduledTime",
+    started="startedAt",
+    run=_workflow,
+    ended=_workflow_ended,
+    label=OF_CRON_WORKFLOW,
+)
+"""A CronWorkflow of Argo Workflows and its Workflows."""
 
 
 def _owners(run: dict[str, Any]) -> list[dict[str, Any]]:

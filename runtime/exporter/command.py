@@ -23,13 +23,13 @@ from ..diagnose.settings import settings_of
 from ..diagnose.view import view_of
 from ..lines import say
 from ..measure.measured import read_json, write_json
-from .cluster import Api, ApiError, CronJob, CronWorkflow, Schedule, inside_a_pod, local
+from .cluster import CRON_JOB, CRON_WORKFLOW, Api, ApiError, Schedule, inside_a_pod, local
 from .exposition import CONTENT_TYPE, text_of
 from .history import History
 from .jobs import DAY, jobs_of
 from .requests import Answer, asks, requested
 from .rounds import Rounds
-from .server import Page, Route, serve
+from .server import HEALTHY, Page, Route, healthy, serve
 
 __all__ = ["Request", "exporter", "measure_once"]
 
@@ -146,18 +146,17 @@ def exporter(request: Request) -> int:
 
 def _schedule(run: Any, api: Api) -> Schedule | None:
     """What the configuration says that runs are started from."""
-    for key, kind in (("cronJob", CronJob), ("cronWorkflow", CronWorkflow)):
+    for key, kind in (("cronJob", CRON_JOB), ("cronWorkflow", CRON_WORKFLOW)):
         if isinstance(run, dict) and isinstance(run.get(key), str):
-            return kind(api=api, name=run[key])
+            return Schedule(api=api, name=run[key], of=kind)
     return None
 
 
 def _routes(made: Exporter, request: Request) -> list[tuple[int, dict[tuple[str, str], Route]]]:
-    healthy: Route = lambda _: Page(body="ok\n", kind="text/plain")  # noqa: E731
     read: dict[tuple[str, str], Route] = {
         ("GET", "/metrics"): made.metrics,
         ("GET", "/diagnosis"): made.explained,
-        ("GET", "/healthz"): healthy,
+        HEALTHY: healthy,
     }
     asked: dict[tuple[str, str], Route] = {("GET", "/diagnosis"): made.explained, ("POST", "/retrain"): made.retrain}
     return [(request.metrics, read), (request.requests, asked)]

@@ -66,12 +66,12 @@ def requested(schedule: Schedule, cooldown: float, now: float, diagnose: Callabl
 def _waiting(schedule: Schedule, read: dict[str, Any], cooldown: float, now: float) -> str | None:
     """Why a run must wait; None if it may start."""
     runs = schedule.runs(read["metadata"]["uid"])
-    active = [one["metadata"]["name"] for one in runs if not schedule.ended(one)]
+    active = [one["metadata"]["name"] for one in runs if not schedule.of.ended(one)]
     if active:
         return f"the run {active[0]} is at work"
     annotations = read["metadata"].get("annotations") or {}
-    starts = [_seconds(annotations.get(ANNOTATION)), _time(read.get("status", {}).get(schedule.last))]
-    starts += [_time(one.get("status", {}).get(schedule.started)) for one in runs]
+    starts = [_seconds(annotations.get(ANNOTATION)), _time(read.get("status", {}).get(schedule.of.last))]
+    starts += [_time(one.get("status", {}).get(schedule.of.started)) for one in runs]
     last = max((one for one in starts if one is not None), default=None)
     if last is not None and now < last + cooldown:
         return f"the last run started {int(now - last)} s ago, and the cool-down is {int(cooldown)} s"

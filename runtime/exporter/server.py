@@ -13,7 +13,7 @@ from typing import Any
 
 from ...compiler.record import Record
 
-__all__ = ["Page", "Route", "serve"]
+__all__ = ["HEALTHY", "Page", "Route", "healthy", "serve"]
 
 LARGEST = 2**20
 """The most bytes of a request: Alertmanager's notification of a hundred alerts has less."""
@@ -32,6 +32,15 @@ class Page(Record):
 
 Route = Callable[[Any], Page]
 """Answers a request with this JSON body; None for a GET."""
+
+
+HEALTHY = ("GET", "/healthz")
+"""What the kubelet asks."""
+
+
+def healthy(_: Any) -> Page:
+    """The answer to the kubelet: it comes from a thread of the server, so it says that the process is alive."""
+    return Page(body="ok\n", kind="text/plain")
 
 
 def serve(host: str, port: int, routes: dict[tuple[str, str], Route]) -> ThreadingHTTPServer:

@@ -24,7 +24,7 @@ from typing import Any
 
 from ...compiler.record import Record
 from ..conditions import Unreadable
-from ..exporter.server import Page, serve
+from ..exporter.server import HEALTHY, Page, Route, healthy, serve
 from ..lines import say
 from ..measure.measured import read_json
 from . import exported
@@ -62,6 +62,14 @@ class Learner:
         self.state = exported.State(caught_up=clock())
         self.ended = Event()
         self._position: int | None = None
+        self._frozen: str | None = None
+
+    def routes(self) -> dict[tuple[str, str], Route]:
+        """What it answers, by method and path."""
+        return {
+            ("GET", "/metrics"): lambda _: Page(body=exported.text(self.state, self.config), kind=exported.KIND),
+            HEALTHY: healthy,
+        }
 
     def step(self) -> bool:
         """Learn from one batch, if there is one. Returns whether to look for another one at once."""
@@ -102,7 +110,9 @@ class Learner:
         else:
             since = self.state.frozen
             self.state = self.state.but(frozen=self.clock() if since is None else since)
-            say(sys.stdout, f"frozen: {why}")
+        if why != self._frozen:
+            say(sys.stdout, f"frozen: {why}" if why is not None else "no longer frozen")
+        self._frozen = why
         return why is not None
 
     def _settled(self) -> int:
@@ -150,9 +160,7 @@ def learn(request: Request) -> int:
         if not isinstance(config, dict):
             raise Unreadable(f"{request.config} is not a mapping")
         learner = Learner(request, config)
-        page = lambda _: Page(body=exported.text(learner.state, config), kind=exported.KIND)  # noqa: E731
-        healthy = lambda _: Page(body="ok\n", kind="text/plain")  # noqa: E731
-        server = serve(request.host, request.port, {("GET", "/metrics"): page, ("GET", "/healthz"): healthy})
+        server = serve(request.host, request.port, learner.routes())
     except (Unreadable, OSError, ValueError) as wrong:
         say(sys.stderr, f"mlspec runtime learn: {wrong}")
         return UNREADABLE

@@ -96,8 +96,7 @@ def _weights(ensemble: ModelEnsemble) -> Iterator[Diagnostic]:
             f"there are {many} members and {count(len(weights), 'weight')}",
             weights[0] if weights else ensemble.method,
             note="a member without a weight would count by chance",
-            help="write one weight for each member, in the same order, such as "
-            f"`weights: [{', '.join([f'{1 / many:.4g}'] * many)}]`",
+            help=f"write one weight for each member, in the same order, such as `weights: [{_equal(many)}]`",
         )
         return
     total = sum(one.value for one in weights)
@@ -110,6 +109,11 @@ def _weights(ensemble: ModelEnsemble) -> Iterator[Diagnostic]:
             "mean something else",
             help="write shares of 1, such as `weights: [0.7, 0.3]`",
         )
+
+
+def _equal(many: int) -> str:
+    """The same weight for each member, with digits enough for their sum."""
+    return ", ".join([f"{1 / many:.4g}"] * many)
 
 
 def _signatures(system: MLSystem, model: Model, ensemble: ModelEnsemble) -> Iterator[Diagnostic]:
