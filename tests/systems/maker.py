@@ -98,6 +98,7 @@ class Maker(Shape):
         self.identity = self.pick((None, *_IDENTITIES))
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))
+        self.orchestration = ("cronjob", "argo-workflows")[int(self.kubernetes[-1]) % 2]
         self.cloud = self.pick(self.declared["clouds"])
         self.users = self.pick((None, *members("PodSecurity", "users")))
         self.assigned = self.users == "cluster" or (self.users is None and self.cloud == "openshift")
@@ -178,7 +179,9 @@ class Maker(Shape):
 
     def texts(self, name: str) -> Iterable[str]:
         if name in _EXTREMES and self.maybe(self.odd):
-            return _EXTREMES[name]
+            # Argo Workflows would replace what is in braces, so mlspec refuses it there
+            braces = self.orchestration == "argo-workflows"
+            return [one for one in _EXTREMES[name] if not (braces and "{{" in one)]
         return _TEXTS.get(name) or readable(name, (), ())
 
     def declare(self, collection: str, *names: str) -> None:

@@ -41,7 +41,7 @@ def platform(maker: Maker, *, online: bool) -> dict[str, Any]:
         security={"users": maker.users} if maker.users is not None else None,
         rollout={"provider": maker.rollouts},
         traffic={"provider": maker.traffic},
-        orchestration={"provider": ("cronjob", "argo-workflows")[int(maker.kubernetes[-1]) % 2]},
+        orchestration={"provider": maker.orchestration},
         dashboards={"provider": maker.pick(("sidecar", "grafana-operator"))},
         alerting=_alerting(maker) if maker.maybe(0.5) else None,
         providers=_providers(maker),

@@ -105,6 +105,8 @@ def _vocabulary(maker: Maker) -> dict[str, Any]:
         path="/metrics",
         requests=[maker.free("Counter", series="own_requests_total")],
         errors=[maker.free("Counter", series="own_errors_total")],
+        successes=None,  # the same as the two above say
+        canceled=[maker.free("Counter", series="own_canceled_total")],
         latency=maker.free("LatencySeries", **latency),
         firstToken=None,
         interToken=None,
