@@ -138,7 +138,14 @@ HEAVY = {
 
 
 DOOR = {
-    *("mlspec.__main__", "mlspec.cli", "mlspec.options", "mlspec.terminal", "mlspec.terminal.render"),
+    *(
+        "mlspec.__main__",
+        "mlspec.cli",
+        "mlspec.cli_runtime",
+        "mlspec.options",
+        "mlspec.terminal",
+        "mlspec.terminal.render",
+    ),
     *("mlspec.compiler", "mlspec.compiler.imports"),
 }
 """What says which commands and options there are: the click commands, and the one list of formats. And what decides
