@@ -62,7 +62,7 @@ def _lossy(service: ServicePlan) -> Alert:
         ),
         action=fixed(
             "Look at the label `reason` of mlspec_recorder_dropped_total, and at the log of the recorder. "
-            "Doubt what was measured on these days.",
+            "Be careful with what was measured on these days.",
             "docs/capture.md lists what the recorder does with each failure",
         ),
         wait=WINDOW,
