@@ -12,7 +12,7 @@ import pytest
 from mlspec.compiler.because import fixed
 from mlspec.compiler.plan.serving.capacity import Demand, carried, carrying, in_flight
 from mlspec.compiler.plan.serving.queueing import Work, late, mean_wait, work
-from mlspec.schema.units import Rate
+from mlspec.schema.units import Percent, Rate
 
 from .support import CARE, demand
 
@@ -170,3 +170,14 @@ def test_an_autoscaler_that_keeps_the_target_runs_the_planned_replicas() -> None
     target = in_flight(rate, fixed(14, ""), of, CARE).value
     assert target == 0.42
     assert math.ceil(14 * 0.3 / 0.7 / target) >= 14
+
+
+@pytest.mark.parametrize("zones", [2, 3, 5, 10])
+@pytest.mark.parametrize("share", ["99.9%", "99.99%"])
+def test_the_fewest_replicas_that_leave_enough_when_some_are_lost(zones: int, share: str) -> None:
+    """Compared with a search, one replica after another, which takes minutes for the largest rates."""
+    care, availability = CARE._replace(zones=fixed(zones, "given")), fixed(Percent.parse(share), "given")
+    for enough in range(1, 200):
+        found = next(n for n in range(1, 500) if n - care.lost(n, availability) >= enough)
+        assert care.leaving(enough, availability) == found
+    assert care.leaving(10**9, availability) - care.lost(care.leaving(10**9, availability), availability) >= 10**9

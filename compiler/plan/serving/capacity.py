@@ -58,6 +58,12 @@ class Care(NamedTuple):
             return -(-replicas // self.zones.value)
         return 1 if self.spares(availability) else 0
 
+    def leaving(self, enough: int, availability: Because[Percent] | None) -> int:
+        """The fewest replicas that leave enough when some are lost: N - ceil(N / zones) >= enough, solved for N."""
+        if self.spans_zones(availability):
+            return -(-enough * self.zones.value // (self.zones.value - 1))
+        return enough + (1 if self.spares(availability) else 0)
+
 
 def care(planning: Planning) -> Care:
     """The margins in a platform file."""
@@ -187,9 +193,7 @@ def replicas(rate: Because[Rate], demand: Demand, availability: Because[Percent]
 
 def _by_loss(by_load: int, availability: Because[Percent] | None, care: Care) -> tuple[int, str]:
     """The replicas that leave enough when some are lost, at least two, and why."""
-    needed = by_load
-    while needed - care.lost(needed, availability) < by_load:
-        needed += 1
+    needed = care.leaving(by_load, availability)
     if care.spans_zones(availability):
         return max(2, needed), f"{max(2, needed)} so that one of {count(care.zones.value, 'zone')} can be lost"
     if care.spares(availability):
