@@ -6,6 +6,7 @@ import copy
 import io
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,14 @@ def objects(result: Result, kind: str | None = None) -> list[dict[str, object]]:
 def ids(result: Result) -> list[str]:
     """The ids of all findings, in order."""
     return [diagnostic.id for diagnostic in result.diagnostics]
+
+
+def as_in_a_terminal() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and every program below inherits that.
+
+    For `preexec_fn` of a process that a test interrupts.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def tool(name: str) -> str:

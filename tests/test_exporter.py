@@ -469,7 +469,8 @@ def answered(url: str, body: bytes | None = None) -> tuple[int, str]:
             with urlopen(Request(url, data=body), timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as wrong:
-            return wrong.code, wrong.read().decode()
+            with wrong:
+                return wrong.code, wrong.read().decode()
         except OSError:
             time.sleep(0.1)  # it has not started yet
     raise AssertionError(url)

@@ -15,7 +15,7 @@ import pytest
 
 from mlspec.terminal.commands.spread import FEWEST, WorkerDiedError, spread
 
-from .support import ROOT, minimal
+from .support import ROOT, as_in_a_terminal, minimal
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="one core does all the work"
@@ -47,7 +47,7 @@ def linting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         (tmp_path / f"s{number:03}" / "mlspec.yaml").write_text(own)
     command = [sys.executable, "-m", "mlspec", "lint", f"{tmp_path}/*/mlspec.yaml"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, preexec_fn=_as_in_a_terminal, **pipes) as run:  # noqa: PLW1509
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=as_in_a_terminal, **pipes) as run:  # noqa: PLW1509
         while len(workers(run)) < 2:
             assert run.poll() is None
             time.sleep(0.005)
@@ -55,11 +55,6 @@ def linting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         assert run.poll() is None
         yield run
         run.kill()
-
-
-def _as_in_a_terminal() -> None:
-    """A shell lets what it starts in the background ignore SIGINT, and every program below inherits that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def workers(run: subprocess.Popen[str]) -> list[int]:

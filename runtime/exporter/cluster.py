@@ -66,7 +66,8 @@ class Api(Record):
             with urlopen(request, timeout=TIMEOUT, context=self._context()) as answer:
                 return json.loads(answer.read(LARGEST))
         except HTTPError as wrong:
-            said = _reason(wrong)
+            with wrong:
+                said = _reason(wrong)
             raise (Conflict if wrong.code == 409 else ApiError)(f"{method} {path}: {wrong.code} {said}") from None
         except (OSError, URLError, ValueError) as wrong:
             raise ApiError(f"{method} {path}: {wrong}") from None

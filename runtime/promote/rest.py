@@ -91,9 +91,10 @@ class Api:
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 return Answer(answer.status, _content(shown, answer.read(MOST + 1)))
         except HTTPError as wrong:
-            if wrong.code in PASSING:
-                raise FailedError(f"{shown}: the server answers {wrong.code}") from None
-            return Answer(wrong.code, _json(_body(wrong)))
+            with wrong:
+                if wrong.code in PASSING:
+                    raise FailedError(f"{shown}: the server answers {wrong.code}") from None
+                return Answer(wrong.code, _json(_body(wrong)))
         except (OSError, http.client.HTTPException, ValueError) as wrong:
             reason = getattr(wrong, "reason", None) or wrong
             raise FailedError(f"{shown}: {line_of(str(reason)) or type(wrong).__name__}") from None

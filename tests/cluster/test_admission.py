@@ -112,17 +112,22 @@ def matrix(folder: Path) -> Iterator[tuple[str, list[Object]]]:
 
 
 @pytest.fixture(scope="module")
-def systems(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, list[Object]]]:
-    """The matrix, with its namespaces and accounts, which the server asks for before it looks at anything else."""
+def systems(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[str, list[Object]]]]:
+    """The matrix, with its namespaces and accounts, which the server asks for before it looks at anything else.
+
+    The accounts are deleted at the end: two systems of the matrix share a namespace with an example, where
+    `mlspec cluster diff` would list what they left.
+    """
     found = list(matrix(tmp_path_factory.mktemp("matrix")))
+    assert len(found) > SEEDS / 2
     for name in {body["metadata"].get("namespace", "default") for _, made in found for body in made}:
         ground.namespace(name)
-    for _, made in found:
-        for body in made:
-            if body["kind"] == "ServiceAccount":
-                ground.api.apply(body, force=True)
-    assert len(found) > SEEDS / 2
-    return found
+    accounts = {path_of(body): body for _, made in found for body in made if body["kind"] == "ServiceAccount"}
+    for body in accounts.values():
+        ground.api.apply(body, force=True)
+    yield found
+    for path in accounts:
+        ground.api.request("DELETE", path)
 
 
 @pytest.mark.parametrize("control", CONTROLS)

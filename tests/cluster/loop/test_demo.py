@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ...support import as_in_a_terminal
+
 DEMO = Path(__file__).parents[3] / "examples" / "fraud-scorer" / "demo"
 PATIENCE = 900
 
@@ -113,7 +115,8 @@ def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_every_program(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with subprocess.Popen(command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as made:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(out), preexec_fn=as_in_a_terminal, **pipes) as made:  # noqa: PLW1509
         log = out / "demo.log"
         end = time.monotonic() + 300
         while not (log.exists() and "starting MLServer" in log.read_text()):
