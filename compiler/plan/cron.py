@@ -99,6 +99,11 @@ class Schedule(Record):
         by_date, by_weekday = date in self.dates, weekday in self.weekdays
         return by_date or by_weekday if self.either else by_date and by_weekday
 
+    @property
+    def weekly(self) -> bool:
+        """Whether it fires on the same days of every week."""
+        return len(self.dates) == 31 and len(self.months) == 12 and not self.either
+
     def days(self) -> Iterator[int]:
         """The days on which it fires, as day numbers, over one calendar cycle plus one year."""
         first = 0  # the day number of the first of the month; January 1, 2001 was a Monday
@@ -189,7 +194,7 @@ def _gaps(schedule: str) -> tuple[int, int]:
 
 def _between(schedule: Schedule) -> tuple[int, int]:
     """The minimum and maximum number of days between two days on which it fires."""
-    if len(schedule.dates) == 31 and len(schedule.months) == 12 and not schedule.either:  # the same every week
+    if schedule.weekly:
         days = sorted(schedule.weekdays)
         apart = {later - sooner for sooner, later in pairwise((*days, days[0] + 7))}
     else:

@@ -6,8 +6,10 @@ materialized. A request can come just before the next materialization; a batch r
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ....schema.units import Duration
@@ -77,8 +79,9 @@ def _longest_wait(before: str, after: str) -> int:
 
 def _days(first: cron.Schedule, second: cron.Schedule) -> set[tuple[bool, int]]:
     """The kinds of days on which the second schedule fires: whether the first does too, and the days since it did."""
-    days, kinds, at = [*first.days()], set[tuple[bool, int]](), -1
-    for day in second.days():
+    enough = 3 * 7 if first.weekly and second.weekly else math.inf
+    days, kinds, at = [*takewhile(lambda day: day < enough, first.days())], set[tuple[bool, int]](), -1
+    for day in takewhile(lambda day: day < enough, second.days()):
         while at + 1 < len(days) and days[at + 1] < day:
             at += 1
         if at >= 0:
