@@ -21,7 +21,7 @@ import pytest
 
 import mlspec
 from mlspec.compiler.answer.design.bundle import document
-from mlspec.compiler.answer.memo import Decided, Memo, decided, memo
+from mlspec.compiler.answer.memo import Area, Decided, Decision, Memo, decided, memo
 from mlspec.compiler.answer.memo.change import Change as Told
 from mlspec.compiler.answer.memo.change import changes as told
 from mlspec.compiler.because import Because, Unavailable
@@ -61,7 +61,9 @@ EVERY_LEAF = "MLSPEC_EVERY_LEAF" in os.environ
 """Whether every leaf of every example is tried, as `make leaves` does, rather than one leaf of each field."""
 
 SAMPLE = 7
-"""One leaf in so many is also tried on the unit tests of the alerts, which are longer than all else together."""
+"""One leaf in so many is also tried on the unit tests of the alerts, which are longer than all else together, and on
+the whole memo.
+"""
 
 PLATFORM = str(ROOT / "examples" / "mlspec.platform.yaml")
 
@@ -168,8 +170,11 @@ def those(*paths: str) -> Choose:
 class Examined:
     """One system, compiled as it is and with each of some of its leaves changed."""
 
-    def __init__(self, folder: Path, choose: Choose = one_of_each, part: slice = slice(None)) -> None:
-        self.input, self.base, self.memos = _base(folder)
+    def __init__(
+        self, folder: Path, choose: Choose = one_of_each, part: slice = slice(None), decisions: bool = False
+    ) -> None:
+        self.input, self.base, memos = _base(folder)
+        self.memos = memos if decisions else {}
         self.texts = texts(self.base)
         self.decisions = self.base.decisions()
         self.leaves = leaves(self.input)
@@ -221,7 +226,8 @@ class Examined:
         self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.base.files, made.files)]
         if id(leaf.node) in self.sampled:
             self.silent += [f"{trial}: {line}" for line in silent_lines(causes, self.proofs, made.proofs())]
-        if not any(fnmatchcase(leaf.path, pattern) for pattern in TITLES):
+            assert all(memo(environment).summary for environment in made.compiled.environments)
+        if self.memos and not any(fnmatchcase(leaf.path, pattern) for pattern in TITLES):
             self.unnamed += [f"{trial}: {title}" for title in unnamed_decisions(span_of(leaf.node), self.memos, made)]
 
 
@@ -230,7 +236,22 @@ def _base(folder: Path) -> tuple[Input, Outcome, dict[str, Memo]]:
     """A system without changes, and what it compiles to. Every part is compared with it."""
     input_ = mlspec.load(folder / "mlspec.yaml")._input
     made = outcome(input_)
-    return input_, made, {e.name: memo(e) for e in made.compiled.environments}
+    return input_, made, {e.name: worded(e.name, decided(e.plan)) for e in made.compiled.environments}
+
+
+def worded(environment: str, of: list[Decided]) -> Memo:
+    """What a change of a memo is told by: its decisions, without what each rests on."""
+    areas = (
+        Area(
+            title=area.title,
+            decisions=tuple(
+                Decision(title=x.title, value=x.text, why=x.why, field=x.field, grounds=()) for x in area.lines
+            ),
+            undecided=area.undecided,
+        )
+        for area in of
+    )
+    return Memo(environment=environment, areas=tuple(areas), assumptions=())
 
 
 def texts(made: Outcome) -> dict[str, str]:
@@ -279,7 +300,7 @@ def examined(shared: Shared) -> Examine:
 
 
 def _found(example: Path, part: int) -> Found:
-    return found_in(Examined(example, lambda all_: in_turn(example, all_), slice(part, None, PARTS)))
+    return found_in(Examined(example, lambda all_: in_turn(example, all_), slice(part, None, PARTS), decisions=True))
 
 
 def in_turn(example: Path, all_: list[Leaf]) -> list[Leaf]:
@@ -425,7 +446,7 @@ def unnamed_decisions(cause: Any, before: dict[str, Memo], made: Outcome) -> Ite
     for environment in made.compiled.environments:
         if environment.name in before:
             after = decided(environment.plan)
-            differing = told(before[environment.name], memo(environment))
+            differing = told(before[environment.name], worded(environment.name, after))
             yield from (change.title for change in differing if not _rests_on(cause, after, change))
 
 
