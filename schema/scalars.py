@@ -123,12 +123,26 @@ def _regex(text: str) -> str:
 
 
 _ABOVE_NOTHING = r"(?!0+(?:\.0+)?%)"
+_ABOVE_ZERO = r"(?!0+(?:\.0+)?[a-z])"
+_MILLISECONDS = r"(?:[0-9]{1,15}ms|[0-9]{1,15}(?:\.[0-9]{1,3})?[smhdw])"
+"""Whole ones, of any length: a thousandth of a second, minute, hour, day, or week is a whole number of milliseconds."""
 _ALL = r"100(?:\.0{1,9})?%"
 _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
+    "period": _part_of(units.Duration, "a duration above zero", _ABOVE_ZERO + units.Duration.PATTERN, "50ms", "24h"),
+    "wait": _part_of(
+        units.Duration, "a duration in whole milliseconds, as Alertmanager counts it", _MILLISECONDS, "30s", "5m"
+    ),
+    "interval": _part_of(
+        units.Duration,
+        "a duration above zero in whole milliseconds, as Prometheus, Alertmanager, and Flux count it",
+        _ABOVE_ZERO + _MILLISECONDS,
+        "30s",
+        "5m",
+    ),
     "rate": _quantity(units.Rate),
     "percent": _quantity(units.Percent),
     "share": _part_of(

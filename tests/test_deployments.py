@@ -98,6 +98,12 @@ def test_where_flux_finds_an_environment(tmp_path: Path) -> None:
     assert body["spec"]["sourceRef"] == {"kind": "GitRepository", "name": "deploy"}
 
 
+@pytest.mark.parametrize(("written", "read"), [("2h", "120m"), ("90s", "90s"), ("1.5s", "1500ms"), ("1ms", "1ms")])
+def test_an_interval_of_flux_loses_nothing(written: str, read: str, tmp_path: Path) -> None:
+    """Flux reads `ms`, `s`, `m`, and `h`; half a second must not become none."""
+    assert deployment(made(tmp_path, {**FLUX, "interval": written}))["spec"]["interval"] == read
+
+
 def test_the_default_path_is_where_compile_writes(tmp_path: Path) -> None:
     made(tmp_path, ARGO_CD)
     out = tmp_path / "repository"

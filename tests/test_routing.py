@@ -263,6 +263,34 @@ def test_a_server_takes_every_kind_of_receiver(tmp_path: Path) -> None:
         assert list(problems(body, VERSIONS[0])) == []
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"wait": "0s", "interval": "1ms", "repeat": "0.001m"},
+        {"wait": "1.5s", "interval": "52w", "repeat": "36500d"},
+        {"wait": "0.125w", "interval": "1.5h", "repeat": "90061s"},
+    ],
+)
+def test_alertmanager_and_the_operator_take_every_time_that_the_language_takes(
+    times: dict[str, str], tmp_path: Path
+) -> None:
+    """Both read whole numbers of a unit, and none below a millisecond."""
+    shared: dict[str, Any] = {"pages": times, "tickets": times}
+    config = plain_of(routed(tmp_path, ALL["owner"], provider="alertmanager", **shared))["default"]
+    done = amtool("check-config", str(written(tmp_path, config)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (body,) = objects(routed(tmp_path, ALL["owner"], **shared), "AlertmanagerConfig")
+    assert list(problems(body, VERSIONS[0])) == []
+
+
+@pytest.mark.parametrize("severity", ["pages", "tickets"])
+@pytest.mark.parametrize("field", ["wait", "interval", "repeat"])
+def test_a_time_that_alertmanager_does_not_read_is_refused(field: str, severity: str, tmp_path: Path) -> None:
+    for time in ("1us", "1.5ms", *(["0s"] if field != "wait" else [])):
+        result = routed(tmp_path, ALL["owner"], **{severity: {field: time}})
+        assert ids(result) == ["MLS006"]
+
+
 def test_secrets_are_files_for_alertmanager_and_references_for_the_operator(tmp_path: Path) -> None:
     file = plain_of(routed(tmp_path, NEWER, provider="alertmanager", secrets="/secrets"))["default"]
     assert file["receivers"][1]["msteamsv2_configs"][0]["webhook_url_file"] == "/secrets/teams/url"

@@ -102,6 +102,24 @@ def test_some_percentages_are_divided_by(name: str, taken: list[str], refused: l
             SCALARS[name].parse(text)
 
 
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("period", ["1us", "0.000000001w", "50ms", "1.5s", "100.0d"], ["0s", "0.0h", "00us", "5"]),
+        ("wait", ["0s", "0ms", "1ms", "1.5s", "0.001m", "0.125w"], ["1us", "1.5ms", "0.0005s", "5"]),
+        ("interval", ["1ms", "1.5s", "0.001m", "30s"], ["0s", "0ms", "0.000h", "1000us", "1.5ms", "0.0005s"]),
+    ],
+)
+def test_some_durations_are_divided_by_or_counted_in_milliseconds(
+    name: str, taken: list[str], refused: list[str]
+) -> None:
+    for text in taken:
+        assert SCALARS[name].parse(text) == Duration.parse(text)
+    for text in refused:
+        with pytest.raises(UnitError):
+            SCALARS[name].parse(text)
+
+
 @pytest.mark.parametrize("name", SCALARS)
 def test_examples_are_spellings(name: str) -> None:
     scalar = SCALARS[name]

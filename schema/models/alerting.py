@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from .base import (
     Address,
-    Duration,
     Identifier,
+    Interval,
     LabelKey,
     LabelName,
     LabelValue,
@@ -17,6 +17,7 @@ from .base import (
     Section,
     Text,
     Url,
+    Wait,
     default,
     derived,
     group,
@@ -101,13 +102,13 @@ class Receiver(Section):
 class PageTimes(Section):
     """When pages are sent. All pages of one service are one notification, because one outage raises several alerts."""
 
-    wait: Duration = default(
+    wait: Wait = default(
         "30s", "How long the first page of a service waits for others.", "an on-call engineer cannot wait longer"
     )
-    interval: Duration = default(
+    interval: Interval = default(
         "5m", "How long changes of an open page wait.", "the default of Alertmanager; the engineer already knows"
     )
-    repeat: Duration = default(
+    repeat: Interval = default(
         "4h", "When an open page is sent again.", "the default of Alertmanager; at least once in each shift"
     )
 
@@ -115,13 +116,13 @@ class PageTimes(Section):
 class TicketTimes(Section):
     """When tickets are sent. Each alert of a service has its own, because each has its own fix."""
 
-    wait: Duration = default(
+    wait: Wait = default(
         "5m",
         "How long a ticket waits.",
         "as long as the alert on an outage, which explains many tickets, needs to fire",
     )
-    interval: Duration = default("30m", "How long changes of an open ticket wait.", "no one fixes it faster")
-    repeat: Duration = default("1d", "When an open ticket is sent again.", "once on each working day")
+    interval: Interval = default("30m", "How long changes of an open ticket wait.", "no one fixes it faster")
+    repeat: Interval = default("1d", "When an open ticket is sent again.", "once on each working day")
 
 
 class Alerting(Section):

@@ -121,6 +121,9 @@ def mapped(doc: str, **limits: Any) -> Any:
 
 
 Duration = Annotated[str, Leaf("duration"), _reader("duration")]
+Period = Annotated[str, Leaf("period"), _reader("period")]
+Wait = Annotated[str, Leaf("wait"), _reader("wait")]
+Interval = Annotated[str, Leaf("interval"), _reader("interval")]
 Rate = Annotated[str, Leaf("rate"), _reader("rate")]
 Percent = Annotated[str, Leaf("percent"), _reader("percent")]
 Share = Annotated[str, Leaf("share"), _reader("share")]

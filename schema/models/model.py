@@ -10,7 +10,6 @@ from .base import (
     Count,
     Date,
     Digest,
-    Duration,
     FamilyName,
     Identifier,
     Measure,
@@ -20,6 +19,7 @@ from .base import (
     Origin,
     OutputName,
     Percent,
+    Period,
     Section,
     SegmentName,
     ServiceName,
@@ -329,7 +329,7 @@ class SemanticCache(Section):
     """A semantic cache: reuse answers for similar questions."""
 
     similarity: float = required("The minimum cosine similarity for reusing an answer.", ge=0, le=1)
-    max_age: Duration = default("1h", "How long an answer may be reused.", "stale answers mislead users")
+    max_age: Period = default("1h", "How long an answer may be reused.", "stale answers mislead users")
 
 
 class LlmCaching(Section):
@@ -353,7 +353,7 @@ class Knowledge(Section):
     """What answers must know beyond what the base model learned, such as articles, prices, or policies."""
 
     tokens: Count | None = optional("The size of all of it, in tokens.")
-    max_age: Duration | None = optional(
+    max_age: Period | None = optional(
         "How old it may be in an answer. A fine-tuned model only knows what was there when it was trained."
     )
 

@@ -19,9 +19,11 @@ from .base import (
     HeaderName,
     Identifier,
     Image,
+    Interval,
     Memory,
     Name,
     ObjectName,
+    Period,
     RepositoryPath,
     Section,
     SegmentName,
@@ -214,7 +216,7 @@ class Monitoring(Section):
     rules: list[AlertRule] = listed(
         "Bounds that become alerts: on metrics with a `query`, and on what your jobs export."
     )
-    interval: Duration = default(
+    interval: Period = default(
         "1d",
         "How often your jobs measure the quality, the labels, and the data. If a job is silent for two intervals, its "
         "owner gets a ticket.",
@@ -236,7 +238,7 @@ class Monitoring(Section):
         "without captured predictions, nothing can measure them",
     )
     dashboard: Dashboard | None = optional("The dashboard.")
-    scrape_interval: Duration | None = optional("The scrape interval, if it differs from the platform's.")
+    scrape_interval: Interval | None = optional("The scrape interval, if it differs from the platform's.")
     saturation: Share = default(
         "85%",
         "Alert when the scarcest resource is fuller than this.",
@@ -322,7 +324,7 @@ class Retraining(Section):
     )
     diagnosis: Diagnosis = group(Diagnosis, "Checks that run first.")
     cooldown: Duration | None = optional("The minimum time between two runs.")
-    max_model_age: Duration | None = optional("Alert when the live model is older than this.")
+    max_model_age: Period | None = optional("Alert when the live model is older than this.")
     decay: Decay | None = optional(
         "How fast a model loses quality. With `monitoring.quality`, it determines how often to train."
     )

@@ -22,6 +22,7 @@ from .base import (
     HourlyPrice,
     Identifier,
     Image,
+    Interval,
     LabelKey,
     LabelValue,
     Memory,
@@ -184,7 +185,7 @@ class GitOps(Section):
         "The Flux GitRepository of the output. With it, mlspec writes a Flux Kustomization for each environment, which "
         "leaves the weights of a canary alone."
     )
-    interval: Duration = default(
+    interval: Interval = default(
         "10m", "How often Flux compares the cluster with the output.", "the interval in its documentation"
     )
     path: OutputPath = default(

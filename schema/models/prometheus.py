@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import (
-    Duration,
     HeaderName,
     HeaderValue,
     Identifier,
+    Interval,
     LabelKey,
     LabelValue,
     Name,
     ObjectName,
+    Period,
     RoleArn,
     Section,
     Url,
@@ -105,5 +106,5 @@ class Prometheus(Section):
         "The labels that the operator uses to select monitors and rules. Without them, Prometheus scrapes and "
         "evaluates nothing."
     )
-    scrape_interval: Duration = default("30s", "The scrape interval.", "the operator's default")
-    retention: Duration = default("15d", "How long it keeps samples.", "Prometheus's own default")
+    scrape_interval: Interval = default("30s", "The scrape interval.", "the operator's default")
+    retention: Period = default("15d", "How long it keeps samples.", "Prometheus's own default")

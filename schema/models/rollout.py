@@ -12,6 +12,7 @@ from .base import (
     Metric,
     ModelName,
     Percent,
+    Period,
     Section,
     Share,
     Text,
@@ -28,7 +29,7 @@ class ShadowStage(Section):
     """The new version receives mirrored requests; its responses are discarded."""
 
     percent: Percent = default("100%", "The share of requests to mirror.", "mirror all traffic")
-    duration: Duration = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
+    duration: Period = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
     replicas: int | None = derived(
         "The number of shadow replicas.", "from the mirrored share of the mean throughput", ge=1
     )

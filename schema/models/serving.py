@@ -25,6 +25,7 @@ from .base import (
     ModelName,
     Name,
     Percent,
+    Period,
     Rate,
     RuntimeName,
     Section,
@@ -74,10 +75,10 @@ class ServiceTime(Section):
         (("mean", "p99", "p995"), "replicas would be sized by a tail that is faster than the average request"),
     )
 
-    mean: Duration = required("The mean processing time of a request, excluding queueing.")
+    mean: Period = required("The mean processing time of a request, excluding queueing.")
     at: int = default(1, "How many requests were in flight on the replica.", "one request at a time", ge=1, le=4096)
-    p99: Duration | None = optional("The 99th percentile of the same measurement.")
-    p995: Duration | None = optional("The 99.5th percentile of the same measurement.")
+    p99: Period | None = optional("The 99th percentile of the same measurement.")
+    p995: Period | None = optional("The 99.5th percentile of the same measurement.")
 
 
 class Batching(Section):

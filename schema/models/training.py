@@ -26,6 +26,7 @@ from .base import (
     Name,
     ObjectName,
     ParameterName,
+    Period,
     Section,
     SegmentName,
     Text,
@@ -284,7 +285,7 @@ class Training(Section):
         "20Gi", "The size of the volume that the steps share.", "enough for a model and its metrics"
     )
     steps: Steps = required("The steps, in order.")
-    fit: Duration | None = optional(
+    fit: Period | None = optional(
         "How long the pods take for one fit. If they run several at once, the time that these take together divided by "
         "their number. Deadlines and cost are derived from it."
     )

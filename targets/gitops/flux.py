@@ -39,6 +39,8 @@ def _ignored(moved: Moving) -> Body:
 
 
 def _go(length: Duration) -> str:
-    """A duration as Go reads it, in minutes or seconds."""
-    seconds = int(length.amount)
-    return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
+    """A duration as Go reads it, in minutes, seconds, or milliseconds."""
+    for unit, each in (("m", 60_000), ("s", 1_000)):
+        if length.amount * 1_000 % each == 0:
+            return f"{int(length.amount * 1_000 // each)}{unit}"
+    return f"{int(length.amount * 1_000)}ms"

@@ -6,16 +6,13 @@ distinguish the versions.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from ...compiler import conventions
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.finding import refusal
 from ...compiler.kinds import Known, Object, port_names
 from ...compiler.plan.service import ServicePlan
-from ...schema.units import Duration
 from .. import naming
 
 __all__ = ["pod_monitors", "scraped"]
@@ -41,7 +38,7 @@ def _of_recorders(service: ServicePlan) -> Iterator[Artifact]:
     if found is None:
         return
     why = because("PodMonitor", "the recorder counts what it does not record", found.part.by, found.metrics)
-    endpoint = {"port": "capture-metrics", "interval": _interval(service.scrape_interval).map(str)}
+    endpoint = {"port": "capture-metrics", "interval": service.scrape_interval.map(str)}
     name, scope = service.named("capture"), service.scope
     body: Body = {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -74,7 +71,7 @@ def _monitor(service: ServicePlan, name: Because[str], component: str, why: Beca
                 {
                     "port": _port(service),
                     "path": service.runtime.metrics.path,
-                    "interval": _interval(service.scrape_interval).map(str),
+                    "interval": service.scrape_interval.map(str),
                 }
             ],
         },
@@ -86,19 +83,6 @@ def _version_labels(service: ServicePlan) -> list[Because[str]]:
     """The label that distinguishes the series of one version from those of another."""
     label = service.workload.pod_label
     return [label] if label is not None else []
-
-
-def _interval(asked: Because[Duration]) -> Because[Duration]:
-    """An interval that Prometheus accepts: whole milliseconds."""
-    if asked.value.amount % Decimal("0.001"):
-        raise refusal(
-            "MLS008",
-            f"Prometheus cannot scrape every {asked.value}",
-            asked,
-            note="Prometheus intervals are whole milliseconds, and the Prometheus Operator rejects anything else",
-            help="write `15s` or `30s`",
-        )
-    return asked
 
 
 def scraped(body: Object, known: Known) -> Iterator[str]:

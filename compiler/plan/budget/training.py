@@ -92,7 +92,7 @@ def reached(plan: Plan) -> Because[float] | None:
         return None
     asked = training.part.resources.accelerator
     compute = plan.platform.accelerators[asked.type.value].compute if asked is not None else None
-    if asked is None or compute is None or not compute.value.amount or not training.part.fit.value.amount:
+    if asked is None or compute is None or not compute.value.amount:
         return None
     return speed.reached(many, training.part.fit, compute, across(asked.count, training.part))
 

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, decision
-from ...finding import refusal
 from ...system import Planning, ServiceTime
 from ..choose import count, number
 from .promises import Promise, Promises
@@ -109,17 +108,8 @@ class Demand(NamedTuple):
 
 
 def measured(time: ServiceTime) -> Because[Duration]:
-    """The measured mean service time. Refuses zero."""
-    mean = time.mean
-    if mean.value.amount:
-        return Because(mean.value, mean.why, (mean,), "measured", f"{time.spec_path}.mean")
-    raise refusal(
-        "MLS008",
-        "a service time of zero is impossible",
-        mean,
-        note="one replica would carry any traffic, and every decision based on the service time would be wrong",
-        help="write the measured value, such as `5ms`, or remove `serviceTime`",
-    )
+    """The measured mean service time."""
+    return Because(time.mean.value, time.mean.why, (time.mean,), "measured", f"{time.spec_path}.mean")
 
 
 MOST = 100_000
