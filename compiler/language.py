@@ -912,7 +912,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "saturation": ('saturation', 'optional', ('object', 'SeriesRef'), None, ''),
     },
     "Counter": {
-        "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
+        "series": ('series', 'required', ('scalar', 'series', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
         "born": ('born', 'default', ('enum', ('start', 'event')), 'event', 'most client libraries create a series when its labels first occur'),
     },

@@ -1483,7 +1483,7 @@ class Counter(Part):
 
     __slots__ = fields = ("series", "match", "born",)
 
-    series: Because[str] | None
+    series: Because[str]
     match: Because[str] | None
     born: Because[Literal['start', 'event']]
 

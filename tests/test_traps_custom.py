@@ -20,6 +20,13 @@ def test_trap_it_has_no_defaults(tmp_path: Path, field: str) -> None:
     assert refused(tmp_path, RUNTIME, serving__container=lacking) == [f"MLS009: `container` lacks `{field}`"]
 
 
+@pytest.mark.parametrize("counter", ["requests", "errors", "successes", "canceled", "promptTokens", "generatedTokens"])
+def test_trap_a_counter_without_a_series_counts_nothing(tmp_path: Path, counter: str) -> None:
+    metrics = {**CONTAINER["metrics"], counter: [{"match": 'code="500"'}]}
+    found = refused(tmp_path, RUNTIME, serving__container={**CONTAINER, "metrics": metrics})
+    assert found == [f"MLS009: missing `series` in `{counter}`"]
+
+
 def test_trap_readiness_and_liveness_have_different_endpoints(tmp_path: Path) -> None:
     server = emitted(tmp_path, RUNTIME).server
     paths = {probe: server[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}

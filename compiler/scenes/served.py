@@ -100,7 +100,7 @@ def counters(service: ServicePlan, of: Mapping[str, str]) -> Iterator[tuple[str,
 
 
 def _same(one: Counter, other: Counter) -> bool:
-    return one.series is not None and other.series is not None and one.series.value == other.series.value
+    return one.series.value == other.series.value
 
 
 def _others(every: Iterable[Counter], one: Counter) -> list[Counter]:
@@ -119,8 +119,8 @@ class _Chosen:
         name = inside[0].series
         outside = [one for one in without if _same(one, inside[0])]
         labels = example([self._match(one) for one in inside], [self._match(one) for one in outside])
-        if name is None or labels is None:
-            raise Unknown(name.value if name is not None else "requests")
+        if labels is None:
+            raise Unknown(name.value)
         return labeled(name.value, {**self.labels, **labels})
 
     def _match(self, one: Counter) -> str:

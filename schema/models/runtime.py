@@ -30,6 +30,7 @@ from .base import (
     listed,
     mapped,
     optional,
+    required,
 )
 from .release import Format
 
@@ -139,9 +140,13 @@ Born = Literal["start", "event"]
 """When a counter's series appears: with the server, or with the first event that it counts."""
 
 
-class Counter(SeriesRef):
+class Counter(Section):
     """A Prometheus counter, with the label matchers that select it."""
 
+    series: Series = required("The name as exported, including `_total` if it has one.")
+    match: Matcher | None = optional(
+        "Label matchers that every query needs; `{model}` is replaced with the model name."
+    )
     born: Born = default(
         "event",
         "When its series appears: `start` for a counter that is 0 when the server starts, or `event` for one that is "

@@ -158,8 +158,6 @@ def _arriving(service: ServicePlan) -> Because[str] | None:
     """The requests per second over an hour; None if the runtime does not count them."""
     indicators, rates = Indicators(service), {}
     for index, counter in enumerate(service.metrics.requests):
-        if counter.series is None:
-            return None
         selected = indicators.selected(counter.series, counter.match)
         rates[f"r{index}"] = text("(sum(rate({selected}[{hour}])) or vector(0))", selected=selected, hour=HOUR)
     joined = " + ".join(f"{{{key}}}" for key in rates)

@@ -75,11 +75,10 @@ class Curves:
         return text(f"histogram_quantile({share}, sum by (le, {VERSION}) ({{buckets}}))", buckets=buckets)
 
     def _sum(self, counters: tuple[Counter, ...]) -> Because[str] | None:
-        rates = {}
-        for index, counter in enumerate(counters):
-            if counter.series is None:
-                return None
-            rates[f"r{index}"] = rate(self._indicators.selected(counter.series, counter.match), self._window)
+        rates = {
+            f"r{index}": rate(self._indicators.selected(counter.series, counter.match), self._window)
+            for index, counter in enumerate(counters)
+        }
         if len(rates) > 1:  # `or` keeps one of two series with the same labels, and rates have no name
             apart = (f'label_replace({{{key}}}, "counter", "{index}", "", "")' for index, key in enumerate(rates))
             return self._by(text(" or ".join(apart), **rates))

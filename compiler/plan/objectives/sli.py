@@ -67,11 +67,10 @@ class Indicators:
         return text("({every} - {timed})", every=every, timed=timed)
 
     def _total(self, counters: tuple[Counter, ...], window: str) -> Because[str] | None:
-        sums = {}
-        for index, counter in enumerate(counters):
-            if counter.series is None:
-                return None
-            sums[f"s{index}"] = counted(self.selected(counter.series, counter.match), window, counter.born)
+        sums = {
+            f"s{index}": counted(self.selected(counter.series, counter.match), window, counter.born)
+            for index, counter in enumerate(counters)
+        }
         joined = " + ".join(f"{{{key}}}" for key in sums)
         return text(joined if len(sums) == 1 else f"({joined})", **sums) if sums else None
 
