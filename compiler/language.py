@@ -595,7 +595,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "sidecars": ('sidecars', 'map', ('map', ('object', 'Sidecar'), 'name', ''), None, ''),
         "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
         "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
-        "storage": ('storage', 'default', ('scalar', 'memory', ''), '20Gi', 'enough for a model and its metrics'),
+        "storage": ('storage', 'derived', ('scalar', 'memory', ''), None, 'as 20Gi, plus the base model and the result of fine-tuning'),
         "steps": ('steps', 'required', ('object', 'Steps'), None, ''),
         "fit": ('fit', 'optional', ('scalar', 'period', ''), None, ''),
         "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),

@@ -981,7 +981,7 @@ class Training(Part):
     sidecars: Named[Sidecar]
     pod_labels: Named[Because[str]]
     pod_annotations: Named[Because[str]]
-    storage: Because[Memory]
+    storage: Derived[Memory]
     steps: Steps
     fit: Because[Duration] | None
     tokens: Because[Count] | None

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mlspec.schema.units import Memory
+
 from .fine_tuning import CHAT, ROWS, model, settings, train
 from .retraining import PLATFORM, compiled, configuration, environment, objects, plan, spec, steps
 
@@ -148,6 +150,34 @@ def test_trap_reporting_asks_for_the_login_of_what_is_installed(tmp_path: Path) 
 
 def test_trap_a_base_model_does_not_fit_into_the_home_folder(tmp_path: Path) -> None:
     assert environment(train(tmp_path, **CHAT, **model()))["HF_HOME"] == "$(MLSPEC_OUTPUT)/hub"
+
+
+@pytest.mark.parametrize(
+    ("method", "base", "size", "why"),
+    [
+        ("qlora", "hf://meta-llama/Llama-3.1-8B", "35Gi", "8.03B parameters x (2 bytes for the files of the base"),
+        ("full", "hf://meta-llama/Llama-3.1-8B", "65Gi", "of the base model + 4 bytes for the result) = 44.87 GiB"),
+        ("full", "file:///base", "50Gi", "8.03B parameters x (4 bytes for the result) = 29.91 GiB"),
+        ("qlora", "file:///base", "20Gi", "nothing, because adapters are small"),
+    ],
+)  # fmt: skip
+def test_trap_the_base_and_the_result_fill_the_volume_of_a_classical_model(
+    tmp_path: Path, method: str, base: str, size: str, why: str
+) -> None:
+    """8.03 billion parameters x 2 bytes are 14.96 GiB, and x 4 bytes 29.91 GiB; 20 GiB are for all else."""
+    volume = {"base": {"claim": "base", "mountPath": "/base"}}
+    folder = {**tuned(revision=None), "training__volumes": volume} if base.startswith("file") else CHAT
+    made = plan(tmp_path, **folder, **model(method, base), training__storage=None).storage
+    assert (str(made.value), why in made.reason) == (size, True), made.reason
+
+
+def test_a_volume_that_the_base_does_not_fit_into_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, **CHAT, **model(), training__storage="14Gi") == [
+        "MLS008: a volume of 14Gi is too small for a run that fine-tunes this model"
+    ]
+    assert plan(tmp_path, **CHAT, **model(), training__storage="15Gi").storage.value == Memory.parse("15Gi")
+    own = {**CHAT, "training__steps__train": {"command": ["python", "tune.py"]}}
+    assert plan(tmp_path, **own, **model(), training__storage="1Gi").storage.value == Memory.parse("1Gi")
 
 
 def test_trap_quantized_weights_of_several_types_cannot_be_sharded(tmp_path: Path) -> None:

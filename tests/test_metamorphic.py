@@ -240,7 +240,7 @@ def _base(folder: Path) -> tuple[Input, Outcome, dict[str, Memo]]:
 
 
 def worded(environment: str, of: list[Decided]) -> Memo:
-    """What a change of a memo is told by: its decisions, without what each rests on."""
+    """The decisions by which two memos are compared, without what each rests on."""
     areas = (
         Area(
             title=area.title,

@@ -71,6 +71,7 @@ OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("memory per pod", "resources.memory=77Gi", "77Gi"),
     ("scheduled", "retraining.schedule=null", "no"),
     ("hyperparameter search", "training.tuning={when: every-run, trials: 2}", "yes"),
+    ("Training / shared volume", "training.storage=40Gi", "40Gi"),
     ("Training / deadline", "training.deadline=77m", "1h 17m"),
     ("retries", "training.retries=7", "7 retries"),
     ("mlspec checks the data contract", "training.steps.contract=false", "no"),

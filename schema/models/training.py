@@ -281,8 +281,9 @@ class Training(Section):
     sidecars: dict[Name, Sidecar] = mapped("Containers next to the main one, such as a proxy for a database.")
     pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
     pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
-    storage: Memory = default(
-        "20Gi", "The size of the volume that the steps share.", "enough for a model and its metrics"
+    storage: Memory | None = derived(
+        "The size of the volume that the steps share.",
+        "as 20Gi, plus the base model and the result of fine-tuning",
     )
     steps: Steps = required("The steps, in order.")
     fit: Period | None = optional(

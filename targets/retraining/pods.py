@@ -148,7 +148,7 @@ def _run_volume(training: TrainingPlan) -> Body:
     claim = {
         "accessModes": ["ReadWriteOnce"] if spread is None else [_shared(spread)],
         "storageClassName": storage.storage_class if spread is None else _shared_class(training, spread),
-        "resources": {"requests": {"storage": training.part.storage.map(str)}},
+        "resources": {"requests": {"storage": training.storage.map(str)}},
     }
     return {"name": "run", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 

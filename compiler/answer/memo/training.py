@@ -31,6 +31,7 @@ def lines(plan: Plan) -> Iterator[Line]:
     yield Line(title="fits per run", value=training.fits, count_of="fit")
     if training.work is not None:
         yield Line(title="fit time per run", value=training.work)
+    yield Line(title="shared volume", value=training.storage, field="training.storage")
     yield Line(title="deadline", value=training.deadline, field="training.deadline")
     if training.cadence is not None:
         yield Line(title="headroom: time until the next run", value=left(training.cadence, training.deadline))

@@ -72,14 +72,14 @@ def choice(plan: Plan) -> Choice | None:
     monthly = (
         _monthly(best.cost, plan.cost.runs, price) if fits and best.cost is not None and price is not None else None
     )
-    least = needed(plan, training, best.devices)
+    least = needed(training, best.devices)
     return Choice(declared, best, _proposed(best, options, declared, _limit(training), rough), least, monthly)
 
 
 def operations(plan: Plan) -> Because[float] | None:
     """The operations of a fit; None if its tokens, or the model that is trained, are unknown."""
     training = plan.training
-    found = trained_shape(plan, training) if training is not None else None
+    found = trained_shape(training) if training is not None else None
     if training is None or training.part.tokens is None or found is None or not training.part.tokens.value.amount:
         return None
     return speed.operations(*found, training.part.tokens)
@@ -105,7 +105,7 @@ def fitting(plan: Plan, name: Because[str]) -> Because[int] | None:
         plan.platform.planning.training_memory,
     )
     for devices in _counts(device):
-        least = needed(plan, training, devices) if training is not None else None
+        least = needed(training, devices) if training is not None else None
         if least is not None and each.holds(least, device.memory, share).value:
             return devices
     return None
@@ -195,7 +195,7 @@ def _unfit(
 ) -> Because[str]:
     """Why accelerators cannot train the model: by what a language model needs, else by comparison with the spec's."""
     fits, bfloat16, asked = None, None, training.part.resources.accelerator
-    least = needed(plan, training, devices)
+    least = needed(training, devices)
     if least is not None:
         share = None if proven else plan.platform.planning.training_memory
         fits, bfloat16 = each.holds(least, device.memory, share), device.bfloat16

@@ -306,6 +306,13 @@ class TrainingPlan:
         return assumed("training.deadline", cron.LONGEST_RUN, "a guess, because the duration of a fit is unknown")
 
     @cached_property
+    def storage(self) -> Because[Memory]:
+        """The size of the volume that the steps of a run share."""
+        from .volume import volume
+
+        return volume(self)
+
+    @cached_property
     def late(self) -> Because[int]:
         """The start deadline, in seconds."""
         return cron.late(self.cadence, self.deadline) if self.cadence is not None else _not_late(self.suspended)

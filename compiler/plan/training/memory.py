@@ -47,27 +47,27 @@ def training_memory(plan: Plan) -> TrainingMemory | None:
     """The memory of a training run; None unless it fine-tunes a model of known shape on accelerators."""
     training = plan.training
     asked = training.part.resources.accelerator if training is not None else None
-    found = trained_shape(plan, training) if training is not None else None
-    least = needed(plan, training, asked.count) if training is not None and asked is not None else None
+    found = trained_shape(training) if training is not None else None
+    least = needed(training, asked.count) if training is not None and asked is not None else None
     if asked is None or found is None or least is None:
         return None
     has = plan.platform.accelerators[asked.type.value].memory
     return TrainingMemory(least, has, asked.type, found[1]) if has is not None else None
 
 
-def trained_shape(plan: Plan, training: TrainingPlan) -> tuple[LlmShape, Because[str]] | None:
+def trained_shape(training: TrainingPlan) -> tuple[LlmShape, Because[str]] | None:
     """The shape of the language model that is trained, and the method; None if either is unknown."""
     language = training.trained.llm
     if language is None or language.tuning is None or language.tuning.method.value == "prompting":
         return None
-    family = plan.platform.families[language.family.value] if language.family is not None else None
+    family = training.scope.platform.families[language.family.value] if language.family is not None else None
     shape = language.shape if language.shape is not None else family.shape if family is not None else None
     return (shape, language.tuning.method) if shape is not None else None
 
 
-def needed(plan: Plan, training: TrainingPlan, devices: Because[int]) -> Because[int] | None:
+def needed(training: TrainingPlan, devices: Because[int]) -> Because[int] | None:
     """The bytes that each of some devices must hold at least; None if the model or the method is unknown."""
-    found, language = trained_shape(plan, training), training.trained.llm
+    found, language = trained_shape(training), training.trained.llm
     if found is None or language is None:
         return None
     shape, method = found
