@@ -240,7 +240,7 @@ def _base(folder: Path) -> tuple[Input, Outcome, dict[str, Memo]]:
 
 
 def worded(environment: str, of: list[Decided]) -> Memo:
-    """The decisions by which two memos are compared, without what each rests on."""
+    """Decisions without what each rests on: enough to compare two memos."""
     areas = (
         Area(
             title=area.title,

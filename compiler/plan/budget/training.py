@@ -58,8 +58,6 @@ def choice(plan: Plan) -> Choice | None:
     asked, once = training.part.resources.accelerator, training.part.fit
     if (asked is None or once is None) and operations(plan) is None:
         return None
-    if once is not None and not once.value.amount:
-        return None  # not a measurement
     options = tuple(_best_of(plan, training, name) for name in _allowed(plan, training))
     if not options:
         return None
