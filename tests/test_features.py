@@ -182,6 +182,15 @@ def test_a_column_expires_after_its_maximum_age(tmp_path: Path) -> None:
     assert "table" not in json.loads(data["features.json"])["views"][0]
 
 
+def test_trap_feast_keeps_a_value_forever_if_its_age_is_zero_seconds(tmp_path: Path) -> None:
+    changes: list[tuple[str, Any]] = [
+        (f"{VIEW}.features", [{"name": "plan", "dtype": "string"}]),
+        (f"{VIEW}.maxAge", "0.5s"),
+        ("model.signature.inputs.0", {"name": "plan", "dtype": "string", "from": "features.spending.plan"}),
+    ]
+    assert "ttl=timedelta(seconds=1)" in made(tmp_path, *changes)["ConfigMap"]["data"]["features.py"]
+
+
 def test_a_model_gets_exactly_what_its_signature_reads(tmp_path: Path) -> None:
     second = {"name": "orders_7d", "dtype": "int64", "transform": {"aggregate": "count", "window": "7d"}}
     data = made(tmp_path, (f"{VIEW}.features", [SPEC["features"]["views"][0]["features"][0], second]))

@@ -21,6 +21,7 @@ __all__ = [
     "readable",
     "seconds",
     "significant",
+    "whole_seconds",
     "window",
 ]
 
@@ -40,6 +41,11 @@ def or_else(field: Derived[T], decide: Callable[[], Because[T]]) -> Because[T]:
 def assumed(path: str, value: T, why: str, *sources: object) -> Because[T]:
     """A value that the planner assumes until the spec or the platform file sets `path`."""
     return Because(value, why, tuple(sources_of(sources)), "assumed", path)
+
+
+def whole_seconds(length: Duration) -> int:
+    """A duration in seconds, rounded up: half a second must not become none."""
+    return math.ceil(length.amount)
 
 
 def seconds(value: float) -> str:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ...compiler.because import Because, text
+from ...compiler.plan.choose import whole_seconds
 from ...compiler.plan.orchestration import Orchestration
 from ...compiler.plan.scope import Scope
 from ...compiler.promql import promql
@@ -104,8 +105,8 @@ def late(runs: Scheduled, limit: Because[Duration], never: Because[Duration]) ->
         due=due,
         created=created,
         succeeded=succeeded,
-        limit=limit.map(lambda limit: int(limit.amount)),
-        never=never.map(lambda never: int(never.amount)),
+        limit=limit.map(whole_seconds),
+        never=never.map(whole_seconds),
     )
 
 
@@ -185,7 +186,7 @@ def _series(runs: Scheduled, what: str) -> Because[str]:
 
 def _since(runs: Scheduled, what: str, longest: Because[Duration]) -> Because[str]:
     """Whether too many seconds have passed since an event, or, if there was none, since the CronJob was created."""
-    return text("{ago} > {longest}", ago=_ago(runs, what), longest=longest.map(lambda longest: int(longest.amount)))
+    return text("{ago} > {longest}", ago=_ago(runs, what), longest=longest.map(whole_seconds))
 
 
 def _ago(runs: Scheduled, what: str) -> Because[str]:

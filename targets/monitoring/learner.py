@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan.alerting.failures import Failure
+from ...compiler.plan.choose import whole_seconds
 from ...compiler.plan.learning import LearningPlan
 from ...compiler.promql import promql
 from ...compiler.scenes.notation import labeled
@@ -66,13 +67,13 @@ def _late(found: LearningPlan) -> Alert:
         text(
             "time() - max({caught_up}) > {limit}\nunless max({frozen})",
             caught_up=_series(found, "caught_up"),
-            limit=limit.map(lambda one: int(one.amount)),
+            limit=limit.map(whole_seconds),
             frozen=_series(found, "frozen"),
         ),
         "new labels have waited for {{{{ $value | humanizeDuration }}}} to be learned",
         fixed("Read the log of the learner: its command fails, or its store is away.", "what keeps a checkpoint away"),
     )
-    return proofs.late(late, _sampled(found, "caught_up"), _sampled(found, "frozen"), int(limit.value.amount))
+    return proofs.late(late, _sampled(found, "caught_up"), _sampled(found, "frozen"), whole_seconds(limit.value))
 
 
 def _frozen(found: LearningPlan) -> Alert:
@@ -83,7 +84,7 @@ def _frozen(found: LearningPlan) -> Alert:
         text(
             "time() - min({frozen}) > {limit}",
             frozen=_series(found, "frozen"),
-            limit=found.part.frozen.map(lambda one: int(one.amount)),
+            limit=found.part.frozen.map(whole_seconds),
         ),
         "learning has been frozen for {{{{ $value | humanizeDuration }}}}",
         fixed(
@@ -91,7 +92,7 @@ def _frozen(found: LearningPlan) -> Alert:
             "what is frozen learns nothing until a diagnosis is clear",
         ),
     )
-    return proofs.frozen(frozen, _sampled(found, "frozen"), int(found.part.frozen.value.amount))
+    return proofs.frozen(frozen, _sampled(found, "frozen"), whole_seconds(found.part.frozen.value))
 
 
 def _absent(found: LearningPlan) -> Alert:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ...compiler.because import Because, fixed, text
 from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
-from ...compiler.plan.choose import readable
+from ...compiler.plan.choose import readable, whole_seconds
 from ...compiler.plan.data.quality import label_limit
 from ...schema.units import Duration
 from .alert import Watched
@@ -52,7 +52,7 @@ def _judged(
         exported.alert,
         "ticket",
         exported.signal,
-        text("time() - max({selected}) > {limit}", selected=selected, limit=limit.map(lambda one: int(one.amount))),
+        text("time() - max({selected}) > {limit}", selected=selected, limit=limit.map(whole_seconds)),
         text(
             "{service}: {what} is {{{{ $value | humanizeDuration }}}} old; the limit is {limit}",
             service=watched.name,
@@ -63,7 +63,7 @@ def _judged(
         wait=fixed("15m", "longer than a restart of Prometheus"),
     )
     own = {name: label.value for name, label in labels.items()}
-    bound = Bound(series=sampled(watched, exported.name, **own), other="", limit=int(limit.value.amount), labels=own)
+    bound = Bound(series=sampled(watched, exported.name, **own), other="", limit=whole_seconds(limit.value), labels=own)
     well = bounds.well(bound, since="age")
     needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval, well=well)
     return Judged(rules=(bounds.old(bound, rule),), needed=(needed,), causes=others)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...compiler import conventions
 from ...compiler.because import Because, because, text
 from ...compiler.emit.artifact import Body
+from ...compiler.plan.choose import whole_seconds
 from ...compiler.system import Release
 from ..plain import epoch
 from .alert import Watched, alert
@@ -49,7 +50,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         text(
             "{now} > {oldest}",
             now=now,
-            oldest=oldest.map(lambda age: int(age.amount)),
+            oldest=oldest.map(whole_seconds),
         ),
         text(
             "{service}: the model was trained {{{{ $value | humanizeDuration }}}} ago; the limit is {oldest}",
@@ -58,7 +59,7 @@ def age(service: Watched, release: Release) -> Iterator[Body]:
         ),
         wait=because("1h", "an hour makes no difference here", oldest),
     )
-    yield proofs.old(found, epoch(trained.value), int(oldest.value.amount))
+    yield proofs.old(found, epoch(trained.value), whole_seconds(oldest.value))
 
 
 def old(release: Release) -> Because[str] | None:

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from ...kinds import Object
+from ...plan.choose import whole_seconds
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
 from ...system import Release
@@ -30,7 +31,7 @@ def fresh(seen: Seen) -> Shown | Lacking:
         return Lacking(why=why, path="retraining.maxModelAge", help=help_)
     proofs = []
     for service in seen.services:
-        rule = _alert(seen, service, int(retraining.max_model_age.value.amount))
+        rule = _alert(seen, service, whole_seconds(retraining.max_model_age.value))
         if rule is None:
             return _lacks(seen, service)
         proofs.append(seen.objects.proof(rule))

@@ -16,6 +16,7 @@ from ...because import Because, Unavailable, because, decision, fixed, text
 from ...finding import Refusal, refusal
 from ...system import Column, DataSource, Entity, Feature, Features, FeatureView, Materialization, RunVersion
 from .. import cron
+from ..choose import whole_seconds
 from ..scope import Scope
 
 __all__ = ["StorePlan", "ViewPlan"]
@@ -254,7 +255,7 @@ class ViewPlan:
         """How many seconds before the run its data ends, because later records may still change."""
         version = self.source.version
         if isinstance(version, RunVersion):
-            return version.lag.map(lambda lag: int(lag.amount)).also(version.kind)
+            return version.lag.map(whole_seconds).also(version.kind)
         return fixed(0, "records are final when they arrive")
 
     def window(self, feature: Feature) -> Because[int]:
@@ -269,7 +270,7 @@ class ViewPlan:
                 note="the job would have to read all the history in each run",
                 help="add `window` with how far back it looks, such as `window: 7d`",
             )
-        return transform.window.map(lambda window: int(window.amount))
+        return transform.window.map(whole_seconds)
 
 
 def first_of(*places: Because[str] | None) -> Because[str]:
@@ -301,7 +302,7 @@ def _ttl(computed: Because[bool], max_age: Because[Duration] | None) -> tuple[in
         return 0, "a computed value holds until the next one, so its own age says nothing"
     if max_age is None:
         return 0, "there is no `maxAge`"
-    return int(max_age.value.amount), "`maxAge`"
+    return whole_seconds(max_age.value), "`maxAge`"
 
 
 def _no_files(view: FeatureView, source: DataSource) -> Refusal:
