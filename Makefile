@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check attack leaves cases fuzz cluster ground loop programs environments proof lowest newest generate golden bench sbom lock clean
+.PHONY: setup quick check exhaustive attack leaves cases fuzz cluster ground longest loop programs environments proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -19,15 +19,18 @@ setup: .venv/.ready  ## create a complete development environment, with the vers
 	touch $@
 
 quick: setup  ## run the tests that take less than a second each
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not exhaustive'
 
-check: setup  ## run all checks that CI runs
+check: setup  ## run all checks and the tests, in less than ten minutes
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	mlspec check examples/*/mlspec.yaml
-	$(PYTEST)
+	$(PYTEST) -m 'not exhaustive'
+
+exhaustive: setup  ## run the tests that try many values, or simulate for long
+	$(PYTEST) -m exhaustive
 
 attack: setup  ## attack everything that mlspec reads, in tens of thousands of ways; prints a table (SCALE=0.05 for a try)
 	python -m tests.attack --scale $(SCALE)
@@ -50,7 +53,11 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	$(MAKE) -s -j2 programs environments
-	$(MAKE) -s -j2 ground loop
+	$(MAKE) -s -j2 ground longest
+
+longest: setup  ## run what takes long besides the control plane, on the core that it leaves free
+	$(MAKE) -s loop
+	$(MAKE) -s exhaustive PYTEST='python -m pytest -q'
 
 ground: setup  ## run the tests of the control plane, which mostly wait for its controllers
 	python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster

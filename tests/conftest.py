@@ -42,8 +42,8 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let each worker start with its share of the slow tests, so that only fast ones are left for idle workers."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    fast = [item for item in items if not item.get_closest_marker("slow")]
+    slow = [item for item in items if any(item.get_closest_marker(name) for name in ("slow", "exhaustive"))]
+    fast = [item for item in items if item not in slow]
     items[:] = [item for worker in range(workers) for group in (slow, fast) for item in _share(group, worker, workers)]
 
 

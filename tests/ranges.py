@@ -33,7 +33,8 @@ examples and messages. What is planned depends on no library.
 """
 
 TESTS = tuple(f"tests/test_{name}.py" for name in USES)
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto", "--dist", "worksteal", "-m", "not slow", *TESTS)
+QUICK = ("-m", "not slow and not exhaustive")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto", "--dist", "worksteal", *QUICK, *TESTS)
 BAR = "=" * 78
 
 

@@ -27,7 +27,7 @@ def test_nothing_quick_breaks_it(name: str, tmp_path: Path) -> None:
     assert _bad(name, 150 if name.startswith(("metrics", "gate")) else 60, tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [name for name in ROWS if name not in QUICK])
 def test_nothing_breaks_it(name: str, tmp_path: Path) -> None:
     assert _bad(name, FEW.get(name, 10), tmp_path) == []
@@ -57,6 +57,7 @@ FINDINGS = [*(f"A{n}" for n in range(1, 12)), *(f"B{n}" for n in range(1, 12)), 
 """What the first attack found, with the four about release files."""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", ALL, ids=[f"{case.finding}: {case.body['what']}" for case in ALL])
 def test_what_the_first_attack_found(case: Case, tmp_path: Path) -> None:
     folder = prepared(case, tmp_path)

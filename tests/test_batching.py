@@ -93,6 +93,7 @@ def test_long_prompts_have_a_larger_margin(rate: float, service: ServicePlan) ->
 LENGTHS = [(1000, 16), (1000, 300), (2000, 32), (8000, 32), (8000, 300), (24_000, 32), (24_000, 300), (24_000, 1500)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("busy", [0.1, 0.4, 0.7])
 @pytest.mark.parametrize("chunk", [2048, 8192])
 @pytest.mark.parametrize(("prompt", "output"), LENGTHS)

@@ -115,6 +115,7 @@ OPTIONS = (
 )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_options_count(place: Place, options: tuple[str, ...], command: tuple[str, ...]) -> None:

@@ -49,7 +49,7 @@ def simulated(made: Any, name: str, rate: float, **bad: float) -> Counter[tuple[
     return ended(of.bodies, rate, version, good, RUNS)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @EACH
 @pytest.mark.parametrize("part", [1.0, 0.7, 0.5])
 def test_more_good_versions_would_be_rolled_back_or_held_than_stated(name: str, part: float, made: Any) -> None:

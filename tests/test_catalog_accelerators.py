@@ -395,7 +395,7 @@ def test_help_never_proposes_several_slices(tmp_path: Path) -> None:
     assert told.help == "use `a100-40gb-3g-20gb`"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_line_that_changes_names_its_cause_where_a_slice_is_taken(tmp_path: Path) -> None:
     """The cloud decides the resource name of a slice; a slice is requested once, whatever its count."""
     spec = unnamed("a100-80gb-3g-40gb", "l4", constraints__interToken={"p95": "80ms"})

@@ -200,7 +200,7 @@ APART = {
 """Where the two differ, each with its reason."""
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @EACH
 def test_the_schema_and_the_compiler_agree(path: Path) -> None:
     data = document(path)

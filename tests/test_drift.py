@@ -99,7 +99,7 @@ def test_the_bound_of_false_alarms_is_the_binomial_one() -> None:
     assert sum(chance[:-1]) < 0.99 <= sum(chance)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("method", [*STATISTICS])
 @pytest.mark.parametrize(("rows", "of_reference"), [(200, 200), (300, 20_000), (20_000, 20_000)])
 def test_false_alarms_keep_their_rate(method: str, rows: int, of_reference: int) -> None:
@@ -113,7 +113,7 @@ def test_false_alarms_keep_their_rate(method: str, rows: int, of_reference: int)
     assert alarms <= MOST
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_area_keeps_its_rate() -> None:
     random, alarms = np.random.default_rng(7), 0
     for _ in range(400):
@@ -152,7 +152,7 @@ def powers() -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_power_on_five_known_shifts_is_what_the_page_prints() -> None:
     page = (ROOT / "docs" / "measuring.md").read_text()
     for method, power in powers().items():

@@ -108,6 +108,7 @@ def test_a_line_of_a_file_is_explained_by_its_number() -> None:
                 assert explain_output(spec, "default", file.path, number)[0] == text.strip()
 
 
+@pytest.mark.exhaustive
 @EACH
 def test_trap_what_many_reasons_rest_on_is_explained_again_for_each(example: Path) -> None:
     """The steps of a rollout rest on those that were tried: in full, the answer would have 150,000 lines."""

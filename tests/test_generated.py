@@ -199,7 +199,7 @@ def test_what_is_made_of_an_accepted_system_is_valid_and_the_same_each_time(outc
     assert sum(one.judged for one in outcomes) >= len(outcomes), "every other system has a canary"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_canary_of_many_systems_ends_a_step_before_its_verdict_or_holds_a_bad_version(
     tmp_path: Path, shared: Shared
 ) -> None:

@@ -34,7 +34,7 @@ from .leaves import Leaf, changed, one_of_each
 from .support import EXAMPLES, MINIMAL, ROOT, minimal
 from .validation import load
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 DEFAULT = 300
 COUNT = int(os.environ.get("MLSPEC_EXAMPLES", DEFAULT))

@@ -45,7 +45,7 @@ from .shared import Shared
 from .support import EXAMPLES, ROOT, dumped
 from .support import changed as edited
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PARTS = 12
 """The number of tests that share the leaves of each example, so that no single test takes long."""

@@ -176,7 +176,7 @@ def test_an_outage_without_an_error_is_heard(outage: str, tmp_path: Path) -> Non
     fires(tmp_path, rules(of), story(of, what), {minute: alerts})
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("health", HEALTH)
 def test_health_is_silent(health: str, tmp_path: Path) -> None:
     of, what = scorer(), HEALTH[health]

@@ -183,7 +183,7 @@ def called(pattern: str, area: str, title: str) -> bool:
     return bool(re.fullmatch(pattern, title) or re.fullmatch(pattern, f"{area.split(' ')[1]} / {title}"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @EACH
 def test_every_decision_with_a_field_is_decided_by_it(example: Path) -> None:
     path = example / "mlspec.yaml"

@@ -176,7 +176,7 @@ def test_every_line_about_the_choice_rests_on_what_decided_it(tmp_path: Path) ->
     assert {"0.8048 USD/h", "6.88 USD/h", "23034Mi", "3350 GB/s", "llama-3.1-8b", "h100", "8192", "2/s"} <= texts
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_line_that_changes_names_its_cause_where_the_planner_chooses(tmp_path: Path) -> None:
     """Each leaf of a spec that leaves the choice open and was never measured, as for the examples."""
     tokens = {"context": 8192, "system": 300, "history": 500, "prompt": 200, "output": 300}

@@ -433,7 +433,7 @@ for module in (owner, promote, write):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_promotion_leaves_nothing_or_everything(place: Place, stage: str) -> None:
     (owner, name), when = STAGES[stage][0].split("."), STAGES[stage][1]

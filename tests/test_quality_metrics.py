@@ -398,7 +398,7 @@ def scores(random: Any) -> tuple[Any, Any]:
     return label, random.normal(0, 1, 300) + 1.2 * label
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_interval_of_average_precision_covers() -> None:
     random = np.random.default_rng(7)
     label = np.repeat([1.0, 0.0], [100_000, 400_000])
@@ -406,7 +406,7 @@ def test_the_interval_of_average_precision_covers() -> None:
     assert 0.90 <= covered(scores, precision_found, truth) <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("difference", "least"),
     [(auc_difference, 0.92), (precision_difference, 0.92)],

@@ -77,7 +77,7 @@ def test_other_words_explain_the_same_chain(request: pytest.FixtureRequest) -> N
     assert explained() == before
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_words_find_the_same_faults(request: pytest.FixtureRequest) -> None:
     def found() -> dict[str, list[object]]:
         results = {case.name: mlspec.lint(case / "mlspec.yaml") for case in CASES[::3]}

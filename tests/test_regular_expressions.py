@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from mlspec.compiler.check.rules import security
 from mlspec.schema.scalars import SCALARS
 from mlspec.targets.pod import access
@@ -158,6 +160,7 @@ def run_all() -> None:
                 list(found)
 
 
+@pytest.mark.exhaustive
 def test_no_expression_takes_quadratic_time() -> None:
     """The kernel limits the CPU time, so the test needs no clock. The last line of output is the slow expression."""
 

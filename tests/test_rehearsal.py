@@ -58,7 +58,7 @@ def test_every_alert_of_a_generated_system_has_a_scene_in_which_it_fires(seed: i
         assert alike(environment.bundle) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
 def test_every_scene_of_an_example_passes(folder: Path) -> None:
     tool("promtool")

@@ -39,7 +39,7 @@ def test_each_example_keeps_its_promises_at_the_peak(example: Path, *, fixed: bo
     assert broken(simulated(example, "", fixed=fixed)) == set()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_worked_systems_keep_their_promises_at_the_peak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Prints the table: what the plan promises, and what happened."""
     rows, wrong = ["", "| service | promise | promised | happened | |", "|---|---|---|---|---|"], []

@@ -113,7 +113,7 @@ def test_the_documentation_pins_the_hooks() -> None:
     assert [revision for revision in revisions if not re.fullmatch(r"v\d+\.\d+\.\d+|[0-9a-f]{40}", revision)] == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_release_has_the_same_bytes_twice_and_lists_what_users_install(tmp_path: Path) -> None:
     venv.create(tmp_path / "tools", with_pip=True)
     python = tmp_path / "tools" / "bin" / "python"

@@ -25,7 +25,7 @@ from mlspec.targets.registry import BACKENDS
 from .emptied import HOWS, Place, known, unexplained, without
 from .support import EXAMPLES, ROOT, files
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 ALL = "MLSPEC_EXAMPLES" in os.environ
 EMPTY = ("", "{}", "[]")

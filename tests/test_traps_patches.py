@@ -138,7 +138,7 @@ ADDED = ("template", "jobTemplate", "selector", "hostnames", "parentRefs", "rule
 VALUES: tuple[object, ...] = (5, "x", True, None, {}, [], [1], [[1]], [None], {"a": 1}, [{"a": {"b": []}}])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("value", VALUES, ids=str)
 def test_no_patch_crashes(value: object) -> None:
     """At every path of every object, the patch gets a finding at its place, or the object can be written."""
@@ -147,7 +147,7 @@ def test_no_patch_crashes(value: object) -> None:
         written(environment, kind, name, _document(path, value))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_no_patch_of_any_object_crashes(example: Path) -> None:
     """The same for the objects of all examples, with one value for each place."""

@@ -144,7 +144,7 @@ def test_without_the_exchange_files_are_renamed_the_index_last(tmp_path: Path, m
     assert not list(tmp_path.glob(".out*"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("earlier", [None, 100], ids=["on its own", "after another that was killed"])
 def test_killed_at_any_moment_the_old_bundle_or_the_new_one_is_there(tmp_path: Path, earlier: int | None) -> None:
     """A process writes two versions of two environments in turn, and is killed before each of its file operations in
