@@ -516,8 +516,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "adapters": ('adapters', 'list', ('list', ('object', 'Adapter'), 'name'), None, ''),
     },
     "LlmShape": {
-        "parameters": ('parameters', 'required', ('scalar', 'count', ''), None, ''),
-        "activeParameters": ('active_parameters', 'optional', ('scalar', 'count', ''), None, ''),
+        "parameters": ('parameters', 'required', ('scalar', 'quantity', ''), None, ''),
+        "activeParameters": ('active_parameters', 'optional', ('scalar', 'quantity', ''), None, ''),
         "embeddingParameters": ('embedding_parameters', 'optional', ('scalar', 'count', ''), None, ''),
         "experts": ('experts', 'optional', ('integer', 2, 100000), None, ''),
         "expertsPerToken": ('experts_per_token', 'optional', ('integer', 1, 100000), None, ''),
@@ -802,7 +802,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "endpoint": ('endpoint', 'group', ('object', 'Endpoint'), None, ''),
         "preprocessing": ('preprocessing', 'default', ('enum', ('client', 'graph', 'transformer')), 'client', 'serves the model as is'),
         "serviceTime": ('service_time', 'optional', ('object', 'ServiceTime'), None, ''),
-        "load": ('load', 'derived', ('scalar', 'duration', ''), None, 'from the model size'),
+        "load": ('load', 'derived', ('scalar', 'patience', ''), None, 'from the model size'),
         "batching": ('batching', 'optional', ('object', 'Batching'), None, ''),
         "instances": ('instances', 'derived', ('integer', 1, 256), None, 'as one for each concurrent request, or as one if it batches for all of them'),
         "parameters": ('parameters', 'map', ('map', ('scalar', 'text', ''), 'identifier', ''), None, ''),
@@ -829,8 +829,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
         "acceleratedImage": ('accelerated_image', 'optional', ('scalar', 'image', ''), None, ''),
         "imageSize": ('image_size', 'optional', ('scalar', 'memory', ''), None, ''),
-        "startTime": ('start_time', 'default', ('scalar', 'duration', ''), '30s', 'longer than most servers take on a busy node'),
-        "leastStartup": ('least_startup', 'default', ('scalar', 'duration', ''), '120s', 'a server that exits is restarted at once, so patience costs little; an impatient probe kills a slow server again and again'),
+        "startTime": ('start_time', 'default', ('scalar', 'patience', ''), '30s', 'longer than most servers take on a busy node'),
+        "leastStartup": ('least_startup', 'default', ('scalar', 'patience', ''), '120s', 'a server that exits is restarted at once, so patience costs little; an impatient probe kills a slow server again and again'),
         "user": ('user', 'optional', ('integer', 1, 2147483647), None, ''),
         "formats": ('formats', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
         "usualFor": ('usual_for', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
@@ -889,11 +889,11 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "port": ('port', 'default', ('enum', ('http', 'grpc', 'metrics')), 'http', 'the port most runtimes answer on'),
         "grpc": ('grpc', 'default', ('bool',), 'false', 'few runtimes implement it'),
-        "timeout": ('timeout', 'default', ('scalar', 'duration', ''), '1s', "Kubernetes's own default"),
+        "timeout": ('timeout', 'default', ('scalar', 'patience', ''), '1s', "Kubernetes's own default"),
     },
     "Drain": {
-        "preStop": ('pre_stop', 'default', ('scalar', 'duration', ''), '5s', 'endpoint removal takes seconds to propagate'),
-        "timeout": ('timeout', 'default', ('scalar', 'duration', ''), '30s', 'longer than most requests'),
+        "preStop": ('pre_stop', 'default', ('scalar', 'patience', ''), '5s', 'endpoint removal takes seconds to propagate'),
+        "timeout": ('timeout', 'default', ('scalar', 'patience', ''), '30s', 'longer than most requests'),
         "handlesTerm": ('handles_term', 'default', ('bool',), 'true', 'most runtimes do'),
     },
     "MetricVocabulary": {
@@ -1126,7 +1126,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Rollout": {
         "stages": ('stages', 'list', ('list', ('object', 'Stage'), ''), None, ''),
         "rollbackWhen": ('rollback_when', 'list', ('list', ('object', 'Condition'), ''), None, ''),
-        "progressDeadline": ('progress_deadline', 'derived', ('scalar', 'duration', ''), None, 'as twice the time to download, load, and warm up'),
+        "progressDeadline": ('progress_deadline', 'derived', ('scalar', 'patience', ''), None, 'as twice the time to download, load, and warm up'),
         "keepVersions": ('keep_versions', 'default', ('integer', 1, 50), '5', 'a month of weekly releases'),
     },
     "Stage": {
@@ -1144,7 +1144,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "CanaryStage": {
         "steps": ('steps', 'list', ('list', ('scalar', 'percent', ''), ''), None, ''),
         "detect": ('detect', 'list', ('list', ('object', 'Detectable'), ''), None, ''),
-        "stepDuration": ('step_duration', 'derived', ('scalar', 'duration', ''), None, 'from the traffic and the regressions to detect'),
+        "stepDuration": ('step_duration', 'derived', ('scalar', 'patience', ''), None, 'from the traffic and the regressions to detect'),
         "window": ('window', 'derived', ('scalar', 'duration', ''), None, 'as the shortest window that keeps false aborts and missed regressions rare enough'),
     },
     "Detectable": {
@@ -1166,8 +1166,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "share": ('share', 'required', ('scalar', 'percent', ''), None, ''),
     },
     "BlueGreenStage": {
-        "preview": ('preview', 'default', ('scalar', 'duration', ''), '10m', 'time for smoke tests'),
-        "keep": ('keep', 'default', ('scalar', 'duration', ''), '1h', 'time to roll back'),
+        "preview": ('preview', 'default', ('scalar', 'patience', ''), '10m', 'time for smoke tests'),
+        "keep": ('keep', 'default', ('scalar', 'patience', ''), '1h', 'time to roll back'),
     },
     "Monitoring": {
         "slo": ('slo', 'group', ('object', 'Slo'), None, ''),
@@ -1539,8 +1539,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "power": ('power', 'default', ('scalar', 'chance', ''), '80%', 'the conventional power of a test'),
         "versions": ('versions', 'default', ('number', 0, 1000, False, False), '1', 'a guess'),
         "trainingHeadroom": ('training_headroom', 'default', ('number', 1, 100, False, False), '1.5', 'validation and evaluation take time, and fits vary'),
-        "nodeWait": ('node_wait', 'default', ('scalar', 'duration', ''), '2m', 'a node with CPUs takes 1 to 3 minutes; one with accelerators takes 4 to 9, unless some are kept free'),
-        "podWait": ('pod_wait', 'default', ('scalar', 'duration', ''), '15m', 'a node with an accelerator takes minutes to arrive, and then pulls a large image'),
+        "nodeWait": ('node_wait', 'default', ('scalar', 'patience', ''), '2m', 'a node with CPUs takes 1 to 3 minutes; one with accelerators takes 4 to 9, unless some are kept free'),
+        "podWait": ('pod_wait', 'default', ('scalar', 'patience', ''), '15m', 'a node with an accelerator takes minutes to arrive, and then pulls a large image'),
         "memoryEfficiency": ('memory_efficiency', 'default', ('scalar', 'share', ''), '60%', 'measurements range from 40% to 90%'),
         "computeEfficiency": ('compute_efficiency', 'default', ('scalar', 'share', ''), '40%', 'measurements range from 27% to 75%'),
         "mixtureEfficiency": ('mixture_efficiency', 'default', ('scalar', 'share', ''), '60%', 'each expert gets only a few tokens at a time'),

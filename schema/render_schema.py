@@ -101,8 +101,8 @@ def _scalar(name: str) -> Schema:
     made: Schema = {"type": types}
     if scalar.pattern is not None:
         made["pattern"] = f"^(?:{scalar.pattern})$"
-    if scalar.number is not None and name not in ("margin", "measure"):
-        made["minimum"] = 0
+    if scalar.least is not None:
+        made["minimum"] = scalar.least
     if scalar.number is not None:
         made["maximum"] = 10**15 - 1
     if scalar.examples:

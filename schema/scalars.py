@@ -30,12 +30,12 @@ _NAMED = r"(?![.]{1,2}(?:/|$))[A-Za-z0-9_.~][-A-Za-z0-9_.~]{0,127}"
 class Scalar:
     """One scalar kind: a description, its format, its parser, and examples.
 
-    `number` is the JSON type of a quantity that may also be a bare number. `bare` lists the types that YAML may guess
-    for a string of this kind; the language takes the source text verbatim anyway. `quantity` is the class it is parsed
-    into.
+    `number` is the JSON type of a quantity that may also be a bare number, and `least` its minimum, if it has one.
+    `bare` lists the types that YAML may guess for a string of this kind; the language takes the source text verbatim
+    anyway. `quantity` is the class it is parsed into.
     """
 
-    __slots__ = ("bare", "examples", "number", "parse", "pattern", "quantity", "what")
+    __slots__ = ("bare", "examples", "least", "number", "parse", "pattern", "quantity", "what")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Scalar:
         *,
         parse: Callable[[str], Any] | None = None,
         number: str | None = None,
+        least: int | None = None,
         bare: tuple[str, ...] = (),
         quantity: type[units.Quantity] | None = None,
     ) -> None:
@@ -52,6 +53,7 @@ class Scalar:
         self.pattern = pattern
         self.examples = examples
         self.number = number
+        self.least = least
         self.bare = bare
         self.quantity = quantity
         self.parse = parse or self._text
@@ -62,20 +64,31 @@ class Scalar:
         return text
 
 
-def _quantity(kind: type[units.Quantity], number: str | None = None) -> Scalar:
-    return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number, quantity=kind)
+def _quantity(kind: type[units.Quantity], number: str | None = None, least: int | None = None) -> Scalar:
+    return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number, least=least, quantity=kind)
 
 
-def _part_of(kind: type[units.Quantity], what: str, pattern: str, *examples: str) -> Scalar:
-    """A restricted range of a quantity, for fields used as a divisor or in a logarithm."""
+def _part_of(
+    kind: type[units.Quantity], what: str, pattern: str, *examples: str, most: str = "", whole: bool = False
+) -> Scalar:
+    """A restricted range of a quantity, for fields used as a divisor, in a logarithm, or where numbers are small."""
+    limit = kind.parse(most) if most else None
 
     def parse(text: str) -> units.Quantity:
         value = kind.parse(text)
-        if compiled(pattern).fullmatch(text) is None:
+        if compiled(pattern).fullmatch(text) is None or (limit is not None and value > limit):
             raise UnitError(f"is not {what}", like(examples))
         return value
 
-    return Scalar(what, pattern, examples, parse=parse, quantity=kind)
+    return Scalar(
+        what,
+        pattern,
+        examples,
+        parse=parse,
+        quantity=kind,
+        number="integer" if whole else None,
+        least=1 if whole else None,
+    )
 
 
 _URI = r"[a-z][a-z0-9+.-]{0,31}://[^\s\"'\\`${}]{1,2000}"
@@ -133,6 +146,9 @@ _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
     "period": _part_of(units.Duration, "a duration above zero", _ABOVE_ZERO + units.Duration.PATTERN, "50ms", "24h"),
+    "patience": _part_of(
+        units.Duration, "a duration of at most a year", units.Duration.PATTERN, "30s", "10m", most="365d"
+    ),
     "wait": _part_of(
         units.Duration, "a duration in whole milliseconds, as Alertmanager counts it", _MILLISECONDS, "30s", "5m"
     ),
@@ -150,10 +166,18 @@ SCALARS: dict[str, Scalar] = {
     ),
     "chance": _part_of(units.Percent, "a percentage above 0% and below 100%", _ABOVE_NOTHING + _BELOW_ALL, "5%"),
     "memory": _quantity(units.Memory),
-    "cores": _quantity(units.Cores, number="number"),
+    "cores": _quantity(units.Cores, number="number", least=0),
     "bandwidth": _quantity(hardware.Bandwidth),
     "compute": _quantity(hardware.Compute),
-    "count": _quantity(units.Count, number="integer"),
+    "count": _quantity(units.Count, number="integer", least=0),
+    "quantity": _part_of(
+        units.Count,
+        "a number above zero",
+        r"(?!0+(?:\.0+)?[kMBT]?$)" + units.Count.PATTERN,
+        "20k",
+        "3M",
+        whole=True,
+    ),
     "budget": _quantity(money.Budget),
     "hourly-price": _quantity(money.HourlyPrice),
     "storage-price": _quantity(money.StoragePrice),

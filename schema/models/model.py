@@ -20,6 +20,7 @@ from .base import (
     OutputName,
     Percent,
     Period,
+    Quantity,
     Section,
     SegmentName,
     ServiceName,
@@ -171,8 +172,8 @@ class ModelEnsemble(Section):
 class LlmShape(Section):
     """The numbers that determine how much memory a language model needs, and how fast it is."""
 
-    parameters: Count = required("The number of parameters.")
-    active_parameters: Count | None = optional(
+    parameters: Quantity = required("The number of parameters.")
+    active_parameters: Quantity | None = optional(
         "The number of parameters active per token in a mixture of experts. If omitted, all of them."
     )
     embedding_parameters: Count | None = optional(

@@ -11,6 +11,7 @@ from .base import (
     Measure,
     Metric,
     ModelName,
+    Patience,
     Percent,
     Period,
     Section,
@@ -55,7 +56,7 @@ class CanaryStage(Section):
         "within two hours, or smaller ones if a version that fails would spend too much of the error budget."
     )
     detect: list[Detectable] = listed("The regressions to detect; step durations are derived from them.")
-    step_duration: Duration | None = derived("How long a step lasts.", "from the traffic and the regressions to detect")
+    step_duration: Patience | None = derived("How long a step lasts.", "from the traffic and the regressions to detect")
     window: Duration | None = derived(
         "The measurement window of one analysis run, in whole minutes.",
         "as the shortest window that keeps false aborts and missed regressions rare enough",
@@ -84,8 +85,8 @@ class ExperimentStage(Section):
 class BlueGreenStage(Section):
     """The new version starts next to the old one, then takes over all traffic at once."""
 
-    preview: Duration = default("10m", "How long both versions run before the switch.", "time for smoke tests")
-    keep: Duration = default("1h", "How long the old version keeps running after the switch.", "time to roll back")
+    preview: Patience = default("10m", "How long both versions run before the switch.", "time for smoke tests")
+    keep: Patience = default("1h", "How long the old version keeps running after the switch.", "time to roll back")
 
 
 class Stage(Section):
@@ -104,7 +105,7 @@ class Rollout(Section):
 
     stages: list[Stage] = listed("The stages, in order. If omitted, one canary.")
     rollback_when: list[Condition] = listed("When to roll back. If omitted, when an SLO's own limit is exceeded.")
-    progress_deadline: Duration | None = derived(
+    progress_deadline: Patience | None = derived(
         "How long a new version may take to become ready before the rollout fails.",
         "as twice the time to download, load, and warm up",
     )

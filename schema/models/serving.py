@@ -24,6 +24,7 @@ from .base import (
     Memory,
     ModelName,
     Name,
+    Patience,
     Percent,
     Period,
     Rate,
@@ -210,7 +211,7 @@ class OnlineService(_Service):
     service_time: ServiceTime | None = optional(
         "How long the model takes to process a request; capacity is derived from it."
     )
-    load: Duration | None = derived("How long a replica takes to load the model.", "from the model size")
+    load: Patience | None = derived("How long a replica takes to load the model.", "from the model size")
     batching: Batching | None = optional("Request batching.")
     instances: int | None = derived(
         "How many copies of the model a replica loads: instances, or workers.",
