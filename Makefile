@@ -55,9 +55,9 @@ cluster: setup  ## run the proving ground: real controllers on the output; needs
 	$(MAKE) -s -j2 programs environments
 	$(MAKE) -s -j2 ground longest
 
-longest: setup  ## run what takes long besides the control plane, on the core that it leaves free
+longest: setup  ## run what takes long besides the control plane, on the time that it leaves
 	$(MAKE) -s loop
-	$(MAKE) -s exhaustive PYTEST='python -m pytest -q'
+	nice $(MAKE) -s exhaustive
 
 ground: setup  ## run the tests of the control plane, which mostly wait for its controllers
 	python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster
