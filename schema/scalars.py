@@ -69,7 +69,13 @@ def _quantity(kind: type[units.Quantity], number: str | None = None, least: int 
 
 
 def _part_of(
-    kind: type[units.Quantity], what: str, pattern: str, *examples: str, most: str = "", whole: bool = False
+    kind: type[units.Quantity],
+    what: str,
+    pattern: str,
+    *examples: str,
+    why: str = "",
+    most: str = "",
+    whole: bool = False,
 ) -> Scalar:
     """A restricted range of a quantity, for fields used as a divisor, in a logarithm, or where numbers are small."""
     limit = kind.parse(most) if most else None
@@ -77,7 +83,7 @@ def _part_of(
     def parse(text: str) -> units.Quantity:
         value = kind.parse(text)
         if compiled(pattern).fullmatch(text) is None or (limit is not None and value > limit):
-            raise UnitError(f"is not {what}", like(examples))
+            raise UnitError(f"is not {what}", like(examples), why)
         return value
 
     return Scalar(
@@ -145,19 +151,38 @@ _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
-    "period": _part_of(units.Duration, "a duration above zero", _ABOVE_ZERO + units.Duration.PATTERN, "50ms", "24h"),
+    "period": _part_of(
+        units.Duration,
+        "a duration above zero",
+        _ABOVE_ZERO + units.Duration.PATTERN,
+        "50ms",
+        "24h",
+        why="nothing takes no time: an alert on such a limit would never end, and a plan with such a time is wrong",
+    ),
     "patience": _part_of(
-        units.Duration, "a duration of at most a year", units.Duration.PATTERN, "30s", "10m", most="365d"
+        units.Duration,
+        "a duration of at most a year",
+        units.Duration.PATTERN,
+        "30s",
+        "10m",
+        why="a pod or a rollout that hangs would never be given up",
+        most="365d",
     ),
     "wait": _part_of(
-        units.Duration, "a duration in whole milliseconds, as Alertmanager counts it", _MILLISECONDS, "30s", "5m"
+        units.Duration,
+        "a duration in whole milliseconds",
+        _MILLISECONDS,
+        "30s",
+        "5m",
+        why="Alertmanager reads nothing shorter, and no fractions",
     ),
     "interval": _part_of(
         units.Duration,
-        "a duration above zero in whole milliseconds, as Prometheus, Alertmanager, and Flux count it",
+        "a duration above zero in whole milliseconds",
         _ABOVE_ZERO + _MILLISECONDS,
         "30s",
         "5m",
+        why="Prometheus, Alertmanager, and Flux read nothing shorter, and no fractions",
     ),
     "rate": _quantity(units.Rate),
     "percent": _quantity(units.Percent),
@@ -176,6 +201,7 @@ SCALARS: dict[str, Scalar] = {
         r"(?!0+(?:\.0+)?[kMBT]?$)" + units.Count.PATTERN,
         "20k",
         "3M",
+        why="every size, time, and cost follows from it",
         whole=True,
     ),
     "budget": _quantity(money.Budget),

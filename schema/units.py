@@ -20,11 +20,14 @@ NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 
 
 class UnitError(ValueError):
-    """A string that is not a valid quantity; `help` says what to write."""
+    """A string that is not a valid quantity; `help` says what to write, and `note` why it matters, if that is not
+    obvious.
+    """
 
-    def __init__(self, found: str, help: str) -> None:  # noqa: A002 - the name that diagnostics use
+    def __init__(self, found: str, help: str, note: str = "") -> None:  # noqa: A002 - the name that diagnostics use
         super().__init__(found)
         self.help = help
+        self.note = note
 
 
 @cache

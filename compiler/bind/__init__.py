@@ -283,7 +283,7 @@ class Binder:
         try:
             value = parse(kind, text, node.plain)
         except UnitError as error:
-            self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help)
+            self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help, note=error.note)
         except OutOfRange as error:
             self.wrong.out_of_range(node, text, str(error), path, help_=error.help)
         except NotAChoice:
