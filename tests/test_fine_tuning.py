@@ -391,3 +391,6 @@ def test_a_step_makes_the_model_smaller_before_it_is_evaluated(tmp_path: Path) -
     mounted = {mount["mountPath"]: mount for mount in made["compress"]["volumeMounts"]}
     assert mounted["/mlspec/output"]["subPath"] == "compress"
     assert "HF_HOME" not in environment(made["compress"])
+    storage = plan(tmp_path, **CHAT, **model(), **smaller, training__storage=None).storage
+    assert str(storage.value) == "50Gi"  # 14.96 GiB for the base, at most as much for a merged model, and 20
+    assert "14.96 GiB for what `compress` writes" in storage.reason

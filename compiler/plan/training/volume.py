@@ -31,22 +31,25 @@ that its optimizer needs.
 
 def volume(training: TrainingPlan) -> Because[Memory]:
     """The size of the volume. Refuses one that the base model and the result do not fit into."""
-    given, least = training.part.storage.given, _least(training)
+    given, kept = training.part.storage.given, _kept_by_trl(training)
+    if kept is None:
+        return given if given is not None else fixed(USUAL, "enough for a model and its metrics")
+    enough = _enough(kept, _compressed(training))
     if given is None:
-        return _enough(least) if least is not None else fixed(USUAL, "enough for a model and its metrics")
-    if least is not None and given.value.amount < least.value:
+        return enough
+    if given.value.amount < kept.value:
         raise refusal(
             "MLS008",
             f"a volume of {given.value} is too small for a run that fine-tunes this model",
             given,
-            others=((least, "needs more"),),
-            note=f"{least.reason}; the run would end with a full disk, perhaps after hours of training",
-            help=f"remove `storage`, or write `storage: {_enough(least).value}`, with {USUAL} for rows and metrics",
+            others=((kept, "needs more"),),
+            note=f"{kept.reason}; the run would end with a full disk, perhaps after hours of training",
+            help=f"remove `storage`, or write `storage: {enough.value}`, with {USUAL} for rows and metrics",
         )
     return given
 
 
-def _least(training: TrainingPlan) -> Because[int] | None:
+def _kept_by_trl(training: TrainingPlan) -> Because[int] | None:
     """The bytes that TRL keeps on the volume; None without it, or if the size of the model is unknown."""
     found, shape = training.fine_tuning, trained_shape(training)
     if found is None or not found.own or shape is None:
@@ -66,7 +69,18 @@ def _kept(shape: LlmShape, hub: Because[bool], adapters: Because[bool]) -> tuple
     return int(size), f"{counted(total)} parameters x ({said}) = {gibibytes(size)}"
 
 
+def _compressed(training: TrainingPlan) -> Because[int] | None:
+    """The bytes that the step `compress` writes at most, if there is one: a merged model with 16 bits."""
+    step, shape = training.part.steps.compress, trained_shape(training)
+    if step is None or shape is None:
+        return None
+    size = int(float(shape[0].parameters.value) * BASE)
+    return because(size, f"{gibibytes(size)} for what `compress` writes", step, shape[0].parameters)
+
+
 @decision
-def _enough(least: Because[int]) -> tuple[Memory, str]:
-    whole = -(-(least.value + int(USUAL.amount)) // 2**30)
-    return Memory.parse(f"{whole}Gi"), f"{least.reason}, and {USUAL} for rows and metrics"
+def _enough(kept: Because[int], compressed: Because[int] | None) -> tuple[Memory, str]:
+    more = compressed.value if compressed is not None else 0
+    whole = -(-(kept.value + more + int(USUAL.amount)) // 2**30)
+    and_that = f", {compressed.reason}" if compressed is not None else ""
+    return Memory.parse(f"{whole}Gi"), f"{kept.reason}{and_that}, and {USUAL} for rows and metrics"
