@@ -80,6 +80,7 @@ CHANGES: dict[str, Callable[[Place], Any]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", [("lint",), ("compile",), ("check",)], ids=" ".join)
 @pytest.mark.parametrize("change", CHANGES)
 def test_after_a_change_a_run_does_what_it_does_without_the_cache(

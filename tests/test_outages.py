@@ -169,7 +169,7 @@ def story(of: Watched, what: Service) -> dict[str, str]:
     return series(what, {"namespace": of.namespace, "job": of.target["job"]}, of.model, of.service)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_without_an_error_is_heard(outage: str, tmp_path: Path) -> None:
     of, (what, minute, alerts) = scorer(), OUTAGES[outage]

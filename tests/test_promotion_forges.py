@@ -336,7 +336,7 @@ def hooked(*args, **more):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", KILLS)
 def test_after_a_kill_at_any_stage_the_next_try_completes_the_pull_request(
     place: Place, github: Fake, stage: str
@@ -352,7 +352,7 @@ def test_after_a_kill_at_any_stage_the_next_try_completes_the_pull_request(
     assert git("rev-list", "--count", f"main..{BRANCH}", cwd=place.bare) == "1"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_promotions_at_the_same_time_one_opens_the_pull_request(place: Place, github: Fake) -> None:
     running = [place.process() for _ in range(4)]
     ended = [(one.communicate(), one.returncode) for one in running]

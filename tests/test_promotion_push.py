@@ -395,7 +395,7 @@ def test_a_branch_that_never_stands_still_ends_with_an_error(place: Place, monke
     assert (ran.status, len(tried), ran.err.count("\n")) == (1, publish.TRIES, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_promotions_at_the_same_time_one_makes_a_commit(place: Place) -> None:
     before = place.refs["main"]
     running = [place.process() for _ in range(4)]

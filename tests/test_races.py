@@ -37,7 +37,7 @@ def system(tmp_path: Path) -> Path:
     return released(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_trap_parallel_promotions_lose_each_others_versions(system: Path) -> None:
     """Each that says it wrote is in the file, and the bundle is that of the last one."""
     original = (system / "releases" / "production.yaml").read_text()

@@ -32,7 +32,7 @@ def row(name: str, promise: Promise) -> str:
     return f"| {name} | {promise.title} | {promise.promised} | {promise.happened} | {promise.verdict} |"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fixed", [True, False], ids=["planned replicas", "autoscaler"])
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_each_example_keeps_its_promises_at_the_peak(example: Path, *, fixed: bool) -> None:

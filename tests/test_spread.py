@@ -52,7 +52,7 @@ def test_lint_says_the_same(specs: Path, form: str, monkeypatch: pytest.MonkeyPa
     assert "s03" in one.out + one.err
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_compile_writes_and_says_the_same(specs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, four = both(monkeypatch, "compile", f"{specs}/*/mlspec.yaml", "--dry-run")
     assert one == four
