@@ -55,7 +55,7 @@ cluster: setup  ## run the proving ground: real controllers on the output; needs
 	$(MAKE) -s -j2 programs environments
 	$(MAKE) -s -j2 ground longest
 
-longest: setup  ## run what takes long besides the control plane, on the time that it leaves
+longest: setup  ## run the libraries, the demo, and the exhaustive tests, next to the control plane
 	$(MAKE) -s loop
 	nice $(MAKE) -s exhaustive
 

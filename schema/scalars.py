@@ -151,7 +151,7 @@ _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
-    "period": _part_of(
+    "positive-duration": _part_of(
         units.Duration,
         "a duration above zero",
         _ABOVE_ZERO + units.Duration.PATTERN,
@@ -159,13 +159,13 @@ SCALARS: dict[str, Scalar] = {
         "24h",
         why="nothing takes no time: an alert on such a limit would never end, and a plan with such a time is wrong",
     ),
-    "patience": _part_of(
+    "bounded-duration": _part_of(
         units.Duration,
         "a duration of at most a year",
         units.Duration.PATTERN,
         "30s",
         "10m",
-        why="a pod or a rollout that hangs would never be given up",
+        why="a pod or a rollout that hangs would never time out",
         most="365d",
     ),
     "wait": _part_of(
@@ -195,7 +195,7 @@ SCALARS: dict[str, Scalar] = {
     "bandwidth": _quantity(hardware.Bandwidth),
     "compute": _quantity(hardware.Compute),
     "count": _quantity(units.Count, number="integer", least=0),
-    "quantity": _part_of(
+    "positive-count": _part_of(
         units.Count,
         "a number above zero",
         r"(?!0+(?:\.0+)?[kMBT]?$)" + units.Count.PATTERN,

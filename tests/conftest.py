@@ -42,9 +42,13 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let each worker start with its share of the slow tests, so that only fast ones are left for idle workers."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = [item for item in items if any(item.get_closest_marker(name) for name in ("slow", "exhaustive"))]
-    fast = [item for item in items if item not in slow]
+    slow = [item for item in items if _is_slow(item)]
+    fast = [item for item in items if not _is_slow(item)]
     items[:] = [item for worker in range(workers) for group in (slow, fast) for item in _share(group, worker, workers)]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) is not None for name in ("slow", "exhaustive"))
 
 
 def _share(items: list[pytest.Item], worker: int, workers: int) -> list[pytest.Item]:

@@ -105,8 +105,8 @@ def test_some_percentages_are_divided_by(name: str, taken: list[str], refused: l
 @pytest.mark.parametrize(
     ("name", "taken", "refused"),
     [
-        ("period", ["1us", "0.000000001w", "50ms", "1.5s", "100.0d"], ["0s", "0.0h", "00us", "5"]),
-        ("patience", ["0s", "1us", "365d", "8760h"], ["366d", "8760.1h", "53w", "5"]),
+        ("positive-duration", ["1us", "0.000000001w", "50ms", "1.5s", "100.0d"], ["0s", "0.0h", "00us", "5"]),
+        ("bounded-duration", ["0s", "1us", "365d", "8760h"], ["366d", "8760.1h", "53w", "5"]),
         ("wait", ["0s", "0ms", "1ms", "1.5s", "0.001m", "0.125w"], ["1us", "1.5ms", "0.0005s", "5"]),
         ("interval", ["1ms", "1.5s", "0.001m", "30s"], ["0s", "0ms", "0.000h", "1000us", "1.5ms", "0.0005s"]),
     ],
@@ -123,10 +123,10 @@ def test_some_durations_are_divided_by_counted_in_milliseconds_or_waited_for(
 
 def test_some_counts_are_divided_by() -> None:
     for text in ("1", "0.1k", "8.03B"):
-        assert SCALARS["quantity"].parse(text) == Count.parse(text)
+        assert SCALARS["positive-count"].parse(text) == Count.parse(text)
     for text in ("0", "00", "0k", "0.0B", "-1"):
         with pytest.raises(UnitError):
-            SCALARS["quantity"].parse(text)
+            SCALARS["positive-count"].parse(text)
 
 
 @pytest.mark.parametrize("name", SCALARS)

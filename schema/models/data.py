@@ -20,7 +20,7 @@ from .base import (
     Image,
     Memory,
     Percent,
-    Period,
+    PositiveDuration,
     Regex,
     Section,
     SourceName,
@@ -88,7 +88,7 @@ class DataSource(Section):
     format: DataFormat | None = optional("The data format.")
     volume: Volume | None = optional("How much data there is.")
     owner: Text | None = optional("The team to contact when the data changes.")
-    freshness: Period | None = optional("The maximum age of its newest record.")
+    freshness: PositiveDuration | None = optional("The maximum age of its newest record.")
     version: DataVersion | None = optional("The version that training runs read.")
 
 
@@ -320,7 +320,7 @@ class Transform(Section):
         "The aggregate over the window."
     )
     column: ColumnName | None = optional("The column to aggregate.")
-    window: Period | None = optional("How far back the aggregate or the code looks.")
+    window: PositiveDuration | None = optional("How far back the aggregate or the code looks.")
     code: Identifier | None = optional(
         "The function that computes it, as a dotted path. It gets the rows of the source as a pandas DataFrame, in the "
         "order of their time, and returns one value for each row."
@@ -356,7 +356,7 @@ class FeatureView(Section):
     entity: EntityName = required("The entity that the features describe.")
     source: SourceName = required("The source that the features are computed from.")
     owner: Text | None = optional("The team responsible for it.")
-    max_age: Period | None = optional("The maximum age of a value at serving time.")
+    max_age: PositiveDuration | None = optional("The maximum age of a value at serving time.")
     schedule: Cron | None = optional(
         "When the view is materialized, in UTC. Required with `materialization`, where all views share one schedule."
     )
@@ -424,7 +424,9 @@ class Materialization(Section):
     )  # fmt: skip
     cpu: Cores = default("1", "CPU cores.", "one process does the work")
     memory: Memory = default("4Gi", "Memory, for the rows of the longest window and the new ones.", "a first guess")
-    deadline: Period | None = derived("How long a run may take.", "as half of the shortest gap between two runs")
+    deadline: PositiveDuration | None = derived(
+        "How long a run may take.", "as half of the shortest gap between two runs"
+    )
 
 
 class Features(Section):

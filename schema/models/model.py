@@ -19,8 +19,8 @@ from .base import (
     Origin,
     OutputName,
     Percent,
-    Period,
-    Quantity,
+    PositiveCount,
+    PositiveDuration,
     Section,
     SegmentName,
     ServiceName,
@@ -172,8 +172,8 @@ class ModelEnsemble(Section):
 class LlmShape(Section):
     """The numbers that determine how much memory a language model needs, and how fast it is."""
 
-    parameters: Quantity = required("The number of parameters.")
-    active_parameters: Quantity | None = optional(
+    parameters: PositiveCount = required("The number of parameters.")
+    active_parameters: PositiveCount | None = optional(
         "The number of parameters active per token in a mixture of experts. If omitted, all of them."
     )
     embedding_parameters: Count | None = optional(
@@ -330,7 +330,7 @@ class SemanticCache(Section):
     """A semantic cache: reuse answers for similar questions."""
 
     similarity: float = required("The minimum cosine similarity for reusing an answer.", ge=0, le=1)
-    max_age: Period = default("1h", "How long an answer may be reused.", "stale answers mislead users")
+    max_age: PositiveDuration = default("1h", "How long an answer may be reused.", "stale answers mislead users")
 
 
 class LlmCaching(Section):
@@ -354,7 +354,7 @@ class Knowledge(Section):
     """What answers must know beyond what the base model learned, such as articles, prices, or policies."""
 
     tokens: Count | None = optional("The size of all of it, in tokens.")
-    max_age: Period | None = optional(
+    max_age: PositiveDuration | None = optional(
         "How old it may be in an answer. A fine-tuned model only knows what was there when it was trained."
     )
 

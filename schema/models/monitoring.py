@@ -23,7 +23,7 @@ from .base import (
     Memory,
     Name,
     ObjectName,
-    Period,
+    PositiveDuration,
     RepositoryPath,
     Section,
     SegmentName,
@@ -216,7 +216,7 @@ class Monitoring(Section):
     rules: list[AlertRule] = listed(
         "Bounds that become alerts: on metrics with a `query`, and on what your jobs export."
     )
-    interval: Period = default(
+    interval: PositiveDuration = default(
         "1d",
         "How often your jobs measure the quality, the labels, and the data. If a job is silent for two intervals, its "
         "owner gets a ticket.",
@@ -324,7 +324,7 @@ class Retraining(Section):
     )
     diagnosis: Diagnosis = group(Diagnosis, "Checks that run first.")
     cooldown: Duration | None = optional("The minimum time between two runs.")
-    max_model_age: Period | None = optional("Alert when the live model is older than this.")
+    max_model_age: PositiveDuration | None = optional("Alert when the live model is older than this.")
     decay: Decay | None = optional(
         "How fast a model loses quality. With `monitoring.quality`, it determines how often to train."
     )

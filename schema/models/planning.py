@@ -9,12 +9,12 @@ from annotated_types import Ge
 from .base import (
     AcceleratorName,
     Bandwidth,
+    BoundedDuration,
     Chance,
     Cores,
     Duration,
     HourlyPrice,
     Memory,
-    Patience,
     Percent,
     Section,
     Share,
@@ -127,12 +127,12 @@ class Planning(Section):
         ge=1,
         le=100,
     )
-    node_wait: Patience = default(
+    node_wait: BoundedDuration = default(
         "2m",
         "How long a new replica waits for a node.",
         "a node with CPUs takes 1 to 3 minutes; one with accelerators takes 4 to 9, unless some are kept free",
     )
-    pod_wait: Patience = default(
+    pod_wait: BoundedDuration = default(
         "15m",
         "How long a training pod may wait for a node, its image, and its volume.",
         "a node with an accelerator takes minutes to arrive, and then pulls a large image",

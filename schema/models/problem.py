@@ -17,7 +17,7 @@ from .base import (
     Measure,
     Metric,
     Percent,
-    Period,
+    PositiveDuration,
     Rate,
     Rival,
     Section,
@@ -105,11 +105,11 @@ class Latency(Section):
         (("p50", "p90", "p95", "p99", "p999"), "the bound of the higher percentile already implies a lower one"),
     )
 
-    p50: Period | None = optional("The median.")
-    p90: Period | None = optional("The 90th percentile.")
-    p95: Period | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
-    p99: Period | None = optional("The 99th percentile; becomes an SLO with burn-rate alerts.")
-    p999: Period | None = optional("The 99.9th percentile; becomes an SLO with burn-rate alerts.")
+    p50: PositiveDuration | None = optional("The median.")
+    p90: PositiveDuration | None = optional("The 90th percentile.")
+    p95: PositiveDuration | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
+    p99: PositiveDuration | None = optional("The 99th percentile; becomes an SLO with burn-rate alerts.")
+    p999: PositiveDuration | None = optional("The 99.9th percentile; becomes an SLO with burn-rate alerts.")
 
 
 class Throughput(Section):
@@ -175,7 +175,7 @@ class Constraints(OnlineConstraints):
         "The maximum duration of a batch run; if none has succeeded by then, the on-call engineer gets paged."
     )
     items: Count | None = optional("How many items a batch run scores.")
-    max_lag: Period | None = optional("The maximum age of an event at scoring time, for streaming.")
+    max_lag: PositiveDuration | None = optional("The maximum age of an event at scoring time, for streaming.")
     rate: Rate | None = optional("The event rate, for streaming.")
     accelerators: list[AcceleratorName] = listed(
         "The accelerators that the planner may choose for replicas, and propose for training; empty allows none."

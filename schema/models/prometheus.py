@@ -15,7 +15,7 @@ from .base import (
     LabelValue,
     Name,
     ObjectName,
-    Period,
+    PositiveDuration,
     RoleArn,
     Section,
     Url,
@@ -107,4 +107,4 @@ class Prometheus(Section):
         "evaluates nothing."
     )
     scrape_interval: Interval = default("30s", "The scrape interval.", "the operator's default")
-    retention: Period = default("15d", "How long it keeps samples.", "Prometheus's own default")
+    retention: PositiveDuration = default("15d", "How long it keeps samples.", "Prometheus's own default")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .base import (
+    BoundedDuration,
     Date,
     Duration,
     Identifier,
     Measure,
     Metric,
     ModelName,
-    Patience,
     Percent,
-    Period,
+    PositiveDuration,
     Section,
     Share,
     Text,
@@ -30,7 +30,7 @@ class ShadowStage(Section):
     """The new version receives mirrored requests; its responses are discarded."""
 
     percent: Percent = default("100%", "The share of requests to mirror.", "mirror all traffic")
-    duration: Period = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
+    duration: PositiveDuration = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
     replicas: int | None = derived(
         "The number of shadow replicas.", "from the mirrored share of the mean throughput", ge=1
     )
@@ -56,7 +56,9 @@ class CanaryStage(Section):
         "within two hours, or smaller ones if a version that fails would spend too much of the error budget."
     )
     detect: list[Detectable] = listed("The regressions to detect; step durations are derived from them.")
-    step_duration: Patience | None = derived("How long a step lasts.", "from the traffic and the regressions to detect")
+    step_duration: BoundedDuration | None = derived(
+        "How long a step lasts.", "from the traffic and the regressions to detect"
+    )
     window: Duration | None = derived(
         "The measurement window of one analysis run, in whole minutes.",
         "as the shortest window that keeps false aborts and missed regressions rare enough",
@@ -85,8 +87,10 @@ class ExperimentStage(Section):
 class BlueGreenStage(Section):
     """The new version starts next to the old one, then takes over all traffic at once."""
 
-    preview: Patience = default("10m", "How long both versions run before the switch.", "time for smoke tests")
-    keep: Patience = default("1h", "How long the old version keeps running after the switch.", "time to roll back")
+    preview: BoundedDuration = default("10m", "How long both versions run before the switch.", "time for smoke tests")
+    keep: BoundedDuration = default(
+        "1h", "How long the old version keeps running after the switch.", "time to roll back"
+    )
 
 
 class Stage(Section):
@@ -105,7 +109,7 @@ class Rollout(Section):
 
     stages: list[Stage] = listed("The stages, in order. If omitted, one canary.")
     rollback_when: list[Condition] = listed("When to roll back. If omitted, when an SLO's own limit is exceeded.")
-    progress_deadline: Patience | None = derived(
+    progress_deadline: BoundedDuration | None = derived(
         "How long a new version may take to become ready before the rollout fails.",
         "as twice the time to download, load, and warm up",
     )

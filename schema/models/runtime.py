@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import (
+    BoundedDuration,
     Cores,
     Date,
     EnvName,
@@ -16,7 +17,6 @@ from .base import (
     Matcher,
     Memory,
     Path,
-    Patience,
     RouteMethod,
     RoutePath,
     RuntimeName,
@@ -78,7 +78,7 @@ class Probe(Section):
     )
     port: Literal["http", "grpc", "metrics"] = default("http", "The port to probe.", "the port most runtimes answer on")
     grpc: bool = default(False, "Whether to use the gRPC health protocol.", "few runtimes implement it")
-    timeout: Patience = default("1s", "The probe timeout.", "Kubernetes's own default")
+    timeout: BoundedDuration = default("1s", "The probe timeout.", "Kubernetes's own default")
 
 
 class Probes(Section):
@@ -92,12 +92,12 @@ class Probes(Section):
 class Drain(Section):
     """How the runtime shuts down."""
 
-    pre_stop: Patience = default(
+    pre_stop: BoundedDuration = default(
         "5s",
         "The preStop delay: how long it keeps serving before SIGTERM, while its endpoint is removed.",
         "endpoint removal takes seconds to propagate",
     )
-    timeout: Patience = default(
+    timeout: BoundedDuration = default(
         "30s", "How long it then takes to finish requests in flight.", "longer than most requests"
     )
     handles_term: bool = default(
@@ -233,10 +233,10 @@ class Runtime(Section):
     image: Image | None = optional("The image, pinned.")
     accelerated_image: Image | None = optional("The image for pods with an accelerator, if it differs.")
     image_size: Memory | None = optional("The image size, which determines how long the first pull takes.")
-    start_time: Patience = default(
+    start_time: BoundedDuration = default(
         "30s", "How long it takes to start, before it loads the model.", "longer than most servers take on a busy node"
     )
-    least_startup: Patience = default(
+    least_startup: BoundedDuration = default(
         "120s",
         "What the startup probe allows at least, even if the model should load sooner.",
         "a server that exits is restarted at once, so patience costs little; an impatient probe kills a slow server "

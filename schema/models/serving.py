@@ -10,6 +10,7 @@ from .base import (
     AcceleratorName,
     AccessName,
     Ascending,
+    BoundedDuration,
     Cores,
     Count,
     Cron,
@@ -24,9 +25,8 @@ from .base import (
     Memory,
     ModelName,
     Name,
-    Patience,
     Percent,
-    Period,
+    PositiveDuration,
     Rate,
     RuntimeName,
     Section,
@@ -76,10 +76,10 @@ class ServiceTime(Section):
         (("mean", "p99", "p995"), "replicas would be sized by a tail that is faster than the average request"),
     )
 
-    mean: Period = required("The mean processing time of a request, excluding queueing.")
+    mean: PositiveDuration = required("The mean processing time of a request, excluding queueing.")
     at: int = default(1, "How many requests were in flight on the replica.", "one request at a time", ge=1, le=4096)
-    p99: Period | None = optional("The 99th percentile of the same measurement.")
-    p995: Period | None = optional("The 99.5th percentile of the same measurement.")
+    p99: PositiveDuration | None = optional("The 99th percentile of the same measurement.")
+    p995: PositiveDuration | None = optional("The 99.5th percentile of the same measurement.")
 
 
 class Batching(Section):
@@ -211,7 +211,7 @@ class OnlineService(_Service):
     service_time: ServiceTime | None = optional(
         "How long the model takes to process a request; capacity is derived from it."
     )
-    load: Patience | None = derived("How long a replica takes to load the model.", "from the model size")
+    load: BoundedDuration | None = derived("How long a replica takes to load the model.", "from the model size")
     batching: Batching | None = optional("Request batching.")
     instances: int | None = derived(
         "How many copies of the model a replica loads: instances, or workers.",

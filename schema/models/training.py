@@ -26,7 +26,7 @@ from .base import (
     Name,
     ObjectName,
     ParameterName,
-    Period,
+    PositiveDuration,
     Section,
     SegmentName,
     Text,
@@ -286,7 +286,7 @@ class Training(Section):
         "as 20Gi, plus the base model and the result of fine-tuning",
     )
     steps: Steps = required("The steps, in order.")
-    fit: Period | None = optional(
+    fit: PositiveDuration | None = optional(
         "How long the pods take for one fit. If they run several at once, the time that these take together divided by "
         "their number. Deadlines and cost are derived from it."
     )

@@ -26,8 +26,8 @@ DIGEST = "sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bd
 
 _TEXTS = {
     "duration": ("30s", "5m", "1h", "12h", "1d", "7d"),
-    "period": ("30s", "5m", "1h", "12h", "1d", "7d"),
-    "patience": ("30s", "5m", "1h"),
+    "positive-duration": ("30s", "5m", "1h", "12h", "1d", "7d"),
+    "bounded-duration": ("30s", "5m", "1h"),
     "wait": ("0s", "30s", "5m"),
     "interval": ("15s", "30s", "5m", "1h"),
     "rate": ("1/s", "120/m", "40/s"),
@@ -37,7 +37,7 @@ _TEXTS = {
     "memory": ("64Mi", "512Mi", "2Gi", "1G"),
     "cores": ("1", "2", "500m", "1.5"),
     "count": ("1000", "20k", "3M"),
-    "quantity": ("1000", "20k", "3M"),
+    "positive-count": ("1000", "20k", "3M"),
     "text": ("payments", "Orders what stores will sell.", "2026-11", "ümläut"),
     "uri": ("s3://bucket/path", "https://data.example.com/file"),
     "dated-uri": ("s3://bucket/{date}/", "gs://bucket/path"),
@@ -55,8 +55,8 @@ _TEXTS = {
 
 _EXTREMES = {
     "duration": ("0s", "1us", "1ms", "52w", "0.5s"),
-    "period": ("1us", "1ms", "52w", "0.5s"),
-    "patience": ("0s", "1us", "365d", "0.5s"),
+    "positive-duration": ("1us", "1ms", "52w", "0.5s"),
+    "bounded-duration": ("0s", "1us", "365d", "0.5s"),
     "wait": ("0s", "1ms", "52w", "0.5s"),
     "interval": ("1ms", "52w", "0.001m"),
     "rate": ("0/s", "0.01/d", "100000/s"),
@@ -66,7 +66,7 @@ _EXTREMES = {
     "memory": ("0Mi", "1k", "3.5T"),
     "cores": ("0", "1m", "96"),
     "count": ("0", "1", "900B"),
-    "quantity": ("1", "900B"),
+    "positive-count": ("1", "900B"),
     "label-value": ("x" * 63, "0", "true"),
     "identifier": ("_", "x" * 128, "null"),
     "name": ("x" * 63, "y", "null"),
