@@ -6,8 +6,7 @@ Its name includes a checksum of its content, so a run that has started keeps the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 from typing import Any
 
 from ...compiler.because import Because, because, fixed, text
@@ -19,6 +18,7 @@ from ...compiler.plan.data.store import StorePlan, ViewPlan
 from ...compiler.system import Feature, Transform
 from .. import naming
 from ..config_map import checksum, config_map
+from ..shipped import shipped
 from . import repository
 
 __all__ = ["COMPONENT", "MODULES", "Files", "configuration", "labels"]
@@ -26,11 +26,6 @@ __all__ = ["COMPONENT", "MODULES", "Files", "configuration", "labels"]
 COMPONENT = "feature-store"
 MODULES = ("job.py", "tables.py", "windows.py")
 NUMERIC = ("sum", "mean", "min", "max", "stddev")
-
-
-@cache
-def _module(name: str) -> str:
-    return files("mlspec.runtime.feature_store").joinpath(name).read_text(encoding="utf-8").rstrip("\n")
 
 
 def body(store: StorePlan) -> dict[str, Any]:
@@ -144,7 +139,7 @@ class Files:
             "feature_store.yaml": repository.settings(self.store),
             "features.py": repository.definitions(self.store),
             "features.json": json_lines(body(self.store)),
-            **{name: Lines(_module(name)) for name in MODULES},
+            **{name: Lines(shipped(f"runtime/feature_store/{name}")) for name in MODULES},
         }
 
     @cached_property

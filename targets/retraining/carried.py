@@ -8,8 +8,6 @@ which a test compares.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
@@ -17,6 +15,7 @@ from ...compiler.emit.dump import Lines
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..config_map import checksum, config_map
+from ..shipped import shipped
 from .config import labels
 from .gates import gated
 
@@ -99,8 +98,6 @@ def _key(module: str) -> str:
     return module.replace("/", ".")
 
 
-@cache
 def _sources() -> dict[str, str]:
-    """The modules of this version of mlspec, which never change while it runs."""
-    package = Path(__file__).parents[2]
-    return {module: (package / module).read_text(encoding="utf-8").rstrip("\n") for module in MODULES}
+    """The text of the modules."""
+    return {module: shipped(module) for module in MODULES}

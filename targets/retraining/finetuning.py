@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from importlib.resources import files as package_files
 from typing import Any
 
 from ...compiler.because import Because, because, fixed, text
@@ -28,6 +27,7 @@ from ...compiler.plan.training import TrainingPlan
 from ...compiler.plan.training.fine_tuning import FineTuningPlan
 from ...compiler.plan.training.fine_tuning_checks import check
 from ...compiler.system import Step
+from ..shipped import shipped
 
 __all__ = ["PROGRAM", "SETTINGS", "command", "files", "variables"]
 
@@ -47,8 +47,7 @@ def files(training: TrainingPlan) -> dict[str, Lines]:
 
 
 def _program() -> Because[str]:
-    source = package_files("mlspec.runtime").joinpath(PROGRAM).read_text(encoding="utf-8")
-    return fixed(source.rstrip("\n"), "a module of mlspec")
+    return fixed(shipped(f"runtime/{PROGRAM}"), "a module of mlspec")
 
 
 def _lines(found: FineTuningPlan) -> Iterator[Because[str]]:
