@@ -17,20 +17,23 @@ class Record:
     """Subclasses declare fields by annotation; a class attribute of the same name is the default."""
 
     _fields: tuple[str, ...] = ()
+    _known: frozenset[str] = frozenset()
+    _needed: frozenset[str] = frozenset()
 
     def __init_subclass__(cls) -> None:
         # inspect.get_annotations does the same, but importing inspect costs 4 ms
         own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if name[0] != "_")  # noqa: RUF063
         cls._fields = (*cls._fields, *own)
+        cls._known = frozenset(cls._fields)
+        cls._needed = frozenset(name for name in cls._fields if not hasattr(cls, name))
 
     def __init__(self, **values: Any) -> None:
-        for name in self._fields:
-            if name in values:
-                self.__dict__[name] = values.pop(name)
-            elif not hasattr(type(self), name):
-                raise TypeError(f"{type(self).__name__} needs {name}")
-        if values:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+        if not self._needed <= values.keys() <= self._known:
+            missing = [name for name in self._fields if name in self._needed and name not in values]
+            unknown = [name for name in values if name not in self._known]
+            wrong = f"needs {', '.join(missing)}" if missing else f"has no {', '.join(unknown)}"
+            raise TypeError(f"{type(self).__name__} {wrong}")
+        self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
