@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from functools import partial
+from json.encoder import encode_basestring
+from typing import Any
 
-from ..because import Because, because
+from ..because import Because
 from .dump import Line, Lines
 
 __all__ = ["json_lines", "manifest_lines"]
@@ -17,21 +20,8 @@ DEEP = 40
 """More than the indent, the quotes, and the punctuation of a line have, and than a number or a boolean has."""
 
 
-class _Part(NamedTuple):
-    """A line in the making: it is joined once, at the end, because each join is another value with a reason."""
-
-    before: str
-    text: Line
-    after: str
-
-    @property
-    def whole(self) -> str:
-        """The line without its reason."""
-        return f"{self.before}{self.text.value if isinstance(self.text, Because) else self.text}{self.after}"
-
-    def line(self) -> Line:
-        """The line with its reason."""
-        return Because(self.whole, "", (self.text,)) if isinstance(self.text, Because) else self.whole
+_Row = tuple[str, str, str, tuple[Because[Any], ...]]
+"""What is before a text, the text, what is after it, and what the text depends on, innermost first."""
 
 
 def json_lines(body: dict[str, Any], flat: int = 0) -> Lines:
@@ -39,9 +29,20 @@ def json_lines(body: dict[str, Any], flat: int = 0) -> Lines:
 
     Each leaf has a line of its own, unless its object or list fits on one line of `flat` characters.
     """
-    return Lines.later(
-        lambda: (part.line() for part in _Writer(flat).value(body, "", "", "")), causes=body, most=_at_most(body)
-    )
+    return Lines.later(partial(_lines, body, flat), causes=body, most=_at_most(body))
+
+
+def _lines(body: dict[str, Any], flat: int) -> Iterator[Line]:
+    writer = _Writer(flat)
+    writer.value(body, "", "", "", ())
+    for before, text, after, causes in writer.rows:
+        whole = f"{before}{text}{after}"
+        yield Because(whole, "", (_caused(text, causes),)) if causes else whole
+
+
+def _caused(text: str, causes: tuple[Because[Any], ...]) -> Because[str]:
+    """A text with the reason of the innermost value in it. It also depends on the others."""
+    return Because(text, causes[0].why, causes, causes[0].kind, causes[0].path)
 
 
 def manifest_lines(body: dict[str, Any]) -> Lines:
@@ -70,71 +71,59 @@ def _at_most(body: object) -> int:
 
 
 class _Writer:
+    """Rows are appended in the order of the text, so that each value is visited once."""
+
     def __init__(self, flat: int) -> None:
         self.flat = flat
+        self.rows: list[_Row] = []
 
-    def value(self, value: Any, head: str, indent: str, after: str) -> list[_Part]:
-        """The lines of a value, below `head` at its first line."""
-        if isinstance(value, dict):
-            entries = [(f"{_ENCODE(key)}: ", child) for key, child in value.items() if child is not None]
-            return self._block("{}", entries, head, indent, after)
-        if isinstance(value, (list, tuple)):
-            return self._block("[]", [("", child) for child in value if child is not None], head, indent, after)
-        if isinstance(value, Because) and isinstance(value.value, (dict, list, tuple)):
-            return [_caused(part, value) for part in self.value(value.value, head, indent, after)]
-        return [_Part(head, _leaf(value), after)]
+    def value(self, value: Any, before: str, indent: str, after: str, scope: tuple[Because[Any], ...]) -> None:
+        """The rows of a value. `scope` are the reasons of the objects and lists around it."""
+        if type(value) is Because:
+            scope = (value, *scope)
+            bare = value.value
+        else:
+            bare = value
+        if isinstance(bare, dict):
+            entries = [(f"{encode_basestring(key)}: ", child) for key, child in bare.items() if child is not None]
+            self._block("{}", entries, before, indent, after, scope)
+        elif isinstance(bare, (list, tuple)):
+            self._block("[]", [("", child) for child in bare if child is not None], before, indent, after, scope)
+        elif type(bare) is str:
+            self.rows.append((before, encode_basestring(bare), after, scope))
+        elif bare is not value:
+            self.rows.append((before, _ENCODE(bare), after, scope))
+        else:
+            raise TypeError(f"{value!r} has no reason: use fixed() or a decision")
 
-    def _block(self, brackets: str, entries: list[tuple[str, Any]], head: str, indent: str, after: str) -> list[_Part]:
+    def _block(
+        self,
+        brackets: str,
+        entries: list[tuple[str, Any]],
+        before: str,
+        indent: str,
+        after: str,
+        scope: tuple[Because[Any], ...],
+    ) -> None:
         if not entries:
-            return [_Part(head, brackets, after)]
-        inner = f"{indent}  "
-        parts = [
-            self.value(child, key, inner, "," if index + 1 < len(entries) else "")
-            for index, (key, child) in enumerate(entries)
-        ]
-        if self.flat and all(len(part) == 1 for part in parts):
-            line = _joined(brackets, [part[0] for part in parts])
-            if len(indent) + len(head) + len(line.value if isinstance(line, Because) else line) <= self.flat:
-                return [_Part(head, line, after)]
-            rows = [_Part(inner + part[0].before, part[0].text, part[0].after) for part in parts]
-            return [
-                _wide(row, line) for row in (_Part(head, brackets[0], ""), *rows, _Part(indent, brackets[1], after))
-            ]
-        made = [_Part(head, brackets[0], "")]
-        for part in parts:
-            before, text, ends = part[0]
-            made.append(_Part(inner + before, text, ends))
-            made += part[1:]
-        made.append(_Part(indent, brackets[1], after))
-        return made
+            self.rows.append((before, brackets, after, scope))
+            return
+        start, inner, left = len(self.rows), f"{indent}  ", len(entries)
+        self.rows.append((before, brackets[0], "", scope))
+        for key, child in entries:
+            left -= 1
+            self.value(child, inner + key, inner, "," if left else "", scope)
+        self.rows.append((indent, brackets[1], after, scope))
+        if self.flat and len(self.rows) == start + len(entries) + 2:
+            self._on_one_line(start, len(inner))
 
-
-def _wide(part: _Part, line: Line) -> _Part:
-    """A row of what is too long for one line: that there are rows depends on all of them."""
-    if not isinstance(line, Because):
-        return part
-    own = part.text
-    text = own.also(line) if isinstance(own, Because) else because(own, "a row of its own", line)
-    return _Part(part.before, text, part.after)
-
-
-def _caused(part: _Part, value: Because[Any]) -> _Part:
-    """A line of a list or an object that has a reason as a whole."""
-    own = part.text
-    text = own.also(value) if isinstance(own, Because) else because(own, value.reason, value)
-    return _Part(part.before, text, part.after)
-
-
-def _joined(brackets: str, parts: list[_Part]) -> Line:
-    """Entries on one line, with the reasons of all of them."""
-    text = f"{brackets[0]}{' '.join(part.whole for part in parts)}{brackets[1]}"
-    reasons = [part.text for part in parts if isinstance(part.text, Because)]
-    return Because(text, reasons[0].why, tuple(reasons), reasons[0].kind) if reasons else text
-
-
-def _leaf(value: Any) -> Line:
-    if isinstance(value, Because):
-        return value.map(_ENCODE)
-    if isinstance(value, str):
-        return _ENCODE(value)
-    raise TypeError(f"{value!r} has no reason: use fixed() or a decision")
+    def _on_one_line(self, start: int, inner: int) -> None:
+        """Join the rows of a block if they fit on one line. If not, that there are rows depends on all of them."""
+        (before, opened, _, _), *parts, (_, closed, after, _) = self.rows[start:]
+        line = f"{opened}{' '.join(f'{head[inner:]}{text}{ends}' for head, text, ends, _ in parts)}{closed}"
+        found = {id(cause): cause for row in parts for cause in row[3]}
+        joined = (_caused(line, tuple(found.values())),) if found else ()
+        if len(before) + len(line) <= self.flat:
+            self.rows[start:] = [(before, line, after, joined)]
+        elif joined:
+            self.rows[start:] = [(head, text, ends, (*own, *joined)) for head, text, ends, own in self.rows[start:]]
