@@ -18,14 +18,16 @@ import pytest
 import mlspec
 from mlspec.compiler import system as bound
 from mlspec.compiler.because import Unavailable
-from mlspec.compiler.check.effects import _Effects
+from mlspec.compiler.check.effects import reached
 from mlspec.compiler.check.lint import Rule
+from mlspec.compiler.check.not_yet import READ_BY_STAGES, SHOWN
 from mlspec.compiler.check.patterns import Path as Steps
+from mlspec.compiler.check.patterns import covered, written
 from mlspec.compiler.check.rules.explanation import explained
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.finding import Refusal
 from mlspec.compiler.language import OBJECTS
-from mlspec.compiler.pipeline import Compiled, Environment, _used
+from mlspec.compiler.pipeline import Compiled, Environment
 from mlspec.compiler.plan import Plan
 
 from .rules import BASE
@@ -202,8 +204,11 @@ def idle_in(environment: Environment) -> set[str]:
     """The values that no output rests on; none if there is a mistake, which takes with it what rests on it."""
     if id(environment) not in _IDLE:
         whole = environment.bound and environment.emitted.complete
-        found = _Effects(_used(environment), ()).unread if whole else ()
-        _IDLE[id(environment)] = environment, {dotted(path) for path in found}
+        read = {id(node) for one in environment.emitted.artifacts for node in reached(one.body, one.why)}
+        tree = environment.layered.tree
+        read |= covered(tree, (*READ_BY_STAGES, *SHOWN))
+        found = {dotted(path) for path, node in written(tree) if id(node) not in read} if whole else set()
+        _IDLE[id(environment)] = environment, found
     return _IDLE[id(environment)][1]
 
 

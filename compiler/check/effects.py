@@ -8,7 +8,6 @@ removes the effects of everything that depends on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import Any
 
 from ..because import Because
@@ -55,61 +54,65 @@ def without_effect(
     """
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]
-    used = {place for effects in asked for place in effects.used}
+    idle = {place for effects in asked for place in effects.asleep} - {one.span.place for one in told}
+    idle = idle.difference(*(effects.active for effects in asked))
+    missing = idle.union(*(effects.promised for effects in asked)).difference(*(effects.staged for effects in asked))
     for effects in asked:
-        yield from effects.not_yet(used)
+        effects.find(missing)
+    for effects in asked:
+        yield from _not_yet(effects.layered, effects.among(missing))
     empty = [one.layered for one in asked if one.bound and not set(_RUN) & set(one.layered.tree.entries)]
     if empty:
         yield from map(_nothing_runs, empty)
         return
-    active = {place for effects in asked for place in effects.active} | {one.span.place for one in told}
+    idle &= missing
     complete = all(effects.complete for effects in asked)
-    if complete and any(effects.idle(active) for effects in asked):
-        for one in others:
-            effects = _Effects(one, judged)
-            list(effects.not_yet(used))
-            active |= effects.active
-            complete = complete and effects.complete
-        for effects in asked if complete else ():
-            idle = [path for path in effects.idle(active) if not _of_a_model(path, idle_models)]
-            if idle and effects.bound:
-                yield from _ignored(effects.layered, effects.theirs, idle)
+    for one in others if idle and complete else ():
+        effects = _Effects(one, judged)
+        idle -= effects.active
+        effects.find(idle)
+        complete = complete and effects.complete
+    for effects in asked if idle and complete else ():
+        paths = [path for path in effects.among(idle) if not _of_a_model(path, idle_models)]
+        if paths and effects.bound:
+            yield from _ignored(effects.layered, effects.theirs, paths)
 
 
 class _Effects:
-    """The effects of the author's values in one environment."""
+    """The effects of values in one environment. Values are compared by their places, which environments share."""
 
     def __init__(self, made: Used, judged: tuple[str, ...]) -> None:
-        self.layered = layered = made.layered
+        self.layered, self.artifacts = made.layered, made.artifacts
         self.complete, self.bound = made.complete, made.bound
-        self._judged = judged
-        used = {id(node) for node in reached(*((artifact.body, artifact.why) for artifact in made.artifacts))}
-        used |= covered(layered.tree, (*READ_BY_STAGES, *SHOWN))
-        both = dict(written(layered.tree))
-        self.theirs = _of_author(both, layered)
-        self._unused = {path: node for path, node in both.items() if id(node) not in used}
-        self.used = {node.place for path, node in self.theirs.items() if path not in self._unused}
+        tree, self._values = made.layered.tree, dict(written(made.layered.tree))
+        self.theirs = _of_author(self._values, made.layered)
+        self._places = {id(node): node.place for node in self._values.values()}
+        self.asleep = {self._places[id(node)] for node in self.theirs.values()}
+        """The author's values, as long as nothing is known that they affect."""
+        self.staged = self._in(covered(tree, (*READ_BY_STAGES, *SHOWN)))
+        """What has an effect that no artifact shows."""
+        self.promised = self._in(covered(tree, NOT_YET_READ))
+        """What has an effect, or a warning that it has none yet."""
+        self.active = self.staged | self.promised | self._in(covered(tree, judged))
+        """What has an effect or a warning without the artifacts."""
 
-    def not_yet(self, used: set[Place]) -> Iterator[Diagnostic]:
-        """Warnings for what is not supported yet, here or in another environment. Call it once, before the rest."""
-        unread = {path: node for path, node in self._unused.items() if node.place not in used}
-        yield from _not_yet(self.layered, unread)
-        self._unused = unread
+    def _in(self, values: set[int]) -> set[Place]:
+        return {place for value, place in self._places.items() if value in values}
 
-    @cached_property
-    def unread(self) -> Values:
-        """The values that neither an artifact nor a rule reads."""
-        read = covered(self.layered.tree, self._judged) if self._unused else set()
-        return {path: node for path, node in self._unused.items() if id(node) not in read}
+    def among(self, places: set[Place]) -> Values:
+        """The values in some places."""
+        return {path: node for path, node in self._values.items() if self._places[id(node)] in places}
 
-    @cached_property
-    def active(self) -> set[Place]:
-        """The author's values that something reads, or that already have a warning."""
-        return {node.place for path, node in self.theirs.items() if path not in self.unread}
-
-    def idle(self, active: set[Place]) -> list[Path]:
-        """The author's values that are active nowhere."""
-        return [path for path in self.unread if path in self.theirs and self.theirs[path].place not in active]
+    def find(self, missing: set[Place]) -> None:
+        """Remove all that the artifacts depend on. The search ends when nothing is missing."""
+        wanted = {value: place for value, place in self._places.items() if place in missing}
+        sought = set(wanted.values())
+        for node in reached(*((artifact.body, artifact.why) for artifact in self.artifacts)) if sought else ():
+            if id(node) in wanted:
+                sought.discard(wanted[id(node)])
+                if not sought:
+                    break
+        missing -= set(wanted.values()) - sought
 
 
 def _of_author(both: Values, layered: Layered) -> Values:
@@ -126,10 +129,9 @@ _LEAVES = frozenset((str, int, float, bool, type(None)))
 """The most common types of values that contain no other."""
 
 
-def reached(*things: Any) -> list[Node]:
-    """Every node of the spec that a body, or any value in it, depends on; may contain duplicates."""
-    found: list[Node] = []
-    stack = list(things)
+def reached(*things: Any) -> Iterator[Node]:
+    """Every node of the spec that a body, or any value in it, depends on, some more than once."""
+    stack = list(things[::-1])
     seen: set[int] = set()
     while stack:
         thing = stack.pop()
@@ -142,7 +144,7 @@ def reached(*things: Any) -> list[Node]:
                 if type(thing.value) not in _LEAVES:
                     stack.append(thing.value)
         elif kind is Scalar:
-            found.append(thing)
+            yield thing
         elif kind in _LEAVES:
             continue
         elif isinstance(thing, dict):
@@ -152,8 +154,7 @@ def reached(*things: Any) -> list[Node]:
         elif kind is Lines:
             stack.append(thing.causes)
         elif isinstance(thing, Node):
-            found.append(thing)
-    return found
+            yield thing
 
 
 _RUN = ("services", "training")
@@ -173,18 +174,15 @@ def _nothing_runs(layered: Layered) -> Diagnostic:
 
 
 def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
-    """One warning per subject, at its first unread place. Everything that is warned about is removed from `unread`."""
+    """One warning per subject, at its first unread place."""
     warned: set[str] = set()
-    for pattern, subject in NOT_YET_READ.items():
+    for pattern, subject in NOT_YET_READ.items() if unread else ():
         for place, key, node in selected(layered.tree, pattern):
             inside = [path for path, _ in values(node, place)]
-            told = [path for path in inside if path in unread]
-            if told and subject not in warned:
+            if subject not in warned and any(path in unread for path in inside):
                 warned.add(subject)
                 read = dict.fromkeys(path[len(place)] for path in inside if path not in unread)
                 yield _not_compiled(subject, place, key, tuple(map(str, read))).but(environments=(layered.environment,))
-            for path in told:
-                del unread[path]
 
 
 def _not_compiled(subject: str, place: Path, key: Node, read: tuple[str, ...]) -> Diagnostic:
