@@ -1,7 +1,8 @@
 """Work on many systems with all cores, in processes that are forked from this one.
 
-Results come in the order of the paths. Only a few are pending at a time, so that a thousand systems take no more memory
-than a few. Outside Linux, forking is not safe, and one core does all the work.
+Results come in the order of the paths. Only a few are pending at a time, and the memory of a system is free before the
+next one, so that a thousand systems take no more memory than a few. Outside Linux, forking is not safe, and one core
+does all the work.
 
 A process that dies, for example because the kernel ends it for lack of memory, raises `WorkerDiedError`. When this
 process dies, its workers end, too.
@@ -9,6 +10,7 @@ process dies, its workers end, too.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -44,7 +46,9 @@ def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
     """The result of `work` for each path, in order. Raises `WorkerDiedError`."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if cores < 2 or len(paths) < FEWEST:
-        yield from map(work, paths)
+        for number, path in enumerate(paths):
+            _tidy(number)
+            yield work(path)
         return
     # takes 20 ms, which a single system should not pay
     import multiprocessing
@@ -77,6 +81,8 @@ class _Worker:
     """The work of each process, which inherits it from this one, so that it need not be sent."""
 
     work: Callable[[str], Any]
+    done: int = 0
+    """The number of systems that a process has worked on."""
 
 
 def _begin(parent: int) -> None:
@@ -88,4 +94,16 @@ def _begin(parent: int) -> None:
 
 
 def _done(path: str) -> Any:
+    _tidy(_Worker.done)
+    _Worker.done += 1
     return _Worker.work(path)
+
+
+def _tidy(done: int) -> None:
+    """Free the last system, whose parts refer to each other. What the first one leaves is code and data for all
+    systems, which need not be looked at again.
+    """
+    if done:
+        gc.collect()
+    if done == 1:
+        gc.freeze()
