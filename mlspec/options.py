@@ -17,17 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWER",
+    "DRY_RUN",
+    "MODEL",
+    "OUT",
     "Ordered",
     "drawing",
-    "in_a_cluster",
     "reporting",
     "saying",
-    "simulating",
     "working_on_a_release",
     "working_on_any_specs",
     "working_on_one_spec",
     "working_on_specs",
 ]
+
+OUT = click.option(
+    "-o", "--out", metavar="DIR", help="Output folder for all systems, instead of out/ next to each spec."
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, without writing anything.")
+MODEL = click.option("--model", metavar="NAME", help="The model, if the spec has more than one.")
 
 ANSWER = click.option(
     "--format",
@@ -184,130 +191,5 @@ def _today() -> str:
     return time.strftime("%Y-%m-%d")
 
 
-_CLUSTER = (
-    click.option("--context", metavar="NAME", help="The context of the kubeconfig, instead of the current one."),
-    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig, instead of $KUBECONFIG or ~/.kube/config."),
-)
-
-
-def in_a_cluster(command: Callable[..., int]) -> Callable[..., None]:
-    """Add the parameters of commands that compile one environment and work on it in a cluster."""
-
-    @wraps(command)
-    def run(request: Any, context: str | None, kubeconfig: str | None, **given: Any) -> int:
-        from .terminal.commands.cluster import Target
-
-        return command(request, Target(context, kubeconfig), **given)
-
-    for option in reversed(_CLUSTER):
-        option(run)
-    return working_on_one_spec(run)
-
-
-def _times(given: str | None) -> float | None:
-    """A factor, such as `2x`."""
-    if given is None:
-        return None
-    try:
-        factor = float(given.removesuffix("x"))
-    except ValueError:
-        factor = 0.0
-    if not given.endswith("x") or not 0 < factor < 1e6:
-        raise click.BadParameter("write a factor, as in 2x")
-    return factor
-
-
-def _burst(given: str | None) -> tuple[float, float] | None:
-    """A factor and a duration in seconds, such as `3x for 5m`."""
-    if given is None:
-        return None
-    from .schema.units import Duration
-
-    factor, _, long = given.partition(" for ")
-    try:
-        lasts = float(Duration.parse(long))
-    except ValueError:
-        raise click.BadParameter("write a factor and a duration, as in '3x for 5m'") from None
-    return _times(factor) or 1.0, lasts
-
-
-def _share(given: str | None) -> float | None:
-    """A share of requests, such as `5%`."""
-    if given is None:
-        return None
-    from .schema.units import Percent
-
-    try:
-        share = float(Percent.parse(given))
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise click.BadParameter("write a share of the requests, as in 5%")
-    return share
-
-
 drawing = click.option("--page", metavar="FILE", help="Also draw the result as one HTML page.")
 """The option of a page."""
-
-_SIMULATED = (
-    click.option(
-        "--at",
-        type=click.Choice(["peak", "mean", "trough", "day"]),
-        default="peak",
-        show_default=True,
-        help="The traffic: one rate of the spec, or a day that goes through all three.",
-    ),
-    click.option("--hours", type=click.FloatRange(0.01, 168), help="How long; an hour, or a day, if omitted."),
-    click.option(
-        "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same result."
-    ),
-    click.option("--runs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runs to pool."),
-    click.option(
-        "--requests",
-        type=click.IntRange(1000),
-        metavar="N",
-        help="Simulate less time if it has more than N requests; by default 200,000, for a day or an event 1,000,000.",
-    ),
-    click.option(
-        "--rollouts",
-        type=click.IntRange(1, 100_000),
-        default=400,
-        show_default=True,
-        help="How many rollouts of a new version to simulate.",
-    ),
-    click.option("--fixed", is_flag=True, help="Keep the replicas that the plan has for the rate: no autoscaler."),
-    click.option(
-        "--burst",
-        metavar="BURST",
-        callback=lambda _, __, value: _burst(value),
-        help="Event: many times the traffic for a while, as in '3x for 5m'.",
-    ),
-    click.option("--lose", type=click.Choice(["replica", "zone"]), help="Event: lose a replica, or a zone."),
-    click.option(
-        "--bad",
-        metavar="SHARE",
-        callback=lambda _, __, value: _share(value),
-        help="Roll out a version that fails this share of its requests, as in 5%.",
-    ),
-    click.option(
-        "--slow",
-        metavar="FACTOR",
-        callback=lambda _, __, value: _times(value),
-        help="Roll out a version that takes so many times as long, as in 2x.",
-    ),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice([form.name for form in FORMATS if form.name == "text" or (form.document and form.explains)]),
-        default="text",
-        help="Output format of the result.",
-    ),
-    drawing,
-)
-
-
-def simulating(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the parameters of a simulation."""
-    for option in reversed(_SIMULATED):
-        option(command)
-    return command

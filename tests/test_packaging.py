@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mlspec.commands import NAMES
 from mlspec.schema.generate import generated
 from mlspec.terminal.render import FORMATS
 
@@ -141,7 +142,7 @@ DOOR = {
     *(
         "mlspec.__main__",
         "mlspec.cli",
-        "mlspec.cli_runtime",
+        "mlspec.commands",
         "mlspec.options",
         "mlspec.terminal",
         "mlspec.terminal.render",
@@ -157,13 +158,14 @@ where to import from, which comes before all imports.
 def test_help_imports_nothing_of_the_compiler(command: list[str]) -> None:
     names = imported(*command)
     assert not names & (HEAVY | {"yaml", "decimal", "pathlib"})
-    assert {name for name in names if name.startswith("mlspec.")} <= DOOR
+    assert {name for name in names if name.startswith("mlspec.")} <= DOOR | {f"mlspec.commands.{one}" for one in NAMES}
 
 
 @pytest.mark.parametrize("command", [["lint"], ["compile", "--dry-run"]])
 def test_compiling_imports_only_what_it_needs(command: list[str]) -> None:
     names = imported(*command, "examples/minimal")
     assert not names & (HEAVY - {"json"})
+    assert [name for name in names if name.startswith("mlspec.commands.")] == [f"mlspec.commands.{command[0]}"]
     assert not [name for name in names if name.startswith(("mlspec.terminal.cluster", "mlspec.targets.live"))]
     assert not [name for name in names if name.startswith("mlspec.schema.models")]
 
@@ -196,7 +198,8 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"mlspec"}
-    own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mlspec").glob("*.py")}
+    own = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("mlspec/*.py")}
+    own |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob("mlspec/commands/*.py")}
     ours = own.union(*({f"mlspec/{module}" for module in modules_of(top)} for top in FOLDERS))
     assert {name for name in names if name.endswith(".py")} == ours
     for needed in (

@@ -1,4 +1,4 @@
-"""The commands of jobs and processes in a cluster: `mlspec runtime`. They run without the compiler."""
+"""`mlspec runtime`: the commands of jobs and processes in a cluster. They run without the compiler."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
+__all__ = ["command"]
 
-@click.group()
-def runtime() -> None:
+
+@click.group("runtime")
+def command() -> None:
     """Run the programs of compiled jobs in a cluster."""
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", help="The training configuration.")
 @click.option("--metrics", metavar="FILE", help="The metrics.json of the evaluate step.")
 @click.option("--model", metavar="FILE", help="The model.json of the train step.")
@@ -25,7 +27,7 @@ def gate(in_job: bool, **given: str | None) -> None:
     Exits with 0 for a pass, 42 for a fail, and 1 for unreadable input. In a job, a fail also exits with 0, because the
     job itself succeeded; the verdict records the result.
     """
-    from .runtime import gate as command
+    from ..runtime import gate as command
 
     files = command.of_the_job() if in_job else command.by_hand(**given)
     if files is None:
@@ -34,7 +36,7 @@ def gate(in_job: bool, **given: str | None) -> None:
     sys.exit(command.gate(files, in_job=in_job))
 
 
-@runtime.command("promote")
+@command.command("promote")
 @click.option("--config", metavar="FILE", help="The training configuration.")
 @click.option("--verdict", metavar="FILE", help="The verdict.json of the gate.")
 @click.option("--release", metavar="FILE", help="The release.json of the register step.")
@@ -46,8 +48,8 @@ def runtime_promote(in_job: bool, **given: str | None) -> None:
     Reads the token for the Git host from GIT_TOKEN. Exits with 0 if the version is promoted, now or before, 42 if it
     may not be, and 1 if a file or a server cannot be read. In a job, a model that did not pass also exits with 0.
     """
-    from .runtime.promote import task
-    from .terminal.commands import publish as command
+    from ..runtime.promote import task
+    from ..terminal.commands import publish as command
 
     files = task.of_the_job() if in_job else task.by_hand(**given)
     if files is None:
@@ -56,7 +58,7 @@ def runtime_promote(in_job: bool, **given: str | None) -> None:
     sys.exit(command.publish(files, in_job=in_job))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The recorder's configuration.")
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
 def capture(config: str, host: str) -> None:
@@ -66,12 +68,12 @@ def capture(config: str, host: str) -> None:
     the variables of the store's credentials. Exits with 0 after SIGTERM, once the last file is uploaded, and with 1 if
     its configuration cannot be read or a port is taken.
     """
-    from .runtime.capture import serve as command
+    from ..runtime.capture import serve as command
 
     sys.exit(command.capture(config, host))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json.")
 @click.option("--state", metavar="FOLDER", required=True, help="The folder for the results.")
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
@@ -85,13 +87,13 @@ def exporter(config: str, state: str, host: str, metrics_port: int, requests_por
     /retrain for Alertmanager. Exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or a port is
     taken.
     """
-    from .runtime.exporter import command
+    from ..runtime.exporter import command
 
     ports = {"metrics": metrics_port, "requests": requests_port}
     sys.exit(command.exporter(command.Request(config=config, state=state, host=host, api=api, **ports)))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: online.json.")
 @click.option("--state", metavar="FOLDER", required=True, help="The folder for one batch.")
 @click.option("--host", metavar="ADDRESS", default="", help="The address to listen at. If omitted, all of them.")
@@ -103,12 +105,12 @@ def learn(command: tuple[str, ...], **given: Any) -> None:
     The output of COMMAND is a checkpoint. While the diagnosis raises a signal or does not answer, nothing is learned.
     Serves /metrics. Exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or the port is taken.
     """
-    from .runtime.learn import command as learner
+    from ..runtime.learn import command as learner
 
     sys.exit(learner.learn(learner.Request(command=command, **given)))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: training.json.")
 @click.option("--out", metavar="FOLDER", required=True, help="The folder for its files.")
 def checkpoint(config: str, out: str) -> None:
@@ -117,12 +119,12 @@ def checkpoint(config: str, out: str) -> None:
     The `train` step of a run begins with it. Exits with 0 if it has copied one, 42 if there is none, and 1 if it cannot
     be read.
     """
-    from .runtime.learn import fetched
+    from ..runtime.learn import fetched
 
     sys.exit(fetched.fetch(config, out))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration: monitor.json or training.json.")
 @click.option("--capture", metavar="URI", help="The captured predictions, instead of those in the configuration.")
 @click.option("--labels", metavar="URI", help="The labels, instead of those in the configuration.")
@@ -133,12 +135,12 @@ def quality(config: str, out: str, capture: str | None, labels: str | None, at: 
 
     Exits with 0 when it has measured, and with 1 for unreadable input.
     """
-    from .runtime.quality import command
+    from ..runtime.quality import command
 
     sys.exit(command.quality(command.Request(config=config, out=out, capture=capture, labels=labels, at=at)))
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", help="The configuration: monitor.json or training.json.")
 @click.option("--measured", metavar="FOLDER", help="The folder with the history of measured files.")
 @click.option("--at", metavar="TIME", help="Diagnose as of this time instead of now.")
@@ -151,7 +153,7 @@ def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None)
     Exits with 0 if a training run may start, 42 if it may not, and 1 for unreadable input. With --in-job and --from,
     writes to MLSPEC_OUTPUT.
     """
-    from .runtime.diagnose import asked
+    from ..runtime.diagnose import asked
 
     request = asked.request(url, at, in_job=in_job, **given)
     if request is None:
@@ -159,7 +161,7 @@ def diagnose(url: str | None, at: str | None, in_job: bool, **given: str | None)
     sys.exit(request.run())
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", help="The training configuration.")
 @click.option("--output", metavar="FOLDER", help="Where to write validation.json and data.json.")
 @click.option("--at", type=float, metavar="SECONDS", help="The time of the run, in Unix time; now if omitted.")
@@ -170,7 +172,7 @@ def validate(config: str | None, output: str | None, at: float | None, in_job: b
     Records the version of each source. Exits with 0 if the data is as the contract says, 42 if it is not, and 1 if
     something cannot be read.
     """
-    from .runtime.data import validate as command
+    from ..runtime.data import validate as command
 
     files = command.of_the_job() if in_job else command.by_hand(config, output, at) if config is not None else None
     if files is None:
@@ -179,7 +181,7 @@ def validate(config: str | None, output: str | None, at: float | None, in_job: b
     sys.exit(command.validate(files, in_job=in_job))
 
 
-@runtime.command("data-version")
+@command.command("data-version")
 @click.argument("source")
 @click.option("--config", metavar="FILE", help="The training configuration; MLSPEC_CONFIG if omitted.")
 @click.option("--at", type=float, metavar="SECONDS", help="The time of the run, in Unix time; now if omitted.")
@@ -188,7 +190,7 @@ def data_version(source: str, config: str | None, at: float | None) -> None:
 
     Exits with 0, or with 1 if the source cannot be read.
     """
-    from .runtime.data import validate as command
+    from ..runtime.data import validate as command
 
     files = command.by_hand(config, None, at) if config is not None else command.of_the_job()
     if files is None:
@@ -196,7 +198,7 @@ def data_version(source: str, config: str | None, at: float | None) -> None:
     sys.exit(command.data_version(files, source))
 
 
-@runtime.command("check-split")
+@command.command("check-split")
 @click.option("--config", metavar="FILE", help="The training configuration.")
 @click.option("--split", metavar="FILE", help="The split.json of the train step.")
 @click.option("--predictions", metavar="FILE", help="The predictions.parquet of the evaluate step.")
@@ -206,7 +208,7 @@ def check_split(in_job: bool, **given: str | None) -> None:
 
     Exits with 0 if what can be checked agrees, 42 if it does not, and 1 for unreadable input.
     """
-    from .runtime.data import obeyed as command
+    from ..runtime.data import obeyed as command
 
     files = command.of_the_job() if in_job else command.by_hand(**given)
     if files is None:
@@ -215,7 +217,7 @@ def check_split(in_job: bool, **given: str | None) -> None:
     sys.exit(command.check_split(files, in_job=in_job))
 
 
-@runtime.command()
+@command.command()
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def launch(in_job: bool) -> None:
     """Create the TrainJob of a run, and wait for it.
@@ -223,8 +225,8 @@ def launch(in_job: bool) -> None:
     The nodes train together. Exits with 0 if all of them finished, with 42 if a retry would fail, too, and with 1
     otherwise.
     """
-    from .runtime import launch as command
-    from .runtime.cluster import in_pod
+    from ..runtime import launch as command
+    from ..runtime.cluster import in_pod
 
     what, server = command.of_the_job() if in_job else None, in_pod()
     if what is None or server is None:
@@ -235,7 +237,7 @@ def launch(in_job: bool) -> None:
     sys.exit(command.launch(what, server))
 
 
-@runtime.command()
+@command.command()
 @click.option("--in-job", is_flag=True, help="Find all files where the training contract puts them.")
 def tune(in_job: bool) -> None:
     """Search hyperparameters, and keep the best ones.
@@ -243,8 +245,8 @@ def tune(in_job: bool) -> None:
     Runs `train` and `evaluate` for each trial. Exits with 0 if there is a result, with 42 if a retry would fail, too,
     and with 1 otherwise.
     """
-    from .runtime.cluster import in_pod
-    from .runtime.tune import search as command
+    from ..runtime.cluster import in_pod
+    from ..runtime.tune import search as command
 
     files = command.of_the_job() if in_job else None
     if files is None:
@@ -252,19 +254,19 @@ def tune(in_job: bool) -> None:
     sys.exit(command.tune(files, in_pod()))
 
 
-@runtime.command()
+@command.command()
 def fetch() -> None:
     """Download a model from the Hugging Face Hub.
 
     Reads MODEL_REPOSITORY, MODEL_PATH, MODEL_COMMIT, MODEL_FILE, MODEL_LIMIT, MODEL_VOLUME, MODEL_KEY, HF_ENDPOINT, and
     HF_TOKEN. Exits with 1 if any file is missing or is not the one of the commit.
     """
-    from .runtime import hub as command
+    from ..runtime import hub as command
 
     sys.exit(command.fetch())
 
 
-@runtime.command()
+@command.command()
 @click.option("--data", "uris", metavar="URI", multiple=True, help="Parquet, CSV, or JSON Lines. Can be repeated.")
 @click.option("--config", metavar="FILE", help="The configuration, with `monitoring`.")
 @click.option("--columns", metavar="NAME", multiple=True, help="A column to profile. Can be repeated.")
@@ -278,7 +280,7 @@ def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, 
     Exits with 0 when it is written, and 1 for unreadable input. In a job, predictions that violate the training
     contract exit with 42, because a retry would read the same ones.
     """
-    from .runtime.measure import commands as command
+    from ..runtime.measure import commands as command
 
     if in_job:
         status = command.profile_of_the_job()
@@ -290,7 +292,7 @@ def profile(in_job: bool, out: str | None, config: str | None, uris: tuple[str, 
     sys.exit(status)
 
 
-@runtime.command()
+@command.command()
 @click.option("--config", metavar="FILE", required=True, help="The configuration, with `monitoring`.")
 @click.option("--reference", metavar="URI", help="The profile, or data to compare with.")
 @click.option("--capture", metavar="URI", help="The folder of captured predictions.")
@@ -301,12 +303,12 @@ def drift(config: str, out: str, **given: str | None) -> None:
 
     Exits with 0 without drift, 42 with drift, and 1 for unreadable input, or a column that the reference lacks.
     """
-    from .runtime.measure import commands as command
+    from ..runtime.measure import commands as command
 
     sys.exit(command.drift(config, out, given["reference"], given["capture"], given["at"]))
 
 
-@runtime.command()
+@command.command()
 @click.option(
     "--config", metavar="FILE", required=True, help="The configuration, with `monitoring` and `data.columns`."
 )
@@ -318,6 +320,6 @@ def data(config: str, out: str, **given: str | None) -> None:
 
     Exits with 0 without violations, 42 with some, or with more nulls than `nullShare`, and 1 for unreadable input.
     """
-    from .runtime.measure import commands as command
+    from ..runtime.measure import commands as command
 
     sys.exit(command.data(config, out, given["capture"], given["at"]))

@@ -1,0 +1,35 @@
+"""`mlspec test`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..options import working_on_one_spec
+
+__all__ = ["command"]
+
+
+@click.command("test")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    help="Output format of the result.",
+)
+@click.option("--mutants", is_flag=True, help="Also put faults into the rules, and count how many the tests find.")
+@click.option(
+    "--series", metavar="FILE", help="Play series of a YAML or CSV file instead: which alerts fire, and when."
+)
+@working_on_one_spec
+def command(request: Any, form: str, mutants: bool, series: str | None) -> int:
+    """Run the alerts and rollouts on series, without a cluster.
+
+    Every alert must fire on the breach that it watches, and stay silent otherwise. Every rollout must promote, hold, or
+    roll back a version, as it should. Needs promtool, which comes with Prometheus.
+    """
+    from ..terminal.commands import test as work
+
+    return work.test(request, form, mutants=mutants, series=series)
