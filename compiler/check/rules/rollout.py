@@ -160,15 +160,15 @@ def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
     assert trough is not None
     usual = canary.shares[0].value
     least = max(1 / judgment.verdict.value.limit for judgment in canary.steps[0].judgments)
-    longest = float(LONGEST) / 60 / canary.doubt.windows.value
     fixed = canary.given_window is not None or canary.given_duration is not None
     for first in (None, *(share for share in FIRST_STEPS if share > usual)):
         arriving = float(trough.value) * 60 * float(first if first is not None else usual)
         start = f"start with a step of {first}" if first is not None else ""
+        fewest = canary.doubt.windows.value * len(canary.changed(Change(first=first)).shares)  # of the whole rollout
         if first is not None and arriving * MINUTES[-1] >= least:
             yield start, Change(first=first)
         for minutes in () if fixed else MINUTES:
-            if arriving * minutes >= least and minutes <= longest:
+            if arriving * minutes >= least and 60 * minutes * fewest <= LONGEST.amount:
                 window = f"write `window: {minutes}m` under `canary`"
                 yield f"{start} and {window}" if start else window, Change(first=first, window=minutes)
 
