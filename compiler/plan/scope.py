@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 
 from ..because import Because, because, fixed
@@ -9,7 +10,17 @@ from ..finding import Refusal, refusal
 from ..layer import DEFAULT_ENVIRONMENT
 from ..layer.usual import served
 from ..provider import Providers
-from ..system import AcceleratorRequest, BatchService, Cloud, Environment, MLSystem, OnlineService, Platform, Release
+from ..system import (
+    AcceleratorRequest,
+    BatchService,
+    Cause,
+    Cloud,
+    Environment,
+    MLSystem,
+    OnlineService,
+    Platform,
+    Release,
+)
 
 __all__ = ["Scope"]
 
@@ -32,6 +43,15 @@ class Scope:
     def cloud(self) -> Cloud:
         """What is known about the cloud that the cluster runs on."""
         return self.platform.clouds[self.platform.cloud.value]
+
+    @cached_property
+    def causes(self) -> dict[str, tuple[Cause, ...]]:
+        """The possible causes of each signal, in the order to rule them out: many alerts are on the same signals."""
+        found: dict[str, list[Cause]] = defaultdict(list)
+        for cause in self.platform.diagnoses.values():
+            for signal in {each.value for each in cause.signals}:
+                found[signal].append(cause)
+        return {signal: tuple(causes) for signal, causes in found.items()}
 
     @cached_property
     def users(self) -> Because[str]:

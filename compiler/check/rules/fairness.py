@@ -76,7 +76,9 @@ def gap_beyond_the_sample(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         evaluation: {primary: recall}
     """
     for gap in _gaps(system, plan):
-        if gap.odds is None or gap.needed is None or gap.each is None or gap.odds.value <= OFTEN:
+        if gap.odds is None or gap.odds.value <= OFTEN:
+            continue
+        if gap.needed is None or gap.each is None:  # asked last, because it takes many integrals
             continue
         bound, shown = gap.bound, gap.shown.value if gap.shown is not None else 1.0
         wider = f"write `maxGap: {_wider(shown)}`, or " if shown < 0.5 else ""

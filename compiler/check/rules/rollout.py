@@ -11,9 +11,10 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import seconds
 from ...plan.rollout.canary import CanaryPlan
-from ...plan.rollout.judgment import Change
+from ...plan.rollout.judgment import Change, Step
 from ...plan.rollout.ladder import LONGEST
-from ...plan.rollout.night import likeliest_to_wait
+from ...plan.rollout.night import Idle, idle, likeliest_to_wait
+from ...plan.rollout.steps import length_of
 from ...plan.rollout.verdict import MINUTES
 from ...system import MLSystem, RolloutCapability
 from ...words import listing
@@ -120,9 +121,9 @@ def idle_at_night(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     for service in plan.online.values():
         canary, trough = service.canary, service.canary.trough
-        if trough is None or not canary.progressive.value or canary.rate is None or _unsure(canary):
+        if trough is None or not canary.progressive.value or canary.rate is None or any(map(_unsure, canary.steps)):
             continue  # MLS602 is about a rollout that even the mean rate cannot judge
-        if canary.idle is None or not _waits(canary):
+        if canary.idle is None or not _waits(canary.idle, canary):
             continue
         share = f"{canary.idle.step.share.value}%"
         yield finding(
@@ -136,22 +137,34 @@ def idle_at_night(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         )
 
 
-def _unsure(canary: CanaryPlan) -> bool:
-    return any(not judgment.verdict.value.sure for step in canary.steps for judgment in step.judgments)
+def _unsure(step: Step) -> bool:
+    return any(not judgment.verdict.value.sure for judgment in step.judgments)
 
 
-def _waits(canary: CanaryPlan) -> bool:
-    return canary.idle is not None and canary.idle.odds.value >= canary.doubt.risk.value
+def _waits(idle_: Idle | None, canary: CanaryPlan) -> bool:
+    return idle_ is not None and idle_.odds.value >= canary.doubt.risk.value
 
 
 def _for_the_night(canary: CanaryPlan) -> str:
     """The smallest change with which the trough has enough requests, and the way out without one."""
     for words, change in _changes(canary):
-        other = canary.changed(change)
-        if not _unsure(other) and not _waits(other) and other.length.value <= LONGEST:
-            took = seconds(float(other.length.value))
+        steps = _moving(canary.changed(change))
+        length = length_of(tuple(step.lasts for step in steps)).value
+        if steps and length <= LONGEST:
+            took = seconds(float(length))
             return f"{words}, with which the rollout takes {took}, or release by day and suppress this finding"
     return f"release when there are at least {_enough(canary)}, and suppress this finding"
+
+
+def _moving(canary: CanaryPlan) -> list[Step]:
+    """The steps of a rollout; none as soon as one of them is unsure, or waits at the trough."""
+    trough, steps = canary.trough, []
+    assert trough is not None
+    for step in canary.planned():
+        if _unsure(step) or _waits(idle((step,), trough), canary):
+            return []
+        steps.append(step)
+    return steps
 
 
 def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
@@ -160,15 +173,15 @@ def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
     assert trough is not None
     usual = canary.shares[0].value
     least = max(1 / judgment.verdict.value.limit for judgment in canary.steps[0].judgments)
-    longest = float(LONGEST) / 60 / canary.doubt.windows.value
     fixed = canary.given_window is not None or canary.given_duration is not None
     for first in (None, *(share for share in FIRST_STEPS if share > usual)):
         arriving = float(trough.value) * 60 * float(first if first is not None else usual)
         start = f"start with a step of {first}" if first is not None else ""
+        fewest = canary.doubt.windows.value * len(canary.changed(Change(first=first)).shares)  # of the whole rollout
         if first is not None and arriving * MINUTES[-1] >= least:
             yield start, Change(first=first)
         for minutes in () if fixed else MINUTES:
-            if arriving * minutes >= least and minutes <= longest:
+            if arriving * minutes >= least and 60 * minutes * fewest <= LONGEST.amount:
                 window = f"write `window: {minutes}m` under `canary`"
                 yield f"{start} and {window}" if start else window, Change(first=first, window=minutes)
 

@@ -85,8 +85,7 @@ def credential(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 
 def _form(text: str, forms: list[tuple[str, str, str]]) -> str | None:
     """The first credential in a text. Few texts contain the fixed part, which is faster to find than a pattern."""
-    matches = [(re.search(form, text), what) for what, part, form in forms if part in text]
-    found = [(match.start(), what) for match, what in matches if match is not None]
+    found = [(match.start(), what) for what, part, form in forms if part in text and (match := re.search(form, text))]
     return min(found, key=lambda one: one[0])[1] if found else None
 
 

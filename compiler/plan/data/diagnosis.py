@@ -23,9 +23,7 @@ class Diagnosis:
     """The possible causes of one signal."""
 
     def __init__(self, scope: Scope, signal: Signal) -> None:
-        self.causes = tuple(
-            cause for cause in scope.platform.diagnoses.values() if any(each.value == signal for each in cause.signals)
-        )
+        self.causes = scope.causes.get(signal, ())
 
     @property
     def names(self) -> Because[str]:

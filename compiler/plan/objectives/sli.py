@@ -38,10 +38,14 @@ class Indicators:
         self.match = match if match is not None else target_labels(service)
         self._selectors: dict[tuple[int, str, int], Because[str]] = {}
         """The selectors, which do not depend on the window. Each keeps the values alive whose identity is its key."""
+        self._requests: dict[str, Because[str] | None] = {}
+        """The requests in each window, which most expressions are a share of."""
 
     def requests(self, window: str) -> Because[str] | None:
         """Requests that completed in the window; None if the runtime does not count them."""
-        return self._total(self.service.metrics.requests, window)
+        if window not in self._requests:
+            self._requests[window] = self._total(self.service.metrics.requests, window)
+        return self._requests[window]
 
     def failures(self, window: str) -> Because[str] | None:
         """Requests that failed because of the server; None if the runtime does not count them."""

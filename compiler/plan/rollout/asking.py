@@ -68,7 +68,7 @@ class Asking:
         """The expected traffic, with that of callers who bypass the route."""
         return first(self.service.traffic("mean"), self.service.traffic("peak"))
 
-    @property
+    @cached_property
     def trough(self) -> Because[Rate] | None:
         """The lowest traffic that passes the route, if the spec sets it."""
         return self.service.arrival.passing(self.service.traffic("trough"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,11 @@ class CanaryPlan(Judging):
         """The steps. Each is judged by itself and lasts as long as its analysis, so none ends before its verdict."""
         if self._ladder is not None and self.shares is self._ladder.shares:
             return self._ladder.steps
-        return tuple(self._step(share) for share in self.shares)
+        return tuple(self.planned())
+
+    def planned(self) -> Iterator[Step]:
+        """The steps, each planned when a caller asks for it: the first ones may rule out a hypothetical rollout."""
+        return (self._step(share) for share in self.shares)
 
     def _step(self, share: Because[Percent]) -> Step:
         given, shortest = self.given_duration, first(self.given_window, self.service.rate_window)

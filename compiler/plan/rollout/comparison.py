@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 
 from ....schema.units import Rate, plain
 from ...because import Because, because, decision, fixed
@@ -88,6 +89,7 @@ def _sure(
     return max(false_abort, missed) < judged.risk, said
 
 
+@lru_cache(maxsize=1024)  # a comparison and its odds ask for the same, and so do steps with the same windows
 def differs(new: float, old: float, p_new: float, p_old: float, margin: float) -> float:
     """The probability that a window fails, with so many requests of each version, and their shares of failures."""
     chance_explains = float(DEVIATIONS) * math.sqrt(1 / new + 1 / old)

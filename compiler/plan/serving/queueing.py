@@ -111,6 +111,7 @@ def mean_wait(slots: int, load: float, of: Work) -> float:
     return erlang_c(slots, load) / _leaving(slots, load, of)
 
 
+@lru_cache(maxsize=4096)  # replicas are planned for several rates, and again for each hour of a day
 def late(slots: int, load: float, of: Work, time: float) -> float:
     """P(wait + service > time) in one queue with `slots` servers and `load` Erlangs.
 
