@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ..promql import within_quotes
 
@@ -23,10 +24,16 @@ GONE = "stale"
 
 def labeled(name: str, labels: Mapping[str, str]) -> str:
     """A series: `name{key="value"}`."""
-    written = (f'{key}="{within_quotes(value)}"' for key, value in labels.items() if value)
+    return _labeled(name, tuple(labels.items()))
+
+
+@lru_cache(maxsize=256)  # most scenes of a service have the same few series
+def _labeled(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    written = [f'{key}="{within_quotes(value)}"' for key, value in labels if value]
     return f"{name}{{{','.join(written)}}}"
 
 
+@lru_cache(maxsize=512)  # most scenes have the same few rates and levels
 def number(value: float) -> str:
     """A number without an exponent, to nine decimals."""
     return f"{value:.9f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
@@ -38,21 +45,25 @@ def counter(phases: Iterable[tuple[int, float]], step: int = 1, start: float = 0
     for minutes, growth in phases:
         count = minutes // step
         if count:
-            parts.append(f"{number(at + growth * step)}+{number(growth * step)}x{count - 1}")
+            grown = growth * step
+            parts.append(f"{number(at + grown)}+{number(grown)}x{count - 1}")
         at += count * step * growth
     return " ".join(parts)
 
 
 def gauge(phases: Iterable[tuple[int, float | str]], step: int = 1) -> str:
     """A gauge: each value of (minutes, value) is there from the first minute of its phase to the last one."""
-    return " ".join(_held(value, minutes // step) for minutes, value in phases if minutes >= step)
+    return " ".join([_held(value, minutes // step) for minutes, value in phases if minutes >= step])
 
 
+@lru_cache(maxsize=512)  # most scenes have the same few phases
 def _held(value: float | str, samples: int) -> str:
+    if not isinstance(value, str):
+        return f"{number(value)}x{samples - 1}"
     if value == NEVER:
         return f"_x{samples}"
     if value == NAN:
         return " ".join([NAN] * samples)
     if value == GONE:
         return f"{GONE} _x{samples - 1}" if samples > 1 else GONE
-    return f"{value if isinstance(value, str) else number(value)}x{samples - 1}"
+    return f"{value}x{samples - 1}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from ..because import Because
 from ..plan.objectives import Objective
@@ -17,7 +18,6 @@ from .notation import Series, counter, gauge, labeled
 __all__ = [
     "Flow",
     "Unknown",
-    "counters",
     "flying",
     "histograms",
     "idle",
@@ -51,7 +51,9 @@ class Flow(Record):
 
     def of(self, kind: str) -> float:
         """The requests per minute that end in this way."""
-        return self.rate * {"good": 1 - self.failing, "bad": self.failing, "left": self.left}[kind]
+        if kind == "good":
+            return self.rate * (1 - self.failing)
+        return self.rate * (self.failing if kind == "bad" else self.left)
 
 
 def target(service: ServicePlan, name: Because[str] | None = None, pod: str = "a") -> dict[str, str]:
@@ -70,61 +72,66 @@ def selected(service: ServicePlan, series: Because[str], match: Because[str] | N
 
 def requests(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow], step: int = 1) -> Series:
     """The counters of requests, by how they end. A series of failures is there from the start."""
-    counted: dict[str, set[str]] = {}
-    for name, kind in counters(service, of):
-        counted.setdefault(name, set()).add(kind)
+    metrics = service.metrics
+    every, succeeded, failed, left = (
+        tuple([_named(service, one) for one in some])
+        for some in (metrics.requests, metrics.successes, metrics.errors, metrics.canceled)
+    )
     return {
-        name: counter([(flow.minutes, sum(flow.of(kind) for kind in sorted(kinds))) for flow in flows], step)
-        for name, kinds in counted.items()
+        name: counter([(flow.minutes, sum([flow.of(kind) for kind in kinds])) for flow in flows], step)
+        for name, kinds in _counting(tuple(of.items()), every, succeeded, failed, left).items()
     }
 
 
-def counters(service: ServicePlan, of: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each counter with a kind of request that it counts."""
-    every, failed = service.metrics.requests, service.metrics.errors
-    succeeded, left = service.metrics.successes, service.metrics.canceled
-    chosen = _Chosen(service, of)
-    good = next(chosen.of([one], without=[*failed, *left, *_others(every, one)]) for one in every)
+_Named = tuple[str, str]
+"""The name of a counter, and its matchers."""
+
+
+def _named(service: ServicePlan, one: Counter) -> _Named:
+    return one.series.value, bound(one.match, service.model).value if one.match is not None else ""
+
+
+@lru_cache(maxsize=64)  # the requests of a service are in most of its scenes
+def _counting(of: tuple[tuple[str, str], ...], *metrics: tuple[_Named, ...]) -> Mapping[str, Sequence[str]]:
+    """Each series of a counter with the kinds of requests that it counts, sorted."""
+    counted: dict[str, set[str]] = {}
+    for series, kind in _counters(dict(of), *metrics):
+        counted.setdefault(series, set()).add(kind)
+    return {series: sorted(kinds) for series, kinds in counted.items()}
+
+
+def _counters(
+    of: Mapping[str, str],
+    every: Sequence[_Named],
+    succeeded: Sequence[_Named],
+    failed: Sequence[_Named],
+    left: Sequence[_Named],
+) -> Iterator[tuple[str, str]]:
+    """Each series with a kind of request that it counts."""
+    good = _chosen(of, every[:1], without=[*failed, *left, *every[1:]])
     yield good, "good"
     for one in succeeded[:1]:
-        yield chosen.of([one]), "good"
-    both = next(((one, error) for one in every for error in failed if _same(one, error)), None)
+        yield _chosen(of, [one]), "good"
+    both = next(((index, error) for index, one in enumerate(every) for error in failed if one[0] == error[0]), None)
     if both is not None:
-        yield chosen.of(list(both), without=[*left, *_others(every, both[0])]), "bad"
+        index, error = both
+        others = [*every[:index], *every[index + 1 :]]
+        yield _chosen(of, [every[index], error], without=[*left, *others]), "bad"
     else:
         yield good, "bad"
         for error in failed[:1]:
-            yield chosen.of([error], without=left), "bad"
+            yield _chosen(of, [error], without=left), "bad"
     for one in left[:1]:
-        yield chosen.of([one], without=[*failed, *every]), "left"
+        yield _chosen(of, [one], without=[*failed, *every]), "left"
 
 
-def _same(one: Counter, other: Counter) -> bool:
-    return one.series.value == other.series.value
-
-
-def _others(every: Iterable[Counter], one: Counter) -> list[Counter]:
-    return [other for other in every if other is not one]
-
-
-class _Chosen:
-    """Series that some counters count, and others do not."""
-
-    def __init__(self, service: ServicePlan, of: Mapping[str, str]) -> None:
-        self.service = service
-        self.labels = of
-
-    def of(self, inside: Sequence[Counter], without: Iterable[Counter] = ()) -> str:
-        """A series that all of `inside`, which have the same name, select, and none of the others."""
-        name = inside[0].series
-        outside = [one for one in without if _same(one, inside[0])]
-        labels = example([self._match(one) for one in inside], [self._match(one) for one in outside])
-        if labels is None:
-            raise Unknown(name.value)
-        return labeled(name.value, {**self.labels, **labels})
-
-    def _match(self, one: Counter) -> str:
-        return bound(one.match, self.service.model).value if one.match is not None else ""
+def _chosen(of: Mapping[str, str], inside: Sequence[_Named], without: Iterable[_Named] = ()) -> str:
+    """A series that all of `inside`, which have the same name, select, and none of the others."""
+    name = inside[0][0]
+    labels = example([match for _, match in inside], [match for other, match in without if other == name])
+    if labels is None:
+        raise Unknown(name)
+    return labeled(name, {**of, **labels})
 
 
 def histograms(

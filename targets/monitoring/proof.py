@@ -72,6 +72,8 @@ class Proof(Record):
     """The series that the alert watches while the service gets these requests and all is well."""
     labels: Mapping[str, str]
     """The labels that the alert has from its expression."""
+    watched: frozenset[str]
+    """The names and labels of the series that the alert watches when all is well."""
 
 
 def proven(
@@ -85,8 +87,8 @@ def proven(
     def prove() -> Proof | None:
         known = {name: value.value for name, value in (labels or {}).items()}
         try:
-            healthy([Flow(minutes=10, rate=1)])
-            return Proof(scenes=tuple(scenes(alert)), healthy=healthy, labels=known)
+            watched = frozenset(healthy([Flow(minutes=10, rate=1)]))
+            return Proof(scenes=tuple(scenes(alert)), healthy=healthy, labels=known, watched=watched)
         except Unknown:
             return None
 
@@ -96,7 +98,8 @@ def proven(
 
 def silent(alert: Alert, *minutes: int) -> tuple[Check, ...]:
     """The alert does not fire at these minutes."""
-    return tuple(Check(minute=minute, name=alert["alert"]) for minute in minutes)
+    name = alert["alert"]
+    return tuple([Check(minute=minute, name=name) for minute in minutes])
 
 
 def fired(alert: Alert, minute: int, value: float | None = 0.0, labels: Mapping[str, str] | None = None) -> Check:

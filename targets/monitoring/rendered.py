@@ -15,6 +15,8 @@ __all__ = ["rendered"]
 
 _LABEL = "$labels."
 
+_ACTION = re.compile(r'\{\{ ("\{\{"|[^{}]*) \}\}')
+
 _SHORT = 'printf "%.3g" $value'
 
 
@@ -22,14 +24,17 @@ def rendered(
     texts: Mapping[str, object], value: float | None, labels: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The texts that are set, with `$value` and `$labels` in place."""
-    found = {name: text.value if isinstance(text, Because) else text for name, text in texts.items()}
-    return {name: _template(str(text), value or 0.0, labels or {}) for name, text in found.items() if text is not None}
+    found: dict[str, str] = {}
+    for name, text in texts.items():
+        written = text.value if isinstance(text, Because) else text
+        if written is not None:
+            plain = str(written)
+            found[name] = _template(plain, value or 0.0, labels or {}) if "{{" in plain else plain
+    return found
 
 
 def _template(text: str, value: float, labels: Mapping[str, str]) -> str:
-    if "{{" not in text:
-        return text
-    return re.sub(r'\{\{ ("\{\{"|[^{}]*) \}\}', lambda action: _action(action[1], value, labels), text)
+    return _ACTION.sub(lambda action: _action(action[1], value, labels), text)
 
 
 def _action(action: str, value: float, labels: Mapping[str, str]) -> str:

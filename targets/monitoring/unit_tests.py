@@ -73,30 +73,34 @@ def _tests(name: Because[str], found: Sequence[Because[Body]]) -> Because[str]:
 
 
 def _scene(alert: Alert, scene: Scene, rule: object) -> Because[Body]:
-    fired = [one.alert for check in scene.checks for one in check.fired]
-    test = _test(alert["alert"], scene)
-    return because_of(test, "what the alert watches", lambda: (alert, rule, roots(alert.others), fired))
+    expected: dict[tuple[int, str], Body] = {}
+    asked: list[Body] = []
+    for check in scene.checks:
+        if check.query or any(one.value is None for one in check.fired):
+            asked += _asked(check)
+        else:
+            fired = [_fired(one) for one in check.fired]
+            expected[check.minute, check.name] = _expected(check.minute, check.name, fired)
+    test = _test(f"{alert['alert']}: {scene.name}", scene.step, scene.series, [*expected.values()], asked)
+    return because_of(test, "what the alert watches", lambda: (alert, rule, roots(alert.others), _fire(scene)))
 
 
-def _test(of: str, scene: Scene) -> Body:
-    named: dict[tuple[int, str], Check] = {(check.minute, check.name): check for check in scene.checks if check.name}
-    exact = [check for check in named.values() if all(one.value is not None for one in check.fired)]
-    other = [check for check in scene.checks if check.query or any(one.value is None for one in check.fired)]
+def _fire(scene: Scene) -> list[Alert]:
+    return [one.alert for check in scene.checks for one in check.fired]
+
+
+def _test(name: str, step: int, series: Series, expected: list[Body], asked: list[Body]) -> Body:
     return {
-        "name": f"{of}: {scene.name}",
-        "interval": f"{scene.step}m",
-        "input_series": [{"series": name, "values": values} for name, values in scene.series.items()],
-        "alert_rule_test": [_expected(check) for check in exact] or None,
-        "promql_expr_test": [test for check in other for test in _asked(check)] or None,
+        "name": name,
+        "interval": f"{step}m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": expected or None,
+        "promql_expr_test": asked or None,
     }
 
 
-def _expected(check: Check) -> Body:
-    return {
-        "eval_time": f"{check.minute}m",
-        "alertname": check.name,
-        "exp_alerts": [_fired(one) for one in check.fired],
-    }
+def _expected(minute: int, name: str, alerts: list[Body]) -> Body:
+    return {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": alerts}
 
 
 def _fired(one: Fired) -> Body:
@@ -134,6 +138,6 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
         series: Series = {}
         for alert in alerts:
             series |= alert.proof.healthy(flows) if alert.proof is not None else {}
-        checks = tuple(Check(minute=minute, name=of) for of in names for minute in minutes)
-        test: Body = _test("every alert", Scene(name=name, series=series, checks=checks, every=EVERY))
+        silent = [_expected(minute, of, []) for of in names for minute in minutes]
+        test = _test(f"every alert: {name}", 1, series, silent, [])
         yield because_of(test, "no alert fires without a reason", lambda: roots(alerts, depends))

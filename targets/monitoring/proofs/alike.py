@@ -11,7 +11,6 @@ from functools import cache, partial
 
 from ....compiler.because import Because
 from ....compiler.promql import within_quotes
-from ....compiler.scenes.served import Flow
 from ..proof import Alert, Check, Proof, Scene
 
 __all__ = ["distinguished", "labels_of"]
@@ -40,11 +39,14 @@ def _at(index: int, proofs: Callable[[], tuple[Proof | None, ...]]) -> Proof | N
 
 
 def _distinguished(alerts: Sequence[_Proven]) -> tuple[Proof | None, ...]:
-    return tuple(_alone(one, [other for other in alerts if other is not one]) for one in alerts)
+    named: dict[str, list[_Proven]] = {}
+    for one in alerts:
+        named.setdefault(one[0]["alert"], []).append(one)
+    return tuple(_alone(one, [other for other in named[one[0]["alert"]] if other is not one]) for one in alerts)
 
 
 def _alone(one: _Proven, others: Sequence[_Proven]) -> Proof | None:
-    """The proof of an alert, which asks for it by its labels if another alert reads its scenes."""
+    """The proof of an alert, which asks for it by its labels if another alert of its name reads its scenes."""
     alert, proof = one
     readers = [other for other, its in others if _reads(other, its, alert, proof)]
     if proof is None or not readers:
@@ -55,15 +57,15 @@ def _alone(one: _Proven, others: Sequence[_Proven]) -> Proof | None:
 
 def _reads(other: Alert, its: Proof | None, alert: Alert, own: Proof | None) -> bool:
     """Whether an alert on a metric of the model reads series of another one's scenes."""
-    if other["alert"] != alert["alert"] or "metric" not in alert["labels"] or its is None or own is None:
+    if "metric" not in alert["labels"] or its is None or own is None:
         return False
-    theirs, mine = _series(its), _series(own)
-    names = {name.partition("{")[0] for name in theirs} & {name.partition("{")[0] for name in mine}
-    return bool(theirs & mine) or (bool(names) and _grouped(other, its) and not _grouped(alert, own))
+    if its.watched & own.watched:
+        return True
+    return _grouped(other, its) and not _grouped(alert, own) and bool(_metrics(its) & _metrics(own))
 
 
-def _series(proof: Proof) -> set[str]:
-    return set(proof.healthy([Flow(minutes=10, rate=1)]))
+def _metrics(proof: Proof) -> set[str]:
+    return {series.partition("{")[0] for series in proof.watched}
 
 
 def _grouped(alert: Alert, proof: Proof) -> bool:

@@ -85,9 +85,9 @@ class _Burning:
         long, _ = minutes(pair)
         every, share = _every(long), _three(min(1.0, 1.2 * float(pair.threshold.value)), math.ceil)
         model = Model(self.service, self.alerts, flows := self._flows(pair, share), self.slow)
-        severity, end = alert["labels"]["severity"], sum(flow.minutes for flow in flows)
+        counted, end = model.counted(self.objective, alert["labels"]["severity"]), sum(flow.minutes for flow in flows)
         times = range(0, end - 2 * every, every)
-        starts = next((at for at in times if model.value(self.objective, severity, at) is not None), None)
+        starts = next((at for at in times if counted.value(at) is not None), None)
         assert starts is not None, "a pair whose threshold is below 100% can fire"
         looks = [max(0, starts - 2 * every), starts + 2 * every]
         return self._scene(

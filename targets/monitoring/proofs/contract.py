@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 
 from ....compiler.because import Because
 from ....compiler.exported import EVERY, named
 from ....compiler.plan.scope import Scope
 from ....compiler.record import Record
-from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
+from ....compiler.scenes.notation import GONE, NEVER, Series, counter, gauge, labeled
 from ..proof import Alert, Check, Scene, fired, silent
 from .pods import wait
 
@@ -45,18 +46,27 @@ class Well(Record):
     alone: bool = False
     """Whether no series that another alert asks for satisfies the same matchers."""
 
-    def covered(self, other: Well) -> bool:
-        """Whether another series satisfies the same matchers, such as that of one column for any column."""
+    def covered(self, others: Iterable[Well]) -> bool:
+        """Whether one of the others satisfies the same matchers, such as that of one column for any column."""
         if self.alone:
             return False
-        names = [each.series.partition("{")[0] for each in (self, other)]
-        return names[0] == names[1] and self.labels.items() <= other.labels.items()
+        return any(self.metric == other.metric and self.labels.items() <= other.labels.items() for other in others)
+
+    @cached_property
+    def metric(self) -> str:
+        """The name of the series, without its labels."""
+        return self.series.partition("{")[0]
 
     def during(self, minutes: int, step: int = 1) -> str:
         """Its samples, from minute zero to `minutes`."""
-        if self.growth:
-            return counter([(minutes, self.growth)], step, self.value)
-        return gauge([(minutes + step, exact(self.value))], step)
+        return _samples(self.value, self.growth, minutes, step)
+
+
+@lru_cache(maxsize=256)  # most series of a job have one of a few values, and are in every scene of its alerts
+def _samples(value: float, growth: float, minutes: int, step: int) -> str:
+    if growth:
+        return counter([(minutes, growth)], step, value)
+    return gauge([(minutes + step, exact(value))], step)
 
 
 class Breach(Record):
@@ -74,8 +84,11 @@ def sample(scope: Scope, service: Because[str], name: str, labels: Mapping[str, 
     return labeled(name, {**every, **labels})
 
 
+@lru_cache(maxsize=512)  # most scenes of an alert have the same few values
 def exact(value: float) -> str:
     """A number as the queries write it: twelve decimals, without an exponent."""
+    if not value % 1:
+        return str(int(value))
     written = f"{value:.12f}".rstrip("0").rstrip(".")
     return "0" if written == "-0" else written
 
@@ -92,11 +105,11 @@ def held(phases: Sequence[tuple[int, Levels]], step: int) -> Series:
     names = dict.fromkeys(name for _, levels in phases for name in levels)
     made: Series = {}
     for name in names:
-        seen, values = False, []
+        without, values = NEVER, []
         for minutes, levels in phases:
-            level = levels.get(name, GONE if seen else "_")
-            seen = seen or name in levels
+            level = levels.get(name, without)
             values.append((minutes, level if isinstance(level, str) else exact(level)))
+            without = GONE if name in levels else without
         made[name] = gauge(values, step)
     return made
 

@@ -5,11 +5,12 @@ An independent account of what the rules say. `increase` does not extrapolate ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ....compiler.plan.objectives import Objective
 from ....compiler.plan.objectives.burn import BurnPair
 from ....compiler.plan.service import ServicePlan
+from ....compiler.record import Record
 from ....compiler.scenes.served import Flow, misses
 from ..proof import Alert, Check, Fired, Flows
 
@@ -43,9 +44,11 @@ class Model:
     def _fired(self, name: str, minute: int) -> Iterator[Fired]:
         for objective in self._seen():
             for severity in ("page", "ticket"):
-                alert, value = self.alerts.get((objective.name, severity)), self.value(objective, severity, minute)
-                if alert is not None and alert["alert"] == name and value is not None:
-                    yield Fired(alert=alert, value=value)
+                alert = self.alerts.get((objective.name, severity))
+                if alert is not None and alert["alert"] == name:
+                    value = self.counted(objective, severity).value(minute)
+                    if value is not None:
+                        yield Fired(alert=alert, value=value)
 
     def _seen(self) -> Iterator[Objective]:
         """The objectives that have data."""
@@ -53,26 +56,53 @@ class Model:
             if one.kind == "availability" if self.slow is None else one.series is self.slow.series:
                 yield one
 
-    def value(self, objective: Objective, severity: str, minute: int) -> float | None:
-        """The share that the alert shows, if it fires: that of the short window of the first pair that burns."""
-        least = self.service.objectives.slo.min_events.value
-        for pair in self.service.objectives.pairs(objective):
-            (long, short), limit = minutes(pair), float(pair.threshold.value)
-            bad, every = self._counted(objective, minute - long, minute)
-            late, few = self._counted(objective, minute - short, minute)
-            if pair.severity.value == severity and few and late > limit * few and bad > limit * every and bad >= least:
-                return late / few
-        return None
+    def counted(self, objective: Objective, severity: str) -> Counted:
+        """What the alert on an objective counts, which is the same at each minute."""
+        pairs = [pair for pair in self.service.objectives.pairs(objective) if pair.severity.value == severity]
+        return Counted(
+            windows=tuple([(*minutes(pair), float(pair.threshold.value)) for pair in pairs]),
+            least=self.service.objectives.slo.min_events.value,
+            requests=tuple(self._requests(objective)),
+        )
 
-    def _counted(self, objective: Objective, start: int, end: int) -> tuple[float, float]:
-        """Bad requests, and all of them."""
-        at, bad, every = 0, 0.0, 0.0
+    def _requests(self, objective: Objective) -> Iterator[tuple[int, int, float, float]]:
+        at = 0
         for flow in self.flows:
-            many = flow.rate * max(0, min(end, at + flow.minutes) - max(start, at))
-            bad, every, at = bad + many * self._share(objective, flow), every + many, at + flow.minutes
-        return bad, every
+            yield at, at + flow.minutes, flow.rate, self._share(objective, flow)
+            at += flow.minutes
 
     def _share(self, objective: Objective, flow: Flow) -> float:
         if objective.kind == "availability":
             return flow.failing
         return flow.slow if misses(objective, self.slow) else 0.0
+
+
+class Counted(Record):
+    """What an alert counts: requests in windows."""
+
+    windows: Sequence[tuple[int, int, float]]
+    """The long and the short window of each pair, and the share of bad requests above which it burns."""
+    least: int
+    """The bad requests in the long window that are enough."""
+    requests: Sequence[tuple[int, int, float, float]]
+    """From a minute to another one: the requests per minute, and the share of bad ones."""
+
+    def value(self, minute: int) -> float | None:
+        """The share that the alert shows, if it fires: that of the short window of the first pair that burns."""
+        for long, short, limit in self.windows:
+            late, few = self._within(minute - short, minute)
+            if few and late > limit * few:
+                bad, every = self._within(minute - long, minute)
+                if bad > limit * every and bad >= self.least:
+                    return late / few
+        return None
+
+    def _within(self, start: int, end: int) -> tuple[float, float]:
+        """Bad requests, and all of them."""
+        bad, every = 0.0, 0.0
+        for begin, until, rate, share in self.requests:
+            lasts = min(end, until) - max(start, begin)
+            if lasts > 0:
+                bad += rate * lasts * share
+                every += rate * lasts
+        return bad, every

@@ -48,15 +48,15 @@ def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
     """
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        step, lasts = pace(wait(alert)), wait(alert)
-        at, end = 2 * step, wait(alert) + 4 * step
+        lasts = wait(alert)
+        step = pace(lasts)
+        at, end = 2 * step, lasts + 4 * step
+        whole = _all(every, end, step)
 
         def gone(name: str, missing: Sequence[Missed]) -> Scene:
-            series = _all(every, end, step)
-            for each in missing:
-                series[each.well.series] = _ends(each.well, at, end, step)
-            left = [each for each in every if all(each.series != one.well.series for one in missing)]
-            lost = [each for each in missing if not any(each.well.covered(one) for one in left)]
+            ended = {each.well.series: _ends(each.well, at, end, step) for each in missing}
+            left = [each for each in every if each.series not in ended]
+            lost = [each for each in missing if not each.well.covered(left)]
             shown = {tuple(sorted(each.shown.items())): each.shown for each in lost}
             told = Check(
                 minute=at + lasts,
@@ -64,7 +64,7 @@ def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
                 fired=tuple(Fired(alert=alert, value=1.0, labels=labels) for labels in shown.values()),
             )
             checks = (*silent(alert, at + lasts - step), told)
-            return Scene(name=name, series=series, checks=checks, every=step, step=step)
+            return Scene(name=name, series={**whole, **ended}, checks=checks, every=step, step=step)
 
         yield gone("the job exports nothing", its)
         for each in its:
@@ -72,7 +72,6 @@ def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
             if each is its[0] or len(alike) > 1:
                 yield gone(f"it no longer exports {each.well.series}", [each])
         quiet = silent(alert, lasts, lasts + step)
-        whole = _all(every, end, step)
         yield Scene(name="the job exports everything", series=whole, checks=quiet, every=step, step=step)
 
     return proven(alert, scenes, _healthy(every))
@@ -93,17 +92,18 @@ def due(
     """A reason for a training run lasts, and no fault explains it. `reasons` are alerts that must all fire."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        step, lasts = pace(wait(alert)), wait(alert)
-        at, end = 2 * step, wait(alert) + 4 * step
+        lasts = wait(alert)
+        step = pace(lasts)
+        at, end = 2 * step, lasts + 4 * step
+        whole, quiet = _all(every, end, step), silent(alert, end - step, end)
 
         def raised(*phases: tuple[Raised, int]) -> Series:
             begun = {one.series(own): gauge([(start, "_"), (end + step - start, 1)], step) for one, start in phases}
-            return {**_all(every, end, step), **begun}
+            return {**whole, **begun}
 
         def never(name: str, *raising: Raised) -> Scene:
-            checks = silent(alert, end - step, end)
             series = raised(*[(one, step) for one in raising])
-            return Scene(name=name, series=series, checks=checks, every=step, step=step)
+            return Scene(name=name, series=series, checks=quiet, every=step, step=step)
 
         for reason in reasons:
             names = " and ".join(one.alert for one in reason)
@@ -128,12 +128,13 @@ def enough(
     """A count reaches the least that justifies a training run, and no fault is there."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        step, lasts = pace(wait(alert)), wait(alert)
-        at, end = 2 * step, wait(alert) + 4 * step
+        lasts = wait(alert)
+        step = pace(lasts)
+        at, end = 2 * step, lasts + 4 * step
+        whole = _all(every, end, step)
 
         def counting(name: str, count: int, checks: Sequence[Check], *raising: Raised) -> Scene:
-            series = _all(every, end, step)
-            series[counted] = gauge([(at, 0), (end + step - at, count)], step)
+            series = {**whole, counted: gauge([(at, 0), (end + step - at, count)], step)}
             series |= {one.series(own): gauge([(end + step, 1)], step) for one in raising}
             return Scene(name=name, series=series, checks=tuple(checks), every=step, step=step)
 

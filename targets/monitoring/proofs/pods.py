@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ....compiler.because import Because
 from ....compiler.plan.service import ServicePlan
@@ -56,7 +57,12 @@ def restarts(service: ServicePlan, *replicas: Sequence[tuple[int, float]]) -> Se
 
 def wait(alert: Alert) -> int:
     """The minutes for which its expression must be true, written as `15m` or `1d12h`."""
-    parts = re.findall("(?<![0-9])[0-9]+[a-z]", alert["for"].value) if alert["for"] is not None else []
+    return _minutes(alert["for"].value) if alert["for"] is not None else 0
+
+
+@lru_cache(maxsize=64)  # the alerts of a system wait for one of a few times
+def _minutes(written: str) -> int:
+    parts = re.findall("(?<![0-9])[0-9]+[a-z]", written)
     return int(sum(Duration.parse(part).amount for part in parts) // 60)
 
 
