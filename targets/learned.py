@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..compiler.plan.learning import LearningPlan
 from .plain import epoch, quantity
+
+if TYPE_CHECKING:
+    from ..compiler.plan.learning import LearningPlan
 
 __all__ = ["online"]
 

@@ -19,15 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.dump import Lines, dump
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.plan.training.fine_tuning import FineTuningPlan
-from ...compiler.plan.training.fine_tuning_checks import check
 from ...compiler.system import Step
 from ..shipped import shipped
+
+if TYPE_CHECKING:
+    from ...compiler.plan.training.fine_tuning import FineTuningPlan
 
 __all__ = ["PROGRAM", "SETTINGS", "command", "files", "variables"]
 
@@ -68,6 +69,8 @@ def command(training: TrainingPlan, step: Step) -> list[Any] | None:
     found = training.fine_tuning
     if found is None or not found.own:
         return list(step.command) or None
+    from ...compiler.plan.training.fine_tuning_checks import check  # few systems fine-tune
+
     check(found)
     return ["python3", f"{FOLDER}/{PROGRAM}", *_started(found)]
 
