@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import NamedTuple
+
+from .row import Row
 
 __all__ = ["HOURS", "MONTH", "Shape", "lowest", "shape"]
 
@@ -29,7 +30,7 @@ BISECTIONS = 60
 """Steps in the search for the exponent; each halves the interval, so the result is exact for a float."""
 
 
-class Shape(NamedTuple):
+class Shape(Row):
     """A day. Rates are in requests per second, or in any other unit that the given ones have."""
 
     rates: tuple[float, ...]

@@ -7,16 +7,16 @@ the characters at these places. libyaml's own messages are written for its devel
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import yaml
 
 from .diagnostics import Diagnostic, Label, SourceFile, Span
+from .row import Row
 
 __all__ = ["mistake", "place"]
 
 
-class _Said(NamedTuple):
+class _Said(Row):
     message: str
     help: str
 

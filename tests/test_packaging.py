@@ -147,7 +147,7 @@ DOOR = {
         "mlspec.terminal",
         "mlspec.terminal.render",
     ),
-    *("mlspec.compiler", "mlspec.compiler.imports"),
+    *("mlspec.compiler", "mlspec.compiler.imports", "mlspec.compiler.row"),
 }
 """What says which commands and options there are: the click commands, and the one list of formats. And what decides
 where to import from, which comes before all imports.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..diagnostics import Diagnostic, Label, Severity, SourceFile, Span
 from ..plan.choose import count
+from ..row import Row
 from .claims import ObjectClaim, RouteClaim
 
 __all__ = [
@@ -24,14 +23,14 @@ __all__ = [
 ROUTE, OBJECT = "MLS610", "MLS611"
 
 
-class Owner(NamedTuple):
+class Owner(Row):
     """One system in one environment."""
 
     system: str
     environment: str
 
 
-class Place(NamedTuple):
+class Place(Row):
     """A span without its file: with the only line of it that a finding shows."""
 
     file: str
@@ -47,7 +46,7 @@ class Place(NamedTuple):
         return Span(file, self.line, self.column, self.end_line, self.end_column)
 
 
-class KnownObject(NamedTuple):
+class KnownObject(Row):
     """Who writes an object, and what the owner of another one must know of it."""
 
     owner: Owner
@@ -56,7 +55,7 @@ class KnownObject(NamedTuple):
     place: Span | Place
 
 
-class KnownRoute(NamedTuple):
+class KnownRoute(Row):
     """Who writes a route, and where its hosts are from."""
 
     owner: Owner
@@ -64,7 +63,7 @@ class KnownRoute(NamedTuple):
     places: tuple[Span | Place, ...]
 
 
-class Clash(NamedTuple):
+class Clash(Row):
     """The route that another one collides with, and where: a host, or none for every host, and a match."""
 
     other: KnownRoute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..because import Because, sources_of
 from ..diagnostics import Diagnostic
@@ -11,11 +11,12 @@ from ..emit.artifact import Artifact
 from ..emit.dump import plain, shape
 from ..finding import finding
 from ..kinds import Kind, Known, Object
+from ..row import Row
 
 __all__ = ["Dangling", "dangling", "unchecked", "unexplained", "unresolved"]
 
 
-class Dangling(NamedTuple):
+class Dangling(Row):
     """A reference of an object to what does not exist."""
 
     artifact: Artifact

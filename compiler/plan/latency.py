@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Rate
 from ..because import Because, decision, first
+from ..row import Row
 from .choose import count, percentiles, readable
 from .serving.capacity import Demand
 from .serving.hops import BOUNDED, Call
@@ -34,7 +35,7 @@ Times = tuple[tuple[str, float], ...]
 """Parts of a response in words, with their seconds."""
 
 
-class Unspent(NamedTuple):
+class Unspent(Row):
     """One bounded percentile, what it is spent on, and what is left of it."""
 
     title: str
@@ -43,7 +44,7 @@ class Unspent(NamedTuple):
     left: Because[Duration]
 
 
-class Spent(NamedTuple):
+class Spent(Row):
     """The parts of a response in words, each with its seconds, and what they leave of the bound."""
 
     parts: Times

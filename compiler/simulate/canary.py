@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from random import Random
-from typing import NamedTuple
 
 from ..record import Record
+from ..row import Row
 
 __all__ = [
     "HELD",
@@ -187,7 +187,7 @@ def _part(share: float, many: Iterable[int], random: Random) -> Iterator[int]:
         yield most - binomial(most, 1 - share, random) if share > 0.5 else binomial(most, share, random)
 
 
-class Metric(NamedTuple):
+class Metric(Row):
     """A metric of the analysis of a step."""
 
     name: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from ..row import Row
 from .fleet import LATE, SERVED, Trace
 from .report import TimeSlice
 
@@ -22,7 +22,7 @@ STUDENT = {20: 2.093, 40: 2.023, 60: 2.001}
 BINS = 60
 
 
-class Share(NamedTuple):
+class Share(Row):
     """A share, with half of its 95% confidence interval."""
 
     value: float

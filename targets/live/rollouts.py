@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from ...compiler.row import Row
 from .analyses import RUNS, analyses
 from .values import Command, Object, Phase, Related, Share, State, condition
 
@@ -25,7 +26,7 @@ VERSION = "app.kubernetes.io/version"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 
-class Held(NamedTuple):
+class Held(Row):
     """A field that the controller changes during a rollout."""
 
     kind: str

@@ -10,10 +10,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from ...compiler.conventions import MANAGED_BY
+from ...compiler.row import Row
 
 __all__ = ["Cluster", "ClusterError", "Conflict", "Object", "RefusedError", "Server", "connect", "key", "told"]
 
@@ -28,7 +29,7 @@ class ClusterError(Exception):
     """The cluster cannot be reached, or does not accept the credentials. The Python API has no such calls."""
 
 
-class Conflict(NamedTuple):
+class Conflict(Row):
     """A field that another manager owns and that would change."""
 
     field: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ...compiler.emit.dump import plain
 from ...compiler.pipeline import Compiled, Environment
+from ...compiler.row import Row
 from ...compiler.words import listing, visible
 from ...schema.units import Duration, UnitError
 from ...targets.live import State
@@ -26,14 +26,14 @@ from .systems import Systems
 __all__ = ["Target", "apply", "diff", "status"]
 
 
-class Target(NamedTuple):
+class Target(Row):
     """The cluster that the options name."""
 
     context: str | None = None
     kubeconfig: str | None = None
 
 
-class Chosen(NamedTuple):
+class Chosen(Row):
     """One environment of one system, compiled, and the cluster for it."""
 
     spec: str

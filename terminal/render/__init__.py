@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from ...compiler.row import Row
 
 if TYPE_CHECKING:
     from .report import Report
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Format", "named", "rendered"]
 
 
-class Format(NamedTuple):
+class Format(Row):
     """One output format."""
 
     name: str

@@ -6,8 +6,8 @@ Like `charts`, the drawing is 340 units wide, so that its text is readable on a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from ...compiler.row import Row
 from .page import Html, joined, tag
 
 __all__ = ["Bar", "bars"]
@@ -19,7 +19,7 @@ LONGEST = 34
 """The letters of a name that fit next to an amount."""
 
 
-class Bar(NamedTuple):
+class Bar(Row):
     """One part; all of its amounts have the same unit."""
 
     name: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from ...compiler.plan.choose import number
+from ...compiler.row import Row
 from .page import Html, joined, tag
 
 __all__ = ["Line", "Mark", "chart"]
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 340, 190
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 40
 
 
-class Line(NamedTuple):
+class Line(Row):
     """A series."""
 
     name: str
@@ -30,7 +30,7 @@ class Line(NamedTuple):
     """Whether values stay until the next point."""
 
 
-class Mark(NamedTuple):
+class Mark(Row):
     """A dot."""
 
     x: float

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from json import dumps
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...compiler.evaluation.report import (
     ConfusionMatrix,
@@ -21,6 +21,7 @@ from ...compiler.evaluation.report import (
 from ...compiler.evaluation.said import figure, signed
 from ...compiler.plan.choose import count
 from ...compiler.record import Record
+from ...compiler.row import Row
 from ...compiler.words import shown
 
 __all__ = ["NOTE", "Section", "Table", "json", "markdown", "name_of", "range_of", "sections"]
@@ -31,7 +32,7 @@ NOTE = (
 )
 
 
-class Table(NamedTuple):
+class Table(Row):
     """Texts in columns."""
 
     head: Sequence[str]
@@ -39,7 +40,7 @@ class Table(NamedTuple):
     caption: str = ""
 
 
-class Section(NamedTuple):
+class Section(Row):
     """One section: sentences, tables, and a list, in that order."""
 
     title: str

@@ -6,9 +6,9 @@ Like `bars`, the drawing is 340 units wide, so that its text is readable on a te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from ...compiler.plan.choose import significant
+from ...compiler.row import Row
 from .page import Html, joined, tag
 
 __all__ = ["Range", "ranges"]
@@ -18,7 +18,7 @@ LONGEST = 26
 """The letters of a name that fit next to a value."""
 
 
-class Range(NamedTuple):
+class Range(Row):
     """One value."""
 
     name: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...because import Because, text
 from ...record import Record
+from ...row import Row
 from ...tree import Node
 from ..memo.line import Line, shown
 from .document import DesignBlock, DesignChart, DesignFact, DesignFacts, DesignGap, DesignTable, DesignText
@@ -20,7 +21,7 @@ Said = Because[str]
 """Words with the values that they rest on."""
 
 
-class Place(NamedTuple):
+class Place(Row):
     """Where a value is set."""
 
     path: str

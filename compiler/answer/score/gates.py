@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...kinds import Object, pods_of
+from ...row import Row
 from .seen import Lacking, Objects, Proof, Seen, Shown, at, each, number
 
 __all__ = ["baseline", "groups", "slices", "validated"]
@@ -24,7 +25,7 @@ COMMAND = ["mlspec", "runtime", "gate", "--in-job"]
 FILE = "training.json"
 
 
-class Run(NamedTuple):
+class Run(Row):
     """A training run with a gate."""
 
     objects: Objects

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from math import ceil
-from typing import NamedTuple
 
 from ....schema.units import Duration
 from ...bind.leaf import core_value
@@ -18,6 +17,7 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.service import ServicePlan
 from ...plan.serving.version import VersionPlan
+from ...row import Row
 from ...system import MLSystem, Patch
 from ...tree import Mapping, Node, Scalar, entries
 from ..lint import rule
@@ -85,7 +85,7 @@ def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duratio
     )
 
 
-class Probe(NamedTuple):
+class Probe(Row):
     """The numbers of a startup probe."""
 
     delay: Decimal

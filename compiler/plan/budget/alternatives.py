@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
 from ....schema.money import Budget, UnitPrice
 from ....schema.units import Rate
 from ...because import Because, decision, first
 from ...finding import refusal
+from ...row import Row
 from ...system import ApiPrice, Candidate
 from ..choose import count, number
 from ..scope import Scope
@@ -26,7 +26,7 @@ from .stored import EGRESS
 __all__ = ["Alternative", "alternatives"]
 
 
-class Alternative(NamedTuple):
+class Alternative(Row):
     """A candidate that is an API, next to the hosting that is planned for one service."""
 
     service: str

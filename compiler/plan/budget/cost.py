@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ....schema.money import Budget, HourlyPrice, UnitPrice
 from ....schema.units import Count, Duration, Percent, Rate, plain
 from ...because import Because, because, decision, first
+from ...row import Row
 from ...system import AcceleratorRequest
 from ..choose import count, number
 from ..service import ServicePlan
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CostPlan"]
 
 
-class Share(NamedTuple):
+class Share(Row):
     """A budget and the parts that it pays for."""
 
     service: str

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ....schema.money import Budget, HourlyPrice
 from ....schema.units import Count, Duration, Percent, Rate
 from ...because import Because, because, decision, first
+from ...row import Row
 from ..choose import count, number, readable, seconds
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
@@ -39,7 +40,7 @@ ALMOST_NONE = Rate(Decimal("0.000001"))
 """A rate that needs no more replicas than are always up."""
 
 
-class Precomputed(NamedTuple):
+class Precomputed(Row):
     """The answers of an online service, computed in batch runs."""
 
     run: Because[float]

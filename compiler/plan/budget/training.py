@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ....schema.money import Budget, HourlyPrice
 from ....schema.units import Duration
 from ...because import Because, because, decision
+from ...row import Row
 from ...system import Accelerator
 from ..choose import number
 from ..language_models.accelerator import COUNTS
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "choice", "fitting", "operations", "reached"]
 
 
-class Choice(NamedTuple):
+class Choice(Row):
     """The accelerators that are declared, and the ones that are proposed."""
 
     declared: Option | None

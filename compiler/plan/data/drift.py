@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Duration, Percent, Rate
 from ...because import Because, decision, first, fixed
 from ...noise import chi_square_quantile, enough, floor_of, noise_floor
+from ...row import Row
 from ...system import Drift, DriftMethod
 from ..budget.prices import MONTH, monthly
 from ..choose import assumed, count, number
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DriftPlan", "Watched"]
 
 
-class Watched(NamedTuple):
+class Watched(Row):
     """One measure of drift, and when it raises an alert."""
 
     method: Because[str]

@@ -6,10 +6,10 @@ A replica is too busy above the maximum utilization of its time, or of its queue
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ....schema.units import Duration, Percent
 from ...because import Because, decision
+from ...row import Row
 from ..choose import number, seconds
 from ..distributions import normal_quantile
 from ..serving.promises import LATE
@@ -30,7 +30,7 @@ LEAST = 1e-6
 """The lowest rate that counts, as a share of the rate at full utilization."""
 
 
-class Targets(NamedTuple):
+class Targets(Row):
     """The latency bounds of a service by kind, each with its percentile, the lowest first."""
 
     answer: Bounds
@@ -40,14 +40,14 @@ class Targets(NamedTuple):
     """The maximum share of time in which a replica reads prompts."""
 
 
-class Chunk(NamedTuple):
+class Chunk(Row):
     """A number of prompt tokens per step, and a typical request read that way."""
 
     tokens: int
     request: Request
 
 
-class Sustained(NamedTuple):
+class Sustained(Row):
     """What a replica sustains."""
 
     rate: float
@@ -56,7 +56,7 @@ class Sustained(NamedTuple):
     """The mean number of requests in flight at that rate; 0 if it is overloaded."""
 
 
-class Expected(NamedTuple):
+class Expected(Row):
     """One percentile at some load, in seconds, and its bound."""
 
     what: str

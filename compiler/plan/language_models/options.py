@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import NamedTuple
 
 from ....schema.money import HourlyPrice
 from ....schema.units import Memory
 from ...because import Because, decision
 from ...day import MONTH
 from ...part import Named
+from ...row import Row
 from ...system import LlmShape
 from ..choose import count, plural
 from .fit import shares
@@ -18,7 +18,7 @@ from .fit import shares
 __all__ = ["Option", "against", "called", "cheaper", "cost", "picked", "proposed", "too_many", "unfit"]
 
 
-class Option(NamedTuple):
+class Option(Row):
     """A number of accelerators of one type for each replica."""
 
     name: Because[str]

@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import NamedTuple
 
+from ...row import Row
 from .work import Work
 
 __all__ = ["BUSIEST", "MARGIN", "LONG", "Load", "Request", "alone", "loaded", "margin"]
@@ -49,7 +49,7 @@ ROUNDS = 100
 PRECISION = 1e-4
 
 
-class Request(NamedTuple):
+class Request(Row):
     """A typical request: times in seconds."""
 
     reading: float
@@ -63,7 +63,7 @@ class Request(NamedTuple):
     """How many prompts one step has room for: below 1 if a prompt takes several."""
 
 
-class Load(NamedTuple):
+class Load(Row):
     """A replica at some rate of arrivals."""
 
     work: Work

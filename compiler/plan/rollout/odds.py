@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, decision
 from ...finding import refusal
+from ...row import Row
 from ...system import Planning
 from ..choose import count, number, seconds, window
 from ..distributions import normal_quantile
@@ -38,7 +38,7 @@ __all__ = [
 UNKNOWN_VOLUME = 50
 
 
-class Doubt(NamedTuple):
+class Doubt(Row):
     """The accepted uncertainty of a verdict on a new version, from the platform file (`platform.planning`)."""
 
     risk: Because[Percent]
@@ -106,7 +106,7 @@ def step_length(rate: Because[Rate], share: Because[Percent], arm: Because[int])
     return Duration(math.ceil(took / 30) * 30), said
 
 
-class Question(NamedTuple):
+class Question(Row):
     """What the verdict of a step depends on."""
 
     rate: Because[Rate]

@@ -19,11 +19,11 @@ import math
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import accumulate
-from typing import NamedTuple
 
 from ....schema.units import Rate, plain
 from ...because import Because, decision
 from ...record import Record
+from ...row import Row
 from ..distributions import MANY, falls_below, normal_below
 from .judgment import Judgment, Step
 from .odds import chance
@@ -31,14 +31,14 @@ from .odds import chance
 __all__ = ["Ends", "Odds", "missed_by", "odds", "run_of", "walk", "window"]
 
 
-class Window(NamedTuple):
+class Window(Row):
     """The probabilities that a window fails, and that it has no verdict."""
 
     fails: float
     lacks: float
 
 
-class Ends(NamedTuple):
+class Ends(Row):
     """The probabilities that a step, or a rollout, is rolled back, and that it waits for an engineer."""
 
     aborts: float

@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
 from ....schema.units import plain
 from ...because import Because, decision
+from ...row import Row
 from ..choose import count
 from .verdict import Verdict
 
 __all__ = ["Found", "affords", "harm_of", "shown_by"]
 
 
-class Found(NamedTuple):
+class Found(Row):
     """The harm that a verdict shows, and the verdict on the harm of a page if that one is smaller."""
 
     harm: Because[Decimal]

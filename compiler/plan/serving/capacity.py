@@ -14,10 +14,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
 
 from ....schema.units import Duration, Percent, Rate
 from ...because import Because, decision
+from ...row import Row
 from ...system import Planning, ServiceTime
 from ..choose import count, number
 from .promises import Promise, Promises
@@ -26,7 +26,7 @@ from .queueing import late, mean_wait, queue
 __all__ = ["Care", "Demand", "care", "carried", "carrying", "in_flight", "measured", "replicas", "survives_zones"]
 
 
-class Care(NamedTuple):
+class Care(Row):
     """The planner's safety margins, from the platform file (`platform.planning`)."""
 
     utilization: Because[Percent]
@@ -82,7 +82,7 @@ def survives_zones(
     )
 
 
-class Demand(NamedTuple):
+class Demand(Row):
     """What one replica does with a request, and how requests reach it."""
 
     service: Because[Duration]

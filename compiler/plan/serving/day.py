@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
 
 from ....schema.units import Rate
 from ...because import Because, because, decision
 from ...day import HOURS, Shape, lowest, shape
 from ...finding import refusal
+from ...row import Row
 from ...system import Throughput
 from ..choose import count, number
 
@@ -34,7 +34,7 @@ LISTED = 4
 _shape = lru_cache(maxsize=256)(shape)  # the minimum of replicas and the bill read the same day
 
 
-class Stretch(NamedTuple):
+class Stretch(Row):
     """A part of a day with one rate."""
 
     hours: Decimal

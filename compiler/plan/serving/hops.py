@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ....schema.units import Duration
 from ...because import Because, decision
+from ...row import Row
 from ...system import Latency, OnlineService, ServiceAccess
 from ..scope import Scope
 from .arrival import Arrival
@@ -38,7 +39,7 @@ class Served(Protocol):
     def bounds(self, name: Measured) -> Latency: ...
 
 
-class Call(NamedTuple):
+class Call(Row):
     """A call to another service of the system."""
 
     name: str

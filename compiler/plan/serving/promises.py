@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
 from ....schema.units import Duration, Percent
 from ...because import Because, decision
+from ...row import Row
 from ...system import Batching, Latency, ServiceTime
 from ..choose import assumed, seconds
 from .queueing import Work, work
@@ -31,7 +31,7 @@ TAIL = Decimal("5.3")
 """The 99.5th percentile of an exponential distribution as a multiple of its mean: ln 200."""
 
 
-class Promise(NamedTuple):
+class Promise(Row):
     """One bounded percentile of the response time."""
 
     percentile: str
@@ -48,7 +48,7 @@ class Promise(NamedTuple):
         return f"{Percent(1 - LATE[self.percentile])} of requests within {self.bound.value}"
 
 
-class Promises(NamedTuple):
+class Promises(Row):
     """All that the response times of a service must keep, and what they consist of besides the wait."""
 
     bounds: tuple[Promise, ...]

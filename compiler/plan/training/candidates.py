@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 from ...because import Because
 from ...record import Record
+from ...row import Row
 from ...system import Candidate
 from .comparison import COMPLEXITY
 
@@ -43,7 +43,7 @@ class Rival(Record):
     """Its cost as a share of the selected candidate's cost; None if the two cannot be compared."""
 
 
-class Beaten(NamedTuple):
+class Beaten(Row):
     """A metric in which the selected candidate is not better than the naive baseline."""
 
     metric: str

@@ -8,10 +8,11 @@ silently do nothing.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...because import Because, because, decision, fixed
 from ...finding import Refusal, refusal
+from ...row import Row
 from ...system import FineTuning, TrainingFineTuning
 from ..choose import count, number, or_else
 from . import fine_tuning_rows as rows
@@ -30,7 +31,7 @@ BETA = 0.1
 """R. Rafailov et al., Direct preference optimization, 2023, appendix B."""
 
 
-class Base(NamedTuple):
+class Base(Row):
     """The base model: a repository of the hub with its commit, or a folder of a volume."""
 
     name: Because[str]

@@ -6,10 +6,11 @@ files as they are now, so a pinned version would be ignored; and it looks for th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
+from ...row import Row
 from ...system import DataSource, PinnedVersion, TrainingFineTuning
 from ..choose import or_else
 from .contract import readable
@@ -30,7 +31,7 @@ LOADERS = {"parquet": "parquet", "csv": "csv", "jsonl": "json", "json": "json"}
 """The builders of `datasets`, by the ending of a file."""
 
 
-class Rows(NamedTuple):
+class Rows(Row):
     """The training rows."""
 
     loader: Because[str]

@@ -12,10 +12,11 @@ Activations, the adapter itself, and buffers come on top. So what does not fit h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ....schema.units import Memory
 from ...because import Because, decision
+from ...row import Row
 from ...system import Distributed, LlmShape
 from ..choose import count
 from ..language_models.fit import counted, gibibytes
@@ -33,7 +34,7 @@ FROZEN = 4.127 / 8
 """Bytes per parameter that QLoRA quantizes."""
 
 
-class TrainingMemory(NamedTuple):
+class TrainingMemory(Row):
     """What a device must hold, and what it has."""
 
     needed: Because[int]

@@ -8,10 +8,9 @@ it stays on the links of one node (section 5.4 there).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ...because import Because, decision, first, fixed
 from ...finding import refusal
+from ...row import Row
 from ...system import Distributed, Training
 from ..choose import count
 
@@ -22,7 +21,7 @@ PREFIX = 36
 + 5 + 6 more characters, and at most 63 (JobSet v0.12, pkg/webhooks/jobset_webhook.go)."""
 
 
-class Sizes(NamedTuple):
+class Sizes(Row):
     """The sizes of the groups; their product is the number of processes."""
 
     data: Because[int]

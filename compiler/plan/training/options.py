@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import NamedTuple
 
 from ....schema.money import HourlyPrice
 from ....schema.units import Duration, Memory, Percent
 from ...because import Because, because, decision
+from ...row import Row
 from ..choose import count, number, readable, seconds
 from ..language_models.fit import gibibytes
 from ..language_models.options import called
@@ -38,7 +38,7 @@ ALIKE = Decimal("0.99")
 """The share of a memory that counts as the same: drivers report slightly different sizes for 80 GB."""
 
 
-class Option(NamedTuple):
+class Option(Row):
     """A number of accelerators of one type for a training run."""
 
     name: Because[str]
