@@ -8,6 +8,7 @@ from typing import Any
 
 from ...compiler.because import Because
 from ...compiler.record import Record
+from ...compiler.row import Row
 from ...compiler.scenes.notation import Series
 from ...compiler.scenes.served import Flow, Unknown
 
@@ -29,7 +30,7 @@ class Alert(dict[str, Any]):
         return self.prove()
 
 
-class Fired(Record):
+class Fired(Row):
     """An alert that fires."""
 
     alert: Alert
@@ -40,7 +41,7 @@ class Fired(Record):
     """The labels of this instance, from the series that its expression selects."""
 
 
-class Check(Record):
+class Check(Row):
     """What fires at a minute, of all alerts of one name."""
 
     minute: int

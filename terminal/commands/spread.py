@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +51,7 @@ def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
         return
     # takes 20 ms, which a single system should not pay
     import multiprocessing
+    import signal
     from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
@@ -87,6 +87,7 @@ class _Worker:
 
 def _begin(parent: int) -> None:
     import ctypes
+    import signal
 
     ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call

@@ -130,7 +130,7 @@ class _Burning:
             names = [conventions.ERROR_RATIO, *([conventions.BAD_EVENTS] if window.value in long else [])]
             for name in names:
                 asked = self._counted(name.format(window=window.value), at)
-                checks += [asked.but(minute=before, nothing=True), asked]
+                checks += [asked._replace(minute=before, nothing=True), asked]
         name = f"the windows of {', '.join(str(window.value) for window in windows)} remember a moment of failures"
         return Scene(name=name, series=self.healthy(flows, step), checks=tuple(checks), every=every, step=step)
 
