@@ -115,6 +115,7 @@ NOT_TOLD = {
 
 NOT_TOLD_OF: dict[str, set[str]] = {
     "Arrival": {"by_gateway", "by_mesh"},
+    "Asking": {"trough"},
     "DashboardsPlan": {"folder", "folder_annotation", "form"},
     "Plan": {"cluster", "users"},
     "Orchestration": {"observed", "starts"},
