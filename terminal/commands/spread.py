@@ -45,9 +45,9 @@ def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
     """The result of `work` for each path, in order. Raises `WorkerDiedError`."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if cores < 2 or len(paths) < FEWEST:
-        for number, path in enumerate(paths):
-            _tidy(number)
+        for path in paths:
             yield work(path)
+            gc.collect()  # the parts of a system refer to each other
         return
     # takes 20 ms, which a single system should not pay
     import multiprocessing
@@ -95,16 +95,9 @@ def _begin(parent: int) -> None:
 
 
 def _done(path: str) -> Any:
-    _tidy(_Worker.done)
+    if _Worker.done:
+        gc.collect()  # the parts of the last system refer to each other
+    if _Worker.done == 1:
+        gc.freeze()  # what the first one leaves is for all systems; only a worker is ours to freeze
     _Worker.done += 1
     return _Worker.work(path)
-
-
-def _tidy(done: int) -> None:
-    """Free the last system, whose parts refer to each other. What the first one leaves is code and data for all
-    systems, which need not be looked at again.
-    """
-    if done:
-        gc.collect()
-    if done == 1:
-        gc.freeze()
